@@ -1,0 +1,122 @@
+"""A stage's folder -> its choices, by file name. A file without an underscore is a choice; there is no registry."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any, TypeVar, get_args
+
+from pydantic import ValidationError
+
+from unipref.contracts import Benchmark, Choice, Format, Settings, Strategy, Trainer
+from unipref.errors import UserError, near_name
+
+C = TypeVar("C", bound=Settings)
+
+CONTRACTS: dict[str, type[Choice]] = {
+    "unify": Format,
+    "select": Strategy,
+    "train": Trainer,
+    "evaluate": Benchmark,
+}
+"""Stage folder -> the contract of its choices."""
+
+NOUNS = {"unify": "format", "select": "strategy", "train": "trainer", "evaluate": "benchmark"}
+
+
+def names(stage: str) -> list[str]:
+    """The choices of a stage: the files of its folder that have no underscore in front."""
+    package = importlib.import_module(f"unipref.{stage}")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+
+
+def find(stage: str, name: str) -> type[Choice]:
+    """The class behind a name, or behind a dotted path (`package.module`) of code outside unipref.
+
+    Raises:
+        UserError: no such choice; the near name is offered.
+    """
+    known = names(stage)
+    if name not in known and "." not in name:
+        raise UserError(f"there is no {NOUNS[stage]} '{name}'.", mend=near_name(name, known))
+    path = f"unipref.{stage}.{name}" if name in known else name
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is None or not path.startswith(error.name):
+            raise
+        raise UserError(
+            f"there is no {NOUNS[stage]} '{name}': the module cannot be imported.",
+            mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(known)}.",
+        ) from error
+    contract = CONTRACTS[stage]
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__:
+            return value
+    raise UserError(f"module '{path}' defines no {contract.__name__}.")
+
+
+def every(stage: str) -> Iterator[type[Choice]]:
+    """All choices of a stage, in order of their names."""
+    return (find(stage, name) for name in names(stage))
+
+
+def make(stage: str, name: str, settings: dict[str, Any] | None, where: str) -> Choice:
+    """A choice with its settings.
+
+    Args:
+        stage: 'unify', 'select', 'train' or 'evaluate'.
+        name: the choice's name.
+        settings: its fields.
+        where: the setting's place in the study file, for errors.
+
+    Raises:
+        UserError: no such choice, an unknown setting (with the near name) or a wrong value.
+    """
+    try:
+        choice = find(stage, name)
+    except UserError as error:
+        raise UserError(error.what, where=where, mend=error.mend) from None
+    return checked(choice, settings or {}, f"{where}.{name}")
+
+
+def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:
+    """`choice(**settings)` with pydantic's complaints turned into one `UserError`."""
+    try:
+        return choice.model_validate(settings)
+    except ValidationError as error:
+        raise explain(error, choice, where) from None
+
+
+def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
+    """A `UserError` that names each wrong setting, what was found and the near name of an unknown one."""
+    lines = []
+    for fault in error.errors():
+        place = ".".join([where, *(str(part) for part in fault["loc"])]).lstrip(".")
+        if fault["type"] == "extra_forbidden":
+            key, fields = str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1])
+            lines.append(f"{place}: unknown key. {near_name(key, fields)}")
+        else:
+            found = fault["input"]
+            shown = f" (found {str(found)[:80]!r})" if not isinstance(found, dict) else ""
+            lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{shown}")
+    return UserError("\n".join(lines))
+
+
+def fields_at(model: type[Any], loc: tuple[int | str, ...]) -> list[str]:
+    """The field names (as written in YAML) of the settings model that a pydantic error location leads to."""
+    current: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = next((f for n, f in getattr(current, "model_fields", {}).items() if part in (n, f.alias)), None)
+        if field is None:
+            continue
+        inner = [a for a in [field.annotation, *_arguments(field.annotation)] if hasattr(a, "model_fields")]
+        current = inner[0] if inner else None
+    return [f.alias or n for n, f in getattr(current, "model_fields", {}).items()]
+
+
+def _arguments(annotation: Any) -> Iterator[Any]:
+    for argument in get_args(annotation):
+        yield argument
+        yield from _arguments(argument)

@@ -1,0 +1,177 @@
+"""The verbs: what a format, a strategy, a trainer and a benchmark must do.
+
+Each is a `Choice`: a frozen pydantic object whose fields are its settings, whose docstring is its documentation and
+whose one or two methods do the work. A choice lives in a file of its stage's folder, and the file's name is its name.
+"""
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unipref.records import Axis, Feedback, Finding, Reject, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from unipref.models import Policy, RewardModel
+
+
+class Settings(BaseModel):
+    """Typed settings: immutable, unknown keys refused, documented at the field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Choice(Settings, abc.ABC):
+    """One way to do a stage's work. Its name in the study file is the name of its file."""
+
+    example: ClassVar[Mapping[str, Any]]
+    """Settings (and, for formats, raw rows) from which the docs and the contract tests are made."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in the study file: the last part of the module's name."""
+        return cls.__module__.rpartition(".")[2]
+
+
+class Format(Choice):
+    """A shape of feedback: reads a raw row to `Feedback`. Reading is a pure function of the row.
+
+    `example` holds `settings` (the `map:` of a study file) and `rows` (raw rows of that shape).
+    """
+
+    across_rows: ClassVar[bool] = False
+    """True when the answers to one prompt are spread over several rows, to be brought together by prompt."""
+
+    @abc.abstractmethod
+    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+        """What one raw row says.
+
+        Yields:
+            Any number of `Feedback`; a `Reject` for a part of the row that cannot be used.
+
+        Raises:
+            Reject: when the whole row cannot be used.
+        """
+
+    def axes(self) -> dict[str, Axis]:
+        """The axes this format scores answers on, in declared order; the first decides unless the source says."""
+        return {}
+
+
+class Candidates:
+    """The preferences a strategy chooses from: numbers at hand, text only through `embed`.
+
+    Attributes:
+        ids: (n,) preference ids, in file order.
+        margins: (n,) percentiles in [0, 1], NaN where unscored.
+        sources, objectives, groups: (n,) strings.
+        tokens: (n,) length of prompt and answers together, in white-space words.
+        embed: embedder settings -> (n, d) float32 unit rows, one per prompt; cached on disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: "npt.NDArray[np.str_]",
+        margins: "npt.NDArray[np.float32]",
+        sources: "npt.NDArray[np.str_]",
+        objectives: "npt.NDArray[np.str_]",
+        groups: "npt.NDArray[np.str_]",
+        tokens: "npt.NDArray[np.int64]",
+        embed: "Callable[[str], npt.NDArray[np.float32]]",
+    ) -> None:
+        self.ids, self.margins, self.sources = ids, margins, sources
+        self.objectives, self.groups, self.tokens, self.embed = objectives, groups, tokens, embed
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Strategy(Choice):
+    """A way to choose the preferences to train on. `example` holds `settings`."""
+
+    @abc.abstractmethod
+    def select(self, candidates: Candidates, seed: int) -> "npt.NDArray[np.int64]":
+        """Which candidates are kept: their positions, ascending, without repeats. Ties are broken by id."""
+
+
+class TrainJob(Settings):
+    """What a trainer is given: where to start, what to learn from and where to write."""
+
+    policy: Path
+    """Folder of the model to start from."""
+    preferences: Path
+    """Parquet file of the preferences to train on."""
+    held_out: Path
+    """Parquet file of the dev preferences."""
+    reward_model: Path | None = None
+    """Folder of the reward model, for trainers that need one."""
+    out: Path
+    """Folder to write the trained model to; exists and is empty."""
+    seed: int = 0
+
+
+class Trainer(Choice):
+    """A training step: from one model folder to the next. `example` holds `settings`.
+
+    A thin wrapper around one TRL trainer: it builds TRL's arguments, calls it and saves. TRL's own fields are passed
+    through under their own names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True)
+
+    makes: ClassVar[str] = "policy"
+    """'policy' or 'reward': what the step leaves behind."""
+    needs_reward_model: ClassVar[bool] = False
+
+    step: str | None = Field(default=None, alias="name")
+    """The step's name, where it differs from the trainer's; later steps refer to it."""
+    start: str | None = Field(default=None, alias="from")
+    """The step to start from; None: the last policy. 'base' is the study's model."""
+    reward: str | None = None
+    """The step whose reward model is used; None: the last one."""
+
+    @abc.abstractmethod
+    def fit(self, job: TrainJob) -> dict[str, Any]:
+        """Trains, saves model and tokenizer to `job.out` and returns what happened.
+
+        Returns:
+            `used` and `left_out` (reason -> count) preferences, `tokens`, `steps` and the `curve` (a list of the
+            figures TRL logged, one mapping per logging step).
+        """
+
+
+class Benchmark(Choice):
+    """A way to measure a model. `example` holds `settings`."""
+
+    measures: ClassVar[frozenset[str]] = frozenset({"policy"})
+    """What it can judge: 'policy', 'reward' or both."""
+
+    data: str | None = None
+    """Folder or file with the benchmark's data, relative to `data_root`; None: the run's own splits."""
+
+    @abc.abstractmethod
+    def measure(self, model: "Policy | RewardModel", data: Path, split: str) -> Finding:
+        """Scores the model.
+
+        Args:
+            model: the loaded model.
+            data: the benchmark's folder or file; for run splits, the Parquet file of that split.
+            split: 'test' or 'dev'.
+        """
+
+
+def read_all(form: Format, rows: Iterable[Row]) -> list[Feedback | Reject]:
+    """Every row's feedback and rejects, a whole-row reject included: for tests, docs and `inspect`."""
+    found: list[Feedback | Reject] = []
+    for row in rows:
+        try:
+            found.extend(form.read(row))
+        except Reject as reject:
+            found.append(reject)
+    return found

@@ -1,0 +1,44 @@
+"""The one error a user is meant to see.
+
+`UserError` carries what is wrong, where, and how to mend it; the command line prints it without a traceback.
+Everything else that is raised is a bug in unipref.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can put right: a setting, a file, a missing package.
+
+    Args:
+        what: what was found and what was expected, as one sentence.
+        where: the file, row, field or setting it concerns.
+        mend: how to put it right.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+        self.what, self.where, self.mend = what, where, mend
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """The message as it is shown: place and fault on one line, the mend below."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return [head, f"  {self.mend}"] if self.mend else [head]
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' for the closest known name, else the known names; always ready to be appended."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"Known names: {', '.join(names)}." if names else ""
+
+
+def needs_extra(package: str, extra: str, used_for: str) -> UserError:
+    """The error for an optional package that is not installed."""
+    return UserError(
+        f"{used_for} needs the package '{package}', which is not installed.",
+        mend=f"Install it with: pip install 'unipref[{extra}]'",
+    )

@@ -1,0 +1,231 @@
+"""Policies and reward models: loading, the chat template, adapters, context length. For train and evaluate.
+
+A model folder is what transformers writes, or a peft adapter whose base is such a folder (or another adapter). A
+model without a chat template gets `CHAT_TEMPLATE`, the paper's `Question: ... Answer: ...` layout, and the template is
+saved with every model trained from it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unipref.errors import UserError
+from unipref.records import Messages
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+CHAT_TEMPLATE = (
+    "{{ bos_token if bos_token else '' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'user' %}Question: {{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'assistant' %}Answer: {{ message['content'] }}{{ eos_token }}"
+    "{% if not loop.last %}\n\n{% endif %}"
+    "{% else %}{{ raise_exception('unknown role: ' + message['role']) }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}Answer:{% endif %}"
+)
+"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
+
+NO_LIMIT = 1_000_000
+
+
+@dataclass
+class Policy:
+    """A causal language model ready to be asked.
+
+    Attributes:
+        model: in eval mode, on `model.device`.
+        tokenizer: with a pad token and a chat template, padding on the left.
+        name: the folder or hub name it was loaded from.
+        own_template: True when the chat template came with the model, False when it is `CHAT_TEMPLATE`.
+        context: longest sequence it can take, in tokens.
+    """
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    name: str
+    own_template: bool
+    context: int
+
+    def prompt_text(self, prompt: Messages) -> str:
+        """The prompt as the model sees it before it answers, BOS included."""
+        return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+@dataclass
+class RewardModel:
+    """A sequence classifier with one output: the reward of a whole dialogue. Attributes as in `Policy`."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    name: str
+    own_template: bool
+    context: int
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos: what the reward is defined on."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+def is_folder(name: str) -> bool:
+    """Whether a model name is a folder on this machine rather than a hub name."""
+    return Path(name).expanduser().is_dir()
+
+
+def load_tokenizer(name: str) -> tuple["PreTrainedTokenizerBase", bool]:
+    """The tokenizer, with a pad token that differs from eos where one can be had and a chat template.
+
+    Returns:
+        The tokenizer, and whether the chat template is the model's own.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(_existing(name))
+    if tokenizer.eos_token is None:
+        raise UserError(
+            "the tokenizer has no end-of-sequence token, so an answer's end cannot be marked.",
+            where=name,
+            mend="Add 'eos_token' to its tokenizer_config.json.",
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    own = tokenizer.chat_template is not None and tokenizer.chat_template != CHAT_TEMPLATE
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer, own
+
+
+def load_policy(name: str) -> Policy:
+    """Loads a causal language model from a folder or the hub, adapters merged, on the best device there is.
+
+    Raises:
+        UserError: no such folder, or the folder holds no causal language model.
+    """
+    tokenizer, own = load_tokenizer(name)
+    tokenizer.padding_side = "left"
+    model = load_model(name, "causal")
+    model.eval()
+    return Policy(model.to(best_device()), tokenizer, name, own, context_length(model, tokenizer))
+
+
+def load_reward_model(name: str) -> RewardModel:
+    """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
+
+    Raises:
+        UserError: no such folder, or the model gives more than one number.
+    """
+    tokenizer, own = load_tokenizer(name)
+    tokenizer.padding_side = "right"
+    model = load_model(name, "reward")
+    if model.config.num_labels != 1:
+        raise UserError(f"a reward model gives one number, this one gives {model.config.num_labels}.", where=name)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.eval()
+    return RewardModel(model.to(best_device()), tokenizer, name, own, context_length(model, tokenizer))
+
+
+def load_model(name: str, head: str) -> "PreTrainedModel":
+    """The bare model, adapters merged.
+
+    Args:
+        name: folder or hub name.
+        head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    folder = Path(_existing(name))
+    adapter = folder / "adapter_config.json"
+    try:
+        if adapter.is_file() and not (folder / "config.json").is_file():
+            from peft import PeftModel
+
+            base = load_model(json.loads(adapter.read_text())["base_model_name_or_path"], head)
+            return PeftModel.from_pretrained(base, str(folder)).merge_and_unload()  # type: ignore[no-any-return]
+        if head == "reward":
+            return AutoModelForSequenceClassification.from_pretrained(_existing(name), num_labels=1)  # type: ignore[no-any-return]
+        return AutoModelForCausalLM.from_pretrained(_existing(name))  # type: ignore[no-any-return]
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {str(error).splitlines()[0]}",
+            where=name,
+            mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
+        ) from error
+
+
+def is_reward_model(name: str) -> bool:
+    """Whether a folder holds a sequence classifier rather than a language model."""
+    config = Path(name) / "config.json"
+    if not config.is_file():
+        return False
+    architectures = json.loads(config.read_text()).get("architectures") or []
+    return any("SequenceClassification" in architecture for architecture in architectures)
+
+
+def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The longest sequence the model can take, in tokens, by its configuration and its tokenizer's."""
+    limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    limits.append(tokenizer.model_max_length)
+    return min([limit for limit in limits if limit and limit < NO_LIMIT], default=NO_LIMIT)
+
+
+def best_device() -> "torch.device":
+    """The accelerator where there is one, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def set_threads() -> int:
+    """Gives torch as many threads as cores are free now, at least one, and says how many.
+
+    More threads than free cores make a step several times slower: they wait for each other.
+    """
+    import torch
+
+    chosen = os.environ.get("OMP_NUM_THREADS")
+    if chosen is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        free = cores - os.getloadavg()[0] if hasattr(os, "getloadavg") else cores
+        torch.set_num_threads(max(1, min(cores, round(free))))
+    return int(torch.get_num_threads())
+
+
+def _existing(name: str) -> str:
+    """The name as transformers takes it; a path that looks local but is missing is the user's to mend."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+        raise UserError("there is no such folder.", where=name, mend="Give a model folder or a hub name like org/name.")
+    return name
+
+
+def model_facts(name: str) -> dict[str, Any]:
+    """What a model is, from its configuration alone: type, context and template, without loading the weights."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(_existing(name))
+    tokenizer, own = load_tokenizer(name)
+    return {
+        "model_type": config.model_type,
+        "context": context_length(_Configured(config), tokenizer),  # type: ignore[arg-type]
+        "chat_template": "own" if own else "unipref",
+    }
+
+
+@dataclass
+class _Configured:
+    """A stand-in for a model where only its configuration matters."""
+
+    config: Any

@@ -1,0 +1,254 @@
+"""The nouns: what a raw row says (`Feedback`) and what every later stage speaks (`Preference`).
+
+Feedback decides nothing yet: it is a prompt, its responses, and evidence over them, a partial order. A Preference is
+one row of an explicit Arrow schema, `PREFERENCE_SCHEMA`. Arrow itself is imported only when that schema is asked for.
+"""
+
+import functools
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = dict[str, Any]
+"""A raw row as a source gave it."""
+
+
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+Messages = list[Message]
+
+
+class Response(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer to a prompt.
+
+    Attributes:
+        messages: the turns after the prompt, ending with the assistant's.
+        scores: axis -> score, in the source's own units.
+        approved: a judgement of this answer alone: True for a demonstration or a thumbs-up, False for a thumbs-down.
+        origin: `file[!member]:row` of the raw row that held it; several when rows were merged.
+        n_judgements: how many judgements the scores are the mean of.
+        extra: what else the row said of this answer.
+    """
+
+    messages: Messages
+    scores: dict[str, float] = {}
+    approved: bool | None = None
+    origin: list[str] = []
+    n_judgements: int = 1
+    extra: dict[str, Any] = {}
+
+
+class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One judgement that an answer is better than another, by index into `Feedback.responses`.
+
+    Attributes:
+        better, worse: indices; for a tie their order says nothing.
+        tie: the judge found neither better.
+        strength: how much better, in the source's own units; None when it was not asked.
+        annotator: who judged, where the source says.
+    """
+
+    better: int
+    worse: int
+    tie: bool = False
+    strength: float | None = None
+    annotator: str | None = None
+
+
+class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a raw row says: a prompt, its responses and evidence over them. Nothing is decided yet.
+
+    Attributes:
+        prompt: messages up to and including the user turn to answer.
+        responses: one or more answers.
+        comparisons: judgements between two of them.
+        twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
+        objective: this row's purpose, where it differs from its source's.
+        extra: what else the row said: votes, annotators, critiques.
+    """
+
+    prompt: Messages
+    responses: list[Response]
+    comparisons: list[Comparison] = []
+    twins: str | None = None
+    objective: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A scale on which answers are scored: its declared range, and which end is better."""
+
+    better: str = "high"
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def sign(self) -> float:
+        """+1 when a higher score is better, -1 when a lower one is."""
+        return 1.0 if self.better == "high" else -1.0
+
+
+class Reason(StrEnum):
+    """Why a raw row, a group of answers or a preference was left out: the closed list."""
+
+    UNREADABLE = "unreadable"  # the file breaks off or is malformed from here on
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"  # a JSON value that is no mapping of fields
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    NOT_TEXT = "not_text"  # tool calls, images
+    EMPTY_PROMPT = "empty_prompt"
+    EMPTY_RESPONSE = "empty_response"
+    NO_ANSWER = "no_answer"  # a conversation that does not end with the assistant
+    BAD_ROLE = "bad_role"
+    BAD_LABEL = "bad_label"
+    BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
+    PROMPTS_DIFFER = "prompts_differ"  # two transcripts with no common prompt
+    ONE_RESPONSE = "one_response"
+    UNSCORED = "unscored"  # several answers, but nothing says which is better
+    TIE = "tie"
+    CONTRADICTION = "contradiction"  # the same two answers judged both ways, equally often
+    SAME_RESPONSE = "same_response"
+    BELOW_MIN_MARGIN = "below_min_margin"
+    DUPLICATE = "duplicate"
+    DUPLICATE_OF_EVAL = "duplicate_of_eval"
+    TOO_LONG = "too_long"  # longer than the model's context; found before training
+
+
+class Reject(Exception):
+    """A raw row, or a part of one, that cannot be used. Raised for a whole row, yielded for a part.
+
+    Args:
+        reason: from the closed list.
+        detail: what was found and what was expected.
+        field: the field concerned.
+    """
+
+    def __init__(self, reason: Reason, detail: str, field: str | None = None) -> None:
+        self.reason, self.detail, self.field = reason, detail, field
+        super().__init__(f"{field}: {detail}" if field else detail)
+
+
+class AxisPair(TypedDict):
+    """Both sides' score on one further axis."""
+
+    axis: str
+    chosen: float | None
+    rejected: float | None
+
+
+class Preference(msgspec.Struct):
+    """One preference: what every stage after unify speaks. Columns as in `docs/design.md`.
+
+    One of `chosen` and `rejected` may be None: a demonstration has no `rejected`, a lone thumbs-down no `chosen`.
+    `margin` is the percentile, within source and axis, of the gap between the two scores; calibration fills it.
+    """
+
+    id: str
+    prompt: Messages
+    chosen: Messages | None
+    rejected: Messages | None
+    source: str
+    kind: str
+    objective: str
+    licence: str
+    axis: str | None
+    chosen_score: float | None
+    rejected_score: float | None
+    axes: list[AxisPair]
+    margin: float | None
+    confidence: float | None
+    n_judgements: int
+    n_responses: int
+    group: str
+    origin: list[str]
+    extra: str
+
+
+@functools.cache
+def preference_schema() -> "pa.Schema":
+    """The Arrow schema of `Preference`, one column per field, readable by `datasets` too."""
+    import pyarrow as pa
+
+    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    axes = pa.list_(pa.struct([("axis", pa.string()), ("chosen", pa.float64()), ("rejected", pa.float64())]))
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("prompt", messages, nullable=False),
+            pa.field("chosen", messages),
+            pa.field("rejected", messages),
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),
+            pa.field("objective", pa.string(), nullable=False),
+            pa.field("licence", pa.string(), nullable=False),
+            pa.field("axis", pa.string()),
+            pa.field("chosen_score", pa.float64()),
+            pa.field("rejected_score", pa.float64()),
+            pa.field("axes", axes, nullable=False),
+            pa.field("margin", pa.float32()),
+            pa.field("confidence", pa.float32()),
+            pa.field("n_judgements", pa.int32(), nullable=False),
+            pa.field("n_responses", pa.int32(), nullable=False),
+            pa.field("group", pa.string(), nullable=False),
+            pa.field("origin", pa.list_(pa.string()), nullable=False),
+            pa.field("extra", pa.string(), nullable=False),
+        ]
+    )
+
+
+@functools.cache
+def reject_schema() -> "pa.Schema":
+    """The Arrow schema of `rejects.parquet`: where a raw row or group came from, and why it was left out."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("level", pa.string(), nullable=False),  # row, group or preference
+            pa.field("reason", pa.string(), nullable=False),
+            pa.field("field", pa.string()),
+            pa.field("detail", pa.string(), nullable=False),
+            pa.field("origin", pa.list_(pa.string()), nullable=False),
+        ]
+    )
+
+
+class Score(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One number a benchmark found, with its interval and how to read it.
+
+    Attributes:
+        metric, value: the name and its value; low, high: its 95 % bootstrap interval, None where there is none.
+        n: units it is taken over; mode, split, slice: how, on which part, on which subgroup.
+        direction: 'higher' or 'lower' is better, or 'ideal' when `ideal` is the best value.
+        chance: the value of a model that guesses; None when there is none.
+    """
+
+    metric: str
+    value: float
+    n: int
+    direction: str
+    low: float | None = None
+    high: float | None = None
+    mode: str = "corrected"
+    split: str = "test"
+    slice: str = "all"
+    ideal: float | None = None
+    chance: float | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a benchmark gives back: the scores, and one row per example from which they can be recomputed."""
+
+    scores: list[Score]
+    examples: list[dict[str, Any]]
+    notes: list[str] = []

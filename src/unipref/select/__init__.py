@@ -1,0 +1,1 @@
+"""Ways to choose the preferences to train on, one file each."""

@@ -1,0 +1,1 @@
+"""Training steps, one thin file per TRL trainer."""

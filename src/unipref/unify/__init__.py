@@ -1,0 +1,1 @@
+"""Shapes of feedback, one file each: a raw row -> Feedback."""
