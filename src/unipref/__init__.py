@@ -1,3 +1,59 @@
-"""unipref: many kinds of feedback, one preference."""
+"""unipref: many kinds of feedback, one preference.
+
+The public names are loaded when they are first used, so that `import unipref` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unipref.api import evaluate_model, run, select_preferences, train_models, unify_feedback
+    from unipref.contracts import Benchmark, Format, Strategy, Trainer
+    from unipref.errors import UserError
+    from unipref.records import Feedback, Preference, preference_schema
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Benchmark",
+    "Feedback",
+    "Format",
+    "Preference",
+    "Strategy",
+    "Trainer",
+    "UserError",
+    "__version__",
+    "evaluate_model",
+    "preference_schema",
+    "run",
+    "select_preferences",
+    "train_models",
+    "unify_feedback",
+]
+
+_HOMES = {
+    "Benchmark": "contracts",
+    "Feedback": "records",
+    "Format": "contracts",
+    "Preference": "records",
+    "Strategy": "contracts",
+    "Trainer": "contracts",
+    "UserError": "errors",
+    "evaluate_model": "api",
+    "preference_schema": "records",
+    "run": "api",
+    "select_preferences": "api",
+    "train_models": "api",
+    "unify_feedback": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unipref' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(f"unipref.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,8 +9,9 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from unipref import rundir
 from unipref.errors import UserError
 from unipref.records import Messages
 
@@ -32,6 +33,7 @@ CHAT_TEMPLATE = (
 """The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
 
 NO_LIMIT = 1_000_000
+ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass
@@ -142,17 +144,15 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
     """
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    folder = Path(_existing(name))
-    adapter = folder / "adapter_config.json"
     try:
-        if adapter.is_file() and not (folder / "config.json").is_file():
+        if is_adapter(name):
             from peft import PeftModel
 
-            base = load_model(json.loads(adapter.read_text())["base_model_name_or_path"], head)
-            return PeftModel.from_pretrained(base, str(folder)).merge_and_unload()  # type: ignore[no-any-return]
+            base = load_model(adapter_base(name), head)
+            return PeftModel.from_pretrained(base, _existing(name)).merge_and_unload()
         if head == "reward":
-            return AutoModelForSequenceClassification.from_pretrained(_existing(name), num_labels=1)  # type: ignore[no-any-return]
-        return AutoModelForCausalLM.from_pretrained(_existing(name))  # type: ignore[no-any-return]
+            return AutoModelForSequenceClassification.from_pretrained(_existing(name), num_labels=1)
+        return AutoModelForCausalLM.from_pretrained(_existing(name))
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {str(error).splitlines()[0]}",
@@ -161,11 +161,24 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
         ) from error
 
 
+def is_adapter(name: str) -> bool:
+    """Whether a folder holds a peft adapter alone, without the model it belongs to."""
+    folder = Path(name).expanduser()
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def adapter_base(name: str) -> str:
+    """The model that an adapter folder belongs to, as peft recorded it."""
+    recorded = json.loads((Path(name).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    return str(recorded["base_model_name_or_path"])
+
+
 def is_reward_model(name: str) -> bool:
-    """Whether a folder holds a sequence classifier rather than a language model."""
+    """Whether a folder holds a sequence classifier, or an adapter of one, rather than a language model."""
+    adapter = Path(name) / ADAPTER_CONFIG
     config = Path(name) / "config.json"
     if not config.is_file():
-        return False
+        return adapter.is_file() and json.loads(adapter.read_text()).get("task_type") == "SEQ_CLS"
     architectures = json.loads(config.read_text()).get("architectures") or []
     return any("SequenceClassification" in architecture for architecture in architectures)
 
@@ -201,6 +214,11 @@ def set_threads() -> int:
     return int(torch.get_num_threads())
 
 
+def check_name(name: str) -> None:
+    """Refuses a model name that looks like a folder and is none, before any work starts."""
+    _existing(name)
+
+
 def _existing(name: str) -> str:
     """The name as transformers takes it; a path that looks local but is missing is the user's to mend."""
     path = Path(name).expanduser()
@@ -211,21 +229,7 @@ def _existing(name: str) -> str:
     return name
 
 
-def model_facts(name: str) -> dict[str, Any]:
-    """What a model is, from its configuration alone: type, context and template, without loading the weights."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(_existing(name))
-    tokenizer, own = load_tokenizer(name)
-    return {
-        "model_type": config.model_type,
-        "context": context_length(_Configured(config), tokenizer),  # type: ignore[arg-type]
-        "chat_template": "own" if own else "unipref",
-    }
-
-
-@dataclass
-class _Configured:
-    """A stand-in for a model where only its configuration matters."""
-
-    config: Any
+def model_key(name: str) -> str:
+    """What a run's cache knows a model by: its files' content for a folder, its name for a hub model."""
+    folder = Path(name).expanduser()
+    return rundir.tree_hash(folder) if folder.is_dir() else f"hub:{name}"

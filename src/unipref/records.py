@@ -112,6 +112,7 @@ class Reason(StrEnum):
     BAD_ROLE = "bad_role"
     BAD_LABEL = "bad_label"
     BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
+    DELETED = "deleted"  # marked so by the source
     PROMPTS_DIFFER = "prompts_differ"  # two transcripts with no common prompt
     ONE_RESPONSE = "one_response"
     UNSCORED = "unscored"  # several answers, but nothing says which is better
@@ -120,7 +121,6 @@ class Reason(StrEnum):
     SAME_RESPONSE = "same_response"
     BELOW_MIN_MARGIN = "below_min_margin"
     DUPLICATE = "duplicate"
-    DUPLICATE_OF_EVAL = "duplicate_of_eval"
     TOO_LONG = "too_long"  # longer than the model's context; found before training
 
 
@@ -136,6 +136,9 @@ class Reject(Exception):
     def __init__(self, reason: Reason, detail: str, field: str | None = None) -> None:
         self.reason, self.detail, self.field = reason, detail, field
         super().__init__(f"{field}: {detail}" if field else detail)
+
+    def __reduce__(self) -> tuple[type["Reject"], tuple[Reason, str, str | None]]:
+        return type(self), (self.reason, self.detail, self.field)
 
 
 class AxisPair(TypedDict):
@@ -214,7 +217,7 @@ def reject_schema() -> "pa.Schema":
     return pa.schema(
         [
             pa.field("source", pa.string(), nullable=False),
-            pa.field("level", pa.string(), nullable=False),  # row, group or preference
+            pa.field("level", pa.string(), nullable=False),  # row, part (of a row), group or preference
             pa.field("reason", pa.string(), nullable=False),
             pa.field("field", pa.string()),
             pa.field("detail", pa.string(), nullable=False),

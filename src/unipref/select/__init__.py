@@ -1,1 +1,111 @@
-"""Ways to choose the preferences to train on, one file each."""
+"""The select stage: of all the preferences, the part to train on. One file per strategy."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unipref.contracts import Strategy
+from unipref.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+OUTPUT = "train.parquet"
+ROWS_AT_ONCE = 4096
+
+__all__ = ["OUTPUT", "choose"]
+
+
+def choose(strategy: Strategy, preferences: Path, out: Path, seed: int, cache: Path) -> dict[str, Any]:
+    """Selects preferences and writes them to `out/train.parquet`, in input order and with the input's schema.
+
+    Numbers are held in memory; text is streamed, ROWS_AT_ONCE rows at a time.
+
+    Args:
+        strategy: how to choose.
+        preferences: Parquet file of `Preference` rows.
+        out: folder that exists and is empty.
+        seed: for everything random.
+        cache: folder in which embeddings are kept between runs; made when needed.
+
+    Returns:
+        `candidates` and `kept` (rows), `by_source` and `by_objective` (name -> [before, after]), `mean_margin`
+        ([before, after] over the scored rows, None where there are none) and `seconds`.
+
+    Raises:
+        UserError: the embedder is missing or cannot be reached, or the strategy breaks its contract.
+    """
+    from unipref.select._candidates import read
+
+    start = time.perf_counter()
+    candidates = read(preferences, cache, ROWS_AT_ONCE)
+    kept = strategy.select(candidates, seed)
+    _check(kept, len(candidates), type(strategy).__name__)
+    _write(preferences, out / OUTPUT, kept)
+    return {
+        "candidates": len(candidates),
+        "kept": len(kept),
+        "by_source": _before_after(candidates.sources, kept),
+        "by_objective": _before_after(candidates.objectives, kept),
+        "mean_margin": [_mean(candidates.margins), _mean(candidates.margins[kept])],
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+def _check(kept: "npt.NDArray[np.int64]", n: int, strategy: str) -> None:
+    """A strategy from elsewhere may break its word: rows written twice would then be trained on twice."""
+    import numpy as np
+
+    if kept.ndim != 1 or np.any(np.diff(kept) <= 0) or (len(kept) and (kept[0] < 0 or kept[-1] >= n)):
+        raise UserError(
+            "the positions it gave are not ascending, without repeats and below the number of candidates.",
+            where=f"select.{strategy}",
+            mend="Return np.flatnonzero(mask) of a mask over the candidates.",
+        )
+
+
+def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
+    """Copies the kept rows, batch by batch, in row groups of about ROWS_AT_ONCE rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
+        waiting: list[pa.RecordBatch] = []
+        for batch in _kept_rows(file.iter_batches(ROWS_AT_ONCE), kept):
+            waiting.append(batch)
+            if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting))
+
+
+def _kept_rows(batches: "Iterator[pa.RecordBatch]", kept: "npt.NDArray[np.int64]") -> "Iterator[pa.RecordBatch]":
+    import numpy as np
+    import pyarrow as pa
+
+    start = 0
+    for batch in batches:
+        low, high = np.searchsorted(kept, [start, start + batch.num_rows])
+        if high > low:
+            yield batch.take(pa.array(kept[low:high] - start))
+        start += batch.num_rows
+
+
+def _before_after(names: "npt.NDArray[np.str_]", kept: "npt.NDArray[np.int64]") -> dict[str, list[int]]:
+    import numpy as np
+
+    known, codes = np.unique(names, return_inverse=True)
+    before = np.bincount(codes, minlength=len(known))
+    after = np.bincount(codes[kept], minlength=len(known))
+    return {str(name): [int(b), int(a)] for name, b, a in zip(known, before, after, strict=True)}
+
+
+def _mean(margins: "npt.NDArray[np.float32]") -> float | None:
+    import numpy as np
+
+    scored = margins[~np.isnan(margins)]
+    return round(float(scored.mean(dtype=np.float64)), 6) if len(scored) else None

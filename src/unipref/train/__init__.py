@@ -1,1 +1,26 @@
 """Training steps, one thin file per TRL trainer."""
+
+from typing import Any
+
+from unipref.contracts import Trainer, TrainJob
+from unipref.train._watch import Progress, listening
+
+__all__ = ["train"]
+
+
+def train(trainer: Trainer, job: TrainJob, progress: Progress | None = None) -> dict[str, Any]:
+    """Runs one training step.
+
+    Args:
+        trainer: the step.
+        job: from which model, on which preferences, to which folder.
+        progress: told (step, steps, figures logged last) after each step.
+
+    Returns:
+        What happened, as `Trainer.fit` says.
+
+    Raises:
+        UserError: nothing can be trained with these settings, this model and these preferences.
+    """
+    with listening(progress):
+        return trainer.fit(job)

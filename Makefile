@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One torch thread in each of the two test processes: more threads than free cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2
+
+.PHONY: help demo test check lint types format clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+demo: .venv/installed  ## the main job on the built-in world: a table, and the path of the report
+	$(BIN)/unipref demo
+
+test: .venv/installed-dev lint types  ## lint, types and all tests
+	$(PYTEST)
+
+check: .venv/installed-dev lint types  ## lint, types and the fast tests, while you work
+	$(PYTEST) -m "not slow"
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/installed-dev
+	$(BIN)/mypy
+
+format: .venv/installed-dev  ## let ruff put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove the environment, caches and the demo
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo src/*.egg-info

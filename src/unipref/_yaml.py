@@ -1,0 +1,61 @@
+"""YAML as people mean it: `1e-5` is a number, a key given twice is a mistake, errors name the line."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unipref.errors import UserError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2 floats and without silent repeats."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: list(resolvers) for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
+        seen[key] = loader.construct_object(value_node, deep=True)
+    return seen
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def parse(content: str, where: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        UserError: it is no YAML; the line is named.
+    """
+    try:
+        return yaml.load(content, _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}, line {mark.line + 1}, column {mark.column + 1}" if mark else where
+        raise UserError(f"no valid YAML: {getattr(error, 'problem', None) or error}.", where=place) from error
+
+
+def read(path: Path) -> Any:
+    """The value of a YAML file."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError("the file is not UTF-8 text.", where=str(path)) from error
+
+
+def write(value: Any) -> str:
+    """A value as YAML, keys in their own order."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)

@@ -1,0 +1,136 @@
+"""Split and clean: dev and test parts by prompt group, exact duplicates removed with their reason and twin.
+
+Twins and the turns of one conversation share a group, so no prompt of dev or test is trained on. Held in memory per
+preference: two hashes and its place, never text.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import xxhash
+from pydantic import Field, model_validator
+
+from unipref.contracts import Settings
+from unipref.errors import UserError
+from unipref.records import Messages, Reason, preference_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARTS = ("train", "dev", "test")
+
+
+class Split(Settings):
+    """Which share of the prompt groups is held out. Trainers never see dev or test."""
+
+    dev: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of groups for choosing settings and following training."""
+    test: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of groups for the final scores."""
+    seed: int = 0
+    """Of the draw; the same for all seeds of a study, so that their scores can be compared."""
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> "Split":
+        if self.dev + self.test >= 1.0:
+            raise ValueError(f"dev ({self.dev:g}) and test ({self.test:g}) together must be below 1")
+        return self
+
+
+class Clean(Settings):
+    """What is removed before training."""
+
+    duplicates: Literal["exact", "keep"] = "exact"
+    """exact: of preferences with the same prompt, chosen and rejected texts, in any source, the first is kept."""
+
+
+def clean(preferences: Path, split: Split, settings: Clean, out: Path) -> dict[str, Any]:
+    """Writes `train.parquet`, `dev.parquet`, `test.parquet` and `removed.parquet` to `out`.
+
+    Args:
+        preferences: the Parquet file that unify wrote.
+        split: which shares are held out.
+        settings: what is removed.
+        out: an empty folder.
+
+    Returns:
+        Counts of `train`, `dev` and `test`, and `removed` by reason.
+
+    Raises:
+        UserError: nothing is left to train on.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    part_of_group = _draw(preferences, split)
+    counts: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
+    first_seen: dict[bytes, str] = {}
+    schemas = dict.fromkeys(PARTS, preference_schema()) | {"removed": removed_schema()}
+    writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
+    try:
+        with pq.ParquetFile(preferences) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                rows = batch.select(["id", "prompt", "chosen", "rejected", "group", "source"]).to_pylist()
+                twins = [_twin(row, first_seen) if settings.duplicates == "exact" else None for row in rows]
+                for name in PARTS:
+                    mine = [
+                        twin is None and part_of_group[row["group"]] == name
+                        for row, twin in zip(rows, twins, strict=True)
+                    ]
+                    counts[name] += sum(mine)
+                    writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
+                left_out = _left_out(rows, twins)
+                removed.update(item["reason"] for item in left_out)
+                writers["removed"].write_table(pa.Table.from_pylist(left_out, removed_schema()))
+    finally:
+        for writer in writers.values():
+            writer.close()
+    if not counts["train"]:
+        raise UserError(
+            f"no preference is left to train on: {dict(counts)} after removing {dict(removed)}.",
+            where="split",
+            mend="Lower split.dev and split.test, or add sources.",
+        )
+    return {name: counts[name] for name in PARTS} | {"removed": dict(sorted(removed.items()))}
+
+
+def removed_schema() -> "pa.Schema":
+    """The Arrow schema of `removed.parquet`: the preference, why it went, and the one kept in its place."""
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.string()) for name in ("id", "source", "reason", "twin")])
+
+
+def _draw(preferences: Path, split: Split) -> dict[str, str]:
+    """Group -> its part. Groups are ordered by a seeded hash, so each share is met to within one group."""
+    import pyarrow.parquet as pq
+
+    groups: set[str] = set()
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(columns=["group"]):
+            groups.update(batch["group"].to_pylist())
+    order = sorted(groups, key=lambda group: (xxhash.xxh3_64_intdigest(group.encode(), seed=split.seed), group))
+    n_dev, n_test = (round(share * len(order)) for share in (split.dev, split.test))
+    part = dict.fromkeys(order, "train")
+    part |= dict.fromkeys(order[:n_dev], "dev")
+    return part | dict.fromkeys(order[n_dev : n_dev + n_test], "test")
+
+
+def _twin(row: dict[str, Any], first_seen: dict[bytes, str]) -> str | None:
+    """The id of the earlier preference with the same texts; None for the first of its kind."""
+    sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
+    key = xxhash.xxh3_128_digest(repr([[(m["role"], m["content"]) for m in side or []] for side in sides]).encode())
+    if key in first_seen:
+        return first_seen[key]
+    first_seen[key] = row["id"]
+    return None
+
+
+def _left_out(rows: list[dict[str, Any]], twins: list[str | None]) -> list[dict[str, Any]]:
+    return [
+        {"id": row["id"], "source": row["source"], "reason": Reason.DUPLICATE.value, "twin": twin}
+        for row, twin in zip(rows, twins, strict=True)
+        if twin is not None
+    ]

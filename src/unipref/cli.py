@@ -1,0 +1,200 @@
+"""The command line: one command per stage, in flow order. No logic: each command calls one function and prints."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unipref.errors import UserError
+
+app = typer.Typer(
+    help="Many kinds of feedback, one preference: unify, select, train, evaluate, report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
+Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="Another model; repeatable.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/NAME-OF-THE-STUDY.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+@app.command()
+def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
+    """Write a study for some files, to standard output: unipref init FILES > study.yaml"""
+    from unipref import inspection
+
+    typer.echo(inspection.study_for(files), nl=False)
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
+) -> None:
+    """Show how files would be read: format, mapping and a few rows as prompt, chosen, rejected."""
+    from unipref import inspection
+
+    findings = inspection.inspect(paths)
+    _answer([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
+    if not any(finding.format for finding in findings):
+        raise typer.Exit(1)
+
+
+def _run(study: Path, overrides: list[str] | None, out: Path | None, until: str, as_json: bool) -> None:
+    from unipref import api, pipeline, report
+    from unipref.narrator import Console
+
+    folder = out or api.default_folder(study)
+    pipeline.run(study, folder, overrides=overrides or [], until=until, narrator=Console())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if as_json:
+        _print_json(manifest)
+        return
+    _show(report.console(folder))
+    typer.echo(f"\nReport: {folder / 'report.html'}")
+
+
+@app.command()
+def unify(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Read all sources into one preference format."""
+    _run(study, overrides, out, "unify", as_json)
+
+
+@app.command()
+def select(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Unify, split, clean and choose the preferences to train on."""
+    _run(study, overrides, out, "select", as_json)
+
+
+@app.command()
+def train(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Everything up to the trained models."""
+    _run(study, overrides, out, "train", as_json)
+
+
+@app.command()
+def run(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+    """The whole study: unify, select, train, evaluate, report. Finished stages are skipped."""
+    _run(study, overrides, out, "evaluate", as_json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub name.")],
+    benchmark: Annotated[list[str], typer.Option("--benchmark", "-b", help="Benchmark; repeatable.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds a folder per benchmark.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the per-example tables.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure one model on benchmarks, reading DATA/<benchmark>."""
+    from unipref import api, report
+
+    rows = api.evaluate_model(model, benchmark, data, out, on_note=_note)
+    _answer(rows, as_json, report.score_table(rows))
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub name.")],
+    prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
+    beside: Annotated[
+        list[str] | None, typer.Option("--beside", metavar="MODEL", help="Another model; repeatable.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 for the likeliest answer.")] = 0.0,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model answer prompts, side by side with others: unipref generate MODEL "prompt" --beside MODEL"""
+    from unipref import generation
+
+    answers = generation.answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
+    _answer(answers, as_json, generation.side_by_side(answers))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+    """Write a run's report again, and print its table."""
+    from unipref import report as page
+
+    if not (folder / "manifest.json").is_file():
+        raise UserError("there is no manifest.json in it.", where=str(folder), mend="Give the folder of a run.")
+    written = page.write(folder)
+    _show(page.console(folder))
+    typer.echo(f"\nReport: {written}")
+
+
+@app.command("list")
+def list_choices(
+    what: Annotated[str, typer.Argument(help="formats, datasets, strategies, trainers or benchmarks")],
+    as_json: AsJson = False,
+) -> None:
+    """List what a study can name, with each one's settings."""
+    from unipref import listing
+
+    found = listing.entries(what)
+    _answer(found, as_json, listing.as_text(found))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the world and the run are written.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Build a small world with its own model and feedback, and run a study on it."""
+    from unipref import demo as world
+    from unipref.narrator import Console
+
+    study = world.build(out, Console().progress)
+    _run(study, None, out / "run", "evaluate", as_json)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Many kinds of feedback, one preference."""
+    if show:
+        from unipref import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _answer(value: Any, as_json: bool, text: Any) -> None:
+    _print_json(value) if as_json else _show(text)
+
+
+def _show(content: Any) -> None:
+    if isinstance(content, str):
+        typer.echo(content)
+        return
+    from rich.console import Console as RichConsole
+
+    RichConsole(highlight=False).print(content)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def main() -> None:
+    """Entry point: a user's error is shown without a traceback, exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        for line in error.lines():
+            typer.echo(line, err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command again to go on: finished stages are kept.", err=True)
+        sys.exit(130)

@@ -1,0 +1,48 @@
+"""The benchmark data of the built-in world: items whose prompts are in no feedback."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from unipref.contracts import Settings
+from unipref.demo.coreference import Cases, Part, named
+from unipref.demo.feedback import json_lines
+from unipref.demo.instructions import Tasks
+
+
+class BenchmarkSizes(Settings):
+    """How many items each part holds. A gap between two models of less than .06 on a small part means nothing."""
+
+    coreference: dict[Part, int] = {"dev": 200, "test": 600}
+    instructions: dict[Part, int] = {"dev": 300, "test": 720}
+
+
+def write(folder: Path, cases: Cases, tasks: Tasks, sizes: BenchmarkSizes, seed: int) -> None:
+    """Writes `coreference/{dev,test}.jsonl` and `instructions/{dev,test}.jsonl`."""
+    for name in ("coreference", "instructions"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for part, n in sizes.coreference.items():
+        json_lines(folder / "coreference" / f"{part}.jsonl", coreference_items(cases, part, n, seed))
+    for part, n in sizes.instructions.items():
+        json_lines(folder / "instructions" / f"{part}.jsonl", instruction_items(tasks, part, n, seed))
+
+
+def coreference_items(cases: Cases, part: Part, n: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of the benchmark `coreference`."""
+    for i, case in enumerate(cases.sample(part, n, random.Random(f"{seed}/coreference/{part}"))):
+        yield {
+            "id": f"{part}-{i:04}",
+            "pro": case.question(case.pro()),
+            "anti": case.question(case.anti()),
+            "answer": named(case.referent),
+            "distractor": named(case.other),
+            "referent": case.referent,
+            "other": case.other,
+        }
+
+
+def instruction_items(tasks: Tasks, part: Part, n: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of the benchmark `instructions`."""
+    for i, task in enumerate(tasks.sample(part, n, random.Random(f"{seed}/instructions/{part}"))):
+        yield {"id": f"{part}-{i:04}", "prompt": task.prompt, "rule": task.rule, "arguments": task.arguments}

@@ -1,0 +1,84 @@
+"""Instructions: how often are little verifiable instructions followed?"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from unipref.contracts import Benchmark
+from unipref.evaluate._intervals import mean_score
+from unipref.evaluate._items import read_items
+from unipref.evaluate._rules import follows
+from unipref.inference import fits, generate
+from unipref.models import Policy, RewardModel
+from unipref.records import Finding, Message, Score
+
+Example = dict[str, Any]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One instruction: a prompt, and the rule an answer must follow with its arguments."""
+
+    id: str
+    prompt: str
+    rule: str
+    arguments: dict[str, Any] = {}
+
+
+class Instructions(Benchmark):
+    """The share of instructions followed, judged by strict rules on the form of the answer, as IFEval does.
+
+    | metric | formula | best |
+    |---|---|---|
+    | `followed` | mean over items of: the greedily written answer follows the item's rule | 1 |
+
+    The slices `type:<rule>` give it per instruction type. An answer that has not ended after `new_tokens` is judged as
+    far as it was written. The rules look at form, not truth: `Green.` follows 'Answer with one word' whatever the colour.
+
+    Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
+    """
+
+    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
+
+    data: str | None = "instructions"
+    """Folder with the items, relative to `data_root`."""
+    new_tokens: int = 16
+    """Length of the answers, in tokens."""
+    batch_size: int = 64
+    """Most prompts at once."""
+
+    def measure(self, model: Policy | RewardModel, data: Path, split: str) -> Finding:
+        """Scores a policy; one row of the examples is one item with its answer."""
+        assert isinstance(model, Policy)
+        items = read_items(data, split, Item)
+        prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in items]
+        asked = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits(model, prompt)]
+        notes = []
+        if len(asked) < len(items):
+            notes.append(f"{len(items) - len(asked)} of {len(items)} items skipped: longer than the model's context.")
+        answers = generate(model, [prompt for _, prompt in asked], self.new_tokens, batch_size=self.batch_size)
+        examples = [
+            {
+                "split": split,
+                "id": item.id,
+                "type": item.rule,
+                "prompt": item.prompt,
+                "answer": answer.strip(),
+                "followed": follows(answer, item.rule, item.arguments),
+            }
+            for (item, _), answer in zip(asked, answers, strict=True)
+        ]
+        return Finding(scores_of(examples), examples, notes)
+
+
+def scores_of(examples: Sequence[Example]) -> list[Score]:
+    """The share followed over all examples and per type, from the table of examples alone."""
+    if not examples:
+        return []
+    types = sorted({example["type"] for example in examples})
+    parts = {"all": examples} | {f"type:{kind}": [e for e in examples if e["type"] == kind] for kind in types}
+    return [
+        mean_score("followed", [e["followed"] for e in part], slice=name, split=examples[0]["split"], ideal=1.0)
+        for name, part in parts.items()
+    ]

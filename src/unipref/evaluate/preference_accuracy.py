@@ -1,0 +1,128 @@
+"""Preference accuracy: how often a model ranks the chosen answer above the rejected one, on the run's own splits."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from unipref.contracts import Benchmark
+from unipref.errors import UserError
+from unipref.evaluate._intervals import mean_score
+from unipref.inference import answer_log_likelihoods, rewards
+from unipref.models import Policy, RewardModel
+from unipref.records import Finding, Score
+
+Example = dict[str, Any]
+
+
+class PreferenceAccuracy(Benchmark):
+    """Share of held-out preferences that a model ranks as people did; a tie counts half, chance is 0.5.
+
+    | model | metric | formula, averaged over pairs |
+    |---|---|---|
+    | policy | `accuracy` | log p(chosen given prompt) > log p(rejected given prompt), summed over tokens |
+    | policy | `accuracy_per_token` | the same, each divided by its number of tokens |
+    | reward model | `accuracy` | reward(prompt, chosen) > reward(prompt, rejected) |
+
+    A policy's sums favour short answers, its means long ones that are easy to go on with: read both. Answers are
+    scored through the chat template, eos included. Slices: all, each source (`source:NAME`), each objective
+    (`objective:NAME`). Left out and counted: preferences with one side only, and those with a dialogue that is longer
+    than the model's context.
+
+    Data: a Parquet file of preferences; without `data`, the run's own split.
+    """
+
+    measures: ClassVar[frozenset[str]] = frozenset({"policy", "reward"})
+    example: ClassVar[Mapping[str, Any]] = {"settings": {"split": "test"}}
+
+    split: Literal["test", "dev"] = "test"
+    limit: int | None = None
+    """Measure only so many rows, evenly spread over the file; None: all."""
+    batch_size: int = 32
+    """Most sequences in one forward pass."""
+
+    def measure(self, model: Policy | RewardModel, data: Path, split: str) -> Finding:
+        """Scores a policy or a reward model; one row of the examples is one preference."""
+        examples: list[Example] = []
+        left_out: Counter[str] = Counter()
+        for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data):
+            both = [row for row in rows if row["chosen"] and row["rejected"]]
+            left_out["they have only one side"] += len(rows) - len(both)
+            scored = self._scored(model, both)
+            fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
+            left_out[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
+            examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
+        total = len(examples) + left_out.total()
+        notes = [f"{n} of {total} preferences left out: {why}." for why, n in left_out.items() if n]
+        return Finding(scores_of(examples), examples, notes)
+
+    def _chunks(self, path: Path) -> Iterator[list[dict[str, Any]]]:
+        """The rows, some hundreds at a time, so that sequences of similar length meet in a batch."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = ["id", "prompt", "chosen", "rejected", "source", "objective"]
+        try:
+            with pq.ParquetFile(path) as file:
+                if missing := [name for name in columns if name not in file.schema_arrow.names]:
+                    raise pa.ArrowInvalid(f"it has no {', '.join(missing)}")
+                n = file.metadata.num_rows
+                kept = n if self.limit is None else min(self.limit, n)
+                wanted = set(np.linspace(0, n - 1, kept).round().astype(int).tolist())
+                start = 0
+                for batch in file.iter_batches(batch_size=16 * self.batch_size, columns=columns):
+                    rows = batch.to_pylist()
+                    yield [row for at, row in enumerate(rows, start) if at in wanted]
+                    start += len(rows)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(
+                f"cannot be read as preferences: {str(error).splitlines()[0]}",
+                where=str(path),
+                mend="Give a Parquet file as unify writes it, or leave 'data' out to use the run's own split.",
+            ) from error
+
+    def _scored(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
+        """What the model thinks of both sides: sums of log p and tokens, or rewards; NaN where too long."""
+        about = [{key: row[key] for key in ("id", "source", "objective")} for row in rows]
+        sides = ("chosen", "rejected")
+        if isinstance(model, RewardModel):
+            dialogues = [[*row["prompt"], *row[side]] for row in rows for side in sides]
+            values = rewards(model, dialogues, self.batch_size).reshape(-1, 2).tolist()
+            return [a | {"chosen_value": c, "rejected_value": r} for a, (c, r) in zip(about, values, strict=True)]
+        answers = [(row["prompt"], row[side]) for row in rows for side in sides]
+        sums, tokens = answer_log_likelihoods(model, answers, self.batch_size)
+        table = zip(about, sums.reshape(-1, 2).tolist(), tokens.reshape(-1, 2).tolist(), strict=True)
+        return [
+            a | {"chosen_value": c, "rejected_value": r, "chosen_tokens": n, "rejected_tokens": m}
+            for a, (c, r), (n, m) in table
+        ]
+
+
+def _mode(model: Policy | RewardModel) -> str:
+    return "reward" if isinstance(model, RewardModel) else "likelihood"
+
+
+def scores_of(examples: Sequence[Example]) -> list[Score]:
+    """All scores, from the table of examples alone: over all of them, per source and per objective."""
+    slices = {"all": list(examples)} if examples else {}
+    for key in ("source", "objective"):
+        for value in sorted({example[key] for example in examples}):
+            slices[f"{key}:{value}"] = [example for example in examples if example[key] == value]
+    scores = []
+    for name, rows in slices.items():
+        fixed: dict[str, Any] = {"mode": rows[0]["mode"], "split": rows[0]["split"], "slice": name}
+        fixed |= {"ideal": 1.0, "chance": 0.5}
+        scores.append(mean_score("accuracy", [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **fixed))
+        if "chosen_tokens" in rows[0]:
+            ranks = [
+                _rank(r["chosen_value"] / r["chosen_tokens"], r["rejected_value"] / r["rejected_tokens"]) for r in rows
+            ]
+            scores.append(mean_score("accuracy_per_token", ranks, **fixed))
+    return scores
+
+
+def _rank(chosen: float, rejected: float) -> float:
+    """1 when the chosen answer is ahead, 0 when it is behind, a half for a tie."""
+    return 0.5 if chosen == rejected else float(chosen > rejected)

@@ -1,0 +1,83 @@
+"""What a run says of itself: `manifest.json`, `scores.json` and the study as it was run."""
+
+import platform
+from typing import Any
+
+from unipref import __version__, _yaml, rundir
+from unipref.rundir import RunDir, Stage
+from unipref.study import MAIN, Loaded
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "scikit-learn")
+
+
+class Manifest:
+    """Gathers what the stages return, and writes it.
+
+    Sources and clean are those of the study as written; a variant that changes them has its own under `variants`.
+    """
+
+    def __init__(self, run: RunDir, loaded: Loaded) -> None:
+        self._run, self._loaded = run, loaded
+        self._scores: list[dict[str, Any]] = []
+        self._seen: set[str] = set()
+        self._value: dict[str, Any] = {
+            "unipref": __version__,
+            "name": loaded.study.name,
+            "model": loaded.study.model,
+            "python": platform.python_version(),
+            "versions": rundir.versions(*PACKAGES),
+        }
+
+    def unified(self, variant: str, stage: Stage) -> Stage:
+        """Takes in what unify returned."""
+        pages = {
+            plan.how.source: {**stage.result[plan.how.source], "files": sorted({p.origin for p in plan.parts})}
+            for plan in self._loaded.plans[variant]
+        }
+        self._of(variant)["sources"] = pages
+        return stage
+
+    def cleaned(self, variant: str, stage: Stage) -> Stage:
+        """Takes in what clean returned."""
+        self._of(variant)["clean"] = stage.result
+        return stage
+
+    def selected(self, variant: str, seed: int, stage: Stage) -> Stage:
+        """Takes in what select returned."""
+        self._value.setdefault("selected", {}).setdefault(variant, {})[str(seed)] = stage.result
+        return stage
+
+    def trained(self, variant: str, seed: int, step: str, stage: Stage) -> None:
+        """Takes in what a training step returned."""
+        by_seed = self._value.setdefault("train", {}).setdefault(variant, {})
+        by_seed.setdefault(str(seed), {})[step] = stage.result
+
+    def scored(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
+        """Takes in one benchmark's scores of one model; the base model's once."""
+        place = f"{variant}/{seed}/{step}/{stage.key}"
+        if place in self._seen:
+            return
+        self._seen.add(place)
+        who = {"variant": variant, "seed": seed, "step": step, "model": self._short(model)}
+        self._scores += [{**who, **score} for score in stage.result["scores"]]
+        if notes := stage.result.get("notes"):
+            self._value.setdefault("notes", {})[f"{variant}/{step}/{stage.folder.name}"] = notes
+
+    def write(self) -> None:
+        """Writes `manifest.json`, `scores.json` and `study.yaml`; safe to repeat."""
+        folder = self._run.folder
+        rundir.write_text(folder / "study.yaml", _yaml.write(self._loaded.raw))
+        if self._scores:
+            rundir.write_json(folder / "scores.json", self._scores)
+        rundir.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
+
+    def _of(self, variant: str) -> dict[str, Any]:
+        if variant == MAIN:
+            return self._value
+        mine: dict[str, Any] = self._value.setdefault("variants", {}).setdefault(variant, {})
+        return mine
+
+    def _short(self, model: str) -> str:
+        """A model of this run by its place in the run, any other as the study names it."""
+        folder = str(self._run.folder)
+        return model[len(folder) :].lstrip("/\\") if model.startswith(folder) else model

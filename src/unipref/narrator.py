@@ -1,0 +1,56 @@
+"""What a run says while it works: stages, notes and progress. Silent unless someone listens."""
+
+import time
+from typing import Any
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Narrator:
+    """Hears what happens and says nothing."""
+
+    def stage(self, name: str, cached: bool) -> None:
+        """A stage begins, or was found done."""
+
+    def note(self, text: str) -> None:
+        """Something a reader should know."""
+
+    def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
+        """`done` of `total` units of the work called `label` are finished; `figures` is what is known so far."""
+
+
+class Console(Narrator):
+    """Says it on standard error, one line per stage; progress as a line that rewrites itself on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+
+        self._console = RichConsole(stderr=True, highlight=False)
+        self._last_line = 0.0
+        self._open = False
+
+    def stage(self, name: str, cached: bool) -> None:
+        """One line: the stage's folder, and whether it had been done before."""
+        self._close()
+        self._console.print(f"[bold]{name}[/bold]" + (" [dim]already done[/dim]" if cached else ""))
+
+    def note(self, text: str) -> None:
+        """One indented line."""
+        self._close()
+        self._console.print(f"  {text}", markup=False)
+
+    def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
+        """On a terminal a line that rewrites itself; elsewhere a line now and then."""
+        told = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in (figures or {}).items())
+        line = f"  {label} {done}/{total}" + (f"  {told}" if told else "")
+        if self._console.is_terminal:
+            self._console.print(line, end="\r", markup=False, no_wrap=True, overflow="crop", width=self._console.width)
+            self._open = True
+        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._console.print(line, markup=False)
+
+    def _close(self) -> None:
+        if self._open:
+            self._console.print()
+            self._open = False

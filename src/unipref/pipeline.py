@@ -1,0 +1,220 @@
+"""The stages in order.
+
+sources -> unify -> clean -> select -> train -> evaluate -> report, for every variant and seed. Each stage is skipped
+when its inputs, settings and code are what they were.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unipref import models, report, rundir, sources
+from unipref.clean import clean
+from unipref.contracts import Choice, TrainJob
+from unipref.engine import make_engine
+from unipref.evaluate import data_path, evaluate
+from unipref.manifest import Manifest
+from unipref.narrator import Narrator
+from unipref.rundir import RunDir, Stage
+from unipref.select import choose
+from unipref.study import BASE, Loaded, Study, load
+from unipref.train import train
+from unipref.unify import unify
+
+STAGES = ("unify", "select", "train", "evaluate")
+"""How far a run may be asked to go."""
+
+
+def run(
+    study: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    rows: Mapping[str, Any] | None = None,
+    until: str = "evaluate",
+    narrator: Narrator | None = None,
+) -> Path:
+    """Runs a study and writes its report.
+
+    Args:
+        study: a study file, or its content as a mapping.
+        out: the run folder; finished stages found there are not done again.
+        overrides: `key=value` settings laid over the study.
+        rows: source name -> rows (mappings, or a DataFrame) for sources that are not files.
+        until: the last stage to run.
+        narrator: hears what happens.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: a setting or a file is wrong, or nothing usable is left.
+    """
+    folder = Path(out)
+    loaded = load(study, overrides, rows=rows, rows_folder=folder / "inputs")
+    return Run(loaded, folder, narrator or Narrator()).go(until)
+
+
+class Run:
+    """One study on its way through the stages, in one folder."""
+
+    def __init__(self, loaded: Loaded, folder: Path, narrator: Narrator) -> None:
+        self.loaded, self.narrator = loaded, narrator
+        self.dir = RunDir(folder, narrator.stage)
+        self.manifest = Manifest(self.dir, loaded)
+
+    def go(self, until: str) -> Path:
+        """All variants and seeds, as far as the stage `until`."""
+        try:
+            self._stages(STAGES.index(until))
+        finally:
+            self.manifest.write()
+        report.write(self.dir.folder)
+        return self.dir.folder
+
+    def _stages(self, depth: int) -> None:
+        for variant, study in self.loaded.variants.items():
+            unified = self.unified(variant, study)
+            cleaned = self.cleaned(variant, study, unified)
+            if depth >= 3:
+                self.scored(variant, None, BASE, study, self.base(study), cleaned)
+            for seed in study.seeds if depth >= 1 else []:
+                selected = self.selected(variant, seed, study, cleaned)
+                models_of = self.trained(variant, seed, study, selected, cleaned) if depth >= 2 else {}
+                for step, model in models_of.items() if depth >= 3 else ():
+                    self.scored(variant, seed, step, study, model, cleaned)
+
+    def unified(self, variant: str, study: Study) -> Stage:
+        """Sources -> preferences."""
+        plans = self.loaded.plans[variant]
+        inputs = {
+            "settings": study.unify.model_dump(),
+            "sources": [
+                {
+                    "how": msgspec.to_builtins(plan.how),
+                    "form": _settings(plan.form),
+                    "files": sources.fingerprint(plan.parts),
+                }
+                for plan in plans
+            ],
+            "code": rundir.code_key("unify", "sources", "engine", "records"),
+        }
+
+        def work(out: Path) -> dict[str, Any]:
+            size = sum(part.size for plan in plans for part in plan.parts)
+            with closing(make_engine(study.engine, study.workers, size, self.narrator.progress)) as engine:
+                return unify(plans, study.unify, out, engine=engine, read=sources.read)
+
+        return self.manifest.unified(variant, self.dir.stage(self._shared("unified", variant), inputs, work))
+
+    def cleaned(self, variant: str, study: Study, unified: Stage) -> Stage:
+        """Preferences -> train, dev and test."""
+        inputs = {
+            "unified": unified.key,
+            "split": study.split.model_dump(),
+            "clean": study.clean.model_dump(),
+            "code": rundir.code_key("clean"),
+        }
+        preferences = unified.folder / "preferences.parquet"
+        stage = self.dir.stage(
+            self._shared("clean", variant), inputs, lambda out: clean(preferences, study.split, study.clean, out)
+        )
+        return self.manifest.cleaned(variant, stage)
+
+    def selected(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
+        """Train -> the part of it that is trained on."""
+        inputs = {
+            "clean": cleaned.key,
+            "strategy": _settings(study.select),
+            "seed": seed,
+            "code": rundir.code_key("select"),
+        }
+        candidates, cache = cleaned.folder / "train.parquet", self.dir.folder / "embeddings"
+        stage = self.dir.stage(
+            f"selected/{variant}/{seed}", inputs, lambda out: choose(study.select, candidates, out, seed, cache)
+        )
+        return self.manifest.selected(variant, seed, stage)
+
+    def trained(
+        self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage
+    ) -> dict[str, tuple[str, str]]:
+        """The training steps in order; step -> (model folder, its key)."""
+        done = {BASE: self.base(study)}
+        last = {"policy": BASE, "reward": ""}
+        for trainer, name in zip(study.train, study.step_names(), strict=True):
+            start = done[trainer.start or last["policy"]]
+            judge = done.get(trainer.reward or last["reward"]) if trainer.needs_reward_model else None
+            inputs = {
+                "trainer": _settings(trainer),
+                "start": start[1],
+                "reward": judge[1] if judge else None,
+                "data": [selected.key, cleaned.key],
+                "seed": seed,
+                "code": rundir.code_key("train", "models", "inference"),
+                "versions": rundir.versions("torch", "transformers", "trl", "peft"),
+            }
+
+            def work(
+                out: Path, name: str = name, trainer: Any = trainer, start: Any = start, judge: Any = judge
+            ) -> dict[str, Any]:
+                job = TrainJob(
+                    policy=Path(start[0]),
+                    preferences=selected.folder / "train.parquet",
+                    held_out=cleaned.folder / "dev.parquet",
+                    reward_model=Path(judge[0]) if judge else None,
+                    out=out,
+                    seed=seed,
+                )
+                return train(trainer, job, partial(self.narrator.progress, f"training {name}"))
+
+            stage = self.dir.stage(f"train/{variant}/{seed}/{name}", inputs, work)
+            self.manifest.trained(variant, seed, name, stage)
+            done[name] = (str(stage.folder), stage.key)
+            last[trainer.makes] = name
+        return {name: model for name, model in done.items() if name != BASE}
+
+    def scored(
+        self, variant: str, seed: int | None, step: str, study: Study, model: tuple[str, str], cleaned: Stage
+    ) -> None:
+        """One model on every benchmark that can judge it."""
+        name, key = model
+        splits = {part: cleaned.folder / f"{part}.parquet" for part in ("dev", "test") if cleaned.result[part]}
+        kind = "reward" if models.is_reward_model(name) else "policy"
+        for benchmark, label in study.labelled_benchmarks():
+            if kind not in benchmark.measures:
+                continue
+            data = data_path(benchmark, self.loaded.data_root, splits)
+            inputs = {
+                "model": key,
+                "benchmark": _settings(benchmark),
+                "data": rundir.tree_hash(data),
+                "code": rundir.code_key("evaluate", "models", "inference"),
+            }
+
+            def work(out: Path, benchmark: Any = benchmark) -> dict[str, Any]:
+                root = self.loaded.data_root
+                scores = evaluate(name, [benchmark], data_root=root, splits=splits, out=out, on_note=self.narrator.note)
+                return {"scores": scores}
+
+            place = "base" if step == BASE else f"{variant}/{seed}/{step}"
+            stage = self.dir.stage(f"evaluated/{place}/{label}", inputs, work)
+            self.manifest.scored(BASE if step == BASE else variant, seed, step, name, stage)
+
+    def base(self, study: Study) -> tuple[str, str]:
+        """The study's model and its key."""
+        if study.model is None:
+            raise AssertionError("the study is checked to have a model where one is needed")
+        return study.model, models.model_key(study.model)
+
+    def _shared(self, name: str, variant: str) -> str:
+        """The folder of a stage that variants share unless they change its settings."""
+        return name if variant == next(iter(self.loaded.variants)) else f"{name}-{variant}"
+
+
+def _settings(choice: Choice) -> dict[str, Any]:
+    return {"name": type(choice).__module__, **choice.model_dump(mode="json")}

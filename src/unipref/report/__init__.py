@@ -1,0 +1,103 @@
+"""The report of a run: `report.md` and a self-contained `report.html` from the same content, and the terminal's."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unipref.errors import UserError
+from unipref.report._content import Content
+from unipref.report._counts import count_sections, lead
+from unipref.report._markdown import markdown
+from unipref.report._results import changes, result_sections, result_table
+from unipref.report._scores import ScoreRow, headline, labels, read_scores
+from unipref.report._terminal import terminal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["console", "write"]
+
+
+def write(run: Path) -> Path:
+    """Writes `report.md` and `report.html` from a run's `manifest.json`, `scores.json` and `study.yaml`.
+
+    Any of the three may lack parts or be missing, if one is there; the sections made from it are then left out.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        The HTML page's path.
+
+    Raises:
+        UserError: the folder holds no run, or one of its files is broken.
+    """
+    content = _content(run)
+    _replace(run / "report.md", markdown(content))
+    page = run / "report.html"
+    _replace(page, _html(content))
+    return page
+
+
+def console(run: Path) -> "RenderableType":
+    """The result table and what changed in words, for rich to print; a line saying so when there are no scores.
+
+    Raises:
+        UserError: the folder holds no run, or its scores are broken.
+    """
+    scores = _scores(run)
+    if not scores:
+        return "No scores: the study names no benchmarks."
+    measures, named = headline(scores), labels(scores)
+    return terminal(result_table(measures, named), changes(measures, named))
+
+
+def _content(run: Path) -> Content:
+    scores, manifest = _scores(run), _manifest(run)
+    title = f"unipref report: {manifest.get('name') or run.resolve().name}"
+    return Content(title, lead(manifest), result_sections(scores) + count_sections(manifest, run))
+
+
+def _scores(run: Path) -> list[ScoreRow]:
+    if not any((run / name).is_file() for name in ("manifest.json", "scores.json")):
+        raise UserError(
+            "there is neither a manifest.json nor a scores.json, so this is no run folder.",
+            where=str(run),
+            mend="Give the folder that `unipref run STUDY -o FOLDER` wrote.",
+        )
+    path = run / "scores.json"
+    return read_scores(path) if path.is_file() else []
+
+
+def _manifest(run: Path) -> dict[str, Any]:
+    path = run / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"not JSON: {error}.", where=str(path), mend="Run the study again to rewrite it.") from error
+    if not isinstance(manifest, dict):
+        raise UserError("an object was expected.", where=str(path), mend="Run the study again to rewrite it.")
+    return manifest
+
+
+def _html(content: Content) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("page.html.j2").render(content=content)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes aside and renames, so that a reader never meets half a page."""
+    aside = path.with_suffix(f"{path.suffix}.{os.getpid()}.part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

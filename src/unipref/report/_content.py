@@ -1,0 +1,125 @@
+"""What a report says, before it is a page: the one object that Markdown, HTML and the terminal are made from."""
+
+import itertools
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: its text, the interval and the remark that stand small behind it, and whether it is the best."""
+
+    text: str
+    interval: str = ""
+    remark: str = ""
+    best: bool = False
+
+    @property
+    def small(self) -> str:
+        """Interval and remark in one."""
+        return " ".join(part for part in (self.interval, self.remark) if part)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table column: its head, the group of columns it belongs to, and whether it holds numbers."""
+
+    head: str
+    group: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of each row names it. `folded`: shown only when asked for, where that can be done."""
+
+    caption: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    note: str = ""
+    folded: bool = False
+
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """The groups in column order with the number of columns each spans; empty where no column has a group."""
+        if not any(column.group for column in self.columns):
+            return []
+        return [(name, len(list(run))) for name, run in itertools.groupby(column.group for column in self.columns)]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One model's value in a chart, its interval, and their places; all x and y are in the chart's own units."""
+
+    label: str
+    text: str
+    y: float
+    x: float
+    left: float | None
+    right: float | None
+    best: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Dots with intervals, one line per model; its scale runs from x = left to right, of `width` in all.
+
+    `ticks`, `chance` and `ideal` are x positions, ticks with their text.
+    """
+
+    title: str
+    width: float
+    height: float
+    left: float
+    right: float
+    dots: list[Dot]
+    ticks: list[tuple[float, str]]
+    chance: float | None
+    ideal: float | None
+
+
+@dataclass(frozen=True)
+class Points:
+    """A line and the points under it."""
+
+    head: str
+    items: list[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report, in the order: paragraphs, points, tables, charts, code blocks (title, text)."""
+
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    points: list[Points] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    code: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A whole report."""
+
+    title: str
+    lead: list[str]
+    sections: list[Section]
+
+
+def number(value: float | None) -> str:
+    """A score as it is shown: three decimals, fewer for large ones, an exponent for tiny ones, a dash for none."""
+    if value is None or value != value:
+        return "–"
+    if abs(value) >= 100:
+        return f"{value:.1f}"
+    return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
+
+
+def count(value: object) -> str:
+    """A count with thousands separated; a dash where there is none."""
+    return f"{value:,}" if isinstance(value, int) else "–"
+
+
+def share(part: float, whole: float) -> str:
+    """A part as a percentage of the whole."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"

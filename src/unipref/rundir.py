@@ -1,0 +1,221 @@
+"""What a run leaves on disk. Finished work is skipped by content hash; nothing is ever half-written.
+
+A stage writes into `FOLDER.partial`; when it is done, its files are checksummed in `stage.json` and the folder is
+renamed. A stage is done when its key (its settings, what went into it, and the code that does it) and its files'
+checksums are still the same.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from unipref.errors import UserError
+
+RECORD = "stage.json"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage.
+
+    Attributes:
+        folder: where its files are.
+        key: hash of all that it depends on.
+        result: what it returned.
+        seconds, peak_mb: what it cost when it was done (peak resident memory of this process and its children).
+        cached: it had been done before.
+    """
+
+    folder: Path
+    key: str
+    result: dict[str, Any]
+    seconds: float
+    peak_mb: float
+    cached: bool
+
+
+class RunDir:
+    """The folder of one run. Work with the same key is done once in a run, whichever folder it was asked for.
+
+    Args:
+        folder: made when it is missing.
+        on_stage: told of each stage as it starts (cached or not).
+    """
+
+    def __init__(self, folder: Path, on_stage: Callable[[str, bool], None] | None = None) -> None:
+        self.folder = folder
+        self.on_stage = on_stage or (lambda name, cached: None)
+        self.stages: list[Stage] = []
+        self._by_key: dict[str, Stage] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"the run folder cannot be made: {error.strerror}.", where=str(folder)) from error
+
+    def stage(self, name: str, inputs: Mapping[str, Any], work: Callable[[Path], dict[str, Any]]) -> Stage:
+        """Does a stage's work, unless it has been done.
+
+        Args:
+            name: its folder, relative to the run, with `/` between parts.
+            inputs: all that its result depends on, as JSON values; the keys of earlier stages among them.
+            work: writes into the folder it is given and returns what is to be remembered, as JSON values.
+        """
+        folder = self.folder / name
+        key = content_key({"stage": name.split("/")[0], **inputs})
+        if key in self._by_key:
+            return self._by_key[key]
+        done = self._done(folder, key)
+        self.on_stage(name, done is not None)
+        stage = done or self._do(folder, key, work)
+        self.stages.append(stage)
+        self._by_key[key] = stage
+        return stage
+
+    def _done(self, folder: Path, key: str) -> Stage | None:
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+            return None
+        if record.get("key") != key or record.get("files") != checksums(folder):
+            return None
+        return Stage(folder, key, record["result"], record["seconds"], record["peak_mb"], cached=True)
+
+    def _do(self, folder: Path, key: str, work: Callable[[Path], dict[str, Any]]) -> Stage:
+        partial = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        start = time.perf_counter()
+        with peak_memory() as peak:
+            result = work(partial)
+        stage = Stage(folder, key, plain(result), round(time.perf_counter() - start, 3), peak[0], cached=False)
+        record = {
+            "key": key,
+            "seconds": stage.seconds,
+            "peak_mb": stage.peak_mb,
+            "files": checksums(partial),
+            "result": stage.result,
+        }
+        write_json(partial / RECORD, record)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
+        return stage
+
+    def costs(self) -> list[dict[str, Any]]:
+        """What each stage of this run cost, in order."""
+        return [
+            {
+                "stage": stage.folder.relative_to(self.folder).parts[0],
+                "folder": stage.folder.relative_to(self.folder).as_posix(),
+                "seconds": stage.seconds,
+                "peak_mb": stage.peak_mb,
+                "cached": stage.cached,
+            }
+            for stage in self.stages
+        ]
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back: what a cached stage returns equals what the first one did."""
+    return json.loads(json.dumps(value, default=_scalar, ensure_ascii=False))
+
+
+def _scalar(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a stage returned a {type(value).__name__}, which JSON has no form for")
+
+
+def content_key(value: Any) -> str:
+    """Hash of a JSON value, whatever the order of its keys."""
+    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return xxhash.xxh3_128_hexdigest(plain.encode("utf-8", "surrogatepass"))
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Relative path -> hash, for every file of a stage but its record."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / RECORD)
+    return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
+
+
+def file_hash(path: Path) -> str:
+    """Hash of a file's bytes, streamed."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return str(digest.hexdigest())
+
+
+def tree_hash(path: Path) -> str:
+    """Hash of a file, or of all files of a folder with their relative paths."""
+    return file_hash(path) if path.is_file() else content_key(checksums(path))
+
+
+def code_key(*modules: str) -> str:
+    """Hash of the source files of packages and modules of unipref: changed code does its work again."""
+    root = Path(__file__).parent
+    files: list[Path] = []
+    for module in modules:
+        path = root / module
+        files += sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    return content_key({file.name: file_hash(file) for file in files})
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Package -> installed version, of those that are installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON aside and renames it into place."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=_scalar) + "\n")
+
+
+def write_text(path: Path, content: str) -> None:
+    """Writes a text file aside and renames it into place."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(content, encoding="utf-8")
+    os.replace(aside, path)
+
+
+@contextlib.contextmanager
+def peak_memory(every_seconds: float = 0.05) -> Iterator[list[float]]:
+    """Follows the resident memory of this process and its children; the list holds the peak in MB afterwards."""
+    import psutil
+
+    me, peak, stop = psutil.Process(), [0.0], threading.Event()
+
+    def look() -> None:
+        total = 0
+        for process in (me, *me.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+        peak[0] = max(peak[0], round(total / 2**20, 1))
+
+    def follow() -> None:
+        while not stop.wait(every_seconds):
+            look()
+
+    look()
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        follower.join()
+        look()

@@ -1,0 +1,48 @@
+"""Clusters of prompts: k-means on unit vectors, the same whatever the row order and the number of threads."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+def cluster(
+    vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]", clusters: int, restarts: int, seed: int
+) -> "npt.NDArray[np.int64]":
+    """The cluster of each row.
+
+    Args:
+        vectors: (n, d) rows.
+        ids: (n,) ids; the rows are clustered in the order of their ids.
+        clusters: how many; fewer where there are fewer distinct rows.
+        restarts: k-means runs from different starts; the one of lowest inertia is taken.
+        seed: of the starts.
+
+    Returns:
+        (n,) labels from 0.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    labels = np.zeros(len(vectors), dtype=np.int64)
+    count = _distinct(vectors, clusters)
+    if count < 2:
+        return labels
+    order = np.argsort(ids, kind="stable")
+    means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
+    # With several threads the centres are summed in the order in which the threads finish.
+    with threadpool_limits(limits=1):
+        labels[order] = means.fit(vectors[order]).labels_
+    return labels
+
+
+def _distinct(vectors: "npt.NDArray[np.float32]", enough: int) -> int:
+    """How many distinct rows there are; counting stops at `enough`."""
+    seen: set[bytes] = set()
+    for row in vectors:
+        seen.add(row.tobytes())
+        if len(seen) >= enough:
+            break
+    return len(seen)

@@ -1,0 +1,35 @@
+"""The content of files as a hash: by it a run knows which work is done."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import xxhash
+
+from unipref.sources.parts import Part
+
+
+def content_key(source: Part | Path | str) -> str:
+    """The xxh3-128 hash of a file's bytes, in hexadecimal; of the whole file where a part is given."""
+    path = source.path if isinstance(source, Part) else source
+    digest = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return str(digest.hexdigest())
+
+
+def fingerprint(sources: Iterable[Part | Path | str]) -> str:
+    """One hash for the content of several files in their order, each file read once.
+
+    Parts count with their origin too, because every preference carries it; bare paths by content alone.
+    """
+    digest = xxhash.xxh3_128()
+    keys: dict[str, str] = {}
+    for source in sources:
+        path = source.path if isinstance(source, Part) else str(source)
+        if path not in keys:
+            keys[path] = content_key(path)
+        digest.update(keys[path].encode())
+        if isinstance(source, Part):
+            digest.update(f"\0{source.origin}\0{source.start}\0".encode())
+    return str(digest.hexdigest())

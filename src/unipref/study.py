@@ -1,0 +1,377 @@
+"""One YAML -> typed settings. Checked whole, with all files present, before any work starts."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BeforeValidator, Field, model_validator
+
+from unipref import _yaml, choices, models
+from unipref.clean import Clean, Split
+from unipref.contracts import Benchmark, Format, Settings, Strategy, Trainer
+from unipref.errors import UserError, near_name
+from unipref.records import Axis
+from unipref.sources import Part, catalog, parts, spill_rows
+from unipref.unify import Projection, SourcePlan, UnifySettings
+
+BASE = "base"
+"""The study's model before any training: what a step may start `from`, and its name in the scores."""
+MAIN = "main"
+"""The name of the study as it is written, beside its named variants."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+
+
+def _one(stage: str, place: str) -> BeforeValidator:
+    """Reads `name` or `{name: settings}` as a choice of the stage."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str):
+            return choices.make(stage, value, None, place)
+        if isinstance(value, Mapping) and len(value) == 1:
+            ((name, settings),) = value.items()
+            if settings is None or isinstance(settings, Mapping):
+                return choices.make(stage, str(name), dict(settings or {}), place)
+        noun = choices.NOUNS[stage]
+        example = f"'{choices.names(stage)[0]}' or '{{{choices.names(stage)[0]}: {{...}}}}'"
+        raise UserError(f"expected the name of one {noun} or one name with its settings, as in {example}.", where=place)
+
+    return BeforeValidator(read)
+
+
+class Source(Settings):
+    """One source of feedback: a known dataset, or your own with its format and mapping."""
+
+    name: Name
+    """What the source is called in the results; unique."""
+    path: str | list[str]
+    """Files, globs or folders, relative to `data_root`."""
+    dataset: str | None = None
+    """A known dataset (`unipref list datasets`): format, mapping, objective and licence come from the catalog."""
+    format: str | None = None
+    """The shape of the rows (`unipref list formats`), or the dotted path of a module with your own."""
+    map: dict[str, Any] = {}
+    """The format's settings: where prompt, answers and labels are."""
+    axis: str | None = None
+    """The axis that decides which answer is better, where there are several."""
+    objective: str | None = None
+    """What this feedback is for: instruction, bias, or any name of yours."""
+    licence: str | None = None
+    """Licence of the data, carried to every preference."""
+
+
+class Study(Settings):
+    """A study file."""
+
+    name: str = "study"
+    """Title of the report."""
+    model: str | None = None
+    """The model to start from: a hub name or a folder. Needed to train and evaluate."""
+    data_root: str = "."
+    """Where relative paths start; itself relative to the study file. Environment variables may be used."""
+    sources: Annotated[list[Source], Field(min_length=1)]
+    """The feedback."""
+    unify: UnifySettings = UnifySettings()
+    """How groups of answers become preferences."""
+    split: Split = Split()
+    """Which prompts are held out."""
+    clean: Clean = Clean()
+    """What is removed."""
+    select: Annotated[Strategy, _one("select", "select")] = Field(default="all", validate_default=True)
+    """Which preferences are trained on."""
+    train: list[Annotated[Trainer, _one("train", "train")]] = []
+    """Training steps, in order."""
+    evaluate: list[Annotated[Benchmark, _one("evaluate", "evaluate")]] = []
+    """Benchmarks that every model is measured with."""
+    variants: dict[Name, dict[str, Any]] = {}
+    """Named overrides of the above; each is run besides the study as written."""
+    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    """One run of selection and training for each."""
+    engine: Literal["local", "ray"] = "local"
+    """Where row work runs."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Processes of the local engine; default: the free cores."""
+
+    def step_names(self) -> list[str]:
+        """The names of the training steps, in order."""
+        return [step.step or step.name() for step in self.train]
+
+    def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
+        """The benchmarks with a name of their own each: a second use of one is numbered."""
+        labelled: list[tuple[Benchmark, str]] = []
+        for benchmark in self.evaluate:
+            uses = sum(earlier.name() == benchmark.name() for earlier, _ in labelled)
+            labelled.append((benchmark, benchmark.name() + (f"-{uses + 1}" if uses else "")))
+        return labelled
+
+    @model_validator(mode="after")
+    def _sources_have_names_of_their_own(self) -> "Study":
+        names = [source.name for source in self.sources]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two sources are called {', '.join(sorted(twice))}; give each a name of its own")
+        return self
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A study that has been checked: its settings, its variants and its files.
+
+    Attributes:
+        raw: the mapping that was checked, overrides applied.
+        study: the study as written.
+        variants: name -> study, `main` (as written) first.
+        data_root: absolute.
+        plans: variant name -> its sources, ready to be read.
+    """
+
+    raw: dict[str, Any]
+    study: Study
+    variants: dict[str, Study]
+    data_root: Path
+    plans: dict[str, list[SourcePlan]]
+
+
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    rows: Mapping[str, Any] | None = None,
+    rows_folder: Path | None = None,
+) -> Loaded:
+    """Reads and checks a study.
+
+    Args:
+        source: a study file, or its content as a mapping.
+        overrides: `key=value` settings that go over it, as from `--set`.
+        rows: source name -> its rows, for sources that are not files.
+        rows_folder: where those rows are written, so that the run can be repeated without them.
+
+    Raises:
+        UserError: no such file, no YAML, an unknown or wrong setting, a file that is missing.
+    """
+    raw, folder = _raw(source)
+    for override in overrides:
+        _set(raw, override)
+    if rows and rows_folder is not None:
+        _bring_in(raw, rows, rows_folder)
+    if isinstance(raw.get("model"), str):
+        raw["model"] = _model(raw["model"], folder)
+    study = choices.checked(Study, raw, "")
+    variants = {MAIN: study}
+    for name, changes in study.variants.items():
+        if name in (MAIN, BASE):
+            raise UserError(f"'{name}' is taken by the study itself.", where="variants", mend="Call it otherwise.")
+        merged = merge({k: v for k, v in raw.items() if k != "variants"}, changes)
+        variants[name] = choices.checked(Study, merged, f"variants.{name}")
+    root = _data_root(study.data_root, folder)
+    for name, variant in variants.items():
+        _check_steps(variant, "train" if name == MAIN else f"variants.{name}.train")
+        _check_benchmarks(variant, root)
+    plans = {name: [_plan(s, i, root) for i, s in enumerate(v.sources)] for name, v in variants.items()}
+    for name, own in plans.items():
+        plans[name] = [_in_memory(plan) if plan.how.source in (rows or {}) else plan for plan in own]
+    return Loaded(raw, study, variants, root, plans)
+
+
+def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+    if isinstance(source, Mapping):
+        return merge({}, source), Path.cwd()
+    path = Path(source)
+    if not path.is_file():
+        near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
+        raise UserError(
+            "there is no such study file.", where=str(path), mend=near or "Write one with: unipref init FILES"
+        )
+    raw = _yaml.read(path)
+    if not isinstance(raw, dict):
+        raise UserError("a study is a mapping of settings.", where=str(path))
+    return raw, path.resolve().parent
+
+
+def _bring_in(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> None:
+    """Writes the rows given from Python to files and points their sources there."""
+    given = raw.get("sources")
+    by_name = {str(s.get("name")): s for s in given if isinstance(s, dict)} if isinstance(given, list) else {}
+    for name, values in rows.items():
+        if name not in by_name:
+            raise UserError(f"there is no source '{name}' for these rows.", where="rows", mend=near_name(name, by_name))
+        by_name[name]["path"] = str(spill_rows(values, folder.resolve()))
+
+
+def _expanded(value: str) -> str:
+    return os.path.expandvars(os.path.expanduser(value))
+
+
+def _model(value: str, folder: Path) -> str:
+    """A model folder relative to the study file becomes absolute; a hub name stays."""
+    value = _expanded(value)
+    here = folder / value
+    return str(here.resolve()) if here.is_dir() else value
+
+
+def _data_root(value: str, folder: Path) -> Path:
+    root = (folder / _expanded(value)).resolve()
+    if not root.is_dir():
+        unset = re.findall(r"\$\{?(\w+)", value)
+        mend = f"Set the environment variable {unset[0]}." if unset else "Set it with: --set data_root=FOLDER"
+        raise UserError(f"there is no folder {root}.", where="data_root", mend=mend)
+    return root
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others laid over them: mappings key by key, all else whole.
+
+    A stage's choice is replaced, not mixed, when the name differs: `{random: ...}` over `{cluster_quality: ...}`.
+    """
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        if (
+            isinstance(value, Mapping)
+            and isinstance(below, Mapping)
+            and not (key == "select" and below.keys() != value.keys())
+        ):
+            result[key] = merge(below, value)
+        else:
+            result[key] = merge({}, value) if isinstance(value, Mapping) else value
+    return result
+
+
+def _set(raw: dict[str, Any], override: str) -> None:
+    """Lays one `key=value` over the settings; list items are named by number or by their name."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"'{override}' is no setting.", where="--set", mend="Write it as key=value, as in seeds=[0,1].")
+    value = _yaml.parse(text, f"--set {key}")
+    *path, last = key.split(".")
+    if key in ("data_root", "model") and isinstance(value, str) and Path(_expanded(value)).exists():
+        value = str(Path(_expanded(value)).resolve())  # typed at a prompt: relative to where the user stands
+    current: Any = raw
+    for depth, part in enumerate(path):
+        current = _inside(current, part, ".".join(path[: depth + 1]))
+        if path[:1] == ["select"] and depth == 0 and isinstance(current, dict):
+            _only(current, (*path[1:], last)[0])
+    if isinstance(current, list):
+        current[_index(current, last, key)] = value
+    else:
+        current[last] = value
+
+
+def _only(choice: dict[str, Any], name: str) -> None:
+    """Leaves the one choice that is being set."""
+    for other in [k for k in choice if k != name]:
+        del choice[other]
+
+
+def _inside(current: Any, part: str, where: str) -> Any:
+    if isinstance(current, list):
+        index = _index(current, part, where)
+        item = current[index]
+        if isinstance(item, dict) and part in item and len(item) == 1:
+            item[part] = item[part] or {}
+            return item[part]
+        return item
+    value = current.setdefault(part, {})
+    if value is None or isinstance(value, str):
+        current[part] = {} if value is None or part != "select" else {value: {}}
+        value = current[part]
+    if not isinstance(value, dict | list):
+        raise UserError(f"{value!r} has no settings inside.", where=f"--set {where}")
+    return value
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    for i, item in enumerate(items):
+        if isinstance(item, str) and item == part:
+            items[i] = {part: {}}
+        if isinstance(items[i], dict) and (items[i].get("name") == part or (len(items[i]) == 1 and part in items[i])):
+            return i
+    if part.isdigit() and int(part) < len(items):
+        return int(part)
+    raise UserError(f"'{part}' names no item of the list of {len(items)}.", where=f"--set {where}")
+
+
+def _check_steps(study: Study, where: str) -> None:
+    """Every step's name is its own, and what it refers to comes before it."""
+    policies, rewards = [BASE], list[str]()
+    for place, step in enumerate(study.train):
+        here, name = f"{where}.{place}", step.step or step.name()
+        if name in policies or name in rewards:
+            raise UserError(f"the step name '{name}' is taken.", where=here, mend="Give it another: 'name: ...'.")
+        if step.start is not None and step.start not in policies:
+            raise UserError(
+                f"no policy '{step.start}' before it.", where=f"{here}.from", mend=near_name(step.start, policies)
+            )
+        if step.reward is not None and step.reward not in rewards:
+            raise UserError(
+                f"no reward model '{step.reward}' before it.",
+                where=f"{here}.reward",
+                mend=near_name(step.reward, rewards),
+            )
+        if step.needs_reward_model and not rewards:
+            raise UserError(
+                f"'{step.name()}' needs a reward model, and no step before it trains one.",
+                where=here,
+                mend="Add '- reward: {}' before it.",
+            )
+        (rewards if step.makes == "reward" else policies).append(name)
+    if (study.train or study.evaluate) and study.model is None:
+        raise UserError("training and evaluation need a model.", where="model", mend="Give a hub name or a folder.")
+    if study.model is not None:
+        models.check_name(study.model)
+
+
+def _check_benchmarks(study: Study, root: Path) -> None:
+    for place, benchmark in enumerate(study.evaluate):
+        if benchmark.data is not None and not (root / _expanded(benchmark.data)).exists():
+            where = f"evaluate.{place}.{benchmark.name()}.data"
+            raise UserError(f"there is no {root / benchmark.data}.", where=where, mend="Paths start at data_root.")
+
+
+def _plan(source: Source, place: int, root: Path) -> SourcePlan:
+    """A source with its catalog entry, format and files resolved."""
+    where = f"sources.{place} ({source.name})"
+    known = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
+    name = source.format or (known.format if known else None)
+    if name is None:
+        raise UserError(
+            "a source needs 'dataset' or 'format'.",
+            where=where,
+            mend=f"Formats: {', '.join(choices.names('unify'))}. unipref inspect FILE names the format of a file.",
+        )
+    mapping = merge(known.map if known and name == known.format else {}, source.map)
+    form = choices.make("unify", name, mapping, f"{where}.map")
+    if not isinstance(form, Format):
+        raise AssertionError(f"{name} is no Format")
+    axes = form.axes()
+    how = Projection(
+        source=source.name,
+        kind=form.name(),
+        objective=source.objective or (known.objective if known else "instruction"),
+        licence=source.licence or (known.licence if known else "unknown"),
+        axis=_axis(source.axis or (known.axis if known else None), axes, where),
+        axes=axes,
+    )
+    paths = [source.path] if isinstance(source.path, str) else source.path
+    found: list[Part] = parts([_expanded(p) for p in paths], root, f"{where}.path")
+    return SourcePlan(form=form, how=how, parts=found)
+
+
+def _in_memory(plan: SourcePlan) -> SourcePlan:
+    """Rows given from Python are from their source, not from the file they were brought in."""
+    return msgspec.structs.replace(
+        plan, parts=[msgspec.structs.replace(part, origin=plan.how.source) for part in plan.parts]
+    )
+
+
+def _axis(asked: str | None, axes: Mapping[str, Axis], where: str) -> str | None:
+    if asked is None:
+        return next(iter(axes), None)
+    if asked not in axes:
+        mend = near_name(asked, axes) or "This format scores no axes; leave 'axis' out."
+        raise UserError(f"there is no axis '{asked}'.", where=f"{where}.axis", mend=mend)
+    return asked

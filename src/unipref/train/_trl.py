@@ -1,0 +1,129 @@
+"""What the trainers share: the settings every TRL trainer has, and one way to run, save and account for them.
+
+A trainer here builds TRL's arguments, calls TRL and saves; TRL's own fields are passed through under their own names
+and checked when the settings are made.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from unipref.contracts import Trainer
+from unipref.train._lora import Lora
+from unipref.train._passthrough import check_passed
+
+_SAVED = "the trained model is saved once, at the end, in the run folder"
+_COLUMNS = "each trainer is given exactly the columns it needs"
+_TEMPLATE = "special tokens and chat template come with the model and are saved with it"
+_ONE_PROCESS = "a step trains in one process"
+
+REFUSED = {
+    "output_dir": "the run folder has a place for each step",
+    "seed": "it comes from the study's 'seeds'",
+    "data_seed": "it comes from the study's 'seeds'",
+    "do_train": "the study says what is done",
+    "do_eval": "the study says what is done",
+    "do_predict": "the study says what is done",
+    "logging_nan_inf_filter": "it hides a loss that is no number, which stops the step here",
+    "remove_unused_columns": _COLUMNS,
+    "label_names": _COLUMNS,
+    "dataset_text_field": _COLUMNS,
+    "dataset_kwargs": _COLUMNS,
+    "truncation_mode": "rows are never cut: what is too long is left out and counted",
+    "eos_token": _TEMPLATE,
+    "pad_token": _TEMPLATE,
+    "chat_template_path": _TEMPLATE,
+    "chat_template_kwargs": _TEMPLATE,
+    "reward_weights": "there is one reward, the reward model's",
+    "local_rank": _ONE_PROCESS,
+    "deepspeed": _ONE_PROCESS,
+    "fsdp": _ONE_PROCESS,
+    "fsdp_config": _ONE_PROCESS,
+    "parallelism_config": _ONE_PROCESS,
+    **dict.fromkeys(
+        [
+            "save_strategy",
+            "save_steps",
+            "save_total_limit",
+            "save_only_model",
+            "save_on_each_node",
+            "enable_jit_checkpoint",
+            "load_best_model_at_end",
+            "metric_for_best_model",
+            "greater_is_better",
+            "resume_from_checkpoint",
+            "ignore_data_skip",
+            "restore_callback_states_from_checkpoint",
+            "push_to_hub",
+            "hub_token",
+            "hub_private_repo",
+            "hub_model_id",
+            "hub_strategy",
+            "hub_always_push",
+            "hub_revision",
+        ],
+        _SAVED,
+    ),
+}
+"""Fields of TRL's configurations that unipref sets, and why they are not for the study file."""
+
+
+class TrlTrainer(Trainer):
+    """A trainer of TRL's. Any other field of its TRL configuration may be given under its own name."""
+
+    trl_config: ClassVar[str]
+    """Name of the configuration class in `trl`."""
+    full_rate: ClassVar[float]
+    """Learning rate for full fine-tuning where none is given."""
+    lora_rate: ClassVar[float]
+    """Learning rate with `lora` where none is given: ten times as high, for its weights start at zero."""
+    ours: ClassVar[frozenset[str]] = frozenset({"step", "start", "reward", "lora", "merge_adapter"})
+    """Fields that TRL is not given."""
+
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate. None: the trainer's own, which is ten times as high with `lora`."""
+    per_device_train_batch_size: int = Field(default=8, gt=0)
+    """Rows in one forward pass (for rloo: answers)."""
+    num_train_epochs: float = Field(default=1.0, gt=0)
+    """Times each row is seen, unless `max_steps` is given."""
+    max_steps: int = -1
+    """Steps; -1: as many as `num_train_epochs` takes."""
+    logging_steps: float = Field(default=0.01, gt=0)
+    """Steps between two points of the curve; below 1: as a share of all steps."""
+    lora: Lora | None = None
+    """Train an adapter of low rank; None: train all weights."""
+    merge_adapter: bool = True
+    """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
+    adapter alone; it needs the model the step started from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _passed_to_trl(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        own = {name for key, field in cls.model_fields.items() for name in (key, field.alias) if name}
+        extra = {name: value for name, value in data.items() if name not in own}
+        if not extra:
+            return data
+        import trl
+
+        return {**data, **check_passed(extra, getattr(trl, cls.trl_config), own, REFUSED)}
+
+    @property
+    def rate(self) -> float:
+        """The peak learning rate that holds."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return self.full_rate if self.lora is None else self.lora_rate
+
+    def for_trl(self) -> dict[str, Any]:
+        """The settings that TRL is given, by its own names."""
+        return {**self.model_dump(exclude=set(self.ours)), "learning_rate": self.rate}
+
+
+class LengthLimited(TrlTrainer):
+    """A trainer on whole dialogues."""
+
+    max_length: int | None = Field(default=None, gt=0)
+    """Longest dialogue in tokens; longer ones are left out and counted, never cut. None: the model's context, which
+    it may not exceed."""

@@ -1,0 +1,134 @@
+"""Conversation trees with ranked or labelled siblings, as in OASST: one feedback per prompt inside the tree."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from unipref.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
+from unipref.unify._mapped import Mapped
+from unipref.unify._mapping import KNOWN_ROLES, AxisSpec, Path, pluck, role_of, scores_of, text
+from unipref.unify._recognise import ASK, Columns, Guess, replies_key
+
+MAX_DEPTH = 500
+"""Turns in one branch beyond which a tree is taken for broken."""
+
+
+class Tree(Mapped):
+    """A tree of messages. Each user message with answers below it is a prompt: the path from the root to it; its
+    answers are its assistant replies, with their scores. Rankings among user messages are not preferences and are
+    left unused.
+    """
+
+    root: Path | None = "prompt"
+    """Path of the root message; null: the row itself is the root."""
+    text: Path = "text"
+    """Field of a message that holds its text."""
+    role: Path = "role"
+    """Field of a message that names the speaker."""
+    replies: Path = "replies"
+    """Field of a message that holds the messages below it."""
+    deleted: Path | None = "deleted"
+    """Field that marks a message as deleted; it and all below it is left out."""
+    scores: dict[str, AxisSpec] = {"rank": AxisSpec(field="rank", better="low", low=0)}
+    """Axis name -> where a message holds its score; rank 0 is the best of its siblings."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "rows": [
+            {
+                "prompt": {
+                    "text": "Name a planet.",
+                    "role": "prompter",
+                    "replies": [
+                        {"text": "Mars.", "role": "assistant", "rank": 0, "replies": []},
+                        {"text": "The moon.", "role": "assistant", "rank": 1, "replies": []},
+                    ],
+                }
+            }
+        ],
+    }
+
+    def axes(self) -> dict[str, Axis]:
+        """The declared axes, in order."""
+        return {name: spec.axis() for name, spec in self.scores.items()}
+
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """A message that holds its replies, which hold theirs."""
+        roots: list[tuple[str | None, Any]] = [(c.path, c.values[0]) for c in columns.of("messages_tree")]
+        roots += [(None, row) for row in columns.rows[:1] if replies_key(row) is not None]
+        for path, root in roots:
+            key = replies_key(root) or ""
+            child = root[key][0]
+            texts = sorted((k for k, v in child.items() if isinstance(v, str)), key=lambda k: -len(child[k]))
+            role = next((k for k in texts if child[k].lower() in KNOWN_ROLES), None)
+            if role is None:
+                continue
+            guess: dict[str, Any] = {"root": path, "replies": key, "text": texts[0], "role": role}
+            rank = next((k for k, v in child.items() if "rank" in k.lower() and isinstance(v, int)), None)
+            doubts = [] if rank else ["no rank is seen among the replies: say where their scores are"]
+            guess["scores"] = {"rank": {"field": rank or ASK, "better": "low", "low": 0}}
+            why = [f"'{path or 'the row'}' is a message with replies in '{key}'"]
+            return Guess(guess, 0.95 if rank else 0.7, why, doubts)
+        return None
+
+    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+        """One feedback per user message that has answers; a reject for each message that cannot be used."""
+        root = row if self.root is None else pluck(row, self.root)
+        if not isinstance(root, dict):
+            raise Reject(Reason.WRONG_TYPE, f"expected a message, found {type(root).__name__}", self.root)
+        lead = self.system_turn(row)
+        found: list[Feedback | Reject] = []
+        # An explicit stack: trees of public data are deeper than Python's recursion limit allows for hostile input.
+        stack: list[tuple[dict[str, Any], Messages, str]] = [(root, lead, self.root or "root")]
+        while stack:
+            node, path, place = stack.pop()
+            try:
+                turns = [*path, self._message(node, place)]
+                children = self._children(node, place)
+            except Reject as reject:
+                if node is root:
+                    raise
+                found.append(reject)
+                continue
+            if len(turns) > MAX_DEPTH:
+                raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", place)
+            if turns[-1]["role"] == "user":
+                yield from self._branching(children, turns, place, row)
+            for index, child in reversed(list(enumerate(children))):
+                stack.append((child, turns, f"{place}.{self.replies}.{index}"))
+        yield from found
+
+    def _children(self, node: dict[str, Any], place: str) -> list[dict[str, Any]]:
+        below = node.get(self.replies) or []
+        if not isinstance(below, list) or not all(isinstance(child, dict) for child in below):
+            raise Reject(Reason.WRONG_TYPE, "expected a list of messages", f"{place}.{self.replies}")
+        return below
+
+    def _message(self, node: dict[str, Any], place: str) -> Message:
+        if self.deleted is not None and node.get(self.deleted) is True:
+            raise Reject(Reason.DELETED, "the message is marked as deleted", place)
+        content = text(pluck(node, self.text), f"{place}.{self.text}")
+        role = role_of(pluck(node, self.role), f"{place}.{self.role}", self.roles)
+        if not content:
+            raise Reject(Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "empty message", place)
+        return Message(role=role, content=content)
+
+    def _branching(
+        self, children: list[dict[str, Any]], prompt: Messages, place: str, row: Row
+    ) -> Iterator[Feedback | Reject]:
+        responses = []
+        for index, child in enumerate(children):
+            try:
+                message = self._message(child, f"{place}.{self.replies}.{index}")
+            except Reject:
+                continue  # reported once, when the walk comes to the child itself
+            if message["role"] != "assistant":
+                continue
+            try:
+                scores = scores_of(child, self.scores)
+            except Reject as reject:
+                yield reject
+                continue
+            responses.append(Response(messages=[message], scores=scores, extra=self.kept(child)))
+        if responses:
+            yield Feedback(prompt=prompt, responses=responses, twins=self.twin_of(row))

@@ -1,0 +1,74 @@
+"""Pretraining the built-in model, at sizes that take a second or two."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unipref.demo import BenchmarkSizes, FeedbackSizes, World, build
+from unipref.demo.pretraining import BOS, EOS, KEY, Pretraining, rows, train_tokenizer
+from unipref.inference import generate
+from unipref.models import CHAT_TEMPLATE, load_policy
+
+TINY = Pretraining(
+    vocabulary=320, hidden=16, feed_forward=32, layers=1, heads=2, context=64, steps=4, batch=4, length=32
+)
+SMALL = World(
+    documents=200,
+    feedback=FeedbackSizes(pairs=4, multiple_choice=4, ratings=12, tree=4, thumbs=4),
+    benchmarks=BenchmarkSizes(coreference={"test": 4}, instructions={"test": 12}),
+    pretraining=TINY,
+)
+
+
+def test_the_tokenizer_writes_any_text_and_keeps_its_marks_apart() -> None:
+    tokenizer = train_tokenizer(["The nurse called the guard. The nurse was lost."] * 3, TINY)
+    assert len({tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}) == 3
+    text = "Wörter — 標準 \t and a nurse ."
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+    assert tokenizer.encode(f"{BOS} nurse{EOS}", add_special_tokens=False)[0] == tokenizer.bos_token_id
+
+
+def test_rows_hold_whole_documents() -> None:
+    tokenizer = train_tokenizer(["aa bb"] * 3, TINY)
+    settings = TINY.model_copy(update={"length": 6})
+    packed = rows(["a", "b", "c", "abcdefgh"], tokenizer, settings)
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    a, b, c = (tokenizer.encode(letter)[0] for letter in "abc")
+    # Three tokens each: two documents fill a row of six. The last one is longer than a row and is cut.
+    assert packed[:2] == [[bos, a, eos, bos, b, eos], [bos, c, eos]]
+    assert (len(packed), len(packed[2]), packed[2][0]) == (3, 6, bos)
+
+
+@pytest.mark.slow
+def test_the_model_is_made_once_and_again_when_settings_change(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    def progress(label: str, done: int, total: int, figures: dict[str, Any] | None) -> None:
+        told.append((done, total))
+
+    study = build(tmp_path, progress, SMALL)
+    assert study == tmp_path / "study.yaml"
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    record = json.loads((tmp_path / "model" / KEY).read_text())
+    assert record["steps"] == 4
+    assert 3 < record["loss"] < 7  # about ln 320 = 5.8 nats for a model that knows next to nothing
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+
+    policy = load_policy(str(tmp_path / "model"))
+    assert policy.context == 64
+    assert (policy.own_template, policy.tokenizer.chat_template) == (False, CHAT_TEMPLATE)
+    assert len(generate(policy, [policy.prompt_text([{"role": "user", "content": "Who?"}])], 3)) == 1
+
+    told.clear()
+    build(tmp_path, progress, SMALL)
+    assert told == [(4, 4)]
+
+    (tmp_path / "model" / KEY).unlink()
+    build(tmp_path, progress, SMALL)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == weights
+
+    told.clear()
+    build(tmp_path, progress, SMALL.model_copy(update={"pretraining": TINY.model_copy(update={"steps": 2})}))
+    assert told == [(1, 2), (2, 2)]

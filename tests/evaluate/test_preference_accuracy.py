@@ -1,0 +1,171 @@
+"""Preference accuracy on a file of hand-made preferences."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from unipref.errors import UserError
+from unipref.evaluate.preference_accuracy import PreferenceAccuracy, scores_of
+from unipref.inference import answer_log_likelihoods, rewards
+from unipref.models import Policy, RewardModel, load_model, load_policy, load_reward_model
+from unipref.records import Messages, Preference, preference_schema
+
+
+def assistant(text: str) -> Messages:
+    return [{"role": "assistant", "content": text}]
+
+
+def preference(name: str, chosen: str | None, rejected: str | None, source: str, objective: str) -> Preference:
+    return Preference(
+        id=name,
+        prompt=[{"role": "user", "content": "The nurse?"}],
+        chosen=None if chosen is None else assistant(chosen),
+        rejected=None if rejected is None else assistant(rejected),
+        source=source,
+        kind="pairs",
+        objective=objective,
+        licence="",
+        axis=None,
+        chosen_score=None,
+        rejected_score=None,
+        axes=[],
+        margin=None,
+        confidence=None,
+        n_judgements=1,
+        n_responses=2,
+        group=name,
+        origin=[],
+        extra="{}",
+    )
+
+
+PREFERENCES = [
+    preference("a", "late", "the engineer was late", "oasst", "instruction"),
+    preference("b", "she was late", "late", "oasst", "bias"),
+    preference("c", "late", None, "alpaca", "instruction"),
+    preference("d", "zq" * 150, "late", "hh", "instruction"),
+    preference("e", "he", "she", "hh", "instruction"),
+]
+
+
+def write(path: Path, preferences: list[Preference]) -> Path:
+    rows = [msgspec.to_builtins(preference) for preference in preferences]
+    pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def policy(tiny_model: Path) -> Policy:
+    return load_policy(str(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def reward_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> RewardModel:
+    folder = tmp_path_factory.mktemp("reward")
+    torch.manual_seed(2)
+    load_model(str(tiny_model), "reward").save_pretrained(folder)
+    load_policy(str(tiny_model)).tokenizer.save_pretrained(folder)
+    return load_reward_model(str(folder))
+
+
+def test_policy_ranks_by_sum_and_per_token(policy: Policy, tmp_path: Path) -> None:
+    finding = PreferenceAccuracy(batch_size=2).measure(policy, write(tmp_path / "p.parquet", PREFERENCES), "test")
+    assert [row["id"] for row in finding.examples] == ["a", "b", "e"]
+    assert finding.notes == [
+        "1 of 5 preferences left out: they have only one side.",
+        "1 of 5 preferences left out: longer than the model's context of 256 tokens.",
+    ]
+    wins, wins_per_token = [], []
+    for used in (PREFERENCES[0], PREFERENCES[1], PREFERENCES[4]):
+        assert used.chosen is not None
+        assert used.rejected is not None
+        sums, tokens = answer_log_likelihoods(policy, [(used.prompt, used.chosen), (used.prompt, used.rejected)])
+        wins.append(float(sums[0] > sums[1]))
+        wins_per_token.append(float(sums[0] / tokens[0] > sums[1] / tokens[1]))
+    found = {(score.slice, score.metric): score for score in finding.scores}
+    assert found["all", "accuracy"].value == pytest.approx(sum(wins) / 3)
+    assert found["all", "accuracy_per_token"].value == pytest.approx(sum(wins_per_token) / 3)
+    assert found["source:oasst", "accuracy"].value == pytest.approx(sum(wins[:2]) / 2)
+    assert found["objective:instruction", "accuracy"].value == pytest.approx((wins[0] + wins[2]) / 2)
+    assert {name for name, _ in found} == {
+        "all",
+        "source:hh",
+        "source:oasst",
+        "objective:bias",
+        "objective:instruction",
+    }
+    assert {(s.chance, s.direction, s.ideal, s.mode) for s in finding.scores} == {(0.5, "higher", 1.0, "likelihood")}
+
+
+def test_the_longer_answer_is_less_likely_as_a_whole(policy: Policy, tmp_path: Path) -> None:
+    path = write(tmp_path / "p.parquet", [preference("a", "late", "late and late and late and late", "s", "o")])
+    finding = PreferenceAccuracy().measure(policy, path, "test")
+    assert finding.scores[0].value == 1.0
+    assert finding.examples[0]["chosen_tokens"] < finding.examples[0]["rejected_tokens"]
+
+
+def test_swapping_the_sides_turns_the_accuracy_round(policy: Policy, tmp_path: Path) -> None:
+    there = [preference(str(i), "w" * i, "The nurse" + " v" * (i % 3), "s", "o") for i in range(1, 8)]
+    back = [msgspec.structs.replace(p, chosen=p.rejected, rejected=p.chosen) for p in there]
+    one, two = (
+        PreferenceAccuracy().measure(policy, write(tmp_path / f"{i}.parquet", rows), "test").scores
+        for i, rows in enumerate((there, back))
+    )
+    for a, b in zip(one, two, strict=True):
+        assert a.value == pytest.approx(1 - b.value)
+
+
+def test_reward_model_ranks_by_reward(reward_model: RewardModel, tmp_path: Path) -> None:
+    finding = PreferenceAccuracy().measure(reward_model, write(tmp_path / "p.parquet", PREFERENCES), "dev")
+    assert [row["id"] for row in finding.examples] == ["a", "b", "e"]
+    first = PREFERENCES[0]
+    expected = rewards(reward_model, [[*first.prompt, *(side or [])] for side in (first.chosen, first.rejected)])
+    assert finding.examples[0]["chosen_value"] == pytest.approx(expected[0], rel=1e-4)
+    assert finding.examples[0]["rejected_value"] == pytest.approx(expected[1], rel=1e-4)
+    wins = [row["chosen_value"] > row["rejected_value"] for row in finding.examples]
+    overall = finding.scores[0]
+    assert (overall.metric, overall.mode, overall.split, overall.n) == ("accuracy", "reward", "dev", 3)
+    assert overall.value == pytest.approx(sum(wins) / 3)
+    assert {score.metric for score in finding.scores} == {"accuracy"}
+
+
+def test_ties_count_half() -> None:
+    def row(chosen: float, rejected: float, tokens: tuple[int, int]) -> dict[str, Any]:
+        return {
+            "mode": "likelihood", "split": "test", "source": "s", "objective": "o",
+            "chosen_value": chosen, "rejected_value": rejected,
+            "chosen_tokens": tokens[0], "rejected_tokens": tokens[1],
+        }  # fmt: skip
+
+    scores = scores_of(
+        [row(-4.0, -4.0, (2, 4)), row(-2.0, -8.0, (1, 4)), row(-3.0, -1.0, (3, 1)), row(-9.0, -1.0, (9, 1))]
+    )
+    # Sums: tie, win, loss, loss. Per token: -2 < -1 loss, -2 = -2 tie, -1 = -1 tie, tie.
+    assert [score.value for score in scores[:2]] == [1.5 / 4, 1.5 / 4]
+
+
+def test_limit_spreads_over_the_file(policy: Policy, tmp_path: Path) -> None:
+    rows = [preference(str(i), "late", "he", "s", "o") for i in range(9)]
+    finding = PreferenceAccuracy(limit=3, batch_size=1).measure(policy, write(tmp_path / "p.parquet", rows), "test")
+    assert [row["id"] for row in finding.examples] == ["0", "4", "8"]
+
+
+def test_no_usable_preference_gives_no_score(policy: Policy, tmp_path: Path) -> None:
+    finding = PreferenceAccuracy().measure(policy, write(tmp_path / "p.parquet", PREFERENCES[2:4]), "test")
+    assert finding.scores == []
+    assert len(finding.notes) == 2
+
+
+def test_a_file_of_something_else_is_said(policy: Policy, tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    path.write_text("not parquet")
+    with pytest.raises(UserError, match="cannot be read as preferences"):
+        PreferenceAccuracy().measure(policy, path, "test")
+    pq.write_table(pa.table({"id": ["a"], "prompt": ["x"]}), path)
+    with pytest.raises(UserError, match="it has no chosen, rejected, source, objective"):
+        PreferenceAccuracy().measure(policy, path, "test")

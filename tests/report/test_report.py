@@ -1,0 +1,244 @@
+"""The report of a run written by hand: what both pages and the terminal say, and that data cannot become markup."""
+
+import hashlib
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from unipref import report
+from unipref.errors import UserError
+
+VOID = {"meta"}
+
+
+class Page(HTMLParser):
+    """Checks that tags nest, and keeps tags, attributes and texts."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.attributes, self.texts, self.rows = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if any(tag in self.open for tag in ("td", "th")):
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture
+def page(run_folder):
+    path = report.write(run_folder)
+    assert path == run_folder / "report.html"
+    parsed = Page(path.read_text(encoding="utf-8"))
+    assert parsed.open == []
+    return parsed
+
+
+@pytest.fixture
+def text(run_folder):
+    report.write(run_folder)
+    return (run_folder / "report.md").read_text(encoding="utf-8")
+
+
+def rows_of(text, title):
+    """The cells of the Markdown table under a title."""
+    lines = text.split(f"**{title}**\n\n")[1].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines if "---" not in line]
+
+
+RESULTS = "Scores of the base model and of each trained model"
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page, run_folder):
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    addresses = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "action")]
+    assert addresses
+    assert all(re.fullmatch(r"#s\d+", address) for address in addresses)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    style = (run_folder / "report.html").read_text(encoding="utf-8").split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_links_lead_to_sections(page):
+    ids = {value for name, value in page.attributes if name == "id"}
+    links = [value[1:] for name, value in page.attributes if name == "href"]
+    assert len(links) == 9
+    assert set(links) == ids
+
+
+def test_data_stays_text(page, run_folder, nasty):
+    assert nasty in "".join(page.texts)
+    assert "</pre><script>1</script>" in "".join(page.texts)
+    assert "the <b>margins</b> are null" in "".join(page.texts)
+    assert "b" not in page.tags
+    markdown = (run_folder / "report.md").read_text(encoding="utf-8")
+    before_code, code = markdown.split("**study.yaml**")
+    assert "<script>" not in before_code
+    assert "&lt;script&gt;alert('x')&lt;/script&gt;\\|\\[a\\](b)" in before_code
+    # The study holds ```: the fence is longer.
+    assert code.strip().startswith("````\n")
+
+
+def test_the_result_table(text):
+    head, *rows = rows_of(text, RESULTS)
+    assert head == [
+        "model",
+        "instructions: accuracy ↑",
+        "coreference: accuracy ↑",
+        "coreference: bias ↓",
+        "coreference (paper): bias ↓",
+    ]
+    assert rows[0] == ["base", r"0.080 \[0.050, 0.120\]", r"0.700 \[0.660, 0.740\]", r"0.400 \[0.350, 0.450\]", "–"]
+    assert rows[1][:2] == ["sft", r"**0.500** ★ \[0.450, 0.560\]"]
+    assert rows[1][4] == "0.300"
+    # dpo has the lowest bias, but guesses: sft is the least biased that does not.
+    assert rows[1][3] == r"**0.200** ★ \[0.150, 0.250\]"
+    assert rows[2][2] == r"0.500 \[0.460, 0.540\] at chance"
+    assert rows[2][3] == r"0.010 \[0.000, 0.050\] at chance: no bias means nothing"
+
+
+def test_page_and_markdown_hold_the_same_results(page, text):
+    cells = [[cell.replace(" ★", "") for cell in row] for row in page.rows]
+    for row in rows_of(text, RESULTS)[1:]:
+        plain = [re.sub(r"\*\*| ★|\\", "", cell) for cell in row]
+        assert [cell.replace(" ", "") for cell in plain] in [[cell.replace(" ", "") for cell in row] for row in cells]
+
+
+def test_what_changed_in_words(text):
+    assert "**sft: better in 3, worse in 0, neither in 0**" in text
+    assert "- instructions: base 0.080 → sft 0.500 (better)" in text
+    assert "- coreference, bias: base 0.400 → sft 0.200 (better)" in text
+    assert "**dpo: better in 0, worse in 1, neither in 2**" in text
+    assert "- coreference, accuracy: base 0.700 → dpo 0.500 (worse)" in text
+    assert "- instructions: base 0.080 → dpo 0.100 (no clear difference)" in text
+    assert "- coreference, bias: base 0.400 → dpo 0.010 (dpo at chance: no bias means nothing)" in text
+
+
+def test_the_counts(text, nasty):
+    assert "2 sources with 1,060 rows gave 339 preferences. 2 models were trained (sft, dpo)." in text
+    source = rows_of(text, "Sources")[1]
+    assert source[1:] == ["ratings", "instruction", "CC0-1.0", "1,010", "1,000", "10", "300", "290", "290"]
+    assert [row[1:] for row in rows_of(text, "What was left out, and why")[1:]] == [
+        ["row", "empty_prompt", "3", "0.3 %"],
+        ["row", "not_json", "7", "0.7 %"],
+        ["group", "tie", "10", "3.3 %"],
+    ]
+    assert "The books of thumbs do not balance: 50 rows, 49 used, 0 rejected." in text
+    assert rows_of(text, "Preferences in each part")[1:] == [["train", "250"], ["dev", "40"], ["test", "39"]]
+    assert rows_of(text, "Removed")[1:] == [["duplicate", "10"]]
+    assert rows_of(text, "Selected for training")[1] == ["main", "0", "250", "100", "40.0 %", "0.500", "0.800", "1.5"]
+    assert [row[3:] for row in rows_of(text, "By source")[1:]] == [["200", "80", "40.0 %"], ["50", "20", "40.0 %"]]
+    sft, dpo = rows_of(text, "Training steps")[1:]
+    assert sft == ["main", "0", "sft", "90", "too_long 10", "30", "12,345", "61.2", "2.500", "1.250"]
+    assert dpo == ["main", "0", "dpo", "90", "–", "30", "–", "–", "–", "–"]
+    assert rows_of(text, "Stages")[2] == ["train", "train/main/0/sft", "61.2", "–", "yes"]
+
+
+def test_how_to_reproduce(text, run_folder):
+    assert "unipref run study.yaml -o out" in text
+    assert rows_of(text, "Versions")[1:] == [["unipref", "0.1.0"], ["torch", "2.13.0"]]
+    digest = hashlib.sha256((run_folder / "study.yaml").read_bytes()).hexdigest()
+    assert ["study.yaml", digest] in rows_of(text, "Hashes")
+
+
+def test_balanced_books_are_said_to_balance(run_folder, nasty):
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    del manifest["sources"]["thumbs"]
+    (run_folder / "manifest.json").write_text(json.dumps(manifest))
+    report.write(run_folder)
+    assert "The books balance" in (run_folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_chart_places_values_by_size(page):
+    circles = [float(value) for name, value in page.attributes if name == "cx"]
+    # instructions: base .08, sft .50, dpo .10; the scale is linear
+    base, sft, dpo = circles[:3]
+    assert (dpo - base) / (sft - base) == pytest.approx(0.02 / 0.42, abs=0.01)
+    assert len(circles) == 9
+
+
+def test_parts_that_are_missing_are_left_out(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"unipref": "0.1.0", "clean": {"train": 3}}))
+    parsed = Page(report.write(tmp_path).read_text(encoding="utf-8"))
+    assert parsed.tags.count("h2") == 2
+    assert f"unipref report: {tmp_path.name}" in parsed.texts
+    assert (tmp_path / "report.md").read_text().count("\n## ") == 2
+    (tmp_path / "manifest.json").write_text("{}")
+    assert "<h2" not in report.write(tmp_path).read_text(encoding="utf-8")
+
+
+def test_scores_alone_make_a_report(run_folder):
+    (run_folder / "manifest.json").unlink()
+    (run_folder / "study.yaml").unlink()
+    assert "Every score (12)" in report.write(run_folder).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_manifest_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        report.write(tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no run folder"):
+        report.write(tmp_path)
+    with pytest.raises(UserError, match="no run folder"):
+        report.console(tmp_path)
+
+
+def test_many_rows_are_cut_and_counted(run_folder, score_row):
+    rows = [score_row("sft", "b", "bias", i / 2000, slice=f"word {i}") for i in range(1500)]
+    (run_folder / "scores.json").write_text(json.dumps(rows))
+    page = report.write(run_folder).read_text(encoding="utf-8")
+    assert "Every score (1,000)" in page
+    assert "500 more rows are in scores.json." in page
+
+
+def test_the_same_run_gives_the_same_bytes(run_folder):
+    first = report.write(run_folder).read_bytes(), (run_folder / "report.md").read_bytes()
+    assert (report.write(run_folder).read_bytes(), (run_folder / "report.md").read_bytes()) == first
+    assert not list(run_folder.glob("*.part"))
+
+
+def test_the_terminal_shows_the_table_and_the_words(run_folder):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(report.console(run_folder))
+    shown = console.export_text()
+    assert re.search(r"sft\s+│\s+0\.500 ★\s+│\s+0\.800 ★\s+│\s+0\.200 ★", shown)
+    assert "• instructions: base 0.080 → sft 0.500 (better)" in shown
+
+
+def test_the_terminal_takes_no_markup_from_data(run_folder, score_row):
+    (run_folder / "scores.json").write_text(json.dumps([score_row("sft", "[red]x[/oops]", "m", 0.5)]))
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(report.console(run_folder))
+    assert "[red]x[/oops]" in console.export_text()
+
+
+def test_the_terminal_says_when_there_are_no_scores(run_folder):
+    (run_folder / "scores.json").write_text("[]")
+    assert report.console(run_folder) == "No scores: the study names no benchmarks."

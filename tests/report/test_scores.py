@@ -1,0 +1,154 @@
+"""Which value is better, what is at chance, and which measures are shown."""
+
+import json
+
+import pytest
+
+from unipref.errors import UserError
+from unipref.report._content import number
+from unipref.report._results import round_numbers
+from unipref.report._scores import Measure, Model, best, guesses, headline, labels, read_scores, verdict
+
+
+@pytest.fixture
+def rows(tmp_path, score_row):
+    def read(*made):
+        path = tmp_path / "scores.json"
+        path.write_text(json.dumps([score_row(*args, **changes) for args, changes in made]))
+        return read_scores(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "settings", "expected"),
+    [
+        ((0.1, 0.0, 0.2), (0.5, 0.4, 0.6), {"direction": "higher"}, "better"),
+        ((0.1, 0.0, 0.2), (0.5, 0.4, 0.6), {"direction": "lower"}, "worse"),
+        ((0.1, 0.0, 0.4), (0.5, 0.4, 0.6), {"direction": "higher"}, "no clear difference"),
+        ((0.5, 0.4, 0.6), (0.5, 0.3, 0.7), {"direction": "higher"}, "unchanged"),
+        ((0.1, None, None), (0.5, 0.4, 0.6), {"direction": "higher"}, "better, no interval"),
+        ((0.5, None, None), (0.1, None, None), {"direction": "higher"}, "worse, no interval"),
+        # distances from .5: .3 [.2, .4] and .05 [0, .1]
+        ((0.8, 0.7, 0.9), (0.45, 0.4, 0.55), {"direction": "ideal", "ideal": 0.5}, "better"),
+        # both .2 from the ideal, on either side
+        ((0.7, 0.6, 0.8), (0.3, 0.2, 0.4), {"direction": "ideal", "ideal": 0.5}, "unchanged"),
+        # .25 [.2, .3] below against .1 [.05, .15] above: the raw intervals are further apart than the distances
+        ((0.25, 0.2, 0.3), (0.6, 0.55, 0.65), {"direction": "ideal", "ideal": 0.5}, "better"),
+        # distances .3 [.2, .4] and .25 [.15, .35] overlap although the raw intervals do not
+        ((0.2, 0.1, 0.3), (0.75, 0.65, 0.85), {"direction": "ideal", "ideal": 0.5}, "no clear difference"),
+    ],
+)
+def test_verdicts(rows, base, tuned, settings, expected):
+    keys = ("low", "high")
+    one, two = rows(
+        (("base", "b", "m", base[0]), {**settings, **dict(zip(keys, base[1:], strict=True))}),
+        (("sft", "b", "m", tuned[0]), {**settings, **dict(zip(keys, tuned[1:], strict=True))}),
+    )
+    assert verdict(one, two) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "changes", "expected"),
+    [
+        (0.52, {"low": 0.48, "high": 0.56, "chance": 0.5}, True),
+        (0.60, {"low": 0.55, "high": 0.65, "chance": 0.5}, False),
+        (0.30, {"low": 0.25, "high": 0.35, "chance": 0.5}, True),
+        (0.50, {"chance": 0.5}, True),
+        (0.51, {"chance": 0.5}, False),
+        (0.01, {}, False),
+        (0.5, {"chance": 0.5, "direction": "ideal", "ideal": 0.5}, False),
+    ],
+)
+def test_guessing(rows, value, changes, expected):
+    assert guesses(rows((("sft", "b", "accuracy", value), changes))[0]) is expected
+
+
+def test_headline_takes_the_test_split_the_whole_and_corrected_first(rows):
+    made = rows(
+        (("sft", "b", "bias", 1.0), {"mode": "paper"}),
+        (("sft", "b", "bias", 2.0), {"split": "dev"}),
+        (("sft", "b", "bias", 3.0), {"slice": "nurse"}),
+        (("sft", "b", "bias", 4.0), {}),
+        (("sft", "c", "bias", 5.0), {"split": "dev"}),
+    )
+    found = {measure: [row.value for row in scores.values()] for measure, scores in headline(made).items()}
+    assert list(found.items()) == [
+        (Measure("b", "corrected", "test", "bias"), [4.0]),
+        (Measure("b", "paper", "test", "bias"), [1.0]),
+        (Measure("c", "corrected", "dev", "bias"), [5.0]),
+    ]
+
+
+def test_names_say_variant_and_seed_only_where_they_differ(rows):
+    plain = rows((("sft", "b", "m", 1.0), {}), (("base", "b", "m", 1.0), {}))
+    assert list(labels(plain).values()) == ["base", "sft"]
+    several = rows(
+        (("base", "b", "m", 1.0), {}),
+        (("sft", "b", "m", 1.0), {"variant": "full"}),
+        (("sft", "b", "m", 1.0), {"variant": "random", "seed": 1}),
+    )
+    assert list(labels(several).values()) == ["base", "full · sft · seed 0", "random · sft · seed 1"]
+
+
+def test_best_values_by_direction(rows):
+    base, sft = Model("base", None, "base"), Model("main", 0, "sft")
+    for direction, ideal, expected in [("higher", None, sft), ("lower", None, base), ("ideal", 0.6, sft)]:
+        changes = {"direction": direction, "ideal": ideal}
+        measures = headline(rows((("base", "b", "m", 0.2), changes), (("sft", "b", "m", 0.9), changes)))
+        assert best(measures, next(iter(measures))) == {expected}
+
+
+def test_no_best_among_equals_or_alone(rows):
+    for made in ([("base", 0.5), ("sft", 0.5)], [("sft", 0.5)]):
+        measures = headline(rows(*(((step, "b", "m", value), {}) for step, value in made)))
+        assert best(measures, next(iter(measures))) == set()
+
+
+def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):
+    made = [score_row("sft", "b", "m", value) for value in (float("nan"), None, 0.5)]
+    (tmp_path / "scores.json").write_text(json.dumps(made))
+    assert [row.value for row in read_scores(tmp_path / "scores.json")] == [0.5]
+
+
+def test_defaults_of_a_score_may_be_absent(tmp_path):
+    row = {
+        "variant": "base",
+        "step": "base",
+        "benchmark": "b",
+        "metric": "m",
+        "value": 1,
+        "n": 3,
+        "direction": "higher",
+    }
+    (tmp_path / "scores.json").write_text(json.dumps([row]))
+    read = read_scores(tmp_path / "scores.json")[0]
+    assert (read.mode, read.split, read.slice, read.low, read.seed) == ("corrected", "test", "all", None, None)
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1}', '[{"value": 1}]', "[1]"])
+def test_broken_scores_are_named(tmp_path, text):
+    (tmp_path / "scores.json").write_text(text)
+    with pytest.raises(UserError, match=r"scores\.json: this is no list of score rows"):
+        read_scores(tmp_path / "scores.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.5, "0.500"), (10.45794, "10.458"), (1234.56, "1234.6"), (0.0, "0.000"), (0.00012, "1.2e-04"), (None, "–")],
+)
+def test_numbers(value, expected):
+    assert number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, [0.0, 0.5, 1.0]),
+        (0.43, 0.87, [0.6, 0.8]),
+        (-3.0, 12.0, [0.0, 5.0, 10.0]),
+        (9.85, 10.15, [9.9, 10.0, 10.1]),
+    ],
+)
+def test_round_numbers(low, high, expected):
+    assert round_numbers(low, high) == pytest.approx(expected)

@@ -1,0 +1,132 @@
+"""Settings of the trainers: what is passed to TRL and peft is checked before anything loads."""
+
+import pytest
+
+from unipref import choices
+from unipref.contracts import Trainer
+from unipref.errors import UserError
+from unipref.train._lora import Lora
+
+NAMES = ["dpo", "reward", "rloo", "sft"]
+
+
+def made(name: str, **settings: object) -> Trainer:
+    choice = choices.make("train", name, settings, "train[0]")
+    assert isinstance(choice, Trainer)
+    return choice
+
+
+def test_the_four_trainers_are_there() -> None:
+    assert set(NAMES) <= set(choices.names("train"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_example_is_valid(name: str) -> None:
+    trainer = choices.find("train", name)
+    assert trainer.model_validate(trainer.example["settings"]).name() == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_setting_gets_the_near_name_of_trl(name: str) -> None:
+    with pytest.raises(UserError, match=r"train\[0\]\.\w+: 'warmup_step' is no setting.*'warmup_steps'"):
+        made(name, warmup_step=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_setting_gets_the_near_name_of_ours(name: str) -> None:
+    with pytest.raises(UserError, match="Did you mean 'merge_adapter'"):
+        made(name, merge_adaptor=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("output_dir", "x", "the run folder has a place"),
+        ("seed", 3, "the study's 'seeds'"),
+        ("save_steps", 10, "saved once, at the end"),
+        ("eos_token", "</s>", "come with the model"),
+        ("logging_nan_inf_filter", True, "hides a loss"),
+        ("truncation_mode", "keep_start", "never cut"),
+    ],
+)
+def test_what_unipref_sets_is_refused_and_says_why(key: str, value: object, why: str) -> None:
+    with pytest.raises(UserError, match=f"'{key}' cannot be set: .*{why}"):
+        made("sft", **{key: value})
+
+
+def test_all_wrong_settings_are_named_at_once() -> None:
+    with pytest.raises(UserError) as caught:
+        made("dpo", output_dir="x", betta=0.2, warmup_steps="many")
+    message = str(caught.value)
+    assert "'output_dir' cannot be set" in message
+    assert "Did you mean 'beta'" in message
+    assert "'warmup_steps': Input should be a valid number" in message
+
+
+def test_numbers_that_yaml_took_for_text_are_numbers() -> None:
+    trainer = made(
+        "sft", learning_rate="1e-5", weight_decay="5e-2", lr_scheduler_kwargs={"min_lr": "1e-6"}, lora={"r": "4"}
+    )
+    given = trainer.for_trl()  # type: ignore[attr-defined]
+    assert given["learning_rate"] == 1e-5
+    assert given["weight_decay"] == 0.05
+    assert given["lr_scheduler_kwargs"] == {"min_lr": 1e-6}
+    assert trainer.lora.r == 4  # type: ignore[attr-defined]
+
+
+def test_a_name_that_transformers_would_refuse_while_loading_is_refused_now() -> None:
+    with pytest.raises(UserError, match="'lr_scheduler_type': there is no 'cosin'.*'cosine'"):
+        made("sft", lr_scheduler_type="cosin")
+
+
+def test_the_learning_rate_is_ten_times_as_high_with_lora() -> None:
+    assert made("dpo").rate == 1e-6  # type: ignore[attr-defined]
+    assert made("dpo", lora={}).rate == 1e-5  # type: ignore[attr-defined]
+    assert made("dpo", lora={}, learning_rate=3e-4).rate == 3e-4  # type: ignore[attr-defined]
+
+
+def test_our_own_fields_are_not_given_to_trl() -> None:
+    given = made("rloo", name="rl", reward="rm", lora={"r": 2}, on_weak_reward="stop", beta=0.1).for_trl()  # type: ignore[attr-defined]
+    assert not {"step", "start", "reward", "lora", "merge_adapter", "on_weak_reward", "unterminated_reward"} & set(given)
+    assert given["beta"] == 0.1
+
+
+def test_lora_settings_are_checked_against_peft() -> None:
+    with pytest.raises(UserError, match="'use_rslor' is no setting.*'use_rslora'"):
+        made("sft", lora={"use_rslor": True})
+    with pytest.raises(UserError, match="'task_type' cannot be set: it follows from the trainer"):
+        made("reward", lora={"task_type": "CAUSAL_LM"})
+    with pytest.raises(UserError, match=r"lora\.r: Input should be greater than 0"):
+        made("sft", lora={"r": 0})
+
+
+@pytest.mark.parametrize("place", ["target_modules", "modules_to_save"])
+def test_an_adapter_on_the_output_head_is_refused(place: str) -> None:
+    with pytest.raises(UserError, match=f"{place}: an adapter on 'lm_head' is never trained"):
+        made("sft", lora={place: ["q_proj", "lm_head"]})
+
+
+def test_a_reward_model_always_trains_and_saves_its_head() -> None:
+    config = Lora(modules_to_save=["norm"], use_rslora=True).peft_config(reward=True)
+    assert config.task_type == "SEQ_CLS"
+    assert config.modules_to_save == ["norm", "score"]
+    assert config.use_rslora
+    assert Lora().peft_config(reward=False).task_type == "CAUSAL_LM"
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers"),
+    [
+        ({"per_device_train_batch_size": 6}, 6),
+        ({"per_device_train_batch_size": 2, "steps_per_generation": 3}, 6),
+        ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 6}, 6),
+        ({"generation_batch_size": 10}, 10),
+    ],
+)
+def test_answers_that_are_no_whole_groups_are_refused(settings: dict[str, int], answers: int) -> None:
+    with pytest.raises(UserError, match=f"the {answers} answers written at once .* num_generations = 4"):
+        made("rloo", num_generations=4, **settings)
+
+
+def test_whole_groups_over_several_forward_passes_are_accepted() -> None:
+    assert made("rloo", num_generations=4, per_device_train_batch_size=2, steps_per_generation=4).num_generations == 4  # type: ignore[attr-defined]
