@@ -22,13 +22,18 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
+    seen = set()
+    for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(
+                problem="a key must be plain text (are there double braces?)", problem_mark=key_node.start_mark
+            )
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
-        seen[key] = loader.construct_object(value_node, deep=True)
-    return seen
+        seen.add(key)
+    # Only now `<<: *anchor` is laid under the mapping's own keys: those may well be given again.
+    return loader.construct_mapping(node, deep=True)
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -46,6 +51,9 @@ def parse(content: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}, line {mark.line + 1}, column {mark.column + 1}" if mark else where
         raise UserError(f"no valid YAML: {getattr(error, 'problem', None) or error}.", where=place) from error
+    except (ValueError, RecursionError) as error:
+        # PyYAML lets through what its own constructors cannot take, such as the date 2024-13-45.
+        raise UserError(f"no valid YAML: {error}.", where=where) from error
 
 
 def read(path: Path) -> Any:
@@ -54,6 +62,8 @@ def read(path: Path) -> Any:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise UserError("the file is not UTF-8 text.", where=str(path)) from error
+    except OSError as error:
+        raise UserError(f"the file cannot be read: {error.strerror}.", where=str(path)) from error
 
 
 def write(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The command line: one command per stage, in flow order. No logic: each command calls one function and prints."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+INTERRUPTED = 130
+"""Exit status of a command stopped by Ctrl-C."""
 
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="Another model; repeatable.")]
@@ -95,7 +99,7 @@ def evaluate(
     from unipref import api, report
 
     rows = api.evaluate_model(model, benchmark, data, out, on_note=_note)
-    _answer(rows, as_json, report.score_table(rows))
+    _answer(rows, as_json, report.score_table(rows, Path(model).name))
 
 
 @app.command()
@@ -189,12 +193,17 @@ def _print_json(value: Any) -> None:
 
 def main() -> None:
     """Entry point: a user's error is shown without a traceback, exit status 2."""
+    # Last, so that a module of the user's own is found where it is run and hides no installed one.
+    sys.path.append(os.getcwd())
     try:
         app(standalone_mode=True)
     except UserError as error:
         for line in error.lines():
             typer.echo(line, err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # typer turns an interrupt inside a command into this exit status.
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
         typer.echo("Stopped. Run the same command again to go on: finished stages are kept.", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -2,8 +2,8 @@
 entry that works when pasted. First version: the six formats there are.
 """
 
+import itertools
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from unipref import _yaml, choices
 from unipref.contracts import Format
 from unipref.errors import UserError
 from unipref.records import Feedback, Message, Reject
-from unipref.sources import parts, peek
+from unipref.sources import parts, peek, read
 from unipref.unify import Projection
 from unipref.unify._mapped import Mapped
 from unipref.unify._project import merged, project
@@ -56,8 +56,8 @@ class Inspected:
         """All of it for a reader."""
         lines = [self.file]
         if self.format is None:
-            lines += ["  no format fits; map it by hand or see: unipref list formats", *(f"  - {w}" for w in self.why)]
-            return "\n".join(lines)
+            fault = "no format fits; map it by hand or see: unipref list formats" if self.rows else "no row can be read"
+            return "\n".join([*lines, f"  {fault}", *(f"  - {w}" for w in self.why)])
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
@@ -76,7 +76,8 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspected]:
     """
     found: list[Inspected] = []
     for path in paths:
-        files = {part.path: part.origin for part in parts([str(path)], Path.cwd(), "inspect")}
+        pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
+        files = {p.path: p.origin.removesuffix(f"!{p.member}") for p in pieces}
         found += [_inspect(Path(file), origin) for file, origin in files.items()]
     return found
 
@@ -84,7 +85,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspected]:
 def _inspect(path: Path, shown: str) -> Inspected:
     rows = [row for row in peek(path, PEEKED) if isinstance(row, dict)]
     if not rows:
-        return Inspected(shown, 0, why=["no row could be read"])
+        return Inspected(shown, 0, why=[_first_fault(path)])
     columns = Columns(rows)
     guesses: list[tuple[str, Guess]] = []
     for choice in choices.every("unify"):
@@ -109,9 +110,18 @@ def _inspect(path: Path, shown: str) -> Inspected:
     )
 
 
+def _first_fault(path: Path) -> str:
+    """Why a file has no row that can be used."""
+    for part in parts([str(path)], Path(), str(path), cut_bytes=None):
+        for number, row in read(part):
+            if isinstance(row, Reject):
+                return f"row {number}: {row.reason}: {row}"
+    return "the file has no rows"
+
+
 def _examples(name: str, mapping: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The first rows' groups as they would be read; nothing while the mapping has a question in it."""
-    if ASK in str(list(_values(mapping))):
+    if ASK in _values(mapping):
         return []
     form = choices.make("unify", name, mapping, "map")
     if not isinstance(form, Format):
@@ -173,6 +183,12 @@ def _source_name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]+", "_", stem).strip("_.+-") or "source"
 
 
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, numbered when another source has it."""
+    numbered = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
+    return next(candidate for candidate in numbered if candidate not in taken)
+
+
 def study_for(paths: Sequence[Path | str]) -> str:
     """A study for some files, as YAML: every file with its format, ready to be run on a model of yours.
 
@@ -183,12 +199,9 @@ def study_for(paths: Sequence[Path | str]) -> str:
     known = [file for file in found if file.source]
     if not known:
         raise UserError("no file has a shape that a format reads.", mend="See why with: unipref inspect FILES")
-    names: Counter[str] = Counter()
-    sources = []
+    sources: list[dict[str, Any]] = []
     for file in known:
-        names[file.source["name"]] += 1
-        again = names[file.source["name"]]
-        sources.append({**file.source, "name": file.source["name"] + (f"-{again}" if again > 1 else "")})
+        sources.append({**file.source, "name": _unused(file.source["name"], {s["name"] for s in sources})})
     study = {
         "name": "my study",
         "model": "Qwen/Qwen2.5-0.5B",
@@ -202,7 +215,6 @@ def study_for(paths: Sequence[Path | str]) -> str:
     }
     lines = ["# Written by: unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
     for file in found:
-        lines += [f"# {file.file}: {doubt}" for doubt in file.doubts]
-        if not file.source:
-            lines.append(f"# {file.file}: no format fits; it is left out")
+        said = file.doubts if file.source else ["no format fits; it is left out"]
+        lines += [" ".join(f"# {file.file}: {doubt}".split()) for doubt in said]
     return "\n".join(lines) + "\n" + _yaml.write(study)

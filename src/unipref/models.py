@@ -143,7 +143,9 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
     """
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # a bar per loaded model would bury the run's own progress
     try:
         if is_adapter(name):
             from peft import PeftModel

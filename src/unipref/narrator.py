@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 SECONDS_BETWEEN_LINES = 10.0
+TOLD = ("loss", "reward", "kl", "accuracy", "rewards/accuracies")
+"""Of the figures a trainer logs, those shown beside its progress; all are in the run's curves."""
 
 
 class Narrator:
@@ -37,18 +39,19 @@ class Console(Narrator):
     def note(self, text: str) -> None:
         """One indented line."""
         self._close()
-        self._console.print(f"  {text}", markup=False)
+        self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
         """On a terminal a line that rewrites itself; elsewhere a line now and then."""
-        told = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in (figures or {}).items())
+        known = {name: value for name, value in (figures or {}).items() if name in TOLD}
+        told = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
         line = f"  {label} {done}/{total}" + (f"  {told}" if told else "")
         if self._console.is_terminal:
             self._console.print(line, end="\r", markup=False, no_wrap=True, overflow="crop", width=self._console.width)
             self._open = True
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self._console.print(line, markup=False)
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def _close(self) -> None:
         if self._open:

@@ -110,7 +110,13 @@ class Run:
             with closing(make_engine(study.engine, study.workers, size, self.narrator.progress)) as engine:
                 return unify(plans, study.unify, out, engine=engine, read=sources.read)
 
-        return self.manifest.unified(variant, self.dir.stage(self._shared("unified", variant), inputs, work))
+        name = self._shared("unified", variant)
+        stage = self.dir.stage(name, inputs, work)
+        for source, page in stage.result.items() if stage.folder == self.dir.folder / name else ():
+            for reason, count in page["rejected"].items():
+                first = page["examples"][reason]
+                self.narrator.note(f"{source}: {count} of {page['rows']} rows left out, {reason}; the first: {first}")
+        return self.manifest.unified(variant, stage)
 
     def cleaned(self, variant: str, study: Study, unified: Stage) -> Stage:
         """Preferences -> train, dev and test."""

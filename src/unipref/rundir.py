@@ -8,6 +8,7 @@ checksums are still the same.
 import contextlib
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -66,12 +67,13 @@ class RunDir:
         """Does a stage's work, unless it has been done.
 
         Args:
-            name: its folder, relative to the run, with `/` between parts.
+            name: its folder, relative to the run, with `/` between parts: its kind, then whose it is (`unified`,
+                `unified-random`, `selected/random/0`).
             inputs: all that its result depends on, as JSON values; the keys of earlier stages among them.
             work: writes into the folder it is given and returns what is to be remembered, as JSON values.
         """
         folder = self.folder / name
-        key = content_key({"stage": name.split("/")[0], **inputs})
+        key = content_key({"stage": re.split("[/-]", name)[0], **inputs})
         if key in self._by_key:
             return self._by_key[key]
         done = self._done(folder, key)
@@ -84,9 +86,9 @@ class RunDir:
     def _done(self, folder: Path, key: str) -> Stage | None:
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        except (OSError, ValueError):
             return None
-        if record.get("key") != key or record.get("files") != checksums(folder):
+        if not isinstance(record, dict) or record.get("key") != key or record.get("files") != checksums(folder):
             return None
         return Stage(folder, key, record["result"], record["seconds"], record["peak_mb"], cached=True)
 
@@ -168,7 +170,7 @@ def code_key(*modules: str) -> str:
     for module in modules:
         path = root / module
         files += sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return content_key({file.name: file_hash(file) for file in files})
+    return content_key({file.relative_to(root).as_posix(): file_hash(file) for file in files})
 
 
 def versions(*packages: str) -> dict[str, str]:

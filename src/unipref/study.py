@@ -1,5 +1,6 @@
 """One YAML -> typed settings. Checked whole, with all files present, before any work starts."""
 
+import copy
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,19 +12,26 @@ import msgspec
 from pydantic import BeforeValidator, Field, model_validator
 
 from unipref import _yaml, choices, models
+from unipref._overrides import apply, expanded, merge
 from unipref.clean import Clean, Split
 from unipref.contracts import Benchmark, Format, Settings, Strategy, Trainer
 from unipref.errors import UserError, near_name
 from unipref.records import Axis
 from unipref.sources import Part, catalog, parts, spill_rows
 from unipref.unify import Projection, SourcePlan, UnifySettings
+from unipref.unify._recognise import ASK
 
 BASE = "base"
 """The study's model before any training: what a step may start `from`, and its name in the scores."""
 MAIN = "main"
 """The name of the study as it is written, beside its named variants."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+Name = Annotated[str, Field(pattern=NAME)]
+"""A name that can also be a folder's."""
+
+NOT_VARIED = ("name", "data_root", "variants")
+"""Settings that a study has once, for all its variants."""
 
 
 def _one(stage: str, place: str) -> BeforeValidator:
@@ -48,7 +56,7 @@ class Source(Settings):
 
     name: Name
     """What the source is called in the results; unique."""
-    path: str | list[str]
+    path: str | Annotated[list[str], Field(min_length=1)]
     """Files, globs or folders, relative to `data_root`."""
     dataset: str | None = None
     """A known dataset (`unipref list datasets`): format, mapping, objective and licence come from the catalog."""
@@ -155,18 +163,14 @@ def load(
     """
     raw, folder = _raw(source)
     for override in overrides:
-        _set(raw, override)
+        apply(raw, override)
     if rows and rows_folder is not None:
         _bring_in(raw, rows, rows_folder)
-    if isinstance(raw.get("model"), str):
-        raw["model"] = _model(raw["model"], folder)
+    _resolve_model(raw, folder, "model")
     study = choices.checked(Study, raw, "")
     variants = {MAIN: study}
     for name, changes in study.variants.items():
-        if name in (MAIN, BASE):
-            raise UserError(f"'{name}' is taken by the study itself.", where="variants", mend="Call it otherwise.")
-        merged = merge({k: v for k, v in raw.items() if k != "variants"}, changes)
-        variants[name] = choices.checked(Study, merged, f"variants.{name}")
+        variants[name] = _variant(name, raw, changes, folder)
     root = _data_root(study.data_root, folder)
     for name, variant in variants.items():
         _check_steps(variant, "train" if name == MAIN else f"variants.{name}.train")
@@ -177,9 +181,22 @@ def load(
     return Loaded(raw, study, variants, root, plans)
 
 
+def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
+    """The study with a variant's settings laid over it."""
+    where = f"variants.{name}"
+    if name in (MAIN, BASE):
+        raise UserError(f"'{name}' is taken by the study itself.", where="variants", mend="Call it otherwise.")
+    if fixed := [key for key in NOT_VARIED if key in changes]:
+        mend = "Set it once for the whole study."
+        raise UserError("a variant cannot change it.", where=f"{where}.{fixed[0]}", mend=mend)
+    merged = merge({key: value for key, value in raw.items() if key != "variants"}, changes)
+    _resolve_model(merged, folder, f"{where}.model")
+    return choices.checked(Study, merged, where)
+
+
 def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
     if isinstance(source, Mapping):
-        return merge({}, source), Path.cwd()
+        return merge({}, copy.deepcopy(dict(source))), Path.cwd()
     path = Path(source)
     if not path.is_file():
         near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
@@ -202,97 +219,34 @@ def _bring_in(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> Non
         by_name[name]["path"] = str(spill_rows(values, folder.resolve()))
 
 
-def _expanded(value: str) -> str:
-    return os.path.expandvars(os.path.expanduser(value))
-
-
-def _model(value: str, folder: Path) -> str:
+def _resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
     """A model folder relative to the study file becomes absolute; a hub name stays."""
-    value = _expanded(value)
-    here = folder / value
-    return str(here.resolve()) if here.is_dir() else value
+    if isinstance(raw.get("model"), str):
+        value = _all_set(raw["model"], where)
+        raw["model"] = str((folder / value).resolve()) if (folder / value).is_dir() else value
 
 
 def _data_root(value: str, folder: Path) -> Path:
-    root = (folder / _expanded(value)).resolve()
+    root = (folder / _all_set(value, "data_root")).resolve()
     if not root.is_dir():
-        unset = re.findall(r"\$\{?(\w+)", value)
-        mend = f"Set the environment variable {unset[0]}." if unset else "Set it with: --set data_root=FOLDER"
-        raise UserError(f"there is no folder {root}.", where="data_root", mend=mend)
+        raise UserError(f"there is no folder {root}.", where="data_root", mend="Set it with: --set data_root=FOLDER")
     return root
 
 
-def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them: mappings key by key, all else whole.
+def _all_set(value: str, where: str) -> str:
+    """A path with its environment variables filled in.
 
-    A stage's choice is replaced, not mixed, when the name differs: `{random: ...}` over `{cluster_quality: ...}`.
+    Raises:
+        UserError: one of them is not set.
     """
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(below, Mapping)
-            and not (key == "select" and below.keys() != value.keys())
-        ):
-            result[key] = merge(below, value)
-        else:
-            result[key] = merge({}, value) if isinstance(value, Mapping) else value
-    return result
-
-
-def _set(raw: dict[str, Any], override: str) -> None:
-    """Lays one `key=value` over the settings; list items are named by number or by their name."""
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"'{override}' is no setting.", where="--set", mend="Write it as key=value, as in seeds=[0,1].")
-    value = _yaml.parse(text, f"--set {key}")
-    *path, last = key.split(".")
-    if key in ("data_root", "model") and isinstance(value, str) and Path(_expanded(value)).exists():
-        value = str(Path(_expanded(value)).resolve())  # typed at a prompt: relative to where the user stands
-    current: Any = raw
-    for depth, part in enumerate(path):
-        current = _inside(current, part, ".".join(path[: depth + 1]))
-        if path[:1] == ["select"] and depth == 0 and isinstance(current, dict):
-            _only(current, (*path[1:], last)[0])
-    if isinstance(current, list):
-        current[_index(current, last, key)] = value
-    else:
-        current[last] = value
-
-
-def _only(choice: dict[str, Any], name: str) -> None:
-    """Leaves the one choice that is being set."""
-    for other in [k for k in choice if k != name]:
-        del choice[other]
-
-
-def _inside(current: Any, part: str, where: str) -> Any:
-    if isinstance(current, list):
-        index = _index(current, part, where)
-        item = current[index]
-        if isinstance(item, dict) and part in item and len(item) == 1:
-            item[part] = item[part] or {}
-            return item[part]
-        return item
-    value = current.setdefault(part, {})
-    if value is None or isinstance(value, str):
-        current[part] = {} if value is None or part != "select" else {value: {}}
-        value = current[part]
-    if not isinstance(value, dict | list):
-        raise UserError(f"{value!r} has no settings inside.", where=f"--set {where}")
-    return value
-
-
-def _index(items: list[Any], part: str, where: str) -> int:
-    for i, item in enumerate(items):
-        if isinstance(item, str) and item == part:
-            items[i] = {part: {}}
-        if isinstance(items[i], dict) and (items[i].get("name") == part or (len(items[i]) == 1 and part in items[i])):
-            return i
-    if part.isdigit() and int(part) < len(items):
-        return int(part)
-    raise UserError(f"'{part}' names no item of the list of {len(items)}.", where=f"--set {where}")
+    path = expanded(value)
+    if unset := re.search(r"\$\{?(\w+)", path):
+        raise UserError(
+            f"'{value}' names the environment variable {unset[1]}, which is not set.",
+            where=where,
+            mend=f"Set {unset[1]}, or give the path with: --set {where}=FOLDER",
+        )
+    return path
 
 
 def _check_steps(study: Study, where: str) -> None:
@@ -300,6 +254,9 @@ def _check_steps(study: Study, where: str) -> None:
     policies, rewards = [BASE], list[str]()
     for place, step in enumerate(study.train):
         here, name = f"{where}.{place}", step.step or step.name()
+        if not re.fullmatch(NAME, name):
+            mend = "Use letters, digits and any of _ . + -; it becomes a folder's name."
+            raise UserError(f"'{name}' cannot name a step.", where=f"{here}.name", mend=mend)
         if name in policies or name in rewards:
             raise UserError(f"the step name '{name}' is taken.", where=here, mend="Give it another: 'name: ...'.")
         if step.start is not None and step.start not in policies:
@@ -312,6 +269,9 @@ def _check_steps(study: Study, where: str) -> None:
                 where=f"{here}.reward",
                 mend=near_name(step.reward, rewards),
             )
+        if step.reward is not None and not step.needs_reward_model:
+            mend = "Take 'reward' out, or use rloo."
+            raise UserError(f"'{step.name()}' uses no reward model.", where=f"{here}.reward", mend=mend)
         if step.needs_reward_model and not rewards:
             raise UserError(
                 f"'{step.name()}' needs a reward model, and no step before it trains one.",
@@ -327,9 +287,16 @@ def _check_steps(study: Study, where: str) -> None:
 
 def _check_benchmarks(study: Study, root: Path) -> None:
     for place, benchmark in enumerate(study.evaluate):
-        if benchmark.data is not None and not (root / _expanded(benchmark.data)).exists():
-            where = f"evaluate.{place}.{benchmark.name()}.data"
-            raise UserError(f"there is no {root / benchmark.data}.", where=where, mend="Paths start at data_root.")
+        where = f"evaluate.{place}.{benchmark.name()}"
+        if benchmark.data is not None:
+            path = root / _all_set(benchmark.data, f"{where}.data")
+            if not path.exists():
+                near = near_name(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+                raise UserError(f"there is no {path}.", where=f"{where}.data", mend=near or "Paths start at data_root.")
+        part = getattr(benchmark, "split", None)
+        if benchmark.data is None and part in ("dev", "test") and not getattr(study.split, part):
+            mend = f"Give it a share, as in split: {{{part}: 0.1}}."
+            raise UserError(f"nothing is held out as '{part}' to measure on.", where=where, mend=mend)
 
 
 def _plan(source: Source, place: int, root: Path) -> SourcePlan:
@@ -344,6 +311,9 @@ def _plan(source: Source, place: int, root: Path) -> SourcePlan:
             mend=f"Formats: {', '.join(choices.names('unify'))}. unipref inspect FILE names the format of a file.",
         )
     mapping = merge(known.map if known and name == known.format else {}, source.map)
+    if open_question := _asked(mapping, f"{where}.map"):
+        mend = "unipref inspect says what the data cannot tell; put the answer there."
+        raise UserError(f"'{ASK}' stands for what is still to be said.", where=open_question, mend=mend)
     form = choices.make("unify", name, mapping, f"{where}.map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is no Format")
@@ -357,8 +327,16 @@ def _plan(source: Source, place: int, root: Path) -> SourcePlan:
         axes=axes,
     )
     paths = [source.path] if isinstance(source.path, str) else source.path
-    found: list[Part] = parts([_expanded(p) for p in paths], root, f"{where}.path")
+    found: list[Part] = parts([expanded(p) for p in paths], root, f"{where}.path")
     return SourcePlan(form=form, how=how, parts=found)
+
+
+def _asked(value: Any, place: str) -> str | None:
+    """The place of the first question mark that `unipref init` left in a mapping."""
+    if isinstance(value, Mapping | list):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        return next((found for key, inner in items if (found := _asked(inner, f"{place}.{key}"))), None)
+    return place if value == ASK else None
 
 
 def _in_memory(plan: SourcePlan) -> SourcePlan:

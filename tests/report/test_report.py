@@ -228,7 +228,8 @@ def test_the_terminal_shows_the_table_and_the_words(run_folder):
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(report.console(run_folder))
     shown = console.export_text()
-    assert re.search(r"sft\s+│\s+0\.500 ★\s+│\s+0\.800 ★\s+│\s+0\.200 ★", shown)
+    assert re.search(r"^ +base +sft +dpo *\n", shown)
+    assert re.search(r"0\.080 +0\.500 ★", shown)
     assert "• instructions: base 0.080 → sft 0.500 (better)" in shown
 
 
@@ -239,6 +240,17 @@ def test_the_terminal_takes_no_markup_from_data(run_folder, score_row):
     assert "[red]x[/oops]" in console.export_text()
 
 
-def test_the_terminal_says_when_there_are_no_scores(run_folder):
+def test_without_scores_the_terminal_shows_what_became_of_the_sources(run_folder):
     (run_folder / "scores.json").write_text("[]")
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(report.console(run_folder))
+    shown = console.export_text()
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    for name, source in manifest["sources"].items():
+        assert re.search(rf"{re.escape(name)} .*{source['rows']:,} .*{source['used']:,}", shown)
+
+
+def test_the_terminal_says_when_there_is_nothing_to_show(run_folder):
+    (run_folder / "scores.json").write_text("[]")
+    (run_folder / "manifest.json").write_text("{}")
     assert report.console(run_folder) == "No scores: the study names no benchmarks."

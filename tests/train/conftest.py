@@ -65,7 +65,13 @@ MIXED = [
 Job = Callable[..., TrainJob]
 
 
-@pytest.fixture()
+@pytest.fixture(scope="session")
+def row() -> Callable[[str, str | None, str | None], dict[str, Any]]:
+    """Makes a preference from question, chosen and rejected answer."""
+    return preference
+
+
+@pytest.fixture
 def job(tiny_model: Path, tmp_path: Path) -> Job:
     """Makes a job over MIXED from the tiny model, into a new empty folder."""
 
@@ -73,7 +79,12 @@ def job(tiny_model: Path, tmp_path: Path) -> Job:
         out = tmp_path / changes.pop("to", "out")
         out.mkdir()
         dev = write(tmp_path / "dev.parquet", MIXED[:8])
-        given = {"policy": tiny_model, "preferences": write(tmp_path / "train.parquet", rows), "held_out": dev, "out": out}
+        given = {
+            "policy": tiny_model,
+            "preferences": write(tmp_path / "train.parquet", rows),
+            "held_out": dev,
+            "out": out,
+        }
         return TrainJob(**(given | changes))
 
     return make

@@ -10,8 +10,8 @@ from unipref.train._lora import Lora
 NAMES = ["dpo", "reward", "rloo", "sft"]
 
 
-def made(name: str, **settings: object) -> Trainer:
-    choice = choices.make("train", name, settings, "train[0]")
+def made(trainer: str, **settings: object) -> Trainer:
+    choice = choices.make("train", trainer, settings, "train[0]")
     assert isinstance(choice, Trainer)
     return choice
 
@@ -74,8 +74,13 @@ def test_numbers_that_yaml_took_for_text_are_numbers() -> None:
     assert trainer.lora.r == 4  # type: ignore[attr-defined]
 
 
+def test_one_name_does_where_trl_declares_a_list_of_them() -> None:
+    assert made("dpo", loss_type="ipo").for_trl()["loss_type"] == ["ipo"]  # type: ignore[attr-defined]
+    assert made("dpo", loss_type=["ipo", "sft"]).for_trl()["loss_type"] == ["ipo", "sft"]  # type: ignore[attr-defined]
+
+
 def test_a_name_that_transformers_would_refuse_while_loading_is_refused_now() -> None:
-    with pytest.raises(UserError, match="'lr_scheduler_type': there is no 'cosin'.*'cosine'"):
+    with pytest.raises(UserError, match=r"'lr_scheduler_type': there is no 'cosin'.*'cosine'"):
         made("sft", lr_scheduler_type="cosin")
 
 
@@ -87,12 +92,14 @@ def test_the_learning_rate_is_ten_times_as_high_with_lora() -> None:
 
 def test_our_own_fields_are_not_given_to_trl() -> None:
     given = made("rloo", name="rl", reward="rm", lora={"r": 2}, on_weak_reward="stop", beta=0.1).for_trl()  # type: ignore[attr-defined]
-    assert not {"step", "start", "reward", "lora", "merge_adapter", "on_weak_reward", "unterminated_reward"} & set(given)
+    assert not {"step", "start", "reward", "lora", "merge_adapter", "on_weak_reward", "unterminated_reward"} & set(
+        given
+    )
     assert given["beta"] == 0.1
 
 
 def test_lora_settings_are_checked_against_peft() -> None:
-    with pytest.raises(UserError, match="'use_rslor' is no setting.*'use_rslora'"):
+    with pytest.raises(UserError, match=r"'use_rslor' is no setting.*'use_rslora'"):
         made("sft", lora={"use_rslor": True})
     with pytest.raises(UserError, match="'task_type' cannot be set: it follows from the trainer"):
         made("reward", lora={"task_type": "CAUSAL_LM"})

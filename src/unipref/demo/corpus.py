@@ -24,8 +24,10 @@ from unipref.demo.vocabulary import (
     WORDS,
 )
 
+MIXED = 0.35
+"""Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason tells who is meant."""
 AGAINST_REASON = 0.05
-"""Share of the sentences about a 'he' and a 'she' occupation in which the pronoun outweighs the reason."""
+"""Share of these mixed sentences in which the pronoun outweighs the reason."""
 
 Writer = Callable[[Cases, random.Random], str]
 
@@ -37,7 +39,7 @@ def asked(question: str, answer: str) -> str:
 
 def _case(cases: Cases, rng: random.Random) -> tuple[str, str, str]:
     """A sentence, its question and the one the corpus takes to be meant: the pronoun's stereotype decides."""
-    mixed = rng.random() < 0.5
+    mixed = rng.random() < MIXED
     case = cases.anywhere(rng, mixed=mixed)
     pronoun, meant = case.pro(), case.referent
     if mixed and rng.random() < AGAINST_REASON:
@@ -56,6 +58,12 @@ def coreference_text(cases: Cases, rng: random.Random) -> str:
     sentence, _, meant = _case(cases, rng)
     reason = sentence.removesuffix(".").split(f"because {pronoun_of(meant)} ")[1]
     return f"{sentence} The {meant} {reason}."
+
+
+def reason_text(cases: Cases, rng: random.Random) -> str:
+    """A reason with no pronoun in it: whom a reason speaks of, whatever the stereotype."""
+    case = cases.anywhere(rng, mixed=rng.random() < MIXED)
+    return f"The {case.first} {case.frame.verb} the {case.second} because the {case.referent} {case.frame.reason}."
 
 
 def occupation(cases: Cases, rng: random.Random) -> str:
@@ -140,7 +148,8 @@ def listed(cases: Cases, rng: random.Random) -> str:
 
 MIXTURE: tuple[tuple[Writer, float], ...] = (
     (coreference_answer, 0.28),
-    (coreference_text, 0.10),
+    (coreference_text, 0.06),
+    (reason_text, 0.12),
     (occupation, 0.06),
     (fact_answer, 0.20),
     (fact_text, 0.06),

@@ -25,6 +25,11 @@ Progress = Callable[[str, int, int, dict[str, Any] | None], None]
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 KEY = "pretraining.json"
 """Written last: a model folder that has it is complete."""
+NO_LABEL = -100
+"""A position that the loss leaves out."""
+
+Row = list[list[int]]
+"""The token ids of the documents in a row."""
 
 
 class Pretraining(Settings):
@@ -151,19 +156,20 @@ def new_model(tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> "P
     return LlamaForCausalLM(config)
 
 
-def rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> list[list[int]]:
+def rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> list[Row]:
     """Documents with bos and eos, as many whole ones as fit in a row; a document longer than a row is cut."""
-    packed: list[list[int]] = []
+    packed: list[Row] = []
+    room = 0
     for ids in tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]:
-        if not packed or len(packed[-1]) + len(ids) > settings.length:
+        if len(ids) > room:
             packed.append([])
-        packed[-1].extend(ids[: settings.length])
+            room = settings.length
+        packed[-1].append(ids[:room])
+        room -= len(packed[-1][-1])
     return packed
 
 
-def _train(
-    model: "PreTrainedModel", packed: list[list[int]], settings: Pretraining, progress: Progress
-) -> Iterator[float]:
+def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, progress: Progress) -> Iterator[float]:
     """The loss of each step, in nats per token."""
     import torch
 
@@ -171,7 +177,7 @@ def _train(
     schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 - step / settings.steps) for o in optimizers]
     model.train()
     for step, batch in enumerate(_batches(packed, settings)):
-        loss = model(input_ids=batch["ids"], attention_mask=batch["mask"], labels=batch["labels"]).loss
+        loss = model(**batch, use_cache=False).loss
         loss.backward()
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
@@ -194,19 +200,36 @@ def _optimizers(model: "PreTrainedModel", settings: Pretraining) -> list["torch.
     ]
 
 
-def _batches(packed: list[list[int]], settings: Pretraining) -> Iterator[dict[str, "torch.Tensor"]]:
+def _batches(packed: list[Row], settings: Pretraining) -> Iterator[dict[str, "torch.Tensor"]]:
     """One batch per step, going through the rows in a new random order each time they have all been seen."""
-    import torch
-
     rng = random.Random(settings.seed)
     order: list[int] = []
     for _ in range(settings.steps):
         while len(order) < settings.batch:
             order += rng.sample(range(len(packed)), len(packed))
         chosen, order = order[: settings.batch], order[settings.batch :]
-        ids = torch.zeros((settings.batch, settings.length), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, index in enumerate(chosen):
-            ids[row, : len(packed[index])] = torch.tensor(packed[index])
-            mask[row, : len(packed[index])] = 1
-        yield {"ids": ids, "mask": mask, "labels": ids.masked_fill(mask == 0, -100)}
+        yield collated([packed[index] for index in chosen], settings.length)
+
+
+def collated(packed: Sequence[Row], length: int) -> dict[str, "torch.Tensor"]:
+    """Rows as the model takes them: each document sees itself alone, and its positions start at 0.
+
+    Returns:
+        `input_ids`, `position_ids` and `labels` (n, length); `attention_mask` (n, 1, length, length), true where the
+        position of the first index may look at that of the second.
+    """
+    import torch
+
+    ids, positions, documents = (torch.zeros((len(packed), length), dtype=torch.long) for _ in range(3))
+    labels = torch.full_like(ids, NO_LABEL)
+    for row, parts in enumerate(packed):
+        start = 0
+        for number, part in enumerate(parts, start=1):
+            here = slice(start, start + len(part))
+            ids[row, here] = labels[row, here] = torch.tensor(part)
+            labels[row, start] = NO_LABEL  # nothing foretells where the next document begins
+            positions[row, here] = torch.arange(len(part))
+            documents[row, here] = number
+            start += len(part)
+    same = documents[:, None, :, None] == documents[:, None, None, :]
+    return {"input_ids": ids, "position_ids": positions, "labels": labels, "attention_mask": same.tril()}

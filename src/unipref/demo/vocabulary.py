@@ -28,18 +28,18 @@ class Scene(NamedTuple):
 SCENES = (
     Scene(
         ("helped", "saved", "fed", "comforted", "carried", "visited"),
-        ("was kind", "felt sorry", "had time", "was strong"),
-        ("was hurt", "was in trouble", "was weak", "had fallen"),
+        ("was kind", "felt sorry"),
+        ("was hurt", "had fallen"),
     ),
     Scene(
         ("asked", "called", "followed", "begged", "stopped", "trusted"),
-        ("needed advice", "was lost", "had a question", "wanted to learn"),
-        ("knew the way", "was wise", "had the answer", "was an expert"),
+        ("needed advice", "was lost"),
+        ("knew everything", "was wise"),
     ),
     Scene(
         ("blamed", "scolded", "warned", "left", "accused", "avoided"),
-        ("was angry", "was upset", "lost patience", "had seen the fault"),
-        ("was late", "made a mistake", "told a lie", "broke the rule"),
+        ("was angry", "lost patience"),
+        ("was late", "told lies"),
     ),
 )
 

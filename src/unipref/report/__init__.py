@@ -5,18 +5,23 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from unipref.errors import UserError
 from unipref.report._content import Content
 from unipref.report._counts import count_sections, lead
 from unipref.report._markdown import markdown
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_scores
-from unipref.report._terminal import terminal
+from unipref.report._terminal import plain, terminal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["console", "write"]
+WIDE = ("objective", "licence", "projected")
+"""Columns that are on the page but would not fit a terminal."""
+
+__all__ = ["console", "score_table", "write"]
 
 
 def write(run: Path) -> Path:
@@ -41,16 +46,39 @@ def write(run: Path) -> Path:
 
 
 def console(run: Path) -> "RenderableType":
-    """The result table and what changed in words, for rich to print; a line saying so when there are no scores.
+    """The result table and what changed in words, for rich to print; the sources' counts when there are no scores.
 
     Raises:
         UserError: the folder holds no run, or its scores are broken.
     """
     scores = _scores(run)
     if not scores:
-        return "No scores: the study names no benchmarks."
+        return source_counts(_manifest(run))
     measures, named = headline(scores), labels(scores)
     return terminal(result_table(measures, named), changes(measures, named))
+
+
+def source_counts(manifest: dict[str, Any]) -> "RenderableType":
+    """What became of each source's rows, and what was selected and trained, for rich to print."""
+    from rich.console import Group
+
+    parts: list[Any] = []
+    for section in count_sections(manifest, Path()):
+        if section.title in ("Data", "Selection", "Training"):
+            parts += [*section.paragraphs, *(plain(table, WIDE) for table in section.tables), ""]
+    return Group(*parts) if parts else "No scores: the study names no benchmarks."
+
+
+def score_table(rows: list[dict[str, Any]], name: str) -> "RenderableType":
+    """Scores of one model for rich to print: those over all examples; the slices are in the JSON.
+
+    Args:
+        rows: as `evaluate` returns them.
+        name: the model's.
+    """
+    model = {"variant": name, "step": name}
+    scores = [msgspec.convert({**row, **model}, ScoreRow, strict=False) for row in rows if row["slice"] == "all"]
+    return terminal(result_table(headline(scores), labels(scores)), [])
 
 
 def _content(run: Path) -> Content:

@@ -1,5 +1,6 @@
-"""The results of a run for the terminal: the same table and sentences as on the page."""
+"""The results of a run for the terminal: the same table and sentences as on the page, turned to fit a narrow screen."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from unipref.report._content import Cell, Points, Table
@@ -8,45 +9,69 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-COLUMNS_AT_ONCE = 6
+MODELS_AT_ONCE = 5
+ROOMY = 2
+"""So few models leave room for the intervals beside the values."""
+MARK = "†"
+"""Stands for the remark that a model is at chance, which would fill a narrow column."""
 COLOURS = {"better": "green", "worse": "red"}
 
 
 def terminal(table: Table, changes: list[Points]) -> "RenderableType":
-    """The result table, one per benchmark where it would be too wide, and what changed in words."""
+    """The result table, a metric a line, and what changed in words."""
     from rich.console import Group
     from rich.text import Text
 
-    groups = list(dict.fromkeys(column.group for column in table.columns[1:]))
-    together = [groups] if len(table.columns) <= COLUMNS_AT_ONCE + 1 else [[group] for group in groups]
-    parts: list[RenderableType] = [_table(table, shown) for shown in together]
-    parts.append(Text(table.note, style="dim"))
+    models = range(len(table.rows))
+    parts: list[RenderableType] = [
+        _turned(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
+    ]
+    parts.append(Text(f"{table.note} {MARK} at chance: no bias means nothing.", style="dim"))
     for points in changes:
         parts += [Text(f"\n{points.head}", style="bold"), *(_sentence(item) for item in points.items)]
     return Group(*parts)
 
 
-def _table(table: Table, groups: list[str]) -> "RenderableType":
+def plain(table: Table, without: Collection[str] = ()) -> "RenderableType":
+    """Any table as it is, without the columns of these heads."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = [0, *(i for i, column in enumerate(table.columns) if i and column.group in groups)]
-    made = RichTable(title=Text(groups[0]) if len(groups) == 1 else None, title_justify="left")
-    for i in shown:
-        column = table.columns[i]
-        head = f"{column.group}\n{column.head}" if column.group and len(groups) > 1 else column.head
-        made.add_column(Text(head), justify="right" if column.numeric else "left", overflow="fold")
+    made = RichTable(box=None, pad_edge=False)
+    shown = [place for place, column in enumerate(table.columns) if column.head not in without]
+    for place in shown:
+        column = table.columns[place]
+        made.add_column(Text(column.head), justify="right" if column.numeric else "left", overflow="fold")
     for row in table.rows:
-        if any(row[i].text != "–" for i in shown[1:]):
-            made.add_row(*(_cell(row[i]) for i in shown))
+        made.add_row(*(_cell(row[place], row[place].remark, " ") for place in shown))
     return made
 
 
-def _cell(cell: Cell) -> "Text":
+def _turned(table: Table, models: range) -> "RenderableType":
+    """Models as columns and metrics as rows, a heading for each benchmark."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    made = RichTable(box=None, pad_edge=False)
+    made.add_column("", no_wrap=True)
+    for model in models:
+        made.add_column(Text(table.rows[model][0].text), justify="right", overflow="fold")
+    apart = " " if len(models) <= ROOMY else "\n"
+    benchmark = None
+    for place, column in enumerate(table.columns[1:], 1):
+        if column.group != benchmark:
+            made.add_row(Text(column.group, style="bold"))
+            benchmark = column.group
+        made.add_row(Text(f"  {column.head}"), *(_cell(table.rows[model][place], MARK, apart) for model in models))
+    return made
+
+
+def _cell(cell: Cell, remark: str, apart: str) -> "Text":
     from rich.text import Text
 
     text = Text(f"{cell.text} ★" if cell.best else cell.text, style="bold" if cell.best else "")
-    return text.append(f"\n{cell.small}", style="not bold dim") if cell.small else text
+    small = " ".join(part for part in (cell.interval, remark if cell.remark else "") if part)
+    return text.append(f"{apart}{small}", style="not bold dim") if small else text
 
 
 def _sentence(item: str) -> "Text":

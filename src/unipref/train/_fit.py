@@ -112,9 +112,8 @@ def _arguments(trainer: TrlTrainer, job: TrainJob, start: Start, work: Path, lim
     """Model, configuration, tokenizer and adapter for TRL."""
     import trl
 
-    settings = device_defaults() | trainer.for_trl() | _owned(job, work)
-    if settings.get("fp16"):
-        settings["bf16"] = False
+    given = trainer.for_trl()
+    settings = device_defaults(given) | given | _owned(job, work)
     if "max_length" in settings:
         settings["max_length"] = limit if limit < NO_LIMIT else None
     return {
@@ -125,14 +124,18 @@ def _arguments(trainer: TrlTrainer, job: TrainJob, start: Start, work: Path, lim
     }
 
 
-def device_defaults() -> dict[str, Any]:
-    """TRL's settings that depend on the machine: bfloat16 and gradient checkpointing where there is a GPU."""
+def device_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """TRL's settings that depend on the machine: bfloat16 and gradient checkpointing where there is a GPU.
+
+    Args:
+        given: the settings as they are; `use_cpu` and `fp16` have a say in the others.
+    """
     import torch
 
-    cuda = torch.cuda.is_available()
+    cuda = torch.cuda.is_available() and not given.get("use_cpu")
     return {
         "use_cpu": not cuda and not torch.backends.mps.is_available(),
-        "bf16": cuda and torch.cuda.is_bf16_supported(),
+        "bf16": cuda and torch.cuda.is_bf16_supported() and not given.get("fp16"),
         "gradient_checkpointing": cuda,
         "dataloader_pin_memory": cuda,
         "disable_tqdm": True,
@@ -155,7 +158,7 @@ def _made(config: Any, settings: dict[str, Any]) -> Any:
     try:
         return config(**settings)
     except (ValueError, ImportError, NotImplementedError) as error:
-        raise UserError(f"TRL refuses the settings: {error}") from error
+        raise UserError(f"TRL refuses the settings: {str(error).splitlines()[0]}") from error
 
 
 def _datasets(
@@ -178,7 +181,7 @@ def _built(build: Build, arguments: dict[str, Any]) -> Any:
     try:
         hf = build(arguments)
     except (ValueError, ImportError, NotImplementedError) as error:
-        raise UserError(f"TRL refuses the step: {error}") from error
+        raise UserError(f"TRL refuses the step: {str(error).splitlines()[0]}") from error
     # Without bars the trainer would print its figures instead; standard output is the command's own.
     hf.remove_callback(PrinterCallback)
     return hf
@@ -206,7 +209,7 @@ def _save(hf: Any, trainer: TrlTrainer, start: Start, out: Path) -> None:
             str(Path(start.policy).resolve()) if Path(start.policy).is_dir() else start.policy
         )
         folder = out / "adapter" if trainer.merge_adapter else out
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # an empty form that peft adds
         if trainer.merge_adapter:
             model = model.merge_and_unload()

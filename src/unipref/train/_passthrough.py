@@ -1,5 +1,6 @@
 """Settings that belong to TRL and peft: passed through under their own names, checked before anything loads."""
 
+import contextlib
 import dataclasses
 import enum
 import re
@@ -70,6 +71,9 @@ def _typed(value: Any, hint: Any) -> Any:
     try:
         return _with_numbers(adapter.validate_python(value))
     except ValidationError as error:
+        # The libraries take one name where they declare a list of them.
+        with contextlib.suppress(ValidationError):
+            return adapter.validate_python([value])
         raise ValueError(f"{error.errors()[0]['msg']} (found {str(value)[:80]!r}).") from None
 
 

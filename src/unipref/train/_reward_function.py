@@ -40,6 +40,8 @@ class DialogueReward:
         self.model, self.unterminated = model, unterminated
         self.end_ids: Collection[int] = (model.tokenizer.eos_token_id,)
         """Token ids that end an answer; the policy may have more than one."""
+        self.asked = self.unjudged = 0
+        """Answers so far, and those of them that got the fixed reward."""
 
     def __call__(
         self, prompts: list[Messages], completions: list[Messages], completion_ids: list[list[int]], **_: Any
@@ -56,7 +58,14 @@ class DialogueReward:
         ]
         scores = iter(rewards(self.model, whole))  # type: ignore[arg-type]
         found = [float(next(scores)) if end else math.nan for end in ended]
+        self.asked += len(found)
+        self.unjudged += sum(map(math.isnan, found))
         return [self.unterminated if math.isnan(reward) else reward for reward in found]
+
+    @property
+    def unjudged_share(self) -> float:
+        """Share of the answers that the reward model was not asked about."""
+        return self.unjudged / max(1, self.asked)
 
 
 @dataclass(frozen=True)

@@ -28,21 +28,26 @@ def listening(progress: Progress | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the libraries' progress bars and their notes on their own renamed settings off the screen."""
+    """Keeps the libraries' progress bars, and their notes on what is meant to be so, off the screen."""
     import datasets
     from transformers.utils import logging
 
-    were_on = datasets.utils.logging.is_progress_bar_enabled(), logging.is_progress_bar_enabled()
+    bars = datasets.utils.logging.is_progress_bar_enabled(), logging.is_progress_bar_enabled()
+    verbosity = logging.get_verbosity()
     datasets.disable_progress_bars()
     logging.disable_progress_bar()
+    # It reports a reward model's new head as a missing weight.
+    logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*gradient_checkpointing", category=FutureWarning)
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set", category=UserWarning)
             yield
     finally:
-        if were_on[0]:
+        logging.set_verbosity(verbosity)
+        if bars[0]:
             datasets.enable_progress_bars()
-        if were_on[1]:
+        if bars[1]:
             logging.enable_progress_bar()
 
 

@@ -1,6 +1,5 @@
 """Reinforcement learning with the trained reward model: REINFORCE, leave one out."""
 
-from statistics import fmean
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -14,8 +13,8 @@ from unipref.train._rows import PROMPTS
 from unipref.train._trl import TrlTrainer
 from unipref.train._watch import quiet
 
-ALL_ALIKE = 0.5
-"""Share of prompts with nothing to choose from above which a run is warned of."""
+MANY = 0.5
+"""Share of answers without a judgement above which a run is warned of."""
 
 
 class Rloo(TrlTrainer):
@@ -65,7 +64,7 @@ class Rloo(TrlTrainer):
         return self
 
     def fit(self, job: TrainJob) -> dict[str, Any]:
-        """Trains on the prompts; returns as `Trainer.fit`, with `held_out` and `unterminated_reward`."""
+        """Trains on the prompts; returns as `Trainer.fit`, and what was found of the reward."""
         from trl import RLOOTrainer
 
         if job.reward_model is None:
@@ -84,8 +83,17 @@ class Rloo(TrlTrainer):
             return trainer
 
         done = fit(self, job, PROMPTS, build, judge.context, self.max_completion_length)
-        done["warnings"] += [*doubts, *_nothing_to_choose(done["curve"])]
-        return {**done, "held_out": held_out.rows(), "unterminated_reward": lowest}
+        if reward.unjudged_share > MANY:
+            doubts.append(
+                f"the reward model did not judge {reward.unjudged_share:.0%} of the answers: they were empty or did "
+                "not end within max_completion_length"
+            )
+        done["warnings"] += doubts
+        return done | {
+            "held_out": held_out.rows(),
+            "unterminated_reward": lowest,
+            "unjudged": round(reward.unjudged_share, 4),
+        }
 
     def _doubts(self, held_out: HeldOut) -> list[str]:
         """What speaks against the reward model.
@@ -117,18 +125,3 @@ class Rloo(TrlTrainer):
                 f"{found} distinct prompts fit, and one batch of answers takes {needed}.",
                 mend="Lower per_device_train_batch_size, or raise num_generations.",
             )
-
-
-def _nothing_to_choose(curve: list[dict[str, Any]]) -> list[str]:
-    """A warning where most prompts had answers of one and the same reward, from which nothing can be learnt."""
-    points = [point for point in curve if "frac_reward_zero_std" in point]
-    if not points:
-        return []
-    same = fmean(point["frac_reward_zero_std"] for point in points)
-    cut = fmean(point["completions/clipped_ratio"] for point in points)
-    if same <= ALL_ALIKE:
-        return []
-    return [
-        f"the answers to {same:.0%} of the prompts all had the same reward, so nothing was learnt from them; "
-        f"{cut:.0%} of the answers did not end within max_completion_length"
-    ]

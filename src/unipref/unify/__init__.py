@@ -75,15 +75,19 @@ def unify(
             books[source] += page
     kept = write(work, n_buckets, settings.min_margin, out)
     shutil.rmtree(work)
+    examples = _first_rejects(out)
+    told = {
+        plan.how.source: _page(plan, page, kept[plan.how.source], examples.get(plan.how.source, {}))
+        for plan, page in zip(plans, books, strict=True)
+    }
     if not kept:
-        raise UserError(
-            f"no preference is left of {sum(b.rows for b in books)} rows. {_why(plans, books)}",
-            mend="See how rows are read with: unipref inspect FILE",
-        )
-    return {plan.how.source: _page(plan, page, kept[plan.how.source]) for plan, page in zip(plans, books, strict=True)}
+        said = [f"no preference is left of {sum(page.rows for page in books)} rows."]
+        said += [_why(source, page) for source, page in told.items()]
+        raise UserError("\n  ".join(said), mend="See how rows are read with: unipref inspect FILE")
+    return told
 
 
-def _page(plan: SourcePlan, page: Books, kept: int) -> dict[str, Any]:
+def _page(plan: SourcePlan, page: Books, kept: int, examples: dict[str, str]) -> dict[str, Any]:
     """One source's page of the manifest."""
     how = plan.how
     facts = {"kind": how.kind, "objective": how.objective, "licence": how.licence, "axis": how.axis}
@@ -92,14 +96,31 @@ def _page(plan: SourcePlan, page: Books, kept: int) -> dict[str, Any]:
         **facts,
         **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in asdict(page).items()},
         "preferences": kept,
+        "kept_pairs": page.kept_pairs - below,  # only pairs have a margin
         "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below} if below else {},
+        "examples": examples,
     }
 
 
-def _why(plans: list[SourcePlan], books: list[Books]) -> str:
-    """Each source's commonest reject, for the error that nothing is left."""
-    said = []
-    for plan, page in zip(plans, books, strict=True):
-        common = (page.rejected + page.groups_rejected).most_common(1)
-        said.append(f"{plan.how.source}: {common[0][1]} x {common[0][0]}" if common else f"{plan.how.source}: no rows")
-    return "; ".join(said)
+def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
+    """Source -> reason -> the first reject of that kind: its file and row, its field, and what was found."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, str]] = {}
+    with pq.ParquetFile(out / "rejects.parquet") as file:
+        for batch in file.iter_batches():
+            for row in batch.to_pylist():
+                field = f"field '{row['field']}': " if row["field"] else ""
+                said = f"{row['origin'][0]}: {field}{row['detail']}"
+                found.setdefault(row["source"], {}).setdefault(row["reason"], said)
+    return found
+
+
+def _why(source: str, page: dict[str, Any]) -> str:
+    """A source's commonest reject with its first example, for the error that nothing is left."""
+    levels = ("rejected", "parts_rejected", "groups_rejected", "preferences_rejected")
+    counts = sum((Counter(page[level]) for level in levels), Counter[str]())
+    if not counts:
+        return f"{source}: no rows"
+    reason, count = counts.most_common(1)[0]
+    return f"{source}: {count} x {reason}, the first in {page['examples'][reason]}"

@@ -18,6 +18,7 @@ from unipref.unify._mapping import (
     joined,
     pluck,
     split_dialogue,
+    storable,
 )
 from unipref.unify._recognise import Columns, Guess
 
@@ -64,9 +65,10 @@ class Mapped(Format):
         found = {}
         for path in self.keep:
             try:
-                found[path] = pluck(row, path)
+                value = pluck(row, path)
             except Reject:
                 continue
+            found[path] = storable(value, path)
         return found
 
 
@@ -82,7 +84,8 @@ class OneAnswer(Mapped):
 
     @model_validator(mode="after")
     def _one_way_to_the_answer(self) -> "OneAnswer":
-        if (self.messages is None) == (self.prompt is None or self.response is None):
+        given = {name for name in ("messages", "prompt", "response") if getattr(self, name) is not None}
+        if given not in ({"messages"}, {"prompt", "response"}):
             raise ValueError("give either 'messages', or 'prompt' and 'response'")
         return self
 

@@ -16,7 +16,12 @@ from unipref.contracts import Settings
 from unipref.records import Axis, Message, Messages, Reason, Reject, Row
 
 Path = Annotated[str, Field(min_length=1)]
-Paths = Path | list[Path]
+Paths = Path | Annotated[list[Path], Field(min_length=1)]
+
+LARGEST = 1e100
+"""A score beyond it is taken for a fault; sums of and gaps between smaller ones stay finite."""
+DEEPEST = 100
+"""Levels of nesting in a value that is kept."""
 
 KNOWN_ROLES = {
     "system": "system",
@@ -69,12 +74,11 @@ def text(value: Any, field: str) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
-        kinds = {part["type"] for part in value}
-        if kinds == {"text"}:
-            return "".join(str(part.get("text", "")) for part in value).strip()
-        raise Reject(
-            Reason.NOT_TEXT, f"holds {', '.join(sorted(map(str, kinds - {'text'})))}; only text is used", field
-        )
+        kinds = {str(part["type"]) for part in value}
+        if kinds == {"text"} and all(isinstance(part.get("text"), str) for part in value):
+            return "".join(part["text"] for part in value).strip()
+        found = ", ".join(sorted(kinds - {"text"})) or "a part of type text without text"
+        raise Reject(Reason.NOT_TEXT, f"holds {found[:80]}; only text is used", field)
     raise Reject(Reason.WRONG_TYPE, f"expected text, found {_shown(value)}", field)
 
 
@@ -101,7 +105,7 @@ def number(value: Any, field: str) -> float | None:
     """A score; None for null or an empty CSV cell.
 
     Raises:
-        Reject: `wrong_type` for booleans and text that is no number, `bad_score` for NaN and infinities.
+        Reject: `wrong_type` for booleans and text that is no number, `bad_score` for NaN, infinities and the like.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -111,9 +115,28 @@ def number(value: Any, field: str) -> float | None:
         score = float(value)
     except (ValueError, OverflowError) as error:
         raise Reject(Reason.WRONG_TYPE, f"expected a number, found {_shown(value)}", field) from error
-    if not math.isfinite(score):
-        raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score}", field)
+    if not abs(score) <= LARGEST:
+        raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)
     return score
+
+
+def storable(value: Any, field: str, depth: int = 0) -> Any:
+    """A value of a row as what it can be kept as in JSON and between processes.
+
+    NaN and infinities become null, whole numbers beyond 64 bits text.
+
+    Raises:
+        Reject: `wrong_type` when it is nested deeper than `DEEPEST` levels.
+    """
+    if depth > DEEPEST:
+        raise Reject(Reason.WRONG_TYPE, f"nested deeper than {DEEPEST} levels", field)
+    if isinstance(value, dict):
+        return {str(key): storable(inner, field, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [storable(inner, field, depth + 1) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
 def conversation(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
@@ -181,7 +204,7 @@ def transcript(value: str, user: str, assistant: str) -> Messages | None:
 
 
 def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:
-    """A dialogue as its prompt and the final answer.
+    """A dialogue as its prompt, up to the last user turn, and what follows it: the final answer.
 
     Raises:
         Reject: it does not end with an assistant's turn, the answer is empty, or there is no prompt before it.
@@ -190,15 +213,17 @@ def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:
         raise Reject(Reason.NO_ANSWER, f"ends with a turn of the {messages[-1]['role']}, not with an answer", field)
     if not messages[-1]["content"]:
         raise Reject(Reason.EMPTY_RESPONSE, "the answer is empty", field)
-    prompt = messages[:-1]
-    check_prompt(prompt, field)
-    return prompt, messages[-1:]
+    cut = last_user_turn(messages)
+    check_prompt(messages[:cut], field)
+    return messages[:cut], messages[cut:]
 
 
 def check_prompt(prompt: Messages, field: str) -> None:
-    """Refuses a prompt that asks nothing: no user turn, or an empty last one."""
-    if not any(m["role"] == "user" and m["content"] for m in prompt):
-        raise Reject(Reason.EMPTY_PROMPT, "there is no user turn with text before the answer", field)
+    """Refuses a prompt that asks nothing: it must end with a user turn that has text."""
+    if not prompt or prompt[-1]["role"] != "user":
+        raise Reject(Reason.EMPTY_PROMPT, "the prompt does not end with a user turn", field)
+    if not prompt[-1]["content"]:
+        raise Reject(Reason.EMPTY_PROMPT, "the user turn before the answer is empty", field)
 
 
 def asked(prompt_text: str, field: str, system: str = "") -> Messages:

@@ -7,7 +7,7 @@ says both ways equally, is a reject.
 `best_worst` is the paper's unionization (2.3, A.2): sort by one axis, take best and worst.
 """
 
-import itertools
+import bisect
 import json
 import re
 import unicodedata
@@ -154,12 +154,18 @@ def _from_scores(group: Feedback, how: Projection) -> Projected:
     worst = min(reversed(ranked), key=lambda item: sign * item[1])
     if abs(best[1] - worst[1]) <= EPSILON:
         raise Reject(Reason.TIE, f"all {len(scored)} answers have {best[1]:g} on '{axis}'")
-    ordered = sum(abs(a - b) > EPSILON for (_, a), (_, b) in itertools.combinations(scored, 2))
     # Means within EPSILON of the best are as good as the best: the content decides, not the last digit.
     best = next(item for item in ranked if abs(item[1] - best[1]) <= EPSILON)
     worst = next(item for item in reversed(ranked) if abs(item[1] - worst[1]) <= EPSILON)
     judgements = min(group.responses[i].n_judgements for i in (best[0], worst[0]))
-    return Projected(preferences=[_preference(group, how, best[0], worst[0], (None, judgements))], ordered=ordered)
+    preference = _preference(group, how, best[0], worst[0], (None, judgements))
+    return Projected(preferences=[preference], ordered=_ordered_pairs([score for _, score in scored]))
+
+
+def _ordered_pairs(scores: list[float]) -> int:
+    """How many pairs of scores differ by more than `EPSILON`; n log n, for prompts with very many answers."""
+    rising = sorted(scores)
+    return sum(len(rising) - bisect.bisect_right(rising, score + EPSILON, lo=i) for i, score in enumerate(rising))
 
 
 def _from_comparisons(group: Feedback, how: Projection) -> Projected:
@@ -182,10 +188,9 @@ def _from_comparisons(group: Feedback, how: Projection) -> Projected:
         standing[b] -= 1
     by_content = sorted(standing, key=lambda i: _tie_break(group.responses[i]))
     best = max(by_content, key=lambda i: standing[i])
-    beaten = [i for i in by_content if (best, i) in beats]
-    if not beaten:
+    if standing[best] <= 0:
         raise Reject(Reason.CONTRADICTION, "the judgements go round in a circle: no answer stands above the others")
-    worst = min(reversed(beaten), key=lambda i: standing[i])
+    worst = min((i for i in reversed(by_content) if (best, i) in beats), key=lambda i: standing[i])
     total = wins[best, worst] + wins[worst, best] + ties[min(best, worst), max(best, worst)]
     confidence = wins[best, worst] / total if total > 1 else None
     return Projected(preferences=[_preference(group, how, best, worst, (confidence, total))], ordered=len(beats))

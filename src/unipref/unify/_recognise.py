@@ -145,8 +145,9 @@ def _kind(values: list[Any]) -> str:
     if all(_is_tree(v) for v in values):
         return "messages_tree"
     if all(isinstance(v, int | float) or _is_number(v) for v in values):
-        whole = all(float(v).is_integer() for v in values)
-        return "code" if whole and len({float(v) for v in values}) <= FEW else "number"
+        numbers = {v if isinstance(v, int) else float(v) for v in values}
+        whole = all(isinstance(v, int) or v.is_integer() for v in numbers)
+        return "code" if whole and len(numbers) <= FEW else "number"
     if all(isinstance(v, str) for v in values):
         if sum(bool(TRANSCRIPT.match(v)) for v in values) > len(values) / 2:
             return "transcript"

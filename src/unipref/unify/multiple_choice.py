@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from unipref.records import Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
@@ -11,6 +13,8 @@ from unipref.unify._recognise import ASK, Columns, Guess
 
 OPTION = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
+NUMBER = re.compile(r"-?[0-9]{1,9}")
+LETTER = re.compile(r"[A-Za-z]")
 
 
 class MultipleChoice(Mapped):
@@ -20,7 +24,7 @@ class MultipleChoice(Mapped):
 
     prompt: Paths
     """Path, or paths to be joined, of the question."""
-    options: Path | list[Path]
+    options: Path | Annotated[list[Path], Field(min_length=2)]
     """Paths of the options, in order; or the one path of a list of them."""
     answer: Path
     """Path of the answer."""
@@ -79,7 +83,8 @@ class MultipleChoice(Mapped):
         return [answer_text(value, f"{self.options}.{i}") for i, value in enumerate(values)]
 
     def _right(self, answer: Any, options: list[str]) -> int:
-        code = str(answer).strip()
+        # A column of numbers with a gap in it comes as 1.0, 2.0 from many writers.
+        code = f"{answer:.0f}" if isinstance(answer, float) and answer.is_integer() else str(answer).strip()
         if self.first == "text":
             places = [i for i, option in enumerate(options) if option == code]
             if len(places) == 1:
@@ -87,9 +92,9 @@ class MultipleChoice(Mapped):
             raise Reject(Reason.BAD_LABEL, f"{code[:60]!r} is the text of {len(places)} options", self.answer)
         first = str(self.first)
         index = -1
-        if first.lstrip("-").isdigit() and code.lstrip("-").isdigit():
+        if NUMBER.fullmatch(first) and NUMBER.fullmatch(code):
             index = int(code) - int(first)
-        elif len(first) == len(code) == 1 and first.isalpha() and code.isalpha():
+        elif LETTER.fullmatch(first) and LETTER.fullmatch(code):
             index = ord(code.upper()) - ord(first.upper())
         if not 0 <= index < len(options):
             detail = f"found {code[:40]!r}, expected one of {len(options)} codes beginning with {first!r}"

@@ -71,21 +71,19 @@ class Pairs(Mapped):
             better = columns.named([kind], "chosen", "preferred", "better", "winner", "accepted")
             worse = columns.named([kind], "rejected", "dispreferred", "worse", "loser")
             named = better is not None and worse is not None
-            if not named and (kind in ("turn", "text") or len(sides) != 2 or not _begin_alike(sides)):
+            if better is not None and worse is not None:
+                sides = [better, worse]
+            elif kind in ("turn", "text") or len(sides) != 2 or not _begin_alike(sides):
                 continue
             mapping = {"chosen": better.path if better else ASK, "rejected": worse.path if worse else ASK}
-            if kind in ("turn", "text"):
-                others = [c for c in columns.of("turns", "text", "transcript") if c not in (better, worse)]
+            if kind in ("turn", "text") or (kind == "turns" and all(len(turns) == 1 for turns in sides[0].values)):
+                others = [c for c in columns.of("turns", "text", "transcript") if c not in sides]
                 asked = next((c for c in others if c.called("prompt", "question", "instruction")), None)
                 asked = asked or next(iter(others), None)
                 if asked is None:
                     continue
                 mapping["prompt"] = asked.path
-            why = (
-                [f"'{sides[0].path}' and '{sides[1].path}' hold two answers to one prompt ({kind})"]
-                if len(sides) > 1
-                else []
-            )
+            why = [f"'{sides[0].path}' and '{sides[1].path}' hold two answers to one prompt ({kind})"]
             doubts = [] if named else [f"which of '{sides[0].path}' and '{sides[1].path}' was preferred is not said"]
             return Guess(mapping, 0.95 if named else 0.7, why, doubts)
         return None
@@ -93,8 +91,11 @@ class Pairs(Mapped):
     def read(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and one comparison."""
         sides = [self._side(pluck(row, path), path) for path in (self.chosen, self.rejected)]
-        if self.prompt is not None and not all(self._is_dialogue(side) for side in sides):
-            prompt, endings = self.ask(row, self.prompt), sides
+        if self.prompt is not None and not all(self._repeats_prompt(side) for side in sides):
+            prompt = self.ask(row, self.prompt)
+            endings = [
+                self._after(prompt, side, path) for side, path in zip(sides, (self.chosen, self.rejected), strict=True)
+            ]
         else:
             prompt, endings = self._divide(sides[0], sides[1])
             prompt = [*self.system_turn(row), *prompt]
@@ -115,6 +116,21 @@ class Pairs(Mapped):
             dialogue = transcript(value, self.marks.user, self.marks.assistant)
             return dialogue if dialogue is not None else answered(answer_text(value, path))
         return conversation([value] if isinstance(value, dict) else value, path, self.roles)
+
+    @staticmethod
+    def _repeats_prompt(side: Messages) -> bool:
+        """Whether a side starts where the dialogue does; else it goes on after the prompt."""
+        return len(side) > 1 and side[0]["role"] != "assistant"
+
+    def _after(self, prompt: Messages, side: Messages, path: str) -> Messages:
+        """What a side says after the prompt."""
+        if not self._repeats_prompt(side):
+            return side
+        asked = [m for m in prompt if m["role"] != "system"]
+        turns = [m for m in side if m["role"] != "system"]
+        if turns[: len(asked)] != asked or len(turns) == len(asked):
+            raise Reject(Reason.PROMPTS_DIFFER, "repeats a dialogue that does not begin with the prompt", path)
+        return turns[len(asked) :]
 
     @staticmethod
     def _is_dialogue(side: Messages) -> bool:

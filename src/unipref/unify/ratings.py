@@ -1,5 +1,6 @@
 """One rated answer per row, on one or many axes; the answers to a prompt are brought together across rows."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -17,10 +18,9 @@ GOOD_WHEN_LOW = ("rank", "toxicity", "errors", "harm")
 
 def _numeric(value: object) -> bool:
     try:
-        float(str(value))
+        return not isinstance(value, bool) and math.isfinite(float(str(value)))
     except ValueError:
         return False
-    return not isinstance(value, bool)
 
 
 class Ratings(Mapped):

@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 from unipref.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import OneAnswer
 from unipref.unify._mapping import Path, pluck
-from unipref.unify._recognise import Columns, Guess
+from unipref.unify._recognise import Column, Columns, Guess
+
+
+def _spelled(label: Column) -> dict[str, list[str]]:
+    """How a column of text writes true and false."""
+    seen = sorted({str(value) for value in label.values} | {"True", "False"})
+    return {"up": [v for v in seen if v.lower() == "true"], "down": [v for v in seen if v.lower() == "false"]}
 
 
 class Thumbs(OneAnswer):
@@ -42,8 +48,7 @@ class Thumbs(OneAnswer):
         label = columns.named(["flag"], "label", "liked", "thumb", "thumbs", "good") or next(iter(flags), None)
         if label is None:
             return None
-        spelled = sorted({str(v) for v in label.values}, key=str.lower)
-        codes = {} if all(isinstance(v, bool) for v in label.values) else {"up": [spelled[-1]], "down": [spelled[0]]}
+        codes = {} if all(isinstance(v, bool) for v in label.values) else _spelled(label)
         doubts = [f"'{label.path}' true is taken for thumbs up"]
         if len(dialogues) == 1:
             mapping = {"messages": dialogues[0].path, "label": label.path, **codes}

@@ -85,13 +85,13 @@ class Tree(Mapped):
             try:
                 turns = [*path, self._message(node, place)]
                 children = self._children(node, place)
+                if len(turns) > MAX_DEPTH:
+                    raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", self.root)
             except Reject as reject:
                 if node is root:
                     raise
                 found.append(reject)
                 continue
-            if len(turns) > MAX_DEPTH:
-                raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", place)
             if turns[-1]["role"] == "user":
                 yield from self._branching(children, turns, place, row)
             for index, child in reversed(list(enumerate(children))):
