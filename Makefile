@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One torch thread in each of the two test processes: more threads than free cores wait for each other.
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2
 
-.PHONY: help demo test check lint types format clean
+.PHONY: help demo test check lint types format docs clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -38,6 +38,9 @@ types: .venv/installed-dev
 format: .venv/installed-dev  ## let ruff put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: .venv/installed-dev  ## write docs/choices.md again from the code
+	$(BIN)/python docs/generate.py
 
 clean:  ## remove the environment, caches and the demo
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo src/*.egg-info

@@ -207,9 +207,10 @@ class Run:
                 scores = evaluate(name, [benchmark], data_root=root, splits=splits, out=out, on_note=self.narrator.note)
                 return {"scores": scores}
 
-            place = "base" if step == BASE else f"{variant}/{seed}/{step}"
-            stage = self.dir.stage(f"evaluated/{place}/{label}", inputs, work)
-            self.manifest.scored(BASE if step == BASE else variant, seed, step, name, stage)
+            place = self._shared("evaluated/base", variant) if step == BASE else f"evaluated/{variant}/{seed}/{step}"
+            stage = self.dir.stage(f"{place}/{label}", inputs, work)
+            shared = stage.folder.parent.name == BASE
+            self.manifest.scored(BASE if shared else variant, seed, step, name, stage)
 
     def base(self, study: Study) -> tuple[str, str]:
         """The study's model and its key."""

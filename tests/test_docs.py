@@ -1,0 +1,71 @@
+"""The documents cannot drift: generated pages are current, commands and public names exist, the demo's study is valid."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+import unipref
+from unipref import _yaml, choices, cli
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = set(typer.main.get_command(cli.app).commands)
+
+
+def test_the_page_of_choices_is_current():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.page(), "run: make docs"
+
+
+def test_every_public_name_can_be_had_and_is_listed():
+    assert unipref.__all__ == sorted(unipref.__all__, key=lambda name: (name[0].islower(), name[0] == "_", name))
+    for name in unipref.__all__:
+        assert getattr(unipref, name) is not None
+    with pytest.raises(AttributeError, match="unify_all"):
+        _ = unipref.unify_all
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_make_targets_in_the_documents_exist(page):
+    content = page.read_text(encoding="utf-8")
+    for command in re.findall(r"(?:^|`)unipref ([a-z]+)", content, re.MULTILINE):
+        assert command in COMMANDS, f"{page.name} names `unipref {command}`"
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", content, re.MULTILINE):
+        assert target in targets, f"{page.name} names `make {target}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_the_documents_exist(page):
+    content = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:docs|examples|src)/[\w./]+\.(?:md|yaml|py))`", content):
+        assert "NAME" in name or (ROOT / name).is_file(), f"{page.name} names {name}"
+
+
+def test_yaml_in_the_readme_names_choices_that_exist():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (study,) = [_yaml.parse(block, "README.md") for block in blocks]
+    stages = {"select": [study["select"]], "train": study["train"], "evaluate": study["evaluate"]}
+    for stage, used in stages.items():
+        for choice in used:
+            ((name, settings),) = choice.items()
+            choices.make(stage, name, settings, "README.md")
+    for source in study["sources"]:
+        if "format" in source:
+            choices.make("unify", source["format"], source["map"], "README.md")
+
+
+def test_the_version_is_the_same_everywhere():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{unipref.__version__}"' in project
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_no_path_of_one_machine_is_in_the_project():
+    for path in [*PAGES, *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").glob("*.yaml")]:
+        assert not re.search(r"(^|[\s\"'(])/(work|home|root|tmp)/", path.read_text(encoding="utf-8")), path

@@ -1,0 +1,201 @@
+"""The stage as a whole: margins, books, and the same result whatever the engine and the buckets."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from golden import balanced, plan_for, run_unify
+
+import unipref.unify as stage
+from unipref.errors import UserError
+from unipref.records import preference_schema, reject_schema
+from unipref.unify import SourcePlan
+from unipref.unify._calibrate import percentiles
+
+STARS = {
+    "prompt": "q",
+    "response": "a",
+    "scores": {"help": {"field": "stars", "low": 0, "high": 10, "better": "high"}},
+}
+
+
+def write_jsonl(path: Path, rows: list[Any]) -> Path:
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
+    return path
+
+
+def rated(gaps: list[float], prefix: str = "p") -> list[dict[str, Any]]:
+    """Two answers each to as many prompts, that far apart."""
+    return [
+        {"q": f"{prefix}{i}", "a": side, "stars": score}
+        for i, gap in enumerate(gaps)
+        for side, score in (("good", gap), ("bad", 0))
+    ]
+
+
+def test_percentiles_by_hand() -> None:
+    # of [4, 1, 2, 2]: 4 has three below and itself: (3 + 4) / 2 / 4; 1: (0 + 1) / 2 / 4; the twos: (1 + 3) / 2 / 4
+    assert percentiles(np.array([4.0, 1.0, 2.0, 2.0])).tolist() == [0.875, 0.125, 0.5, 0.5]
+    assert percentiles(np.array([3.0])).tolist() == [0.5]
+    assert percentiles(np.array([0.3, 0.1 + 0.2])).tolist() == [0.5, 0.5]
+    assert percentiles(np.array([])).tolist() == []
+
+
+def test_margins_are_taken_within_source_and_axis(tmp_path: Path) -> None:
+    small = plan_for("ratings", STARS, write_jsonl(tmp_path / "s.jsonl", rated([1, 2])), "small")
+    large = plan_for("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
+    run_unify([small, large], tmp_path / "out")
+    rows = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
+    found = {(row["source"], row["chosen_score"]): row["margin"] for row in rows}
+    assert found == {
+        ("small", 1.0): 0.25,
+        ("small", 2.0): 0.75,
+        ("large", 8.0): pytest.approx(1 / 6),
+        ("large", 9.0): 0.5,
+        ("large", 10.0): pytest.approx(5 / 6),
+    }
+
+
+def test_min_margin_moves_preferences_to_the_rejects(tmp_path: Path) -> None:
+    thumb = {"m": ["Q", "A"], "ok": True}
+    plans = [
+        plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1, 2, 3, 4])), "stars"),
+        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(tmp_path / "t.jsonl", [thumb]), "thumbs"),
+    ]
+    books = run_unify(plans, tmp_path / "out", min_margin=0.5)
+    kept = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
+    assert [(row["source"], row["chosen_score"]) for row in kept] == [("stars", 3.0), ("stars", 4.0), ("thumbs", None)]
+    left = pq.read_table(tmp_path / "out/rejects.parquet").to_pylist()
+    assert [(r["level"], r["reason"], r["origin"]) for r in left] == [
+        ("preference", "below_min_margin", ["r.jsonl:1", "r.jsonl:2"]),
+        ("preference", "below_min_margin", ["r.jsonl:3", "r.jsonl:4"]),
+    ]
+    stars, thumbs = books["stars"], books["thumbs"]
+    assert (stars["groups"], stars["projected"], stars["preferences"]) == (4, 4, 2)
+    assert stars["preferences_rejected"] == {"below_min_margin": 2}
+    assert (stars["ordered_pairs"], stars["kept_pairs"]) == (4, 2)
+    assert (thumbs["preferences"], thumbs["preferences_rejected"]) == (1, {})
+
+
+def dirty_sources(folder: Path) -> list[SourcePlan]:
+    """Six sources, one for each format, each with good rows and with faults of its own."""
+    tree = {"text": "T", "role": "prompter", "replies": [
+        {"text": "x", "role": "assistant", "rank": 0, "replies": []},
+        {"text": "y", "role": "assistant", "rank": 1, "deleted": True},
+        {"text": "z", "role": "assistant", "rank": 2, "replies": []},
+    ]}  # fmt: skip
+    pairs = [
+        {"chosen": f"\n\nHuman: h{i}\n\nAssistant: a", "rejected": f"\n\nHuman: h{i}\n\nAssistant: b"}
+        for i in range(30)
+    ]
+    choice = [{"s": f"S{i} _", "o": ["l", "r"], "y": i % 3} for i in range(30)]
+    thumbs = [{"m": [f"Q{i % 7}", f"A{i}"], "ok": [True, False, "maybe"][i % 3]} for i in range(30)]
+    demo = [{"q": f"Q{i}", "a": "" if i % 5 == 0 else "A"} for i in range(30)]
+    table = folder / "r.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["q", "a", "stars"])
+        writer.writerows([[f"P{i % 9}", f"A{i}", i % 12] for i in range(60)])
+        writer.writerow(["too", "few"])
+    return [
+        plan_for("pairs", {}, write_jsonl(folder / "p.jsonl", [*pairs, pairs[0], "{broken", "[1]", '{"chosen": 1}'])),
+        plan_for("ratings", STARS, table, "r"),
+        plan_for("tree", {}, write_jsonl(folder / "t.jsonl", [{"prompt": tree}, {"prompt": 5}, {}]), "t"),
+        plan_for(
+            "multiple_choice",
+            {"prompt": "s", "options": "o", "answer": "y", "first": 0},
+            write_jsonl(folder / "c.jsonl", choice),
+            "c",
+        ),
+        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(folder / "k.jsonl", thumbs), "k"),
+        plan_for("demonstration", {"prompt": "q", "response": "a"}, write_jsonl(folder / "e.jsonl", demo), "e"),
+    ]
+
+
+def test_books_balance_for_dirty_sources_and_every_reject_names_its_row(tmp_path: Path) -> None:
+    books = run_unify(dirty_sources(tmp_path), tmp_path / "out")
+    preferences = pq.read_table(tmp_path / "out/preferences.parquet")
+    rejects = pq.read_table(tmp_path / "out/rejects.parquet")
+    assert preferences.schema.equals(preference_schema())
+    assert rejects.schema.equals(reject_schema())
+    told = rejects.to_pylist()
+    for source, page in books.items():
+        balanced(page)
+        mine = [row for row in told if row["source"] == source]
+        for level, name in (("row", "rejected"), ("part", "parts_rejected"), ("group", "groups_rejected")):
+            reasons = [row["reason"] for row in mine if row["level"] == level]
+            assert {reason: reasons.count(reason) for reason in set(reasons)} == page[name]
+        assert page["preferences"] == preferences["source"].to_pylist().count(source)
+        assert (
+            page["rejected"].keys() | page["parts_rejected"].keys() | page["groups_rejected"].keys()
+            == page["examples"].keys()
+        )
+    assert all(row["origin"] and row["detail"] for row in told)
+    # rows, used, rejected, groups, projected
+    numbers = {s: [p["rows"], p["used"], p["groups"], p["projected"], p["preferences"]] for s, p in books.items()}
+    assert numbers == {
+        "d": [34, 31, 31, 31, 31],
+        "r": [61, 55, 9, 9, 9],  # 5 ratings of 11 are off the scale, and the short record is no row
+        "t": [3, 1, 1, 1, 1],
+        "c": [30, 20, 20, 20, 20],
+        "k": [30, 20, 7, 7, 13],
+        "e": [30, 24, 24, 24, 24],
+    }
+    assert books["t"]["parts_rejected"] == {"deleted": 1}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in ("preferences.parquet", "rejects.parquet")}
+
+
+def test_the_result_depends_neither_on_the_engine_nor_on_the_buckets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = dirty_sources(tmp_path)
+    one_bucket = run_unify(plans, tmp_path / "whole")
+    assert not (tmp_path / "whole/buckets").exists()
+    monkeypatch.setattr(stage, "BUCKET_BYTES", 500)
+    books = run_unify(plans, tmp_path / "one", workers=1)
+    assert run_unify(plans, tmp_path / "three", workers=3) == books
+    assert contents(tmp_path / "one") == contents(tmp_path / "three")
+    for page in (*books.values(), *one_bucket.values()):
+        page.pop("examples")  # the first reject of a kind is that of the first bucket
+    assert books == one_bucket
+    whole, cut = (
+        sorted(
+            pq.read_table(tmp_path / name / "preferences.parquet").to_pylist(),
+            key=lambda row: (row["id"], row["origin"]),
+        )
+        for name in ("whole", "one")
+    )
+    assert whole == cut
+
+
+def test_nothing_usable_says_where_and_why(tmp_path: Path) -> None:
+    plans = [
+        plan_for("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),
+        plan_for("ratings", STARS, write_jsonl(tmp_path / "b.jsonl", rated([0])), "stars"),
+        plan_for("pairs", {}, write_jsonl(tmp_path / "c.jsonl", []), "empty"),
+    ]
+    with pytest.raises(UserError) as caught:
+        run_unify(plans, tmp_path / "out")
+    assert caught.value.lines() == [
+        "no preference is left of 4 rows.\n"
+        "  mine: 2 x missing_field, the first in a.jsonl:1: field 'chosen':"
+        " not in the row, which has the fields prompt\n"
+        "  stars: 1 x tie, the first in b.jsonl:1: all 2 answers have 0 on 'help'\n"
+        "  empty: no rows",
+        "  See how rows are read with: unipref inspect FILE",
+    ]
+
+
+def test_nothing_above_min_margin_says_so(tmp_path: Path) -> None:
+    plan = plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
+    with pytest.raises(UserError, match=r"1 x below_min_margin, the first in r.jsonl:1: margin 0.500 is below"):
+        run_unify([plan], tmp_path / "out", min_margin=0.9)
