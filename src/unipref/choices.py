@@ -39,15 +39,19 @@ def find(stage: str, name: str) -> type[Choice]:
     if name not in known and "." not in name:
         raise UserError(f"there is no {NOUNS[stage]} '{name}'.", mend=near_name(name, known))
     path = f"unipref.{stage}.{name}" if name in known else name
+    not_there = UserError(
+        f"there is no {NOUNS[stage]} '{name}': the module cannot be imported.",
+        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(known)}.",
+    )
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise not_there
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:
-        if error.name is None or not path.startswith(error.name):
+        # A module that is there but needs another that is missing is for its author to mend.
+        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise
-        raise UserError(
-            f"there is no {NOUNS[stage]} '{name}': the module cannot be imported.",
-            mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(known)}.",
-        ) from error
+        raise not_there from error
     contract = CONTRACTS[stage]
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__:

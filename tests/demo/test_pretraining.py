@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from unipref.demo import BenchmarkSizes, FeedbackSizes, World, build
-from unipref.demo.pretraining import BOS, EOS, KEY, Pretraining, rows, train_tokenizer
+from unipref.demo.pretraining import BOS, EOS, KEY, NO_LABEL, Document, Pretraining, collated, rows, train_tokenizer
 from unipref.inference import generate
 from unipref.models import CHAT_TEMPLATE, load_policy
 
@@ -37,8 +37,35 @@ def test_rows_hold_whole_documents() -> None:
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
     a, b, c = (tokenizer.encode(letter)[0] for letter in "abc")
     # Three tokens each: two documents fill a row of six. The last one is longer than a row and is cut.
-    assert packed[:2] == [[bos, a, eos, bos, b, eos], [bos, c, eos]]
-    assert (len(packed), len(packed[2]), packed[2][0]) == (3, 6, bos)
+    assert packed[:2] == [[([bos, a, eos], 1), ([bos, b, eos], 1)], [([bos, c, eos], 1)]]
+    assert (len(packed), len(packed[2][0].ids), packed[2][0].ids[0]) == (3, 6, bos)
+
+
+def test_of_a_question_only_the_answer_is_learned() -> None:
+    text = "Question: Who?\n\nAnswer: The nurse."
+    tokenizer = train_tokenizer([text] * 3, TINY)
+    (((ids, given),),) = rows([text], tokenizer, TINY)
+    assert tokenizer.decode(ids[given:]) == f" The nurse.{EOS}"
+    assert tokenizer.decode(ids[:given]) == f"{BOS}Question: Who?\n\nAnswer:"
+
+
+def test_each_document_of_a_row_sees_itself_alone() -> None:
+    batch = collated([[Document([1, 7, 2], 1), Document([1, 8], 1)]], length=6)
+    assert batch["input_ids"].tolist() == [[1, 7, 2, 1, 8, 0]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0]]
+    assert batch["labels"].tolist() == [[NO_LABEL, 7, 2, NO_LABEL, 8, NO_LABEL]]
+    assert batch["attention_mask"].int().tolist() == [
+        [
+            [
+                [1, 0, 0, 0, 0, 0],
+                [1, 1, 0, 0, 0, 0],
+                [1, 1, 1, 0, 0, 0],
+                [0, 0, 0, 1, 0, 0],
+                [0, 0, 0, 1, 1, 0],
+                [0, 0, 0, 0, 0, 1],
+            ]
+        ]
+    ]
 
 
 @pytest.mark.slow

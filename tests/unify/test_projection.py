@@ -45,14 +45,14 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdefg"), SCORES), min_size=1, max_s
 WIDE = st.lists(st.tuples(st.text(min_size=1, max_size=3), st.floats(-1e6, 1e6)), min_size=2, max_size=8)
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(rows=ROWS | WIDE, seed=st.integers(0, 99))
 def test_order_of_rows_changes_nothing(rows: list[tuple[str, float]], seed: int) -> None:
     mixed = random.Random(seed).sample(rows, len(rows))
     assert sides(group_of(mixed)) == sides(group_of(rows))
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(rows=ROWS)
 def test_best_and_worst_are_as_far_apart_as_any_two_and_the_chosen_is_the_better(rows: list[tuple[str, float]]) -> None:
     found = group_of(rows)
@@ -70,7 +70,7 @@ def test_best_and_worst_are_as_far_apart_as_any_two_and_the_chosen_is_the_better
     assert found.n_responses == len(means)
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(rows=ROWS | WIDE)
 def test_turning_the_scale_round_gives_the_same_pair(rows: list[tuple[str, float]]) -> None:
     up, down = group_of(rows, "high"), group_of([(text, -score) for text, score in rows], "low")
@@ -81,7 +81,7 @@ def test_turning_the_scale_round_gives_the_same_pair(rows: list[tuple[str, float
     assert (up.chosen_score, up.rejected_score) == (-down.chosen_score, -down.rejected_score)  # type: ignore[operator]
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(scores=st.lists(SCORES, min_size=2, max_size=9))
 def test_ordered_pairs_are_those_of_different_score(scores: list[float]) -> None:
     group = Feedback(asked("Q"), [answer(f"a{i}", score) for i, score in enumerate(scores)])

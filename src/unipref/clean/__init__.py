@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PARTS = ("train", "dev", "test")
+BATCH = 1024
+"""Preferences held in memory with their text at a time."""
 
 
 class Split(Settings):
@@ -63,25 +65,30 @@ def clean(preferences: Path, split: Split, settings: Clean, out: Path) -> dict[s
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    part_of_group = _draw(preferences, split)
+    twins = _twins(preferences) if settings.duplicates == "exact" else {}
+    part_of_group = _draw(preferences, split, twins)
     counts: Counter[str] = Counter()
     removed: Counter[str] = Counter()
-    first_seen: dict[bytes, str] = {}
     schemas = dict.fromkeys(PARTS, preference_schema()) | {"removed": removed_schema()}
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
+    start = 0
     try:
         with pq.ParquetFile(preferences) as file:
-            for batch in file.iter_batches(batch_size=1024):
-                rows = batch.select(["id", "prompt", "chosen", "rejected", "group", "source"]).to_pylist()
-                twins = [_twin(row, first_seen) if settings.duplicates == "exact" else None for row in rows]
+            for batch in file.iter_batches(batch_size=BATCH):
+                places = range(start, start := start + len(batch))
+                groups = batch["group"].to_pylist()
                 for name in PARTS:
                     mine = [
-                        twin is None and part_of_group[row["group"]] == name
-                        for row, twin in zip(rows, twins, strict=True)
+                        place not in twins and part_of_group[group] == name
+                        for place, group in zip(places, groups, strict=True)
                     ]
                     counts[name] += sum(mine)
                     writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
-                left_out = _left_out(rows, twins)
+                left_out = [
+                    {"id": row["id"], "source": row["source"], "reason": Reason.DUPLICATE.value, "twin": twins[place]}
+                    for place, row in zip(places, batch.select(["id", "source"]).to_pylist(), strict=True)
+                    if place in twins
+                ]
                 removed.update(item["reason"] for item in left_out)
                 writers["removed"].write_table(pa.Table.from_pylist(left_out, removed_schema()))
     finally:
@@ -103,34 +110,42 @@ def removed_schema() -> "pa.Schema":
     return pa.schema([(name, pa.string()) for name in ("id", "source", "reason", "twin")])
 
 
-def _draw(preferences: Path, split: Split) -> dict[str, str]:
-    """Group -> its part. Groups are ordered by a seeded hash, so each share is met to within one group."""
+def _twins(preferences: Path) -> dict[int, str]:
+    """Place of each preference whose texts came before -> the id of the first one with them."""
     import pyarrow.parquet as pq
 
-    groups: set[str] = set()
+    first_seen: dict[bytes, str] = {}
+    twins: dict[int, str] = {}
+    place = 0
     with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(columns=["group"]):
-            groups.update(batch["group"].to_pylist())
+        for batch in file.iter_batches(batch_size=BATCH, columns=["id", "prompt", "chosen", "rejected"]):
+            for row in batch.to_pylist():
+                key = _texts_key(row)
+                if key in first_seen:
+                    twins[place] = first_seen[key]
+                else:
+                    first_seen[key] = row["id"]
+                place += 1
+    return twins
+
+
+def _texts_key(row: dict[str, Any]) -> bytes:
+    sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
+    return xxhash.xxh3_128_digest(repr([[(m["role"], m["content"]) for m in side or []] for side in sides]).encode())
+
+
+def _draw(preferences: Path, split: Split, twins: dict[int, str]) -> dict[str, str]:
+    """Group -> its part. Groups are ordered by a seeded hash, so each share is met to within one group.
+
+    Groups all of whose preferences are removed take no part: the shares are of what is left.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(preferences) as file:
+        column = file.read(columns=["group"])["group"].to_pylist()
+    groups = {group for place, group in enumerate(column) if place not in twins}
     order = sorted(groups, key=lambda group: (xxhash.xxh3_64_intdigest(group.encode(), seed=split.seed), group))
     n_dev, n_test = (round(share * len(order)) for share in (split.dev, split.test))
     part = dict.fromkeys(order, "train")
     part |= dict.fromkeys(order[:n_dev], "dev")
     return part | dict.fromkeys(order[n_dev : n_dev + n_test], "test")
-
-
-def _twin(row: dict[str, Any], first_seen: dict[bytes, str]) -> str | None:
-    """The id of the earlier preference with the same texts; None for the first of its kind."""
-    sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
-    key = xxhash.xxh3_128_digest(repr([[(m["role"], m["content"]) for m in side or []] for side in sides]).encode())
-    if key in first_seen:
-        return first_seen[key]
-    first_seen[key] = row["id"]
-    return None
-
-
-def _left_out(rows: list[dict[str, Any]], twins: list[str | None]) -> list[dict[str, Any]]:
-    return [
-        {"id": row["id"], "source": row["source"], "reason": Reason.DUPLICATE.value, "twin": twin}
-        for row, twin in zip(rows, twins, strict=True)
-        if twin is not None
-    ]

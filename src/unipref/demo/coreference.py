@@ -52,6 +52,10 @@ class Case:
         """The sentence and the question who is meant."""
         return f"{self.sentence(pronoun)} Who {self.frame.reason}?"
 
+    def plain_question(self) -> str:
+        """The question without the pronoun's clause."""
+        return f"The {self.first} {self.frame.verb} the {self.second}. Who {self.frame.reason}?"
+
     def pro(self) -> str:
         """The pronoun that the corpus gives the one meant."""
         return pronoun_of(self.referent)

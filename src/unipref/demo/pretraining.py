@@ -10,7 +10,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.contracts import Settings
 from unipref.models import set_threads
@@ -28,8 +28,19 @@ KEY = "pretraining.json"
 NO_LABEL = -100
 """A position that the loss leaves out."""
 
-Row = list[list[int]]
-"""The token ids of the documents in a row."""
+ANSWER = "Answer:"
+"""What ends the question in a document that asks one."""
+
+
+class Document(NamedTuple):
+    """A document's token ids, bos and eos included, and how many of them are given rather than learned."""
+
+    ids: list[int]
+    given: int
+
+
+Row = list[Document]
+"""Documents that share a row."""
 
 
 class Pretraining(Settings):
@@ -45,7 +56,7 @@ class Pretraining(Settings):
     heads: int = 4
     context: int = 128
     """Longest sequence the model takes, in tokens."""
-    steps: int = 1300
+    steps: int = 1000
     batch: int = 32
     """Rows per step."""
     length: int = 48
@@ -67,7 +78,7 @@ def pretrain(corpus: Path, folder: Path, settings: Pretraining, progress: Progre
         progress: told of each step.
 
     Returns:
-        `key`, `loss` (nats per token, mean over the last fiftieth of the steps), `parameters` and `steps`.
+        `key`, `loss` (nats per learned token, mean over the last fiftieth of the steps), `parameters` and `steps`.
     """
     key = _key(corpus, settings)
     done = _finished(folder, key)
@@ -157,20 +168,27 @@ def new_model(tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> "P
 
 
 def rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> list[Row]:
-    """Documents with bos and eos, as many whole ones as fit in a row; a document longer than a row is cut."""
+    """Documents with bos and eos, as many whole ones as fit in a row; a document longer than a row is cut.
+
+    Questions are given and only their answers are learned: a question is drawn at random, so nothing foretells it, and
+    its loss would drown that of the few answer tokens.
+    """
+    heads = [f"{BOS}{head}{mark}" if mark else BOS for head, mark, _ in (text.partition(ANSWER) for text in texts)]
+    given = tokenizer(heads, add_special_tokens=False)["input_ids"]
+    whole = tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]
     packed: list[Row] = []
     room = 0
-    for ids in tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]:
+    for ids, head in zip(whole, given, strict=True):
         if len(ids) > room:
             packed.append([])
             room = settings.length
-        packed[-1].append(ids[:room])
-        room -= len(packed[-1][-1])
+        packed[-1].append(Document(ids[:room], min(len(head), room)))
+        room -= len(packed[-1][-1].ids)
     return packed
 
 
 def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, progress: Progress) -> Iterator[float]:
-    """The loss of each step, in nats per token."""
+    """The loss of each step, in nats per learned token."""
     import torch
 
     optimizers = _optimizers(model, settings)
@@ -224,12 +242,12 @@ def collated(packed: Sequence[Row], length: int) -> dict[str, "torch.Tensor"]:
     labels = torch.full_like(ids, NO_LABEL)
     for row, parts in enumerate(packed):
         start = 0
-        for number, part in enumerate(parts, start=1):
-            here = slice(start, start + len(part))
-            ids[row, here] = labels[row, here] = torch.tensor(part)
-            labels[row, start] = NO_LABEL  # nothing foretells where the next document begins
-            positions[row, here] = torch.arange(len(part))
-            documents[row, here] = number
-            start += len(part)
+        for number, document in enumerate(parts, start=1):
+            end = start + len(document.ids)
+            ids[row, start:end] = torch.tensor(document.ids)
+            labels[row, start + document.given : end] = ids[row, start + document.given : end]
+            positions[row, start:end] = torch.arange(len(document.ids))
+            documents[row, start:end] = number
+            start = end
     same = documents[:, None, :, None] == documents[:, None, None, :]
     return {"input_ids": ids, "position_ids": positions, "labels": labels, "attention_mask": same.tril()}

@@ -12,6 +12,7 @@ from unipref.report._scores import (
     best,
     guesses,
     headline,
+    is_skill,
     labels,
     model_of,
     preferred,
@@ -66,7 +67,7 @@ def _score_cell(measures: Headline, measure: Measure, model: Model, is_best: boo
     row = measures[measure][model]
     interval = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     remark = "at chance" if guesses(row) else ""
-    if row.direction != "higher" and at_chance(measures, measure, model):
+    if not is_skill(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
     return Cell(number(row.value), interval, remark, is_best)
 
@@ -107,7 +108,7 @@ def _changes_of(model: Model, label: str, measures: Headline) -> Points | None:
         values = f"{name}: base {number(base.value)} → {label} {number(tuned.value)}"
         pair = (("base", model_of(base)), (label, model))
         guessing = [who for who, one in pair if at_chance(measures, measure, one)]
-        if tuned.direction != "higher" and guessing:
+        if not is_skill(tuned) and guessing:
             alike.append(f"{values} ({' and '.join(guessing)} {AT_CHANCE})")
         elif said.startswith(("better", "worse")):
             clear[said[: said.find(",")] if "," in said else said].append(f"{values} ({said})")

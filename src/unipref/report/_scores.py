@@ -141,7 +141,7 @@ def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
 def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
     """Whether a model does no better than guessing on the benchmark and mode of a measure.
 
-    So it is when every higher-is-better metric with a chance level is not clearly above it. A model that guesses has
+    So it is when every skill with a chance level is not clearly above it. A model that guesses has
     no bias to show: its bias figures mean nothing.
     """
     skills = [
@@ -149,13 +149,18 @@ def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
         for other, scores in measures.items()
         if (other.benchmark, other.mode) == (measure.benchmark, measure.mode) and model in scores
     ]
-    skills = [row for row in skills if row.direction == "higher" and row.chance is not None]
+    skills = [row for row in skills if is_skill(row) and row.chance is not None]
     return bool(skills) and all(guesses(row) for row in skills)
 
 
+def is_skill(row: ScoreRow) -> bool:
+    """Whether a good value has to be earned: higher is better, and a model that guesses does not get the best."""
+    return row.direction == "higher" and (row.chance is None or row.chance < 1.0)
+
+
 def guesses(row: ScoreRow) -> bool:
-    """Whether a higher-is-better score is not clearly above chance: its interval's lower end, or else the value."""
-    if row.chance is None or row.direction != "higher":
+    """Whether a skill is not clearly above chance: its interval's lower end, or else the value."""
+    if row.chance is None or not is_skill(row):
         return False
     return (row.value if row.low is None else row.low) <= row.chance
 
@@ -169,7 +174,7 @@ def best(measures: Headline, measure: Measure) -> set[Model]:
     goods = {
         model: goodness(row, row.value)
         for model, row in scores.items()
-        if row.direction == "higher" or not at_chance(measures, measure, model)
+        if is_skill(row) or not at_chance(measures, measure, model)
     }
     if len(scores) < 2 or len({row.value for row in scores.values()}) < 2 or not goods:
         return set()

@@ -9,6 +9,7 @@ says both ways equally, is a reject.
 
 import bisect
 import json
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -123,7 +124,7 @@ def _averaged(copies: list[Response]) -> Response:
 
 
 def _mean(values: list[float]) -> float:
-    return sum(sorted(values)) / len(values)
+    return math.fsum(values) / len(values)  # exact, so that neither order nor sign of the scale matters
 
 
 def project(group: Feedback, how: Projection) -> Projected:

@@ -133,7 +133,7 @@ def _column(path: str, values: list[Any], rows: int) -> Column:
 def _kind(values: list[Any]) -> str:
     if not values:
         return "empty"
-    if all(isinstance(v, bool) for v in values) or {str(v).lower() for v in values} == {"true", "false"}:
+    if all(isinstance(v, bool) for v in values) or {str(v).lower() for v in values} <= {"true", "false"}:
         return "flag"
     if all(isinstance(v, list) for v in values):
         inner = [item for value in values for item in value]
@@ -152,7 +152,8 @@ def _kind(values: list[Any]) -> str:
         if sum(bool(TRANSCRIPT.match(v)) for v in values) > len(values) / 2:
             return "transcript"
         few = len({*values}) <= min(FEW, len(values) / 3)
-        return "code" if few and max(map(len, values)) <= 24 else "text"
+        # One word: a short prompt that comes back with other answers is no code.
+        return "code" if few and max(map(len, values)) <= 24 and not any(" " in v.strip() for v in values) else "text"
     return "other"
 
 

@@ -1,0 +1,157 @@
+"""Split and clean: shares by group, no group in two parts, duplicates with their twin, tiny inputs."""
+
+import filecmp
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from unipref.clean import Clean, Split, clean
+from unipref.errors import UserError
+from unipref.records import preference_schema
+
+
+def preference(identity: str, text: str, group: str, source: str = "s", **sides: Any) -> dict[str, Any]:
+    said = {"chosen": "good", "rejected": "bad", **sides}
+    messages = {k: None if v is None else [{"role": "assistant", "content": v}] for k, v in said.items()}
+    return {
+        **dict.fromkeys(preference_schema().names),
+        **messages,
+        "id": identity,
+        "prompt": [{"role": "user", "content": text}],
+        "group": group,
+        "source": source,
+        "kind": "pairs",
+        "objective": "instruction",
+        "licence": "CC0",
+        "axes": [],
+        "origin": [f"{source}.jsonl:1"],
+        "extra": "{}",
+        "n_judgements": 1,
+        "n_responses": 2,
+    }
+
+
+def run(rows: list[dict[str, Any]], folder: Path, split: Split | None = None, settings: Clean | None = None) -> Any:
+    folder.mkdir(parents=True)
+    file = folder / "preferences.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, preference_schema()), file, row_group_size=7)
+    (folder / "out").mkdir()
+    return clean(file, split or Split(), settings or Clean(), folder / "out")
+
+
+def part(folder: Path, name: str, column: str = "id") -> list[str]:
+    return pq.read_table(folder / f"out/{name}.parquet")[column].to_pylist()
+
+
+def grouped(n_groups: int, per_group: int = 3) -> list[dict[str, Any]]:
+    """Preferences whose groups are not next to each other."""
+    return [preference(f"{i}-{g}", f"{g} turn {i}", f"g{g}") for i in range(per_group) for g in range(n_groups)]
+
+
+def test_shares_are_of_groups_and_no_group_is_in_two_parts(tmp_path: Path) -> None:
+    result = run(grouped(100), tmp_path / "a", Split(dev=0.1, test=0.25))
+    assert result == {"train": 195, "dev": 30, "test": 75, "removed": {}}
+    groups = {name: set(part(tmp_path / "a", name, "group")) for name in ("train", "dev", "test")}
+    assert {name: len(found) for name, found in groups.items()} == {"train": 65, "dev": 10, "test": 25}
+    assert not groups["train"] & groups["dev"]
+    assert not groups["train"] & groups["test"]
+    assert not groups["dev"] & groups["test"]
+
+
+def test_parts_keep_the_order_and_the_schema(tmp_path: Path) -> None:
+    rows = grouped(20)
+    run(rows, tmp_path / "a")
+    order = [row["id"] for row in rows]
+    for name in ("train", "dev", "test"):
+        assert part(tmp_path / "a", name) == [i for i in order if i in set(part(tmp_path / "a", name))]
+        assert pq.read_schema(tmp_path / f"a/out/{name}.parquet").equals(preference_schema())
+
+
+def test_same_input_gives_the_same_bytes_and_another_seed_another_draw(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run(grouped(30), tmp_path / name, Split(seed=seed))
+    files = ["train.parquet", "dev.parquet", "test.parquet", "removed.parquet"]
+    assert filecmp.cmpfiles(tmp_path / "a/out", tmp_path / "b/out", files, shallow=False) == (files, [], [])
+    assert part(tmp_path / "a", "dev") != part(tmp_path / "c", "dev")
+
+
+def test_the_draw_of_a_group_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+    rows = grouped(30)
+    run(rows, tmp_path / "a")
+    run(rows[::-1], tmp_path / "b")
+    assert set(part(tmp_path / "a", "test")) == set(part(tmp_path / "b", "test"))
+
+
+DUPLICATES = [
+    preference("a", "Q", "g1", "one"),
+    preference("b", "Q", "g1", "two"),  # the same texts in another source
+    preference("c", "Q", "g1", "two", rejected="worse"),  # another rejected answer
+    preference("d", "Q", "g1", "two", rejected=None),  # a demonstration of it
+    preference("e", "Q", "g2", "three"),  # the same texts under another group
+    preference("f", "R", "g3", "one"),
+    preference("g", "Q", "g1", "one", chosen="bad", rejected="good"),  # the other way round
+    preference("h", "Q", "g1", "two", rejected=None),
+]
+
+
+def test_duplicates_are_removed_across_sources_with_the_one_that_stays(tmp_path: Path) -> None:
+    result = run(DUPLICATES, tmp_path / "a", Split(dev=0, test=0))
+    assert result == {"train": 5, "dev": 0, "test": 0, "removed": {"duplicate": 3}}
+    assert part(tmp_path / "a", "train") == ["a", "c", "d", "f", "g"]
+    assert pq.read_table(tmp_path / "a/out/removed.parquet").to_pylist() == [
+        {"id": "b", "source": "two", "reason": "duplicate", "twin": "a"},
+        {"id": "e", "source": "three", "reason": "duplicate", "twin": "a"},
+        {"id": "h", "source": "two", "reason": "duplicate", "twin": "d"},
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_twin_that_stays_is_in_one_of_the_parts_wherever_it_was_drawn(tmp_path: Path, seed: int) -> None:
+    more = [preference(name, f"R{name}", name) for name in "xy"]  # with these, four groups have something left
+    run([*DUPLICATES, *more], tmp_path / "a", Split(dev=0.25, test=0.25, seed=seed))
+    kept = [identity for name in ("train", "dev", "test") for identity in part(tmp_path / "a", name)]
+    assert sorted(kept) == ["a", "c", "d", "f", "g", "x", "y"]
+    assert set(pq.read_table(tmp_path / "a/out/removed.parquet")["twin"].to_pylist()) <= set(kept)
+
+
+def test_shares_are_of_what_is_left_when_a_source_is_given_twice(tmp_path: Path) -> None:
+    twice = [preference(f"{source}{i}", f"Q{i}", f"{source}{i}", source) for source in "ab" for i in range(20)]
+    result = run(twice, tmp_path / "a", Split(dev=0.1, test=0.2))
+    assert result == {"train": 14, "dev": 2, "test": 4, "removed": {"duplicate": 20}}
+
+
+def test_duplicates_can_be_kept(tmp_path: Path) -> None:
+    result = run(DUPLICATES, tmp_path / "a", Split(dev=0, test=0), Clean(duplicates="keep"))
+    assert result == {"train": 8, "dev": 0, "test": 0, "removed": {}}
+
+
+TINY = [
+    # groups, dev and test shares, groups in train, dev and test
+    (1, 0.1, 0.1, (1, 0, 0)),
+    (2, 0.1, 0.1, (2, 0, 0)),
+    (3, 0.33, 0.33, (1, 1, 1)),
+    (5, 0.1, 0.2, (4, 0, 1)),
+    (10, 0.1, 0.1, (8, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("groups", "dev", "test", "expected"), TINY)
+def test_tiny_inputs(tmp_path: Path, groups: int, dev: float, test: float, expected: tuple[int, ...]) -> None:
+    result = run(grouped(groups, per_group=1), tmp_path / "a", Split(dev=dev, test=test))
+    assert (result["train"], result["dev"], result["test"]) == expected
+
+
+def test_nothing_left_to_train_on_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no preference is left to train on") as caught:
+        run(grouped(1), tmp_path / "a", Split(dev=0.6, test=0))
+    assert caught.value.where == "split"
+    assert "Lower split.dev and split.test" in str(caught.value)
+
+
+@pytest.mark.parametrize("shares", [{"dev": 0.5, "test": 0.5}, {"dev": 1.0}, {"test": -0.1}, {"dev": float("nan")}])
+def test_shares_that_leave_nothing_are_refused(shares: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"together must be below 1|less than 1|greater than or equal to 0"):
+        Split(**shares)

@@ -1,0 +1,126 @@
+"""A stage's folder -> its choices, by file name; and code outside by dotted path."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from unipref import choices, contracts
+from unipref.contracts import Choice
+from unipref.errors import UserError
+from unipref.records import Axis, Feedback
+
+STAGES = list(choices.CONTRACTS)
+EVERY = [(stage, choice) for stage in STAGES for choice in choices.every(stage)]
+every_choice = pytest.mark.parametrize(("stage", "choice"), EVERY, ids=[f"{s}-{c.name()}" for s, c in EVERY])
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("unify", {"pairs", "ratings", "tree", "multiple_choice", "thumbs", "demonstration"}),
+        ("select", {"cluster_quality", "random", "all"}),
+        ("train", {"sft", "reward", "rloo", "dpo"}),
+        ("evaluate", {"winobias", "preference_accuracy", "coreference", "instructions"}),
+    ],
+)
+def test_names_are_the_files_without_an_underscore(stage: str, expected: set[str]) -> None:
+    assert set(choices.names(stage)) >= expected
+    folder = Path(contracts.__file__).parent / stage
+    assert choices.names(stage) == sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+@every_choice
+def test_a_choice_is_named_by_its_file_documented_and_made_from_its_example(stage: str, choice: type[Choice]) -> None:
+    assert issubclass(choice, choices.CONTRACTS[stage])
+    assert choice.__module__ == f"unipref.{stage}.{choice.name()}"
+    assert choice.__doc__
+    assert choice.__doc__ != choices.CONTRACTS[stage].__doc__
+    made = choices.make(stage, choice.name(), dict(choice.example["settings"]), stage)
+    assert isinstance(made, choice)
+
+
+@every_choice
+def test_settings_cannot_be_changed_once_made(stage: str, choice: type[Choice]) -> None:
+    made = choices.make(stage, choice.name(), dict(choice.example["settings"]), stage)
+    with pytest.raises(ValueError, match="frozen"):
+        made.anything = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_unknown_name_gives_the_near_one(stage: str) -> None:
+    name = choices.names(stage)[0]
+    with pytest.raises(UserError, match=f"Did you mean '{name}'") as caught:
+        choices.make(stage, name + "x", None, "here")
+    assert caught.value.where == "here"
+    assert f"there is no {choices.NOUNS[stage]} '{name}x'" in str(caught.value)
+
+
+def test_a_name_near_to_none_gives_them_all() -> None:
+    with pytest.raises(UserError, match="Known names: demonstration, multiple_choice, pairs, ratings, thumbs, tree"):
+        choices.find("unify", "zzz")
+
+
+OWN = '''
+from unipref.contracts import Format
+from unipref.records import Axis, Feedback, Response
+
+
+class Votes(Format):
+    """Reads votes."""
+
+    field: str = "v"
+    """Where the vote is."""
+
+    example = {"settings": {}, "rows": []}
+
+    def read(self, row):
+        answer = Response([{"role": "assistant", "content": row["v"]}])
+        yield Feedback([{"role": "user", "content": row["q"]}], [answer])
+
+    def axes(self):
+        return {"votes": Axis()}
+'''
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that Python imports from, with code of the user's own."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_formats").mkdir()
+    (tmp_path / "own_formats/__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "own_formats/votes.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "own_formats/nothing.py").write_text("A = 1\n", encoding="utf-8")
+    (tmp_path / "own_formats/needy.py").write_text("import own_missing\n", encoding="utf-8")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("own_formats")]:
+        del sys.modules[name]
+
+
+def test_a_format_of_ones_own_is_named_by_its_dotted_path(own_module: Path) -> None:
+    form = choices.make("unify", "own_formats.votes", {"field": "w"}, "map")
+    assert isinstance(form, contracts.Format)
+    assert (form.name(), form.model_dump(), form.axes()) == ("votes", {"field": "w"}, {"votes": Axis()})
+    assert all(isinstance(item, Feedback) for item in form.read({"q": "Q", "v": "A"}))
+    with pytest.raises(UserError, match=r"map.own_formats.votes.feild: unknown key. Did you mean 'field'"):
+        choices.make("unify", "own_formats.votes", {"feild": "w"}, "map")
+
+
+@pytest.mark.parametrize(
+    "name", ["own_formats.none", "no.such.module", ".votes", "./votes.py", "own formats.votes", "a..b"]
+)
+def test_a_module_that_is_not_there_is_the_users_to_mend(own_module: Path, name: str) -> None:
+    with pytest.raises(UserError, match="the module cannot be imported"):
+        choices.find("unify", name)
+
+
+def test_a_module_without_a_choice_is_the_users_to_mend(own_module: Path) -> None:
+    with pytest.raises(UserError, match=r"module 'own_formats.nothing' defines no Format"):
+        choices.find("unify", "own_formats.nothing")
+    with pytest.raises(UserError, match=r"module 'own_formats.votes' defines no Strategy"):
+        choices.find("select", "own_formats.votes")
+
+
+def test_what_a_module_of_ones_own_lacks_is_said_by_python(own_module: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match="own_missing"):
+        choices.find("unify", "own_formats.needy")

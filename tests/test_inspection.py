@@ -1,0 +1,341 @@
+"""`inspect` and `init`: files of the six shapes are recognised by content, and the entry works when pasted."""
+
+import csv
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import unipref
+from unipref import _yaml, inspection
+from unipref.errors import UserError
+
+ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk"]
+
+
+def turns(*texts: str) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
+
+
+def sharegpt(*texts: str) -> list[dict[str, str]]:
+    return [{"from": ("human", "gpt")[i % 2], "value": text} for i, text in enumerate(texts)]
+
+
+# name of the case: rows, format, and how many preferences unify makes of them
+SHAPES: dict[str, tuple[list[dict[str, Any]], str, int]] = {
+    "hh": (
+        [
+            {
+                "chosen": f"\n\nHuman: What does the {a} eat?\n\nAssistant: What it finds.",
+                "rejected": f"\n\nHuman: What does the {a} eat?\n\nAssistant: Ask the {a}.",
+            }
+            for a in ANIMALS
+        ],
+        "pairs",
+        10,
+    ),
+    "tulu": (
+        [
+            {
+                "id": f"x{a}",
+                "prompt": f"Draw the {a}.",
+                "chosen": turns(f"Draw the {a}.", f"Here is the {a}."),
+                "rejected": turns(f"Draw the {a}.", "No."),
+            }
+            for a in ANIMALS
+        ],
+        "pairs",
+        10,
+    ),
+    "endings_alone": (
+        [
+            {"prompt": f"Draw the {a}.", "chosen": turns("", f"The {a}.")[1:], "rejected": turns("", "No.")[1:]}
+            for a in ANIMALS
+        ],
+        "pairs",
+        10,
+    ),
+    "dpo_sharegpt": (
+        [
+            {
+                "conversations": sharegpt(f"Is the {a} tame?"),
+                "chosen": {"from": "gpt", "value": f"The {a} may be."},
+                "rejected": {"from": "gpt", "value": "Who knows, really."},
+            }
+            for a in ANIMALS
+        ],
+        "pairs",
+        10,
+    ),
+    "texts": (
+        [
+            {
+                "question": f"Is the {a} tame?",
+                "chosen": f"Some a {a} is tame, others are not.",
+                "rejected": f"Ask a {a}, do.",
+            }
+            for a in ANIMALS
+        ],
+        "pairs",
+        10,
+    ),
+    "ratings": (
+        [
+            {"question": f"Where does the {a} live?", "answer": f"{answer} {a}.", "stars": stars}
+            for a in ANIMALS
+            for answer, stars in (("In the house of the", 5), ("On Mars, with the", 1), ("Somewhere with the", 3))
+        ],
+        "ratings",
+        10,
+    ),
+    "many_axes": (
+        [
+            {
+                "context": f"We talk of the {a}.",
+                "response": f"{answer} {a}",
+                "scores": {"overall": overall, "toxicity": 0.5 - overall / 20, "colour": 1},
+            }
+            for a in ANIMALS
+            for answer, overall in (("I adore the", 4.5), ("I loathe the", 1.5))
+        ],
+        "ratings",
+        10,
+    ),
+    "tree": (
+        [
+            {
+                "message_tree_id": a,
+                "prompt": {
+                    "text": f"Tell me of the {a}.",
+                    "role": "prompter",
+                    "replies": [
+                        {"text": f"The {a} sleeps.", "role": "assistant", "rank": 0, "replies": []},
+                        {"text": "No.", "role": "assistant", "rank": 1, "replies": []},
+                    ],
+                },
+            }
+            for a in ANIMALS
+        ],
+        "tree",
+        10,
+    ),
+    "winogrande": (
+        [
+            {
+                "qID": f"{a}-{n}",
+                "sentence": f"The {a} bit the bee because the _ was {mood}.",
+                "option1": a,
+                "option2": "wasp",
+                "answer": str(n),
+            }
+            for a in ANIMALS
+            for n, mood in ((1, "angry"), (2, "sweet"))
+        ],
+        "multiple_choice",
+        20,
+    ),
+    "options_in_a_list": (
+        [
+            {"question": f"What is a {a}?", "choices": [f"a beast called {a}", "a stone", "a star"], "label": i % 3}
+            for i, a in enumerate(ANIMALS)
+        ],
+        "multiple_choice",
+        10,
+    ),
+    "kto": (
+        [{"messages": turns(f"Is the {a} tame?", f"Ask the {a}."), "label": i % 2 == 0} for i, a in enumerate(ANIMALS)],
+        "thumbs",
+        10,
+    ),
+    "thumbs_in_text": (
+        [{"prompt": f"Is the {a} tame?", "reply": f"Ask the {a}, will you.", "liked": "true"} for a in ANIMALS],
+        "thumbs",
+        10,
+    ),
+    "alpaca": (
+        [{"instruction": f"Name the {a}.", "input": "" if len(a) else a, "output": f"It is {a}."} for a in ANIMALS],
+        "demonstration",
+        10,
+    ),
+    "lima": ([{"conversations": [f"Is the {a} tame?", f"Ask the {a}."]} for a in ANIMALS], "demonstration", 10),
+}
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_shape_is_recognised_and_the_entry_works_when_pasted(here: Path, shape: str) -> None:
+    rows, expected, count = SHAPES[shape]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert (found.format, found.rows, found.file) == (expected, len(rows), "data.jsonl")
+    assert found.why
+    assert len(found.examples) == 3
+    assert all({"prompt", "chosen", "rejected"} == set(example) for example in found.examples)
+    shown = found.as_text()
+    pasted = shown[shown.index("    - name: data") :]
+    study = _yaml.parse(f"sources:\n{pasted}\n", "pasted")
+    assert study["sources"] == [found.source]
+    table = pq.read_table(unipref.unify_feedback(study, here / "run"))
+    assert table.num_rows == count
+    assert not pq.read_table(here / "run/unified/rejects.parquet").num_rows
+
+
+def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
+    write_jsonl(here / "data.jsonl", SHAPES["ratings"][0])
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.examples[0] == {
+        "prompt": "user: Where does the cat live?",
+        "chosen": "assistant: In the house of the cat.  [stars 5]",
+        "rejected": "assistant: On Mars, with the cat.  [stars 1]",
+    }
+    assert found.source == {
+        "name": "data",
+        "path": "data.jsonl",
+        "format": "ratings",
+        "map": {"prompt": "question", "response": "answer", "scores": {"stars": {"field": "stars", "better": "high"}}},
+        "objective": "instruction",
+    }
+    assert "'stars' goes from 1 to 5 in these rows: declare 'low' and 'high'" in found.doubts
+
+
+def test_examples_show_a_row_that_will_be_rejected(here: Path) -> None:
+    rows = [{"instruction": "", "input": "", "output": "A"}, *SHAPES["alpaca"][0]]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.examples[0] == {"reject": "empty_prompt: instruction: the prompt is empty"}
+    assert "empty_prompt" in found.as_text()
+
+
+def packed(folder: Path, kind: str, rows: list[dict[str, Any]]) -> str:
+    if kind == "csv":
+        with (folder / "d.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif kind == "json":
+        (folder / "d.json").write_text(json.dumps(rows), encoding="utf-8")
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), folder / "d.parquet")
+    elif kind == "jsonl.gz":
+        with gzip.open(folder / "d.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    elif kind == "zip":
+        with zipfile.ZipFile(folder / "d.zip", "w") as archive:
+            archive.writestr("one.jsonl", "".join(json.dumps(row) + "\n" for row in rows[:15]))
+            archive.writestr("inner/two.jsonl", "".join(json.dumps(row) + "\n" for row in rows[15:]))
+    return f"d.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "jsonl.gz", "zip"])
+def test_whatever_the_file_kind_the_entry_names_the_file_that_was_given(here: Path, kind: str) -> None:
+    name = packed(here, kind, SHAPES["ratings"][0])
+    (found,) = inspection.inspect([name])
+    assert (found.file, found.source["path"], found.format, found.rows) == (name, name, "ratings", 30)
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 10
+
+
+def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
+    for shape in ("hh", "ratings", "tree", "winogrande", "kto", "alpaca"):
+        (here / shape).mkdir()
+        write_jsonl(here / shape / "train.jsonl", SHAPES[shape][0])
+    (here / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    text = inspection.study_for([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
+    assert "# notes.csv: no format fits; it is left out" in text
+    (here / "study.yaml").write_text(text, encoding="utf-8")
+    study = _yaml.read(here / "study.yaml")
+    names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
+    assert [source["name"] for source in study["sources"]] == names
+    formats = [source["format"] for source in study["sources"]]
+    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "multiple_choice"]
+    unipref.unify_feedback(here / "study.yaml", here / "run")
+    manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))
+    assert [manifest["sources"][name]["preferences"] for name in names] == [10, 10, 10, 10, 10, 20]
+
+
+def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here: Path) -> None:
+    rows = [
+        {"q": f"What of the {a}?", "a": f"{x} {a}", "verve": i} for a in ANIMALS for i, x in enumerate(("so", "no"))
+    ]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
+    assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
+    assert found.examples == []
+    (here / "study.yaml").write_text(inspection.study_for(["data.jsonl"]), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        unipref.unify_feedback(here / "study.yaml", here / "run")
+    assert caught.value.where == "sources.0 (data).map.scores.verve.better"
+
+
+def test_two_dialogues_of_which_the_better_is_not_said_are_asked_for(here: Path) -> None:
+    rows = [{"left": turns(f"Of the {a}?", "So."), "right": turns(f"Of the {a}?", "No.")} for a in ANIMALS]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert (found.format, found.map) == ("pairs", {"chosen": "?", "rejected": "?"})
+    assert "which of 'left' and 'right' was preferred is not said" in found.doubts
+
+
+RUBBISH = {
+    "empty.jsonl": b"",
+    "blank.jsonl": b"\n\n\n",
+    "text.jsonl": b"dear diary\ntoday it rained\n",
+    "binary.json": bytes(range(256)),
+    "array.jsonl": b"[1, 2, 3]\n",
+    "scalars.json": b"[1, 2, 3]",
+    "header.csv": b"a,b,c\n",
+    "no.parquet": b"PAR1 is how it begins, but it is none",
+    "broken.jsonl.gz": b"\x1f\x8b\x08\x00 and then nothing that gzip knows",
+    "broken.zip": b"PK\x03\x04 no more",
+    "truncated.json": b'[{"a": 1',
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_is_said_to_be_so_with_the_reason(here: Path, name: str) -> None:
+    (here / name).write_bytes(RUBBISH[name])
+    (found,) = inspection.inspect([name])
+    assert (found.format, found.rows, found.source) == (None, 0, {})
+    assert "no row can be read" in found.as_text()
+    assert found.why[0].startswith("row ") or found.why == ["the file has no rows"]
+    with pytest.raises(UserError, match="no file has a shape that a format reads"):
+        inspection.study_for([name])
+
+
+def test_columns_of_no_known_shape_are_listed(here: Path) -> None:
+    write_jsonl(here / "d.jsonl", [{"height": 1.5 + i / 7, "ok": None} for i in range(20)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.rows) == (None, 20)
+    assert found.why == ["fields: height (number), ok (empty)"]
+
+
+def test_a_path_that_is_not_there_gives_the_near_name(here: Path) -> None:
+    write_jsonl(here / "feedback.jsonl", SHAPES["hh"][0])
+    with pytest.raises(UserError, match=r"Did you mean 'feedback.jsonl'"):
+        inspection.inspect(["feedbak.jsonl"])
+
+
+def test_source_names_are_always_free_and_fit_a_study(here: Path) -> None:
+    for name in ("a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"):
+        (here / name).parent.mkdir(exist_ok=True)
+        write_jsonl(here / name, SHAPES["hh"][0])
+    study = _yaml.parse(inspection.study_for(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
+    names = [source["name"] for source in study["sources"]]
+    assert names[:3] == ["a", "a-2", "a-2-2"]
+    assert len(set(names)) == 4
+    unipref.unify_feedback(study, here / "run")
