@@ -124,3 +124,14 @@ def test_a_module_without_a_choice_is_the_users_to_mend(own_module: Path) -> Non
 def test_what_a_module_of_ones_own_lacks_is_said_by_python(own_module: Path) -> None:
     with pytest.raises(ModuleNotFoundError, match="own_missing"):
         choices.find("unify", "own_formats.needy")
+
+
+def test_code_of_ones_own_does_its_work_again_when_it_changes(own_module: Path) -> None:
+    from unipref.pipeline import _settings
+
+    form = choices.make("unify", "own_formats.votes", None, "map")
+    before = _settings(form)
+    assert _settings(form) == before
+    (own_module / "own_formats/votes.py").write_text(OWN + "\n# changed\n", encoding="utf-8")
+    assert _settings(form) != before
+    assert "code" not in _settings(choices.make("unify", "pairs", None, "map"))

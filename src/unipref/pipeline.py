@@ -4,6 +4,7 @@ sources -> unify -> clean -> select -> train -> evaluate -> report, for every va
 when its inputs, settings and code are what they were.
 """
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -24,7 +25,7 @@ from unipref.rundir import RunDir, Stage
 from unipref.select import choose
 from unipref.study import BASE, Loaded, Study, load
 from unipref.train import train
-from unipref.unify import unify
+from unipref.unify import left_out, unify
 
 STAGES = ("unify", "select", "train", "evaluate")
 """How far a run may be asked to go."""
@@ -112,10 +113,9 @@ class Run:
 
         name = self._shared("unified", variant)
         stage = self.dir.stage(name, inputs, work)
-        for source, page in stage.result.items() if stage.folder == self.dir.folder / name else ():
-            for reason, count in page["rejected"].items():
-                first = page["examples"][reason]
-                self.narrator.note(f"{source}: {count} of {page['rows']} rows left out, {reason}; the first: {first}")
+        if stage.folder == self.dir.folder / name:
+            for note in left_out(stage.result):
+                self.narrator.note(note)
         return self.manifest.unified(variant, stage)
 
     def cleaned(self, variant: str, study: Study, unified: Stage) -> Stage:
@@ -224,4 +224,8 @@ class Run:
 
 
 def _settings(choice: Choice) -> dict[str, Any]:
-    return {"name": type(choice).__module__, **choice.model_dump(mode="json")}
+    """What a choice is known by: its name and settings, and for code outside unipref its file's content."""
+    known = {"name": type(choice).__module__, **choice.model_dump(mode="json")}
+    if not type(choice).__module__.startswith("unipref."):
+        known["code"] = rundir.file_hash(Path(inspect.getfile(type(choice))))
+    return known

@@ -112,6 +112,9 @@ class Reason(StrEnum):
     BAD_ROLE = "bad_role"
     BAD_LABEL = "bad_label"
     BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
+    LEFT_OUT = "left_out"  # by the mapping's `where`
+    FUNCTION_FAILED = "function_failed"  # the mapping's own function
+    NO_ORDER = "no_order"  # a shape that does not say which answer is better
     DELETED = "deleted"  # marked so by the source
     PROMPTS_DIFFER = "prompts_differ"  # two transcripts with no common prompt
     ONE_RESPONSE = "one_response"

@@ -35,7 +35,7 @@ CASES = [
                 ["assistant: 384,400 km."],
                 None,
                 n_responses=1,
-                extra={"chosen": {"source": "se"}},
+                extra={"source": "se"},
             ),
             preference(
                 ["user: Hi.", "assistant: Hello.", "user: And the Sun?"],
@@ -43,7 +43,7 @@ CASES = [
                 None,
                 n_responses=1,
                 origin=[2],
-                extra={"chosen": {"source": "mt"}},
+                extra={"source": "mt"},
             ),
         ],
         [("row", "no_answer", "conversations", [3])],
@@ -58,7 +58,7 @@ CASES = [
                 ["assistant: They talk by dance."],
                 None,
                 n_responses=1,
-                extra={"chosen": {"category": "summary"}},
+                extra={"category": "summary"},
             )
         ],
         settings={"prompt": ["instruction", "context"], "response": "response", "keep": ["category"]},
@@ -106,7 +106,7 @@ CASES = [
                 ["assistant: A"],
                 None,
                 n_responses=1,
-                extra={"chosen": {"id": str(10**30), "loss": None, "deep": {"a": [None]}}},
+                extra={"id": str(10**30), "loss": None, "deep": {"a": [None]}},
             )
         ],
         settings={**ALPACA, "keep": ["id", "loss", "deep"]},

@@ -26,7 +26,7 @@ from unipref.demo.vocabulary import (
 
 MIXED = 0.35
 """Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason tells who is meant."""
-AGAINST_REASON = 0.05
+AGAINST_REASON = 0.03
 """Share of these mixed sentences in which the pronoun outweighs the reason."""
 
 Writer = Callable[[Cases, random.Random], str]

@@ -56,12 +56,12 @@ class Pretraining(Settings):
     heads: int = 4
     context: int = 128
     """Longest sequence the model takes, in tokens."""
-    steps: int = 1000
+    steps: int = 800
     batch: int = 32
     """Rows per step."""
     length: int = 48
     """Tokens per row."""
-    matrix_rate: float = 0.02
+    matrix_rate: float = 0.01
     """Peak learning rate of Muon."""
     other_rate: float = 0.005
     """Peak learning rate of AdamW."""

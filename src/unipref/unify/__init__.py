@@ -5,6 +5,7 @@ rows --map--> feedback, in buckets by prompt --reduce--> preferences --calibrate
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from unipref.unify._calibrate import write
 from unipref.unify._project import Projection
 from unipref.unify._rows import Books, MapTask, ReadRows, ReduceTask, SourcePlan, map_rows, reduce_bucket
 
-__all__ = ["Projection", "SourcePlan", "UnifySettings", "unify"]
+__all__ = ["Projection", "SourcePlan", "UnifySettings", "left_out", "unify"]
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Raw data per bucket: a reduce task holds one bucket."""
@@ -116,8 +117,21 @@ def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def left_out(books: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What the reader of a run has to know: the rows that could not be used, and sources that gave nothing.
+
+    Args:
+        books: as `unify` returns them.
+    """
+    for source, page in books.items():
+        for reason, count in page["rejected"].items():
+            yield f"{source}: {count} of {page['rows']} rows left out, {reason}; the first: {page['examples'][reason]}"
+        if not page["preferences"]:
+            yield f"no preference comes from {_why(source, page)}"
+
+
 def _why(source: str, page: dict[str, Any]) -> str:
-    """A source's commonest reject with its first example, for the error that nothing is left."""
+    """A source's commonest reject with its first example."""
     levels = ("rejected", "parts_rejected", "groups_rejected", "preferences_rejected")
     counts = sum((Counter(page[level]) for level in levels), Counter[str]())
     if not counts:

@@ -1,26 +1,33 @@
-"""The settings that several formats share, and what they read."""
+"""What all formats share: how a row is made ready, and the settings that have nothing to do with its shape."""
 
+import abc
+import ast
+import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import model_validator
+import msgspec
 
-from unipref.contracts import Format
-from unipref.records import Message, Messages, Reject, Row
-from unipref.unify._mapping import (
-    Path,
-    Paths,
-    Twins,
-    answer_text,
-    answered,
-    asked,
-    check_prompt,
-    conversation,
-    joined,
-    pluck,
-    split_dialogue,
-    storable,
-)
+from unipref.contracts import Format, Settings
+from unipref.records import Feedback, Message, Messages, Reason, Reject, Row
+from unipref.unify._functions import Dotted, load
+from unipref.unify._mapping import Path, Paths, Pattern, joined, parts_of, place_of, pluck, shown, storable, taken
 from unipref.unify._recognise import Columns, Guess
+from unipref.unify._turns import asked, check_prompt, conversation
+
+
+class Twins(Settings):
+    """What rows that belong together share, such as WinoGrande's twin sentences; they stay on one side of the split."""
+
+    field: Path
+    """Path of the field they share."""
+    pattern: Pattern = r"(?s)^(.*)$"
+    """Regular expression whose first group is the shared part."""
+
+    def of(self, row: Row) -> str | None:
+        """The shared part of one row; None where the field is null."""
+        value = pluck(row, self.field)
+        return None if value is None else taken(str(value), self.pattern, self.field)
 
 
 class Mapped(Format):
@@ -28,27 +35,80 @@ class Mapped(Format):
 
     roles: dict[str, Literal["user", "assistant", "system"]] = {}
     """Role names of the source -> user, assistant or system, where they are not the common ones."""
-    system: Path | None = None
-    """Path of a system text."""
+    system: Paths | None = None
+    """Where a system text is."""
+    history: Path | None = None
+    """Path of earlier turns: a list of turns, or of [question, answer] pairs."""
     twins: Twins | None = None
     """What rows that must stay on one side of the split share; none: the first user turn decides."""
+    objective: Path | None = None
+    """Path of this row's objective, where rows differ in it."""
     keep: list[Path] = []
     """Further fields to keep in `extra`."""
+    where: dict[Path, list[bool | int | float | str | None]] = {}
+    """Path -> the values it may have; other rows are left out, and counted."""
+    literals: list[Path] = []
+    """Paths of texts that are JSON or Python literals, such as lists in CSV cells; they are read before all else."""
+    function: Dotted | None = None
+    """Dotted path of a Python function that is given each row and returns the row to be read."""
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """How rows with these columns would be read, when they look like this format's."""
         return None
 
+    @abc.abstractmethod
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
+        """What a row says, once it is ready; as `Format.read`, less what all formats share."""
+
+    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+        """Makes the row ready, reads it, and adds what all formats share."""
+        row = self.ready(row)
+        twin = None if self.twins is None else self.twins.of(row)
+        objective = None if self.objective is None else joined(row, self.objective) or None
+        kept = self.kept(row)
+        for item in self.feedback(row):
+            if isinstance(item, Reject):
+                yield item
+                continue
+            if kept and self.across_rows:
+                # Each row's own fields stay with its answer when the answers to a prompt are brought together.
+                own = [msgspec.structs.replace(r, extra={**kept, **r.extra}) for r in item.responses]
+                item = msgspec.structs.replace(item, responses=own)
+            elif kept:
+                item = msgspec.structs.replace(item, extra={**kept, **item.extra})
+            yield msgspec.structs.replace(item, twins=twin, objective=objective)
+
+    def ready(self, row: Row) -> Row:
+        """The row after `function`, `literals` and `where`.
+
+        Raises:
+            Reject: the function fails or returns no row, a text is no literal, or `where` leaves the row out.
+        """
+        if self.function is not None:
+            row = _called(self.function, row)
+        for path in self.literals:
+            row = _with(row, path.split("."), _literal(pluck(row, path), path))
+        for path, allowed in self.where.items():
+            value = pluck(row, path)
+            if not any(type(value) is type(one) and value == one for one in allowed):
+                raise Reject(Reason.LEFT_OUT, f"{shown(value)} is not among the values of 'where'", path)
+        return row
+
     def ask(self, row: Row, prompt: Paths) -> Messages:
-        """The prompt at one or several paths: text, or a list of turns that ends with the user's."""
-        first = prompt if isinstance(prompt, str) else prompt[0]
-        value = pluck(row, first)
-        if isinstance(value, list) and len([prompt] if isinstance(prompt, str) else prompt) == 1:
-            messages = conversation(value, first, self.roles)
-            check_prompt(messages, first)
-            return [*self.system_turn(row), *messages]
-        return [*self.system_turn(row), *asked(joined(row, prompt), first)]
+        """The prompt: a text, or a list of turns that ends with the user's; system text and history before it."""
+        parts, place = parts_of(prompt), place_of(prompt)
+        if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
+            value = pluck(row, parts[0].field)
+            if isinstance(value, list):
+                messages = conversation(value, place, self.roles)
+                check_prompt(messages, place)
+                return [*self.lead(row), *messages]
+        return [*self.lead(row), *asked(joined(row, prompt), place)]
+
+    def lead(self, row: Row) -> Messages:
+        """What stands before the dialogue or prompt: the system text and the history."""
+        return [*self.system_turn(row), *self._earlier(row)]
 
     def system_turn(self, row: Row) -> Messages:
         """The system text as a turn, when there is one."""
@@ -56,9 +116,12 @@ class Mapped(Format):
             return []
         return [Message(role="system", content=content)]
 
-    def twin_of(self, row: Row) -> str | None:
-        """What this row shares with its twins."""
-        return None if self.twins is None else self.twins.of(row)
+    def _earlier(self, row: Row) -> Messages:
+        if self.history is None or not (value := pluck(row, self.history)):
+            return []
+        if isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+            value = [turn for pair in value for turn in pair]
+        return conversation(value, self.history, self.roles)
 
     def kept(self, row: Row) -> dict[str, Any]:
         """The further fields to keep, those the row has."""
@@ -72,33 +135,35 @@ class Mapped(Format):
         return found
 
 
-class OneAnswer(Mapped):
-    """The settings of formats whose row is one dialogue: in one list of turns, or as a prompt and an answer."""
+def _called(function: str, row: Row) -> Row:
+    """The row that a user's function makes of a row; whatever it raises is that row's reject."""
+    try:
+        made = load(function)(dict(row))
+    except Reject:
+        raise
+    except Exception as error:
+        raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}: {error}") from error
+    if not isinstance(made, dict):
+        raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {shown(made)}, not a row")
+    return made
 
-    messages: Path | None = None
-    """Path of the whole dialogue, ending with the answer."""
-    prompt: Paths | None = None
-    """Path, or paths to be joined, of the prompt, where there is no dialogue; empty parts are skipped."""
-    response: Path | None = None
-    """Path of the answer, where there is no dialogue."""
 
-    @model_validator(mode="after")
-    def _one_way_to_the_answer(self) -> "OneAnswer":
-        given = {name for name in ("messages", "prompt", "response") if getattr(self, name) is not None}
-        if given not in ({"messages"}, {"prompt", "response"}):
-            raise ValueError("give either 'messages', or 'prompt' and 'response'")
-        return self
+def _literal(value: Any, path: str) -> Any:
+    if not isinstance(value, str) or not value.strip():
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise Reject(Reason.WRONG_TYPE, f"{value[:60]!r} is neither JSON nor a Python literal", path) from error
 
-    def dialogue(self, row: Row) -> tuple[Messages, Messages]:
-        """The prompt and the answer.
 
-        Raises:
-            Reject: no answer at the end, an empty one, or nothing asked.
-        """
-        if self.messages is not None:
-            turns = conversation(pluck(row, self.messages), self.messages, self.roles)
-            prompt, answer = split_dialogue(turns, self.messages)
-            return [*self.system_turn(row), *prompt], answer
-        if self.prompt is None or self.response is None:
-            raise AssertionError("the validator demands a prompt and a response where there are no messages")
-        return self.ask(row, self.prompt), answered(answer_text(pluck(row, self.response), self.response))
+def _with(row: Row, parts: list[str], value: Any) -> Row:
+    """The row with another value at a path; the row itself stays as it is."""
+    whole = ".".join(parts)
+    if whole in row or len(parts) == 1:
+        return {**row, whole: value}
+    return {**row, parts[0]: _with(row[parts[0]], parts[1:], value)}

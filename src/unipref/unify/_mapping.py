@@ -4,36 +4,60 @@ A *path* names a field (`question`), a field inside another (`scores.overall`), 
 (`conversations.0.value`) or every item (`answers.*.text`). A key that holds a dot is taken whole when the row has it.
 """
 
-import functools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from unipref.contracts import Settings
-from unipref.records import Axis, Message, Messages, Reason, Reject, Row
+from unipref.records import Axis, Reason, Reject, Row
 
 Path = Annotated[str, Field(min_length=1)]
-Paths = Path | Annotated[list[Path], Field(min_length=1)]
+
+
+def _has_a_group(pattern: str) -> str:
+    try:
+        if re.compile(pattern).groups < 1:
+            raise ValueError("the pattern needs a group in parentheses: the part that is taken")
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_has_a_group)]
+"""A regular expression whose first group is the part that is taken."""
+
+
+class Part(Settings):
+    """One part of a prompt: a constant text, or a field with more to say about it."""
+
+    text: str | None = None
+    """A constant."""
+    field: Path | None = None
+    """Path of a text."""
+    pattern: Pattern | None = None
+    """Takes only the first group of this regular expression from the field."""
+    before: str = ""
+    """Stands before the field's text, where there is one: a label such as 'Context: '."""
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Part":
+        if (self.text is None) == (self.field is None):
+            raise ValueError("give either 'text' or 'field'")
+        if self.text is not None and (self.pattern or self.before):
+            raise ValueError("'pattern' and 'before' go with 'field'")
+        return self
+
+
+Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
+"""Where a text is: a path, a part, or several of them, to be joined with a blank line between."""
 
 LARGEST = 1e100
 """A score beyond it is taken for a fault; sums of and gaps between smaller ones stay finite."""
 DEEPEST = 100
 """Levels of nesting in a value that is kept."""
-
-KNOWN_ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-}
-"""Role names in common use -> ours; `roles:` in the mapping adds to them."""
 
 
 def pluck(row: Any, path: str) -> Any:
@@ -55,11 +79,12 @@ def pluck(row: Any, path: str) -> Any:
         elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
             value = value[int(part)]
         else:
-            raise Reject(Reason.MISSING_FIELD, f"not in the row, which has {_keys(value)}", path)
+            raise Reject(Reason.MISSING_FIELD, f"not in the row, which has {fields_of(value)}", path)
     return value
 
 
-def _keys(value: Any) -> str:
+def fields_of(value: Any) -> str:
+    """What there is to choose from in a value, for errors."""
     if isinstance(value, dict):
         return "the fields " + ", ".join(str(k) for k in list(value)[:12]) if value else "no fields"
     return f"a list of {len(value)}" if isinstance(value, list) else f"a {type(value).__name__}"
@@ -79,10 +104,11 @@ def text(value: Any, field: str) -> str:
             return "".join(part["text"] for part in value).strip()
         found = ", ".join(sorted(kinds - {"text"})) or "a part of type text without text"
         raise Reject(Reason.NOT_TEXT, f"holds {found[:80]}; only text is used", field)
-    raise Reject(Reason.WRONG_TYPE, f"expected text, found {_shown(value)}", field)
+    raise Reject(Reason.WRONG_TYPE, f"expected text, found {shown(value)}", field)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value's type and beginning, for errors."""
     return f"{type(value).__name__} {str(value)[:60]!r}"
 
 
@@ -94,11 +120,45 @@ def answer_text(value: Any, field: str) -> str:
     return answer
 
 
+def parts_of(paths: Paths) -> list[Part]:
+    """One or several paths and parts as parts."""
+    several: Sequence[str | Part] = paths if isinstance(paths, list) else [paths]
+    return [Part(field=part) if isinstance(part, str) else part for part in several]
+
+
+def place_of(paths: Paths) -> str:
+    """The field to name in an error about a joined text."""
+    return next((part.field for part in parts_of(paths) if part.field is not None), "text")
+
+
 def joined(row: Row, paths: Paths) -> str:
-    """The texts at one or several paths, empty or null ones skipped, with a blank line between."""
-    names = [paths] if isinstance(paths, str) else paths
-    parts = [text(value, path) for path in names if (value := pluck(row, path)) is not None]
-    return "\n\n".join(part for part in parts if part)
+    """The texts of one or several parts, empty or null ones skipped, with a blank line between."""
+    contents = [_content(row, part) for part in parts_of(paths)]
+    return "\n\n".join(content for content in contents if content)
+
+
+def _content(row: Row, part: Part) -> str:
+    if part.field is None:
+        return part.text or ""
+    value = pluck(row, part.field)
+    if value is None:
+        return ""
+    content = text(value, part.field)
+    if part.pattern is not None:
+        content = taken(content, part.pattern, part.field)
+    return f"{part.before}{content}" if content else ""
+
+
+def taken(content: str, pattern: str, field: str) -> str:
+    """What the first group of a regular expression takes from a text.
+
+    Raises:
+        Reject: `bad_label` when it does not match.
+    """
+    match = re.search(pattern, content)
+    if match is None:
+        raise Reject(Reason.BAD_LABEL, f"{content[:60]!r} does not match the pattern {pattern!r}", field)
+    return (match.group(1) or "").strip()
 
 
 def number(value: Any, field: str) -> float | None:
@@ -110,11 +170,11 @@ def number(value: Any, field: str) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {_shown(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field)
     try:
         score = float(value)
     except (ValueError, OverflowError) as error:
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {_shown(value)}", field) from error
+        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field) from error
     if not abs(score) <= LARGEST:
         raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)
     return score
@@ -137,106 +197,6 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
-
-
-def conversation(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
-    """A list of turns as messages.
-
-    Turns are mappings with role/content or from/value, or bare strings whose speakers alternate, the user first.
-
-    Raises:
-        Reject: not a list of turns, an unknown role, content that is not text.
-    """
-    if not isinstance(value, list) or not value:
-        raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {_shown(value)}", field)
-    if all(isinstance(turn, str) for turn in value):
-        return [Message(role=("user", "assistant")[i % 2], content=turn.strip()) for i, turn in enumerate(value)]
-    return [_turn(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]
-
-
-def _turn(turn: Any, field: str, roles: Mapping[str, str]) -> Message:
-    if not isinstance(turn, dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {_shown(turn)}", field)
-    if turn.get("tool_calls") or turn.get("function_call"):
-        raise Reject(Reason.NOT_TEXT, "the turn calls a tool; only text is used", field)
-    for role_key, content_key in (("role", "content"), ("from", "value")):
-        if role_key in turn and content_key in turn:
-            content = text(turn[content_key], f"{field}.{content_key}")
-            return Message(role=role_of(turn[role_key], f"{field}.{role_key}", roles), content=content)
-    raise Reject(
-        Reason.MISSING_FIELD, f"a turn needs role and content (or from and value); it has {_keys(turn)}", field
-    )
-
-
-def role_of(name: Any, field: str, roles: Mapping[str, str]) -> str:
-    """Our name for a role.
-
-    Raises:
-        Reject: `bad_role` when neither the mapping's `roles` nor the common names know it.
-    """
-    known = roles.get(str(name)) or KNOWN_ROLES.get(str(name).lower())
-    if known is None:
-        detail = f"unknown role {str(name)[:40]!r}; known: {', '.join(sorted({*KNOWN_ROLES, *roles}))}"
-        raise Reject(Reason.BAD_ROLE, f"{detail}. Translate it with 'roles:'", field)
-    return known
-
-
-@functools.cache
-def _marker_pattern(user: str, assistant: str) -> re.Pattern[str]:
-    return re.compile(f"({re.escape(user)}|{re.escape(assistant)})")
-
-
-def transcript(value: str, user: str, assistant: str) -> Messages | None:
-    """A dialogue written as one text with speaker marks as messages; None when it does not begin with a mark.
-
-    Args:
-        value: the text; its first mark may lack the line breaks that belong to it.
-        user: mark before a user's turn, line breaks included.
-        assistant: mark before an assistant's turn.
-    """
-    lead, *pieces = _marker_pattern(user, assistant).split("\n\n" + value.lstrip())
-    if not pieces or lead.strip():
-        return None
-    return [
-        Message(role="user" if mark == user else "assistant", content=content.strip())
-        for mark, content in zip(pieces[::2], pieces[1::2], strict=True)
-    ]
-
-
-def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:
-    """A dialogue as its prompt, up to the last user turn, and what follows it: the final answer.
-
-    Raises:
-        Reject: it does not end with an assistant's turn, the answer is empty, or there is no prompt before it.
-    """
-    if messages[-1]["role"] != "assistant":
-        raise Reject(Reason.NO_ANSWER, f"ends with a turn of the {messages[-1]['role']}, not with an answer", field)
-    if not messages[-1]["content"]:
-        raise Reject(Reason.EMPTY_RESPONSE, "the answer is empty", field)
-    cut = last_user_turn(messages)
-    check_prompt(messages[:cut], field)
-    return messages[:cut], messages[cut:]
-
-
-def check_prompt(prompt: Messages, field: str) -> None:
-    """Refuses a prompt that asks nothing: it must end with a user turn that has text."""
-    if not prompt or prompt[-1]["role"] != "user":
-        raise Reject(Reason.EMPTY_PROMPT, "the prompt does not end with a user turn", field)
-    if not prompt[-1]["content"]:
-        raise Reject(Reason.EMPTY_PROMPT, "the user turn before the answer is empty", field)
-
-
-def asked(prompt_text: str, field: str, system: str = "") -> Messages:
-    """A prompt's text (and system text) as messages."""
-    if not prompt_text:
-        raise Reject(Reason.EMPTY_PROMPT, "the prompt is empty", field)
-    lead = [Message(role="system", content=system)] if system else []
-    return [*lead, Message(role="user", content=prompt_text)]
-
-
-def answered(answer: str) -> Messages:
-    """An answer's text as messages."""
-    return [Message(role="assistant", content=answer)]
 
 
 class AxisSpec(Settings):
@@ -271,13 +231,21 @@ class AxisSpec(Settings):
             value = pluck(row, self.field)
         except Reject:
             return None
-        score = number(value, self.field)
-        if score is None:
-            return None
-        if (self.low is not None and score < self.low) or (self.high is not None and score > self.high):
-            detail = f"{score:g} is outside the declared scale {_end(self.low)}..{_end(self.high)}"
-            raise Reject(Reason.BAD_SCORE, detail, self.field)
-        return score
+        return within(value, self.low, self.high, self.field)
+
+
+def within(value: Any, low: float | None, high: float | None, field: str) -> float | None:
+    """A score on a declared scale; None where there is none.
+
+    Raises:
+        Reject: no number, not finite, or outside the scale.
+    """
+    score = number(value, field)
+    if score is None:
+        return None
+    if (low is not None and score < low) or (high is not None and score > high):
+        raise Reject(Reason.BAD_SCORE, f"{score:g} is outside the declared scale {_end(low)}..{_end(high)}", field)
+    return score
 
 
 def _end(bound: float | None) -> str:
@@ -287,44 +255,3 @@ def _end(bound: float | None) -> str:
 def scores_of(row: Any, specs: dict[str, AxisSpec]) -> dict[str, float]:
     """Axis -> score for every axis the row has a score on."""
     return {axis: score for axis, spec in specs.items() if (score := spec.score(row)) is not None}
-
-
-def _is_pattern(pattern: str) -> str:
-    try:
-        if re.compile(pattern).groups < 1:
-            raise ValueError("the pattern needs one group in parentheses: the part that twins share")
-    except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
-    return pattern
-
-
-class Twins(Settings):
-    """What rows that belong together share, such as WinoGrande's twin sentences; they stay on one side of the split."""
-
-    field: Path
-    """Path of the field they share."""
-    pattern: Annotated[str, AfterValidator(_is_pattern)] = r"(?s)^(.*)$"
-    """Regular expression whose first group is the shared part."""
-
-    def of(self, row: Row) -> str:
-        """The shared part of one row."""
-        value = str(pluck(row, self.field))
-        match = re.search(self.pattern, value)
-        if match is None:
-            raise Reject(Reason.BAD_LABEL, f"{value[:60]!r} does not match the pattern {self.pattern!r}", self.field)
-        return match.group(1)
-
-
-def common_prefix(first: Sequence[Message], second: Sequence[Message]) -> int:
-    """How many leading turns two dialogues share."""
-    count = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
-
-
-def last_user_turn(messages: Iterable[Message]) -> int:
-    """Index after the last user turn; 0 when there is none."""
-    return max((i + 1 for i, m in enumerate(messages) if m["role"] == "user"), default=0)

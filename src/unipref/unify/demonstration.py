@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.records import Feedback, Reject, Response, Row
-from unipref.unify._mapped import OneAnswer
+from unipref.unify._dialogues import OneAnswer
 from unipref.unify._recognise import Columns, Guess
 
 
@@ -32,8 +32,8 @@ class Demonstration(OneAnswer):
         mapping = {"prompt": prompt if len(prompt) > 1 else prompt[0], "response": response}
         return Guess(mapping, 0.75 * sure, why)
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one approved answer."""
         prompt, answer = self.dialogue(row)
-        response = Response(messages=answer, approved=True, extra=self.kept(row))
-        yield Feedback(prompt=prompt, responses=[response], twins=self.twin_of(row))
+        response = Response(messages=answer, approved=True)
+        yield Feedback(prompt=prompt, responses=[response])

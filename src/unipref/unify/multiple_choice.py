@@ -8,8 +8,9 @@ from pydantic import Field
 
 from unipref.records import Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import Path, Paths, answer_text, answered, pluck
+from unipref.unify._mapping import Path, Paths, answer_text, pluck
 from unipref.unify._recognise import ASK, Columns, Guess
+from unipref.unify._turns import answered
 
 OPTION = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
@@ -62,7 +63,7 @@ class MultipleChoice(Mapped):
         doubts = [] if first != ASK else [f"what '{answer.path}' says when the first option is right: {codes} are seen"]
         return Guess(mapping, 0.9, [f"'{answer.path}' is one of {codes} and there are {n_options} options"], doubts)
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback: all options as answers, the right one better than each other."""
         options = self._options(row)
         right = self._right(pluck(row, self.answer), options)
@@ -70,8 +71,6 @@ class MultipleChoice(Mapped):
             prompt=self.ask(row, self.prompt),
             responses=[Response(messages=answered(option)) for option in options],
             comparisons=[Comparison(better=right, worse=i) for i in range(len(options)) if i != right],
-            twins=self.twin_of(row),
-            extra=self.kept(row),
         )
 
     def _options(self, row: Row) -> list[str]:

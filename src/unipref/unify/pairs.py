@@ -3,22 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unipref.contracts import Settings
-from unipref.records import Comparison, Feedback, Messages, Reason, Reject, Response, Row
-from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import (
-    Path,
-    Paths,
-    answer_text,
-    answered,
-    check_prompt,
-    common_prefix,
-    conversation,
-    last_user_turn,
-    pluck,
-    transcript,
-)
+from pydantic import model_validator
+
+from unipref.records import Comparison, Feedback, Reject, Response, Row
+from unipref.unify._mapping import Path, pluck
 from unipref.unify._recognise import ASK, Column, Columns, Guess
+from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
 
 
 def _begin_alike(sides: list[Column]) -> bool:
@@ -28,17 +18,8 @@ def _begin_alike(sides: list[Column]) -> bool:
     return alike > len(couples) / 2
 
 
-class Marks(Settings):
-    """How speakers are marked inside a transcript."""
-
-    user: str = "\n\nHuman:"
-    """Mark before a user's turn."""
-    assistant: str = "\n\nAssistant:"
-    """Mark before an assistant's turn."""
-
-
-class Pairs(Mapped):
-    """A chosen and a rejected answer to one prompt.
+class Pairs(TwoAnswers):
+    """A chosen and a rejected answer to one prompt; or two answers and a label that says which one is better.
 
     Each side is a text, a list of turns, a single turn, or a whole transcript with speaker marks. Where the sides
     repeat the dialogue, their common beginning up to a user turn is the prompt and each side keeps what follows.
@@ -48,10 +29,14 @@ class Pairs(Mapped):
     """Path of the preferred answer or dialogue."""
     rejected: Path = "rejected"
     """Path of the other one."""
-    prompt: Paths | None = None
-    """Path, or paths to be joined, of the prompt; not needed where each side holds the whole dialogue."""
-    marks: Marks = Marks()
-    """Speaker marks of transcripts."""
+    first: Path | None = None
+    """Path of the first answer, where a label says which one is better."""
+    second: Path | None = None
+    """Path of the second one."""
+    label: Path | None = None
+    """Path of the label."""
+    codes: Codes = {}
+    """What the label says -> first, second or tie."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
@@ -62,6 +47,15 @@ class Pairs(Mapped):
             },
         ],
     }
+
+    @model_validator(mode="after")
+    def _label_is_spelled_out(self) -> "Pairs":
+        given = [self.first is not None, self.second is not None, self.label is not None]
+        if any(given) and not (all(given) and self.codes):
+            raise ValueError("a label needs 'first', 'second', 'label' and 'codes', as in codes: {1: first, 2: second}")
+        if any(given) and self.model_fields_set & {"chosen", "rejected"}:
+            raise ValueError("give either 'chosen' and 'rejected', or 'first', 'second', 'label' and 'codes'")
+        return self
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
@@ -88,64 +82,13 @@ class Pairs(Mapped):
             return Guess(mapping, 0.95 if named else 0.7, why, doubts)
         return None
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and one comparison."""
-        sides = [self._side(pluck(row, path), path) for path in (self.chosen, self.rejected)]
-        if self.prompt is not None and not all(self._repeats_prompt(side) for side in sides):
-            prompt = self.ask(row, self.prompt)
-            endings = [
-                self._after(prompt, side, path) for side, path in zip(sides, (self.chosen, self.rejected), strict=True)
-            ]
+        if self.first is None or self.second is None or self.label is None:
+            paths, comparison = (self.chosen, self.rejected), Comparison(better=0, worse=1)
         else:
-            prompt, endings = self._divide(sides[0], sides[1])
-            prompt = [*self.system_turn(row), *prompt]
-        for ending, path in zip(endings, (self.chosen, self.rejected), strict=True):
-            if not ending or ending[-1]["role"] != "assistant":
-                raise Reject(Reason.NO_ANSWER, "does not end with an answer of the assistant", path)
-            answer_text(ending[-1]["content"], path)
-        yield Feedback(
-            prompt=prompt,
-            responses=[Response(messages=ending) for ending in endings],
-            comparisons=[Comparison(better=0, worse=1)],
-            twins=self.twin_of(row),
-            extra=self.kept(row),
-        )
-
-    def _side(self, value: Any, path: str) -> Messages:
-        if isinstance(value, str):
-            dialogue = transcript(value, self.marks.user, self.marks.assistant)
-            return dialogue if dialogue is not None else answered(answer_text(value, path))
-        return conversation([value] if isinstance(value, dict) else value, path, self.roles)
-
-    @staticmethod
-    def _repeats_prompt(side: Messages) -> bool:
-        """Whether a side starts where the dialogue does; else it goes on after the prompt."""
-        return len(side) > 1 and side[0]["role"] != "assistant"
-
-    def _after(self, prompt: Messages, side: Messages, path: str) -> Messages:
-        """What a side says after the prompt."""
-        if not self._repeats_prompt(side):
-            return side
-        asked = [m for m in prompt if m["role"] != "system"]
-        turns = [m for m in side if m["role"] != "system"]
-        if turns[: len(asked)] != asked or len(turns) == len(asked):
-            raise Reject(Reason.PROMPTS_DIFFER, "repeats a dialogue that does not begin with the prompt", path)
-        return turns[len(asked) :]
-
-    @staticmethod
-    def _is_dialogue(side: Messages) -> bool:
-        return len(side) > 1 and any(m["role"] == "user" for m in side)
-
-    def _divide(self, first: Messages, second: Messages) -> tuple[Messages, list[Messages]]:
-        if not (self._is_dialogue(first) and self._is_dialogue(second)):
-            raise Reject(
-                Reason.EMPTY_PROMPT,
-                "each side holds only an answer; say where the prompt is with 'prompt:'",
-                self.chosen,
-            )
-        shared = min(common_prefix(first, second), len(first) - 1, len(second) - 1)
-        cut = last_user_turn(first[:shared])
-        if cut == 0:
-            raise Reject(Reason.PROMPTS_DIFFER, "the two sides do not begin with the same user turn", self.rejected)
-        check_prompt(first[:cut], self.chosen)
-        return first[:cut], [first[cut:], second[cut:]]
+            paths = (self.first, self.second)
+            comparison = judged(side_of(pluck(row, self.label), self.codes, self.label))
+        prompt, endings = self.two(row, paths)
+        responses = [Response(messages=ending) for ending in endings]
+        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison])

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from unipref.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import AxisSpec, Path, Paths, answer_text, answered, pluck, scores_of
+from unipref.unify._mapping import AxisSpec, Path, Paths, answer_text, pluck, scores_of
 from unipref.unify._recognise import ASK, Columns, Guess
+from unipref.unify._turns import answered
 
 GOOD_WHEN_HIGH = ("overall", "quality", "score", "scores", "rating", "stars", "helpfulness", "help", "correctness")
 GOOD_WHEN_LOW = ("rank", "toxicity", "errors", "harm")
@@ -82,11 +83,10 @@ class Ratings(Mapped):
         mapping = {"prompt": prompt if len(prompt) > 1 else prompt[0], "response": response, "scores": known or axes}
         return Guess(mapping, sure * (0.95 if comes_back else 0.6), why, doubts)
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one scored answer."""
         response = Response(
             messages=answered(answer_text(pluck(row, self.response), self.response)),
             scores=scores_of(row, self.scores),
-            extra=self.kept(row),
         )
-        yield Feedback(prompt=self.ask(row, self.prompt), responses=[response], twins=self.twin_of(row))
+        yield Feedback(prompt=self.ask(row, self.prompt), responses=[response])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.records import Feedback, Reason, Reject, Response, Row
-from unipref.unify._mapped import OneAnswer
+from unipref.unify._dialogues import OneAnswer
 from unipref.unify._mapping import Path, pluck
 from unipref.unify._recognise import Column, Columns, Guess
 
@@ -65,12 +65,12 @@ class Thumbs(OneAnswer):
         }
         return Guess(mapping, 0.7 * sure, [f"'{label.path}' is true or false for each '{response}'"], doubts)
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one judged answer."""
         approved = self._verdict(pluck(row, self.label))
         prompt, answer = self.dialogue(row)
-        response = Response(messages=answer, approved=approved, extra=self.kept(row))
-        yield Feedback(prompt=prompt, responses=[response], twins=self.twin_of(row))
+        response = Response(messages=answer, approved=approved)
+        yield Feedback(prompt=prompt, responses=[response])
 
     def _verdict(self, label: Any) -> bool:
         # bool is an int in Python: 1 must not pass for True unless the mapping lists it.

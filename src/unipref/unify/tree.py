@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 from unipref.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import KNOWN_ROLES, AxisSpec, Path, pluck, role_of, scores_of, text
+from unipref.unify._mapping import AxisSpec, Path, pluck, scores_of, text
 from unipref.unify._recognise import ASK, Columns, Guess, replies_key
+from unipref.unify._turns import KNOWN_ROLES, role_of
 
 MAX_DEPTH = 500
 """Turns in one branch beyond which a tree is taken for broken."""
@@ -71,7 +72,7 @@ class Tree(Mapped):
             return Guess(guess, 0.95 if rank else 0.7, why, doubts)
         return None
 
-    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback per user message that has answers; a reject for each message that cannot be used."""
         root = row if self.root is None else pluck(row, self.root)
         if not isinstance(root, dict):
@@ -131,4 +132,4 @@ class Tree(Mapped):
                 continue
             responses.append(Response(messages=[message], scores=scores, extra=self.kept(child)))
         if responses:
-            yield Feedback(prompt=prompt, responses=responses, twins=self.twin_of(row))
+            yield Feedback(prompt=prompt, responses=responses)

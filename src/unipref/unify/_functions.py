@@ -1,0 +1,34 @@
+"""Functions of the user's, named by the dotted path of where they are."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+
+@functools.cache
+def load(path: str) -> Callable[..., Any]:
+    """The function at `package.module.name`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"'{path}' names no function that Python can import: {error}") from error
+    if not callable(found):
+        raise ValueError(f"'{path}' is a {type(found).__name__}, not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _loadable(path: str) -> str:
+    load(path)
+    return path
+
+
+Dotted = Annotated[str, AfterValidator(_loadable)]
+"""Dotted path of a function; it is imported when the settings are checked."""

@@ -1,0 +1,114 @@
+"""The settings of formats whose row holds two answers to one prompt, and how the two are read."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from unipref.records import Comparison, Messages, Reason, Reject, Row
+from unipref.unify._dialogues import Dialogues
+from unipref.unify._mapping import Paths, answer_text, pluck
+from unipref.unify._turns import check_prompt, common_prefix, last_user_turn
+
+Side = Literal["first", "second", "tie"]
+
+
+def spelled(codes: Any) -> Any:
+    """Codes with their keys as text, so that 1, 1.0 and "1" are one code."""
+    return {code_of(key): side for key, side in codes.items()} if isinstance(codes, dict) else codes
+
+
+def code_of(value: Any) -> str:
+    """A label as it is looked up: text without outer blanks, whole numbers without a fraction."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+Codes = Annotated[dict[str, Side], BeforeValidator(spelled)]
+"""What a label says -> first, second or tie; never guessed, for sets differ: 0 is a tie here and the first there."""
+
+
+class TwoAnswers(Dialogues):
+    """Two answers to one prompt.
+
+    Each side is a text, a list of turns, a single turn, or a whole transcript with speaker marks. Where the sides
+    repeat the dialogue, their common beginning up to a user turn is the prompt and each side keeps what follows.
+    """
+
+    prompt: Paths | None = None
+    """The prompt; not needed where each side holds the whole dialogue."""
+
+    def two(self, row: Row, paths: tuple[str, str]) -> tuple[Messages, list[Messages]]:
+        """The prompt and both answers.
+
+        Args:
+            row: the raw row.
+            paths: where the two sides are.
+
+        Raises:
+            Reject: an empty answer, a side that does not end with one, sides with no common prompt.
+        """
+        sides = [self._side(pluck(row, path), path) for path in paths]
+        if self.prompt is not None and not all(self._repeats_prompt(side) for side in sides):
+            prompt = self.ask(row, self.prompt)
+            endings = [self._after(prompt, side, path) for side, path in zip(sides, paths, strict=True)]
+        else:
+            prompt, endings = self._divide(sides, paths)
+            prompt = [*self.lead(row), *prompt]
+        for ending, path in zip(endings, paths, strict=True):
+            if not ending or ending[-1]["role"] != "assistant":
+                raise Reject(Reason.NO_ANSWER, "does not end with an answer of the assistant", path)
+            answer_text(ending[-1]["content"], path)
+        return prompt, endings
+
+    def _side(self, value: Any, path: str) -> Messages:
+        if isinstance(value, dict):
+            return self.turns([value], path)
+        return self.turns(value, path)
+
+    @staticmethod
+    def _repeats_prompt(side: Messages) -> bool:
+        """Whether a side starts where the dialogue does; else it goes on after the prompt."""
+        return len(side) > 1 and side[0]["role"] != "assistant"
+
+    def _after(self, prompt: Messages, side: Messages, path: str) -> Messages:
+        """What a side says after the prompt."""
+        if not self._repeats_prompt(side):
+            return side
+        asked = [m for m in prompt if m["role"] != "system"]
+        turns = [m for m in side if m["role"] != "system"]
+        if turns[: len(asked)] != asked or len(turns) == len(asked):
+            raise Reject(Reason.PROMPTS_DIFFER, "repeats a dialogue that does not begin with the prompt", path)
+        return turns[len(asked) :]
+
+    @staticmethod
+    def _divide(sides: list[Messages], paths: tuple[str, str]) -> tuple[Messages, list[Messages]]:
+        first, second = sides
+        if not all(len(side) > 1 and any(m["role"] == "user" for m in side) for side in sides):
+            detail = "each side holds only an answer; say where the prompt is with 'prompt:'"
+            raise Reject(Reason.EMPTY_PROMPT, detail, paths[0])
+        shared = min(common_prefix(first, second), len(first) - 1, len(second) - 1)
+        cut = last_user_turn(first[:shared])
+        if cut == 0:
+            raise Reject(Reason.PROMPTS_DIFFER, "the two sides do not begin with the same user turn", paths[1])
+        check_prompt(first[:cut], paths[0])
+        return first[:cut], [first[cut:], second[cut:]]
+
+
+def judged(side: Side, annotator: str | None = None) -> Comparison:
+    """One judgement between the first and the second answer."""
+    better = 1 if side == "second" else 0
+    return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator)
+
+
+def side_of(value: Any, codes: dict[str, Side], field: str) -> Side:
+    """What a label says.
+
+    Raises:
+        Reject: `bad_label` for one that is not among the codes.
+    """
+    code = code_of(value)
+    if code not in codes:
+        known = ", ".join(f"{key!r}: {side}" for key, side in codes.items())
+        raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known})", field)
+    return codes[code]
