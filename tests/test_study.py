@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from unipref import _yaml
+from unipref import _yaml, choices
 from unipref._overrides import apply, merge
 from unipref.errors import UserError
 from unipref.study import Loaded, load
@@ -125,7 +125,7 @@ WRONG = [
     ("sources.1.map.scores.help.low", 7, "scores.help: low (7.0) must be below high (5.0)"),
     ("sources.1.map.prompt", [], "sources.1 (stars).map.ratings.prompt"),
     ("sources.1.map.scores", {}, "sources.1 (stars).map.ratings.scores"),
-    ("sources.0.map.twins", {"field": "q", "pattern": "abc"}, "the pattern needs one group in parentheses"),
+    ("sources.0.map.twins", {"field": "q", "pattern": "abc"}, "group in parentheses"),
     ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "no regular expression"),
     ("select.cluster_quality.fraction", "half", "select.cluster_quality.fraction: Input should be a valid number"),
     ("select", {"all": {}, "random": {}}, "expected the name of one strategy or one name with its settings"),
@@ -172,7 +172,7 @@ def test_two_sources_of_one_name_are_refused(here: Path) -> None:
 def test_a_source_needs_a_format_or_a_dataset(here: Path) -> None:
     said = refused(a_study(sources=[{"name": "s", "path": "p.jsonl"}]))
     assert (
-        "sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: demonstration, multiple_choice, pairs" in said
+        f"sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: {', '.join(choices.names('unify'))}" in said
     )
 
 

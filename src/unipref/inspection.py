@@ -16,7 +16,8 @@ from unipref.records import Feedback, Message, Reject
 from unipref.sources import parts, peek, read
 from unipref.unify import Projection
 from unipref.unify._mapped import Mapped
-from unipref.unify._project import merged, project
+from unipref.unify._merge import merged
+from unipref.unify._project import project
 from unipref.unify._recognise import ASK, Columns, Guess
 
 PEEKED = 200

@@ -94,7 +94,7 @@ CASES = [
             preference(
                 ["user: Largest?"],
                 ["assistant: Jupiter"],
-                ["assistant: Earth"],
+                ["assistant: Mars"],
                 n_responses=4,
                 extra={
                     "subject": "planets",

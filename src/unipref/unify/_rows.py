@@ -15,7 +15,9 @@ import xxhash
 from unipref.contracts import Format
 from unipref.engine.spill import BucketWriter, read_bucket
 from unipref.records import Feedback, Reason, Reject, Response, Row, preference_schema
-from unipref.unify._project import Projection, merged, project, prompt_key
+from unipref.unify._keys import prompt_key
+from unipref.unify._merge import merged
+from unipref.unify._project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int, Row | Reject]]]
 """How rows come out of one part of a source: (row number, row or reject)."""

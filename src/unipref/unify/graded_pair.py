@@ -8,10 +8,8 @@ from pydantic import BeforeValidator, model_validator
 from unipref.contracts import Settings
 from unipref.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapping import Path, number, pluck
+from unipref.unify._order import STRENGTH
 from unipref.unify._two_answers import TwoAnswers, code_of, spelled
-
-STRENGTH = "strength"
-"""The axis of graded comparisons: how far the grade is from a tie, in the source's own units."""
 
 
 class Ends(Settings):
