@@ -25,7 +25,7 @@ from unipref.rundir import RunDir, Stage
 from unipref.select import choose
 from unipref.study import BASE, Loaded, Study, load
 from unipref.train import train
-from unipref.unify import left_out, unify
+from unipref.unify import left_out, refuse_contradictions, unify
 
 STAGES = ("unify", "select", "train", "evaluate")
 """How far a run may be asked to go."""
@@ -116,7 +116,9 @@ class Run:
         if stage.folder == self.dir.folder / name:
             for note in left_out(stage.result):
                 self.narrator.note(note)
-        return self.manifest.unified(variant, stage)
+        self.manifest.unified(variant, stage)
+        refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
+        return stage
 
     def cleaned(self, variant: str, study: Study, unified: Stage) -> Stage:
         """Preferences -> train, dev and test."""

@@ -18,7 +18,7 @@ from unipref.contracts import Benchmark, Format, Settings, Strategy, Trainer
 from unipref.errors import UserError, near_name
 from unipref.records import Axis
 from unipref.sources import Part, catalog, parts, spill_rows
-from unipref.unify import Projection, SourcePlan, UnifySettings
+from unipref.unify import WEIGHTED, Projection, SourcePlan, UnifySettings
 from unipref.unify._recognise import ASK
 
 BASE = "base"
@@ -64,8 +64,12 @@ class Source(Settings):
     """The shape of the rows (`unipref list formats`), or the dotted path of a module with your own."""
     map: dict[str, Any] = {}
     """The format's settings: where prompt, answers and labels are."""
-    axis: str | None = None
-    """The axis that decides which answer is better, where there are several."""
+    axis: str | dict[str, float] | None = None
+    """The axis that decides which answer is better, where there are several; or axis -> weight for a weighted mean."""
+    tie_within: float = Field(default=0.0, ge=0.0)
+    """Gap, in the axis' units, up to which two answers are equally good."""
+    accept_polarity: bool = False
+    """Go on although the source's other evidence contradicts its labels."""
     objective: str | None = None
     """What this feedback is for: instruction, bias, or any name of yours."""
     licence: str | None = None
@@ -325,6 +329,8 @@ def _plan(source: Source, place: int, root: Path) -> SourcePlan:
         licence=source.licence or (known.licence if known else "unknown"),
         axis=_axis(source.axis or (known.axis if known else None), axes, where),
         axes=axes,
+        weights=source.axis if isinstance(source.axis, dict) else {},
+        tie_within=source.tie_within,
     )
     paths = [source.path] if isinstance(source.path, str) else source.path
     found: list[Part] = parts([expanded(p) for p in paths], root, f"{where}.path")
@@ -346,9 +352,20 @@ def _in_memory(plan: SourcePlan) -> SourcePlan:
     )
 
 
-def _axis(asked: str | None, axes: Mapping[str, Axis], where: str) -> str | None:
+def _axis(asked: str | dict[str, float] | None, axes: Mapping[str, Axis], where: str) -> str | None:
+    """The name of the axis that decides."""
     if asked is None:
         return next(iter(axes), None)
+    if isinstance(asked, dict):
+        for name, weight in asked.items():
+            known = axes.get(_axis(name, axes, where) or "")
+            if known is None or known.low is None or known.high is None:
+                mend = "Declare 'low' and 'high' of every axis that is weighted: they are brought to one scale."
+                raise UserError(f"the axis '{name}' has no declared scale.", where=f"{where}.axis", mend=mend)
+            if weight <= 0:
+                mend = "To turn an axis round, declare 'better' the other way."
+                raise UserError(f"the weight {weight:g} is not above 0.", where=f"{where}.axis.{name}", mend=mend)
+        return WEIGHTED
     if asked not in axes:
         mend = near_name(asked, axes) or "This format scores no axes; leave 'axis' out."
         raise UserError(f"there is no axis '{asked}'.", where=f"{where}.axis", mend=mend)

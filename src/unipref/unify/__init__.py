@@ -7,9 +7,9 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from pydantic import Field
 
 from unipref.contracts import Settings
@@ -17,10 +17,12 @@ from unipref.engine import Engine
 from unipref.errors import UserError
 from unipref.records import Reason
 from unipref.unify._calibrate import write
-from unipref.unify._project import Projection
+from unipref.unify._pairing import Way
+from unipref.unify._polarity import polarity, refuse_contradictions
+from unipref.unify._project import WEIGHTED, Projection
 from unipref.unify._rows import Books, MapTask, ReadRows, ReduceTask, SourcePlan, map_rows, reduce_bucket
 
-__all__ = ["Projection", "SourcePlan", "UnifySettings", "left_out", "unify"]
+__all__ = ["WEIGHTED", "Projection", "SourcePlan", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Raw data per bucket: a reduce task holds one bucket."""
@@ -29,8 +31,11 @@ BUCKET_BYTES = 64 * 1024 * 1024
 class UnifySettings(Settings):
     """How groups of answers become preferences."""
 
-    pairs: Literal["best_worst"] = "best_worst"
-    """Which pairs of a group: the best against the worst answer (the paper's, A.2)."""
+    pairs: Way = "best_worst"
+    """Which pairs of a group: best_worst (the paper's, A.2), adjacent (each answer against the next best), all (widest
+    gaps first) or best_random (the best against one below it, drawn by content)."""
+    cap: int = Field(default=10, ge=1)
+    """Most pairs of one prompt."""
     min_margin: float = Field(default=0.0, ge=0.0, le=1.0)
     """Percentile, within source and axis, below which a scored preference is left out."""
 
@@ -62,7 +67,10 @@ def unify(
     work.mkdir()
     n_buckets = max(1, -(-sum(part.size for plan in plans for part in plan.parts) // BUCKET_BYTES))
     books = [Books() for _ in plans]
-    slim = [SourcePlan(form=plan.form, how=plan.how, parts=[]) for plan in plans]
+    slim = [
+        SourcePlan(form=plan.form, how=replace(plan.how, pairs=settings.pairs, cap=settings.cap), parts=[])
+        for plan in plans
+    ]
     tasks = [(source, part) for source, plan in enumerate(plans) for part in plan.parts]
     maps = [
         MapTask(number, source, slim[source], part, read, work, n_buckets)
@@ -77,8 +85,11 @@ def unify(
     kept = write(work, n_buckets, settings.min_margin, out)
     shutil.rmtree(work)
     examples = _first_rejects(out)
+    checked = polarity(out / "preferences.parquet", {plan.how.source: plan.how.axes for plan in plans})
     told = {
-        plan.how.source: _page(plan, page, kept[plan.how.source], examples.get(plan.how.source, {}))
+        plan.how.source: _page(
+            plan, page, kept[plan.how.source], examples.get(plan.how.source, {}), checked[plan.how.source]
+        )
         for plan, page in zip(plans, books, strict=True)
     }
     if not kept:
@@ -88,7 +99,7 @@ def unify(
     return told
 
 
-def _page(plan: SourcePlan, page: Books, kept: int, examples: dict[str, str]) -> dict[str, Any]:
+def _page(plan: SourcePlan, page: Books, kept: int, examples: dict[str, str], found: dict[str, Any]) -> dict[str, Any]:
     """One source's page of the manifest."""
     how = plan.how
     facts = {"kind": how.kind, "objective": how.objective, "licence": how.licence, "axis": how.axis}
@@ -100,6 +111,7 @@ def _page(plan: SourcePlan, page: Books, kept: int, examples: dict[str, str]) ->
         "kept_pairs": page.kept_pairs - below,  # only pairs have a margin
         "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below} if below else {},
         "examples": examples,
+        "polarity": found,
     }
 
 

@@ -69,6 +69,7 @@ class Books(msgspec.Struct):
     preferences: int = 0
     ordered_pairs: int = 0
     kept_pairs: int = 0
+    implied_pairs: int = 0
 
     def __iadd__(self, other: "Books") -> "Books":
         for name in self.__struct_fields__:
@@ -190,6 +191,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, Books]:
             page.projected += 1
             page.preferences += len(projected.preferences)
             page.ordered_pairs += projected.ordered
+            page.implied_pairs += projected.implied
             page.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
             rows += [msgspec.to_builtins(p) for p in projected.preferences]
             if len(rows) >= BATCH:

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from unipref.records import Comparison, Messages, Reason, Reject, Row
+from unipref.contracts import Settings
+from unipref.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
 from unipref.unify._dialogues import Dialogues
-from unipref.unify._mapping import Paths, answer_text, pluck
+from unipref.unify._mapping import Path, Paths, answer_text, pluck, within
 from unipref.unify._turns import check_prompt, common_prefix, last_user_turn
 
 Side = Literal["first", "second", "tie"]
@@ -28,6 +29,21 @@ Codes = Annotated[dict[str, Side], BeforeValidator(spelled)]
 """What a label says -> first, second or tie; never guessed, for sets differ: 0 is a tie here and the first there."""
 
 
+class SideScores(Settings):
+    """Where both answers' scores on one axis are."""
+
+    first: Path
+    """Path of the first (or chosen) answer's score."""
+    second: Path
+    """Path of the second (or rejected) answer's score."""
+    better: Literal["high", "low"]
+    """Which end of the scale is better."""
+    low: float | None = None
+    """Lowest possible score."""
+    high: float | None = None
+    """Highest possible score."""
+
+
 class TwoAnswers(Dialogues):
     """Two answers to one prompt.
 
@@ -37,6 +53,21 @@ class TwoAnswers(Dialogues):
 
     prompt: Paths | None = None
     """The prompt; not needed where each side holds the whole dialogue."""
+    evidence: dict[str, SideScores] = {}
+    """Axis name -> both answers' scores. They do not decide; they are kept, and the label is checked against them."""
+
+    def axes(self) -> dict[str, Axis]:
+        """The axes of the evidence."""
+        return {name: Axis(better=e.better, low=e.low, high=e.high) for name, e in self.evidence.items()}
+
+    def responses(self, row: Row, endings: list[Messages]) -> list[Response]:
+        """Both answers with their evidence."""
+        scores: list[dict[str, float]] = [{}, {}]
+        for name, axis in self.evidence.items():
+            for place, path in enumerate((axis.first, axis.second)):
+                if (score := within(pluck(row, path), axis.low, axis.high, path)) is not None:
+                    scores[place][name] = score
+        return [Response(messages=ending, scores=own) for ending, own in zip(endings, scores, strict=True)]
 
     def two(self, row: Row, paths: tuple[str, str]) -> tuple[Messages, list[Messages]]:
         """The prompt and both answers.

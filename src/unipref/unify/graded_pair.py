@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, model_validator
 
 from unipref.contracts import Settings
-from unipref.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
+from unipref.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify._mapping import Path, number, pluck
 from unipref.unify._order import STRENGTH
 from unipref.unify._two_answers import TwoAnswers, code_of, spelled
@@ -77,8 +77,8 @@ class GradedPair(TwoAnswers):
         return self
 
     def axes(self) -> dict[str, Axis]:
-        """The strength: more is further from a tie."""
-        return {STRENGTH: Axis(better="high", low=0.0)}
+        """The strength, which decides: more is further from a tie; then those of the evidence."""
+        return {STRENGTH: Axis(better="high", low=0.0), **super().axes()}
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and a comparison for each grade."""
@@ -95,7 +95,7 @@ class GradedPair(TwoAnswers):
             comparisons.append(Comparison(better, 1 - better, abs(lead) <= 1e-9, abs(lead), annotator))
         yield Feedback(
             prompt=prompt,
-            responses=[Response(messages=ending) for ending in endings],
+            responses=self.responses(row, endings),
             comparisons=comparisons,
             extra={"grade": [value for _, value in grades] if len(paths) > 1 else grades[0][1]},
         )

@@ -6,12 +6,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from unipref.records import Comparison, Feedback, Reason, Reject, Response, Row
+from unipref.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
 from unipref.unify._mapping import Path, Paths, answer_text, pluck
 from unipref.unify._recognise import ASK, Columns, Guess
 from unipref.unify._turns import answered
 
+CHECK = "check"
+"""The axis of a second statement of the answer."""
 OPTION = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -29,6 +31,8 @@ class MultipleChoice(Mapped):
     """Paths of the options, in order; or the one path of a list of them."""
     answer: Path
     """Path of the answer."""
+    check: Path | None = None
+    """Path of a second statement of the answer, in the same code; it does not decide, the label is checked against it."""
     first: int | str
     """What the answer says when the first option is right: 0, 1, 'A'; or 'text'. Never guessed: sets differ in it."""
 
@@ -63,13 +67,23 @@ class MultipleChoice(Mapped):
         doubts = [] if first != ASK else [f"what '{answer.path}' says when the first option is right: {codes} are seen"]
         return Guess(mapping, 0.9, [f"'{answer.path}' is one of {codes} and there are {n_options} options"], doubts)
 
+    def axes(self) -> dict[str, Axis]:
+        """The second statement: 1 for the option it names, 0 for the others."""
+        return {} if self.check is None else {CHECK: Axis(better="high", low=0.0, high=1.0)}
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback: all options as answers, the right one better than each other."""
         options = self._options(row)
         right = self._right(pluck(row, self.answer), options)
+        checks: list[dict[str, float]] = [{} for _ in options]
+        if self.check is not None and (said := pluck(row, self.check)) not in (None, ""):
+            told = self._right(said, options)
+            checks = [{CHECK: float(place == told)} for place in range(len(options))]
         yield Feedback(
             prompt=self.ask(row, self.prompt),
-            responses=[Response(messages=answered(option)) for option in options],
+            responses=[
+                Response(messages=answered(option), scores=s) for option, s in zip(options, checks, strict=True)
+            ],
             comparisons=[Comparison(better=right, worse=i) for i in range(len(options)) if i != right],
         )
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from unipref.records import Comparison, Feedback, Reject, Response, Row
+from unipref.records import Comparison, Feedback, Reject, Row
 from unipref.unify._mapping import Path, pluck
 from unipref.unify._recognise import ASK, Column, Columns, Guess
 from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
@@ -90,5 +90,4 @@ class Pairs(TwoAnswers):
             paths = (self.first, self.second)
             comparison = judged(side_of(pluck(row, self.label), self.codes, self.label))
         prompt, endings = self.two(row, paths)
-        responses = [Response(messages=ending) for ending in endings]
-        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison])
+        yield Feedback(prompt=prompt, responses=self.responses(row, endings), comparisons=[comparison])

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from unipref.records import Comparison, Feedback, Reason, Reject, Response, Row
+from unipref.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify._mapping import Path, number, pluck
 from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
 
@@ -51,8 +51,7 @@ class Votes(TwoAnswers):
         comparisons = self._counted(row) if self.counts else self._cast(row)
         if not comparisons:
             raise Reject(Reason.UNSCORED, "nobody voted", str(self.votes or self.counts))
-        responses = [Response(messages=ending) for ending in endings]
-        yield Feedback(prompt=prompt, responses=responses, comparisons=comparisons)
+        yield Feedback(prompt=prompt, responses=self.responses(row, endings), comparisons=comparisons)
 
     def _cast(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
