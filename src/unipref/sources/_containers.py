@@ -5,6 +5,7 @@ What breaks off is read up to the break: `Broken` comes after everything before 
 
 import gzip
 import io
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,20 @@ def _unzstandard(file: IO[bytes]) -> Iterator[bytes]:
         raise Broken(f"{what} ({error}). {mend}") from error
     if begun:
         raise Broken(f"the zstandard stream ends early. {mend}")
+
+
+@contextmanager
+def seekable(part: "Part") -> Iterator[IO[bytes]]:
+    """The unpacked bytes of a part as a file one can jump about in; packed ones go to a temporary file."""
+    if not part.packing and part.member is None:
+        with open(part.path, "rb") as file:
+            yield file
+        return
+    with tempfile.SpooledTemporaryFile(max_size=32 * BLOCK) as spool:
+        for block in _blocks(part):
+            spool.write(block)
+        spool.seek(0)
+        yield spool
 
 
 class ChunkReader(io.RawIOBase):

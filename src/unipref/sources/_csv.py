@@ -60,7 +60,7 @@ def read_table(blocks: Iterator[bytes], delimiter: str) -> Iterator[Numbered]:
         if header is None:
             if isinstance(cells, Reject):
                 raise Broken(f"the header cannot be read: {cells}")
-            header = _column_names(cells)
+            header = column_names(cells)
             continue
         row += 1
         yield row, cells if isinstance(cells, Reject) else _record(header, cells)
@@ -92,7 +92,8 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
         reader = csv.reader(lines, delimiter=delimiter)
 
 
-def _column_names(header: list[str]) -> list[str]:
+def column_names(header: list[str]) -> list[str]:
+    """The cells of a header as names of their own: an empty one is `column_N`, a repeated one gets `_2`."""
     names: list[str] = []
     for number, name in enumerate(header, 1):
         name = name or f"column_{number}"

@@ -14,8 +14,8 @@ from unipref.records import Reason, Reject, Row
 from unipref.sources._containers import Broken
 from unipref.sources._json_text import JsonText, Malformed
 
-Numbered = tuple[int, Row | Reject]
-"""The number of a row in its file, from 1, and the row or why it cannot be used."""
+Numbered = tuple[int | str, Row | Reject]
+"""The number of a row in its file, from 1 (`7.2` for a row inside a row), and the row or why it cannot be used."""
 
 WHOLE_BYTES = 16 << 20
 """A JSON array up to this size is decoded at one go, a longer one element by element."""

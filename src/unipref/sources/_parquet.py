@@ -1,12 +1,10 @@
 """Parquet: row groups -> numbered rows of JSON values."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from unipref.records import Reason, Reject, Row
-from unipref.sources._containers import BLOCK, Broken, chunks
+from unipref.sources._containers import Broken, seekable
 from unipref.sources._json import Numbered
 from unipref.sources._plain import plain
 
@@ -30,7 +28,7 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
 
     row = part.first_row
     try:
-        with _seekable(part) as file:
+        with seekable(part) as file:
             table = pq.ParquetFile(file)
             for group in range(part.start, table.num_row_groups if part.end is None else part.end):
                 after = row + table.metadata.row_group(group).num_rows
@@ -82,20 +80,6 @@ def _only_json(schema: "pa.Schema") -> bool:
         return any(test(kind) for test in plainly) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
 
     return all(holds(field.type) for field in schema)
-
-
-@contextmanager
-def _seekable(part: "Part") -> Iterator[IO[bytes]]:
-    """The unpacked bytes of a part as a file one can jump about in; packed ones go to a temporary file."""
-    if not part.packing and part.member is None:
-        with open(part.path, "rb") as file:
-            yield file
-        return
-    with tempfile.SpooledTemporaryFile(max_size=32 * BLOCK) as spool:
-        for block in chunks(part):
-            spool.write(block)
-        spool.seek(0)
-        yield spool
 
 
 def _first_line(error: Exception) -> str:

@@ -15,13 +15,22 @@ SHAPES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".lst": "lines",
+    ".txt": "lines",
     ".zip": "zip",
 }
 """Ending -> how the bytes are to be read."""
 
+EXPLICIT = "lines"
+"""The shape that is read only where its file is named: a folder's .txt is as likely to be a licence."""
+
 PACKINGS = {".gz": "gz", ".zst": "zst"}
 
 ENDINGS = f"{', '.join(e for e in SHAPES if e != '.zip')}, each also with {' or '.join(PACKINGS)}, or inside a .zip"
+
+SHEET = re.compile(r"(?i)^(.+\.xlsx(?:\.gz|\.zst)?)#(.+)$")
+"""A workbook and the name of one of its sheets."""
 
 
 def shape_and_packing(name: str) -> tuple[str, str]:
@@ -32,6 +41,14 @@ def shape_and_packing(name: str) -> tuple[str, str]:
         stem, ending = os.path.splitext(stem)
     shape = SHAPES.get(ending, "")
     return ("", "") if packing and shape == "zip" else (shape, packing)
+
+
+def workbook_and_sheet(path: str, data_root: Path) -> tuple[str, str]:
+    """`book.xlsx#Sheet` as the file and the sheet; the sheet is '' where none is named or a file is called so."""
+    match = SHEET.match(path)
+    if match is None or os.path.lexists(Path(os.path.abspath(data_root)) / os.path.expanduser(path)):
+        return path, ""
+    return match[1], match[2]
 
 
 def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]:
@@ -51,7 +68,7 @@ def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]
         )
     elif glob.has_magic(given):
         matches = sorted(glob.glob(given, root_dir=root, recursive=True))
-        found = [file for match in matches for file in _matched(root, match)]
+        found = [file for match in matches for file in _matched(root, match, given)]
         if not found:
             ignored = f", only {', '.join(matches[:3])}" if matches else ""
             raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=_nearby(root, given))
@@ -78,10 +95,13 @@ def _data_files(root: Path, given: str, where: str) -> list[str]:
     return [given]
 
 
-def _matched(root: Path, match: str) -> Iterable[str]:
+def _matched(root: Path, match: str, pattern: str) -> Iterable[str]:
     if (root / match).is_dir():
         return _in_folder(root, match)
-    return [match] if shape_and_packing(match)[0] and (root / match).exists() else []
+    shape = shape_and_packing(match)[0]
+    if shape == EXPLICIT and shape_and_packing(pattern)[0] != EXPLICIT:
+        return []
+    return [match] if shape and (root / match).exists() else []
 
 
 def _in_folder(root: Path, folder: str) -> list[str]:
@@ -91,7 +111,9 @@ def _in_folder(root: Path, folder: str) -> list[str]:
         below[:] = [name for name in below if not name.startswith(".")]
         inner = os.path.relpath(place, root / folder)
         for name in names:
-            if shape_and_packing(name)[0] and not name.startswith(".") and os.path.exists(os.path.join(place, name)):
+            shape = shape_and_packing(name)[0]
+            hidden = name.startswith(".") or shape in ("", EXPLICIT)
+            if not hidden and os.path.exists(os.path.join(place, name)):
                 found.append(Path(inner, name).as_posix())
     return [os.path.join(folder, inside) for inside in sorted(found)]
 

@@ -11,11 +11,26 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.errors import UserError
-from unipref.sources._paths import expand, shape_and_packing
+from unipref.errors import UserError, near_name
+from unipref.sources._paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
 CUT_BYTES = 32 << 20
 """A plain JSON Lines file is cut, and Parquet row groups are put together, to about this many bytes."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Another table whose rows are looked up for the rows of a part.
+
+    Attributes:
+        name: the key under which a looked-up row stands.
+        files: where the table is.
+        left, right: path of the id in the part's rows and in the table's; both '' to join by row number.
+    """
+
+    name: str
+    files: tuple["Part", ...]
+    left: str = ""
+    right: str = ""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -25,12 +40,16 @@ class Part(msgspec.Struct, frozen=True):
         path: the file, absolute.
         origin: the file as it is named in `Preference.origin`: relative to `data_root` with `/`, plus `!member`; as
             the user gave it when it lies elsewhere. A row's origin is `f"{origin}:{row}"`.
-        shape: 'jsonl', 'json', 'csv', 'tsv' or 'parquet'; 'zip' only for an archive that cannot be opened.
+        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'xlsx' or 'lines'; 'zip' only for an archive that cannot be
+            opened.
         packing: '', 'gz' or 'zst'.
         member: the name inside a zip.
         start, end: range of bytes (JSON Lines) or of row groups (Parquet); `end` None: to the end.
         first_row: number of the part's first row in its file: of the line for JSON Lines, of the record otherwise.
         size: bytes to read, packed where the file is packed.
+        sheet: the sheet of a workbook; '' is the first one.
+        records: path of the list inside each row that holds the real rows; '' when the rows are what they are.
+        tables: other tables to be joined to its rows.
     """
 
     path: str
@@ -42,6 +61,9 @@ class Part(msgspec.Struct, frozen=True):
     end: int | None = None
     first_row: int = 1
     size: int = 0
+    sheet: str = ""
+    records: str = ""
+    tables: tuple[Table, ...] = ()
 
 
 def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
@@ -51,7 +73,7 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
     ones are passed over there. Environment variables and `~` are expanded.
 
     Args:
-        paths: absolute, or relative to `data_root`.
+        paths: absolute, or relative to `data_root`; a workbook's with `#Sheet`, where it is not the first one.
         data_root: where relative paths start.
         where: the setting's place in the study file, for errors.
         cut_bytes: size of the ranges into which a large file is cut; None: files stay whole, which is quick.
@@ -60,21 +82,37 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
             environment variable that is not set.
     """
-    of_file: dict[str, list[Part]] = {}
+    of_file: dict[tuple[str, str], list[Part]] = {}
     for given in paths:
         found = False
-        for path, origin in expand(given, data_root, where):
-            real = os.path.realpath(path)
-            if real not in of_file:
-                of_file[real] = list(parts_of_file(path, origin, where, cut_bytes))
-            found = found or bool(of_file[real])
+        book, sheet = workbook_and_sheet(given, data_root)
+        for path, origin in expand(book, data_root, where):
+            key = (os.path.realpath(path), sheet)
+            if key not in of_file:
+                made = list(parts_of_file(path, origin, where, cut_bytes))
+                of_file[key] = [_of_sheet(part, sheet, where) for part in made] if sheet else made
+            found = found or bool(of_file[key])
         if not found:
             raise UserError(
                 f"the archive '{given}' holds no data file.",
                 where=where,
-                mend="Its members must end in .jsonl, .json, .csv, .tsv or .parquet, with or without .gz or .zst.",
+                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, with or without .gz or .zst.",
             )
     return [part for made in of_file.values() for part in made]
+
+
+def _of_sheet(part: Part, sheet: str, where: str) -> Part:
+    """The part of one sheet of a workbook.
+
+    Raises:
+        UserError: the workbook has no such sheet.
+    """
+    from unipref.sources._xlsx import sheet_names
+
+    names = sheet_names(part)
+    if names is not None and sheet not in names:
+        raise UserError(f"'{part.origin}' has no sheet '{sheet}'.", where=where, mend=near_name(sheet, names))
+    return msgspec.structs.replace(part, sheet=sheet, origin=f"{part.origin}#{sheet}")
 
 
 def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) -> Iterator[Part]:
@@ -110,7 +148,7 @@ def _members(archive: Part) -> Iterator[Part]:
     for info in infos:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
-        if shape not in ("", "zip") and not hidden:
+        if shape not in ("", "zip", EXPLICIT) and not hidden:
             origin = f"{archive.origin}!{info.filename}"
             yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size)
 

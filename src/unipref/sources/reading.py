@@ -7,7 +7,10 @@ from unipref.records import Reason, Reject, Row
 from unipref.sources._containers import Broken, chunks
 from unipref.sources._csv import read_table
 from unipref.sources._json import Numbered, read_json, read_json_lines
+from unipref.sources._lines import read_lines
+from unipref.sources._nested import nested_rows
 from unipref.sources._parquet import read_parquet
+from unipref.sources._xlsx import read_sheet
 from unipref.sources.parts import Part, parts
 
 PEEK_REJECTS = 1000
@@ -16,16 +19,23 @@ PEEK_REJECTS = 1000
 def read(part: Part) -> Iterator[Numbered]:
     """The rows of a part in order, each with its number in the whole file, counted from 1.
 
-    JSON Lines are numbered by line; other files by record, a CSV's header not counted. Blank lines are no rows.
+    JSON Lines and lines of text are numbered by line; other files by record, a header not counted. Blank lines are no
+    rows. Where `part.records` is set, the rows are the ones inside, as `_nested` says. Other tables are not joined:
+    `joined` does that.
 
     Yields:
         (number, row), or (number, `Reject`) for a row that cannot be used. Where a file breaks off or is malformed
         from some place on, everything before it is yielded, and then one `Reject` with `Reason.UNREADABLE`.
     """
+    return nested_rows(_outer(part), part.records) if part.records else _outer(part)
+
+
+def _outer(part: Part) -> Iterator[Numbered]:
     last = part.first_row - 1
     try:
-        for last, found in _rows(part):
-            yield last, found
+        for number, found in _rows(part):
+            last = int(number)
+            yield number, found
     except Broken as fault:
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
@@ -34,10 +44,14 @@ def read(part: Part) -> Iterator[Numbered]:
 def _rows(part: Part) -> Iterator[Numbered]:
     if part.shape == "parquet":
         return read_parquet(part)
+    if part.shape == "xlsx":
+        return read_sheet(part)
     if part.shape == "json":
         return read_json(chunks(part))
     if part.shape in ("csv", "tsv"):
         return read_table(chunks(part), "," if part.shape == "csv" else "\t")
+    if part.shape == "lines":
+        return read_lines(chunks(part))
     return read_json_lines(chunks(part), part.first_row)
 
 

@@ -71,7 +71,7 @@ def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis]) -> int:
     """+1 when an axis speaks for the chosen answer, -1 when against it, 0 when it says nothing."""
     if pair["chosen"] is None or pair["rejected"] is None or pair["axis"] not in axes:
         return 0
-    gap = axes[pair["axis"]].sign * (pair["chosen"] - pair["rejected"])
+    gap: float = axes[pair["axis"]].sign * (pair["chosen"] - pair["rejected"])
     return (gap > EPSILON) - (gap < -EPSILON)
 
 

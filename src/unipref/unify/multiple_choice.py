@@ -32,7 +32,7 @@ class MultipleChoice(Mapped):
     answer: Path
     """Path of the answer."""
     check: Path | None = None
-    """Path of a second statement of the answer, in the same code; it does not decide, the label is checked against it."""
+    """Path of a second statement of the answer, in the same code; it does not decide, it checks."""
     first: int | str
     """What the answer says when the first option is right: 0, 1, 'A'; or 'text'. Never guessed: sets differ in it."""
 
