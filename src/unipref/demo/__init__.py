@@ -22,7 +22,8 @@ __all__ = ["BenchmarkSizes", "FeedbackSizes", "Pretraining", "World", "build", "
 class World(Settings):
     """How large the world is; the same settings give the same files, byte for byte."""
 
-    seed: int = 0
+    seed: int = 3
+    """Sizes, rates and steps were tuned on the world of seed 0; this one was first looked at when they stood."""
     documents: int = 40_000
     """Documents of the corpus."""
     feedback: FeedbackSizes = FeedbackSizes()

@@ -34,7 +34,7 @@ class Instructions(Benchmark):
     | `followed` | mean over items of: the greedily written answer follows the item's rule | 1 |
 
     The slices `type:<rule>` give it per instruction type. An answer that has not ended after `new_tokens` is judged as
-    far as it was written. The rules look at form, not truth: `Green.` follows 'Answer with one word' whatever the colour.
+    far as it was written. The rules look at form, not truth: `Green.` follows 'Answer with one word' in any case.
 
     Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
     """

@@ -70,14 +70,14 @@ def source_counts(manifest: dict[str, Any]) -> "RenderableType":
 
 
 def score_table(rows: list[dict[str, Any]], name: str) -> "RenderableType":
-    """Scores of one model for rich to print: those over all examples; the slices are in the JSON.
+    """Scores of one model for rich to print: those over all examples and their two sides; other slices are in the JSON.
 
     Args:
         rows: as `evaluate` returns them.
         name: the model's.
     """
     model = {"variant": name, "step": name}
-    scores = [msgspec.convert({**row, **model}, ScoreRow, strict=False) for row in rows if row["slice"] == "all"]
+    scores = [msgspec.convert({**row, **model}, ScoreRow, strict=False) for row in rows]
     return terminal(result_table(headline(scores), labels(scores)), [])
 
 

@@ -4,6 +4,7 @@ import math
 
 from unipref.report._content import Cell, Chart, Column, Dot, Points, Section, Table, number
 from unipref.report._scores import (
+    WHOLE,
     Headline,
     Measure,
     Model,
@@ -76,7 +77,8 @@ def head(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
     """A measure's metric with the sign for which way is better."""
     row = next(iter(scores.values()))
     sign = {"higher": "↑", "lower": "↓"}.get(row.direction, f"→ {row.ideal or 0:g}")
-    return f"{measure.metric} {sign}"
+    part = "" if measure.part == WHOLE else f" ({measure.part})"
+    return f"{measure.metric}{part} {sign}"
 
 
 def group(measure: Measure) -> str:
@@ -124,7 +126,8 @@ def _changes_of(model: Model, label: str, measures: Headline) -> Points | None:
 def _named(measure: Measure, measures: Headline) -> str:
     """'benchmark', or 'benchmark, metric' where the benchmark has several."""
     several = sum(other.benchmark == measure.benchmark for other in measures) > 1
-    return f"{group(measure)}, {measure.metric}" if several else group(measure)
+    part = "" if measure.part == WHOLE else f" ({measure.part})"
+    return f"{group(measure)}, {measure.metric}{part}" if several else group(measure)
 
 
 def full_table(scores: list[ScoreRow], named: dict[Model, str]) -> Table:

@@ -11,6 +11,9 @@ from unipref.errors import UserError
 from unipref.records import Score
 
 BASE = "base"
+WHOLE = "all"
+SHOWN = (WHOLE, "pro", "anti")
+"""Slices in the result table: everything, and the sentences for and against a stereotype."""
 
 
 class ScoreRow(Score, frozen=True, kw_only=True):
@@ -37,12 +40,13 @@ class Model(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A column of the result table: one metric of a benchmark, on all of one of its splits."""
+    """A column of the result table: one metric of a benchmark, on one of its splits: on all of it or on one side."""
 
     benchmark: str
     mode: str
     split: str
     metric: str
+    part: str = WHOLE
 
 
 Headline = dict[Measure, dict[Model, ScoreRow]]
@@ -85,15 +89,19 @@ def labels(rows: Iterable[ScoreRow]) -> dict[Model, str]:
 
 
 def headline(rows: Iterable[ScoreRow]) -> Headline:
-    """The measures of the result table: slice 'all'; the test split where there is one; 'corrected' before others."""
-    whole = [row for row in rows if row.slice == "all"]
+    """The measures of the result table: whole splits and the two sides of a contrast; 'corrected' before others.
+
+    The test split is taken where there is one. Sides belong here: a model that always follows the stereotype is right
+    on all pro and on no anti sentences, and half right in sum, as one that guesses.
+    """
+    whole = [row for row in rows if row.slice in SHOWN]
     found: Headline = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
         splits = dict.fromkeys(row.split for row in mine)
         split = "test" if "test" in splits else next(iter(splits))
         for row in sorted((r for r in mine if r.split == split), key=lambda r: r.mode != "corrected"):
-            found.setdefault(Measure(benchmark, row.mode, split, row.metric), {})[model_of(row)] = row
+            found.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
     return found
 
 
