@@ -194,8 +194,8 @@ def no_match(here: Path) -> list[dict[str, Any]]:
 
 
 def unknown_ending(here: Path) -> list[dict[str, Any]]:
-    (here / "data.xlsx").write_bytes(b"x")
-    return [source("data.xlsx")]
+    (here / "data.xls").write_bytes(b"x")
+    return [source("data.xls")]
 
 
 def unknown_key(here: Path) -> list[dict[str, Any]]:
@@ -241,7 +241,7 @@ NOTHING_LEFT = [
     (missing_file, "Did you mean 'good.jsonl'?"),
     (empty_folder, "sources.0 (bad).path: the folder 'folder' holds no data file."),
     (no_match, "sources.0 (bad).path: '*.parquet' matches no data file."),
-    (unknown_ending, "'data.xlsx' has an ending unipref cannot read."),
+    (unknown_ending, "'data.xls' has an ending unipref cannot read."),
     (unknown_key, "sources.0.lisence: unknown key. Did you mean 'licence'?"),
     (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': not in the row"),
     (wrong_score_field, "bad: 1 x unscored, the first in r.jsonl:1: 0 of 2 answers have a score on 'help'"),

@@ -1,4 +1,4 @@
-"""The documents cannot drift: generated pages are current, commands and public names exist, the demo's study is valid."""
+"""The documents cannot drift: generated pages are current, commands, files and public names exist."""
 
 import importlib.util
 import re

@@ -276,7 +276,8 @@ def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here:
     (found,) = inspection.inspect(["data.jsonl"])
     assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
     assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
-    assert found.examples == []
+    assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
+    assert "to be answered before it runs: map.scores.verve.better" in found.as_text()
     (here / "study.yaml").write_text(inspection.study_for(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
@@ -339,3 +340,91 @@ def test_source_names_are_always_free_and_fit_a_study(here: Path) -> None:
     assert names[:3] == ["a", "a-2", "a-2-2"]
     assert len(set(names)) == 4
     unipref.unify_feedback(study, here / "run")
+
+
+ASKED: dict[str, tuple[str, dict[str, object], str]] = {
+    "direction": ("ratings", {"prompt": "q", "response": "a", "scores": {"x": {"field": "x", "better": "?"}}},
+                  "scores.x.better"),
+    "sides": ("pairs", {"chosen": "?", "rejected": "?"}, "chosen"),
+    "label": ("pairs", {"first": "a", "second": "b", "label": "l", "codes": {1: "first", 2: "?"}}, "codes.2"),
+    "vote": ("votes", {"first": "a", "second": "b", "votes": ["v", "w"], "codes": {0: "?", 1: "?"}}, "codes.0"),
+    "end of a scale": ("graded_pair", {"first": "a", "second": "b", "grade": "g",
+                                       "scale": {"first": "?", "second": "?"}}, "scale.first"),
+    "grade in words": ("graded_pair", {"first": "a", "second": "b", "grade": "g", "codes": {"so so": "?"}},
+                       "codes.so so"),
+    "order": ("ranking", {"prompt": "q", "answers": "a", "order": "?"}, "order"),
+    "thumbs": ("thumbs", {"messages": "m", "label": "l", "up": ["?"], "down": ["?"]}, "up.0"),
+    "groups": ("groups", {"prompt": "q", "good": "?", "bad": "?"}, "good"),
+    "edit": ("edit", {"before": "?", "after": "?"}, "before"),
+    "first wrong step": ("steps", {"prompt": "q", "steps": "s", "first_wrong": "?"}, "first_wrong"),
+    "count of steps": ("steps", {"prompt": "q", "steps": "s", "first_wrong": "w", "counted_from": "?"},
+                       "counted_from"),
+    "option": ("multiple_choice", {"prompt": "q", "options": "o", "answer": "a", "first": "?"}, "first"),
+    "tree": ("tree", {"scores": {"rank": {"field": "?", "better": "low"}}}, "scores.rank.field"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_a_question_left_open_is_refused_by_its_place_whatever_it_is_about(here: Path, case: str) -> None:
+    name, mapping, place = ASKED[case]
+    write_jsonl(here / "d.jsonl", [{"q": "Q", "a": "A"}])
+    study = {"sources": [{"name": "s", "path": "d.jsonl", "format": name, "map": mapping}]}
+    with pytest.raises(UserError, match="stands for what is still to be said") as caught:
+        unipref.unify_feedback(study, here / "run")
+    assert caught.value.where == f"sources.0 (s).map.{place}"
+    assert inspection.questions(mapping, "map")[0] == f"map.{place}"
+
+
+def test_columns_of_no_known_shape_are_told_with_the_nearest_formats(here: Path) -> None:
+    write_jsonl(
+        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "n": i % 2} for i, a in enumerate(ANIMALS)]
+    )
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
+    assert found.doubts == [
+        "nearest: demonstration, but an answer is not seen",
+        "nearest: ratings, but an answer is not seen",
+    ]
+    assert all(line in found.as_text() for line in found.doubts)
+
+
+def test_lists_in_csv_cells_are_read_as_the_entry_says(here: Path) -> None:
+    rows = [
+        {"question": f"Is the {a} a star?", "correct": str([f"No, a {a} is a beast."]), "incorrect": str(["Yes.", a])}
+        for a in ANIMALS
+    ]
+    name = packed(here, "csv", rows)
+    (found,) = inspection.inspect([name])
+    assert found.map["literals"] == ["correct", "incorrect"]
+    assert found.examples[0]["chosen"] == "assistant: No, a cat is a beast."
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 20  # a pair for each, and one bad answer that is left over
+
+
+def test_votes_and_strengths_are_shown_as_evidence(here: Path) -> None:
+    two = [{"prompt": f"What of the {a}?", "answer_a": f"The {a} sings.", "answer_b": "Well, no."} for a in ANIMALS]
+    write_jsonl(here / "d.jsonl", [{**row, "choice": ("a", "b", "tie")[i % 3]} for i, row in enumerate(two)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.map["codes"]) == ("votes", {"a": "first", "b": "second", "tie": "tie"})
+    words = ("a is much better", "b is slightly better")
+    write_jsonl(here / "d.jsonl", [{**row, "verdict": words[i % 2]} for i, row in enumerate(two)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert found.format == "graded_pair"
+    assert [example.get("evidence") for example in found.examples] == ["strength 3", "strength 1", "strength 3"]
+
+
+def test_turns_under_other_keys_are_read_by_the_roles_in_them(here: Path) -> None:
+    rows = [
+        {
+            "talk": [
+                {"who": "human", "what": f"Of the {a}?"},
+                {"who": "bot", "what": "User" if a == "owl" else f"A {a}."},
+            ]
+        }
+        for a in ANIMALS
+    ]
+    write_jsonl(here / "d.jsonl", rows)
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.map) == ("demonstration", {"messages": "talk"})
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 10

@@ -189,7 +189,7 @@ def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_ove
     }
     (plan,) = load({"sources": [own]}).plans["main"]
     assert (plan.how.objective, plan.how.licence, plan.how.axis) == ("calm", "mine", "toxicity")
-    assert set(plan.how.axes) == {"rank", "toxicity"}
+    assert set(plan.how.axes) == {"rank", "likes", "dislikes", "toxicity"}
 
 
 @pytest.mark.parametrize("place", ["chosen", "prompt"])

@@ -6,7 +6,7 @@ The public names are loaded when they are first used, so that `import unipref` c
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unipref.api import evaluate_model, run, select_preferences, train_models, unify_feedback
+    from unipref.api import audit_run, evaluate_model, run, select_preferences, train_models, unify_feedback
     from unipref.contracts import Benchmark, Format, Strategy, Trainer
     from unipref.errors import UserError
     from unipref.records import Feedback, Preference, preference_schema
@@ -22,6 +22,7 @@ __all__ = [
     "Trainer",
     "UserError",
     "__version__",
+    "audit_run",
     "evaluate_model",
     "preference_schema",
     "run",
@@ -38,6 +39,7 @@ _HOMES = {
     "Strategy": "contracts",
     "Trainer": "contracts",
     "UserError": "errors",
+    "audit_run": "api",
     "evaluate_model": "api",
     "preference_schema": "records",
     "run": "api",

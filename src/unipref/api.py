@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref import choices, pipeline
+from unipref.audit import audit
 from unipref.contracts import Benchmark
 from unipref.evaluate import evaluate
 from unipref.narrator import Narrator
@@ -79,6 +80,29 @@ def evaluate_model(
     made = [named if isinstance(named, Benchmark) else _named(named) for named in benchmarks]
     rows = evaluate(model, made, data_root=Path(data), splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
+
+
+def audit_run(
+    folder: str | os.PathLike[str],
+    *,
+    gold: str | os.PathLike[str] | None = None,
+    benchmarks: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Audits the unified data of a run: `docs/audit.md` says what each figure means.
+
+    Args:
+        folder: a run that got at least as far as unify.
+        gold: a file of entries judged by hand, for conversion accuracy.
+        benchmarks: a folder of benchmarks, for prompts that occur in them.
+
+    Returns:
+        What `unipref audit --json` prints.
+
+    Raises:
+        UserError: no such run, a wrong gold file, or no benchmarks there.
+    """
+    found = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
+    return found.as_dict()
 
 
 def _named(name: str) -> Benchmark:

@@ -133,6 +133,22 @@ def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run fol
     typer.echo(f"\nReport: {written}")
 
 
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    gold: Annotated[Path | None, typer.Option("--gold", help="Entries judged by hand: conversion accuracy.")] = None,
+    benchmarks: Annotated[
+        Path | None, typer.Option("--benchmarks", help="Folder of benchmarks: which prompts occur in them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look through a run's unified data: books, ties, copies, contradictions, length, languages, overlaps."""
+    from unipref import audit as auditing
+
+    found = auditing.audit(folder, gold, benchmarks)
+    _answer(found.as_dict(), as_json, auditing.terminal(found))
+
+
 @app.command("list")
 def list_choices(
     what: Annotated[str, typer.Argument(help="formats, datasets, strategies, trainers or benchmarks")],

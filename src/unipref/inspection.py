@@ -1,5 +1,5 @@
 """What is in a file of feedback: its format and mapping with the reasons, a few rows as they would be read, a study
-entry that works when pasted. First version: the six formats there are.
+entry that works when pasted. What the rows cannot tell stands as a question mark in the entry.
 """
 
 import itertools
@@ -7,22 +7,36 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unipref import _yaml, choices
 from unipref.contracts import Format
 from unipref.errors import UserError
-from unipref.records import Feedback, Message, Reject
+from unipref.records import Feedback, Message, Preference, Reject
 from unipref.sources import parts, peek, read
 from unipref.unify import Projection
 from unipref.unify._mapped import Mapped
+from unipref.unify._mapping import pluck
 from unipref.unify._merge import merged
 from unipref.unify._project import project
-from unipref.unify._recognise import ASK, Columns, Guess
+from unipref.unify._recognise import ASK, Column, Columns, Guess, scores_in
 
-PEEKED = 200
+PEEKED = 400
 SHOWN = 3
 WIDTH = 300
+LISTED = 20
+CLEAR = 0.5
+"""Confidence from which another format is worth naming."""
+NEEDS = {
+    "demonstration": ["a prompt", "an answer"],
+    "ratings": ["a prompt", "an answer", "a number that scores it"],
+    "thumbs": ["a prompt", "an answer", "a true-or-false label"],
+    "pairs": ["a prompt", "an answer", "a second answer"],
+    "votes": ["a prompt", "an answer", "a second answer", "a code that says which is better"],
+    "ranking": ["a prompt", "a list of answers"],
+    "multiple_choice": ["a prompt", "a list of answers", "a code that says which is better"],
+}
+"""What rows of the commonest formats hold: to name what is missing where no format fits."""
 
 
 @dataclass
@@ -35,7 +49,8 @@ class Inspected:
         format, map: None when no format fits.
         confidence: in [0, 1].
         why, doubts: what speaks for it; what the rows do not tell.
-        examples: up to three rows as prompt, chosen and rejected, or as a reject.
+        examples: up to three rows as prompt, chosen and rejected, or as a reject; as their fields while the mapping has
+            a question in it.
         source: an entry for `sources:` of a study; empty when no format fits.
     """
 
@@ -58,13 +73,17 @@ class Inspected:
         lines = [self.file]
         if self.format is None:
             fault = "no format fits; map it by hand or see: unipref list formats" if self.rows else "no row can be read"
-            return "\n".join([*lines, f"  {fault}", *(f"  - {w}" for w in self.why)])
+            return "\n".join([*lines, f"  {fault}", *(f"  - {w}" for w in [*self.why, *self.doubts])])
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
+        asked = questions(self.map, "map")
+        if asked:
+            lines.append(f"  to be answered before it runs: {', '.join(asked)}")
+        width = max((len(side) for example in self.examples for side in example), default=0)
         for number, example in enumerate(self.examples, 1):
-            lines.append(f"  row group {number}")
-            lines += [f"    {side:9}{content}" for side, content in example.items()]
+            lines.append(f"  row {number}, as it is" if asked else f"  row group {number}")
+            lines += [f"    {side:{width}} {content}" for side, content in example.items()]
         entry = _yaml.write([self.source]).rstrip()
         return "\n".join([*lines, "  for the study file:", *(f"    {line}" for line in entry.splitlines())])
 
@@ -93,22 +112,49 @@ def _inspect(path: Path, shown: str) -> Inspected:
         if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
             guesses.append((choice.name(), guess))
     if not guesses:
-        seen = ", ".join(f"{column.path} ({column.kind})" for column in columns.all[:12])
-        return Inspected(shown, len(rows), why=[f"fields: {seen}"])
+        return Inspected(shown, len(rows), why=[_seen(columns)], doubts=_nearest(columns))
     name, best = max(guesses, key=lambda guess: guess[1].confidence)
-    others = [f"it could also be '{n}' ({g.confidence:.2f})" for n, g in guesses if n != name and g.confidence > 0.5]
-    source = {"name": _source_name(path), "path": shown, "format": name, "map": best.map, "objective": "instruction"}
+    others = [f"it could also be '{n}' ({g.confidence:.2f})" for n, g in guesses if n != name and g.confidence > CLEAR]
+    mapping = {**best.map, **_literals(columns, best.map)}
+    source = {"name": _source_name(path), "path": shown, "format": name, "map": mapping, "objective": "instruction"}
     return Inspected(
-        shown,
-        len(rows),
-        name,
-        best.map,
-        best.confidence,
-        best.why,
-        [*best.doubts, *others],
-        _examples(name, best.map, rows),
-        source,
+        file=shown,
+        rows=len(rows),
+        format=name,
+        map=mapping,
+        confidence=best.confidence,
+        why=best.why,
+        doubts=[*best.doubts, *others],
+        examples=_examples(name, mapping, columns, rows),
+        source=source,
     )
+
+
+def _seen(columns: Columns) -> str:
+    more = f" and {len(columns.all) - LISTED} more" if len(columns.all) > LISTED else ""
+    return "fields: " + ", ".join(f"{column.path} ({column.kind})" for column in columns.all[:LISTED]) + more
+
+
+def _nearest(columns: Columns) -> list[str]:
+    """The formats that rows with these columns are nearest to, with what they lack."""
+    lists, codes = columns.of("texts", "items"), columns.of("code", "flag")
+    found = ["a prompt", "an answer", "a second answer"][: len(columns.prose)]
+    found += ["a list of answers"] * bool(lists) + ["a code that says which is better"] * bool(codes)
+    found += ["a number that scores it"] * bool(scores_in(columns)) + ["a true-or-false label"] * bool(
+        columns.of("flag")
+    )
+    lacking = {name: [need for need in needs if need not in found] for name, needs in NEEDS.items()}
+    near = sorted(
+        (name for name in NEEDS if len(lacking[name]) < len(NEEDS[name])), key=lambda name: len(lacking[name])
+    )
+    return [f"nearest: {name}, but {' and '.join(lacking[name]) or 'what is what'} is not seen" for name in near[:2]]
+
+
+def _literals(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
+    """The setting that names the texts that are lists or mappings written out, those the mapping uses."""
+    used = [value for value in _values(mapping) if isinstance(value, str)]
+    names = [name for name in columns.literals if any(u == name or u.startswith(f"{name}.") for u in used)]
+    return {"literals": names} if names else {}
 
 
 def _first_fault(path: Path) -> str:
@@ -120,10 +166,11 @@ def _first_fault(path: Path) -> str:
     return "the file has no rows"
 
 
-def _examples(name: str, mapping: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The first rows' groups as they would be read; nothing while the mapping has a question in it."""
-    if ASK in _values(mapping):
-        return []
+def _examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The first rows' groups as they would be read; their fields while the mapping has a question in it."""
+    if questions(mapping, ""):
+        told = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
+        return [_fields(row, told) for row in rows[:SHOWN]]
     form = choices.make("unify", name, mapping, "map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is no Format")
@@ -146,29 +193,63 @@ def _examples(name: str, mapping: dict[str, Any], rows: list[dict[str, Any]]) ->
     return shown[:SHOWN]
 
 
+def _fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
+    """A row's fields, for somebody who has to answer a question about them."""
+    found: dict[str, str] = {}
+    for column in columns[:LISTED]:
+        try:
+            found[column.path] = _cut(str(pluck(row, column.path)))
+        except Reject:
+            continue
+    return found
+
+
 def _rendered(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
+    whole = merged(group)
     try:
-        preferences = project(merged(group), how).preferences
+        preferences = project(whole, how).preferences
     except Reject as reject:
         return [{"reject": f"{reject.reason}: {reject}"}]
+    evidence = _judgements(whole)
     return [
         {
             "prompt": _short(p.prompt),
-            "chosen": _short(p.chosen) + _scored(p.axis, p.chosen_score),
-            "rejected": _short(p.rejected) + _scored(p.axis, p.rejected_score),
+            "chosen": _short(p.chosen) + _scored(p, "chosen"),
+            "rejected": _short(p.rejected) + _scored(p, "rejected"),
+            **({"evidence": evidence} if evidence else {}),
         }
         for p in preferences
     ]
 
 
-def _scored(axis: str | None, score: float | None) -> str:
-    return "" if score is None else f"  [{axis} {score:g}]"
+def _judgements(group: Feedback) -> str:
+    """How many judged, whom they found better, and by how much; empty for one plain judgement."""
+    strengths = [c.strength for c in group.comparisons if c.strength is not None]
+    graded = [f"strength {', '.join(f'{s:g}' for s in strengths)}"] if strengths else []
+    if len(group.responses) != 2 or (len(group.comparisons) < 2 and not graded):
+        return ""
+    ties = sum(c.tie for c in group.comparisons)
+    wins = [sum(c.better == i and not c.tie for c in group.comparisons) for i in (0, 1)]
+    votes = [f"{wins[0]} for the first, {wins[1]} for the second, {ties} ties"] if len(group.comparisons) > 1 else []
+    return "; ".join([*votes, *graded])
+
+
+def _scored(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
+    """A side's scores, the deciding one first."""
+    decided = preference.chosen_score if side == "chosen" else preference.rejected_score
+    scores = [(preference.axis, decided), *((axis["axis"], axis[side]) for axis in preference.axes)]
+    known = [f"{axis} {score:g}" for axis, score in scores if score is not None]
+    return f"  [{', '.join(known)}]" if known else ""
 
 
 def _short(messages: list[Message] | None) -> str:
     if messages is None:
         return "(none: one-sided)"
     content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
+    return _cut(content)
+
+
+def _cut(content: str) -> str:
     content = re.sub(r"\s+", " ", content)
     return content if len(content) <= WIDTH else f"{content[: WIDTH // 2]} ... {content[-WIDTH // 2 :]}"
 
@@ -177,6 +258,14 @@ def _values(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [leaf for inner in value.values() for leaf in _values(inner)]
     return [leaf for inner in value for leaf in _values(inner)] if isinstance(value, list) else [value]
+
+
+def questions(value: Any, place: str) -> list[str]:
+    """The places in a mapping at which something is still to be said."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [asked for key, inner in items for asked in questions(inner, f"{place}.{key}")]
+    return [place] if value == ASK else []
 
 
 def _source_name(path: Path) -> str:
@@ -216,6 +305,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
     }
     lines = ["# Written by: unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
     for file in found:
-        said = file.doubts if file.source else ["no format fits; it is left out"]
+        said = [*file.doubts] if file.source else ["no format fits; it is left out", *file.doubts]
+        said += [f"to be answered: {', '.join(questions(file.map, 'map'))}"] * bool(questions(file.map, "map"))
         lines += [" ".join(f"# {file.file}: {doubt}".split()) for doubt in said]
     return "\n".join(lines) + "\n" + _yaml.write(study)

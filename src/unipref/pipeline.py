@@ -107,9 +107,13 @@ class Run:
         }
 
         def work(out: Path) -> dict[str, Any]:
-            size = sum(part.size for plan in plans for part in plan.parts)
-            with closing(make_engine(study.engine, study.workers, size, self.narrator.progress)) as engine:
-                return unify(plans, study.unify, out, engine=engine, read=sources.read)
+            parts = [part for plan in plans for part in plan.parts]
+            size = sum(part.size for part in parts)
+            with (
+                sources.joined(parts, out) as read,
+                closing(make_engine(study.engine, study.workers, size, self.narrator.progress)) as engine,
+            ):
+                return unify(plans, study.unify, out, engine=engine, read=read)
 
         name = self._shared("unified", variant)
         stage = self.dir.stage(name, inputs, work)

@@ -169,7 +169,7 @@ def code_key(*modules: str) -> str:
     files: list[Path] = []
     for module in modules:
         path = root / module
-        files += sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     return content_key({file.relative_to(root).as_posix(): file_hash(file) for file in files})
 
 

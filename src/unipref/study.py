@@ -17,7 +17,7 @@ from unipref.clean import Clean, Split
 from unipref.contracts import Benchmark, Format, Settings, Strategy, Trainer
 from unipref.errors import UserError, near_name
 from unipref.records import Axis
-from unipref.sources import Part, catalog, parts, spill_rows
+from unipref.sources import Join, Part, catalog, hub_parts, parts, spill_rows, with_tables
 from unipref.unify import WEIGHTED, Projection, SourcePlan, UnifySettings
 from unipref.unify._recognise import ASK
 
@@ -56,14 +56,20 @@ class Source(Settings):
 
     name: Name
     """What the source is called in the results; unique."""
-    path: str | Annotated[list[str], Field(min_length=1)]
-    """Files, globs or folders, relative to `data_root`."""
+    path: str | Annotated[list[str], Field(min_length=1)] | None = None
+    """Files, globs or folders, relative to `data_root`; `book.xlsx#Sheet` for a sheet that is not the first. Left out,
+    a known dataset is fetched from the hub."""
     dataset: str | None = None
     """A known dataset (`unipref list datasets`): format, mapping, objective and licence come from the catalog."""
     format: str | None = None
     """The shape of the rows (`unipref list formats`), or the dotted path of a module with your own."""
     map: dict[str, Any] = {}
     """The format's settings: where prompt, answers and labels are."""
+    records: str | None = None
+    """Path of the list inside each row that holds the real rows, as `data` in {"data": [...]}; `.` for an object of
+    rows. The row around it is at `parent`."""
+    join: list[Join] = []
+    """Other tables to be looked up, before the mapping, by id or by row number."""
     axis: str | dict[str, float] | None = None
     """The axis that decides which answer is better, where there are several; or axis -> weight for a weighted mean."""
     tie_within: float = Field(default=0.0, ge=0.0)
@@ -332,9 +338,30 @@ def _plan(source: Source, place: int, root: Path) -> SourcePlan:
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    paths = [source.path] if isinstance(source.path, str) else source.path
-    found: list[Part] = parts([expanded(p) for p in paths], root, f"{where}.path")
-    return SourcePlan(form=form, how=how, parts=found)
+    return SourcePlan(form=form, how=how, parts=_parts(source, known, place, root))
+
+
+def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
+    """The files of a source, with what is taken out of their rows and joined to them."""
+    where = f"sources.{place} ({source.name})"
+    if source.path is not None:
+        paths = [source.path] if isinstance(source.path, str) else source.path
+        found = parts([expanded(p) for p in paths], root, f"{where}.path")
+    elif known is not None and known.hub is not None:
+        found = hub_parts(known.hub, f"{where}.dataset")
+    else:
+        why = "" if known is None else f", and '{known.name}' is not to be had from the hub"
+        mend = "Give files, globs or folders, relative to data_root."
+        raise UserError(f"where the rows are is not said{why}.", where=f"sources.{place}.path", mend=mend)
+    records = source.records or (known.records if known else None) or ""
+    if records:
+        found = [msgspec.structs.replace(part, records=records) for part in found]
+    joins = [join.model_copy(update={"path": _expanded(join.path)}) for join in source.join]
+    return with_tables(found, joins, root, f"{where}.join") if joins else found
+
+
+def _expanded(path: str | list[str]) -> str | list[str]:
+    return expanded(path) if isinstance(path, str) else [expanded(one) for one in path]
 
 
 def _asked(value: Any, place: str) -> str | None:

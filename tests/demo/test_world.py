@@ -130,14 +130,13 @@ def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
 
 
 def test_about_three_labels_in_four_are_right(world: Path) -> None:
-    cases = {
-        item.question(p): item.referent for item in Cases(0).sample("feedback", 10**6, _rng()) for p in ("he", "she")
-    }
+    every_case = Cases(World().seed).sample("feedback", 10**6, _rng())
+    cases = {item.question(pronoun): item.referent for item in every_case for pronoun in ("he", "she")}
     pairs = json_lines(world / "feedback/pairs.jsonl")
     right = [cases[row["chosen"][0]["content"]] in row["chosen"][1]["content"] for row in pairs]
     assert sum(right) / len(right) == pytest.approx(0.77, abs=0.05)
 
-    tasks = {task.prompt: task for task in Tasks(0).sample("feedback", 10**6, _rng())}
+    tasks = {task.prompt: task for task in Tasks(World().seed).sample("feedback", 10**6, _rng())}
     best: dict[str, tuple[float, str]] = {}
     for row in csv.DictReader((world / "feedback/ratings.csv").open(encoding="utf-8", newline="")):
         best[row["question"]] = max(best.get(row["question"], (-1.0, "")), (float(row["following"]), row["answer"]))

@@ -1,12 +1,29 @@
-"""Raw rows: files of any known ending, folders, globs, archives and rows in memory -> numbered rows.
+"""Raw rows: files of any known ending, folders, globs, archives, the hub and rows in memory -> numbered rows.
 
-`parts` cuts what a study file names into pieces of work; `read` reads one of them. The readers of the several shapes
-are in underscore files.
+`parts` cuts what a study file names into pieces of work, `hub_parts` what the catalog names; `read` reads one of them,
+and `joined` gives the reader that also looks up other tables. The readers of the several shapes are in underscore
+files.
 """
 
 from unipref.sources.content import content_key, fingerprint
+from unipref.sources.hub import hub_parts
+from unipref.sources.joins import Join, joined, with_tables
 from unipref.sources.memory import Rows, spill_rows
-from unipref.sources.parts import Part, parts
+from unipref.sources.parts import Part, Table, parts
 from unipref.sources.reading import peek, read
 
-__all__ = ["Part", "Rows", "content_key", "fingerprint", "parts", "peek", "read", "spill_rows"]
+__all__ = [
+    "Join",
+    "Part",
+    "Rows",
+    "Table",
+    "content_key",
+    "fingerprint",
+    "hub_parts",
+    "joined",
+    "parts",
+    "peek",
+    "read",
+    "spill_rows",
+    "with_tables",
+]

@@ -96,7 +96,7 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
             raise UserError(
                 f"the archive '{given}' holds no data file.",
                 where=where,
-                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, with or without .gz or .zst.",
+                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, perhaps with .gz or .zst.",
             )
     return [part for made in of_file.values() for part in made]
 

@@ -85,7 +85,11 @@ def unify(
     kept = write(work, n_buckets, settings.min_margin, out)
     shutil.rmtree(work)
     examples = _first_rejects(out)
-    checked = polarity(out / "preferences.parquet", {plan.how.source: plan.how.axes for plan in plans})
+    checked = polarity(
+        out / "preferences.parquet",
+        {plan.how.source: plan.how.witnesses() for plan in plans},
+        {plan.how.source: page.rejected[Reason.CONTRADICTION] for plan, page in zip(plans, books, strict=True)},
+    )
     told = {
         plan.how.source: _page(
             plan, page, kept[plan.how.source], examples.get(plan.how.source, {}), checked[plan.how.source]

@@ -5,20 +5,22 @@ A kind is told from the values alone; neither the field's nor the file's name ha
 
 import ast
 import functools
+import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from unipref.records import Row
-from unipref.unify._turns import KNOWN_ROLES
+from unipref.unify._turns import KNOWN_ROLES, turn_keys
 
 TRANSCRIPT = re.compile(r"^\s*Human:.*\n\nAssistant:", re.DOTALL)
 IDENTIFIER = re.compile(r"[\w.:/@+#-]+")
 LITERAL = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
 NUMERAL = re.compile(r"[-+]?\d+(\.\d+)?")
+VERDICT = re.compile(r"\b(tie|draw|better|worse|both|neither|equal)\b", re.IGNORECASE)
 PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 MAX_NESTING = 3
 FEW = 10
@@ -85,14 +87,18 @@ class Column:
 
     @functools.cached_property
     def is_identifier(self) -> bool:
-        """Whether it names or numbers its rows: single words with signs in them, or whole numbers that only grow."""
+        """Whether it names or numbers its rows: single words with signs in them, or whole numbers that only
+        grow or never come back.
+        """
         if self.kind in ("text", "code") and not self.numbers:
             single = [v for v in self.values if isinstance(v, str) and IDENTIFIER.fullmatch(v.strip())]
             marked = [v for v in single if re.search(r"[\d_./:-]", v.strip(".")) or len(v) > 24]
             return len(single) > 0.95 * len(self.values) and len(marked) > 0.6 * len(self.values)
         whole = [n for n in self.numbers if n == int(n)]
-        grows = all(a <= b for a, b in zip(whole, whole[1:], strict=False))
-        return self.distinct > FEW and len(whole) == len(self.values) and (grows or max(whole) > 1e8)
+        grows = all(a <= b for a, b in itertools.pairwise(whole))
+        if self.distinct <= FEW or len(whole) < len(self.values):
+            return False
+        return grows or max(whole) > 1e8 or self.distinct == len(self.values)
 
     @property
     def is_category(self) -> bool:
@@ -217,7 +223,7 @@ def _kind(values: list[Any]) -> str:
         return _list_kind([item for value in values for item in value])
     if all(_is_tree(v) for v in values):
         return "messages_tree"
-    if all(_is_turn(v) for v in values):
+    if _are_turns(values):
         return "turn"
     if all(finite(v) is not None or _is_numeral(v) for v in values):
         numbers = {finite(v) for v in values}
@@ -229,32 +235,43 @@ def _kind(values: list[Any]) -> str:
         return "transcript"
     few = len({*texts}) <= min(FEW, len(texts) / 3)
     # One word: a short prompt that comes back with other answers is no code, unless the words are a verdict's.
-    short = max(map(len, texts)) <= 24 and (not any(" " in v.strip() for v in texts) or len({*texts}) <= 5)
-    return "code" if few and short and len(texts) == len(values) else "text"
+    single = max(map(len, texts)) <= 24 and not any(" " in v.strip() for v in texts)
+    verdict = max(map(len, texts)) <= 40 and any(VERDICT.search(v) for v in texts)
+    return "code" if few and (single or verdict) and len(texts) == len(values) else "text"
 
 
 def _list_kind(items: list[Any]) -> str:
     if not items:
         return "empty"
-    kinds = [
+    kinds: list[tuple[str, Callable[[Any], bool]]] = [
         ("flags", lambda item: isinstance(item, bool)),
         ("numbers", lambda item: finite(item) is not None and not isinstance(item, str)),
         ("texts", lambda item: isinstance(item, str)),
         ("exchanges", lambda item: isinstance(item, list) and [type(i) for i in item] == [str, str]),
-        ("turns", _is_turn),
-        ("items", lambda item: isinstance(item, dict)),
     ]
-    return next((kind for kind, fits in kinds if all(map(fits, items))), "other")
+    for kind, fits in kinds:
+        if all(map(fits, items)):
+            return kind
+    if _are_turns(items):
+        return "turns"
+    return "items" if all(isinstance(item, dict) for item in items) else "other"
 
 
 def _is_turn(value: Any) -> bool:
-    """Whether a mapping is one turn: a known role, and one more text."""
+    """Whether a mapping may be one turn: it has a known role and one more text."""
     if not isinstance(value, dict):
         return False
     if {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys():
         return True
     texts = [v for v in value.values() if isinstance(v, str)]
-    return len(texts) == 2 and sum(text.lower() in KNOWN_ROLES for text in texts) == 1 and len(value) <= FEW / 2
+    return len(texts) == 2 and any(text.lower() in KNOWN_ROLES for text in texts) and len(value) <= FEW / 2
+
+
+def _are_turns(items: list[Any]) -> bool:
+    return all(map(_is_turn, items)) and (
+        all({"role", "content"} <= i.keys() or {"from", "value"} <= i.keys() for i in items)
+        or turn_keys(items, {}) is not None
+    )
 
 
 def _is_tree(value: Any) -> bool:

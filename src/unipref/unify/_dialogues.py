@@ -21,13 +21,17 @@ class Marks(Settings):
     """Mark before an assistant's turn."""
 
 
-def _cuts_in_two(pattern: str) -> str:
+def _has_two_groups(pattern: str) -> str:
     try:
         if re.compile(pattern).groups != 2:
-            raise ValueError("the pattern needs two groups in parentheses: the prompt and the answer")
+            raise ValueError("the pattern needs two groups in parentheses")
     except re.error as error:
         raise ValueError(f"no regular expression: {error}") from error
     return pattern
+
+
+TwoGroups = Annotated[str, AfterValidator(_has_two_groups)]
+"""A regular expression with two groups, both of which are taken."""
 
 
 class Dialogues(Mapped):
@@ -35,7 +39,7 @@ class Dialogues(Mapped):
 
     marks: Marks = Marks()
     """Speaker marks of transcripts."""
-    cut: Annotated[str, AfterValidator(_cuts_in_two)] | None = None
+    cut: TwoGroups | None = None
     """Regular expression that cuts one text in two groups: the prompt and the answer."""
 
     def turns(self, value: Any, path: str) -> Messages:

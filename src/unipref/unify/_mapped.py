@@ -13,7 +13,7 @@ from unipref.records import Feedback, Message, Messages, Reason, Reject, Row
 from unipref.unify._functions import Dotted, load
 from unipref.unify._mapping import Path, Paths, Pattern, joined, parts_of, place_of, pluck, shown, storable, taken
 from unipref.unify._recognise import Columns, Guess
-from unipref.unify._turns import asked, check_prompt, conversation
+from unipref.unify._turns import asked, check_prompt, conversation, open_transcript
 
 
 class Twins(Settings):
@@ -96,12 +96,14 @@ class Mapped(Format):
         return row
 
     def ask(self, row: Row, prompt: Paths) -> Messages:
-        """The prompt: a text, or a list of turns that ends with the user's; system text and history before it."""
+        """The prompt: a text, a list of turns that ends with the user's, or a transcript that waits for the assistant's
+        answer; system text and history before it.
+        """
         parts, place = parts_of(prompt), place_of(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
             value = pluck(row, parts[0].field)
-            if isinstance(value, list):
-                messages = conversation(value, place, self.roles)
+            messages = conversation(value, place, self.roles) if isinstance(value, list) else open_transcript(value)
+            if messages is not None:
                 check_prompt(messages, place)
                 return [*self.lead(row), *messages]
         return [*self.lead(row), *asked(joined(row, prompt), place)]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from unipref.contracts import Settings
 from unipref.records import Axis, Reason, Reject, Row
@@ -149,6 +149,12 @@ def _content(row: Row, part: Part) -> str:
     return f"{part.before}{content}" if content else ""
 
 
+def answer_at(row: Row, place: Path | Part) -> str:
+    """Text of an answer at a path, or as a part says; it may not be empty."""
+    value = pluck(row, place) if isinstance(place, str) else joined(row, place)
+    return answer_text(value, place_of(place))
+
+
 def taken(content: str, pattern: str, field: str) -> str:
     """What the first group of a regular expression takes from a text.
 
@@ -199,39 +205,78 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
     return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
-class AxisSpec(Settings):
-    """Where one axis of scores is, and how to read it. Low, high and direction are declared, never guessed."""
+def spelled(codes: Any) -> Any:
+    """Codes with their keys as text, so that 1, 1.0 and "1" are one code."""
+    return {code_of(key): said for key, said in codes.items()} if isinstance(codes, dict) else codes
 
-    field: Path
-    """Path of the score."""
+
+def code_of(value: Any) -> str:
+    """A label as it is looked up: text without outer blanks, whole numbers without a fraction."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+class Scale(Settings):
+    """How the scores of one axis are read. Low, high and direction are declared, never guessed."""
+
     better: Literal["high", "low"]
     """Which end of the scale is better."""
     low: float | None = None
     """Lowest possible score; a score below it is a reject."""
     high: float | None = None
     """Highest possible score; a score above it is a reject."""
+    codes: Annotated[dict[str, float | None], BeforeValidator(spelled)] = {}
+    """What a score in words is as a number, as in {good: 1, bad: 0, N/A: null}; null: no score."""
+    missing: float | None = None
+    """What counts where there is no score, such as 0 for a count of likes; null: then the answer has no score."""
+    pattern: Pattern | None = None
+    """Takes a score out of a text such as 'Rating: 4/5': the first group of this regular expression."""
 
     @model_validator(mode="after")
-    def _range_is_ordered(self) -> "AxisSpec":
+    def _range_is_ordered(self) -> "Scale":
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        for code, score in self.codes.items():
+            if score is not None and not _on_scale(score, self.low, self.high):
+                raise ValueError(f"the code {code!r} stands for {score:g}, which is outside the declared scale")
         return self
 
     def axis(self) -> Axis:
         """The scale as the projection uses it."""
         return Axis(better=self.better, low=self.low, high=self.high)
 
-    def score(self, row: Any) -> float | None:
-        """The row's score on this axis; None when the row has none.
+    def read(self, value: Any, field: str) -> float | None:
+        """A value as a score; None where there is none.
 
         Raises:
-            Reject: no number, not finite, or outside the declared scale.
+            Reject: neither a code nor a number, not finite, or outside the declared scale.
+        """
+        if self.codes and (code := code_of(value)) in self.codes:
+            return self.codes[code]
+        if self.pattern is not None and isinstance(value, str):
+            value = taken(value, self.pattern, field)
+        score = within(value, self.low, self.high, field)
+        return self.missing if score is None else score
+
+
+class AxisSpec(Scale):
+    """Where one axis of scores is, and how to read it."""
+
+    field: Path
+    """Path of the score."""
+
+    def score(self, row: Any) -> float | None:
+        """The row's score on this axis; `missing` when the row has none.
+
+        Raises:
+            Reject: as `read`.
         """
         try:
             value = pluck(row, self.field)
         except Reject:
-            return None
-        return within(value, self.low, self.high, self.field)
+            return self.missing
+        return self.read(value, self.field)
 
 
 def within(value: Any, low: float | None, high: float | None, field: str) -> float | None:
@@ -243,9 +288,13 @@ def within(value: Any, low: float | None, high: float | None, field: str) -> flo
     score = number(value, field)
     if score is None:
         return None
-    if (low is not None and score < low) or (high is not None and score > high):
+    if not _on_scale(score, low, high):
         raise Reject(Reason.BAD_SCORE, f"{score:g} is outside the declared scale {_end(low)}..{_end(high)}", field)
     return score
+
+
+def _on_scale(score: float, low: float | None, high: float | None) -> bool:
+    return (low is None or score >= low) and (high is None or score <= high)
 
 
 def _end(bound: float | None) -> str:

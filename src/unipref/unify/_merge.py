@@ -9,9 +9,9 @@ from unipref.unify._keys import flat
 
 
 def merged(parts: Sequence[Feedback]) -> Feedback:
-    """Feedback on one prompt from several rows as one group; an answer given twice counts once, its scores averaged."""
-    if len(parts) == 1:
-        return parts[0]
+    """Feedback on one prompt as one group; an answer given twice, in one row or several, counts once with the mean of
+    its scores. Of prompts that differ only in what `prompt_key` overlooks, the one that sorts first is kept.
+    """
     order: dict[str, int] = {}
     gathered: list[list[Response]] = []
     comparisons: list[Comparison] = []
@@ -29,7 +29,7 @@ def merged(parts: Sequence[Feedback]) -> Feedback:
     extra: dict[str, Any] = {}
     for part in parts:
         extra |= part.extra
-    first = parts[0]
+    first = min(parts, key=lambda part: flat(part.prompt))
     return Feedback(
         first.prompt, [_averaged(copies) for copies in gathered], comparisons, first.twins, first.objective, extra
     )
@@ -40,7 +40,7 @@ def _averaged(copies: list[Response]) -> Response:
         return copies[0]
     axes = dict.fromkeys(axis for copy in copies for axis in copy.scores)
     means = {axis: _mean([copy.scores[axis] for copy in copies if axis in copy.scores]) for axis in axes}
-    origin = [place for copy in copies for place in copy.origin]
+    origin = list(dict.fromkeys(place for copy in copies for place in copy.origin))
     return Response(
         copies[0].messages, means, copies[0].approved, origin, sum(c.n_judgements for c in copies), copies[0].extra
     )

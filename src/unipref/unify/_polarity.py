@@ -20,14 +20,21 @@ FEWEST = 8
 """Preferences with witnesses below which nothing is concluded."""
 EXAMPLES = 3
 EPSILON = 1e-9
+SIDES = ("chosen.list.element.role", "rejected.list.element.role")
+"""What has to be read of both sides to know whether there are both; their texts are left alone."""
 
 
-def polarity(preferences: Path, axes_of: Mapping[str, Mapping[str, Axis]]) -> dict[str, dict[str, Any]]:
+def polarity(
+    preferences: Path,
+    axes_of: Mapping[str, Mapping[str, Axis]],
+    contradictions: Mapping[str, int],
+) -> dict[str, dict[str, Any]]:
     """Each source's verdict. Only numbers are held.
 
     Args:
         preferences: the Parquet file of all sources.
         axes_of: source -> its axes, for their directions.
+        contradictions: source -> rows that were rejected because they contradict themselves; each is one against.
 
     Returns:
         Source -> `verdict` (agrees, contradicts, unclear, too_few or cannot_be_known), `why`, how many preferences'
@@ -36,14 +43,15 @@ def polarity(preferences: Path, axes_of: Mapping[str, Mapping[str, Axis]]) -> di
     import pyarrow.parquet as pq
 
     agree: Counter[tuple[str, str]] = Counter()
-    against: Counter[tuple[str, str]] = Counter()
+    against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
     with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(columns=["source", "axes", "origin"]):
+        for batch in file.iter_batches(columns=["source", "axes", "origin", *SIDES]):
             for row in batch.to_pylist():
                 source, net = row["source"], 0
+                alone = row["chosen"] is None or row["rejected"] is None
                 for pair in row["axes"]:
-                    lead = _lead(pair, axes_of[source])
+                    lead = _lead(pair, axes_of[source], alone)
                     agree[source, pair["axis"]] += lead > 0
                     against[source, pair["axis"]] += lead < 0
                     net += lead
@@ -67,11 +75,20 @@ def polarity(preferences: Path, axes_of: Mapping[str, Mapping[str, Axis]]) -> di
     }
 
 
-def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis]) -> int:
-    """+1 when an axis speaks for the chosen answer, -1 when against it, 0 when it says nothing."""
-    if pair["chosen"] is None or pair["rejected"] is None or pair["axis"] not in axes:
+def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int:
+    """+1 when an axis speaks for the chosen answer, -1 when against it, 0 when it says nothing.
+
+    An answer that was judged alone is held against the middle of the axis' declared scale.
+    """
+    axis, chosen, rejected = axes.get(pair["axis"]), pair["chosen"], pair["rejected"]
+    if axis is None or (chosen is None and rejected is None):
         return 0
-    gap: float = axes[pair["axis"]].sign * (pair["chosen"] - pair["rejected"])
+    if chosen is None or rejected is None:
+        if not alone or axis.low is None or axis.high is None:
+            return 0
+        middle = (axis.low + axis.high) / 2
+        chosen, rejected = middle if chosen is None else chosen, middle if rejected is None else rejected
+    gap: float = axis.sign * (chosen - rejected)
     return (gap > EPSILON) - (gap < -EPSILON)
 
 

@@ -40,6 +40,12 @@ class Projection(msgspec.Struct, frozen=True):
     pairs: Way = "best_worst"
     cap: int = 10
 
+    def witnesses(self) -> dict[str, Axis]:
+        """The axes that can speak for or against a decision: not those whose weighted mean it is. One that decided
+        alone is not among a preference's other axes.
+        """
+        return {name: axis for name, axis in self.axes.items() if name not in self.weights}
+
 
 class Projected(NamedTuple):
     """One group's preferences; how many ordered pairs its evidence held, and how many follow from those kept."""
@@ -70,7 +76,7 @@ def project(group: Feedback, how: Projection) -> Projected:
     ]
     if not preferences:
         raise Reject(Reason.SAME_RESPONSE, "chosen and rejected are the same text")
-    return Projected(preferences, order.n_ordered(), implied(pairs))
+    return Projected(preferences, order.n_ordered(), implied(order, pairs))
 
 
 def weighted(group: Feedback, how: Projection) -> Feedback:

@@ -1,22 +1,41 @@
-"""What the columns of some raw rows hold, so that a format can say whether the rows are of its shape.
+"""How a format says whether some rows are of its shape: what it would propose, and what its proposal rests on.
 
 Content and structure count, file names never do. Which end of a scale or which side is better is taken from a field's
 name only where the name says it (`rejected`, `stars`); otherwise it is `ASK`, and the study entry asks for it.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from unipref.records import Row
+from unipref.unify._columns import Column, Columns, finite, replies_key
+
+__all__ = ["ASK", "Column", "Columns", "Guess", "replies_key"]
 
 ASK = "?"
 """Stands in a proposed mapping for what the data cannot tell; a study with it in is refused."""
 
-TRANSCRIPT = re.compile(r"^\s*Human:.*\n\nAssistant:", re.DOTALL)
-MAX_NESTING = 3
-FEW = 10
+PROMPTS = ("prompt", "instruction", "question", "query", "problem", "input", "source", "post", "request", "history")
+MORE_OF_PROMPTS = ("input", "context", "document", "passage")
+ANSWERS = ("response", "output", "answer", "completion", "reply", "generation", "summary", "prediction")
+ASIDE = ("reference", "target", "gold", "rationale", "model", "generator", "annotator", "title", "id", "metadata")
+"""Words in the names of texts that are neither prompt nor answer."""
+
+VIRTUES = {
+    *("overall", "quality", "helpfulness", "help", "helpful", "correctness", "correct", "accuracy", "coherence"),
+    *("naturalness", "informativeness", "fluency", "relevance", "usefulness", "honesty", "truthfulness", "stars"),
+    *("faithfulness", "factuality", "understandability", "engagingness", "groundedness", "safety", "harmlessness"),
+    *("upvotes", "likes", "following", "depth"),
+}
+FAULTS = {"rank", "toxicity", "errors", "error", "harm", "harmfulness", "mistakes", "downvotes", "dislikes", "loss"}
+MEASURES = {"score", "scores", "rating", "ratings", "reward", "grade"}
+"""Names that say which end of a scale is better, those of measures only where no fault is named; others are asked."""
+
+COUNTED = (
+    *("id", "idx", "index", "turn", "turns", "timestamp", "tstamp", "time", "date", "year", "tokens", "token", "num"),
+    *("count", "length", "len", "price", "cost", "seed", "ratio", "seconds", "created", "page", "line", "revision"),
+)
+"""Words in the names of numbers that judge nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,145 +55,104 @@ class Guess:
     doubts: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Column:
-    """All values of one field, nested ones by their path.
-
-    Attributes:
-        kind: text, transcript, turns, turn, texts, flag, code, number, messages_tree, empty or other.
-        values: those that are not null, in row order.
-        share: of the rows that have one.
-    """
-
-    path: str
-    kind: str
-    values: list[Any]
-    share: float
-
-    @property
-    def name(self) -> str:
-        """The last part of the path, lower case."""
-        return self.path.rsplit(".", 1)[-1].lower()
-
-    @property
-    def distinct(self) -> int:
-        """How many different values it has."""
-        return len({str(value) for value in self.values})
-
-    @property
-    def mean_length(self) -> float:
-        """Mean length of its values as text, in characters."""
-        return sum(len(str(value)) for value in self.values) / max(len(self.values), 1)
-
-    def called(self, *words: str) -> bool:
-        """Whether its name holds one of the words."""
-        return any(word in re.split(r"[^a-z0-9]+", self.name) or word == self.name for word in words)
+def paths(several: Sequence[str]) -> str | list[str]:
+    """Paths as a mapping holds them: one alone, or a list."""
+    return several[0] if len(several) == 1 else list(several)
 
 
-class Columns:
-    """The columns of some rows."""
+def quoted(names: Iterable[str]) -> str:
+    """Names for a sentence."""
+    return ", ".join(f"'{name}'" for name in names)
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-        found: dict[str, list[Any]] = {}
-        for row in rows:
-            for path, value in _leaves(row, "", 0):
-                found.setdefault(path, []).append(value)
-        self.all = [_column(path, values, len(rows)) for path, values in found.items()]
 
-    def of(self, *kinds: str) -> list[Column]:
-        """The columns of these kinds, in the order of the rows' fields."""
-        return [column for column in self.all if column.kind in kinds]
+def asked_in(columns: Columns, answers: Sequence[Column]) -> tuple[list[str], bool]:
+    """Paths of the texts that ask, given the answers; and whether their names say so. Empty when there are none."""
+    texts = [c for c in columns.prose if c not in answers]
+    others = [c for c in texts if not c.called(*ASIDE)] or texts
+    named = next((c for word in PROMPTS for c in others if c.called(word)), None)
+    if named is not None:
+        more = [c for c in columns.of("text", "empty") if c.called(*MORE_OF_PROMPTS) and c not in (named, *answers)]
+        return [named.path, *(c.path for c in more if _holds_text(columns, c))], True
+    first = min((columns.all.index(c) for c in answers), default=len(columns.all))
+    ahead = [c for c in others if columns.all.index(c) < first and c.share > 0.02]
+    return [c.path for c in ahead or others[:1]], False
 
-    def named(self, kinds: Sequence[str], *words: str) -> Column | None:
-        """The first column of these kinds whose name holds one of the words; earlier words go first."""
-        for word in words:
-            for column in self.of(*kinds):
-                if column.called(word):
-                    return column
+
+def _holds_text(columns: Columns, column: Column) -> bool:
+    """Whether a column is text, empty or not: an empty list would be refused by every row."""
+    if column.kind == "text":
+        return True
+    return any(row.get(column.path) == "" for row in columns.rows)
+
+
+def prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | None:
+    """Paths of the prompt's parts, path of the answer, and how sure that is; None when there are no two texts."""
+    texts = [c for c in columns.prose if c.share > 0.5 and not c.called(*ASIDE)]
+    answer = next((c for word in ANSWERS for c in texts if c.called(word)), None)
+    if answer is not None:
+        asked, named = asked_in(columns, [answer])
+        if named:
+            return asked, answer.path, 0.9
+    if len(texts) < 2:
         return None
-
-    def prompt_and_answer(self) -> tuple[list[str], str, float] | None:
-        """Paths of the prompt's parts, path of the answer, and how sure that is; None when there are no two texts."""
-        texts = [c for c in self.of("text") if c.share > 0.5]
-        answer = self.named(["text"], "response", "output", "answer", "completion", "reply", "system_output")
-        first = self.named(["text"], "prompt", "instruction", "question", "query", "source", "input")
-        if answer is not None and first is not None and answer is not first:
-            more = [
-                c.path
-                for c in self.of("text", "empty")
-                if c not in (answer, first) and c.called("input", "context") and any(c.values)
-            ]
-            return [first.path, *more], answer.path, 0.9
-        long = sorted(texts, key=lambda c: -c.mean_length)[:2]
-        if len(long) < 2:
-            return None
-        repeated = min(long, key=lambda c: c.distinct)
-        other = next(c for c in long if c is not repeated)
-        if repeated.distinct < other.distinct:
-            return [repeated.path], other.path, 0.5
-        ahead, behind = sorted(long, key=self.all.index)
-        return [ahead.path], behind.path, 0.3
+    various = max(texts, key=lambda c: c.distinct)
+    repeated = [c for c in texts if c.distinct < 0.8 * various.distinct]
+    if repeated:
+        return [c.path for c in repeated], various.path, 0.5
+    last = texts[-1]
+    asked, _ = asked_in(columns, [last])
+    return (asked, last.path, 0.3) if asked else None
 
 
-def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and depth < MAX_NESTING and not _is_turn(value) and not _is_tree(value):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key), depth + 1)
-    elif path:
-        yield path, value
+def direction(path: str, words: Iterable[str]) -> str:
+    """'high' or 'low' where the words of a score's name say which end is better, else `ASK`."""
+    said = {*words}
+    if said & FAULTS:
+        return ASK if said & VIRTUES or ("rank" in said and said & MEASURES) else "low"
+    return "high" if said & (VIRTUES | MEASURES) else ASK
 
 
-def _column(path: str, values: list[Any], rows: int) -> Column:
-    present = [v for v in values if v is not None and v != "" and v != []]
-    return Column(path, _kind(present), present, len(present) / max(rows, 1))
+def scores_in(columns: Columns, *, but: Sequence[str] = ()) -> list[Column]:
+    """The columns of numbers that may be scores, those for the whole first."""
+    found = [
+        c
+        for c in columns.of("number", "code")
+        if c.numbers and c.path not in but and not c.is_identifier and not c.called(*COUNTED)
+    ]
+    varied = [c for c in found if c.distinct > 1] or found
+    return sorted(varied, key=lambda c: (not c.called("overall"), not ({*c.words} & (MEASURES | {"quality"}))))
 
 
-def _kind(values: list[Any]) -> str:
-    if not values:
-        return "empty"
-    if all(isinstance(v, bool) for v in values) or {str(v).lower() for v in values} <= {"true", "false"}:
-        return "flag"
-    if all(isinstance(v, list) for v in values):
-        inner = [item for value in values for item in value]
-        if inner and all(isinstance(item, str) for item in inner):
-            return "texts"
-        return "turns" if inner and all(_is_turn(item) for item in inner) else "other"
-    if all(_is_turn(v) for v in values):
-        return "turn"
-    if all(_is_tree(v) for v in values):
-        return "messages_tree"
-    if all(isinstance(v, int | float) or _is_number(v) for v in values):
-        numbers = {v if isinstance(v, int) else float(v) for v in values}
-        whole = all(isinstance(v, int) or v.is_integer() for v in numbers)
-        return "code" if whole and len(numbers) <= FEW else "number"
-    if all(isinstance(v, str) for v in values):
-        if sum(bool(TRANSCRIPT.match(v)) for v in values) > len(values) / 2:
-            return "transcript"
-        few = len({*values}) <= min(FEW, len(values) / 3)
-        # One word: a short prompt that comes back with other answers is no code.
-        return "code" if few and max(map(len, values)) <= 24 and not any(" " in v.strip() for v in values) else "text"
-    return "other"
+def axes_of(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Axis -> its declaration, for columns of numbers; and what they do not tell.
+
+    Axes of unknown direction are left out where others are known, and asked for where none is.
+    """
+    axes: dict[str, dict[str, Any]] = {}
+    doubts: list[str] = []
+    last = [c.name for c in scores]
+    for column in scores:
+        parts = column.path.lower().split(".")
+        name = ".".join(parts[-2:]) if last.count(column.name) > 1 and len(parts) > 1 else column.name
+        better = direction(column.path, [word for part in parts[-2:] for word in Column(part, "", [], [], 0).words])
+        axes[name] = {"field": column.path, "better": better}
+        seen = f"{min(column.numbers):g} to {max(column.numbers):g}"
+        doubts.append(f"'{column.path}' goes from {seen} in these rows: declare 'low' and 'high'")
+        if better == ASK:
+            doubts.append(f"the data cannot tell whether a high '{column.path}' is better: say 'high' or 'low'")
+    known = {name: spec for name, spec in axes.items() if spec["better"] != ASK}
+    if known and len(known) < len(axes):
+        unknown = ", ".join(name for name in axes if name not in known)
+        doubts.append(f"left out of the entry, their direction being unknown: {unknown}")
+    return known or axes, doubts
 
 
-def _is_turn(value: Any) -> bool:
-    return isinstance(value, dict) and ({"role", "content"} <= value.keys() or {"from", "value"} <= value.keys())
+def are_ranks(lists: Iterable[Sequence[Any]]) -> bool:
+    """Whether most lists of numbers are the places 0..n-1 or 1..n in some order."""
+    several = [[finite(v) for v in values] for values in lists if len(values) > 1]
+    ranked = [v for v in several if None not in v and sorted(n for n in v if n is not None) in _places(len(v))]
+    return bool(several) and len(ranked) > 0.8 * len(several)
 
 
-def _is_tree(value: Any) -> bool:
-    return isinstance(value, dict) and replies_key(value) is not None
-
-
-def replies_key(node: Row) -> str | None:
-    """The key under which a message holds its replies: a list of mappings with that key or the same text key."""
-    for key, below in node.items():
-        if isinstance(below, list) and below and all(isinstance(child, dict) for child in below):
-            shared = [set(child) & set(node) - {key} for child in below]
-            texts = [k for k in set.intersection(*shared) if all(isinstance(c[k], str) for c in [node, *below])]
-            if len(texts) >= 2:
-                return key
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d+)?", value.strip()) is not None
+def _places(n: int) -> list[list[float]]:
+    return [[float(i + start) for i in range(n)] for start in (0, 1)]

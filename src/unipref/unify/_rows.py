@@ -19,8 +19,8 @@ from unipref.unify._keys import prompt_key
 from unipref.unify._merge import merged
 from unipref.unify._project import Projection, project
 
-ReadRows = Callable[[Any], Iterator[tuple[int, Row | Reject]]]
-"""How rows come out of one part of a source: (row number, row or reject)."""
+ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
+"""How rows come out of one part of a source: (row number, row or reject); `7.2` is a row inside row 7."""
 
 FEEDBACK, REJECTS = "feedback", "rejects"
 BATCH = 1024

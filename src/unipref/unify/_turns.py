@@ -24,7 +24,9 @@ KNOWN_ROLES = {
 def conversation(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
     """A list of turns as messages.
 
-    Turns are mappings with role/content or from/value, or bare strings whose speakers alternate, the user first.
+    Turns are mappings with role/content, from/value or a known role and one other text under any keys, or bare strings
+    whose speakers alternate, the user first; or each holds a question and its answer under their speakers' names, as in
+    {human: ..., assistant: ...}.
 
     Raises:
         Reject: not a list of turns, an unknown role, content that is not text.
@@ -33,15 +35,42 @@ def conversation(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
         raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {shown(value)}", field)
     if all(isinstance(turn, str) for turn in value):
         return [Message(role=("user", "assistant")[i % 2], content=turn.strip()) for i, turn in enumerate(value)]
-    return [_turn(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]
+    if all(exchanges := [_exchange(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]):
+        return [turn for exchange in exchanges for turn in exchange]
+    keys = turn_keys(value, roles)
+    return [_turn(turn, f"{field}.{i}", roles, keys) for i, turn in enumerate(value)]
 
 
-def _turn(turn: Any, field: str, roles: Mapping[str, str]) -> Message:
+def _exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages:
+    """A question and its answer in one mapping, under the names of their speakers; empty for anything else."""
+    if not isinstance(turn, dict):
+        return []
+    said = {roles.get(str(key)) or KNOWN_ROLES.get(str(key).lower()): key for key in turn}
+    if not said.keys() >= {"user", "assistant"} or {"role", "from"} & turn.keys():
+        return []
+    return [
+        Message(role=role, content=text(turn[said[role]], f"{field}.{said[role]}")) for role in ("user", "assistant")
+    ]
+
+
+def turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str, str] | None:
+    """The keys of role and content of turns that use other names: all turns have a known role under the one, and the
+    other is the only other text. None where that does not settle it.
+    """
+    if not turns or not all(isinstance(turn, dict) for turn in turns):
+        return None
+    texts = [key for key in turns[0] if all(isinstance(turn.get(key), str) for turn in turns)]
+    speaking = [key for key in texts if all(t[key] in roles or t[key].lower() in KNOWN_ROLES for t in turns)]
+    others = [key for key in texts if key not in speaking]
+    return (speaking[0], others[0]) if len(speaking) == len(others) == 1 else None
+
+
+def _turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Message:
     if not isinstance(turn, dict):
         raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {shown(turn)}", field)
     if turn.get("tool_calls") or turn.get("function_call"):
         raise Reject(Reason.NOT_TEXT, "the turn calls a tool; only text is used", field)
-    for role_key, content_key in (("role", "content"), ("from", "value")):
+    for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else [])):
         if role_key in turn and content_key in turn:
             content = text(turn[content_key], f"{field}.{content_key}")
             return Message(role=role_of(turn[role_key], f"{field}.{role_key}", roles), content=content)
@@ -83,6 +112,19 @@ def transcript(value: str, user: str, assistant: str) -> Messages | None:
         Message(role="user" if mark == user else "assistant", content=content.strip())
         for mark, content in zip(pieces[::2], pieces[1::2], strict=True)
     ]
+
+
+def open_transcript(value: Any, user: str = "\n\nHuman:", assistant: str = "\n\nAssistant:") -> Messages | None:
+    """A prompt written as a transcript that ends with the assistant's mark and no answer yet, as messages.
+
+    None for any other text: only the mark at its end says that the marks inside are speakers.
+    """
+    if not isinstance(value, str) or not value.rstrip().endswith(assistant.strip()):
+        return None
+    messages = transcript(value.rstrip(), user, assistant)
+    if messages is None or messages[-1] != Message(role="assistant", content=""):
+        return None
+    return messages[:-1]
 
 
 def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:

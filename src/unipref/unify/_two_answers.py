@@ -2,46 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
-from unipref.contracts import Settings
 from unipref.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
 from unipref.unify._dialogues import Dialogues
-from unipref.unify._mapping import Path, Paths, answer_text, pluck, within
-from unipref.unify._turns import check_prompt, common_prefix, last_user_turn
+from unipref.unify._mapping import Path, Paths, Scale, answer_text, code_of, pluck, spelled
+from unipref.unify._turns import check_prompt, common_prefix, conversation, last_user_turn
 
 Side = Literal["first", "second", "tie"]
-
-
-def spelled(codes: Any) -> Any:
-    """Codes with their keys as text, so that 1, 1.0 and "1" are one code."""
-    return {code_of(key): side for key, side in codes.items()} if isinstance(codes, dict) else codes
-
-
-def code_of(value: Any) -> str:
-    """A label as it is looked up: text without outer blanks, whole numbers without a fraction."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 Codes = Annotated[dict[str, Side], BeforeValidator(spelled)]
 """What a label says -> first, second or tie; never guessed, for sets differ: 0 is a tie here and the first there."""
 
 
-class SideScores(Settings):
+class SideScores(Scale):
     """Where both answers' scores on one axis are."""
 
     first: Path
     """Path of the first (or chosen) answer's score."""
     second: Path
     """Path of the second (or rejected) answer's score."""
-    better: Literal["high", "low"]
-    """Which end of the scale is better."""
-    low: float | None = None
-    """Lowest possible score."""
-    high: float | None = None
-    """Highest possible score."""
 
 
 class TwoAnswers(Dialogues):
@@ -53,19 +34,27 @@ class TwoAnswers(Dialogues):
 
     prompt: Paths | None = None
     """The prompt; not needed where each side holds the whole dialogue."""
+    questions: Path | None = None
+    """Instead of `prompt`: path of the list of the user's turns, where each side is the list of answers to them."""
     evidence: dict[str, SideScores] = {}
     """Axis name -> both answers' scores. They do not decide; they are kept, and the label is checked against them."""
 
+    @model_validator(mode="after")
+    def _one_way_to_the_prompt(self) -> "TwoAnswers":
+        if self.prompt is not None and self.questions is not None:
+            raise ValueError("give either 'prompt' or 'questions'")
+        return self
+
     def axes(self) -> dict[str, Axis]:
         """The axes of the evidence."""
-        return {name: Axis(better=e.better, low=e.low, high=e.high) for name, e in self.evidence.items()}
+        return {name: evidence.axis() for name, evidence in self.evidence.items()}
 
     def responses(self, row: Row, endings: list[Messages]) -> list[Response]:
         """Both answers with their evidence."""
         scores: list[dict[str, float]] = [{}, {}]
         for name, axis in self.evidence.items():
             for place, path in enumerate((axis.first, axis.second)):
-                if (score := within(pluck(row, path), axis.low, axis.high, path)) is not None:
+                if (score := axis.read(pluck(row, path), path)) is not None:
                     scores[place][name] = score
         return [Response(messages=ending, scores=own) for ending, own in zip(endings, scores, strict=True)]
 
@@ -79,7 +68,7 @@ class TwoAnswers(Dialogues):
         Raises:
             Reject: an empty answer, a side that does not end with one, sides with no common prompt.
         """
-        sides = [self._side(pluck(row, path), path) for path in paths]
+        sides = [self._side(row, path) for path in paths]
         if self.prompt is not None and not all(self._repeats_prompt(side) for side in sides):
             prompt = self.ask(row, self.prompt)
             endings = [self._after(prompt, side, path) for side, path in zip(sides, paths, strict=True)]
@@ -92,10 +81,14 @@ class TwoAnswers(Dialogues):
             answer_text(ending[-1]["content"], path)
         return prompt, endings
 
-    def _side(self, value: Any, path: str) -> Messages:
-        if isinstance(value, dict):
-            return self.turns([value], path)
-        return self.turns(value, path)
+    def _side(self, row: Row, path: str) -> Messages:
+        value = pluck(row, path)
+        if self.questions is None:
+            return self.turns([value] if isinstance(value, dict) else value, path)
+        asked = pluck(row, self.questions)
+        if not (isinstance(asked, list) and isinstance(value, list) and len(asked) == len(value)):
+            raise Reject(Reason.WRONG_TYPE, f"expected a list with one answer to each of '{self.questions}'", path)
+        return conversation([turn for couple in zip(asked, value, strict=True) for turn in couple], path, self.roles)
 
     @staticmethod
     def _repeats_prompt(side: Messages) -> bool:

@@ -5,8 +5,24 @@ from typing import Any, ClassVar
 
 from unipref.records import Comparison, Feedback, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import Part, Path, Paths, answer_text, pluck
+from unipref.unify._mapping import Part, Path, Paths, answer_at
+from unipref.unify._recognise import ASK, Column, Columns, Guess
+from unipref.unify._sides import overlap
 from unipref.unify._turns import answered
+
+BEFORE = ("before", "old", "original", "src", "draft", "unedited")
+AFTER = ("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved")
+LIKE = 0.55
+"""Share of two texts in common from which one is taken for an edit of the other."""
+
+
+def _holds(whole: Column, part: Column) -> bool:
+    """Whether a text is another one with something added in nearly every row."""
+    texts = dict(zip(part.rows, part.values, strict=True))
+    found = [
+        str(texts[i]) in str(v) and texts[i] != v for i, v in zip(whole.rows, whole.values, strict=True) if i in texts
+    ]
+    return bool(found) and sum(found) > 0.9 * len(found)
 
 
 class Edit(Mapped):
@@ -14,8 +30,8 @@ class Edit(Mapped):
     chosen, the unchanged text rejected. Edits that do not improve (by their intent, say) are kept out with `where`.
     """
 
-    before: Path
-    """Path of the text before the edit."""
+    before: Path | Part
+    """Path of the text before the edit; or a part, where a pattern has to take it out of a field."""
     after: Path
     """Path of the text after it."""
     instruction: str = "Improve this text:"
@@ -28,10 +44,31 @@ class Edit(Mapped):
         "rows": [{"old": "He go home.", "new": "He goes home."}],
     }
 
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """Two texts of which one is the other with small changes."""
+        if columns.of("texts", "items", "turns"):
+            return None
+        texts = [c for c in columns.prose if c.share > 0.7]
+        texts = [c for c in texts if not any(_holds(c, other) for other in texts if other is not c)]
+        shares = [(overlap(a, b), a, b) for i, a in enumerate(texts) for b in texts[i + 1 :]]
+        share, one, other = max(shares, key=lambda found: found[0], default=(0.0, None, None))
+        before = next((c for word in BEFORE for c in texts if c.called(word)), None)
+        after = next((c for word in AFTER for c in texts if c.called(word) and c is not before), None)
+        if before is not None and after is not None and overlap(before, after) > LIKE / 2:
+            why = f"'{before.path}' and '{after.path}' share {overlap(before, after):.0%}, and say which was first"
+            doubts = ["every edit is taken for an improvement; leave others out with 'where'"]
+            return Guess({"before": before.path, "after": after.path}, 0.9, [why], doubts)
+        if one is None or other is None or share < LIKE:
+            return None
+        doubt = f"which of '{one.path}' and '{other.path}' is the text before the edit"
+        why = f"'{one.path}' and '{other.path}' share {share:.0%} of their text"
+        return Guess({"before": ASK, "after": ASK}, 0.8, [why], [doubt])
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with the texts after and before, the first better."""
-        before = answer_text(pluck(row, self.before), self.before)
-        after = answer_text(pluck(row, self.after), self.after)
+        before = answer_at(row, self.before)
+        after = answer_at(row, self.after)
         if self.prompt is not None:
             prompt = self.ask(row, self.prompt)
         else:

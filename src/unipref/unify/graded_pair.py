@@ -7,9 +7,11 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.contracts import Settings
 from unipref.records import Axis, Comparison, Feedback, Reason, Reject, Row
-from unipref.unify._mapping import Path, number, pluck
+from unipref.unify._mapping import Path, code_of, number, pluck, spelled
 from unipref.unify._order import STRENGTH
-from unipref.unify._two_answers import TwoAnswers, code_of, spelled
+from unipref.unify._recognise import Columns, Guess
+from unipref.unify._sides import judgement, sure, two_answers
+from unipref.unify._two_answers import TwoAnswers
 
 
 class Ends(Settings):
@@ -79,6 +81,18 @@ class GradedPair(TwoAnswers):
     def axes(self) -> dict[str, Axis]:
         """The strength, which decides: more is further from a tie; then those of the evidence."""
         return {STRENGTH: Axis(better="high", low=0.0), **super().axes()}
+
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """Two answers and a number or words that say how much better one of them is."""
+        if (sides := two_answers(columns)) is None or (told := judgement(columns, sides)) is None:
+            return None
+        if told.kind not in ("grade", "words"):
+            return None
+        doubts = [*sides.doubts, *told.doubts]
+        if told.kind == "words":
+            doubts.append("the strengths of the words are ours: slightly 1, plain 2, much 3; change them as you like")
+        return Guess({**sides.map, **told.map}, sure(sides, told), [sides.why, told.why], doubts)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and a comparison for each grade."""

@@ -7,15 +7,49 @@ from pydantic import model_validator
 
 from unipref.records import Comparison, Feedback, Reject, Row
 from unipref.unify._mapping import Path, pluck
-from unipref.unify._recognise import ASK, Column, Columns, Guess
+from unipref.unify._recognise import ASK, Column, Columns, Guess, asked_in, paths
+from unipref.unify._sides import judgement, sure, two_answers
 from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
 
+BETTER = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
+WORSE = ("rejected", "dispreferred", "worse", "loser", "neg_response")
+"""Names that say which answer was preferred."""
 
-def _begin_alike(sides: list[Column]) -> bool:
-    """Whether most rows' two dialogues share their beginning but not their end."""
-    couples = [(str(a), str(b)) for a, b in zip(sides[0].values, sides[1].values, strict=False)]
-    alike = sum(a[:20] == b[:20] and a != b for a, b in couples)
-    return alike > len(couples) / 2
+
+def _named(columns: Columns) -> Guess | None:
+    """Two answers whose names say which one was preferred."""
+    for kind in ("transcript", "turns", "turn", "text"):
+        better, worse = columns.named([kind], *BETTER), columns.named([kind], *WORSE)
+        if better is None or worse is None or better is worse:
+            continue
+        mapping: dict[str, Any] = {"chosen": better.path, "rejected": worse.path}
+        if _are_endings(better):
+            if not (prompt := _asked_before(columns, [better, worse])):
+                continue
+            mapping["prompt"] = paths(prompt)
+        why = f"'{better.path}' and '{worse.path}' hold two answers to one prompt ({kind}), and say which was preferred"
+        return Guess(mapping, 0.95, [why])
+    turns, dialogues = columns.of("turn"), columns.of("turns")
+    if len(turns) == 2 and (prompt := [c.path for c in dialogues[:1]] or asked_in(columns, turns)[0]):
+        one, other = turns
+        doubt = f"which of '{one.path}' and '{other.path}' was preferred is not said"
+        mapping = {"chosen": ASK, "rejected": ASK, "prompt": paths(prompt)}
+        return Guess(
+            mapping, 0.7, [f"'{one.path}' and '{other.path}' are two turns that follow '{prompt[0]}'"], [doubt]
+        )
+    return None
+
+
+def _are_endings(side: Column) -> bool:
+    """Whether a side is an answer alone, without the dialogue before it."""
+    return side.kind in ("turn", "text") or (side.kind == "turns" and all(len(turns) == 1 for turns in side.values))
+
+
+def _asked_before(columns: Columns, sides: list[Column]) -> list[str]:
+    """Where the prompt of two endings is: a text or a dialogue."""
+    prompt, named = asked_in(columns, sides)
+    dialogue = [c.path for c in columns.of("turns", "transcript") if c not in sides][:1]
+    return prompt if named else dialogue or prompt
 
 
 class Pairs(TwoAnswers):
@@ -59,28 +93,23 @@ class Pairs(TwoAnswers):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """Two dialogues that begin alike, or two answers, of which the names say that one was preferred."""
-        for kind in ("transcript", "turns", "turn", "text"):
-            sides = columns.of(kind)
-            better = columns.named([kind], "chosen", "preferred", "better", "winner", "accepted")
-            worse = columns.named([kind], "rejected", "dispreferred", "worse", "loser")
-            named = better is not None and worse is not None
-            if better is not None and worse is not None:
-                sides = [better, worse]
-            elif kind in ("turn", "text") or len(sides) != 2 or not _begin_alike(sides):
-                continue
-            mapping = {"chosen": better.path if better else ASK, "rejected": worse.path if worse else ASK}
-            if kind in ("turn", "text") or (kind == "turns" and all(len(turns) == 1 for turns in sides[0].values)):
-                others = [c for c in columns.of("turns", "text", "transcript") if c not in sides]
-                asked = next((c for c in others if c.called("prompt", "question", "instruction")), None)
-                asked = asked or next(iter(others), None)
-                if asked is None:
-                    continue
-                mapping["prompt"] = asked.path
-            why = [f"'{sides[0].path}' and '{sides[1].path}' hold two answers to one prompt ({kind})"]
-            doubts = [] if named else [f"which of '{sides[0].path}' and '{sides[1].path}' was preferred is not said"]
-            return Guess(mapping, 0.95 if named else 0.7, why, doubts)
-        return None
+        """A chosen and a rejected answer by their names; two answers and a label; two dialogues that begin alike."""
+        if (named := _named(columns)) is not None:
+            return named
+        if (sides := two_answers(columns)) is None:
+            return None
+        told = judgement(columns, sides)
+        if told is not None and told.kind == "label":
+            return Guess(
+                {**sides.map, **told.map},
+                sure(sides, told),
+                [sides.why, told.why],
+                [*sides.doubts, *told.doubts],
+            )
+        if told is not None or sides.prompt:
+            return None
+        doubt = f"which of '{sides.first}' and '{sides.second}' was preferred is not said"
+        return Guess({"chosen": ASK, "rejected": ASK}, 0.7, [sides.why], [doubt])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and one comparison."""

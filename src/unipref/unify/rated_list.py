@@ -1,29 +1,82 @@
 """Several answers with their scores in one row: a list of answers, two lists side by side, or two fields each."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from unipref.contracts import Settings
 from unipref.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import Path, Paths, answer_text, pluck, within
+from unipref.unify._mapping import Path, Paths, Scale, answer_text, pluck
+from unipref.unify._recognise import ASK, Columns, Guess, are_ranks, asked_in, axes_of, direction, paths, scores_in
+from unipref.unify._sides import judgement, two_answers
 from unipref.unify._turns import answered
 
+FEW_STEPS = {-1.0, 0.0, 1.0}
+"""Ratings of steps rather than scores of answers."""
 
-class ListAxis(Settings):
+
+def _of_items(columns: Columns) -> Guess | None:
+    """Answers that are mappings with numbers in them."""
+    for column in columns.of("items"):
+        inner = column.inner()
+        answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
+        prompt, named = asked_in(columns, [])
+        scores = [c for c in scores_in(inner) if not {*c.numbers} <= FEW_STEPS]
+        by_answer = {c.path: [[_at(item, c.path) for item in items] for items in column.values] for c in scores}
+        scores = [c for c in scores if not are_ranks(by_answer[c.path])]
+        if answer is None or not prompt or not scores:
+            continue
+        axes, doubts = axes_of(scores)
+        mapping = {"prompt": paths(prompt), "answers": column.path, "response": answer.path, "scores": axes}
+        why = [f"'{column.path}' is a list of answers ('{answer.path}') with scores: {', '.join(axes)}"]
+        return Guess(mapping, 0.9 if named else 0.75, why, doubts)
+    return None
+
+
+def _at(item: Any, path: str) -> Any:
+    try:
+        return pluck(item, path)
+    except Reject:
+        return None
+
+
+def _of_lists(columns: Columns) -> Guess | None:
+    """Answers in one list, their scores in others of the same length."""
+    for answers in columns.of("texts"):
+        prompt, _ = asked_in(columns, [])
+        lengths = dict(zip(answers.rows, map(len, answers.values), strict=True))
+        axes: dict[str, Any] = {}
+        for scores in columns.of("numbers"):
+            beside = [lengths.get(i) == len(v) for i, v in zip(scores.rows, scores.values, strict=True)]
+            few = {float(n) for v in scores.values for n in v} <= FEW_STEPS
+            if sum(beside) > 0.9 * len(beside) and not few and not are_ranks(scores.values):
+                axes[scores.name] = {"field": scores.path, "better": direction(scores.path, scores.words)}
+        if prompt and axes:
+            doubts = [
+                f"the data cannot tell whether a high '{n}' is better" for n, a in axes.items() if a["better"] == ASK
+            ]
+            why = [f"'{answers.path}' is a list of answers, and {', '.join(axes)} beside it has a number for each"]
+            return Guess({"prompt": paths(prompt), "answers": answers.path, "scores": axes}, 0.8, why, doubts)
+    return None
+
+
+def _of_two(columns: Columns) -> Guess | None:
+    """Two answers with a score for each."""
+    if (sides := two_answers(columns)) is None or not sides.prompt or (told := judgement(columns, sides)) is None:
+        return None
+    if told.kind != "scores":
+        return None
+    mapping = {"prompt": paths(sides.prompt), "answers": [sides.first, sides.second], "scores": told.map}
+    return Guess(mapping, 0.9, [sides.why, told.why], ["'better' is taken from the name of the score"])
+
+
+class ListAxis(Scale):
     """Where one axis of scores is, for all answers of a row."""
 
     field: Path | list[Path]
     """Where the answers are mappings: the path of the score inside one. Where they are texts: the path, in the row, of
     a list of scores in the same order. Or one path, in the row, for each answer."""
-    better: Literal["high", "low"]
-    """Which end of the scale is better."""
-    low: float | None = None
-    """Lowest possible score."""
-    high: float | None = None
-    """Highest possible score."""
 
 
 class RatedList(Mapped):
@@ -52,7 +105,12 @@ class RatedList(Mapped):
 
     def axes(self) -> dict[str, Axis]:
         """The declared axes, in order."""
-        return {name: Axis(better=a.better, low=a.low, high=a.high) for name, a in self.scores.items()}
+        return {name: axis.axis() for name, axis in self.scores.items()}
+
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """A list of answers with numbers in or beside it, or two answers with a number each."""
+        return _of_items(columns) or _of_lists(columns) or _of_two(columns)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with all answers and their scores; a reject for an answer that cannot be used."""
@@ -66,7 +124,7 @@ class RatedList(Mapped):
                 scores = {
                     name: score
                     for name, axis in self.scores.items()
-                    if (score := within(tables[name][i], axis.low, axis.high, f"{place}.{name}")) is not None
+                    if (score := axis.read(tables[name][i], f"{place}.{name}")) is not None
                 }
                 responses.append(Response(messages=answered(answer_text(content, place)), scores=scores))
             except Reject as reject:

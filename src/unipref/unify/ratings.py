@@ -1,6 +1,5 @@
 """One rated answer per row, on one or many axes; the answers to a prompt are brought together across rows."""
 
-import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -9,19 +8,8 @@ from pydantic import Field
 from unipref.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify._mapped import Mapped
 from unipref.unify._mapping import AxisSpec, Path, Paths, answer_text, pluck, scores_of
-from unipref.unify._recognise import ASK, Columns, Guess
+from unipref.unify._recognise import ASK, Columns, Guess, axes_of, paths, prompt_and_answer, scores_in
 from unipref.unify._turns import answered
-
-GOOD_WHEN_HIGH = ("overall", "quality", "score", "scores", "rating", "stars", "helpfulness", "help", "correctness")
-GOOD_WHEN_LOW = ("rank", "toxicity", "errors", "harm")
-"""Names that say which end of a scale is better; any other is asked for."""
-
-
-def _numeric(value: object) -> bool:
-    try:
-        return not isinstance(value, bool) and math.isfinite(float(str(value)))
-    except ValueError:
-        return False
 
 
 class Ratings(Mapped):
@@ -56,32 +44,18 @@ class Ratings(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """A prompt, an answer and numbers; surer where prompts come back with other answers."""
-        found, scores = columns.prompt_and_answer(), columns.of("number", "code")
-        numeric = [c for c in scores if all(_numeric(v) for v in c.values) and not c.called("id", "idx", "index")]
-        if found is None or not numeric:
+        found, scores = prompt_and_answer(columns), scores_in(columns)
+        if found is None or not scores or columns.of("texts", "turns", "items"):
             return None
         prompt, response, sure = found
-        first = next(c for c in columns.all if c.path == prompt[0])
-        answers = next(c for c in columns.all if c.path == response)
-        comes_back = first.distinct < answers.distinct
-        numeric.sort(key=lambda c: not c.called("overall", "quality", "score", "rating"))
-        axes, doubts = {}, []
-        for column in numeric:
-            values = [float(v) for v in column.values]
-            better = "high" if column.called(*GOOD_WHEN_HIGH) else "low" if column.called(*GOOD_WHEN_LOW) else ASK
-            axes[column.name] = {"field": column.path, "better": better}
-            seen = f"{min(values):g} to {max(values):g}"
-            doubts.append(f"'{column.path}' goes from {seen} in these rows: declare 'low' and 'high'")
-            if better == ASK:
-                doubts.append(f"the data cannot tell whether a high '{column.path}' is better: say 'high' or 'low'")
-        known = {name: spec for name, spec in axes.items() if spec["better"] != ASK}
-        if known and len(known) < len(axes):
-            unknown = ", ".join(name for name in axes if name not in known)
-            doubts.append(f"left out of the entry, their direction being unknown: {unknown}")
+        first, answers = columns.at(prompt[0]), columns.at(response)
+        comes_back = first is not None and answers is not None and first.distinct < answers.distinct
+        axes, doubts = axes_of(scores)
+        judged = any(axis["better"] != ASK for axis in axes.values())
         why = [f"'{response}' has scores: {', '.join(axes)}"]
         why += ["the same prompts come back with other answers"] if comes_back else []
-        mapping = {"prompt": prompt if len(prompt) > 1 else prompt[0], "response": response, "scores": known or axes}
-        return Guess(mapping, sure * (0.95 if comes_back else 0.6), why, doubts)
+        mapping = {"prompt": paths(prompt), "response": response, "scores": axes}
+        return Guess(mapping, (0.25 + 0.7 * sure) * (1.0 if comes_back else 0.9 if judged else 0.6), why, doubts)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one scored answer."""

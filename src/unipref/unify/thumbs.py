@@ -6,13 +6,45 @@ from typing import Any, ClassVar
 from unipref.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify._dialogues import OneAnswer
 from unipref.unify._mapping import Path, pluck
-from unipref.unify._recognise import Column, Columns, Guess
+from unipref.unify._recognise import ASK, Column, Columns, Guess, paths, prompt_and_answer
+
+LIKED = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
+"""Names of labels that are true for a good answer; `label` is how KTO data calls it."""
+DISLIKED = ("toxic", "unsafe", "harmful", "flagged", "bad", "wrong", "incorrect")
+UP, DOWN = (
+    {"true", "up", "like", "liked", "good", "positive", "yes"},
+    {"false", "down", "dislike", "bad", "negative", "no"},
+)
 
 
-def _spelled(label: Column) -> dict[str, list[str]]:
-    """How a column of text writes true and false."""
-    seen = sorted({str(value) for value in label.values} | {"True", "False"})
-    return {"up": [v for v in seen if v.lower() == "true"], "down": [v for v in seen if v.lower() == "false"]}
+def _label(columns: Columns) -> Column | None:
+    """The column that judges: of flags, or of two values with a name that says so."""
+    flags = columns.of("flag")
+    named = columns.named(["flag"], *LIKED, *DISLIKED)
+    coded = [c for c in columns.of("code") if c.distinct == 2 and c.called(*LIKED, "vote", "rating", "feedback")]
+    coded = [c for c in coded if {*c.numbers} in ({0, 1}, {-1, 1}) or {v.lower() for v in c.different} <= UP | DOWN]
+    return named or next(iter(coded), None) or next((c for c in flags if c.distinct > 1), None)
+
+
+def _codes(label: Column) -> tuple[dict[str, list[Any]], list[str]]:
+    """The settings for up and down, where they are not the defaults, and what is doubtful about them."""
+    values = [True, False] if all(isinstance(v, bool) for v in label.values) else sorted({*label.values}, key=str)
+    words = {v: str(v).lower() for v in values}
+    up, down = ([v for v in values if words[v] in said] for said in (UP, DOWN))
+    own_words = bool(up or down) and not {*words.values()} <= {"true", "false"}
+    if own_words:
+        return {"up": up, "down": down}, []
+    if label.called(*DISLIKED):
+        return {"up": down, "down": up}, [f"'{label.path}' is taken for a fault: true is thumbs down"]
+    if label.called(*LIKED) and (up or down):
+        doubts = [f"'{label.path}' true is taken for thumbs up"]
+        if values == [True, False]:
+            return {}, doubts
+        # The value that is not in these rows is spelled like the one that is.
+        other = {"True": "False", "TRUE": "FALSE", "true": "false"}
+        up, down = up or [k for k, v in other.items() if v in down], down or [other[v] for v in up if v in other]
+        return {"up": up, "down": down}, doubts
+    return {"up": [ASK], "down": [ASK]}, [f"which of {', '.join(map(str, values))} in '{label.path}' is thumbs up"]
 
 
 class Thumbs(OneAnswer):
@@ -44,26 +76,20 @@ class Thumbs(OneAnswer):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """An answer or a dialogue with a true-or-false label."""
-        flags, dialogues = columns.of("flag"), columns.of("turns")
-        label = columns.named(["flag"], "label", "liked", "thumb", "thumbs", "good") or next(iter(flags), None)
+        label = _label(columns)
         if label is None:
             return None
-        codes = {} if all(isinstance(v, bool) for v in label.values) else _spelled(label)
-        doubts = [f"'{label.path}' true is taken for thumbs up"]
+        codes, doubts = _codes(label)
+        dialogues = columns.of("turns", "transcript")
         if len(dialogues) == 1:
             mapping = {"messages": dialogues[0].path, "label": label.path, **codes}
-            why = [f"'{dialogues[0].path}' is a dialogue, '{label.path}' is true or false"]
+            why = [f"'{dialogues[0].path}' is a dialogue, '{label.path}' one of {', '.join(label.different)}"]
             return Guess(mapping, 0.85, why, doubts)
-        if dialogues or (found := columns.prompt_and_answer()) is None:
+        if dialogues or columns.of("items", "texts") or (found := prompt_and_answer(columns)) is None:
             return None
         prompt, response, sure = found
-        mapping = {
-            "prompt": prompt if len(prompt) > 1 else prompt[0],
-            "response": response,
-            "label": label.path,
-            **codes,
-        }
-        return Guess(mapping, 0.7 * sure, [f"'{label.path}' is true or false for each '{response}'"], doubts)
+        mapping = {"prompt": paths(prompt), "response": response, "label": label.path, **codes}
+        return Guess(mapping, 0.25 + 0.6 * sure, [f"'{label.path}' is one of two values for each '{response}'"], doubts)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one judged answer."""

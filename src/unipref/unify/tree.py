@@ -6,11 +6,22 @@ from typing import Any, ClassVar
 from unipref.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
 from unipref.unify._mapping import AxisSpec, Path, pluck, scores_of, text
-from unipref.unify._recognise import ASK, Columns, Guess, replies_key
+from unipref.unify._recognise import ASK, Columns, Guess, are_ranks, replies_key
 from unipref.unify._turns import KNOWN_ROLES, role_of
 
 MAX_DEPTH = 500
 """Turns in one branch beyond which a tree is taken for broken."""
+
+
+def _families(roots: list[Any], key: str) -> Iterator[list[dict[str, Any]]]:
+    """The replies to each message of some trees."""
+    stack = [root for root in roots if isinstance(root, dict)]
+    while stack:
+        below = stack.pop().get(key)
+        children = [child for child in below if isinstance(child, dict)] if isinstance(below, list) else []
+        if children:
+            yield children
+        stack += children
 
 
 class Tree(Mapped):
@@ -55,21 +66,30 @@ class Tree(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """A message that holds its replies, which hold theirs."""
-        roots: list[tuple[str | None, Any]] = [(c.path, c.values[0]) for c in columns.of("messages_tree")]
-        roots += [(None, row) for row in columns.rows[:1] if replies_key(row) is not None]
-        for path, root in roots:
-            key = replies_key(root) or ""
-            child = root[key][0]
+        roots: list[tuple[str | None, list[Any]]] = [(c.path, c.values) for c in columns.of("messages_tree")]
+        roots.append((None, columns.rows))
+        for path, values in roots:
+            first = next((value for value in values if replies_key(value) is not None), None)
+            if first is None:
+                continue
+            key = replies_key(first) or ""
+            families = list(_families(values, key))
+            child = first[key][0]
             texts = sorted((k for k, v in child.items() if isinstance(v, str)), key=lambda k: -len(child[k]))
             role = next((k for k in texts if child[k].lower() in KNOWN_ROLES), None)
             if role is None:
                 continue
+            rank = next((k for k in child if are_ranks([c.get(k) for c in family] for family in families)), None)
+            named = rank is not None and "rank" in rank.lower()
             guess: dict[str, Any] = {"root": path, "replies": key, "text": texts[0], "role": role}
-            rank = next((k for k, v in child.items() if "rank" in k.lower() and isinstance(v, int)), None)
-            doubts = [] if rank else ["no rank is seen among the replies: say where their scores are"]
-            guess["scores"] = {"rank": {"field": rank or ASK, "better": "low", "low": 0}}
+            axis = {"field": rank or ASK, "better": "low" if named else ASK}
+            guess["scores"] = {"rank": {**axis, "low": 0} if named else axis}
             why = [f"'{path or 'the row'}' is a message with replies in '{key}'"]
-            return Guess(guess, 0.95 if rank else 0.7, why, doubts)
+            why += [f"'{rank}' gives siblings their places"] if rank else []
+            doubts = ["rank 0 is taken for the best, because of the name"] if named else []
+            doubts += [f"whether a high or a low '{rank}' is better"] if rank and not named else []
+            doubts += [] if rank else ["no rank is seen among the replies: say where their scores are"]
+            return Guess(guess, 0.95 if named else 0.85, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -7,6 +7,8 @@ from pydantic import model_validator
 
 from unipref.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify._mapping import Path, number, pluck
+from unipref.unify._recognise import Columns, Guess
+from unipref.unify._sides import judgement, sure, two_answers
 from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
 
 
@@ -24,7 +26,7 @@ class Votes(TwoAnswers):
     codes: Codes = {}
     """What a vote says -> first, second or tie."""
     counts: dict[Literal["first", "second", "tie"], Path] = {}
-    """Instead of votes: paths of how many people voted so."""
+    """Instead of votes: paths of how many people voted so; true is one vote."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -45,6 +47,15 @@ class Votes(TwoAnswers):
             raise ValueError("spell out what a vote says, as in codes: {0: tie, 1: first, 2: second}")
         return self
 
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """Two answers and what several people, or one who could call it a tie, said of them."""
+        if (sides := two_answers(columns)) is None or (told := judgement(columns, sides)) is None:
+            return None
+        if told.kind not in ("votes", "counts"):
+            return None
+        return Guess({**sides.map, **told.map}, sure(sides, told), [sides.why, told.why], [*sides.doubts, *told.doubts])
+
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with two answers and a comparison for each vote."""
         prompt, endings = self.two(row, (self.first, self.second))
@@ -56,8 +67,8 @@ class Votes(TwoAnswers):
     def _cast(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
             found = pluck(row, self.votes)
-            values = found if isinstance(found, list) else [found]
-            named = [(f"{self.votes}.{i}", value) for i, value in enumerate(values)]
+            several = isinstance(found, list)
+            named = [(f"{self.votes}.{i}", vote) for i, vote in enumerate(found)] if several else [(self.votes, found)]
         else:
             named = [(path, pluck(row, path)) for path in self.votes or []]
         cast = [(path, value) for path, value in named if value is not None and value != ""]
@@ -66,7 +77,8 @@ class Votes(TwoAnswers):
     def _counted(self, row: Row) -> list[Comparison]:
         comparisons = []
         for side, path in self.counts.items():
-            count = number(pluck(row, path), path) or 0.0
+            value = pluck(row, path)
+            count = float(value) if isinstance(value, bool) else number(value, path) or 0.0
             if count < 0 or count != int(count) or count > MOST_VOTES:
                 raise Reject(Reason.BAD_SCORE, f"{count:g} is no number of votes", path)
             comparisons += [judged(side)] * int(count)

@@ -1,0 +1,200 @@
+"""Inverts the label of each known dataset in turn and shows whether it is noticed.
+
+    python benchmarks/flip_table.py DATA_FOLDER
+
+DATA_FOLDER has a folder for each dataset, named as in the catalog. Each is read twice by its catalog entry: as it is,
+and with its label the wrong way round, as a mistake in a mapping would have it. The table says what the run makes of
+both. Nothing else changes: the same files, the same further evidence.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import unipref
+from unipref.errors import UserError
+from unipref.records import Row
+from unipref.sources.catalog import DATASETS, Dataset
+
+PATHS = {"oasst_trees": "en_100_tree.jsonl", "winogrande": "train_m.jsonl"}
+"""Folders that hold the same data twice: the file that is read."""
+EVIDENCE: dict[str, dict[str, Any]] = {
+    "winogrande": {
+        "join": [{"path": "winogrande/train_m-labels.lst", "on": "row", "as": "apart"}],
+        "map": {"check": "apart.line"},
+    }
+}
+"""Dataset -> what a study has to say so that evidence from another file is used."""
+
+
+class Flip(NamedTuple):
+    """What the label is, how it is inverted, and the mapping that does it."""
+
+    label: str
+    how: str
+    map: dict[str, Any]
+
+
+def flip_of(entry: Dataset) -> Flip | None:
+    """The inverted label of a dataset; None where it has none."""
+    make = FLIPS.get(entry.format)
+    return make(entry) if make is not None else None
+
+
+def _pairs(entry: Dataset) -> Flip:
+    if "label" in entry.map:
+        return Flip(entry.map["label"], "codes swapped", {"codes": _swapped(entry.map["codes"])})
+    sides = {"chosen": entry.map["rejected"], "rejected": entry.map["chosen"]}
+    return Flip("chosen, rejected", "paths swapped", sides)
+
+
+def _swapped(codes: dict[Any, str]) -> dict[Any, str]:
+    other = {"first": "second", "second": "first", "tie": "tie"}
+    return {code: other[side] for code, side in codes.items()}
+
+
+def _graded(entry: Dataset) -> Flip:
+    ends = entry.map["scale"]
+    codes = {code: -strength for code, strength in entry.map.get("codes", {}).items()}
+    turned = {"scale": {"first": ends["second"], "second": ends["first"]}, "codes": codes}
+    return Flip(entry.map["grade"], "ends of the scale swapped", turned)
+
+
+def _votes(entry: Dataset) -> Flip:
+    votes = entry.map["votes"]
+    named = votes if isinstance(votes, str) else ", ".join(votes)
+    return Flip(named, "codes swapped", {"codes": _swapped(entry.map["codes"])})
+
+
+def _axis(entry: Dataset) -> Flip:
+    name = entry.axis or next(iter(entry.map["scores"]))
+    turned = "low" if entry.map["scores"][name]["better"] == "high" else "high"
+    return Flip(name, f"better: {turned}", {"scores": {name: {"better": turned}}})
+
+
+def _ranking(entry: Dataset) -> Flip:
+    turned = "worst_first" if entry.map["order"] == "best_first" else "best_first"
+    return Flip("order of the list", f"order: {turned}", {"order": turned})
+
+
+def _thumbs(entry: Dataset) -> Flip:
+    return Flip(entry.map["label"], "up and down swapped", {"up": [False], "down": [True]})
+
+
+def _edit(entry: Dataset) -> Flip:
+    sides = {"before": entry.map["after"], "after": entry.map["before"]}
+    return Flip("before, after", "paths swapped", sides)
+
+
+def _choice(entry: Dataset) -> Flip:
+    return Flip(entry.map["answer"], "the other option in every row", {"function": "flip_table.other_option"})
+
+
+def _steps(entry: Dataset) -> Flip:
+    how = "marked solutions unmarked, others marked at the first step"
+    return Flip(entry.map["first_wrong"], how, {"function": "flip_table.other_mark"})
+
+
+def other_option(row: Row) -> Row:
+    """The row with the other one of two options as its answer."""
+    return {**row, "answer": {"1": "2", "2": "1"}[row["answer"]]}
+
+
+def other_mark(row: Row) -> Row:
+    """The row with a mistake where none was marked, and none where one was."""
+    return {**row, "mistake_index": 0 if row["mistake_index"] is None else None}
+
+
+FLIPS: dict[str, Callable[[Dataset], Flip]] = {
+    "pairs": _pairs,
+    "graded_pair": _graded,
+    "votes": _votes,
+    "ratings": _axis,
+    "tree": _axis,
+    "ranking": _ranking,
+    "thumbs": _thumbs,
+    "edit": _edit,
+    "multiple_choice": _choice,
+    "steps": _steps,
+}
+
+
+class Outcome(NamedTuple):
+    """What a run made of one dataset: the verdict and why, or the error before work started."""
+
+    verdict: str
+    why: str
+    agree: int = 0
+    against: int = 0
+
+
+def outcome(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
+    """Reads a dataset with further settings laid over its mapping."""
+    evidence = EVIDENCE.get(entry.name, {})
+    source = {
+        "name": entry.name,
+        "dataset": entry.name,
+        "path": f"{entry.name}/{PATHS.get(entry.name, '')}".rstrip("/"),
+        **evidence,
+        "map": {**evidence.get("map", {}), **more},
+        "accept_polarity": True,  # so that the figures are there to be shown
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            unipref.unify_feedback({"data_root": str(data.resolve()), "sources": [source], "workers": 1}, folder)
+        except UserError as error:
+            return Outcome("error", error.what.partition("\n")[0])
+        manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
+    found = manifest["sources"][entry.name]["polarity"]
+    return Outcome(found["verdict"], found["why"], found["agree"], found["against"])
+
+
+def conclusion(flip: Flip | None, inverted: Outcome | None) -> str:
+    """Whether the inverted label was noticed, in words."""
+    if flip is None or inverted is None:
+        return "cannot be known: it has no label"
+    if inverted.verdict == "contradicts":
+        return "caught: the run stops"
+    if inverted.verdict == "error":
+        return "caught before work starts"
+    reasons = {"cannot_be_known": "nothing else in the data judges the answers", "too_few": "too few can be checked"}
+    return f"cannot be known: {reasons.get(inverted.verdict, 'the further evidence is not clear enough')}"
+
+
+def figures(found: Outcome | None) -> str:
+    """Verdict, and how many preferences are spoken for and against."""
+    if found is None:
+        return ""
+    return f"{found.verdict} {found.agree}:{found.against}" if found.agree + found.against else found.verdict
+
+
+def table(data: Path) -> str:
+    """The Markdown table over all datasets of the catalog that are in a folder.
+
+    Raises:
+        SystemExit: none of them is.
+    """
+    lines = ["| dataset | label | inverted | as it is | inverted | conclusion |", "|---|---|---|---|---|---|"]
+    for entry in DATASETS:
+        if not (data / entry.name).is_dir():
+            continue
+        flip = flip_of(entry)
+        plain = outcome(entry, data, {}) if flip is not None else None
+        inverted = outcome(entry, data, flip.map) if flip is not None else None
+        cells = [entry.name, flip.label if flip else "none", flip.how if flip else ""]
+        cells += [figures(plain), figures(inverted), conclusion(flip, inverted)]
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(lines) == 2:
+        raise SystemExit(
+            f"{data} has no folder named as a dataset of the catalog: {', '.join(d.name for d in DATASETS)}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    print(table(Path(sys.argv[1])))

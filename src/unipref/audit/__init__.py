@@ -1,0 +1,109 @@
+"""What is in a run's unified data, per source: books, ties, copies, contradictions, length, languages, overlaps, cost.
+
+The data is read once, batch by batch; per preference 37 bytes of hashes and numbers are held, never text.
+"""
+
+from pathlib import Path
+
+from unipref.audit._benchmarks import Benchmarks, Leaks
+from unipref.audit._books import Counts, cost, ties
+from unipref.audit._copies import Copies, Found
+from unipref.audit._findings import Audit, Opposites, Page, Prompts, Repeats
+from unipref.audit._gold import Gold, GoldEntry
+from unipref.audit._languages import LanguageSample
+from unipref.audit._lengths import LengthTally
+from unipref.audit._notable import notable
+from unipref.audit._prompts import Shared, SharedPrompts
+from unipref.audit._run import Judged, UnifiedRun
+from unipref.audit._terminal import terminal
+from unipref.unify._keys import normalised
+
+__all__ = ["Audit", "GoldEntry", "Page", "audit", "terminal"]
+
+
+def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None) -> Audit:
+    """Audits the unified data of a run.
+
+    Args:
+        folder: a run that got at least as far as unify.
+        gold: a gold file (YAML or JSON Lines of `GoldEntry`), for conversion accuracy.
+        benchmarks: a folder of benchmarks, for prompts that occur in them.
+
+    Raises:
+        UserError: no such run, a wrong gold file, or no benchmarks there.
+    """
+    run = UnifiedRun(folder)
+    judge = Gold(gold) if gold else None
+    texts = Benchmarks(benchmarks) if benchmarks else None
+    tallies = _Tallies(list(run.books), texts)
+    for preference in run.preferences():
+        tallies.add(preference)
+        if judge:
+            judge.add(preference)
+    for row in run.rejects():
+        tallies.counts.add_reject(row)
+        if judge:
+            judge.add_reject(row)
+    pages = tallies.pages(run)
+    verdict = judge.verdict() if judge else None
+    return Audit(str(folder), pages, texts.read() if texts else None, verdict, notable(pages, verdict))
+
+
+class _Tallies:
+    """All that is collected while the preferences stream past."""
+
+    def __init__(self, sources: list[str], texts: Benchmarks | None) -> None:
+        self.counts = Counts()
+        self._copies, self._prompts = Copies(sources), SharedPrompts(sources)
+        self._lengths = {name: LengthTally() for name in sources}
+        self._languages = {name: LanguageSample() for name in sources}
+        self._leaks = Leaks(texts) if texts else None
+
+    def add(self, judged: Judged) -> None:
+        root = normalised(judged.asked[0])
+        self.counts.add(judged)
+        self._copies.add(judged)
+        self._prompts.add(judged, root)
+        self._lengths[judged.source].add(judged)
+        self._languages[judged.source].add(root)
+        if self._leaks:
+            self._leaks.add(judged, root)
+
+    def pages(self, run: UnifiedRun) -> list[Page]:
+        repeats, opposites = self._copies.found()
+        shared = self._prompts.found()
+        kinds: list[Found | Shared] = [*repeats.values(), *opposites.values(), *shared.values()]
+        places = run.places({number for kind in kinds for example in kind.examples for number in example})
+        after = run.after_clean()
+
+        def told(found: Found | Shared) -> list[tuple[str, str]]:
+            return [(places[one], places[other]) for one, other in found.examples]
+
+        pages = []
+        for name, books in run.books.items():
+            copies, contrary, prompts = repeats[name], opposites[name], shared[name]
+            pages.append(
+                Page(
+                    source=name,
+                    kind=books["kind"],
+                    objective=books["objective"],
+                    licence=books["licence"],
+                    axis=books["axis"],
+                    books=self.counts.books(name, books, after.get(name, {})),
+                    rejects=self.counts.rejects_of(name),
+                    ties=ties(books),
+                    repeats=Repeats(copies.within, copies.across, told(copies)),
+                    opposites=Opposites(contrary.again, contrary.within, contrary.across, told(contrary)),
+                    length=self._lengths[name].bias(),
+                    languages=self._languages[name].languages(prompts.different),
+                    prompts=Prompts(
+                        prompts.different,
+                        prompts.shared,
+                        told(prompts),
+                        self._leaks.of(name) if self._leaks else None,
+                    ),
+                    cost=cost(books),
+                    polarity=books["polarity"],
+                )
+            )
+        return pages

@@ -1,0 +1,24 @@
+"""The interval of a share."""
+
+import math
+
+Z = 1.959964
+"""Standard deviations of a normal that hold 95 % in the middle."""
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share after Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
+
+    Args:
+        hits: how often it was so.
+        n: of how many times.
+
+    Returns:
+        Both ends, in [0, 1]; (0, 1) for n = 0.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    share, spread = hits / n, Z * Z / n
+    middle = share + spread / 2
+    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))

@@ -1,0 +1,60 @@
+"""Files of a dataset repository on the Hugging Face hub -> parts. They come through the hub's own cache."""
+
+import os
+from pathlib import Path
+
+from unipref.contracts import Settings
+from unipref.errors import UserError
+from unipref.sources._paths import shape_and_packing
+from unipref.sources.parts import CUT_BYTES, Part, parts_of_file
+
+
+class Hub(Settings):
+    """Where on the hub a dataset's files are."""
+
+    name: str
+    """Repository: owner and name."""
+    files: tuple[str, ...]
+    """Patterns of the files in it."""
+    revision: str = "main"
+    """Commit, branch or tag."""
+
+
+def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
+    """The pieces of work in a repository's files, fetched where they are not in the hub's cache yet.
+
+    Their origin is `hf://datasets/OWNER/NAME/FILE`, the same on every machine.
+
+    Raises:
+        UserError: no network and nothing in the cache, no such repository or revision, or no file of these names.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(hub.name, repo_type="dataset", revision=hub.revision, allow_patterns=list(hub.files))
+    except Exception as error:
+        # The hub's client raises its own errors, the HTTP client's and the system's: all mean that it is not to be had.
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(
+            f"{hub.name} cannot be fetched from the hub ({reason})", where=where, mend=_mend(hub)
+        ) from error
+    folder = Path(found)
+    files = sorted(
+        Path(place, name).relative_to(folder) for place, _, names in os.walk(folder, followlinks=True) for name in names
+    )
+    wanted = [file for file in files if any(file.match(pattern) for pattern in hub.files)]
+    made = [
+        part
+        for file in wanted
+        if shape_and_packing(file.name)[0]
+        for part in parts_of_file(folder / file, f"hf://datasets/{hub.name}/{file.as_posix()}", where, cut_bytes)
+    ]
+    if not made:
+        raise UserError(
+            f"{hub.name} at '{hub.revision}' has no file {' or '.join(hub.files)}.", where=where, mend=_mend(hub)
+        )
+    return made
+
+
+def _mend(hub: Hub) -> str:
+    return f"Fetch {', '.join(hub.files)} of huggingface.co/datasets/{hub.name} yourself and give 'path'."

@@ -1,0 +1,198 @@
+"""Tables joined by an id or by row number, before the mapping sees a row.
+
+The other table is written once to an SQLite file on disk, by id; each map task looks its rows up there, so that memory
+does not grow with the table. An id that the other table lacks makes the row a reject; an id that it has twice, with
+different rows, is an error: which of them is meant cannot be known.
+"""
+
+import contextlib
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import Field, model_validator
+
+from unipref.contracts import Settings
+from unipref.errors import UserError
+from unipref.records import Reason, Reject, Row
+from unipref.sources._json import Numbered
+from unipref.sources.parts import Part, Table, parts
+from unipref.sources.reading import read
+
+ReadPart = Callable[[Part], Iterator[Numbered]]
+"""How rows come out of a part."""
+
+FieldPath = Annotated[str, Field(min_length=1)]
+"""Path of a field, with dots between nested ones."""
+
+
+class Join(Settings):
+    """Another table, of which each row of the source gets the row with its id, or with its number."""
+
+    path: str | Annotated[list[str], Field(min_length=1)]
+    """Where the other table is, as for the source itself."""
+    on: Literal["row"] | None = None
+    """`row`: the n-th row of the source belongs to the n-th of the table, as in a parallel file of labels."""
+    left: FieldPath | None = None
+    """Path of the id in the source's rows."""
+    right: FieldPath | None = None
+    """Path of the id in the table's rows."""
+    name: FieldPath | None = Field(default=None, alias="as")
+    """The key under which the looked-up row stands; default: the table's file name without its endings."""
+
+    @model_validator(mode="after")
+    def _says_how(self) -> "Join":
+        if (self.on is None) == (self.left is None) or (self.left is None) != (self.right is None):
+            raise ValueError("give either 'on: row', or 'left' and 'right', the paths of the id on both sides")
+        return self
+
+
+def with_tables(found: list[Part], joins: Sequence[Join], root: Path, where: str) -> list[Part]:
+    """The parts of a source with the tables that are joined to their rows.
+
+    Raises:
+        UserError: a table's file is missing, two tables have one name, or rows are numbered in several files.
+    """
+    tables: list[Table] = []
+    for place, join in enumerate(joins):
+        here = f"{where}.{place}"
+        paths = [join.path] if isinstance(join.path, str) else join.path
+        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None))
+        name = join.name or Path(files[0].path).name.partition(".")[0]
+        if name in [table.name for table in tables]:
+            raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
+        if join.on == "row" and (len(files) > 1 or len({part.origin for part in found}) > 1):
+            raise UserError(
+                "rows can be told by their number only where the source and the table are one file each.",
+                where=here,
+                mend="Make each pair of files a source of its own, or join by 'left' and 'right'.",
+            )
+        tables.append(Table(name, files, join.left or "", join.right or ""))
+    return [msgspec.structs.replace(part, tables=tuple(tables)) for part in found]
+
+
+SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT) WITHOUT ROWID"
+
+
+@contextlib.contextmanager
+def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
+    """How the parts are read with their tables joined. What it yields can go to other processes.
+
+    Args:
+        parts: what will be read.
+        folder: an existing folder that those processes see; the tables lie in it until the context ends.
+
+    Yields:
+        `read` itself where there is nothing to join.
+
+    Raises:
+        UserError: a table with two rows of the same id, or in which no row has the id.
+    """
+    tables = list(dict.fromkeys(table for part in parts for table in part.tables))
+    if not tables:
+        yield read
+        return
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".joined-") as place:
+        indexes: dict[Table, str] = {}
+        for number, table in enumerate(tables):
+            indexes[table] = str(Path(place) / f"{number}.sqlite")
+            _write(table, indexes[table])
+        yield ReadJoined(indexes)
+
+
+@dataclass(frozen=True)
+class ReadJoined:
+    """Reads parts and looks up the rows of their tables; `indexes` says where each table lies."""
+
+    indexes: dict[Table, str]
+
+    def __call__(self, part: Part) -> Iterator[Numbered]:
+        """The rows of a part, each with the looked-up rows under the tables' names; a reject where one is missing."""
+        with contextlib.ExitStack() as stack:
+            opened = [
+                (table, stack.enter_context(contextlib.closing(_opened(self.indexes[table])))) for table in part.tables
+            ]
+            for number, row in read(part):
+                yield number, row if isinstance(row, Reject) else _with_tables(row, number, opened)
+
+
+def _opened(index: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{Path(index).as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.Connection]]) -> Row | Reject:
+    made = dict(row)
+    for table, index in tables:
+        if table.name in row:
+            detail = f"the row has a field '{table.name}' already; give the join another name with 'as'"
+            return Reject(Reason.WRONG_TYPE, detail, table.name)
+        key = str(number) if not table.left else id_at(row, table.left)
+        if key is None:
+            return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", table.left)
+        found = index.execute("SELECT row FROM found WHERE id = ?", (key,)).fetchone()
+        if found is None:
+            origin = table.files[0].origin
+            what = f"{origin} has no row with {table.right} {key!r}" if table.right else f"{origin} has no row {key}"
+            return Reject(Reason.MISSING_FIELD, what, table.left or None)
+        made[table.name] = json.loads(found[0])
+    return made
+
+
+def id_at(row: Any, path: str) -> str | None:
+    """The id at a path as text, so that 7 and "7" are one id; None where there is none."""
+    value = row
+    if isinstance(row, dict) and path in row:
+        value = row[path]
+    else:
+        for step in path.split("."):
+            if not isinstance(value, dict) or step not in value:
+                return None
+            value = value[step]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return str(value).strip() or None
+
+
+def _write(table: Table, path: str) -> None:
+    """The table as an SQLite file; rows that cannot be read, or have no id, cannot be looked up and are left out."""
+    any_id = False
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as index:
+        index.execute("PRAGMA journal_mode = OFF")
+        index.execute("PRAGMA synchronous = OFF")
+        index.execute(SCHEMA)
+        index.execute("BEGIN")
+        for part in table.files:
+            for number, row in read(part):
+                key = None if isinstance(row, Reject) else id_at(row, table.right) if table.right else str(number)
+                if key is None:
+                    continue
+                any_id = True
+                _insert(index, table, key, f"{part.origin}:{number}", json.dumps(row))
+        index.execute("COMMIT")
+    if not any_id:
+        field = f"has the id '{table.right}'" if table.right else "can be read"
+        raise UserError(
+            f"no row of {table.files[0].origin} {field}.",
+            where=f"join '{table.name}'",
+            mend="'right' is the field of the id in the joined table, 'left' that in the source's rows.",
+        )
+
+
+def _insert(index: sqlite3.Connection, table: Table, key: str, place: str, row: str) -> None:
+    if index.execute("INSERT OR IGNORE INTO found VALUES (?, ?, ?)", (key, place, row)).rowcount:
+        return
+    first, same = index.execute("SELECT place, row FROM found WHERE id = ?", (key,)).fetchone()
+    if same != row:
+        raise UserError(
+            f"two rows have {table.right} {key!r}: {first} and {place}.",
+            where=f"join '{table.name}'",
+            mend="If a row of the source has several partners, take the table with the partners as the source's "
+            "'path' and join the other one to it.",
+        )

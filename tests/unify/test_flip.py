@@ -1,0 +1,83 @@
+"""The label of each public dataset inverted in turn: caught where the data can tell, and never a false alarm."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from unipref.sources.catalog import DATASETS
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+CAUGHT = {"bigbench_mistake", "oasst_trees", "sfres_ratings", "topical_chat_ratings", "winogrande"}
+"""Datasets with further evidence: other axes, likes, final answers, labels published apart."""
+UNLABELLED = {"alpaca", "dolly_csv", "lima", "seed_tasks", "shepherd_critiques"}
+
+
+@pytest.fixture(scope="module")
+def flips() -> Iterator[ModuleType]:
+    """The benchmark as a module of the name by which its functions are found."""
+    spec = importlib.util.spec_from_file_location("flip_table", BENCHMARKS / "flip_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["flip_table"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["flip_table"]
+
+
+def entries() -> list[Any]:
+    return [pytest.param(entry, id=entry.name) for entry in DATASETS if entry.verified == "data"]
+
+
+def test_twenty_folders_are_known() -> None:
+    assert len(entries()) == 20
+
+
+@pytest.mark.parametrize("entry", entries())
+def test_a_label_is_inverted_wherever_there_is_one(entry: Any, flips: ModuleType) -> None:
+    flip = flips.flip_of(entry)
+    assert (flip is None) is (entry.name in UNLABELLED)
+    if flip is not None:
+        assert flip.map
+        assert flip.map != entry.map
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("entry", entries())
+def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: ModuleType, shared: Path) -> None:
+    data = shared / "data" / "feedback"
+    flip = flips.flip_of(entry)
+    if entry.name == "shepherd_critiques":  # nothing usable is left without a scorer
+        assert flips.outcome(entry, data, {}).verdict == "error"
+        return
+    plain = flips.outcome(entry, data, {})
+    assert plain.verdict == ("agrees" if entry.name in CAUGHT else "cannot_be_known")
+    if flip is None:
+        return
+    inverted = flips.outcome(entry, data, flip.map)
+    if entry.name in CAUGHT:
+        assert inverted.verdict == "contradicts"
+        assert flips.conclusion(flip, inverted) == "caught: the run stops"
+    else:
+        assert inverted.verdict == "cannot_be_known"
+        assert flips.conclusion(flip, inverted).startswith("cannot be known: nothing else")
+
+
+@pytest.mark.shared
+def test_the_table_has_a_line_for_each_folder(flips: ModuleType, shared: Path, tmp_path: Path) -> None:
+    for name in ("alpaca", "topical_chat_ratings"):
+        (tmp_path / name).symlink_to(shared / "data" / "feedback" / name)
+    assert flips.table(tmp_path).splitlines()[2:] == [
+        "| alpaca | none |  |  |  | cannot be known: it has no label |",
+        "| topical_chat_ratings | overall | better: low | agrees 48:0 | contradicts 0:48 | caught: the run stops |",
+    ]
+
+
+def test_an_empty_folder_is_an_error(flips: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no folder named as a dataset"):
+        flips.table(tmp_path)
