@@ -9,9 +9,9 @@ from rich.console import Console
 import unipref
 from unipref import records
 from unipref.audit import audit, terminal
-from unipref.audit._intervals import wilson
 from unipref.errors import UserError
-from unipref.unify._keys import root_key
+from unipref.intervals import wilson
+from unipref.keys import root_key
 
 ROWS = [
     preference("a", "a:1", "First?", "aa bb cc", "aa"),

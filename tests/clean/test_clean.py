@@ -155,3 +155,27 @@ def test_nothing_left_to_train_on_is_the_users_to_mend(tmp_path: Path) -> None:
 def test_shares_that_leave_nothing_are_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"together must be below 1|less than 1|greater than or equal to 0"):
         Split(**shares)
+
+
+def test_a_prompt_of_twins_in_another_source_stays_with_them(tmp_path: Path) -> None:
+    # Twins t: questions A and B. Question B stands in a second source, by itself: all three are one family.
+    import unipref
+
+    twins = [{"q": f"{side} {n}?", "good": "yes", "bad": "no", "t": n} for n in range(40) for side in ("A", "B")]
+    alone = [{"q": f"b  {n}?", "good": "yes, surely", "bad": "never"} for n in range(40)]
+    mapping = {"prompt": "q", "chosen": "good", "rejected": "bad"}
+    study = {
+        "sources": [
+            {"name": "twins", "format": "pairs", "map": {**mapping, "twins": {"field": "t"}}},
+            {"name": "alone", "format": "pairs", "map": mapping},
+        ],
+        "split": {"dev": 0.3, "test": 0.3},
+    }
+    unipref.unify_feedback(study, tmp_path, rows={"twins": twins, "alone": alone})
+    part_of: dict[str, set[str]] = {}
+    for part in ("train", "dev", "test"):
+        for row in pq.read_table(tmp_path / "clean" / f"{part}.parquet").to_pylist():
+            part_of.setdefault(row["prompt"][0]["content"].split()[1], set()).add(part)
+    assert len(part_of) == 40
+    assert all(len(parts) == 1 for parts in part_of.values())
+    assert set().union(*part_of.values()) == {"train", "dev", "test"}

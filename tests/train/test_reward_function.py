@@ -10,10 +10,11 @@ import pytest
 
 from unipref.errors import UserError
 from unipref.inference import rewards
+from unipref.intervals import wilson
 from unipref.models import RewardModel, load_reward_model
 from unipref.records import Messages, preference_schema
 from unipref.train import _reward_function
-from unipref.train._reward_function import DialogueReward, HeldOut, held_out_accuracy, wilson
+from unipref.train._reward_function import DialogueReward, HeldOut, held_out_accuracy
 from unipref.train.rloo import Rloo
 
 QUESTION: Messages = [{"role": "user", "content": "Who called?"}]
@@ -84,7 +85,7 @@ def test_the_log_calls_it_reward_model() -> None:
 def test_wilsons_interval_worked_by_hand() -> None:
     # 8 of 10, z = 1.96: middle .8 + 3.8416/20 = .99208; half = 1.96 sqrt(.16/10 + 3.8416/400) = .31364;
     # both over 1.38416: (.49015, .94333).
-    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
 
 
 def scored(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
@@ -125,7 +126,7 @@ def test_dev_pairs_are_taken_evenly_from_a_long_file(monkeypatch: pytest.MonkeyP
 
 
 def held(accuracy: float, n: int) -> HeldOut:
-    return HeldOut(n, accuracy, *wilson(accuracy, n), lowest=0.0, spread=1.0)
+    return HeldOut(n, accuracy, *wilson(accuracy * n, n), lowest=0.0, spread=1.0)
 
 
 def test_what_is_said_of_a_reward_model() -> None:

@@ -221,7 +221,7 @@ KNOWN_REJECTS = {
     "hh_rlhf": {"empty_response": 2, "no_answer": 1, "same_response": 4},
     "iterater": {"left_out": 277, "empty_response": 7},  # 266 change the meaning, 11 are 'others'
     "lima": {"no_answer": 1},
-    "pandalm": {"empty_response": 38, "wrong_type": 6, "tie": 59},
+    "pandalm": {"empty_response": 38, "wrong_type": 6, "tie": 61},
     "shepherd_critiques": {"no_order": 724},
     "oasst_ranked_zh": {"one_response": 3},
     "dpo_sharegpt": {},

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from unipref import choices
 from unipref.contracts import Format, read_all
 from unipref.errors import UserError
+from unipref.keys import prompt_key
 from unipref.records import Feedback, Preference, Reject
-from unipref.unify._keys import prompt_key
 from unipref.unify._mapped import Mapped
 from unipref.unify._merge import merged
 from unipref.unify._project import Projected, Projection, project

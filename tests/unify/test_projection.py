@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unipref.keys import normalised, prompt_key, root_key
 from unipref.records import Axis, Comparison, Feedback, Preference, Reason, Reject, Response
-from unipref.unify._keys import normalised, prompt_key, root_key
 from unipref.unify._merge import merged
 from unipref.unify._project import Projection, project
 

@@ -16,7 +16,7 @@ from unipref.audit._notable import notable
 from unipref.audit._prompts import Shared, SharedPrompts
 from unipref.audit._run import Judged, UnifiedRun
 from unipref.audit._terminal import terminal
-from unipref.unify._keys import normalised
+from unipref.keys import normalised
 
 __all__ = ["Audit", "GoldEntry", "Page", "audit", "terminal"]
 

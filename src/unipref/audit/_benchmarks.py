@@ -15,9 +15,9 @@ from unipref.audit._findings import BenchmarkFiles, Leak
 from unipref.audit._hashes import text_hash
 from unipref.audit._run import Judged
 from unipref.errors import UserError
+from unipref.keys import normalised
 from unipref.records import Reject
 from unipref.sources import Part
-from unipref.unify._keys import normalised
 
 if TYPE_CHECKING:
     import numpy as np

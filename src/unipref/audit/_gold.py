@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from unipref import _yaml, choices
 from unipref.audit._findings import GoldVerdict, WrongEntry
-from unipref.audit._intervals import wilson
 from unipref.audit._run import Judged
 from unipref.contracts import Settings
 from unipref.errors import UserError
+from unipref.intervals import wilson
 from unipref.records import Messages, Reason
 
 BEGINNING = 20

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 from unipref.audit._findings import LengthBias, Lengths
-from unipref.audit._intervals import wilson
 from unipref.audit._run import Judged
+from unipref.intervals import wilson
 from unipref.records import Messages
 
 HIGH, LOW = 0.6, 0.4

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from unipref.contracts import Settings
 from unipref.errors import UserError
+from unipref.keys import root_of
 from unipref.records import Messages, Reason, preference_schema
 
 if TYPE_CHECKING:
@@ -135,17 +136,43 @@ def _texts_key(row: dict[str, Any]) -> bytes:
 
 
 def _draw(preferences: Path, split: Split, twins: dict[int, str]) -> dict[str, str]:
-    """Group -> its part. Groups are ordered by a seeded hash, so each share is met to within one group.
+    """Group -> its part. Families of groups are ordered by a seeded hash, so each share is met to within one family.
 
     Groups all of whose preferences are removed take no part: the shares are of what is left.
     """
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(preferences) as file:
-        column = file.read(columns=["group"])["group"].to_pylist()
-    groups = {group for place, group in enumerate(column) if place not in twins}
-    order = sorted(groups, key=lambda group: (xxhash.xxh3_64_intdigest(group.encode(), seed=split.seed), group))
+    family_of = _families(preferences, twins)
+    families = set(family_of.values())
+    order = sorted(families, key=lambda group: (xxhash.xxh3_64_intdigest(group.encode(), seed=split.seed), group))
     n_dev, n_test = (round(share * len(order)) for share in (split.dev, split.test))
     part = dict.fromkeys(order, "train")
     part |= dict.fromkeys(order[:n_dev], "dev")
-    return part | dict.fromkeys(order[n_dev : n_dev + n_test], "test")
+    part |= dict.fromkeys(order[n_dev : n_dev + n_test], "test")
+    return {group: part[family] for group, family in family_of.items()}
+
+
+def _families(preferences: Path, twins: dict[int, str]) -> dict[str, str]:
+    """Group -> the first, in order of names, of all groups it is tied to by a shared first user turn.
+
+    A prompt of declared twins may stand in another source too, under another group: both must be on one side.
+    """
+    import pyarrow.parquet as pq
+
+    parent: dict[str, str] = {}
+
+    def head(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    groups: set[str] = set()
+    place = 0
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(batch_size=BATCH, columns=["group", "prompt"]):
+            for row in batch.to_pylist():
+                if place not in twins:
+                    groups.add(row["group"])
+                    low, high = sorted((head(row["group"]), head(root_of(row["prompt"]))))
+                    parent[high] = low
+                place += 1
+    return {group: head(group) for group in groups}

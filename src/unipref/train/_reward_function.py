@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from unipref.inference import rewards
+from unipref.intervals import wilson
 from unipref.models import RewardModel
 from unipref.records import Messages
 
@@ -108,15 +109,8 @@ def held_out_accuracy(model: RewardModel, preferences: Path) -> HeldOut:
     if n == 0:
         return HeldOut(0, None, 0.0, 1.0, None, None)
     accuracy = float(np.mean(np.sign(scores[:, 0] - scores[:, 1]) / 2 + 0.5))
-    low, high = wilson(accuracy, n)
+    low, high = wilson(accuracy * n, n)
     return HeldOut(n, accuracy, low, high, float(scores.min()), float(scores.std()))
-
-
-def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's interval of a share of n: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)."""
-    middle = share + z * z / (2 * n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def _pairs(preferences: Path) -> Sequence[Messages]:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from unipref.keys import flat
 from unipref.records import Comparison, Feedback, Response
-from unipref.unify._keys import flat
 
 
 def merged(parts: Sequence[Feedback]) -> Feedback:

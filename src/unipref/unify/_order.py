@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from unipref.keys import content_key, flat
 from unipref.records import Axis, Feedback, Reason, Reject
-from unipref.unify._keys import content_key, flat
 
 EPSILON = 1e-9
 """Scores closer than this are tied: means over raters differ in the last digits between machines."""
@@ -147,7 +147,7 @@ def _from_verdicts(group: Feedback) -> Order:
 
 
 def _from_comparisons(group: Feedback, tie_within: float) -> Order:
-    """Majority of the votes between two answers; the mean strength where every judge gave one."""
+    """The side with most votes between two answers, a tie being one; the mean strength where every judge gave one."""
     texts = [flat(response.messages) for response in group.responses]
     told = [c for c in group.comparisons if texts[c.better] != texts[c.worse]]
     if not told:
@@ -166,7 +166,10 @@ def _from_comparisons(group: Feedback, tie_within: float) -> Order:
         if abs(net) <= EPSILON + (tie_within if graded else 0.0):
             continue
         pair = (low, high) if net > 0 else (high, low)
-        agree = sum(lead * net > 0 for lead in leads) / n if n > 1 else None
+        ahead = sum(lead * net > 0 for lead in leads)
+        if not graded and sum(lead == 0.0 for lead in leads) > ahead:
+            continue  # most of the judges found no difference
+        agree = ahead / n if n > 1 else None
         strength = abs(net) if known else None
         nothing = 0.0 if known else None
         compared[pair] = Judged(STRENGTH if known else None, strength, nothing, agree, n)

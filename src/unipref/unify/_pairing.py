@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import xxhash
 
+from unipref.keys import content_key, prompt_key
 from unipref.records import Feedback, Reason, Reject
-from unipref.unify._keys import content_key, prompt_key
 from unipref.unify._order import Order, Pair
 
 Way = Literal["best_worst", "adjacent", "all", "best_random"]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from unipref.keys import digest, flat, root_key
 from unipref.records import Axis, AxisPair, Feedback, Preference, Reason, Reject, Response
-from unipref.unify._keys import digest, flat, root_key
 from unipref.unify._order import Judged, Order, order_of
 from unipref.unify._pairing import Way, chosen_pairs, implied
 

@@ -14,8 +14,8 @@ import xxhash
 
 from unipref.contracts import Format
 from unipref.engine.spill import BucketWriter, read_bucket
+from unipref.keys import prompt_key
 from unipref.records import Feedback, Reason, Reject, Response, Row, preference_schema
-from unipref.unify._keys import prompt_key
 from unipref.unify._merge import merged
 from unipref.unify._project import Projection, project
 

@@ -14,7 +14,8 @@ from unipref.unify._two_answers import Codes, TwoAnswers, judged, side_of
 
 class Votes(TwoAnswers):
     """Two answers and the votes of one or several people, one field per person, a list, or counts. A vote that is null
-    was not cast. Equally many votes for both are a tie.
+    was not cast. Equally many votes for both are a tie, and so are more ties than
+    votes for the better one.
     """
 
     first: Path

@@ -35,7 +35,12 @@ def root_key(feedback: Feedback, source: str) -> str:
     """What must stay on one side of the split: the declared twins, else the first user turn, normalised."""
     if feedback.twins is not None:
         return digest("twins", source, feedback.twins)
-    first = next(m["content"] for m in feedback.prompt if m["role"] == "user")
+    return root_of(feedback.prompt)
+
+
+def root_of(prompt: Messages) -> str:
+    """The first user turn, normalised, as a hash: shared by all turns of one conversation."""
+    first = next((m["content"] for m in prompt if m["role"] == "user"), "")
     return digest("root", normalised(first))
 
 

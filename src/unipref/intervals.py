@@ -6,11 +6,11 @@ Z = 1.959964
 """Standard deviations of a normal that hold 95 % in the middle."""
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % interval of a share after Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
 
     Args:
-        hits: how often it was so.
+        hits: how often it was so; a tie may count half.
         n: of how many times.
 
     Returns:
