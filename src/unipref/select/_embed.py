@@ -4,18 +4,15 @@
 look at the meaning. They are not the same thing: of MiniLM's ten nearest prompts, `tfidf` finds about a quarter.
 """
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipref.errors import near_name
+from unipref.select._texts import Texts
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-Texts = Callable[[], Iterator[list[str]]]
-"""Gives the same batches of texts each time it is called: a stream that can be read more than once."""
 
 HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 KNOWN = ("tfidf", *HUB_NAMES)

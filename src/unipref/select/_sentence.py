@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unipref.errors import UserError, needs_extra
-from unipref.select._embed import Texts
+from unipref.select._texts import Texts
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unipref.select._embed import Texts
+from unipref.select._texts import Texts
 
 if TYPE_CHECKING:
     import numpy.typing as npt

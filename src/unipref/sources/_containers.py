@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unipref.sources.parts import Part
+    from unipref.sources._part import Part
 
 BLOCK = 1 << 20
 ZSTD_BLOCK = 16 << 10

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from unipref.sources.parts import Part
+    from unipref.sources._part import Part
 
 BATCH_ROWS = 1024
 

@@ -12,7 +12,7 @@ from unipref.sources._json import Numbered
 from unipref.sources._plain import plain
 
 if TYPE_CHECKING:
-    from unipref.sources.parts import Part
+    from unipref.sources._part import Part
 
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 MEND = "Open it in a spreadsheet program and save it again as .xlsx."

@@ -6,7 +6,7 @@ from typing import Any
 
 import xxhash
 
-from unipref.sources.parts import Part
+from unipref.sources._part import Part
 
 
 def content_key(source: Part | Path | str) -> str:

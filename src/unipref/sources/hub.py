@@ -5,8 +5,9 @@ from pathlib import Path
 
 from unipref.contracts import Settings
 from unipref.errors import UserError
+from unipref.sources._part import Part
 from unipref.sources._paths import shape_and_packing
-from unipref.sources.parts import CUT_BYTES, Part, parts_of_file
+from unipref.sources.parts import CUT_BYTES, parts_of_file
 
 
 class Hub(Settings):

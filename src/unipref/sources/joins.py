@@ -21,7 +21,8 @@ from unipref.contracts import Settings
 from unipref.errors import UserError
 from unipref.records import Reason, Reject, Row
 from unipref.sources._json import Numbered
-from unipref.sources.parts import Part, Table, parts
+from unipref.sources._part import Part, Table
+from unipref.sources.parts import parts
 from unipref.sources.reading import read
 
 ReadPart = Callable[[Part], Iterator[Numbered]]

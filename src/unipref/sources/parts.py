@@ -12,58 +12,11 @@ from typing import BinaryIO
 import msgspec
 
 from unipref.errors import UserError, near_name
+from unipref.sources._part import Part
 from unipref.sources._paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
 CUT_BYTES = 32 << 20
 """A plain JSON Lines file is cut, and Parquet row groups are put together, to about this many bytes."""
-
-
-class Table(msgspec.Struct, frozen=True):
-    """Another table whose rows are looked up for the rows of a part.
-
-    Attributes:
-        name: the key under which a looked-up row stands.
-        files: where the table is.
-        left, right: path of the id in the part's rows and in the table's; both '' to join by row number.
-    """
-
-    name: str
-    files: tuple["Part", ...]
-    left: str = ""
-    right: str = ""
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A file, a member of a zip, or a range of one: what one map task reads.
-
-    Attributes:
-        path: the file, absolute.
-        origin: the file as it is named in `Preference.origin`: relative to `data_root` with `/`, plus `!member`; as
-            the user gave it when it lies elsewhere. A row's origin is `f"{origin}:{row}"`.
-        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'xlsx' or 'lines'; 'zip' only for an archive that cannot be
-            opened.
-        packing: '', 'gz' or 'zst'.
-        member: the name inside a zip.
-        start, end: range of bytes (JSON Lines) or of row groups (Parquet); `end` None: to the end.
-        first_row: number of the part's first row in its file: of the line for JSON Lines, of the record otherwise.
-        size: bytes to read, packed where the file is packed.
-        sheet: the sheet of a workbook; '' is the first one.
-        records: path of the list inside each row that holds the real rows; '' when the rows are what they are.
-        tables: other tables to be joined to its rows.
-    """
-
-    path: str
-    origin: str
-    shape: str
-    packing: str = ""
-    member: str | None = None
-    start: int = 0
-    end: int | None = None
-    first_row: int = 1
-    size: int = 0
-    sheet: str = ""
-    records: str = ""
-    tables: tuple[Table, ...] = ()
 
 
 def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:

@@ -10,8 +10,9 @@ from unipref.sources._json import Numbered, read_json, read_json_lines
 from unipref.sources._lines import read_lines
 from unipref.sources._nested import nested_rows
 from unipref.sources._parquet import read_parquet
+from unipref.sources._part import Part
 from unipref.sources._xlsx import read_sheet
-from unipref.sources.parts import Part, parts
+from unipref.sources.parts import parts
 
 PEEK_REJECTS = 1000
 
