@@ -1,6 +1,7 @@
 """Prompts that occur in benchmarks: the same text, enough of it, and what does not count."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +133,14 @@ def test_the_known_overlaps_of_public_data_are_found(shared, tmp_path):
     ]
     assert (alpaca.benchmark, alpaca.exact, alpaca.overlapping) == ("truthfulqa", 1, 0)
     assert alpaca.examples == [("alpaca/alpaca_5000.json:891", "truthfulqa/TruthfulQA.csv:685")]
+
+
+def test_a_folder_named_from_here_is_read_as_one_named_in_full(make_run, tmp_path, monkeypatch):
+    run = make_run([preference("a", "a:1", "Who invented the light bulb?", "Edison.", "Nobody.")])
+    folder = tmp_path / "eval" / "qa"
+    folder.mkdir(parents=True)
+    (folder / "qa.csv").write_text('n,question\n1,"Who invented the light bulb?"\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for named in (tmp_path / "eval", Path("eval")):
+        (page,) = audit(run, benchmarks=named).pages
+        assert [(leak.benchmark, leak.exact) for leak in page.prompts.leaks] == [("qa", 1)]

@@ -77,6 +77,7 @@ class Benchmarks:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UserError("there is no such folder of benchmarks.", where=str(folder))
+        folder = folder.resolve()
         self._files: list[tuple[str, str]] = []
         self._texts: dict[bytes, list[int]] = {}
         self._place: list[tuple[int, int | str]] = []
