@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unipref.errors import UserError
+from unipref.errors import UserError, legible
 
 app = typer.Typer(
     help="Many kinds of feedback, one preference: unify, select, train, evaluate, report.",
@@ -196,7 +196,7 @@ def _answer(value: Any, as_json: bool, text: Any) -> None:
 
 def _show(content: Any) -> None:
     if isinstance(content, str):
-        typer.echo(content)
+        typer.echo(legible(content))
         return
     from rich.console import Console as RichConsole
 
@@ -204,7 +204,7 @@ def _show(content: Any) -> None:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    typer.echo(legible(json.dumps(value, ensure_ascii=False, indent=1)))
 
 
 def main() -> None:
@@ -215,7 +215,7 @@ def main() -> None:
         app(standalone_mode=True)
     except UserError as error:
         for line in error.lines():
-            typer.echo(line, err=True)
+            typer.echo(legible(line), err=True)
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as stop:
         # typer turns an interrupt inside a command into this exit status.

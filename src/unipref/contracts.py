@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 
 class Settings(BaseModel):
-    """Typed settings: immutable, unknown keys refused, documented at the field."""
+    """Typed settings: immutable, unknown keys and infinite numbers refused, documented at the field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class Choice(Settings, abc.ABC):

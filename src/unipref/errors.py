@@ -5,6 +5,7 @@ Everything else that is raised is a bug in unipref.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -25,6 +26,15 @@ class UserError(Exception):
         """The message as it is shown: place and fault on one line, the mend below."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return [head, f"  {self.mend}"] if self.mend else [head]
+
+
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Characters that act on a terminal or turn text round (UAX 9), and halves of pairs, which no file can hold."""
+
+
+def legible(text: str) -> str:
+    """The text, with what would act on a screen rather than show there as its code; ends of lines and tabs stay."""
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def near_name(name: str, known: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ MAIN = "main"
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
+FilePath = Annotated[str, Field(min_length=1)]
 """A name that can also be a folder's."""
 
 NOT_VARIED = ("name", "data_root", "variants")
@@ -56,7 +57,7 @@ class Source(Settings):
 
     name: Name
     """What the source is called in the results; unique."""
-    path: str | Annotated[list[str], Field(min_length=1)] | None = None
+    path: FilePath | Annotated[list[FilePath], Field(min_length=1)] | None = None
     """Files, globs or folders, relative to `data_root`; `book.xlsx#Sheet` for a sheet that is not the first. Left out,
     a known dataset is fetched from the hub."""
     dataset: str | None = None
@@ -333,7 +334,7 @@ def _plan(source: Source, place: int, root: Path) -> SourcePlan:
         kind=form.name(),
         objective=source.objective or (known.objective if known else "instruction"),
         licence=source.licence or (known.licence if known else "unknown"),
-        axis=_axis(source.axis or (known.axis if known else None), axes, where),
+        axis=_axis(known.axis if known and source.axis is None else source.axis, axes, where),
         axes=axes,
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
@@ -384,6 +385,9 @@ def _axis(asked: str | dict[str, float] | None, axes: Mapping[str, Axis], where:
     if asked is None:
         return next(iter(axes), None)
     if isinstance(asked, dict):
+        if not asked:
+            mend = "Give axis -> weight, or the name of one axis, or leave 'axis' out."
+            raise UserError("no axis is weighted.", where=f"{where}.axis", mend=mend)
         for name, weight in asked.items():
             known = axes.get(_axis(name, axes, where) or "")
             if known is None or known.low is None or known.high is None:

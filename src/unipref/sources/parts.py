@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.errors import UserError, near_name
+from unipref.errors import UserError, legible, near_name
 from unipref.sources._part import Part
 from unipref.sources._paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
@@ -42,7 +42,7 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
         for path, origin in expand(book, data_root, where):
             key = (os.path.realpath(path), sheet)
             if key not in of_file:
-                made = list(parts_of_file(path, origin, where, cut_bytes))
+                made = list(parts_of_file(path, legible(origin), where, cut_bytes))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in made] if sheet else made
             found = found or bool(of_file[key])
         if not found:

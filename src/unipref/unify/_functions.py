@@ -18,8 +18,9 @@ def load(path: str) -> Callable[..., Any]:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"'{path}' names no function that Python can import: {error}") from error
+    except (Exception, SystemExit) as error:  # the module is the user's: it may raise anything while it is imported
+        said = f"{type(error).__name__}: {error}"
+        raise ValueError(f"'{path}' names no function that Python can import: {said}") from error
     if not callable(found):
         raise ValueError(f"'{path}' is a {type(found).__name__}, not a function")
     return found  # type: ignore[no-any-return]

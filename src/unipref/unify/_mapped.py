@@ -88,7 +88,7 @@ class Mapped(Format):
         if self.function is not None:
             row = _called(self.function, row)
         for path in self.literals:
-            row = _with(row, path.split("."), _literal(pluck(row, path), path))
+            row = _with_literals(row, path)
         for path, allowed in self.where.items():
             value = pluck(row, path)
             if not any(type(value) is type(one) and value == one for one in allowed):
@@ -143,11 +143,19 @@ def _called(function: str, row: Row) -> Row:
         made = load(function)(dict(row))
     except Reject:
         raise
-    except Exception as error:
-        raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}{_message(error)}") from error
     if not isinstance(made, dict):
         raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {shown(made)}, not a row")
     return made
+
+
+def _message(error: BaseException) -> str:
+    """What an exception of the user's says, which may itself fail."""
+    try:
+        return f": {error}"
+    except Exception:
+        return ", whose message cannot be read"
 
 
 def _literal(value: Any, path: str) -> Any:
@@ -155,17 +163,30 @@ def _literal(value: Any, path: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise Reject(Reason.WRONG_TYPE, f"{value[:60]!r} is neither JSON nor a Python literal", path) from error
 
 
-def _with(row: Row, parts: list[str], value: Any) -> Row:
-    """The row with another value at a path; the row itself stays as it is."""
-    whole = ".".join(parts)
-    if whole in row or len(parts) == 1:
-        return {**row, whole: value}
-    return {**row, parts[0]: _with(row[parts[0]], parts[1:], value)}
+def _with_literals(row: Row, path: str) -> Row:
+    """The row with the texts at a path read as literals; the row itself stays as it is."""
+    pluck(row, path)
+    if path in row:
+        return {**row, path: _literal(row[path], path)}
+    made: Row = _read_below(row, path.split("."), path)
+    return made
+
+
+def _read_below(value: Any, parts: list[str], path: str) -> Any:
+    if not parts:
+        return _literal(value, path)
+    here, *rest = parts
+    if isinstance(value, dict):
+        return {**value, here: _read_below(value[here], rest, path)}
+    if here == "*":
+        return [_read_below(item, rest, path) for item in value]
+    place = int(here) % len(value)
+    return [*value[:place], _read_below(value[place], rest, path), *value[place + 1 :]]

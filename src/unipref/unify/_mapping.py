@@ -97,14 +97,24 @@ def text(value: Any, field: str) -> str:
         Reject: `not_text` for lists of content parts that are not text, `wrong_type` for anything else.
     """
     if isinstance(value, str):
-        return value.strip()
+        return _unicode(value.strip(), field)
     if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
         kinds = {str(part["type"]) for part in value}
         if kinds == {"text"} and all(isinstance(part.get("text"), str) for part in value):
-            return "".join(part["text"] for part in value).strip()
+            return _unicode("".join(part["text"] for part in value).strip(), field)
         found = ", ".join(sorted(kinds - {"text"})) or "a part of type text without text"
         raise Reject(Reason.NOT_TEXT, f"holds {found[:80]}; only text is used", field)
     raise Reject(Reason.WRONG_TYPE, f"expected text, found {shown(value)}", field)
+
+
+def _unicode(content: str, field: str) -> str:
+    """A text, checked: a literal or a function can make half a surrogate pair, which is no character."""
+    try:
+        content.encode()
+    except UnicodeEncodeError as error:
+        detail = f"half a surrogate pair at character {error.start + 1}, which is no Unicode text"
+        raise Reject(Reason.NOT_TEXT, detail, field) from error
+    return content
 
 
 def shown(value: Any) -> str:
@@ -178,6 +188,8 @@ def number(value: Any, field: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field)
     try:
+        if isinstance(value, str) and "_" in value:
+            raise ValueError("Python's own 1_000 is no number in data")
         score = float(value)
     except (ValueError, OverflowError) as error:
         raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field) from error
@@ -192,14 +204,18 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
     NaN and infinities become null, whole numbers beyond 64 bits text.
 
     Raises:
-        Reject: `wrong_type` when it is nested deeper than `DEEPEST` levels.
+        Reject: `wrong_type` when it is nested deeper than `DEEPEST` levels, or is nothing that JSON knows.
     """
     if depth > DEEPEST:
         raise Reject(Reason.WRONG_TYPE, f"nested deeper than {DEEPEST} levels", field)
     if isinstance(value, dict):
         return {str(key): storable(inner, field, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [storable(inner, field, depth + 1) for inner in value]
+    if isinstance(value, str):
+        return _unicode(value, field)
+    if value is not None and not isinstance(value, bool | int | float):
+        raise Reject(Reason.WRONG_TYPE, f"a {type(value).__name__} cannot be kept", field)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
@@ -237,6 +253,8 @@ class Scale(Settings):
     def _range_is_ordered(self) -> "Scale":
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.missing is not None and not _on_scale(self.missing, self.low, self.high):
+            raise ValueError(f"'missing' stands for {self.missing:g}, which is outside the declared scale")
         for code, score in self.codes.items():
             if score is not None and not _on_scale(score, self.low, self.high):
                 raise ValueError(f"the code {code!r} stands for {score:g}, which is outside the declared scale")

@@ -14,6 +14,7 @@ import xxhash
 
 from unipref.contracts import Format
 from unipref.engine.spill import BucketWriter, read_bucket
+from unipref.errors import legible
 from unipref.keys import prompt_key
 from unipref.records import Feedback, Reason, Reject, Response, Row, preference_schema
 from unipref.unify._merge import merged
@@ -102,7 +103,8 @@ class Rejected(msgspec.Struct, array_like=True):
     @classmethod
     def of(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "Rejected":
         """The row for a reject."""
-        return cls(source, level, reject.reason.value, reject.field, reject.detail, origin)
+        field = None if reject.field is None else legible(reject.field)
+        return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -117,10 +119,11 @@ def map_rows(task: MapTask) -> Books:
         BucketWriter(task.folder / REJECTS, 1, task.number) as aside,
     ):
         for number, row in task.read(task.part):
-            origin = f"{task.part.origin}:{number}"
+            origin = legible(f"{task.part.origin}:{number}")
             books.rows += 1
             found, rejects = _read_row(form, row)
-            if not found:
+            entries = list(_entries(task, number, [_with_origin(feedback, origin) for feedback in found], rejects))
+            if not entries:
                 first = rejects[0] if rejects else Reject(Reason.NO_ANSWER, "the row holds no answer of the assistant")
                 books.rejected[first.reason.value] += 1
                 aside.write(0, _pack(Rejected.of(first, source, "row", [origin])))
@@ -129,12 +132,26 @@ def map_rows(task: MapTask) -> Books:
             for reject in rejects:
                 books.parts_rejected[reject.reason.value] += 1
                 aside.write(0, _pack(Rejected.of(reject, source, "part", [origin])))
-            for index, feedback in enumerate(found):
-                prompt = prompt_key(feedback.prompt)
-                key = prompt if form.across_rows else f"{task.number}:{number}:{index}"
-                entry = Entry(task.source, key, _with_origin(feedback, origin))
-                buckets.write(xxhash.xxh3_64_intdigest(prompt.encode()), _pack(entry))
+            for bucket, packed in entries:
+                buckets.write(bucket, packed)
     return books
+
+
+def _entries(
+    task: MapTask, number: int | str, found: list[Feedback], rejects: list[Reject]
+) -> Iterator[tuple[int, bytes]]:
+    """Each feedback's bucket and packed entry. One that no file can hold, as a function or a format of the user's may
+    make it, becomes a reject.
+    """
+    for index, feedback in enumerate(found):
+        try:
+            prompt = prompt_key(feedback.prompt)
+            key = prompt if task.plan.form.across_rows else f"{task.number}:{number}:{index}"
+            packed = _pack(Entry(task.source, key, feedback))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            rejects.append(Reject(Reason.WRONG_TYPE, f"what was read cannot be stored: {error}"))
+        else:
+            yield xxhash.xxh3_64_intdigest(prompt.encode()), packed
 
 
 def _read_row(form: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:

@@ -183,7 +183,9 @@ class Steps(Mapped):
             steps = re.findall(self.marked, text(steps, self.steps))
             if not steps:
                 raise Reject(Reason.BAD_LABEL, "the pattern 'marked' finds no step", self.steps)
-        if not isinstance(steps, list) or not steps:
+        if steps == []:
+            raise Reject(Reason.WRONG_TYPE, "the list of steps is empty", self.steps)
+        if not isinstance(steps, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of steps, found {type(steps).__name__}", self.steps)
         return steps
 
