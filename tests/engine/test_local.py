@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,16 @@ def test_engines_by_name() -> None:
         make_engine("locl")
     with pytest.raises(UserError, match="0 workers"):
         make_engine("local", 0)
+
+
+def test_a_pool_that_is_found_broken_when_work_is_handed_over_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Local(2) as engine:
+        assert [n for n, _ in engine.map(squared, [1, 2], label="squaring")] == [1, 4]
+
+        def broken(*_: object) -> None:
+            raise BrokenProcessPool("a child process terminated abruptly")
+
+        monkeypatch.setattr(engine._pool, "submit", broken)
+        with pytest.raises(UserError, match="a worker process died at item 1 of 2"):
+            list(engine.map(squared, [1, 2], label="squaring"))
+        assert [n for n, _ in engine.map(squared, [3, 4], label="squaring")] == [9, 16]

@@ -73,23 +73,23 @@ class Local:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_start_worker)
         under_way: deque[Future[Result]] = deque()
-        submitted = 0
+        submitted = done = 0
         try:
-            for done in range(len(items)):
+            while done < len(items):
                 while submitted < len(items) and len(under_way) < workers * AHEAD:
                     with _main_not_imported(fn):
                         under_way.append(self._pool.submit(fn, items[submitted]))
                     submitted += 1
-                try:
-                    result = under_way.popleft().result()
-                except BrokenProcessPool as error:
-                    self.close()
-                    raise UserError(
-                        f"a worker process died at item {done + 1} of {len(items)}, most likely for want of memory.",
-                        where=label,
-                        mend="Use fewer workers, or a machine with more memory.",
-                    ) from error
+                result = under_way.popleft().result()
+                done += 1
                 yield result
+        except BrokenProcessPool as error:  # by submit as well as by result: a worker may die between the two
+            self.close()
+            raise UserError(
+                f"a worker process died at item {done + 1} of {len(items)}, most likely for want of memory.",
+                where=label,
+                mend="Use fewer workers, or a machine with more memory.",
+            ) from error
         finally:
             for future in under_way:
                 future.cancel()
