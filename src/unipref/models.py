@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipref import rundir
+from unipref.engine.local import free_cores
 from unipref.errors import UserError
 from unipref.records import Messages
 
@@ -210,9 +211,7 @@ def set_threads() -> int:
 
     chosen = os.environ.get("OMP_NUM_THREADS")
     if chosen is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        free = cores - os.getloadavg()[0] if hasattr(os, "getloadavg") else cores
-        torch.set_num_threads(max(1, min(cores, round(free))))
+        torch.set_num_threads(free_cores())
     return int(torch.get_num_threads())
 
 

@@ -103,7 +103,7 @@ class Run:
                 }
                 for plan in plans
             ],
-            "code": rundir.code_key("unify", "sources", "engine", "records"),
+            "code": rundir.code_key("unify", "sources", "engine", "records", "keys"),
         }
 
         def work(out: Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Run:
             "unified": unified.key,
             "split": study.split.model_dump(),
             "clean": study.clean.model_dump(),
-            "code": rundir.code_key("clean"),
+            "code": rundir.code_key("clean", "keys"),
         }
         preferences = unified.folder / "preferences.parquet"
         stage = self.dir.stage(
@@ -167,7 +167,7 @@ class Run:
                 "reward": judge[1] if judge else None,
                 "data": [selected.key, cleaned.key],
                 "seed": seed,
-                "code": rundir.code_key("train", "models", "inference"),
+                "code": rundir.code_key("train", "models", "inference", "intervals"),
                 "versions": rundir.versions("torch", "transformers", "trl", "peft"),
             }
 

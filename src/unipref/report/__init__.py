@@ -1,7 +1,6 @@
 """The report of a run: `report.md` and a self-contained `report.html` from the same content, and the terminal's."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from unipref.report._markdown import markdown
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_scores
 from unipref.report._terminal import plain, terminal
+from unipref.rundir import write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,9 +39,9 @@ def write(run: Path) -> Path:
         UserError: the folder holds no run, or one of its files is broken.
     """
     content = _content(run)
-    _replace(run / "report.md", markdown(content))
+    write_text(run / "report.md", markdown(content))
     page = run / "report.html"
-    _replace(page, _html(content))
+    write_text(page, _html(content))
     return page
 
 
@@ -122,10 +122,3 @@ def _html(content: Content) -> str:
         undefined=StrictUndefined,
     )
     return environment.get_template("page.html.j2").render(content=content)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes aside and renames, so that a reader never meets half a page."""
-    aside = path.with_suffix(f"{path.suffix}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)

@@ -6,17 +6,14 @@ from typing import Any
 
 import xxhash
 
+from unipref.rundir import file_hash
 from unipref.sources._part import Part
 
 
 def content_key(source: Part | Path | str) -> str:
     """The xxh3-128 hash of a file's bytes, in hexadecimal; of the whole file where a part is given."""
     path = source.path if isinstance(source, Part) else source
-    digest = xxhash.xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return str(digest.hexdigest())
+    return file_hash(Path(path))
 
 
 def fingerprint(sources: Iterable[Part | Path | str]) -> str:
