@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,25 @@ class Map:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A figure as plotly.js takes it. Colours, fonts and margins are the page's; `layout` says only what is its own.
+
+    Attributes:
+        title: what is drawn.
+        traces: plotly traces, of JSON values alone.
+        layout: plotly layout: axes, bars stacked or beside each other, shapes.
+        said: what it shows, in a sentence or two, for those who do not see it and for `report.md`.
+        note: what was sampled or left out.
+    """
+
+    title: str
+    traces: list[dict[str, Any]]
+    layout: dict[str, Any]
+    said: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Points:
     """A line and the points under it."""
 
@@ -119,7 +139,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, in the order: paragraphs, points, tables, charts, curves, maps, code (title, text)."""
+    """A part of the report, in the order: paragraphs, points, tables, charts, curves, maps, figures, code (title, text)."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
@@ -127,6 +147,7 @@ class Section:
     charts: list[Chart] = field(default_factory=list)
     curves: list[LineChart] = field(default_factory=list)
     maps: list[Map] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
 
