@@ -277,16 +277,38 @@ def list_choices(
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the world and the run are written.")] = Path("demo"),
     noise: Annotated[
-        Literal["careless", "gaussian", "adversarial"], typer.Option(help="How its raters err; see docs/world.md.")
-    ] = "careless",
+        Literal["careless", "gaussian", "adversarial"] | None,
+        typer.Option(help="How its raters err; default: careless; see docs/world.md."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's whole table, in about two hours on two cores; can be resumed.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes side by side; default: one per free core, at most 4.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
+    from unipref.engine.local import free_cores
     from unipref.narrator import Console
 
-    study = world.build(out, Console().progress, world.World(noise=noise))
-    _run(study, None, out / "run", "evaluate", as_json)
+    side_by_side = jobs or min(free_cores(), 4)
+    if not full:
+        study = world.build(out, Console().progress, world.World(noise=noise or "careless"))
+        _run(study, None, out / "run", "evaluate", as_json, jobs=side_by_side)
+        return
+    if noise is not None:
+        raise UserError("--full has all models of noise.", where="--noise", mend="Leave one of the two out.")
+    from unipref.demo import full as table
+    from unipref.demo import reproduction
+
+    table.run(out / "full", side_by_side, Console())
+    found = list(reproduction.claims(out / "full"))
+    told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
+    _answer([dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in found], as_json, told)
+    if not as_json:
+        typer.echo(f"\nPage: {reproduction.write(out / 'full')}")
 
 
 @app.callback(invoke_without_command=True)

@@ -139,7 +139,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, in the order: paragraphs, points, tables, charts, curves, maps, figures, code (title, text)."""
+    """A part of the report, in the order: paragraphs, points, tables, charts, curves, maps, figures, code."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)

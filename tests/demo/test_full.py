@@ -1,0 +1,95 @@
+"""The full demo: every chapter is a study that can be run, and its page says what the runs say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from unipref import cli
+from unipref.demo import World, full, reproduction, write_data
+from unipref.study import load
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    write_data(folder, World(documents=50))
+    (folder / "model").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("chapter", full.chapters(), ids=lambda chapter: chapter.name)
+def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
+    loaded = load(full.study_of(chapter, world, world / "model"), [])
+    variants = set(loaded.variants)
+    if "grid" in chapter.changes:
+        assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
+        assert [trainer.name() for trainer in loaded.variants["source-thumbs"].train] == ["sft"]
+    elif chapter.name == "rl":
+        assert variants == {"main"}
+        assert [trainer.name() for trainer in loaded.study.train] == ["sft", "dpo", "rloo"]
+    else:
+        assert variants == {"main", "combined", "source-dialogues", "source-ratings"}
+
+
+def test_twice_the_feedback_takes_twice_the_steps() -> None:
+    by_name = {chapter.name: full.steps(chapter) for chapter in full.chapters()}
+    for at, name in enumerate(("sft", "dpo")):
+        once, twice = (by_name[chapter][at][name]["max_steps"] for chapter in ("careless", "twice"))
+        assert twice == 2 * once
+
+
+def gain(value: float, low: float, high: float, void: bool = False) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "void": void}
+
+
+def finished(folder: Path, verdict: str) -> None:
+    """A run folder with the files that the page reads."""
+    figures = {
+        "instruction": {"value": 0.5, "at_chance": False},
+        "bias": {"value": 0.25, "at_chance": True, "beside": 0.75},
+    }
+    gains = {"base": {"instruction": gain(0.4, 0.3, 0.5), "bias": gain(0.1, -0.1, 0.2, void=True)}}
+    models: list[dict[str, Any]] = [
+        {"variant": "base", "step": "base", "figures": figures, "gains": {}, "front": False},
+        {"variant": "combined", "step": "sft", "figures": figures, "gains": gains, "front": True},
+    ]
+    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction.SHORT]
+    scores = [
+        {"variant": "combined", "seed": seed, "step": "sft", "benchmark": "coreference", "metric": "bias"}
+        | {"slice": "all", "value": float(seed)}
+        for seed in (1, 2)
+    ]
+    files = {
+        "manifest": {"selected": {"combined": {"1": {"kept": 1000}, "2": {"kept": 1002}}}},
+        "scores": scores,
+        "verdicts": {"claims": claims, "models": models},
+    }
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> None:
+    finished(tmp_path / "careless", "shown")
+    text = reproduction.write(tmp_path).read_text()
+    # Seeds 1 and 2 have biases of 1 and 2 nats; kept is the mean of 1000 and 1002.
+    assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
+    assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
+    assert "| 2 selected | careless | **shown** | So it is. |" in text
+    assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
+    assert [claim for _, claim, _, _ in reproduction.claims(tmp_path)] == list(reproduction.SHORT.values())
+
+
+def test_sizes_stand_beside_each_other(tmp_path: Path) -> None:
+    finished(tmp_path / "careless", "shown")
+    finished(tmp_path / "3M", "not shown")
+    rows = [line for line in reproduction.page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))]
+    assert [row.split(" | ")[2] for row in rows] == ["`base`", "`combined` ◆"] * 2
+
+
+def test_a_noise_beside_full_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["demo", "--full", "--noise", "gaussian", "-o", str(tmp_path)])
+    assert "--full has all models of noise" in str(result.exception)
