@@ -222,7 +222,8 @@ class _Step:
         if not books.used:
             raise UserError(
                 f"nothing is left to train on: {books.explained(limit - room)}.",
-                mend="Select other rows, raise max_length where the model's context allows it, or use another trainer.",
+                mend="Select other rows, raise max_length where the model's context allows it, or use another trainer; "
+                "a variant, of a grid too, may have steps of its own: variants: {NAME: {train: [sft]}}.",
             )
         _check_filled(path)
         if str(self.settings.get("eval_strategy", "no")) != "no" and not self.plan.held_out.is_file():
