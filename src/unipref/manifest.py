@@ -43,8 +43,9 @@ class Manifest:
         return stage
 
     def cleaned(self, variant: str, stage: Stage) -> Stage:
-        """Takes in what clean returned."""
-        self._of(variant)["clean"] = stage.result
+        """Takes in what clean returned, and the folder it is in: variants may share one."""
+        folder = stage.folder.relative_to(self._run.folder).as_posix()
+        self._of(variant)["clean"] = {**stage.result, "folder": folder}
         return stage
 
     def selected(self, variant: str, seed: int, stage: Stage) -> Stage:

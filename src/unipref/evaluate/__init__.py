@@ -13,7 +13,7 @@ from unipref.evaluate._results import RESULTS, Measured, write_measured
 from unipref.models import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
 from unipref.records import Score
 
-__all__ = ["RESULTS", "check_packages", "data_path", "dev_path", "evaluate", "labelled", "load_any"]
+__all__ = ["RESULTS", "check_packages", "data_path", "dev_path", "evaluate", "labelled", "load_any", "split_of"]
 
 Load = Callable[[str], Policy | RewardModel]
 """Model name -> the model, loaded."""
