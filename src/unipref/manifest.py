@@ -4,8 +4,9 @@ import platform
 from typing import Any
 
 from unipref import __version__, _yaml, choices, rundir
+from unipref.records import MAIN
 from unipref.rundir import RunDir, Stage
-from unipref.study import MAIN, Loaded, Study, origins, steps_of
+from unipref.study import Loaded, Study, origins, steps_of
 
 APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers")
 """Settings in which variants may differ and still be compared on what they select."""

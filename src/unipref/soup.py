@@ -23,8 +23,9 @@ from unipref.mixing import SPARSE, Method, Pot, Recipe
 from unipref.models import Policy
 from unipref.narrator import Narrator
 from unipref.pipeline import SCORING
+from unipref.records import BASE, MAIN
 from unipref.rundir import RunDir
-from unipref.study import BASE, MAIN, Study
+from unipref.study import Study
 from unipref.unseen import unseen
 
 RECORD = "soup.json"

@@ -11,8 +11,9 @@ from unipref.contracts import Trainer, TrainJob
 from unipref.launching import Launch, train_launched
 from unipref.manifest import Manifest
 from unipref.narrator import Narrator
+from unipref.records import MAIN
 from unipref.rundir import RunDir, Stage
-from unipref.study import MAIN, Loaded, Study
+from unipref.study import Loaded, Study
 from unipref.train import Meter, Plan, check_disk, machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")

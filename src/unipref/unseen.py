@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref import rundir
+from unipref.records import MAIN
 from unipref.rundir import RunDir
-from unipref.study import MAIN
 
 PARTS = ("dev", "test")
 BATCH = 4096
