@@ -314,7 +314,7 @@ class Run:
                 "model": key,
                 "benchmark": choices.known_by(benchmark),
                 "label": label,
-                "data": self.training.data_hash(data, cleaned),
+                "data": self.training.data_hash(benchmark, data, cleaned),
                 "surroundings": benchmark.surroundings(),
                 "code": rundir.code_key(*SCORING),
             }

@@ -17,7 +17,7 @@ from unipref import choices, models, report, rundir
 from unipref._yaml import read as read_yaml
 from unipref.contracts import Benchmark
 from unipref.errors import UserError, near_name
-from unipref.evaluate import data_path, evaluate, split_of
+from unipref.evaluate import data_hash, data_path, evaluate, split_of
 from unipref.ingredients import Kitchen, Soup, preferences
 from unipref.mixing import SPARSE, Method, Pot, Recipe
 from unipref.models import Policy
@@ -192,7 +192,7 @@ class _Measuring:
         inputs = {
             **key,
             "benchmark": choices.known_by(benchmark),
-            "data": rundir.tree_hash(data_path(benchmark, self.root, splits)),
+            "data": data_hash(benchmark, data_path(benchmark, self.root, splits)),
             "surroundings": benchmark.surroundings(),
             "code": rundir.code_key("mixing", *SCORING),
         }
