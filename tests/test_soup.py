@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -319,6 +321,104 @@ def test_a_trace_measures_each_mixture_once_with_one_load(run: Path, tiny_model:
     assert len(loads) == 2
 
 
+def held_out(run: Path, **parts: list[int]) -> None:
+    """Writes `FOLDER_PART=[group, ...]` as a part of a clean, a preference of each group; its page of the manifest."""
+    from unipref.records import preference_schema
+
+    manifest = json.loads((run / "manifest.json").read_text())
+    for name, groups in parts.items():
+        variant, part = name.split("_")
+        folder = {"main": "clean"}.get(variant, f"clean-{variant}") if part != "selected" else f"selected/{variant}/0"
+        page = manifest if variant == "main" else manifest.setdefault("variants", {}).setdefault(variant, {})
+        if part == "selected":
+            manifest["selected"][variant]["0"]["folder"] = folder
+        else:
+            page.setdefault("clean", {}).update({"folder": folder, part: len(groups)})
+        (run / folder).mkdir(parents=True, exist_ok=True)
+        sides = {k: [{"role": "assistant", "content": v}] for k, v in (("chosen", "Yes."), ("rejected", "No."))}
+        rows = [
+            {
+                **dict.fromkeys(preference_schema().names),
+                **sides,
+                "id": f"{variant}{group}",
+                "prompt": [{"role": "user", "content": f"Is it {group}?"}],
+                "group": f"g{group}",
+                **dict.fromkeys(("source", "kind", "objective", "licence"), "s"),
+                "axes": [],
+                "n_judgements": 1,
+                "n_responses": 2,
+                "origin": ["s.jsonl:1"],
+                "extra": "{}",
+            }
+            for group in groups
+        ]
+        file = "train" if part == "selected" else part
+        pq.write_table(pa.Table.from_pylist(rows, preference_schema()), run / folder / f"{file}.parquet")
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    study = json.loads((run / "study.yaml").read_text())
+    study["evaluate"] = [{"preference_accuracy": {"split": "test"}}]
+    (run / "study.yaml").write_text(json.dumps(study))
+    base = {"step": "base", "seed": None, "benchmark": "preference_accuracy", "metric": "accuracy", "slice": "all"}
+    base |= {
+        "mode": "sum",
+        "split": "test",
+        "direction": "higher",
+        "ideal": 1.0,
+        "chance": 0.5,
+        "at_chance": False,
+        "n": 9,
+    }
+    base |= {"low": None, "high": None, "unit": "preferences", "model": "tiny"}
+    scores = [{**base, "variant": who, "value": value} for who, value in (("base", 0.1), ("fair", 0.2))]
+    (run / "scores.json").write_text(json.dumps(scores))
+
+
+def measured_on(run: Path) -> set[str]:
+    path = run / "soup/front/linear/bias=0,instruction=1/preference_accuracy/preference_accuracy.jsonl"
+    return {json.loads(line)["id"] for line in path.read_text().splitlines()}
+
+
+def test_models_of_variants_with_a_clean_of_their_own_are_measured_on_its_parts(run: Path) -> None:
+    held_out(run, main_test=[1, 2, 3], polite_test=[7, 8], polite_selected=[1], fair_selected=[2])
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["variants"]["fair"] = manifest["variants"]["polite"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    rows = unipref.trace_soup(run, 2)
+    assert measured_on(run) == {"polite7", "polite8"}
+    assert [row["value"] for row in rows if row["step"] == "base"] == [0.2]
+
+
+def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -> None:
+    parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
+    held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5], main_selected=[1])
+    heard: list[str] = []
+
+    class Ear(soup.Narrator):
+        def note(self, text: str) -> None:
+            heard.append(text)
+
+    rows = unipref.trace_soup(run, 2, narrator=Ear())
+    assert measured_on(run) == {"main1"}
+    assert "2 of 3 test preferences are left out: a mixed model was trained on them." in heard
+    assert {row["n"] for row in rows if row["variant"] == "base" and row["slice"] == "all"} == {1}, (
+        "the run's figures are of other preferences"
+    )
+
+
+def test_another_tokenizer_is_another_mixture(run: Path) -> None:
+    def keys() -> set[str]:
+        return {json.loads(path.read_text())["key"] for path in run.glob("soup/front/linear/*/*/stage.json")}
+
+    unipref.trace_soup(run, 2)
+    before = keys()
+    (run / "train/fair/0/sft/notes.txt").write_text("no part of a tokenizer")
+    unipref.trace_soup(run, 2)
+    assert keys() == before
+    (run / "train/fair/0/sft/chat_template.jinja").write_text("{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    unipref.trace_soup(run, 2)
+    assert keys().isdisjoint(before)
+
+
 def test_the_ends_of_a_trace_score_as_the_models_they_are(run: Path) -> None:
     from unipref.evaluate import evaluate
     from unipref.evaluate.instructions import Instructions
@@ -503,12 +603,18 @@ def test_a_run_of_its_own_is_traced(tiny_model: Path, tmp_path: Path) -> None:
     run = unipref.run(study, tmp_path / "run")
     rows = unipref.trace_soup(run, 2, by=["preference_accuracy.accuracy"])
     assert {row["variant"] for row in rows} == {"base", "soup"}
-    scores = json.loads((run / "scores.json").read_text())
     alone = json.loads((run / "evaluated/base/preference_accuracy/results.json").read_text())
     assert alone["configs"]
-    assert [row["value"] for row in rows if row["step"] == "base"] == [
-        row["value"] for row in scores if row["step"] == "base" and row["variant"] == "base"
-    ]
+    # Parts drawn of one source are not those of both: of the study's five test prompts, the models learned from some.
+    trained = {
+        row["group"]
+        for variant in ("follows", "fair")
+        for row in pq.read_table(run / f"selected/{variant}/0/train.parquet", columns=["group"]).to_pylist()
+    }
+    tested = pq.read_table(run / "clean/test.parquet", columns=["group"])["group"].to_pylist()
+    unseen = [group for group in tested if group not in trained]
+    assert 0 < len(unseen) < len(tested) == 5
+    assert {row["n"] for row in rows if row["slice"] == "all"} == {len(unseen)}
     made = unipref.soup_models(run, "instruction=0.5,bias=0.5")
     parts = json.loads((made / "soup.json").read_text())["parts"]
     assert {name: part["place"] for name, part in parts.items()} == {

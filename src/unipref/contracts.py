@@ -347,6 +347,10 @@ class Benchmark(Choice):
     data_hash: str | None = None
     """The hash that the data must have, as an earlier evaluation printed it; other data are refused."""
 
+    def beside(self, data: Path) -> list[Path]:
+        """The files that it reads besides those in its data: they are hashed with them."""
+        return []
+
     def surroundings(self) -> dict[str, Any]:
         """What on this machine, besides settings and data, decides its figures: versions of packages."""
         return rundir.versions("torch", "transformers", *self.packages)

@@ -172,6 +172,11 @@ class Soup:
         part = self.parts[name]
         return part.adapter if self.adapters and part.adapter else part.folder
 
+    def variants(self) -> list[str]:
+        """The variants of the run whose models are combined; none for a folder from elsewhere."""
+        steps = [part.place.strip("/").split("/") for part in self.parts.values() if part.origin is not None]
+        return list(dict.fromkeys(step[0] for step in steps))
+
     @property
     def tokenizer(self) -> str:
         """A folder whose tokenizer and template the mixture has."""
@@ -182,9 +187,10 @@ class Soup:
         return Pot(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
 
     def key(self) -> dict[str, Any]:
-        """What the soup is known by: the content of its base and of its parts."""
+        """What the soup is known by: the content of its base, of its parts and of its tokenizer."""
         return {
             "base": models.model_key(self.base),
+            "tokenizer": models.tokenizer_key(self.tokenizer),
             "parts": {name: rundir.tree_hash(self.folder_of(name)) for name in self.parts},
         }
 

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from unipref.errors import UserError
 from unipref.narrator import Narrator
 from unipref.pipeline import STAGES, Run
-from unipref.study import BASE, Loaded, origins
+from unipref.records import BASE
+from unipref.study import Loaded, origins
 
 FROM = ("start", "reward", "model", "base")
 """Inputs of a stage that are keys of other stages."""

@@ -4,8 +4,9 @@ import platform
 from typing import Any
 
 from unipref import __version__, _yaml, choices, rundir
+from unipref.records import MAIN
 from unipref.rundir import RunDir, Stage
-from unipref.study import MAIN, Loaded, Study, origins, steps_of
+from unipref.study import Loaded, Study, origins, steps_of
 
 APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers")
 """Settings in which variants may differ and still be compared on what they select."""
@@ -43,8 +44,9 @@ class Manifest:
         return stage
 
     def cleaned(self, variant: str, stage: Stage) -> Stage:
-        """Takes in what clean returned."""
-        self._of(variant)["clean"] = stage.result
+        """Takes in what clean returned, and the folder it is in: variants may share one."""
+        folder = stage.folder.relative_to(self._run.folder).as_posix()
+        self._of(variant)["clean"] = {**stage.result, "folder": folder}
         return stage
 
     def selected(self, variant: str, seed: int, stage: Stage) -> Stage:

@@ -37,7 +37,7 @@ Method = Literal["linear", "ties", "dare_linear", "dare_ties"]
 SPARSE = ("ties", "dare_linear", "dare_ties")
 """Methods that keep a share of the entries."""
 
-SOUP = "soup"
+WEIGHTED = "weighted"
 """peft's name for the weighted sum."""
 
 NOT_ADDED = {
@@ -134,15 +134,15 @@ class Pot:
         """The weighted sum as one adapter: the factors side by side, of as much rank as all together."""
         every = [_called(place) for place in range(len(self._names))]
         factors = [weights.get(name, 0.0) for name in self._names]
-        self._peft.add_weighted_adapter(every, factors, SOUP, combination_type="cat")
-        config = self._peft.peft_config[SOUP]
+        self._peft.add_weighted_adapter(every, factors, WEIGHTED, combination_type="cat")
+        config = self._peft.peft_config[WEIGHTED]
         # All scales are in the factors by now, and alpha / r is 1; alpha / sqrt(r), by rank-stabilised LoRA, is not.
         config.use_rslora = False
         config.base_model_name_or_path = str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base
-        self._peft.save_pretrained(folder, selected_adapters=[SOUP], save_embedding_layers=False)
-        for file in (folder / SOUP).iterdir():
+        self._peft.save_pretrained(folder, selected_adapters=[WEIGHTED], save_embedding_layers=False)
+        for file in (folder / WEIGHTED).iterdir():
             file.rename(folder / file.name)
-        (folder / SOUP).rmdir()
+        (folder / WEIGHTED).rmdir()
         (folder / "README.md").unlink(missing_ok=True)  # an empty form that peft adds
 
     def _lay_adapters(self, changed: Mapping[str, Path]) -> "Iterator[_Layer]":

@@ -7,6 +7,7 @@ saved with every model trained from it.
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,10 @@ CHAT_TEMPLATE = (
 
 NO_LIMIT = 1_000_000
 ADAPTER_CONFIG = "adapter_config.json"
+TOKENIZER_FILE = re.compile(
+    r"(tokenizer|special_tokens|added_tokens|chat_template|vocab|merges|spiece|sentencepiece).*|.*\.(model|tiktoken)"
+)
+"""The files of a folder that a tokenizer is read from."""
 
 
 @dataclass
@@ -140,6 +145,16 @@ def _tokenizer_home(name: str) -> str:
     while is_adapter(name) and not (Path(name).expanduser() / "tokenizer_config.json").is_file():
         name = adapter_base(name)
     return name
+
+
+def tokenizer_key(name: str) -> str:
+    """What a tokenizer is known by: the content of its files in a folder, or its name on a hub; as `load_tokenizer`."""
+    home = _tokenizer_home(name)
+    folder = Path(home).expanduser()
+    if not folder.is_dir():
+        return f"hub:{home}"
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
+    return rundir.content_key({path.name: rundir.file_hash(path) for path in files})
 
 
 def load_policy(name: str) -> Policy:

@@ -22,10 +22,11 @@ from unipref.evaluate import data_path, evaluate
 from unipref.launching import Launch, read_launch
 from unipref.manifest import Manifest
 from unipref.narrator import Narrator
+from unipref.records import BASE
 from unipref.rundir import RunDir, Stage
 from unipref.select import choose
 from unipref.shelf import Shelf
-from unipref.study import BASE, Loaded, Study, load, origins, steps_of
+from unipref.study import Loaded, Study, load, origins, steps_of
 from unipref.training import Ready, Step, Training, about, splits_of
 from unipref.unify import left_out, refuse_contradictions, unify
 from unipref.verdicts import write_verdicts
@@ -313,7 +314,7 @@ class Run:
                 "model": key,
                 "benchmark": choices.known_by(benchmark),
                 "label": label,
-                "data": self.training.data_hash(data, cleaned),
+                "data": self.training.data_hash(benchmark, data, cleaned),
                 "surroundings": benchmark.surroundings(),
                 "code": rundir.code_key(*SCORING),
             }

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """A raw row as a source gave it."""
 
+BASE = "base"
+"""The study's model before any training: what a step may start `from`, and its name in the scores."""
+MAIN = "main"
+"""The name of the study as it is written, beside its named variants."""
+
 
 class Message(TypedDict):
     """One turn of a conversation."""

@@ -15,15 +15,18 @@ from typing import Any, get_args
 
 from unipref import choices, models, report, rundir
 from unipref._yaml import read as read_yaml
+from unipref.contracts import Benchmark
 from unipref.errors import UserError, near_name
-from unipref.evaluate import data_path, evaluate
+from unipref.evaluate import data_hash, data_path, evaluate, split_of
 from unipref.ingredients import Kitchen, Soup, preferences
 from unipref.mixing import SPARSE, Method, Pot, Recipe
 from unipref.models import Policy
 from unipref.narrator import Narrator
 from unipref.pipeline import SCORING
-from unipref.rundir import RunDir, Stage
-from unipref.study import BASE, MAIN, Study
+from unipref.records import BASE, MAIN
+from unipref.rundir import RunDir
+from unipref.study import Study
+from unipref.unseen import unseen
 
 RECORD = "soup.json"
 SOUP = "soup"
@@ -114,7 +117,7 @@ def trace(
     named = _named(adapters)
     soup = Soup.of(kitchen, sorted(named if len(named) > 1 else kitchen.known))
     measuring = _Measuring(kitchen, soup, recipe)
-    rows = _base_rows(run)
+    rows = list(measuring.base_rows())
     for weights in line(list(soup.parts), points):
         rows += measuring.scores(weights)
     # Whoever asks for other figures later finds all rows there; the marks are for those asked for now.
@@ -133,57 +136,89 @@ class _Measuring:
         self.dir = RunDir(run, kitchen.narrator.stage)
         study = choices.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.get("data_root") or run)
-        clean = kitchen.manifest.get("clean", {})
-        self.splits = {part: run / "clean" / f"{part}.parquet" for part in ("dev", "test") if clean.get(part)}
+        variants = soup.variants() or [MAIN]
+        self.unseen = unseen(kitchen.manifest, self.dir, variants, kitchen.seed, f"{SOUP}/held_out")
+        for part, (gone, n) in self.unseen.left_out.items():
+            kitchen.narrator.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
         self.benchmarks = [pair for pair in study.labelled_benchmarks() if "policy" in pair[0].measures]
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
             raise UserError("the run's study has no benchmark to measure with.", where=str(run), mend=mend)
-        self.key = {
+        self.mixing = {
             **soup.key(),
             "method": recipe.method,
             "density": recipe.density if recipe.method in SPARSE else None,
             "seed": recipe.seed if recipe.method.startswith("dare") else None,
-            "code": rundir.code_key("mixing", *SCORING),
         }
         self._pot: Pot | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
 
     def scores(self, weights: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+        """The rows of a mixture."""
         name = label(weights)
+        who = {"variant": SOUP, "seed": int(self.kitchen.seed), "step": name, "model": name}
+        how = {"weights": dict(weights), "method": self.recipe.method}
         for benchmark, title in self.benchmarks:
-            data = data_path(benchmark, self.root, self.splits)
-            inputs = {
-                **self.key,
-                "weights": weights,
-                "benchmark": choices.known_by(benchmark),
-                "data": rundir.tree_hash(data),
-                "surroundings": benchmark.surroundings(),
-            }
+            place, key = f"{self.recipe.method}/{_file_name(name)}", {**self.mixing, "weights": weights}
+            yield from ({**who, **how, **row} for row in self._measured(place, key, name, weights, benchmark, title))
 
-            def work(out: Path, benchmark: Any = benchmark, title: str = title) -> dict[str, Any]:
-                scores = evaluate(
-                    name,
-                    [benchmark],
-                    data_root=self.root,
-                    splits=self.splits,
-                    out=out,
-                    labels=[title],
-                    on_note=self.kitchen.narrator.note,
-                    load=lambda name: self._policy(weights, name),
-                )
-                return {"scores": scores}
+    def base_rows(self) -> Iterator[dict[str, Any]]:
+        """The base model's rows of the run's scores; measured here where the run measured it on other preferences."""
+        path = self.dir.folder / "scores.json"
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        rows = [row for row in rows if row["step"] == BASE]
+        variants = {row["benchmark"] for row in rows if row["variant"] == self.unseen.variant}
+        none: dict[str, Any] = {"weights": {}, "method": None}
+        for benchmark, title in self.benchmarks:
+            if benchmark.data is None and split_of(benchmark) in self.unseen.left_out:
+                who = {"variant": BASE, "seed": None, "step": BASE, "model": self.soup.base}
+                key = {"base": self.mixing["base"]}
+                yield from ({**who, **none, **row} for row in self._measured(BASE, key, BASE, {}, benchmark, title))
+            else:
+                whose = (self.unseen.variant,) if title in variants else (BASE, MAIN)
+                yield from ({**row, **none} for row in rows if row["benchmark"] == title and row["variant"] in whose)
 
-            stage: Stage = self.dir.stage(f"{SOUP}/front/{self.recipe.method}/{_file_name(name)}/{title}", inputs, work)
-            who = {"variant": SOUP, "seed": int(self.kitchen.seed), "step": name, "model": name}
-            how = {"weights": dict(weights), "method": self.recipe.method}
-            yield from ({**who, **how, **score} for score in stage.result["scores"])
+    def _measured(
+        self,
+        place: str,
+        key: Mapping[str, Any],
+        name: str,
+        weights: Mapping[str, float],
+        benchmark: Benchmark,
+        title: str,
+    ) -> list[dict[str, Any]]:
+        """Scores of a mixture, or of the base where there are no weights."""
+        splits = self.unseen.splits
+        inputs = {
+            **key,
+            "benchmark": choices.known_by(benchmark),
+            "data": data_hash(benchmark, data_path(benchmark, self.root, splits)),
+            "surroundings": benchmark.surroundings(),
+            "code": rundir.code_key("mixing", *SCORING),
+        }
+
+        def work(out: Path) -> dict[str, Any]:
+            scores = evaluate(
+                name,
+                [benchmark],
+                data_root=self.root,
+                splits=splits,
+                out=out,
+                labels=[title],
+                on_note=self.kitchen.narrator.note,
+                load=lambda name: self._policy(weights, name),
+            )
+            return {"scores": scores}
+
+        scores: list[dict[str, Any]] = self.dir.stage(f"{SOUP}/front/{place}/{title}", inputs, work).result["scores"]
+        return scores
 
     def _policy(self, weights: Mapping[str, float], name: str) -> Policy:
         if self._pot is None:
             self._pot = self.soup.pot()
         if self._asked is None or self._asked[0] != weights:
-            self._asked = weights, self._pot.policy(weights, self.recipe, self.soup.tokenizer, name)
+            tokenizer = self.soup.tokenizer if weights else self.soup.base
+            self._asked = weights, self._pot.policy(weights, self.recipe, tokenizer, name)
         return self._asked[1]
 
 
@@ -270,14 +305,6 @@ def _record(kitchen: Kitchen, soup: Soup, weights: Mapping[str, float], recipe: 
         "parts": parts,
         "versions": rundir.versions("torch", "transformers", "peft"),
     }
-
-
-def _base_rows(run: Path) -> list[dict[str, Any]]:
-    """The base model's rows of the run's scores."""
-    path = run / "scores.json"
-    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    none: dict[str, Any] = {"weights": {}, "method": None}
-    return [{**row, **none} for row in rows if row["step"] == BASE and row["variant"] in (BASE, MAIN)]
 
 
 def _named(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

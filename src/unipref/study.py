@@ -18,13 +18,9 @@ from unipref.clean import Clean, Split
 from unipref.contracts import Benchmark, Judge, Settings, Strategy, Trainer
 from unipref.errors import UserError, near_name
 from unipref.evaluate import check_packages, data_path, dev_path, labelled
+from unipref.records import BASE, MAIN
 from unipref.sources import spill_rows
 from unipref.unify import SourcePlan, UnifySettings
-
-BASE = "base"
-"""The study's model before any training: what a step may start `from`, and its name in the scores."""
-MAIN = "main"
-"""The name of the study as it is written, beside its named variants."""
 
 NOT_VARIED = ("name", "data_root", "variants", "grid")
 """Settings that a study has once, for all its variants."""

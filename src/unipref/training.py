@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from unipref import choices, models, probing, rundir
 from unipref._overrides import expanded
-from unipref.contracts import Trainer, TrainJob
+from unipref.contracts import Benchmark, Trainer, TrainJob
+from unipref.evaluate import data_hash
 from unipref.launching import Launch, train_launched
 from unipref.manifest import Manifest
 from unipref.narrator import Narrator
+from unipref.records import MAIN
 from unipref.rundir import RunDir, Stage
-from unipref.study import MAIN, Loaded, Study
+from unipref.study import Loaded, Study
 from unipref.train import Meter, Plan, check_disk, machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
@@ -149,7 +151,11 @@ class Training:
             inputs["measured"] = {
                 "every": study.evaluate.every,
                 "what": [
-                    [probe.label, choices.known_by(probe.benchmark), self.data_hash(probe.data, step.cleaned)]
+                    [
+                        probe.label,
+                        choices.known_by(probe.benchmark),
+                        self.data_hash(probe.benchmark, probe.data, step.cleaned),
+                    ]
                     for probe in probes
                 ],
                 "code": rundir.code_key(*MEASURING),
@@ -188,11 +194,11 @@ class Training:
         """What the launch adds to a step's key; nothing where there is one process, as ever."""
         return {"launch": self.launch.known_by()} if self.launch else {}
 
-    def data_hash(self, data: Path, cleaned: Stage) -> str:
+    def data_hash(self, benchmark: Benchmark, data: Path, cleaned: Stage) -> str:
         """The hash of what a benchmark measures on; of a plan, the run's own parts by what they will come from."""
         if cleaned.planned and data.parent == cleaned.folder:
             return f"{data.name} {cleaned.content}"
-        return self.tree_hash(data)
+        return data_hash(benchmark, data, self.tree_hash)
 
     def _probes(self, step: Step, study: Study) -> list[probing.Probed]:
         """What is measured while the step trains."""

@@ -291,6 +291,20 @@ def test_exact_duplicates_keep_their_reason(tmp_path: Path) -> None:
     ]
 
 
+def test_the_twin_of_a_copy_is_kept_also_where_the_first_of_the_copies_is_not(tmp_path: Path) -> None:
+    rng = random.Random(20)
+    first = fresh(rng, "a")
+    near = again(first, rng, "b")
+    result = run([first, near, {**near, "id": "c"}, {**near, "id": "d"}], tmp_path / "a", ALL, NEAR)
+    assert part(tmp_path / "a", "train") == ["a"]
+    assert [(row["id"], row["reason"], row["twin"]) for row in removed(tmp_path / "a")] == [
+        ("b", "near_duplicate", "a"),
+        ("c", "duplicate", "a"),
+        ("d", "duplicate", "a"),
+    ]
+    assert [example["twin"] for example in result["examples"]["duplicate"]] == ["a", "a"]
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_rows_and_empty_texts(tmp_path: Path, n: int) -> None:
     rows = [preference(f"{i}", " ", f"g{i}", chosen="", rejected="👍" if i else "👎") for i in range(n)]

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unipref import rundir
 from unipref.errors import UserError
-from unipref.evaluate import evaluate
+from unipref.evaluate import data_hash, evaluate
 from unipref.evaluate._winobias_data import Sentence, parse, read_pairs
 from unipref.evaluate.winobias import (
     WinoBias,
@@ -292,6 +293,23 @@ def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) ->
     )
     assert "no labour statistics beside it, so no correlation with them." in finding.notes
     assert not any(score.metric.startswith("labour") for score in finding.scores)
+
+
+def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: Path) -> None:
+    folder, benchmark = write(tmp_path / "winobias"), WinoBias()
+    alone = data_hash(benchmark, folder)
+    assert alone == rundir.tree_hash(folder)
+    labour(tmp_path / "winogender", {"nurse": 89.58})
+    beside = data_hash(benchmark, folder)
+    labour(tmp_path / "winogender", {"nurse": 10.0})
+    changed = data_hash(benchmark, folder)
+    assert len({alone, beside, changed}) == 3
+    with pytest.raises(UserError, match=f"their hash is {changed}, expected {beside}"):
+        evaluate("/no/such/model", [WinoBias(data_hash=beside)], data_root=tmp_path, splits={}, out=None)
+    labour(folder, {"nurse": 10.0})
+    assert data_hash(benchmark, folder) == rundir.tree_hash(folder), "its own folder is hashed whole"
+    labour(tmp_path / "own", {"nurse": 1.0})
+    assert data_hash(WinoBias(labour="../own/occupations-stats.tsv"), folder) != data_hash(benchmark, folder)
 
 
 def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ class _Search:
         for place, twin in found.twins.items():
             self.removals[place] = Removal(Reason.NEAR_DUPLICATE, twin)
             self.families.remove(found.groups[place])
+        # The first of several that are the same may itself be a near-duplicate of what is kept.
+        for place, removal in self.removals.items():
+            if removal.reason is Reason.DUPLICATE and isinstance(removal.twin, int):
+                self.removals[place] = Removal(removal.reason, found.twins.get(removal.twin, removal.twin))
         for one, other in found.tied:
             self.families.tie(one, other)
         self.figures["near"] = {"compared": found.compared, "tied": found.prompts}

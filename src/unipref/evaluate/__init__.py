@@ -8,12 +8,22 @@ import msgspec
 
 from unipref import chance
 from unipref.contracts import Benchmark
-from unipref.evaluate._data import check_hash, check_packages, data_path, data_remarks, dev_path, split_of
+from unipref.evaluate._data import check_hash, check_packages, data_hash, data_path, data_remarks, dev_path, split_of
 from unipref.evaluate._results import RESULTS, Measured, write_measured
 from unipref.models import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
 from unipref.records import Score
 
-__all__ = ["RESULTS", "check_packages", "data_path", "dev_path", "evaluate", "labelled", "load_any"]
+__all__ = [
+    "RESULTS",
+    "check_packages",
+    "data_hash",
+    "data_path",
+    "dev_path",
+    "evaluate",
+    "labelled",
+    "load_any",
+    "split_of",
+]
 
 Load = Callable[[str], Policy | RewardModel]
 """Model name -> the model, loaded."""

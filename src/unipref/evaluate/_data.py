@@ -4,7 +4,7 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from unipref import rundir
@@ -77,13 +77,27 @@ def check_packages(benchmark: Benchmark) -> None:
             raise needs_extra(package, "eval", f"The benchmark {benchmark.name()}")
 
 
+def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str] = rundir.tree_hash) -> str:
+    """The hash of all files that a benchmark reads.
+
+    Args:
+        benchmark: which.
+        path: its data.
+        tree_hash: hashes a file or a folder; one that remembers serves several calls.
+    """
+    beside = benchmark.beside(path)
+    if not beside:
+        return tree_hash(path)
+    return rundir.content_key([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
+
+
 def check_hash(benchmark: Benchmark, path: Path) -> str:
     """The hash of a benchmark's data, which has to be that of its setting `data_hash` where one is given.
 
     Raises:
         UserError: it is another.
     """
-    found = rundir.tree_hash(path)
+    found = data_hash(benchmark, path)
     if benchmark.data_hash is not None and benchmark.data_hash != found:
         raise UserError(
             f"the data are not those that were pinned: their hash is {found}, expected {benchmark.data_hash}.",

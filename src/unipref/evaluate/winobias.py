@@ -143,14 +143,25 @@ class WinoBias(Benchmark):
                 found = (one for one in _statistics(rows, part) if one.slice == part)
                 yield from (one for one in found if one.metric in OCCUPATION_METRICS)
 
+    def beside(self, data: Path) -> list[Path]:
+        """The labour statistics, where they are in no file of its folder."""
+        path = self._labour_file(data)
+        inside = path is None or path.resolve().is_relative_to(data.resolve())
+        return [] if path is None or inside or not path.is_file() else [path]
+
+    def _labour_file(self, data: Path) -> Path | None:
+        if self.labour is not None:
+            return data / self.labour
+        usual = (data / STATISTICS, data.parent / "winogender" / STATISTICS)
+        return next((path for path in usual if path.is_file()), None)
+
     def _percent_women(self, data: Path, occupations: Collection[str]) -> tuple[dict[str, float], list[str]]:
         """Occupation -> per cent of women, from the labour statistics that there are, and a note on how many have one.
 
         Raises:
             UserError: those that were named are not there, or are none.
         """
-        beside = (data / STATISTICS, data.parent / "winogender" / STATISTICS)
-        path = next((path for path in beside if path.is_file()), None) if self.labour is None else data / self.labour
+        path = self._labour_file(data)
         if path is None:
             return {}, ["no labour statistics beside it, so no correlation with them."]
         women = {name: percent for name, percent in read_percent_women(path).items() if name in occupations}

@@ -10,9 +10,8 @@ import msgspec
 from unipref import chance
 from unipref.chance import SIDES, WHOLE, is_skill
 from unipref.errors import UserError
-from unipref.records import Score
+from unipref.records import BASE, Score
 
-BASE = "base"
 SHOWN = SIDES
 """Slices in the result table."""
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.records import BASE, MAIN
 from unipref.statistic import LEVEL
-from unipref.verdicts._evidence import BASE, MAIN, Arm, Evidence, Gain, Model
+from unipref.verdicts._evidence import Arm, Evidence, Gain, Model
 from unipref.verdicts._read import OBJECTIVES
 
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.chance import is_skill
+from unipref.records import BASE
 from unipref.statistic import LEVEL, RESAMPLES, Statistic, goodness, paired_interval
-
-BASE = "base"
-MAIN = "main"
 
 
 class Model(NamedTuple):

@@ -7,8 +7,9 @@ from typing import Any
 
 from unipref.comparison import tables
 from unipref.contracts import BIAS, INSTRUCTION
+from unipref.records import BASE
 from unipref.statistic import Statistic
-from unipref.verdicts._evidence import BASE, Arm, Evidence, Measured, Model, Side
+from unipref.verdicts._evidence import Arm, Evidence, Measured, Model, Side
 
 OBJECTIVES = (INSTRUCTION, BIAS)
 STAND_IN = "preference_accuracy"
