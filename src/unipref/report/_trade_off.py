@@ -1,0 +1,196 @@
+"""Instruction following against bias: one point per variant and step, the front, and the table of figures and gains."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from unipref.chance import WHOLE
+from unipref.report._content import Cell, Column, Figure, Section, Table, level, number
+from unipref.report._scores import ScoreRow
+
+Found = dict[str, Any]
+"""What `verdicts.json` holds."""
+SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
+"""One for each training step, in order; from the start again where there are more."""
+SIGNS = {"higher": "higher is better", "lower": "lower is better"}
+TOLD = 8
+"""So many models are told in words."""
+AGAINST = {"base": "gain over base", "full": "over all data", "random": "over a random part"}
+"""Comparison in `verdicts.json` -> its group of columns."""
+NOTE = (
+    "Gains: above 0 is better, in units of the figure; means over seeds, with 95 % intervals over seeds and examples "
+    "(bootstrap, Student's t for few seeds). * the interval excludes 0, and there are several seeds. † one of the two "
+    "models guesses, so that its bias means nothing. ★ no other model of the run is at least as good on both sides and "
+    "better on one. Rules: docs/verdicts.md."
+)
+
+
+def trade_off_section(found: Found | None, scores: list[ScoreRow]) -> Section | None:
+    """The section; None where there are no verdicts."""
+    if found is None:
+        return None
+    figure = trade_off_figure(found, scores) if len(found["sides"]) > 1 else None
+    return Section("Trade-off", tables=[_table(found)], figures=[figure] if figure else [])
+
+
+def names(found: Found | None) -> dict[str, str]:
+    """What the section calls a model -> its variant."""
+    models = found["models"] if found else []
+    return {_name(model): model["variant"] for model in models if model["step"] != "base"}
+
+
+def trade_off_figure(found: Found, scores: Iterable[ScoreRow]) -> Figure | None:
+    """One side against the other; None where no model was measured on both.
+
+    Args:
+        found: verdicts with two sides.
+        scores: the run's, for which way is better.
+    """
+    across, up = found["sides"]
+    shown = [model for model in found["models"] if _at(model, across) is not None and _at(model, up) is not None]
+    if not shown:
+        return None
+    directions = [_direction(found["sides"][objective], scores) for objective in (across, up)]
+    titles = [
+        _axis_title(found["sides"][objective], *way) for objective, way in zip((across, up), directions, strict=True)
+    ]
+    steps = list(dict.fromkeys(model["step"] for model in shown if model["step"] != "base"))
+    tuned = [model for model in shown if model["step"] != "base"]
+    marks = {id(model): str(place) for place, model in enumerate(tuned, 1)}
+    front = sorted((model for model in shown if model["front"]), key=lambda model: float(_at(model, across) or 0.0))
+    traces = [_front(front, across, up)] if len(front) > 1 else []
+    for model in shown:
+        symbol = SYMBOLS[steps.index(model["step"]) % len(SYMBOLS)] if model["step"] in steps else "diamond"
+        traces.append(_point(found, model, symbol, marks.get(id(model), "base")))
+    layout: dict[str, Any] = {"height": 520, "hovermode": "closest", "shapes": []}
+    for axis, title, (direction, ideal) in zip("xy", titles, directions, strict=True):
+        layout[f"{axis}axis"] = {"title": {"text": title}} | ({"autorange": "reversed"} if direction == "lower" else {})
+        layout["shapes"] += [level(axis, ideal or 0.0, "ideal")] if direction == "ideal" else []
+    said = f"No model is better on both sides than: {', '.join(map(_name, front)) or 'none that does not guess'}."
+    told = [f"{_name(model)} {number(_at(model, across))} and {number(_at(model, up))}" for model in shown[:TOLD]]
+    told += [f"{len(shown) - TOLD} more in the table"] if len(shown) > TOLD else []
+    where = f"{titles[0]}, and {titles[1]}: {'; '.join(told)}."
+    return Figure(
+        f"{_words(across)} against {up}",
+        traces,
+        layout,
+        f"{said} {where[0].upper()}{where[1:]}",
+        _note(steps, shown, up),
+    )
+
+
+def _words(objective: str) -> str:
+    return "Instruction following" if objective == "instruction" else objective.capitalize()
+
+
+def _note(steps: list[str], shown: list[Found], up: str) -> str:
+    said = ["Means over seeds; bars: 95 % intervals over seeds and examples. Diamond: the base model; line: the front."]
+    if len(steps) > 1:
+        forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
+        said.append(f"By step: {forms}.")
+    if any(model["figures"][up]["at_chance"] for model in shown):
+        said.append("Open: the model guesses, so that its bias means nothing.")
+    return " ".join(said)
+
+
+def _at(model: Found, objective: str) -> float | None:
+    value = (model["figures"][objective] or {}).get("value")
+    return None if value is None else float(value)
+
+
+def _direction(side: Found, scores: Iterable[ScoreRow]) -> tuple[str, float | None]:
+    """Which way is better, and where the ideal is."""
+    mine = [s for s in scores if (s.benchmark, s.metric) == (side["benchmark"], side["metric"])]
+    same = [score for score in mine if score.slice == side["slice"]] or mine
+    return (same[0].direction, same[0].ideal) if same else ("higher", None)
+
+
+def _axis_title(side: Found, direction: str, ideal: float | None) -> str:
+    part = "" if side["slice"] == WHOLE else f" ({side['slice']})"
+    better = SIGNS.get(direction, f"nearer to {ideal or 0:g} is better")
+    return f"{side['metric']} of {side['benchmark']}{part}\n{better}"
+
+
+def _front(front: list[Found], across: str, up: str) -> dict[str, Any]:
+    places = {
+        axis: [_at(model, objective) for model in front] for axis, objective in zip("xy", (across, up), strict=True)
+    }
+    line = {"dash": "dash", "width": 1.5}
+    return {"type": "scatter", "mode": "lines", "name": "front", "hoverinfo": "skip", "line": line} | places
+
+
+def _point(found: Found, model: Found, symbol: str, mark: str) -> dict[str, Any]:
+    across, up = found["sides"]
+    open_ = "-open" if model["figures"][up]["at_chance"] else ""
+    about = {"mark": mark} | ({} if model["step"] == "base" else {"variant": model["variant"]})
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": _name(model) + (" ★" if model["front"] else ""),
+        "meta": about,
+        "x": [_at(model, across)],
+        "y": [_at(model, up)],
+        "text": [mark],
+        "textposition": "top right",
+        "customdata": [["\n".join([_name(model), *(_told(found, model, objective) for objective in (across, up))])]],
+        "hovertemplate": "%{customdata[0]}<extra></extra>",
+        "marker": {"size": 14 if model["step"] == "base" else 12, "symbol": f"{symbol}{open_}"},
+    }
+    for axis, objective in zip("xy", (across, up), strict=True):
+        figure = model["figures"][objective]
+        if figure["low"] is not None and figure["high"] is not None:
+            ends = {"array": [figure["high"] - figure["value"]], "arrayminus": [figure["value"] - figure["low"]]}
+            trace[f"error_{axis}"] = {"type": "data", "symmetric": False, **ends}
+    return trace
+
+
+def _told(found: Found, model: Found, objective: str) -> str:
+    """A figure in words, for the label of its point."""
+    figure, side = model["figures"][objective], found["sides"][objective]
+    interval = "" if figure["low"] is None else f" [{number(figure['low'])}, {number(figure['high'])}]"
+    beside = f", {side['beside']} {number(figure['beside'])}" if side["beside"] else ""
+    guess = ", at chance" if figure["at_chance"] else ""
+    return f"{side['metric']} {number(figure['value'])}{interval}{beside}{guess}"
+
+
+def _name(model: Found) -> str:
+    return "base" if model["step"] == "base" else f"{model['variant']} · {model['step']}"
+
+
+def _table(found: Found) -> Table:
+    """Every model with its figures and gains."""
+    sides, models = list(found["sides"]), found["models"]
+    compared = [name for name in AGAINST if any(name in model["gains"] for model in models)]
+    columns = [Column("model", numeric=False), Column("seeds")]
+    for objective in sides:
+        side = found["sides"][objective]
+        columns.append(Column(side["metric"], objective))
+        columns += [Column(side["beside"], objective)] if side["beside"] else []
+    columns += [Column(objective, AGAINST[name]) for name in compared for objective in sides]
+    rows = []
+    for model in models:
+        seeds = max((figure["seeds"] for figure in model["figures"].values() if figure), default=0)
+        cells = [Cell(_name(model), best=model["front"]), Cell(str(seeds))]
+        for objective in sides:
+            figure = model["figures"][objective]
+            cells.append(_figure(figure))
+            if found["sides"][objective]["beside"]:
+                cells.append(Cell(number(figure["beside"]) if figure else "–"))
+        cells += [_gain(model["gains"].get(name, {}).get(objective)) for name in compared for objective in sides]
+        rows.append(cells)
+    return Table("Instruction following against bias", columns, rows, NOTE)
+
+
+def _figure(figure: dict[str, Any] | None) -> Cell:
+    if figure is None:
+        return Cell("–")
+    interval = "" if figure["low"] is None else f"[{number(figure['low'])}, {number(figure['high'])}]"
+    return Cell(number(figure["value"]), interval, "at chance" if figure["at_chance"] else "")
+
+
+def _gain(gain: dict[str, Any] | None) -> Cell:
+    if gain is None:
+        return Cell("–")
+    if gain["low"] is None:
+        return Cell(f"{gain['value']:+.3f}{' †' if gain['void'] else ''}")
+    mark = " †" if gain["void"] else " *" if gain["clear"] else ""
+    return Cell(f"{gain['value']:+.3f}{mark}", f"[{gain['low']:+.3f}, {gain['high']:+.3f}]")
