@@ -1,6 +1,7 @@
 """What a report says, before it is a page: the one object that Markdown, HTML and the terminal are made from."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,13 +83,13 @@ class Points:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, in the order: paragraphs, points, tables, figures, code (title, text)."""
+    """A part of the report, in the order: paragraphs, points, figures, tables, code (title, text)."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
     points: list[Points] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -106,8 +107,17 @@ def level(axis: str, value: float, name: str) -> dict[str, Any]:
     """A dashed line across a figure at a value of its axis `x` or `y`, with its name; for `layout["shapes"]`."""
     across = "y" if axis == "x" else "x"
     shape = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
-    label = {"text": name, "textposition": "end", "textangle": 0, "font": {"size": 10}}
+    anchor = {"xanchor": "left", "yanchor": "top"} if axis == "x" else {"xanchor": "right", "yanchor": "bottom"}
+    label = {"text": name, "textposition": "end", "textangle": 0, "font": {"size": 10}, **anchor}
     return {"type": "line", "layer": "below", "line": {"dash": "dot", "width": 1.5}, "label": label, **shape}
+
+
+def room(values: Iterable[float], part: float = 0.06) -> list[float]:
+    """The range of an axis: from the least to the greatest value, and a part of what lies between around them."""
+    known = list(values)
+    low, high = min(known), max(known)
+    pad = part * (high - low) or 0.05 * (abs(high) or 1.0)
+    return [low - pad, high + pad]
 
 
 def number(value: float | None) -> str:

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from unipref.chance import WHOLE
-from unipref.report._content import Figure, level, number
+from unipref.report._content import Figure, level, number, room
 from unipref.report._scores import Headline, Measure, Model, ScoreRow, best, preferred
 
 LINES, TOLD = 40, 8
@@ -49,10 +49,13 @@ def measure_figure(measures: Headline, measure: Measure, named: dict[Model, str]
     marks = [level("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
         marks.append(level("x", first.ideal or 0.0, "ideal"))
+    ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
+    ends += [first.ideal or 0.0] if first.direction == "ideal" else []
     layout = {
         "height": AROUND + LINE * len(shown),
         "showlegend": False,
         "hovermode": "closest",
+        "xaxis": {"range": room(ends)},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": marks,
     }

@@ -1,10 +1,12 @@
 """Instruction following against bias: one point per variant and step, the front, and the table of figures and gains."""
 
+import itertools
+import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from unipref.chance import WHOLE
-from unipref.report._content import Cell, Column, Figure, Section, Table, level, number
+from unipref.report._content import Cell, Column, Figure, Section, Table, level, number, room
 from unipref.report._scores import ScoreRow
 
 Found = dict[str, Any]
@@ -12,6 +14,17 @@ Found = dict[str, Any]
 SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
 """One for each training step, in order; from the start again where there are more."""
 SIGNS = {"higher": "higher is better", "lower": "lower is better"}
+ROOM = 0.5
+"""So far beyond the outermost points an interval is drawn, in parts of the distance between them."""
+CORNERS = {"top right": (1.0, 1.0), "top left": (-1, 1), "bottom right": (1, -1), "bottom left": (-1, -1)}
+CORNERS |= {
+    "top center": (0.0, 1.2),
+    "bottom center": (0.0, -1.2),
+    "middle right": (1.2, 0.0),
+    "middle left": (-1.2, 0.0),
+}
+APART = (0.02, 0.04)
+"""How far a mark is from its point, in parts of a figure's width and height."""
 TOLD = 8
 """So many models are told in words."""
 AGAINST = {"base": "gain over base", "full": "over all data", "random": "over a random part"}
@@ -49,33 +62,71 @@ def trade_off_figure(found: Found, scores: Iterable[ScoreRow]) -> Figure | None:
     shown = [model for model in found["models"] if _at(model, across) is not None and _at(model, up) is not None]
     if not shown:
         return None
-    directions = [_direction(found["sides"][objective], scores) for objective in (across, up)]
-    titles = [
-        _axis_title(found["sides"][objective], *way) for objective, way in zip((across, up), directions, strict=True)
-    ]
-    steps = list(dict.fromkeys(model["step"] for model in shown if model["step"] != "base"))
-    tuned = [model for model in shown if model["step"] != "base"]
-    marks = {id(model): str(place) for place, model in enumerate(tuned, 1)}
-    front = sorted((model for model in shown if model["front"]), key=lambda model: float(_at(model, across) or 0.0))
-    traces = [_front(front, across, up)] if len(front) > 1 else []
-    for model in shown:
-        symbol = SYMBOLS[steps.index(model["step"]) % len(SYMBOLS)] if model["step"] in steps else "diamond"
-        traces.append(_point(found, model, symbol, marks.get(id(model), "base")))
+    ways = [_direction(found["sides"][objective], scores) for objective in (across, up)]
+    said = [_side(found["sides"][objective], way) for objective, way in zip((across, up), ways, strict=True)]
+    ranges = [_range(shown, objective, way) for objective, way in zip((across, up), ways, strict=True)]
     layout: dict[str, Any] = {"height": 520, "hovermode": "closest", "shapes": []}
-    for axis, title, (direction, ideal) in zip("xy", titles, directions, strict=True):
-        layout[f"{axis}axis"] = {"title": {"text": title}} | ({"autorange": "reversed"} if direction == "lower" else {})
-        layout["shapes"] += [level(axis, ideal or 0.0, "ideal")] if direction == "ideal" else []
-    said = f"No model is better on both sides than: {', '.join(map(_name, front)) or 'none that does not guess'}."
+    for axis, words, way, ends in zip("xy", said, ways, ranges, strict=True):
+        layout[f"{axis}axis"] = {"title": {"text": "\n".join(words)}, "range": ends}
+        layout["shapes"] += [level(axis, way.ideal, "ideal")] if way.ideal is not None else []
+    steps = list(dict.fromkeys(model["step"] for model in shown if model["step"] != "base"))
+    spots = [(_part(_at(model, across), ranges[0]), _part(_at(model, up), ranges[1])) for model in shown]
+    front = sorted((model for model in shown if model["front"]), key=lambda model: _at(model, across) or 0.0)
+    traces = [_front(front, across, up)] if len(front) > 1 else []
+    number_of = itertools.count(1)
+    for model, corner in zip(shown, corners(spots), strict=True):
+        mark = "◆" if model["step"] == "base" else str(next(number_of))
+        symbol = SYMBOLS[steps.index(model["step"]) % len(SYMBOLS)] if model["step"] in steps else "diamond"
+        traces.append(_point(found, model, symbol, mark) | {"textposition": corner})
+    title = f"{_words(across)} against {up}"
+    return Figure(title, traces, layout, _in_words(shown, front, said), _note(steps, shown, up))
+
+
+class Way(NamedTuple):
+    """Which way a figure is better, and what it should be near to; no ideal: it should be as high or low as can be."""
+
+    direction: str
+    ideal: float | None
+
+
+def _in_words(shown: list[Found], front: list[Found], said: list[tuple[str, str]]) -> str:
+    across, up = list(shown[0]["figures"])[:2]
     told = [f"{_name(model)} {number(_at(model, across))} and {number(_at(model, up))}" for model in shown[:TOLD]]
     told += [f"{len(shown) - TOLD} more in the table"] if len(shown) > TOLD else []
-    where = f"{titles[0]}, and {titles[1]}: {'; '.join(told)}."
-    return Figure(
-        f"{_words(across)} against {up}",
-        traces,
-        layout,
-        f"{said} {where[0].upper()}{where[1:]}",
-        _note(steps, shown, up),
+    best = ", ".join(map(_name, front)) or "none that does not guess"
+    sides = "; ".join(
+        f"{where}: {what} ({better})" for where, (what, better) in zip(("Across", "up"), said, strict=True)
     )
+    return f"No model is better on both sides than: {best}. {sides}. {'; '.join(told)}."
+
+
+def _range(shown: list[Found], objective: str, way: Way) -> list[float]:
+    """So that better is to the right and up. Long intervals do not press the points together: they leave the frame."""
+    values = [_at(model, objective) or 0.0 for model in shown]
+    ends = [model["figures"][objective][end] for model in shown for end in ("low", "high")]
+    known = [end for end in ends if end is not None] + values + ([] if way.ideal is None else [way.ideal])
+    frame, whole = room(values, ROOM), room(known)
+    both = [max(frame[0], whole[0]), min(frame[1], whole[1])]
+    return both[::-1] if way.direction == "lower" else both
+
+
+def _part(value: float | None, ends: list[float]) -> float:
+    return ((value or 0.0) - ends[0]) / (ends[1] - ends[0])
+
+
+def corners(spots: list[tuple[float, float]]) -> list[str]:
+    """Where each point's mark stands: in the corner that is farthest from other points and marks.
+
+    Args:
+        spots: places as parts of the figure's width and height.
+    """
+    taken, found = list(spots), []
+    for x, y in spots:
+        at = {(x + dx * APART[0], y + dy * APART[1]): name for name, (dx, dy) in CORNERS.items()}
+        spot = max(at, key=lambda s: min(math.hypot((s[0] - a) / 2, s[1] - b) for a, b in taken))
+        taken.append(spot)
+        found.append(at[spot])
+    return found
 
 
 def _words(objective: str) -> str:
@@ -83,7 +134,9 @@ def _words(objective: str) -> str:
 
 
 def _note(steps: list[str], shown: list[Found], up: str) -> str:
-    said = ["Means over seeds; bars: 95 % intervals over seeds and examples. Diamond: the base model; line: the front."]
+    said = [
+        "Means over seeds; bars: 95 % intervals over seeds and examples, whole in the table. Diamond: the base model; line: the front."
+    ]
     if len(steps) > 1:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         said.append(f"By step: {forms}.")
@@ -97,17 +150,19 @@ def _at(model: Found, objective: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _direction(side: Found, scores: Iterable[ScoreRow]) -> tuple[str, float | None]:
-    """Which way is better, and where the ideal is."""
+def _direction(side: Found, scores: Iterable[ScoreRow]) -> Way:
     mine = [s for s in scores if (s.benchmark, s.metric) == (side["benchmark"], side["metric"])]
     same = [score for score in mine if score.slice == side["slice"]] or mine
-    return (same[0].direction, same[0].ideal) if same else ("higher", None)
+    if not same:
+        return Way("higher", None)
+    return Way(same[0].direction, same[0].ideal or 0.0 if same[0].direction == "ideal" else None)
 
 
-def _axis_title(side: Found, direction: str, ideal: float | None) -> str:
+def _side(side: Found, way: Way) -> tuple[str, str]:
+    """What a side is, and which way it is better."""
     part = "" if side["slice"] == WHOLE else f" ({side['slice']})"
-    better = SIGNS.get(direction, f"nearer to {ideal or 0:g} is better")
-    return f"{side['metric']} of {side['benchmark']}{part}\n{better}"
+    better = SIGNS[way.direction] if way.ideal is None else f"nearer to {way.ideal:g} is better"
+    return f"{side['metric']} of {side['benchmark']}{part}", better
 
 
 def _front(front: list[Found], across: str, up: str) -> dict[str, Any]:
@@ -129,8 +184,7 @@ def _point(found: Found, model: Found, symbol: str, mark: str) -> dict[str, Any]
         "meta": about,
         "x": [_at(model, across)],
         "y": [_at(model, up)],
-        "text": [mark],
-        "textposition": "top right",
+        "text": [_name(model) if model["step"] == "base" else mark],
         "customdata": [["\n".join([_name(model), *(_told(found, model, objective) for objective in (across, up))])]],
         "hovertemplate": "%{customdata[0]}<extra></extra>",
         "marker": {"size": 14 if model["step"] == "base" else 12, "symbol": f"{symbol}{open_}"},

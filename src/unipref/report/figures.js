@@ -108,7 +108,7 @@ class Plot {
     });
     if (groups.size < 2 || this.spec.layout.showlegend === false) return;
     const buttons = [...groups].map(([key, [trace, at]]) => {
-      const sign = make("i", { textContent: trace.meta?.mark ?? "●" });
+      const sign = make("i", { textContent: trace.meta?.mark ?? (trace.mode === "lines" ? "━" : "●") });
       sign.style.color = trace.marker?.color && typeof trace.marker.color === "string" ? trace.marker.color : this.colour(trace, at);
       sign.ariaHidden = "true";
       const button = make("button", { type: "button" }, sign, unescaped(key));
