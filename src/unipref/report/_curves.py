@@ -100,10 +100,10 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "optimiser steps"}}, "hovermode": "closest"}
     if chance is not None:
         layout["shapes"] = [level("y", chance, "chance")]
-    ends = [f"{run} {number(series[-1][1])}" for run, series in shown[:TOLD]]
+    ends = [f"{run}: {number(series[-1][1])}" for run, series in shown[:TOLD]]
     more = [f"{len(shown) - TOLD} more"] if len(shown) > TOLD else []
     note = "" if chance is None else f"Chance: {number(chance)}."
-    return Figure(title, traces, layout, f"At the end: {', '.join(ends + more)}.", note)
+    return Figure(title, traces, layout, f"At the end, {'; '.join(ends + more)}.", note)
 
 
 def _thinned(series: Series) -> Series:

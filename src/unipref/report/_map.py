@@ -22,7 +22,7 @@ def prompt_map(variant: str, known: dict[str, Any]) -> Figure:
     shown, kept = len(marks), sum(marks)
     drawn = f"{shown:,} of {known['of']:,} prompts, drawn at random" if shown < known["of"] else f"{shown:,} prompts"
     first, second = (f"{100 * part:.0f} %" for part in known["variance"])
-    axis = {"showticklabels": False, "zeroline": False, "title": {"standoff": 6}}
+    axis = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": {"standoff": 6}}
     layout = {
         "height": 380,
         "hovermode": "closest",

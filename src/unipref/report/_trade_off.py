@@ -16,13 +16,8 @@ SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
 SIGNS = {"higher": "higher is better", "lower": "lower is better"}
 ROOM = 0.5
 """So far beyond the outermost points an interval is drawn, in parts of the distance between them."""
-CORNERS = {"top right": (1.0, 1.0), "top left": (-1, 1), "bottom right": (1, -1), "bottom left": (-1, -1)}
-CORNERS |= {
-    "top center": (0.0, 1.2),
-    "bottom center": (0.0, -1.2),
-    "middle right": (1.2, 0.0),
-    "middle left": (-1.2, 0.0),
-}
+CORNERS = {"top right": (1, 1), "top left": (-1, 1), "bottom right": (1, -1), "bottom left": (-1, -1)}
+"""Where a mark may stand: between the bars of its own point."""
 APART = (0.02, 0.04)
 """How far a mark is from its point, in parts of a figure's width and height."""
 TOLD = 8
@@ -134,9 +129,8 @@ def _words(objective: str) -> str:
 
 
 def _note(steps: list[str], shown: list[Found], up: str) -> str:
-    said = [
-        "Means over seeds; bars: 95 % intervals over seeds and examples, whole in the table. Diamond: the base model; line: the front."
-    ]
+    said = ["Means over seeds; bars: 95 % intervals over seeds and examples, which may leave the frame."]
+    said.append("Diamond: the base model; line: the front.")
     if len(steps) > 1:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         said.append(f"By step: {forms}.")
