@@ -1,9 +1,11 @@
 """The report of a run written by hand: what both pages and the terminal say, and that data cannot become markup."""
 
+import base64
 import hashlib
 import io
 import json
 import re
+import zlib
 from html.parser import HTMLParser
 
 import pytest
@@ -11,8 +13,10 @@ from rich.console import Console
 
 from unipref import report
 from unipref.errors import UserError
+from unipref.report._markdown import escaped
 
 VOID = {"meta"}
+RAW = {"script", "style"}
 
 
 class Page(HTMLParser):
@@ -42,6 +46,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
+        if self.open and self.open[-1] in RAW:
+            return
         self.texts.append(data)
         if any(tag in self.open for tag in ("td", "th")):
             self.rows[-1][-1] += data
@@ -71,22 +77,35 @@ def rows_of(text, title):
 RESULTS = "Scores of the base model and of each trained model"
 
 
-def test_the_page_loads_nothing_and_runs_nothing(page, run_folder):
-    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+def test_the_page_loads_nothing_and_runs_only_its_own(page, run_folder):
+    assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & set(page.tags)
     addresses = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "action")]
     assert addresses
-    assert all(re.fullmatch(r"#s\d+", address) for address in addresses)
+    assert all(re.fullmatch(r"#s\d+|#content", address) for address in addresses)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    style = (run_folder / "report.html").read_text(encoding="utf-8").split("<style>")[1].split("</style>")[0]
+    text = (run_folder / "report.html").read_text(encoding="utf-8")
+    style = text.split("<style>")[1].split("</style>")[0]
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_the_policy_names_the_scripts_and_nothing_else_may_run(run_folder):
+    text = report.write(run_folder).read_text(encoding="utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    script = text.rpartition("<script>")[2].partition("</script>")[0]
+    packed = re.search(r'<script type="text/plain" id="plotly">([^<]*)</script>', text)[1]
+    library = zlib.decompress(base64.b64decode(packed))
+    assert library.startswith(b"/**\n* plotly.js v")
+    hashes = [base64.b64encode(hashlib.sha256(one).digest()).decode() for one in (script.encode(), library)]
+    assert re.search("script-src ([^;]*)", policy)[1] == " ".join(f"'sha256-{one}'" for one in hashes)
 
 
 def test_links_lead_to_sections(page):
     ids = {value for name, value in page.attributes if name == "id"}
     links = [value[1:] for name, value in page.attributes if name == "href"]
-    assert len(links) == 9
-    assert set(links) == ids
+    assert len(links) == 11
+    assert set(links) <= ids
 
 
 def test_data_stays_text(page, run_folder, nasty):
@@ -184,12 +203,60 @@ def test_balanced_books_are_said_to_balance(run_folder, nasty):
     assert "The books balance" in (run_folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_chart_places_values_by_size(page):
-    circles = [float(value) for name, value in page.attributes if name == "cx"]
-    # instructions: base .08, sft .50, dpo .10; the scale is linear
-    base, sft, dpo = circles[:3]
-    assert (dpo - base) / (sft - base) == pytest.approx(0.02 / 0.42, abs=0.01)
-    assert len(circles) == 9
+def test_a_measure_is_drawn_with_its_intervals(run_folder):
+    figures = {figure.title: figure for figure in figures_of(run_folder)}
+    assert list(figures) == ["instructions: accuracy ↑", "coreference: accuracy ↑", "coreference: bias ↓"]
+    base, sft, dpo = figures["instructions: accuracy ↑"].traces
+    assert [trace["x"] for trace in (base, sft, dpo)] == [[0.08], [0.50], [0.10]]
+    assert (base["name"], base["meta"], sft["meta"]) == ("base", {}, {"variant": "main"})
+    # 0.45 to 0.56 around 0.50
+    assert sft["error_x"]["array"] == pytest.approx([0.06])
+    assert sft["error_x"]["arrayminus"] == pytest.approx([0.05])
+    assert sft["marker"]["symbol"] == "star"
+    assert sft["text"] == ["sft: 0.500 [0.450, 0.560]"]
+    (chance,) = figures["coreference: accuracy ↑"].layout["shapes"]
+    assert (chance["x0"], chance["label"]["text"]) == (0.5, "chance")
+
+
+def test_seeds_are_drawn_with_their_mean(run_folder, score_row):
+    rows = [score_row("base", "b", "m", 0.1), score_row("sft", "b", "m", 0.2), score_row("sft", "b", "m", 0.4, seed=1)]
+    (run_folder / "scores.json").write_text(json.dumps(rows))
+    (figure,) = figures_of(run_folder)
+    assert figure.traces[1]["x"] == pytest.approx([0.3, 0.2, 0.4])
+    assert figure.traces[1]["text"][0] == "sft, mean of 2 seeds: 0.300"
+    assert figure.said == "base 0.100, sft 0.300."
+
+
+def figures_of(run_folder):
+    return [figure for section in report._content(run_folder).sections for figure in section.figures]
+
+
+def test_every_heading_table_and_figure_is_on_both_pages(run_folder, page, text):
+    content = report._content(run_folder)
+    shown = " ".join("".join(page.texts).split())
+    for section in content.sections:
+        assert f"\n## {escaped(section.title)}\n" in text
+        for said in [section.title, *section.paragraphs, *(points.head for points in section.points)]:
+            assert said in shown
+            assert escaped(said) in text
+        for table in section.tables:
+            assert table.caption in shown
+            assert f"**{escaped(table.caption)}**" in text
+            assert len(rows_of(text, escaped(table.caption))) == len(table.rows) + 1
+        for figure in section.figures:
+            for said in (figure.title, figure.said, figure.note):
+                assert said in shown
+                assert escaped(said) in text
+    assert re.findall(r"^## (.*)$", text.split("**study.yaml**")[0], re.MULTILINE) == [
+        s.title for s in content.sections
+    ]
+
+
+def test_every_section_has_its_place(run_folder):
+    content = report._content(run_folder)
+    titles = [section.title for section in content.sections]
+    assert set(titles) <= set(report.ORDER)
+    assert titles == sorted(titles, key=report.ORDER.index)
 
 
 def test_parts_that_are_missing_are_left_out(tmp_path):
@@ -226,6 +293,7 @@ def test_many_rows_are_cut_and_counted(run_folder, score_row):
     rows = [score_row("sft", "b", "bias", i / 2000, slice=f"word {i}") for i in range(1500)]
     (run_folder / "scores.json").write_text(json.dumps(rows))
     page = report.write(run_folder).read_text(encoding="utf-8")
+    assert len(page) < 5_000_000
     assert "Every score (1,000)" in page
     assert "500 more rows are in scores.json." in page
 

@@ -6,8 +6,7 @@ import pytest
 
 from unipref.chance import guesses
 from unipref.errors import UserError
-from unipref.report._content import number
-from unipref.report._results import round_numbers
+from unipref.report._content import number, room
 from unipref.report._scores import Measure, Model, best, headline, labels, read_scores, verdict
 
 
@@ -143,13 +142,12 @@ def test_numbers(value, expected):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
+    ("values", "expected"),
     [
-        (0.0, 1.0, [0.0, 0.5, 1.0]),
-        (0.43, 0.87, [0.6, 0.8]),
-        (-3.0, 12.0, [0.0, 5.0, 10.0]),
-        (9.85, 10.15, [9.9, 10.0, 10.1]),
+        ([0.0, 1.0, 0.5], [-0.06, 1.06]),
+        ([2.0], [1.9, 2.1]),  # nothing lies between: 5 % of the value
+        ([0.0], [-0.05, 0.05]),
     ],
 )
-def test_round_numbers(low, high, expected):
-    assert round_numbers(low, high) == pytest.approx(expected)
+def test_the_range_of_an_axis_leaves_room(values, expected):
+    assert room(values) == pytest.approx(expected)

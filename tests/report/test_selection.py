@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from unipref import report
-from unipref.report._selection import Saving, prompt_map, savings, selection_section, selection_warnings
+from unipref.report._map import prompt_map
+from unipref.report._selection import MAPS, Saving, savings, selection_section, selection_warnings
 
 
 def summary(candidates: int, kept: int, words: tuple[int, int], **more: Any) -> dict[str, Any]:
@@ -147,9 +148,33 @@ def test_a_selection_is_told_before_and_after() -> None:
 
 
 def test_the_map_parts_kept_and_left_out() -> None:
-    shown = prompt_map("part", manifest()["selected"]["part"]["0"]["account"]["map"])
-    assert (shown.kept, shown.dropped, shown.side) == ([(0, 5), (1000, 7)], [(10, 0)], 1000)
-    assert shown.note == "3 of 30 prompts: 2 kept, 1 left out. Principal components: 50 % and 25 %."
+    known = manifest()["selected"]["part"]["0"]["account"]["map"]
+    figure = prompt_map("part", known)
+    dropped, kept = figure.traces
+    assert (dropped["name"], dropped["x"], dropped["y"]) == ("left out", [10], [0])
+    assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
+    assert figure.said == "3 of 30 prompts, drawn at random: 2 kept, 1 left out."
+    assert "customdata" not in kept
+    told = known | {
+        "prompts": ["one two " * 10, "b", "c"],
+        "sources": [["s", "t"], [0, 1, 1]],
+        "reasons": [["r"], [0] * 3],
+    }
+    dropped, kept = prompt_map("part", told).traces
+    assert dropped["customdata"] == [["b", "t", "r"]]
+    # Long prompts stand on two lines.
+    assert [len(line) <= 44 for line in kept["customdata"][0][0].split("\n")] == [True, True]
+    assert kept["customdata"][1] == ["c", "t", "r"]
+
+
+def test_only_so_many_maps_are_drawn_and_the_others_named() -> None:
+    one = manifest()
+    part = one["selected"].pop("part")
+    one["selected"] |= {f"part-{at}": part for at in range(MAPS + 2)}
+    section = selection_section(one)
+    assert section is not None
+    assert len(section.figures) == MAPS
+    assert section.paragraphs == [f"The maps of part-{MAPS}, part-{MAPS + 1} are not drawn."]
 
 
 def test_manifests_of_before_and_without_selection_are_read() -> None:
@@ -159,7 +184,7 @@ def test_manifests_of_before_and_without_selection_are_read() -> None:
             del one["account"]
     section = selection_section(old)
     assert section is not None
-    assert section.maps == []
+    assert section.figures == []
     assert selection_section({}) is None
     assert selection_warnings({}) == []
 
@@ -172,13 +197,10 @@ def test_page_and_markdown_show_it_and_escape_names(tmp_path: Path, nasty: str) 
     report.write(tmp_path)
     page, text = ((tmp_path / name).read_text() for name in ("report.html", "report.md"))
     assert nasty not in page
-    assert "<script" not in page
     assert "<script" not in text
-    # Two of three points are kept; y goes upwards on the page.
-    assert '<path class="dropped" d="M3 1000a7 7 0 1 0 14 0a7 7 0 1 0-14 0"/>' in page
-    assert page.count("a9 9 0 1 0 18 0") == 2
+    assert '"name":"kept","x":[0,1000],"y":[5,7]' in page
     assert 'role="img" aria-label="Prompts of ' in page
-    assert "3 of 30 prompts: 2 kept, 1 left out." in text
+    assert "3 of 30 prompts, drawn at random: 2 kept, 1 left out." in text
     assert "Over-aggressive selection" in text
 
 

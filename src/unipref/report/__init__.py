@@ -10,20 +10,42 @@ import msgspec
 from unipref.errors import UserError
 from unipref.report._card import write_cards
 from unipref.report._comparison import comparison
-from unipref.report._content import Content, Table
+from unipref.report._content import Content, Section, Table
 from unipref.report._counts import count_sections, lead
 from unipref.report._front import efficient, front_table
 from unipref.report._markdown import markdown
+from unipref.report._page import html
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
 from unipref.report._selection import selection_warnings
 from unipref.report._terminal import plain, terminal, told, warned
+from unipref.report._trade_off import names, trade_off_section
 from unipref.report._verdict import read_verdicts, summary, verdict_section, warnings
 from unipref.rundir import write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+ORDER = (
+    "Verdict",
+    "Results",
+    "Trade-off",
+    "What changed",
+    "Each measure",
+    "Data flow",
+    "Data",
+    "Sources",
+    "Audit",
+    "Split and clean",
+    "Selection",
+    "Checks before training",
+    "Training",
+    "All scores",
+    "Time and memory",
+    "Settings",
+    "How to reproduce",
+)
+"""The sections of a report, by title, as far as a run has them."""
 PAIRED = "against_base.json"
 WIDE = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
 """Columns that are on the page but would not fit a terminal."""
@@ -50,7 +72,7 @@ def write(run: Path) -> Path:
     content = _content(run)
     write_text(run / "report.md", markdown(content))
     page = run / "report.html"
-    write_text(page, _html(content))
+    write_text(page, html(content))
     return page
 
 
@@ -122,11 +144,24 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), made: Path
 
 
 def _content(run: Path) -> Content:
-    scores, manifest = _scores(run), _manifest(run)
+    scores, manifest, found = _scores(run), _manifest(run), read_verdicts(run)
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
-    verdict = verdict_section(read_verdicts(run))
-    return Content(title, lead(manifest), ([verdict] if verdict else []) + results + count_sections(manifest, run))
+    judged = [verdict_section(found), trade_off_section(found, scores)]
+    sections = [section for section in judged if section is not None] + results + count_sections(manifest, run)
+    return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))
+
+
+def _place(section: Section) -> int:
+    """Where a section stands; one that is not in ORDER stands before what is there for looking up."""
+    return ORDER.index(section.title if section.title in ORDER else "All scores")
+
+
+def _variants(manifest: dict[str, Any], scores: list[ScoreRow]) -> dict[str, str]:
+    """Variants by their own names and by those of their models."""
+    ran = [*(manifest.get("arms") or {}), *(manifest.get("selected") or {}), *(manifest.get("train") or {})]
+    of_models = {label: model.variant for model, label in labels(scores).items() if not model.is_base}
+    return {variant: variant for variant in ran} | of_models
 
 
 def _scores(run: Path) -> list[ScoreRow]:
@@ -151,16 +186,3 @@ def _manifest(run: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise UserError("an object was expected.", where=str(path), mend="Run the study again to rewrite it.")
     return manifest
-
-
-def _html(content: Content) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("page.html.j2").render(content=content)

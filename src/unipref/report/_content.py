@@ -1,6 +1,7 @@
 """What a report says, before it is a page: the one object that Markdown, HTML and the terminal are made from."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,71 +49,12 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Dot:
-    """One model's value in a chart, its interval, and their places; all x and y are in the chart's own units."""
-
-    label: str
-    text: str
-    y: float
-    x: float
-    left: float | None
-    right: float | None
-    best: bool
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Dots with intervals, one line per model; its scale runs from x = left to right, of `width` in all.
-
-    `ticks`, `chance` and `ideal` are x positions, ticks with their text.
-    """
-
-    title: str
-    width: float
-    height: float
-    left: float
-    right: float
-    dots: list[Dot]
-    ticks: list[tuple[float, str]]
-    chance: float | None
-    ideal: float | None
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a chart: its label, its last value, and its points as SVG has them: `x,y x,y ...`."""
-
-    label: str
-    end: str
-    points: str
-
-
-@dataclass(frozen=True)
-class LineChart:
-    """Lines over steps. `field` is left, right, top and bottom of where they are; ticks have their place and text."""
-
-    title: str
-    field: tuple[float, float, float, float]
-    lines: list[Line]
-    steps: list[tuple[float, str]]
-    values: list[tuple[float, str]]
-    chance: float | None
-
-
-@dataclass(frozen=True)
-class Map:
-    """Prompts as points in a square; x and y are whole numbers from 0 to `side`, y upwards."""
-
-    title: str
-    note: str
-    side: int
-    kept: list[tuple[int, int]]
-    dropped: list[tuple[int, int]]
-
-
-@dataclass(frozen=True)
 class Figure:
     """A figure as plotly.js takes it. Colours, fonts and margins are the page's; `layout` says only what is its own.
+
+    All text is taken as text, a line break as a line break; only `hovertemplate` and `texttemplate` are markup. A trace
+    whose `meta` names its `variant` has that variant's colour, and goes and comes with it; `meta` may have a short
+    `mark` for the legend. Traces of one `legendgroup` have one place in the legend.
 
     Attributes:
         title: what is drawn.
@@ -131,22 +73,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class Points:
-    """A line and the points under it."""
+    """A line and the points under it. `about`: the model or variant they are about; `folded`: as in a table."""
 
     head: str
     items: list[str]
+    about: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, in the order: paragraphs, points, tables, charts, curves, maps, figures, code."""
+    """A part of the report, in the order: paragraphs, points, figures, tables, code (title, text)."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
     points: list[Points] = field(default_factory=list)
-    charts: list[Chart] = field(default_factory=list)
-    curves: list[LineChart] = field(default_factory=list)
-    maps: list[Map] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
@@ -154,11 +95,29 @@ class Section:
 
 @dataclass(frozen=True)
 class Content:
-    """A whole report."""
+    """A whole report. `variants`: names of models and variants -> the variant; the base model is no variant's."""
 
     title: str
     lead: list[str]
     sections: list[Section]
+    variants: dict[str, str] = field(default_factory=dict)
+
+
+def level(axis: str, value: float, name: str) -> dict[str, Any]:
+    """A dashed line across a figure at a value of its axis `x` or `y`, with its name; for `layout["shapes"]`."""
+    across = "y" if axis == "x" else "x"
+    shape = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    anchor = {"xanchor": "left", "yanchor": "top"} if axis == "x" else {"xanchor": "right", "yanchor": "bottom"}
+    label = {"text": name, "textposition": "end", "textangle": 0, "font": {"size": 10}, **anchor}
+    return {"type": "line", "layer": "below", "line": {"dash": "dot", "width": 1.5}, "label": label, **shape}
+
+
+def room(values: Iterable[float], part: float = 0.06) -> list[float]:
+    """The range of an axis: from the least to the greatest value, and a part of what lies between around them."""
+    known = list(values)
+    low, high = min(known), max(known)
+    pad = part * (high - low) or 0.05 * (abs(high) or 1.0)
+    return [low - pad, high + pad]
 
 
 def number(value: float | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from unipref.report._checks import check_section
 from unipref.report._cleaned import cleaned_section
 from unipref.report._content import Points, Section, count, number, share
-from unipref.report._curves import curve_charts
+from unipref.report._curves import curve_figures
 from unipref.report._selection import selection_section
 from unipref.report._tables import Manifest, leaves, present, seconds, table
 
@@ -98,8 +98,8 @@ def _train(train: Manifest) -> Section | None:
     made = table("Training steps", [*heads, "first loss", "last loss"], rows)
     if made is None:
         return None
-    curves, left_out = curve_charts(train)
-    return Section("Training", [left_out] if left_out else [], warnings, curves=curves, tables=[made])
+    figures, left_out = curve_figures(train)
+    return Section("Training", [left_out] if left_out else [], warnings, tables=[made], figures=figures)
 
 
 def _losses(curve: list[Manifest]) -> tuple[str, str]:

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from unipref.report._content import Line, LineChart, number
-from unipref.report._results import round_numbers
+from unipref.report._content import Figure, level, number
 from unipref.report._tables import Manifest, leaves
 
-FIGURES = {
+LOGGED = {
     "loss": "loss",
     "eval_loss": "loss on dev rows",
     "accuracy": "accuracy on the batch",
@@ -20,38 +19,46 @@ FIGURES = {
     "completions/mean_length": "mean length of answers, tokens",
 }
 """Figures that are drawn, of those a trainer logs, in this order; all are in `curve.jsonl`."""
-LINES, CHARTS, POINTS = 6, 48, 200
-"""Most lines in a chart, charts on the page, and points of a line."""
-LEFT, WIDTH, TOP, HEIGHT = 44.0, 250.0, 6.0, 120.0
-"""Where a chart's field starts, and how large it is."""
+LINES, FIGURES, POINTS, TOLD = 24, 24, 120, 8
+"""Most lines in a figure, figures on the page, points of a line, and runs of which the last value is told in words."""
 
 Series = list[tuple[float, float]]
 
 
-def curve_charts(train: Manifest) -> tuple[list[LineChart], str]:
-    """A chart for each training step and figure, a line for each variant and seed.
+class Run(NamedTuple):
+    """One training of a step."""
+
+    variant: str
+    seed: str
+
+    def __str__(self) -> str:
+        return f"{self.variant}, seed {self.seed}"
+
+
+def curve_figures(train: Manifest) -> tuple[list[Figure], str]:
+    """A figure for each training step and figure, a line for each variant and seed.
 
     Returns:
-        The charts, and what was left out of them in words; empty where nothing was.
+        The figures, and what was left out of them in words; empty where nothing was.
     """
     named = dict(_named(train))
-    charts = [_chart(title, series, chance) for title, (series, chance) in list(named.items())[:CHARTS]]
+    figures = [_figure(title, runs, chance) for title, (runs, chance) in list(named.items())[:FIGURES]]
     left = []
-    if more := len(named) - len(charts):
-        left.append(f"{more} more charts are not drawn.")
-    if any(len(series) > LINES for series, _ in named.values()):
+    if more := len(named) - len(figures):
+        left.append(f"{more} more figures are not drawn; their numbers are in curve.jsonl of each step.")
+    if any(len(runs) > LINES for runs, _ in named.values()):
         left.append(f"Only the first {LINES} of a step's runs are drawn.")
-    return charts, " ".join(left)
+    return figures, " ".join(left)
 
 
-def _named(train: Manifest) -> Iterator[tuple[str, tuple[dict[str, Series], float | None]]]:
-    """Title -> label of the run -> points, and the chance level, in the order of steps and figures."""
-    found: dict[str, dict[str, tuple[dict[str, Series], float | None]]] = {}
+def _named(train: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], float | None]]]:
+    """Title -> run -> points, and the chance level, in the order of steps and figures."""
+    found: dict[str, dict[str, tuple[dict[Run, Series], float | None]]] = {}
     for variant, seed, fits in leaves(train):
         for step, fit in fits.items():
             for title, series, chance in _series(fit):
                 runs, _ = found.setdefault(step, {}).setdefault(title, ({}, chance))
-                runs[f"{variant}, seed {seed}"] = series
+                runs[Run(variant, seed)] = series
     for step, by_title in found.items():
         for title, value in by_title.items():
             yield f"{step}: {title}", value
@@ -59,7 +66,7 @@ def _named(train: Manifest) -> Iterator[tuple[str, tuple[dict[str, Series], floa
 
 def _series(fit: Manifest) -> Iterator[tuple[str, Series, float | None]]:
     """Every line of one run with more than one point: its title, its points and the chance level."""
-    for name, words in FIGURES.items():
+    for name, words in LOGGED.items():
         points = [(p["step"], p[name]) for p in fit.get("curve") or [] if "step" in p and _is_number(p.get(name))]
         if len(points) > 1:
             yield words, points, None
@@ -74,33 +81,29 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _chart(title: str, runs: dict[str, Series], chance: float | None) -> LineChart:
-    shown = {label: _thinned(series) for label, series in list(runs.items())[:LINES]}
-    values = [value for series in shown.values() for _, value in series] + ([chance] if chance is not None else [])
-    low, high = min(values), max(values)
-    pad = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
-    low, high = low - pad, high + pad
-    steps = [step for series in shown.values() for step, _ in series]
-    first, last = min(steps), max(steps)
-
-    def x(step: float) -> float:
-        return round(LEFT + WIDTH * (step - first) / ((last - first) or 1), 1)
-
-    def y(value: float) -> float:
-        return round(TOP + HEIGHT * (high - value) / (high - low), 1)
-
-    lines = [
-        Line(label, number(series[-1][1]), " ".join(f"{x(step)},{y(value)}" for step, value in series))
-        for label, series in shown.items()
-    ]
-    return LineChart(
-        title,
-        (LEFT, LEFT + WIDTH, TOP, TOP + HEIGHT),
-        lines,
-        [(x(step), f"{step:g}") for step in (round_numbers(first, last) if last > first else [first])],
-        [(y(value), f"{value:g}") for value in round_numbers(low, high)],
-        None if chance is None else y(chance),
-    )
+def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure:
+    shown = list(runs.items())[:LINES]
+    traces = []
+    for run, series in shown:
+        thin = _thinned(series)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": str(run),
+                "legendgroup": run.variant,
+                "meta": {"variant": run.variant},
+                "x": [step for step, _ in thin],
+                "y": [float(f"{value:.5g}") for _, value in thin],
+            }
+        )
+    layout: dict[str, Any] = {"xaxis": {"title": {"text": "optimiser steps"}}, "hovermode": "closest"}
+    if chance is not None:
+        layout["shapes"] = [level("y", chance, "chance")]
+    ends = [f"{run}: {number(series[-1][1])}" for run, series in shown[:TOLD]]
+    more = [f"{len(shown) - TOLD} more"] if len(shown) > TOLD else []
+    note = "" if chance is None else f"Chance: {number(chance)}."
+    return Figure(title, traces, layout, f"At the end, {'; '.join(ends + more)}.", note)
 
 
 def _thinned(series: Series) -> Series:

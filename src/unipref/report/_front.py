@@ -8,7 +8,8 @@ import msgspec
 from unipref.chance import WHOLE, guesses, is_skill
 from unipref.errors import UserError, near_name
 from unipref.report._content import Cell, Column, Table, number
-from unipref.report._results import AT_CHANCE, group, head
+from unipref.report._measures import group, head
+from unipref.report._results import AT_CHANCE
 from unipref.report._scores import (
     Headline,
     Measure,

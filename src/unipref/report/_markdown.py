@@ -33,12 +33,11 @@ def _section(section: Section) -> Iterator[str]:
         yield from (f"**{escaped(points.head)}**", "")
         yield from (f"- {escaped(item)}" for item in points.items)
         yield ""
+    for figure in section.figures:
+        yield from (f"**{escaped(figure.title)}** (drawn in report.html)", "")
+        yield from (escaped(f"{figure.said} {figure.note}"), "")
     for table in section.tables:
         yield from _table(table)
-    if section.curves:
-        yield from (f"{len(section.curves)} curves are in report.html; their figures in curve.jsonl of each step.", "")
-    for shown in section.maps:
-        yield from (f"{escaped(shown.title)} (the map is in report.html). {escaped(shown.note)}", "")
     for title, text in section.code:
         # A fence longer than any in the text cannot be closed by it.
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

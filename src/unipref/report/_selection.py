@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from statistics import mean
 from typing import Any, NamedTuple
 
-from unipref.report._content import Map, Points, Section, Table, count, number, share
+from unipref.report._content import Points, Section, Table, count, number, share
+from unipref.report._map import prompt_map
 from unipref.report._tables import Manifest, leaves, present, seconds, table
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
@@ -30,10 +31,12 @@ def selection_section(manifest: Manifest) -> Section | None:
     )
     if not tables:
         return None
-    maps = [prompt_map(variant, account["map"]) for variant, account in accounts.items() if account.get("map")]
+    mapped = {variant: account["map"] for variant, account in accounts.items() if account.get("map")}
+    maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
+    left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
     told = [f"{variant}, seed {seed}: {text}" for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
     points = [Points(title, said) for title, said in (("Over-aggressive selection", warned), ("Budget", told)) if said]
-    return Section("Selection", points=points, maps=maps[:MAPS], tables=tables)
+    return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
 
 
 def selection_warnings(manifest: Manifest) -> list[str]:
@@ -146,17 +149,6 @@ def _both(pair: list[Any], told: Any) -> str:
 
 def _one_decimal(value: float | None) -> str:
     return "–" if value is None else f"{value:,.1f}"
-
-
-def prompt_map(variant: str, known: Manifest) -> Map:
-    """The map of a variant's prompts."""
-    places = list(zip(known["x"], known["y"], known["kept"], strict=True))
-    kept = [(x, y) for x, y, mark in places if mark == "1"]
-    dropped = [(x, y) for x, y, mark in places if mark != "1"]
-    drawn = f"{len(places):,} of {known['of']:,} prompts" if len(places) < known["of"] else f"{len(places):,} prompts"
-    first, second = (f"{100 * part:.0f} %" for part in known["variance"])
-    note = f"{drawn}: {len(kept):,} kept, {len(dropped):,} left out. Principal components: {first} and {second}."
-    return Map(f"Prompts of {variant}", note, max([*known["x"], *known["y"]], default=1), kept, dropped)
 
 
 class Saving(NamedTuple):

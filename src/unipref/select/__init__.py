@@ -57,7 +57,7 @@ def choose(
     _write(preferences, out / OUTPUT, kept)
     _write_decisions(candidates, selection, out / DECISIONS)
     seconds = round(time.perf_counter() - start, 3)
-    did = account(preferences, candidates, kept, ROWS_AT_ONCE)
+    did = account(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
     if strategy.narrows:
         did["warnings"] = []
     return {

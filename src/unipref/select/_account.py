@@ -41,7 +41,11 @@ class Part:
 
 
 def account(
-    preferences: Path, candidates: Candidates, kept: "npt.NDArray[np.int64]", rows_at_once: int
+    preferences: Path,
+    candidates: Candidates,
+    kept: "npt.NDArray[np.int64]",
+    rows_at_once: int,
+    reasons: "npt.NDArray[np.str_] | None" = None,
 ) -> dict[str, Any]:
     """What was there and what is left.
 
@@ -50,6 +54,7 @@ def account(
         candidates: the same as numbers.
         kept: positions of the kept ones, ascending.
         rows_at_once: how many rows' text is held at a time.
+        reasons: (n,) why each was kept or not, where the strategy says so.
 
     Returns:
         `parts`, one mapping for all candidates, for each objective and each source: `of`, `name`, and as
@@ -58,7 +63,8 @@ def account(
         ones, where there are both), `clusters` (with a preference in them), `entropy` (of clusters, nats) and
         `distinct_2`; `nearest` as [before, after, as many at random]. Further `clusters` (how many there are),
         `shared_clusters` (those of them with prompts of two sources or more; None where there is one source),
-        `embedder`, `map` (see `_spread.two_dimensions`), `warnings` (of over-aggressive selection) and `seconds`.
+        `embedder`, `map` (see `_spread.two_dimensions` and `_labelled`), `warnings` (of over-aggressive selection)
+        and `seconds`.
     """
     start = time.perf_counter()
     mask = np.zeros(len(candidates), dtype=bool)
@@ -68,6 +74,10 @@ def account(
     parts = list(_parts(candidates))
     samples = [np.sort(rows) for part in parts for rows in _compared(part.order, mask)]
     lengths, distinct = _wording.read(preferences, samples, rows_at_once)
+    drawn = _spread.two_dimensions(vectors, parts[0].order, mask)
+    if drawn:
+        shown = parts[0].order[: _spread.MAP_POINTS]
+        drawn |= _labelled(shown, candidates, _wording.excerpts(preferences, shown, rows_at_once), reasons)
     told = []
     for number, part in enumerate(parts):
         rows = [part.order, part.order[mask[part.order]]]
@@ -90,10 +100,35 @@ def account(
         "clusters": len(np.unique(labels)),
         "shared_clusters": _shared(labels, candidates.sources),
         "embedder": EMBEDDER,
-        "map": _spread.two_dimensions(vectors, parts[0].order, mask),
+        "map": drawn,
         "warnings": list(warnings(told)),
         "seconds": round(time.perf_counter() - start, 3),
     }
+
+
+def _labelled(
+    shown: "npt.NDArray[np.int64]",
+    candidates: Candidates,
+    prompts: list[str],
+    reasons: "npt.NDArray[np.str_] | None",
+) -> dict[str, Any]:
+    """What the points of a map are.
+
+    Args:
+        shown: (k,) positions of the candidates on the map.
+        candidates: all of them.
+        prompts: (k,) how their prompts begin.
+        reasons: as in `account`.
+
+    Returns:
+        `prompts`; `sources` and, where there are any, `reasons`: [the names, each point's place among them].
+    """
+    labels = {"sources": candidates.sources} | ({} if reasons is None else {"reasons": reasons})
+    told: dict[str, Any] = {"prompts": prompts}
+    for name, values in labels.items():
+        known, places = np.unique(values[shown], return_inverse=True)
+        told[name] = [known.tolist(), places.tolist()]
+    return told
 
 
 def _parts(candidates: Candidates) -> Iterator[Part]:

@@ -19,6 +19,8 @@ TEXTS = 1000
 that samples of different sizes cannot be compared."""
 NONE = -1
 """The length of an answer that there is not."""
+EXCERPT = 80
+"""Most characters of a prompt that are quoted."""
 
 
 class Lengths(NamedTuple):
@@ -66,6 +68,34 @@ def read(
     if not lengths:
         return Lengths(np.array([], dtype=np.int64), np.array([], dtype=np.int64)), distinct
     return Lengths(*(np.concatenate(side) for side in zip(*lengths, strict=True))), distinct
+
+
+def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once: int) -> list[str]:
+    """How prompts begin: EXCERPT characters of their last message, on one line.
+
+    Args:
+        preferences: Parquet file of n preferences.
+        positions: (k,) of those to quote, in any order.
+        rows_at_once: how many rows' text is held at a time.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[int, str] = {}
+    wanted, start = np.sort(positions), 0
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(rows_at_once, columns=["prompt"]):
+            low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
+            rows = wanted[low:high] - start
+            for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):
+                found[start + row] = _excerpt(prompt[-1]["content"] if prompt else "")
+            start += batch.num_rows
+    return [found[position] for position in positions.tolist()]
+
+
+def _excerpt(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= EXCERPT else f"{flat[: EXCERPT - 1]}…"
 
 
 def _lengths(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":

@@ -1,0 +1,203 @@
+// The figures: plotly.js is unpacked, and each is drawn in the page's colours, with a legend of buttons beneath it.
+
+const PALETTE = 8;
+const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
+const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
+let printing = false;
+
+function colour(name) {
+  return getComputedStyle(root).getPropertyValue(name).trim();
+}
+
+function template() {
+  const [ink, soft, line, page, panel] = ["--ink", "--soft", "--line", "--page", "--panel"].map(colour);
+  const errors = { thickness: 1.2, width: 0 };
+  // Where one scrolls with a finger, a figure must not take the finger's way for its own.
+  const fixedrange = matchMedia("(pointer: coarse)").matches;
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true, fixedrange };
+  axis.title = { standoff: 10, font: { color: soft } };
+  return {
+    layout: {
+      autosize: true,
+      font: { family: "system-ui, sans-serif", size: 12, color: ink },
+      paper_bgcolor: page,
+      plot_bgcolor: page,
+      colorway: Array.from({ length: PALETTE }, (_, at) => colour(`--c${at}`)),
+      margin: { l: 12, r: 16, t: 12, b: 12 },
+      hoverlabel: { bgcolor: panel, bordercolor: soft, font: { color: ink, size: 13 }, align: "left", namelength: -1 },
+      autotypenumbers: "strict",
+      xaxis: axis,
+      yaxis: axis,
+      shapedefaults: { line: { color: soft }, label: { font: { color: soft } } },
+    },
+    data: {
+      scatter: [{ error_x: errors, error_y: errors, line: { width: 1.8 } }],
+      bar: [{ error_x: errors, error_y: errors }],
+    },
+  };
+}
+
+class Plot {
+  constructor(spec, place) {
+    this.spec = spec;
+    this.place = place;
+    this.hidden = new Set();
+    this.height = spec.layout.height ?? 320;
+    this.at = -1;
+  }
+
+  key(trace) {
+    return trace.legendgroup ?? trace.name ?? "";
+  }
+
+  // A trace's own colour: that of its name, its variant or its place.
+  colour(trace, at) {
+    const variant = specs.variants.indexOf(trace.meta?.variant);
+    const own = FIXED[trace.name];
+    return colour(own ?? `--c${(variant >= 0 ? variant : at) % PALETTE}`);
+  }
+
+  shown(trace) {
+    return !hiddenVariants.has(trace.meta?.variant) && !this.hidden.has(this.key(trace));
+  }
+
+  traces() {
+    return structuredClone(this.spec.traces).map((trace, at) => {
+      if (trace.type === "scatter" && (trace.meta || trace.name in FIXED)) {
+        const own = this.colour(trace, at);
+        trace.marker = { color: own, ...trace.marker };
+        trace.line = { color: own, ...trace.line };
+      } else if (trace.type === "bar" && (trace.meta || trace.name in FIXED)) {
+        trace.marker = { color: this.colour(trace, at), ...trace.marker };
+      }
+      return { ...trace, visible: this.shown(trace) };
+    });
+  }
+
+  layout() {
+    const layout = { ...structuredClone(this.spec.layout), template: template(), showlegend: false };
+    layout.height = this.height;
+    if (layout.yaxis?.type === "category") layout.height = this.ofLines();
+    if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
+    return layout;
+  }
+
+  // The height of a figure with a line for each category, as many as are shown.
+  ofLines() {
+    const names = (traces) => new Set(traces.flatMap((trace) => trace.y ?? [])).size;
+    const around = 90;
+    const part = names(this.spec.traces.filter((trace) => this.shown(trace))) / (names(this.spec.traces) || 1);
+    return Math.round(around + (this.height - around) * part);
+  }
+
+  draw() {
+    const layout = this.layout();
+    this.place.style.height = `${layout.height}px`;
+    const bar = { displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"] };
+    Plotly.react(this.place, this.traces(), layout, { responsive: true, ...bar });
+    this.drawLegend();
+    this.drawn = true;
+  }
+
+  drawLegend() {
+    const box = this.place.parentElement.querySelector(".legend");
+    const groups = new Map();
+    this.spec.traces.forEach((trace, at) => {
+      if (WITH_LEGEND.has(trace.type ?? "scatter") && trace.name && trace.showlegend !== false)
+        if (!groups.has(this.key(trace))) groups.set(this.key(trace), [trace, at]);
+    });
+    if (groups.size < 2 || this.spec.layout.showlegend === false) return;
+    const buttons = [...groups].map(([key, [trace, at]]) => {
+      const sign = make("i", { textContent: trace.meta?.mark ?? (trace.mode === "lines" ? "━" : "●") });
+      sign.style.color = trace.marker?.color && typeof trace.marker.color === "string" ? trace.marker.color : this.colour(trace, at);
+      sign.ariaHidden = "true";
+      const button = make("button", { type: "button" }, sign, unescaped(key));
+      button.ariaPressed = String(!this.hidden.has(key));
+      button.classList.toggle("off", hiddenVariants.has(trace.meta?.variant));
+      button.addEventListener("click", () => {
+        this.hidden[this.hidden.has(key) ? "delete" : "add"](key);
+        button.ariaPressed = String(!this.hidden.has(key));
+        this.draw();
+        box.children[[...groups.keys()].indexOf(key)].focus();
+      });
+      return button;
+    });
+    box.replaceChildren(...buttons);
+  }
+
+  // With the arrow keys one goes from point to point, and hears what stands there.
+  step(by) {
+    const points = this.place.data.flatMap((trace, curveNumber) =>
+      trace.visible === false || !Array.isArray(trace.x) || trace.hoverinfo === "skip"
+        ? []
+        : trace.x.map((_, pointNumber) => ({ curveNumber, pointNumber })));
+    if (!points.length) return;
+    this.at = (this.at + by + points.length) % points.length;
+    Plotly.Fx.hover(this.place, [points[this.at]]);
+    const lines = [...this.place.querySelectorAll(".hoverlayer .hovertext text")];
+    say(lines.map((text) => [...text.querySelectorAll("tspan.line")].map((line) => line.textContent).join("; ") || text.textContent).join("; "));
+  }
+}
+
+// Text that plotly takes for text has its signs escaped; elsewhere they are themselves.
+function unescaped(text) {
+  return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}
+
+const plots = specs.figures.map((spec, at) => new Plot(spec, document.getElementById(`f${at + 1}`)));
+
+async function unpacked() {
+  if (!("DecompressionStream" in window)) throw new Error("it lacks DecompressionStream");
+  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
+async function drawAll() {
+  try {
+    document.head.append(make("script", { textContent: await unpacked() }));
+  } catch (error) {
+    for (const { place } of plots) {
+      place.style.height = "auto";
+      place.append(make("p", { className: "failed", textContent: `This browser cannot draw the figure: ${error.message}. The words below say what it shows.` }));
+    }
+    root.dataset.figures = "failed";
+    return;
+  }
+  for (const plot of plots) {
+    if (!plot.drawn) plot.draw();
+    plot.place.tabIndex = 0;
+    plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Arrow keys go from point to point.`);
+    plot.place.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      plot.step(by);
+    });
+    await new Promise((resolve) => setTimeout(resolve)); // the page stays responsive between two figures
+  }
+  root.dataset.figures = "drawn";
+}
+
+function redraw() {
+  plots.forEach((plot) => plot.drawn && plot.draw());
+}
+
+let theme;
+addEventListener("beforeprint", () => {
+  if (!window.Plotly) return;
+  printing = true;
+  theme = root.dataset.theme;
+  root.dataset.theme = "light";
+  plots.forEach((plot) => plot.draw());
+});
+addEventListener("afterprint", () => {
+  if (!window.Plotly) return;
+  printing = false;
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  redraw();
+});
+
+changed.push(redraw);
+if (plots.length) drawAll();
+else root.dataset.figures = "drawn";

@@ -1,0 +1,191 @@
+"use strict";
+// What a reader can do with the page: hide variants, search and sort tables, choose light or dark, print. All words and
+// tables are there without it.
+
+const root = document.documentElement;
+const specs = JSON.parse(document.getElementById("figures").textContent);
+const hiddenVariants = new Set();
+const changed = []; // called after the theme or the variants shown have changed
+root.classList.add("js");
+
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+// Light and dark. What was chosen is kept where the browser lets a file keep something.
+function kept(theme) {
+  try {
+    if (theme) localStorage.setItem("unipref-theme", theme);
+    return localStorage.getItem("unipref-theme");
+  } catch {
+    return null;
+  }
+}
+
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function setUpTheme(aside) {
+  const button = make("button", { id: "theme", type: "button" });
+  const show = () => {
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Change to ${isDark() ? "light" : "dark"} colours`);
+    changed.forEach((redo) => redo());
+  };
+  if (["light", "dark"].includes(kept())) root.dataset.theme = kept();
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    kept(root.dataset.theme);
+    show();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  aside.append(button);
+  show();
+}
+
+// The variants shown, in tables and figures.
+function setUpFilter(aside) {
+  if (specs.variants.length < 2) return;
+  const boxes = specs.variants.map((variant) => {
+    const box = make("input", { type: "checkbox", checked: true, value: variant });
+    box.addEventListener("change", () => show([box]));
+    return box;
+  });
+  function show(some) {
+    for (const box of some) hiddenVariants[box.checked ? "delete" : "add"](box.value);
+    for (const part of document.querySelectorAll("[data-variant]"))
+      part.classList.toggle("off", hiddenVariants.has(part.dataset.variant));
+    changed.forEach((redo) => redo());
+    say(`${boxes.length - hiddenVariants.size} of ${boxes.length} variants shown`);
+  }
+  const set = (checked) => {
+    boxes.forEach((box) => (box.checked = checked));
+    show(boxes);
+  };
+  const both = make("div", { className: "all" });
+  for (const [name, checked] of [["All", true], ["None", false]]) {
+    const button = make("button", { type: "button", textContent: name });
+    button.addEventListener("click", () => set(checked));
+    both.append(button);
+  }
+  const labels = boxes.map((box) => make("label", {}, box, make("span", { textContent: box.value })));
+  const legend = make("legend", { className: "hidden", textContent: "Variants shown in tables and figures" });
+  const details = make("details", { className: "filter", open: true });
+  details.append(make("summary", { textContent: "Variants" }), make("fieldset", {}, legend, both, ...labels));
+  aside.append(details);
+}
+
+// Where there is no room beside the page, contents and filter lie over it, one at a time, until something is done.
+function setUpBar(aside) {
+  const narrow = matchMedia("(max-width: 71.99rem)");
+  const folds = [...aside.querySelectorAll("details")];
+  const fit = () => folds.forEach((fold) => (fold.open = !narrow.matches));
+  const close = (but) => narrow.matches && folds.forEach((fold) => fold !== but && (fold.open = false));
+  narrow.addEventListener("change", fit);
+  folds.forEach((fold) => fold.addEventListener("toggle", () => fold.open && close(fold)));
+  aside.querySelector("nav").addEventListener("click", () => close());
+  document.addEventListener("click", (event) => aside.contains(event.target) || close());
+  document.addEventListener("keydown", (event) => {
+    const open = narrow.matches && event.key === "Escape" && folds.find((fold) => fold.open);
+    if (open) {
+      close();
+      open.querySelector("summary").focus();
+    }
+  });
+  fit();
+}
+
+function setUpContents() {
+  const links = new Map([...document.querySelectorAll("aside nav a")].map((link) => [link.hash.slice(1), link]));
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      links.forEach((link) => link.removeAttribute("aria-current"));
+      links.get(entry.target.getAttribute("aria-labelledby"))?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "-15% 0px -80% 0px" });
+  document.querySelectorAll("main > section").forEach((section) => seen.observe(section));
+}
+
+// Tables.
+const LONG = 12;
+
+function setUpTable(table) {
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length > LONG) addSearch(table, rows);
+  if (rows.length > 2) [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((head, at) => addSort(table, head, at));
+}
+
+function addSearch(table, rows) {
+  const input = make("input", { type: "search", autocomplete: "off" });
+  const found = make("span", { role: "status" });
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      const matches = words.every((word) => text.includes(word));
+      row.classList.toggle("unmatched", !matches);
+      count += matches;
+    }
+    found.textContent = words.length ? `${count} of ${rows.length} rows` : "";
+  });
+  table.closest(".table").prepend(make("div", { className: "search" }, make("label", {}, "Search", input), found));
+}
+
+function addSort(table, head, at) {
+  const button = make("button", { type: "button" });
+  button.append(...head.childNodes);
+  head.append(button);
+  button.addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    table.tHead.querySelectorAll("[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const rows = [...table.tBodies[0].rows].map((row) => [sortValue(row.cells[at], head), row]);
+    rows.sort(([a], [b]) => compare(a, b, down ? -1 : 1));
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+  });
+}
+
+function sortValue(cell, head) {
+  const text = (cell.firstElementChild?.tagName === "SPAN" ? cell.firstElementChild : cell.firstChild)?.textContent ?? "";
+  if (!head.classList.contains("number")) return text.trim();
+  const number = parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  return Number.isNaN(number) ? null : number;
+}
+
+// What has no value stands last, whichever way.
+function compare(a, b, sign) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
+}
+
+// On paper all is unfolded, and a table that is too wide for the page is made smaller.
+const PAPER = 1030; // pixels of A4, landscape, between its margins
+const LEAST = 0.5;
+let unfolded = [];
+
+addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("main details:not([open])")];
+  unfolded.forEach((fold) => (fold.open = true));
+  for (const table of document.querySelectorAll("table"))
+    table.style.zoom = Math.max(LEAST, Math.min(1, PAPER / (table.scrollWidth || 1)));
+});
+addEventListener("afterprint", () => {
+  unfolded.forEach((fold) => (fold.open = false));
+  for (const table of document.querySelectorAll("table")) table.style.zoom = "";
+});
+
+const aside = document.querySelector("aside");
+setUpFilter(aside);
+setUpTheme(aside);
+setUpBar(aside);
+setUpContents();
+document.querySelectorAll("main table").forEach(setUpTable);
