@@ -12,6 +12,7 @@ from unipref.report._card import write_cards
 from unipref.report._comparison import comparison
 from unipref.report._content import Content, Table
 from unipref.report._counts import count_sections, lead
+from unipref.report._examples import example_section
 from unipref.report._front import efficient, front_table
 from unipref.report._markdown import markdown
 from unipref.report._results import changes, result_sections, result_table
@@ -126,7 +127,9 @@ def _content(run: Path) -> Content:
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
     verdict = verdict_section(read_verdicts(run))
-    return Content(title, lead(manifest), ([verdict] if verdict else []) + results + count_sections(manifest, run))
+    examples = example_section(manifest, run)
+    sections = [*([verdict] if verdict else []), *results, *([examples] if examples else [])]
+    return Content(title, lead(manifest), sections + count_sections(manifest, run))
 
 
 def _scores(run: Path) -> list[ScoreRow]:
