@@ -196,6 +196,38 @@ def test_few_or_no_preferences(
         assert found["warnings"] == []
 
 
+def test_the_map_says_how_prompts_begin_whence_they_are_and_why_they_were_kept(
+    write: Callable[..., Path], make: Callable[..., Any], candidates: Callable[[Path], Candidates]
+) -> None:
+    rows = [*topics(make, 40), make("long " * 30, 0.5, "c"), make("two\n  lines", 0.5, "c")]
+    path = write(rows)
+    reasons = np.where(np.arange(len(rows)) % 2 == 0, "even", "odd")
+    for rows_at_once in (1, 7, 4096):
+        drawn = account(path, candidates(path), np.array([0]), rows_at_once, reasons)["map"]
+        by_id = sorted(range(len(rows)), key=lambda at: rows[at]["id"])
+        names, places = drawn["sources"]
+        assert [names[place] for place in places] == [rows[at]["source"] for at in by_id]
+        names, places = drawn["reasons"]
+        assert [names[place] for place in places] == [str(reasons[at]) for at in by_id]
+        begins = dict(zip(by_id, drawn["prompts"], strict=True))
+        assert begins[0] == "what is dog number0"
+        assert begins[40] == ("long " * 16)[:79] + "…"
+        assert begins[41] == "two lines"
+    assert "reasons" not in account(path, candidates(path), np.array([0]), 64)["map"]
+
+
+def test_no_more_prompts_are_quoted_than_the_map_has_points(
+    write: Callable[..., Path],
+    make: Callable[..., Any],
+    candidates: Callable[[Path], Candidates],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_spread, "MAP_POINTS", 5)
+    path = write(topics(make, 30))
+    drawn = account(path, candidates(path), np.array([0]), 64, np.array(["why"] * 30))["map"]
+    assert [len(part) for part in (drawn["x"], drawn["prompts"], drawn["sources"][1], drawn["reasons"][1])] == [5] * 4
+
+
 class OnlyOne(Strategy):
     """Keeps what is of source a and speaks of dogs."""
 

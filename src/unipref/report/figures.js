@@ -1,6 +1,7 @@
 // The figures: plotly.js is unpacked, and each is drawn in the page's colours, with a legend of buttons beneath it.
 
 const PALETTE = 8;
+const HOVER_AFTER = 80; // plotly shows a label at most every 50 milliseconds
 const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
 const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
 let printing = false;
@@ -134,8 +135,13 @@ class Plot {
     if (!points.length) return;
     this.at = (this.at + by + points.length) % points.length;
     Plotly.Fx.hover(this.place, [points[this.at]]);
-    const lines = [...this.place.querySelectorAll(".hoverlayer .hovertext text")];
-    say(lines.map((text) => [...text.querySelectorAll("tspan.line")].map((line) => line.textContent).join("; ") || text.textContent).join("; "));
+    setTimeout(() => say(this.label()), HOVER_AFTER);
+  }
+
+  label() {
+    const texts = [...this.place.querySelectorAll(".hoverlayer .hovertext text")];
+    const lines = texts.flatMap((text) => [...text.querySelectorAll("tspan.line")]);
+    return (lines.length ? lines : texts).map((line) => line.textContent).filter(Boolean).join("; ");
   }
 }
 
