@@ -105,6 +105,13 @@ def test_combined_feedback_that_does_not_do_what_is_claimed(changes: Any, verdic
     assert (claim.verdict, why in claim.sentence) == (verdict, True), claim.sentence
 
 
+def test_a_source_that_is_trained_otherwise_is_not_compared_and_is_named() -> None:
+    apart = arm("source-c", "alone", 50, alone=("source", "c"), rest="other", steps=("sft",))
+    claim = claims(evidence([*ARMS, apart], GOOD))[0]
+    assert claim.verdict == "shown"
+    assert "Not compared, for their training differs: source-c." in claim.why
+
+
 def test_a_part_that_loses_more_than_the_margin_refutes_and_one_within_it_does_not() -> None:
     assert verdicts_of(evidence(ARMS, GOOD | {("selected-0.4", "dpo"): (0.5, 0.2)}))[1] == "refuted"
     # 0.7 against 0.69: 2 of 200 examples in each seed, so the interval reaches below -0.02.

@@ -92,7 +92,7 @@ def combined_beats_one(evidence: Evidence) -> Claim:
     mine = gains[f"{model} - base"]
     if reason := _unfit(mine):
         return told(NOT_SHOWN, reason, gains)
-    said = f"{model} against the base model: {in_words(mine)}."
+    said = f"{model} against the base model: {in_words(mine)}.{_trained_otherwise(evidence)}"
     alone = [other for other in _family(evidence) if other.alone]
     alone = [other for other in alone if other.alone and other.alone[0] == "source"] or alone
     both, behind = [], []
@@ -116,6 +116,13 @@ def combined_beats_one(evidence: Evidence) -> Claim:
         rest = [str(other.last) for other in alone if str(other.last) not in behind]
         return told(NOT_SHOWN, f"{said} It is not clearly ahead of {', '.join(rest)}.", gains)
     return told(SHOWN, f"{said} Each source alone is behind it on a side.", gains)
+
+
+def _trained_otherwise(evidence: Evidence) -> str:
+    """The sources alone that are no part of the comparison, for not only their selection is their own."""
+    family = {arm.name for arm in _family(evidence)}
+    apart = [a.name for a in evidence.arms.values() if a.alone and a.alone[0] == "source" and a.name not in family]
+    return f" Not compared, for their training differs: {', '.join(apart)}." if apart else ""
 
 
 def subset_matches_all(evidence: Evidence) -> Claim:
