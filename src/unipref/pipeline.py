@@ -215,18 +215,21 @@ class Run:
 
     def cleaned(self, variant: str, study: Study, unified: Stage) -> Stage:
         """Preferences -> train, dev and test."""
-        benchmarks = self.benchmark_data() if study.clean.benchmarks else {}
+        benchmarks, fetched = (self.benchmark_data(), self.fetched()) if study.clean.benchmarks else ({}, [])
         inputs = {
             "unified": unified.key,
             "split": study.split.model_dump(),
             "clean": study.clean.model_dump(),
             "benchmarks": {name: self.training.tree_hash(path) for name, path in benchmarks.items()},
+            "fetched": fetched,
             "code": rundir.code_key("clean", "overlaps", "sources", "records", "keys"),
             "versions": rundir.versions("rensa") if study.clean.duplicates == "near" else {},
         }
         preferences = unified.folder / "preferences.parquet"
         name = self._shared("clean", variant)
-        stage = self.dir.stage(name, inputs, lambda out: clean(preferences, study.split, study.clean, out, benchmarks))
+        stage = self.dir.stage(
+            name, inputs, lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched)
+        )
         if stage.planned:
             return stage
         if stage.folder == self.dir.folder / name:
@@ -250,6 +253,11 @@ class Run:
                     uses[name := benchmark.name()] += 1
                     found[path] = name + (f"-{uses[name]}" if uses[name] > 1 else "")
         return {name: path for path, name in found.items()}
+
+    def fetched(self) -> list[str]:
+        """The benchmarks, of every variant, that bring data themselves which the run does not have."""
+        every = [benchmark for study in self.loaded.variants.values() for benchmark in study.evaluate.benchmarks]
+        return sorted({benchmark.title for benchmark in every if benchmark.fetches})
 
     def selected(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Train -> the part of it that is trained on."""

@@ -230,6 +230,25 @@ def test_a_study_is_cleaned_of_its_benchmarks(tmp_path: Path, study_of: Any) -> 
     assert pq.read_table(tmp_path / "run/clean/removed.parquet").num_rows == 0
 
 
+def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: Any) -> None:
+    pytest.importorskip("lm_eval")
+    evaluate = [{"lm_eval": {"task": "hellaswag"}}, {"preference_accuracy": {}}]
+
+    def notes(**changes: Any) -> list[str]:
+        run = pipeline.run(study_of(evaluate=evaluate, **changes), tmp_path / "run", until="unify")
+        return [note for note in json.loads((run / "manifest.json").read_text())["clean"]["notes"] if "fetch" in note]
+
+    (note,) = notes()
+    assert note.startswith("lm_eval:hellaswag: what is fetched for the measurement was not compared with the prompts")
+    assert note in (tmp_path / "run" / "report.md").read_text()
+    assert notes(clean={"benchmarks": False}) == []
+    # A copy in its folder is compared: of the six prompts, the question is removed.
+    (tmp_path / "data" / "lm_eval").mkdir()
+    (tmp_path / "data" / "lm_eval" / "hellaswag.jsonl").write_text(json.dumps({"ctx": QUESTION}) + "\n")
+    notes()
+    assert pq.read_table(tmp_path / "run/clean/removed.parquet")["twin"].to_pylist() == ["lm_eval/hellaswag.jsonl:1"]
+
+
 def test_only_what_is_removed_makes_later_stages_new(tmp_path: Path, study_of: Any) -> None:
     def cached() -> dict[str, bool]:
         stages = json.loads((tmp_path / "run/manifest.json").read_text())["stages"]

@@ -10,7 +10,8 @@ import pytest
 
 from unipref.contracts import Trainer, TrainJob
 from unipref.train import train
-from unipref.train._checkpoints import WHOLE, checkpoints, step_of, take_up
+from unipref.train._checkpoints import WHOLE, checkpoints, passes_done, step_of, take_up
+from unipref.train._ordering import draw_on
 from unipref.train._trl import TrlTrainer
 from unipref.train.dpo import Dpo
 from unipref.train.grpo import Grpo
@@ -74,8 +75,14 @@ def weights_of(folder: Path) -> dict[str, bytes]:
         Kto(**FEW),
         Rloo(**FEW, max_completion_length=48),
         Grpo(**FEW, num_generations=4, max_completion_length=48),
+        # 18 prompts, six or nine at a time: the checkpoint is within the second pass, and at its end.
+        Rloo(**{**FEW, "per_device_train_batch_size": 24}, max_completion_length=24),
+        Rloo(**{**FEW, "per_device_train_batch_size": 36}, max_completion_length=24),
     ],
-    ids=["sft", "sft lora", "sft accumulated", "dpo", "dpo lora", "reward", "reward lora", "kto", "rloo", "grpo"],
+    ids=[
+        *("sft", "sft lora", "sft accumulated", "dpo", "dpo lora", "reward", "reward lora", "kto"),
+        *("rloo", "grpo", "rloo in pass 2", "rloo after pass 2"),
+    ],
 )
 def test_the_taken_up_step_is_the_unbroken_one(
     trainer: Trainer, at: int, job: Job, policy: Path, reward_folder: Path, tmp_path: Path
@@ -102,6 +109,23 @@ def test_the_taken_up_step_is_the_unbroken_one(
     }
     lines = [json.loads(line) for line in (cut.out / "curve.jsonl").read_text().splitlines()]
     assert lines == again["curve"]
+
+
+def test_the_order_of_later_passes_is_taken_up(tmp_path: Path) -> None:
+    from trl.trainer.utils import RepeatSampler
+
+    class Reinforcement:
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            return RepeatSampler(range(7), mini_repeat_count=2, batch_size=3, repeat_count=2, seed=5)
+
+    unbroken = Reinforcement()._get_train_sampler()
+    orders = [list(unbroken) for _ in range(4)]
+    assert len({tuple(order) for order in orders}) == 4
+    for epoch, expected in ((0.5, 0), (1.0, 1), (1.5, 1), (2.9999999999, 3)):
+        (tmp_path / "trainer_state.json").write_text(json.dumps({"epoch": epoch}))
+        taken_up = Reinforcement()
+        draw_on(taken_up, passes_done(tmp_path))
+        assert list(taken_up._get_train_sampler()) == orders[expected]
 
 
 @pytest.mark.slow

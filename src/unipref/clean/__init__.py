@@ -8,7 +8,7 @@ Twins, near-duplicate prompts (where they are looked for) and the turns of one c
 split, so no prompt of dev or test is trained on. Held in memory per preference: hashes and its place, never text.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +46,12 @@ class Clean(Settings):
 
 
 def clean(
-    preferences: Path, split: Split, settings: Clean, out: Path, benchmarks: Mapping[str, Path] | None = None
+    preferences: Path,
+    split: Split,
+    settings: Clean,
+    out: Path,
+    benchmarks: Mapping[str, Path] | None = None,
+    fetched: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Writes `train.parquet`, `dev.parquet`, `test.parquet` and `removed.parquet` to `out`.
 
@@ -56,6 +61,7 @@ def clean(
         settings: what is removed.
         out: an empty folder.
         benchmarks: benchmark -> the folder or file of its data, of all that the study measures with.
+        fetched: benchmarks that bring their data themselves, when they measure: nothing can be compared with those.
 
     Returns:
         Counts of `train`, `dev` and `test`, and `removed` by reason; `by_source` (source -> its `preferences`, and
@@ -75,7 +81,9 @@ def clean(
     result = write_parts(preferences, parts, search.removals, out)
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
-    result["notes"] = [*notes(result, leaks.unread if leaks else [], [sizes[family] for family in stay])]
+    unread = leaks.unread if leaks else []
+    unseen = fetched if settings.benchmarks else ()
+    result["notes"] = [*notes(result, unread, unseen, [sizes[family] for family in stay])]
     if not result["train"]:
         raise nothing_left(result)
     return result

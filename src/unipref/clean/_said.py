@@ -10,12 +10,15 @@ MUCH = 0.2
 """Share of a source's preferences from which their removal is pointed out."""
 
 
-def notes(result: Mapping[str, Any], unread: Sequence[str], heavy: Sequence[int]) -> Iterator[str]:
+def notes(
+    result: Mapping[str, Any], unread: Sequence[str], fetched: Sequence[str], heavy: Sequence[int]
+) -> Iterator[str]:
     """Sentences for the reader.
 
     Args:
         result: what `clean` returns.
         unread: what could not be read of the benchmarks.
+        fetched: benchmarks whose data are not here.
         heavy: preferences in each family that was too large to be held out.
     """
     if removed := result["removed"]:
@@ -28,6 +31,11 @@ def notes(result: Mapping[str, Any], unread: Sequence[str], heavy: Sequence[int]
                 yield f"{source}: {share:.0f} % of its preferences are removed as {reason}" + _advice(reason)
     if unread:
         yield f"{len(unread)} rows or files of benchmarks cannot be read and were not compared; the first: {unread[0]}"
+    if fetched:
+        yield (
+            f"{', '.join(fetched)}: what is fetched for the measurement was not compared with the prompts; a copy of "
+            "it in the benchmark's folder under data_root is"
+        )
     for size in heavy:
         total = sum(result[part] for part in ("train", "dev", "test"))
         yield (

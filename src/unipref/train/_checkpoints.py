@@ -5,6 +5,7 @@ was being written when the process died is not taken for one: what is whole is m
 """
 
 import json
+import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,6 +64,13 @@ def mark_whole(checkpoint: Path, so_far: SoFar) -> None:
 def so_far(checkpoint: Path) -> SoFar:
     """What was known at a whole checkpoint."""
     return SoFar(**json.loads((checkpoint / WHOLE).read_text(encoding="utf-8")))
+
+
+def passes_done(checkpoint: Path) -> int:
+    """How often the run had gone through all its rows, as transformers recorded it."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    # A sum of parts: the end of a pass may be a rounding error short of it.
+    return math.floor(float(state["epoch"]) + 1e-6)
 
 
 def take_up(bench: Path) -> Path | None:

@@ -15,9 +15,9 @@ from unipref.errors import UserError
 from unipref.models import NO_LIMIT, set_threads
 from unipref.train import _processes
 from unipref.train._arguments import arguments, dev_rows, reported_beside
-from unipref.train._checkpoints import so_far, step_of, take_up
+from unipref.train._checkpoints import passes_done, so_far, step_of, take_up
 from unipref.train._collapse import Collapse, Guard, last_good
-from unipref.train._ordering import Ordering
+from unipref.train._ordering import Ordering, draw_on
 from unipref.train._rows import Books, View, write_rows
 from unipref.train._save import save
 from unipref.train._start import Start, open_start
@@ -76,11 +76,11 @@ def fit(
         given["train_dataset"] = ordering.before(given["train_dataset"])
         hf = _built(build, given)
         hf.train_dataset = ordering.after(hf.train_dataset)
+        if ready.checkpoint and ordering.order is None:
+            draw_on(hf, passes_done(ready.checkpoint))
         watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().to_answer))
         hf.add_callback(callback(watcher))
         _train(hf, ready.checkpoint, watcher)
-        if ready.checkpoint and trainer.view().to_answer and ordering.order is None and hf.state.epoch > 1:
-            watcher.warnings.append("it was taken up again: later passes drew the prompts in another order")
         ordering.put_right(watcher.curve.points)
         kept = _kept(hf, trainer, watcher.collapse) if watcher.collapse else None
         save(hf, trainer, ready.start, job.out)

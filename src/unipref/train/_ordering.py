@@ -9,6 +9,27 @@ from unipref.train._rows import Facts
 from unipref.train._trl import TrlTrainer
 
 
+def draw_on(hf: Any, passes: int) -> None:
+    """Has TRL's own sampler draw the passes that are done before it draws the next.
+
+    Transformers skips what was seen of the pass it is in. But a sampler of reinforcement draws each pass from one
+    generator, which is no part of a checkpoint.
+
+    Args:
+        hf: the TRL trainer, not yet training.
+        passes: how many are done.
+    """
+    make = hf._get_train_sampler
+
+    def drawn(dataset: Any = None) -> Any:
+        sampler = make(dataset)
+        for _ in range(passes):
+            next(iter(sampler))
+        return sampler
+
+    hf._get_train_sampler = drawn
+
+
 class Ordering:
     """The order of one run.
 

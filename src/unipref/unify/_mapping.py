@@ -83,6 +83,20 @@ def pluck(row: Any, path: str) -> Any:
     return value
 
 
+def one_each(row: Row, where: str | list[str], count: int, what: str) -> list[Any]:
+    """A value for each of several answers: at a path each, or a list at one path.
+
+    Raises:
+        Reject: `wrong_type` when they are not as many; `what` says what they are.
+    """
+    values: Any = [pluck(row, path) for path in where] if isinstance(where, list) else pluck(row, where)
+    if not isinstance(values, list) or len(values) != count:
+        found = len(values) if isinstance(values, list) else type(values).__name__
+        detail = f"expected {count} {what}, one for each answer, found {found}"
+        raise Reject(Reason.WRONG_TYPE, detail, str(where))
+    return values
+
+
 def fields_of(value: Any) -> str:
     """What there is to choose from in a value, for errors."""
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from unipref.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import Path, Paths, answer_text, number, pluck
+from unipref.unify._mapping import Path, Paths, answer_text, number, one_each, pluck
 from unipref.unify._recognise import ASK, Columns, Guess, are_ranks, asked_in, paths
 from unipref.unify._turns import answered
 
@@ -125,17 +125,10 @@ class Ranking(Mapped):
             )
             best_first = numbers if self.order == "best_first" else numbers[::-1]
             return [float(best_first.index(place)) for place in range(len(items))]
-        if isinstance(self.ranks, list):
-            values: Any = [pluck(row, path) for path in self.ranks]
-        elif self.response is not None:
-            values = [pluck(item, self.ranks) for item in items]
+        if isinstance(self.ranks, list) or self.response is None:
+            values = one_each(row, self.ranks, len(items), "ranks")
         else:
-            values = pluck(row, self.ranks)
-        if not isinstance(values, list) or len(values) != len(items):
-            found = len(values) if isinstance(values, list) else type(values).__name__
-            raise Reject(
-                Reason.WRONG_TYPE, f"expected {len(items)} ranks, one for each answer, found {found}", str(self.ranks)
-            )
+            values = [pluck(item, self.ranks) for item in items]
         return [number(value, str(self.ranks)) for value in values]
 
     def _sequence(self, row: Row, count: int) -> list[float]:

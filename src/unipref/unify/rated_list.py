@@ -7,7 +7,7 @@ from pydantic import Field
 
 from unipref.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify._mapped import Mapped
-from unipref.unify._mapping import Path, Paths, Scale, answer_text, pluck
+from unipref.unify._mapping import Path, Paths, Scale, answer_text, one_each, pluck
 from unipref.unify._recognise import ASK, Columns, Guess, are_ranks, asked_in, axes_of, direction, paths, scores_in
 from unipref.unify._sides import judgement, two_answers
 from unipref.unify._turns import answered
@@ -23,7 +23,7 @@ def _of_items(columns: Columns) -> Guess | None:
         answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
         prompt, named = asked_in(columns, [])
         scores = [c for c in scores_in(inner) if not {*c.numbers} <= FEW_STEPS]
-        by_answer = {c.path: [[_at(item, c.path) for item in items] for items in column.values] for c in scores}
+        by_answer = {c.path: [[_or_none(item, c.path) for item in items] for items in column.values] for c in scores}
         scores = [c for c in scores if not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
@@ -34,7 +34,7 @@ def _of_items(columns: Columns) -> Guess | None:
     return None
 
 
-def _at(item: Any, path: str) -> Any:
+def _or_none(item: Any, path: str) -> Any:
     try:
         return pluck(item, path)
     except Reject:
@@ -146,22 +146,6 @@ class RatedList(Mapped):
 
     def _column(self, row: Row, axis: ListAxis, items: list[Any]) -> list[Any]:
         """One value for each answer; None where an answer has none."""
-        if isinstance(axis.field, list):
-            values: Any = [pluck(row, path) for path in axis.field]
-        elif self.response is not None:
-            return [_or_none(item, axis.field) for item in items]
-        else:
-            values = pluck(row, axis.field)
-        if not isinstance(values, list) or len(values) != len(items):
-            found = len(values) if isinstance(values, list) else type(values).__name__
-            raise Reject(
-                Reason.WRONG_TYPE, f"expected {len(items)} scores, one for each answer, found {found}", str(axis.field)
-            )
-        return values
-
-
-def _or_none(item: Any, path: str) -> Any:
-    try:
-        return pluck(item, path)
-    except Reject:
-        return None
+        if isinstance(axis.field, list) or self.response is None:
+            return one_each(row, axis.field, len(items), "scores")
+        return [_or_none(item, axis.field) for item in items]
