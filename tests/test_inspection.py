@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref
-from unipref import _yaml, inspection
+from unipref import _yaml, drafting, inspection
 from unipref.errors import UserError
 
 ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk"]
@@ -210,7 +210,9 @@ def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
         "map": {"prompt": "question", "response": "answer", "scores": {"stars": {"field": "stars", "better": "high"}}},
         "objective": "instruction",
     }
-    assert "'stars' goes from 1 to 5 in these rows: declare 'low' and 'high'" in found.doubts
+    assert any(
+        doubt.startswith("in these rows go 'stars' from 1 to 5: declare 'low' and 'high'") for doubt in found.doubts
+    )
 
 
 def test_examples_show_a_row_that_will_be_rejected(here: Path) -> None:
@@ -255,7 +257,7 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
         (here / shape).mkdir()
         write_jsonl(here / shape / "train.jsonl", SHAPES[shape][0])
     (here / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    text = inspection.study_for([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
+    text = drafting.study_for([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
     assert "# notes.csv: no format fits; it is left out" in text
     (here / "study.yaml").write_text(text, encoding="utf-8")
     study = _yaml.read(here / "study.yaml")
@@ -278,7 +280,7 @@ def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here:
     assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
     assert "to be answered before it runs: map.scores.verve.better" in found.as_text()
-    (here / "study.yaml").write_text(inspection.study_for(["data.jsonl"]), encoding="utf-8")
+    (here / "study.yaml").write_text(drafting.study_for(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
     assert caught.value.where == "sources.0 (data).map.scores.verve.better"
@@ -315,7 +317,7 @@ def test_rubbish_is_said_to_be_so_with_the_reason(here: Path, name: str) -> None
     assert "no row can be read" in found.as_text()
     assert found.why[0].startswith("row ") or found.why == ["the file has no rows"]
     with pytest.raises(UserError, match="no file has a shape that a format reads"):
-        inspection.study_for([name])
+        drafting.study_for([name])
 
 
 def test_columns_of_no_known_shape_are_listed(here: Path) -> None:
@@ -335,7 +337,7 @@ def test_source_names_are_always_free_and_fit_a_study(here: Path) -> None:
     for name in ("a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"):
         (here / name).parent.mkdir(exist_ok=True)
         write_jsonl(here / name, SHAPES["hh"][0])
-    study = _yaml.parse(inspection.study_for(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
+    study = _yaml.parse(drafting.study_for(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
     names = [source["name"] for source in study["sources"]]
     assert names[:3] == ["a", "a-2", "a-2-2"]
     assert len(set(names)) == 4

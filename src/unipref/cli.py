@@ -36,9 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON."
 @app.command()
 def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
     """Write a study for some files, to standard output: unipref init FILES > study.yaml"""
-    from unipref import inspection
+    from unipref import drafting
 
-    typer.echo(inspection.study_for(files), nl=False)
+    typer.echo(drafting.study_for(files), nl=False)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 entry that works when pasted. What the rows cannot tell stands as a question mark in the entry.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,9 +10,8 @@ from typing import Any, Literal
 
 from unipref import _yaml, choices
 from unipref.contracts import Format
-from unipref.errors import UserError
-from unipref.records import Feedback, Message, Preference, Reject
-from unipref.sources import parts, peek, read
+from unipref.records import Feedback, Message, Preference, Reason, Reject
+from unipref.sources import catalog, parts, peek, read
 from unipref.unify import Projection
 from unipref.unify._mapped import Mapped
 from unipref.unify._mapping import pluck
@@ -25,6 +23,10 @@ PEEKED = 400
 SHOWN = 3
 WIDTH = 300
 LISTED = 20
+FEWEST_FIELDS = 4
+"""Fields that must be a known dataset's: three or fewer, such as prompt, chosen and rejected, are those of many."""
+OTHER_SHAPE = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)
+"""Why a row of another shape cannot be read."""
 CLEAR = 0.5
 """Confidence from which another format is worth naming."""
 NEEDS = {
@@ -52,6 +54,7 @@ class Inspected:
         examples: up to three rows as prompt, chosen and rejected, or as a reject; as their fields while the mapping has
             a question in it.
         source: an entry for `sources:` of a study; empty when no format fits.
+        known: the known dataset whose fields these rows have, if any.
     """
 
     file: str
@@ -63,6 +66,7 @@ class Inspected:
     doubts: list[str] = field(default_factory=list)
     examples: list[dict[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
+    known: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -77,6 +81,7 @@ class Inspected:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
+        lines += [f"  {known_as(self.known)}"] if self.known else []
         asked = questions(self.map, "map")
         if asked:
             lines.append(f"  to be answered before it runs: {', '.join(asked)}")
@@ -116,7 +121,7 @@ def _inspect(path: Path, shown: str) -> Inspected:
     name, best = max(guesses, key=lambda guess: guess[1].confidence)
     others = [f"it could also be '{n}' ({g.confidence:.2f})" for n, g in guesses if n != name and g.confidence > CLEAR]
     mapping = {**best.map, **_literals(columns, best.map)}
-    source = {"name": _source_name(path), "path": shown, "format": name, "map": mapping, "objective": "instruction"}
+    source = {"name": source_name(path), "path": shown, "format": name, "map": mapping, "objective": "instruction"}
     return Inspected(
         file=shown,
         rows=len(rows),
@@ -127,7 +132,48 @@ def _inspect(path: Path, shown: str) -> Inspected:
         doubts=[*best.doubts, *others],
         examples=_examples(name, mapping, columns, rows),
         source=source,
+        known=_known(name, rows),
     )
+
+
+def known_as(dataset: str) -> str:
+    """What to do with rows that have a known dataset's fields."""
+    return f"fields of the known dataset '{dataset}': if it is that, write 'dataset: {dataset}' for format and map"
+
+
+def _known(name: str, rows: list[dict[str, Any]]) -> str | None:
+    """The known dataset that this format reads from the most of the fields of these rows; None where they are so few
+    that many have them.
+    """
+    best, most = None, FEWEST_FIELDS - 1
+    for entry in catalog.DATASETS:
+        if entry.format != name or entry.records is not None:
+            continue
+        form, places = choices.make("unify", name, entry.map, "map"), {*filter(_is_text, _values(entry.map))}
+        fields = sum(all(_has(row, place) for row in rows) for place in places)
+        if fields > most and isinstance(form, Format) and all(_fits(form, row) for row in rows):
+            best, most = entry.name, fields
+    return best
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _has(row: dict[str, Any], path: str) -> bool:
+    try:
+        pluck(row, path)
+    except Reject:
+        return False
+    return True
+
+
+def _fits(form: Format, row: dict[str, Any]) -> bool:
+    """Whether a row has the fields that a format is told of, whatever is wrong with it besides."""
+    try:
+        return not any(isinstance(item, Reject) and item.reason in OTHER_SHAPE for item in form.read(row))
+    except Reject as reject:
+        return reject.reason not in OTHER_SHAPE
 
 
 def _seen(columns: Columns) -> str:
@@ -268,44 +314,7 @@ def questions(value: Any, place: str) -> list[str]:
     return [place] if value == ASK else []
 
 
-def _source_name(path: Path) -> str:
+def source_name(path: Path) -> str:
+    """What a source may be called, from the name of its file or folder."""
     stem = path.name.split(".")[0]
     return re.sub(r"[^A-Za-z0-9_.+-]+", "_", stem).strip("_.+-") or "source"
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """The name, numbered when another source has it."""
-    numbered = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
-    return next(candidate for candidate in numbered if candidate not in taken)
-
-
-def study_for(paths: Sequence[Path | str]) -> str:
-    """A study for some files, as YAML: every file with its format, ready to be run on a model of yours.
-
-    Raises:
-        UserError: no file has a shape that a format reads.
-    """
-    found = inspect(paths)
-    known = [file for file in found if file.source]
-    if not known:
-        raise UserError("no file has a shape that a format reads.", mend="See why with: unipref inspect FILES")
-    sources: list[dict[str, Any]] = []
-    for file in known:
-        sources.append({**file.source, "name": _unused(file.source["name"], {s["name"] for s in sources})})
-    study = {
-        "name": "my study",
-        "model": "Qwen/Qwen2.5-0.5B",
-        "data_root": ".",
-        "sources": sources,
-        "split": {"dev": 0.1, "test": 0.1},
-        "select": {"cluster_quality": {"fraction": 0.6}},
-        "train": [{"sft": {}}, {"dpo": {}}],
-        "evaluate": [{"preference_accuracy": {"split": "test"}}],
-        "seeds": [0],
-    }
-    lines = ["# Written by: unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
-    for file in found:
-        said = [*file.doubts] if file.source else ["no format fits; it is left out", *file.doubts]
-        said += [f"to be answered: {', '.join(questions(file.map, 'map'))}"] * bool(questions(file.map, "map"))
-        lines += [" ".join(f"# {file.file}: {doubt}".split()) for doubt in said]
-    return "\n".join(lines) + "\n" + _yaml.write(study)

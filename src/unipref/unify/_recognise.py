@@ -130,16 +130,20 @@ def axes_of(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], list[s
     """
     axes: dict[str, dict[str, Any]] = {}
     doubts: list[str] = []
+    seen: list[str] = []
     last = [c.name for c in scores]
     for column in scores:
         parts = column.path.lower().split(".")
         name = ".".join(parts[-2:]) if last.count(column.name) > 1 and len(parts) > 1 else column.name
         better = direction(column.path, [word for part in parts[-2:] for word in Column(part, "", [], [], 0).words])
         axes[name] = {"field": column.path, "better": better}
-        seen = f"{min(column.numbers):g} to {max(column.numbers):g}"
-        doubts.append(f"'{column.path}' goes from {seen} in these rows: declare 'low' and 'high'")
+        seen.append(f"'{column.path}' from {min(column.numbers):g} to {max(column.numbers):g}")
         if better == ASK:
             doubts.append(f"the data cannot tell whether a high '{column.path}' is better: say 'high' or 'low'")
+    if seen:
+        doubts.insert(
+            0, f"in these rows go {', '.join(seen)}: declare 'low' and 'high' of each, so that others are refused"
+        )
     known = {name: spec for name, spec in axes.items() if spec["better"] != ASK}
     if known and len(known) < len(axes):
         unknown = ", ".join(name for name in axes if name not in known)

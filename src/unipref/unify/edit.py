@@ -14,6 +14,8 @@ BEFORE = ("before", "old", "original", "src", "draft", "unedited")
 AFTER = ("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved")
 LIKE = 0.55
 """Share of two texts in common from which one is taken for an edit of the other."""
+MOST_KINDS = 10
+"""Kinds of edits, beyond which they are not named."""
 
 
 def _holds(whole: Column, part: Column) -> bool:
@@ -57,8 +59,8 @@ class Edit(Mapped):
         after = next((c for word in AFTER for c in texts if c.called(word) and c is not before), None)
         if before is not None and after is not None and overlap(before, after) > LIKE / 2:
             why = f"'{before.path}' and '{after.path}' share {overlap(before, after):.0%}, and say which was first"
-            doubts = ["every edit is taken for an improvement; leave others out with 'where'"]
-            return Guess({"before": before.path, "after": after.path}, 0.9, [why], doubts)
+            doubt = "every edit is taken for an improvement; leave others out with 'where'"
+            return Guess({"before": before.path, "after": after.path}, 0.9, [why], [doubt + _kinds(columns)])
         if one is None or other is None or share < LIKE:
             return None
         doubt = f"which of '{one.path}' and '{other.path}' is the text before the edit"
@@ -75,3 +77,10 @@ class Edit(Mapped):
             prompt = self.ask(row, [Part(text=self.instruction), self.before])
         responses = [Response(messages=answered(content)) for content in (after, before)]
         yield Feedback(prompt=prompt, responses=responses, comparisons=[Comparison(better=0, worse=1)])
+
+
+def _kinds(columns: Columns) -> str:
+    """The field that says of what kind an edit is, with its values; empty where there is none."""
+    sorted_by = [c for c in columns.all if c.kind in ("code", "text") and not c.numbers and c.is_category]
+    kinds = next((c for c in sorted_by if 2 <= c.distinct <= MOST_KINDS and not c.is_identifier), None)
+    return f", as '{kinds.path}' tells {', '.join(kinds.different)} apart" if kinds else ""
