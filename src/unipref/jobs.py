@@ -23,6 +23,8 @@ from unipref.study import Loaded, origins
 
 FROM = ("start", "reward", "model", "base")
 """Inputs of a stage that are keys of other stages."""
+OF_A_JOB = ("train", "evaluated")
+"""Kinds of stages that jobs do; what is left comes after them."""
 SECONDS_BETWEEN_LOOKS = 2.0
 
 
@@ -91,7 +93,10 @@ def waiting(planned: Sequence[tuple[str, str, Mapping[str, Any]]]) -> dict[Job, 
     owner: dict[str, Job] = {}
     waits: dict[Job, set[Job]] = {}
     for name, key, inputs in planned:
-        _, variant, seed, step = name.split("/")[:4]
+        kind, *whose = name.split("/")
+        if kind not in OF_A_JOB:
+            continue
+        variant, seed, step = whose[:3]
         job = Job(variant, int(seed), step)
         owner[key] = job
         keys = [*(inputs.get(of) for of in FROM), *inputs.get("judges", {}).values()]

@@ -8,7 +8,7 @@ from unipref.records import MAIN
 from unipref.rundir import RunDir, Stage
 from unipref.study import Loaded, Study, origins, steps_of
 
-APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers")
+APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "scikit-learn")
 
@@ -65,6 +65,10 @@ class Manifest:
         summary = {**stage.result, "folder": stage.folder.relative_to(self._run.folder).as_posix()}
         by_seed.setdefault(str(seed), {})[step] = summary
         self._value.setdefault("steps", {}).setdefault(variant, {})[step] = about
+
+    def exemplified(self, found: dict[str, Any]) -> None:
+        """Takes in which models answered the examples, or why there are none."""
+        self._value["examples"] = found
 
     def scored(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
         """Takes in one benchmark's scores of one model; the base model's once."""

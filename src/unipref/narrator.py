@@ -21,6 +21,28 @@ class Narrator:
         """`done` of `total` units of the work called `label` are finished; `figures` is what is known so far."""
 
 
+class Afterwards(Narrator):
+    """Passes on what is done now, and is silent on what others have done and told.
+
+    Args:
+        narrator: hears the rest.
+    """
+
+    def __init__(self, narrator: Narrator) -> None:
+        self._narrator, self._fresh = narrator, False
+
+    def stage(self, name: str, cached: bool) -> None:
+        """Passed on where it begins."""
+        self._fresh = not cached
+        if self._fresh:
+            self._narrator.stage(name, cached)
+
+    def note(self, text: str) -> None:
+        """Passed on where it is of a stage that has just been done."""
+        if self._fresh:
+            self._narrator.note(text)
+
+
 class Console(Narrator):
     """Says it on standard error, one line per stage; progress as a line that rewrites itself on a terminal."""
 

@@ -1,7 +1,8 @@
 """The stages in order.
 
-sources -> unify -> clean -> select -> check -> train -> evaluate -> verdicts, report, for every variant and seed. Each
-stage is skipped when its inputs, settings and code are what they were.
+sources -> unify -> clean -> select -> check -> train -> evaluate -> verdicts, report, for every variant and seed; once
+there are models, examples of what they answer. Each stage is skipped when its inputs, settings and code are what they
+were.
 """
 
 import os
@@ -19,10 +20,11 @@ from unipref.comparison import compared
 from unipref.engine import make_engine
 from unipref.errors import UserError
 from unipref.evaluate import data_path, evaluate
+from unipref.exemplifying import Asked, Exemplifying, last_policy
 from unipref.launching import Launch, read_launch
 from unipref.manifest import Manifest
-from unipref.narrator import Narrator
-from unipref.records import BASE
+from unipref.narrator import Afterwards, Narrator
+from unipref.records import BASE, MAIN
 from unipref.rundir import RunDir, Stage
 from unipref.select import choose
 from unipref.shelf import Shelf
@@ -82,7 +84,7 @@ def run(
         from unipref.jobs import side_by_side
 
         done = side_by_side(loaded, folder, until, jobs, narrator)
-        return Run(loaded, folder, Narrator(), elsewhere=done).go(until)
+        return Run(loaded, folder, Afterwards(narrator), elsewhere=done).go(until)
     return Run(loaded, folder, narrator, launch).go(until)
 
 
@@ -121,6 +123,7 @@ class Run:
         self.manifest = Manifest(self.dir, loaded)
         self.training = Training(loaded, self.dir, self.manifest, narrator, launch)
         self._base_scores: dict[tuple[str, str], Stage] = {}
+        self._unified: dict[str, Stage] = {}
 
     def go(self, until: str) -> Path:
         """All variants and seeds, as far as the stage `until`."""
@@ -139,6 +142,7 @@ class Run:
         ready = self.prepared(depth)
         if depth < STAGES.index("train"):
             return
+        policies = {}
         for variant, (study, cleaned, selected) in ready.items():
             if depth >= STAGES.index("evaluate"):
                 self.scored(variant, None, BASE, study, self.base(study), cleaned)
@@ -146,6 +150,18 @@ class Run:
                 models_of = self.trained(variant, seed, study, chosen, cleaned)
                 for step, model in models_of.items() if depth >= STAGES.index("evaluate") else ():
                     self.scored(variant, seed, step, study, model, cleaned)
+                if seed == study.seeds[0] and (last := last_policy(variant, models_of)):
+                    policies[variant] = last
+        if depth >= STAGES.index("evaluate"):
+            self._exemplified(ready[MAIN], policies)
+
+    def _exemplified(self, main: Ready, policies: Mapping[str, Asked]) -> None:
+        """Examples of what the models answer, before and after."""
+        if main.study.model is None:
+            return
+        base = self.base(main.study)
+        examples = Exemplifying(self.loaded, self.dir, self.manifest, self.narrator)
+        examples.stage(main, self._unified[MAIN], Asked(BASE, base.folder, base.key), policies)
 
     def prepared(self, depth: int) -> dict[str, Ready]:
         """Variant -> its data, selected and checked where STAGES[depth] is as far as that."""
@@ -156,7 +172,8 @@ class Run:
 
     def _ready(self, variant: str, study: Study, depth: int) -> Ready:
         """A variant's data, as far as they are asked for."""
-        cleaned = self.cleaned(variant, study, self.unified(variant, study))
+        self._unified[variant] = self.unified(variant, study)
+        cleaned = self.cleaned(variant, study, self._unified[variant])
         seeds = study.seeds if depth >= STAGES.index("select") else []
         return Ready(study, cleaned, {seed: self.selected(variant, seed, study, cleaned) for seed in seeds})
 

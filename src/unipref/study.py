@@ -22,7 +22,7 @@ from unipref.records import BASE, MAIN
 from unipref.sources import spill_rows
 from unipref.unify import SourcePlan, UnifySettings
 
-NOT_VARIED = ("name", "data_root", "variants", "grid")
+NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
 """Settings that a study has once, for all its variants."""
 
 
@@ -53,6 +53,17 @@ class Evaluation(Settings):
     one. None: it is not measured before it is trained."""
     limit: Annotated[int, Field(ge=1)] = 200
     """Most items of a benchmark that are asked then."""
+
+
+class Reporting(Settings):
+    """What the report shows besides what the stages leave."""
+
+    examples: Annotated[int, Field(ge=0, le=100)] = 8
+    """Held-out preferences that are shown beside their raw rows and what the models answer; 0: none."""
+    models: Annotated[int, Field(ge=2)] = 5
+    """Most models that answer them: the base model, and the last policy of that many variants less one."""
+    new_tokens: Annotated[int, Field(ge=1)] = 64
+    """Longest answer, in tokens; the model's context may end it before."""
 
 
 def _as_evaluation(value: Any) -> Any:
@@ -92,6 +103,8 @@ class Study(Settings):
     """`paper`: the variants of the paper's table and their baselines; `variants` are laid over those of their name."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     """One run of selection and training for each."""
+    report: Reporting = Reporting()
+    """What the report shows besides."""
     engine: Literal["local", "ray"] = "local"
     """Where row work runs."""
     workers: Annotated[int, Field(ge=1)] | None = None

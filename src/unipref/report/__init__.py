@@ -12,6 +12,7 @@ from unipref.report._card import write_cards
 from unipref.report._comparison import comparison
 from unipref.report._content import Content, Section, Table
 from unipref.report._counts import count_sections, lead
+from unipref.report._examples import example_section
 from unipref.report._front import efficient, front_table
 from unipref.report._markdown import markdown
 from unipref.report._page import html
@@ -40,6 +41,8 @@ ORDER = (
     "Selection",
     "Checks before training",
     "Training",
+    "Bias by group",
+    "Examples",
     "All scores",
     "Time and memory",
     "Settings",
@@ -147,7 +150,7 @@ def _content(run: Path) -> Content:
     scores, manifest, found = _scores(run), _manifest(run), read_verdicts(run)
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
-    judged = [verdict_section(found), trade_off_section(found, scores)]
+    judged = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
     sections = [section for section in judged if section is not None] + results + count_sections(manifest, run)
     return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))
 
