@@ -104,7 +104,7 @@ def test_the_policy_names_the_scripts_and_nothing_else_may_run(run_folder):
 def test_links_lead_to_sections(page):
     ids = {value for name, value in page.attributes if name == "id"}
     links = [value[1:] for name, value in page.attributes if name == "href"]
-    assert len(links) == 11
+    assert len(links) == 12
     assert set(links) <= ids
 
 
@@ -172,7 +172,9 @@ def test_what_changed_in_words(text):
 def test_the_counts(text, nasty):
     assert "2 sources with 1,060 rows gave 339 preferences. 2 models were trained (sft, dpo)." in text
     source = rows_of(text, "Sources")[1]
-    assert source[1:] == ["ratings", "instruction", "CC0-1.0", "1,010", "1,000", "10", "300", "290", "290"]
+    assert source[1:] == ["instruction", "CC0-1.0", "ratings", "–", "the format's own names", "ratings.csv"]
+    source = rows_of(text, "From rows to preferences")[1]
+    assert source[1:] == ["1,010", "1,000", "10", "300", "290", "290"]
     assert [row[1:] for row in rows_of(text, "What was left out, and why")[1:]] == [
         ["row", "empty_prompt", "3", "0.3 %"],
         ["row", "not_json", "7", "0.7 %"],
@@ -185,11 +187,11 @@ def test_the_counts(text, nasty):
     sft, dpo = rows_of(text, "Training steps")[1:]
     assert sft == ["main", "0", "sft", "90", "too_long 10", "30", "12,345", "61.2", "2.500", "1.250"]
     assert dpo == ["main", "0", "dpo", "90", "–", "30", "–", "–", "–", "–"]
-    assert rows_of(text, "Stages")[2] == ["train", "train/main/0/sft", "61.2", "–", "yes"]
+    assert rows_of(text, "Stages")[2] == ["train", "train/main/0/sft", "61.2", "–", "–", "yes"]
 
 
 def test_how_to_reproduce(text, run_folder):
-    assert "unipref run study.yaml -o out" in text
+    assert "unipref run study.yaml -o RUN --set data_root=DATA" in text
     assert rows_of(text, "Versions")[1:] == [["unipref", "0.1.0"], ["torch", "2.13.0"]]
     digest = hashlib.sha256((run_folder / "study.yaml").read_bytes()).hexdigest()
     assert ["study.yaml", digest] in rows_of(text, "Hashes")
