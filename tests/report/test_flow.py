@@ -99,9 +99,9 @@ def test_many_sources_and_variants_stay_legible() -> None:
     section = flow_section(made)
     assert section is not None
     (way,) = section.figures
-    assert [trace["name"] for trace in way.traces] == [*(f"s{n}" for n in range(10)), "10 more sources"]
-    # 90 + 89 + ... + 81 rows of the ten smaller sources.
-    assert way.traces[-1]["x"][0] == sum(range(81, 91))
+    assert [trace["name"] for trace in way.traces] == [*(f"s{n}" for n in range(7)), "13 more sources"]
+    # 93 + 92 + ... + 81 rows of the thirteen smaller sources.
+    assert way.traces[-1]["x"][0] == sum(range(81, 94))
     assert [label for label in way.traces[0]["y"] if label.startswith("selected")][
         -1
     ] == f"selected: v{MOST_VARIANTS - 1}"

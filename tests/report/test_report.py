@@ -206,7 +206,7 @@ def test_balanced_books_are_said_to_balance(run_folder, nasty):
 
 
 def test_a_measure_is_drawn_with_its_intervals(run_folder):
-    figures = {figure.title: figure for figure in figures_of(run_folder)}
+    figures = {figure.title: figure for figure in figures_of(run_folder, "Each measure")}
     assert list(figures) == ["instructions: accuracy ↑", "coreference: accuracy ↑", "coreference: bias ↓"]
     base, sft, dpo = figures["instructions: accuracy ↑"].traces
     assert [trace["x"] for trace in (base, sft, dpo)] == [[0.08], [0.50], [0.10]]
@@ -223,14 +223,15 @@ def test_a_measure_is_drawn_with_its_intervals(run_folder):
 def test_seeds_are_drawn_with_their_mean(run_folder, score_row):
     rows = [score_row("base", "b", "m", 0.1), score_row("sft", "b", "m", 0.2), score_row("sft", "b", "m", 0.4, seed=1)]
     (run_folder / "scores.json").write_text(json.dumps(rows))
-    (figure,) = figures_of(run_folder)
+    (figure,) = figures_of(run_folder, "Each measure")
     assert figure.traces[1]["x"] == pytest.approx([0.3, 0.2, 0.4])
     assert figure.traces[1]["text"][0] == "sft, mean of 2 seeds: 0.300"
     assert figure.said == "base 0.100, sft 0.300."
 
 
-def figures_of(run_folder):
-    return [figure for section in report._content(run_folder).sections for figure in section.figures]
+def figures_of(run_folder, title=None):
+    sections = report._content(run_folder).sections
+    return [figure for section in sections if title in (None, section.title) for figure in section.figures]
 
 
 def test_every_heading_table_and_figure_is_on_both_pages(run_folder, page, text):

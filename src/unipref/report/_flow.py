@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from unipref.report._content import Figure, Section, Table, count, share
 from unipref.report._tables import Manifest, leaves, present, table
 
-MOST_SOURCES = 10
-"""Sources with a colour of their own; the smaller ones are drawn as one."""
+MOST_SOURCES = 7
+"""Sources with a colour of their own, where there are more than eight; the smaller ones are drawn as one."""
+LINE, AROUND = 26, 90
+"""Height in pixels of a bar, and of what stands around the bars."""
 MOST_VARIANTS = 8
 MOST_REASONS = 15
 LEVELS = (
@@ -162,8 +164,9 @@ def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str]
         traces.append(_trace(f"{len(rest)} more sources", labels, summed))
     layout = {
         "barmode": "stack",
+        "height": AROUND + LINE * len(labels),
         "xaxis": {"title": {"text": "count"}},
-        "yaxis": {"autorange": "reversed", "automargin": True},
+        "yaxis": {"type": "category", "autorange": "reversed"},
     }
     return Figure(title, traces, layout, said, note)
 
