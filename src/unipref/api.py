@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref import choices, comparison, explanation, pipeline, soup
-from unipref.audit import audit
+from unipref.audit import audit, keep
 from unipref.contracts import Benchmark
 from unipref.errors import UserError
 from unipref.evaluate import evaluate
@@ -164,7 +164,7 @@ def audit_run(
     gold: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Audits the unified data of a run: `docs/audit.md` says what each figure means.
+    """Audits the unified data of a run, which keeps it as `audit.json`: `docs/audit.md` says what each figure means.
 
     Args:
         folder: a run that got at least as far as unify.
@@ -178,6 +178,7 @@ def audit_run(
         UserError: no such run, a wrong gold file, or no benchmarks there.
     """
     found = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
+    keep(found, Path(folder))
     return found.as_dict()
 
 

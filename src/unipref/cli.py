@@ -243,6 +243,8 @@ def audit(
     from unipref import audit as auditing
 
     found = auditing.audit(folder, gold, benchmarks)
+    if not auditing.keep(found, folder):
+        typer.echo(f"{folder} may not be written to: the report will not have this.", err=True)
     _answer(found.as_dict(), as_json, auditing.terminal(found))
 
 

@@ -1,6 +1,8 @@
 """What a run says of itself: `manifest.json`, `scores.json` and the study as it was run."""
 
+import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 from unipref import __version__, _yaml, choices, rundir
@@ -10,7 +12,7 @@ from unipref.study import Loaded, Study, origins, steps_of
 
 APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "scikit-learn")
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
 
 class Manifest:
@@ -28,16 +30,26 @@ class Manifest:
             "unipref": __version__,
             "name": loaded.study.name,
             "model": loaded.study.model,
+            "seeds": loaded.study.seeds,
             "data_root": str(loaded.data_root),
             "python": platform.python_version(),
+            "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
             "versions": rundir.versions(*PACKAGES),
             "arms": {name: _arm(study) for name, study in loaded.variants.items()},
         }
 
-    def unified(self, variant: str, stage: Stage) -> Stage:
-        """Takes in what unify returned."""
+    def model(self, key: str) -> None:
+        """Takes in what the study's model is known by: the hash of its files, or its name on the hub."""
+        self._value["model_hash"] = key
+
+    def unified(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
+        """Takes in what unify returned, with the files of each source and the hash of what they hold."""
         pages = {
-            plan.how.source: {**stage.result[plan.how.source], "files": sorted({p.origin for p in plan.parts})}
+            plan.how.source: {
+                **stage.result[plan.how.source],
+                "files": sorted({p.origin for p in plan.parts}),
+                "hash": hashes[plan.how.source],
+            }
             for plan in self._loaded.plans[variant]
         }
         self._of(variant)["sources"] = pages

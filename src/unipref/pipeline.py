@@ -142,6 +142,8 @@ class Run:
         ready = self.prepared(depth)
         if depth < STAGES.index("train"):
             return
+        if self.loaded.study.model is not None:
+            self.manifest.model(self.base(self.loaded.study).key)
         policies = {}
         for variant, (study, cleaned, selected) in ready.items():
             if depth >= STAGES.index("evaluate"):
@@ -180,7 +182,7 @@ class Run:
     def unified(self, variant: str, study: Study) -> Stage:
         """Sources -> preferences."""
         plans = self.loaded.plans[variant]
-        inputs = {
+        inputs: dict[str, Any] = {
             "settings": study.unify.model_dump(),
             "sources": [
                 {
@@ -209,7 +211,8 @@ class Run:
         if stage.folder == self.dir.folder / name:
             for note in left_out(stage.result):
                 self.narrator.note(note)
-        self.manifest.unified(variant, stage)
+        hashes = {plan.how.source: entry["files"] for plan, entry in zip(plans, inputs["sources"], strict=True)}
+        self.manifest.unified(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage
 

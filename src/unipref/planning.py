@@ -9,7 +9,7 @@ from typing import Any
 
 from unipref.narrator import Narrator
 from unipref.pipeline import Run
-from unipref.rundir import LOCKS, RECORD
+from unipref.rundir import LOCKS, RECORD, kind_of
 from unipref.study import load
 
 
@@ -59,12 +59,6 @@ def plan(
         "unknown": len(left) - len(estimated),
         "free": _free(folder),
     }
-
-
-def kind_of(name: str) -> str:
-    """Stages of one kind cost about the same: a training step whatever its variant and seed, a benchmark too."""
-    parts = name.split("/")
-    return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]
 
 
 def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:

@@ -41,6 +41,8 @@ class Stage:
         files: path within the folder -> hash, for each of them.
         result: what it returned; empty where the stage is only planned.
         seconds, peak_mb: what it cost when it was done (peak resident memory of this process and its children).
+        cpu_seconds: computing time of all cores, of this process and those of its children that had ended; None where
+            a former version did it.
         cached: it had been done before.
         planned: it has not been done, and was not to be: its key and content stand for what they will be.
     """
@@ -54,6 +56,7 @@ class Stage:
     peak_mb: float
     cached: bool
     planned: bool = False
+    cpu_seconds: float | None = None
 
 
 class RunDir:
@@ -151,20 +154,25 @@ class RunDir:
             record["seconds"],
             record["peak_mb"],
             cached=key not in self._elsewhere,
+            cpu_seconds=record.get("cpu_seconds"),
         )
 
     def _do(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], bench: bool) -> Stage:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        start = time.perf_counter()
+        start, computed = time.perf_counter(), sum(os.times()[:4])
         with peak_memory() as peak:
             result = work(partial, bench_of(folder, key)) if bench else work(partial)
-        seconds, files = round(time.perf_counter() - start, 3), checksums(partial)
-        stage = Stage(folder, key, content_key(files), files, plain(result), seconds, peak[0], cached=False)
+        seconds, computed = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - computed, 3)
+        files = checksums(partial)
+        stage = Stage(
+            folder, key, content_key(files), files, plain(result), seconds, peak[0], cached=False, cpu_seconds=computed
+        )
         record = {
             "key": key,
             "seconds": stage.seconds,
+            "cpu_seconds": stage.cpu_seconds,
             "peak_mb": stage.peak_mb,
             "files": files,
             "result": stage.result,
@@ -188,11 +196,19 @@ class RunDir:
                 "stage": stage.folder.relative_to(self.folder).parts[0],
                 "folder": stage.folder.relative_to(self.folder).as_posix(),
                 "seconds": stage.seconds,
+                "cpu_seconds": stage.cpu_seconds,
                 "peak_mb": stage.peak_mb,
                 "cached": stage.cached,
+                "content": stage.content,
             }
             for stage in self.stages
         ]
+
+
+def kind_of(name: str) -> str:
+    """Stages of one kind cost about the same: a training step whatever its variant and seed, a benchmark too."""
+    parts = name.split("/")
+    return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]
 
 
 def bench_of(folder: Path, key: str) -> Path:

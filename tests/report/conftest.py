@@ -55,7 +55,6 @@ def manifest() -> dict[str, Any]:
     return {
         "unipref": "0.1.0",
         "name": "a study",
-        "command": "unipref run study.yaml -o out",
         "versions": {"torch": "2.13.0"},
         "sources": {
             NASTY: {

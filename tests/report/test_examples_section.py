@@ -56,8 +56,8 @@ def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None
         *((f"raw row a.csv:{n}", "", '{\n "q": "<b>"\n}', "(shortened)") for n in (1, 2, 3)),
         ("further raw rows", "", "a.csv:4", ""),
         ("prompt", "", "Hello", ""),
-        ("chosen", "(stars 5.000)", nasty, ""),
-        ("rejected", "(stars 2.000)", "–", ""),
+        ("chosen", "(stars 5)", nasty, ""),
+        ("rejected", "(stars 2)", "–", ""),
         ("answer of base", "", "–", "(no answer: too long)"),
         ("answer of main · dpo", "", nasty, ""),
     ]

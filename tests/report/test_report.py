@@ -104,7 +104,7 @@ def test_the_policy_names_the_scripts_and_nothing_else_may_run(run_folder):
 def test_links_lead_to_sections(page):
     ids = {value for name, value in page.attributes if name == "id"}
     links = [value[1:] for name, value in page.attributes if name == "href"]
-    assert len(links) == 11
+    assert len(links) == 12
     assert set(links) <= ids
 
 
@@ -172,7 +172,9 @@ def test_what_changed_in_words(text):
 def test_the_counts(text, nasty):
     assert "2 sources with 1,060 rows gave 339 preferences. 2 models were trained (sft, dpo)." in text
     source = rows_of(text, "Sources")[1]
-    assert source[1:] == ["ratings", "instruction", "CC0-1.0", "1,010", "1,000", "10", "300", "290", "290"]
+    assert source[1:] == ["instruction", "CC0-1.0", "ratings", "–", "the format's own names", "ratings.csv"]
+    source = rows_of(text, "From rows to preferences")[1]
+    assert source[1:] == ["1,010", "1,000", "10", "300", "290", "290"]
     assert [row[1:] for row in rows_of(text, "What was left out, and why")[1:]] == [
         ["row", "empty_prompt", "3", "0.3 %"],
         ["row", "not_json", "7", "0.7 %"],
@@ -185,11 +187,11 @@ def test_the_counts(text, nasty):
     sft, dpo = rows_of(text, "Training steps")[1:]
     assert sft == ["main", "0", "sft", "90", "too_long 10", "30", "12,345", "61.2", "2.500", "1.250"]
     assert dpo == ["main", "0", "dpo", "90", "–", "30", "–", "–", "–", "–"]
-    assert rows_of(text, "Stages")[2] == ["train", "train/main/0/sft", "61.2", "–", "yes"]
+    assert rows_of(text, "Stages")[2] == ["train", "train/main/0/sft", "61.2", "–", "–", "yes"]
 
 
 def test_how_to_reproduce(text, run_folder):
-    assert "unipref run study.yaml -o out" in text
+    assert "unipref run study.yaml -o RUN --set data_root=DATA" in text
     assert rows_of(text, "Versions")[1:] == [["unipref", "0.1.0"], ["torch", "2.13.0"]]
     digest = hashlib.sha256((run_folder / "study.yaml").read_bytes()).hexdigest()
     assert ["study.yaml", digest] in rows_of(text, "Hashes")
@@ -204,7 +206,7 @@ def test_balanced_books_are_said_to_balance(run_folder, nasty):
 
 
 def test_a_measure_is_drawn_with_its_intervals(run_folder):
-    figures = {figure.title: figure for figure in figures_of(run_folder)}
+    figures = {figure.title: figure for figure in figures_of(run_folder, "Each measure")}
     assert list(figures) == ["instructions: accuracy ↑", "coreference: accuracy ↑", "coreference: bias ↓"]
     base, sft, dpo = figures["instructions: accuracy ↑"].traces
     assert [trace["x"] for trace in (base, sft, dpo)] == [[0.08], [0.50], [0.10]]
@@ -221,14 +223,15 @@ def test_a_measure_is_drawn_with_its_intervals(run_folder):
 def test_seeds_are_drawn_with_their_mean(run_folder, score_row):
     rows = [score_row("base", "b", "m", 0.1), score_row("sft", "b", "m", 0.2), score_row("sft", "b", "m", 0.4, seed=1)]
     (run_folder / "scores.json").write_text(json.dumps(rows))
-    (figure,) = figures_of(run_folder)
+    (figure,) = figures_of(run_folder, "Each measure")
     assert figure.traces[1]["x"] == pytest.approx([0.3, 0.2, 0.4])
     assert figure.traces[1]["text"][0] == "sft, mean of 2 seeds: 0.300"
     assert figure.said == "base 0.100, sft 0.300."
 
 
-def figures_of(run_folder):
-    return [figure for section in report._content(run_folder).sections for figure in section.figures]
+def figures_of(run_folder, title=None):
+    sections = report._content(run_folder).sections
+    return [figure for section in sections if title in (None, section.title) for figure in section.figures]
 
 
 def test_every_heading_table_and_figure_is_on_both_pages(run_folder, page, text):

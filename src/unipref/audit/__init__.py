@@ -3,8 +3,12 @@
 The data is read once, batch by batch; per preference 37 bytes of hashes and numbers are held, never text.
 """
 
+import contextlib
+import json
 from pathlib import Path
+from typing import Any
 
+from unipref import rundir
 from unipref.audit._books import Counts, cost, ties
 from unipref.audit._copies import Copies, Found
 from unipref.audit._findings import Audit, BenchmarkFiles, Opposites, Page, Prompts, Repeats
@@ -20,7 +24,9 @@ from unipref.errors import UserError
 from unipref.keys import normalised
 from unipref.overlaps import Benchmarks, files_in
 
-__all__ = ["Audit", "GoldEntry", "Page", "audit", "terminal"]
+AUDIT = "audit.json"
+
+__all__ = ["AUDIT", "Audit", "GoldEntry", "Page", "audit", "keep", "terminal"]
 
 
 def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None) -> Audit:
@@ -50,6 +56,24 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
     verdict = judge.verdict() if judge else None
     read = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
     return Audit(str(folder), pages, read, verdict, notable(pages, verdict))
+
+
+def keep(found: Audit, folder: Path) -> bool:
+    """Leaves an audit in its run, where the report finds it; False where the folder may not be written to.
+
+    `unified` is the key of the data that were audited: those of a later unify are others.
+    """
+    unified = None
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        unified = json.loads((folder / "unified" / rundir.RECORD).read_text(encoding="utf-8"))["key"]
+    kept: dict[str, Any] = {"unified": unified, **found.as_dict()}
+    # Where the run lies is known to whoever has it, and nothing to others who are sent it.
+    del kept["run"]
+    try:
+        rundir.write_json(folder / AUDIT, kept)
+    except OSError:
+        return False
+    return True
 
 
 def _texts_in(folder: Path) -> Benchmarks:

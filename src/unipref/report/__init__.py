@@ -16,6 +16,7 @@ from unipref.report._examples import example_section
 from unipref.report._front import efficient, front_table
 from unipref.report._markdown import markdown
 from unipref.report._page import html
+from unipref.report._reproduce import reproduce_sections
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
 from unipref.report._selection import selection_warnings
@@ -106,7 +107,7 @@ def source_counts(manifest: dict[str, Any]) -> "RenderableType":
 
     parts: list[Any] = []
     for section in count_sections(manifest, Path()):
-        if section.title in ("Data", "Selection", "Checks before training", "Training"):
+        if section.title in ("Data flow", "Selection", "Checks before training", "Training"):
             narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
             parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
     parts += warned("Over-aggressive selection", selection_warnings(manifest))
@@ -150,8 +151,9 @@ def _content(run: Path) -> Content:
     scores, manifest, found = _scores(run), _manifest(run), read_verdicts(run)
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
-    single = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
-    sections = [section for section in single if section is not None] + results + count_sections(manifest, run)
+    judged = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
+    sections = [section for section in judged if section is not None] + results
+    sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
     return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))
 
 

@@ -9,7 +9,7 @@ from unipref.report._tables import Manifest
 
 OPEN = 2
 """Examples that are not folded."""
-COLUMNS = [Column("", numeric=False), Column("text", numeric=False)]
+COLUMNS = [Column("what", numeric=False), Column("text", numeric=False)]
 
 
 def example_section(manifest: Manifest, run: Path) -> Section | None:
@@ -84,4 +84,4 @@ def _text(messages: list[dict[str, str]] | None) -> str:
 
 def _score(example: dict[str, Any], side: str) -> str:
     value = example.get(f"{side}_score")
-    return "" if value is None or example.get("axis") is None else f"({example['axis']} {number(value)})"
+    return "" if value is None or example.get("axis") is None else f"({example['axis']} {value:g})"

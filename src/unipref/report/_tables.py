@@ -8,6 +8,7 @@ from unipref.report._content import Cell, Column, Table
 Manifest = dict[str, Any]
 WORDS = {"source", "shape", "objective", "licence", "level", "reason", "part", "variant", "step", "left out", "stage"}
 WORDS |= {"folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark", "preference", "twin"}
+WORDS |= {"input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
 """Columns that hold words; the others hold numbers."""
 
 
