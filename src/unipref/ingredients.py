@@ -172,10 +172,10 @@ class Soup:
         part = self.parts[name]
         return part.adapter if self.adapters and part.adapter else part.folder
 
-    def variants(self) -> list[str]:
-        """The variants of the run whose models are combined; none for a folder from elsewhere."""
+    def trained_as(self) -> list[tuple[str, str]]:
+        """Variant and seed of the models that are steps of the run; a folder from elsewhere has none."""
         steps = [part.place.strip("/").split("/") for part in self.parts.values() if part.origin is not None]
-        return list(dict.fromkeys(step[0] for step in steps))
+        return [(variant, seed) for variant, seed, _ in steps]
 
     @property
     def tokenizer(self) -> str:

@@ -136,8 +136,7 @@ class _Measuring:
         self.dir = RunDir(run, kitchen.narrator.stage)
         study = choices.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.get("data_root") or run)
-        variants = soup.variants() or [MAIN]
-        self.unseen = unseen(kitchen.manifest, self.dir, variants, kitchen.seed, f"{SOUP}/held_out")
+        self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
         for part, (gone, n) in self.unseen.left_out.items():
             kitchen.narrator.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
         self.benchmarks = [pair for pair in study.labelled_benchmarks() if "policy" in pair[0].measures]

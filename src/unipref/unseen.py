@@ -27,20 +27,19 @@ class Unseen(NamedTuple):
     left_out: dict[str, tuple[int, int]]
 
 
-def unseen(manifest: Mapping[str, Any], run: RunDir, variants: Collection[str], seed: str, name: str) -> Unseen:
-    """The held-out parts that the variants share, or else those of the study as written.
+def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[str, str]], name: str) -> Unseen:
+    """The held-out parts that the models' variants share, or else those of the study as written.
 
     Variants with other sources, another split or another clean draw other parts. Where the variants do not share
-    theirs, the study's own are taken without the prompts that a variant was trained on.
+    theirs, the study's own are taken without the prompts that a model was trained on.
 
     Args:
         manifest: of the run.
         run: the run folder.
-        variants: those whose models are measured.
-        seed: the run's seed of these models.
+        models: variant and seed of each.
         name: the stage that writes parts without some prompts, relative to the run.
     """
-    pages = {variant: _clean(manifest, variant) for variant in variants}
+    pages = {variant: _clean(manifest, variant) for variant, _ in models} or {MAIN: _clean(manifest, MAIN)}
     folders = {page.get("folder", "clean") for page in pages.values()}
     shared = len(folders) == 1
     home = next(iter(pages)) if shared else MAIN
@@ -49,7 +48,7 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, variants: Collection[str], 
     splits = {part: folder / f"{part}.parquet" for part in PARTS if page.get(part)}
     if shared or not splits:
         return Unseen(splits, home, {})
-    trained = [_trained_on(manifest, run.folder, variant, seed) for variant in variants]
+    trained = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
     files = [path for path in trained if path is not None and path.is_file()]
     inputs = {
         "held_out": {part: rundir.file_hash(path) for part, path in splits.items()},

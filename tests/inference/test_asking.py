@@ -19,6 +19,7 @@ from unipref.inference import (
     ask,
     ask_each,
     asking,
+    cache,
     passes,
     trees,
     writing,
@@ -321,15 +322,41 @@ def test_a_long_text_outgrows_its_place(llama: Policy) -> None:
     assert_equal_to_alone(llama, [[question, Writing([1, 30, 31, 32], 3)]])
 
 
+def test_keys_and_values_take_no_more_than_was_planned(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    update = cache.Layer.update
+
+    def followed(self: cache.Layer, *states: Any, **others: Any) -> Any:
+        found = update(self, *states, **others)
+        held.append(sum(store.shape[0] * store.shape[2] for store in self.stores))
+        return found
+
+    monkeypatch.setattr(cache.Layer, "update", followed)
+    # A long prompt with little room beside a short one with much: neither may need the sum of both.
+    questions = [Writing([1, *range(30, 130)], 10), Writing([1, 20], 100), Writing([1, 21], 100)]
+    written = ask_each(llama, questions)
+    assert [text.n_tokens for text in written] == [10, 100, 100]
+    # Keys and values, three texts, 101 + 10 columns.
+    assert max(held) <= 2 * 3 * 111
+    config = llama.model.config
+    per_token = 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    budget = 2 * per_token * (2 * 101 + 10)  # the largest text twice, its prompt counted twice
+    monkeypatch.setattr(writing, "LEAST_CACHE", budget)
+    monkeypatch.setattr(writing, "CACHE_ON_CPU", budget)
+    held.clear()
+    assert ask_each(llama, questions) == written
+    assert max(held) <= 2 * 2 * 111
+
+
 def test_writing_that_runs_out_of_memory_is_begun_again(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
     plain = writing.together
 
-    def small_memory(parts: list) -> Any:
+    def small_memory(parts: list, most: int) -> Any:
         tried.append(sum(len(texts) for _, texts in parts))
         if tried[-1] > 2:
             raise torch.OutOfMemoryError
-        return plain(parts)
+        return plain(parts, most)
 
     questions = [Writing([1, 10 + i], 6, temperature, i) for i in range(3) for temperature in (0.0, 1.0)]
     expected = ask_each(llama, questions)

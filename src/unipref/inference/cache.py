@@ -1,6 +1,7 @@
 """Keys and values of texts that are being written: taken from what was read, grown in place, dropped text by text.
 
-transformers' own cache is copied whole with every token; this one is copied when it is full.
+transformers' own cache is copied whole with every token; this one is copied when it is full. There, every text
+has as many columns as the longest prompt and what was written after it; here, each goes on right after its own prompt.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,19 @@ def take(cache: Any, rows: Sequence[int], paths: Sequence[Sequence[int]]) -> Tak
     return Taken(layers, lengths)
 
 
+class Places:
+    """Where the next tokens go, for all layers of a cache.
+
+    Attributes:
+        at: (texts,) the column of each text's next token.
+        columns: up to which there is anything then.
+    """
+
+    def __init__(self) -> None:
+        self.at: torch.Tensor
+        self.columns = 0
+
+
 class Layer:
     """What a model's layer asks of its cache: to add keys and values, and to give all."""
 
@@ -63,15 +77,17 @@ class Layer:
     is_croppable = False
     is_initialized = True
 
-    def __init__(self, parts: "Sequence[tuple[torch.Tensor, torch.Tensor]]", width: int) -> None:
+    def __init__(self, parts: "Sequence[tuple[torch.Tensor, torch.Tensor]]", most: int, places: Places) -> None:
         import torch
 
-        self.length = width
+        self.most, self.places, width = most, places, places.columns
         self.stores: list[torch.Tensor] = []
         for states in zip(*parts, strict=True):
             texts = sum(part.shape[0] for part in states)
             _, heads, _, size = states[0].shape
-            store = torch.zeros((texts, heads, width + SPARE, size), dtype=states[0].dtype, device=states[0].device)
+            store = torch.zeros(
+                (texts, heads, min(width + SPARE, most), size), dtype=states[0].dtype, device=states[0].device
+            )
             start = 0
             for part in states:
                 columns = min(width, part.shape[2])
@@ -82,43 +98,51 @@ class Layer:
     @property
     def keys(self) -> "torch.Tensor":
         """(texts, heads, columns, width) so far."""
-        return self.stores[0][:, :, : self.length]
+        return self.stores[0][:, :, : self.places.columns]
 
     @property
     def values(self) -> "torch.Tensor":
         """As `keys`."""
-        return self.stores[1][:, :, : self.length]
+        return self.stores[1][:, :, : self.places.columns]
 
     def update(
         self, keys: "torch.Tensor", values: "torch.Tensor", *args: Any, **kwargs: Any
     ) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Adds columns, and gives all there are."""
+        """Adds the next token of each text, and gives all there are."""
         import torch
 
-        start, self.length = self.length, self.length + keys.shape[2]
-        if self.length > self.stores[0].shape[2]:
-            more = max(SPARE, start // 2)
-            self.stores = [torch.nn.functional.pad(store[:, :, :start], (0, 0, 0, more)) for store in self.stores]
-        for store, states in zip(self.stores, (keys, values), strict=True):
-            store[:, :, start : self.length] = states
+        texts = torch.arange(len(self.places.at), device=keys.device)
+        at = self.places.at.to(keys.device)
+        for place, states in enumerate((keys, values)):
+            size = self.stores[place].shape[2]
+            if self.places.columns > size:
+                more = min(max(SPARE, size // 2), self.most - size)
+                self.stores[place] = torch.nn.functional.pad(self.stores[place], (0, 0, 0, more))
+            self.stores[place][texts, :, at] = states[:, :, 0]
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
         """Columns so far."""
-        return self.length
+        return self.places.columns
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Columns after the next tokens, and where they start."""
-        return self.length + query_length, 0
+        """Columns with the next tokens, and where they start."""
+        return self.places.columns, 0
 
 
-def together(parts: Sequence[tuple[Taken, Sequence[int]]]) -> tuple[Any, int]:
-    """One cache, as models take it, of some texts out of each part, in their order; and its columns."""
+def together(parts: Sequence[tuple[Taken, Sequence[int]]], most: int) -> tuple[Any, Places]:
+    """One cache, as models take it, of some texts out of each part, in their order; and where its next tokens go.
+
+    Args:
+        parts: keys and values of prompts, and which texts of them.
+        most: columns that are enough for every text.
+    """
     from transformers import DynamicCache
     from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
     CacheLayerMixin.register(Layer)  # transformers asks for the type
-    width = max(part.lengths[text] for part, texts in parts for text in texts)
+    places = Places()
+    places.columns = max(part.lengths[text] for part, texts in parts for text in texts)
     cache = DynamicCache()
     for layers in zip(*(part.layers for part, _ in parts), strict=True):
         own = [
@@ -126,8 +150,8 @@ def together(parts: Sequence[tuple[Taken, Sequence[int]]]) -> tuple[Any, int]:
             for layer, (_, texts) in zip(layers, parts, strict=True)
             if layer is not None
         ]
-        cache.layers.append(Layer(own, width) if own else DynamicLayer())
-    return cache, width
+        cache.layers.append(Layer(own, most, places) if own else DynamicLayer())
+    return cache, places
 
 
 def keep(cache: Any, texts: "torch.Tensor") -> None:

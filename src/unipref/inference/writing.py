@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 TEXTS_AT_ONCE = 256
 """Texts are written when there are so many, or as many as the bytes below allow."""
 
-CACHE_ON_CPU = 2**30
+LEAST_CACHE, CACHE_ON_CPU = 2**28, 2**30
 CACHE_ON_ACCELERATOR = 2**33
-"""Most bytes of keys and values of the texts written at once."""
+"""Most bytes of keys and values of the texts written at once; on a CPU no more than the weights take, but for the
+least: a small model is to need little memory, and a large one reads its weights for many texts at once."""
 
 SPARSE = 0.75
 """Texts that have ended are taken out, which copies the rest, when fewer than this share are still written."""
@@ -71,8 +72,8 @@ class Text:
         return len(self.question.prompt)
 
     def bytes(self) -> int:
-        """Of its keys and values when it is written to its end."""
-        return self.taken.bytes_per_token() * (self.length + self.room)
+        """Of its keys and values when it is written to its end, those of its prompt as they were taken besides."""
+        return self.taken.bytes_per_token() * (2 * self.length + self.room)
 
 
 def stop_ids(policy: Policy) -> list[int]:
@@ -111,7 +112,10 @@ def texts_of(policy: Policy, read: Read, rows: Sequence[Row], questions: Sequenc
 
 def cache_at_once(policy: Policy) -> int:
     """Most bytes of keys and values."""
-    return CACHE_ON_CPU if policy.model.device.type == "cpu" else CACHE_ON_ACCELERATOR
+    if policy.model.device.type != "cpu":
+        return CACHE_ON_ACCELERATOR
+    weights = sum(int(weight.nbytes) for weight in policy.model.parameters())
+    return min(max(LEAST_CACHE, weights), CACHE_ON_CPU)
 
 
 def enough(policy: Policy, texts: Sequence[Text]) -> bool:
@@ -141,9 +145,7 @@ def _write(policy: Policy, texts: Sequence[Text]) -> None:
     for text in texts:
         text.begin()
     parts = [(taken, [text.at for text in part]) for taken, part in groupby(texts, key=lambda text: text.taken)]
-    cache, width = together(parts)
-    lengths = torch.tensor([text.length for text in texts], device=device)
-    seen = additive(torch.arange(width, device=device) < lengths[:, None], policy)
+    cache, places = together(parts, max(text.length + text.room for text in texts))
     logits = torch.stack([text.logits for text in texts])
     held, going = list(texts), [True] * len(texts)
     while True:
@@ -154,12 +156,12 @@ def _write(policy: Policy, texts: Sequence[Text]) -> None:
         if sum(going) < SPARSE * len(held):
             kept = torch.tensor([at for at, goes in enumerate(going) if goes], device=device)
             keep(cache, kept)
-            seen = seen[kept]
             held, going = [text for text, goes in zip(held, going, strict=True) if goes], [True] * len(kept)
         # A text that has ended, and is still there, repeats its last token at its last place.
         last = [(text.ids[-1] if text.ids else 0, text.length + max(len(text.ids), 1) - 1) for text in held]
         ids, positions = torch.tensor(last, device=device).T
-        seen = torch.nn.functional.pad(seen, (0, 1))
+        places.at, places.columns = positions, max(position for _, position in last) + 1
+        seen = additive(torch.arange(places.columns, device=device) <= positions[:, None], policy)
         logits = policy.model(
             input_ids=ids[:, None],
             position_ids=positions[:, None],
