@@ -24,13 +24,13 @@ def drafted(*paths: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def solutions(task: str, n: int = 12) -> list[dict[str, Any]]:
-    """Solutions in steps; every other one has a wrong step."""
+    """Solutions in steps; every other one has a wrong step, and the last has none though it misses the target."""
     return [
         {
             "input": f"Solve problem {i} of the {task} tasks.",
             "steps": [f"First we look at number {i} of {task}.", f"Then we add {i} to it.", "So we have the answer."],
             "answer": f"({i})",
-            "target": f"({i})" if i % 2 else "(none)",
+            "target": f"({i})" if i % 2 and i < n - 1 else "(none)",
             "mistake_index": None if i % 2 else 1 + i // 2 % 2,
         }
         for i in range(n)
@@ -50,7 +50,8 @@ def test_files_of_a_folder_that_are_read_alike_are_one_source_with_one_question(
     # The place that is named is the one that --set takes.
     unipref.unify_feedback(study, here / "run", overrides=["sources.maths.map.counted_from=0"])
     found = json.loads((here / "run/manifest.json").read_text())["sources"]["maths"]
-    assert (found["rows"], found["used"]) == (36, 36)
+    assert (found["rows"], found["used"], found["preferences"]) == (36, 33, 33)
+    assert found["rejected"] == {"contradiction": 3}
 
 
 def test_what_is_read_otherwise_or_named_by_itself_is_a_source_of_its_own(here: Path) -> None:

@@ -241,3 +241,19 @@ def test_list_names_every_choice(what):
     found = json.loads(CliRunner().invoke(cli.app, ["list", what, "--json"]).stdout)
     assert len(found) == len({entry["name"] for entry in found}) >= 3
     assert all(entry["about"] for entry in found)
+
+
+@pytest.mark.slow
+def test_scores_of_models_that_are_no_more_do_not_stand_beside_those_that_took_their_place(study, tmp_path):
+    study["train"] = study["train"][:1]
+    run = unipref.run(study, tmp_path / "run")
+    before = (run / "scores.json").read_text()
+    unipref.train_models(study, run)
+    assert (run / "scores.json").read_text() == before
+    unipref.train_models(study, run, overrides=["train.sft.learning_rate=1e-2"])
+    assert {row["step"] for row in json.loads((run / "scores.json").read_text())} == {"base"}
+    # Nothing is measured of another model than the base's was measured of.
+    study["evaluate"] = []
+    unipref.train_models(study, run)
+    assert not (run / "scores.json").exists()
+    assert not (run / "verdicts.json").exists()

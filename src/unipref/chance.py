@@ -36,6 +36,11 @@ def is_skill(score: Rated) -> bool:
     return score.direction == "higher" and (score.chance is None or score.chance < best)
 
 
+def is_bias(score: Rated) -> bool:
+    """Whether a model that guesses gets a known value without earning it, as of a bias; not so a share of ties."""
+    return not is_skill(score) and score.chance is not None
+
+
 def guesses(score: Score) -> bool:
     """Whether a skill is not clearly above chance: its interval's lower end, or else the value."""
     if score.chance is None or not is_skill(score):

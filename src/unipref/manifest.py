@@ -12,6 +12,7 @@ from unipref.study import Loaded, Study, origins, steps_of
 
 APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
+SCORES, PAIRED, VERDICTS = "scores.json", "against_base.json", "verdicts.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
 
@@ -97,13 +98,25 @@ class Manifest:
         if notes := stage.result.get("notes"):
             self._value.setdefault("notes", {})[f"{variant}/{step}/{stage.folder.name}"] = notes
 
+    def has_scores(self) -> bool:
+        """Whether there are scores of an earlier run in the folder."""
+        return (self._run.folder / SCORES).is_file()
+
+    def recall(self, earlier: "Manifest") -> None:
+        """Takes over the scores that another manifest of this run has gathered; without any, those on disk go."""
+        self._scores, self._against_base = earlier._scores, earlier._against_base
+        self._value |= {key: earlier._value[key] for key in ("evaluated", "notes") if key in earlier._value}
+        if not self._scores:
+            for name in (SCORES, PAIRED, VERDICTS):
+                (self._run.folder / name).unlink(missing_ok=True)
+
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
         rundir.write_text(folder / "study.yaml", _yaml.write(self._loaded.raw))
         if self._scores:
-            rundir.write_json(folder / "scores.json", self._scores)
-            rundir.write_json(folder / "against_base.json", self._against_base)
+            rundir.write_json(folder / SCORES, self._scores)
+            rundir.write_json(folder / PAIRED, self._against_base)
         rundir.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
 
     def _of(self, variant: str) -> dict[str, Any]:

@@ -51,16 +51,25 @@ class Console(Narrator):
 
         self._console = RichConsole(stderr=True, highlight=False)
         self._last_line = 0.0
+        self._told: set[str] = set()
+        self._referred = False
         self._open = False
 
     def stage(self, name: str, cached: bool) -> None:
         """One line: the stage's folder, and whether it had been done before."""
         self._close()
+        self._referred = False
         self._console.print(f"[bold]{name}[/bold]" + (" [dim]already done[/dim]" if cached else ""))
 
     def note(self, text: str) -> None:
-        """One indented line."""
+        """One indented line; a reference to what has been told in the same words of an earlier stage."""
         self._close()
+        if text in self._told:
+            if not self._referred:
+                self._console.print("  [dim](and as noted above)[/dim]")
+            self._referred = True
+            return
+        self._told.add(text)
         self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:

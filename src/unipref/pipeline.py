@@ -129,12 +129,21 @@ class Run:
         """All variants and seeds, as far as the stage `until`."""
         try:
             self.walk(until)
+            if until != "evaluate":
+                self._recall()
         finally:
             self.manifest.write()
             report.write_cards(self.dir.folder)
         write_verdicts(self.dir.folder)
         report.write(self.dir.folder)
         return self.dir.folder
+
+    def _recall(self) -> None:
+        """Takes in what an earlier run has measured of these very models; of what they replace, nothing stays."""
+        if self.manifest.has_scores():
+            earlier = Run(self.loaded, self.dir.folder, Narrator(), planning=True)
+            earlier.walk("evaluate")
+            self.manifest.recall(earlier.manifest)
 
     def walk(self, until: str) -> None:
         """All stages in order."""

@@ -34,7 +34,7 @@ def score(step: str, benchmark: str, metric: str, value: float, **changes: Any) 
 
 def scores() -> list[dict[str, Any]]:
     chance = {"chance": 0.5}
-    lower = {"direction": "lower"}
+    lower = {"direction": "lower", "chance": 0.0}
     return [
         score("base", "instructions", "accuracy", 0.08, low=0.05, high=0.12),
         score("sft", "instructions", "accuracy", 0.50, low=0.45, high=0.56),

@@ -149,7 +149,7 @@ def test_the_result_table(text):
     # dpo has the lowest bias, but guesses: sft is the least biased that does not.
     assert rows[1][3] == r"**0.200** ★ \[0.150, 0.250\]"
     assert rows[2][2] == r"0.500 \[0.460, 0.540\] at chance"
-    assert rows[2][3] == r"0.010 \[0.000, 0.050\] at chance: no bias means nothing"
+    assert rows[2][3] == r"0.010 \[0.000, 0.050\] at chance: bias means nothing"
 
 
 def test_page_and_markdown_hold_the_same_results(page, text):
@@ -166,7 +166,7 @@ def test_what_changed_in_words(text):
     assert "**dpo: better in 0, worse in 1, neither in 2**" in text
     assert "- coreference, accuracy: base 0.700 → dpo 0.500 (worse)" in text
     assert "- instructions: base 0.080 → dpo 0.100 (no clear difference)" in text
-    assert "- coreference, bias: base 0.400 → dpo 0.010 (dpo at chance: no bias means nothing)" in text
+    assert "- coreference, bias: base 0.400 → dpo 0.010 (dpo at chance: bias means nothing)" in text
 
 
 def test_the_counts(text, nasty):
@@ -314,6 +314,34 @@ def test_the_terminal_shows_the_table_and_the_words(run_folder):
     assert re.search(r"^ +base +sft +dpo *\n", shown)
     assert re.search(r"0\.080 +0\.500 ★", shown)
     assert "• instructions: base 0.080 → sft 0.500 (better)" in shown
+
+
+def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, score_row):
+    def figure(value, at_chance=False):
+        return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "beside": None}
+
+    def gain(value, clear=False, void=False):
+        return {"value": value, "low": 0.0, "high": 0.5, "clear": clear, "void": void}
+
+    base = {"variant": "base", "step": "base", "front": False, "gains": {}}
+    models = [base | {"figures": {"instruction": figure(0.25), "bias": figure(0.5)}}]
+    for n in range(20):
+        gains = {"base": {"instruction": gain(0.125, clear=True), "bias": gain(0.375, void=n == 7)}}
+        figures = {"instruction": figure(0.375), "bias": figure(0.125, at_chance=n == 7)}
+        models.append({"variant": f"v{n}", "step": "sft", "front": n == 3, "gains": gains, "figures": figures})
+    side = {"benchmark": "b", "metric": "m", "slice": "all", "beside": None}
+    found = {"summary": ["One.", "Two."], "claims": [], "signatures": [], "front": None, "models": models}
+    (run_folder / "verdicts.json").write_text(json.dumps(found | {"sides": {"instruction": side, "bias": side}}))
+    rows = [score_row("sft", "b", "m", 0.5, variant=f"v{n}") for n in range(20)]
+    (run_folder / "scores.json").write_text(json.dumps([score_row("base", "b", "m", 0.5), *rows]))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(report.console(run_folder))
+    shown = console.export_text()
+    assert re.search(r"v3 · sft ★ +0\.375 +0\.125 +\+0\.125 \* +\+0\.375 *\n", shown)
+    assert re.search(r"v7 · sft +0\.375 +0\.125 † +\+0\.125 \* +\+0\.375 † *\n", shown)
+    assert "21 models: all their scores" in shown
+    assert "• One." in shown
+    assert len(shown.splitlines()) < 40
 
 
 def test_the_terminal_takes_no_markup_from_data(run_folder, score_row):

@@ -201,7 +201,7 @@ def test_page_and_markdown_show_it_and_escape_names(tmp_path: Path, nasty: str) 
     assert '"name":"kept","x":[0,1000],"y":[5,7]' in page
     assert 'role="img" aria-label="Prompts of ' in page
     assert "3 of 30 prompts, drawn at random: 2 kept, 1 left out." in text
-    assert "Over-aggressive selection" in text
+    assert "Selected too little, or not seen" in text
 
 
 def test_the_terminal_shows_the_warnings(tmp_path: Path) -> None:
@@ -213,3 +213,13 @@ def test_the_terminal_shows_the_warnings(tmp_path: Path) -> None:
     screen = Console(record=True, width=200, file=io.StringIO())
     screen.print(report.console(tmp_path))
     assert "• part, seed 0: source 'a' is gone." in screen.export_text()
+
+
+def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sentence() -> None:
+    one = manifest()
+    kept = one["selected"]["part"]["0"]
+    one["selected"] = {"part": {str(seed): kept for seed in range(6)}}
+    one["train"] = {"part": {str(seed): {"sft": fit(40, 21.0, (seed + 1) / 10)} for seed in range(6)}}
+    assert selection_warnings(one) == [
+        "part, seed 0, and 5 others, sft: 0.1 to 0.6 epochs, fewer than one: a part of what was kept was not seen."
+    ]

@@ -175,3 +175,25 @@ def test_when_a_step_is_saved_on_its_way(settings: dict[str, Any], saving: dict[
 def test_saving_is_said_once() -> None:
     with pytest.raises(ValueError, match="'save_steps' and 'checkpoint' say the same thing"):
         Sft(checkpoint={"every": 5}, save_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "every"),
+    [
+        # A tenth of 24 steps is 2.4; answers written at once last 8 steps, so that the next whole one is 8.
+        ({"max_steps": 24, "steps_per_generation": 8}, 8),
+        # They last 8 x 2 forward passes, of which a step takes 4: 4 steps; a tenth of 100 is 10, up to 12.
+        (
+            {"max_steps": 100, "steps_per_generation": 8, "num_iterations": 2, "gradient_accumulation_steps": 4},
+            12,
+        ),
+        ({"max_steps": 20}, 2),
+        # No place before the end at which they are used up; what the user says; how many steps there are is not known.
+        ({"max_steps": 8, "steps_per_generation": 8}, 0.1),
+        ({"max_steps": 24, "steps_per_generation": 8, "checkpoint": {"every": 3}}, 3),
+        ({"steps_per_generation": 8}, 0.1),
+    ],
+)
+def test_reinforcement_is_saved_where_its_answers_are_used_up(settings: dict[str, Any], every: float) -> None:
+    trainer = Rloo(per_device_train_batch_size=4, **settings)
+    assert trainer.for_trl()["save_steps"] == every

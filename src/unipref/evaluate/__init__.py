@@ -89,9 +89,8 @@ def evaluate(
     for (benchmark, label), path, found_hash in zip(fitting, paths, hashes, strict=True):
         finding = benchmark.measure(model, path, split_of(benchmark))
         notes = [*data_remarks(benchmark, path), *_form(benchmark, model), *model.remarks, *finding.notes]
-        found = _rows(label, finding.scores)
-        notes += _guessing(found)
-        rows += found
+        notes += _guessing(label, finding.scores)
+        rows += _rows(label, finding.scores)
         measured.append(Measured(label, benchmark, found_hash, finding.scores, finding.examples, notes))
         if on_note:
             for note in notes:
@@ -119,9 +118,10 @@ def _rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
     return [{key: row[key] for key in ROW} for row in every]
 
 
-def _guessing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    modes = ", ".join(sorted({row["mode"] for row in rows if row["at_chance"]}))
-    return [f"at chance ({modes}): the model does not beat guessing, so its bias means nothing."] if modes else []
+def _guessing(label: str, scores: Sequence[Score]) -> list[str]:
+    modes = sorted({row["mode"] for row in _rows(label, scores) if row["at_chance"]})
+    void = ", so its bias means nothing" if any(map(chance.is_bias, scores)) else ""
+    return [f"at chance ({', '.join(modes)}): the model does not beat guessing{void}."] if modes else []
 
 
 def _form(benchmark: Benchmark, model: Policy | RewardModel) -> list[str]:

@@ -19,9 +19,9 @@ from unipref.report._page import html
 from unipref.report._reproduce import reproduce_sections
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
-from unipref.report._selection import selection_warnings
+from unipref.report._selection import DOUBTS, selection_warnings
 from unipref.report._terminal import plain, terminal, told, warned
-from unipref.report._trade_off import names, trade_off_section
+from unipref.report._trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
 from unipref.report._verdict import read_verdicts, summary, verdict_section, warnings
 from unipref.rundir import write_text
 
@@ -53,6 +53,9 @@ ORDER = (
 PAIRED = "against_base.json"
 WIDE = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
 """Columns that are on the page but would not fit a terminal."""
+MOST_MODELS = 12
+"""Of more models the terminal shows the verdict's table alone."""
+ELSEWHERE = "all their scores, with intervals, and what changed in each are in the report."
 MOST_COLUMNS = 10
 """Tables of more columns are on the page only."""
 
@@ -81,8 +84,8 @@ def write(run: Path) -> Path:
 
 
 def console(run: Path) -> "RenderableType":
-    """The result table, what changed in words and where selection went too far, for rich to print; the sources' counts
-    when there are no scores.
+    """The result table, what changed in words and where selection went too far, for rich to print; of many models the
+    verdict's table instead; the sources' counts when there are no scores.
 
     Raises:
         UserError: the folder holds no run, or its scores are broken.
@@ -92,12 +95,12 @@ def console(run: Path) -> "RenderableType":
     scores, manifest = _scores(run), _manifest(run)
     if not scores:
         return source_counts(manifest)
-    measures, named = headline(scores), labels(scores)
-    shown = terminal(result_table(measures, named), changes(measures, named, read_paired(run / PAIRED)))
-    found = read_verdicts(run)
-    failures = warned("Signs of failure", warnings(found)) or warned(
-        "Over-aggressive selection", selection_warnings(manifest)
-    )
+    measures, named, found = headline(scores), labels(scores), read_verdicts(run)
+    if found and len(named) > MOST_MODELS:
+        shown: RenderableType = Group(plain(side_by_side(found)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
+    else:
+        shown = terminal(result_table(measures, named), changes(measures, named, read_paired(run / PAIRED)))
+    failures = warned("Signs of failure", warnings(found)) or warned(DOUBTS, selection_warnings(manifest))
     return Group(shown, *failures, *told("Verdict", summary(found)))
 
 
@@ -110,7 +113,7 @@ def source_counts(manifest: dict[str, Any]) -> "RenderableType":
         if section.title in ("Data flow", "Selection", "Checks before training", "Training"):
             narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
             parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
-    parts += warned("Over-aggressive selection", selection_warnings(manifest))
+    parts += warned(DOUBTS, selection_warnings(manifest))
     return Group(*parts) if parts else "No scores: the study names no benchmarks."
 
 

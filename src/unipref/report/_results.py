@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from unipref.chance import WHOLE, guesses, is_skill
+from unipref.chance import WHOLE, guesses, is_bias
 from unipref.report._content import Cell, Column, Points, Section, Table, number
 from unipref.report._measures import group, head, measure_figures
 from unipref.report._scores import (
@@ -21,7 +21,7 @@ from unipref.report._scores import (
 )
 
 ALL_ROWS = 1000
-AT_CHANCE = "at chance: no bias means nothing"
+AT_CHANCE = "at chance: bias means nothing"
 FOLDED_FROM = 7
 """So many models or more: what changed for each is shown when asked for."""
 
@@ -69,7 +69,7 @@ def _score_cell(measures: Headline, measure: Measure, model: Model, is_best: boo
     row = measures[measure][model]
     interval = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     remark = "at chance" if guesses(row) else ""
-    if not is_skill(row) and at_chance(measures, measure, model):
+    if is_bias(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
     return Cell(number(row.value), interval, remark, is_best)
 
@@ -100,7 +100,7 @@ def _changes_of(model: Model, label: str, measures: Headline, paired: Paired) ->
         values = f"{name}: base {number(base.value)} → {label} {number(tuned.value)}"
         pair = (("base", model_of(base)), (label, model))
         guessing = [who for who, one in pair if at_chance(measures, measure, one)]
-        if not is_skill(tuned) and guessing:
+        if is_bias(tuned) and guessing:
             alike.append(f"{values} ({' and '.join(guessing)} {AT_CHANCE})")
         elif said.startswith(("better", "worse")):
             clear[said[: said.find(",")] if "," in said else said].append(f"{values} ({said})")

@@ -10,8 +10,12 @@ from unipref.report._tables import Manifest, leaves, present, seconds, table
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
+NAMED = 4
+"""Trainings that are named one by one where their epochs are too few or too many."""
 MAPS = 6
 """Most maps on the page, one per variant."""
+DOUBTS = "Selected too little, or not seen"
+"""Head of what `selection_warnings` says."""
 MIDDLE = 2
 """Place of the median among the quantiles of the margin."""
 
@@ -35,14 +39,16 @@ def selection_section(manifest: Manifest) -> Section | None:
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
     told = [f"{variant}, seed {seed}: {text}" for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
-    points = [Points(title, said) for title, said in (("Over-aggressive selection", warned), ("Budget", told)) if said]
+    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", told)) if said]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
 
 
 def selection_warnings(manifest: Manifest) -> list[str]:
-    """What in the selections is over-aggressive, in sentences that name variant and seed."""
+    """Selections that are over-aggressive, and trainings that do not see what was kept, or see it too often."""
     selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
-    said = []
+    said: list[str] = []
+    few: dict[str, list[tuple[str, float]]] = {}
+    many: dict[str, list[tuple[str, float]]] = {}
     for variant, seed, summary in leaves(selected):
         where = f"{variant}, seed {seed}"
         said += [f"{where}: {text}" for text in (summary.get("account") or {}).get("warnings") or []]
@@ -51,14 +57,23 @@ def selection_warnings(manifest: Manifest) -> list[str]:
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
             seen = _epochs(fit)
             if seen is not None and seen < FEWEST_EPOCHS:
-                said.append(
-                    f"{where}, {step}: {seen:.2g} epochs, fewer than one: a part of what was kept was not seen."
-                )
+                few.setdefault(step, []).append((where, seen))
             elif seen is not None and seen > MOST_EPOCHS:
-                said.append(
-                    f"{where}, {step}: {seen:.3g} epochs, more than {MOST_EPOCHS}: too little was kept for these steps."
-                )
+                many.setdefault(step, []).append((where, seen))
+    said += _off(few, "fewer than one: a part of what was kept was not seen.")
+    said += _off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps.")
     return said
+
+
+def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
+    """Steps that saw too few or too many epochs, where they are many in one sentence for each step."""
+    for step, trained in found.items():
+        if len(trained) <= NAMED:
+            yield from (f"{where}, {step}: {seen:.3g} epochs, {what}" for where, seen in trained)
+        else:
+            low, high = min(seen for _, seen in trained), max(seen for _, seen in trained)
+            others = f"{trained[0][0]}, and {len(trained) - 1} others"
+            yield f"{others}, {step}: {low:.3g} to {high:.3g} epochs, {what}"
 
 
 def _epochs(fit: Manifest) -> float | None:

@@ -26,7 +26,7 @@ def terminal(table: Table, changes: list[Points]) -> "RenderableType":
     parts: list[RenderableType] = [
         _turned(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
     ]
-    parts.append(Text(f"{table.note} {MARK} at chance: no bias means nothing.", style="dim"))
+    parts.append(Text(f"{table.note} {MARK} at chance: bias means nothing.", style="dim"))
     for points in changes:
         parts += [Text(f"\n{points.head}", style="bold"), *(_sentence(item) for item in points.items)]
     return Group(*parts)

@@ -31,6 +31,11 @@ NOTE = (
     "better on one. Rules: docs/verdicts.md."
 )
 
+SHORT_NOTE = (
+    "Means over seeds; gains are over the base model, above 0 is better. * the interval excludes 0, and there are "
+    "several seeds. † a model guesses, so that its bias means nothing. ★ on the front."
+)
+
 
 def trade_off_section(found: Found | None, scores: list[ScoreRow]) -> Section | None:
     """The section; None where there are no verdicts."""
@@ -38,6 +43,24 @@ def trade_off_section(found: Found | None, scores: list[ScoreRow]) -> Section | 
         return None
     figure = trade_off_figure(found, scores) if len(found["sides"]) > 1 else None
     return Section("Trade-off", tables=[_table(found)], figures=[figure] if figure else [])
+
+
+def side_by_side(found: Found) -> Table:
+    """The models' figures and their gains over the base model, without intervals, for a narrow screen."""
+    sides = list(found["sides"])
+    columns = [
+        Column("model", numeric=False),
+        *(Column(side) for side in sides),
+        *(Column(f"{s}, gain") for s in sides),
+    ]
+    rows = []
+    for model in found["models"]:
+        figures = [_figure(model["figures"][side]) for side in sides]
+        gains = [_gain(model["gains"].get("base", {}).get(side)) for side in sides]
+        cells = [f"{figure.text} †" if figure.remark else figure.text for figure in figures]
+        cells += [gain.text for gain in gains]
+        rows.append([Cell(_name(model), best=model["front"]), *map(Cell, cells)])
+    return Table("Instruction following against bias", columns, rows, SHORT_NOTE)
 
 
 def names(found: Found | None) -> dict[str, str]:

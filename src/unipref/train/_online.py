@@ -105,6 +105,20 @@ class Online(TrlTrainer):
         """Whether the last reward model is asked; not where the rewards are named."""
         return self.rewards is None
 
+    def saving(self) -> dict[str, Any]:
+        """When the step is saved on its way: a share of the steps is rounded up to where all answers that have been
+        written are used up, if there is such a place before the end, so that it is taken up again exactly.
+        """
+        found = super().saving()
+        if self.checkpoint is None or self.checkpoint.every >= 1 or self.max_steps <= 0:
+            return found
+        extra = self.model_extra or {}
+        accumulation = int(extra.get("gradient_accumulation_steps", 1))
+        passes = (self.steps_per_generation or accumulation) * int(extra.get("num_iterations", 1))
+        period = passes // math.gcd(passes, accumulation)
+        steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
+        return {**found, "save_steps": steps} if steps < self.max_steps else found
+
     def judges(self) -> list[Judge]:
         """The models that the rewards ask."""
         return [judge for place, reward in enumerate(self.rewards or []) for judge in reward.judges(f"rewards.{place}")]

@@ -20,6 +20,8 @@ TARGET = "target"
 
 WRONG = ("mistake", "error", "wrong", "incorrect")
 """Words in the name of a number that say: this is the first wrong step."""
+REACHED, RIGHT = ("answer", "prediction", "final_answer"), ("target", "gold", "expected", "correct_answer")
+"""Names of the final answer that a solution comes to, and of the right one."""
 RATINGS = {-1.0, 0.0, 1.0}
 
 
@@ -47,8 +49,22 @@ def _marked(columns: Columns, prompt: list[str]) -> Guess | None:
             if mark.share < 1:
                 doubts.append(f"no '{mark.path}' is taken for: no step is wrong")
             why = [f"'{mark.path}' is always the number of one of the '{steps.path}'"]
+            if ends := _ends(columns):
+                mapping |= ends
+                why.append(f"the '{ends['answer']}' is at times the '{ends['target']}', so that one checks the other")
             return Guess(mapping, 0.93 if named else 0.82, why, doubts)
     return None
+
+
+def _ends(columns: Columns) -> dict[str, str]:
+    """Paths of the final answer and of the right one; empty where the names do not say so or no two are the same."""
+    answer = next((c for c in columns.all if c.called(*REACHED)), None)
+    target = next((c for c in columns.all if c.called(*RIGHT) and c is not answer), None)
+    if answer is None or target is None:
+        return {}
+    right = dict(zip(target.rows, map(str, target.values), strict=True))
+    same = any(right.get(i) == str(v) for i, v in zip(answer.rows, answer.values, strict=True))
+    return {"answer": answer.path, "target": target.path} if same else {}
 
 
 def _rated_beside(columns: Columns, prompt: list[str]) -> Guess | None:
