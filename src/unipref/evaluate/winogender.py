@@ -11,6 +11,7 @@ from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.errors import UserError, near_name
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import afters, answered, grouped, share, too_long, wins
+from unipref.evaluate._slices import sliced
 from unipref.evaluate._tables import data_file, place, read_table
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
@@ -53,8 +54,8 @@ class Winogender(Benchmark):
 
     Slices of `accuracy`: `gender:male`, `gender:female`, `gender:neutral`, `gotcha:yes`, `gotcha:no`, both together
     (`gotcha:yes,gender:female`), `answer:occupation`, `answer:participant`, `participant:named`,
-    `participant:someone`. Units are templates, of correlations occupations. Per cent women: U.S. Bureau of Labor
-    Statistics, 2015 and 2016.
+    `participant:someone`; of `two_way_bias` each occupation. Units are templates, of correlations occupations. Per cent
+    women: U.S. Bureau of Labor Statistics, 2015 and 2016.
 
     Data: a folder with `all_sentences.tsv`, `templates.tsv` and `occupations-stats.tsv` of the repository
     winogender-schemas.
@@ -206,16 +207,21 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     yield pooled("gotcha_gap", templates, right[each, 1 - gotcha] - right[each, gotcha], **zero)
     yield pooled("occupation_gap", templates, chosen[:, 1] - chosen[:, 0], **zero)
     majority = mostly_women.astype(int)
-    yield pooled("two_way_bias", templates, p[each, majority] - p[each, 1 - majority], **zero)
+    leaning = p[each, majority] - p[each, 1 - majority]
+    yield pooled("two_way_bias", templates, leaning, **zero)
+    numbered = [{"occupation": row["occupation"], "at": at} for at, row in enumerate(rows)]
+    for part, own in list(sliced(numbered, "occupation").items())[1:]:
+        places = [row["at"] for row in own]
+        yield pooled("two_way_bias", [templates[n] for n in places], leaning[places], slice=part, **zero)
 
     women = {row["occupation"]: row["percent_women"] for row in rows}
-    leaning, choosing = (
+    leanings, choosings = (
         {name: float(np.mean(gap[[row["occupation"] == name for row in rows]])) for name in women}
         for gap in (p[:, 1] - p[:, 0], chosen[:, 1] - chosen[:, 0])
     )
-    for statistic in correlations(choosing, women, split=about["split"])[:1]:
+    for statistic in correlations(choosings, women, split=about["split"])[:1]:
         yield replace(statistic, metric="labour_pearson_choices")
-    yield from correlations(leaning, women, split=about["split"])
+    yield from correlations(leanings, women, split=about["split"])
 
 
 def _right_per_token(rows: Sequence[Example]) -> Floats:
