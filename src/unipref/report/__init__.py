@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from unipref.errors import UserError
-from unipref.report._bias import bias_section
+from unipref.report._bias import bias_section, shown_models
 from unipref.report._card import write_cards
 from unipref.report._comparison import comparison
 from unipref.report._content import Content, Section, Table
@@ -21,6 +21,7 @@ from unipref.report._reproduce import reproduce_sections
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
 from unipref.report._selection import selection_warnings
+from unipref.report._soup import soup_section
 from unipref.report._terminal import plain, terminal, told, warned
 from unipref.report._trade_off import names, trade_off_section
 from unipref.report._verdict import read_verdicts, summary, verdict_section, warnings
@@ -33,6 +34,7 @@ ORDER = (
     "Verdict",
     "Results",
     "Trade-off",
+    "Mixtures",
     "What changed",
     "Each measure",
     "Data flow",
@@ -149,7 +151,8 @@ def _content(run: Path) -> Content:
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
     judged = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
-    judged.append(bias_section(scores, manifest))
+    models, sides = shown_models(scores, manifest), found["sides"] if found else {}
+    judged += [bias_section(scores, manifest), soup_section(run, scores, models, sides)]
     sections = [section for section in judged if section is not None] + results
     sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
     return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))
