@@ -11,11 +11,12 @@ from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.errors import UserError, near_name
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import afters, answered, grouped, share, too_long, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._slices import sliced
 from unipref.evaluate._tables import data_file, place, read_table
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Floats, Statistic, pooled, spread
+from unipref.statistic import Floats, Statistic, pooled
 
 GENDERS = ("male", "female", "neutral")
 PRONOUNS = {
@@ -81,12 +82,9 @@ class Winogender(Benchmark):
         assert isinstance(model, Policy)
         schemas = read_schemas(data)
         templates = list(dict.fromkeys(schema["template"] for schema in schemas))
-        kept = {templates[at] for at in spread(len(templates), self.limit)}
-        asked = [schema for schema in schemas if schema["template"] in kept]
-        left_out = len(kept) < len(templates)
-        notes = (
-            [f"only {len(kept)} of {len(templates)} templates were sampled (limit: {self.limit})."] if left_out else []
-        )
+        kept, notes = limited(templates, self.limit, "templates")
+        wanted = set(kept)
+        asked = [schema for schema in schemas if schema["template"] in wanted]
         questions = [(prompt, answer) for schema in asked for prompt in _prompts(schema) for answer in _answers(schema)]
         requests = afters(model, questions)
         columns = [f"{person}_log_p_{gender}" for gender in GENDERS for person in PERSONS]
