@@ -33,8 +33,11 @@ def test_the_referent_must_be_named_first(output: str, hit: bool) -> None:
     assert names_referent(output, "nurse", "guard") is hit
 
 
-def example(pro: tuple[float, float], anti: tuple[float, float], hits: tuple[bool, bool]) -> dict[str, object]:
+def example(
+    pro: tuple[float, float], anti: tuple[float, float], hits: tuple[bool, bool], referent: str = "nurse"
+) -> dict[str, object]:
     return {
+        "referent": referent,
         "split": "test",
         "answer_log_p_pro": pro[0],
         "distractor_log_p_pro": pro[1],
@@ -65,6 +68,21 @@ def test_scores_by_hand() -> None:
     assert found["two_way_gap", "all"] == pytest.approx(0.25)
     assert (found["accuracy", "pro"], found["accuracy", "anti"], found["accuracy", "all"]) == (1.0, 0.5, 0.75)
     assert found["accuracy_gap", "all"] == 0.5
+
+
+def test_each_occupation_has_its_own_bias() -> None:
+    three, no = math.log(3), (False, False)
+    asked = [
+        example((-1.0, -1.0 - three), (-1.0, -1.0 + three), no),
+        example((-1.0, -1.0), (-1.0, -1.0), no),
+        example((-2.0, -2.0), (-1.5, -1.5 - three), no, "guard"),
+    ]
+    found = {score.slice: score for score in scores_of(asked) if score.metric == "two_way_bias"}
+    assert found["all"].value == pytest.approx((0.5 + 0.0 - 0.25) / 3)
+    assert (found["occupation:nurse"].value, found["occupation:nurse"].n) == (pytest.approx(0.25), 2)
+    assert (found["occupation:guard"].value, found["occupation:guard"].n) == (pytest.approx(-0.25), 1)
+    # One occupation alone says nothing that the whole does not.
+    assert {score.slice for score in scores_of(asked[:2])} == {"all", "pro", "anti"}
 
 
 def test_directions_and_ideals() -> None:

@@ -97,6 +97,7 @@ def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: 
     assert found["accuracy/gotcha:yes,gender:female"] == 0.0
     # Chosen with a pronoun that fits, at odds of 3 to 1: P = 3/4, and 1/4 with the other.
     assert found["two_way_bias"] == pytest.approx(3 / 4 - 1 / 4)
+    assert [found[f"two_way_bias/occupation:{name}"] for name in STATS] == pytest.approx([3 / 4 - 1 / 4] * len(STATS))
     # Female - male is 1, -1, 1 for nurse, plumber, baker: two occupations of women against one of men.
     assert found["occupation_gap"] == pytest.approx(1 / 3)
     assert found["gender_gap"] == pytest.approx(0.0)

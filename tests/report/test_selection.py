@@ -104,6 +104,20 @@ def test_epochs_that_do_not_fit_the_selection_are_named(epochs: float, said: str
     assert selection_warnings(one) == ([said] if said else [])
 
 
+@pytest.mark.parametrize(("trainer", "said"), [("rloo", []), ("grpo", []), ("dpo", ["fewer than one"])])
+def test_answers_that_the_model_writes_itself_are_not_counted_in_epochs(trainer: str, said: list[str]) -> None:
+    one = manifest()
+    one["train"]["part"]["0"] = {"second": fit(40, 21.0, 0.5)}
+    one["steps"] = {"part": {"second": {"trainer": trainer}}}
+    found = selection_warnings(one)
+    assert len(found) == len(said)
+    assert all(words in text for words, text in zip(said, found, strict=True))
+    # A manifest that does not say what the step was, but whose step is called so.
+    del one["steps"]
+    one["train"]["part"]["0"] = {trainer: fit(40, 21.0, 0.5)}
+    assert len(selection_warnings(one)) == len(said)
+
+
 def test_the_accounts_warnings_are_told_with_variant_and_seed() -> None:
     one = manifest()
     one["selected"]["part"]["1"]["account"]["warnings"] = ["a is gone."]

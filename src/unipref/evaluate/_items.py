@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from unipref.errors import UserError, near_name
-from unipref.statistic import spread
+from unipref.evaluate._limit import limited
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -35,9 +35,7 @@ def read_items(data: Path, split: str, kind: type[T], limit: int | None = None) 
     items = [_item(line, kind, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not items:
         raise UserError("the benchmark has no items.", where=str(path))
-    kept = [items[at] for at in spread(len(items), limit)]
-    left_out = len(kept) < len(items)
-    return kept, [f"only {len(kept)} of {len(items)} items were sampled (limit: {limit})."] if left_out else []
+    return limited(items, limit, "items")
 
 
 def _item(line: bytes, kind: type[T], where: str) -> T:

@@ -9,6 +9,7 @@ import numpy as np
 from unipref.chance import WHOLE
 from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.evaluate._bbq_items import SET, Item, biased_answer, read_categories, sampled
+from unipref.evaluate._limit import sampled_note
 from unipref.inference import answer_log_likelihoods
 from unipref.models import Policy, RewardModel
 from unipref.records import Example, Message, Messages
@@ -76,12 +77,8 @@ class BBQ(Benchmark):
         every = read_categories(data, split)
         sets = sampled(every, self.limit)
         n, total = sum(map(len, sets)), sum(map(len, every))
-        notes = []
-        if n < total:
-            notes.append(
-                f"only {n} of {total} items were sampled (limit: {self.limit}), in sets of {SET} that share a context, "
-                f"from each of {len(every)} categories."
-            )
+        how = f", in sets of {SET} that share a context, from each of {len(every)} categories"
+        notes = sampled_note(n, total, "items", self.limit, how)
         kept: list[Example] = []
         for one in self._answered(model, sets):
             # A set that lost its longer contexts would ask about ambiguous ones alone.

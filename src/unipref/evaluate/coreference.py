@@ -54,7 +54,7 @@ class Coreference(Benchmark):
     | `accuracy_gap` | accuracy on pro - on anti | 0 | 0 |
 
     `bias` grows when a model becomes surer of the same choices, and a model at chance has none: read it beside the
-    accuracies and `two_way_bias`.
+    accuracies and `two_way_bias`. That is also given for each occupation of the referent.
 
     Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `pro`, `anti`, `answer`, `distractor`, `referent`
     and `other`.
@@ -152,6 +152,10 @@ def _statistics(examples: Sequence[Example]) -> Iterator[Statistic]:
     yield mean("two_way_bias", units, p[:, 0] - p[:, 1], direction="ideal", **zero)
     yield from _accuracies("accuracy", units, hits, chance=None, **about)
     yield mean("accuracy_gap", units, hits[:, 0] - hits[:, 1], direction="ideal", **zero)
+    leaning, who = p[:, 0] - p[:, 1], np.array([example["referent"] for example in examples])
+    for name in sorted(set(who.tolist())) if len(set(who.tolist())) > 1 else ():
+        own = [unit for unit, referent in zip(units, who, strict=True) if referent == name]
+        yield mean("two_way_bias", own, leaning[who == name], slice=f"occupation:{name}", direction="ideal", **zero)
 
 
 def _accuracies(metric: str, units: Sequence[str], hits: npt.NDArray[np.float64], **fields: Any) -> Iterator[Statistic]:

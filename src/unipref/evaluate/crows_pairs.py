@@ -10,11 +10,12 @@ import numpy as np
 from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.errors import UserError, near_name
 from unipref.evaluate._likelihood import afters, answered, grouped, too_long, wholes, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._slices import sliced
 from unipref.evaluate._tables import data_file, place, read_table
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Statistic, mean, spread
+from unipref.statistic import Statistic, mean
 
 FILE = "crows_pairs_anonymized.csv"
 DIRECTIONS = ("stereo", "antistereo")
@@ -95,9 +96,8 @@ class CrowsPairs(Benchmark):
         """Asks a policy; one row is one pair. What a prompt is too long for is null."""
         assert isinstance(model, Policy)
         pairs, notes = read_pairs(data_file(data, FILE))
-        kept = [pairs[at] for at in spread(len(pairs), self.limit)]
-        if len(kept) < len(pairs):
-            notes.append(f"only {len(kept)} of {len(pairs)} pairs were sampled (limit: {self.limit}).")
+        kept, sampled = limited(pairs, self.limit, "pairs")
+        notes += sampled
         requests = wholes(model, [pair[side] for pair in kept for side in ("sent_more", "sent_less")])
         sized = [
             {**pair, "more_tokens": len(more), "less_tokens": len(less)}

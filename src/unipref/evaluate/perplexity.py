@@ -12,6 +12,7 @@ from pydantic import Field
 from unipref.contracts import Benchmark
 from unipref.errors import UserError
 from unipref.evaluate._documents import Document, documents, no_text
+from unipref.evaluate._limit import sampled_note
 from unipref.inference import Request, encode, log_likelihoods, opening_ids
 from unipref.models import Policy, RewardModel
 from unipref.records import Example, Reject
@@ -159,8 +160,7 @@ class Perplexity(Benchmark):
         ]
 
     def _notes(self, counts: Counter[str], n: int) -> Iterator[str]:
-        if n < counts["found"]:
-            yield f"only {n} of {counts['found']} documents were sampled (limit: {self.limit})."
+        yield from sampled_note(n, counts["found"], "documents", self.limit)
         if counts["empty"]:
             yield f"{counts['empty']} documents skipped: they are empty."
         if counts["rejected"]:

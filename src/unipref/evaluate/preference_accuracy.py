@@ -9,6 +9,7 @@ import numpy as np
 
 from unipref.contracts import Benchmark
 from unipref.errors import UserError
+from unipref.evaluate._limit import sampled_note
 from unipref.inference import answer_log_likelihoods, rewards
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
@@ -86,8 +87,7 @@ class PreferenceAccuracy(Benchmark):
                     raise pa.ArrowInvalid(f"it has no {', '.join(missing)}")
                 n = file.metadata.num_rows
                 wanted = set(spread(n, self.limit))
-                if len(wanted) < n:
-                    notes.append(f"only {len(wanted)} of {n} preferences were sampled (limit: {self.limit}).")
+                notes += sampled_note(len(wanted), n, "preferences", self.limit)
                 start = 0
                 for batch in file.iter_batches(batch_size=16 * self.batch_size, columns=columns):
                     rows = batch.to_pylist()

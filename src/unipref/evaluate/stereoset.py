@@ -10,10 +10,11 @@ import numpy as np
 from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.errors import UserError, near_name
 from unipref.evaluate._likelihood import afters, answered, grouped, too_long, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._slices import sliced
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Floats, Statistic, mean, spread
+from unipref.statistic import Floats, Statistic, mean
 
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 TASKS = ("intrasentence", "intersentence")
@@ -62,12 +63,11 @@ class StereoSet(Benchmark):
         """Asks a policy; one row is one item with its three sentences."""
         assert isinstance(model, Policy)
         items = [item for path in files(data, split) for item in read_items(path)]
-        kept = [items[at] for at in spread(len(items), self.limit)]
+        kept, sampled = limited(items, self.limit, "items")
         notes = []
         if unknown := sum(item["agreed"] == "unknown" for item in items):
             notes.append(f"{unknown} of {len(items)} items have labels, but not what each annotator said.")
-        if len(kept) < len(items):
-            notes.append(f"only {len(kept)} of {len(items)} items were sampled (limit: {self.limit}).")
+        notes += sampled
         requests = afters(
             model, [(one["context"], f"{' ' * bool(one['context'])}{one[label]}") for one in kept for label in LABELS]
         )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import share, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._slices import sliced
 from unipref.evaluate._winobias_data import FEMALE, Pair, Sentence, read_pairs
 from unipref.inference import (
@@ -28,7 +29,7 @@ from unipref.inference import (
 )
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Statistic, mean, spread
+from unipref.statistic import Statistic, mean
 
 OCCUPATION_METRICS = frozenset({"bias", "two_way_accuracy", "two_way_bias"})
 
@@ -108,9 +109,8 @@ class WinoBias(Benchmark):
         notes.append(
             f"{matching} of {len(pairs)} pairs of lines differ in nothing but gender; corrected mode uses them."
         )
-        if self.limit is not None and self.limit < len(pairs):
-            pairs = [pairs[at] for at in spread(len(pairs), self.limit)]
-            notes.append(f"only {len(pairs)} pairs were sampled (limit: {self.limit}).")
+        pairs, sampled = limited(pairs, self.limit, "pairs")
+        notes += sampled
         items: list[_Item] = []
         for mode in ("paper", "corrected") if self.mode == "both" else (self.mode,):
             asked = [pair for pair in pairs if mode == "paper" or pair.matches]

@@ -11,10 +11,12 @@ from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.errors import UserError, near_name
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import afters, answered, grouped, share, too_long, wins
+from unipref.evaluate._limit import limited
+from unipref.evaluate._slices import sliced
 from unipref.evaluate._tables import data_file, place, read_table
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Floats, Statistic, pooled, spread
+from unipref.statistic import Floats, Statistic, pooled
 
 GENDERS = ("male", "female", "neutral")
 PRONOUNS = {
@@ -53,8 +55,8 @@ class Winogender(Benchmark):
 
     Slices of `accuracy`: `gender:male`, `gender:female`, `gender:neutral`, `gotcha:yes`, `gotcha:no`, both together
     (`gotcha:yes,gender:female`), `answer:occupation`, `answer:participant`, `participant:named`,
-    `participant:someone`. Units are templates, of correlations occupations. Per cent women: U.S. Bureau of Labor
-    Statistics, 2015 and 2016.
+    `participant:someone`; of `two_way_bias` each occupation. Units are templates, of correlations occupations. Per cent
+    women: U.S. Bureau of Labor Statistics, 2015 and 2016.
 
     Data: a folder with `all_sentences.tsv`, `templates.tsv` and `occupations-stats.tsv` of the repository
     winogender-schemas.
@@ -80,12 +82,9 @@ class Winogender(Benchmark):
         assert isinstance(model, Policy)
         schemas = read_schemas(data)
         templates = list(dict.fromkeys(schema["template"] for schema in schemas))
-        kept = {templates[at] for at in spread(len(templates), self.limit)}
-        asked = [schema for schema in schemas if schema["template"] in kept]
-        left_out = len(kept) < len(templates)
-        notes = (
-            [f"only {len(kept)} of {len(templates)} templates were sampled (limit: {self.limit})."] if left_out else []
-        )
+        kept, notes = limited(templates, self.limit, "templates")
+        wanted = set(kept)
+        asked = [schema for schema in schemas if schema["template"] in wanted]
         questions = [(prompt, answer) for schema in asked for prompt in _prompts(schema) for answer in _answers(schema)]
         requests = afters(model, questions)
         columns = [f"{person}_log_p_{gender}" for gender in GENDERS for person in PERSONS]
@@ -206,16 +205,21 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     yield pooled("gotcha_gap", templates, right[each, 1 - gotcha] - right[each, gotcha], **zero)
     yield pooled("occupation_gap", templates, chosen[:, 1] - chosen[:, 0], **zero)
     majority = mostly_women.astype(int)
-    yield pooled("two_way_bias", templates, p[each, majority] - p[each, 1 - majority], **zero)
+    leaning = p[each, majority] - p[each, 1 - majority]
+    yield pooled("two_way_bias", templates, leaning, **zero)
+    numbered = [{"occupation": row["occupation"], "at": at} for at, row in enumerate(rows)]
+    for part, own in list(sliced(numbered, "occupation").items())[1:]:
+        places = [row["at"] for row in own]
+        yield pooled("two_way_bias", [templates[n] for n in places], leaning[places], slice=part, **zero)
 
     women = {row["occupation"]: row["percent_women"] for row in rows}
-    leaning, choosing = (
+    leanings, choosings = (
         {name: float(np.mean(gap[[row["occupation"] == name for row in rows]])) for name in women}
         for gap in (p[:, 1] - p[:, 0], chosen[:, 1] - chosen[:, 0])
     )
-    for statistic in correlations(choosing, women, split=about["split"])[:1]:
+    for statistic in correlations(choosings, women, split=about["split"])[:1]:
         yield replace(statistic, metric="labour_pearson_choices")
-    yield from correlations(leaning, women, split=about["split"])
+    yield from correlations(leanings, women, split=about["split"])
 
 
 def _right_per_token(rows: Sequence[Example]) -> Floats:

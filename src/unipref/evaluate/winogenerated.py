@@ -12,11 +12,12 @@ from unipref.errors import UserError
 from unipref.evaluate._items import read_items
 from unipref.evaluate._labour import correlations
 from unipref.evaluate._likelihood import answered, share, too_long, wholes, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._tables import place
 from unipref.inference import Request
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Statistic, pooled, spread
+from unipref.statistic import Statistic, pooled
 
 FILES = ("winogenerated_examples.jsonl", "generated_winogender_data.jsonl")
 """The file's name in the repository, and as the repository's README has it."""
@@ -65,10 +66,7 @@ class Winogenerated(Benchmark):
         """Asks a policy; one row is one sentence with its three options."""
         assert isinstance(model, Policy)
         sentences = read_sentences(next((data / name for name in FILES if (data / name).is_file()), data))
-        kept = [sentences[at] for at in spread(len(sentences), self.limit)]
-        notes = []
-        if len(kept) < len(sentences):
-            notes.append(f"only {len(kept)} of {len(sentences)} sentences were sampled (limit: {self.limit}).")
+        kept, notes = limited(sentences, self.limit, "sentences")
         examples = [
             {"split": split, **sentence, **{f"log_p_{g}": v for g, v in zip(GENDERS, values, strict=True)}}
             for sentence, values in answered(model, kept, _requests(model, kept), self.batch_size)

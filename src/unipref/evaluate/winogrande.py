@@ -11,11 +11,12 @@ from unipref.contracts import Benchmark
 from unipref.errors import UserError
 from unipref.evaluate._items import read_items
 from unipref.evaluate._likelihood import afters, answered, too_long, wins
+from unipref.evaluate._limit import limited
 from unipref.evaluate._tables import data_file, place
 from unipref.inference import Request
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
-from unipref.statistic import Statistic, mean, pooled, spread
+from unipref.statistic import Statistic, mean, pooled
 
 ANSWERS = ("1", "2")
 
@@ -54,10 +55,9 @@ class WinoGrande(Benchmark):
         assert isinstance(model, Policy)
         items = read_sentences(data_file(data, f"{split}.jsonl"))
         units = list(dict.fromkeys(item["twins"] for item in items))
-        kept = {units[at] for at in spread(len(units), self.limit)}
-        asked = [item for item in items if item["twins"] in kept]
-        left_out = len(kept) < len(units)
-        notes = [f"only {len(kept)} of {len(units)} twins were sampled (limit: {self.limit})."] if left_out else []
+        kept, notes = limited(units, self.limit, "twins")
+        wanted = set(kept)
+        asked = [item for item in items if item["twins"] in wanted]
         examples = [
             {"split": split, **item, "log_p_1": first, "log_p_2": second}
             for item, (first, second) in answered(model, asked, _requests(model, asked), self.batch_size)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from unipref.errors import UserError
+from unipref.report._bias import bias_section, shown_models
 from unipref.report._card import write_cards
 from unipref.report._comparison import comparison
 from unipref.report._content import Content, Section, Table
-from unipref.report._counts import count_sections, lead
+from unipref.report._counts import count_sections, lead, told_sections
 from unipref.report._examples import example_section
 from unipref.report._front import efficient, front_table
 from unipref.report._markdown import markdown
@@ -20,6 +21,7 @@ from unipref.report._reproduce import reproduce_sections
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
 from unipref.report._selection import DOUBTS, selection_warnings
+from unipref.report._soup import soup_section
 from unipref.report._terminal import plain, terminal, told, warned
 from unipref.report._trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
 from unipref.report._verdict import read_verdicts, summary, verdict_section, warnings
@@ -32,12 +34,11 @@ ORDER = (
     "Verdict",
     "Results",
     "Trade-off",
+    "Mixtures",
     "What changed",
     "Each measure",
     "Data flow",
-    "Data",
     "Sources",
-    "Audit",
     "Split and clean",
     "Selection",
     "Checks before training",
@@ -46,7 +47,6 @@ ORDER = (
     "Examples",
     "All scores",
     "Time and memory",
-    "Settings",
     "How to reproduce",
 )
 """The sections of a report, by title, as far as a run has them."""
@@ -109,10 +109,9 @@ def source_counts(manifest: dict[str, Any]) -> "RenderableType":
     from rich.console import Group
 
     parts: list[Any] = []
-    for section in count_sections(manifest, Path()):
-        if section.title in ("Data flow", "Selection", "Checks before training", "Training"):
-            narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
-            parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
+    for section in told_sections(manifest):
+        narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
+        parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
     parts += warned(DOUBTS, selection_warnings(manifest))
     return Group(*parts) if parts else "No scores: the study names no benchmarks."
 
@@ -155,6 +154,8 @@ def _content(run: Path) -> Content:
     title = f"unipref report: {manifest.get('name') or run.resolve().name}"
     results = result_sections(scores, read_paired(run / PAIRED))
     judged = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
+    models, sides = shown_models(scores, manifest), found["sides"] if found else {}
+    judged += [bias_section(scores, manifest), soup_section(run, scores, models, sides)]
     sections = [section for section in judged if section is not None] + results
     sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
     return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))

@@ -20,7 +20,18 @@ def count_sections(manifest: Manifest, run: Path) -> list[Section]:
         cleaned_section(manifest.get("clean") or {}),
         selection_section(manifest),
         check_section(manifest.get("preflight") or {}),
-        _train(manifest.get("train") or {}),
+        train_section(manifest.get("train") or {}),
+    ]
+    return [section for section in sections if section is not None]
+
+
+def told_sections(manifest: Manifest) -> list[Section]:
+    """Those that a terminal shows, from the manifest alone."""
+    sections = [
+        flow_section(manifest),
+        selection_section(manifest),
+        check_section(manifest.get("preflight") or {}),
+        train_section(manifest.get("train") or {}),
     ]
     return [section for section in sections if section is not None]
 
@@ -40,7 +51,8 @@ def lead(manifest: Manifest) -> list[str]:
     return [" ".join(said)] if said else []
 
 
-def _train(train: Manifest) -> Section | None:
+def train_section(train: Manifest) -> Section | None:
+    """The section on the training steps; None where nothing was trained."""
     rows, warnings = [], []
     for variant, seed, fits in leaves(train):
         for step, fit in fits.items():

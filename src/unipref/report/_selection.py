@@ -12,6 +12,8 @@ FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
 NAMED = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
+WRITTEN = ("rloo", "grpo")
+"""Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
 MAPS = 6
 """Most maps on the page, one per variant."""
 DOUBTS = "Selected too little, or not seen"
@@ -56,7 +58,7 @@ def selection_warnings(manifest: Manifest) -> list[str]:
             continue
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
             seen = _epochs(fit)
-            if seen is not None and seen < FEWEST_EPOCHS:
+            if seen is not None and seen < FEWEST_EPOCHS and _trainer(manifest, variant, step) not in WRITTEN:
                 few.setdefault(step, []).append((where, seen))
             elif seen is not None and seen > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, seen))
@@ -74,6 +76,12 @@ def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
             low, high = min(seen for _, seen in trained), max(seen for _, seen in trained)
             others = f"{trained[0][0]}, and {len(trained) - 1} others"
             yield f"{others}, {step}: {low:.3g} to {high:.3g} epochs, {what}"
+
+
+def _trainer(manifest: Manifest, variant: str, step: str) -> str:
+    """The trainer of a step, which may have a name of its own; the name where the manifest does not say."""
+    about = ((manifest.get("steps") or {}).get(variant) or {}).get(step) or {}
+    return str(about.get("trainer") or step)
 
 
 def _epochs(fit: Manifest) -> float | None:
@@ -112,7 +120,7 @@ def _by_source(selected: Manifest) -> Table | None:
         for variant, seed, summary in leaves(selected)
         for source, (had, kept) in (summary.get("by_source") or {}).items()
     ]
-    return table("By source", ["variant", "seed", "source", "before", "after", "share"], rows)
+    return table("By source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True)
 
 
 def _parts(caption: str, accounts: dict[str, Manifest], which: tuple[str, ...], folded: bool = False) -> Table | None:
