@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.report._content import Points, Section, Table, count, number, share
 from unipref.report._map import prompt_map
-from unipref.report._tables import Manifest, leaves, present, seconds, table
+from unipref.report._tables import Manifest, leaves, present, seconds, table, together
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
@@ -20,7 +20,7 @@ def selection_section(manifest: Manifest) -> Section | None:
     """The section on selection; None where the manifest has none."""
     selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
     accounts = dict(_first_accounts(selected))
-    warned = selection_warnings(manifest)
+    warned = list(_warnings(manifest))
     saved, estimated = savings(selected, train)
     tables = present(
         _totals(selected),
@@ -34,31 +34,33 @@ def selection_section(manifest: Manifest) -> Section | None:
     mapped = {variant: account["map"] for variant, account in accounts.items() if account.get("map")}
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
-    told = [f"{variant}, seed {seed}: {text}" for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
-    points = [Points(title, said) for title, said in (("Over-aggressive selection", warned), ("Budget", told)) if said]
+    told = [(f"{variant}, seed {seed}", text) for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
+    said = {"Over-aggressive selection": warned, "Budget": told}
+    points = [Points(title, together(items)) for title, items in said.items() if items]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
 
 
 def selection_warnings(manifest: Manifest) -> list[str]:
     """What in the selections is over-aggressive, in sentences that name variant and seed."""
+    return [f"{whom}: {text}" for whom, text in _warnings(manifest)]
+
+
+def _warnings(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Of which variant, seed and step, and what."""
     selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
-    said = []
     for variant, seed, summary in leaves(selected):
         where = f"{variant}, seed {seed}"
-        said += [f"{where}: {text}" for text in (summary.get("account") or {}).get("warnings") or []]
+        for text in (summary.get("account") or {}).get("warnings") or []:
+            yield where, str(text)
         if _keeps_all(summary):
             continue
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
             seen = _epochs(fit)
             if seen is not None and seen < FEWEST_EPOCHS:
-                said.append(
-                    f"{where}, {step}: {seen:.2g} epochs, fewer than one: a part of what was kept was not seen."
-                )
+                yield f"{where}, {step}", f"{seen:.2g} epochs, fewer than one: a part of what was kept was not seen."
             elif seen is not None and seen > MOST_EPOCHS:
-                said.append(
-                    f"{where}, {step}: {seen:.3g} epochs, more than {MOST_EPOCHS}: too little was kept for these steps."
-                )
-    return said
+                too_few = f"more than {MOST_EPOCHS}: too little was kept for these steps."
+                yield f"{where}, {step}", f"{seen:.3g} epochs, {too_few}"
 
 
 def _epochs(fit: Manifest) -> float | None:
