@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.report._content import Points, Section, Table, count, number, share
 from unipref.report._map import prompt_map
-from unipref.report._tables import Manifest, leaves, present, seconds, table
+from unipref.report._tables import Manifest, leaves, present, seconds, table, together
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
@@ -40,20 +40,20 @@ def selection_section(manifest: Manifest) -> Section | None:
     mapped = {variant: account["map"] for variant, account in accounts.items() if account.get("map")}
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
-    told = [f"{variant}, seed {seed}: {text}" for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
-    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", told)) if said]
+    told = [(f"{variant}, seed {seed}", text) for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
+    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", together(told))) if said]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
 
 
 def selection_warnings(manifest: Manifest) -> list[str]:
     """Selections that are over-aggressive, and trainings that do not see what was kept, or see it too often."""
     selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
-    said: list[str] = []
+    aggressive: list[tuple[str, str]] = []
     few: dict[str, list[tuple[str, float]]] = {}
     many: dict[str, list[tuple[str, float]]] = {}
     for variant, seed, summary in leaves(selected):
         where = f"{variant}, seed {seed}"
-        said += [f"{where}: {text}" for text in (summary.get("account") or {}).get("warnings") or []]
+        aggressive += [(where, str(text)) for text in (summary.get("account") or {}).get("warnings") or []]
         if _keeps_all(summary):
             continue
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
@@ -62,9 +62,11 @@ def selection_warnings(manifest: Manifest) -> list[str]:
                 few.setdefault(step, []).append((where, seen))
             elif seen is not None and seen > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, seen))
-    said += _off(few, "fewer than one: a part of what was kept was not seen.")
-    said += _off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps.")
-    return said
+    return [
+        *together(aggressive),
+        *_off(few, "fewer than one: a part of what was kept was not seen."),
+        *_off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps."),
+    ]
 
 
 def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
