@@ -48,7 +48,7 @@ def soup_section(
     figure = _figure(measures, wanted[:2], efficient(rows, by), rows) if len(wanted) > 1 else None
     said = (
         f"Models mixed by weight without training, {mixed[0].get('method', 'linear')!s}, of seed {seed}: "
-        "`unipref soup RUN --weights ...` writes one of them (docs/soup.md). They are of the models that the run had "
+        "unipref soup RUN --weights writes one of them (docs/soup.md). They are of the models that the run had "
         "when they were traced."
     )
     paragraphs = [said, *_other_examples(rows, scores, wanted)]

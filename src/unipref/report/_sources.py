@@ -16,8 +16,8 @@ NEAR_TIE = 0.05
 """Gap between two scores, as a share of the range of a source's scores, up to which a pair is nearly tied."""
 LANGUAGES = 3
 ASK = (
-    "Copies, opposite labels, length bias, languages and shared prompts are told by `unipref audit RUN`, which reads "
-    "all unified data once (some 20 seconds for 100,000 short preferences); `unipref report RUN` then shows them here."
+    "Copies, opposite labels, length bias, languages and shared prompts are told by unipref audit RUN, which reads "
+    "all unified data once (some 20 seconds for 100,000 short preferences); unipref report RUN then shows them here."
 )
 
 
@@ -40,7 +40,7 @@ def source_section(manifest: Manifest, run: Path) -> Section | None:
     points = []
     if spoken:
         told = [f"{', '.join(names)}: {why}" for why, names in spoken.items()]
-        points.append(Points("Labels against the other evidence", told))
+        points.append(Points("Labels beside the other evidence", told))
     if audit and audit.get("notable"):
         points.append(Points("Worth a look", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)
