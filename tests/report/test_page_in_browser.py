@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+PATIENCE = 180_000
+"""Milliseconds; a machine that does other work besides takes ten times as long as one that does not."""
 MOST_BYTES = 5_000_000
 """A page that can be sent to someone."""
 
@@ -51,6 +53,7 @@ def opened(browser, run, troubles):
 
     def open_page(width=1440, script=None, **settings):
         context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page, address = context.new_page(), (run / "report.html").as_uri()
         page.on("console", lambda message: troubles.append(f"console: {message.text}"))
@@ -112,6 +115,7 @@ def test_hostile_data_is_text_and_nothing_else(page):
 
 def test_the_policy_stops_a_script_that_gets_in(browser, run):
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto((run / "report.html").as_uri())
     page.wait_for_selector("html[data-figures]", state="attached")
     page.evaluate("document.body.insertAdjacentHTML('beforeend', `<img src=x onerror='window.hacked=1'>`)")

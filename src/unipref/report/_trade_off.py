@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from unipref.chance import WHOLE
@@ -20,6 +21,8 @@ CORNERS = {"top right": (1, 1), "top left": (-1, 1), "bottom right": (1, -1), "b
 """Where a mark may stand: between the bars of its own point."""
 APART = (0.02, 0.04)
 """How far a mark is from its point, in parts of a figure's width and height."""
+FAR = 1 / 3
+"""Where trained models lie within less than this part of the figure, there is one more without the base model."""
 TOLD = 8
 """So many models are told in words."""
 AGAINST = {"base": "gain over base", "full": "over all data", "random": "over a random part"}
@@ -41,8 +44,23 @@ def trade_off_section(found: Found | None, scores: list[ScoreRow]) -> Section | 
     """The section; None where there are no verdicts."""
     if found is None:
         return None
-    figure = trade_off_figure(found, scores) if len(found["sides"]) > 1 else None
-    return Section("Trade-off", tables=[_table(found)], figures=[figure] if figure else [])
+    figures = [trade_off_figure(found, scores)] if len(found["sides"]) > 1 else []
+    if figures and _is_far_off(found):
+        trained = [model for model in found["models"] if model["step"] != "base"]
+        near = trade_off_figure(found | {"models": trained}, scores)
+        figures.append(near and replace(near, title=f"{near.title}: the trained models alone"))
+    return Section("Trade-off", figures=[figure for figure in figures if figure], tables=[_table(found)])
+
+
+def _is_far_off(found: Found) -> bool:
+    """Whether the base model lies so far from the others that these can hardly be told apart beside it."""
+    for objective in found["sides"]:
+        known = [(model["step"] == "base", _at(model, objective)) for model in found["models"]]
+        every = [value for _, value in known if value is not None]
+        trained = [value for is_base, value in known if not is_base and value is not None]
+        if len(trained) > 2 and max(trained) - min(trained) < FAR * (max(every) - min(every)):
+            return True
+    return False
 
 
 def side_by_side(found: Found) -> Table:
@@ -138,11 +156,15 @@ def corners(spots: list[tuple[float, float]]) -> list[str]:
     Args:
         spots: places as parts of the figure's width and height.
     """
-    taken, found = list(spots), []
-    for x, y in spots:
+    marks: list[tuple[float, float]] = []
+    found = []
+    for own, (x, y) in enumerate(spots):
+        taken = [*spots[:own], *spots[own + 1 :], *marks] or [(x, y)]
         at = {(x + dx * APART[0], y + dy * APART[1]): name for name, (dx, dy) in CORNERS.items()}
-        spot = max(at, key=lambda s: min(math.hypot((s[0] - a) / 2, s[1] - b) for a, b in taken))
-        taken.append(spot)
+        # A figure is about twice as wide as high.
+        room_at = {spot: min(math.hypot(2 * (spot[0] - a), spot[1] - b) for a, b in taken) for spot in at}
+        spot = max(at, key=room_at.__getitem__)
+        marks.append(spot)
         found.append(at[spot])
     return found
 
@@ -153,7 +175,8 @@ def _words(objective: str) -> str:
 
 def _note(steps: list[str], shown: list[Found], up: str) -> str:
     said = ["Means over seeds; bars: 95 % intervals over seeds and examples, which may leave the frame."]
-    said.append("Diamond: the base model; line: the front.")
+    said += ["Diamond: the base model."] if any(model["step"] == "base" for model in shown) else []
+    said += ["Line: the front."] if sum(model["front"] for model in shown) > 1 else []
     if len(steps) > 1:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         said.append(f"By step: {forms}.")
