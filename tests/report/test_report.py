@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,7 +14,9 @@ from rich.console import Console
 
 from unipref import report
 from unipref.errors import UserError
+from unipref.report._content import Figure
 from unipref.report._markdown import escaped
+from unipref.report._page import data_table, plain
 
 VOID = {"meta"}
 RAW = {"script", "style"}
@@ -305,6 +308,43 @@ def test_the_same_run_gives_the_same_bytes(run_folder):
     first = report.write(run_folder).read_bytes(), (run_folder / "report.md").read_bytes()
     assert (report.write(run_folder).read_bytes(), (run_folder / "report.md").read_bytes()) == first
     assert not list(run_folder.glob("*.part"))
+
+
+def test_half_a_surrogate_pair_is_no_obstacle(run_folder):
+    (run_folder / "manifest.json").write_text('{"name": "half \\ud83d of a pair"}')
+    assert "half ? of a pair" in report.write(run_folder).read_text(encoding="utf-8")
+    assert "half ? of a pair" in (run_folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_text_in_a_figure_is_no_markup():
+    figure = {
+        "name": "<b>a</b> & b\nc",
+        "x": [1.0, float("nan")],
+        "hovertemplate": "<b>%{x}</b>",
+        "meta": {"variant": "<"},
+    }
+    assert plain([figure]) == [
+        {
+            "name": "&lt;b&gt;a&lt;/b&gt; &amp; b<br>c",
+            "x": [1.0, None],
+            "hovertemplate": "<b>%{x}</b>",
+            "meta": {"variant": "<"},
+        }
+    ]
+
+
+def test_small_figures_have_their_data_in_a_table():
+    traces = [{"name": "a", "x": [1, 2], "y": [0.5, 0.25]}, {"name": "b", "x": [3], "y": [1.0]}]
+    figure = Figure("t", traces, {"xaxis": {"title": {"text": "steps"}}}, "said")
+    table = data_table(figure)
+    assert [column.head for column in table.columns] == ["series", "steps", "y"]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["a", "1", "0.500"],
+        ["a", "2", "0.250"],
+        ["b", "3", "1.000"],
+    ]
+    assert data_table(replace(figure, traces=[{"x": list(range(61)), "y": list(range(61))}])) is None
+    assert data_table(replace(figure, traces=[{"type": "sankey"}])) is None
 
 
 def test_the_terminal_shows_the_table_and_the_words(run_folder):

@@ -77,9 +77,10 @@ def write(run: Path) -> Path:
         UserError: the folder holds no run, or one of its files is broken.
     """
     content = _content(run)
-    write_text(run / "report.md", markdown(content))
     page = run / "report.html"
-    write_text(page, html(content))
+    for path, text in ((run / "report.md", markdown(content)), (page, html(content))):
+        # Half a surrogate pair, which the JSON of a manifest can hold, cannot be written.
+        write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
     return page
 
 

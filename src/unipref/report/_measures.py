@@ -90,7 +90,7 @@ def _trace(label: str, rows: list[Row], named: dict[Model, str], is_best: bool) 
     if len(rows) > 1:
         mean = fmean(values)
         values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {number(mean)}", *texts]
-        marker = {"size": [11] + [7] * len(rows), "symbol": ["diamond"] + ["circle-open"] * len(rows)}
+        marker = {"size": [11] + [7] * len(rows), "symbol": ["diamond"] + ["circle-open"] * len(rows), "opacity": 1}
     elif rows[0][1].low is not None and rows[0][1].high is not None:
         row = rows[0][1]
         above, below = (row.high or 0.0) - row.value, row.value - (row.low or 0.0)

@@ -20,10 +20,7 @@ MARKUP = {"hovertemplate", "texttemplate", "meta"}
 """Attributes of a trace that are the report's own: the templates, and what the page reads itself."""
 MOST_POINTS = 60
 """Figures of no more points than this have their data in a table."""
-POLICY = (
-    "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; "
-    "base-uri 'none'; form-action 'none'"
-)
+POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def html(content: Content) -> str:
@@ -40,7 +37,7 @@ def html(content: Content) -> str:
     library = plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
     hashes = [_hash(script)] + ([library.hash] if library else [])
-    text = environment.get_template("page.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         content=content,
         policy=POLICY.format(scripts=" ".join(hashes)),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
@@ -50,8 +47,6 @@ def html(content: Content) -> str:
         data_table=data_table,
         variant_of=functools.partial(variant_of, content.variants),
     )
-    # Half a surrogate pair, as JSON may hold, cannot be written.
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Library:
