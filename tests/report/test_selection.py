@@ -11,6 +11,7 @@ import pytest
 from unipref import report
 from unipref.report._map import prompt_map
 from unipref.report._selection import MAPS, Saving, savings, selection_section, selection_warnings
+from unipref.report._tables import NAMED, together
 
 
 def summary(candidates: int, kept: int, words: tuple[int, int], **more: Any) -> dict[str, Any]:
@@ -124,6 +125,16 @@ def test_the_accounts_warnings_are_told_with_variant_and_seed() -> None:
     section = selection_section(one)
     assert section is not None
     assert section.points[0].items == selection_warnings(one) == ["part, seed 1: a is gone."]
+
+
+def test_what_is_said_of_several_is_said_once() -> None:
+    one = manifest()
+    for seed in ("0", "1"):
+        one["selected"]["part"][seed]["notes"] = ["a is short."]
+    section = selection_section(one)
+    assert section is not None
+    assert section.points[-1].items == ["part, seed 0; part, seed 1: a is short."]
+    assert together((str(at), "x") for at in range(NAMED + 2)) == ["0; 1; 2; 3; 4; 5; 2 more: x"]
 
 
 def test_what_became_of_the_budget_is_told_with_variant_and_seed() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from unipref.report._content import Cell, Column, Points, Section, Table, count, number
+from unipref.report._tables import together
 
 HEADS = ["rows", "used", "median tokens", "95 %", "longest", "limit", "batch", "steps", "epochs"]
 HEADS += ["parameters", "trained", "memory, GB", "free, GB"]
@@ -11,18 +12,18 @@ HEADS += ["parameters", "trained", "memory, GB", "free, GB"]
 def check_section(preflight: dict[str, Any]) -> Section | None:
     """The section on the checks before training; None where nothing was to be trained."""
     rows: list[list[Cell]] = []
-    said, warnings = list[str](), list[Points]()
+    said, warnings = list[tuple[str, str]](), list[tuple[str, str]]()
     for variant, by_seed in preflight.items():
         for seed, found in by_seed.items():
+            whom = f"{variant}, seed {seed}"
             own = (found.get("model") or {}).get("accuracy") or {}
             if own.get("accuracy") is not None:
-                said.append(
-                    f"{variant}, seed {seed}: before training the model ranks the chosen answer first in "
-                    f"{number(own['accuracy'])} of {own['n']} pairs of {own['of']} "
-                    f"(95 % interval {number(own['low'])} to {number(own['high'])})."
+                ranks = (
+                    f"before training the model ranks the chosen answer first in {number(own['accuracy'])} of "
+                    f"{own['n']} pairs of {own['of']} (95 % interval {number(own['low'])} to {number(own['high'])})."
                 )
-            if found.get("warnings"):
-                warnings.append(Points(f"Warnings before training, {variant}, seed {seed}", found["warnings"]))
+                said.append((whom, ranks))
+            warnings += [(whom, str(text)) for text in found.get("warnings") or []]
             rows += [_row(variant, seed, step, facts) for step, facts in (found.get("steps") or {}).items()]
     if not rows:
         return None
@@ -31,7 +32,8 @@ def check_section(preflight: dict[str, Any]) -> Section | None:
         "Memory is weights, gradients and optimiser, counted, and the estimate of what a batch keeps, of one process."
     )
     table = Table("What each step was found to need", columns, rows, note, folded=True)
-    return Section("Checks before training", paragraphs=said, points=warnings, tables=[table])
+    points = [Points("Warnings before training", together(warnings))] if warnings else []
+    return Section("Checks before training", paragraphs=together(said), points=points, tables=[table])
 
 
 def _row(variant: str, seed: str, step: str, facts: dict[str, Any]) -> list[Cell]:

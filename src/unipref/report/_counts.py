@@ -9,7 +9,7 @@ from unipref.report._curves import curve_figures
 from unipref.report._flow import flow_section
 from unipref.report._selection import selection_section
 from unipref.report._sources import source_section
-from unipref.report._tables import Manifest, leaves, seconds, table
+from unipref.report._tables import Manifest, leaves, seconds, table, together
 
 
 def count_sections(manifest: Manifest, run: Path) -> list[Section]:
@@ -60,16 +60,14 @@ def train_section(train: Manifest) -> Section | None:
             row = [variant, seed, step, count(fit.get("used")), left_out or "–", count(fit.get("steps"))]
             row += [count(fit.get("tokens")), seconds(fit.get("seconds")), *_losses(fit.get("curve") or [])]
             rows.append(row)
-            if fit.get("warnings"):
-                warnings.append(
-                    Points(f"Warnings of {variant}, seed {seed}, {step}", [str(w) for w in fit["warnings"]])
-                )
+            warnings += [(f"{variant}, seed {seed}, {step}", str(text)) for text in fit.get("warnings") or []]
     heads = ["variant", "seed", "step", "used", "left out", "optimiser steps", "tokens", "seconds"]
     made = table("Training steps", [*heads, "first loss", "last loss"], rows)
     if made is None:
         return None
     figures, left_out = curve_figures(train)
-    return Section("Training", [left_out] if left_out else [], warnings, tables=[made], figures=figures)
+    points = [Points("Warnings", together(warnings))] if warnings else []
+    return Section("Training", [left_out] if left_out else [], points, tables=[made], figures=figures)
 
 
 def _losses(curve: list[Manifest]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.report._content import Points, Section, Table, count, number, share
 from unipref.report._map import prompt_map
-from unipref.report._tables import Manifest, leaves, present, seconds, table
+from unipref.report._tables import Manifest, leaves, present, seconds, table, together
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
@@ -40,8 +40,8 @@ def selection_section(manifest: Manifest) -> Section | None:
     mapped = {variant: account["map"] for variant, account in accounts.items() if account.get("map")}
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
-    told = [f"{variant}, seed {seed}: {text}" for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
-    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", told)) if said]
+    told = [(f"{variant}, seed {seed}", text) for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
+    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", together(told))) if said]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
 
 

@@ -10,6 +10,8 @@ WORDS = {"source", "shape", "objective", "licence", "level", "reason", "part", "
 WORDS |= {"folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark", "preference", "twin"}
 WORDS |= {"input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
 """Columns that hold words; the others hold numbers."""
+NAMED = 6
+"""So many of those of whom the same is said are named."""
 
 
 def table(
@@ -39,3 +41,19 @@ def leaves(by_variant: Manifest) -> Iterator[tuple[str, str, Manifest]]:
 def seconds(value: float | None) -> str:
     """A duration in seconds; a dash where there is none."""
     return "–" if value is None else f"{value:,.1f}"
+
+
+def together(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Sentences of the form 'of whom: what'; those that say the same of several are one.
+
+    Args:
+        said: (of whom, what) each.
+    """
+    by_text: dict[str, list[str]] = {}
+    for whom, text in said:
+        by_text.setdefault(text, []).append(whom)
+    found = []
+    for text, those in by_text.items():
+        more = [f"{len(those) - NAMED} more"] if len(those) > NAMED else []
+        found.append(f"{'; '.join([*those[:NAMED], *more])}: {text}")
+    return found

@@ -28,7 +28,7 @@ function template() {
       hoverlabel: { bgcolor: panel, bordercolor: soft, font: { color: ink, size: 13 }, align: "left", namelength: -1 },
       autotypenumbers: "strict",
       xaxis: axis,
-      yaxis: axis,
+      yaxis: { ...axis, ticks: "outside", ticklen: 6, tickcolor: page }, // apart from what is drawn
       shapedefaults: { line: { color: soft }, label: { font: { color: soft } } },
     },
     data: {

@@ -120,7 +120,9 @@ const LONG = 12;
 function setUpTable(table) {
   const rows = [...table.tBodies[0].rows];
   if (rows.length > LONG) addSearch(table, rows);
-  if (rows.length > 2) [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((head, at) => addSort(table, head, at));
+  const heads = [...[...table.tHead.rows].at(-1).cells];
+  if (rows.length > LONG || (rows.length > 2 && heads.some((head) => head.classList.contains("number"))))
+    heads.forEach((head, at) => addSort(table, head, at));
 }
 
 function addSearch(table, rows) {
