@@ -13,7 +13,8 @@ def write_run(folder: Path, map_points: int = 40, steps: int = 6) -> Path:
     """Writes the run's `manifest.json`, `scores.json`, `verdicts.json` and `study.yaml`."""
     for name, value in (("manifest", _manifest(map_points, steps)), ("scores", _scores()), ("verdicts", _verdicts())):
         (folder / f"{name}.json").write_text(json.dumps(value))
-    (folder / "study.yaml").write_text(f"name: {HOSTILE}\n</code></pre>{HOSTILE}\n")
+    study = {"name": HOSTILE, "model": f"</code></pre>{HOSTILE}", "sources": []}
+    (folder / "study.yaml").write_text(json.dumps(study))
     return folder
 
 

@@ -130,10 +130,10 @@ def test_the_accounts_warnings_are_told_with_variant_and_seed() -> None:
 def test_what_is_said_of_several_is_said_once() -> None:
     one = manifest()
     for seed in ("0", "1"):
-        one["selected"]["part"][seed]["account"]["warnings"] = ["a is gone."]
+        one["selected"]["part"][seed]["notes"] = ["a is short."]
     section = selection_section(one)
     assert section is not None
-    assert section.points[0].items == ["part, seed 0; part, seed 1: a is gone."]
+    assert section.points[-1].items == ["part, seed 0; part, seed 1: a is short."]
     assert together((str(at), "x") for at in range(NAMED + 2)) == ["0; 1; 2; 3; 4; 5; 2 more: x"]
 
 

@@ -59,7 +59,7 @@ def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models(
     # One form for each step.
     assert [trace["marker"]["symbol"] for trace in (base, sft, dpo, part)] == ["diamond", "circle", "square", "circle"]
     assert (dpo["error_x"]["array"], dpo["error_y"]["arrayminus"]) == ([pytest.approx(0.1)], [pytest.approx(0.1)])
-    hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400], accuracy 0.750"
+    hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400]\naccuracy 0.750"
     assert dpo["customdata"] == [[hover]]
     assert figure.said.startswith("No model is better on both sides than: part · sft, main · dpo.")
     assert "Across: followed of instructions (higher is better)" in figure.said

@@ -241,7 +241,7 @@ def _told(found: Found, model: Found, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = model["figures"][objective], found["sides"][objective]
     interval = "" if figure["low"] is None else f" [{number(figure['low'])}, {number(figure['high'])}]"
-    beside = f", {side['beside']} {number(figure['beside'])}" if side["beside"] else ""
+    beside = f"\n{side['beside']} {number(figure['beside'])}" if side["beside"] else ""
     guess = ", at chance" if figure["at_chance"] else ""
     return f"{side['metric']} {number(figure['value'])}{interval}{beside}{guess}"
 

@@ -1,6 +1,12 @@
 // The figures: plotly.js is unpacked, and each is drawn in the page's colours, with a legend of buttons beneath it.
 
 const PALETTE = 8;
+const FONT = "system-ui, sans-serif";
+const COARSE = matchMedia("(pointer: coarse)").matches;
+// plotly's own buttons could send the data of a figure to a server.
+const BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
+if (COARSE) CONFIG.displayModeBar = false;
 const HOVER_AFTER = 80; // plotly shows a label at most every 50 milliseconds
 const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
 const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
@@ -14,18 +20,18 @@ function template() {
   const [ink, soft, line, page, panel] = ["--ink", "--soft", "--line", "--page", "--panel"].map(colour);
   const errors = { thickness: 1.2, width: 0 };
   // Where one scrolls with a finger, a figure must not take the finger's way for its own.
-  const fixedrange = matchMedia("(pointer: coarse)").matches;
-  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true, fixedrange };
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true };
+  axis.fixedrange = COARSE;
   axis.title = { standoff: 10, font: { color: soft } };
   return {
     layout: {
       autosize: true,
-      font: { family: "system-ui, sans-serif", size: 12, color: ink },
+      font: { family: FONT, size: 12, color: ink },
       paper_bgcolor: page,
       plot_bgcolor: page,
       colorway: Array.from({ length: PALETTE }, (_, at) => colour(`--c${at}`)),
       margin: { l: 12, r: 16, t: 12, b: 12 },
-      hoverlabel: { bgcolor: panel, bordercolor: soft, font: { color: ink, size: 13 }, align: "left", namelength: -1 },
+      hoverlabel: { bgcolor: panel, bordercolor: soft, font: { family: FONT, color: ink, size: 13 }, align: "left", namelength: -1 },
       autotypenumbers: "strict",
       xaxis: axis,
       yaxis: { ...axis, ticks: "outside", ticklen: 6, tickcolor: page }, // apart from what is drawn
@@ -94,8 +100,7 @@ class Plot {
   draw() {
     const layout = this.layout();
     this.place.style.height = `${layout.height}px`;
-    const bar = { displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"] };
-    Plotly.react(this.place, this.traces(), layout, { responsive: true, ...bar });
+    Plotly.react(this.place, this.traces(), layout, { ...CONFIG });
     this.drawLegend();
     this.drawn = true;
   }
