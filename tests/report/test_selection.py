@@ -10,7 +10,7 @@ import pytest
 
 from unipref import report
 from unipref.report._map import prompt_map
-from unipref.report._selection import MAPS, Saving, savings, selection_section, selection_warnings
+from unipref.report._selection import MAPS, ONLY, Saving, savings, selection_section, selection_warnings
 from unipref.report._tables import NAMED, together
 
 
@@ -248,3 +248,12 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
     assert selection_warnings(one) == [
         "part, seed 0, and 5 others, sft: 0.1 to 0.6 epochs, fewer than one: a part of what was kept was not seen."
     ]
+
+
+def test_the_map_of_one_source_alone_comes_after_those_of_strategies() -> None:
+    one = manifest()
+    one["selected"] = {"alone": one["selected"]["part"], "part": one["selected"]["part"]}
+    one["arms"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "unipref.select.quality"}}}
+    section = selection_section(one)
+    assert section is not None
+    assert [figure.title for figure in section.figures] == ["Prompts of part", "Prompts of alone"]

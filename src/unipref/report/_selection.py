@@ -14,6 +14,8 @@ NAMED = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
 WRITTEN = ("rloo", "grpo")
 """Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
+ONLY = "unipref.select.only"
+"""The strategy that takes a source whole."""
 MAPS = 6
 """Most maps on the page, one per variant."""
 DOUBTS = "Selected too little, or not seen"
@@ -37,7 +39,11 @@ def selection_section(manifest: Manifest) -> Section | None:
     )
     if not tables:
         return None
-    mapped = {variant: account["map"] for variant, account in accounts.items() if account.get("map")}
+    arms = manifest.get("arms") or {}
+    told_to = [name for name, arm in arms.items() if arm["strategy"]["name"] == ONLY]
+    # One source alone shows where the source lies, and not what a strategy did: those maps come last.
+    in_order = sorted(accounts, key=told_to.__contains__)
+    mapped = {variant: accounts[variant]["map"] for variant in in_order if accounts[variant].get("map")}
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
     told = [(f"{variant}, seed {seed}", text) for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
