@@ -97,7 +97,12 @@ def test_all_three_claims_are_shown_where_they_hold() -> None:
         ({("main", "dpo"): (0.2, 0.2)}, "not shown", "not clearly better on instruction"),
         # One source follows instructions as well, and guesses where bias is measured: ahead of it on nothing.
         ({("source-a", "dpo"): (0.7, None)}, "not shown", "not clearly ahead of source-a"),
-        ({("main", "dpo"): (0.7, None)}, "not shown", "guesses"),
+        ({("main", "dpo"): (0.7, None)}, "not shown", "main after dpo guesses, so that its bias"),
+        (
+            {("main", "dpo"): (0.7, None), ("base", "base"): (0.2, None)},
+            "not shown",
+            "main after dpo and base guess, so that their bias means nothing",
+        ),
     ],
 )
 def test_combined_feedback_that_does_not_do_what_is_claimed(changes: Any, verdict: str, why: str) -> None:

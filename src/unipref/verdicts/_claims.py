@@ -213,7 +213,9 @@ def _unfit(gains: dict[str, Gain]) -> str:
     if missing := [objective for objective in OBJECTIVES if objective not in gains]:
         return f"Nothing measures {' and '.join(missing)} in these models."
     if void := [objective for objective, gain in gains.items() if gain.void]:
-        return f"One of the models guesses, so that its {' and '.join(void)} means nothing ({in_words(gains)})."
+        who = list(dict.fromkeys(one for objective in void for one in gains[objective].guessing))
+        what = "guess, so that their" if len(who) > 1 else "guesses, so that its"
+        return f"{' and '.join(who)} {what} {' and '.join(void)} means nothing ({in_words(gains)})."
     if min(gain.seeds for gain in gains.values()) < 2:
         return (
             f"One seed shows nothing: how much trainings differ is not known ({in_words(gains)}; intervals over "

@@ -100,7 +100,7 @@ class Gain(NamedTuple):
 
     Attributes:
         seeds, n: how many of each it is over.
-        void: one of the two guesses, so that its bias means nothing.
+        guessing: which of the two guess, so that their bias means nothing.
     """
 
     value: float
@@ -108,7 +108,12 @@ class Gain(NamedTuple):
     high: float
     seeds: int
     n: int
-    void: bool = False
+    guessing: tuple[str, ...] = ()
+
+    @property
+    def void(self) -> bool:
+        """Whether a bias that means nothing is in it."""
+        return bool(self.guessing)
 
     @property
     def tells(self) -> bool:
@@ -133,7 +138,7 @@ class Gain(NamedTuple):
         """For `verdicts.json`."""
         ends = {"low": _finite(self.low), "high": _finite(self.high)}
         clear = "better" if self.better else "worse" if self.worse else None
-        return {**self._asdict(), "value": round(self.value, 6), **ends, "clear": clear}
+        return {**self._asdict(), "value": round(self.value, 6), **ends, "clear": clear, "void": self.void}
 
 
 def _finite(value: float) -> float | None:
@@ -212,8 +217,9 @@ class Evidence:
 
         value = float(np.mean(separation(tables.mean(axis=1))))
         low, high = paired_interval(tables, separation, level=level, resamples=RESAMPLES, student=True)
-        void = self._void(objective, mine) or self._void(objective, theirs)
-        return Gain(value, low, high, len(pairs), tables.shape[1], void)
+        both = ((model, mine), (other, theirs))
+        guessing = tuple(str(one) for one, measured in both if self._void(objective, measured))
+        return Gain(value, low, high, len(pairs), tables.shape[1], guessing)
 
     def _void(self, objective: str, found: Measured) -> bool:
         """A model that guesses has no bias to show; a skill at chance is as low as it is."""
