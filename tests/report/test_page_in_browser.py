@@ -248,11 +248,14 @@ def test_the_page_fits_the_screen(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
     right = "[...document.querySelectorAll('.plot, .box, pre')].map(part => part.getBoundingClientRect().right)"
     assert max(page.evaluate(right)) <= width
-    # No axis label is cut off by its figure.
-    cut = """plots.flatMap(({ place }) => [...place.querySelectorAll('.ytick text, .xtick text')].filter(text => {
-        const [inner, outer] = [text, place].map(one => one.getBoundingClientRect());
-        return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
-    }).map(text => text.textContent))"""
+    # No label or title of an axis is cut off by its figure.
+    cut = """plots.flatMap(({ place }) => {
+        const within = place.getBoundingClientRect();
+        return [...place.querySelectorAll('.ytick text, .xtick text, .xtitle, .ytitle')].filter(text => {
+            const { left, right, top, bottom } = text.getBoundingClientRect();
+            return left < within.left - 1 || right > within.right + 1 || top < within.top - 1 || bottom > within.bottom + 1;
+        }).map(text => text.textContent);
+    })"""
     assert page.evaluate(cut) == []
 
 

@@ -7,6 +7,7 @@ const COARSE = matchMedia("(pointer: coarse)").matches;
 const BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
 if (COARSE) CONFIG.displayModeBar = false;
+const [BESIDE, LETTER] = [120, 7.5]; // pixels of what stands beside an axis, and of a letter of its title
 const HOVER_AFTER = 80; // plotly shows a label at most every 50 milliseconds
 const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
 const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
@@ -85,6 +86,8 @@ class Plot {
     const layout = { ...structuredClone(this.spec.layout), template: template(), showlegend: false };
     layout.height = this.height;
     if (layout.yaxis?.type === "category") layout.height = this.ofLines();
+    for (const [axis, length] of [[layout.xaxis, this.place.clientWidth - BESIDE], [layout.yaxis, layout.height - BESIDE]])
+      if (axis?.title?.text) axis.title.text = wrapped(axis.title.text, Math.max(length, BESIDE) / LETTER);
     if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
     return layout;
   }
@@ -148,6 +151,19 @@ class Plot {
     const lines = texts.flatMap((text) => [...text.querySelectorAll("tspan.line")]);
     return (lines.length ? lines : texts).map((line) => line.textContent).filter(Boolean).join("; ");
   }
+}
+
+// A title on lines of no more than so many letters.
+function wrapped(title, letters) {
+  const lines = title.split("<br>").flatMap((line) => {
+    const found = [""];
+    for (const word of unescaped(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
+      if (!found.at(-1)) found[found.length - 1] = word;
+      else if (found.at(-1).length + word.length < letters) found[found.length - 1] += ` ${word}`;
+      else found.push(word);
+    return found;
+  });
+  return lines.map((line) => line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")).join("<br>");
 }
 
 // Text that plotly takes for text has its signs escaped; elsewhere they are themselves.
