@@ -60,7 +60,7 @@ class Plot {
 
   // A trace's own colour: that of its name, its variant or its place.
   colour(trace, at) {
-    const variant = specs.variants.indexOf(trace.meta?.variant);
+    const variant = variants.indexOf(trace.meta?.variant);
     const own = FIXED[trace.name];
     return colour(own ?? `--c${(variant >= 0 ? variant : at) % PALETTE}`);
   }
@@ -171,21 +171,24 @@ function unescaped(text) {
   return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
-const plots = specs.figures.map((spec, at) => new Plot(spec, document.getElementById(`f${at + 1}`)));
+let plots = [];
 
-async function unpacked() {
+async function unpacked(id) {
   if (!("DecompressionStream" in window)) throw new Error("it lacks DecompressionStream");
-  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 }
 
-async function drawAll() {
+async function drawAll(places) {
   try {
-    document.head.append(make("script", { textContent: await unpacked() }));
+    const specs = JSON.parse(await unpacked("figures"));
+    document.head.append(make("script", { textContent: await unpacked("plotly") }));
+    plots = specs.map((spec, at) => new Plot(spec, places[at]));
   } catch (error) {
-    for (const { place } of plots) {
+    const words = `This browser cannot draw the figure: ${error.message}. The words below say what it shows.`;
+    for (const place of places) {
       place.style.height = "auto";
-      place.append(make("p", { className: "failed", textContent: `This browser cannot draw the figure: ${error.message}. The words below say what it shows.` }));
+      place.append(make("p", { className: "failed", textContent: words }));
     }
     root.dataset.figures = "failed";
     return;
@@ -226,5 +229,6 @@ addEventListener("afterprint", () => {
 });
 
 changed.push(redraw);
-if (plots.length) drawAll();
+const places = [...document.querySelectorAll(".plot")];
+if (places.length) drawAll(places);
 else root.dataset.figures = "drawn";
