@@ -1,8 +1,8 @@
 """A report as one HTML file that loads nothing: words and tables are static, figures are drawn by plotly.js within it.
 
-No text from data can become markup: jinja escapes what stands on the page; in the figures, which are packed as JSON, what
-plotly would take for markup is escaped; and the page's policy lets only its own scripts run, by their hash, and nothing
-be fetched.
+No text from data can become markup: jinja escapes what stands on the page; in the figures, which are packed as JSON,
+what plotly would take for markup is escaped; and the page's policy lets only its own scripts run, by their hash, and
+nothing be fetched.
 """
 
 import base64
