@@ -1,6 +1,9 @@
 """A run folder written by hand."""
 
+import base64
 import json
+import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,3 +149,16 @@ def run_folder(tmp_path: Path) -> Path:
     (tmp_path / "scores.json").write_text(json.dumps(scores()))
     (tmp_path / "study.yaml").write_text("model: base\nsources: [</pre><script>1</script>, '```']\n")
     return tmp_path
+
+
+@pytest.fixture
+def figures_of() -> Callable[[str], list[dict[str, Any]]]:
+    """Unpacks the figures of a page."""
+
+    def unpack(page: str) -> list[dict[str, Any]]:
+        packed = re.search(r'<script type="text/plain" id="figures">([^<]*)</script>', page)
+        assert packed is not None
+        found: list[dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(packed[1])))
+        return found
+
+    return unpack

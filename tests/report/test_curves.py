@@ -1,11 +1,12 @@
 """Curves in the report: every run of a step in one figure."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from unipref import report
-from unipref.report._curves import FIGURES, LINES, POINTS, TOLD, curve_figures
+from unipref.report._curves import FIGURES, LINES, MOST_POINTS, POINTS, TOLD, curve_figures
 
 
 def fit(losses: list[float], **more: Any) -> dict[str, Any]:
@@ -54,18 +55,22 @@ def test_what_cannot_be_drawn_is_left_out_and_long_lines_are_thinned() -> None:
     assert len(figures[1].traces[0]["x"]) == POINTS
     assert (figures[1].traces[0]["x"][0], figures[1].traces[0]["x"][-1]) == (1, 5000)
     assert figures[1].said == "At the end, main, seed 0: 4999.0."
+    many = {str(seed): {"sft": fit([float(i) for i in range(5000)])} for seed in range(LINES)}
+    figures, _ = curve_figures({"main": many})
+    assert sum(len(line["x"]) for line in figures[0].traces) <= MOST_POINTS
     steps = {f"s{i}": fit([2.0, 1.0]) for i in range(FIGURES + 3)}
     figures, left_out = curve_figures({"main": {"0": steps}})
     assert len(figures) == FIGURES
     assert left_out == "3 more figures are not drawn; their numbers are in curve.jsonl of each step."
 
 
-def test_the_page_has_the_curves_and_markdown_what_they_say(tmp_path: Path) -> None:
+def test_the_page_has_the_curves_and_markdown_what_they_say(tmp_path: Path, figures_of: Callable[[str], Any]) -> None:
     name = "<b>sft"
     (tmp_path / "manifest.json").write_text(json.dumps({"train": {"main": {"0": {name: fit([2.0, 1.0])}}}}))
     report.write(tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert '"y":[2.0,1.0]' in page
+    (figure,) = figures_of(page)
+    assert figure["traces"][0]["y"] == [2.0, 1.0]
     assert "&lt;b&gt;sft: loss" in page
     assert name not in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")

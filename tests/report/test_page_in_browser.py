@@ -109,8 +109,8 @@ def test_no_button_sends_a_figure_anywhere(page):
 def test_hostile_data_is_text_and_nothing_else(page):
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img, main b[onclick], .plot img").count() == 0
-    # The page's own, two of data, and plotly.js.
-    assert page.locator("script").count() == 4
+    # The page's own, three of data, and plotly.js as it is unpacked.
+    assert page.locator("script").count() == 5
     assert "<script>window.hacked=1</script>" in page.locator("h1").inner_text()
     # Nor in what plotly draws: it would take <b> for bold.
     names = page.locator(".ytick text").all_text_contents()
@@ -248,11 +248,15 @@ def test_the_page_fits_the_screen(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
     right = "[...document.querySelectorAll('.plot, .box, pre')].map(part => part.getBoundingClientRect().right)"
     assert max(page.evaluate(right)) <= width
-    # No axis label is cut off by its figure.
-    cut = """plots.flatMap(({ place }) => [...place.querySelectorAll('.ytick text, .xtick text')].filter(text => {
-        const [inner, outer] = [text, place].map(one => one.getBoundingClientRect());
-        return inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
-    }).map(text => text.textContent))"""
+    # No label or title of an axis is cut off by its figure.
+    cut = """plots.flatMap(({ place }) => {
+        const within = place.getBoundingClientRect();
+        return [...place.querySelectorAll('.ytick text, .xtick text, .xtitle, .ytitle')].filter(text => {
+            const own = text.getBoundingClientRect();
+            const over = [within.left - own.left, own.right - within.right, within.top - own.top];
+            return Math.max(...over, own.bottom - within.bottom) > 1;
+        }).map(text => text.textContent);
+    })"""
     assert page.evaluate(cut) == []
 
 

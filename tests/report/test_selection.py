@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,9 @@ def test_manifests_of_before_and_without_selection_are_read() -> None:
     assert selection_warnings({}) == []
 
 
-def test_page_and_markdown_show_it_and_escape_names(tmp_path: Path, nasty: str) -> None:
+def test_page_and_markdown_show_it_and_escape_names(
+    tmp_path: Path, nasty: str, figures_of: Callable[[str], Any]
+) -> None:
     one = manifest()
     one["selected"] = {nasty: one["selected"]["part"]}
     one["selected"][nasty]["0"]["account"]["warnings"] = [f"source '{nasty}' is gone."]
@@ -223,7 +226,8 @@ def test_page_and_markdown_show_it_and_escape_names(tmp_path: Path, nasty: str) 
     page, text = ((tmp_path / name).read_text() for name in ("report.html", "report.md"))
     assert nasty not in page
     assert "<script" not in text
-    assert '"name":"kept","x":[0,1000],"y":[5,7]' in page
+    kept = figures_of(page)[0]["traces"][1]
+    assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
     assert 'role="img" aria-label="Prompts of ' in page
     assert "3 of 30 prompts, drawn at random: 2 kept, 1 left out." in text
     assert "Selected too little, or not seen" in text

@@ -98,6 +98,13 @@ def test_a_model_that_guesses_is_open() -> None:
     assert figure.traces[2]["customdata"][0][0].endswith("at chance")
 
 
+def test_without_a_front_that_is_said() -> None:
+    figure = trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
+    assert figure is not None
+    assert figure.said.startswith("There is no front: every model guesses on one of the sides. Across: ")
+    assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
+
+
 def test_models_of_which_one_side_was_not_measured_are_left_out() -> None:
     half = found(*MODELS)
     half["models"][2]["figures"]["bias"] = None

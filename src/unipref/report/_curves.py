@@ -21,6 +21,8 @@ LOGGED = {
 """Figures that are drawn, of those a trainer logs, in this order; all are in `curve.jsonl`."""
 LINES, FIGURES, POINTS, TOLD = 24, 24, 120, 8
 """Most lines in a figure, figures on the page, points of a line, and runs of which the last value is told in words."""
+MOST_POINTS = 1500
+"""Most points in a figure: of many lines each has fewer."""
 
 Series = list[tuple[float, float]]
 
@@ -85,7 +87,7 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
     shown = list(runs.items())[:LINES]
     traces = []
     for run, series in shown:
-        thin = _thinned(series)
+        thin = _thinned(series, min(POINTS, MOST_POINTS // len(shown)))
         traces.append(
             {
                 "type": "scatter",
@@ -106,8 +108,8 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
     return Figure(title, traces, layout, f"At the end, {'; '.join(ends + more)}.", note)
 
 
-def _thinned(series: Series) -> Series:
-    """At most POINTS of the points, evenly spread, the last one among them."""
-    if len(series) <= POINTS:
+def _thinned(series: Series, most: int) -> Series:
+    """At most so many of the points, evenly spread, the last one among them."""
+    if len(series) <= most:
         return series
-    return [series[round(i * (len(series) - 1) / (POINTS - 1))] for i in range(POINTS)]
+    return [series[round(i * (len(series) - 1) / (most - 1))] for i in range(most)]

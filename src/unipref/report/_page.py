@@ -1,7 +1,8 @@
 """A report as one HTML file that loads nothing: words and tables are static, figures are drawn by plotly.js within it.
 
-No text from data can become markup: jinja escapes what stands on the page; in the figures, plotly's markup is escaped
-and then the JSON; and the page's policy lets only its own scripts run, by their hash, and nothing be fetched.
+No text from data can become markup: jinja escapes what stands on the page; in the figures, which are packed as JSON,
+what plotly would take for markup is escaped; and the page's policy lets only its own scripts run, by their hash, and
+nothing be fetched.
 """
 
 import base64
@@ -42,7 +43,8 @@ def html(content: Content) -> str:
         policy=POLICY.format(scripts=" ".join(hashes)),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        figures=Markup(_json({"variants": variants, "figures": drawn})),
+        variants=Markup(_json(variants)),
+        figures=_packed(json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")),
         library=library,
         data_table=data_table,
         variant_of=functools.partial(variant_of, content.variants),
@@ -60,7 +62,7 @@ class Library:
 
     def __init__(self, version: str, script: bytes) -> None:
         self.version = version
-        self.packed = base64.b64encode(zlib.compress(script, 9)).decode("ascii")
+        self.packed = _packed(script)
         self.hash = _hash(script)
 
 
@@ -71,6 +73,11 @@ def plotly() -> Library:
 
     package = distribution("plotly")
     return Library(package.version, Path(str(package.locate_file("plotly/package_data/plotly.min.js"))).read_bytes())
+
+
+def _packed(data: bytes) -> str:
+    """Deflated, in base64."""
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
 
 
 def _hash(script: str | bytes) -> str:

@@ -129,11 +129,12 @@ def _in_words(shown: list[Found], front: list[Found], said: list[tuple[str, str]
     across, up = list(shown[0]["figures"])[:2]
     told = [f"{_name(model)} {number(_at(model, across))} and {number(_at(model, up))}" for model in shown[:TOLD]]
     told += [f"{len(shown) - TOLD} more in the table"] if len(shown) > TOLD else []
-    best = ", ".join(map(_name, front)) or "none that does not guess"
+    best = f"No model is better on both sides than: {', '.join(map(_name, front))}."
+    best = best if front else "There is no front: every model guesses on one of the sides."
     sides = "; ".join(
         f"{where}: {what} ({better})" for where, (what, better) in zip(("Across", "up"), said, strict=True)
     )
-    return f"No model is better on both sides than: {best}. {sides}. {'; '.join(told)}."
+    return f"{best} {sides}. {'; '.join(told)}."
 
 
 def _range(shown: list[Found], objective: str, way: Way) -> list[float]:

@@ -7,6 +7,7 @@ const COARSE = matchMedia("(pointer: coarse)").matches;
 const BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
 if (COARSE) CONFIG.displayModeBar = false;
+const [BESIDE, LETTER] = [120, 7.5]; // pixels of what stands beside an axis, and of a letter of its title
 const HOVER_AFTER = 80; // plotly shows a label at most every 50 milliseconds
 const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
 const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
@@ -59,7 +60,7 @@ class Plot {
 
   // A trace's own colour: that of its name, its variant or its place.
   colour(trace, at) {
-    const variant = specs.variants.indexOf(trace.meta?.variant);
+    const variant = variants.indexOf(trace.meta?.variant);
     const own = FIXED[trace.name];
     return colour(own ?? `--c${(variant >= 0 ? variant : at) % PALETTE}`);
   }
@@ -85,6 +86,8 @@ class Plot {
     const layout = { ...structuredClone(this.spec.layout), template: template(), showlegend: false };
     layout.height = this.height;
     if (layout.yaxis?.type === "category") layout.height = this.ofLines();
+    for (const [axis, length] of [[layout.xaxis, this.place.clientWidth - BESIDE], [layout.yaxis, layout.height - BESIDE]])
+      if (axis?.title?.text) axis.title.text = wrapped(axis.title.text, Math.max(length, BESIDE) / LETTER);
     if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
     return layout;
   }
@@ -150,26 +153,42 @@ class Plot {
   }
 }
 
+// A title on lines of no more than so many letters.
+function wrapped(title, letters) {
+  const lines = title.split("<br>").flatMap((line) => {
+    const found = [""];
+    for (const word of unescaped(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
+      if (!found.at(-1)) found[found.length - 1] = word;
+      else if (found.at(-1).length + word.length < letters) found[found.length - 1] += ` ${word}`;
+      else found.push(word);
+    return found;
+  });
+  return lines.map((line) => line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")).join("<br>");
+}
+
 // Text that plotly takes for text has its signs escaped; elsewhere they are themselves.
 function unescaped(text) {
   return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
-const plots = specs.figures.map((spec, at) => new Plot(spec, document.getElementById(`f${at + 1}`)));
+let plots = [];
 
-async function unpacked() {
+async function unpacked(id) {
   if (!("DecompressionStream" in window)) throw new Error("it lacks DecompressionStream");
-  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 }
 
-async function drawAll() {
+async function drawAll(places) {
   try {
-    document.head.append(make("script", { textContent: await unpacked() }));
+    const specs = JSON.parse(await unpacked("figures"));
+    document.head.append(make("script", { textContent: await unpacked("plotly") }));
+    plots = specs.map((spec, at) => new Plot(spec, places[at]));
   } catch (error) {
-    for (const { place } of plots) {
+    const words = `This browser cannot draw the figure: ${error.message}. The words below say what it shows.`;
+    for (const place of places) {
       place.style.height = "auto";
-      place.append(make("p", { className: "failed", textContent: `This browser cannot draw the figure: ${error.message}. The words below say what it shows.` }));
+      place.append(make("p", { className: "failed", textContent: words }));
     }
     root.dataset.figures = "failed";
     return;
@@ -210,5 +229,6 @@ addEventListener("afterprint", () => {
 });
 
 changed.push(redraw);
-if (plots.length) drawAll();
+const places = [...document.querySelectorAll(".plot")];
+if (places.length) drawAll(places);
 else root.dataset.figures = "drawn";

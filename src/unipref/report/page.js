@@ -3,7 +3,7 @@
 // tables are there without it.
 
 const root = document.documentElement;
-const specs = JSON.parse(document.getElementById("figures").textContent);
+const variants = JSON.parse(document.getElementById("variants").textContent);
 const hiddenVariants = new Set();
 const changed = []; // called after the theme or the variants shown have changed
 root.classList.add("js");
@@ -52,8 +52,8 @@ function setUpTheme(aside) {
 
 // The variants shown, in tables and figures.
 function setUpFilter(aside) {
-  if (specs.variants.length < 2) return;
-  const boxes = specs.variants.map((variant) => {
+  if (variants.length < 2) return;
+  const boxes = variants.map((variant) => {
     const box = make("input", { type: "checkbox", checked: true, value: variant });
     box.addEventListener("change", () => show([box]));
     return box;
