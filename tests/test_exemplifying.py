@@ -137,6 +137,18 @@ def test_answers_say_when_they_were_cut_and_why_there_is_none(tiny_model: Path) 
     assert "the model's context 256" in long["note"]
 
 
+def test_a_prompt_that_the_template_refuses_has_no_answer_and_the_others_have(tiny_model: Path) -> None:
+    policy = load_policy(str(tiny_model))
+    policy.tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+        "{{ m.content }}{% endfor %}"
+    )
+    asked = [{"role": "user", "content": "Hello"}]
+    refused, taken = answered(policy, [[{"role": "system", "content": "Be."}, *asked], asked], 2)
+    assert refused == {"text": "", "note": "no answer: the model's chat template does not take this prompt"}
+    assert "template" not in taken["note"]
+
+
 def test_settings_are_checked(tmp_path: Path, tiny_model: Path) -> None:
     write_sources(tmp_path)
     study = study_of(tmp_path, tiny_model)
@@ -215,6 +227,12 @@ def test_nothing_to_show_is_said_and_what_fails_ends_no_run(
         "it could not be asked: the model gives no numbers."
     }
     assert len(manifest_of(run)["examples"]["notes"]) == 2
+    monkeypatch.undo()
+    assert "notes" in manifest_of(unipref.run(study, run))["examples"]
+    assert manifest_of(run)["examples"]["notes"] == []
+
+    bare = {key: study[key] for key in ("name", "sources", "data_root") if key in study}
+    assert "examples" not in manifest_of(unipref.run(bare, tmp_path / "bare"))
 
     none = study | {"split": {"dev": 0, "test": 0}, "evaluate": []}
     assert manifest_of(unipref.run(none, tmp_path / "none"))["examples"] == {

@@ -286,16 +286,16 @@ def demo(
         bool, typer.Option("--full", help="The paper's whole table, in about two hours on two cores; can be resumed.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes side by side; default: one per free core, at most 4.")
+        int | None, typer.Option("--jobs", min=1, help="Processes side by side; default: one per core, at most 4.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
-    from unipref.engine.local import free_cores
+    from unipref.engine.local import usable_cores
     from unipref.narrator import Console
 
-    side_by_side = jobs or min(free_cores(), 4)
+    side_by_side = jobs or min(usable_cores(), 4)
     if not full:
         study = world.build(out, Console().progress, world.World(noise=noise or "careless"))
         _run(study, None, out / "run", "evaluate", as_json, jobs=side_by_side)
@@ -306,11 +306,12 @@ def demo(
     from unipref.demo import reproduction
 
     table.run(out / "full", side_by_side, Console())
+    page = reproduction.write(out / "full")
     found = list(reproduction.claims(out / "full"))
     told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
     _answer([dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in found], as_json, told)
     if not as_json:
-        typer.echo(f"\nPage: {reproduction.write(out / 'full')}")
+        typer.echo(f"\nPage: {page}")
 
 
 @app.callback(invoke_without_command=True)

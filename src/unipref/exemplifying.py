@@ -58,7 +58,9 @@ class Exemplifying:
         self.loaded, self.dir, self.manifest, self.narrator = loaded, run, manifest, narrator
         self.wanted = loaded.study.report
 
-    def stage(self, main: Ready, unified: Stage, base: Asked, trained: Mapping[str, Asked]) -> Stage | None:
+    def stage(
+        self, main: Ready, unified: Stage, base: Asked, trained: Mapping[str, Asked], apart: Sequence[str] = ()
+    ) -> Stage | None:
         """Draws and asks; None where there is nothing to show, which is told.
 
         Args:
@@ -66,6 +68,7 @@ class Exemplifying:
             unified: where its preferences come from.
             base: the study's model.
             trained: variant -> the last policy it trains with its first seed, of those that train one.
+            apart: models that are not asked, for their variants hold out other preferences.
         """
         if not self.wanted.examples:
             return None
@@ -76,6 +79,7 @@ class Exemplifying:
             self._skipped(f"No examples are shown: {why}.")
             return None
         models, left_out = asked(base, trained, self.wanted.models)
+        left_out += [f"{label} (it has held-out data of its own)" for label in apart]
         inputs = {
             "preferences": [unified.key, main.cleaned.content, part],
             "models": [[model.label, model.key] for model in models],
@@ -100,11 +104,15 @@ class Exemplifying:
         stage = self.dir.stage(EXAMPLES, inputs, work)
         for note in stage.result.get("notes", ()):
             self.narrator.note(note)
+        if stage.result.get("notes"):
+            # A model that could not be asked may be asked next time: the stage does not count as done.
+            (stage.folder / rundir.RECORD).unlink(missing_ok=True)
         if not stage.planned:
             self.manifest.exemplified({**stage.result, "folder": EXAMPLES})
         return stage
 
     def _skipped(self, why: str) -> None:
+        self.narrator.stage(EXAMPLES, False)
         self.narrator.note(why)
         self.manifest.exemplified({"skipped": why})
 
@@ -115,12 +123,9 @@ class Exemplifying:
         shelf, chosen, notes = Shelf(), list[dict[str, Any]](), list[str]()
         for model in models:
             try:
-                policy = shelf.policy(model.name)
-                if not chosen:
-                    chosen = spread(drawn, self.wanted.examples, seed, self._room(policy))
-                answers = answered(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
+                chosen, answers = self._ask(shelf, model, drawn, chosen, seed)
             except UserError as error:
-                why = f"it could not be asked: {error.what}"
+                why = f"it could not be asked: {' '.join(line.strip() for line in error.lines())}"
                 notes.append(f"Examples, {model.label}: {why}")
                 chosen = chosen or spread(drawn, self.wanted.examples, seed, lambda prompt: True)
                 answers = [{"text": "", "note": why} for _ in chosen]
@@ -131,8 +136,24 @@ class Exemplifying:
                 example[side] = _cut(example[side])
         return chosen, notes
 
+    def _ask(
+        self,
+        shelf: Shelf,
+        model: Asked,
+        drawn: Mapping[str, list[dict[str, Any]]],
+        chosen: list[dict[str, Any]],
+        seed: int,
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The examples, chosen by the first model that can be asked, and a model's answers to them.
+
+        The model is known here alone, so that it is let go before the next one is loaded.
+        """
+        policy = shelf.policy(model.name)
+        chosen = chosen or spread(drawn, self.wanted.examples, seed, self._room(policy))
+        return chosen, answered(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
+
     def _room(self, policy: Policy) -> Callable[[Messages], bool]:
-        return lambda prompt: inference.fits(policy, policy.prompt_text(prompt), self.wanted.new_tokens)
+        return lambda prompt: 0 < len(_ids(policy, prompt)) <= policy.context - self.wanted.new_tokens
 
 
 def asked(base: Asked, trained: Mapping[str, Asked], most: int) -> tuple[list[Asked], list[str]]:
@@ -190,14 +211,29 @@ def spread(
 
 def answered(policy: Policy, prompts: Sequence[Messages], new_tokens: int) -> list[dict[str, Any]]:
     """What a model answers, with `note`: why there is no answer, or that it was cut; '' for a whole one."""
-    ids = [inference.encode(policy, policy.prompt_text(prompt)) for prompt in prompts]
+    every = [_ids(policy, prompt) for prompt in prompts]
+    answers = iter(inference.write(policy, [ids for ids in every if ids], new_tokens))
     found = []
-    for prompt, written in zip(ids, inference.write(policy, ids, new_tokens), strict=True):
+    for ids in every:
+        if not ids:
+            found.append({"text": "", "note": "no answer: the model's chat template does not take this prompt"})
+            continue
+        written = next(answers)
         note = "" if written.ended else f"cut after {written.n_tokens} tokens"
-        if len(prompt) >= policy.context:
-            note = f"no answer: the prompt has {len(prompt):,} tokens, the model's context {policy.context:,}"
+        if len(ids) >= policy.context:
+            note = f"no answer: the prompt has {len(ids):,} tokens, the model's context {policy.context:,}"
         found.append({"text": written.text.strip(), "note": note})
     return found
+
+
+def _ids(policy: Policy, prompt: Messages) -> list[int]:
+    """The tokens of a prompt; none where the model's chat template refuses it, for its roles or their order."""
+    from jinja2 import TemplateError
+
+    try:
+        return inference.encode(policy, policy.prompt_text(prompt))
+    except TemplateError:
+        return []
 
 
 def with_raw_rows(examples: Iterable[dict[str, Any]], parts: Mapping[str, Sequence[Part]]) -> None:

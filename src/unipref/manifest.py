@@ -12,6 +12,10 @@ from unipref.study import Loaded, Study, origins, steps_of
 
 APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
+SCORED = ("evaluated", "notes")
+"""What belongs to the scores of a run."""
+GATHERED = ("preflight", "selected", "train", "steps", "model_hash", "examples")
+"""What the models are that were scored, as far as the run in hand did not get to it."""
 SCORES, PAIRED, VERDICTS = "scores.json", "against_base.json", "verdicts.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
@@ -105,7 +109,9 @@ class Manifest:
     def recall(self, earlier: "Manifest") -> None:
         """Takes over the scores that another manifest of this run has gathered; without any, those on disk go."""
         self._scores, self._against_base = earlier._scores, earlier._against_base
-        self._value |= {key: earlier._value[key] for key in ("evaluated", "notes") if key in earlier._value}
+        for key in (*GATHERED, *SCORED):
+            if key in earlier._value and (key in SCORED or key not in self._value):
+                self._value[key] = earlier._value[key]
         if not self._scores:
             for name in (SCORES, PAIRED, VERDICTS):
                 (self._run.folder / name).unlink(missing_ok=True)

@@ -155,6 +155,8 @@ class Run:
             self.manifest.model(self.base(self.loaded.study).key)
         policies = {}
         for variant, (study, cleaned, selected) in ready.items():
+            if study.model is None:
+                continue
             if depth >= STAGES.index("evaluate"):
                 self.scored(variant, None, BASE, study, self.base(study), cleaned)
             for seed, chosen in selected.items():
@@ -164,15 +166,19 @@ class Run:
                 if seed == study.seeds[0] and (last := last_policy(variant, models_of)):
                     policies[variant] = last
         if depth >= STAGES.index("evaluate"):
-            self._exemplified(ready[MAIN], policies)
+            self._exemplified(ready, policies)
 
-    def _exemplified(self, main: Ready, policies: Mapping[str, Asked]) -> None:
+    def _exemplified(self, ready: Mapping[str, Ready], policies: Mapping[str, Asked]) -> None:
         """Examples of what the models answer, before and after."""
+        main = ready[MAIN]
         if main.study.model is None:
             return
         base = self.base(main.study)
         examples = Exemplifying(self.loaded, self.dir, self.manifest, self.narrator)
-        examples.stage(main, self._unified[MAIN], Asked(BASE, base.folder, base.key), policies)
+        # What is held out here may have been trained on by a variant that splits or cleans otherwise.
+        apart = [last.label for name, last in policies.items() if ready[name].cleaned.content != main.cleaned.content]
+        alike = {name: last for name, last in policies.items() if last.label not in apart}
+        examples.stage(main, self._unified[MAIN], Asked(BASE, base.folder, base.key), alike, apart)
 
     def prepared(self, depth: int) -> dict[str, Ready]:
         """Variant -> its data, selected and checked where STAGES[depth] is as far as that."""

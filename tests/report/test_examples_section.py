@@ -46,7 +46,7 @@ def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None
     assert section is not None
     assert "held out for test" in section.paragraphs[0]
     assert "at most 64 tokens" in section.paragraphs[0]
-    assert section.paragraphs[1] == "Not asked, so that the page stays short: b · dpo."
+    assert section.paragraphs[1] == "Not asked: b · dpo."
     assert section.paragraphs[2] == "x"
     first, second, third = section.tables
     assert (first.folded, second.folded, third.folded) == (False, False, True)

@@ -21,8 +21,6 @@ from unipref.rundir import write_text
 
 SEED = 11
 """The world's."""
-FRACTION = 0.6
-"""Kept by the study as it is written."""
 SFT_STEPS, DPO_STEPS, RL_STEPS = 300, 150, 80
 TWICE = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
 """Twice the prompts, but for thumbs: there are not so many instructions."""

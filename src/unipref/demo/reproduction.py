@@ -152,12 +152,14 @@ def _figure(run: Found, model: Found, name: str) -> str:
 def _gain(gain: Found | None) -> str:
     if gain is None or gain["void"]:
         return "–"
+    if gain["low"] is None:
+        return f"{gain['value']:+.3f}"
     clear = " *" if gain["low"] > 0 or gain["high"] < 0 else ""
     return f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]{clear}"
 
 
 def _scaled(scaled: Sequence[tuple[Found, str]]) -> Iterator[str]:
-    """The variants that all sizes have, after the last step that each has, with the base model before it."""
+    """The variants that all sizes have, after each step, with the base model before them."""
     rows = []
     for run, title in scaled:
         for model in run["verdicts"]["models"]:

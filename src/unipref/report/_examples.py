@@ -35,7 +35,7 @@ def _said(about: Manifest, shown: int) -> list[str]:
     said += f", at most {about['new_tokens']} tokens." if about.get("new_tokens") else "."
     paragraphs = [f"{said} Prompts that leave room in the model's context were preferred."]
     if about.get("left_out"):
-        paragraphs.append(f"Not asked, so that the page stays short: {', '.join(about['left_out'])}.")
+        paragraphs.append(f"Not asked: {', '.join(about['left_out'])}.")
     return [*paragraphs, *(str(note) for note in about.get("notes") or [])]
 
 
