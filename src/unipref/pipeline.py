@@ -17,6 +17,7 @@ import msgspec
 from unipref import choices, models, report, rundir, sources
 from unipref.clean import clean
 from unipref.comparison import compared
+from unipref.contracts import Benchmark
 from unipref.engine import make_engine
 from unipref.errors import UserError
 from unipref.evaluate import data_path, evaluate
@@ -265,17 +266,22 @@ class Run:
         uses: Counter[str] = Counter()
         every = [benchmark for study in self.loaded.variants.values() for benchmark in study.evaluate.benchmarks]
         for benchmark in every:
-            if benchmark.data is not None:
-                path = data_path(benchmark, self.loaded.data_root, {}).resolve()
-                if path not in found and path.exists():
-                    uses[name := benchmark.name()] += 1
-                    found[path] = name + (f"-{uses[name]}" if uses[name] > 1 else "")
+            path = self._data_of(benchmark)
+            if path is not None and path not in found and path.exists():
+                uses[name := benchmark.name()] += 1
+                found[path] = name + (f"-{uses[name]}" if uses[name] > 1 else "")
         return {name: path for path, name in found.items()}
 
     def fetched(self) -> list[str]:
         """The benchmarks, of every variant, that bring data themselves which the run does not have."""
         every = [benchmark for study in self.loaded.variants.values() for benchmark in study.evaluate.benchmarks]
-        return sorted({benchmark.title for benchmark in every if benchmark.fetches})
+        compared = {path.resolve() for path in self.benchmark_data().values()}
+        unread = [one for one in every if one.fetches and self._data_of(one) not in compared]
+        return sorted({benchmark.title for benchmark in unread})
+
+    def _data_of(self, benchmark: Benchmark) -> Path | None:
+        """Where a benchmark's own data are; None where it reads the run's."""
+        return None if benchmark.data is None else data_path(benchmark, self.loaded.data_root, {}).resolve()
 
     def selected(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Train -> the part of it that is trained on."""

@@ -245,7 +245,7 @@ def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: A
     # A copy in its folder is compared: of the six prompts, the question is removed.
     (tmp_path / "data" / "lm_eval").mkdir()
     (tmp_path / "data" / "lm_eval" / "hellaswag.jsonl").write_text(json.dumps({"ctx": QUESTION}) + "\n")
-    notes()
+    assert notes() == []
     assert pq.read_table(tmp_path / "run/clean/removed.parquet")["twin"].to_pylist() == ["lm_eval/hellaswag.jsonl:1"]
 
 
