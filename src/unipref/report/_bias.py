@@ -5,7 +5,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from unipref.chance import at_chance, is_skill
-from unipref.report._content import Cell, Column, Figure, Section, Table, level, number, room
+from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
 from unipref.report._scores import Model, ScoreRow, goodness, model_of
 from unipref.report._tables import Manifest
 
@@ -193,8 +193,7 @@ def _told(seeds: Seeds) -> str:
     if len(seeds) > 1:
         return f"{number(_mean(seeds))}, mean of {len(seeds)} seeds ({', '.join(number(row.value) for row in seeds)})"
     row = seeds[0]
-    interval = "" if row.low is None or row.high is None else f" [{number(row.low)}, {number(row.high)}]"
-    return f"{number(row.value)}{interval}, {row.n:,} {row.unit}"
+    return f"{with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
 
 
 def _title(found: Groups) -> str:
@@ -261,5 +260,4 @@ def _cell(seeds: Seeds) -> Cell:
     if not seeds:
         return Cell("–")
     row = seeds[0]
-    alone = len(seeds) == 1 and row.low is not None and row.high is not None
-    return Cell(number(_mean(seeds)), f"[{number(row.low)}, {number(row.high)}]" if alone else "")
+    return Cell(number(_mean(seeds)), interval(row.low, row.high) if len(seeds) == 1 else "")

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from unipref.chance import WHOLE
-from unipref.report._content import Figure, level, number, room
+from unipref.report._content import Figure, level, number, room, with_interval
 from unipref.report._scores import Headline, Measure, Model, ScoreRow, best, preferred
 
 LINES, TOLD = 40, 8
@@ -101,7 +101,7 @@ def _cut(text: str, ending: str) -> str:
 def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
     """The values of one line; `place`: where they stand on the axis."""
     values = [row.value for _, row in rows]
-    texts = [f"{named[model]}: {number(row.value)}{_interval(row)}" for model, row in rows]
+    texts = [f"{named[model]}: {with_interval(row.value, row.low, row.high)}" for model, row in rows]
     marker: dict[str, Any] = {"size": 10, "symbol": "star" if is_best else "circle"}
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -119,10 +119,6 @@ def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_
         above, below = (row.high or 0.0) - row.value, row.value - (row.low or 0.0)
         trace["error_x"] = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
     return trace | {"x": values, "y": [place] * len(values), "text": texts, "marker": marker}
-
-
-def _interval(row: ScoreRow) -> str:
-    return "" if row.low is None or row.high is None else f" [{number(row.low)}, {number(row.high)}]"
 
 
 def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> str:

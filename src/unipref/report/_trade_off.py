@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from unipref.chance import WHOLE
-from unipref.report._content import Cell, Column, Figure, Section, Table, level, number, room
+from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
 from unipref.report._scores import ScoreRow
 
 Found = dict[str, Any]
@@ -246,10 +246,10 @@ def _point(found: Found, model: Found, symbol: str, mark: str) -> dict[str, Any]
 def _told(found: Found, model: Found, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = model["figures"][objective], found["sides"][objective]
-    interval = "" if figure["low"] is None else f" [{number(figure['low'])}, {number(figure['high'])}]"
+    value = with_interval(figure["value"], figure["low"], figure["high"])
     beside = f"\n{side['beside']} {number(figure['beside'])}" if side["beside"] else ""
     guess = ", at chance" if figure["at_chance"] else ""
-    return f"{side['metric']} {number(figure['value'])}{interval}{beside}{guess}"
+    return f"{side['metric']} {value}{beside}{guess}"
 
 
 def _name(model: Found) -> str:
@@ -283,8 +283,9 @@ def _table(found: Found) -> Table:
 def _figure(figure: dict[str, Any] | None) -> Cell:
     if figure is None:
         return Cell("–")
-    interval = "" if figure["low"] is None else f"[{number(figure['low'])}, {number(figure['high'])}]"
-    return Cell(number(figure["value"]), interval, "at chance" if figure["at_chance"] else "")
+    return Cell(
+        number(figure["value"]), interval(figure["low"], figure["high"]), "at chance" if figure["at_chance"] else ""
+    )
 
 
 def _gain(gain: dict[str, Any] | None) -> Cell:
