@@ -13,6 +13,8 @@ def write_run(folder: Path, map_points: int = 40, steps: int = 6) -> Path:
     """Writes the run's `manifest.json`, `scores.json`, `verdicts.json` and `study.yaml`."""
     for name, value in (("manifest", _manifest(map_points, steps)), ("scores", _scores()), ("verdicts", _verdicts())):
         (folder / f"{name}.json").write_text(json.dumps(value))
+    (folder / "examples").mkdir(exist_ok=True)
+    (folder / "examples" / "examples.json").write_text(json.dumps([_example()]))
     study = {"name": HOSTILE, "model": f"</code></pre>{HOSTILE}", "sources": []}
     (folder / "study.yaml").write_text(json.dumps(study))
     return folder
@@ -59,6 +61,14 @@ def _verdicts() -> dict[str, Any]:
     }
 
 
+def _example() -> dict[str, Any]:
+    def turn(role: str, text: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": text}]
+
+    asked = {"prompt": turn("user", "one\n  two"), "chosen": turn("assistant", HOSTILE), "rejected": None}
+    return {"source": "pairs", "kind": "pairs", "objective": "bias", "origin": [], "raw": [], **asked}
+
+
 def _models() -> list[tuple[str, str]]:
     return [(variant, step) for variant in VARIANTS for step in ("sft", "dpo")]
 
@@ -75,6 +85,7 @@ def _manifest(map_points: int, steps: int) -> dict[str, Any]:
     return {
         "name": HOSTILE,
         "command": HOSTILE,
+        "examples": {"folder": "examples", "part": "test"},
         "arms": {variant: {"strategy": {"name": HOSTILE}, "steps": []} for variant in VARIANTS},
         "sources": sources,
         "selected": {variant: {"0": _selection(map_points), "1": _selection(map_points)} for variant in VARIANTS},

@@ -78,8 +78,11 @@ def test_seeds_are_averaged_and_models_that_guess_are_named(by_group):
     assert figure.traces[1]["x"] == pytest.approx([0.3] * 3)
     assert figure.traces[1]["text"][0] == "a, main · sft: 0.300, mean of 2 seeds (0.200, 0.400)"
     assert "main · sft is less biased in 3 of 3." in figure.said
-    assert figure.said.endswith("At chance on this benchmark, so that no bias means nothing: main · sft.")
+    assert figure.said.endswith("At chance on this benchmark, where a small bias means nothing: main · sft.")
     assert figure.note.endswith("Means over seeds.")
+    # One seed of three at chance is less than half.
+    scores.append(by_group("sft", "all", 0.9, seed=2, **skill))
+    assert "At chance" not in bias_section(scores, {}).figures[0].said
 
 
 def test_many_groups_and_models_are_cut_and_counted(by_group):
@@ -106,3 +109,21 @@ def test_without_groups_or_base(by_group, score_row):
     section = bias_section([by_group("sft", f"occupation:{name}", 0.1) for name in "abc"], {})
     assert [trace["name"] for trace in section.figures[0].traces] == ["main · sft"]
     assert section.figures[0].said == "Most for main · sft: a 0.100, b 0.100, c 0.100."
+    assert "Sorted by the bias of main · sft." in section.figures[0].note
+    assert section.tables[0].note == "Sorted by the bias of main · sft."
+
+
+def test_groups_are_sorted_by_the_first_model_that_was_measured_on_them(by_group):
+    scores = [by_group("base", "all", 0.1, "other")]
+    scores += [by_group("sft", f"occupation:{name}", value) for name, value in (("a", 0.1), ("b", 0.3), ("c", 0.2))]
+    figure = bias_section(scores, {}).figures[0]
+    assert figure.traces[0]["y"] == ["b", "c", "a"]
+    assert figure.said == "Most for main · sft: b 0.300, c 0.200, a 0.100."
+    assert "Sorted by the bias of main · sft." in figure.note
+
+
+def test_a_reward_model_does_not_stand_for_its_variant(by_group):
+    scores = [by_group(step, f"occupation:{name}", 0.1) for step in ("dpo", "judge") for name in "abc"]
+    steps = [{"name": "dpo", "makes": "policy"}, {"name": "judge", "makes": "reward"}]
+    assert list(shown_models(scores, {"arms": {"main": {"steps": steps}}}).values()) == ["main · dpo"]
+    assert list(shown_models(scores, {"arms": {"main": {}}}).values()) == ["main · judge"]

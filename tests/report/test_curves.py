@@ -53,6 +53,9 @@ def test_what_cannot_be_drawn_is_left_out_and_long_lines_are_thinned() -> None:
     assert [figure.title for figure in figures] == ["broken: loss", "long: loss"]
     assert figures[0].traces[0]["y"] == [1.0, 2.0]
     assert len(figures[1].traces[0]["x"]) == POINTS
+    gap = fit([], dev=dev(0.4, float("nan"), 0.6))
+    (of_dev,), _ = curve_figures({"main": {"0": {"dpo": gap}}})
+    assert (of_dev.traces[0]["x"], of_dev.traces[0]["y"]) == ([0, 2], [0.4, 0.6])
     assert (figures[1].traces[0]["x"][0], figures[1].traces[0]["x"][-1]) == (1, 5000)
     assert figures[1].said == "At the end, main, seed 0: 4999.0."
     many = {str(seed): {"sft": fit([float(i) for i in range(5000)])} for seed in range(LINES)}

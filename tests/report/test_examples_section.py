@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from unipref import report
+from unipref.errors import UserError
 from unipref.report._examples import example_section
 
 ABOUT = {"part": "test", "models": ["base", "main · dpo"], "left_out": ["b · dpo"], "new_tokens": 64, "notes": ["x"]}
@@ -72,8 +75,14 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     gone = example_section({"examples": ABOUT}, tmp_path)
     assert gone is not None
     assert "run the study again" in gone.paragraphs[0]
-    left(tmp_path, {"no": "list"})
-    assert example_section({"examples": ABOUT}, tmp_path) == gone
+
+
+@pytest.mark.parametrize("text", ["{", '{"no": "list"}', "[3]", '[{"source": "a"}]'])
+def test_broken_examples_are_not_told_as_missing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "examples.json").write_text(text)
+    with pytest.raises(UserError, match="these are no examples"):
+        example_section({"examples": ABOUT}, tmp_path)
 
 
 def test_both_pages_have_them_and_take_no_markup(run_folder: Path, nasty: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unipref.report._flow import MOST_VARIANTS, balance, flow, flow_section
+from unipref.report._flow import MOST_REASONS, MOST_VARIANTS, balance, flow, flow_section
 
 
 def source(rows: int, used: int, groups: int, preferences: int, **more: Any) -> dict[str, Any]:
@@ -140,3 +140,14 @@ def test_the_books() -> None:
         "The books of a do not balance: 10 rows, 8 used, 1 rejected."
     ]
     assert balance({"a": {"rows": 3}}) == []
+
+
+def test_rarer_reasons_are_said_to_be_where_they_are() -> None:
+    one = manifest()
+    one["sources"]["a"]["rejected"] = {f"reason_{n}": 2 for n in range(MOST_REASONS)}
+    section = flow_section(one)
+    assert section is not None
+    # tie, below_min_margin, duplicate and benchmark beside them.
+    notes = [figure.note for figure in section.figures if "by reason" in figure.title]
+    assert len(notes) == 1
+    assert notes[0].startswith("4 rarer reasons are in the table; those of clean are under Split and clean. ")

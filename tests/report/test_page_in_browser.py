@@ -197,6 +197,19 @@ def test_long_tables_can_be_searched_and_sorted(page):
     assert counts.all_inner_texts() == [str(n) for n in range(64, 49, -1)]
 
 
+def test_a_starred_model_is_sorted_by_its_name(page):
+    table = page.get_by_role("region", name="Instruction following against bias", exact=True)
+    table.get_by_role("columnheader", name="model").get_by_role("button").click()
+    models = [text.removesuffix(" ★") for text in table.locator("tbody th").all_inner_texts()]
+    assert models == ["base", "main · dpo", "main · sft", f"{LABEL} · dpo", f"{LABEL} · sft"]
+    assert table.locator("tbody th .star").count() == 2
+
+
+def test_the_lines_of_an_example_are_kept(page):
+    text = page.get_by_role("region", name="Example 1: pairs (pairs, bias)", exact=True).locator("td span").first
+    assert text.inner_text() == "one\n  two"  # as it is shown, not as it stands in the file
+
+
 def test_the_theme_can_be_chosen_and_figures_follow(opened):
     page = opened(color_scheme="dark")
     colours = "[getComputedStyle(document.body).backgroundColor, plots[0].place._fullLayout.paper_bgcolor]"
@@ -297,6 +310,31 @@ def test_a_browser_that_cannot_unpack_says_so(opened):
     texts = page.locator(".plot .failed").all_inner_texts()
     assert len(texts) == page.locator("figure").count()
     assert "cannot draw the figure: it lacks DecompressionStream" in texts[0]
+
+
+def test_one_figure_that_fails_leaves_the_others(opened):
+    # The second figure breaks as it is drawn.
+    broken = """let plotly, calls = 0;
+        Object.defineProperty(window, "Plotly", {
+            get: () => plotly,
+            set: (value) => {
+                const react = value.react;
+                value.react = (...given) => (++calls === 2 ? Promise.reject(new Error("it broke")) : react(...given));
+                plotly = value;
+            },
+        });"""
+    page = opened(script=broken)
+    assert page.locator("html").get_attribute("data-figures") == "failed"
+    (text,) = page.locator(".plot .failed").all_inner_texts()
+    assert "cannot draw the figure: it broke." in text
+    assert page.locator(".plot:has(.main-svg)").count() == page.locator("figure").count() - 1
+
+
+def test_without_plotly_that_is_said(opened):
+    page = opened(script="Object.defineProperty(window, 'Plotly', { get: () => undefined, set: () => {} })")
+    texts = page.locator(".plot .failed").all_inner_texts()
+    assert len(texts) == page.locator("figure").count()
+    assert "plotly.js did not start" in texts[0]
 
 
 def test_without_scripts_words_and_tables_are_there(opened):

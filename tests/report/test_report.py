@@ -16,7 +16,7 @@ from unipref import report
 from unipref.errors import UserError
 from unipref.report._content import Figure
 from unipref.report._markdown import escaped
-from unipref.report._page import data_table, plain
+from unipref.report._page import as_text, data_table
 
 VOID = {"meta"}
 RAW = {"script", "style"}
@@ -323,7 +323,7 @@ def test_text_in_a_figure_is_no_markup():
         "hovertemplate": "<b>%{x}</b>",
         "meta": {"variant": "<"},
     }
-    assert plain([figure]) == [
+    assert as_text([figure]) == [
         {
             "name": "&lt;b&gt;a&lt;/b&gt; &amp; b<br>c",
             "x": [1.0, None],

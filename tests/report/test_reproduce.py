@@ -73,7 +73,11 @@ def test_inputs_and_commands(tmp_path: Path, nasty: str) -> None:
     assert rows_of(versions) == [["unipref", "0.1.0"], ["python", "3.11.7"], ["torch", "2.13.0+cpu"]]
     assert rows_of(made) == [["clean", "c1ea"]]
     assert section.paragraphs[0].startswith("Seeds: 0, 1. Machine: Linux, x86_64, 2 cores. ")
-    assert commands(manifest).splitlines()[0] == "pip install 'unipref==0.1.0' 'torch==2.13.0'"
+    assert commands(manifest).splitlines()[:2] == [
+        "# unipref 0.1.0: pip install . in its source folder",
+        "pip install 'torch==2.13.0'",
+    ]
+    assert "pip install '" not in commands({})
     assert "someone" not in str(section)
 
 

@@ -244,6 +244,30 @@ def test_the_terminal_shows_the_warnings(tmp_path: Path) -> None:
     assert "• part, seed 0: source 'a' is gone." in screen.export_text()
 
 
+def test_signs_of_failure_hide_no_doubts_on_epochs(tmp_path: Path, score_row: Callable[..., Any]) -> None:
+    from rich.console import Console
+
+    one = manifest()
+    gone = "source 'a' is gone."
+    one["selected"]["part"]["0"]["account"]["warnings"] = [gone]
+    one["train"]["part"]["0"]["sft"] = fit(40, 21.0, 12.5)
+    sign = {"name": "over-aggressive filtering", "threshold": "t", "found": [f"part, seed 0: {gone}"]}
+    verdicts = {"summary": ["One."], "sides": {}, "models": [], "front": None, "claims": [], "signatures": [sign]}
+    for name, value in (("manifest", one), ("verdicts", verdicts), ("scores", [score_row("sft", "b", "m", 0.5)])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+    screen = Console(record=True, width=200, file=io.StringIO())
+    screen.print(report.console(tmp_path))
+    shown = screen.export_text()
+    assert shown.count(gone) == 1
+    assert "• part, seed 0, sft: 12.5 epochs, more than 10" in shown
+
+
+def test_a_variant_may_lack_its_strategy() -> None:
+    section = selection_section(manifest() | {"arms": {"part": {}}})
+    assert section is not None
+    assert section.figures
+
+
 def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sentence() -> None:
     one = manifest()
     kept = one["selected"]["part"]["0"]

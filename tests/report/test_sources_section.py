@@ -80,6 +80,14 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
     assert "unipref audit RUN" in section.paragraphs[0]
 
 
+def test_near_ties_are_of_the_whole_range_of_a_source(tmp_path: Path) -> None:
+    # Only over both groups of rows is the range of a 0 to 100: gaps of 4 and 5 are near ties, 100 is none.
+    chosen, rejected = [10.0, 1.0, 15.0, 100.0], [6.0, 1.0, 10.0, 0.0]
+    table = pa.table({"source": ["a", "b", "a", "a"], "chosen_score": chosen, "rejected_score": rejected})
+    pq.write_table(table, tmp_path / "p.parquet", row_group_size=2)
+    assert near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
+
+
 def page(nasty: str) -> Page:
     lengths = Lengths(30, 10, 2, 0.75, 0.6, 0.86, 1.4)
     return Page(
@@ -124,6 +132,14 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert section is not None
     assert section.paragraphs[0].startswith("The audit is of earlier data.")
     assert len(section.tables) == 2
+    record.unlink()
+    unknown = json.loads(kept)
+    del unknown["unified"]
+    (tmp_path / "audit.json").write_text(json.dumps(unknown))
+    assert source_section(manifest(nasty), tmp_path).paragraphs[0].startswith("The audit is of earlier data.")
+    (tmp_path / "audit.json").write_text('{"pages": {}}')
+    with pytest.raises(UserError, match="this is no audit"):
+        source_section(manifest(nasty), tmp_path)
     (tmp_path / "audit.json").write_text("{}")
     with pytest.raises(UserError, match="this is no audit"):
         source_section(manifest(nasty), tmp_path)

@@ -129,6 +129,15 @@ def test_trained_models_far_from_the_base_are_drawn_again_without_it() -> None:
     assert trade_off_section(None, []) is None
 
 
+def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_guess() -> None:
+    far = (("base", "base", 0.9, 0.0, True), *((f"v{i}", "sft", 0.1 + i / 100, 0.5, False) for i in range(3)))
+    section = trade_off_section(found(*far), scores())
+    assert section is not None
+    whole, trained = (figure.said for figure in section.figures)
+    assert whole.startswith("No model is better on both sides than: base.")
+    assert trained.startswith("No trained model is on the front: the base model is ahead of them all. Across: ")
+
+
 def test_one_side_alone_has_a_table_and_no_figure() -> None:
     one = found(*MODELS)
     del one["sides"]["bias"]

@@ -20,7 +20,7 @@ from unipref.report._page import html
 from unipref.report._reproduce import reproduce_sections
 from unipref.report._results import changes, result_sections, result_table
 from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
-from unipref.report._selection import DOUBTS, selection_warnings
+from unipref.report._selection import DOUBTS, epoch_warnings, selection_warnings
 from unipref.report._soup import soup_section
 from unipref.report._terminal import plain, terminal, told, warned
 from unipref.report._trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
@@ -101,8 +101,10 @@ def console(run: Path) -> "RenderableType":
         shown: RenderableType = Group(plain(side_by_side(found)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
     else:
         shown = terminal(result_table(measures, named), changes(measures, named, read_paired(run / PAIRED)))
-    failures = warned("Signs of failure", warnings(found)) or warned(DOUBTS, selection_warnings(manifest))
-    return Group(shown, *failures, *told("Verdict", summary(found)))
+    # The signs of failure tell of over-aggressive selection themselves.
+    doubts = epoch_warnings(manifest) if found else selection_warnings(manifest)
+    warned_of = [*warned("Signs of failure", warnings(found)), *warned(DOUBTS, doubts)]
+    return Group(shown, *warned_of, *told("Verdict", summary(found)))
 
 
 def source_counts(manifest: dict[str, Any]) -> "RenderableType":

@@ -5,7 +5,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from unipref.chance import at_chance, is_skill
-from unipref.report._content import Cell, Column, Figure, Section, Table, level, number, room
+from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
 from unipref.report._scores import Model, ScoreRow, goodness, model_of
 from unipref.report._tables import Manifest
 
@@ -30,7 +30,7 @@ class Groups(NamedTuple):
         about: benchmark, mode, split and metric.
         kind: of groups.
         values: group -> model (variant and step, without seed) -> its scores, one per seed; the group in which the
-            base model is most biased first.
+            first model that was measured, mostly the base model, is most biased first.
         left_out: groups for which there is no room.
         guessing: models that do no better than guessing on the benchmark.
     """
@@ -67,15 +67,24 @@ def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
 
 
 def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, str]:
-    """The base model, and the last policy of each of the first variants, by name; a model stands for all its seeds."""
+    """The base model, and the last policy of each of the first variants, by name; a model stands for all its seeds.
+
+    Where the manifest does not say what a variant's steps make, each of its models is taken for a policy.
+    """
+    arms = manifest.get("arms") or {}
     measured = list(dict.fromkeys(model_of(row)._replace(seed=None) for row in scores))
-    last = {model.variant: model for model in measured if not model.is_base}
-    order = [*(manifest.get("arms") or {}), *last]
+    last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, arms)}
+    order = [*arms, *last]
     shown = {model: "base" for model in measured if model.is_base and model.variant == "base"}
     for variant in dict.fromkeys(order):
         if variant in last and len(shown) < MOST_MODELS:
             shown[last[variant]] = f"{variant} · {last[variant].step}"
     return shown
+
+
+def _is_policy(model: Model, arms: Manifest) -> bool:
+    steps = (arms.get(model.variant) or {}).get("steps") or []
+    return not steps or any(step.get("name") == model.step and step.get("makes") == "policy" for step in steps)
 
 
 def _bias_rows(
@@ -108,11 +117,14 @@ def _rank(about: tuple[str, str, str, str], leads: Mapping[str, str]) -> tuple[b
 
 
 def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: Iterable[Model]) -> frozenset[Model]:
-    """The models of which some seed is at chance on the benchmark, in the mode and split of a figure."""
-    mine = [row for row in scores if (row.benchmark, row.mode, row.split) == about[:3]]
-    seeds = {model_of(row) for row in mine}
-    guess = {model for model in seeds if at_chance(row for row in mine if model_of(row) == model)}
-    return frozenset(model for model in models if any(one._replace(seed=None) == model for one in guess))
+    """The models that guess on the benchmark, in the mode and split of a figure, in half of their seeds or more."""
+    of_seeds: dict[Model, dict[Model, list[ScoreRow]]] = {}
+    for row in scores:
+        if (row.benchmark, row.mode, row.split) == about[:3]:
+            one = model_of(row)
+            of_seeds.setdefault(one._replace(seed=None), {}).setdefault(one, []).append(row)
+    own = {model: [at_chance(rows) for rows in seeds.values()] for model, seeds in of_seeds.items()}
+    return frozenset(model for model in models if model in own and 2 * sum(own[model]) >= len(own[model]))
 
 
 def groups(
@@ -122,13 +134,13 @@ def groups(
     models: Mapping[Model, str],
     guessing: frozenset[Model] = frozenset(),
 ) -> Groups:
-    """The rows by group and model, sorted by how biased the base model is; without a base by the first model."""
+    """The rows by group and model, sorted by how biased the first model is that was measured, mostly the base model."""
     values: dict[str, dict[Model, Seeds]] = {}
     for row in rows:
         model = model_of(row)._replace(seed=None)
         if model in models:
             values.setdefault(row.slice.partition(":")[2], {}).setdefault(model, []).append(row)
-    first = next(iter(models), None)
+    first = next((model for model in models if _measured(values, model)), None)
     order = sorted(values, key=lambda name: (_gap(values[name].get(first, [])) if first else 0.0, name))
     shown = {name: values[name] for name in order[:MOST_GROUPS]}
     return Groups(about, kind, shown, max(0, len(order) - MOST_GROUPS), guessing)
@@ -145,7 +157,7 @@ def _mean(seeds: Seeds) -> float:
 
 def _figure(found: Groups, models: Mapping[Model, str]) -> Figure:
     first = next(row for by_model in found.values.values() for seeds in by_model.values() for row in seeds)
-    traces = [_trace(found, model, label) for model, label in models.items() if _measured(found, model)]
+    traces = [_trace(found, model, label) for model, label in models.items() if _measured(found.values, model)]
     ideal = first.ideal or 0.0
     values = [_mean(seeds) for by_model in found.values.values() for seeds in by_model.values()]
     layout = {
@@ -155,11 +167,11 @@ def _figure(found: Groups, models: Mapping[Model, str]) -> Figure:
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": [level("x", ideal, "ideal")],
     }
-    return Figure(_title(found), traces, layout, _said(found, models), _note(found, first))
+    return Figure(_title(found), traces, layout, _said(found, models), _note(found, first, models))
 
 
-def _measured(found: Groups, model: Model) -> bool:
-    return any(model in by_model for by_model in found.values.values())
+def _measured(values: Mapping[str, Mapping[Model, Seeds]], model: Model) -> bool:
+    return any(model in by_model for by_model in values.values())
 
 
 def _trace(found: Groups, model: Model, label: str) -> dict[str, Any]:
@@ -181,8 +193,7 @@ def _told(seeds: Seeds) -> str:
     if len(seeds) > 1:
         return f"{number(_mean(seeds))}, mean of {len(seeds)} seeds ({', '.join(number(row.value) for row in seeds)})"
     row = seeds[0]
-    interval = "" if row.low is None or row.high is None else f" [{number(row.low)}, {number(row.high)}]"
-    return f"{number(row.value)}{interval}, {row.n:,} {row.unit}"
+    return f"{with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
 
 
 def _title(found: Groups) -> str:
@@ -200,7 +211,7 @@ def _better(row: ScoreRow) -> str:
 
 def _said(found: Groups, models: Mapping[Model, str]) -> str:
     """Where the first model is most biased, and in how many groups each other one is less so."""
-    (first, label), *others = models.items()
+    (first, label), *others = ((model, name) for model, name in models.items() if _measured(found.values, model))
     most = [(group, by_model[first]) for group, by_model in found.values.items() if first in by_model][:TOLD]
     said = (
         [f"Most for {label}: {', '.join(f'{group} {number(_mean(seeds))}' for group, seeds in most)}."] if most else []
@@ -212,16 +223,21 @@ def _said(found: Groups, models: Mapping[Model, str]) -> str:
             said.append(f"{name} is less biased in {less} of {len(both)}.")
     guess = [name for model, name in models.items() if model in found.guessing]
     if guess:
-        said.append(f"At chance on this benchmark, so that no bias means nothing: {', '.join(guess)}.")
+        said.append(f"At chance on this benchmark, where a small bias means nothing: {', '.join(guess)}.")
     return " ".join(said)
 
 
-def _note(found: Groups, first: ScoreRow) -> str:
+def _note(found: Groups, first: ScoreRow, models: Mapping[Model, str]) -> str:
     sizes = [row.n for by_model in found.values.values() for seeds in by_model.values() for row in seeds]
-    note = f"A group has {median(sizes):,.0f} {first.unit} (median). Sorted by the bias of the base model."
+    note = f"A group has {median(sizes):,.0f} {first.unit} (median). {_sorted(found, models)}"
     if any(len(seeds) > 1 for by_model in found.values.values() for seeds in by_model.values()):
         note += " Means over seeds."
     return note + _left_out(found)
+
+
+def _sorted(found: Groups, models: Mapping[Model, str]) -> str:
+    first = next(model for model in models if _measured(found.values, model))
+    return f"Sorted by the bias of {'the base model' if first.is_base else models[first]}."
 
 
 def _left_out(found: Groups) -> str:
@@ -231,18 +247,17 @@ def _left_out(found: Groups) -> str:
 
 
 def _table(found: Groups, models: Mapping[Model, str]) -> Table:
-    shown = {model: label for model, label in models.items() if _measured(found, model)}
+    shown = {model: label for model, label in models.items() if _measured(found.values, model)}
     columns = [Column(SIGNS[found.kind], numeric=False), Column("n"), *(Column(label) for label in shown.values())]
     rows = []
     for group, by_model in found.values.items():
         n = next(iter(by_model.values()))[0].n
         rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in shown)])
-    return Table(_title(found), columns, rows, f"Sorted by the bias of the base model.{_left_out(found)}", folded=True)
+    return Table(_title(found), columns, rows, f"{_sorted(found, models)}{_left_out(found)}", folded=True)
 
 
 def _cell(seeds: Seeds) -> Cell:
     if not seeds:
         return Cell("–")
     row = seeds[0]
-    alone = len(seeds) == 1 and row.low is not None and row.high is not None
-    return Cell(number(_mean(seeds)), f"[{number(row.low)}, {number(row.high)}]" if alone else "")
+    return Cell(number(_mean(seeds)), interval(row.low, row.high) if len(seeds) == 1 else "")

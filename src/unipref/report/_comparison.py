@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unipref.chance import SIDES, WHOLE
-from unipref.report._content import Cell, Column, Table, number
+from unipref.report._content import Cell, Column, Table, interval, number
 from unipref.report._terminal import plain
 
 if TYPE_CHECKING:
@@ -52,12 +52,11 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
 def _cells(row: dict[str, Any]) -> list[Cell]:
     part = "" if row["slice"] == WHOLE else f" ({row['slice']})"
     mode = "" if row["mode"] == "corrected" else f" [{row['mode']}]"
-    interval = "" if row["low"] is None else f"[{number(row['low'])}, {number(row['high'])}]"
     return [
         Cell(f"{row['metric']}{part}{mode} {SIGNS[row['direction']]}"),
         Cell(number(row["first"])),
         Cell(number(row["second"])),
-        Cell(number(row["second"] - row["first"]), interval),
+        Cell(number(row["second"] - row["first"]), interval(row["low"], row["high"])),
         Cell(f"{row['n']:,}"),
         Cell("" if row["p"] is None else f"{row['p']:.2g}"),
         Cell(row["verdict"]),

@@ -129,6 +129,16 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """The two ends of an interval in brackets; nothing where one is not known."""
+    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A score, and behind it its interval where it has one."""
+    return f"{number(value)} {interval(low, high)}".rstrip()
+
+
 def count(value: object) -> str:
     """A count with thousands separated; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–"

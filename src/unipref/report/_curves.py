@@ -75,7 +75,8 @@ def _series(fit: Manifest) -> Iterator[tuple[str, Series, float | None]]:
     dev = fit.get("dev") or []
     for name in dev[0]["scores"] if dev else ():
         points = [(p["step"], p["scores"][name]["value"]) for p in dev if name in p["scores"]]
-        if len(points) > 1 and all(_is_number(value) for _, value in points):
+        points = [(step, value) for step, value in points if _is_number(value)]
+        if len(points) > 1:
             yield f"dev {name}", points, dev[0]["scores"][name].get("chance")
 
 

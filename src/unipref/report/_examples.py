@@ -4,16 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unipref.errors import UserError
 from unipref.report._content import Cell, Column, Section, Table, number
 from unipref.report._tables import Manifest
 
 OPEN = 2
 """Examples that are not folded."""
+NEEDED = ("source", "kind", "objective", "prompt", "chosen", "rejected")
+"""What every example says."""
 COLUMNS = [Column("what", numeric=False), Column("text", numeric=False)]
 
 
 def example_section(manifest: Manifest, run: Path) -> Section | None:
-    """The section; None where the run drew no examples."""
+    """The section; None where the run drew no examples.
+
+    Raises:
+        UserError: the file of the examples is broken.
+    """
     about = manifest.get("examples")
     if not about:
         return None
@@ -40,12 +47,24 @@ def _said(about: Manifest, shown: int) -> list[str]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The examples in a file; none where there is no such file, or it is broken."""
+    """The examples in a file; none where there is no such file.
+
+    Raises:
+        UserError: the file is broken.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if not isinstance(found, list):
+            raise TypeError("no list")
+        for example in found:
+            if lacking := [key for key in NEEDED if key not in example]:
+                raise KeyError(lacking[0])
+    except FileNotFoundError:
         return []
-    return found if isinstance(found, list) else []
+    except (ValueError, TypeError, KeyError) as error:
+        mend = "Run `unipref run` again to rewrite it."
+        raise UserError(f"these are no examples: {error!r}.", where=str(path), mend=mend) from error
+    return found
 
 
 def _table(place: int, example: dict[str, Any]) -> Table:

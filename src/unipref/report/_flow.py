@@ -145,7 +145,9 @@ def _fallen(found: Flow) -> Figure | None:
     counts = {f"{reason} ({level})": found.fallen[level, reason] for level, reason in most}
     said = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
     rest = len(+totals) - len(most)
-    note = f"{rest} rarer reasons are in the table. " if rest else ""
+    by_clean = any(level == "removed" for level, _ in found.fallen)
+    elsewhere = "; those of clean are under Split and clean" if by_clean else ""
+    note = f"{rest} rarer reasons are in the table{elsewhere}. " if rest else ""
     note += (
         "In brackets what was left out: a raw row, a part of one, a group of answers, a preference; removed: by clean."
     )

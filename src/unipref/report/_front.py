@@ -7,7 +7,7 @@ import msgspec
 
 from unipref.chance import WHOLE, guesses, is_skill
 from unipref.errors import UserError, near_name
-from unipref.report._content import Cell, Column, Table, number
+from unipref.report._content import Cell, Column, Table, interval, number
 from unipref.report._measures import group, head
 from unipref.report._results import AT_CHANCE
 from unipref.report._scores import (
@@ -86,9 +86,9 @@ def _cell(measures: Headline, measure: Measure, model: Model) -> Cell:
     row = measures[measure].get(model)
     if row is None:
         return Cell("–")
-    interval = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     remark = "at chance" if guesses(row) else ""
-    return Cell(number(row.value), interval, AT_CHANCE if _guessed(measures, measure, model, row) else remark)
+    remark = AT_CHANCE if _guessed(measures, measure, model, row) else remark
+    return Cell(number(row.value), interval(row.low, row.high), remark)
 
 
 def _good(measures: Headline, measure: Measure, model: Model) -> float:

@@ -1,11 +1,12 @@
 """Each measure of a run: how it is called, and a figure of the models' values and intervals."""
 
+import itertools
 from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
 from unipref.chance import WHOLE
-from unipref.report._content import Figure, level, number, room
+from unipref.report._content import Figure, level, number, room, with_interval
 from unipref.report._scores import Headline, Measure, Model, ScoreRow, best, preferred
 
 LINES, TOLD = 40, 8
@@ -45,7 +46,8 @@ def measure_figure(measures: Headline, measure: Measure, named: dict[Model, str]
     winners = best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
     shown = dict(list(lines.items())[:LINES])
     first = next(iter(scores.values()))
-    traces = [_trace(label, rows, named, rows[0][0] in winners) for label, rows in shown.items()]
+    places = _places({label: rows[0][0] for label, rows in shown.items()})
+    traces = [_trace(label, places[label], rows, named, rows[0][0] in winners) for label, rows in shown.items()]
     marks = [level("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
         marks.append(level("x", first.ideal or 0.0, "ideal"))
@@ -76,9 +78,30 @@ def _lines(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _trace(label: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
+def _places(models: dict[str, Model]) -> dict[str, str]:
+    """Label -> what stands on the axis, different for each: of a long one the variant is cut, and the step kept."""
+    found: dict[str, str] = {}
+    for label, model in models.items():
+        variant = label.removesuffix(model.step)
+        ending = f"… · {model.step}" if variant else ""
+        place, number_of = label, itertools.count(2)
+        if len(label) > LONGEST_LABEL:
+            place = _cut(variant, ending) if variant else _cut(label, "…")
+        whole = place
+        while place in found.values():
+            place = f"{whole} ({next(number_of)})"
+        found[label] = place
+    return found
+
+
+def _cut(text: str, ending: str) -> str:
+    return f"{text[: max(1, LONGEST_LABEL - len(ending))]}{ending}"
+
+
+def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
+    """The values of one line; `place`: where they stand on the axis."""
     values = [row.value for _, row in rows]
-    texts = [f"{named[model]}: {number(row.value)}{_interval(row)}" for model, row in rows]
+    texts = [f"{named[model]}: {with_interval(row.value, row.low, row.high)}" for model, row in rows]
     marker: dict[str, Any] = {"size": 10, "symbol": "star" if is_best else "circle"}
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -95,12 +118,7 @@ def _trace(label: str, rows: list[Row], named: dict[Model, str], is_best: bool) 
         row = rows[0][1]
         above, below = (row.high or 0.0) - row.value, row.value - (row.low or 0.0)
         trace["error_x"] = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
-    place = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
     return trace | {"x": values, "y": [place] * len(values), "text": texts, "marker": marker}
-
-
-def _interval(row: ScoreRow) -> str:
-    return "" if row.low is None or row.high is None else f" [{number(row.low)}, {number(row.high)}]"
 
 
 def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> str:

@@ -33,7 +33,7 @@ def html(content: Content) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     figures = [figure for section in content.sections for figure in section.figures]
-    drawn = [{"traces": plain(figure.traces), "layout": plain(figure.layout)} for figure in figures]
+    drawn = [{"traces": as_text(figure.traces), "layout": as_text(figure.layout)} for figure in figures]
     variants = list(dict.fromkeys(content.variants.values()))
     library = plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
@@ -86,12 +86,12 @@ def _hash(script: str | bytes) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(data).digest()).decode('ascii')}'"
 
 
-def plain(value: Any) -> Any:
+def as_text(value: Any) -> Any:
     """A figure's JSON with all text as text: plotly would read a part of HTML in it. Line breaks become `<br>`."""
     if isinstance(value, dict):
-        return {key: item if key in MARKUP else plain(item) for key, item in value.items()}
+        return {key: item if key in MARKUP else as_text(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [as_text(item) for item in value]
     if isinstance(value, str):
         escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return escaped.replace("\n", "<br>")

@@ -89,12 +89,14 @@ def _reproduce(manifest: Manifest, run: Path) -> Section | None:
 def commands(manifest: Manifest) -> str:
     """What is typed to run it again, in a folder with the study below as `study.yaml`."""
     versions = manifest.get("versions") or {}
-    pins = [f"'unipref=={manifest['unipref']}'"] if manifest.get("unipref") else ["unipref"]
     # What stands behind a plus says how it was built, and is not on the index.
-    pins += [f"'{name}=={str(version).partition('+')[0]}'" for name, version in versions.items() if version]
+    pins = [f"'{name}=={str(version).partition('+')[0]}'" for name, version in versions.items() if version]
     return "\n".join(
         [
-            f"pip install {' '.join(pins)}",
+            f"# unipref {manifest['unipref']}: pip install . in its source folder"
+            if manifest.get("unipref")
+            else "# unipref: pip install . in its source folder",
+            *([f"pip install {' '.join(pins)}"] if pins else []),
             "# study.yaml is below; DATA is the folder in which its paths start",
             "unipref run study.yaml -o RUN --set data_root=DATA --dry-run",
             "unipref run study.yaml -o RUN --set data_root=DATA",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from unipref.chance import WHOLE, guesses, is_bias
-from unipref.report._content import Cell, Column, Points, Section, Table, number
+from unipref.report._content import Cell, Column, Points, Section, Table, interval, number
 from unipref.report._measures import group, head, measure_figures
 from unipref.report._scores import (
     Headline,
@@ -67,11 +67,10 @@ def result_table(measures: Headline, named: dict[Model, str]) -> Table:
 
 def _score_cell(measures: Headline, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
-    interval = "" if row.low is None or row.high is None else f"[{number(row.low)}, {number(row.high)}]"
     remark = "at chance" if guesses(row) else ""
     if is_bias(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
-    return Cell(number(row.value), interval, remark, is_best)
+    return Cell(number(row.value), interval(row.low, row.high), remark, is_best)
 
 
 def changes(measures: Headline, named: dict[Model, str], paired: Paired) -> list[Points]:
@@ -138,10 +137,10 @@ def full_table(scores: list[ScoreRow], named: dict[Model, str]) -> Table:
     columns = [Column(name, numeric=name in ("value", "95 % interval", "n", "chance")) for name in heads]
     rows = []
     for row in scores[:ALL_ROWS]:
-        interval = "–" if row.low is None else f"{number(row.low)} to {number(row.high)}"
+        ends = "–" if row.low is None else f"{number(row.low)} to {number(row.high)}"
         better = f"{row.ideal or 0:g}" if row.direction == "ideal" else row.direction
         texts = [named[model_of(row)], row.benchmark, row.mode, row.split, row.slice, row.metric, number(row.value)]
-        texts += [interval, f"{row.n:,}", better, number(row.chance)]
+        texts += [ends, f"{row.n:,}", better, number(row.chance)]
         rows.append([Cell(text) for text in texts])
     left = len(scores) - len(rows)
     note = f"{left:,} more rows are in scores.json." if left else "The same rows are in scores.json."

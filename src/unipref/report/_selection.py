@@ -10,7 +10,7 @@ from unipref.report._tables import Manifest, leaves, present, seconds, table, to
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
-NAMED = 4
+ONE_BY_ONE = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
 WRITTEN = ("rloo", "grpo")
 """Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
@@ -40,9 +40,9 @@ def selection_section(manifest: Manifest) -> Section | None:
     if not tables:
         return None
     arms = manifest.get("arms") or {}
-    told_to = [name for name, arm in arms.items() if arm["strategy"]["name"] == ONLY]
+    alone = [name for name, arm in arms.items() if (arm.get("strategy") or {}).get("name") == ONLY]
     # One source alone shows where the source lies, and not what a strategy did: those maps come last.
-    in_order = sorted(accounts, key=told_to.__contains__)
+    in_order = sorted(accounts, key=alone.__contains__)
     mapped = {variant: accounts[variant]["map"] for variant in in_order if accounts[variant].get("map")}
     maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
@@ -53,13 +53,21 @@ def selection_section(manifest: Manifest) -> Section | None:
 
 def selection_warnings(manifest: Manifest) -> list[str]:
     """Selections that are over-aggressive, and trainings that do not see what was kept, or see it too often."""
+    aggressive = [
+        (f"{variant}, seed {seed}", str(text))
+        for variant, seed, summary in leaves(manifest.get("selected") or {})
+        for text in (summary.get("account") or {}).get("warnings") or []
+    ]
+    return [*together(aggressive), *epoch_warnings(manifest)]
+
+
+def epoch_warnings(manifest: Manifest) -> list[str]:
+    """Trainings that do not see what was kept, or see it too often."""
     selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
-    aggressive: list[tuple[str, str]] = []
     few: dict[str, list[tuple[str, float]]] = {}
     many: dict[str, list[tuple[str, float]]] = {}
     for variant, seed, summary in leaves(selected):
         where = f"{variant}, seed {seed}"
-        aggressive += [(where, str(text)) for text in (summary.get("account") or {}).get("warnings") or []]
         if _keeps_all(summary):
             continue
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
@@ -69,7 +77,6 @@ def selection_warnings(manifest: Manifest) -> list[str]:
             elif seen is not None and seen > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, seen))
     return [
-        *together(aggressive),
         *_off(few, "fewer than one: a part of what was kept was not seen."),
         *_off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps."),
     ]
@@ -78,7 +85,7 @@ def selection_warnings(manifest: Manifest) -> list[str]:
 def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
     """Steps that saw too few or too many epochs, where they are many in one sentence for each step."""
     for step, trained in found.items():
-        if len(trained) <= NAMED:
+        if len(trained) <= ONE_BY_ONE:
             yield from (f"{where}, {step}: {seen:.3g} epochs, {what}" for where, seen in trained)
         else:
             low, high = min(seen for _, seen in trained), max(seen for _, seen in trained)

@@ -10,7 +10,7 @@ import msgspec
 
 from unipref.chance import WHOLE
 from unipref.errors import UserError
-from unipref.report._content import Column, Figure, Section, level, number, room
+from unipref.report._content import Column, Figure, Section, level, number, room, with_interval
 from unipref.report._front import axes, efficient, front_table
 from unipref.report._measures import group
 from unipref.report._scores import Headline, Measure, Model, ScoreRow, headline, model_of
@@ -172,6 +172,5 @@ def _told(model: Model, measures: Headline, wanted: list[Measure]) -> list[str]:
     said = []
     for measure in wanted:
         row = measures[measure][model]
-        interval = "" if row.low is None or row.high is None else f" [{number(row.low)}, {number(row.high)}]"
-        said.append(f"{measure.metric} {number(row.value)}{interval}")
+        said.append(f"{measure.metric} {with_interval(row.value, row.low, row.high)}")
     return said

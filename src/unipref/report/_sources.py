@@ -1,6 +1,7 @@
 """The sources: how each is read, what its data say of themselves, and the audit, where the run has one."""
 
 import json
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,13 @@ def read_audit(run: Path) -> tuple[dict[str, Any] | None, bool]:
         return None, False
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        pages = found["pages"]
-        assert isinstance(pages, list)
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        if not isinstance(found["pages"], list):
+            raise TypeError("no list of pages")
+    except (ValueError, TypeError, KeyError) as error:
         mend = f"Run: unipref audit {run}"
         raise UserError("this is no audit.", where=str(path), mend=mend) from error
-    old = found.get("unified") != _key_of(run / "unified" / "stage.json")
+    key = _key_of(run / "unified" / "stage.json")
+    old = key is None or found.get("unified") != key
     return (None, True) if old else (found, False)
 
 
@@ -160,32 +162,37 @@ def _witnesses(polarity: Manifest) -> bool:
 
 
 REMOVED = ("duplicate", "near_duplicate", "benchmark")
+SCORES = ("chosen_score", "rejected_score")
 
 
 def near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
     """Source -> pairs that are nearly tied, and pairs with two scores; empty where there is no such file.
 
-    Only the scores are read: 16 bytes for each preference are held.
+    Scores are read in batches; 8 bytes are held for each preference that has two.
     """
     if not preferences.is_file():
         return {}
     import numpy as np
     import pyarrow.parquet as pq
 
-    read = pq.read_table(preferences, columns=["source", "chosen_score", "rejected_score"])
-    names = read["source"].combine_chunks().dictionary_encode()
-    codes = names.indices.to_numpy()
-    scores = np.stack(
-        [read[side].to_numpy(zero_copy_only=False).astype(np.float64) for side in ("chosen_score", "rejected_score")]
-    )
-    scored = ~np.isnan(scores).any(axis=0)
+    ends: dict[str, tuple[float, float]] = {}
+    gaps: dict[str, array[float]] = {}
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(columns=["source", *SCORES]):
+            sources = batch["source"].dictionary_encode()
+            codes = sources.indices.to_numpy(zero_copy_only=False)
+            scores = np.stack([batch[side].to_numpy(zero_copy_only=False).astype(np.float64) for side in SCORES])
+            scored = ~np.isnan(scores).any(axis=0)
+            for code, name in enumerate(sources.dictionary.to_pylist()):
+                mine = scores[:, scored & (codes == code)]
+                if mine.size:
+                    low, high = ends.get(name, (np.inf, -np.inf))
+                    ends[name] = min(low, float(mine.min())), max(high, float(mine.max()))
+                    gaps.setdefault(name, array("d")).frombytes(np.abs(mine[0] - mine[1]).tobytes())
     found = {}
-    for code, name in enumerate(names.dictionary.to_pylist()):
-        mine = scores[:, scored & (codes == code)]
-        if mine.size:
-            width = np.ptp(mine)
-            gaps = abs(mine[0] - mine[1])
-            found[name] = int((gaps <= NEAR_TIE * width + 1e-12).sum()), mine.shape[1]
+    for name, (low, high) in ends.items():
+        within = np.frombuffer(gaps[name]) <= NEAR_TIE * (high - low) + 1e-12
+        found[name] = int(within.sum()), len(gaps[name])
     return found
 
 

@@ -3,11 +3,10 @@
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from unipref.chance import WHOLE
-from unipref.report._content import Cell, Column, Figure, Section, Table, level, number, room
+from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
 from unipref.report._scores import ScoreRow
 
 Found = dict[str, Any]
@@ -46,9 +45,7 @@ def trade_off_section(found: Found | None, scores: list[ScoreRow]) -> Section | 
         return None
     figures = [trade_off_figure(found, scores)] if len(found["sides"]) > 1 else []
     if figures and _is_far_off(found):
-        trained = [model for model in found["models"] if model["step"] != "base"]
-        near = trade_off_figure(found | {"models": trained}, scores)
-        figures.append(near and replace(near, title=f"{near.title}: the trained models alone"))
+        figures.append(trade_off_figure(found, scores, trained_alone=True))
     return Section("Trade-off", figures=[figure for figure in figures if figure], tables=[_table(found)])
 
 
@@ -87,15 +84,17 @@ def names(found: Found | None) -> dict[str, str]:
     return {_name(model): model["variant"] for model in models if model["step"] != "base"}
 
 
-def trade_off_figure(found: Found, scores: Iterable[ScoreRow]) -> Figure | None:
+def trade_off_figure(found: Found, scores: Iterable[ScoreRow], trained_alone: bool = False) -> Figure | None:
     """One side against the other; None where no model was measured on both.
 
     Args:
         found: verdicts with two sides.
         scores: the run's, for which way is better.
+        trained_alone: without the base model.
     """
     across, up = found["sides"]
-    shown = [model for model in found["models"] if _at(model, across) is not None and _at(model, up) is not None]
+    models = [model for model in found["models"] if not (trained_alone and model["step"] == "base")]
+    shown = [model for model in models if _at(model, across) is not None and _at(model, up) is not None]
     if not shown:
         return None
     ways = [_direction(found["sides"][objective], scores) for objective in (across, up)]
@@ -114,8 +113,9 @@ def trade_off_figure(found: Found, scores: Iterable[ScoreRow]) -> Figure | None:
         mark = "◆" if model["step"] == "base" else str(next(number_of))
         symbol = SYMBOLS[steps.index(model["step"]) % len(SYMBOLS)] if model["step"] in steps else "diamond"
         traces.append(_point(found, model, symbol, mark) | {"textposition": corner})
-    title = f"{_words(across)} against {up}"
-    return Figure(title, traces, layout, _in_words(shown, front, said), _note(steps, shown, up))
+    title = f"{_words(across)} against {up}{': the trained models alone' if trained_alone else ''}"
+    has_front = any(model["front"] for model in found["models"])
+    return Figure(title, traces, layout, _in_words(shown, front, has_front, said), _note(steps, shown, up))
 
 
 class Way(NamedTuple):
@@ -125,12 +125,17 @@ class Way(NamedTuple):
     ideal: float | None
 
 
-def _in_words(shown: list[Found], front: list[Found], said: list[tuple[str, str]]) -> str:
+def _in_words(shown: list[Found], front: list[Found], has_front: bool, said: list[tuple[str, str]]) -> str:
+    """The figure in sentences. `has_front`: some model is on the front, whether shown or not."""
     across, up = list(shown[0]["figures"])[:2]
     told = [f"{_name(model)} {number(_at(model, across))} and {number(_at(model, up))}" for model in shown[:TOLD]]
     told += [f"{len(shown) - TOLD} more in the table"] if len(shown) > TOLD else []
-    best = f"No model is better on both sides than: {', '.join(map(_name, front))}."
-    best = best if front else "There is no front: every model guesses on one of the sides."
+    if front:
+        best = f"No model is better on both sides than: {', '.join(map(_name, front))}."
+    elif has_front:
+        best = "No trained model is on the front: the base model is ahead of them all."
+    else:
+        best = "There is no front: every model guesses on one of the sides."
     sides = "; ".join(
         f"{where}: {what} ({better})" for where, (what, better) in zip(("Across", "up"), said, strict=True)
     )
@@ -241,10 +246,10 @@ def _point(found: Found, model: Found, symbol: str, mark: str) -> dict[str, Any]
 def _told(found: Found, model: Found, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = model["figures"][objective], found["sides"][objective]
-    interval = "" if figure["low"] is None else f" [{number(figure['low'])}, {number(figure['high'])}]"
+    value = with_interval(figure["value"], figure["low"], figure["high"])
     beside = f"\n{side['beside']} {number(figure['beside'])}" if side["beside"] else ""
     guess = ", at chance" if figure["at_chance"] else ""
-    return f"{side['metric']} {number(figure['value'])}{interval}{beside}{guess}"
+    return f"{side['metric']} {value}{beside}{guess}"
 
 
 def _name(model: Found) -> str:
@@ -278,8 +283,9 @@ def _table(found: Found) -> Table:
 def _figure(figure: dict[str, Any] | None) -> Cell:
     if figure is None:
         return Cell("–")
-    interval = "" if figure["low"] is None else f"[{number(figure['low'])}, {number(figure['high'])}]"
-    return Cell(number(figure["value"]), interval, "at chance" if figure["at_chance"] else "")
+    return Cell(
+        number(figure["value"]), interval(figure["low"], figure["high"]), "at chance" if figure["at_chance"] else ""
+    )
 
 
 def _gain(gain: dict[str, Any] | None) -> Cell:

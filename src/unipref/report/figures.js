@@ -103,9 +103,30 @@ class Plot {
   draw() {
     const layout = this.layout();
     this.place.style.height = `${layout.height}px`;
-    Plotly.react(this.place, this.traces(), layout, { ...CONFIG });
+    const done = Plotly.react(this.place, this.traces(), layout, { ...CONFIG });
     this.drawLegend();
     this.drawn = true;
+    return done;
+  }
+
+  // Instead of the figure stands why there is none; what was drawn of it goes.
+  fail(error) {
+    this.drawn = false;
+    this.failed = true;
+    this.place.parentElement.querySelector(".legend").replaceChildren();
+    this.place.replaceChildren();
+    tellFailure(this.place, error);
+  }
+
+  // Whether it is drawn.
+  async drawOrFail() {
+    if (this.failed) return false;
+    try {
+      await this.draw();
+    } catch (error) {
+      this.fail(error);
+    }
+    return !this.failed;
   }
 
   drawLegend() {
@@ -126,7 +147,7 @@ class Plot {
       button.addEventListener("click", () => {
         this.hidden[this.hidden.has(key) ? "delete" : "add"](key);
         button.ariaPressed = String(!this.hidden.has(key));
-        this.draw();
+        this.drawOrFail();
         box.children[[...groups.keys()].indexOf(key)].focus();
       });
       return button;
@@ -171,6 +192,12 @@ function unescaped(text) {
   return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
+function tellFailure(place, error) {
+  const words = `This browser cannot draw the figure: ${error.message}. The words below say what it shows.`;
+  place.style.height = "auto";
+  place.append(make("p", { className: "failed", textContent: words }));
+}
+
 let plots = [];
 
 async function unpacked(id) {
@@ -183,18 +210,15 @@ async function drawAll(places) {
   try {
     const specs = JSON.parse(await unpacked("figures"));
     document.head.append(make("script", { textContent: await unpacked("plotly") }));
+    if (!window.Plotly) throw new Error("plotly.js did not start");
     plots = specs.map((spec, at) => new Plot(spec, places[at]));
   } catch (error) {
-    const words = `This browser cannot draw the figure: ${error.message}. The words below say what it shows.`;
-    for (const place of places) {
-      place.style.height = "auto";
-      place.append(make("p", { className: "failed", textContent: words }));
-    }
+    for (const place of places) tellFailure(place, error);
     root.dataset.figures = "failed";
     return;
   }
   for (const plot of plots) {
-    if (!plot.drawn) plot.draw();
+    if (!plot.drawn && !(await plot.drawOrFail())) continue;
     plot.place.tabIndex = 0;
     plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Arrow keys go from point to point.`);
     plot.place.addEventListener("keydown", (event) => {
@@ -205,11 +229,11 @@ async function drawAll(places) {
     });
     await new Promise((resolve) => setTimeout(resolve)); // the page stays responsive between two figures
   }
-  root.dataset.figures = "drawn";
+  root.dataset.figures = plots.some((plot) => plot.failed) ? "failed" : "drawn";
 }
 
 function redraw() {
-  plots.forEach((plot) => plot.drawn && plot.draw());
+  plots.forEach((plot) => plot.drawn && plot.drawOrFail());
 }
 
 let theme;
@@ -218,7 +242,7 @@ addEventListener("beforeprint", () => {
   printing = true;
   theme = root.dataset.theme;
   root.dataset.theme = "light";
-  plots.forEach((plot) => plot.draw());
+  plots.forEach((plot) => plot.drawOrFail());
 });
 addEventListener("afterprint", () => {
   if (!window.Plotly) return;

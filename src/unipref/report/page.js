@@ -157,7 +157,8 @@ function addSort(table, head, at) {
 }
 
 function sortValue(cell, head) {
-  const text = (cell.firstElementChild?.tagName === "SPAN" ? cell.firstElementChild : cell.firstChild)?.textContent ?? "";
+  // A name stands alone before its star; a cell's text is in a span of its own.
+  const text = (cell.tagName === "TH" ? cell.firstChild : cell.firstElementChild)?.textContent ?? "";
   if (!head.classList.contains("number")) return text.trim();
   const number = parseFloat(text.replaceAll(",", "").replace("−", "-"));
   return Number.isNaN(number) ? null : number;
