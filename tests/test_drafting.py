@@ -54,6 +54,18 @@ def test_files_of_a_folder_that_are_read_alike_are_one_source_with_one_question(
     assert found["rejected"] == {"contradiction": 3}
 
 
+def test_the_answer_reached_is_told_from_the_right_one_whichever_comes_first(here: Path) -> None:
+    rows = [{"correct_answer": row.pop("target"), **row} for row in solutions("sums")]
+    write_jsonl(here / "sums.jsonl", rows)
+    study, said = drafted("sums.jsonl")
+    mapping = study["sources"][0]["map"]
+    assert (mapping["answer"], mapping["target"]) == ("answer", "correct_answer")
+    assert (
+        "# sums: the 'answer' is at times the 'correct_answer', so that one checks the other: solutions that have no "
+        "wrong step and miss it are left out"
+    ) in said
+
+
 def test_what_is_read_otherwise_or_named_by_itself_is_a_source_of_its_own(here: Path) -> None:
     (here / "mixed").mkdir()
     write_jsonl(here / "mixed/a.jsonl", SHAPES["hh"][0])
