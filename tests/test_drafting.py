@@ -96,6 +96,41 @@ def test_the_training_suits_what_is_judged(here: Path, shapes: list[str], traine
     assert [next(iter(step)) for step in study["train"]] == trainers
 
 
+def test_a_file_that_is_named_twice_is_one_source(here: Path) -> None:
+    (here / "mixed").mkdir()
+    for name in "ab":
+        write_jsonl(here / f"mixed/{name}.jsonl", SHAPES["hh"][0])
+    study, _ = drafted("mixed", "mixed/a.jsonl", "mixed/../mixed")
+    assert [source["path"] for source in study["sources"]] == ["mixed"]
+    study, _ = drafted("mixed/a.jsonl", "mixed")
+    assert [source["path"] for source in study["sources"]] == ["mixed/a.jsonl", "mixed/b.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "benchmark"),
+    [(["hh", "kto"], "preference_accuracy"), (["kto"], "perplexity"), (["alpaca"], "perplexity")],
+)
+def test_the_benchmark_suits_what_is_judged(here: Path, shapes: list[str], benchmark: str) -> None:
+    for shape in shapes:
+        write_jsonl(here / f"{shape}.jsonl", SHAPES[shape][0])
+    study, _ = drafted(*(f"{shape}.jsonl" for shape in shapes))
+    assert [next(iter(one)) for one in study["evaluate"]] == [benchmark]
+
+
+@pytest.mark.slow
+def test_held_out_demonstrations_are_measured(here: Path, tiny_model: Path) -> None:
+    rows = [{"instruction": f"Name number {i} of it.", "input": "", "output": f"It is {i * i}."} for i in range(30)]
+    write_jsonl(here / "shown.jsonl", rows)
+    study, _ = drafted("shown.jsonl")
+    study |= {"model": str(tiny_model), "train": [{"sft": {"max_steps": 1}}]}
+    run = unipref.run(study, here / "run")
+    scores = json.loads((run / "scores.json").read_text())
+    assert {(row["step"], row["benchmark"], row["n"]) for row in scores if row["metric"] == "perplexity"} == {
+        ("base", "perplexity", 3),
+        ("sft", "perplexity", 3),
+    }
+
+
 def test_the_fields_of_a_known_dataset_are_named_and_common_ones_are_not(here: Path) -> None:
     write_jsonl(here / "steps.jsonl", solutions("sums"))
     # prompt, chosen and rejected are the fields of tulu_preference, and of many others.
