@@ -54,6 +54,18 @@ def test_files_of_a_folder_that_are_read_alike_are_one_source_with_one_question(
     assert found["rejected"] == {"contradiction": 3}
 
 
+def test_the_answer_reached_is_told_from_the_right_one_whichever_comes_first(here: Path) -> None:
+    rows = [{"correct_answer": row.pop("target"), **row} for row in solutions("sums")]
+    write_jsonl(here / "sums.jsonl", rows)
+    study, said = drafted("sums.jsonl")
+    mapping = study["sources"][0]["map"]
+    assert (mapping["answer"], mapping["target"]) == ("answer", "correct_answer")
+    assert (
+        "# sums: the 'answer' is at times the 'correct_answer', so that one checks the other: solutions that have no "
+        "wrong step and miss it are left out"
+    ) in said
+
+
 def test_what_is_read_otherwise_or_named_by_itself_is_a_source_of_its_own(here: Path) -> None:
     (here / "mixed").mkdir()
     write_jsonl(here / "mixed/a.jsonl", SHAPES["hh"][0])
@@ -82,6 +94,41 @@ def test_the_training_suits_what_is_judged(here: Path, shapes: list[str], traine
         write_jsonl(here / f"{shape}.jsonl", SHAPES[shape][0])
     study, _ = drafted(*(f"{shape}.jsonl" for shape in shapes))
     assert [next(iter(step)) for step in study["train"]] == trainers
+
+
+def test_a_file_that_is_named_twice_is_one_source(here: Path) -> None:
+    (here / "mixed").mkdir()
+    for name in "ab":
+        write_jsonl(here / f"mixed/{name}.jsonl", SHAPES["hh"][0])
+    study, _ = drafted("mixed", "mixed/a.jsonl", "mixed/../mixed")
+    assert [source["path"] for source in study["sources"]] == ["mixed"]
+    study, _ = drafted("mixed/a.jsonl", "mixed")
+    assert [source["path"] for source in study["sources"]] == ["mixed/a.jsonl", "mixed/b.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "benchmark"),
+    [(["hh", "kto"], "preference_accuracy"), (["kto"], "perplexity"), (["alpaca"], "perplexity")],
+)
+def test_the_benchmark_suits_what_is_judged(here: Path, shapes: list[str], benchmark: str) -> None:
+    for shape in shapes:
+        write_jsonl(here / f"{shape}.jsonl", SHAPES[shape][0])
+    study, _ = drafted(*(f"{shape}.jsonl" for shape in shapes))
+    assert [next(iter(one)) for one in study["evaluate"]] == [benchmark]
+
+
+@pytest.mark.slow
+def test_held_out_demonstrations_are_measured(here: Path, tiny_model: Path) -> None:
+    rows = [{"instruction": f"Name number {i} of it.", "input": "", "output": f"It is {i * i}."} for i in range(30)]
+    write_jsonl(here / "shown.jsonl", rows)
+    study, _ = drafted("shown.jsonl")
+    study |= {"model": str(tiny_model), "train": [{"sft": {"max_steps": 1}}]}
+    run = unipref.run(study, here / "run")
+    scores = json.loads((run / "scores.json").read_text())
+    assert {(row["step"], row["benchmark"], row["n"]) for row in scores if row["metric"] == "perplexity"} == {
+        ("base", "perplexity", 3),
+        ("sft", "perplexity", 3),
+    }
 
 
 def test_the_fields_of_a_known_dataset_are_named_and_common_ones_are_not(here: Path) -> None:

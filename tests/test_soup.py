@@ -405,6 +405,47 @@ def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -
     )
 
 
+def test_a_model_whose_training_data_are_gone_is_not_measured(run: Path) -> None:
+    parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
+    held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5])
+    (run / "selected/fair/0/train.parquet").unlink()
+    with pytest.raises(UserError, match=r"selected: what fair/0 was trained on is not there, so it cannot be kept out"):
+        unipref.trace_soup(run, 2)
+
+
+def test_where_nothing_unseen_is_left_it_says_so(run: Path) -> None:
+    parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
+    held_out(run, **parts, polite_selected=[3, 1], fair_selected=[2, 5])
+    with pytest.raises(UserError, match=r"every test preference was trained on by a mixed model.\n  Name models with"):
+        unipref.trace_soup(run, 2)
+
+
+@pytest.mark.parametrize("inner", ["", "/adapter"])
+def test_a_step_of_the_run_may_be_named_by_its_path(inner: str, run: Path) -> None:
+    parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
+    held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5])
+    named = {"instruction": "polite/0/sft", "bias": f"{run}/train/fair/0/sft{inner}"}
+    unipref.trace_soup(run, 2, adapters=named)
+    assert measured_on(run) == {"main1"}
+    made = unipref.soup_models(run, "instruction=1,bias=1", adapters=named)
+    assert json.loads((made / "soup.json").read_text())["parts"]["bias"]["place"] == "fair/0/sft"
+
+
+def test_what_a_model_from_elsewhere_was_trained_on_is_said_not_to_be_known(run: Path, tmp_path: Path) -> None:
+    held_out(run, polite_test=[7, 8])
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(run / "train/fair/0/sft", elsewhere)
+    heard: list[str] = []
+
+    class Ear(soup.Narrator):
+        def note(self, text: str) -> None:
+            heard.append(text)
+
+    unipref.trace_soup(run, 2, adapters={"instruction": "polite/0/sft", "bias": str(elsewhere)}, narrator=Ear())
+    said = f"bias: what {elsewhere} was trained on is not known, and not left out."
+    assert [text for text in heard if "not known" in text] == [said]
+
+
 def test_another_tokenizer_is_another_mixture(run: Path) -> None:
     def keys() -> set[str]:
         return {json.loads(path.read_text())["key"] for path in run.glob("soup/front/linear/*/*/stage.json")}

@@ -164,7 +164,9 @@ def audit_run(
     gold: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Audits the unified data of a run, which keeps it as `audit.json`: `docs/audit.md` says what each figure means.
+    """Audits the unified data of a run: `docs/audit.md` says what each figure means.
+
+    The run keeps it as `audit.json`, for its report, where the folder may be written to.
 
     Args:
         folder: a run that got at least as far as unify.

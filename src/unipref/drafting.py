@@ -15,17 +15,22 @@ JUDGED_ALONE = ("steps", "thumbs")
 """Formats in which most answers are judged for themselves, which KTO learns from and DPO does not."""
 NO_ORDER = ("critique", "demonstration")
 """Formats in which nothing is rejected."""
+HELD_OUT = {"perplexity": {"data": None, "text": "chosen.*.content"}}
+"""How surprising the good answers of the test part are: for data that have no pairs to rank."""
 
 
 def study_for(paths: Sequence[Path | str]) -> str:
     """A study for some files, as YAML: every file with its format, ready to be run on a model of yours.
 
-    The files of a folder that are read alike are one source.
+    The files of a folder that are read alike are one source; a file that is named twice is read once.
 
     Raises:
         UserError: no file has a shape that a format reads.
     """
-    groups = [group for path in paths for group in _alike(path)]
+    groups: list[tuple[Inspected, list[Inspected]]] = []
+    read: set[Path] = set()
+    for path in paths:
+        groups += _alike(path, read)
     if not any(file.source for file, _ in groups):
         raise UserError("no file has a shape that a format reads.", mend="See why with: unipref inspect FILES")
     sources: list[dict[str, Any]] = []
@@ -61,18 +66,31 @@ def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
         "split": {"dev": 0.1, "test": 0.1},
         "select": {"cluster_quality": {"fraction": 0.6}},
         "train": train,
-        "evaluate": [{"preference_accuracy": {"split": "test"}}],
+        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else HELD_OUT],
         "seeds": [0],
     }
 
 
-def _alike(path: Path | str) -> list[tuple[Inspected, list[Inspected]]]:
+def _has_pairs(source: dict[str, Any]) -> bool:
+    """Whether its rows say of two answers which is better; a step has to have other versions for that."""
+    if source["format"] == "steps":
+        return "versions" in source["map"]
+    return source["format"] not in (*JUDGED_ALONE, *NO_ORDER)
+
+
+def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Inspected]]]:
     """The files of one path: of those in one folder that are read alike the first, with an entry for all, and the
     others.
+
+    Args:
+        path: a file or a folder.
+        read: files that are left out, as they were read before; those of this path are added.
     """
     groups: dict[tuple[Any, ...], list[Inspected]] = {}
     found = inspect([path])
-    for file in found:
+    new = [file for file in found if Path(file.file).resolve() not in read]
+    read |= {Path(file.file).resolve() for file in new}
+    for file in new:
         alike = (Path(file.file).parent, file.format, _yaml.write(file.map)) if file.source else (file.file,)
         groups.setdefault(alike, []).append(file)
     for first, *others in groups.values():

@@ -20,7 +20,7 @@ class Ingredient:
     """A model trained on one objective.
 
     Attributes:
-        place: as it is named: `VARIANT/SEED/STEP` of the run, or a folder.
+        place: `VARIANT/SEED/STEP` of the run, or a folder as it is named.
         folder: its model.
         adapter: its adapter, if it has one.
         origin: the model that its run started from; None when it is of no step of the run.
@@ -103,12 +103,11 @@ class Kitchen:
 
     def _found(self, place: str) -> Ingredient:
         """A step of the run, or else a folder."""
-        parts = place.strip("/").split("/")
-        folder = self.run / "train" / place.strip("/")
-        if len(parts) == 3 and folder.is_dir():
-            changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(parts[0]) or {}
+        if step := self._step_at(place):
+            folder = self.run / "train" / step
+            changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(step.split("/")[0]) or {}
             origin = str(changes.get("model", self.manifest.get("model")))
-            return Ingredient(place, folder, _adapter_of(folder), origin)
+            return Ingredient(step, folder, _adapter_of(folder), origin)
         folder = Path(place).expanduser()
         if not any((folder / name).is_file() for name in ("config.json", models.ADAPTER_CONFIG)):
             steps = [p.relative_to(self.run / "train").as_posix() for p in self.run.glob("train/*/*/*") if p.is_dir()]
@@ -118,6 +117,17 @@ class Kitchen:
                 mend=near_name(place, steps),
             )
         return Ingredient(place, folder, _adapter_of(folder), None)
+
+    def _step_at(self, place: str) -> str | None:
+        """`VARIANT/SEED/STEP`, named so or by the path of the step or of its adapter; None: it is none of the run's."""
+        root, named = self.run / "train", place.strip("/")
+        if len(named.split("/")) == 3 and (root / named).is_dir():
+            return named
+        folder = Path(place).expanduser().resolve()
+        if not folder.is_dir() or not folder.is_relative_to(root.resolve()):
+            return None
+        parts = folder.relative_to(root.resolve()).parts
+        return "/".join(parts[:3]) if len(parts) == 3 or parts[3:] == ("adapter",) else None
 
 
 @dataclass
@@ -174,8 +184,12 @@ class Soup:
 
     def trained_as(self) -> list[tuple[str, str]]:
         """Variant and seed of the models that are steps of the run; a folder from elsewhere has none."""
-        steps = [part.place.strip("/").split("/") for part in self.parts.values() if part.origin is not None]
+        steps = [part.place.split("/") for part in self.parts.values() if part.origin is not None]
         return [(variant, seed) for variant, seed, _ in steps]
+
+    def foreign(self) -> list[str]:
+        """The objectives whose models are no steps of the run."""
+        return [name for name, part in self.parts.items() if part.origin is None]
 
     @property
     def tokenizer(self) -> str:
@@ -199,7 +213,7 @@ def preferences(manifest: Mapping[str, Any], part: Ingredient) -> dict[str, int]
     """Source -> the preferences selected from it for a step of the run."""
     if part.origin is None:
         return {}
-    variant, seed, _ = part.place.strip("/").split("/")
+    variant, seed, _ = part.place.split("/")
     parts = manifest.get("selected", {}).get(variant, {}).get(seed, {}).get("account", {}).get("parts", [])
     return {p["name"]: p["count"][1] for p in parts if p["of"] == "source" and p["count"][1]}
 

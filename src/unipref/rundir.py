@@ -161,13 +161,21 @@ class RunDir:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        start, computed = time.perf_counter(), sum(os.times()[:4])
+        start, cpu_start = time.perf_counter(), sum(os.times()[:4])
         with peak_memory() as peak:
             result = work(partial, bench_of(folder, key)) if bench else work(partial)
-        seconds, computed = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - computed, 3)
+        seconds, cpu_seconds = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - cpu_start, 3)
         files = checksums(partial)
         stage = Stage(
-            folder, key, content_key(files), files, plain(result), seconds, peak[0], cached=False, cpu_seconds=computed
+            folder,
+            key,
+            content_key(files),
+            files,
+            plain(result),
+            seconds,
+            peak[0],
+            cached=False,
+            cpu_seconds=cpu_seconds,
         )
         record = {
             "key": key,

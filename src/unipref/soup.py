@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -139,10 +140,16 @@ class _Measuring:
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
         for part, (gone, n) in self.unseen.left_out.items():
             kitchen.narrator.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
+        for name in soup.foreign():
+            place = soup.parts[name].place
+            kitchen.narrator.note(f"{name}: what {place} was trained on is not known, and not left out.")
         self.benchmarks = [pair for pair in study.labelled_benchmarks() if "policy" in pair[0].measures]
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
             raise UserError("the run's study has no benchmark to measure with.", where=str(run), mend=mend)
+        self._tree_hash = cache(rundir.tree_hash)
+        for benchmark, _ in self.benchmarks:
+            self._check_rows(benchmark)
         self.mixing = {
             **soup.key(),
             "method": recipe.method,
@@ -151,6 +158,23 @@ class _Measuring:
         }
         self._pot: Pot | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
+
+    def _path(self, benchmark: Benchmark) -> Path:
+        return data_path(benchmark, self.root, self.unseen.splits)
+
+    def _gone(self, benchmark: Benchmark) -> tuple[int, int]:
+        """Preferences left out of what it reads, and of how many; zeros where it reads no part of the run's."""
+        found = self.unseen.left_out.get(split_of(benchmark))
+        return found if found and self._path(benchmark) in self.unseen.splits.values() else (0, 0)
+
+    def _check_rows(self, benchmark: Benchmark) -> None:
+        gone, n = self._gone(benchmark)
+        if gone and gone == n:
+            raise UserError(
+                f"every {split_of(benchmark)} preference was trained on by a mixed model.",
+                where=str(self.dir.folder),
+                mend="Name models with the same sources and split: --adapter OBJECTIVE=VARIANT/SEED/STEP",
+            )
 
     def scores(self, weights: Mapping[str, float]) -> Iterator[dict[str, Any]]:
         """The rows of a mixture."""
@@ -169,7 +193,7 @@ class _Measuring:
         variants = {row["benchmark"] for row in rows if row["variant"] == self.unseen.variant}
         none: dict[str, Any] = {"weights": {}, "method": None}
         for benchmark, title in self.benchmarks:
-            if benchmark.data is None and split_of(benchmark) in self.unseen.left_out:
+            if self._gone(benchmark)[0]:
                 who = {"variant": BASE, "seed": None, "step": BASE, "model": self.soup.base}
                 key = {"base": self.mixing["base"]}
                 yield from ({**who, **none, **row} for row in self._measured(BASE, key, BASE, {}, benchmark, title))
@@ -191,7 +215,7 @@ class _Measuring:
         inputs = {
             **key,
             "benchmark": choices.known_by(benchmark),
-            "data": data_hash(benchmark, data_path(benchmark, self.root, splits)),
+            "data": data_hash(benchmark, self._path(benchmark), self._tree_hash),
             "surroundings": benchmark.surroundings(),
             "code": rundir.code_key("mixing", *SCORING),
         }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref import rundir
+from unipref.errors import UserError
 from unipref.records import MAIN
 from unipref.rundir import RunDir
 
@@ -17,7 +18,7 @@ class Unseen(NamedTuple):
     """Held-out parts fit for several models of a run.
 
     Attributes:
-        splits: part -> its file, of those that have rows.
+        splits: part -> its file; where all of a part is left out, it has no rows.
         variant: whose parts they are.
         left_out: part -> how many of its preferences are left out, and of how many, where some are.
     """
@@ -38,6 +39,9 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
         run: the run folder.
         models: variant and seed of each.
         name: the stage that writes parts without some prompts, relative to the run.
+
+    Raises:
+        UserError: what a model was trained on is not there.
     """
     pages = {variant: _clean(manifest, variant) for variant, _ in models} or {MAIN: _clean(manifest, MAIN)}
     folders = {page.get("folder", "clean") for page in pages.values()}
@@ -48,8 +52,7 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
     splits = {part: folder / f"{part}.parquet" for part in PARTS if page.get(part)}
     if shared or not splits:
         return Unseen(splits, home, {})
-    trained = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
-    files = [path for path in trained if path is not None and path.is_file()]
+    files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
     inputs = {
         "held_out": {part: rundir.file_hash(path) for part, path in splits.items()},
         "trained": [rundir.file_hash(path) for path in files],
@@ -57,7 +60,7 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
     }
     stage = run.stage(name, inputs, lambda out: _write(splits, files, out))
     counts = {part: (found[0], found[1]) for part, found in stage.result.items()}
-    kept = {part: stage.folder / f"{part}.parquet" for part, (gone, n) in counts.items() if gone < n}
+    kept = {part: stage.folder / f"{part}.parquet" for part in counts}
     return Unseen(kept, home, {part: found for part, found in counts.items() if found[0]})
 
 
@@ -67,9 +70,16 @@ def _clean(manifest: Mapping[str, Any], variant: str) -> Mapping[str, Any]:
     return found
 
 
-def _trained_on(manifest: Mapping[str, Any], folder: Path, variant: str, seed: str) -> Path | None:
+def _trained_on(manifest: Mapping[str, Any], folder: Path, variant: str, seed: str) -> Path:
     place = manifest.get("selected", {}).get(variant, {}).get(seed, {}).get("folder")
-    return folder / place / "train.parquet" if place else None
+    path = folder / str(place) / "train.parquet"
+    if not place or not path.is_file():
+        raise UserError(
+            f"what {variant}/{seed} was trained on is not there, so it cannot be kept out of what is measured.",
+            where=str(folder / "selected"),
+            mend="Run the study again: unipref run STUDY -o RUN",
+        )
+    return path
 
 
 def _write(splits: Mapping[str, Path], files: Collection[Path], out: Path) -> dict[str, tuple[int, int]]:

@@ -317,9 +317,43 @@ def test_texts_from_several_passes_are_written_at_once(llama: Policy, monkeypatc
     assert run == [(4, 8), (4, 8), (2, 1), (2, 1), (2, 1)]
 
 
+def test_a_start_shared_by_many_texts_is_copied_for_few_at_once(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = [1, *range(30, 60)]
+    # Ten prompts that share 31 tokens, one of them asked for four drawn texts besides: rows of less than 512 tokens.
+    questions = [Writing([*start, 70 + i], 3) for i in range(10)]
+    questions += [Writing([*start, 70], 3, temperature=1.0, seed=seed) for seed in range(4)]
+    copied: list[int] = []
+    plain = writing.take
+
+    def followed(cache: Any, rows: Sequence[int], paths: Sequence[Sequence[int]]) -> cache.Taken:
+        copied.append(sum(map(len, paths)))
+        return plain(cache, rows, paths)
+
+    monkeypatch.setattr(writing, "take", followed)
+    found = ask_each(llama, questions)
+    assert copied == [14 * 32]
+    copied.clear()
+    monkeypatch.setattr(trees, "COPIED_AT_ONCE", 100)
+    assert ask_each(llama, questions) == found
+    # Three texts of 32 tokens fit, and 14 are 3 + 3 + 3 + 3 + 2.
+    assert sorted(copied) == [64, 96, 96, 96, 96]
+
+
 def test_a_long_text_outgrows_its_place(llama: Policy) -> None:
     question = Writing([1, 30, 31], 150)
     assert_equal_to_alone(llama, [[question, Writing([1, 30, 31, 32], 3)]])
+
+
+def test_a_text_holds_what_its_prompt_is_padded_to(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    plain = writing.Text.bytes
+    monkeypatch.setattr(writing.Text, "bytes", lambda self: sizes.append(plain(self)) or plain(self))
+    ask_each(llama, [Writing([1, *range(30, 130)], 10), Writing([1, 20], 100)])
+    config = llama.model.config
+    per_token = 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    logits = 2 * 4 * config.vocab_size
+    # Both prompts are taken with 101 columns; then each has its own and what is written.
+    assert set(sizes) == {per_token * (101 + 101 + 10) + logits, per_token * (101 + 2 + 100) + logits}
 
 
 def test_keys_and_values_take_no_more_than_was_planned(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +374,8 @@ def test_keys_and_values_take_no_more_than_was_planned(llama: Policy, monkeypatc
     assert max(held) <= 2 * 3 * 111
     config = llama.model.config
     per_token = 2 * 4 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    budget = 2 * per_token * (2 * 101 + 10)  # the largest text twice, its prompt counted twice
+    # The largest text twice: its prompt counted twice, and so its logits, 4 bytes for each token known.
+    budget = 2 * (per_token * (2 * 101 + 10) + 2 * 4 * config.vocab_size)
     monkeypatch.setattr(writing, "LEAST_CACHE", budget)
     monkeypatch.setattr(writing, "CACHE_ON_CPU", budget)
     held.clear()

@@ -116,6 +116,10 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     gold = GoldVerdict(1, 2, 0.5, 0.1, 0.9, {"a.csv": (1, 2)}, [])
     assert keep(Audit(str(tmp_path), [page(nasty)], None, gold, ["look here"]), tmp_path)
     kept = (tmp_path / "audit.json").read_text()
+    record.write_text("{}")
+    with pytest.raises(UserError, match=r"stage\.json: this is no record of a stage"):
+        keep(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
+    record.write_text(json.dumps({"key": "1"}))
     assert str(tmp_path) not in kept
     section = source_section(manifest(nasty), tmp_path)
     assert section is not None

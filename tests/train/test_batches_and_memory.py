@@ -81,6 +81,8 @@ def test_odd_schedules_are_told() -> None:
         ({"save_steps": 3, "steps_per_generation": 4}, True),
         ({"save_steps": 3, "steps_per_generation": 6, "gradient_accumulation_steps": 2}, False),
         ({"save_steps": 2, "num_iterations": 4}, True),
+        ({"save_steps": 3, "generation_batch_size": 16}, True),  # 4 passes of 4 answers
+        ({"save_steps": 4, "generation_batch_size": 16}, False),
         ({"save_steps": 0.2, "steps_per_generation": 4}, False),  # a fifth of 20 steps is 4
         ({"save_strategy": "no", "save_steps": 3, "steps_per_generation": 4}, False),
     ],

@@ -188,6 +188,9 @@ def test_saving_is_said_once() -> None:
             12,
         ),
         ({"max_steps": 20}, 2),
+        # 32 answers at once, 4 in a pass: 8 passes; with one checkpoint alone there may be no good state to go back to.
+        ({"max_steps": 24, "generation_batch_size": 32}, 8),
+        ({"max_steps": 15, "generation_batch_size": 32}, 0.1),
         # No place before the end at which they are used up; what the user says; how many steps there are is not known.
         ({"max_steps": 8, "steps_per_generation": 8}, 0.1),
         ({"max_steps": 24, "steps_per_generation": 8, "checkpoint": {"every": 3}}, 3),

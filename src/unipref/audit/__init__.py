@@ -3,7 +3,6 @@
 The data is read once, batch by batch; per preference 37 bytes of hashes and numbers are held, never text.
 """
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -61,11 +60,19 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
 def keep(found: Audit, folder: Path) -> bool:
     """Leaves an audit in its run, where the report finds it; False where the folder may not be written to.
 
-    `unified` is the key of the data that were audited: those of a later unify are others.
+    `unified` is the key of the data that were audited: those of a later unify are others. It is null where unify left
+    no record beside them.
+
+    Raises:
+        UserError: the record is broken.
     """
-    unified = None
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        unified = json.loads((folder / "unified" / rundir.RECORD).read_text(encoding="utf-8"))["key"]
+    unified, record = None, folder / "unified" / rundir.RECORD
+    try:
+        if record.is_file():
+            unified = json.loads(record.read_text(encoding="utf-8"))["key"]
+    except (ValueError, KeyError, TypeError) as error:
+        mend = "Run unify again: unipref unify STUDY -o RUN"
+        raise UserError("this is no record of a stage.", where=str(record), mend=mend) from error
     kept: dict[str, Any] = {"unified": unified, **found.as_dict()}
     # Where the run lies is known to whoever has it, and nothing to others who are sent it.
     del kept["run"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unipref.inference import passes
+from unipref.inference import passes, trees
 from unipref.inference.memory import in_batches
 from unipref.inference.questions import LogLikelihood, Question, Writing, Written
 from unipref.inference.trees import Branch, Row, plan
@@ -86,8 +86,8 @@ def _answers(
             alone.append((owner, question, branch.room))
         else:
             plain.append(branch)
-    for branches, trees in ((branching, True), (plain, False)):
-        rows = plan(branches, trees)
+    for branches, as_trees in ((branching, True), (plain, False)):
+        rows = plan(branches, as_trees)
         yield from _read(policy, rows, questions, batch_size)
     yield from _written_alone(policy, alone, batch_size)
 
@@ -118,7 +118,10 @@ def _read(
     policy: Policy, rows: Sequence[Row], questions: Sequence[Question], batch_size: int | None
 ) -> Iterator[tuple[int, Any]]:
     def run(part: Sequence[Row]) -> tuple[dict[int, Any], list[Text]]:
-        if len(part) > 1 and passes.logits_held(policy, part) > passes.LOGITS_AT_ONCE:
+        if len(part) > 1 and (
+            passes.logits_held(policy, part) > passes.LOGITS_AT_ONCE
+            or sum(row.copied for row in part) > trees.COPIED_AT_ONCE
+        ):
             half = len(part) // 2
             (answers, texts), (more_answers, more_texts) = run(part[:half]), run(part[half:])
             return answers | more_answers, texts + more_texts

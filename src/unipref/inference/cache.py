@@ -4,6 +4,7 @@ transformers' own cache is copied whole with every token; this one is copied whe
 has as many columns as the longest prompt and what was written after it; here, each goes on right after its own prompt.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,11 @@ class Taken:
 
     layers: "list[tuple[torch.Tensor, torch.Tensor] | None]"
     lengths: list[int]
+
+    @functools.cached_property
+    def longest(self) -> int:
+        """Columns of each text."""
+        return max(self.lengths)
 
     def bytes_per_token(self) -> int:
         """Of one text, over all layers."""

@@ -24,6 +24,9 @@ depends on it."""
 LARGEST_ROW = 512
 """Tokens of a row that shares starts, unless twice a single sequence is more: attention is over the whole row."""
 
+COPIED_AT_ONCE = 2**14
+"""Most tokens of texts that are written on from one pass, each counted whole: a shared start is read once, but its keys
+and values are copied for each text."""
 
 WIDTHS = 8
 """Rows are padded to a multiple of this, which attention kernels like."""
@@ -50,12 +53,15 @@ class Branch:
 
 @dataclass
 class Row:
-    """Sequences that are run together, in the order of their ids, and how many tokens their tree has."""
+    """Sequences that are run together, in the order of their ids; how many tokens their tree has, and how many those
+    sequences have, each counted whole, that are written on.
+    """
 
     members: list[Branch] = field(default_factory=list)
     keys: list[Ids] = field(default_factory=list)
     size: int = 0
     room: int = 0
+    copied: int = 0
     bundle: int = 0
 
     def added(self, ids: Ids) -> int:
@@ -71,10 +77,13 @@ class Row:
         self.members.insert(at, sequence)
         self.size += added
         self.room += sequence.room
+        self.copied += len(sequence.ids) if sequence.room else 0
 
     def gains(self, sequence: Branch, added: int) -> bool:
-        """Whether it costs less to run a sequence in this row than in one of its own."""
+        """Whether it costs less to run a sequence in this row than in one of its own, and the row is not full."""
         length = len(sequence.ids)
+        if sequence.room and self.copied and self.copied + length > COPIED_AT_ONCE:
+            return False
         if self.size + added > max(LARGEST_ROW, 2 * length):
             return added == 0
         joined = added * (2 * self.size + added)

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 TEXTS_AT_ONCE = 256
 """Texts are written when there are so many, or as many as the bytes below allow."""
 
-LEAST_CACHE, CACHE_ON_CPU = 2**28, 2**30
-CACHE_ON_ACCELERATOR = 2**33
-"""Most bytes of keys and values of the texts written at once; on a CPU no more than the weights take, but for the
-least: a small model is to need little memory, and a large one reads its weights for many texts at once."""
+CACHE_ON_CPU, CACHE_ON_ACCELERATOR = 2**30, 2**33
+"""Most bytes of the texts written at once; on a CPU no more than the weights take: a small model is to need little
+memory, and a large one reads its weights for many texts at once."""
+
+LEAST_CACHE = 2**28
+"""Bytes that they may have on a CPU however little the weights take."""
 
 SPARSE = 0.75
 """Texts that have ended are taken out, which copies the rest, when fewer than this share are still written."""
@@ -72,8 +74,11 @@ class Text:
         return len(self.question.prompt)
 
     def bytes(self) -> int:
-        """Of its keys and values when it is written to its end, those of its prompt as they were taken besides."""
-        return self.taken.bytes_per_token() * (2 * self.length + self.room)
+        """Of its keys and values when it is written to its end, those of its prompt as they were taken (padded to the
+        longest beside it) besides; and of its logits, those for its first token besides.
+        """
+        tokens = self.taken.longest + self.length + self.room
+        return self.taken.bytes_per_token() * tokens + 2 * int(self.logits.nbytes)
 
 
 def stop_ids(policy: Policy) -> list[int]:
@@ -111,7 +116,7 @@ def texts_of(policy: Policy, read: Read, rows: Sequence[Row], questions: Sequenc
 
 
 def cache_at_once(policy: Policy) -> int:
-    """Most bytes of keys and values."""
+    """Most bytes of the texts written at once."""
     if policy.model.device.type != "cpu":
         return CACHE_ON_ACCELERATOR
     weights = sum(int(weight.nbytes) for weight in policy.model.parameters())

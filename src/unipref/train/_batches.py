@@ -93,6 +93,19 @@ def _planned(settings: dict[str, Any], batch: int, per_epoch: int) -> Schedule:
     return Schedule(batch, math.ceil(epochs * per_epoch), float(epochs))
 
 
+def passes_on_answers(settings: dict[str, Any], at_once: int) -> int:
+    """Forward passes that are made on the answers written at once.
+
+    Args:
+        settings: TRL's, by its names.
+        at_once: answers of one forward pass, over all processes.
+    """
+    spread = settings.get("steps_per_generation") or settings.get("gradient_accumulation_steps", 1)
+    if (written := settings.get("generation_batch_size")) is not None:
+        spread = written // at_once
+    return int(spread * settings.get("num_iterations", 1))
+
+
 def doubts(found: Schedule, settings: dict[str, Any], online: bool) -> list[str]:
     """What is odd about a schedule, in words."""
     said = []
@@ -106,7 +119,7 @@ def doubts(found: Schedule, settings: dict[str, Any], online: bool) -> list[str]
         )
     if online and (every := _save_steps(found, settings)):
         accumulation = settings.get("gradient_accumulation_steps", 1)
-        spread = (settings.get("steps_per_generation") or accumulation) * settings.get("num_iterations", 1)
+        spread = passes_on_answers(settings, found.batch // accumulation)
         if every * accumulation % spread:
             said.append(
                 f"a checkpoint every {every} steps falls between answers written ({spread} forward passes are made on "

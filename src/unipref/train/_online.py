@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from unipref.contracts import Judge, TrainJob
 from unipref.errors import UserError
+from unipref.train._batches import passes_on_answers
 from unipref.train._checkpoints import Checkpoint
 from unipref.train._epochs import Plan
 from unipref.train._fit import fit
@@ -107,17 +108,22 @@ class Online(TrlTrainer):
 
     def saving(self) -> dict[str, Any]:
         """When the step is saved on its way: a share of the steps is rounded up to where all answers that have been
-        written are used up, if there is such a place before the end, so that it is taken up again exactly.
+        written are used up, so that it is taken up again exactly.
+
+        Nothing is rounded where `max_steps` is not set, as how many steps there are is not known here; nor where fewer
+        than two checkpoints would be left: a run that collapses needs a last good state more than an exact place.
         """
         found = super().saving()
         if self.checkpoint is None or self.checkpoint.every >= 1 or self.max_steps <= 0:
             return found
         extra = self.model_extra or {}
         accumulation = int(extra.get("gradient_accumulation_steps", 1))
-        passes = (self.steps_per_generation or accumulation) * int(extra.get("num_iterations", 1))
+        # With several processes the answers are used up sooner, and at these places too.
+        at_once = self.per_device_train_batch_size
+        passes = passes_on_answers({**extra, "steps_per_generation": self.steps_per_generation}, at_once)
         period = passes // math.gcd(passes, accumulation)
         steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
-        return {**found, "save_steps": steps} if steps < self.max_steps else found
+        return {**found, "save_steps": steps} if 2 * steps <= self.max_steps else found
 
     def judges(self) -> list[Judge]:
         """The models that the rewards ask."""

@@ -51,15 +51,18 @@ def _marked(columns: Columns, prompt: list[str]) -> Guess | None:
             why = [f"'{mark.path}' is always the number of one of the '{steps.path}'"]
             if ends := _ends(columns):
                 mapping |= ends
-                why.append(f"the '{ends['answer']}' is at times the '{ends['target']}', so that one checks the other")
+                checked = f"the '{ends['answer']}' is at times the '{ends['target']}', so that one checks the other"
+                why.append(checked)
+                doubts.append(f"{checked}: solutions that have no wrong step and miss it are left out")
             return Guess(mapping, 0.93 if named else 0.82, why, doubts)
     return None
 
 
 def _ends(columns: Columns) -> dict[str, str]:
     """Paths of the final answer and of the right one; empty where the names do not say so or no two are the same."""
-    answer = next((c for c in columns.all if c.called(*REACHED)), None)
-    target = next((c for c in columns.all if c.called(*RIGHT) and c is not answer), None)
+    # A name for the right one may hold one for that reached, as 'correct_answer' does.
+    target = next((c for c in columns.all if c.called(*RIGHT)), None)
+    answer = next((c for c in columns.all if c.called(*REACHED) and not c.called(*RIGHT)), None)
     if answer is None or target is None:
         return {}
     right = dict(zip(target.rows, map(str, target.values), strict=True))
