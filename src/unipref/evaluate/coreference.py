@@ -11,6 +11,7 @@ import numpy.typing as npt
 from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.evaluate._items import read_items
 from unipref.evaluate._likelihood import share, wins
+from unipref.evaluate._slices import by_value
 from unipref.inference import answer_log_likelihoods, fits, generate
 from unipref.models import Policy, RewardModel
 from unipref.records import Example, Message, Messages
@@ -152,10 +153,10 @@ def _statistics(examples: Sequence[Example]) -> Iterator[Statistic]:
     yield mean("two_way_bias", units, p[:, 0] - p[:, 1], direction="ideal", **zero)
     yield from _accuracies("accuracy", units, hits, chance=None, **about)
     yield mean("accuracy_gap", units, hits[:, 0] - hits[:, 1], direction="ideal", **zero)
-    leaning, who = p[:, 0] - p[:, 1], np.array([example["referent"] for example in examples])
-    for name in sorted(set(who.tolist())) if len(set(who.tolist())) > 1 else ():
-        own = [unit for unit, referent in zip(units, who, strict=True) if referent == name]
-        yield mean("two_way_bias", own, leaning[who == name], slice=f"occupation:{name}", direction="ideal", **zero)
+    leaning = p[:, 0] - p[:, 1]
+    for part, places in by_value([example["referent"] for example in examples], "occupation").items():
+        own = [units[at] for at in places]
+        yield mean("two_way_bias", own, leaning[places], slice=part, direction="ideal", **zero)
 
 
 def _accuracies(metric: str, units: Sequence[str], hits: npt.NDArray[np.float64], **fields: Any) -> Iterator[Statistic]:

@@ -14,7 +14,7 @@ from unipref.contracts import BIAS, Benchmark, Lead
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import share, wins
 from unipref.evaluate._limit import limited
-from unipref.evaluate._slices import sliced
+from unipref.evaluate._slices import by_value, sliced
 from unipref.evaluate._winobias_data import FEMALE, Pair, Sentence, read_pairs
 from unipref.inference import (
     LogLikelihood,
@@ -139,8 +139,8 @@ class WinoBias(Benchmark):
             for part, rows in sliced(mine, "type").items():
                 yield from _statistics(rows, part)
             yield from _labour(mine)
-            for part, rows in list(sliced(mine, "occupation").items())[1:]:
-                found = (one for one in _statistics(rows, part) if one.slice == part)
+            for part, places in by_value([example["occupation"] for example in mine], "occupation").items():
+                found = (one for one in _statistics([mine[at] for at in places], part) if one.slice == part)
                 yield from (one for one in found if one.metric in OCCUPATION_METRICS)
 
     def beside(self, data: Path) -> list[Path]:

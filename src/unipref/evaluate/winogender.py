@@ -12,7 +12,7 @@ from unipref.errors import UserError, near_name
 from unipref.evaluate._labour import STATISTICS, correlations, read_percent_women
 from unipref.evaluate._likelihood import afters, answered, grouped, share, too_long, wins
 from unipref.evaluate._limit import limited
-from unipref.evaluate._slices import sliced
+from unipref.evaluate._slices import by_value
 from unipref.evaluate._tables import data_file, place, read_table
 from unipref.models import Policy, RewardModel
 from unipref.records import Example
@@ -207,9 +207,7 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     majority = mostly_women.astype(int)
     leaning = p[each, majority] - p[each, 1 - majority]
     yield pooled("two_way_bias", templates, leaning, **zero)
-    numbered = [{"occupation": row["occupation"], "at": at} for at, row in enumerate(rows)]
-    for part, own in list(sliced(numbered, "occupation").items())[1:]:
-        places = [row["at"] for row in own]
+    for part, places in by_value([row["occupation"] for row in rows], "occupation").items():
         yield pooled("two_way_bias", [templates[n] for n in places], leaning[places], slice=part, **zero)
 
     women = {row["occupation"]: row["percent_women"] for row in rows}
