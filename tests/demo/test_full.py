@@ -93,3 +93,19 @@ def test_sizes_stand_beside_each_other(tmp_path: Path) -> None:
 def test_a_noise_beside_full_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["demo", "--full", "--noise", "gaussian", "-o", str(tmp_path)])
     assert "--full has all models of noise" in str(result.exception)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_tells_the_claims_and_leaves_the_page(
+    as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full, "run", lambda folder, jobs, narrator: finished(folder / "careless", "shown"))
+    result = CliRunner().invoke(cli.app, ["demo", "--full", "-o", str(tmp_path), *(["--json"] if as_json else [])])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "full" / "reproduction.md").is_file()
+    if as_json:
+        first = json.loads(result.stdout)[0]
+        assert first == {"study": "careless", "claim": "1 combined", "verdict": "shown", "why": "So it is."}
+    else:
+        assert "1 combined, careless: shown. So it is." in result.stdout
+        assert "reproduction.md" in result.stdout
