@@ -27,6 +27,8 @@ def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
     if "grid" in chapter.changes:
         assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
         assert [trainer.name() for trainer in loaded.variants["source-thumbs"].train] == ["sft"]
+        # As all others are trained: a bare name would take the trainer's defaults.
+        assert loaded.variants["source-thumbs"].train[0] == loaded.study.train[0]
     elif chapter.name == "rl":
         assert variants == {"main"}
         assert [trainer.name() for trainer in loaded.study.train] == ["sft", "dpo", "rloo"]
@@ -35,7 +37,8 @@ def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
 
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:
-    by_name = {chapter.name: full.steps(chapter) for chapter in full.chapters()}
+    folder = Path("world")
+    by_name = {chapter.name: full.study_of(chapter, folder, folder)["train"] for chapter in full.chapters()}
     for at, name in enumerate(("sft", "dpo")):
         once, twice = (by_name[chapter][at][name]["max_steps"] for chapter in ("careless", "twice"))
         assert twice == 2 * once

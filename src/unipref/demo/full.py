@@ -21,7 +21,23 @@ from unipref.rundir import write_text
 
 SEED = 11
 """The world's."""
-SFT_STEPS, DPO_STEPS, RL_STEPS = 300, 150, 80
+RLOO = {
+    "from": "sft",
+    "rewards": [{"likelihood": "dpo", "clip": [-12, 0]}],
+    "learning_rate": 3e-4,
+    "max_steps": 80,
+    "per_device_train_batch_size": 64,
+    "num_generations": 8,
+    "max_completion_length": 16,
+    "temperature": 1.0,
+    "beta": 0.05,
+    "normalize_advantages": True,
+    "logging_steps": 10,
+    "on_weak_reward": "warn",
+}
+"""RL, as `benchmarks/training_study.py` has it."""
+NO_PAIRS = "source-thumbs"
+"""The variant whose feedback gives no pairs, which DPO would need: it ends with SFT."""
 TWICE = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
 """Twice the prompts, but for thumbs: there are not so many instructions."""
 SIZES = {
@@ -58,8 +74,8 @@ class Chapter(NamedTuple):
     twice: bool = False
 
 
-GRID: dict[str, Any] = {"grid": "paper", "variants": {"source-thumbs": {"train": ["sft"]}}}
-"""The paper's table. Thumbs alone give no pairs, which DPO would need."""
+GRID: dict[str, Any] = {"grid": "paper", "variants": None}
+"""The paper's table."""
 SCALING: dict[str, Any] = {"variants": FEW, "seeds": [0, 1]}
 
 
@@ -76,7 +92,7 @@ def chapters() -> Iterator[Chapter]:
 
 
 def prepare(folder: Path, chapter: Chapter, progress: Progress) -> Path:
-    """Writes a chapter's world, model and study; what is there already is kept.
+    """Writes a chapter's world, model and study, the same bytes each time; a finished model is kept.
 
     Args:
         folder: of all chapters.
@@ -106,46 +122,27 @@ def study_of(chapter: Chapter, world: Path, model: Path) -> dict[str, Any]:
         "name": chapter.title,
         "data_root": str(world.resolve()),
         "model": str(model.resolve()),
-        "train": steps(chapter),
+        "train": steps(chapter, study["train"]),
         **chapter.changes,
     }
+    if "grid" in chapter.changes:
+        study["variants"] = {NO_PAIRS: {"train": study["train"][:1]}}
     return {key: value for key, value in study.items() if value is not None}
 
 
-def steps(chapter: Chapter) -> list[dict[str, Any]]:
-    """SFT and DPO as the demo's study has them, twice as long on twice the feedback; and RLOO where it is about RL."""
+def steps(chapter: Chapter, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps of the demo's study, twice as long on twice the feedback; and RLOO where it is about RL.
+
+    Args:
+        chapter: one of `chapters()`.
+        written: `train` of the demo's study, each step with its settings.
+    """
     times = 2 if chapter.twice else 1
-    usual = {"per_device_train_batch_size": 16, "logging_steps": 50}
-    found: list[dict[str, Any]] = [
-        {"sft": {**usual, "learning_rate": 1e-3, "max_steps": times * SFT_STEPS}},
-        {
-            "dpo": {
-                **usual,
-                "from": "sft",
-                "learning_rate": 3e-4,
-                "max_steps": times * DPO_STEPS,
-                "loss_type": ["sigmoid", "sft"],
-                "loss_weights": [1.0, 1.0],
-            }
-        },
+    found = [
+        {name: {**settings, "max_steps": times * settings["max_steps"]} for name, settings in step.items()}
+        for step in written
     ]
-    if chapter.name != "rl":
-        return found
-    rloo = {
-        "from": "sft",
-        "rewards": [{"likelihood": "dpo", "clip": [-12, 0]}],
-        "learning_rate": 3e-4,
-        "max_steps": RL_STEPS,
-        "per_device_train_batch_size": 64,
-        "num_generations": 8,
-        "max_completion_length": 16,
-        "temperature": 1.0,
-        "beta": 0.05,
-        "normalize_advantages": True,
-        "logging_steps": 10,
-        "on_weak_reward": "warn",
-    }
-    return [*found, {"rloo": rloo}]
+    return [*found, {"rloo": RLOO}] if chapter.name == "rl" else found
 
 
 def run(folder: Path, jobs: int, narrator: Narrator) -> None:
