@@ -177,8 +177,8 @@ class Run:
         base = self.base(main.study)
         examples = Exemplifying(self.loaded, self.dir, self.manifest, self.narrator)
         # What is held out here may have been trained on by a variant that splits or cleans otherwise.
-        apart = [last.label for name, last in policies.items() if ready[name].cleaned.content != main.cleaned.content]
-        alike = {name: last for name, last in policies.items() if last.label not in apart}
+        alike = {n: last for n, last in policies.items() if ready[n].cleaned.content == main.cleaned.content}
+        apart = [last.label for name, last in policies.items() if name not in alike]
         examples.stage(main, self._unified[MAIN], Asked(BASE, base.folder, base.key), alike, apart)
 
     def prepared(self, depth: int) -> dict[str, Ready]:
@@ -275,7 +275,7 @@ class Run:
     def fetched(self) -> list[str]:
         """The benchmarks, of every variant, that bring data themselves which the run does not have."""
         every = [benchmark for study in self.loaded.variants.values() for benchmark in study.evaluate.benchmarks]
-        compared = {path.resolve() for path in self.benchmark_data().values()}
+        compared = set(self.benchmark_data().values())
         unread = [one for one in every if one.fetches and self._data_of(one) not in compared]
         return sorted({benchmark.title for benchmark in unread})
 

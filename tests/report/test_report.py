@@ -347,10 +347,14 @@ def test_small_figures_have_their_data_in_a_table():
     assert data_table(replace(figure, traces=[{"type": "sankey"}])) is None
 
 
+def in_terminal(content, width=120):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(content)
+    return console.export_text()
+
+
 def test_the_terminal_shows_the_table_and_the_words(run_folder):
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(report.console(run_folder))
-    shown = console.export_text()
+    shown = in_terminal(report.console(run_folder))
     assert re.search(r"^ +base +sft +dpo *\n", shown)
     assert re.search(r"0\.080 +0\.500 ★", shown)
     assert "• instructions: base 0.080 → sft 0.500 (better)" in shown
@@ -374,9 +378,7 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
     (run_folder / "verdicts.json").write_text(json.dumps(found | {"sides": {"instruction": side, "bias": side}}))
     rows = [score_row("sft", "b", "m", 0.5, variant=f"v{n}") for n in range(20)]
     (run_folder / "scores.json").write_text(json.dumps([score_row("base", "b", "m", 0.5), *rows]))
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(report.console(run_folder))
-    shown = console.export_text()
+    shown = in_terminal(report.console(run_folder), width=80)
     assert re.search(r"v3 · sft ★ +0\.375 +0\.125 +\+0\.125 \* +\+0\.375 *\n", shown)
     assert re.search(r"v7 · sft +0\.375 +0\.125 † +\+0\.125 \* +\+0\.375 † *\n", shown)
     assert "21 models: all their scores" in shown
@@ -386,16 +388,12 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
 
 def test_the_terminal_takes_no_markup_from_data(run_folder, score_row):
     (run_folder / "scores.json").write_text(json.dumps([score_row("sft", "[red]x[/oops]", "m", 0.5)]))
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(report.console(run_folder))
-    assert "[red]x[/oops]" in console.export_text()
+    assert "[red]x[/oops]" in in_terminal(report.console(run_folder))
 
 
 def test_without_scores_the_terminal_shows_what_became_of_the_sources(run_folder):
     (run_folder / "scores.json").write_text("[]")
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(report.console(run_folder))
-    shown = console.export_text()
+    shown = in_terminal(report.console(run_folder))
     manifest = json.loads((run_folder / "manifest.json").read_text())
     for name, source in manifest["sources"].items():
         assert re.search(rf"{re.escape(name)} .*{source['rows']:,} .*{source['used']:,}", shown)

@@ -82,8 +82,7 @@ def clean(
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
     unread = leaks.unread if leaks else []
-    unseen = fetched if settings.benchmarks else ()
-    result["notes"] = [*notes(result, unread, unseen, [sizes[family] for family in stay])]
+    result["notes"] = [*notes(result, unread, fetched, [sizes[family] for family in stay])]
     if not result["train"]:
         raise nothing_left(result)
     return result

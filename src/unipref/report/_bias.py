@@ -5,7 +5,19 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from unipref.chance import at_chance, is_skill
-from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
+from unipref.report._content import (
+    Cell,
+    Column,
+    Figure,
+    Section,
+    Table,
+    interval,
+    level,
+    number,
+    room,
+    which_way,
+    with_interval,
+)
 from unipref.report._scores import Model, ScoreRow, goodness, model_of
 from unipref.report._tables import Manifest
 
@@ -159,11 +171,12 @@ def _figure(found: Groups, models: Mapping[Model, str]) -> Figure:
     first = next(row for by_model in found.values.values() for seeds in by_model.values() for row in seeds)
     traces = [_trace(found, model, label) for model, label in models.items() if _measured(found.values, model)]
     ideal = first.ideal or 0.0
+    better = which_way(first.direction, ideal if first.direction == "ideal" else None)
     values = [_mean(seeds) for by_model in found.values.values() for seeds in by_model.values()]
     layout = {
         "height": AROUND + LINE * len(found.values),
         "hovermode": "closest",
-        "xaxis": {"title": {"text": f"{first.metric}, {_better(first)}"}, "range": room([*values, ideal])},
+        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": room([*values, ideal])},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": [level("x", ideal, "ideal")],
     }
@@ -201,12 +214,6 @@ def _title(found: Groups) -> str:
     notes = ([mode] if mode != "corrected" else []) + ([split] if split != "test" else [])
     beside = f" ({', '.join(notes)})" if notes else ""
     return f"{benchmark}{beside}: {metric} by {SIGNS[found.kind]}"
-
-
-def _better(row: ScoreRow) -> str:
-    if row.direction == "ideal":
-        return f"nearer to {row.ideal or 0:g} is better"
-    return f"{row.direction} is better"
 
 
 def _said(found: Groups, models: Mapping[Model, str]) -> str:

@@ -139,6 +139,16 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{number(value)} {interval(low, high)}".rstrip()
 
 
+def which_way(direction: str, ideal: float | None) -> str:
+    """Which way a figure is better, in words.
+
+    Args:
+        direction: 'higher', 'lower' or 'ideal'.
+        ideal: the value that it should be near to; None: it should be as high or low as can be.
+    """
+    return f"{direction} is better" if ideal is None else f"nearer to {ideal:g} is better"
+
+
 def count(value: object) -> str:
     """A count with thousands separated; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–"

@@ -10,7 +10,7 @@ import msgspec
 
 from unipref.chance import WHOLE
 from unipref.errors import UserError
-from unipref.report._content import Column, Figure, Section, level, number, room, with_interval
+from unipref.report._content import Column, Figure, Section, level, number, room, which_way, with_interval
 from unipref.report._front import axes, efficient, front_table
 from unipref.report._measures import group
 from unipref.report._scores import Headline, Measure, Model, ScoreRow, headline, model_of
@@ -142,9 +142,8 @@ def _axis(measure: Measure, measures: Headline) -> tuple[dict[str, Any], float |
     rows = list(measures[measure].values())
     ideal = (rows[0].ideal or 0.0) if rows[0].direction == "ideal" else None
     ends = room([*(row.value for row in rows), *([] if ideal is None else [ideal])], 0.1)
-    better = rows[0].direction if ideal is None else f"nearer to {ideal:g}"
-    title = f"{measure.metric} of {group(measure)}\n{better} is better"
-    return {"title": {"text": title}, "range": ends[::-1] if better == "lower" else ends}, ideal
+    title = f"{measure.metric} of {group(measure)}\n{which_way(rows[0].direction, ideal)}"
+    return {"title": {"text": title}, "range": ends[::-1] if rows[0].direction == "lower" else ends}, ideal
 
 
 def _both(model: Model, measures: Headline, wanted: list[Measure]) -> str:

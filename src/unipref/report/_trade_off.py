@@ -6,14 +6,25 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from unipref.chance import WHOLE
-from unipref.report._content import Cell, Column, Figure, Section, Table, interval, level, number, room, with_interval
+from unipref.report._content import (
+    Cell,
+    Column,
+    Figure,
+    Section,
+    Table,
+    interval,
+    level,
+    number,
+    room,
+    which_way,
+    with_interval,
+)
 from unipref.report._scores import ScoreRow
 
 Found = dict[str, Any]
 """What `verdicts.json` holds."""
 SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
 """One for each training step, in order; from the start again where there are more."""
-SIGNS = {"higher": "higher is better", "lower": "lower is better"}
 ROOM = 0.5
 """So far beyond the outermost points an interval is drawn, in parts of the distance between them."""
 CORNERS = {"top right": (1, 1), "top left": (-1, 1), "bottom right": (1, -1), "bottom left": (-1, -1)}
@@ -207,8 +218,7 @@ def _direction(side: Found, scores: Iterable[ScoreRow]) -> Way:
 def _side(side: Found, way: Way) -> tuple[str, str]:
     """What a side is, and which way it is better."""
     part = "" if side["slice"] == WHOLE else f" ({side['slice']})"
-    better = SIGNS[way.direction] if way.ideal is None else f"nearer to {way.ideal:g} is better"
-    return f"{side['metric']} of {side['benchmark']}{part}", better
+    return f"{side['metric']} of {side['benchmark']}{part}", which_way(way.direction, way.ideal)
 
 
 def _front(front: list[Found], across: str, up: str) -> dict[str, Any]:
