@@ -1,5 +1,6 @@
 """A stage's folder -> its choices, by file name; and code outside by dotted path."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -144,8 +145,25 @@ def test_what_a_module_of_ones_own_lacks_is_said_by_python(own_module: Path) -> 
 
 def test_code_of_ones_own_does_its_work_again_when_it_changes(own_module: Path) -> None:
     form = choices.make("unify", "own_formats.votes", None, "map")
-    before = choices.known_by(form)
-    assert choices.known_by(form) == before
+    before = choices.cache_identity(form)
+    assert choices.cache_identity(form) == before
     (own_module / "own_formats/votes.py").write_text(OWN + "\n# changed\n", encoding="utf-8")
-    assert choices.known_by(form) != before
-    assert "code" not in choices.known_by(choices.make("unify", "pairs", None, "map"))
+    assert choices.cache_identity(form) != before
+    assert "code" not in choices.cache_identity(choices.make("unify", "pairs", None, "map"))
+    assert (before["kind"], before["name"]) == ("format", "own_formats.votes")
+
+
+@pytest.mark.parametrize("stage", choices.CONTRACTS)
+def test_no_cache_identity_holds_where_a_file_lies(stage: str) -> None:
+    for choice in choices.every(stage):
+        one = choices.make(stage, choice.name(), dict(choice.example.get("settings", {})), stage)
+        identity = choices.cache_identity(one)
+        assert identity["kind"] == choices.NOUNS[stage]
+        assert identity["name"] == choice.name()
+        assert "unipref." not in json.dumps(identity)
+
+
+def test_the_code_of_a_choice_is_its_own_and_that_of_its_scorers() -> None:
+    strategy = choices.make("select", "quality", {"quality": ["margin", "confidence"]}, "select")
+    names = {name.rpartition(".")[2] for name in choices.code_modules(strategy)}
+    assert names == {"quality", "margin", "confidence"}

@@ -90,9 +90,9 @@ def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
     example = choices.find("train", name).example["settings"]
     settings = {**example, "name": "mine", "from": "base", "optim": "adamw_torch", "warmup_steps": 0.1}
     trainer = choices.make("train", name, settings, "train")
-    again = launching.made("train", json.loads(json.dumps(launching._chosen("train", trainer))))
+    again = launching.made("train", json.loads(json.dumps(launching._chosen(trainer))))
     assert again == trainer
-    assert choices.known_by(again) == choices.known_by(trainer)
+    assert choices.cache_identity(again) == choices.cache_identity(trainer)
 
 
 @pytest.mark.slow

@@ -101,12 +101,46 @@ def make(stage: str, name: str, settings: dict[str, Any] | None, where: str) -> 
     return checked(choice, settings, f"{where}.{name}")
 
 
-def known_by(choice: Choice) -> dict[str, Any]:
-    """What a choice is known by: its name and settings, and for code outside unipref its file's content."""
-    known = {"name": type(choice).__module__, **choice.model_dump(mode="json")}
-    if not type(choice).__module__.startswith("unipref."):
-        known["code"] = rundir.file_hash(Path(inspect.getfile(type(choice))))
-    return known
+def cache_identity(choice: Choice) -> dict[str, Any]:
+    """What a cache key holds of a choice: its kind, name and settings; of code outside unipref its file's hash too.
+
+    Where the file of a choice lies within unipref is not part of it: a folder that is renamed voids no cache.
+    """
+    identity = {
+        "kind": kind_of(type(choice)),
+        "name": reference(type(choice)),
+        "settings": choice.model_dump(mode="json"),
+    }
+    if not _is_own(type(choice)):
+        identity["code"] = rundir.file_hash(Path(inspect.getfile(type(choice))))
+    return identity
+
+
+def kind_of(choice: type[Choice]) -> str:
+    """'format', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
+    return next(NOUNS[stage] for stage, contract in CONTRACTS.items() if issubclass(choice, contract))
+
+
+def reference(choice: type[Choice]) -> str:
+    """The name by which `find` finds a choice again: its own, or the dotted path of code outside unipref."""
+    return choice.name() if _is_own(choice) else choice.__module__
+
+
+def code_modules(*choices: Choice) -> list[str]:
+    """The modules of unipref that define some choices and the choices in their settings, for `code_key`."""
+    found = set[str]()
+    for choice in choices:
+        if _is_own(type(choice)):
+            found.add(type(choice).__module__)
+        for value in vars(choice).values():
+            for inner in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(inner, Choice):
+                    found.update(code_modules(inner))
+    return sorted(found)
+
+
+def _is_own(choice: type[Choice]) -> bool:
+    return choice.__module__.startswith("unipref.")
 
 
 def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:

@@ -144,8 +144,7 @@ def _tables_of(folder: Path) -> Iterator[tuple[str, Table]]:
             where=str(path),
             mend="Evaluate the model again.",
         ) from error
-    for label, (module, settings, data_hash) in known.items():
-        name = module.removeprefix("unipref.evaluate.")
+    for label, (name, settings, data_hash) in known.items():
         benchmark = choices.find("evaluate", name)
         assert issubclass(benchmark, Benchmark)
         yield label, Table(folder / f"{label}.jsonl", benchmark, settings, data_hash)

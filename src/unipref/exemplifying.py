@@ -25,7 +25,6 @@ from unipref.training import Ready, splits_of
 
 EXAMPLES = "examples"
 FILE = "examples.json"
-CODE = ("exemplifying", "rawrows", "sources", "inference", "models", "shelf", "records", "keys")
 POOL = 8
 """Preferences of each source from which those are taken that fit in the model's context."""
 MOST_ROWS = 3
@@ -86,7 +85,7 @@ class Exemplifying:
             "left_out": left_out,
             "seed": main.study.seeds[0],
             "settings": self.wanted.model_dump(),
-            "code": rundir.code_key(*CODE),
+            "code": rundir.code_key("unipref.rawrows", "unipref.shelf", "unipref.inference"),
             "versions": rundir.versions("torch", "transformers"),
         }
 

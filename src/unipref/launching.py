@@ -46,7 +46,7 @@ class Launch:
         """Whether the weights are spread over the processes."""
         return self.kind in SHARDED
 
-    def known_by(self) -> dict[str, Any]:
+    def cache_identity(self) -> dict[str, Any]:
         """What a step's result depends on."""
         return {"config": rundir.file_hash(self.config), "processes": self.processes}
 
@@ -144,23 +144,22 @@ def train_launched(
 def _as_json(
     launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[Probed], every: int | None
 ) -> dict[str, Any]:
-    measured = [
-        {"label": probe.label, "data": str(probe.data), **_chosen("evaluate", probe.benchmark)} for probe in probes
-    ]
+    measured = [{"label": probe.label, "data": str(probe.data), **_chosen(probe.benchmark)} for probe in probes]
     return {
         "processes": launch.processes,
-        "trainer": _chosen("train", trainer),
+        "trainer": _chosen(trainer),
         "job": job.model_dump(mode="json"),
         "every": every,
         "probes": measured,
     }
 
 
-def _chosen(stage: str, choice: Any) -> dict[str, Any]:
+def _chosen(choice: Any) -> dict[str, Any]:
     """A choice by its name, or the module of code outside unipref, and its settings."""
-    module = type(choice).__module__
-    name = module.removeprefix(f"unipref.{stage}.")
-    return {"name": name, "settings": choice.model_dump(mode="json", by_alias=True, exclude_unset=True)}
+    return {
+        "name": choices.reference(type(choice)),
+        "settings": choice.model_dump(mode="json", by_alias=True, exclude_unset=True),
+    }
 
 
 def made(stage: str, chosen: dict[str, Any]) -> Any:

@@ -143,10 +143,10 @@ def _arm(study: Study) -> dict[str, Any]:
     `judged`: label -> the figure that verdicts judge by, of the benchmarks that have one, in order.
     """
     rest = study.model_dump(mode="json", exclude=set(APART))
-    rest["train"] = [choices.known_by(trainer) for trainer in study.train]
+    rest["train"] = [choices.cache_identity(trainer) for trainer in study.train]
     starts = origins(study)
     return {
-        "strategy": choices.known_by(study.select),
+        "strategy": choices.cache_identity(study.select),
         "rest": rundir.content_key(rest),
         "steps": [
             {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}

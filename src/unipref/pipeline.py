@@ -34,10 +34,7 @@ from unipref.training import Ready, Step, Training, about, splits_of
 from unipref.unify import left_out, refuse_contradictions, unify
 from unipref.verdicts import write_verdicts
 
-SCORING = (
-    "evaluate", "models", "shelf", "inference", "statistic", "comparison", "chance", "rules", "ifeval_checks",
-    "sources", "records", "contracts",
-)  # fmt: skip
+SCORING = ("unipref.evaluate", "unipref.comparison", "unipref.shelf")
 """Code that decides what is measured of a model."""
 STAGES = ("unify", "select", "check", "train", "evaluate")
 """How far a run may be asked to go."""
@@ -203,12 +200,17 @@ class Run:
             "sources": [
                 {
                     "how": msgspec.to_builtins(plan.how),
-                    "form": choices.known_by(plan.form),
+                    "form": choices.cache_identity(plan.form),
                     "files": sources.fingerprint(plan.parts),
                 }
                 for plan in plans
             ],
-            "code": rundir.code_key("unify", "sources", "engine", "records", "keys", "percentiles", "functions"),
+            "code": rundir.code_key(
+                "unipref.unify",
+                "unipref.sources",
+                "unipref.engine",
+                *choices.code_modules(*(plan.form for plan in plans)),
+            ),
         }
 
         def work(out: Path) -> dict[str, Any]:
@@ -241,7 +243,7 @@ class Run:
             "clean": study.clean.model_dump(),
             "benchmarks": {name: self.training.tree_hash(path) for name, path in benchmarks.items()},
             "fetched": fetched,
-            "code": rundir.code_key("clean", "overlaps", "sources", "records", "keys"),
+            "code": rundir.code_key("unipref.clean", "unipref.sources"),
             "versions": rundir.versions("rensa") if study.clean.duplicates == "near" else {},
         }
         preferences = unified.folder / "preferences.parquet"
@@ -286,25 +288,15 @@ class Run:
     def selected(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Train -> the part of it that is trained on."""
         asked = study.select.models(study.model)
-        code = (
-            "select",
-            "quality",
-            "percentiles",
-            "textcache",
-            "keys",
-            "records",
-            "contracts",
-            *(("inference", "models") if asked else ()),
-        )
         inputs = {
             "clean": cleaned.content,  # not its key: another benchmark that removes nothing changes nothing
-            "strategy": choices.known_by(study.select),
+            "strategy": choices.cache_identity(study.select),
             "models": [self.training.model_key(name) for name in asked],
             "seed": seed if study.select.seeded else None,
             "embedder": self.training.model_key(embedder)
             if (embedder := getattr(study.select, "embedder", None))
             else None,
-            "code": rundir.code_key(*code),
+            "code": rundir.code_key("unipref.select", *choices.code_modules(study.select)),
         }
         candidates, cache = cleaned.folder / "train.parquet", self.dir.folder / "cache"
         stage = self.dir.stage(
@@ -361,11 +353,11 @@ class Run:
             data = data_path(benchmark, self.loaded.data_root, splits)
             inputs: dict[str, Any] = {
                 "model": key,
-                "benchmark": choices.known_by(benchmark),
+                "benchmark": choices.cache_identity(benchmark),
                 "label": label,
                 "data": self.training.data_hash(benchmark, data, cleaned),
                 "surroundings": benchmark.surroundings(),
-                "code": rundir.code_key(*SCORING),
+                "code": rundir.code_key(*SCORING, *choices.code_modules(benchmark)),
             }
 
             # A reward model is asked for rewards, the base for likelihoods: they share no measure.

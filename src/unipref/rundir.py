@@ -22,6 +22,7 @@ from typing import Any
 import xxhash
 
 from unipref.errors import UserError
+from unipref.import_closure import PACKAGE, import_closure
 
 RECORD = "stage.json"
 CARD = "README.md"
@@ -268,14 +269,16 @@ def tree_hash(path: Path) -> str:
     return file_hash(path) if path.is_file() else content_key(checksums(path))
 
 
-def code_key(*modules: str) -> str:
-    """Hash of the source files of packages and modules of unipref: changed code does its work again."""
-    root = Path(__file__).parent
-    files: list[Path] = []
-    for module in modules:
-        path = root / module
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return content_key({file.relative_to(root).as_posix(): file_hash(file) for file in files})
+def code_key(*modules: str, package: Path = PACKAGE) -> str:
+    """Hash of the code behind some modules of unipref and all that they import: changed code does its work again.
+
+    Only the content of the files counts, not their names.
+
+    Args:
+        modules: dotted names, such as `unipref.unify`.
+        package: folder of the package that they are in.
+    """
+    return content_key(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -214,10 +214,10 @@ class _Measuring:
         splits = self.unseen.splits
         inputs = {
             **key,
-            "benchmark": choices.known_by(benchmark),
+            "benchmark": choices.cache_identity(benchmark),
             "data": data_hash(benchmark, self._path(benchmark), self._tree_hash),
             "surroundings": benchmark.surroundings(),
-            "code": rundir.code_key("mixing", *SCORING),
+            "code": rundir.code_key("unipref.mixing", *SCORING, *choices.code_modules(benchmark)),
         }
 
         def work(out: Path) -> dict[str, Any]:

@@ -18,13 +18,6 @@ from unipref.study import Loaded, Study
 from unipref.train import Meter, Plan, check_disk, machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
-CODE = (
-    "train", "models", "inference", "intervals", "checkers", "rules", "ifeval_checks", "functions", "keys", "records",
-    "contracts",
-)  # fmt: skip
-"""Code that decides what a step does."""
-MEASURING = ("evaluate", "statistic", "chance", "probing")
-"""Code that decides what is measured while a model is trained."""
 
 
 class Ready(NamedTuple):
@@ -102,11 +95,11 @@ class Training:
         assert study.model is not None
         inputs = {
             "model": self.model_key(study.model),
-            "steps": [choices.known_by(trainer) for trainer in study.train],
+            "steps": [choices.cache_identity(trainer) for trainer in study.train],
             "data": data_key(selected, cleaned),
             "files": [self._files(trainer) for trainer in study.train],
             "machine": machine(),
-            "code": rundir.code_key("train", "models", "inference", "intervals"),
+            "code": rundir.code_key("unipref.train", *choices.code_modules(*study.train)),
             "versions": rundir.versions(*VERSIONS),
             **self._launched(),
         }
@@ -136,14 +129,14 @@ class Training:
         probes = self._probes(step, study)
         root = self.loaded.data_root
         inputs: dict[str, Any] = {
-            "trainer": choices.known_by(step.trainer),
+            "trainer": choices.cache_identity(step.trainer),
             "start": step.start[1],
             "reward": step.judge[1] if step.judge else None,
             "judges": {name: key for name, (_, key) in step.asked.items()},
             "files": self._files(step.trainer),
             "data": data_key(step.selected, step.cleaned),
             "seed": step.seed,
-            "code": rundir.code_key(*CODE),
+            "code": rundir.code_key("unipref.train", *choices.code_modules(step.trainer)),
             "versions": rundir.versions(*VERSIONS),
             **self._launched(),
         }
@@ -153,12 +146,14 @@ class Training:
                 "what": [
                     [
                         probe.label,
-                        choices.known_by(probe.benchmark),
+                        choices.cache_identity(probe.benchmark),
                         self.data_hash(probe.benchmark, probe.data, step.cleaned),
                     ]
                     for probe in probes
                 ],
-                "code": rundir.code_key(*MEASURING),
+                "code": rundir.code_key(
+                    "unipref.probing", *choices.code_modules(*(probe.benchmark for probe in probes))
+                ),
             }
 
         def work(out: Path, bench: Path) -> dict[str, Any]:
@@ -192,7 +187,7 @@ class Training:
 
     def _launched(self) -> dict[str, Any]:
         """What the launch adds to a step's key; nothing where there is one process, as ever."""
-        return {"launch": self.launch.known_by()} if self.launch else {}
+        return {"launch": self.launch.cache_identity()} if self.launch else {}
 
     def data_hash(self, benchmark: Benchmark, data: Path, cleaned: Stage) -> str:
         """The hash of what a benchmark measures on; of a plan, the run's own parts by what they will come from."""

@@ -56,7 +56,7 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
     inputs = {
         "held_out": {part: rundir.file_hash(path) for part, path in splits.items()},
         "trained": [rundir.file_hash(path) for path in files],
-        "code": rundir.code_key("unseen"),
+        "code": rundir.code_key(__name__),
     }
     stage = run.stage(name, inputs, lambda out: _write(splits, files, out))
     counts = {part: (found[0], found[1]) for part, found in stage.result.items()}

@@ -281,7 +281,7 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
 def test_the_map_of_one_source_alone_comes_after_those_of_strategies() -> None:
     one = manifest()
     one["selected"] = {"alone": one["selected"]["part"], "part": one["selected"]["part"]}
-    one["arms"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "unipref.select.quality"}}}
+    one["arms"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "quality"}}}
     section = selection_section(one)
     assert section is not None
     assert [figure.title for figure in section.figures] == ["Prompts of part", "Prompts of alone"]

@@ -205,16 +205,18 @@ def test_a_scorer_fills_in_for_the_unscored():
     assert selection.kept.tolist() == [0, 2, 3]
     # Only those that needed it were asked about.
     assert np.isnan(selection.columns["confidence"][:2]).all()
-    assert choices.known_by(Quality(unscored="confidence"))["unscored"]["name"] == "unipref.quality.confidence"
+    settings = choices.cache_identity(Quality(unscored="confidence"))["settings"]
+    assert settings["unscored"] == {"kind": "scorer", "name": "confidence", "settings": {"weight": 1.0}}
 
 
-def test_what_a_strategy_is_known_by_names_its_scorers():
-    known = choices.known_by(Quality(quality=["margin", {"confidence": {"weight": 2}}]))
-    assert known["quality"] == [
-        {"name": "unipref.quality.margin", "weight": 1.0},
-        {"name": "unipref.quality.confidence", "weight": 2.0},
+def test_the_cache_identity_of_a_strategy_names_its_scorers():
+    identity = choices.cache_identity(Quality(quality=["margin", {"confidence": {"weight": 2}}]))
+    assert (identity["kind"], identity["name"]) == ("strategy", "quality")
+    assert identity["settings"]["quality"] == [
+        {"kind": "scorer", "name": "margin", "settings": {"weight": 1.0}},
+        {"kind": "scorer", "name": "confidence", "settings": {"weight": 2.0}},
     ]
-    assert choices.known_by(Quality(quality="margin")) == choices.known_by(Quality())
+    assert choices.cache_identity(Quality(quality="margin")) == choices.cache_identity(Quality())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from unipref import rundir
+from unipref import choices, rundir
 from unipref.contracts import Benchmark
 from unipref.records import Example, Score
 
@@ -68,7 +68,7 @@ def as_lm_eval(model: str, measured: Sequence[Measured]) -> dict[str, Any]:
             "task": one.label,
             "metadata": {
                 "version": 1.0,
-                "benchmark": type(one.benchmark).__module__,
+                "benchmark": choices.reference(type(one.benchmark)),
                 "settings": one.benchmark.model_dump(mode="json"),
                 "data_hash": one.data_hash,
             },

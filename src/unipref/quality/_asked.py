@@ -63,12 +63,13 @@ class AskingScorer(Scorer):
         if candidates.cache is None:
             parts = [compute(batch) for batch in candidates.texts()]
             return self.read(np.concatenate(parts)[:, 0]) if parts else np.zeros(0)
+        from unipref import choices
         from unipref.models import model_key
         from unipref.rundir import code_key
 
-        code = code_key("quality", "inference", "models")
+        code = [code_key(__name__, *choices.code_modules(self)), choices.cache_identity(self).get("code")]
         settings = self.model_dump(exclude={"weight", "model", "batch_size", *self.reading}, mode="json")
-        folder = folder_name(self.name(), repr([type(self).__module__, model_key(name), settings, code]))
+        folder = folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
         found = remembered(candidates.texts(), _key, compute, place, DIALOGUES_AT_ONCE)[:, 0]
         return self.read(found.astype(np.float64))

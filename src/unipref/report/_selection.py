@@ -14,7 +14,7 @@ ONE_BY_ONE = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
 WRITTEN = ("rloo", "grpo")
 """Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
-ONLY = "unipref.select.only"
+ONLY = "only"
 """The strategy that takes a source whole."""
 MAPS = 6
 """Most maps on the page, one per variant."""

@@ -41,7 +41,7 @@ def _several(value: Any) -> Any:
 
 
 def _written(scorer: Any) -> Any:
-    return choices.known_by(scorer) if isinstance(scorer, Scorer) else scorer
+    return choices.cache_identity(scorer) if isinstance(scorer, Scorer) else scorer
 
 
 OneScorer = Annotated[Scorer, BeforeValidator(_scorer), PlainSerializer(_written)]

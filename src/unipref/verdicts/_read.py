@@ -55,7 +55,7 @@ def _arm(name: str, about: Mapping[str, Any], manifest: Mapping[str, Any]) -> Ar
     chosen = list(((manifest.get("selected") or {}).get(name) or {}).values())
     strategy = about["strategy"]
     main = next(iter(manifest["arms"].values()))["strategy"]
-    alone = [(kind, one) for kind in ("source", "objective") for one in strategy.get(f"{kind}s") or ()]
+    alone = [(kind, one) for kind in ("source", "objective") for one in strategy["settings"].get(f"{kind}s") or ()]
     if not chosen:
         kind = "unknown"
     elif all(one["kept"] == one["candidates"] for one in chosen):
@@ -68,12 +68,12 @@ def _arm(name: str, about: Mapping[str, Any], manifest: Mapping[str, Any]) -> Ar
 
 
 def _kind(strategy: Mapping[str, Any], main: Mapping[str, Any]) -> str:
-    short = strategy["name"].removeprefix("unipref.select.")
-    if short == "only":
+    if strategy["name"] == "only":
         return "alone"
-    if isinstance(strategy.get("shares"), dict) and strategy["shares"] != main.get("shares"):
+    shares = strategy["settings"].get("shares")
+    if isinstance(shares, dict) and shares != main["settings"].get("shares"):
         return "weighted"
-    return "random" if short == "random" else "selected"
+    return "random" if strategy["name"] == "random" else "selected"
 
 
 def _sides(manifest: Mapping[str, Any], evaluated: Rows, scores: Rows) -> dict[str, Side]:
