@@ -31,6 +31,7 @@ check: .venv/installed-dev lint types  ## lint, types and the fast tests, while 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
 types: .venv/installed-dev
 	$(BIN)/mypy

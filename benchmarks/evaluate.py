@@ -29,9 +29,9 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from unipref.evaluate._winobias_data import PRONOUNS, Pair, Sentence, read_pairs
-from unipref.evaluate.winobias import WinoBias
-from unipref.models import Policy, best_device, load_policy
+from unipref.evaluate.benchmarks.winobias import WinoBias
+from unipref.evaluate.readers.winobias import PRONOUNS, Pair, Sentence, read_pairs
+from unipref.models.loading import Policy, best_device, load_policy
 
 T = TypeVar("T")
 METRICS = ("bias", "bias_entropy", "bias_cluster", "accuracy", "similarity")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import unipref
-from unipref.errors import UserError
-from unipref.records import Row
+from unipref.core.errors import UserError
+from unipref.core.records import Row
 from unipref.sources.catalog import DATASETS, Dataset
 
 PATHS = {"oasst_trees": "en_100_tree.jsonl", "winogrande": "train_m.jsonl"}

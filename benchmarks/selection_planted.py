@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unipref import choices
-from unipref.contracts import Candidates, Strategy
-from unipref.keys import digest
-from unipref.percentiles import percentiles_within
-from unipref.records import preference_schema
-from unipref.select._candidates import read
+from unipref.core import registry
+from unipref.core.contracts import Candidates, Strategy
+from unipref.core.records import preference_schema
+from unipref.core.stats.percentiles import percentiles_within
+from unipref.core.text_keys import digest
+from unipref.select.candidates import read
 
 TOPICS = 24
 """Topics of prompts; the k-th is 1/k as frequent as the first."""
@@ -146,7 +146,7 @@ def _prompts(
 def strategy(name: str, fraction: float) -> Strategy:
     """A row of the table as the strategy it stands for."""
     choice, settings = STRATEGIES[name]
-    made = choices.make("select", choice, {"fraction": fraction, **settings}, "select")
+    made = registry.make("strategy", choice, {"fraction": fraction, **settings}, "select")
     assert isinstance(made, Strategy)
     return made
 

@@ -28,11 +28,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import yaml
 
-from unipref import demo, pipeline
-from unipref.evaluate.coreference import Coreference
-from unipref.evaluate.instructions import Instructions
-from unipref.models import load_policy
-from unipref.narrator import Narrator
+from unipref import demo
+from unipref.core.progress import Narrator
+from unipref.evaluate.benchmarks.coreference import Coreference
+from unipref.evaluate.benchmarks.instructions import Instructions
+from unipref.models.loading import load_policy
+from unipref.pipeline import execute
 
 NOISES: tuple[demo.Noise, ...] = ("careless", "gaussian", "adversarial")
 WORLD_SEED = 7
@@ -150,7 +151,7 @@ def rows_to_learn(study: dict[str, Any], folder: Path) -> int:
     import pyarrow.parquet as pq
 
     plain = {key: value for key, value in study.items() if key != "variants"}
-    pipeline.run(plain, folder, until="unify")
+    execute.run(plain, folder, until="unify")
     column = pq.read_table(folder / "clean" / "train.parquet", columns=["chosen"])["chosen"]
     return int(len(column) - column.null_count)
 
@@ -170,7 +171,7 @@ class Teller(Narrator):
 
 def work(study: dict[str, Any], folder: Path) -> str:
     """Runs all arms of one noise and seed; what is done is skipped."""
-    pipeline.run(study, folder, narrator=Teller(f"{folder.name}:"))
+    execute.run(study, folder, narrator=Teller(f"{folder.name}:"))
     return f"{folder.name}: done"
 
 
@@ -191,7 +192,7 @@ def tune(out: Path) -> None:
         sft = {"learning_rate": rate, "max_steps": steps}
         folder = out / "tuning" / f"{rate:g}-{steps}"
         start = time.monotonic()
-        pipeline.run(study_of(NOISES[0], out, TUNING_SEED, sft, tried), folder, until="train")
+        execute.run(study_of(NOISES[0], out, TUNING_SEED, sft, tried), folder, until="train")
         trained = time.monotonic() - start
         scores = {arm.name: dev_scores(folder / "train" / arm.name / str(TUNING_SEED) / "sft", out) for arm in tried}
         mean = sum(sum(each.values()) / len(each) for each in scores.values()) / len(scores)

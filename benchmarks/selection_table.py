@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref import demo
-from unipref.statistic import paired_interval
+from unipref.core.stats.bootstrap import paired_interval
 
 Floats = npt.NDArray[np.float64]
 Units = dict[str, Floats]

@@ -34,11 +34,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import unipref
-from unipref import inference, models
-from unipref.contracts import TrainJob
-from unipref.train import _fit
-from unipref.train.dpo import Dpo
-from unipref.train.sft import Sft
+from unipref.core.contracts import TrainJob
+from unipref.models import inference, loading
+from unipref.train import fit
+from unipref.train.trainers.dpo import Dpo
+from unipref.train.trainers.sft import Sft
 
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12}
 """Dense bfloat16 FLOP/s of a card, by a part of its name."""
@@ -117,7 +117,7 @@ def bare(
 
     clock = Clock(args.gpu)
     config, kind = (trl.SFTConfig, trl.SFTTrainer) if trainer == "sft" else (trl.DPOConfig, trl.DPOTrainer)
-    tokenizer, _ = models.load_tokenizer(str(model))
+    tokenizer, _ = loading.load_tokenizer(str(model))
     if trainer == "sft":
         data = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows]
     else:
@@ -154,7 +154,7 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
     if equal and trainer == "dpo":
         settings["precompute_ref_log_probs"] = False
     clock = Clock(args.gpu)
-    train, build = _fit._train, _fit._built
+    train, build = fit._train, fit._built
 
     def timed_train(*given: Any) -> None:
         with clock.looping():
@@ -167,12 +167,12 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
         with clock.looping():
             return build(make, arguments)
 
-    _fit._train, _fit._built = timed_train, timed_build
+    fit._train, fit._built = timed_train, timed_build
     try:
         step = (Sft if trainer == "sft" else Dpo)(**settings)
         step.fit(TrainJob(policy=model, preferences=rows, held_out=rows, out=out, seed=args.seed))
     finally:
-        _fit._train, _fit._built = train, build
+        fit._train, fit._built = train, build
     return clock
 
 
@@ -185,13 +185,13 @@ def tokens_of(rows: Sequence[dict[str, Any]], trainer: str, tokenizer: Any) -> i
 
 def dev_loss(trainer: str, folder: Path, start: Path, rows: Sequence[dict[str, Any]]) -> float:
     """SFT: nats per token of the chosen answers; DPO: its loss at beta 0.1."""
-    policy = models.load_policy(str(folder))
+    policy = loading.load_policy(str(folder))
     chosen = [(row["prompt"], row["chosen"]) for row in rows]
     if trainer == "sft":
         sums, tokens = inference.answer_log_likelihoods(policy, chosen)
         return float(-sums.sum() / tokens.sum())
     rejected = [(row["prompt"], row["rejected"]) for row in rows]
-    reference = models.load_policy(str(start))
+    reference = loading.load_policy(str(start))
     gaps = [
         inference.answer_log_likelihoods(one, chosen)[0] - inference.answer_log_likelihoods(one, rejected)[0]
         for one in (policy, reference)
@@ -204,8 +204,8 @@ def random_model(folder: Path, like: Path, millions: float, seed: int = 0) -> Pa
     import torch
     from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
-    tokenizer, _ = models.load_tokenizer(str(like))
-    context = models.context_length(models.load_model(str(like), "causal"), tokenizer)
+    tokenizer, _ = loading.load_tokenizer(str(like))
+    context = loading.context_length(loading.load_model(str(like), "causal"), tokenizer)
     layers = max(4, round(8 * (millions / 10) ** 0.3))
     # 4 h^2 of attention and 3 h x 2.7 h of the feed-forward part in each layer.
     hidden = max(64, int((millions * 1e6 / layers / 12.1) ** 0.5) // 64 * 64)
@@ -232,10 +232,10 @@ def measure(trainer: str, clean: Path, model: Path, work: Path, args: argparse.N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from unipref.records import preference_schema
+    from unipref.core.records import preference_schema
 
-    tokenizer, _ = models.load_tokenizer(str(model))
-    args.context = models.context_length(models.load_model(str(model), "causal"), tokenizer)
+    tokenizer, _ = loading.load_tokenizer(str(model))
+    args.context = loading.context_length(loading.load_model(str(model), "causal"), tokenizer)
     rows = rows_of(clean / "train.parquet", trainer, tokenizer, args.context, args.rows)
     dev = rows_of(clean / "dev.parquet", trainer, tokenizer, args.context, 200)
     path = work / f"{trainer}.parquet"
@@ -309,7 +309,7 @@ def main() -> None:
         work = Path(folder)
         model = random_model(work / "model", args.model, args.random) if args.random else args.model
         clean = unified(args.data, work / "run")
-        parameters = sum(p.numel() for p in models.load_model(str(model), "causal").parameters())
+        parameters = sum(p.numel() for p in loading.load_model(str(model), "causal").parameters())
         for trainer in args.trainers:
             print(json.dumps(line(trainer, measure(trainer, clean, model, work, args), parameters)), flush=True)
 

@@ -25,7 +25,7 @@ import yaml
 
 import selection_study
 from selection_table import examples
-from unipref.statistic import paired_interval
+from unipref.core.stats.bootstrap import paired_interval
 
 NOISE = "careless"
 TRAINERS = ("dpo", "rloo", "grpo")
@@ -117,7 +117,7 @@ def online_settings(name: str, rate: float) -> dict[str, Any]:
 
 def tune(out: Path) -> None:
     """Tries learning rates on dev, one trainer after the other: its mean of instructions and two-way accuracy."""
-    from unipref import pipeline
+    from unipref.pipeline import execute
 
     seed, rates = selection_study.TUNING_SEED, dict[str, float]()
     tried: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ def tune(out: Path) -> None:
         for rate in RATES[trainer] if len(means) > 1 else ():
             folder = out / "training-tuning" / f"{trainer}-{rate:g}"
             start = time.monotonic()
-            pipeline.run(study_of(out, seed, {**rates, trainer: rate}), folder, until="train")
+            execute.run(study_of(out, seed, {**rates, trainer: rate}), folder, until="train")
             scores = selection_study.dev_scores(folder / "train" / "main" / str(seed) / trainer, out)
             means[rate] = sum(scores.values()) / len(scores)
             tried.append({"trainer": trainer, "rate": rate, **scores, "seconds": round(time.monotonic() - start, 1)})
@@ -217,8 +217,8 @@ def write(out: Path, seeds: int) -> None:
 
 def _reward(run: Path, seed: int) -> float:
     """The reward model's accuracy on the dev pairs."""
-    from unipref.evaluate.preference_accuracy import PreferenceAccuracy
-    from unipref.models import load_reward_model
+    from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
+    from unipref.models.loading import load_reward_model
 
     model = load_reward_model(str(run / "train" / "main" / str(seed) / "reward"))
     scores = PreferenceAccuracy(split="dev").measure(model, run / "clean" / "dev.parquet", "dev").scores

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unipref import listing
+from unipref.study import options
 
 PAGE = Path(__file__).parent / "choices.md"
 HEAD = "# Every choice\n\nWritten by `make docs` from the code; `unipref list WHAT` prints the same.\n"
@@ -11,8 +11,8 @@ HEAD = "# Every choice\n\nWritten by `make docs` from the code; `unipref list WH
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for what in (*listing.STAGE_OF, "datasets"):
-        parts.append(f"## {what.capitalize()}\n\n```text\n{listing.as_text(listing.entries(what))}\n```\n")
+    for what in (*options.KIND_OF, "datasets"):
+        parts.append(f"## {what.capitalize()}\n\n```text\n{options.as_text(options.entries(what))}\n```\n")
     return "\n".join(parts)
 
 

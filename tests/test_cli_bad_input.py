@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from unipref import _yaml, cli, pipeline
+from unipref import cli
+from unipref.core import yaml_files
+from unipref.pipeline import execute, run
 
 GOOD = [
     {"prompt": f"Of the {animal}?", "chosen": f"The {animal} sleeps.", "rejected": "No idea."}
@@ -65,7 +67,7 @@ def source(path: str, name: str = "bad", **more: Any) -> dict[str, Any]:
 
 
 def study(here: Path, *sources: dict[str, Any], **more: Any) -> str:
-    (here / "study.yaml").write_text(_yaml.write({"sources": list(sources), **more}), encoding="utf-8")
+    (here / "study.yaml").write_text(yaml_files.write({"sources": list(sources), **more}), encoding="utf-8")
     return "study.yaml"
 
 
@@ -331,7 +333,7 @@ def test_an_interrupt_says_how_to_go_on(here: Path, unipref: Any, monkeypatch: p
     def interrupted(*args: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "unify" if where == "stage" else "load", interrupted)
+    monkeypatch.setattr(*((run, "unify") if where == "stage" else (execute, "load")), interrupted)
     answer = unipref("unify", study(here, source("good.jsonl")), "-o", "run")
     assert answer.status == 130
     assert "Stopped. Run the same command again to go on: finished stages are kept." in answer.err
@@ -351,8 +353,8 @@ def test_a_mended_file_is_read_again(here: Path, unipref: Any) -> None:
 
 
 OWN = """
-from unipref.contracts import Format
-from unipref.records import Feedback, Response
+from unipref.core.contracts import Format
+from unipref.core.records import Feedback, Response
 
 
 class Notes(Format):

@@ -8,7 +8,8 @@ import pytest
 import typer
 
 import unipref
-from unipref import _yaml, choices, cli
+from unipref import cli
+from unipref.core import registry, yaml_files
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,15 +50,15 @@ def test_files_named_in_the_documents_exist(page):
 
 def test_yaml_in_the_readme_names_choices_that_exist():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    (study,) = [_yaml.parse(block, "README.md") for block in blocks]
-    stages = {"select": [study["select"]], "train": study["train"], "evaluate": study["evaluate"]}
-    for stage, used in stages.items():
+    (study,) = [yaml_files.parse(block, "README.md") for block in blocks]
+    kinds = {"strategy": [study["select"]], "trainer": study["train"], "benchmark": study["evaluate"]}
+    for kind, used in kinds.items():
         for choice in used:
             ((name, settings),) = choice.items()
-            choices.make(stage, name, settings, "README.md")
+            registry.make(kind, name, settings, "README.md")
     for source in study["sources"]:
         if "format" in source:
-            choices.make("unify", source["format"], source["map"], "README.md")
+            registry.make("format", source["format"], source["map"], "README.md")
 
 
 def test_the_version_is_the_same_everywhere():

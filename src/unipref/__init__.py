@@ -6,7 +6,10 @@ The public names are loaded when they are first used, so that `import unipref` c
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unipref.api import (
+    from unipref.core.contracts import Benchmark, Format, Scorer, Selection, Strategy, Trainer
+    from unipref.core.errors import UserError
+    from unipref.core.records import Feedback, Preference, preference_schema
+    from unipref.pipeline.api import (
         audit_run,
         check_training,
         compare_models,
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
         train_models,
         unify_feedback,
     )
-    from unipref.contracts import Benchmark, Format, Scorer, Selection, Strategy, Trainer
-    from unipref.errors import UserError
-    from unipref.records import Feedback, Preference, preference_schema
 
 __version__ = "0.1.0"
 
@@ -55,29 +55,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Benchmark": "contracts",
-    "Feedback": "records",
-    "Format": "contracts",
-    "Preference": "records",
-    "Scorer": "contracts",
-    "Selection": "contracts",
-    "Strategy": "contracts",
-    "Trainer": "contracts",
-    "UserError": "errors",
-    "audit_run": "api",
-    "check_training": "api",
-    "compare_models": "api",
-    "evaluate_model": "api",
-    "evaluate_models": "api",
-    "explain": "api",
-    "plan": "api",
-    "preference_schema": "records",
-    "run": "api",
-    "select_preferences": "api",
-    "soup_models": "api",
-    "trace_soup": "api",
-    "train_models": "api",
-    "unify_feedback": "api",
+    "Benchmark": "core.contracts",
+    "Feedback": "core.records",
+    "Format": "core.contracts",
+    "Preference": "core.records",
+    "Scorer": "core.contracts",
+    "Selection": "core.contracts",
+    "Strategy": "core.contracts",
+    "Trainer": "core.contracts",
+    "UserError": "core.errors",
+    "audit_run": "pipeline.api",
+    "check_training": "pipeline.api",
+    "compare_models": "pipeline.api",
+    "evaluate_model": "pipeline.api",
+    "evaluate_models": "pipeline.api",
+    "explain": "pipeline.api",
+    "plan": "pipeline.api",
+    "preference_schema": "core.records",
+    "run": "pipeline.api",
+    "select_preferences": "pipeline.api",
+    "soup_models": "pipeline.api",
+    "trace_soup": "pipeline.api",
+    "train_models": "pipeline.api",
+    "unify_feedback": "pipeline.api",
 }
 
 

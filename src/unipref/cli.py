@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.errors import UserError, legible
+from unipref.core.errors import UserError, legible
 
 app = typer.Typer(
     help="Many kinds of feedback, one preference: unify, select, train, evaluate, report.",
@@ -36,9 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON."
 @app.command()
 def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
     """Write a study for some files, to standard output: unipref init FILES > study.yaml"""
-    from unipref import drafting
+    from unipref.study import draft
 
-    typer.echo(drafting.study_for(files), nl=False)
+    typer.echo(draft.study_for(files), nl=False)
 
 
 @app.command()
@@ -46,7 +46,7 @@ def inspect(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
 ) -> None:
     """Show how files would be read: format, mapping and a few rows as prompt, chosen, rejected."""
-    from unipref import inspection
+    from unipref.unify import inspection
 
     findings = inspection.inspect(paths)
     _answer([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
@@ -62,11 +62,12 @@ def _run(
     as_json: bool,
     **how: Any,
 ) -> None:
-    from unipref import api, pipeline, report
-    from unipref.narrator import Console
+    from unipref import report
+    from unipref.core.progress import Console
+    from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
-    pipeline.run(study, folder, overrides=overrides or [], until=until, narrator=Console(), **how)
+    execute.run(study, folder, overrides=overrides or [], until=until, narrator=Console(), **how)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if as_json:
         _print_json(manifest)
@@ -114,7 +115,8 @@ def run(
     if not dry_run:
         _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
         return
-    from unipref import api, planning
+    from unipref.pipeline import api
+    from unipref.pipeline import dry_run as planning
 
     found = api.plan(study, out, overrides=overrides or [])
     _answer(found, as_json, planning.as_text(found, jobs))
@@ -139,7 +141,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure models on benchmarks, reading DATA/<benchmark>."""
-    from unipref import api, report
+    from unipref import report
+    from unipref.pipeline import api
 
     rows = api.evaluate_models(models, benchmarks, data, out, limit=limit, on_note=_note)
     _answer(rows, as_json, report.score_table(rows))
@@ -154,7 +157,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare evaluated models example by example, with paired intervals: unipref compare A B"""
-    from unipref import api, report
+    from unipref import report
+    from unipref.pipeline import api
 
     rows, notes = api.compare_models(evaluations)
     _answer({"rows": rows, "notes": notes}, as_json, report.comparison(rows, notes, every_slice))
@@ -173,7 +177,7 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Let a model answer prompts, side by side with others: unipref generate MODEL "prompt" --beside MODEL"""
-    from unipref import generation
+    from unipref.models import side_by_side as generation
 
     answers = generation.answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
     _answer(answers, as_json, generation.side_by_side(answers))
@@ -207,14 +211,14 @@ def soup(  # noqa: PLR0913, options of one command
 ) -> None:
     """Combine models trained on one objective each, by weight, without training: unipref soup RUN --trace 5"""
     from unipref import report as page
-    from unipref import soup as cooking
-    from unipref.mixing import Recipe
-    from unipref.narrator import Console
+    from unipref.core.progress import Console
+    from unipref.models.weight_merging import Recipe
+    from unipref.pipeline.merge import merge
 
     recipe = Recipe(method, density, seed or 0)
     told: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "narrator": Console()}
-    rows = [] if trace is None else cooking.trace(folder, trace, recipe, by=by or [], **told)
-    made = cooking.make(folder, weights or "", out, recipe, **told) if weights is not None or trace is None else None
+    rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **told)
+    made = merge.make(folder, weights or "", out, recipe, **told) if weights is not None or trace is None else None
     _answer({"model": str(made) if made else None, "rows": rows}, as_json, page.trade_off(rows, by or [], made))
 
 
@@ -240,7 +244,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Look through a run's unified data: books, ties, copies, contradictions, length, languages, overlaps."""
-    from unipref import audit as auditing
+    from unipref.analysis import audit as auditing
 
     found = auditing.audit(folder, gold, benchmarks)
     if not auditing.keep(found, folder):
@@ -257,7 +261,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why a preference was kept or dropped: origin, scores, cluster, rank, twin, for each variant and seed."""
-    from unipref import explanation
+    from unipref.analysis import explain as explanation
 
     found = explanation.explain(folder, preference)
     _answer(found, as_json, explanation.as_text(found))
@@ -269,10 +273,10 @@ def list_choices(
     as_json: AsJson = False,
 ) -> None:
     """List what a study can name, with each one's settings."""
-    from unipref import listing
+    from unipref.study import options
 
-    found = listing.entries(what)
-    _answer(found, as_json, listing.as_text(found))
+    found = options.entries(what)
+    _answer(found, as_json, options.as_text(found))
 
 
 @app.command()
@@ -292,8 +296,8 @@ def demo(
 ) -> None:
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
-    from unipref.engine.local import usable_cores
-    from unipref.narrator import Console
+    from unipref.core.progress import Console
+    from unipref.core.workers.local import usable_cores
 
     side_by_side = jobs or min(usable_cores(), 4)
     if not full:
@@ -303,11 +307,11 @@ def demo(
     if noise is not None:
         raise UserError("--full has all models of noise.", where="--noise", mend="Leave one of the two out.")
     from unipref.demo import full as table
-    from unipref.demo import reproduction
+    from unipref.demo import reproduction_page
 
     table.run(out / "full", side_by_side, Console())
-    page = reproduction.write(out / "full")
-    found = list(reproduction.claims(out / "full"))
+    page = reproduction_page.write(out / "full")
+    found = list(reproduction_page.claims(out / "full"))
     told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
     _answer([dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in found], as_json, told)
     if not as_json:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from clean_rows import counts, grouped, part, preference, run
 
+from support.clean_rows import counts, grouped, part, preference, run
 from unipref.clean import Clean, Split
-from unipref.errors import UserError
-from unipref.records import preference_schema
+from unipref.core.errors import UserError
+from unipref.core.records import preference_schema
 
 
 def test_shares_are_of_groups_and_no_group_is_in_two_parts(tmp_path: Path) -> None:

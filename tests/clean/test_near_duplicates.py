@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from clean_rows import part, preference, removed, run
 
+from support.clean_rows import part, preference, removed, run
 from unipref.clean import Clean, Near, Split
-from unipref.clean._minhash import Sketches, bands_and_rows
-from unipref.clean._shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
-from unipref.errors import UserError
-from unipref.study import load
+from unipref.clean.minhash import Sketches, bands_and_rows
+from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
+from unipref.core.errors import UserError
+from unipref.study.schema import load
 
 NEAR = Clean(duplicates="near")
 ALL = Split(dev=0, test=0)

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from unipref import cli
-from unipref.demo import World, full, reproduction, write_data
-from unipref.study import load
+from unipref.demo import World, full, reproduction_page, write_data
+from unipref.study.schema import load
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def finished(folder: Path, verdict: str) -> None:
         {"variant": "base", "step": "base", "figures": figures, "gains": {}, "front": False},
         {"variant": "combined", "step": "sft", "figures": figures, "gains": gains, "front": True},
     ]
-    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction.SHORT]
+    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT]
     scores = [
         {"variant": "combined", "seed": seed, "step": "sft", "benchmark": "coreference", "metric": "bias"}
         | {"slice": "all", "value": float(seed)}
@@ -77,19 +77,19 @@ def finished(folder: Path, verdict: str) -> None:
 
 def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> None:
     finished(tmp_path / "careless", "shown")
-    text = reproduction.write(tmp_path).read_text()
+    text = reproduction_page.write(tmp_path).read_text()
     # Seeds 1 and 2 have biases of 1 and 2 nats; kept is the mean of 1000 and 1002.
     assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
     assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
-    assert [claim for _, claim, _, _ in reproduction.claims(tmp_path)] == list(reproduction.SHORT.values())
+    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(reproduction_page.SHORT.values())
 
 
 def test_sizes_stand_beside_each_other(tmp_path: Path) -> None:
     finished(tmp_path / "careless", "shown")
     finished(tmp_path / "3M", "not shown")
-    rows = [line for line in reproduction.page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))]
+    rows = [line for line in reproduction_page.page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))]
     assert [row.split(" | ")[2] for row in rows] == ["`base`", "`combined` ◆"] * 2
 
 

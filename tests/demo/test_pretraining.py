@@ -8,8 +8,8 @@ import pytest
 
 from unipref.demo import BenchmarkSizes, FeedbackSizes, World, build
 from unipref.demo.pretraining import BOS, EOS, KEY, NO_LABEL, Document, Pretraining, collated, rows, train_tokenizer
-from unipref.inference import generate
-from unipref.models import CHAT_TEMPLATE, load_policy
+from unipref.models.inference import generate
+from unipref.models.loading import CHAT_TEMPLATE, load_policy
 
 TINY = Pretraining(
     vocabulary=320, hidden=16, feed_forward=32, layers=1, heads=2, context=64, steps=4, batch=4, length=32

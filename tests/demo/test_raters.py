@@ -14,15 +14,7 @@ import unipref
 from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
 from unipref.demo.coreference import Case, Frame
 from unipref.demo.feedback import Question, case_question, pair_row, with_copies
-from unipref.demo.raters import (
-    ADVERSARIAL_MANNER,
-    CARELESS_MANNER,
-    NOISY_MANNER,
-    Manner,
-    Rater,
-    Raters,
-    places,
-)
+from unipref.demo.raters import ADVERSARIAL_MANNER, CARELESS_MANNER, NOISY_MANNER, Manner, Rater, Raters, places
 
 NOISES: tuple[Noise, ...] = ("careless", "gaussian", "adversarial")
 STUDY = Path(feedback.__file__).with_name("study.yaml")

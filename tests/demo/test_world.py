@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from unipref import choices
-from unipref.contracts import Format, read_all
+from unipref.core import registry
+from unipref.core.answer_checks.rules import follows
+from unipref.core.contracts import Format, read_all
+from unipref.core.records import Feedback
 from unipref.demo import BenchmarkSizes, FeedbackSizes, World, instructions, write_data
 from unipref.demo.coreference import PARTS, Case, Cases, Frame
 from unipref.demo.instructions import TYPES, Tasks
-from unipref.records import Feedback
-from unipref.rules import follows
 
 STUDY = Path(instructions.__file__).with_name("study.yaml")
 
@@ -115,7 +115,7 @@ def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
     study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
     found = {}
     for source in study["sources"]:
-        form = choices.make("unify", source["format"], source.get("map"), source["name"])
+        form = registry.make("format", source["format"], source.get("map"), source["name"])
         assert isinstance(form, Format)
         path = world / source["path"]
         if path.suffix == ".csv":

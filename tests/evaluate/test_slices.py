@@ -1,6 +1,6 @@
 """The parts of a benchmark that figures are given for, by hand."""
 
-from unipref.evaluate._slices import by_value, sliced
+from unipref.evaluate.slices import by_value, sliced
 
 
 def test_parts_are_in_order_of_names_and_a_single_value_gives_none() -> None:

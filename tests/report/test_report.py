@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from unipref import report
-from unipref.errors import UserError
-from unipref.report._content import Figure
-from unipref.report._markdown import escaped
-from unipref.report._page import as_text, data_table
+from unipref.core.errors import UserError
+from unipref.report.content import Figure
+from unipref.report.render.html import as_text, data_table
+from unipref.report.render.markdown import escaped
 
 VOID = {"meta"}
 RAW = {"script", "style"}

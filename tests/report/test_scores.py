@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from unipref.chance import guesses
-from unipref.errors import UserError
-from unipref.report._content import number, room
-from unipref.report._scores import Measure, Model, best, headline, labels, read_scores, verdict
+from unipref.core.errors import UserError
+from unipref.core.stats.chance import guesses
+from unipref.report.content import number, room
+from unipref.report.scores import Measure, Model, best, headline, labels, read_scores, verdict
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import xxhash
 
-from unipref.records import preference_schema
+from unipref.core.records import preference_schema
 
 
 def preference(text: str, margin: float | None = None, source: str = "a", **changes: Any) -> dict[str, Any]:

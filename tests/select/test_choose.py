@@ -6,11 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref.select
-from unipref.records import preference_schema
+from unipref.core.records import preference_schema
 from unipref.select import choose
-from unipref.select._candidates import joined_contents, read
-from unipref.select.all import All
-from unipref.select.cluster_quality import ClusterQuality
+from unipref.select.candidates import joined_contents, read
+from unipref.select.strategies.all import All
+from unipref.select.strategies.cluster_quality import ClusterQuality
 
 
 def test_rows_are_written_in_input_order_with_the_same_schema(make, write, tmp_path, monkeypatch):

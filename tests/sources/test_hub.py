@@ -106,7 +106,7 @@ def run(code: str, home: Path, **environment: str) -> subprocess.CompletedProces
 UNIFY = """
 import json
 from unipref import unify_feedback
-from unipref.errors import UserError
+from unipref.core.errors import UserError
 import pyarrow.parquet as pq
 try:
     file = unify_feedback({"sources": [{"name": "h", "dataset": "DATASET"}], "workers": 1}, OUT)

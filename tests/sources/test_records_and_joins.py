@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from unipref import api
-from unipref.errors import UserError
-from unipref.records import Reason, Reject
+from unipref.core.errors import UserError
+from unipref.core.records import Reason, Reject
+from unipref.pipeline import api
 from unipref.sources import Join, Part, fingerprint, joined, parts, read, with_tables
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from unipref.errors import UserError
-from unipref.records import Reason, Reject
+from unipref.core.errors import UserError
+from unipref.core.records import Reason, Reject
 from unipref.sources import fingerprint, parts, read
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from unipref.contracts import TrainJob
-from unipref.records import preference_schema
-from unipref.train.reward import Reward
+from unipref.core.contracts import TrainJob
+from unipref.core.records import preference_schema
+from unipref.train.trainers.reward import Reward
 
 LONG = "word " * 200
 """Longer than the tiny model's 256 positions."""

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from unipref.contracts import Trainer, TrainJob
-from unipref.errors import UserError
-from unipref.models import load_model
-from unipref.train import Plan, _fit, preflight, train
-from unipref.train._save import merged_apart
-from unipref.train._start import open_start
-from unipref.train.reward import Reward
-from unipref.train.sft import Sft
+from unipref.core.contracts import Trainer, TrainJob
+from unipref.core.errors import UserError
+from unipref.models.loading import load_model
+from unipref.train import Plan, fit, preflight, train
+from unipref.train.save import merged_apart
+from unipref.train.start import open_start
+from unipref.train.trainers.reward import Reward
+from unipref.train.trainers.sft import Sft
 
 Job = Callable[..., TrainJob]
 FEW: dict[str, Any] = {"per_device_train_batch_size": 4, "max_steps": 2, "learning_rate": 1e-2, "lora": {"r": 4}}
@@ -42,7 +42,7 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
     import torch
 
     gathered: list[int] = []
-    built = _fit._built
+    built = fit._built
 
     def spread(*arguments: Any) -> Any:
         hf = built(*arguments)
@@ -59,7 +59,7 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
 
     plain, through = job(to="plain"), job(to="through")
     train(Sft(**FEW), plain)
-    monkeypatch.setattr(_fit, "_built", spread)
+    monkeypatch.setattr(fit, "_built", spread)
     train(Sft(**FEW), through)
     assert gathered == [1]
     one, other = (load_model(str(given.out), "causal").state_dict() for given in (plain, through))

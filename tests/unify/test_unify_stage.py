@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from golden import balanced, plan_for, run_unify
 
 import unipref.unify as stage
-from unipref.errors import UserError
-from unipref.percentiles import percentiles
-from unipref.records import preference_schema, reject_schema
+from support.golden import balanced, plan_for, run_unify
+from unipref.core.errors import UserError
+from unipref.core.records import preference_schema, reject_schema
+from unipref.core.stats.percentiles import percentiles
 from unipref.unify import SourcePlan
 
 STARS = {

@@ -12,17 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from unipref.clean._exact import Copies
-from unipref.clean._leaks import Leaks
-from unipref.clean._minhash import check_rensa
-from unipref.clean._near import Found, Near, NearDuplicates
-from unipref.clean._parts import Removal, removed_schema, write_parts
-from unipref.clean._rows import BATCH, stream
-from unipref.clean._said import notes, nothing_left
-from unipref.clean._split import Families, Split, draw, heavy
-from unipref.contracts import Settings
-from unipref.keys import root_of
-from unipref.records import Reason
+from unipref.clean.benchmark_leaks import Leaks
+from unipref.clean.exact_duplicates import Copies
+from unipref.clean.minhash import check_rensa
+from unipref.clean.near_duplicates import Found, Near, NearDuplicates
+from unipref.clean.notes import notes, nothing_left
+from unipref.clean.split import Families, Split, draw, heavy
+from unipref.clean.stream import BATCH, stream
+from unipref.clean.write_parts import Removal, removed_schema, write_parts
+from unipref.core.contracts import Settings
+from unipref.core.records import Reason
+from unipref.core.text_keys import root_of
 
 __all__ = ["Clean", "Near", "Split", "clean", "removed_schema"]
 

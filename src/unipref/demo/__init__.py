@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from unipref.contracts import Settings
+from unipref.core.contracts import Settings
 from unipref.demo import benchmarks, corpus, feedback
 from unipref.demo.benchmarks import BenchmarkSizes
 from unipref.demo.coreference import Cases

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from unipref.contracts import Settings
+from unipref.core.contracts import Settings
 from unipref.demo.coreference import Cases, Part, named
 from unipref.demo.feedback import json_lines
 from unipref.demo.instructions import Tasks

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unipref.contracts import Settings
+from unipref.core.contracts import Settings
 from unipref.demo import truth
 from unipref.demo.coreference import Case, Cases, named
 from unipref.demo.instructions import Task, Tasks

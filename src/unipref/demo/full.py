@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from unipref import demo, pipeline
+from unipref import demo
+from unipref.core.progress import Narrator
+from unipref.core.stage_cache import write_text
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
 from unipref.demo.raters import Noise
-from unipref.narrator import Narrator
-from unipref.rundir import write_text
+from unipref.pipeline import execute
 
 SEED = 11
 """The world's."""
@@ -156,4 +157,4 @@ def run(folder: Path, jobs: int, narrator: Narrator) -> None:
     for chapter in chapters():
         study = prepare(folder, chapter, narrator.progress)
         narrator.note(f"{chapter.name}: {chapter.title}")
-        pipeline.run(study, folder / chapter.name, jobs=jobs, narrator=narrator)
+        execute.run(study, folder / chapter.name, jobs=jobs, narrator=narrator)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unipref.contracts import Settings
-from unipref.models import set_threads
+from unipref.core.contracts import Settings
+from unipref.models.loading import set_threads
 
 if TYPE_CHECKING:
     import torch

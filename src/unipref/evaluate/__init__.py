@@ -6,12 +6,20 @@ from typing import Any
 
 import msgspec
 
-from unipref import chance
-from unipref.contracts import Benchmark
-from unipref.evaluate._data import check_hash, check_packages, data_hash, data_path, data_remarks, dev_path, split_of
-from unipref.evaluate._results import RESULTS, Measured, write_measured
-from unipref.models import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
-from unipref.records import Score
+from unipref.core.contracts import Benchmark
+from unipref.core.records import Score
+from unipref.core.stats import chance
+from unipref.evaluate.data_files import (
+    check_hash,
+    check_packages,
+    data_hash,
+    data_path,
+    data_remarks,
+    dev_path,
+    split_of,
+)
+from unipref.evaluate.results import RESULTS, Measured, write_measured
+from unipref.models.loading import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
 
 __all__ = [
     "RESULTS",

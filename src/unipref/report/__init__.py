@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from unipref.errors import UserError
-from unipref.report._bias import bias_section, shown_models
-from unipref.report._card import write_cards
-from unipref.report._comparison import comparison
-from unipref.report._content import Content, Section, Table
-from unipref.report._counts import count_sections, lead, told_sections
-from unipref.report._examples import example_section
-from unipref.report._front import efficient, front_table
-from unipref.report._markdown import markdown
-from unipref.report._page import html
-from unipref.report._reproduce import reproduce_sections
-from unipref.report._results import changes, result_sections, result_table
-from unipref.report._scores import ScoreRow, headline, labels, read_paired, read_scores
-from unipref.report._selection import DOUBTS, epoch_warnings, selection_warnings
-from unipref.report._soup import soup_section
-from unipref.report._terminal import plain, terminal, told, warned
-from unipref.report._trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
-from unipref.report._verdict import read_verdicts, summary, verdict_section, warnings
-from unipref.rundir import write_text
+from unipref.core.errors import UserError
+from unipref.core.stage_cache import write_text
+from unipref.report.content import Content, Section, Table
+from unipref.report.model_card import write_cards
+from unipref.report.render.html import html
+from unipref.report.render.markdown import markdown
+from unipref.report.render.terminal import plain, terminal, told, warned
+from unipref.report.scores import ScoreRow, headline, labels, read_paired, read_scores
+from unipref.report.sections.bias_by_group import bias_section, shown_models
+from unipref.report.sections.comparison import comparison
+from unipref.report.sections.examples import example_section
+from unipref.report.sections.mixtures import soup_section
+from unipref.report.sections.pareto_front import efficient, front_table
+from unipref.report.sections.reproduce import reproduce_sections
+from unipref.report.sections.results import changes, result_sections, result_table
+from unipref.report.sections.selection import DOUBTS, epoch_warnings, selection_warnings
+from unipref.report.sections.trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
+from unipref.report.sections.training import count_sections, lead, told_sections
+from unipref.report.sections.verdict import read_verdicts, summary, verdict_section, warnings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

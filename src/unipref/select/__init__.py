@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.contracts import Candidates, Selection, Strategy
-from unipref.errors import UserError
+from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +46,8 @@ def choose(
         UserError: a model is missing or cannot be reached, the budget cannot be met, or the strategy breaks its
             contract.
     """
-    from unipref.select._account import account
-    from unipref.select._candidates import read
+    from unipref.select.candidates import read
+    from unipref.select.summary import account
 
     start = time.perf_counter()
     candidates = read(preferences, cache, ROWS_AT_ONCE, model)
@@ -82,7 +82,7 @@ def _check(selection: Selection, n: int, strategy: str) -> None:
         raise UserError(
             f"it gave a {type(selection).__name__}, not a Selection.",
             where=f"select.{strategy}",
-            mend="Return unipref.contracts.Selection(kept) with the positions that are kept.",
+            mend="Return unipref.core.contracts.Selection(kept) with the positions that are kept.",
         )
     kept = selection.kept
     if kept.ndim != 1 or np.any(np.diff(kept) <= 0) or (len(kept) and (kept[0] < 0 or kept[-1] >= n)):

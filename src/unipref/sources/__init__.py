@@ -5,13 +5,13 @@ and `joined` gives the reader that also looks up other tables. The readers of th
 files.
 """
 
-from unipref.sources._part import Part, Table
-from unipref.sources.content import content_key, fingerprint
+from unipref.sources.fingerprint import content_key, fingerprint
 from unipref.sources.hub import hub_parts
+from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
-from unipref.sources.memory import Rows, spill_rows
-from unipref.sources.parts import parts
-from unipref.sources.reading import peek, read
+from unipref.sources.part import Part, Table
+from unipref.sources.reader import peek, read
+from unipref.sources.split_files import parts
 
 __all__ = [
     "Join",

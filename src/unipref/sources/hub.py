@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from unipref.contracts import Settings
-from unipref.errors import UserError
-from unipref.sources._part import Part
-from unipref.sources._paths import shape_and_packing
-from unipref.sources.parts import CUT_BYTES, parts_of_file
+from unipref.core.contracts import Settings
+from unipref.core.errors import UserError
+from unipref.sources.part import Part
+from unipref.sources.paths import shape_and_packing
+from unipref.sources.split_files import CUT_BYTES, parts_of_file
 
 
 class Hub(Settings):

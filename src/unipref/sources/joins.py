@@ -17,13 +17,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import Field, model_validator
 
-from unipref.contracts import Settings
-from unipref.errors import UserError
-from unipref.records import Reason, Reject, Row
-from unipref.sources._json import Numbered
-from unipref.sources._part import Part, Table
-from unipref.sources.parts import parts
-from unipref.sources.reading import read
+from unipref.core.contracts import Settings
+from unipref.core.errors import UserError
+from unipref.core.records import Reason, Reject, Row
+from unipref.sources.json_rows import Numbered
+from unipref.sources.part import Part, Table
+from unipref.sources.reader import read
+from unipref.sources.split_files import parts
 
 ReadPart = Callable[[Part], Iterator[Numbered]]
 """How rows come out of a part."""

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from unipref.contracts import Trainer, TrainJob
-from unipref.train import _processes
-from unipref.train._arguments import device_defaults
-from unipref.train._dev import Meter
-from unipref.train._memory import check_disk, machine
-from unipref.train._preflight import Plan, preflight
-from unipref.train._trl import TrlTrainer
-from unipref.train._watch import Progress, listening
+from unipref.core.contracts import Trainer, TrainJob
+from unipref.train import processes
+from unipref.train.checks.memory import check_disk, machine
+from unipref.train.checks.preflight import Plan, preflight
+from unipref.train.monitor.callback import Progress, listening
+from unipref.train.monitor.dev_scores import Meter
+from unipref.train.trl_arguments import device_defaults
+from unipref.train.trl_trainer import TrlTrainer
 
 __all__ = ["Meter", "Plan", "check_disk", "machine", "preflight", "train"]
 
@@ -32,6 +32,6 @@ def train(
         UserError: nothing can be trained with these settings, this model and these preferences.
     """
     if isinstance(trainer, TrlTrainer):
-        _processes.join(bool((device_defaults(trainer.for_trl()) | trainer.for_trl())["use_cpu"]))
+        processes.join(bool((device_defaults(trainer.for_trl()) | trainer.for_trl())["use_cpu"]))
     with listening(progress, meter):
         return trainer.fit(job)

@@ -12,15 +12,15 @@ from typing import Any
 from msgspec.structs import asdict, replace
 from pydantic import Field
 
-from unipref.contracts import Settings
-from unipref.engine import Engine
-from unipref.errors import UserError
-from unipref.records import Reason
-from unipref.unify._calibrate import write
-from unipref.unify._pairing import Way
-from unipref.unify._polarity import polarity, refuse_contradictions
-from unipref.unify._project import WEIGHTED, Projection
-from unipref.unify._rows import Books, MapTask, ReadRows, ReduceTask, SourcePlan, map_rows, reduce_bucket
+from unipref.core.contracts import Settings
+from unipref.core.errors import UserError
+from unipref.core.records import Reason
+from unipref.core.workers import Engine
+from unipref.unify.label_check import polarity, refuse_contradictions
+from unipref.unify.map_reduce import Books, MapTask, ReadRows, ReduceTask, SourcePlan, map_rows, reduce_bucket
+from unipref.unify.margins import write
+from unipref.unify.projection.pairs import Way
+from unipref.unify.projection.project import WEIGHTED, Projection
 
 __all__ = ["WEIGHTED", "Projection", "SourcePlan", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
 

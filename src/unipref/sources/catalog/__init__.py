@@ -4,15 +4,15 @@ An entry is data, in the file of its family. `dataset: NAME` in a study takes fo
 from here; the study's own settings go over it.
 """
 
-from unipref.errors import UserError, near_name
-from unipref.sources.catalog import comparisons, demonstrations, ratings, verdicts
-from unipref.sources.catalog._entry import Dataset
+from unipref.core.errors import UserError, near_name
+from unipref.sources.catalog import comparisons, demonstrations, ratings, single_judgements
+from unipref.sources.catalog.entry import Dataset
 
 __all__ = ["DATASETS", "Dataset", "dataset"]
 
 DATASETS: tuple[Dataset, ...] = tuple(
     sorted(
-        (*comparisons.ENTRIES, *demonstrations.ENTRIES, *ratings.ENTRIES, *verdicts.ENTRIES),
+        (*comparisons.ENTRIES, *demonstrations.ENTRIES, *ratings.ENTRIES, *single_judgements.ENTRIES),
         key=lambda entry: entry.name,
     )
 )

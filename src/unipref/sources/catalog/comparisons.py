@@ -1,6 +1,6 @@
 """Known datasets that compare two answers: pairs, grades, votes."""
 
-from unipref.sources.catalog._entry import Dataset
+from unipref.sources.catalog.entry import Dataset
 from unipref.sources.hub import Hub
 
 SAFE_RLHF = Hub(name="PKU-Alignment/PKU-SafeRLHF", files=("data/*/train.jsonl",))

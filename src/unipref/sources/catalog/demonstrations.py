@@ -1,6 +1,6 @@
 """Known datasets of answers to imitate."""
 
-from unipref.sources.catalog._entry import Dataset
+from unipref.sources.catalog.entry import Dataset
 
 ENTRIES = (
     Dataset(

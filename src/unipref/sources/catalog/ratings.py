@@ -1,6 +1,6 @@
 """Known datasets of scored or ranked answers."""
 
-from unipref.sources.catalog._entry import Dataset
+from unipref.sources.catalog.entry import Dataset
 from unipref.sources.hub import Hub
 
 OASST_SCORES = {

@@ -1,0 +1,133 @@
+"""A run folder -> what unify wrote: the books of its manifest, and preferences and rejects as a stream."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unipref.core.errors import UserError
+from unipref.core.records import Messages
+
+BATCH = 1024
+"""Preferences held in memory with their text at a time."""
+COLUMNS = ["source", "prompt", "chosen", "rejected", "origin"]
+PARTS = ("train", "dev", "test", "removed")
+PAGE = (
+    "rows",
+    "used",
+    "groups",
+    "projected",
+    "preferences",
+    "ordered_pairs",
+    "kept_pairs",
+    "implied_pairs",
+    "polarity",
+)
+"""What a source's page of the manifest has to have."""
+
+
+class Judged(NamedTuple):
+    """One preference as the audit sees it: its number in the file, its texts and where it came from."""
+
+    number: int
+    source: str
+    prompt: Messages
+    chosen: Messages | None
+    rejected: Messages | None
+    origin: list[str]
+
+    @property
+    def asked(self) -> list[str]:
+        """The user turns of the prompt."""
+        return [turn["content"] for turn in self.prompt if turn["role"] == "user"]
+
+    @property
+    def place(self) -> str:
+        """Where it came from, in words."""
+        return ", ".join(self.origin)
+
+
+class UnifiedRun:
+    """The folder of a run that got at least as far as `unify`.
+
+    Raises:
+        UserError: there is no such run, or unify did not finish.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.preferences_file, self.rejects_file = (
+            folder / "unified" / f"{name}.parquet" for name in ("preferences", "rejects")
+        )
+        manifest = folder / "manifest.json"
+        if not manifest.is_file():
+            raise UserError("there is no manifest.json in it.", where=str(folder), mend="Give the folder of a run.")
+        try:
+            books = json.loads(manifest.read_text(encoding="utf-8"))["sources"]
+        except (ValueError, KeyError, TypeError):
+            books = None
+        if not isinstance(books, dict) or not self.preferences_file.is_file() or not self.rejects_file.is_file():
+            raise UserError(
+                "unify has left no preferences here.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
+            )
+        if lacking := sorted({key for page in books.values() for key in PAGE if key not in page}):
+            raise UserError(
+                f"the books in manifest.json lack {', '.join(lacking)}: another version of unipref wrote them.",
+                where=str(folder),
+                mend="Run unify again.",
+            )
+        self.books: dict[str, dict[str, Any]] = books
+
+    def preferences(self) -> Iterator[Judged]:
+        """Every preference in file order."""
+        for number, row in enumerate(self._known(self.preferences_file, COLUMNS)):
+            yield Judged(number, **row)
+
+    def rejects(self) -> Iterator[dict[str, Any]]:
+        """Every row of `rejects.parquet`."""
+        return self._known(self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"])
+
+    def _known(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """The rows of a table, all of which must be of a source that has books."""
+        for row in self._rows(path, columns):
+            if row["source"] not in self.books:
+                raise UserError(
+                    f"there is a row of source '{row['source']}', of which manifest.json knows nothing.",
+                    where=str(path),
+                    mend="The run was broken off: run unify again.",
+                )
+            yield row
+
+    def places(self, numbers: set[int]) -> dict[int, str]:
+        """Number of a preference -> where it came from, for the numbers asked for."""
+        if not numbers:
+            return {}
+        rows = self._rows(self.preferences_file, ["origin"])
+        return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
+
+    def after_clean(self) -> dict[str, dict[str, int]]:
+        """Source -> part (train, dev, test, removed) -> preferences; empty when clean has not been done."""
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        found: dict[str, dict[str, int]] = {}
+        for part in PARTS:
+            path = self.folder / "clean" / f"{part}.parquet"
+            if not path.is_file():
+                continue
+            for item in pc.value_counts(pq.read_table(path, columns=["source"])["source"]).to_pylist():
+                found.setdefault(item["values"], dict.fromkeys(PARTS, 0))[part] = item["counts"]
+        return found
+
+    def _rows(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                    yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(
+                f"the file cannot be read: {str(error)[:200]}.", where=str(path), mend="Run unify again."
+            ) from error

@@ -1,0 +1,1 @@
+"""What every layer speaks: records, contracts, the registry, errors, hashes, the stage cache."""

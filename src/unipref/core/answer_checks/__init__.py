@@ -1,0 +1,1 @@
+"""Checks of an answer by rule: ours, and IFEval's."""

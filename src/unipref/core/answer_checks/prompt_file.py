@@ -1,0 +1,116 @@
+"""Prompts whose answers can be checked: a file that says for each prompt what its answer must be like."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unipref.core.answer_checks.ifeval import SENTENCES, Checks
+from unipref.core.answer_checks.rules import RULES, follows
+from unipref.core.errors import UserError, near_name
+from unipref.core.records import Message, Messages
+from unipref.core.text_keys import prompt_key
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A prompt with a rule of ours, or with instructions of IFEval's."""
+
+    prompt: str | list[dict[str, str]]
+    rule: str | None = None
+    arguments: dict[str, Any] = {}
+    key: int = 0
+    instruction_id_list: list[str] = []
+    kwargs: list[dict[str, Any]] = []
+
+
+class Checker:
+    """Checks answers by what the file says of their prompt.
+
+    Args:
+        path: JSON lines with `prompt` (a text, or messages) and either `rule` and `arguments`, as in the benchmark
+            `instructions`, or `instruction_id_list` and `kwargs`, as in IFEval.
+
+    Attributes:
+        prompts: the file's prompts whose answers can be checked, in its order.
+        unchecked: how many others there are: IFEval's on sentences, without NLTK's table.
+
+    Raises:
+        UserError: the file is missing, or a line is no such thing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.prompts: list[Messages] = []
+        self.unchecked = 0
+        self._lines: dict[str, _Line] = {}
+        self._ifeval: Checks | None = None
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise UserError(f"the prompts cannot be read: {error.strerror}.", where=str(path)) from error
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                self._take(line, f"{path}:{number}")
+        if not self.prompts:
+            raise UserError("there are no prompts whose answers can be checked.", where=str(path))
+
+    def _take(self, line: bytes, where: str) -> None:
+        try:
+            found = msgspec.json.decode(line, type=_Line)
+        except msgspec.DecodeError as error:
+            mend = "Each line needs 'prompt', and 'rule' with 'arguments' or 'instruction_id_list' with 'kwargs'."
+            raise UserError(f"no prompt with a rule: {error}.", where=where, mend=mend) from error
+        if found.rule is not None and found.rule not in RULES:
+            raise UserError(f"there is no rule '{found.rule}'.", where=where, mend=near_name(found.rule, RULES))
+        if found.rule is None and not self._checkable(found, where):
+            self.unchecked += 1
+            return
+        prompt = messages_of(found.prompt, where)
+        self.prompts.append(prompt)
+        self._lines[prompt_key(prompt)] = found
+
+    def _checkable(self, line: _Line, where: str) -> bool:
+        """Whether IFEval's checkers can judge the answers to a prompt on this machine.
+
+        Raises:
+            UserError: the line names no instructions, or not as many arguments, or one there is no checker for.
+        """
+        if not line.instruction_id_list or len(line.instruction_id_list) != len(line.kwargs):
+            mend = "Give 'rule' with 'arguments', or 'instruction_id_list' with one item of 'kwargs' for each."
+            raise UserError("it does not say what its answer must be like.", where=where, mend=mend)
+        self._ifeval = self._ifeval or Checks()
+        for kind in line.instruction_id_list:
+            self._ifeval.check_type(kind, where)
+        return self._ifeval.has_table() or SENTENCES.isdisjoint(line.instruction_id_list)
+
+    def knows(self, prompt: Messages) -> bool:
+        """Whether the answers to this prompt can be checked."""
+        return prompt_key(prompt) in self._lines
+
+    def __call__(self, prompt: Messages, answer: str) -> float | None:
+        """1 where the answer follows the prompt's rule, else 0; of IFEval's instructions the share that is followed.
+
+        None where nothing is known of the prompt.
+        """
+        found = self._lines.get(prompt_key(prompt))
+        if found is None:
+            return None
+        if found.rule is not None:
+            return float(follows(answer, found.rule, found.arguments))
+        assert self._ifeval is not None
+        given = [{name: value for name, value in one.items() if value is not None} for one in found.kwargs]
+        strict = self._ifeval.verdict(found.key, prompt[-1]["content"], found.instruction_id_list, given, answer).strict
+        return sum(strict) / len(strict)
+
+
+def messages_of(prompt: str | list[dict[str, str]], where: str) -> Messages:
+    """A prompt as messages: a text is one user turn.
+
+    Raises:
+        UserError: a turn has no role or no content.
+    """
+    if isinstance(prompt, str):
+        return [Message(role="user", content=prompt)]
+    try:
+        return [Message(role=turn["role"], content=turn["content"]) for turn in prompt]
+    except KeyError as error:
+        raise UserError(f"a turn of the prompt has no {error}.", where=where) from error

@@ -1,0 +1,109 @@
+"""Strict rules for little instructions: does an answer follow its instruction, judged by its form alone.
+
+Each rule is a function of the answer, white space at its ends removed, and of the rule's own arguments. An empty answer
+follows no instruction.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from unipref.core.errors import UserError, near_name
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, lower-cased, punctuation aside."""
+    return [match.lower() for match in _WORD.findall(text)]
+
+
+def one_word(answer: str) -> bool:
+    """Exactly one word, with at most one mark after it."""
+    return re.fullmatch(_WORD.pattern + r"[.!]?", answer) is not None
+
+
+def capitals(answer: str) -> bool:
+    """There are letters, and all of them are capitals."""
+    return answer.isupper()
+
+
+def quotes(answer: str) -> bool:
+    """The whole answer stands between two straight or two curly double quotes, and no other is inside."""
+    return re.fullmatch(r'"[^"“”]+"|“[^"“”]+”', answer) is not None
+
+
+def avoid(answer: str, word: str) -> bool:
+    """Two words or more, and none of them is the forbidden one."""
+    found = words(answer)
+    return len(found) >= 2 and word.lower() not in found
+
+
+def question(answer: str, about: str) -> bool:
+    """One question: it begins as a question does, names the thing and ends in the only question mark."""
+    begins = {"what", "where", "who", "when", "why", "how", "which", "is", "are", "does", "do", "can"}
+    found = words(answer)
+    return answer.endswith("?") and answer.count("?") == 1 and about.lower() in found and found[0] in begins
+
+
+def begins_with(answer: str, word: str) -> bool:
+    """The first word is the given one, and at least two more follow."""
+    found = words(answer)
+    return len(found) >= 3 and found[0] == word.lower()
+
+
+def ends_with(answer: str, word: str) -> bool:
+    """The last word is the given one, and at least two more come before it."""
+    found = words(answer)
+    return len(found) >= 3 and found[-1] == word.lower()
+
+
+def includes(answer: str, words: Sequence[str]) -> bool:
+    """All given words are used, in an answer of three words or more."""
+    found = [match.lower() for match in _WORD.findall(answer)]
+    return len(found) >= 3 and all(word.lower() in found for word in words)
+
+
+def one_of(answer: str, options: Sequence[str]) -> bool:
+    """Nothing but one of the options, in any case, with at most one mark after it."""
+    return re.sub(r"[.!]$", "", answer).lower() in [option.lower() for option in options]
+
+
+def repeats(answer: str, word: str, times: int) -> bool:
+    """Nothing but the word, so many times."""
+    return words(answer) == [word.lower()] * times
+
+
+def sequence(answer: str, words: Sequence[str]) -> bool:
+    """Nothing but the given words, in the given order."""
+    return [match.lower() for match in _WORD.findall(answer)] == [word.lower() for word in words]
+
+
+def lists(answer: str, count: int, among: Sequence[str]) -> bool:
+    """Exactly so many different names of those allowed, between commas, with at most a full stop at the end."""
+    names = [name.strip().lower() for name in answer.removesuffix(".").split(",")]
+    allowed = {name.lower() for name in among}
+    return len(names) == count == len(set(names)) and allowed.issuperset(names)
+
+
+RULES: dict[str, Callable[..., bool]] = {
+    rule.__name__: rule
+    for rule in (
+        one_word, capitals, quotes, avoid, question, begins_with, ends_with, includes, one_of, repeats, sequence, lists,
+    )
+}  # fmt: skip
+"""Rule by name."""
+
+
+def follows(answer: str, rule: str, arguments: dict[str, object]) -> bool:
+    """Whether an answer follows an instruction.
+
+    Raises:
+        UserError: there is no such rule, or it does not take these arguments.
+    """
+    if rule not in RULES:
+        raise UserError(f"there is no rule '{rule}'.", mend=near_name(rule, RULES))
+    stripped = answer.strip()
+    try:
+        return bool(stripped) and RULES[rule](stripped, **arguments)
+    except TypeError as error:
+        raise UserError(f"the rule '{rule}' does not take the arguments {arguments}: {error}.") from error

@@ -1,0 +1,398 @@
+"""The verbs: what a format, a scorer, a strategy, a trainer and a benchmark must do.
+
+Each is a `Choice`: a frozen pydantic object whose fields are its settings, whose docstring is its documentation and
+whose one or two methods do the work. A choice lives in a file of its stage's folder, and the file's name is its name.
+"""
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unipref.core import stage_cache
+from unipref.core.errors import UserError
+from unipref.core.records import Axis, Example, Feedback, Finding, Messages, Reject, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from unipref.core.stats.bootstrap import Statistic
+    from unipref.models.loading import Policy, RewardModel
+
+
+class Settings(BaseModel):
+    """Typed settings: immutable, unknown keys and infinite numbers refused, documented at the field."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class Choice(Settings, abc.ABC):
+    """One way to do a stage's work. Its name in the study file is the name of its file."""
+
+    example: ClassVar[Mapping[str, Any]]
+    """Settings (and, for formats, raw rows) from which the docs and the contract tests are made."""
+    argument: ClassVar[str | None] = None
+    """The setting that `NAME:VALUE` gives a value; None: its name is always written alone."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in the study file: the last part of the module's name."""
+        return cls.__module__.rpartition(".")[2]
+
+
+class Format(Choice):
+    """A shape of feedback: reads a raw row to `Feedback`. Reading is a pure function of the row.
+
+    `example` holds `settings` (the `map:` of a study file) and `rows` (raw rows of that shape).
+    """
+
+    across_rows: ClassVar[bool] = False
+    """True when the answers to one prompt are spread over several rows, to be brought together by prompt."""
+
+    @abc.abstractmethod
+    def read(self, row: Row) -> Iterator[Feedback | Reject]:
+        """What one raw row says.
+
+        Yields:
+            Any number of `Feedback`; a `Reject` for a part of the row that cannot be used.
+
+        Raises:
+            Reject: when the whole row cannot be used.
+        """
+
+    def axes(self) -> dict[str, Axis]:
+        """The axes this format scores answers on, in declared order; the first decides unless the source says."""
+        return {}
+
+
+class Dialogue(NamedTuple):
+    """The texts of one preference; one of the two answers may be missing."""
+
+    prompt: Messages
+    chosen: Messages | None
+    rejected: Messages | None
+
+
+@dataclass(kw_only=True, eq=False)
+class Candidates:
+    """The preferences a strategy chooses from: numbers at hand, text only as a stream.
+
+    Attributes:
+        ids: (n,) preference ids, in file order.
+        margins: (n,) percentiles in [0, 1], NaN where unscored.
+        confidences: (n,) shares of judgements that agree, NaN where there was only one judgement.
+        sources, objectives, groups: (n,) strings.
+        tokens: (n,) length of prompt and answers together, in white-space words.
+        embed: embedder settings -> (n, d) float32 unit rows, one per prompt; cached on disk.
+        texts: gives the n dialogues in batches, as often as it is called.
+        model: the study's model, which model-based scorers ask unless they name another; None: there is none.
+        cache: folder in which what models say of texts is kept between runs; None: nothing is kept.
+    """
+
+    ids: "npt.NDArray[np.str_]"
+    margins: "npt.NDArray[np.float32]"
+    confidences: "npt.NDArray[np.float32]"
+    sources: "npt.NDArray[np.str_]"
+    objectives: "npt.NDArray[np.str_]"
+    groups: "npt.NDArray[np.str_]"
+    tokens: "npt.NDArray[np.int64]"
+    embed: "Callable[[str], npt.NDArray[np.float32]]"
+    texts: Callable[[], Iterator[list[Dialogue]]]
+    model: str | None = None
+    cache: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def score(self, scorer: "Scorer") -> "npt.NDArray[np.float64]":
+        """(n,) what a scorer says of each candidate, in its own units: the higher the better, NaN for nothing.
+
+        Raises:
+            UserError: the scorer breaks its contract, or needs a model that cannot be had.
+        """
+        import numpy as np
+
+        found = np.asarray(scorer.score(self), dtype=np.float64)
+        if found.shape != (len(self),) or np.isinf(found).any():
+            raise UserError(
+                f"it gave an array of shape {found.shape} with {int(np.isinf(found).sum())} infinite values for "
+                f"{len(self)} preferences.",
+                where=f"the scorer {scorer.name()}",
+                mend="Give one number per preference, NaN where there is none.",
+            )
+        return found
+
+    def only(self, wanted: "npt.NDArray[np.bool_]") -> "Candidates":
+        """Some of the candidates, as candidates of their own.
+
+        Args:
+            wanted: (n,) mask.
+        """
+
+        def texts() -> Iterator[list[Dialogue]]:
+            start = 0
+            for batch in self.texts():
+                mask = wanted[start : start + len(batch)]
+                start += len(batch)
+                yield [dialogue for dialogue, mine in zip(batch, mask, strict=True) if mine]
+
+        return Candidates(
+            ids=self.ids[wanted],
+            margins=self.margins[wanted],
+            sources=self.sources[wanted],
+            objectives=self.objectives[wanted],
+            groups=self.groups[wanted],
+            tokens=self.tokens[wanted],
+            embed=lambda embedder: self.embed(embedder)[wanted],
+            confidences=self.confidences[wanted],
+            texts=texts,
+            model=self.model,
+            cache=self.cache,
+        )
+
+
+class Scorer(Choice):
+    """A measure of how good a preference is to learn from. `example` holds `settings`.
+
+    Strategies combine scorers: each one's numbers become midrank percentiles within their source, so that no units
+    have to agree, and the percentiles are averaged by `weight`.
+    """
+
+    weight: float = Field(default=1.0, gt=0)
+    """Its weight among several scorers."""
+
+    @abc.abstractmethod
+    def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
+        """(n,) numbers in the scorer's own units: the higher the better, NaN where it has nothing to say."""
+
+    def models(self, default: str | None) -> list[str]:
+        """The models it asks.
+
+        Args:
+            default: the study's model.
+
+        Raises:
+            UserError: it needs one, and there is none.
+        """
+        return []
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a strategy chose, and what it knows of each candidate.
+
+    Attributes:
+        kept: positions of the kept candidates, ascending, without repeats.
+        columns: name -> (n,) values, written to `decisions.parquet` and shown by `unipref explain`. NaN, -1 and the
+            empty text stand for nothing. Names with a meaning of their own: `quality` (percentile), `cluster`, `rank`
+            (place in its cell's line, 1 first), `of` (length of that line), `cut` (how many of it were kept), `reason`
+            (a sentence's worth), `near` (id of the kept candidate that stood in its way). A scorer's numbers are
+            under its name, their percentiles under `NAME_percentile`.
+        shortfall: source and objective -> preferences (or tokens) that the budget grants and the strategy cannot fill.
+        notes: what a reader of the result must know.
+    """
+
+    kept: "npt.NDArray[np.int64]"
+    columns: "Mapping[str, npt.NDArray[Any]]" = field(default_factory=dict)
+    shortfall: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Strategy(Choice):
+    """A way to choose the preferences to train on. `example` holds `settings`."""
+
+    seeded: ClassVar[bool] = True
+    """Whether the seed can change what it keeps; where not, all seeds of a run share one selection."""
+    narrows: ClassVar[bool] = False
+    """Whether it leaves sources or objectives out because it was told to, so that this is nothing to be warned of."""
+
+    @abc.abstractmethod
+    def select(self, candidates: Candidates, seed: int) -> Selection:
+        """Which candidates are kept, and why. Ties are broken by id."""
+
+    def models(self, default: str | None) -> list[str]:
+        """The models its scorers ask; arguments and errors as in `Scorer.models`."""
+        return []
+
+
+class Judge(NamedTuple):
+    """A model that a trainer asks about answers, besides the one it trains.
+
+    Attributes:
+        name: an earlier step, 'base', or a folder or hub name.
+        makes: 'reward' or 'policy': what kind of model it is.
+        place: the setting that names it, for errors.
+    """
+
+    name: str
+    makes: str
+    place: str
+
+
+class TrainJob(Settings):
+    """What a trainer is given: where to start, what to learn from and where to write."""
+
+    policy: Path
+    """Folder of the model to start from."""
+    preferences: Path
+    """Parquet file of the preferences to train on."""
+    held_out: Path
+    """Parquet file of the dev preferences."""
+    reward_model: Path | None = None
+    """Folder of the reward model, for trainers that need one."""
+    judges: dict[str, Path] = {}
+    """Name, as in the settings -> folder (or hub name) of a model that the trainer asks."""
+    data_root: Path = Path()
+    """Where the paths in the settings start."""
+    out: Path
+    """Folder to write the trained model to; exists and is empty."""
+    bench: Path | None = None
+    """Folder for checkpoints, kept when the process dies and found again when the same step is run again; made when it
+    is needed. None: the step is not taken up again."""
+    seed: int = 0
+
+
+class Trainer(Choice):
+    """A training step: from one model folder to the next. `example` holds `settings`.
+
+    A thin wrapper around one TRL trainer: it builds TRL's arguments, calls it and saves. TRL's own fields are passed
+    through under their own names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True)
+
+    makes: ClassVar[str] = "policy"
+    """'policy' or 'reward': what the step leaves behind."""
+    step: str | None = Field(default=None, alias="name")
+    """The step's name, where it differs from the trainer's; later steps refer to it."""
+    start: str | None = Field(default=None, alias="from")
+    """The step to start from; None: the last policy. 'base' is the study's model."""
+    reward: str | None = None
+    """The step whose reward model is used; None: the last one."""
+
+    @property
+    def needs_reward_model(self) -> bool:
+        """Whether it asks the reward model of an earlier step."""
+        return False
+
+    def judges(self) -> list[Judge]:
+        """The models that the settings name, besides the one it starts from and the last reward model."""
+        return []
+
+    def files(self) -> dict[str, str]:
+        """The files that the settings name: the setting -> the path, which starts at `data_root`."""
+        return {}
+
+    @abc.abstractmethod
+    def fit(self, job: TrainJob) -> dict[str, Any]:
+        """Trains, saves model and tokenizer to `job.out` and returns what happened.
+
+        Returns:
+            `used` and `left_out` (reason -> count) preferences, `tokens`, `steps` and the `curve` (a list of the
+            figures TRL logged, one mapping per logging step).
+        """
+
+
+class Lead(NamedTuple):
+    """The figure by which a benchmark is judged where one has to stand for it: mode `corrected`, all examples.
+
+    Attributes:
+        objective: what it tells of: INSTRUCTION or BIAS.
+        metric: its name.
+        beside: the skill without which it means nothing; None: it is a skill itself.
+        unit: how much of it is one: 100 where it is given in per cent.
+    """
+
+    objective: str
+    metric: str
+    beside: str | None = None
+    unit: float = 1.0
+
+
+INSTRUCTION, BIAS = "instruction", "bias"
+
+
+class Benchmark(Choice):
+    """A way to measure a model. `example` holds `settings`.
+
+    Two steps that never mix: `examine` asks the model and gives a table, one row per example; `statistics` computes
+    every figure from that table alone. So each figure can be recomputed from what is on disk, and models be compared
+    unit by unit without asking them again.
+    """
+
+    measures: ClassVar[frozenset[str]] = frozenset({"policy"})
+    """What it can judge: 'policy', 'reward' or both."""
+    dialogue: ClassVar[bool] = False
+    """Whether it asks through the model's chat template (or the layout of the paper, where a model has none) rather
+    than with plain text. Which one it was is stated with the scores."""
+    folders: ClassVar[tuple[str, ...]] = ()
+    """Other names its data's folder goes by, tried where a data root has none called as the benchmark is."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
+    fetches: ClassVar[bool] = False
+    """Whether it can do without a folder: where none has its name, it brings its data itself."""
+    lead: ClassVar[Lead | None] = None
+    """The figure that verdicts judge a model by; None: it tells neither of instruction following nor of bias."""
+    published: ClassVar[Mapping[str, str]] = {}
+    """File name -> SHA-256 of the published data; another content is said in a note."""
+
+    data: str | None = None
+    """Folder or file with the benchmark's data, relative to `data_root`; None: the run's own splits."""
+    data_hash: str | None = None
+    """The hash that the data must have, as an earlier evaluation printed it; other data are refused."""
+
+    def beside(self, data: Path) -> list[Path]:
+        """The files that it reads besides those in its data: they are hashed with them."""
+        return []
+
+    def surroundings(self) -> dict[str, Any]:
+        """What on this machine, besides settings and data, decides its figures: versions of packages."""
+        return stage_cache.versions("torch", "transformers", *self.packages)
+
+    @property
+    def title(self) -> str:
+        """What it is called in the scores: its name, and the value of its `argument` where it has one."""
+        return self.name() if self.argument is None else f"{self.name()}:{getattr(self, self.argument)}"
+
+    @abc.abstractmethod
+    def examine(self, model: "Policy | RewardModel", data: Path, split: str) -> tuple[list[Example], list[str]]:
+        """Asks the model.
+
+        Args:
+            model: the loaded model.
+            data: the benchmark's folder or file; for run splits, the Parquet file of that split.
+            split: 'test' or 'dev'.
+
+        Returns:
+            The table, JSON values only, and notes: what a reader of the scores must know, such as what was skipped.
+
+        Raises:
+            UserError: the data cannot be read as this benchmark's.
+        """
+
+    @classmethod
+    @abc.abstractmethod
+    def statistics(cls, examples: Sequence[Example]) -> "Iterator[Statistic]":
+        """All figures, from the table alone; none from an empty one."""
+
+    def measure(self, model: "Policy | RewardModel", data: Path, split: str) -> Finding:
+        """Asks the model and computes all scores; arguments and errors as for `examine`."""
+        examples, notes = self.examine(model, data, split)
+        return Finding([statistic.score() for statistic in self.statistics(examples)], examples, notes)
+
+
+def read_all(form: Format, rows: Iterable[Row]) -> list[Feedback | Reject]:
+    """Every row's feedback and rejects, a whole-row reject included: for tests, docs and `inspect`."""
+    found: list[Feedback | Reject] = []
+    for row in rows:
+        try:
+            found.extend(form.read(row))
+        except Reject as reject:
+            found.append(reject)
+    return found

@@ -1,0 +1,73 @@
+"""The modules of unipref that a result depends on: some entry modules and everything they import, read with `ast`."""
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def import_closure(*modules: str, package: Path = PACKAGE) -> list[Path]:
+    """The source files of some modules and of all that they import, directly or not, sorted.
+
+    An import inside a function counts; an import under `if TYPE_CHECKING` does not run, and does not count. The
+    `__init__.py` of a parent package counts only where something is imported from it.
+
+    Args:
+        modules: dotted names within the package, such as `unipref.unify`.
+        package: folder of the package; its name is the first part of the dotted names.
+
+    Raises:
+        LookupError: an entry module does not exist.
+    """
+    todo: list[Path] = []
+    for module in modules:
+        path = _module_file(package, module)
+        if path is None:
+            raise LookupError(f"there is no module '{module}' in {package}")
+        todo.append(path)
+    seen: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += _imported_files(package, path, path.stat().st_mtime_ns)
+    return sorted(seen)
+
+
+def _module_file(package: Path, module: str) -> Path | None:
+    first, *rest = module.split(".")
+    path = package.joinpath(*rest)
+    if first != package.name:
+        return None
+    candidates = (path / "__init__.py", path.with_suffix(".py")) if rest else (path / "__init__.py",)
+    return next((file for file in candidates if file.is_file()), None)
+
+
+@functools.cache
+def _imported_files(package: Path, path: Path, modified: int) -> frozenset[Path]:
+    """The files of the package that one file imports; `modified` makes a changed file be read again."""
+    found = set[Path]()
+    for module, name in _imports(ast.parse(path.read_bytes())):
+        # `from package import name` imports a submodule where there is one, else something that the package defines.
+        file = (_module_file(package, f"{module}.{name}") if name else None) or _module_file(package, module)
+        if file is not None:
+            found.add(file)
+    return frozenset(found)
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+    """Module and imported name of every import that runs."""
+    if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
+        for branch in tree.orelse:
+            yield from _imports(branch)
+        return
+    if isinstance(tree, ast.ImportFrom) and tree.level == 0:
+        for alias in tree.names:
+            yield tree.module or "", alias.name
+    elif isinstance(tree, ast.Import):
+        for alias in tree.names:
+            yield alias.name, None
+    for node in ast.iter_child_nodes(tree):
+        yield from _imports(node)

@@ -1,0 +1,1 @@
+"""Statistics: bootstrap intervals, Wilson intervals, percentiles, chance levels."""

@@ -1,0 +1,54 @@
+"""What makes two texts, prompts or groups the same: hashes of their content."""
+
+import re
+import unicodedata
+
+import xxhash
+
+from unipref.core.records import Feedback, Messages, Response
+
+
+def digest(*parts: str) -> str:
+    """A content hash of several texts, 32 hexadecimal digits."""
+    return xxhash.xxh3_128_hexdigest("\x1f".join(parts).encode("utf-8", "surrogatepass"))
+
+
+def text_hash(content: str) -> bytes:
+    """The xxh3-128 hash of a text, 16 bytes."""
+    return xxhash.xxh3_128_digest(content.encode("utf-8", "surrogatepass"))
+
+
+_SPACES = re.compile(r"[ \t\n\r\f\v\u00a0]{2,}|[\t\n\r\f\v\u00a0]")
+
+
+def normalised(content: str) -> str:
+    """A text with Unicode forms, case and white space made alike: for telling prompts apart, never for training."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", content)).strip().casefold()
+
+
+def flat(messages: Messages | None) -> str:
+    """Messages as one text, for hashing."""
+    return "" if messages is None else "\x1e".join(f"{m['role']}\x1f{m['content']}" for m in messages)
+
+
+def prompt_key(prompt: Messages) -> str:
+    """What answers to the same prompt share: the hash of all its turns, normalised."""
+    return digest(*(f"{m['role']}:{normalised(m['content'])}" for m in prompt))
+
+
+def root_key(feedback: Feedback, source: str) -> str:
+    """What must stay on one side of the split: the declared twins, else the first user turn, normalised."""
+    if feedback.twins is not None:
+        return digest("twins", source, feedback.twins)
+    return root_of(feedback.prompt)
+
+
+def root_of(prompt: Messages) -> str:
+    """The first user turn, normalised, as a hash: shared by all turns of one conversation."""
+    first = next((m["content"] for m in prompt if m["role"] == "user"), "")
+    return digest("root", normalised(first))
+
+
+def content_key(response: Response) -> str:
+    """An answer's content as a hash: what decides among equally good answers, whatever the order of rows."""
+    return digest(flat(response.messages))

@@ -1,0 +1,84 @@
+"""Instructions: how often are little verifiable instructions followed?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from unipref.core.answer_checks.rules import follows
+from unipref.core.contracts import INSTRUCTION, Benchmark, Lead
+from unipref.core.records import Example, Message
+from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.evaluate.readers.json_items import read_items
+from unipref.models.inference import fits, generate
+from unipref.models.loading import Policy, RewardModel
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One instruction: a prompt, and the rule an answer must follow with its arguments."""
+
+    id: str
+    prompt: str
+    rule: str
+    arguments: dict[str, Any] = {}
+
+
+class Instructions(Benchmark):
+    """The share of instructions followed, judged by strict rules on the form of the answer, as IFEval does.
+
+    | metric | formula | best |
+    |---|---|---|
+    | `followed` | mean over items of: the greedily written answer follows the item's rule | 1 |
+
+    The slices `type:<rule>` give it per instruction type. An answer that has not ended after `new_tokens` is judged as
+    far as it was written. The rules look at form, not truth: `Green.` follows 'Answer with one word' in any case.
+
+    Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
+    """
+
+    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
+    lead: ClassVar[Lead | None] = Lead(INSTRUCTION, "followed")
+    dialogue: ClassVar[bool] = True
+
+    data: str | None = "instructions"
+    """Folder with the items, relative to `data_root`."""
+    new_tokens: int = 16
+    """Length of the answers, in tokens."""
+    split: Literal["test", "dev"] = "test"
+    """`test.jsonl` or `dev.jsonl`."""
+    limit: int | None = None
+    """Measure only so many items, evenly spread over the file; None: all."""
+    batch_size: int = 64
+    """Most prompts at once."""
+
+    def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
+        """Asks a policy; one row is one item with its answer."""
+        assert isinstance(model, Policy)
+        items, notes = read_items(data, split, Item, self.limit)
+        prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in items]
+        asked = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits(model, prompt)]
+        if len(asked) < len(items):
+            notes.append(f"{len(items) - len(asked)} of {len(items)} items skipped: longer than the model's context.")
+        answers = generate(model, [prompt for _, prompt in asked], self.new_tokens, batch_size=self.batch_size)
+        examples = [
+            {
+                "split": split,
+                "id": item.id,
+                "type": item.rule,
+                "prompt": item.prompt,
+                "answer": answer.strip(),
+                "followed": follows(answer, item.rule, item.arguments),
+            }
+            for (item, _), answer in zip(asked, answers, strict=True)
+        ]
+        return examples, notes
+
+    @classmethod
+    def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
+        """The share followed over all examples and per type; units are prompts."""
+        types = sorted({example["type"] for example in examples})
+        parts = {"all": examples} | {f"type:{kind}": [e for e in examples if e["type"] == kind] for kind in types}
+        for name, part in parts.items() if examples else ():
+            about: dict[str, Any] = {"slice": name, "split": part[0]["split"], "unit": "prompts", "ideal": 1.0}
+            yield mean("followed", [e["id"] for e in part], [e["followed"] for e in part], **about)

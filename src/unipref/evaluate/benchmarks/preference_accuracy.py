@@ -1,0 +1,138 @@
+"""Preference accuracy: how often a model ranks the chosen answer above the rejected one, on the run's own splits."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from unipref.core.contracts import Benchmark
+from unipref.core.errors import UserError
+from unipref.core.records import Example
+from unipref.core.stats.bootstrap import Statistic, mean, spread
+from unipref.evaluate.subsample import sampled_note
+from unipref.models.inference import answer_log_likelihoods, rewards
+from unipref.models.loading import Policy, RewardModel
+
+SIDES = ("chosen", "rejected")
+
+
+class PreferenceAccuracy(Benchmark):
+    """Share of held-out preferences that a model ranks as people did; a tie counts half, chance is 0.5.
+
+    | model | metric | formula, averaged over pairs |
+    |---|---|---|
+    | policy | `accuracy` | log p(chosen given prompt) > log p(rejected given prompt), summed over tokens |
+    | policy | `accuracy_per_token` | the same, each divided by its number of tokens |
+    | reward model | `accuracy` | reward(prompt, chosen) > reward(prompt, rejected) |
+    | both | `ties` | the two values are equal; best 0 |
+
+    An accuracy of 0.5 may be that of a coin or, with many ties, of a model that tells nothing apart. A policy's sums
+    favour short answers, its means long ones that are easy to go on with: read both. Answers are scored through the
+    chat template, eos included. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Left out
+    and counted: preferences with one side only, and those with a dialogue that is longer than the model's context.
+
+    Data: a Parquet file of preferences; without `data`, the run's own split.
+    """
+
+    measures: ClassVar[frozenset[str]] = frozenset({"policy", "reward"})
+    example: ClassVar[Mapping[str, Any]] = {"settings": {"split": "test"}}
+    dialogue: ClassVar[bool] = True
+
+    split: Literal["test", "dev"] = "test"
+    limit: int | None = None
+    """Measure only so many rows, evenly spread over the file; None: all."""
+    batch_size: int = 32
+    """Most sequences in one forward pass."""
+
+    def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
+        """Asks a policy or a reward model; one row is one preference."""
+        examples: list[Example] = []
+        left_out: Counter[str] = Counter()
+        sampled: list[str] = []
+        for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data, sampled):
+            both = [row for row in rows if row["chosen"] and row["rejected"]]
+            left_out["they have only one side"] += len(rows) - len(both)
+            scored = self._scored(model, both)
+            fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
+            left_out[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
+            examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
+        total = len(examples) + left_out.total()
+        notes = [f"{n} of {total} preferences left out: {why}." for why, n in left_out.items() if n]
+        return examples, [*sampled, *notes]
+
+    @classmethod
+    def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
+        """All figures: over all pairs, per source and per objective; units are pairs."""
+        slices = {"all": list(examples)} if examples else {}
+        for key in ("source", "objective"):
+            for value in sorted({example[key] for example in examples}):
+                slices[f"{key}:{value}"] = [example for example in examples if example[key] == value]
+        for name, rows in slices.items():
+            yield from _statistics(name, rows)
+
+    def _chunks(self, path: Path, notes: list[str]) -> Iterator[list[dict[str, Any]]]:
+        """The rows, some hundreds at a time, so that sequences of similar length meet in a batch.
+
+        A limit that leaves some out is noted.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = ["id", "prompt", "chosen", "rejected", "source", "objective"]
+        try:
+            with pq.ParquetFile(path) as file:
+                if missing := [name for name in columns if name not in file.schema_arrow.names]:
+                    raise pa.ArrowInvalid(f"it has no {', '.join(missing)}")
+                n = file.metadata.num_rows
+                wanted = set(spread(n, self.limit))
+                notes += sampled_note(len(wanted), n, "preferences", self.limit)
+                start = 0
+                for batch in file.iter_batches(batch_size=16 * self.batch_size, columns=columns):
+                    rows = batch.to_pylist()
+                    yield [row for at, row in enumerate(rows, start) if at in wanted]
+                    start += len(rows)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(
+                f"cannot be read as preferences: {str(error).splitlines()[0]}",
+                where=str(path),
+                mend="Give a Parquet file as unify writes it, or leave 'data' out to use the run's own split.",
+            ) from error
+
+    def _scored(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
+        """What the model thinks of both sides: sums of log p and tokens, or rewards; NaN where too long."""
+        about = [{key: row[key] for key in ("id", "source", "objective")} for row in rows]
+        if isinstance(model, RewardModel):
+            dialogues = [[*row["prompt"], *row[side]] for row in rows for side in SIDES]
+            values = rewards(model, dialogues, self.batch_size).reshape(-1, 2).tolist()
+            return [a | {"chosen_value": c, "rejected_value": r} for a, (c, r) in zip(about, values, strict=True)]
+        answers = [(row["prompt"], row[side]) for row in rows for side in SIDES]
+        sums, tokens = answer_log_likelihoods(model, answers, self.batch_size)
+        table = zip(about, sums.reshape(-1, 2).tolist(), tokens.reshape(-1, 2).tolist(), strict=True)
+        return [
+            a | {"chosen_value": c, "rejected_value": r, "chosen_tokens": n, "rejected_tokens": m}
+            for a, (c, r), (n, m) in table
+        ]
+
+
+def _mode(model: Policy | RewardModel) -> str:
+    return "reward" if isinstance(model, RewardModel) else "likelihood"
+
+
+def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
+    about: dict[str, Any] = {"mode": rows[0]["mode"], "split": rows[0]["split"], "slice": name}
+    about |= {"ideal": 1.0, "chance": 0.5, "unit": "pairs"}
+    ids = [row["id"] for row in rows]
+    yield mean("accuracy", ids, [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **about)
+    if "chosen_tokens" in rows[0]:
+        # An empty answer under a template that does not end it has no token: nothing is shared out then.
+        means = [[row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES] for row in rows]
+        yield mean("accuracy_per_token", ids, [_rank(*pair) for pair in means], **about)
+    tied = [row["chosen_value"] == row["rejected_value"] for row in rows]
+    yield mean("ties", ids, tied, **about | {"direction": "lower", "ideal": 0.0, "chance": None})
+
+
+def _rank(chosen: float, rejected: float) -> float:
+    """1 when the chosen answer is ahead, 0 when it is behind, a half for a tie."""
+    return 0.5 if chosen == rejected else float(chosen > rejected)

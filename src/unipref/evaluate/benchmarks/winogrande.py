@@ -1,0 +1,153 @@
+"""WinoGrande: can a model tell from the rest of a sentence what its blank stands for?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+
+from unipref.core.contracts import Benchmark
+from unipref.core.errors import UserError
+from unipref.core.records import Example
+from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.evaluate.likelihood import afters, answered, too_long, wins
+from unipref.evaluate.readers.csv_tables import data_file, place
+from unipref.evaluate.readers.json_items import read_items
+from unipref.evaluate.subsample import limited
+from unipref.models.inference import Request
+from unipref.models.loading import Policy, RewardModel
+
+ANSWERS = ("1", "2")
+
+
+class WinoGrande(Benchmark):
+    """WinoGrande (Sakaguchi et al. 2021), by partial evaluation (Trinh and Le 2018), as in lm-eval.
+
+    L(i) = sum of log p (nats) of the text after the blank, given the text before it and option i.
+
+    | metric | formula | ideal | of a model that guesses |
+    |---|---|---|---|
+    | `accuracy` | L(answer) > L(other option), a tie counts half; averaged over sentences | 1 | 0.5 |
+    | `twin_accuracy` | both sentences of a pair of twins are right; averaged over pairs | 1 | 0.25 |
+
+    Answers are the strings "1" and "2", the numbers of the options. Twins are sentences that differ in a few words
+    and have opposite answers; the last part of `qID` tells them apart. A model that ignores the text after the blank
+    is right on one of each. Units are twins: a pair, or a sentence whose twin was filtered out by the authors.
+
+    Data: a folder with `dev.jsonl` (and its answers again in `dev-labels.lst`), or such a file; per line `qID`,
+    `sentence` with one `_`, `option1`, `option2` and `answer`. The published test part has no answers.
+    """
+
+    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogrande"}}
+
+    data: str | None = "winogrande"
+    """Folder with the JSON lines, or one file of them, relative to `data_root`."""
+    split: Literal["dev", "test"] = "dev"
+    """`dev.jsonl` or `test.jsonl`."""
+    limit: int | None = None
+    """Measure only so many units (twins together), evenly spread; None: all."""
+    batch_size: int | None = None
+    """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
+
+    def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
+        """Asks a policy; one row is one sentence."""
+        assert isinstance(model, Policy)
+        items = read_sentences(data_file(data, f"{split}.jsonl"))
+        units = list(dict.fromkeys(item["twins"] for item in items))
+        kept, notes = limited(units, self.limit, "twins")
+        wanted = set(kept)
+        asked = [item for item in items if item["twins"] in wanted]
+        examples = [
+            {"split": split, **item, "log_p_1": first, "log_p_2": second}
+            for item, (first, second) in answered(model, asked, _requests(model, asked), self.batch_size)
+        ]
+        return examples, notes + too_long(model, len(examples), len(asked), "sentences")
+
+    @classmethod
+    def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
+        """All figures; units are twins."""
+        if not examples:
+            return
+        about: dict[str, Any] = {"split": examples[0]["split"], "unit": "twins", "ideal": 1.0}
+        first = wins([row["log_p_1"] - row["log_p_2"] for row in examples])
+        right = np.where([row["answer"] == "1" for row in examples], first, 1 - first)
+        twins = [row["twins"] for row in examples]
+        yield pooled("accuracy", twins, right, chance=0.5, **about)
+        both: dict[str, list[float]] = {}
+        for unit, value in zip(twins, right.tolist(), strict=True):
+            both.setdefault(unit, []).append(value)
+        pairs = {unit: values for unit, values in both.items() if len(values) == 2}
+        if pairs:
+            yield mean(
+                "twin_accuracy", list(pairs), [np.prod(values) for values in pairs.values()], chance=0.25, **about
+            )
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A line of the data; `answer` is missing in the published test part."""
+
+    qID: str
+    sentence: str
+    option1: str
+    option2: str
+    answer: str | None = None
+
+
+def read_sentences(path: Path) -> list[Example]:
+    """The sentences of a file with the text before and after their blank, and their answers.
+
+    Raises:
+        UserError: a line is no sentence of WinoGrande, has no answer, or another one than the file of labels says.
+    """
+    items, _ = read_items(path, "", Item)
+    labels = _labels(path, len(items))
+    found = []
+    for at, (item, label) in enumerate(zip(items, labels, strict=True)):
+        answer = item.answer or label
+        if answer is None:
+            raise UserError(
+                "the sentence has no answer, and the published test part has none at all.",
+                where=place(path, at),
+                mend="Measure on the dev part: split: dev.",
+            )
+        if answer not in ANSWERS or label not in (None, answer):
+            other = "" if label in (None, answer) else f", and '{label}' in {_labels_file(path).name}"
+            raise UserError(f"the answer is '{answer}'{other}; expected '1' or '2'.", where=place(path, at))
+        before, *rest = item.sentence.split("_")
+        if len(rest) != 1 or not rest[0].strip():
+            raise UserError("the sentence needs one blank, written '_', and a text after it.", where=place(path, at))
+        found.append(
+            {
+                "qID": item.qID,
+                "twins": item.qID.rpartition("-")[0] or item.qID,
+                "before": before,
+                # One blank, as in lm-eval: some sentences have two.
+                "after": f" {rest[0].strip()}" if rest[0][0].isspace() else rest[0].rstrip(),
+                "option_1": item.option1,
+                "option_2": item.option2,
+                "answer": answer,
+            }
+        )
+    return found
+
+
+def _labels_file(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-labels.lst")
+
+
+def _labels(path: Path, n: int) -> list[str | None]:
+    """The labels in the file beside the sentences; None for each where there is no such file."""
+    file = _labels_file(path)
+    if not file.is_file():
+        return [None] * n
+    labels = file.read_text(encoding="utf-8").split()
+    if len(labels) != n:
+        raise UserError(f"it has {len(labels)} labels for the {n} sentences of {path.name}.", where=str(file))
+    return list(labels)
+
+
+def _requests(policy: Policy, items: Sequence[Example]) -> list[Request]:
+    """The text after the blank, given each option in its place."""
+    pairs = [(f"{item['before']}{item[f'option_{number}']}", item["after"]) for item in items for number in ANSWERS]
+    return afters(policy, pairs)

@@ -1,0 +1,298 @@
+"""Policies and reward models: loading, the chat template, adapters, context length. For train and evaluate.
+
+A model folder is what transformers writes, or a peft adapter whose base is such a folder (or another adapter). A
+model without a chat template gets `CHAT_TEMPLATE`, the paper's `Question: ... Answer: ...` layout, and the template is
+saved with every model trained from it.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unipref.core import stage_cache
+from unipref.core.errors import UserError
+from unipref.core.records import Messages
+from unipref.core.workers.local import free_cores
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+CHAT_TEMPLATE = (
+    "{{ bos_token if bos_token else '' }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'user' %}Question: {{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'assistant' %}Answer: {{ message['content'] }}{{ eos_token }}"
+    "{% if not loop.last %}\n\n{% endif %}"
+    "{% else %}{{ raise_exception('unknown role: ' + message['role']) }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}Answer:{% endif %}"
+)
+"""The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
+
+NO_LIMIT = 1_000_000
+ADAPTER_CONFIG = "adapter_config.json"
+TOKENIZER_FILE = re.compile(
+    r"(tokenizer|special_tokens|added_tokens|chat_template|vocab|merges|spiece|sentencepiece).*|.*\.(model|tiktoken)"
+)
+"""The files of a folder that a tokenizer is read from."""
+
+
+@dataclass
+class Policy:
+    """A causal language model ready to be asked.
+
+    Attributes:
+        model: in eval mode, on `model.device`.
+        tokenizer: with a chat template, padding on the left; eos and pad token may be missing.
+        name: the folder or hub name it was loaded from.
+        own_template: True when the chat template came with the model, False when it is `CHAT_TEMPLATE`.
+        context: longest sequence it can take, in tokens.
+    """
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    name: str
+    own_template: bool
+    context: int
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of this model's scores must know about its tokenizer."""
+        if self.tokenizer.eos_token is not None:
+            return []
+        return [
+            "the tokenizer has no end-of-sequence token: answers are scored without their end, and a text ends only "
+            "where the model's own settings name a token for that."
+        ]
+
+    def prompt_text(self, prompt: Messages) -> str:
+        """The prompt as the model sees it before it answers, BOS included."""
+        return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+@dataclass
+class RewardModel:
+    """A sequence classifier with one output: the reward of a whole dialogue. Attributes as in `Policy`."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    name: str
+    own_template: bool
+    context: int
+
+    @property
+    def remarks(self) -> list[str]:
+        """As `Policy.remarks`: none, as a reward model without eos is refused."""
+        return []
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos: what the reward is defined on."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+def is_folder(name: str) -> bool:
+    """Whether a model name is a folder on this machine rather than a hub name."""
+    return Path(name).expanduser().is_dir()
+
+
+def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokenizerBase", bool]:
+    """The tokenizer, with a pad token that differs from eos where one can be had and a chat template.
+
+    Args:
+        name: folder or hub name; an adapter without a tokenizer has its base's.
+        needs_eos: whether a tokenizer without an end-of-sequence token is refused.
+
+    Returns:
+        The tokenizer, and whether the chat template is the model's own.
+
+    Raises:
+        UserError: no such folder, no tokenizer there, or no eos where one is needed.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(_existing(_tokenizer_home(name)))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"its tokenizer cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            where=name,
+            mend="Give a folder that a tokenizer was saved to with the model (save_pretrained).",
+        ) from error
+    if tokenizer.eos_token is None and needs_eos:
+        raise UserError(
+            "the tokenizer has no end-of-sequence token, so an answer's end cannot be marked.",
+            where=name,
+            mend="Add 'eos_token' to its tokenizer_config.json.",
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    own = tokenizer.chat_template is not None and tokenizer.chat_template != CHAT_TEMPLATE
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer, own
+
+
+def _tokenizer_home(name: str) -> str:
+    while is_adapter(name) and not (Path(name).expanduser() / "tokenizer_config.json").is_file():
+        name = adapter_base(name)
+    return name
+
+
+def tokenizer_key(name: str) -> str:
+    """What a tokenizer is known by: the content of its files in a folder, or its name on a hub; as `load_tokenizer`."""
+    home = _tokenizer_home(name)
+    folder = Path(home).expanduser()
+    if not folder.is_dir():
+        return f"hub:{home}"
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
+    return stage_cache.content_key({path.name: stage_cache.file_hash(path) for path in files})
+
+
+def load_policy(name: str) -> Policy:
+    """Loads a causal language model from a folder or the hub, adapters merged, on the best device there is.
+
+    Raises:
+        UserError: no such folder, or the folder holds no causal language model.
+    """
+    return as_policy(load_model(name, "causal").to(best_device()), name)
+
+
+def load_reward_model(name: str) -> RewardModel:
+    """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
+
+    Raises:
+        UserError: no such folder, or the model gives more than one number.
+    """
+    return as_reward_model(load_model(name, "reward").to(best_device()), name)
+
+
+def as_policy(model: "PreTrainedModel", name: str) -> Policy:
+    """A loaded language model with the tokenizer of a folder or hub name; one without eos can be asked, not trained."""
+    tokenizer, own = load_tokenizer(name, needs_eos=False)
+    tokenizer.padding_side = "left"
+    model.eval()
+    return Policy(model, tokenizer, name, own, context_length(model, tokenizer))
+
+
+def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
+    """A loaded sequence classifier with the tokenizer of a folder or hub name.
+
+    Raises:
+        UserError: the model gives more than one number, or the tokenizer has no eos to end a dialogue with.
+    """
+    tokenizer, own = load_tokenizer(name)
+    tokenizer.padding_side = "right"
+    if model.config.num_labels != 1:
+        raise UserError(f"a reward model gives one number, this one gives {model.config.num_labels}.", where=name)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.eval()
+    return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer))
+
+
+def load_model(name: str, head: str) -> "PreTrainedModel":
+    """The bare model, adapters merged.
+
+    Args:
+        name: folder or hub name.
+        head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar per loaded model would bury the run's own progress
+    try:
+        if is_adapter(name):
+            from peft import PeftModel
+
+            base = load_model(adapter_base(name), head)
+            return PeftModel.from_pretrained(base, _existing(name)).merge_and_unload()
+        if head == "reward":
+            return AutoModelForSequenceClassification.from_pretrained(_existing(name), num_labels=1)
+        return AutoModelForCausalLM.from_pretrained(_existing(name))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {str(error).splitlines()[0]}",
+            where=name,
+            mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
+        ) from error
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a folder holds a peft adapter alone, without the model it belongs to."""
+    folder = Path(name).expanduser()
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def adapter_base(name: str) -> str:
+    """The model that an adapter folder belongs to, as peft recorded it."""
+    recorded = json.loads((Path(name).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    return str(recorded["base_model_name_or_path"])
+
+
+def is_reward_model(name: str) -> bool:
+    """Whether a folder holds a sequence classifier, or an adapter of one, rather than a language model."""
+    adapter = Path(name) / ADAPTER_CONFIG
+    config = Path(name) / "config.json"
+    if not config.is_file():
+        return adapter.is_file() and json.loads(adapter.read_text()).get("task_type") == "SEQ_CLS"
+    architectures = json.loads(config.read_text()).get("architectures") or []
+    return any("SequenceClassification" in architecture for architecture in architectures)
+
+
+def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The longest sequence the model can take, in tokens, by its configuration and its tokenizer's."""
+    limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    limits.append(tokenizer.model_max_length)
+    return min([limit for limit in limits if limit and limit < NO_LIMIT], default=NO_LIMIT)
+
+
+def best_device() -> "torch.device":
+    """The accelerator where there is one, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def set_threads() -> int:
+    """Gives torch as many threads as cores are free now, at least one, and says how many.
+
+    More threads than free cores make a step several times slower: they wait for each other.
+    """
+    import torch
+
+    chosen = os.environ.get("OMP_NUM_THREADS")
+    if chosen is None:
+        torch.set_num_threads(free_cores())
+    return int(torch.get_num_threads())
+
+
+def check_name(name: str) -> None:
+    """Refuses a model name that looks like a folder and is none, before any work starts."""
+    _existing(name)
+
+
+def _existing(name: str) -> str:
+    """The name as transformers takes it; a path that looks local but is missing is the user's to mend."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+        raise UserError("there is no such folder.", where=name, mend="Give a model folder or a hub name like org/name.")
+    return name
+
+
+def model_key(name: str) -> str:
+    """What a run's cache knows a model by: its files' content for a folder, its name for a hub model."""
+    folder = Path(name).expanduser()
+    return stage_cache.tree_hash(folder) if folder.is_dir() else f"hub:{name}"

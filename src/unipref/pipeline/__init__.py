@@ -1,0 +1,1 @@
+"""Running a study: stages, cache keys, scheduling."""

@@ -1,0 +1,118 @@
+"""What a run would do: its stages, what is done, and what the rest may take by what such stages have taken."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from unipref.core.progress import Narrator
+from unipref.core.stage_cache import LOCKS, RECORD, kind_of
+from unipref.pipeline.run import Run
+from unipref.study.schema import load
+
+
+def plan(
+    study: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    until: str = "evaluate",
+) -> dict[str, Any]:
+    """Looks at what a run would do, and writes nothing.
+
+    Stages behind one that is not done are known by what they come from, not by its content: of two selections that
+    turn out to keep the same rows, both trainings are counted.
+
+    Args:
+        study: a study file, or its content as a mapping.
+        out: the run folder; it need not exist.
+        overrides: `key=value` settings laid over the study.
+        until: the last stage to run.
+
+    Returns:
+        `stages` in order: `name`, `done`, and as estimates or None `seconds` and `bytes`; `seconds` and `bytes` in all,
+        with `unknown`, the number of stages that nothing is known of; `free`, the bytes that are free there.
+
+    Raises:
+        UserError: a setting or a file is wrong.
+    """
+    folder = Path(out)
+    run = Run(load(study, overrides), folder, Narrator(), planning=True)
+    run.walk(until)
+    known = costs_of(folder)
+    stages = []
+    for stage in run.dir.stages:
+        name = stage.folder.relative_to(folder).as_posix()
+        found: dict[str, Any] = {"name": name, "done": not stage.planned, "seconds": None, "bytes": None}
+        if stage.planned and (taken := known.get(kind_of(name))):
+            found |= {key: median(cost[at] for cost in taken) for at, key in enumerate(("seconds", "bytes"))}
+        stages.append(found)
+    left = [stage for stage in stages if not stage["done"]]
+    estimated = [stage for stage in left if stage["seconds"] is not None]
+    return {
+        "stages": stages,
+        "to_do": len(left),
+        "seconds": round(sum(stage["seconds"] for stage in estimated), 1),
+        "bytes": int(sum(stage["bytes"] for stage in estimated)),
+        "unknown": len(left) - len(estimated),
+        "free": _free(folder),
+    }
+
+
+def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:
+    """Kind of stage -> seconds and bytes of each that is in the run folder, of former settings too."""
+    found: dict[str, list[tuple[float, int]]] = {}
+    for record in sorted(folder.rglob(RECORD)) if folder.is_dir() else ():
+        name = record.parent.relative_to(folder).as_posix()
+        if LOCKS in name or ".partial" in name:
+            continue
+        try:
+            seconds = float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
+        except (ValueError, KeyError, TypeError):
+            # Not a record of this version: the stage will be done again, and its cost is not known.
+            continue
+        size = sum(path.stat().st_size for path in record.parent.rglob("*") if path.is_file())
+        found.setdefault(kind_of(name), []).append((seconds, size))
+    return found
+
+
+def _free(folder: Path) -> int:
+    import shutil
+
+    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def as_text(plan: Mapping[str, Any], jobs: int = 1) -> str:
+    """The plan for a reader."""
+    width = max((len(stage["name"]) for stage in plan["stages"]), default=0)
+    lines = []
+    for stage in plan["stages"]:
+        told = "done" if stage["done"] else "unknown"
+        if stage["seconds"] is not None:
+            told = f"about {_duration(stage['seconds'])}, {_size(stage['bytes'])}"
+        lines.append(f"{stage['name']:<{width}}  {told}")
+    done = len(plan["stages"]) - plan["to_do"]
+    lines.append(f"\n{len(plan['stages'])} stages: {done} done, {plan['to_do']} to do.")
+    if plan["to_do"] > plan["unknown"]:
+        apart = f" (trained and evaluated in {jobs} processes: less)" if jobs > 1 else ""
+        lines.append(f"About {_duration(plan['seconds'])}{apart} and {_size(plan['bytes'])} of disk.")
+    if plan["unknown"]:
+        lines.append(f"Of {plan['unknown']} nothing is known: no stage of their kind has been done in this run.")
+    lines.append(f"{_size(plan['free'])} are free.")
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -1,0 +1,282 @@
+"""Examples of what a run did: a raw row, the preference made of it, and what the models answer, before and after.
+
+A few held-out preferences are drawn, the same for the same data and seed, spread over the sources. Their raw rows are
+read back where they came from, and the base model and the last policy of each variant answer their prompts, the
+likeliest token each time, one model in memory at a time.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unipref.core import stage_cache, text_keys
+from unipref.core.errors import UserError
+from unipref.core.progress import Narrator
+from unipref.core.records import MAIN, Messages
+from unipref.core.stage_cache import RunDir, Stage
+from unipref.models import inference
+from unipref.models.loading import Policy
+from unipref.models.model_cache import Shelf
+from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.raw_rows import rows_at, shortened
+from unipref.pipeline.training_stage import Ready, splits_of
+from unipref.sources import Part
+from unipref.study.schema import Loaded
+
+EXAMPLES = "examples"
+FILE = "examples.json"
+POOL = 8
+"""Preferences of each source from which those are taken that fit in the model's context."""
+MOST_ROWS = 3
+"""Raw rows shown of one preference."""
+LONGEST_TURN = 1200
+"""Characters of a turn that are kept."""
+COLUMNS = (
+    "id", "source", "kind", "objective", "axis", "chosen_score", "rejected_score", "margin", "confidence",
+    "n_responses", "origin", "prompt", "chosen", "rejected",
+)  # fmt: skip
+"""Columns of a preference that an example has."""
+
+
+class Asked(NamedTuple):
+    """A model that answers: what it is called, its folder or hub name, and its key."""
+
+    label: str
+    name: str
+    key: str
+
+
+class Exemplifying:
+    """Examples as a stage of one run folder.
+
+    Args:
+        loaded, run, manifest, narrator: as in `Training`.
+    """
+
+    def __init__(self, loaded: Loaded, run: RunDir, manifest: Manifest, narrator: Narrator) -> None:
+        self.loaded, self.dir, self.manifest, self.narrator = loaded, run, manifest, narrator
+        self.wanted = loaded.study.report
+
+    def stage(
+        self, main: Ready, unified: Stage, base: Asked, trained: Mapping[str, Asked], apart: Sequence[str] = ()
+    ) -> Stage | None:
+        """Draws and asks; None where there is nothing to show, which is told.
+
+        Args:
+            main: the study as written and its data.
+            unified: where its preferences come from.
+            base: the study's model.
+            trained: variant -> the last policy it trains with its first seed, of those that train one.
+            apart: models that are not asked, for their variants hold out other preferences.
+        """
+        if not self.wanted.examples:
+            return None
+        held_out = splits_of(main.cleaned, main.study)
+        part = next((part for part in ("test", "dev") if part in held_out), None)
+        if part is None or not trained:
+            why = "no policy was trained" if part else "no preference is held out"
+            self._skipped(f"No examples are shown: {why}.")
+            return None
+        models, left_out = asked(base, trained, self.wanted.models)
+        left_out += [f"{label} (it has held-out data of its own)" for label in apart]
+        inputs = {
+            "preferences": [unified.key, main.cleaned.content, part],
+            "models": [[model.label, model.key] for model in models],
+            "left_out": left_out,
+            "seed": main.study.seeds[0],
+            "settings": self.wanted.model_dump(),
+            "code": stage_cache.code_key(
+                "unipref.pipeline.raw_rows", "unipref.models.model_cache", "unipref.models.inference"
+            ),
+            "versions": stage_cache.versions("torch", "transformers"),
+        }
+
+        def work(out: Path) -> dict[str, Any]:
+            drawn = draw(held_out[part], main.study.seeds[0])
+            found, notes = self._answered(drawn, models, main.study.seeds[0])
+            parts = {plan.how.source: plan.parts for plan in self.loaded.plans[MAIN]}
+            with_raw_rows(found, parts)
+            order = list(parts)
+            found.sort(key=lambda example: order.index(example["source"]))
+            stage_cache.write_json(out / FILE, found)
+            about = {"part": part, "models": [model.label for model in models], "left_out": left_out}
+            return {**about, "new_tokens": self.wanted.new_tokens, "notes": notes}
+
+        stage = self.dir.stage(EXAMPLES, inputs, work)
+        for note in stage.result.get("notes", ()):
+            self.narrator.note(note)
+        if stage.result.get("notes"):
+            # A model that could not be asked may be asked next time: the stage does not count as done.
+            (stage.folder / stage_cache.RECORD).unlink(missing_ok=True)
+        if not stage.planned:
+            self.manifest.exemplified({**stage.result, "folder": EXAMPLES})
+        return stage
+
+    def _skipped(self, why: str) -> None:
+        self.narrator.stage(EXAMPLES, False)
+        self.narrator.note(why)
+        self.manifest.exemplified({"skipped": why})
+
+    def _answered(
+        self, drawn: Mapping[str, list[dict[str, Any]]], models: Sequence[Asked], seed: int
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """The examples with the models' answers, and what failed; a model that cannot be asked ends no run."""
+        shelf, chosen, notes = Shelf(), list[dict[str, Any]](), list[str]()
+        for model in models:
+            try:
+                chosen, answers = self._ask(shelf, model, drawn, chosen, seed)
+            except UserError as error:
+                why = f"it could not be asked: {' '.join(line.strip() for line in error.lines())}"
+                notes.append(f"Examples, {model.label}: {why}")
+                chosen = chosen or spread(drawn, self.wanted.examples, seed, lambda prompt: True)
+                answers = [{"text": "", "note": why} for _ in chosen]
+            for example, answer in zip(chosen, answers, strict=True):
+                example.setdefault("answers", {})[model.label] = answer
+        for example in chosen:
+            for side in ("prompt", "chosen", "rejected"):
+                example[side] = _cut(example[side])
+        return chosen, notes
+
+    def _ask(
+        self,
+        shelf: Shelf,
+        model: Asked,
+        drawn: Mapping[str, list[dict[str, Any]]],
+        chosen: list[dict[str, Any]],
+        seed: int,
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The examples, chosen by the first model that can be asked, and a model's answers to them.
+
+        The model is known here alone, so that it is let go before the next one is loaded.
+        """
+        policy = shelf.policy(model.name)
+        chosen = chosen or spread(drawn, self.wanted.examples, seed, self._room(policy))
+        return chosen, answered(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
+
+    def _room(self, policy: Policy) -> Callable[[Messages], bool]:
+        return lambda prompt: 0 < len(_ids(policy, prompt)) <= policy.context - self.wanted.new_tokens
+
+
+def asked(base: Asked, trained: Mapping[str, Asked], most: int) -> tuple[list[Asked], list[str]]:
+    """The models that answer, the base first, and the names of those that are left out as there are too many.
+
+    Variants that share a model are one, named after all of them.
+    """
+    of_key: dict[str, list[Asked]] = {}
+    for model in trained.values():
+        of_key.setdefault(model.key, []).append(model)
+    alike = [
+        shared[0]._replace(label=", ".join(dict.fromkeys(model.label for model in shared)))
+        for shared in of_key.values()
+    ]
+    return [base, *alike[: most - 1]], [model.label for model in alike[most - 1 :]]
+
+
+def draw(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Source -> some of its preferences in the order of a hash of their id and the seed; text is read of these alone.
+
+    Args:
+        path: a Parquet file of preferences.
+        seed: of the draw.
+    """
+    import pyarrow.parquet as pq
+
+    lowest: dict[str, list[tuple[str, str]]] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["id", "source"]):
+            fresh: dict[str, list[tuple[str, str]]] = {}
+            for row in batch.to_pylist():
+                fresh.setdefault(row["source"], []).append((text_keys.digest(str(seed), row["id"]), row["id"]))
+            for source, new in fresh.items():
+                lowest[source] = heapq.nsmallest(POOL, lowest.get(source, []) + new)
+        wanted = {key for several in lowest.values() for _, key in several}
+        rows: dict[str, dict[str, Any]] = {}
+        for batch in file.iter_batches(1024, columns=list(COLUMNS)):
+            at = [place for place, key in enumerate(batch["id"].to_pylist()) if key in wanted]
+            rows |= {row["id"]: row for row in batch.take(at).to_pylist()} if at else {}
+    return {source: [rows[key] for _, key in dict.fromkeys(several)] for source, several in lowest.items()}
+
+
+def spread(
+    drawn: Mapping[str, list[dict[str, Any]]], n: int, seed: int, fits: Callable[[Messages], bool]
+) -> list[dict[str, Any]]:
+    """Up to n of the drawn preferences, one of each source in turn; of a source, those first that fit."""
+    lines = [
+        sorted(drawn[source], key=lambda row: not fits(row["prompt"]))
+        for source in sorted(drawn, key=lambda source: text_keys.digest(str(seed), source))
+    ]
+    depth = max(map(len, lines), default=0)
+    turns = [line[place] for place in range(depth) for line in lines if place < len(line)]
+    return turns[:n]
+
+
+def answered(policy: Policy, prompts: Sequence[Messages], new_tokens: int) -> list[dict[str, Any]]:
+    """What a model answers, with `note`: why there is no answer, or that it was cut; '' for a whole one."""
+    every = [_ids(policy, prompt) for prompt in prompts]
+    answers = iter(inference.write(policy, [ids for ids in every if ids], new_tokens))
+    found = []
+    for ids in every:
+        if not ids:
+            found.append({"text": "", "note": "no answer: the model's chat template does not take this prompt"})
+            continue
+        written = next(answers)
+        note = "" if written.ended else f"cut after {written.n_tokens} tokens"
+        if len(ids) >= policy.context:
+            note = f"no answer: the prompt has {len(ids):,} tokens, the model's context {policy.context:,}"
+        found.append({"text": written.text.strip(), "note": note})
+    return found
+
+
+def _ids(policy: Policy, prompt: Messages) -> list[int]:
+    """The tokens of a prompt; none where the model's chat template refuses it, for its roles or their order."""
+    from jinja2 import TemplateError
+
+    try:
+        return inference.encode(policy, policy.prompt_text(prompt))
+    except TemplateError:
+        return []
+
+
+def with_raw_rows(examples: Iterable[dict[str, Any]], parts: Mapping[str, Sequence[Part]]) -> None:
+    """Gives each example its `raw` rows: `origin`, the row as `text`, and `note`: that it was shortened, or is gone.
+
+    Args:
+        examples: with `source` and `origin`.
+        parts: source -> the files it was read from.
+    """
+    examples = list(examples)
+    for source in dict.fromkeys(example["source"] for example in examples):
+        mine = [example for example in examples if example["source"] == source]
+        origins = [origin for example in mine for origin in example["origin"][:MOST_ROWS]]
+        rows = rows_at(parts.get(source, ()), origins)
+        joined = ", ".join(dict.fromkeys(t.name for part in parts.get(source, ()) for t in part.tables))
+        for example in mine:
+            example["raw"] = [_raw(origin, rows[origin], joined) for origin in example["origin"][:MOST_ROWS]]
+
+
+def _raw(origin: str, row: Any, joined: str) -> dict[str, str]:
+    if isinstance(row, str):
+        return {"origin": origin, "text": "", "note": f"it cannot be shown: {row}"}
+    text, cut = shortened(row)
+    said = (["shortened"] if cut else []) + ([f"without what is joined to it: {joined}"] if joined else [])
+    return {"origin": origin, "text": text, "note": ", ".join(said)}
+
+
+def _cut(messages: Messages | None) -> Messages | None:
+    """Messages with long turns shortened."""
+    if messages is None:
+        return None
+    return [
+        {**turn, "content": f"{turn['content'][:LONGEST_TURN]}…"} if len(turn["content"]) > LONGEST_TURN else turn
+        for turn in messages
+    ]
+
+
+def last_policy(variant: str, done: Mapping[str, Any]) -> Asked | None:
+    """The last policy among the trained models of a variant, by step; None where there is none."""
+    policies = {step: model for step, model in done.items() if model.makes == "policy"}
+    if not policies:
+        return None
+    step, model = list(policies.items())[-1]
+    return Asked(f"{variant} · {step}", model.folder, model.key)

@@ -1,0 +1,57 @@
+"""Starts a study: in this process, or by the scheduler in several."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unipref.core.errors import UserError
+from unipref.core.progress import Afterwards, Narrator
+from unipref.pipeline.launcher import read_launch
+from unipref.pipeline.run import STAGES, Run
+from unipref.pipeline.scheduler import side_by_side
+from unipref.study.schema import load
+
+
+def run(
+    study: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    rows: Mapping[str, Any] | None = None,
+    until: str = "evaluate",
+    jobs: int = 1,
+    narrator: Narrator | None = None,
+    accelerate: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Runs a study and writes its report.
+
+    Args:
+        study: a study file, or its content as a mapping.
+        out: the run folder; finished stages found there are not done again.
+        overrides: `key=value` settings laid over the study.
+        rows: source name -> rows (mappings, or a DataFrame) for sources that are not files.
+        until: the last stage to run.
+        jobs: processes that train and evaluate models side by side.
+        narrator: hears what happens.
+        accelerate: configuration file of accelerate, to train in the processes that it says.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: a setting or a file is wrong, or nothing usable is left.
+    """
+    folder = Path(out)
+    loaded, narrator = load(study, overrides, rows=rows, rows_folder=folder / "inputs"), narrator or Narrator()
+    launch = read_launch(accelerate) if accelerate is not None else None
+    if jobs > 1 and launch is not None:
+        raise UserError(
+            "accelerate trains one model in several processes, --jobs several models in one each.",
+            where="--jobs",
+            mend="Give one of the two.",
+        )
+    if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
+        done = side_by_side(loaded, folder, until, jobs, narrator)
+        return Run(loaded, folder, Afterwards(narrator), elsewhere=done).go(until)
+    return Run(loaded, folder, narrator, launch).go(until)

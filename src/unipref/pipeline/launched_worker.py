@@ -1,0 +1,61 @@
+"""One of several processes that train a step together, started by `launcher` with `python -m`."""
+
+import json
+import os
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unipref.core import stage_cache
+from unipref.core.contracts import TrainJob
+from unipref.core.errors import UserError
+from unipref.evaluate import in_training
+from unipref.pipeline.launcher import ERROR, MARK, RESULT, made
+from unipref.train import Meter, train
+
+
+def main() -> None:
+    """Trains the step that the job file describes; the first process writes what came of it beside that file."""
+    path = Path(sys.argv[1])
+    first = os.environ.get("RANK", "0") == "0"
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+    sys.path.append(os.getcwd())
+    try:
+        done = _trained(json.loads(path.read_text(encoding="utf-8")), first)
+    except UserError as error:
+        if first:
+            fault = {"what": error.what, "where": error.where, "mend": error.mend}
+            stage_cache.write_json(path.with_name(ERROR), fault)
+        sys.exit(2)
+    if first:
+        stage_cache.write_json(path.with_name(RESULT), done)
+
+
+def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != given["processes"]:
+        raise UserError(
+            f"{started} processes were started, and accelerate's configuration says {given['processes']}.",
+            mend="See what accelerate makes of it: accelerate test --config_file CONFIG",
+        )
+    trainer, job = made("trainer", given["trainer"]), TrainJob(**given["job"])
+    probes = [in_training.Probed(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]]
+    meter = Meter(partial(in_training.measure, probes, trainer.makes), given["every"]) if probes else None
+    return train(trainer, job, _tell if first else None, meter)
+
+
+def _tell(step: int, steps: int, figures: dict[str, Any]) -> None:
+    print(MARK + json.dumps([step, steps, figures]), flush=True)
+
+
+def _end_with_the_run() -> None:
+    """Ends this process when the one that started the run is gone, which closes the other end of the input."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Models of one objective each, merged by weight."""

@@ -1,0 +1,199 @@
+"""The rows of `scores.json`: which models and measures there are, which value is better, what is at chance."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from unipref.core.errors import UserError
+from unipref.core.records import BASE, Score
+from unipref.core.stats import chance
+from unipref.core.stats.chance import SIDES, WHOLE, is_skill
+
+SHOWN = SIDES
+"""Slices in the result table."""
+
+
+class ScoreRow(Score, frozen=True, kw_only=True):
+    """A score and whose it is: `variant` and `step` are 'base' for the base model, which has no `seed`."""
+
+    variant: str
+    step: str
+    benchmark: str
+    seed: int | None = None
+    model: str = ""
+
+
+class Model(NamedTuple):
+    """A model of the run."""
+
+    variant: str
+    seed: int | None
+    step: str
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is the study's model, before any training."""
+        return self.step == BASE
+
+
+class Measure(NamedTuple):
+    """A column of the result table: one metric of a benchmark, on one of its splits: on all of it or on one side."""
+
+    benchmark: str
+    mode: str
+    split: str
+    metric: str
+    part: str = WHOLE
+
+
+Headline = dict[Measure, dict[Model, ScoreRow]]
+"""Measures in the order they are shown, each with the models' scores."""
+
+
+def read_scores(path: Path) -> list[ScoreRow]:
+    """The rows of a `scores.json`; values that are no numbers are left out.
+
+    Raises:
+        UserError: the file is no list of score rows.
+    """
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        finite = [row for row in rows if isinstance(row["value"], int | float) and row["value"] == row["value"]]
+        return [msgspec.convert(row, ScoreRow, strict=False) for row in finite]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"this is no list of score rows: {error!r}.", where=str(path), mend="Run `unipref run` again to rewrite it."
+        ) from error
+
+
+Paired = dict[tuple[Model, Measure], str]
+"""The verdicts of a paired comparison with the base model."""
+
+
+def read_paired(path: Path) -> Paired:
+    """The verdicts in an `against_base.json`; none where there is no such file.
+
+    Raises:
+        UserError: the file is no list of comparisons.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return {
+            (
+                Model(row["variant"], row["seed"], row["step"]),
+                Measure(row["benchmark"], row["mode"], row["split"], row["metric"], row["slice"]),
+            ): row["verdict"]
+            for row in rows
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"this is no list of comparisons: {error!r}.",
+            where=str(path),
+            mend="Run `unipref run` again to rewrite it.",
+        ) from error
+
+
+def model_of(row: ScoreRow) -> Model:
+    """Whose score a row is."""
+    return Model(row.variant, row.seed, row.step)
+
+
+def labels(rows: Iterable[ScoreRow]) -> dict[Model, str]:
+    """Models in order of appearance, base first, with short names: variant and seed only where they differ."""
+    models = list(dict.fromkeys(model_of(row) for row in rows))
+    tuned = [model for model in models if not model.is_base]
+    variants, seeds = {model.variant for model in tuned}, {model.seed for model in tuned}
+    named = {}
+    for model in sorted(models, key=lambda m: not m.is_base):
+        parts = [model.variant] if len(variants) > 1 and not model.is_base else []
+        parts += [model.step]
+        parts += [f"seed {model.seed}"] if len(seeds) > 1 and not model.is_base else []
+        named[model] = " · ".join(parts)
+    return named
+
+
+def headline(rows: Iterable[ScoreRow]) -> Headline:
+    """The measures of the result table: whole splits and the two sides of a contrast; 'corrected' before others.
+
+    The test split is taken where there is one. Sides belong here: a model that always follows the stereotype is right
+    on all pro and on no anti sentences, and half right in sum, as one that guesses.
+    """
+    whole = [row for row in rows if row.slice in SHOWN]
+    found: Headline = {}
+    for benchmark in dict.fromkeys(row.benchmark for row in whole):
+        mine = [row for row in whole if row.benchmark == benchmark]
+        splits = dict.fromkeys(row.split for row in mine)
+        split = "test" if "test" in splits else next(iter(splits))
+        for row in sorted((r for r in mine if r.split == split), key=lambda r: r.mode != "corrected"):
+            found.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
+    return found
+
+
+def preferred(measures: Headline) -> Headline:
+    """Of each benchmark, the measures in its first mode only."""
+    first: dict[str, str] = {}
+    for measure in measures:
+        first.setdefault(measure.benchmark, measure.mode)
+    return {measure: scores for measure, scores in measures.items() if first[measure.benchmark] == measure.mode}
+
+
+def goodness(row: ScoreRow, value: float) -> float:
+    """A value on a scale on which higher is better: itself, its negative, or minus its distance from the ideal."""
+    if row.direction == "ideal":
+        return -abs(value - (row.ideal or 0.0))
+    return value if row.direction == "higher" else -value
+
+
+def span(row: ScoreRow) -> tuple[float, float] | None:
+    """The interval on the scale of `goodness`; None where there is no interval."""
+    if row.low is None or row.high is None:
+        return None
+    ends = sorted(goodness(row, end) for end in (row.low, row.high))
+    if row.direction == "ideal" and row.low <= (row.ideal or 0.0) <= row.high:
+        ends[1] = 0.0
+    return ends[0], ends[1]
+
+
+def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
+    """'better', 'worse', 'unchanged', or 'no clear difference' where both have intervals and these overlap.
+
+    Overlap is the cautious test: intervals that overlap a little may still differ at 95 % when examples are paired.
+    """
+    gain = goodness(tuned, tuned.value) - goodness(base, base.value)
+    if abs(gain) < 1e-12:
+        return "unchanged"
+    spans = span(base), span(tuned)
+    if spans[0] is not None and spans[1] is not None:
+        if max(spans[0][0], spans[1][0]) <= min(spans[0][1], spans[1][1]):
+            return "no clear difference"
+        return "better" if gain > 0 else "worse"
+    return f"{'better' if gain > 0 else 'worse'}, no interval"
+
+
+def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
+    """Whether a model does no better than guessing on the benchmark and mode of a measure."""
+    return chance.at_chance(
+        scores[model]
+        for other, scores in measures.items()
+        if (other.benchmark, other.mode) == (measure.benchmark, measure.mode) and model in scores
+    )
+
+
+def best(measures: Headline, measure: Measure) -> set[Model]:
+    """The models with the best value; none where there is no contest or all are alike.
+
+    Models at chance do not compete for the least bias.
+    """
+    scores = measures[measure]
+    goods = {
+        model: goodness(row, row.value)
+        for model, row in scores.items()
+        if is_skill(row) or not at_chance(measures, measure, model)
+    }
+    if len(scores) < 2 or len({row.value for row in scores.values()}) < 2 or not goods:
+        return set()
+    top = max(goods.values())
+    return {model for model, good in goods.items() if good == top}

@@ -1,0 +1,106 @@
+"""Examples: the raw row, the preference that was made of it, and what the models answer, before and after."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from unipref.core.errors import UserError
+from unipref.report.content import Cell, Column, Section, Table, number
+from unipref.report.tables import Manifest
+
+OPEN = 2
+"""Examples that are not folded."""
+NEEDED = ("source", "kind", "objective", "prompt", "chosen", "rejected")
+"""What every example says."""
+COLUMNS = [Column("what", numeric=False), Column("text", numeric=False)]
+
+
+def example_section(manifest: Manifest, run: Path) -> Section | None:
+    """The section; None where the run drew no examples.
+
+    Raises:
+        UserError: the file of the examples is broken.
+    """
+    about = manifest.get("examples")
+    if not about:
+        return None
+    if about.get("skipped"):
+        return Section("Examples", paragraphs=[str(about["skipped"])])
+    found = _read(run / str(about.get("folder") or "examples") / "examples.json")
+    if not found:
+        return Section("Examples", paragraphs=["The examples of this run are not in its folder: run the study again."])
+    tables = [_table(place, example) for place, example in enumerate(found, 1)]
+    return Section("Examples", paragraphs=_said(about, len(found)), tables=tables)
+
+
+def _said(about: Manifest, shown: int) -> list[str]:
+    said = (
+        f"{shown} of the preferences held out for {about.get('part', 'test')}, drawn by the seed and spread over the "
+        "sources: what the raw row says, the preference made of it, and what the models answer to the prompt, the "
+        "likeliest token each time"
+    )
+    said += f", at most {about['new_tokens']} tokens." if about.get("new_tokens") else "."
+    paragraphs = [f"{said} Prompts that leave room in the model's context were preferred."]
+    if about.get("left_out"):
+        paragraphs.append(f"Not asked: {', '.join(about['left_out'])}.")
+    return [*paragraphs, *(str(note) for note in about.get("notes") or [])]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The examples in a file; none where there is no such file.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, list):
+            raise TypeError("no list")
+        for example in found:
+            if lacking := [key for key in NEEDED if key not in example]:
+                raise KeyError(lacking[0])
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError) as error:
+        mend = "Run `unipref run` again to rewrite it."
+        raise UserError(f"these are no examples: {error!r}.", where=str(path), mend=mend) from error
+    return found
+
+
+def _table(place: int, example: dict[str, Any]) -> Table:
+    rows = [
+        [Cell(f"raw row {shown['origin']}"), Cell(shown["text"] or "–", remark=_remark(shown["note"]))]
+        for shown in example.get("raw") or []
+    ]
+    more = len(example.get("origin") or []) - len(rows)
+    if more > 0:
+        rows.append([Cell("further raw rows"), Cell(", ".join(example["origin"][-more:]))])
+    rows.append([Cell("prompt"), Cell(_text(example["prompt"]))])
+    for side in ("chosen", "rejected"):
+        rows.append([Cell(side, remark=_score(example, side)), Cell(_text(example[side]))])
+    for model, answer in (example.get("answers") or {}).items():
+        rows.append([Cell(f"answer of {model}"), Cell(answer["text"] or "–", remark=_remark(answer["note"]))])
+    about = [f"{example['source']} ({example['kind']}, {example['objective']})"]
+    if example.get("margin") is not None:
+        about.append(f"margin {number(example['margin'])}")
+    if example.get("confidence") is not None:
+        about.append(f"{example['confidence']:.0%} of judgements agree")
+    return Table(f"Example {place}: {', '.join(about)}", COLUMNS, rows, folded=place > OPEN)
+
+
+def _remark(note: str) -> str:
+    return f"({note})" if note else ""
+
+
+def _text(messages: list[dict[str, str]] | None) -> str:
+    """Turns as text; who speaks is said where there are several."""
+    if not messages:
+        return "–"
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in messages)
+
+
+def _score(example: dict[str, Any], side: str) -> str:
+    value = example.get(f"{side}_score")
+    return "" if value is None or example.get("axis") is None else f"({example['axis']} {value:g})"

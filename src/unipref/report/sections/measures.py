@@ -1,0 +1,135 @@
+"""Each measure of a run: how it is called, and a figure of the models' values and intervals."""
+
+import itertools
+from collections.abc import Iterable
+from statistics import fmean
+from typing import Any
+
+from unipref.core.stats.chance import WHOLE
+from unipref.report.content import Figure, level, number, room, with_interval
+from unipref.report.scores import Headline, Measure, Model, ScoreRow, best, preferred
+
+LINES, TOLD = 40, 8
+"""Most lines in a figure, and models whose values are told in words."""
+LONGEST_LABEL = 34
+LINE, AROUND = 24, 90
+"""Height in pixels of a line, and of what stands above and below the lines."""
+
+Row = tuple[Model, ScoreRow]
+
+
+def head(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
+    """A measure's metric with the sign for which way is better."""
+    row = next(iter(scores.values()))
+    sign = {"higher": "↑", "lower": "↓"}.get(row.direction, f"→ {row.ideal or 0:g}")
+    part = "" if measure.part == WHOLE else f" ({measure.part})"
+    return f"{measure.metric}{part} {sign}"
+
+
+def group(measure: Measure) -> str:
+    """A measure's benchmark, with mode and split where they are not the usual ones."""
+    notes = [mode for mode in [measure.mode] if mode != "corrected"]
+    notes += [split for split in [measure.split] if split != "test"]
+    return f"{measure.benchmark} ({', '.join(notes)})" if notes else measure.benchmark
+
+
+def measure_figures(measures: Headline, named: dict[Model, str]) -> list[Figure]:
+    """A figure per measure in its benchmark's first mode, where there are models to compare."""
+    shown = [(measure, scores) for measure, scores in preferred(measures).items() if len(scores) > 1]
+    return [measure_figure(measures, measure, named) for measure, _ in shown]
+
+
+def measure_figure(measures: Headline, measure: Measure, named: dict[Model, str]) -> Figure:
+    """Values with intervals, a line for each variant and step; of several seeds, each one's value and their mean."""
+    scores = measures[measure]
+    lines = _lines([(model, scores[model]) for model in named if model in scores])
+    winners = best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
+    shown = dict(list(lines.items())[:LINES])
+    first = next(iter(scores.values()))
+    places = _places({label: rows[0][0] for label, rows in shown.items()})
+    traces = [_trace(label, places[label], rows, named, rows[0][0] in winners) for label, rows in shown.items()]
+    marks = [level("x", first.chance, "chance")] if first.chance is not None else []
+    if first.direction == "ideal" and first.ideal != first.chance:
+        marks.append(level("x", first.ideal or 0.0, "ideal"))
+    ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
+    ends += [first.ideal or 0.0] if first.direction == "ideal" else []
+    layout = {
+        "height": AROUND + LINE * len(shown),
+        "showlegend": False,
+        "hovermode": "closest",
+        "xaxis": {"range": room(ends)},
+        "yaxis": {"type": "category", "autorange": "reversed"},
+        "shapes": marks,
+    }
+    told = [f"{label} {number(fmean(row.value for _, row in rows))}" for label, rows in list(shown.items())[:TOLD]]
+    told += [f"{len(lines) - TOLD} more in the table"] if len(lines) > TOLD else []
+    title = f"{group(measure)}: {head(measure, scores)}"
+    return Figure(title, traces, layout, f"{', '.join(told)}.", _note(lines, first, winners))
+
+
+def _lines(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows of the same variant and step together, whatever their seed; the variant is named where there are several."""
+    rows = list(rows)
+    several = len({model.variant for model, _ in rows if not model.is_base}) > 1
+    found: dict[str, list[Row]] = {}
+    for model, row in rows:
+        label = f"{model.variant} · {model.step}" if several and not model.is_base else model.step
+        found.setdefault(label, []).append((model, row))
+    return found
+
+
+def _places(models: dict[str, Model]) -> dict[str, str]:
+    """Label -> what stands on the axis, different for each: of a long one the variant is cut, and the step kept."""
+    found: dict[str, str] = {}
+    for label, model in models.items():
+        variant = label.removesuffix(model.step)
+        ending = f"… · {model.step}" if variant else ""
+        place, number_of = label, itertools.count(2)
+        if len(label) > LONGEST_LABEL:
+            place = _cut(variant, ending) if variant else _cut(label, "…")
+        whole = place
+        while place in found.values():
+            place = f"{whole} ({next(number_of)})"
+        found[label] = place
+    return found
+
+
+def _cut(text: str, ending: str) -> str:
+    return f"{text[: max(1, LONGEST_LABEL - len(ending))]}{ending}"
+
+
+def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
+    """The values of one line; `place`: where they stand on the axis."""
+    values = [row.value for _, row in rows]
+    texts = [f"{named[model]}: {with_interval(row.value, row.low, row.high)}" for model, row in rows]
+    marker: dict[str, Any] = {"size": 10, "symbol": "star" if is_best else "circle"}
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": label,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    trace["meta"] = {} if rows[0][0].is_base else {"variant": rows[0][0].variant}
+    if len(rows) > 1:
+        mean = fmean(values)
+        values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {number(mean)}", *texts]
+        marker = {"size": [11] + [7] * len(rows), "symbol": ["diamond"] + ["circle-open"] * len(rows), "opacity": 1}
+    elif rows[0][1].low is not None and rows[0][1].high is not None:
+        row = rows[0][1]
+        above, below = (row.high or 0.0) - row.value, row.value - (row.low or 0.0)
+        trace["error_x"] = {"type": "data", "symmetric": False, "array": [above], "arrayminus": [below]}
+    return trace | {"x": values, "y": [place] * len(values), "text": texts, "marker": marker}
+
+
+def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> str:
+    if any(len(rows) > 1 for rows in lines.values()):
+        said = ["Open circles: seeds; diamonds: their mean."]
+    else:
+        said = ["Bars: 95 % intervals."] + (["Star: best."] if winners else [])
+    if first.chance is not None:
+        said.append(f"Chance: {number(first.chance)}.")
+    if first.direction == "ideal":
+        said.append(f"Ideal: {number(first.ideal or 0.0)}.")
+    if len(lines) > LINES:
+        said.append(f"{len(lines) - LINES} more are in the table and not drawn.")
+    return " ".join(said)

@@ -1,0 +1,100 @@
+"""A Parquet file of preferences -> `Candidates`: the numbers in memory, the prompts only as a stream."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unipref.core.contracts import Candidates, Dialogue
+from unipref.select.embedding.embed import embed
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+NUMBERS = ("margin", "confidence")
+COLUMNS = ("id", "source", "objective", "group", *NUMBERS)
+MESSAGES = ("prompt", "chosen", "rejected")
+
+
+def read(preferences: Path, cache: Path, rows_at_once: int, model: str | None = None) -> Candidates:
+    """The candidates of a Parquet file of `Preference` rows.
+
+    Args:
+        preferences: the file.
+        cache: folder in which embeddings and scores are kept between runs.
+        rows_at_once: how many rows' text is held at a time.
+        model: the study's model, for scorers that ask one.
+    """
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
+    for batch in _batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
+        for name in COLUMNS:
+            parts[name].append(_numbers(batch.column(name)) if name in NUMBERS else _strings(batch.column(name)))
+        parts["tokens"].append(np.sum([_words(batch.column(name)) for name in MESSAGES], axis=0))
+    columns = {name: _joined(arrays, name) for name, arrays in parts.items()}
+
+    def prompts() -> Iterator[list[str]]:
+        for batch in _batches(preferences, ["prompt"], rows_at_once):
+            yield joined_contents(batch.column("prompt")).to_pylist()
+
+    def texts() -> Iterator[list[Dialogue]]:
+        for batch in _batches(preferences, list(MESSAGES), rows_at_once):
+            sides = (batch.column(name).to_pylist() for name in MESSAGES)
+            yield [Dialogue(*side) for side in zip(*sides, strict=True)]
+
+    return Candidates(
+        ids=columns["id"],
+        margins=columns["margin"],
+        sources=columns["source"],
+        objectives=columns["objective"],
+        groups=columns["group"],
+        tokens=columns["tokens"],
+        embed=lambda embedder: embed(embedder, prompts, columns["id"], cache),
+        confidences=columns["confidence"],
+        texts=texts,
+        model=model,
+        cache=cache,
+    )
+
+
+def joined_contents(messages: "pa.ListArray") -> "pa.StringArray":
+    """The contents of each row's messages, one per line; null messages give an empty text.
+
+    Args:
+        messages: (n,) lists of structs with `role` and `content`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(messages), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    contents = pc.struct_field(messages.flatten(), "content")
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), contents), "\n")
+
+
+def _batches(preferences: Path, columns: list[str], rows_at_once: int) -> "Iterator[pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(preferences) as file:
+        yield from file.iter_batches(rows_at_once, columns=columns)
+
+
+def _words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
+    import pyarrow.compute as pc
+
+    words: npt.NDArray[np.int64] = pc.count_substring_regex(joined_contents(messages), r"\S+").to_numpy().astype("i8")
+    return words
+
+
+def _strings(column: "pa.Array") -> "npt.NDArray[np.str_]":
+    return np.array(column.to_pylist(), dtype=np.str_)
+
+
+def _numbers(column: "pa.Array") -> "npt.NDArray[np.float32]":
+    return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float32)
+
+
+def _joined(arrays: "list[npt.NDArray[Any]]", name: str) -> "npt.NDArray[Any]":
+    empty = {"tokens": np.int64, **dict.fromkeys(NUMBERS, np.float32)}.get(name, np.str_)
+    return np.concatenate(arrays) if arrays else np.array([], dtype=empty)

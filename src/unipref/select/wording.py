@@ -1,0 +1,125 @@
+"""How long the answers are and how varied the wording is, read from a file of preferences as a stream."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from unipref.select.candidates import joined_contents
+from unipref.select.embedding.tfidf import words
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+TEXTS = 1000
+"""Preferences whose wording is looked at, in each part of the data: distinct-2 falls with the size of the sample, so
+that samples of different sizes cannot be compared."""
+NONE = -1
+"""The length of an answer that there is not."""
+EXCERPT = 80
+"""Most characters of a prompt that are quoted."""
+
+
+class Lengths(NamedTuple):
+    """(n,) the answers' lengths in white-space words; NONE where a side is missing."""
+
+    chosen: "npt.NDArray[np.int64]"
+    rejected: "npt.NDArray[np.int64]"
+
+
+def read(
+    preferences: Path, samples: Sequence["npt.NDArray[np.int64]"], rows_at_once: int
+) -> tuple[Lengths, list[float | None]]:
+    """The lengths of all answers, and distinct-2 of samples.
+
+    distinct-2 = different pairs of neighbouring words / all of them, over prompts and chosen answers (the rejected one
+    where there is no other), lower-cased. Source: Li et al. 2016, arXiv 1510.03055.
+
+    Args:
+        preferences: Parquet file of n preferences.
+        samples: positions of the preferences of each sample, ascending.
+        rows_at_once: how many rows' text is held at a time.
+
+    Returns:
+        The lengths, and a number per sample; None where it has no pair of words.
+    """
+    import pyarrow.parquet as pq
+
+    lengths: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    pairs: list[set[int]] = [set() for _ in samples]
+    totals = [0] * len(samples)
+    wanted = np.unique(np.concatenate(samples)) if samples else np.array([], dtype=np.int64)
+    start = 0
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(rows_at_once, columns=["prompt", "chosen", "rejected"]):
+            lengths.append((_lengths(batch.column("chosen")), _lengths(batch.column("rejected"))))
+            here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
+            found = dict(zip(here.tolist(), _word_pairs(batch, here - start), strict=True))
+            for number, sample in enumerate(samples):
+                low, high = np.searchsorted(sample, [start, start + batch.num_rows])
+                for position in sample[low:high].tolist():
+                    pairs[number].update(found[position])
+                    totals[number] += len(found[position])
+            start += batch.num_rows
+    distinct = [len(seen) / total if total else None for seen, total in zip(pairs, totals, strict=True)]
+    if not lengths:
+        return Lengths(np.array([], dtype=np.int64), np.array([], dtype=np.int64)), distinct
+    return Lengths(*(np.concatenate(side) for side in zip(*lengths, strict=True))), distinct
+
+
+def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once: int) -> list[str]:
+    """How prompts begin: EXCERPT characters of their last message, on one line.
+
+    Args:
+        preferences: Parquet file of n preferences.
+        positions: (k,) of those to quote, in any order.
+        rows_at_once: how many rows' text is held at a time.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[int, str] = {}
+    wanted, start = np.sort(positions), 0
+    with pq.ParquetFile(preferences) as file:
+        for batch in file.iter_batches(rows_at_once, columns=["prompt"]):
+            low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
+            rows = wanted[low:high] - start
+            for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):
+                found[start + row] = _excerpt(prompt[-1]["content"] if prompt else "")
+            start += batch.num_rows
+    return [found[position] for position in positions.tolist()]
+
+
+def _excerpt(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= EXCERPT else f"{flat[: EXCERPT - 1]}…"
+
+
+def _lengths(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
+    import pyarrow.compute as pc
+
+    counted = pc.count_substring_regex(joined_contents(messages), r"\S+").to_numpy().astype("i8")
+    missing = messages.is_null().to_numpy(zero_copy_only=False)
+    found: npt.NDArray[np.int64] = np.where(missing, NONE, counted)
+    return found
+
+
+def _word_pairs(batch: "pa.RecordBatch", rows: "npt.NDArray[np.int64]") -> Iterator[list[int]]:
+    """Of each row, the hashes of its pairs of neighbouring words; no pair spans prompt and answer."""
+    import pyarrow as pa
+    import xxhash
+
+    taken = batch.take(pa.array(rows))
+    prompts, chosen, rejected = (
+        joined_contents(taken.column(name)).to_pylist() for name in ("prompt", "chosen", "rejected")
+    )
+    for prompt, better, worse in zip(prompts, chosen, rejected, strict=True):
+        said = [words(prompt), words(better or worse)]
+        yield [
+            xxhash.xxh3_64_intdigest(f"{one}\n{two}".encode("utf-8", "surrogatepass"))
+            for text in said
+            for one, two in itertools.pairwise(text)
+        ]

@@ -1,0 +1,37 @@
+"""What is known of a dataset."""
+
+from typing import Any, Literal
+
+from unipref.core.contracts import Settings
+from unipref.sources.hub import Hub
+
+
+class Dataset(Settings):
+    """One known public dataset."""
+
+    name: str
+    """Its name in a study file."""
+    about: str
+    """What it holds, in a line."""
+    origin: str
+    """Where it is published: a repository and its files, or a hub name."""
+    hub: Hub | None = None
+    """Its files on the hub, fetched when a source gives no `path`."""
+    licence: str
+    """As its publishers state it."""
+    format: str
+    """The format its rows are read with."""
+    map: dict[str, Any]
+    """The settings of that format."""
+    records: str | None = None
+    """Path of the list inside each row that holds the real rows."""
+    axis: str | None = None
+    """The axis that decides by default."""
+    objective: str
+    """What training on it is for."""
+    faults: tuple[str, ...] = ()
+    """What is odd or wrong in the published data, and what unipref makes of it."""
+    verified: Literal["data", "schema"]
+    """data: read from real rows; schema: from its documentation, tested on a hand-written row of that shape."""
+    seen: str
+    """Where its schema was seen."""

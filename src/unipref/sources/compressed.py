@@ -1,0 +1,159 @@
+"""The bytes of a part: out of a plain file, gzip, zstandard or a zip, block by block.
+
+What breaks off is read up to the break: `Broken` comes after everything before it.
+"""
+
+import gzip
+import io
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unipref.sources.part import Part
+
+BLOCK = 1 << 20
+ZSTD_BLOCK = 16 << 10
+"""Packed bytes at a time: zstandard can unpack a block to thousands of times its size."""
+
+
+class Broken(Exception):
+    """A file cannot be read any further. The message says what is wrong and how to mend it."""
+
+
+def chunks(part: "Part") -> Iterator[bytes]:
+    """The unpacked bytes of a part, in blocks, without a byte-order mark.
+
+    Raises:
+        Broken: after the last good block, where the file breaks off or is damaged.
+    """
+    blocks = _blocks(part)
+    head = next(blocks, b"")
+    if part.start == 0:
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise Broken("the text is UTF-16. Save the file as UTF-8.")
+        head = head.removeprefix(b"\xef\xbb\xbf")
+    if head:
+        yield head
+    yield from blocks
+
+
+def _blocks(part: "Part") -> Iterator[bytes]:
+    try:
+        with _opened(part) as file:
+            if part.packing == "gz":
+                yield from _gunzipped(file)
+            elif part.packing == "zst":
+                yield from _unzstandard(file)
+            else:
+                left = part.end - part.start if part.shape == "jsonl" and part.end is not None else None
+                yield from _plain(file, left)
+    except OSError as error:
+        raise Broken(f"{error.strerror or error}. Check that the file can be read.") from error
+
+
+@contextmanager
+def _opened(part: "Part") -> Iterator[IO[bytes]]:
+    """The packed bytes: of the file, from `start` on, or of the member of a zip."""
+    if part.member is None and part.shape != "zip":
+        with open(part.path, "rb") as file:
+            if part.shape == "jsonl":
+                file.seek(part.start)
+            yield file
+        return
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(part.path) as archive, archive.open(part.member or "") as member:
+            yield member
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise Broken(f"the zip is damaged or incomplete ({error}). Fetch or copy the file again.") from error
+    except RuntimeError as error:
+        raise Broken(f"the zip cannot be unpacked ({error}). Unpack it yourself and name the files in it.") from error
+
+
+def _plain(file: IO[bytes], left: int | None) -> Iterator[bytes]:
+    read1: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    while block := read1(BLOCK if left is None else min(BLOCK, left)):
+        yield block
+        left = None if left is None else left - len(block)
+
+
+def _gunzipped(file: IO[bytes]) -> Iterator[bytes]:
+    mend = "Fetch or copy the file again."
+    nothing = True
+    try:
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            while block := unpacked.read1(BLOCK):
+                nothing = False
+                yield block
+    except EOFError:
+        raise Broken(f"the gzip stream ends early. {mend}") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        if nothing:
+            mend += " Take '.gz' off its name if it is not packed."
+        raise Broken(
+            f"{'it is no gzip file' if nothing else 'the gzip stream is damaged'} ({error}). {mend}"
+        ) from error
+
+
+def _unzstandard(file: IO[bytes]) -> Iterator[bytes]:
+    """Frame after frame; zstandard's own stream reader takes a truncated frame for the end of the file."""
+    import zstandard
+
+    mend = "Fetch or copy the file again."
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    begun, nothing, packed = False, True, b""
+    try:
+        while packed := packed or file.read(ZSTD_BLOCK):
+            begun = True
+            if block := frame.decompress(packed):
+                nothing = False
+                yield block
+            packed = b""
+            if frame.eof:
+                packed, begun = frame.unused_data, False
+                frame = zstandard.ZstdDecompressor().decompressobj()
+    except zstandard.ZstdError as error:
+        if nothing:
+            mend += " Take '.zst' off its name if it is not packed."
+        what = "it is no zstandard file" if nothing else "the zstandard stream is damaged"
+        raise Broken(f"{what} ({error}). {mend}") from error
+    if begun:
+        raise Broken(f"the zstandard stream ends early. {mend}")
+
+
+@contextmanager
+def seekable(part: "Part") -> Iterator[IO[bytes]]:
+    """The unpacked bytes of a part as a file one can jump about in; packed ones go to a temporary file."""
+    if not part.packing and part.member is None:
+        with open(part.path, "rb") as file:
+            yield file
+        return
+    with tempfile.SpooledTemporaryFile(max_size=32 * BLOCK) as spool:
+        for block in _blocks(part):
+            spool.write(block)
+        spool.seek(0)
+        yield spool
+
+
+class ChunkReader(io.RawIOBase):
+    """Blocks of bytes as a file object, for readers that want one."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._rest = blocks, b""
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer from the next block. Raises `Broken` where the blocks do."""
+        if not self._rest:
+            self._rest = next(self._blocks, b"")
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken

@@ -1,0 +1,193 @@
+"""JSON Lines and JSON: bytes -> numbered rows.
+
+A row that msgspec refuses is tried with the standard library, which also takes NaN and Infinity.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+import msgspec
+
+from unipref.core.records import Reason, Reject, Row
+from unipref.sources.compressed import Broken
+from unipref.sources.json_scanner import JsonText, Malformed
+
+Numbered = tuple[int | str, Row | Reject]
+"""The number of a row in its file, from 1 (`7.2` for a row inside a row), and the row or why it cannot be used."""
+
+WHOLE_BYTES = 16 << 20
+"""A JSON array up to this size is decoded at one go, a longer one element by element."""
+
+HEAD_BYTES = 64 << 10
+
+_decode = msgspec.json.Decoder().decode
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+
+
+def read_json_lines(blocks: Iterator[bytes], first_row: int) -> Iterator[Numbered]:
+    """One row per line, numbered by line; blank lines are no rows. A bad line does not end the file.
+
+    Raises:
+        Broken: where the blocks do, after the last whole line.
+    """
+    row = first_row
+    for line in lines(blocks):
+        if line and not line.isspace():
+            found = decode_row(line)
+            if row == 1 and line.lstrip().startswith(b"[") and isinstance(found, Reject):
+                found = Reject(found.reason, f"{found} If the file is one JSON array, name it .json.")
+            yield row, found
+        row += 1
+
+
+def lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines in blocks of bytes, without their ends; what follows the last end is a line if it is not empty."""
+    begun: list[bytes] = []
+    for block in blocks:
+        first, *others = block.split(b"\n")
+        begun.append(first)
+        if others:
+            yield b"".join(begun)
+            yield from others[:-1]
+            begun = [others[-1]]
+    if rest := b"".join(begun):
+        yield rest
+
+
+def decode_row(line: bytes) -> Row | Reject:
+    """One JSON text as a row, or why it is none."""
+    try:
+        value = _decode(line)
+    except (ValueError, RecursionError):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            return Reject(
+                Reason.NOT_JSON, f"byte {error.start + 1} of the row (0x{line[error.start]:02x}) is not UTF-8."
+            )
+        return _decode_by_standard_library(text)
+    return value if isinstance(value, dict) else not_an_object(value)
+
+
+def _decode_by_standard_library(text: str) -> Row | Reject:
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return Reject(Reason.NOT_JSON, "the values are nested too deeply.")
+    except ValueError as error:
+        return Reject(Reason.NOT_JSON, f"not JSON: {error}; found {shown(text)}.")
+    return as_row(value, text)
+
+
+def as_row(value: object, text: str) -> Row | Reject:
+    """A decoded value as a row. The standard library lets through text that is no Unicode; it is refused here."""
+    if _NOT_UTF8.search(text):
+        return Reject(Reason.NOT_JSON, "bytes that are not UTF-8.")
+    if _HALF_PAIR.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return Reject(Reason.NOT_JSON, "an escape such as \\ud83d without its other half: not a character.")
+    return value if isinstance(value, dict) else not_an_object(value)
+
+
+def not_an_object(value: object) -> Reject:
+    """The reject for JSON that is no mapping of fields."""
+    kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+    return Reject(Reason.NOT_AN_OBJECT, f"a row is an object of named fields, this one is {kind}: {shown(str(value))}.")
+
+
+def shown(text: str) -> str:
+    """The beginning of a text, for a message."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
+    """An array of rows, a single row, rows one after another, or JSON Lines: by content.
+
+    Raises:
+        Broken: where the file breaks off or is malformed, after every row before that place.
+    """
+    kind, blocks = sniff(blocks)
+    if kind == "lines":
+        yield from read_json_lines(blocks, 1)
+        return
+    held: list[bytes] = []
+    if kind == "array":
+        rows, held, blocks = _decoded_at_one_go(blocks)
+        if rows is not None:
+            for row, value in enumerate(rows, 1):
+                yield row, value if isinstance(value, dict) else not_an_object(value)
+            return
+    text = JsonText(chain(held, blocks))
+    try:
+        for row, (value, raw) in enumerate(text.elements() if kind == "array" else text.values(), 1):
+            yield row, as_row(value, raw)
+    except Malformed as fault:
+        raise Broken(str(fault)) from fault
+
+
+def _decoded_at_one_go(blocks: Iterator[bytes]) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
+    """The elements of an array that is short and faultless, else None and the blocks taken so far."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        for block in blocks:
+            held.append(block)
+            size += len(block)
+            if size > WHOLE_BYTES:
+                return None, held, blocks
+    except Broken as fault:
+        return None, held, _raising(fault)
+    try:
+        return _decode(b"".join(held)), [], iter(())
+    except (ValueError, RecursionError):
+        return None, held, iter(())
+
+
+def _raising(fault: Broken) -> Iterator[bytes]:
+    raise fault
+    yield b""
+
+
+def sniff(blocks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
+    """What a JSON file holds: 'array', 'lines' (JSON Lines) or 'values' (one object, or several in a row).
+
+    JSON Lines: the first line is a whole value; or it is malformed, and a later line is a whole object.
+
+    Returns:
+        The kind, and all the blocks again.
+    """
+    head, rest = _first_lines(blocks)
+    first, *others = head.lstrip().split(b"\n")
+    if first.startswith(b"["):
+        kind = "array"
+    elif _is_object(first) or (
+        JsonText.goes_wrong(head.decode("utf-8", "surrogateescape")) and any(map(_is_object, others))
+    ):
+        kind = "lines"
+    else:
+        kind = "values"
+    return kind, chain([head], rest)
+
+
+def _is_object(line: bytes) -> bool:
+    return isinstance(decode_row(line), dict)
+
+
+def _first_lines(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The file up to at least HEAD_BYTES and a line end, but never far beyond WHOLE_BYTES."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        for block in blocks:
+            held.append(block)
+            size += len(block)
+            if size >= WHOLE_BYTES or (size >= HEAD_BYTES and b"\n" in block):
+                break
+    except Broken as fault:
+        return b"".join(held), _raising(fault)
+    return b"".join(held), blocks

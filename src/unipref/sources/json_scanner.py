@@ -1,0 +1,133 @@
+"""JSON too long to hold, or damaged: its values one by one, in memory bounded by the largest of them."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from unipref.sources.compressed import Broken
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decode_at = json.JSONDecoder().raw_decode
+
+
+class Malformed(Exception):
+    """The text goes wrong at some place and cannot be read past it. The message names the place."""
+
+
+class JsonText:
+    """A window on a JSON text that grows at its end and is dropped at its beginning.
+
+    Bytes that are not UTF-8 come out as lone surrogates, so that the value they stand in can be refused by itself.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._text, self._at, self._ended = "", 0, False
+        self._dropped, self._dropped_lines = 0, 0
+        self._fault: Broken | None = None
+
+    def elements(self) -> Iterator[tuple[object, str]]:
+        """The elements of an array, each with its own text.
+
+        Raises:
+            Malformed: at the fault, after every element before it.
+            Broken: where the blocks raise it, after every whole element before it.
+        """
+        self._skip("[")
+        row = 0
+        if self._next() != "]":
+            while True:
+                row += 1
+                yield self._value(row)
+                if self._next() != ",":
+                    break
+                self._skip(",")
+            if self._next() != "]":
+                raise self._malformed(row + 1, "expected ',' or ']'", self._at)
+        self._skip("]")
+        if self._next() or self._fault is not None:
+            raise self._malformed(row + 1, "something follows the array's end", self._at)
+
+    def values(self) -> Iterator[tuple[object, str]]:
+        """Values one after another, with white space between. Raises as `elements` does."""
+        row = 0
+        while self._next() or row == 0:
+            row += 1
+            yield self._value(row)
+        if self._fault is not None:
+            raise self._fault
+
+    @staticmethod
+    def goes_wrong(head: str) -> bool:
+        """Whether the first value in the beginning of a text is malformed, rather than whole or cut off by its end."""
+        try:
+            _decode_at(head.lstrip())
+        except json.JSONDecodeError as error:
+            return not _reaches_end(error.msg, error.pos, head)
+        except (ValueError, RecursionError):
+            return True
+        return False
+
+    def _value(self, row: int) -> tuple[object, str]:
+        """The value that begins here; the window grows until it holds it whole."""
+        self._next()
+        while True:
+            try:
+                value, end = _decode_at(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if self._ended or not _reaches_end(error.msg, error.pos, self._text):
+                    raise self._malformed(row, error.msg, error.pos) from None
+            except (ValueError, RecursionError) as error:
+                raise self._malformed(row, str(error), self._at) from None
+            else:
+                # A number may go on beyond the window: "1", "1." and "1e+" all begin one that decodes as 1.
+                if self._ended or isinstance(value, dict | list | str) or end + len("e+") < len(self._text):
+                    raw, self._at = self._text[self._at : end], end
+                    return value, raw
+            self._grow()
+
+    def _next(self) -> str:
+        """The next character that is not white space, '' at the end."""
+        while True:
+            found = _SPACE.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            if self._at < len(self._text) or self._ended:
+                return self._text[self._at : self._at + 1]
+            self._grow()
+
+    def _skip(self, character: str) -> None:
+        if self._next() == character:
+            self._at += 1
+
+    def _grow(self) -> None:
+        """Drops what has been read and at least doubles what has not, so that a long value is not tried too often."""
+        self._dropped += self._at
+        self._dropped_lines += self._text.count("\n", 0, self._at)
+        pieces, wanted = [self._text[self._at :]], len(self._text) - self._at
+        self._at = 0
+        while wanted >= 0 and not self._ended:
+            try:
+                block = next(self._blocks, None)
+            except Broken as fault:
+                self._fault, block = fault, None
+            self._ended = block is None
+            pieces.append(self._utf8.decode(block or b"", final=self._ended))
+            wanted -= len(pieces[-1])
+        self._text = "".join(pieces)
+
+    def _malformed(self, row: int, what: str, at: int) -> Exception:
+        """The fault at a place; where the bytes themselves broke off, theirs."""
+        if _reaches_end(what, at, self._text):
+            if self._fault is not None:
+                return self._fault
+            what = f"the text ends early ({what})"
+        line = self._dropped_lines + self._text.count("\n", 0, at) + 1
+        place = f"row {row}, line {line}, character {self._dropped + at + 1}"
+        return Malformed(f"{what} at {place}: JSON cannot be read past a fault. Mend it there, or save as JSON Lines.")
+
+
+def _reaches_end(what: str, at: int, text: str) -> bool:
+    """Whether more text could mend a fault: in a string, escape or literal that the end of the text cuts off."""
+    return what.startswith("Unterminated string") or at >= len(text) - len("-Infinity")

@@ -1,0 +1,69 @@
+"""Rows inside rows: one object that holds the list, or several instances in each row.
+
+The rule: each item of the list at `records` is a row of its own. An item that is an object keeps its fields, any other
+is the field `value`. `parent` holds the row around it without the list (unless the item has a `parent` itself), and
+where the rows are the values of an object, `key` is their key. Row 7's second item is called `7.2`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from unipref.core.records import Reason, Reject, Row
+from unipref.sources.json_rows import Numbered
+
+WHOLE_ROW = "."
+"""The path of the row itself, which then is an object of rows."""
+
+
+def nested_rows(outer: Iterator[Numbered], path: str) -> Iterator[Numbered]:
+    """The rows inside each row; a row that has no such list is a reject.
+
+    Args:
+        outer: numbered rows.
+        path: of the list or object of rows, with dots between fields; `.` for the row itself.
+    """
+    for number, row in outer:
+        if isinstance(row, Reject):
+            yield number, row
+            continue
+        try:
+            items, parent = _taken_out(row, path)
+        except Reject as reject:
+            yield number, reject
+            continue
+        for place, (key, item) in enumerate(items, 1):
+            yield f"{number}.{place}", _row(key, item, parent)
+
+
+def _taken_out(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], Row]:
+    """The items at a path with their keys, and the row without them."""
+    if path == WHOLE_ROW:
+        return list(row.items()), {}
+    steps = [path] if path in row else path.split(".")
+    parent = place = dict(row)
+    for step in steps[:-1]:
+        inner = place.get(step)
+        if not isinstance(inner, dict):
+            raise Reject(Reason.MISSING_FIELD, f"'records' names no field of the row, which has {_fields(row)}", path)
+        place[step] = dict(inner)
+        place = place[step]
+    if steps[-1] not in place:
+        raise Reject(Reason.MISSING_FIELD, f"'records' names no field of the row, which has {_fields(row)}", path)
+    found = place.pop(steps[-1])
+    if isinstance(found, dict):
+        return list(found.items()), parent
+    if not isinstance(found, list):
+        raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {type(found).__name__}", path)
+    if not found:
+        raise Reject(Reason.EMPTY_RESPONSE, "the list of rows is empty", path)
+    return [(None, item) for item in found], parent
+
+
+def _row(key: str | None, item: Any, parent: Row) -> Row:
+    own: Row = item if isinstance(item, dict) else {"value": item}
+    around = {} if key is None else {"key": key}
+    return {"parent": parent, **around, **own}
+
+
+def _fields(row: Row) -> str:
+    return ", ".join(str(field) for field in list(row)[:12]) or "none"

@@ -1,0 +1,77 @@
+"""A part -> its rows, each with its number in the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from unipref.core.records import Reason, Reject, Row
+from unipref.sources.compressed import Broken, chunks
+from unipref.sources.csv_rows import read_table
+from unipref.sources.json_rows import Numbered, read_json, read_json_lines
+from unipref.sources.nested_rows import nested_rows
+from unipref.sources.parquet_rows import read_parquet
+from unipref.sources.part import Part
+from unipref.sources.split_files import parts
+from unipref.sources.text_lines import read_lines
+from unipref.sources.xlsx_rows import read_sheet
+
+PEEK_REJECTS = 1000
+
+
+def read(part: Part) -> Iterator[Numbered]:
+    """The rows of a part in order, each with its number in the whole file, counted from 1.
+
+    JSON Lines and lines of text are numbered by line; other files by record, a header not counted. Blank lines are no
+    rows. Where `part.records` is set, the rows are the ones inside, as `_nested` says. Other tables are not joined:
+    `joined` does that.
+
+    Yields:
+        (number, row), or (number, `Reject`) for a row that cannot be used. Where a file breaks off or is malformed
+        from some place on, everything before it is yielded, and then one `Reject` with `Reason.UNREADABLE`.
+    """
+    return nested_rows(_outer(part), part.records) if part.records else _outer(part)
+
+
+def _outer(part: Part) -> Iterator[Numbered]:
+    last = part.first_row - 1
+    try:
+        for number, found in _rows(part):
+            last = int(number)
+            yield number, found
+    except Broken as fault:
+        before = f"after row {last}" if last else "from the beginning"
+        yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
+
+
+def _rows(part: Part) -> Iterator[Numbered]:
+    if part.shape == "parquet":
+        return read_parquet(part)
+    if part.shape == "xlsx":
+        return read_sheet(part)
+    if part.shape == "json":
+        return read_json(chunks(part))
+    if part.shape in ("csv", "tsv"):
+        return read_table(chunks(part), "," if part.shape == "csv" else "\t")
+    if part.shape == "lines":
+        return read_lines(chunks(part))
+    return read_json_lines(chunks(part), part.first_row)
+
+
+def peek(path: Path, n: int) -> list[Row]:
+    """The first `n` usable rows of a file, glob or folder, quickly: nothing is counted or cut.
+
+    Rows that cannot be used are passed over, at most 1,000 of them.
+
+    Raises:
+        UserError: as `parts`.
+    """
+    rows: list[Row] = []
+    rejects = 0
+    for part in parts([str(path)], Path(), str(path), cut_bytes=None):
+        for _, found in read(part):
+            if isinstance(found, Reject):
+                rejects += 1
+            else:
+                rows.append(found)
+            if len(rows) >= n or rejects >= PEEK_REJECTS:
+                return rows
+    return rows

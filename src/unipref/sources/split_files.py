@@ -1,0 +1,165 @@
+"""Files, globs and folders -> parts: the pieces of work that map tasks read.
+
+How a file is cut depends on the file alone, never on the number of workers, so rows and their numbers are the same
+however many there are.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from unipref.core.errors import UserError, legible, near_name
+from unipref.sources.part import Part
+from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
+
+CUT_BYTES = 32 << 20
+"""A plain JSON Lines file is cut, and Parquet row groups are put together, to about this many bytes."""
+
+
+def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
+    """The pieces of work in files, globs and folders, in the order given; a file named twice is read once.
+
+    A folder stands for every data file in it and below, sorted by relative path; files with other endings and hidden
+    ones are passed over there. Environment variables and `~` are expanded.
+
+    Args:
+        paths: absolute, or relative to `data_root`; a workbook's with `#Sheet`, where it is not the first one.
+        data_root: where relative paths start.
+        where: the setting's place in the study file, for errors.
+        cut_bytes: size of the ranges into which a large file is cut; None: files stay whole, which is quick.
+
+    Raises:
+        UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
+            environment variable that is not set.
+    """
+    of_file: dict[tuple[str, str], list[Part]] = {}
+    for given in paths:
+        found = False
+        book, sheet = workbook_and_sheet(given, data_root)
+        for path, origin in expand(book, data_root, where):
+            key = (os.path.realpath(path), sheet)
+            if key not in of_file:
+                made = list(parts_of_file(path, legible(origin), where, cut_bytes))
+                of_file[key] = [_of_sheet(part, sheet, where) for part in made] if sheet else made
+            found = found or bool(of_file[key])
+        if not found:
+            raise UserError(
+                f"the archive '{given}' holds no data file.",
+                where=where,
+                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, perhaps with .gz or .zst.",
+            )
+    return [part for made in of_file.values() for part in made]
+
+
+def _of_sheet(part: Part, sheet: str, where: str) -> Part:
+    """The part of one sheet of a workbook.
+
+    Raises:
+        UserError: the workbook has no such sheet.
+    """
+    from unipref.sources.xlsx_rows import sheet_names
+
+    names = sheet_names(part)
+    if names is not None and sheet not in names:
+        raise UserError(f"'{part.origin}' has no sheet '{sheet}'.", where=where, mend=near_name(sheet, names))
+    return msgspec.structs.replace(part, sheet=sheet, origin=f"{part.origin}#{sheet}")
+
+
+def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) -> Iterator[Part]:
+    """The parts of one data file; `cut_bytes` None leaves it whole, which is quick however large it is."""
+    shape, packing = shape_and_packing(path.name)
+    try:
+        size = path.stat().st_size
+        whole = Part(str(path), origin, shape, packing, size=size)
+        if shape == "zip":
+            yield from _members(whole)
+        elif packing or cut_bytes is None:
+            yield whole
+        elif shape == "parquet":
+            yield from _row_groups(whole, cut_bytes)
+        elif size > cut_bytes and _holds_json_lines(whole):
+            yield from _line_ranges(whole, cut_bytes)
+        else:
+            yield whole
+    except PermissionError:
+        raise UserError(f"'{path}' may not be read.", where=where, mend="Change the file's permissions.") from None
+
+
+def _members(archive: Part) -> Iterator[Part]:
+    """One part for each data file in a zip, in the order of the archive."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(archive.path) as opened:
+            infos = [info for info in opened.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile:
+        yield archive
+        return
+    for info in infos:
+        shape, packing = shape_and_packing(info.filename)
+        hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
+        if shape not in ("", "zip", EXPLICIT) and not hidden:
+            origin = f"{archive.origin}!{info.filename}"
+            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size)
+
+
+def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
+    """Neighbouring row groups of a Parquet file, put together up to `cut_bytes`. Unreadable: one part, for `read`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(whole.path)
+    except (pa.ArrowException, OSError):
+        yield whole
+        return
+    if metadata.num_row_groups == 0:
+        yield whole
+    start, first_row, rows, size = 0, 1, 0, 0
+    for group in range(metadata.num_row_groups):
+        rows += metadata.row_group(group).num_rows
+        size += metadata.row_group(group).total_byte_size
+        if size >= cut_bytes or group == metadata.num_row_groups - 1:
+            yield msgspec.structs.replace(whole, start=start, end=group + 1, first_row=first_row, size=size)
+            start, first_row, rows, size = group + 1, first_row + rows, 0, 0
+
+
+def _holds_json_lines(whole: Part) -> bool:
+    """Whether a plain file can be cut at line borders."""
+    from unipref.sources.compressed import Broken, chunks
+    from unipref.sources.json_rows import sniff
+
+    if whole.shape != "json":
+        return whole.shape == "jsonl"
+    try:
+        return sniff(chunks(whole))[0] == "lines"
+    except Broken:
+        return False
+
+
+def _line_ranges(whole: Part, cut_bytes: int) -> Iterator[Part]:
+    """Byte ranges that end at line borders, each with the number of its first line."""
+    with open(whole.path, "rb") as file:
+        start, first_row = 0, 1
+        while start < whole.size:
+            file.seek(start + cut_bytes - 1)
+            file.readline()
+            end = min(file.tell(), whole.size)
+            yield msgspec.structs.replace(
+                whole, shape="jsonl", start=start, end=end, first_row=first_row, size=end - start
+            )
+            first_row += count_lines(file, start, end)
+            start = end
+
+
+def count_lines(file: BinaryIO, start: int, end: int) -> int:
+    """How many line ends lie in a byte range."""
+    file.seek(start)
+    lines, left = 0, end - start
+    while left > 0 and (block := file.read(min(left, 1 << 20))):
+        lines += block.count(b"\n")
+        left -= len(block)
+    return lines

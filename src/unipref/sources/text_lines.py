@@ -1,0 +1,24 @@
+"""Text files of one value per line: bytes -> numbered rows of one field."""
+
+from collections.abc import Iterator
+
+from unipref.core.records import Reason, Reject
+from unipref.sources.json_rows import Numbered, lines
+
+FIELD = "line"
+"""The one field of a row."""
+
+
+def read_lines(blocks: Iterator[bytes]) -> Iterator[Numbered]:
+    """One row per line, its text under `line`; numbered by line, blank lines are no rows.
+
+    Raises:
+        Broken: where the blocks do, after the last whole line.
+    """
+    for row, line in enumerate(lines(blocks), 1):
+        if line.isspace() or not line:
+            continue
+        try:
+            yield row, {FIELD: line.decode().rstrip("\r")}
+        except UnicodeDecodeError:
+            yield row, Reject(Reason.NOT_TEXT, "bytes that are not UTF-8. Save the file as UTF-8.", FIELD)

@@ -1,0 +1,83 @@
+"""XLSX workbooks: one sheet -> numbered rows, the first row being the header."""
+
+import zipfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from unipref.core.records import Reason, Reject, Row
+from unipref.sources.compressed import Broken, seekable
+from unipref.sources.csv_rows import column_names
+from unipref.sources.json_rows import Numbered
+from unipref.sources.json_values import plain
+
+if TYPE_CHECKING:
+    from unipref.sources.part import Part
+
+NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+MEND = "Open it in a spreadsheet program and save it again as .xlsx."
+
+
+def read_sheet(part: "Part") -> Iterator[Numbered]:
+    """The records of a sheet, by column; numbered from 1, without header and empty rows.
+
+    Cells keep their types: text, numbers, booleans; dates become ISO 8601 text, empty cells None. A formula counts
+    as the value that was saved with it. Rows are read as they stream by; the texts of a workbook are held by openpyxl.
+
+    Raises:
+        Broken: no workbook, or one that breaks off, after every row before that place.
+    """
+    import openpyxl
+
+    try:
+        with seekable(part) as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            try:
+                sheet = book[part.sheet] if part.sheet else book.worksheets[0]
+                yield from _records(sheet.iter_rows(values_only=True))
+            finally:
+                book.close()
+    except Broken:
+        raise
+    except Exception as error:
+        # openpyxl lets through whatever zip, XML and its own parser raise; all of them say that the file is damaged.
+        raise Broken(f"the workbook is damaged ({type(error).__name__}: {error}). {MEND}") from error
+
+
+def _records(rows: Iterator[tuple[Any, ...]]) -> Iterator[Numbered]:
+    header: list[str] | None = None
+    row = 0
+    for cells in rows:
+        values = _filled(cells)
+        if not values:
+            continue
+        if header is None:
+            header = column_names(["" if value is None else str(plain(value)) for value in values])
+            continue
+        row += 1
+        yield row, _record(header, values)
+
+
+def _filled(cells: tuple[Any, ...]) -> list[Any]:
+    """A row without the empty cells at its end, which a workbook may or may not hold."""
+    end = len(cells)
+    while end and cells[end - 1] is None:
+        end -= 1
+    return list(cells[:end])
+
+
+def _record(header: list[str], values: list[Any]) -> Row | Reject:
+    if len(values) > len(header):
+        return Reject(Reason.WRONG_TYPE, f"the row has {len(values)} cells, the header {len(header)}.")
+    values += [None] * (len(header) - len(values))
+    return {name: plain(value) for name, value in zip(header, values, strict=True)}
+
+
+def sheet_names(part: "Part") -> list[str] | None:
+    """The names of a workbook's sheets, without reading its cells; None when it cannot be opened."""
+    try:
+        with seekable(part) as file, zipfile.ZipFile(file) as archive:
+            tree = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError):
+        return None
+    return [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]

@@ -1,0 +1,1 @@
+"""The study file: schema, sources, overrides, variants."""

@@ -1,0 +1,131 @@
+"""Settings laid over settings: a variant over the study, and `--set key=value` over both."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unipref.core import yaml_files
+from unipref.core.errors import UserError, near_name
+
+TYPED_PATHS = ("data_root", "model")
+"""Settings that, typed at a prompt, are relative to where the user stands and not to the study file."""
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others laid over them: mappings key by key, all else whole.
+
+    A stage's choice is replaced, not mixed, when the name differs: `{random: ...}` over `{cluster_quality: ...}`.
+    """
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        if (
+            isinstance(value, Mapping)
+            and isinstance(below, Mapping)
+            and not (key == "select" and below.keys() != value.keys())
+        ):
+            result[key] = merge(below, value)
+        else:
+            result[key] = merge({}, value) if isinstance(value, Mapping) else value
+    return result
+
+
+def expanded(value: str) -> str:
+    """A path with `~` and environment variables filled in; unset variables stay as they are."""
+    return os.path.expandvars(os.path.expanduser(value))
+
+
+def apply(raw: dict[str, Any], override: str) -> None:
+    """Lays one `key=value` over the settings, in place.
+
+    The key's parts are joined by dots. A list's item is meant by its number from 0 or by its name: a source's, a
+    choice's, or the name a choice is given (`train.sft.max_steps=10`).
+
+    Raises:
+        UserError: it is no `key=value`, the value is no YAML, or the key leads nowhere.
+    """
+    key, equals, text = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UserError(f"'{override}' is no setting.", where="--set", mend="Write it as key=value, as in seeds=[0,1].")
+    value = yaml_files.parse(text, f"--set {key}")
+    if key in TYPED_PATHS and isinstance(value, str) and Path(expanded(value)).exists():
+        value = str(Path(expanded(value)).resolve())
+    *path, last = key.split(".")
+    current: dict[str, Any] | list[Any] = raw
+    for depth, part in enumerate(path):
+        where = f"--set {'.'.join(path[: depth + 1])}"
+        if isinstance(current, list):
+            current = _item(current, part, [*path, last][depth + 1], where)
+        else:
+            current = _settings(current, part, where)
+        if depth == 0 and part == "select" and isinstance(current, dict):
+            _only(current, [*path, last][1])
+    if isinstance(current, list):
+        index = _index(current, last, f"--set {key}")
+        current[index] = {last: value} if _choice_name(current[index]) == last else value
+    else:
+        current[last] = value
+
+
+def _only(choice: dict[str, Any], name: str) -> None:
+    """Leaves the one choice that is being set."""
+    for other in [k for k in choice if k != name]:
+        del choice[other]
+
+
+def _settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] | list[Any]:
+    """What is under a key, made a mapping where it is nothing yet or the bare name of a strategy."""
+    value = current.get(key)
+    if value is None:
+        value = current[key] = {}
+    elif key == "select" and isinstance(value, str):
+        value = current[key] = {value: {}}
+    if not isinstance(value, dict | list):
+        raise UserError(f"{value!r} has no settings inside.", where=where)
+    return value
+
+
+def _item(items: list[Any], part: str, following: str, where: str) -> dict[str, Any]:
+    """An item of a list; of a choice its settings, unless the key goes on with the choice's name."""
+    index = _index(items, part, where)
+    if isinstance(items[index], str):
+        items[index] = {items[index]: {}}
+    item = items[index]
+    if not isinstance(item, dict):
+        raise UserError(f"{item!r} has no settings inside.", where=where)
+    name = _choice_name(item)
+    if name is None or name == following:
+        return item
+    item[name] = item[name] or {}
+    inside: dict[str, Any] = item[name]
+    return inside
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    """Which item of a list is meant."""
+    names = [_names(item) for item in items]
+    for i, known in enumerate(names):
+        if part in known:
+            return i
+    if part.isdecimal() and int(part) < len(items):
+        return int(part)
+    mend = near_name(part, [name for known in names for name in known] or [str(i) for i in range(len(items))])
+    raise UserError(f"'{part}' names no item of the list of {len(items)}.", where=where, mend=mend)
+
+
+def _choice_name(item: Any) -> str | None:
+    """The name of the choice that an item is: `name` or `{name: settings}`."""
+    if isinstance(item, dict) and len(item) == 1:
+        ((name, settings),) = item.items()
+        return str(name) if settings is None or isinstance(settings, dict) else None
+    return item if isinstance(item, str) else None
+
+
+def _names(item: Any) -> list[str]:
+    """What an item can be called."""
+    choice = _choice_name(item)
+    given = item.get("name") if isinstance(item, dict) else None
+    if choice is not None and isinstance(item, dict) and item[choice] is not None:
+        given = item[choice].get("name")
+    return [name for name in (given, choice) if isinstance(name, str)]

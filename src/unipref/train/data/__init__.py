@@ -1,0 +1,1 @@
+"""The rows a trainer sees, and their order."""

@@ -1,0 +1,78 @@
+"""Prompts from a file of their own, in place of those of the preferences."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unipref.core.answer_checks.prompt_file import messages_of
+from unipref.core.contracts import TrainJob
+from unipref.core.errors import UserError
+from unipref.core.records import preference_schema
+from unipref.core.text_keys import digest, flat, root_of
+
+
+class _Line(msgspec.Struct, frozen=True):
+    prompt: str | list[dict[str, str]]
+    objective: str = "instruction"
+
+
+@contextlib.contextmanager
+def from_file(path: str | None, job: TrainJob) -> Iterator[TrainJob]:
+    """The job with its preferences replaced by prompts without answers; the job itself where no file is named.
+
+    Args:
+        path: JSON lines with `prompt`, a text or messages, and optionally `objective`; relative to `job.data_root`.
+        job: what was to be trained on.
+
+    Raises:
+        UserError: the file is missing, or a line has no prompt.
+    """
+    if path is None:
+        yield job
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = job.data_root / path
+    rows = [_preference(line, f"{file}:{number}") for number, line in enumerate(_lines(file), start=1) if line.strip()]
+    if not rows:
+        raise UserError("there are no prompts.", where=str(file))
+    with tempfile.TemporaryDirectory(prefix=f".{job.out.name}-prompts-", dir=job.out.parent) as folder:
+        written = Path(folder) / "prompts.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), written)
+        yield job.model_copy(update={"preferences": written})
+
+
+def _lines(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"the prompts cannot be read: {error.strerror}.", where=str(file)) from error
+
+
+def _preference(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(line, type=_Line)
+    except msgspec.DecodeError as error:
+        raise UserError(f"no prompt: {error}.", where=where, mend="Each line needs 'prompt'.") from error
+    prompt = messages_of(found.prompt, where)
+    return {
+        "id": digest("prompt", flat(prompt)),
+        "prompt": prompt,
+        "chosen": None,
+        "rejected": None,
+        "source": "prompts",
+        "kind": "prompts",
+        "objective": found.objective,
+        "licence": "unknown",
+        "axes": [],
+        "n_judgements": 0,
+        "n_responses": 0,
+        "group": root_of(prompt),
+        "origin": [where.rpartition("/")[2]],
+        "extra": "{}",
+    }

@@ -1,0 +1,78 @@
+"""Low-rank adapters: their settings, and what is kept of them after training.
+
+W' = W + (lora_alpha / r) B A, with A (r x in) and B (out x r) trained and W frozen. Source: Hu et al. 2021,
+arXiv 2106.09685; the defaults are the paper's for fine-tuning and reinforcement (A.3).
+"""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
+
+from unipref.core.contracts import Settings
+from unipref.train.trl_fields import check_passed
+
+LM_HEAD = "lm_head"
+
+REFUSED = {
+    "task_type": "it follows from the trainer",
+    "peft_type": "only LoRA is supported here",
+    "inference_mode": "the adapter is there to be trained",
+    "base_model_name_or_path": "it is the model the step starts from",
+    "init_lora_weights": "other beginnings than zero change the frozen weights, and the kept adapter would not fit",
+    "revision": "it is the model the step starts from",
+    "auto_mapping": "it follows from the model",
+    "peft_version": "it is written by peft",
+}
+"""Fields of `peft.LoraConfig` that unipref sets, and why."""
+
+
+class Lora(Settings):
+    """An adapter of low rank in place of full fine-tuning. Any other field of `peft.LoraConfig` may be given too."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    r: int = Field(default=16, gt=0)
+    """Rank."""
+    lora_alpha: float = Field(default=32, gt=0)
+    """Scale: the adapter's output is multiplied by lora_alpha / r."""
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the adapter's inputs dropped in training."""
+    target_modules: list[str] | str = "all-linear"
+    """Layers that get an adapter: names, a pattern, or 'all-linear': every linear layer but the output head."""
+    modules_to_save: list[str] | None = None
+    """Layers trained in full and saved with the adapter. A reward model's head is always among them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _passed_to_peft(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        extra = {name: value for name, value in data.items() if name not in cls.model_fields}
+        if not extra:
+            return data
+        from peft import LoraConfig
+
+        return {**data, **check_passed(extra, LoraConfig, cls.model_fields, REFUSED)}
+
+    @model_validator(mode="after")
+    def _no_adapter_on_the_output_head(self) -> "Lora":
+        targets = [self.target_modules] if isinstance(self.target_modules, str) else self.target_modules
+        for place, names in (("target_modules", targets), ("modules_to_save", self.modules_to_save or [])):
+            # TRL multiplies by the head's own weight, so what is added to the head would never be trained.
+            if any(name.rpartition(".")[2] == LM_HEAD for name in names):
+                raise ValueError(f"{place}: an adapter on '{LM_HEAD}' is never trained. Leave it out.")
+        return self
+
+    def peft_config(self, reward: bool) -> Any:
+        """The `peft.LoraConfig`.
+
+        Args:
+            reward: for a reward model. Its new head is trained and saved whole: without the task type 'SEQ_CLS' it
+                would be drawn anew at each loading.
+        """
+        from peft import LoraConfig
+
+        settings = self.model_dump()
+        if reward:
+            settings["modules_to_save"] = sorted({*(self.modules_to_save or []), "score"})
+        return LoraConfig(task_type="SEQ_CLS" if reward else "CAUSAL_LM", **settings)

@@ -1,0 +1,1 @@
+"""Rewards of reinforcement learning: settings, scoring, and their validation."""

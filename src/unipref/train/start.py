@@ -1,0 +1,127 @@
+"""Where a step starts: a plain folder that transformers loads, and a tokenizer fit for training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from unipref.core.errors import UserError
+from unipref.models.loading import adapter_base, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass
+class Start:
+    """A model to train.
+
+    Attributes:
+        folder: folder or hub name that plain transformers loads. Never an adapter: where TRL needs a reference model
+            it loads the same name again, and of an adapter it would take the base.
+        policy: what the study named; it may be an adapter.
+        tokenizer: with a chat template and a pad token that is not eos.
+        context: longest sequence, in tokens.
+        grown: `folder` has an embedding of the pad token and `policy` has none.
+    """
+
+    folder: str
+    policy: str
+    tokenizer: "PreTrainedTokenizerBase"
+    context: int
+    grown: bool
+
+
+def open_start(policy: Path, work: Path, makes: str) -> Start:
+    """Prepares a model for training.
+
+    Args:
+        policy: folder or hub name: a model, or an adapter, which is merged.
+        work: folder for what has to be written for that.
+        makes: 'policy' or 'reward'; a reward step may continue a reward model.
+
+    Raises:
+        UserError: a policy is to be trained from a reward model, or the model cannot be loaded.
+    """
+    name = str(policy)
+    head = "reward" if is_reward_model(name) else "causal"
+    if head == "reward" and makes == "policy":
+        raise UserError(
+            "this is a reward model, and the step trains a policy.",
+            where=name,
+            mend="Set the step's 'from' to a step that trains a policy, or to 'base'.",
+        )
+    config, tokenizer = open_config(name), open_tokenizer(name)
+    give_own_pad(tokenizer, name)
+    grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
+    folder = name
+    if grown or is_adapter(name):
+        model = load_model(name, head)
+        if grown:
+            model.resize_token_embeddings(tokenizer.pad_token_id + 1, mean_resizing=False)
+        folder = str(work / "start")
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return Start(folder, name, tokenizer, context_length(SimpleNamespace(config=config), tokenizer), grown)
+
+
+def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
+    """Gives the tokenizer a pad token that is not eos: a spare special token, or else a new one.
+
+    A reward model's score is read at the last token that is no padding: with eos as padding it never sees the end.
+
+    Args:
+        tokenizer: changed in place.
+        name: the model's, for errors.
+
+    Raises:
+        UserError: the tokenizer's eos is itself a padding token.
+    """
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != tokenizer.eos_token_id:
+        return
+    used = {tokenizer.eos_token, tokenizer.bos_token}
+    spare = [
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special and token.content not in used and token.content not in str(tokenizer.chat_template)
+    ]
+    fitting = [token for word in ("pad", "unk", "reserved", "unused") for token in spare if word in token.lower()]
+    if fitting:
+        tokenizer.pad_token = fitting[0]
+    else:
+        tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    if tokenizer.pad_token_id == tokenizer.eos_token_id:
+        raise UserError(
+            f"the tokenizer's padding and its end of sequence are one token, {tokenizer.eos_token}.",
+            where=name,
+            mend="Set another 'pad_token' in its tokenizer_config.json.",
+        )
+
+
+def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer with a chat template.
+
+    Raises:
+        UserError: there is none that can be read.
+    """
+    return load_tokenizer(name)[0]
+
+
+def open_config(name: str) -> Any:
+    """The model's configuration; of an adapter, its base's.
+
+    Raises:
+        UserError: there is none that can be read.
+    """
+    from transformers import AutoConfig
+
+    while is_adapter(name):
+        name = adapter_base(name)
+    try:
+        return AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot be read as a model: {str(error).splitlines()[0]}",
+            where=name,
+            mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
+        ) from error

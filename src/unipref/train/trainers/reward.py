@@ -1,0 +1,58 @@
+"""A reward model from pairs of answers."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from unipref.core.contracts import TrainJob
+from unipref.train.data.rows import PAIRS, View, pairs_with_margins
+from unipref.train.fit import fit
+from unipref.train.trl_trainer import LengthLimited
+
+
+class Reward(LengthLimited):
+    """A reward model: the policy with a head of one number, r, in place of its output layer.
+
+    Loss: - log sigmoid(r(prompt, chosen) - r(prompt, rejected) - m), Bradley and Terry's; r is read at the last token
+    of the whole dialogue, its eos. m is 0, or with `use_margin` the margin (Touvron et al. 2023, arXiv 2307.09288).
+    Rows used: pairs. The new head starts at random, by the study's seed.
+    Source: TRL's RewardTrainer; step 2 of the paper (2.6), which trains with lr 2e-5, batch 4, one epoch and LoRA.
+    """
+
+    example: ClassVar = {"settings": {"learning_rate": 2e-5, "lora": {"r": 8, "lora_alpha": 32, "lora_dropout": 0.1}}}
+    makes: ClassVar[str] = "reward"
+    trl_config: ClassVar[str] = "RewardConfig"
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "learning_rate": 2e-5,
+            "lr_scheduler_type": "linear",
+            "weight_decay": 0.001,
+            "max_length": 512,
+            "per_device_train_batch_size": 4,
+            "num_train_epochs": 1.0,
+            "lora": {"r": 8, "lora_alpha": 32, "lora_dropout": 0.1},
+        }
+    }
+    full_rate: ClassVar[float] = 2e-5
+    lora_rate: ClassVar[float] = 2e-4
+    sequences: ClassVar[int] = 2
+    ours: ClassVar[frozenset[str]] = LengthLimited.ours | {"use_margin", "margin_scale", "missing_margin"}
+
+    use_margin: bool = False
+    """Ask for a reward gap of at least the pair's margin, times `margin_scale`."""
+    margin_scale: float = Field(default=1.0, gt=0)
+    """What a margin, a percentile in [0, 1], is multiplied by; a gap of 1 is odds of e to 1."""
+    missing_margin: Literal["zero", "leave_out"] = "zero"
+    """With `use_margin`, what becomes of a pair that has no margin."""
+
+    def view(self) -> View:
+        """Both answers; with `use_margin`, their margin too."""
+        missing = 0.0 if self.missing_margin == "zero" else None
+        return pairs_with_margins(self.margin_scale, missing) if self.use_margin else PAIRS
+
+    def fit(self, job: TrainJob) -> dict[str, Any]:
+        """Trains on the pairs; returns as `Trainer.fit`."""
+        from trl import RewardTrainer
+
+        return fit(self, job, lambda arguments: RewardTrainer(**arguments))

@@ -1,0 +1,61 @@
+"""Supervised fine-tuning on the chosen answers."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from unipref.core.contracts import TrainJob
+from unipref.train.data.epochs import Plan
+from unipref.train.data.rows import DEMONSTRATIONS, View
+from unipref.train.fit import fit
+from unipref.train.trl_trainer import LengthLimited
+
+
+class Sft(LengthLimited):
+    """Supervised fine-tuning: the policy learns to write the chosen answer.
+
+    Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt has none.
+    Rows used: every preference with a chosen answer, demonstrations and lone thumbs-up among them. TRL's SFT takes no
+    weights: `weigh_by` draws rows in proportion to them instead.
+    Source: TRL's SFTTrainer; step 1 of the paper (2.6), which trains with lr 1e-5, cosine, batch 4 and LoRA.
+    """
+
+    example: ClassVar = {
+        "settings": {"learning_rate": 1e-5, "lr_scheduler_type": "cosine", "lora": {"r": 16, "lora_alpha": 32}}
+    }
+    trl_config: ClassVar[str] = "SFTConfig"
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {
+            "learning_rate": 1e-5,
+            "lr_scheduler_type": "cosine",
+            "weight_decay": 0.05,
+            "max_length": 512,
+            "per_device_train_batch_size": 4,
+            "gradient_accumulation_steps": 1,
+            "max_steps": 5000,
+            "lora": {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05},
+        }
+    }
+    full_rate: ClassVar[float] = 2e-5
+    lora_rate: ClassVar[float] = 2e-4
+
+    @model_validator(mode="after")
+    def _packed_rows_have_no_order(self) -> "Sft":
+        if (self.model_extra or {}).get("packing") and (self.mix or self.weigh_by):
+            raise ValueError("packing: packed rows cannot be mixed or weighed; take 'mix' and 'weigh_by' out")
+        return self
+
+    def plan(self, batch: int) -> Plan | None:
+        """The order that the settings ask for; packed rows are TRL's to order."""
+        return None if (self.model_extra or {}).get("packing") else super().plan(batch)
+
+    def view(self) -> View:
+        """The chosen answer to each prompt."""
+        return DEMONSTRATIONS
+
+    def fit(self, job: TrainJob) -> dict[str, Any]:
+        """Trains on the chosen answers; returns as `Trainer.fit`."""
+        from trl import SFTTrainer
+
+        return fit(self, job, lambda arguments: SFTTrainer(**arguments))

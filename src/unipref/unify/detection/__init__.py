@@ -1,0 +1,1 @@
+"""How a format recognises rows of its shape, and `unipref inspect`."""

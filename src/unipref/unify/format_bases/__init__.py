@@ -1,0 +1,1 @@
+"""Settings and reading that formats share."""

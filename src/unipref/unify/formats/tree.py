@@ -1,0 +1,155 @@
+"""Conversation trees with ranked or labelled siblings, as in OASST: one feedback per prompt inside the tree."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
+from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, replies_key
+from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.mapping.fields import AxisSpec, Path, pluck, scores_of, text
+from unipref.unify.mapping.turns import KNOWN_ROLES, role_of
+
+MAX_DEPTH = 500
+"""Turns in one branch beyond which a tree is taken for broken."""
+
+
+def _families(roots: list[Any], key: str) -> Iterator[list[dict[str, Any]]]:
+    """The replies to each message of some trees."""
+    stack = [root for root in roots if isinstance(root, dict)]
+    while stack:
+        below = stack.pop().get(key)
+        children = [child for child in below if isinstance(child, dict)] if isinstance(below, list) else []
+        if children:
+            yield children
+        stack += children
+
+
+class Tree(Mapped):
+    """A tree of messages. Each user message with answers below it is a prompt: the path from the root to it; its
+    answers are its assistant replies, with their scores. Rankings among user messages are not preferences and are
+    left unused.
+    """
+
+    root: Path | None = "prompt"
+    """Path of the root message; null: the row itself is the root."""
+    text: Path = "text"
+    """Field of a message that holds its text."""
+    role: Path = "role"
+    """Field of a message that names the speaker."""
+    replies: Path = "replies"
+    """Field of a message that holds the messages below it."""
+    deleted: Path | None = "deleted"
+    """Field that marks a message as deleted; it and all below it is left out."""
+    scores: dict[str, AxisSpec] = {"rank": AxisSpec(field="rank", better="low", low=0)}
+    """Axis name -> where a message holds its score; rank 0 is the best of its siblings."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "rows": [
+            {
+                "prompt": {
+                    "text": "Name a planet.",
+                    "role": "prompter",
+                    "replies": [
+                        {"text": "Mars.", "role": "assistant", "rank": 0, "replies": []},
+                        {"text": "The moon.", "role": "assistant", "rank": 1, "replies": []},
+                    ],
+                }
+            }
+        ],
+    }
+
+    def axes(self) -> dict[str, Axis]:
+        """The declared axes, in order."""
+        return {name: spec.axis() for name, spec in self.scores.items()}
+
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """A message that holds its replies, which hold theirs."""
+        roots: list[tuple[str | None, list[Any]]] = [(c.path, c.values) for c in columns.of("messages_tree")]
+        roots.append((None, columns.rows))
+        for path, values in roots:
+            first = next((value for value in values if replies_key(value) is not None), None)
+            if first is None:
+                continue
+            key = replies_key(first) or ""
+            families = list(_families(values, key))
+            child = first[key][0]
+            texts = sorted((k for k, v in child.items() if isinstance(v, str)), key=lambda k: -len(child[k]))
+            role = next((k for k in texts if child[k].lower() in KNOWN_ROLES), None)
+            if role is None:
+                continue
+            rank = next((k for k in child if are_ranks([c.get(k) for c in family] for family in families)), None)
+            named = rank is not None and "rank" in rank.lower()
+            guess: dict[str, Any] = {"root": path, "replies": key, "text": texts[0], "role": role}
+            axis = {"field": rank or ASK, "better": "low" if named else ASK}
+            guess["scores"] = {"rank": {**axis, "low": 0} if named else axis}
+            why = [f"'{path or 'the row'}' is a message with replies in '{key}'"]
+            why += [f"'{rank}' gives siblings their places"] if rank else []
+            doubts = ["rank 0 is taken for the best, because of the name"] if named else []
+            doubts += [f"whether a high or a low '{rank}' is better"] if rank and not named else []
+            doubts += [] if rank else ["no rank is seen among the replies: say where their scores are"]
+            return Guess(guess, 0.95 if named else 0.85, why, doubts)
+        return None
+
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
+        """One feedback per user message that has answers; a reject for each message that cannot be used."""
+        root = row if self.root is None else pluck(row, self.root)
+        if not isinstance(root, dict):
+            raise Reject(Reason.WRONG_TYPE, f"expected a message, found {type(root).__name__}", self.root)
+        lead = self.system_turn(row)
+        found: list[Feedback | Reject] = []
+        # An explicit stack: trees of public data are deeper than Python's recursion limit allows for hostile input.
+        stack: list[tuple[dict[str, Any], Messages, str]] = [(root, lead, self.root or "root")]
+        while stack:
+            node, path, place = stack.pop()
+            try:
+                turns = [*path, self._message(node, place)]
+                children = self._children(node, place)
+                if len(turns) > MAX_DEPTH:
+                    raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", self.root)
+            except Reject as reject:
+                if node is root:
+                    raise
+                found.append(reject)
+                continue
+            if turns[-1]["role"] == "user":
+                yield from self._branching(children, turns, place, row)
+            for index, child in reversed(list(enumerate(children))):
+                stack.append((child, turns, f"{place}.{self.replies}.{index}"))
+        yield from found
+
+    def _children(self, node: dict[str, Any], place: str) -> list[dict[str, Any]]:
+        below = node.get(self.replies) or []
+        if not isinstance(below, list) or not all(isinstance(child, dict) for child in below):
+            raise Reject(Reason.WRONG_TYPE, "expected a list of messages", f"{place}.{self.replies}")
+        return below
+
+    def _message(self, node: dict[str, Any], place: str) -> Message:
+        if self.deleted is not None and node.get(self.deleted) is True:
+            raise Reject(Reason.DELETED, "the message is marked as deleted", place)
+        content = text(pluck(node, self.text), f"{place}.{self.text}")
+        role = role_of(pluck(node, self.role), f"{place}.{self.role}", self.roles)
+        if not content:
+            raise Reject(Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "empty message", place)
+        return Message(role=role, content=content)
+
+    def _branching(
+        self, children: list[dict[str, Any]], prompt: Messages, place: str, row: Row
+    ) -> Iterator[Feedback | Reject]:
+        responses = []
+        for index, child in enumerate(children):
+            try:
+                message = self._message(child, f"{place}.{self.replies}.{index}")
+            except Reject:
+                continue  # reported once, when the walk comes to the child itself
+            if message["role"] != "assistant":
+                continue
+            try:
+                scores = scores_of(child, self.scores)
+            except Reject as reject:
+                yield reject
+                continue
+            responses.append(Response(messages=[message], scores=scores, extra=self.kept(child)))
+        if responses:
+            yield Feedback(prompt=prompt, responses=responses)

@@ -1,0 +1,228 @@
+"""The map and the reduce task of unify: rows -> feedback in buckets, a bucket -> preferences.
+
+Both are plain functions of their arguments, so that every engine runs the same code. A bucket holds whole prompts: its
+size, not the data's, bounds the memory.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import xxhash
+
+from unipref.core.contracts import Format
+from unipref.core.errors import legible
+from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
+from unipref.core.text_keys import prompt_key
+from unipref.core.workers.buckets import BucketWriter, read_bucket
+from unipref.unify.projection.groups import merged
+from unipref.unify.projection.project import Projection, project
+
+ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
+"""How rows come out of one part of a source: (row number, row or reject); `7.2` is a row inside row 7."""
+
+FEEDBACK, REJECTS = "feedback", "rejects"
+BATCH = 1024
+"""Preferences per row group of a Parquet file."""
+
+
+class SourcePlan(msgspec.Struct, frozen=True):
+    """One source, ready to be read: its format, how its groups are projected, and its parts."""
+
+    form: Format
+    how: Projection
+    parts: list[Any]
+
+
+class MapTask(msgspec.Struct, frozen=True):
+    """One part of one source to read into buckets under `folder`."""
+
+    number: int
+    source: int
+    plan: SourcePlan
+    part: Any
+    read: ReadRows
+    folder: Path
+    n_buckets: int
+
+
+class ReduceTask(msgspec.Struct, frozen=True):
+    """One bucket to project into `out/part-N.parquet`."""
+
+    bucket: int
+    plans: list[SourcePlan]
+    folder: Path
+    out: Path
+
+
+class Books(msgspec.Struct):
+    """What became of one source's rows and groups; sums over tasks by `+=`."""
+
+    rows: int = 0
+    used: int = 0
+    rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    parts_rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    groups: int = 0
+    projected: int = 0
+    groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    preferences: int = 0
+    ordered_pairs: int = 0
+    kept_pairs: int = 0
+    implied_pairs: int = 0
+
+    def __iadd__(self, other: "Books") -> "Books":
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, Counter):
+                value.update(getattr(other, name))
+            else:
+                setattr(self, name, value + getattr(other, name))
+        return self
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """One feedback on its way through a bucket; entries of one source with the same key form a group."""
+
+    source: int
+    key: str
+    feedback: Feedback
+
+
+class Rejected(msgspec.Struct, array_like=True):
+    """One row of `rejects.parquet`."""
+
+    source: str
+    level: str
+    reason: str
+    field: str | None
+    detail: str
+    origin: list[str]
+
+    @classmethod
+    def of(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "Rejected":
+        """The row for a reject."""
+        field = None if reject.field is None else legible(reject.field)
+        return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
+
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def map_rows(task: MapTask) -> Books:
+    """Reads one part, writes its feedback to buckets by prompt and its rejects aside, and keeps the books."""
+    books = Books()
+    form, source = task.plan.form, task.plan.how.source
+    with (
+        BucketWriter(task.folder / FEEDBACK, task.n_buckets, task.number) as buckets,
+        BucketWriter(task.folder / REJECTS, 1, task.number) as aside,
+    ):
+        for number, row in task.read(task.part):
+            origin = legible(f"{task.part.origin}:{number}")
+            books.rows += 1
+            found, rejects = _read_row(form, row)
+            entries = list(_entries(task, number, [_with_origin(feedback, origin) for feedback in found], rejects))
+            if not entries:
+                first = rejects[0] if rejects else Reject(Reason.NO_ANSWER, "the row holds no answer of the assistant")
+                books.rejected[first.reason.value] += 1
+                aside.write(0, _pack(Rejected.of(first, source, "row", [origin])))
+                continue
+            books.used += 1
+            for reject in rejects:
+                books.parts_rejected[reject.reason.value] += 1
+                aside.write(0, _pack(Rejected.of(reject, source, "part", [origin])))
+            for bucket, packed in entries:
+                buckets.write(bucket, packed)
+    return books
+
+
+def _entries(
+    task: MapTask, number: int | str, found: list[Feedback], rejects: list[Reject]
+) -> Iterator[tuple[int, bytes]]:
+    """Each feedback's bucket and packed entry. One that no file can hold, as a function or a format of the user's may
+    make it, becomes a reject.
+    """
+    for index, feedback in enumerate(found):
+        try:
+            prompt = prompt_key(feedback.prompt)
+            key = prompt if task.plan.form.across_rows else f"{task.number}:{number}:{index}"
+            packed = _pack(Entry(task.source, key, feedback))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            rejects.append(Reject(Reason.WRONG_TYPE, f"what was read cannot be stored: {error}"))
+        else:
+            yield xxhash.xxh3_64_intdigest(prompt.encode()), packed
+
+
+def _read_row(form: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
+    if isinstance(row, Reject):
+        return [], [row]
+    found: list[Feedback] = []
+    rejects: list[Reject] = []
+    try:
+        for item in form.read(row):
+            if isinstance(item, Reject):
+                rejects.append(item)
+            else:
+                found.append(item)
+    except Reject as reject:
+        return [], [reject]
+    return found, rejects
+
+
+def _with_origin(feedback: Feedback, origin: str) -> Feedback:
+    responses = [
+        Response(r.messages, r.scores, r.approved, [origin], r.n_judgements, r.extra) for r in feedback.responses
+    ]
+    return msgspec.structs.replace(feedback, responses=responses)
+
+
+def reduce_bucket(task: ReduceTask) -> dict[int, Books]:
+    """Groups one bucket's feedback by prompt and projects it; source number -> its books."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    decoder = msgspec.msgpack.Decoder(Entry)
+    groups: dict[tuple[int, str], list[Feedback]] = {}
+    for record in read_bucket(task.folder / FEEDBACK, task.bucket):
+        entry = decoder.decode(record)
+        groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
+    books: dict[int, Books] = {}
+    rows: list[dict[str, Any]] = []
+    task_number = task.bucket + _AFTER_MAPS
+    with (
+        BucketWriter(task.folder / REJECTS, 1, task_number) as aside,
+        pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
+    ):
+        for source, key in sorted(groups, key=lambda group: group[0]):
+            page, how = books.setdefault(source, Books()), task.plans[source].how
+            group = merged(groups.pop((source, key)))
+            page.groups += 1
+            try:
+                projected = project(group, how)
+            except Reject as reject:
+                page.groups_rejected[reject.reason.value] += 1
+                origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
+                aside.write(0, _pack(Rejected.of(reject, how.source, "group", origin)))
+                continue
+            page.projected += 1
+            page.preferences += len(projected.preferences)
+            page.ordered_pairs += projected.ordered
+            page.implied_pairs += projected.implied
+            page.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
+            rows += [msgspec.to_builtins(p) for p in projected.preferences]
+            if len(rows) >= BATCH:
+                writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
+                rows = []
+        if rows:
+            writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
+    return books
+
+
+_AFTER_MAPS = 1_000_000
+"""Task number of the first reduce task's rejects: they come after those of all map tasks."""
+
+
+def part_name(bucket: int) -> str:
+    """File name of one bucket's preferences."""
+    return f"part-{bucket:05d}.parquet"

@@ -1,0 +1,1 @@
+"""How a raw row is read: fields and turns."""

@@ -1,0 +1,131 @@
+"""What needs the whole source, over numbers alone: margins as percentiles within source and axis.
+
+The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the
+two scores is smaller, ties counted half: in [0, 1], so that margins of sources with other scales can be compared
+(`docs/design.md`; the paper ranks by the raw gap, 2.4). Text streams past and is never held.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from unipref.core.records import Reason, preference_schema, reject_schema
+from unipref.core.stats.percentiles import percentiles
+from unipref.core.workers.buckets import read_bucket
+from unipref.unify.map_reduce import BATCH, REJECTS, Rejected, part_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+def margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
+    """Per part, the margin of each of its preferences in order; NaN where there are no two scores."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    columns = ["source", "axis", "chosen_score", "rejected_score"]
+    result, places = [], defaultdict(list)
+    for number, part in enumerate(parts):
+        table = pq.read_table(part, columns=columns)
+        chosen = table["chosen_score"].to_numpy().astype(np.float64)
+        gap = np.abs(chosen - table["rejected_score"].to_numpy().astype(np.float64))
+        result.append(np.full(len(gap), np.nan))
+        keys = np.array([f"{s}\x1f{a}" for s, a in zip(*(table[c].to_pylist() for c in columns[:2]), strict=True)])
+        for key in np.unique(keys):
+            rows = np.flatnonzero((keys == key) & ~np.isnan(gap))
+            if len(rows):
+                places[str(key)].append((number, rows, gap[rows]))
+    for found in places.values():
+        ranks = percentiles(np.concatenate([gap for _, _, gap in found]))
+        start = 0
+        for number, rows, gap in found:
+            result[number][rows] = ranks[start : start + len(gap)]
+            start += len(gap)
+    return result
+
+
+def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
+    """The parts' preferences with their margins filled, batch by batch.
+
+    Args:
+        parts: Parquet files of the reduce tasks, in order.
+        min_margin: percentile below which a scored preference is left out.
+
+    Yields:
+        The preferences kept, and for those left out a row of `rejects.parquet`.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    position = preference_schema().get_field_index("margin")
+    for part, margin in zip(parts, margins(parts), strict=True):
+        start = 0
+        with pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(batch_size=BATCH):
+                mine = margin[start : start + len(batch)].astype(np.float32)
+                start += len(batch)
+                column = pa.array(mine, mask=np.isnan(mine))
+                filled = batch.set_column(position, preference_schema().field("margin"), column)
+                low = np.nan_to_num(mine, nan=1.0) < min_margin
+                left_out = [
+                    {
+                        "source": row["source"],
+                        "level": "preference",
+                        "reason": Reason.BELOW_MIN_MARGIN.value,
+                        "field": None,
+                        "detail": f"margin {row['margin']:.3f} is below min_margin {min_margin:g}",
+                        "origin": row["origin"],
+                    }
+                    for row in filled.filter(pa.array(low)).select(["source", "margin", "origin"]).to_pylist()
+                ]
+                yield filled.filter(pc.invert(pa.array(low))), left_out
+
+
+def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
+    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects spilled so far.
+
+    Args:
+        work: folder of the parts and of the spilled rejects.
+        n_buckets: how many parts there are.
+        min_margin: percentile below which a scored preference is left out.
+        out: folder of the two files.
+
+    Returns:
+        Source -> preferences kept.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: Counter[str] = Counter()
+    parts = [work / part_name(bucket) for bucket in range(n_buckets)]
+    decoder = msgspec.msgpack.Decoder(Rejected)
+    pending: list[dict[str, Any]] = []
+    with (
+        pq.ParquetWriter(out / "preferences.parquet", preference_schema(), compression="zstd") as kept,
+        pq.ParquetWriter(out / "rejects.parquet", reject_schema(), compression="zstd") as rejects,
+    ):
+
+        def flush(at_least: int) -> None:
+            if len(pending) >= at_least:
+                rejects.write_table(pa.Table.from_pylist(pending, reject_schema()))
+                pending.clear()
+
+        for record in read_bucket(work / REJECTS, 0):
+            pending.append(msgspec.structs.asdict(decoder.decode(record)))
+            flush(BATCH)
+        for batch, left_out in calibrated(parts, min_margin):
+            kept.write_batch(batch)
+            pending += left_out
+            flush(BATCH)
+            for item in pc.value_counts(batch["source"]).to_pylist():
+                counts[item["values"]] += item["counts"]
+        flush(0)
+    return counts

@@ -1,0 +1,1 @@
+"""From a group of answers to preferences: order, pairs, records."""

@@ -1,0 +1,50 @@
+"""Feedback on one prompt from several rows -> one group."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from unipref.core.records import Comparison, Feedback, Response
+from unipref.core.text_keys import flat
+
+
+def merged(parts: Sequence[Feedback]) -> Feedback:
+    """Feedback on one prompt as one group; an answer given twice, in one row or several, counts once with the mean of
+    its scores. Of prompts that differ only in what `prompt_key` overlooks, the one that sorts first is kept.
+    """
+    order: dict[str, int] = {}
+    gathered: list[list[Response]] = []
+    comparisons: list[Comparison] = []
+    for part in parts:
+        places = []
+        for response in part.responses:
+            # A liked and a disliked copy stay apart: they contradict each other, and projection has to say so.
+            key = f"{flat(response.messages)}\x1f{response.approved}"
+            places.append(order.setdefault(key, len(order)))
+            gathered.extend([[]] if places[-1] == len(gathered) else [])
+            gathered[places[-1]].append(response)
+        comparisons += [
+            Comparison(places[c.better], places[c.worse], c.tie, c.strength, c.annotator) for c in part.comparisons
+        ]
+    extra: dict[str, Any] = {}
+    for part in parts:
+        extra |= part.extra
+    first = min(parts, key=lambda part: flat(part.prompt))
+    return Feedback(
+        first.prompt, [_averaged(copies) for copies in gathered], comparisons, first.twins, first.objective, extra
+    )
+
+
+def _averaged(copies: list[Response]) -> Response:
+    if len(copies) == 1:
+        return copies[0]
+    axes = dict.fromkeys(axis for copy in copies for axis in copy.scores)
+    means = {axis: _mean([copy.scores[axis] for copy in copies if axis in copy.scores]) for axis in axes}
+    origin = list(dict.fromkeys(place for copy in copies for place in copy.origin))
+    return Response(
+        copies[0].messages, means, copies[0].approved, origin, sum(c.n_judgements for c in copies), copies[0].extra
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)  # exact, so that neither order nor sign of the scale matters

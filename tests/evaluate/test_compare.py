@@ -1,0 +1,123 @@
+"""Comparing evaluations on disk, from Python and from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from unipref import cli
+from unipref.core.errors import UserError
+from unipref.evaluate import compare, evaluate
+from unipref.evaluate.benchmarks.instructions import Instructions
+from unipref.pipeline import api
+
+ITEMS = [
+    {"id": str(i), "prompt": f"Say {word}.", "rule": "one_word", "arguments": {}}
+    for i, word in enumerate(("yes", "no", "red", "blue", "nurse", "late"))
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "eval" / "instructions"
+    folder.mkdir(parents=True)
+    (folder / "test.jsonl").write_text("".join(json.dumps(item) + "\n" for item in ITEMS))
+    return tmp_path / "eval"
+
+
+def evaluated(model: Path, data: Path, out: Path, **settings: int) -> Path:
+    benchmark = Instructions(data="instructions", new_tokens=2, **settings)
+    evaluate(str(model), [benchmark], data_root=data, splits={}, out=out)
+    return out
+
+
+def followed(folder: Path, verdicts: str) -> None:
+    """Sets which instructions a table says were followed."""
+    path = folder / "instructions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.dumps(row | {"followed": said == "1"}) for row, said in zip(rows, verdicts, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_figures_are_computed_again_from_the_tables(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    a, b = (evaluated(tiny_model, data, tmp_path / name) for name in "ab")
+    followed(a, "100000")
+    followed(b, "111110")
+    rows, notes = compare.compare([a, b])
+    whole = next(row for row in rows if row["slice"] == "all")
+    assert (whole["benchmark"], whole["metric"], whole["n"], whole["alone"]) == ("instructions", "followed", 6, 0)
+    assert (whole["first"], whole["second"], whole["verdict"]) == (pytest.approx(1 / 6), pytest.approx(5 / 6), "better")
+    # 4 gained, none lost: 2 / 2^4
+    assert whole["p"] == pytest.approx(0.125)
+    assert notes == []
+
+
+def test_three_models_are_each_compared_with_the_first(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    folders = [evaluated(tiny_model, data, tmp_path / name) for name in "abc"]
+    rows, _ = compare.compare(folders)
+    assert {row["model"] for row in rows} == {str(folders[1]), str(folders[2])}
+    assert {row["verdict"] for row in rows} == {"unchanged"}
+
+
+def test_other_settings_are_noted_and_other_data_refused(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    a = evaluated(tiny_model, data, tmp_path / "a")
+    b = evaluated(tiny_model, data, tmp_path / "b", batch_size=1)
+    assert compare.compare([a, b])[1] == []
+    benchmark = Instructions(data="instructions", new_tokens=3)
+    evaluate(str(tiny_model), [benchmark], data_root=data, splits={}, out=tmp_path / "c")
+    assert compare.compare([a, tmp_path / "c"])[1] == ["instructions: settings differ (new_tokens: 2 and 3)."]
+    (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
+    other = evaluated(tiny_model, data, tmp_path / "d")
+    with pytest.raises(UserError, match="nothing in common") as caught:
+        compare.compare([a, other])
+    assert "measured on other data" in caught.value.mend
+
+
+def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    a = evaluated(tiny_model, data, tmp_path / "a")
+    found = json.loads((a / "results.json").read_text())["configs"]["instructions"]["metadata"]["data_hash"]
+    pinned = Instructions(data="instructions", new_tokens=2, data_hash=found)
+    evaluate(str(tiny_model), [pinned], data_root=data, splits={}, out=None)
+    (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
+    with pytest.raises(UserError, match=f"expected {found}"):
+        evaluate("/no/such/model", [pinned], data_root=data, splits={}, out=None)
+
+
+def test_results_have_the_form_of_lm_eval(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    utils = pytest.importorskip("lm_eval.utils")
+    results = json.loads((evaluated(tiny_model, data, tmp_path / "a") / "results.json").read_text())
+    assert results["results"]["instructions"]["followed,none"] in [i / 6 for i in range(7)]
+    table = utils.make_table(results)
+    assert "instructions" in table
+    assert "followed" in table
+
+
+def test_a_folder_of_no_evaluation_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no evaluation") as caught:
+        compare.compare([tmp_path, tmp_path])
+    assert caught.value.where == str(tmp_path)
+    with pytest.raises(UserError, match="two evaluations"):
+        compare.compare([tmp_path])
+
+
+def test_the_command_line_evaluates_several_models_and_compares_them(
+    tiny_model: Path, data: Path, tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    command = ["evaluate", str(tiny_model), str(tiny_model), "--data", str(data), "-o", str(tmp_path / "out")]
+    done = runner.invoke(cli.app, [*command, "--limit", "4", "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
+    first, second = sorted((tmp_path / "out").iterdir())
+    assert first.name != second.name
+    shown = runner.invoke(cli.app, ["compare", str(first), str(second)], catch_exceptions=False)
+    assert "unchanged" in shown.output
+    answered = runner.invoke(cli.app, ["compare", str(first), str(second), "--json"], catch_exceptions=False)
+    assert {row["verdict"] for row in json.loads(answered.stdout)["rows"]} == {"unchanged"}
+
+
+def test_benchmarks_are_found_by_their_data_or_by_the_folder_given(data: Path) -> None:
+    assert api._present(data) == ["instructions"]
+    assert api._named("instructions=elsewhere", 3).data == "elsewhere"
+    with pytest.raises(UserError, match="no benchmark's data"):
+        api._present(data / "instructions")

@@ -1,0 +1,108 @@
+"""`evaluate`: which benchmarks run, on what data, and what is left on disk."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from unipref.core.contracts import Benchmark
+from unipref.core.errors import UserError
+from unipref.core.records import Example
+from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.evaluate import data_path, evaluate
+from unipref.models.loading import Policy, RewardModel, is_reward_model, load_model, load_policy
+
+
+class Toy(Benchmark):
+    """Says what it was given."""
+
+    example: ClassVar[Mapping[str, Any]] = {"settings": {}}
+    split: str = "test"
+
+    def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
+        length = len(data.read_text(encoding="utf-8"))
+        return [{"kind": type(model).__name__, "data": data.name, "split": split, "length": length}], ["one note"]
+
+    @classmethod
+    def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
+        for row in examples:
+            yield mean("found", ["a"], [row["length"]], split=row["split"])
+
+
+class ToyOfBoth(Toy):
+    """Measures reward models too."""
+
+    measures: ClassVar[frozenset[str]] = frozenset({"policy", "reward"})
+
+
+@pytest.fixture(scope="module")
+def reward_folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("reward")
+    torch.manual_seed(3)
+    load_model(str(tiny_model), "reward").save_pretrained(folder)
+    load_policy(str(tiny_model)).tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "toys").write_text("four")
+    (tmp_path / "dev.parquet").write_text("seven..")
+    return tmp_path
+
+
+def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
+    heard: list[str] = []
+    benchmarks = [Toy(data="eval/toys"), Toy(split="dev")]
+    rows = evaluate(
+        str(tiny_model),
+        benchmarks,
+        data_root=root,
+        splits={"dev": root / "dev.parquet"},
+        out=root / "out",
+        on_note=heard.append,
+    )
+    name = Toy.name()
+    assert rows[0] == {
+        "benchmark": name, "mode": "corrected", "split": "test", "slice": "all", "metric": "found", "value": 4.0,
+        "low": None, "high": None, "n": 1, "unit": "examples", "direction": "higher", "ideal": None, "chance": None,
+        "at_chance": False,
+    }  # fmt: skip
+    assert (rows[1]["value"], rows[1]["split"]) == (7.0, "dev")
+    notes = ["asked with plain text.", "one note"]
+    assert heard == [f"{label}: {note}" for label in (name, f"{name}-2") for note in notes]
+    assert json.loads((root / "out" / "notes.json").read_text()) == {name: notes, f"{name}-2": notes}
+    written = json.loads((root / "out" / f"{name}.jsonl").read_text())
+    assert written == {"kind": "Policy", "data": "toys", "split": "test", "length": 4}
+    files = {f"{name}-2.jsonl", f"{name}.jsonl", "notes.json", "results.json"}
+    assert {path.name for path in (root / "out").iterdir()} == files
+
+
+def test_a_reward_model_is_given_what_measures_it(reward_folder: str, root: Path) -> None:
+    benchmarks = [Toy(data="eval/toys"), ToyOfBoth(data="eval/toys")]
+    evaluate(reward_folder, benchmarks, data_root=root, splits={}, out=root / "out")
+    assert json.loads((root / "out" / f"{Toy.name()}.jsonl").read_text())["kind"] == "RewardModel"
+    assert evaluate(reward_folder, benchmarks[:1], data_root=root, splits={}, out=None) == []
+
+
+def test_a_reward_adapter_is_known_by_its_task(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"task_type": "SEQ_CLS"}')
+    assert is_reward_model(str(tmp_path))
+    (tmp_path / "adapter_config.json").write_text('{"task_type": "CAUSAL_LM"}')
+    assert not is_reward_model(str(tmp_path))
+
+
+def test_missing_data_are_found_before_the_model_is_loaded(root: Path) -> None:
+    with pytest.raises(UserError, match="Did you mean 'toys'"):
+        evaluate("/no/such/model", [Toy(data="eval/toy")], data_root=root, splits={}, out=None)
+    with pytest.raises(UserError, match="no 'test' split"):
+        evaluate("/no/such/model", [Toy()], data_root=root, splits={}, out=None)
+
+
+def test_data_paths_may_use_environment_variables(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_FOLDER", "eval")
+    assert data_path(Toy(data="$TOY_FOLDER/toys"), root, {}) == root / "eval" / "toys"

@@ -1,0 +1,85 @@
+"""A run that is killed, without a chance to tidy up, goes on where it was and ends as if nothing had been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import unipref
+from support.study_files import study_of, write_sources
+from unipref.core import stage_cache, yaml_files
+
+KILLED = """
+import os, signal, sys
+import unipref
+from unipref.core.progress import Narrator
+
+class Fatal(Narrator):
+    def progress(self, label, done, total, figures=None):
+        if label == f"training {sys.argv[3]}" and done == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+unipref.train_models(sys.argv[1], sys.argv[2], narrator=Fatal())
+"""
+
+STEP = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 1e-3, "checkpoint": {"every": 2}}
+
+
+def weights_of(run: Path, step: str) -> dict[str, str]:
+    return {path.name: stage_cache.file_hash(path) for path in (run / "train/main/0" / step).glob("*.safetensors")}
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_each_step_ends_as_the_unbroken_one(tmp_path: Path, tiny_model: Path) -> None:
+    write_sources(tmp_path)
+    study = study_of(tmp_path, tiny_model)
+    study["train"] = [{"sft": {**STEP, "lora": {"r": 4}}}, {"reward": STEP}, {"dpo": {**STEP, "from": "sft"}}]
+    (tmp_path / "study.yaml").write_text(yaml_files.write(study))
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    run = tmp_path / "killed"
+    for step in ("sft", "reward", "dpo"):
+        given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(run), step]
+        died = subprocess.run(given, env={**os.environ, **threads}, capture_output=True, check=False)
+        assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+        (bench,) = (run / "train/main/0").glob(f".{step}.*.bench")
+        assert sorted(path.name for path in bench.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
+        assert not (run / "train/main/0" / step).exists()
+    unipref.train_models(study, run)
+    unipref.train_models(study, tmp_path / "unbroken")
+
+    (ended, plain) = (
+        json.loads((folder / "manifest.json").read_text())["train"]["main"]["0"]
+        for folder in (run, tmp_path / "unbroken")
+    )
+    for step in ("sft", "reward", "dpo"):
+        assert weights_of(run, step) == weights_of(tmp_path / "unbroken", step) != {}
+        assert ended[step]["curve"] == plain[step]["curve"]
+        assert (ended[step]["taken_up"], plain[step]["taken_up"]) == (4, None)
+    # Nothing that was only needed on the way is left.
+    assert sorted(path.name for path in (run / "train/main/0").iterdir()) == ["dpo", "reward", "sft"]
+
+
+def test_a_bench_is_kept_by_a_kill_and_gone_with_the_stage(tmp_path: Path) -> None:
+    def work(out: Path, bench: Path) -> dict[str, list[str]]:
+        found = sorted(path.name for path in bench.iterdir()) if bench.is_dir() else []
+        bench.mkdir(exist_ok=True)
+        (bench / f"try-{len(found)}").write_text("x")
+        if len(found) < 2:
+            raise KeyboardInterrupt
+        return {"found": found}
+
+    for name in ("train/main/0/sft", "train/main/0/sft-2"):
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                stage_cache.RunDir(tmp_path).stage(name, {"rate": 1}, work, bench=True)
+    # Other settings have a bench of their own.
+    with pytest.raises(KeyboardInterrupt):
+        stage_cache.RunDir(tmp_path).stage("train/main/0/sft", {"rate": 2}, work, bench=True)
+    assert len(list((tmp_path / "train/main/0").glob(".*.bench"))) == 3
+    done = stage_cache.RunDir(tmp_path).stage("train/main/0/sft", {"rate": 1}, work, bench=True)
+    assert done.result == {"found": ["try-0", "try-1"]}
+    assert [path.name[:7] for path in (tmp_path / "train/main/0").glob(".*.bench")] == [".sft-2."]

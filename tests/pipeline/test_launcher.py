@@ -1,0 +1,188 @@
+"""Training in several processes: what is handed over, what comes back, and that two do the work of one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+import unipref
+from support.study_files import study_of, write_sources
+from unipref import cli
+from unipref.core import registry, yaml_files
+from unipref.core.errors import UserError
+from unipref.pipeline import launcher
+from unipref.pipeline.launcher import Launch, read_launch
+
+TWO = {
+    "compute_environment": "LOCAL_MACHINE",
+    "distributed_type": "MULTI_CPU",
+    "num_machines": 1,
+    "num_processes": 2,
+    "machine_rank": 0,
+    "mixed_precision": "no",
+    "use_cpu": True,
+}
+FEW: dict[str, Any] = {"max_steps": 3, "learning_rate": 1e-3, "logging_steps": 1}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Callable[..., Path]:
+    """Writes accelerate's configuration for two processes on a CPU."""
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "accelerate.yaml"
+        path.write_text(yaml_files.write(TWO | changes))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
+    write_sources(tmp_path)
+    return study_of(tmp_path, tiny_model)
+
+
+def test_accelerate_starts_the_processes_and_torchrun_those_on_a_cpu_that_it_would_not(two: Any) -> None:
+    launch = read_launch(two())
+    assert (launch.processes, launch.kind, launch.sharded) == (2, "MULTI_CPU", False)
+    command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
+    assert command[1:4] == ["-m", "torch.distributed.run", "--standalone"]
+    assert command[-3:] == ["-m", "unipref.pipeline.launched_worker", "job.json"]
+    for changes in (
+        {"mpirun_config": {"mpirun_hostfile": "hosts", "mpirun_ccl": "1"}},
+        {"distributed_type": "MULTI_GPU", "use_cpu": False},
+        {"distributed_type": "FSDP", "use_cpu": False, "fsdp_config": {"fsdp_version": 2}},
+    ):
+        launch = read_launch(two(**changes))
+        command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
+        assert command[1:5] == ["-m", "accelerate.commands.launch", "--config_file", str(launch.config)]
+    assert launch.sharded
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_machines": 2}, r"accelerate\.yaml: num_machines: it is for 2 machines"),
+        ({"distributed_type": "MANY_CPU"}, "accelerate refuses it"),
+        ({"num_proceses": 2}, "accelerate refuses it"),
+    ],
+)
+def test_a_configuration_that_does_not_do_is_refused(two: Any, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_launch(two(**changes))
+
+
+def test_a_configuration_that_is_not_there_is_refused_before_any_work(study: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such file"):
+        unipref.run(study, tmp_path / "run", accelerate="nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", registry.names("trainer"))
+def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
+    example = registry.find("trainer", name).example["settings"]
+    settings = {**example, "name": "mine", "from": "base", "optim": "adamw_torch", "warmup_steps": 0.1}
+    trainer = registry.make("trainer", name, settings, "train")
+    again = launcher.made("trainer", json.loads(json.dumps(launcher._chosen(trainer))))
+    assert again == trainer
+    assert registry.cache_identity(again) == registry.cache_identity(trainer)
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_the_same_batch_in_all(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
+    # 13 rows and 8 pairs: three steps of 4 with no batch unfilled, which accelerate would fill up with rows again.
+    def steps(size: int) -> list[dict[str, Any]]:
+        own = {**FEW, "per_device_train_batch_size": size}
+        return [{"sft": own}, {"reward": own}, {"dpo": {**own, "from": "sft", "lora": {"r": 4, "lora_dropout": 0.0}}}]
+
+    study["evaluate"] = {"every": 2, "benchmarks": [{"preference_accuracy": {"split": "dev"}}]}
+    alone = unipref.train_models(study | {"train": steps(4)}, tmp_path / "alone").parent
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml_files.write(study | {"train": steps(2)}))
+    command = ["train", str(file), "-o", str(tmp_path / "together"), "--accelerate", str(two())]
+    shown = CliRunner().invoke(cli.app, command)
+    assert shown.exit_code == 0, shown.output
+
+    one, both = (json.loads((run / "manifest.json").read_text()) for run in (alone, tmp_path / "together"))
+    for name in ("sft", "reward", "dpo"):
+        first, second = (found["train"]["main"]["0"][name] for found in (one, both))
+        assert (second["used"], second["steps"], second["tokens"]) == (first["used"], 3, first["tokens"])
+        for expected, point in zip(first["curve"], second["curve"], strict=True):
+            assert point["loss"] == pytest.approx(expected["loss"], rel=1e-3)
+        assert [point["step"] for point in second["dev"]] == [0, 2, 3]
+        for expected, point in zip(first["dev"], second["dev"], strict=True):
+            for label, score in expected["scores"].items():
+                assert point["scores"][label]["value"] == pytest.approx(score["value"], abs=0.26)
+    # The checks before training count the rows of both.
+    assert both["preflight"]["main"]["0"]["steps"]["sft"]["schedule"]["batch"] == 4
+    assert sorted(path.name for path in (tmp_path / "together/train/main/0").iterdir()) == ["dpo", "reward", "sft"]
+
+
+@pytest.mark.slow
+def test_reinforcement_in_two_processes(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
+    study["train"] = [
+        {"reward": {**FEW, "max_steps": 2, "per_device_train_batch_size": 2}},
+        {"rloo": {"max_steps": 2, "per_device_train_batch_size": 2, "num_generations": 4, "max_completion_length": 8}},
+    ]
+    with pytest.raises(UserError, match=r"2 answers written at once .* are not whole groups"):
+        unipref.train_models(study, tmp_path / "alone")
+    study["train"][1]["rloo"]["per_device_train_batch_size"] = 4
+    run = unipref.train_models(study, tmp_path / "run", accelerate=two()).parent
+    done = json.loads((run / "manifest.json").read_text())["train"]["main"]["0"]["rloo"]
+    assert done["steps"] == 2
+    assert (run / "train/main/0/rloo/model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_what_the_user_has_to_mend_comes_back_from_the_processes(
+    study: dict[str, Any], two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study["train"] = [{"sft": {**FEW, "per_device_train_batch_size": 2}}]
+    monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-m", module, str(job)])
+    with pytest.raises(UserError, match=r"1 processes were started, and accelerate's configuration says 2"):
+        unipref.train_models(study, tmp_path / "run", accelerate=two())
+    monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-c", "print(7); 1 / 0"])
+    with pytest.raises(UserError, match=r"(?s)processes\.log: .*status 1:.*ZeroDivisionError.*accelerate test"):
+        unipref.train_models(study, tmp_path / "run", accelerate=two())
+
+
+KILLED = """
+import sys
+import unipref
+from unipref.core.progress import Narrator
+
+class Telling(Narrator):
+    def progress(self, label, done, total, figures=None):
+        if label == "training sft":
+            print("training", flush=True)
+
+unipref.train_models(sys.argv[1], sys.argv[2], narrator=Telling(), accelerate=sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+def test_the_processes_end_with_the_run_that_is_killed(study: dict[str, Any], two: Any, tmp_path: Path) -> None:
+    study["train"] = [{"sft": {**FEW, "max_steps": 5000, "per_device_train_batch_size": 2}}]
+    (tmp_path / "study.yaml").write_text(yaml_files.write(study))
+    given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(tmp_path / "run"), str(two())]
+    run = subprocess.Popen(given, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run.stdout is not None
+    assert run.stdout.readline() == "training\n"
+    started = psutil.Process(run.pid).children(recursive=True)
+    # The one that starts the others, and both of them.
+    assert len(started) == 3
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    deadline = time.monotonic() + 60
+    while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -1,0 +1,155 @@
+"""A study in several processes ends as in one; a plan says what would be done and does nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import unipref
+from support.study_files import manifest_of, study_of, write_sources
+from unipref import cli
+from unipref.core import stage_cache, yaml_files
+from unipref.core.errors import UserError
+from unipref.pipeline import dry_run
+from unipref.pipeline.scheduler import Job, waiting
+
+DATA = ("selected", "evaluated", "train")
+
+
+def small(folder: Path, model: Path) -> dict[str, Any]:
+    write_sources(folder)
+    sft = {"max_steps": 1, "per_device_train_batch_size": 4}
+    return study_of(folder, model) | {
+        "select": "all",
+        "train": [{"sft": sft}, {"dpo": {**sft, "from": "sft"}}],
+        "variants": {
+            "combined": {"select": {"cluster_quality": {"fraction": 1.0}}},
+            "pairs": {"select": {"only": {"sources": ["pairs"]}}},
+            # Its SFT is that of the study as written.
+            "longer": {"train": [{"sft": sft}, {"dpo": {**sft, "from": "sft", "max_steps": 2}}]},
+        },
+        "seeds": [0, 1],
+        "workers": 1,
+    }
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    """Every file of the data artefacts but the records, which hold times; the run's own place is taken out."""
+    return {
+        path.relative_to(run).as_posix(): path.read_bytes().replace(str(run).encode(), b"RUN")
+        for kind in DATA
+        for path in sorted((run / kind).rglob("*"))
+        if path.is_file() and path.name not in (stage_cache.RECORD, "training_args.bin", "curve.jsonl")
+    }
+
+
+@pytest.mark.slow
+def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
+    study = small(tmp_path, tiny_model)
+    (tmp_path / "study.yaml").write_text(yaml_files.write(study))
+    before = unipref.plan(study, tmp_path / "one")
+    assert not (tmp_path / "one").exists()
+    assert before["to_do"] == before["unknown"] == len(before["stages"])
+
+    one = unipref.run(study, tmp_path / "one")
+    two = unipref.run(study, tmp_path / "two", jobs=2)
+    files = [files_of(run) for run in (one, two)]
+    assert files[0].keys() == files[1].keys() != set()
+    assert [place for place in files[0] if files[0][place] != files[1][place]] == []
+    scores = [json.loads((run / "scores.json").read_text()) for run in (one, two)]
+    assert scores[0] == scores[1]
+    assert (one / "verdicts.json").read_text() == (two / "verdicts.json").read_text()
+    stages = [[s["folder"] for s in manifest_of(run)["stages"]] for run in (one, two)]
+    assert stages[0] == stages[1]
+    assert not any(stage["cached"] for stage in manifest_of(two)["stages"])
+
+    # Shared: both seeds of 'all', everything of 'combined' but its selection, the SFT of 'longer'.
+    made = {path.parent.relative_to(one).as_posix() for path in one.rglob(stage_cache.RECORD)}
+    assert {place for place in made if place.startswith("selected")} == {
+        *(f"selected/{variant}/0" for variant in ("main", "combined", "pairs")),
+        "selected/combined/1",
+    }
+    assert {place for place in made if place.startswith("train")} == {
+        *(
+            f"train/{variant}/{seed}/{step}"
+            for variant in ("main", "pairs")
+            for seed in (0, 1)
+            for step in ("sft", "dpo")
+        ),
+        "train/longer/0/dpo",
+        "train/longer/1/dpo",
+    }
+
+    after = unipref.plan(study, one)
+    assert (after["to_do"], after["seconds"]) == (0, 0)
+    runner = CliRunner()
+    shown = runner.invoke(
+        cli.app, ["run", str(tmp_path / "study.yaml"), "-o", str(one), "--dry-run", "--set", "seeds=[2]"]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "train/pairs/2/dpo" in shown.stdout
+    assert "nothing is known" not in shown.stdout
+    assert " of disk." in shown.stdout
+    assert not (one / "train" / "pairs" / "2").exists()
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_model: Path) -> None:
+    study = small(tmp_path, tiny_model)
+    study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
+    del study["variants"]["longer"]
+    with pytest.raises(UserError, match="no number"):
+        unipref.run(study, tmp_path / "run", jobs=2)
+    assert manifest_of(tmp_path / "run")["selected"].keys() == {"main", "combined", "pairs"}
+
+
+def test_jobs_wait_for_what_they_are_made_from() -> None:
+    planned = [
+        ("train/main/0/sft", "a", {"start": "base", "reward": None}),
+        ("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
+        ("train/main/0/reward", "c", {"start": "a", "reward": None}),
+        ("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
+        ("train/other/0/dpo", "e", {"start": "a", "reward": None}),
+        ("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
+    ]
+    sft, reward, rloo = (Job("main", 0, step) for step in ("sft", "reward", "rloo"))
+    other, third = Job("other", 0, "dpo"), Job("third", 0, "dpo")
+    assert waiting(planned) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
+
+
+def test_a_plan_takes_the_median_of_what_stages_of_a_kind_have_taken(tmp_path: Path) -> None:
+    for place, seconds in (("train/main/0/sft", 10), ("train/main/1/sft", 30), ("train/x/0/sft", 20), ("unified", 1)):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        stage_cache.write_json(folder / stage_cache.RECORD, {"key": "k", "seconds": seconds})
+    costs = dry_run.costs_of(tmp_path)
+    assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
+    assert [
+        dry_run.kind_of(n) for n in ("unified-x", "selected/a/0", "evaluated/base/ifeval", "evaluated/a/0/sft/bbq")
+    ] == [
+        "unified",
+        "selected",
+        "evaluated/ifeval",
+        "evaluated/bbq",
+    ]
+
+
+def test_a_second_process_waits_and_then_finds_the_stage_done(tmp_path: Path) -> None:
+    import threading
+
+    begun, calls = threading.Event(), list[int]()
+
+    def work(out: Path) -> dict[str, Any]:
+        calls.append(1)
+        begun.set()
+        (out / "file").write_text("x")
+        return {}
+
+    first = threading.Thread(target=lambda: stage_cache.RunDir(tmp_path).stage("unified", {}, work))
+    first.start()
+    begun.wait()
+    assert stage_cache.RunDir(tmp_path).stage("unified", {}, work).cached
+    first.join()
+    assert calls == [1]

@@ -1,0 +1,97 @@
+"""The examples in the report: rows, preferences and answers as they are; what is missing is said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unipref import report
+from unipref.core.errors import UserError
+from unipref.report.sections.examples import example_section
+
+ABOUT = {"part": "test", "models": ["base", "main · dpo"], "left_out": ["b · dpo"], "new_tokens": 64, "notes": ["x"]}
+
+
+def example(nasty: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "source": nasty,
+        "kind": "ratings",
+        "objective": "bias",
+        "axis": "stars",
+        "chosen_score": 5.0,
+        "rejected_score": 2.0,
+        "margin": 0.25,
+        "confidence": 0.5,
+        "n_responses": 2,
+        "origin": ["a.csv:1", "a.csv:2", "a.csv:3", "a.csv:4"],
+        "prompt": [{"role": "user", "content": "Hello"}],
+        "chosen": [{"role": "assistant", "content": nasty}],
+        "rejected": None,
+        "raw": [{"origin": f"a.csv:{n}", "text": '{\n "q": "<b>"\n}', "note": "shortened"} for n in (1, 2, 3)],
+        "answers": {
+            "base": {"text": "", "note": "no answer: too long"},
+            "main · dpo": {"text": nasty, "note": ""},
+        },
+    } | changes
+
+
+def left(run: Path, found: Any) -> None:
+    (run / "examples").mkdir()
+    (run / "examples" / "examples.json").write_text(json.dumps(found))
+
+
+def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None:
+    turns = [{"role": "system", "content": "Be."}, {"role": "user", "content": "Hello"}]
+    left(tmp_path, [example(nasty), example(nasty, prompt=turns), example(nasty)])
+    section = example_section({"examples": ABOUT | {"folder": "examples"}}, tmp_path)
+    assert section is not None
+    assert "held out for test" in section.paragraphs[0]
+    assert "at most 64 tokens" in section.paragraphs[0]
+    assert section.paragraphs[1] == "Not asked: b · dpo."
+    assert section.paragraphs[2] == "x"
+    first, second, third = section.tables
+    assert (first.folded, second.folded, third.folded) == (False, False, True)
+    assert first.caption == f"Example 1: {nasty} (ratings, bias), margin 0.250, 50% of judgements agree"
+    # Nothing is escaped here: that is for the pages to do.
+    assert [(row[0].text, row[0].remark, row[1].text, row[1].remark) for row in first.rows] == [
+        *((f"raw row a.csv:{n}", "", '{\n "q": "<b>"\n}', "(shortened)") for n in (1, 2, 3)),
+        ("further raw rows", "", "a.csv:4", ""),
+        ("prompt", "", "Hello", ""),
+        ("chosen", "(stars 5)", nasty, ""),
+        ("rejected", "(stars 2)", "–", ""),
+        ("answer of base", "", "–", "(no answer: too long)"),
+        ("answer of main · dpo", "", nasty, ""),
+    ]
+    assert second.rows[4][1].text == "system: Be.\n\nuser: Hello"
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    assert example_section({}, tmp_path) is None
+    skipped = example_section({"examples": {"skipped": "No examples are shown: why."}}, tmp_path)
+    assert skipped is not None
+    assert skipped.paragraphs == ["No examples are shown: why."]
+    gone = example_section({"examples": ABOUT}, tmp_path)
+    assert gone is not None
+    assert "run the study again" in gone.paragraphs[0]
+
+
+@pytest.mark.parametrize("text", ["{", '{"no": "list"}', "[3]", '[{"source": "a"}]'])
+def test_broken_examples_are_not_told_as_missing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "examples.json").write_text(text)
+    with pytest.raises(UserError, match="these are no examples"):
+        example_section({"examples": ABOUT}, tmp_path)
+
+
+def test_both_pages_have_them_and_take_no_markup(run_folder: Path, nasty: str) -> None:
+    left(run_folder, [example(nasty)])
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    (run_folder / "manifest.json").write_text(json.dumps(manifest | {"examples": ABOUT}))
+    page = report.write(run_folder).read_text(encoding="utf-8")
+    text = (run_folder / "report.md").read_text(encoding="utf-8")
+    assert "<b>" not in page.split("<style>")[0] + page.split("</style>")[1]
+    assert "answer of main · dpo" in page
+    assert "| answer of base | – (no answer: too long) |" in text
+    assert "<script>" not in text.split("**study.yaml**")[0]

@@ -1,0 +1,53 @@
+"""Some sources or objectives alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.hand_made import hand_made
+from unipref.core import registry
+from unipref.core.contracts import Strategy
+from unipref.core.errors import UserError
+
+
+def only(**settings: Any) -> Strategy:
+    found = registry.make("strategy", "only", settings, "select")
+    assert isinstance(found, Strategy)
+    return found
+
+
+CANDIDATES = hand_made([0.5] * 4, sources=list("abab"), objectives=["bias", "bias", "help", "help"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"sources": ["a"]}, [0, 2]),
+        ({"objectives": ["help"]}, [2, 3]),
+        ({"sources": ["b"], "objectives": ["bias"]}, [1]),
+        ({"sources": ["a", "b"]}, [0, 1, 2, 3]),
+    ],
+)
+def test_all_of_the_named_are_kept_and_no_other(settings: Any, kept: list[int]) -> None:
+    selection = only(**settings).select(CANDIDATES, 0)
+    assert selection.kept.tolist() == kept
+    reasons = selection.columns["reason"]
+    assert np.flatnonzero(reasons == "of what is kept alone").tolist() == kept
+    assert all(reasons)
+
+
+def test_what_is_not_there_is_the_users_to_mend() -> None:
+    with pytest.raises(UserError, match="of 'hlep'") as caught:
+        only(objectives=["hlep"]).select(CANDIDATES, 0)
+    assert (caught.value.where, caught.value.mend) == ("select.only.objectives", "Did you mean 'help'?")
+    with pytest.raises(UserError, match="name sources or objectives"):
+        only()
+    lonely = hand_made([0.5] * 2, sources=list("ab"), objectives=["bias", "help"])
+    with pytest.raises(UserError, match="of a named source and of a named objective"):
+        only(sources=["a"], objectives=["help"]).select(lonely, 0)
+
+
+def test_the_seed_changes_nothing_and_is_known_not_to() -> None:
+    assert only(sources=["a"]).seeded is False
+    assert registry.find("strategy", "random").seeded is True  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""What several test files share: hand-made rows, fakes and small studies."""

@@ -1,0 +1,65 @@
+"""Preferences written to a file and cleaned, for the tests of this folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unipref.clean import Clean, Split, clean
+from unipref.core.records import preference_schema
+
+
+def preference(
+    identity: str, text: str | list[dict[str, str]], group: str, source: str = "s", **sides: Any
+) -> dict[str, Any]:
+    said = {"chosen": "good", "rejected": "bad", **sides}
+    messages = {k: None if v is None else [{"role": "assistant", "content": v}] for k, v in said.items()}
+    return {
+        **dict.fromkeys(preference_schema().names),
+        **messages,
+        "id": identity,
+        "prompt": [{"role": "user", "content": text}] if isinstance(text, str) else text,
+        "group": group,
+        "source": source,
+        "kind": "pairs",
+        "objective": "instruction",
+        "licence": "CC0",
+        "axes": [],
+        "origin": [f"{source}.jsonl:1"],
+        "extra": "{}",
+        "n_judgements": 1,
+        "n_responses": 2,
+    }
+
+
+def counts(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: result[key] for key in ("train", "dev", "test", "removed")}
+
+
+def run(
+    rows: list[dict[str, Any]],
+    folder: Path,
+    split: Split | None = None,
+    settings: Clean | None = None,
+    benchmarks: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    file = folder / "preferences.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, preference_schema()), file, row_group_size=7)
+    (folder / "out").mkdir()
+    return clean(file, split or Split(), settings or Clean(), folder / "out", benchmarks)
+
+
+def removed(folder: Path) -> list[dict[str, str]]:
+    return pq.read_table(folder / "out/removed.parquet").to_pylist()
+
+
+def part(folder: Path, name: str, column: str = "id") -> list[str]:
+    return pq.read_table(folder / f"out/{name}.parquet")[column].to_pylist()
+
+
+def grouped(n_groups: int, per_group: int = 3) -> list[dict[str, Any]]:
+    """Preferences whose groups are not next to each other."""
+    return [preference(f"{i}-{g}", f"{g} turn {i}", f"g{g}") for i in range(per_group) for g in range(n_groups)]

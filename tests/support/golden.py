@@ -1,0 +1,136 @@
+"""What the golden tests of the formats share: rows go in, through the whole stage, and every column is compared."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from unipref.core import registry
+from unipref.core.contracts import Format
+from unipref.core.workers import make_engine
+from unipref.sources import parts, read
+from unipref.unify import Projection, SourcePlan, UnifySettings, unify
+
+
+@dataclass
+class Case:
+    """Rows of one source and what they become.
+
+    `rows` are written as JSON Lines to `d.jsonl`, so the second row's origin is `d.jsonl:2`; a string is the content
+    of `d.csv`. `preferences` are in the order of the file. `rejects` are (level, reason, field, origins).
+    """
+
+    about: str
+    rows: list[Any] | str
+    preferences: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[tuple[str, str, str | None, list[str]]] = field(default_factory=list)
+    settings: dict[str, Any] | None = None
+    axis: str | None = None
+
+
+def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] | None, **rest: Any) -> dict[str, Any]:
+    """A preference spelled out; what is not given is as for two answers of the first row and one comparison."""
+    common = {
+        "axis": None,
+        "chosen_score": None,
+        "rejected_score": None,
+        "axes": {},
+        "margin": None,
+        "confidence": None,
+        "n_judgements": 1,
+        "n_responses": 2,
+        "origin": [1],
+        "extra": {},
+    }
+    assert not rest.keys() - common.keys()
+    return {"prompt": prompt, "chosen": chosen, "rejected": rejected, **common, **rest}
+
+
+@dataclass
+class Unified:
+    """What the stage wrote for one source called `d`."""
+
+    preferences: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    books: dict[str, Any]
+
+
+def plan_for(name: str, settings: dict[str, Any], file: Path, source: str = "d", axis: str | None = None) -> SourcePlan:
+    form = registry.make("format", name, settings, "map")
+    assert isinstance(form, Format)
+    axes = form.axes()
+    how = Projection(source, form.name(), "instruction", "CC0", axis or next(iter(axes), None), axes)
+    return SourcePlan(form, how, parts([str(file)], file.parent, "path"))
+
+
+def run_unify(plans: list[SourcePlan], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
+    out.mkdir(parents=True)
+    engine = make_engine("local", workers)
+    try:
+        return unify(plans, UnifySettings(min_margin=min_margin), out, engine=engine, read=read)
+    finally:
+        engine.close()
+
+
+def unified(case: Case, name: str, folder: Path) -> Unified:
+    if isinstance(case.rows, str):
+        file = folder / "d.csv"
+        file.write_text(case.rows, encoding="utf-8")
+    else:
+        file = folder / "d.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in case.rows), encoding="utf-8")
+    books = run_unify([plan_for(name, case.settings or {}, file, axis=case.axis)], folder / "out")
+    return Unified(
+        pq.read_table(folder / "out/preferences.parquet").to_pylist(),
+        pq.read_table(folder / "out/rejects.parquet").to_pylist(),
+        books["d"],
+    )
+
+
+def check(case: Case, name: str, folder: Path) -> None:
+    """Every column of every preference, and every reject, is as the case says; and the books balance."""
+    found = unified(case, name, folder)
+    suffix = "csv" if isinstance(case.rows, str) else "jsonl"
+    expected = [
+        {**p, "margin": approximately(p["margin"]), "origin": [f"d.{suffix}:{row}" for row in p["origin"]]}
+        for p in case.preferences
+    ]
+    assert [readable(p) for p in found.preferences] == expected
+    rejects = [(r["level"], r["reason"], r["field"], [o.partition(":")[2] for o in r["origin"]]) for r in found.rejects]
+    assert rejects == [(level, reason, name, [str(o) for o in rows]) for level, reason, name, rows in case.rejects]
+    assert all(r["detail"] for r in found.rejects)
+    for p in found.preferences:
+        assert (p["source"], p["kind"], p["objective"], p["licence"]) == ("d", name, "instruction", "CC0")
+        assert len(p["id"]) == len(p["group"]) == 32
+    balanced(found.books)
+
+
+def balanced(books: dict[str, Any]) -> None:
+    assert books["rows"] == books["used"] + sum(books["rejected"].values())
+    assert books["groups"] == books["projected"] + sum(books["groups_rejected"].values())
+
+
+def approximately(margin: float | None) -> Any:
+    return None if margin is None else pytest.approx(margin, abs=1e-6)
+
+
+def readable(found: dict[str, Any]) -> dict[str, Any]:
+    """A preference as the tables write it: turns as `role: text`, axes as {name: (chosen, rejected)}."""
+    sides = {side: turns(found[side]) for side in ("prompt", "chosen", "rejected")}
+    axes = {axis["axis"]: (axis["chosen"], axis["rejected"]) for axis in found["axes"]}
+    numbers = ("axis", "chosen_score", "rejected_score", "margin", "confidence", "n_judgements", "n_responses")
+    strict = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
+    return {
+        **sides,
+        **{name: found[name] for name in numbers},
+        "axes": axes,
+        "origin": found["origin"],
+        "extra": json.loads(found["extra"], **strict),
+    }
+
+
+def turns(messages: list[dict[str, str]] | None) -> list[str] | None:
+    return None if messages is None else [f"{m['role']}: {m['content']}" for m in messages]

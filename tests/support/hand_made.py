@@ -1,0 +1,34 @@
+"""Candidates in memory, made of what a test says about them."""
+
+from typing import Any
+
+import numpy as np
+
+from unipref.core.contracts import Candidates, Dialogue
+
+
+def hand_made(
+    margins: Any,
+    *,
+    sources: Any = None,
+    ids: Any = None,
+    vectors: Any = None,
+    objectives: Any = None,
+    tokens: Any = None,
+    confidences: Any = None,
+    dialogues: list[Dialogue] | None = None,
+    **changes: Any,
+) -> Candidates:
+    n = len(margins)
+    return Candidates(
+        ids=np.array(ids if ids is not None else [f"{i:04d}" for i in range(n)], dtype=np.str_),
+        margins=np.array(margins, dtype=np.float32),
+        confidences=np.array(np.full(n, np.nan) if confidences is None else confidences, dtype=np.float32),
+        sources=np.array(sources if sources is not None else ["a"] * n, dtype=np.str_),
+        objectives=np.array(objectives if objectives is not None else ["instruction"] * n, dtype=np.str_),
+        groups=np.array([str(i) for i in range(n)], dtype=np.str_),
+        tokens=np.array(np.full(n, 10) if tokens is None else tokens, dtype=np.int64),
+        embed=lambda name: np.array(vectors if vectors is not None else np.ones((n, 2)), dtype=np.float32),
+        texts=lambda: iter([dialogues] if dialogues else []),
+        **changes,
+    )

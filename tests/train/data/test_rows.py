@@ -1,0 +1,190 @@
+"""Which rows each trainer is given, the books of the others, and where a step starts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from unipref.core.contracts import TrainJob
+from unipref.core.errors import UserError
+from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
+from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, Books, View, pairs_with_margins, write_rows
+from unipref.train.start import give_own_pad, open_start
+
+Job = Callable[..., TrainJob]
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        rows: list[dict[str, Any]] = reader.read_all().to_pylist()
+    return rows
+
+
+# The mixed rows: 12 pairs, 3 too long somewhere, 2 demonstrations, 1 thumbs-down, 1 equal pair, 2 repeated prompts.
+@pytest.mark.parametrize(
+    ("view", "used", "left_out"),
+    [
+        # Used: 12 + long rejected (not looked at) + 2 demonstrations + equal pair + 2 = 18.
+        (DEMONSTRATIONS, 18, {"too_long": 2, "one_sided": 1}),
+        # Used: 12 + 2 = 14.
+        (PAIRS, 14, {"too_long": 3, "one_sided": 3, "same_response": 1}),
+        # Used: 12 + 2 with long answers + 2 + 1 + 1 = 18.
+        (PROMPTS, 18, {"too_long": 1, "duplicate": 2}),
+    ],
+)
+def test_each_view_keeps_what_it_can_use_and_the_books_balance(
+    job: Job, tmp_path: Path, view: View, used: int, left_out: dict[str, int]
+) -> None:
+    given = job()
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    books = write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
+    assert books.used == used
+    assert books.left_out == left_out
+    assert books.rows == 21 == used + sum(left_out.values())
+    rows = written(tmp_path / "rows.arrow")
+    assert len(rows) == used
+    assert set(rows[0]) == set(view.columns)
+
+
+def test_the_rows_are_those_of_the_preferences(job: Job, tmp_path: Path, row: Any) -> None:
+    given = job([row("Who?", "She.", "He.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    write_rows(given.preferences, tmp_path / "rows.arrow", DEMONSTRATIONS, tokenizer, 256)
+    assert written(tmp_path / "rows.arrow") == [
+        {"prompt": [{"role": "user", "content": "Who?"}], "completion": [{"role": "assistant", "content": "She."}]}
+    ]
+
+
+def test_the_limit_is_exact_and_counts_bos_and_eos_once(job: Job, tmp_path: Path, row: Any) -> None:
+    given = job([row("Who?", "She.", "He was.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    longest = len(tokenizer.encode("<s>Question: Who?\n\nAnswer: He was.</s>", add_special_tokens=False))
+    arrow = tmp_path / "rows.arrow"
+    assert write_rows(given.preferences, arrow, PAIRS, tokenizer, longest).used == 1
+    assert write_rows(given.preferences, arrow, PAIRS, tokenizer, longest - 1).left_out == {"too_long": 1}
+    prompt = len(tokenizer.encode("<s>Question: Who?\n\nAnswer:", add_special_tokens=False))
+    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt + 5, room=5).used == 1
+    assert write_rows(given.preferences, arrow, PROMPTS, tokenizer, prompt + 5, room=6).used == 0
+
+
+def test_a_role_that_the_template_refuses_costs_only_its_row(job: Job, tmp_path: Path, row: Any) -> None:
+    bad = row("Hm?", "Yes.", "No.")
+    bad["prompt"] = [{"role": "narrator", "content": "Hm?"}]
+    given = job([bad, row("Who?", "She.", "He.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    books = write_rows(given.preferences, tmp_path / "rows.arrow", PAIRS, tokenizer, 256)
+    assert (books.used, books.left_out) == (1, {"bad_role": 1})
+
+
+def test_the_books_in_words() -> None:
+    books = Books(rows=5)
+    books.left_out.update({"too_long": 3, "one_sided": 2})
+    assert books.explained(256) == "of 5 preferences: 2 without the answers that are needed, 3 longer than 256 tokens"
+    assert Books().explained(256) == "there are no preferences"
+
+
+def test_a_spare_special_token_becomes_the_pad_token(tiny_model: Path) -> None:
+    tokenizer, _ = load_tokenizer(str(tiny_model))
+    tokenizer.pad_token = tokenizer.eos_token
+    give_own_pad(tokenizer, "model")
+    # <pad> is still a special token of the vocabulary.
+    assert tokenizer.pad_token == "<pad>"
+    assert tokenizer.pad_token_id == 0
+
+
+def test_a_pad_token_of_its_own_is_left_alone(tiny_model: Path) -> None:
+    tokenizer, _ = load_tokenizer(str(tiny_model))
+    tokenizer.pad_token = "<s>"
+    give_own_pad(tokenizer, "model")
+    assert tokenizer.pad_token == "<s>"
+
+
+@pytest.fixture
+def padless(tiny_model: Path, tmp_path: Path) -> Path:
+    """The tiny model with eos as pad token and no other special token to spare, as GPT-2 has it."""
+    import json
+    import shutil
+
+    folder = tmp_path / "padless"
+    shutil.copytree(tiny_model, folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        found = json.loads((folder / name).read_text())
+        if "added_tokens" in found:
+            found["added_tokens"] = [token for token in found["added_tokens"] if token["content"] != "<pad>"]
+        if "pad_token" in found:
+            found["pad_token"] = "</s>"
+        (folder / name).write_text(json.dumps(found))
+    return folder
+
+
+def test_a_model_without_a_pad_token_is_given_one_with_an_embedding(padless: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    tokenizer, _ = load_tokenizer(str(padless))
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id
+    # As many rows as the ordinary tokens need, so that a new one has none.
+    start = open_start(padless, tmp_path, "policy")
+    assert start.tokenizer.pad_token == "<pad>"
+    assert start.tokenizer.pad_token_id != start.tokenizer.eos_token_id
+    rows = AutoModelForCausalLM.from_pretrained(start.folder).get_input_embeddings().weight.shape[0]
+    assert rows > start.tokenizer.pad_token_id
+    assert start.context == 256
+
+
+def test_a_plain_folder_is_started_from_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+    start = open_start(tiny_model, tmp_path, "policy")
+    assert start.folder == start.policy == str(tiny_model)
+    assert (start.context, start.grown) == (256, False)
+    assert start.tokenizer.chat_template == CHAT_TEMPLATE
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_policy_does_not_start_from_a_reward_model(reward_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="this is a reward model, and the step trains a policy"):
+        open_start(reward_folder, tmp_path, "policy")
+    assert open_start(reward_folder, tmp_path, "reward").folder == str(reward_folder)
+
+
+def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty: cannot be read as a model"):
+        open_start(tmp_path / "empty", tmp_path, "policy")
+
+
+def test_each_judged_answer_is_a_row_and_a_preference_is_used_whole(job: Job, tmp_path: Path, row: Any) -> None:
+    given = job([row("Who?", "She.", "He."), row("Why?", None, "So."), row("How?", "word " * 300, "So.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    books = write_rows(given.preferences, tmp_path / "rows.arrow", JUDGED, tokenizer, 256)
+    assert (books.rows, books.used, books.left_out) == (3, 2, {"too_long": 1})
+    found = [
+        (r["prompt"][0]["content"], r["completion"][0]["content"], r["label"]) for r in written(tmp_path / "rows.arrow")
+    ]
+    assert found == [("Who?", "She.", True), ("Who?", "He.", False), ("Why?", "So.", False)]
+    assert len(books.facts) == 3
+
+
+@pytest.mark.parametrize(("missing", "margins"), [(0.0, [0.5, 0.0]), (None, [0.5])])
+def test_a_margin_is_never_missing(
+    missing: float | None, margins: list[float], job: Job, tmp_path: Path, row: Any
+) -> None:
+    without = row("Why?", "So.", "No.") | {"margin": None}
+    given = job([row("Who?", "She.", "He.") | {"margin": 0.25}, without])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    books = write_rows(given.preferences, tmp_path / "rows.arrow", pairs_with_margins(2.0, missing), tokenizer, 256)
+    assert [r["margin"] for r in written(tmp_path / "rows.arrow")] == margins
+    assert books.left_out == ({} if missing == 0.0 else {"no_margin": 1})
+
+
+def test_what_is_known_of_each_row(job: Job, tmp_path: Path, row: Any) -> None:
+    rows = [row("Who?", "She.", "He was."), row("Why?", "So.", "No.") | {"source": "other", "confidence": 0.75}]
+    given = job(rows)
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    facts = write_rows(given.preferences, tmp_path / "rows.arrow", PAIRS, tokenizer, 256).facts
+    longest = len(tokenizer.encode("<s>Question: Who?\n\nAnswer: He was.</s>", add_special_tokens=False))
+    assert facts.lengths[0] == longest
+    assert (list(facts.sources), facts.names["source"]) == ([0, 1], {"test": 0, "other": 1})
+    assert facts.known("confidence") == {"known": 1, "missing": 1}
+    assert facts.confidences[1] == 0.75

@@ -1,0 +1,202 @@
+"""A step that was cut off and taken up again ends as one that never was: the same weights, the same curve."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unipref.core.contracts import Trainer, TrainJob
+from unipref.train import train
+from unipref.train.monitor.checkpoints import WHOLE, checkpoints, passes_done, step_of, take_up
+from unipref.train.row_order import draw_on
+from unipref.train.trainers.dpo import Dpo
+from unipref.train.trainers.grpo import Grpo
+from unipref.train.trainers.kto import Kto
+from unipref.train.trainers.reward import Reward
+from unipref.train.trainers.rloo import Rloo
+from unipref.train.trainers.sft import Sft
+from unipref.train.trl_trainer import TrlTrainer
+
+Job = Callable[..., TrainJob]
+FEW: dict[str, Any] = {
+    "per_device_train_batch_size": 4,
+    "max_steps": 7,
+    "learning_rate": 1e-3,
+    "logging_steps": 3,
+    "checkpoint": {"every": 2},
+}
+LORA: dict[str, Any] = {"r": 4, "lora_dropout": 0.2}
+
+
+class Cut(BaseException):
+    """What stops a step in these tests; nothing in the code waits for it."""
+
+
+def cut_at(last: int) -> Callable[..., None]:
+    def progress(step: int, steps: int, figures: dict[str, Any]) -> None:
+        if step == last:
+            raise Cut
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def policy(tiny_model: Path, reward_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy that ends some of its answers, which the untrained model never does: without that, nothing is learnt."""
+    out, data = tmp_path_factory.mktemp("ending"), reward_folder.parent / "train.parquet"
+    Sft(max_steps=60, learning_rate=1e-2).fit(TrainJob(policy=tiny_model, preferences=data, held_out=data, out=out))
+    return out
+
+
+def timeless(curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in point.items() if key != "step_time"} for point in curve]
+
+
+def weights_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.safetensors"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [5, 6], ids=["within an epoch", "at a checkpoint"])
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        Sft(**FEW),
+        Sft(**FEW, lora=LORA),
+        # 18 rows are 5 forward passes: the cut is in the second epoch.
+        Sft(**FEW, gradient_accumulation_steps=2),
+        Dpo(**FEW),
+        Dpo(**FEW, lora=LORA, merge_adapter=False),
+        Reward(**FEW),
+        Reward(**FEW, lora=LORA),
+        Kto(**FEW),
+        Rloo(**FEW, max_completion_length=48),
+        Grpo(**FEW, num_generations=4, max_completion_length=48),
+        # 18 prompts, six or nine at a time: the checkpoint is within the second pass, and at its end.
+        Rloo(**{**FEW, "per_device_train_batch_size": 24}, max_completion_length=24),
+        Rloo(**{**FEW, "per_device_train_batch_size": 36}, max_completion_length=24),
+    ],
+    ids=[
+        *("sft", "sft lora", "sft accumulated", "dpo", "dpo lora", "reward", "reward lora", "kto"),
+        *("rloo", "grpo", "rloo in pass 2", "rloo after pass 2"),
+    ],
+)
+def test_the_taken_up_step_is_the_unbroken_one(
+    trainer: Trainer, at: int, job: Job, policy: Path, reward_folder: Path, tmp_path: Path
+) -> None:
+    bench = tmp_path / "bench"
+    unbroken = job(to="unbroken", policy=policy, reward_model=reward_folder)
+    cut = job(to="cut", policy=policy, reward_model=reward_folder, bench=bench)
+    whole = train(trainer, unbroken)
+    with pytest.raises(Cut):
+        train(trainer, cut, progress=cut_at(at))
+    assert list(cut.out.iterdir()) == []
+    # The step at which it was cut had not been saved yet.
+    assert [step_of(path) for path in checkpoints(bench)] == [2, 4]
+    again = train(trainer, cut)
+    assert again["taken_up"] == 4
+    assert whole["taken_up"] is None
+    assert weights_of(cut.out) == weights_of(unbroken.out) != {}
+    assert timeless(again["curve"]) == timeless(whole["curve"])
+    # Reinforcement is also probed, before the first step and at five others.
+    assert {2, 3, 4, 6, 7} <= {point["step"] for point in again["curve"]}
+    assert any(point.get("grad_norm", 0) > 0 for point in again["curve"])
+    assert {key: again[key] for key in ("used", "left_out", "tokens", "steps")} == {
+        key: whole[key] for key in ("used", "left_out", "tokens", "steps")
+    }
+    lines = [json.loads(line) for line in (cut.out / "curve.jsonl").read_text().splitlines()]
+    assert lines == again["curve"]
+
+
+def test_the_order_of_later_passes_is_taken_up(tmp_path: Path) -> None:
+    from trl.trainer.utils import RepeatSampler
+
+    class Reinforcement:
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            return RepeatSampler(range(7), mini_repeat_count=2, batch_size=3, repeat_count=2, seed=5)
+
+    unbroken = Reinforcement()._get_train_sampler()
+    orders = [list(unbroken) for _ in range(4)]
+    assert len({tuple(order) for order in orders}) == 4
+    for epoch, expected in ((0.5, 0), (1.0, 1), (1.5, 1), (2.9999999999, 3)):
+        (tmp_path / "trainer_state.json").write_text(json.dumps({"epoch": epoch}))
+        taken_up = Reinforcement()
+        draw_on(taken_up, passes_done(tmp_path))
+        assert list(taken_up._get_train_sampler()) == orders[expected]
+
+
+@pytest.mark.slow
+def test_a_step_that_had_done_all_its_steps_is_not_trained_further(job: Job, tmp_path: Path) -> None:
+    trainer, bench = Sft(**FEW), tmp_path / "bench"
+    unbroken, cut = job(to="unbroken"), job(to="cut", bench=bench)
+    whole = train(trainer, unbroken)
+    train(trainer, cut)
+    shutil.rmtree(cut.out)
+    cut.out.mkdir()
+    assert [step_of(path) for path in checkpoints(bench)] == [6, 7]
+    again = train(trainer, cut)
+    assert (again["taken_up"], again["steps"], again["tokens"]) == (7, 7, whole["tokens"])
+    assert weights_of(cut.out) == weights_of(unbroken.out)
+    assert again["curve"] == whole["curve"]
+
+
+def test_a_checkpoint_that_was_being_written_is_none(tmp_path: Path) -> None:
+    assert take_up(tmp_path / "nowhere") is None
+    for step, whole in ((2, True), (10, True), (12, False)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"half")
+        if whole:
+            (folder / WHOLE).write_text(json.dumps({"threads": 1}))
+    assert take_up(tmp_path) == tmp_path / "checkpoint-10"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-2"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "saving", "kept"),
+    [
+        ({}, {"save_strategy": "no"}, 0),
+        ({"checkpoint": {"every": 5}}, {"save_strategy": "steps", "save_steps": 5.0}, 2),
+        ({"checkpoint": {"every": 0.1, "keep": 1}}, {"save_steps": 0.1, "save_total_limit": 1}, 1),
+        ({"save_steps": 7}, {"save_strategy": "steps", "save_steps": 7.0, "save_total_limit": 2}, 2),
+        ({"save_strategy": "epoch", "save_total_limit": 3}, {"save_strategy": "epoch", "save_total_limit": 3}, 3),
+    ],
+)
+def test_when_a_step_is_saved_on_its_way(settings: dict[str, Any], saving: dict[str, Any], kept: int) -> None:
+    trainer: TrlTrainer = Sft(**settings)
+    given = trainer.for_trl()
+    assert {key: str(given[key]) for key in saving} == {key: str(value) for key, value in saving.items()}
+    assert trainer.checkpoints_kept == kept
+
+
+def test_saving_is_said_once() -> None:
+    with pytest.raises(ValueError, match="'save_steps' and 'checkpoint' say the same thing"):
+        Sft(checkpoint={"every": 5}, save_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "every"),
+    [
+        # A tenth of 24 steps is 2.4; answers written at once last 8 steps, so that the next whole one is 8.
+        ({"max_steps": 24, "steps_per_generation": 8}, 8),
+        # They last 8 x 2 forward passes, of which a step takes 4: 4 steps; a tenth of 100 is 10, up to 12.
+        (
+            {"max_steps": 100, "steps_per_generation": 8, "num_iterations": 2, "gradient_accumulation_steps": 4},
+            12,
+        ),
+        ({"max_steps": 20}, 2),
+        # 32 answers at once, 4 in a pass: 8 passes; with one checkpoint alone there may be no good state to go back to.
+        ({"max_steps": 24, "generation_batch_size": 32}, 8),
+        ({"max_steps": 15, "generation_batch_size": 32}, 0.1),
+        # No place before the end at which they are used up; what the user says; how many steps there are is not known.
+        ({"max_steps": 8, "steps_per_generation": 8}, 0.1),
+        ({"max_steps": 24, "steps_per_generation": 8, "checkpoint": {"every": 3}}, 3),
+        ({"steps_per_generation": 8}, 0.1),
+    ],
+)
+def test_reinforcement_is_saved_where_its_answers_are_used_up(settings: dict[str, Any], every: float) -> None:
+    trainer = Rloo(per_device_train_batch_size=4, **settings)
+    assert trainer.for_trl()["save_steps"] == every

@@ -1,0 +1,203 @@
+"""One contract test over all formats: documented, exemplary, pure, and never at a loss, whatever a row holds."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from unipref.core import registry
+from unipref.core.contracts import Format, read_all
+from unipref.core.errors import UserError
+from unipref.core.records import Feedback, Preference, Reject
+from unipref.core.text_keys import prompt_key
+from unipref.unify.detection.guess import Columns, Guess
+from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.map_reduce import Entry, _read_row
+from unipref.unify.projection.groups import merged
+from unipref.unify.projection.project import Projected, Projection, project
+
+FORMATS = [choice for choice in registry.every("format") if issubclass(choice, Format)]
+every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name())
+
+
+def made(form: type[Format], **more: Any) -> Format:
+    return registry.checked(form, {**form.example["settings"], **more}, form.name())
+
+
+def how(form: Format) -> Projection:
+    axes = form.axes()
+    return Projection("s", form.name(), "instruction", "CC0", next(iter(axes), None), axes)
+
+
+def groups(form: Format, found: list[Feedback]) -> Iterator[Feedback]:
+    """As the stage brings feedback together: by prompt where a format asks for it, else one by one."""
+    by_key: dict[str, list[Feedback]] = {}
+    for number, feedback in enumerate(found):
+        by_key.setdefault(prompt_key(feedback.prompt) if form.across_rows else str(number), []).append(feedback)
+    return (merged(group) for group in by_key.values())
+
+
+def projected(form: Format, group: Feedback) -> Projected | Reject:
+    try:
+        return project(group, how(form))
+    except Reject as reject:
+        return reject
+
+
+def test_the_formats_are_found_by_file_name() -> None:
+    names = " ".join(form.name() for form in FORMATS)
+    assert names == (
+        "critique demonstration edit graded_pair groups multiple_choice pairs ranking rated_list ratings steps thumbs "
+        "tree votes"
+    )
+
+
+@every_format
+def test_is_documented_field_by_field(form: type[Format]) -> None:
+    assert len((form.__doc__ or "").split()) >= 8
+    assert form.__doc__ != Format.__doc__
+    for name, field in form.model_fields.items():
+        assert field.description, f"{form.name()}.{name} has no documentation"
+
+
+@every_format
+def test_example_becomes_preferences(form: type[Format]) -> None:
+    one = made(form)
+    found = read_all(one, form.example["rows"])
+    assert found
+    assert all(isinstance(item, Feedback) for item in found)
+    preferences: list[Preference] = []
+    for group in groups(one, found):  # type: ignore[arg-type]
+        preferences += project(group, how(one)).preferences
+    assert preferences
+    assert preferences[0].prompt[-1]["role"] == "user"
+    for side in (preferences[0].chosen, preferences[0].rejected):
+        assert side is None or side[-1]["role"] == "assistant"
+
+
+@every_format
+def test_unknown_setting_is_refused_with_the_near_name(form: type[Format]) -> None:
+    with pytest.raises(UserError, match=r"unknown key\. Did you mean 'twins'"):
+        made(form, twinz={"field": "a"})
+
+
+@every_format
+def test_reading_is_pure(form: type[Format]) -> None:
+    one = made(form)
+    for row in form.example["rows"]:
+        before = copy.deepcopy(row)
+        assert list(one.read(row)) == list(one.read(row))
+        assert row == before
+
+
+# Values that JSON, CSV, Parquet or Python can hand over, hostile ones among them.
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 12),
+    st.sampled_from([10**30, -(10**400), float("nan"), float("inf"), -0.0, 1e308, -1e308, 0.5]),
+    st.sampled_from(
+        ["", " ", "user", "assistant", "1", "2", "²", "--1", "A", "ß", "text", "True", "nan", "\ud800", "\x00"]
+    ),
+    st.sampled_from(["\n\nHuman: a\n\nAssistant: b", "\n\nAssistant:", "Human: x", "\x1e\x1f"]),
+    st.text(max_size=8),
+)
+KEYS = st.sampled_from(
+    ["role", "content", "from", "value", "text", "type", "replies", "rank", "deleted", "tool_calls", "prompt", "0", ""]
+)
+PARTS = st.lists(st.fixed_dictionaries({"type": LEAVES | st.just([]), "text": LEAVES}), min_size=1, max_size=2)
+TURNS = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system"]), "content": LEAVES | PARTS}),
+    max_size=4,
+)
+VALUES = (
+    PARTS
+    | TURNS
+    | st.recursive(
+        LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+    )
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something can be put in place of a part of a row."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, below in inner for place in places(below, (*path, key)))]
+
+
+@st.composite
+def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
+    """The example's rows, a few times over, with parts replaced by whatever comes."""
+    rows = copy.deepcopy([draw(st.sampled_from(form.example["rows"])) for _ in range(draw(st.integers(1, 3)))])
+    for row in rows:
+        for _ in range(draw(st.integers(0, 3))):
+            *path, last = draw(st.sampled_from(places(row)[1:]))
+            parent = row
+            for key in path:
+                parent = parent[key]
+            parent[last] = draw(VALUES)
+            if not isinstance(row, dict) or len(places(row)) < 2:
+                break
+    return rows
+
+
+@every_format
+@settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_a_row_holds_it_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
+    one = made(form, keep=["extra", *list(form.example["rows"][0])])
+    rows = data.draw(
+        damaged_rows(form)
+        | st.lists(st.dictionaries(KEYS | st.sampled_from(list(form.example["rows"][0])), VALUES), max_size=3)
+    )
+    feedback: list[Feedback] = []
+    for row in rows:
+        found, rejects = _read_row(one, row)
+        assert all(isinstance(reject, Reject) and reject.detail for reject in rejects)
+        feedback += found
+    for group in groups(one, feedback):
+        result = projected(one, group)
+        if isinstance(result, Reject):
+            continue
+        for preference in result.preferences:
+            json.loads(preference.extra, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+            assert preference.prompt[-1]["role"] == "user"
+            assert preference.chosen or preference.rejected
+            assert preference.chosen != preference.rejected
+
+
+@every_format
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_is_read_goes_from_process_to_process(form: type[Format], data: st.DataObject) -> None:
+    one = made(form, keep=list(form.example["rows"][0]))
+    for row in data.draw(damaged_rows(form)):
+        if "\\ud" in json.dumps(row):
+            continue  # the sources refuse half characters before a format sees them
+        found, _ = _read_row(one, row)
+        for feedback in found:
+            entry = Entry(0, "k", feedback)
+            assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
+
+
+@every_format
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_recognising_never_fails(form: type[Format], data: st.DataObject) -> None:
+    assert issubclass(form, Mapped)
+    guess = form.recognise(Columns(data.draw(damaged_rows(form))))
+    assert guess is None or (isinstance(guess, Guess) and 0 < guess.confidence <= 1)
+
+
+def test_a_value_nested_too_deeply_to_be_kept_is_a_reject() -> None:
+    deep: Any = "bottom"
+    for _ in range(900):
+        deep = [deep]
+    one = made(next(form for form in FORMATS if form.name() == "demonstration"), keep=["deep"])
+    row = {"instruction": "Q", "input": "", "output": "A", "deep": deep}
+    assert [reject.field for reject in _read_row(one, row)[1]] == ["deep"]

@@ -1,0 +1,280 @@
+"""`inspect` and `init`: files of the six shapes are recognised by content, and the entry works when pasted."""
+
+import csv
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import unipref
+from support.shapes import ANIMALS, SHAPES, turns, write_jsonl
+from unipref.core import yaml_files
+from unipref.core.errors import UserError
+from unipref.study import draft
+from unipref.unify import inspection
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_shape_is_recognised_and_the_entry_works_when_pasted(here: Path, shape: str) -> None:
+    rows, expected, count = SHAPES[shape]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert (found.format, found.rows, found.file) == (expected, len(rows), "data.jsonl")
+    assert found.why
+    assert len(found.examples) == 3
+    assert all({"prompt", "chosen", "rejected"} == set(example) for example in found.examples)
+    shown = found.as_text()
+    pasted = shown[shown.index("    - name: data") :]
+    study = yaml_files.parse(f"sources:\n{pasted}\n", "pasted")
+    assert study["sources"] == [found.source]
+    table = pq.read_table(unipref.unify_feedback(study, here / "run"))
+    assert table.num_rows == count
+    assert not pq.read_table(here / "run/unified/rejects.parquet").num_rows
+
+
+def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
+    write_jsonl(here / "data.jsonl", SHAPES["ratings"][0])
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.examples[0] == {
+        "prompt": "user: Where does the cat live?",
+        "chosen": "assistant: In the house of the cat.  [stars 5]",
+        "rejected": "assistant: On Mars, with the cat.  [stars 1]",
+    }
+    assert found.source == {
+        "name": "data",
+        "path": "data.jsonl",
+        "format": "ratings",
+        "map": {"prompt": "question", "response": "answer", "scores": {"stars": {"field": "stars", "better": "high"}}},
+        "objective": "instruction",
+    }
+    assert any(
+        doubt.startswith("in these rows go 'stars' from 1 to 5: declare 'low' and 'high'") for doubt in found.doubts
+    )
+
+
+def test_examples_show_a_row_that_will_be_rejected(here: Path) -> None:
+    rows = [{"instruction": "", "input": "", "output": "A"}, *SHAPES["alpaca"][0]]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.examples[0] == {"reject": "empty_prompt: instruction: the prompt is empty"}
+    assert "empty_prompt" in found.as_text()
+
+
+def packed(folder: Path, kind: str, rows: list[dict[str, Any]]) -> str:
+    if kind == "csv":
+        with (folder / "d.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif kind == "json":
+        (folder / "d.json").write_text(json.dumps(rows), encoding="utf-8")
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), folder / "d.parquet")
+    elif kind == "jsonl.gz":
+        with gzip.open(folder / "d.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    elif kind == "zip":
+        with zipfile.ZipFile(folder / "d.zip", "w") as archive:
+            archive.writestr("one.jsonl", "".join(json.dumps(row) + "\n" for row in rows[:15]))
+            archive.writestr("inner/two.jsonl", "".join(json.dumps(row) + "\n" for row in rows[15:]))
+    return f"d.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "jsonl.gz", "zip"])
+def test_whatever_the_file_kind_the_entry_names_the_file_that_was_given(here: Path, kind: str) -> None:
+    name = packed(here, kind, SHAPES["ratings"][0])
+    (found,) = inspection.inspect([name])
+    assert (found.file, found.source["path"], found.format, found.rows) == (name, name, "ratings", 30)
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 10
+
+
+def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
+    for shape in ("hh", "ratings", "tree", "winogrande", "kto", "alpaca"):
+        (here / shape).mkdir()
+        write_jsonl(here / shape / "train.jsonl", SHAPES[shape][0])
+    (here / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    text = draft.study_for([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
+    assert "# notes.csv: no format fits; it is left out" in text
+    (here / "study.yaml").write_text(text, encoding="utf-8")
+    study = yaml_files.read(here / "study.yaml")
+    names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
+    assert [source["name"] for source in study["sources"]] == names
+    formats = [source["format"] for source in study["sources"]]
+    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "multiple_choice"]
+    unipref.unify_feedback(here / "study.yaml", here / "run")
+    manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))
+    assert [manifest["sources"][name]["preferences"] for name in names] == [10, 10, 10, 10, 10, 20]
+
+
+def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here: Path) -> None:
+    rows = [
+        {"q": f"What of the {a}?", "a": f"{x} {a}", "verve": i} for a in ANIMALS for i, x in enumerate(("so", "no"))
+    ]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
+    assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
+    assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
+    assert "to be answered before it runs: map.scores.verve.better" in found.as_text()
+    (here / "study.yaml").write_text(draft.study_for(["data.jsonl"]), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        unipref.unify_feedback(here / "study.yaml", here / "run")
+    assert caught.value.where == "sources.0 (data).map.scores.verve.better"
+
+
+def test_two_dialogues_of_which_the_better_is_not_said_are_asked_for(here: Path) -> None:
+    rows = [{"left": turns(f"Of the {a}?", "So."), "right": turns(f"Of the {a}?", "No.")} for a in ANIMALS]
+    write_jsonl(here / "data.jsonl", rows)
+    (found,) = inspection.inspect(["data.jsonl"])
+    assert (found.format, found.map) == ("pairs", {"chosen": "?", "rejected": "?"})
+    assert "which of 'left' and 'right' was preferred is not said" in found.doubts
+
+
+RUBBISH = {
+    "empty.jsonl": b"",
+    "blank.jsonl": b"\n\n\n",
+    "text.jsonl": b"dear diary\ntoday it rained\n",
+    "binary.json": bytes(range(256)),
+    "array.jsonl": b"[1, 2, 3]\n",
+    "scalars.json": b"[1, 2, 3]",
+    "header.csv": b"a,b,c\n",
+    "no.parquet": b"PAR1 is how it begins, but it is none",
+    "broken.jsonl.gz": b"\x1f\x8b\x08\x00 and then nothing that gzip knows",
+    "broken.zip": b"PK\x03\x04 no more",
+    "truncated.json": b'[{"a": 1',
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_rubbish_is_said_to_be_so_with_the_reason(here: Path, name: str) -> None:
+    (here / name).write_bytes(RUBBISH[name])
+    (found,) = inspection.inspect([name])
+    assert (found.format, found.rows, found.source) == (None, 0, {})
+    assert "no row can be read" in found.as_text()
+    assert found.why[0].startswith("row ") or found.why == ["the file has no rows"]
+    with pytest.raises(UserError, match="no file has a shape that a format reads"):
+        draft.study_for([name])
+
+
+def test_columns_of_no_known_shape_are_listed(here: Path) -> None:
+    write_jsonl(here / "d.jsonl", [{"height": 1.5 + i / 7, "ok": None} for i in range(20)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.rows) == (None, 20)
+    assert found.why == ["fields: height (number), ok (empty)"]
+
+
+def test_a_path_that_is_not_there_gives_the_near_name(here: Path) -> None:
+    write_jsonl(here / "feedback.jsonl", SHAPES["hh"][0])
+    with pytest.raises(UserError, match=r"Did you mean 'feedback.jsonl'"):
+        inspection.inspect(["feedbak.jsonl"])
+
+
+def test_source_names_are_always_free_and_fit_a_study(here: Path) -> None:
+    for name in ("a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"):
+        (here / name).parent.mkdir(exist_ok=True)
+        write_jsonl(here / name, SHAPES["hh"][0])
+    study = yaml_files.parse(draft.study_for(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
+    names = [source["name"] for source in study["sources"]]
+    assert names[:3] == ["a", "a-2", "a-2-2"]
+    assert len(set(names)) == 4
+    unipref.unify_feedback(study, here / "run")
+
+
+ASKED: dict[str, tuple[str, dict[str, object], str]] = {
+    "direction": ("ratings", {"prompt": "q", "response": "a", "scores": {"x": {"field": "x", "better": "?"}}},
+                  "scores.x.better"),
+    "sides": ("pairs", {"chosen": "?", "rejected": "?"}, "chosen"),
+    "label": ("pairs", {"first": "a", "second": "b", "label": "l", "codes": {1: "first", 2: "?"}}, "codes.2"),
+    "vote": ("votes", {"first": "a", "second": "b", "votes": ["v", "w"], "codes": {0: "?", 1: "?"}}, "codes.0"),
+    "end of a scale": ("graded_pair", {"first": "a", "second": "b", "grade": "g",
+                                       "scale": {"first": "?", "second": "?"}}, "scale.first"),
+    "grade in words": ("graded_pair", {"first": "a", "second": "b", "grade": "g", "codes": {"so so": "?"}},
+                       "codes.so so"),
+    "order": ("ranking", {"prompt": "q", "answers": "a", "order": "?"}, "order"),
+    "thumbs": ("thumbs", {"messages": "m", "label": "l", "up": ["?"], "down": ["?"]}, "up.0"),
+    "groups": ("groups", {"prompt": "q", "good": "?", "bad": "?"}, "good"),
+    "edit": ("edit", {"before": "?", "after": "?"}, "before"),
+    "first wrong step": ("steps", {"prompt": "q", "steps": "s", "first_wrong": "?"}, "first_wrong"),
+    "count of steps": ("steps", {"prompt": "q", "steps": "s", "first_wrong": "w", "counted_from": "?"},
+                       "counted_from"),
+    "option": ("multiple_choice", {"prompt": "q", "options": "o", "answer": "a", "first": "?"}, "first"),
+    "tree": ("tree", {"scores": {"rank": {"field": "?", "better": "low"}}}, "scores.rank.field"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_a_question_left_open_is_refused_by_its_place_whatever_it_is_about(here: Path, case: str) -> None:
+    name, mapping, place = ASKED[case]
+    write_jsonl(here / "d.jsonl", [{"q": "Q", "a": "A"}])
+    study = {"sources": [{"name": "s", "path": "d.jsonl", "format": name, "map": mapping}]}
+    with pytest.raises(UserError, match="stands for what is still to be said") as caught:
+        unipref.unify_feedback(study, here / "run")
+    assert caught.value.where == f"sources.0 (s).map.{place}"
+    assert inspection.questions(mapping, "map")[0] == f"map.{place}"
+
+
+def test_columns_of_no_known_shape_are_told_with_the_nearest_formats(here: Path) -> None:
+    write_jsonl(
+        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "n": i % 2} for i, a in enumerate(ANIMALS)]
+    )
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
+    assert found.doubts == [
+        "nearest: demonstration, but an answer is not seen",
+        "nearest: ratings, but an answer is not seen",
+    ]
+    assert all(line in found.as_text() for line in found.doubts)
+
+
+def test_lists_in_csv_cells_are_read_as_the_entry_says(here: Path) -> None:
+    rows = [
+        {"question": f"Is the {a} a star?", "correct": str([f"No, a {a} is a beast."]), "incorrect": str(["Yes.", a])}
+        for a in ANIMALS
+    ]
+    name = packed(here, "csv", rows)
+    (found,) = inspection.inspect([name])
+    assert found.map["literals"] == ["correct", "incorrect"]
+    assert found.examples[0]["chosen"] == "assistant: No, a cat is a beast."
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 20  # a pair for each, and one bad answer that is left over
+
+
+def test_votes_and_strengths_are_shown_as_evidence(here: Path) -> None:
+    two = [{"prompt": f"What of the {a}?", "answer_a": f"The {a} sings.", "answer_b": "Well, no."} for a in ANIMALS]
+    write_jsonl(here / "d.jsonl", [{**row, "choice": ("a", "b", "tie")[i % 3]} for i, row in enumerate(two)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.map["codes"]) == ("votes", {"a": "first", "b": "second", "tie": "tie"})
+    words = ("a is much better", "b is slightly better")
+    write_jsonl(here / "d.jsonl", [{**row, "verdict": words[i % 2]} for i, row in enumerate(two)])
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert found.format == "graded_pair"
+    assert [example.get("evidence") for example in found.examples] == ["strength 3", "strength 1", "strength 3"]
+
+
+def test_turns_under_other_keys_are_read_by_the_roles_in_them(here: Path) -> None:
+    rows = [
+        {
+            "talk": [
+                {"who": "human", "what": f"Of the {a}?"},
+                {"who": "bot", "what": "User" if a == "owl" else f"A {a}."},
+            ]
+        }
+        for a in ANIMALS
+    ]
+    write_jsonl(here / "d.jsonl", rows)
+    (found,) = inspection.inspect(["d.jsonl"])
+    assert (found.format, found.map) == ("demonstration", {"messages": "talk"})
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 10

@@ -1,0 +1,173 @@
+"""Labels against the rest of the data: what is counted, what is concluded, and that a run stops."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import unipref
+from unipref.core.errors import UserError
+from unipref.core.records import Axis, preference_schema
+from unipref.unify.label_check import EXAMPLES, polarity, refuse_contradictions
+
+AXES = {"help": Axis("high"), "harm": Axis("low", 0, 1)}
+
+
+Sides = tuple[float | None, float | None]
+
+
+def judged(folder: Path, rows: list[dict[str, Sides]], alone: bool = False, contradictions: int = 0) -> dict[str, Any]:
+    """The verdict on preferences of one source, given axis -> (chosen, rejected) for each."""
+    turn = [{"role": "assistant", "content": "x"}]
+    columns = ["source", "chosen", "rejected", "axes", "origin"]
+    schema = pa.schema([preference_schema().field(name) for name in columns])
+    table = [
+        {
+            "source": "s",
+            "chosen": turn,
+            "rejected": None if alone else turn,
+            "axes": [{"axis": axis, "chosen": a, "rejected": b} for axis, (a, b) in row.items()],
+            "origin": [f"f:{number}"],
+        }
+        for number, row in enumerate(rows, 1)
+    ]
+    pq.write_table(pa.Table.from_pylist(table, schema), folder / "p.parquet")
+    return polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
+
+
+FOR, AGAINST, NEITHER = {"help": (5.0, 1.0)}, {"help": (1.0, 5.0)}, {"help": (3.0, 3.0)}
+# The lead in standard deviations is (for - against) / sqrt(for + against); 2.326 is 1 % on one side.
+VERDICTS = [
+    (0, 0, "cannot_be_known"),
+    (7, 0, "too_few"),
+    (0, 7, "too_few"),
+    (8, 0, "agrees"),  # 8 / 2.83 = 2.83
+    (0, 8, "contradicts"),
+    (60, 40, "unclear"),  # 20 / 10 = 2
+    (40, 60, "unclear"),
+    (62, 38, "agrees"),  # 24 / 10 = 2.4
+    (38, 62, "contradicts"),
+]
+
+
+@pytest.mark.parametrize(("agree", "against", "verdict"), VERDICTS)
+def test_verdicts_by_hand(agree: int, against: int, verdict: str, tmp_path: Path) -> None:
+    found = judged(tmp_path, [FOR] * agree + [NEITHER] * 5 + [AGAINST] * against)
+    assert (found["verdict"], found["agree"], found["against"]) == (verdict, agree, against)
+    assert found["by_axis"] == ({"help": [agree, against]} if agree + against else {})
+    assert found["examples"] == [f"f:{agree + 5 + n}" for n in range(1, against + 1)][:EXAMPLES]
+
+
+def test_a_low_score_speaks_for_an_answer_where_low_is_better(tmp_path: Path) -> None:
+    found = judged(tmp_path, [{"harm": (0.1, 0.9)}] * 9)
+    assert (found["verdict"], found["by_axis"]) == ("agrees", {"harm": [9, 0]})
+
+
+def test_each_preference_has_one_voice_that_of_most_of_its_axes(tmp_path: Path) -> None:
+    split = {"help": (5.0, 1.0), "harm": (0.9, 0.1)}
+    both = {"help": (1.0, 5.0), "harm": (0.9, 0.1)}
+    found = judged(tmp_path, [split] * 20 + [both] * 9)
+    assert (found["verdict"], found["agree"], found["against"]) == ("contradicts", 0, 9)
+    assert found["by_axis"] == {"help": [20, 9], "harm": [0, 29]}
+
+
+def test_a_missing_score_and_an_axis_without_direction_say_nothing(tmp_path: Path) -> None:
+    found = judged(tmp_path, [{"help": (None, 1.0), "length": (1.0, 9.0)}] * 20)
+    assert found["verdict"] == "cannot_be_known"
+
+
+def test_an_answer_judged_alone_is_held_against_the_middle_of_the_scale(tmp_path: Path) -> None:
+    found = judged(tmp_path, [{"harm": (0.1, None)}] * 9 + [{"harm": (0.5, None), "help": (5.0, None)}], alone=True)
+    assert (found["verdict"], found["by_axis"]) == ("agrees", {"harm": [9, 0]})
+
+
+def test_a_row_that_contradicts_itself_speaks_against_the_labels(tmp_path: Path) -> None:
+    found = judged(tmp_path, [FOR] * 2, contradictions=20)
+    assert (found["verdict"], found["agree"], found["against"]) == ("contradicts", 2, 20)
+
+
+def test_the_error_names_source_figures_examples_and_the_mend(tmp_path: Path) -> None:
+    books = {"s": {"polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
+    with pytest.raises(UserError) as caught:
+        refuse_contradictions(books, accepted=set())
+    assert caught.value.where == "source s"
+    assert "for the chosen answer in 1 of 10 preferences (for:against by axis: help 1:9)" in caught.value.what
+    assert "Against: f:1; f:2; f:3." in caught.value.what
+    assert "accept_polarity" in (caught.value.mend or "")
+    refuse_contradictions(books, accepted={"s"})
+
+
+def source(form: str, mapping: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"sources": [{"name": "mine", "format": form, "map": mapping, **more}], "workers": 1}
+
+
+def verdict(study: dict[str, Any], rows: list[dict[str, Any]], out: Path) -> str:
+    """What the run says of the one source; 'stopped: source mine' where it stops on it."""
+    try:
+        unipref.unify_feedback(study, out, rows={"mine": rows})
+    except UserError as error:
+        return f"stopped: {error.where}"
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    return str(manifest["sources"]["mine"]["polarity"]["verdict"])
+
+
+RATED = [
+    {"q": f"q{i}", "a": f"{side} {i}", "overall": score, "harm": 1 - score / 5}
+    for i in range(12)
+    for side, score in (("good", 4), ("bad", 1))
+]
+
+
+@pytest.mark.parametrize(("better", "expected"), [("high", "agrees"), ("low", "stopped: source mine")])
+def test_a_direction_the_wrong_way_round_stops_the_run(better: str, expected: str, tmp_path: Path) -> None:
+    scores = {"overall": {"field": "overall", "better": better}, "harm": {"field": "harm", "better": "low"}}
+    study = source("ratings", {"prompt": "q", "response": "a", "scores": scores})
+    assert verdict(study, RATED, tmp_path / "run") == expected
+
+
+def test_accepting_goes_on(tmp_path: Path) -> None:
+    scores = {"overall": {"field": "overall", "better": "low"}, "harm": {"field": "harm", "better": "low"}}
+    study = source("ratings", {"prompt": "q", "response": "a", "scores": scores}, accept_polarity=True)
+    assert verdict(study, RATED, tmp_path / "run") == "contradicts"
+
+
+def test_the_axes_of_a_weighted_mean_do_not_speak_for_it(tmp_path: Path) -> None:
+    scores = {
+        "overall": {"field": "overall", "better": "high", "low": 0, "high": 5},
+        "harm": {"field": "harm", "better": "low", "low": 0, "high": 1},
+    }
+    study = source("ratings", {"prompt": "q", "response": "a", "scores": scores}, axis={"overall": 1, "harm": 1})
+    assert verdict(study, RATED, tmp_path / "run") == "cannot_be_known"
+
+
+CODES = [({1: "first", 0: "second"}, "agrees"), ({0: "first", 1: "second"}, "stopped: source mine")]
+
+
+@pytest.mark.parametrize(("codes", "expected"), CODES, ids=["right", "swapped"])
+def test_codes_the_wrong_way_round_stop_the_run(codes: dict[int, str], expected: str, tmp_path: Path) -> None:
+    rows = [{"q": f"q{i}", "a": "x", "b": "y", "l": i % 2, "va": 9 * (i % 2), "vb": 5} for i in range(12)]
+    evidence = {"votes": {"first": "va", "second": "vb", "better": "high"}}
+    mapping = {"prompt": "q", "first": "a", "second": "b", "label": "l", "codes": codes, "evidence": evidence}
+    assert verdict(source("pairs", mapping), rows, tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("key", "agrees"), ("turned", "stopped: source mine")])
+def test_a_second_statement_of_the_answer_is_a_witness(answer: str, expected: str, tmp_path: Path) -> None:
+    rows = [{"q": f"q{i}", "o": ["x", "y"], "key": i % 2, "turned": 1 - i % 2} for i in range(12)]
+    mapping = {"prompt": "q", "options": "o", "answer": answer, "check": "key", "first": 0}
+    assert verdict(source("multiple_choice", mapping), rows, tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [(1, "agrees"), (11, "stopped: source mine")])
+def test_solutions_that_miss_the_target_unmarked_speak_against_the_labels(
+    wrong: int, expected: str, tmp_path: Path
+) -> None:
+    right = [{"p": f"{i} + 0", "s": [f"{i} + 0 = {i}"], "m": None, "a": f"{i}", "t": f"{i}"} for i in range(12 - wrong)]
+    missed = [{"p": f"{i} + 1", "s": [f"{i} + 1 = 0"], "m": None, "a": "0", "t": f"{i + 1}"} for i in range(wrong)]
+    mapping = {"prompt": "p", "steps": "s", "first_wrong": "m", "answer": "a", "target": "t"}
+    assert verdict(source("steps", mapping), right + missed, tmp_path) == expected
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["sources"]["mine"]["rejected"] == {"contradiction": wrong}
