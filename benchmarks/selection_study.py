@@ -29,7 +29,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import yaml
 
 from unipref import demo
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.evaluate.benchmarks.coreference import Coreference
 from unipref.evaluate.benchmarks.instructions import Instructions
 from unipref.models.loading import load_policy
@@ -156,7 +156,7 @@ def rows_to_learn(study: dict[str, Any], folder: Path) -> int:
     return int(len(column) - column.null_count)
 
 
-class Teller(Narrator):
+class Teller(ProgressListener):
     """Says which stage of which run begins, and how many there were."""
 
     def __init__(self, who: str) -> None:
@@ -171,7 +171,7 @@ class Teller(Narrator):
 
 def work(study: dict[str, Any], folder: Path) -> str:
     """Runs all arms of one noise and seed; what is done is skipped."""
-    execute.run(study, folder, narrator=Teller(f"{folder.name}:"))
+    execute.run(study, folder, listener=Teller(f"{folder.name}:"))
     return f"{folder.name}: done"
 
 

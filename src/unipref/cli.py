@@ -63,11 +63,11 @@ def _run(
     **how: Any,
 ) -> None:
     from unipref import report
-    from unipref.core.progress import Console
+    from unipref.core.progress import ConsoleProgress
     from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
-    execute.run(study, folder, overrides=overrides or [], until=until, narrator=Console(), **how)
+    execute.run(study, folder, overrides=overrides or [], until=until, listener=ConsoleProgress(), **how)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if as_json:
         _print_json(manifest)
@@ -211,12 +211,12 @@ def soup(  # noqa: PLR0913, options of one command
 ) -> None:
     """Combine models trained on one objective each, by weight, without training: unipref soup RUN --trace 5"""
     from unipref import report as page
-    from unipref.core.progress import Console
+    from unipref.core.progress import ConsoleProgress
     from unipref.models.weight_merging import Recipe
     from unipref.pipeline.merge import merge
 
     recipe = Recipe(method, density, seed or 0)
-    told: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "narrator": Console()}
+    told: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": ConsoleProgress()}
     rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **told)
     made = merge.make(folder, weights or "", out, recipe, **told) if weights is not None or trace is None else None
     _answer({"model": str(made) if made else None, "rows": rows}, as_json, page.trade_off(rows, by or [], made))
@@ -296,12 +296,12 @@ def demo(
 ) -> None:
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
-    from unipref.core.progress import Console
+    from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import usable_cores
 
     side_by_side = jobs or min(usable_cores(), 4)
     if not full:
-        study = world.build(out, Console().progress, world.World(noise=noise or "careless"))
+        study = world.build(out, ConsoleProgress().progress, world.World(noise=noise or "careless"))
         _run(study, None, out / "run", "evaluate", as_json, jobs=side_by_side)
         return
     if noise is not None:
@@ -309,7 +309,7 @@ def demo(
     from unipref.demo import full as table
     from unipref.demo import reproduction_page
 
-    table.run(out / "full", side_by_side, Console())
+    table.run(out / "full", side_by_side, ConsoleProgress())
     page = reproduction_page.write(out / "full")
     found = list(reproduction_page.claims(out / "full"))
     told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)

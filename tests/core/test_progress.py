@@ -2,11 +2,11 @@
 
 import pytest
 
-from unipref.core.progress import Console
+from unipref.core.progress import ConsoleProgress
 
 
 def test_a_note_in_the_same_words_is_referred_to_in_later_stages(capsys: pytest.CaptureFixture[str]) -> None:
-    console = Console()
+    console = ConsoleProgress()
     for stage in ("evaluated/base/b", "evaluated/main/0/sft/b"):
         console.stage(stage, False)
         console.note("b: only 60 of 541 items were sampled (limit: 60).")

@@ -102,7 +102,7 @@ def test_a_noise_beside_full_is_refused(tmp_path: Path) -> None:
 def test_the_command_tells_the_claims_and_leaves_the_page(
     as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(full, "run", lambda folder, jobs, narrator: finished(folder / "careless", "shown"))
+    monkeypatch.setattr(full, "run", lambda folder, jobs, listener: finished(folder / "careless", "shown"))
     result = CliRunner().invoke(cli.app, ["demo", "--full", "-o", str(tmp_path), *(["--json"] if as_json else [])])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "full" / "reproduction.md").is_file()

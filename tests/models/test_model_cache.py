@@ -11,7 +11,7 @@ from unipref.core.errors import UserError
 from unipref.models import model_cache
 from unipref.models.inference import Writing, ask_each, forward, log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel, load_model, load_policy, load_reward_model
-from unipref.models.model_cache import Shelf
+from unipref.models.model_cache import ModelCache
 
 REQUESTS = [([1, 20, 30, 40], [50, 60]), ([1, 20, 30, 41], [50]), ([7], [8, 9, 10])]
 DIALOGUES = [[{"role": "user", "content": "The nurse?"}, {"role": "assistant", "content": text}] for text in "ab"]
@@ -49,7 +49,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_swapped_adapters_give_what_merged_ones_give(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
-    shelf = Shelf()
+    shelf = ModelCache()
     seen = []
     for name in [str(name) for name in (adapters[0], adapters[1], tiny_model, adapters[2], adapters[0], tiny_model)]:
         swapped, merged = shelf.policy(name), load_policy(name)
@@ -72,7 +72,7 @@ def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path,
     load_model(str(tiny_model), "reward").save_pretrained(base)
     load_policy(str(tiny_model)).tokenizer.save_pretrained(base)
     names = [str(adapter(base, tmp_path / str(i), i, reward=True)) for i in range(2)]
-    shelf = Shelf()
+    shelf = ModelCache()
     for name in [names[0], str(base), names[1], names[0], str(base)]:
         swapped = shelf.load(name)
         assert isinstance(swapped, RewardModel)
@@ -83,7 +83,7 @@ def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path,
 
 
 def test_a_model_asked_for_again_is_not_loaded_again(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
-    shelf = Shelf()
+    shelf = ModelCache()
     first = shelf.load(str(tiny_model))
     assert isinstance(first, Policy)
     assert shelf.load(str(tiny_model)) is first
@@ -95,7 +95,7 @@ def test_a_model_asked_for_again_is_not_loaded_again(tiny_model: Path, adapters:
 
 
 def test_one_base_at_a_time(tiny_model: Path, shared_free_copy: Path, loads: list[str]) -> None:
-    shelf = Shelf()
+    shelf = ModelCache()
     for name in (tiny_model, shared_free_copy, tiny_model):
         shelf.policy(str(name))
     assert loads == [str(tiny_model), str(shared_free_copy), str(tiny_model)]
@@ -117,14 +117,14 @@ def test_an_adapter_over_an_adapter_has_the_merged_one_as_its_base(
     settings = json.loads((upper / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = str(adapters[0])
     (upper / "adapter_config.json").write_text(json.dumps(settings))
-    found = log_likelihoods(Shelf().policy(str(upper)), REQUESTS)
+    found = log_likelihoods(ModelCache().policy(str(upper)), REQUESTS)
     np.testing.assert_allclose(found, log_likelihoods(load_policy(str(upper)), REQUESTS), atol=1e-4, rtol=0)
 
 
 def test_an_adapter_that_trained_biases_is_loaded_whole(tiny_model: Path, tmp_path: Path, loads: list[str]) -> None:
     name = str(adapter(tiny_model, tmp_path / "biased", 3, bias="all"))
     np.testing.assert_allclose(
-        log_likelihoods(Shelf().policy(name), REQUESTS), log_likelihoods(load_policy(name), REQUESTS), atol=1e-4
+        log_likelihoods(ModelCache().policy(name), REQUESTS), log_likelihoods(load_policy(name), REQUESTS), atol=1e-4
     )
     assert loads == [name]
 
@@ -139,7 +139,7 @@ def test_an_adapter_of_another_model_is_said_and_harms_nothing(
     (broken / "adapter_config.json").write_bytes((adapters[1] / "adapter_config.json").read_bytes())
     weights = load_file(adapters[1] / "adapter_model.safetensors")
     save_file({name: torch.zeros(3, 3) for name in weights}, broken / "adapter_model.safetensors")
-    shelf = Shelf()
+    shelf = ModelCache()
     with pytest.raises(UserError, match=r"broken.*does not fit its base model"):
         shelf.policy(str(broken))
     found = log_likelihoods(shelf.policy(str(tiny_model)), REQUESTS)

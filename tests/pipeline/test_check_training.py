@@ -12,11 +12,11 @@ from support.study_files import study_of, write_sources
 from unipref import cli
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.pipeline import training_stage
 
 
-class Hearing(Narrator):
+class Hearing(ProgressListener):
     """Keeps what it hears."""
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
 
 def test_the_checks_are_made_once_told_and_kept(study: dict[str, Any], tmp_path: Path) -> None:
     first, second = Hearing(), Hearing()
-    found = unipref.check_training(study, tmp_path / "run", narrator=first)
+    found = unipref.check_training(study, tmp_path / "run", listener=first)
     assert list(found["main"]["0"]["steps"]) == ["sft", "reward", "rloo", "dpo"]
     assert not (tmp_path / "run" / "train").exists()
     assert [note.split(":")[0] for note in first.notes[-4:]] == ["sft", "reward", "rloo", "dpo"]
     assert json.loads((tmp_path / "run/checked/main/0/preflight.json").read_text()) == found["main"]["0"]
 
-    assert unipref.check_training(study, tmp_path / "run", narrator=second) == found
+    assert unipref.check_training(study, tmp_path / "run", listener=second) == found
     assert second.stages[-1] == ("checked/main/0", True)
     assert second.notes == first.notes
 

@@ -17,7 +17,16 @@ from unipref.core.errors import UserError
 from unipref.core.records import preference_schema
 from unipref.models.loading import load_policy
 from unipref.pipeline import examples_stage, raw_rows
-from unipref.pipeline.examples_stage import POOL, Asked, answered, asked, draw, last_policy, spread, with_raw_rows
+from unipref.pipeline.examples_stage import (
+    POOL,
+    AnsweringModel,
+    answering_models,
+    draw,
+    generate_answers,
+    last_policy,
+    spread,
+    with_raw_rows,
+)
 from unipref.pipeline.run import Trained
 from unipref.sources import parts
 from unipref.study.schema import load
@@ -115,23 +124,25 @@ def test_what_fits_goes_first_and_what_does_not_is_no_reason_for_none() -> None:
 
 
 def test_models_that_are_the_same_are_one_and_too_many_are_named() -> None:
-    base = Asked("base", "m", "0")
-    trained = {v: Asked(f"{v} · dpo", v, key) for v, key in (("main", "1"), ("full", "1"), ("a", "2"), ("b", "3"))}
-    models, left_out = asked(base, trained, 3)
+    base = AnsweringModel("base", "m", "0")
+    trained = {
+        v: AnsweringModel(f"{v} · dpo", v, key) for v, key in (("main", "1"), ("full", "1"), ("a", "2"), ("b", "3"))
+    }
+    models, left_out = answering_models(base, trained, 3)
     assert [model.label for model in models] == ["base", "main · dpo, full · dpo", "a · dpo"]
     assert left_out == ["b · dpo"]
 
 
 def test_the_last_policy_is_no_reward_model() -> None:
     done = {"sft": Trained("s", "1", "policy"), "reward": Trained("r", "2", "reward")}
-    assert last_policy("main", done) == Asked("main · sft", "s", "1")
+    assert last_policy("main", done) == AnsweringModel("main · sft", "s", "1")
     assert last_policy("main", {"reward": done["reward"]}) is None
 
 
 def test_answers_say_when_they_were_cut_and_why_there_is_none(tiny_model: Path) -> None:
     policy = load_policy(str(tiny_model))
     prompts = [[{"role": "user", "content": text}] for text in ("Who?", "x y z " * 200)]
-    short, long = answered(policy, prompts, 5)
+    short, long = generate_answers(policy, prompts, 5)
     assert short["note"] in ("", "cut after 5 tokens")
     assert long["text"] == ""
     assert "the model's context 256" in long["note"]
@@ -143,8 +154,10 @@ def test_a_prompt_that_the_template_refuses_has_no_answer_and_the_others_have(ti
         "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
         "{{ m.content }}{% endfor %}"
     )
-    asked = [{"role": "user", "content": "Hello"}]
-    refused, taken = answered(policy, [[{"role": "system", "content": "Be."}, *asked], asked], 2)
+    prompt = [{"role": "user", "content": "Hello"}]
+    refused, taken = generate_answers(
+        policy, [[{"role": "system", "content": "Be."}, *answering_models], answering_models], 2
+    )
     assert refused == {"text": "", "note": "no answer: the model's chat template does not take this prompt"}
     assert "template" not in taken["note"]
 

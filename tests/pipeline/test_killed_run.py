@@ -23,7 +23,7 @@ class Fatal(Narrator):
         if label == f"training {sys.argv[3]}" and done == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 
-unipref.train_models(sys.argv[1], sys.argv[2], narrator=Fatal())
+unipref.train_models(sys.argv[1], sys.argv[2], listener=Fatal())
 """
 
 STEP = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 1e-3, "checkpoint": {"every": 2}}

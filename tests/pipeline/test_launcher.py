@@ -165,7 +165,7 @@ class Telling(Narrator):
         if label == "training sft":
             print("training", flush=True)
 
-unipref.train_models(sys.argv[1], sys.argv[2], narrator=Telling(), accelerate=sys.argv[3])
+unipref.train_models(sys.argv[1], sys.argv[2], listener=Telling(), accelerate=sys.argv[3])
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject
-from unipref.sources import content_key, fingerprint, parts, read, spill_rows
+from unipref.sources import file_hash, fingerprint, parts, read, spill_rows
 
 
 def back(path: Path) -> list[Any]:
@@ -29,7 +29,7 @@ def test_the_name_is_the_content(tmp_path: Path) -> None:
     one, again, other = (spill_rows([{"a": n}], tmp_path) for n in (1, 1, 2))
     assert one == again
     assert one != other
-    assert one.stem == content_key(one)
+    assert one.stem == file_hash(one)
 
 
 def test_values_of_numpy_and_of_the_calendar(tmp_path: Path) -> None:

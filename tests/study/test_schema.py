@@ -9,7 +9,7 @@ import pytest
 from unipref.core import registry, yaml_files
 from unipref.core.errors import UserError
 from unipref.study.overrides import apply, merge
-from unipref.study.schema import Loaded, load
+from unipref.study.schema import ResolvedStudy, load
 
 PAIRS = {"name": "mine", "path": "p.jsonl", "format": "pairs"}
 STARS = {
@@ -466,7 +466,7 @@ def test_variants_are_laid_over_the_study(here: Path) -> None:
         "less": {"select": {"cluster_quality": {"fraction": 0.1}}, "seeds": [3, 4]},
         "one": {"sources": [PAIRS], "unify": {"min_margin": 0.5}},
     }
-    loaded: Loaded = load(a_study(variants=variants))
+    loaded: ResolvedStudy = load(a_study(variants=variants))
     assert list(loaded.variants) == ["main", "full", "random", "less", "one"]
     chosen = {name: (study.select.name(), study.select.model_dump()) for name, study in loaded.variants.items()}
     assert chosen["full"][0] == "all"

@@ -12,7 +12,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.workers import make_engine
 from unipref.sources import parts, read
-from unipref.unify import Projection, SourcePlan, UnifySettings, unify
+from unipref.unify import Projection, ResolvedSource, UnifySettings, unify
 
 
 @dataclass
@@ -58,15 +58,17 @@ class Unified:
     books: dict[str, Any]
 
 
-def plan_for(name: str, settings: dict[str, Any], file: Path, source: str = "d", axis: str | None = None) -> SourcePlan:
+def plan_for(
+    name: str, settings: dict[str, Any], file: Path, source: str = "d", axis: str | None = None
+) -> ResolvedSource:
     form = registry.make("format", name, settings, "map")
     assert isinstance(form, Format)
     axes = form.axes()
     how = Projection(source, form.name(), "instruction", "CC0", axis or next(iter(axes), None), axes)
-    return SourcePlan(form, how, parts([str(file)], file.parent, "path"))
+    return ResolvedSource(form, how, parts([str(file)], file.parent, "path"))
 
 
-def run_unify(plans: list[SourcePlan], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
+def run_unify(plans: list[ResolvedSource], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
     out.mkdir(parents=True)
     engine = make_engine("local", workers)
     try:

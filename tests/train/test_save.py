@@ -10,7 +10,7 @@ import pytest
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import load_model
-from unipref.train import Plan, fit, preflight, train
+from unipref.train import PreflightRequest, fit, preflight, train
 from unipref.train.save import merged_apart
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
@@ -81,12 +81,14 @@ def test_quantisation_without_its_package_is_found_before_training(job: Job) -> 
     given = job()
     trainer = Sft(lora={}, quantization={"load_in_4bit": True})
     with pytest.raises(UserError, match=r"train\.0\.sft: quantization needs the package 'bitsandbytes'"):
-        preflight(Plan(str(given.policy), {"sft": trainer}, given.preferences, given.held_out))
+        preflight(PreflightRequest(str(given.policy), {"sft": trainer}, given.preferences, given.held_out))
 
 
 def test_spread_weights_are_not_held_against_one_machines_memory(job: Job) -> None:
     given = job()
-    plan = Plan(str(given.policy), {"sft": Sft(max_steps=1)}, given.preferences, given.held_out, sharded=True)
+    plan = PreflightRequest(
+        str(given.policy), {"sft": Sft(max_steps=1)}, given.preferences, given.held_out, sharded=True
+    )
     assert "its memory is not checked: the weights are spread" in preflight(plan)["warnings"][-1]
 
 

@@ -14,7 +14,7 @@ from support.golden import balanced, plan_for, run_unify
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
-from unipref.unify import SourcePlan
+from unipref.unify import ResolvedSource
 
 STARS = {
     "prompt": "q",
@@ -83,7 +83,7 @@ def test_min_margin_moves_preferences_to_the_rejects(tmp_path: Path) -> None:
     assert (thumbs["preferences"], thumbs["preferences_rejected"]) == (1, {})
 
 
-def dirty_sources(folder: Path) -> list[SourcePlan]:
+def dirty_sources(folder: Path) -> list[ResolvedSource]:
     """Six sources, one for each format, each with good rows and with faults of its own."""
     tree = {"text": "T", "role": "prompter", "replies": [
         {"text": "x", "role": "assistant", "rank": 0, "replies": []},

@@ -221,7 +221,7 @@ class Strategy(Choice):
         return []
 
 
-class Judge(NamedTuple):
+class ModelDependency(NamedTuple):
     """A model that a trainer asks about answers, besides the one it trains.
 
     Attributes:
@@ -281,7 +281,7 @@ class Trainer(Choice):
         """Whether it asks the reward model of an earlier step."""
         return False
 
-    def judges(self) -> list[Judge]:
+    def judges(self) -> list[ModelDependency]:
         """The models that the settings name, besides the one it starts from and the last reward model."""
         return []
 
@@ -299,7 +299,7 @@ class Trainer(Choice):
         """
 
 
-class Lead(NamedTuple):
+class HeadlineMetric(NamedTuple):
     """The figure by which a benchmark is judged where one has to stand for it: mode `corrected`, all examples.
 
     Attributes:
@@ -337,7 +337,7 @@ class Benchmark(Choice):
     """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
     fetches: ClassVar[bool] = False
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
-    lead: ClassVar[Lead | None] = None
+    lead: ClassVar[HeadlineMetric | None] = None
     """The figure that verdicts judge a model by; None: it tells neither of instruction following nor of bias."""
     published: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data; another content is said in a note."""

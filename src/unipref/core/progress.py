@@ -8,7 +8,7 @@ TOLD = ("loss", "reward", "kl", "entropy", "accuracy", "rewards/accuracies")
 """Of the figures a trainer logs, those shown beside its progress; all are in the run's curves."""
 
 
-class Narrator:
+class ProgressListener:
     """Hears what happens and says nothing."""
 
     def stage(self, name: str, cached: bool) -> None:
@@ -21,15 +21,15 @@ class Narrator:
         """`done` of `total` units of the work called `label` are finished; `figures` is what is known so far."""
 
 
-class Afterwards(Narrator):
+class DeferredNotes(ProgressListener):
     """Passes on what is done now, and is silent on what others have done and told.
 
     Args:
-        narrator: hears the rest.
+        listener: hears the rest.
     """
 
-    def __init__(self, narrator: Narrator) -> None:
-        self._narrator, self._fresh = narrator, False
+    def __init__(self, listener: ProgressListener) -> None:
+        self._narrator, self._fresh = listener, False
 
     def stage(self, name: str, cached: bool) -> None:
         """Passed on where it begins."""
@@ -43,7 +43,7 @@ class Afterwards(Narrator):
             self._narrator.note(text)
 
 
-class Console(Narrator):
+class ConsoleProgress(ProgressListener):
     """Says it on standard error, one line per stage; progress as a line that rewrites itself on a terminal."""
 
     def __init__(self) -> None:

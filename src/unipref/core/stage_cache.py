@@ -107,7 +107,7 @@ class RunDir:
             bench: also give `work` the path of its bench, which it may make and fill.
         """
         folder = self.folder / name
-        key = content_key({"stage": re.split("[/-]", name)[0], **inputs})
+        key = json_hash({"stage": re.split("[/-]", name)[0], **inputs})
         if key in self._by_key:
             return self._by_key[key]
         stage = self._done(folder, key) or (
@@ -149,7 +149,7 @@ class RunDir:
         return Stage(
             folder,
             key,
-            content_key(files),
+            json_hash(files),
             files,
             record["result"],
             record["seconds"],
@@ -170,7 +170,7 @@ class RunDir:
         stage = Stage(
             folder,
             key,
-            content_key(files),
+            json_hash(files),
             files,
             plain(result),
             seconds,
@@ -242,7 +242,7 @@ def _scalar(value: Any) -> Any:
     raise TypeError(f"a stage returned a {type(value).__name__}, which JSON has no form for")
 
 
-def content_key(value: Any) -> str:
+def json_hash(value: Any) -> str:
     """Hash of a JSON value, whatever the order of its keys."""
     plain = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return xxhash.xxh3_128_hexdigest(plain.encode("utf-8", "surrogatepass"))
@@ -266,7 +266,7 @@ def file_hash(path: Path) -> str:
 
 def tree_hash(path: Path) -> str:
     """Hash of a file, or of all files of a folder with their relative paths."""
-    return file_hash(path) if path.is_file() else content_key(checksums(path))
+    return file_hash(path) if path.is_file() else json_hash(checksums(path))
 
 
 def code_key(*modules: str, package: Path = PACKAGE) -> str:
@@ -278,7 +278,7 @@ def code_key(*modules: str, package: Path = PACKAGE) -> str:
         modules: dotted names, such as `unipref.unify`.
         package: folder of the package that they are in.
     """
-    return content_key(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
+    return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -49,6 +49,6 @@ def root_of(prompt: Messages) -> str:
     return digest("root", normalised(first))
 
 
-def content_key(response: Response) -> str:
+def answer_hash(response: Response) -> str:
     """An answer's content as a hash: what decides among equally good answers, whatever the order of rows."""
     return digest(flat(response.messages))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from unipref import demo
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import write_text
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
@@ -146,15 +146,15 @@ def steps(chapter: Chapter, written: list[dict[str, Any]]) -> list[dict[str, Any
     return [*found, {"rloo": RLOO}] if chapter.name == "rl" else found
 
 
-def run(folder: Path, jobs: int, narrator: Narrator) -> None:
+def run(folder: Path, jobs: int, listener: ProgressListener) -> None:
     """Does all studies; what is done is skipped, so that it goes on where it was stopped.
 
     Args:
         folder: gets `worlds/`, `models/`, and a study file and a run folder for each chapter.
         jobs: processes that train and evaluate side by side.
-        narrator: hears what happens.
+        listener: hears what happens.
     """
     for chapter in chapters():
-        study = prepare(folder, chapter, narrator.progress)
-        narrator.note(f"{chapter.name}: {chapter.title}")
-        execute.run(study, folder / chapter.name, jobs=jobs, narrator=narrator)
+        study = prepare(folder, chapter, listener.progress)
+        listener.note(f"{chapter.name}: {chapter.title}")
+        execute.run(study, folder / chapter.name, jobs=jobs, listener=listener)

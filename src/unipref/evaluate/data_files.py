@@ -88,7 +88,7 @@ def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str]
     beside = benchmark.beside(path)
     if not beside:
         return tree_hash(path)
-    return stage_cache.content_key([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
+    return stage_cache.json_hash([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
 
 
 def check_hash(benchmark: Benchmark, path: Path) -> str:

@@ -13,13 +13,13 @@ from unipref.models.loading import Policy
 T = TypeVar("T")
 
 
-def wholes(policy: Policy, texts: Sequence[str]) -> list[Request]:
+def text_requests(policy: Policy, texts: Sequence[str]) -> list[Request]:
     """Whole texts, their first tokens included."""
     opening, ids = opening_ids(policy), encode_all(policy, texts)
     return [(opening, ids[text]) for text in texts]
 
 
-def afters(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[Request]:
+def continuation_requests(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[Request]:
     """Continuations after prompts, each pair tokenised together, BOS at the start only."""
     opening = opening_ids(policy)
     return [([*opening, *before], rest) for before, rest in all_continuation_ids(policy, pairs)]
@@ -30,7 +30,7 @@ def grouped(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def answered(
+def score_items(
     policy: Policy, items: Sequence[T], requests: Sequence[Request], batch_size: int | None
 ) -> list[tuple[T, list[float]]]:
     """The items that fit in the model's context, each with the log-likelihoods (nats) of its requests.

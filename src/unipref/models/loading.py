@@ -154,7 +154,7 @@ def tokenizer_key(name: str) -> str:
     if not folder.is_dir():
         return f"hub:{home}"
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
-    return stage_cache.content_key({path.name: stage_cache.file_hash(path) for path in files})
+    return stage_cache.json_hash({path.name: stage_cache.file_hash(path) for path in files})
 
 
 def load_policy(name: str) -> Policy:

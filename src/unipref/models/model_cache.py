@@ -25,7 +25,7 @@ SWAPPED = frozenset({"LORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA", "VERA"
 """Kinds of adapters that lie beside the base's layers and can be taken off again; others are loaded whole."""
 
 
-class Shelf:
+class ModelCache:
     """Loads models, and keeps the last base loaded.
 
     An adapter is laid over its base without being merged into it, and taken off when another model is asked for. The

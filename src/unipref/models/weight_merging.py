@@ -66,7 +66,7 @@ class Recipe:
     seed: int = 0
 
 
-class Pot:
+class WeightMerger:
     """A base in memory whose weights become any mixture of what several models changed in them.
 
     The base is loaded once, and the adapters lie beside it; the weights that change are held twice. Models without

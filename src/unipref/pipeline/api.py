@@ -11,7 +11,7 @@ from unipref.analysis.audit import audit, keep
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.evaluate import compare, evaluate
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
@@ -27,7 +27,7 @@ def run(
     overrides: Sequence[str] = (),
     rows: Mapping[str, Any] | None = None,
     jobs: int = 1,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
     accelerate: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Runs a whole study: unify, select, train, evaluate, report.
@@ -38,7 +38,7 @@ def run(
         overrides: `key=value` settings laid over the study.
         rows: source name -> its rows (an iterable of dicts or a DataFrame), for sources that are not files.
         jobs: processes that train and evaluate side by side.
-        narrator: hears what happens; default: nobody.
+        listener: hears what happens; default: nobody.
         accelerate: configuration file of accelerate, to train in the processes that it says (`docs/training.md`).
 
     Returns:
@@ -49,7 +49,7 @@ def run(
     """
     folder = Path(out) if out is not None else default_folder(study)
     return execute.run(
-        study, folder, overrides=overrides, rows=rows, jobs=jobs, narrator=narrator, accelerate=accelerate
+        study, folder, overrides=overrides, rows=rows, jobs=jobs, listener=listener, accelerate=accelerate
     )
 
 
@@ -194,7 +194,7 @@ def soup_models(
     *,
     adapters: Mapping[str, str] | None = None,
     seed: int | None = None,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
     **recipe: Any,
 ) -> Path:
     """Combines models that a run trained on one objective each, by weight, without training; `docs/soup.md`.
@@ -205,7 +205,7 @@ def soup_models(
         out: where the model is written; None: in the run.
         adapters: objective -> `VARIANT/SEED/STEP` or a folder, for models that are not to be found by their data.
         seed: the run's seed whose models are combined; also of the draw of DARE.
-        narrator: told which models are combined.
+        listener: told which models are combined.
         recipe: `method` ('linear', 'ties', 'dare_linear' or 'dare_ties') and `density`.
 
     Returns:
@@ -215,7 +215,7 @@ def soup_models(
         UserError: no such run, objective or model, or a weight that is no number.
     """
     how = Recipe(seed=seed or 0, **recipe)
-    return merge.make(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, narrator)
+    return merge.make(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
 
 
 def trace_soup(
@@ -225,7 +225,7 @@ def trace_soup(
     by: Sequence[str] = (),
     adapters: Mapping[str, str] | None = None,
     seed: int | None = None,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
     **recipe: Any,
 ) -> list[dict[str, Any]]:
     """Measures mixtures from one objective's model to the other's with the benchmarks of the run.
@@ -236,7 +236,7 @@ def trace_soup(
         by: the figures that make a mixture efficient, as `BENCHMARK.METRIC`; none: one of each benchmark.
         adapters: as for `soup_models`; where two or more are named, only these are mixed.
         seed: as for `soup_models`.
-        narrator: told what is done.
+        listener: told what is done.
         recipe: as for `soup_models`.
 
     Returns:
@@ -246,7 +246,7 @@ def trace_soup(
         UserError: as for `soup_models`, or there is nothing to measure with.
     """
     how = Recipe(seed=seed or 0, **recipe)
-    return merge.trace(Path(folder), points, how, adapters or {}, by, seed, narrator)
+    return merge.trace(Path(folder), points, how, adapters or {}, by, seed, listener)
 
 
 def _named(given: str, limit: int | None) -> Benchmark:
@@ -308,12 +308,12 @@ def _until(
     out: str | os.PathLike[str] | None,
     overrides: Sequence[str] = (),
     rows: Mapping[str, Any] | None = None,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
     accelerate: str | os.PathLike[str] | None = None,
 ) -> Path:
     folder = Path(out) if out is not None else default_folder(study)
     return execute.run(
-        study, folder, overrides=overrides, rows=rows, until=stage, narrator=narrator, accelerate=accelerate
+        study, folder, overrides=overrides, rows=rows, until=stage, listener=listener, accelerate=accelerate
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import LOCKS, RECORD, kind_of
 from unipref.pipeline.run import Run
 from unipref.study.schema import load
@@ -39,7 +39,7 @@ def plan(
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
-    run = Run(load(study, overrides), folder, Narrator(), planning=True)
+    run = Run(load(study, overrides), folder, ProgressListener(), planning=True)
     run.walk(until)
     known = costs_of(folder)
     stages = []

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 from unipref.core import stage_cache, text_keys
 from unipref.core.errors import UserError
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
 from unipref.core.stage_cache import RunDir, Stage
 from unipref.models import inference
 from unipref.models.loading import Policy
-from unipref.models.model_cache import Shelf
+from unipref.models.model_cache import ModelCache
 from unipref.pipeline.manifest import Manifest
 from unipref.pipeline.raw_rows import rows_at, shortened
-from unipref.pipeline.training_stage import Ready, splits_of
+from unipref.pipeline.training_stage import VariantData, splits_of
 from unipref.sources import Part
-from unipref.study.schema import Loaded
+from unipref.study.schema import ResolvedStudy
 
 EXAMPLES = "examples"
 FILE = "examples.json"
@@ -39,7 +39,7 @@ COLUMNS = (
 """Columns of a preference that an example has."""
 
 
-class Asked(NamedTuple):
+class AnsweringModel(NamedTuple):
     """A model that answers: what it is called, its folder or hub name, and its key."""
 
     label: str
@@ -47,19 +47,24 @@ class Asked(NamedTuple):
     key: str
 
 
-class Exemplifying:
+class ExamplesStage:
     """Examples as a stage of one run folder.
 
     Args:
-        loaded, run, manifest, narrator: as in `Training`.
+        loaded, run, manifest, listener: as in `Training`.
     """
 
-    def __init__(self, loaded: Loaded, run: RunDir, manifest: Manifest, narrator: Narrator) -> None:
-        self.loaded, self.dir, self.manifest, self.narrator = loaded, run, manifest, narrator
+    def __init__(self, loaded: ResolvedStudy, run: RunDir, manifest: Manifest, listener: ProgressListener) -> None:
+        self.loaded, self.dir, self.manifest, self.listener = loaded, run, manifest, listener
         self.wanted = loaded.study.report
 
     def stage(
-        self, main: Ready, unified: Stage, base: Asked, trained: Mapping[str, Asked], apart: Sequence[str] = ()
+        self,
+        main: VariantData,
+        unified: Stage,
+        base: AnsweringModel,
+        trained: Mapping[str, AnsweringModel],
+        apart: Sequence[str] = (),
     ) -> Stage | None:
         """Draws and asks; None where there is nothing to show, which is told.
 
@@ -78,7 +83,7 @@ class Exemplifying:
             why = "no policy was trained" if part else "no preference is held out"
             self._skipped(f"No examples are shown: {why}.")
             return None
-        models, left_out = asked(base, trained, self.wanted.models)
+        models, left_out = answering_models(base, trained, self.wanted.models)
         left_out += [f"{label} (it has held-out data of its own)" for label in apart]
         inputs = {
             "preferences": [unified.key, main.cleaned.content, part],
@@ -105,7 +110,7 @@ class Exemplifying:
 
         stage = self.dir.stage(EXAMPLES, inputs, work)
         for note in stage.result.get("notes", ()):
-            self.narrator.note(note)
+            self.listener.note(note)
         if stage.result.get("notes"):
             # A model that could not be asked may be asked next time: the stage does not count as done.
             (stage.folder / stage_cache.RECORD).unlink(missing_ok=True)
@@ -114,15 +119,15 @@ class Exemplifying:
         return stage
 
     def _skipped(self, why: str) -> None:
-        self.narrator.stage(EXAMPLES, False)
-        self.narrator.note(why)
+        self.listener.stage(EXAMPLES, False)
+        self.listener.note(why)
         self.manifest.exemplified({"skipped": why})
 
     def _answered(
-        self, drawn: Mapping[str, list[dict[str, Any]]], models: Sequence[Asked], seed: int
+        self, drawn: Mapping[str, list[dict[str, Any]]], models: Sequence[AnsweringModel], seed: int
     ) -> tuple[list[dict[str, Any]], list[str]]:
         """The examples with the models' answers, and what failed; a model that cannot be asked ends no run."""
-        shelf, chosen, notes = Shelf(), list[dict[str, Any]](), list[str]()
+        shelf, chosen, notes = ModelCache(), list[dict[str, Any]](), list[str]()
         for model in models:
             try:
                 chosen, answers = self._ask(shelf, model, drawn, chosen, seed)
@@ -140,8 +145,8 @@ class Exemplifying:
 
     def _ask(
         self,
-        shelf: Shelf,
-        model: Asked,
+        shelf: ModelCache,
+        model: AnsweringModel,
         drawn: Mapping[str, list[dict[str, Any]]],
         chosen: list[dict[str, Any]],
         seed: int,
@@ -152,18 +157,20 @@ class Exemplifying:
         """
         policy = shelf.policy(model.name)
         chosen = chosen or spread(drawn, self.wanted.examples, seed, self._room(policy))
-        return chosen, answered(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
+        return chosen, generate_answers(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
 
     def _room(self, policy: Policy) -> Callable[[Messages], bool]:
         return lambda prompt: 0 < len(_ids(policy, prompt)) <= policy.context - self.wanted.new_tokens
 
 
-def asked(base: Asked, trained: Mapping[str, Asked], most: int) -> tuple[list[Asked], list[str]]:
+def answering_models(
+    base: AnsweringModel, trained: Mapping[str, AnsweringModel], most: int
+) -> tuple[list[AnsweringModel], list[str]]:
     """The models that answer, the base first, and the names of those that are left out as there are too many.
 
     Variants that share a model are one, named after all of them.
     """
-    of_key: dict[str, list[Asked]] = {}
+    of_key: dict[str, list[AnsweringModel]] = {}
     for model in trained.values():
         of_key.setdefault(model.key, []).append(model)
     alike = [
@@ -211,7 +218,7 @@ def spread(
     return turns[:n]
 
 
-def answered(policy: Policy, prompts: Sequence[Messages], new_tokens: int) -> list[dict[str, Any]]:
+def generate_answers(policy: Policy, prompts: Sequence[Messages], new_tokens: int) -> list[dict[str, Any]]:
     """What a model answers, with `note`: why there is no answer, or that it was cut; '' for a whole one."""
     every = [_ids(policy, prompt) for prompt in prompts]
     answers = iter(inference.write(policy, [ids for ids in every if ids], new_tokens))
@@ -273,10 +280,10 @@ def _cut(messages: Messages | None) -> Messages | None:
     ]
 
 
-def last_policy(variant: str, done: Mapping[str, Any]) -> Asked | None:
+def last_policy(variant: str, done: Mapping[str, Any]) -> AnsweringModel | None:
     """The last policy among the trained models of a variant, by step; None where there is none."""
     policies = {step: model for step, model in done.items() if model.makes == "policy"}
     if not policies:
         return None
     step, model = list(policies.items())[-1]
-    return Asked(f"{variant} · {step}", model.folder, model.key)
+    return AnsweringModel(f"{variant} · {step}", model.folder, model.key)

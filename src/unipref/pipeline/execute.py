@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.errors import UserError
-from unipref.core.progress import Afterwards, Narrator
+from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import side_by_side
@@ -21,7 +21,7 @@ def run(
     rows: Mapping[str, Any] | None = None,
     until: str = "evaluate",
     jobs: int = 1,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
     accelerate: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Runs a study and writes its report.
@@ -33,7 +33,7 @@ def run(
         rows: source name -> rows (mappings, or a DataFrame) for sources that are not files.
         until: the last stage to run.
         jobs: processes that train and evaluate models side by side.
-        narrator: hears what happens.
+        listener: hears what happens.
         accelerate: configuration file of accelerate, to train in the processes that it says.
 
     Returns:
@@ -43,7 +43,7 @@ def run(
         UserError: a setting or a file is wrong, or nothing usable is left.
     """
     folder = Path(out)
-    loaded, narrator = load(study, overrides, rows=rows, rows_folder=folder / "inputs"), narrator or Narrator()
+    loaded, listener = load(study, overrides, rows=rows, rows_folder=folder / "inputs"), listener or ProgressListener()
     launch = read_launch(accelerate) if accelerate is not None else None
     if jobs > 1 and launch is not None:
         raise UserError(
@@ -52,6 +52,6 @@ def run(
             mend="Give one of the two.",
         )
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
-        done = side_by_side(loaded, folder, until, jobs, narrator)
-        return Run(loaded, folder, Afterwards(narrator), elsewhere=done).go(until)
-    return Run(loaded, folder, narrator, launch).go(until)
+        done = side_by_side(loaded, folder, until, jobs, listener)
+        return Run(loaded, folder, DeferredNotes(listener), elsewhere=done).go(until)
+    return Run(loaded, folder, listener, launch).go(until)

@@ -9,13 +9,13 @@ from unipref import __version__
 from unipref.core import registry, stage_cache, yaml_files
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import RunDir, Stage
-from unipref.study.schema import Loaded, Study, origins, steps_of
+from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
 
-APART = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
+VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
-SCORED = ("evaluated", "notes")
+SCORE_FIELDS = ("evaluated", "notes")
 """What belongs to the scores of a run."""
-GATHERED = ("preflight", "selected", "train", "steps", "model_hash", "examples")
+CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "examples")
 """What the models are that were scored, as far as the run in hand did not get to it."""
 SCORES, PAIRED, VERDICTS = "scores.json", "against_base.json", "verdicts.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
@@ -27,7 +27,7 @@ class Manifest:
     Sources and clean are those of the study as written; a variant that changes them has its own under `variants`.
     """
 
-    def __init__(self, run: RunDir, loaded: Loaded) -> None:
+    def __init__(self, run: RunDir, loaded: ResolvedStudy) -> None:
         self._run, self._loaded = run, loaded
         self._scores: list[dict[str, Any]] = []
         self._against_base: list[dict[str, Any]] = []
@@ -110,8 +110,8 @@ class Manifest:
     def recall(self, earlier: "Manifest") -> None:
         """Takes over the scores that another manifest of this run has gathered; without any, those on disk go."""
         self._scores, self._against_base = earlier._scores, earlier._against_base
-        for key in (*GATHERED, *SCORED):
-            if key in earlier._value and (key in SCORED or key not in self._value):
+        for key in (*CARRIED_OVER, *SCORE_FIELDS):
+            if key in earlier._value and (key in SCORE_FIELDS or key not in self._value):
                 self._value[key] = earlier._value[key]
         if not self._scores:
             for name in (SCORES, PAIRED, VERDICTS):
@@ -143,12 +143,12 @@ def _arm(study: Study) -> dict[str, Any]:
 
     `judged`: label -> the figure that verdicts judge by, of the benchmarks that have one, in order.
     """
-    rest = study.model_dump(mode="json", exclude=set(APART))
+    rest = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     rest["train"] = [registry.cache_identity(trainer) for trainer in study.train]
     starts = origins(study)
     return {
         "strategy": registry.cache_identity(study.select),
-        "rest": stage_cache.content_key(rest),
+        "rest": stage_cache.json_hash(rest),
         "steps": [
             {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}
             for trainer, name in steps_of(study)

@@ -18,20 +18,20 @@ from unipref.analysis.verdicts import write_verdicts
 from unipref.clean import clean
 from unipref.core import registry, stage_cache
 from unipref.core.contracts import Benchmark
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import RunDir, Stage
 from unipref.core.workers import make_engine
 from unipref.evaluate import data_path, evaluate
 from unipref.evaluate.compare import compared
 from unipref.models import loading
-from unipref.models.model_cache import Shelf
-from unipref.pipeline.examples_stage import Asked, Exemplifying, last_policy
+from unipref.models.model_cache import ModelCache
+from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
 from unipref.pipeline.launcher import Launch
 from unipref.pipeline.manifest import Manifest
-from unipref.pipeline.training_stage import Ready, Step, Training, about, splits_of
+from unipref.pipeline.training_stage import Step, Training, VariantData, about, splits_of
 from unipref.select import choose
-from unipref.study.schema import Loaded, Study, origins, steps_of
+from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
 from unipref.unify import left_out, refuse_contradictions, unify
 
 SCORING = ("unipref.evaluate", "unipref.evaluate.compare", "unipref.models.model_cache")
@@ -54,7 +54,7 @@ class Run:
     Args:
         loaded: the study.
         folder: of the run.
-        narrator: hears what happens.
+        listener: hears what happens.
         launch: the processes that train one model together; None: this one.
         planning: as in `RunDir`.
         elsewhere: as in `RunDir`.
@@ -62,18 +62,18 @@ class Run:
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: ResolvedStudy,
         folder: Path,
-        narrator: Narrator,
+        listener: ProgressListener,
         launch: Launch | None = None,
         *,
         planning: bool = False,
         elsewhere: Collection[str] = (),
     ) -> None:
-        self.loaded, self.narrator = loaded, narrator
-        self.dir = RunDir(folder, narrator.stage, planning=planning, elsewhere=elsewhere)
+        self.loaded, self.listener = loaded, listener
+        self.dir = RunDir(folder, listener.stage, planning=planning, elsewhere=elsewhere)
         self.manifest = Manifest(self.dir, loaded)
-        self.training = Training(loaded, self.dir, self.manifest, narrator, launch)
+        self.training = Training(loaded, self.dir, self.manifest, listener, launch)
         self._base_scores: dict[tuple[str, str], Stage] = {}
         self._unified: dict[str, Stage] = {}
 
@@ -93,7 +93,7 @@ class Run:
     def _recall(self) -> None:
         """Takes in what an earlier run has measured of these very models; of what they replace, nothing stays."""
         if self.manifest.has_scores():
-            earlier = Run(self.loaded, self.dir.folder, Narrator(), planning=True)
+            earlier = Run(self.loaded, self.dir.folder, ProgressListener(), planning=True)
             earlier.walk("evaluate")
             self.manifest.recall(earlier.manifest)
 
@@ -120,31 +120,31 @@ class Run:
         if depth >= STAGES.index("evaluate"):
             self._exemplified(ready, policies)
 
-    def _exemplified(self, ready: Mapping[str, Ready], policies: Mapping[str, Asked]) -> None:
+    def _exemplified(self, ready: Mapping[str, VariantData], policies: Mapping[str, AnsweringModel]) -> None:
         """Examples of what the models answer, before and after."""
         main = ready[MAIN]
         if main.study.model is None:
             return
         base = self.base(main.study)
-        examples = Exemplifying(self.loaded, self.dir, self.manifest, self.narrator)
+        examples = ExamplesStage(self.loaded, self.dir, self.manifest, self.listener)
         # What is held out here may have been trained on by a variant that splits or cleans otherwise.
         alike = {n: last for n, last in policies.items() if ready[n].cleaned.content == main.cleaned.content}
         apart = [last.label for name, last in policies.items() if name not in alike]
-        examples.stage(main, self._unified[MAIN], Asked(BASE, base.folder, base.key), alike, apart)
+        examples.stage(main, self._unified[MAIN], AnsweringModel(BASE, base.folder, base.key), alike, apart)
 
-    def prepared(self, depth: int) -> dict[str, Ready]:
+    def prepared(self, depth: int) -> dict[str, VariantData]:
         """Variant -> its data, selected and checked where STAGES[depth] is as far as that."""
         ready = {variant: self._ready(variant, study, depth) for variant, study in self.loaded.variants.items()}
         if depth >= STAGES.index("check"):
             self.training.check(ready)
         return ready
 
-    def _ready(self, variant: str, study: Study, depth: int) -> Ready:
+    def _ready(self, variant: str, study: Study, depth: int) -> VariantData:
         """A variant's data, as far as they are asked for."""
         self._unified[variant] = self.unified(variant, study)
         cleaned = self.cleaned(variant, study, self._unified[variant])
         seeds = study.seeds if depth >= STAGES.index("select") else []
-        return Ready(study, cleaned, {seed: self.selected(variant, seed, study, cleaned) for seed in seeds})
+        return VariantData(study, cleaned, {seed: self.selected(variant, seed, study, cleaned) for seed in seeds})
 
     def unified(self, variant: str, study: Study) -> Stage:
         """Sources -> preferences."""
@@ -172,7 +172,7 @@ class Run:
             size = sum(part.size for part in parts)
             with (
                 sources.joined(parts, out) as read,
-                closing(make_engine(study.engine, study.workers, size, self.narrator.progress)) as engine,
+                closing(make_engine(study.engine, study.workers, size, self.listener.progress)) as engine,
             ):
                 return unify(plans, study.unify, out, engine=engine, read=read)
 
@@ -182,7 +182,7 @@ class Run:
             return stage
         if stage.folder == self.dir.folder / name:
             for note in left_out(stage.result):
-                self.narrator.note(note)
+                self.listener.note(note)
         hashes = {plan.how.source: entry["files"] for plan, entry in zip(plans, inputs["sources"], strict=True)}
         self.manifest.unified(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
@@ -209,7 +209,7 @@ class Run:
             return stage
         if stage.folder == self.dir.folder / name:
             for note in stage.result["notes"]:
-                self.narrator.note(note)
+                self.listener.note(note)
         return self.manifest.cleaned(variant, stage)
 
     def benchmark_data(self) -> dict[str, Path]:
@@ -261,7 +261,7 @@ class Run:
         if stage.planned:
             return stage
         for note in [*stage.result["notes"], *stage.result["account"]["warnings"]]:
-            self.narrator.note(note)
+            self.listener.note(note)
         return self.manifest.selected(variant, seed, stage)
 
     def trained(
@@ -300,7 +300,7 @@ class Run:
         """One model on every benchmark that can judge it."""
         name, key, kind = model
         splits = splits_of(cleaned, study)
-        shelf = Shelf()
+        shelf = ModelCache()
         for benchmark, label in study.labelled_benchmarks():
             if kind not in benchmark.measures:
                 continue
@@ -327,7 +327,7 @@ class Run:
                     splits=splits,
                     out=out,
                     labels=[label],
-                    on_note=self.narrator.note,
+                    on_note=self.listener.note,
                     load=shelf.load,
                 )
                 return {"scores": scores, "against_base": compared(base.folder, out) if base else []}

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.pipeline.run import STAGES, Run
-from unipref.study.schema import Loaded, origins
+from unipref.study.schema import ResolvedStudy, origins
 
-FROM = ("start", "reward", "model", "base")
+UPSTREAM_KEYS = ("start", "reward", "model", "base")
 """Inputs of a stage that are keys of other stages."""
-OF_A_JOB = ("train", "evaluated")
+SCHEDULED_STAGES = ("train", "evaluated")
 """Kinds of stages that jobs do; what is left comes after them."""
 SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def side_by_side(loaded: Loaded, folder: Path, until: str, jobs: int, narrator: Narrator) -> set[str]:
+def side_by_side(loaded: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener) -> set[str]:
     """Does all stages as far as `until`: data and checks here, then training and evaluation in `jobs` processes.
 
     Args:
@@ -58,7 +58,7 @@ def side_by_side(loaded: Loaded, folder: Path, until: str, jobs: int, narrator: 
         folder: of the run.
         until: 'train' or 'evaluate'.
         jobs: processes.
-        narrator: hears what happens.
+        listener: hears what happens.
 
     Returns:
         The keys of the stages that were done.
@@ -67,7 +67,7 @@ def side_by_side(loaded: Loaded, folder: Path, until: str, jobs: int, narrator: 
         UserError: as `pipeline.run`. What is done by then is kept; jobs that have begun are ended with the process.
     """
     depth = STAGES.index(until)
-    run = Run(loaded, folder, narrator)
+    run = Run(loaded, folder, listener)
     try:
         for variant, (study, cleaned, _) in run.prepared(depth).items():
             if until == "evaluate":
@@ -75,11 +75,11 @@ def side_by_side(loaded: Loaded, folder: Path, until: str, jobs: int, narrator: 
     finally:
         run.manifest.write()
     done = {stage.key for stage in run.dir.stages if not stage.cached}
-    planned = Run(loaded, folder, Narrator(), planning=True)
+    planned = Run(loaded, folder, ProgressListener(), planning=True)
     planned.walk(until)
     waits = waiting(planned.dir.planned)
     places = run.dir.places()
-    for outcome in _scheduled(waits, loaded, folder, until, min(jobs, max(1, len(waits))), narrator, places):
+    for outcome in _scheduled(waits, loaded, folder, until, min(jobs, max(1, len(waits))), listener, places):
         done |= set(outcome.keys)
     return done
 
@@ -94,23 +94,23 @@ def waiting(planned: Sequence[tuple[str, str, Mapping[str, Any]]]) -> dict[Job, 
     waits: dict[Job, set[Job]] = {}
     for name, key, inputs in planned:
         kind, *whose = name.split("/")
-        if kind not in OF_A_JOB:
+        if kind not in SCHEDULED_STAGES:
             continue
         variant, seed, step = whose[:3]
         job = Job(variant, int(seed), step)
         owner[key] = job
-        keys = [*(inputs.get(of) for of in FROM), *inputs.get("judges", {}).values()]
+        keys = [*(inputs.get(of) for of in UPSTREAM_KEYS), *inputs.get("judges", {}).values()]
         waits.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
     return waits
 
 
 def _scheduled(
     waits: Mapping[Job, set[Job]],
-    loaded: Loaded,
+    loaded: ResolvedStudy,
     folder: Path,
     until: str,
     processes: int,
-    narrator: Narrator,
+    listener: ProgressListener,
     places: dict[str, str],
 ) -> list[Outcome]:
     """Does the jobs, each when what it waits for is done.
@@ -139,11 +139,11 @@ def _scheduled(
                 places |= outcome.places
                 for before in left.values():
                     before.discard(job)
-                narrator.stage(f"{job} ({len(outcomes)} of {total}, {outcome.seconds:.0f} s)", False)
+                listener.stage(f"{job} ({len(outcomes)} of {total}, {outcome.seconds:.0f} s)", False)
                 for note in outcome.notes:
                     # The steps that a job goes on from are told of by each.
                     if note not in told:
-                        narrator.note(note)
+                        listener.note(note)
                     told.add(note)
     except BrokenProcessPool as error:
         at_work = ", ".join(str(job) for job in running.values())
@@ -159,7 +159,7 @@ def _scheduled(
     return outcomes
 
 
-class _Notes(Narrator):
+class _Notes(ProgressListener):
     """Keeps what is to be told."""
 
     def __init__(self) -> None:
@@ -172,7 +172,7 @@ class _Notes(Narrator):
 class _Worker:
     """What a process keeps from job to job: the run, and each variant's data."""
 
-    def __init__(self, loaded: Loaded, folder: Path) -> None:
+    def __init__(self, loaded: ResolvedStudy, folder: Path) -> None:
         self.notes = _Notes()
         self.run = Run(loaded, folder, self.notes)
         self._ready: dict[str, Any] = {}
@@ -213,7 +213,7 @@ def _ancestry(study: Any, step: str) -> set[str]:
 _worker: _Worker | None = None
 
 
-def _begin(loaded: Loaded, folder: Path, parent: int) -> None:
+def _begin(loaded: ResolvedStudy, folder: Path, parent: int) -> None:
     """Sets a process up: one thread of computation, and an end when the run is no more."""
     global _worker
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from unipref.core import registry, stage_cache
 from unipref.core.contracts import Benchmark, Trainer, TrainJob
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import RunDir, Stage
 from unipref.evaluate import data_hash, in_training
@@ -15,13 +15,13 @@ from unipref.models import loading
 from unipref.pipeline.launcher import Launch, train_launched
 from unipref.pipeline.manifest import Manifest
 from unipref.study.overrides import expanded
-from unipref.study.schema import Loaded, Study
-from unipref.train import Meter, Plan, check_disk, machine, preflight, train
+from unipref.study.schema import ResolvedStudy, Study
+from unipref.train import Meter, PreflightRequest, check_disk, machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
 
 
-class Ready(NamedTuple):
+class VariantData(NamedTuple):
     """A variant, its cleaned data, and what was selected of them for each seed."""
 
     study: Study
@@ -72,14 +72,19 @@ class Training:
     """Checks and trains in one run folder."""
 
     def __init__(
-        self, loaded: Loaded, run: RunDir, manifest: Manifest, narrator: Narrator, launch: Launch | None = None
+        self,
+        loaded: ResolvedStudy,
+        run: RunDir,
+        manifest: Manifest,
+        listener: ProgressListener,
+        launch: Launch | None = None,
     ) -> None:
-        self.loaded, self.dir, self.manifest, self.narrator, self.launch = loaded, run, manifest, narrator, launch
+        self.loaded, self.dir, self.manifest, self.listener, self.launch = loaded, run, manifest, listener, launch
         # Models and data are read often and do not change while a run works: they are hashed once.
         self.model_key = cache(loading.model_key)
         self.tree_hash = cache(stage_cache.tree_hash)
 
-    def check(self, ready: Mapping[str, Ready]) -> None:
+    def check(self, ready: Mapping[str, VariantData]) -> None:
         """Looks for what would fail or mislead, before any of the training: every variant and seed, and the disk."""
         disk: dict[str, list[dict[str, int]]] = {}
         for variant, (study, cleaned, selected) in ready.items():
@@ -90,7 +95,7 @@ class Training:
                 disk[stage.key] = [step["disk"] for step in stage.result["steps"].values() if "disk" in step]
                 self.manifest.checked(variant, seed, stage)
         for note in check_disk([step for steps in disk.values() for step in steps], self.dir.folder / "train"):
-            self.narrator.note(note)
+            self.listener.note(note)
 
     def _preflight(self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage) -> Stage:
         assert study.model is not None
@@ -104,7 +109,7 @@ class Training:
             "versions": stage_cache.versions(*VERSIONS),
             **self._launched(),
         }
-        plan = Plan(
+        plan = PreflightRequest(
             model=study.model,
             steps=dict(zip(study.step_names(), study.train, strict=True)),
             preferences=selected.folder / "train.parquet",
@@ -122,7 +127,7 @@ class Training:
 
         stage = self.dir.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("said", ()), *stage.result.get("warnings", ())]:
-            self.narrator.note(note)
+            self.listener.note(note)
         return stage
 
     def step(self, step: Step, study: Study) -> Stage:
@@ -169,7 +174,7 @@ class Training:
                 bench=bench,
                 seed=step.seed,
             )
-            progress = partial(self.narrator.progress, f"training {step.place.rpartition('/')[2]}")
+            progress = partial(self.listener.progress, f"training {step.place.rpartition('/')[2]}")
             if self.launch is not None:
                 return train_launched(self.launch, step.trainer, job, progress, probes, study.evaluate.every)
             measure = partial(in_training.measure, probes, step.trainer.makes)
@@ -178,7 +183,7 @@ class Training:
 
         stage = self.dir.stage(step.place, inputs, work, bench=True)
         for warning in stage.result.get("warnings", ()):
-            self.narrator.note(warning)
+            self.listener.note(warning)
         return stage
 
     def _files(self, trainer: Trainer) -> dict[str, str]:

@@ -24,7 +24,7 @@ from unipref.report.sections.reproduce import reproduce_sections
 from unipref.report.sections.results import changes, result_sections, result_table
 from unipref.report.sections.selection import DOUBTS, epoch_warnings, selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
-from unipref.report.sections.training import count_sections, lead, told_sections
+from unipref.report.sections.training import count_sections, lead, terminal_sections
 from unipref.report.sections.verdict import read_verdicts, summary, verdict_section, warnings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def source_counts(manifest: dict[str, Any]) -> "RenderableType":
     from rich.console import Group
 
     parts: list[Any] = []
-    for section in told_sections(manifest):
+    for section in terminal_sections(manifest):
         narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
         parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
     parts += warned(DOUBTS, selection_warnings(manifest))

@@ -18,7 +18,7 @@ BEYOND = "beyond the budget of its part"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Allocation:
     """What each stratum (source and objective) is granted.
 
     Attributes:
@@ -164,7 +164,7 @@ class _Line:
     def of(
         cls,
         rows: "npt.NDArray[np.int64]",
-        plan: Plan,
+        plan: Allocation,
         cells: "npt.NDArray[np.int64]",
         priorities: "npt.NDArray[np.float64]",
     ) -> "_Line":

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from unipref.core.contracts import Candidates, Selection, Strategy
 from unipref.core.errors import UserError, near_name
-from unipref.select.allocation import Plan
+from unipref.select.allocation import Allocation
 from unipref.select.apportion import apportion, within_limits
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class BudgetStrategy(Strategy):
             return self.tokens >= int(candidates.tokens.sum())
         return self.fraction == 1 or len(candidates) == 0
 
-    def plan(self, candidates: Candidates, passed: "npt.NDArray[np.bool_]") -> Plan:
+    def plan(self, candidates: Candidates, passed: "npt.NDArray[np.bool_]") -> Allocation:
         """What is granted to each source and objective.
 
         Args:
@@ -87,7 +87,7 @@ class BudgetStrategy(Strategy):
             granted = apportion(owed, min(total, int(sizes[owed > 0].sum())), np.arange(len(sizes))).astype(np.float64)
         keeps_fraction = self.fraction is not None and self.shares == "keep"
         rates = np.full(len(sizes), self.fraction) if keeps_fraction else granted / np.maximum(sizes, 1)
-        return Plan(
+        return Allocation(
             ids=candidates.ids,
             rivals=rivals,
             strata=strata,

@@ -11,7 +11,7 @@ from pydantic import Field
 from unipref.core.contracts import Candidates, Dialogue, Scorer
 from unipref.core.errors import UserError
 from unipref.core.text_keys import digest, flat
-from unipref.select.text_cache import folder_name, remembered
+from unipref.select.text_cache import compute_cached, folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -71,7 +71,7 @@ class AskingScorer(Scorer):
         settings = self.model_dump(exclude={"weight", "model", "batch_size", *self.reading}, mode="json")
         folder = folder_name(self.name(), repr([self.name(), model_key(name), settings, code]))
         place = candidates.cache / "scores" / folder
-        found = remembered(candidates.texts(), _key, compute, place, DIALOGUES_AT_ONCE)[:, 0]
+        found = compute_cached(candidates.texts(), _key, compute, place, DIALOGUES_AT_ONCE)[:, 0]
         return self.read(found.astype(np.float64))
 
 

@@ -20,7 +20,7 @@ KEY = np.dtype("S32")
 T = TypeVar("T")
 
 
-def remembered(
+def compute_cached(
     batches: Iterable[list[T]],
     key_of: Callable[[T], str],
     compute: "Callable[[list[T]], npt.NDArray[Any]]",

@@ -5,7 +5,7 @@ and `joined` gives the reader that also looks up other tables. The readers of th
 files.
 """
 
-from unipref.sources.fingerprint import content_key, fingerprint
+from unipref.sources.fingerprint import file_hash, fingerprint
 from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
@@ -18,7 +18,7 @@ __all__ = [
     "Part",
     "Rows",
     "Table",
-    "content_key",
+    "file_hash",
     "fingerprint",
     "hub_parts",
     "joined",

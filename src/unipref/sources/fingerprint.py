@@ -6,14 +6,14 @@ from typing import Any
 
 import xxhash
 
-from unipref.core.stage_cache import file_hash
+from unipref.core import stage_cache
 from unipref.sources.part import Part
 
 
-def content_key(source: Part | Path | str) -> str:
+def file_hash(source: Part | Path | str) -> str:
     """The xxh3-128 hash of a file's bytes, in hexadecimal; of the whole file where a part is given."""
     path = source.path if isinstance(source, Part) else source
-    return file_hash(Path(path))
+    return stage_cache.file_hash(Path(path))
 
 
 def fingerprint(sources: Iterable[Part | Path | str]) -> str:
@@ -32,7 +32,7 @@ def fingerprint(sources: Iterable[Part | Path | str]) -> str:
 def _add(digest: Any, source: Part | Path | str, keys: dict[str, str]) -> None:
     path = source.path if isinstance(source, Part) else str(source)
     if path not in keys:
-        keys[path] = content_key(path)
+        keys[path] = file_hash(path)
     digest.update(keys[path].encode())
     if isinstance(source, Part):
         digest.update(f"\0{source.origin}\0{source.start}\0{source.records}\0".encode())

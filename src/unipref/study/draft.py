@@ -9,7 +9,7 @@ from typing import Any
 
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
-from unipref.unify.inspection import Inspected, inspect, known_as, questions, source_name
+from unipref.unify.inspection import Inspected, catalog_match, inspect, questions, source_name
 
 JUDGED_ALONE = ("steps", "thumbs")
 """Formats in which most answers are judged for themselves, which KTO learns from and DPO does not."""
@@ -45,7 +45,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
             sources.append({**first.source, "name": label})
             asked = questions(first.source["map"], f"sources.{label}.map")
             said += [f"to be answered where it says '?': {', '.join(asked)}"] * bool(asked)
-            said += [known_as(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
+            said += [catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
         lines += [" ".join(f"# {label}: {doubt}".split()) for doubt in said]
     return "\n".join(lines) + "\n" + yaml_files.write(_study(sources))
 

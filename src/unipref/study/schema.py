@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from unipref.clean import Clean, Split
 from unipref.core import registry, yaml_files
-from unipref.core.contracts import Benchmark, Judge, Settings, Strategy, Trainer
+from unipref.core.contracts import Benchmark, ModelDependency, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE, MAIN
 from unipref.evaluate import check_packages, data_path, dev_path, labelled
@@ -21,7 +21,7 @@ from unipref.sources import spill_rows
 from unipref.study.grid import Grid, expand
 from unipref.study.overrides import apply, expanded, merge
 from unipref.study.source import NAME, Name, Source, in_memory, plan
-from unipref.unify import SourcePlan, UnifySettings
+from unipref.unify import ResolvedSource, UnifySettings
 
 NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
 """Settings that a study has once, for all its variants."""
@@ -158,7 +158,7 @@ def origins(study: Study) -> dict[str, Origin]:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ResolvedStudy:
     """A study that has been checked: its settings, its variants and its files.
 
     Attributes:
@@ -173,7 +173,7 @@ class Loaded:
     study: Study
     variants: dict[str, Study]
     data_root: Path
-    plans: dict[str, list[SourcePlan]]
+    plans: dict[str, list[ResolvedSource]]
 
 
 def load(
@@ -182,7 +182,7 @@ def load(
     *,
     rows: Mapping[str, Any] | None = None,
     rows_folder: Path | None = None,
-) -> Loaded:
+) -> ResolvedStudy:
     """Reads and checks a study.
 
     Args:
@@ -217,7 +217,7 @@ def load(
     plans = {name: [plan(s, i, root) for i, s in enumerate(v.sources)] for name, v in variants.items()}
     for name, own in plans.items():
         plans[name] = [in_memory(ready) if ready.how.source in (rows or {}) else ready for ready in own]
-    return Loaded(raw, study, variants, root, plans)
+    return ResolvedStudy(raw, study, variants, root, plans)
 
 
 def _arms(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
@@ -354,7 +354,7 @@ def _check_asked(step: Trainer, policies: list[str], rewards: list[str], here: s
         )
 
 
-def _check_judge(judge: Judge, policies: list[str], rewards: list[str], where: str) -> None:
+def _check_judge(judge: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:
     """A model that a step asks is an earlier step of that kind, or a folder or hub name."""
     known = rewards if judge.makes == "reward" else policies
     if judge.name in known:

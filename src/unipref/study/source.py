@@ -13,7 +13,7 @@ from unipref.core.errors import UserError, near_name
 from unipref.core.records import Axis
 from unipref.sources import Join, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expanded, merge
-from unipref.unify import WEIGHTED, Projection, SourcePlan
+from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import ASK
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
@@ -54,7 +54,7 @@ class Source(Settings):
     """Licence of the data, carried to every preference."""
 
 
-def plan(source: Source, place: int, root: Path) -> SourcePlan:
+def plan(source: Source, place: int, root: Path) -> ResolvedSource:
     """A source with its catalog entry, format and files resolved."""
     where = f"sources.{place} ({source.name})"
     known = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
@@ -83,7 +83,7 @@ def plan(source: Source, place: int, root: Path) -> SourcePlan:
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    return SourcePlan(form=form, how=how, parts=_parts(source, known, place, root))
+    return ResolvedSource(form=form, how=how, parts=_parts(source, known, place, root))
 
 
 def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
@@ -117,7 +117,7 @@ def _asked(value: Any, place: str) -> str | None:
     return place if value == ASK else None
 
 
-def in_memory(plan: SourcePlan) -> SourcePlan:
+def in_memory(plan: ResolvedSource) -> ResolvedSource:
     """Rows given from Python are from their source, not from the file they were brought in."""
     return msgspec.structs.replace(
         plan, parts=[msgspec.structs.replace(part, origin=plan.how.source) for part in plan.parts]

@@ -5,13 +5,13 @@ from typing import Any
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.train import processes
 from unipref.train.checks.memory import check_disk, machine
-from unipref.train.checks.preflight import Plan, preflight
+from unipref.train.checks.preflight import PreflightRequest, preflight
 from unipref.train.monitor.callback import Progress, listening
 from unipref.train.monitor.dev_scores import Meter
 from unipref.train.trl_arguments import device_defaults
 from unipref.train.trl_trainer import TrlTrainer
 
-__all__ = ["Meter", "Plan", "check_disk", "machine", "preflight", "train"]
+__all__ = ["Meter", "PreflightRequest", "check_disk", "machine", "preflight", "train"]
 
 
 def train(

@@ -14,7 +14,7 @@ from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
-from unipref.train.data.rows import Books, View, write_rows
+from unipref.train.data.rows import RowUsage, View, write_rows
 from unipref.train.monitor.callback import Watcher, callback, quiet
 from unipref.train.monitor.checkpoints import passes_done, so_far, step_of, take_up
 from unipref.train.monitor.collapse import Collapse, Guard, last_good
@@ -29,7 +29,7 @@ Build = Callable[[dict[str, Any]], Any]
 
 
 @dataclass
-class Ready:
+class PreparedStep:
     """What a step starts with.
 
     Attributes:
@@ -43,7 +43,7 @@ class Ready:
     start: Start
     rows: Path
     dev: Path | None
-    books: Books
+    books: RowUsage
     limit: int
     checkpoint: Path | None
 
@@ -96,7 +96,7 @@ def fit(
     return _account(ready, watcher, kept) | numbers | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
-def _account(ready: Ready, watcher: Watcher, kept: Path | None) -> dict[str, Any]:
+def _account(ready: PreparedStep, watcher: Watcher, kept: Path | None) -> dict[str, Any]:
     books, curve, collapse = ready.books, watcher.curve.points, watcher.collapse
     found: dict[str, Any] = {
         "used": books.used,
@@ -118,7 +118,7 @@ def _account(ready: Ready, watcher: Watcher, kept: Path | None) -> dict[str, Any
     return found
 
 
-def _numbers_used(trainer: TrlTrainer, books: Books) -> dict[str, Any]:
+def _numbers_used(trainer: TrlTrainer, books: RowUsage) -> dict[str, Any]:
     """How many of the margins and weights that the settings ask for there were."""
     by = getattr(trainer, "weigh_by", None)
     weights = {"weights": {"by": by, **books.facts.known(by)}} if by else {}
@@ -168,7 +168,7 @@ def _workspace(out: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _prepared(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: View) -> Ready:
+def _prepared(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: View) -> PreparedStep:
     """Opens the model and writes the rows.
 
     Raises:
@@ -185,7 +185,7 @@ def _prepared(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: 
             where=str(job.preferences),
         )
     dev = dev_rows(trainer, job, start, work / "dev.arrow", limit)
-    return Ready(start, rows, dev, books, limit, take_up(job.bench) if job.bench else None)
+    return PreparedStep(start, rows, dev, books, limit, take_up(job.bench) if job.bench else None)
 
 
 def _set_threads(checkpoint: Path | None) -> None:
@@ -196,7 +196,7 @@ def _set_threads(checkpoint: Path | None) -> None:
         torch.set_num_threads(so_far(checkpoint).threads)
 
 
-def _datasets(ready: Ready) -> dict[str, Any]:
+def _datasets(ready: PreparedStep) -> dict[str, Any]:
     from datasets import Dataset
 
     found = {"train_dataset": Dataset.from_file(str(ready.rows))}

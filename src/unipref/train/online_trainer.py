@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from unipref.core.contracts import Judge, TrainJob
+from unipref.core.contracts import ModelDependency, TrainJob
 from unipref.core.errors import UserError
 from unipref.train.data.batch_math import passes_on_answers
-from unipref.train.data.epochs import Plan
+from unipref.train.data.epochs import RowOrder
 from unipref.train.data.prompt_file import from_file
 from unipref.train.data.rows import PROMPTS, View
 from unipref.train.fit import fit
@@ -18,7 +18,7 @@ from unipref.train.monitor.checkpoints import Checkpoint
 from unipref.train.rewards.probe import callback
 from unipref.train.rewards.reliability import HeldOut
 from unipref.train.rewards.settings import CheckerReward, FunctionReward, ModelReward, Reward
-from unipref.train.rewards.validation import Tested, put_to_the_test
+from unipref.train.rewards.validation import RewardValidation, validate_rewards
 from unipref.train.trl_trainer import TrlTrainer
 
 
@@ -125,7 +125,7 @@ class Online(TrlTrainer):
         steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
         return {**found, "save_steps": steps} if 2 * steps <= self.max_steps else found
 
-    def judges(self) -> list[Judge]:
+    def judges(self) -> list[ModelDependency]:
         """The models that the rewards ask."""
         return [judge for place, reward in enumerate(self.rewards or []) for judge in reward.judges(f"rewards.{place}")]
 
@@ -166,9 +166,9 @@ class Online(TrlTrainer):
         asked = len({judge.name for judge in self.judges()}) + self.needs_reward_model
         return asked + (self.lora is None and self.beta > 0)
 
-    def plan(self, batch: int) -> Plan | None:
+    def plan(self, batch: int) -> RowOrder | None:
         """The prompts in the shares asked for; without `mix`, TRL draws them."""
-        return None if self.mix is None else Plan("random", self.mix, None, batch)
+        return None if self.mix is None else RowOrder("random", self.mix, None, batch)
 
     def rows_of_run(self, args: Any, rows: int) -> int:
         """How many prompts a run sees."""
@@ -189,7 +189,7 @@ class Online(TrlTrainer):
             As `Trainer.fit`, and what was found of the reward.
         """
         with quiet():
-            tested = put_to_the_test(self, job)
+            tested = validate_rewards(self, job)
         doubts = self._doubts(tested)
 
         def build(arguments: dict[str, Any]) -> Any:
@@ -210,7 +210,7 @@ class Online(TrlTrainer):
         done["warnings"] += doubts + tested.complaints()
         return done | tested.rows()
 
-    def _doubts(self, tested: Tested) -> list[str]:
+    def _doubts(self, tested: RewardValidation) -> list[str]:
         """What speaks against the reward.
 
         Raises:

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
-from unipref.train.data.epochs import Mix, Plan, Sampling
+from unipref.train.data.epochs import Mix, RowOrder, Sampling
 from unipref.train.data.rows import Facts, View
 from unipref.train.lora import Lora
 from unipref.train.monitor.checkpoints import Checkpoint
@@ -226,7 +226,7 @@ class TrlTrainer(Trainer):
         """Settings of TRL's that follow from the rows."""
         return {}
 
-    def plan(self, batch: int) -> Plan | None:
+    def plan(self, batch: int) -> RowOrder | None:
         """How the rows of a run are ordered; None: as TRL does it.
 
         Args:
@@ -288,9 +288,9 @@ class LengthLimited(TrlTrainer):
     """Draws each row in proportion to its confidence or margin (one without: the mean of the others), which in
     expectation weighs its loss by it. TRL's trainers take no weights."""
 
-    def plan(self, batch: int) -> Plan | None:
+    def plan(self, batch: int) -> RowOrder | None:
         """The order that the settings ask for."""
-        return Plan(self.train_sampling_strategy, self.mix, self.weigh_by, batch)
+        return RowOrder(self.train_sampling_strategy, self.mix, self.weigh_by, batch)
 
     def longest(self, model: str, context: int) -> int:
         """The longest dialogue in tokens.

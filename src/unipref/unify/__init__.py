@@ -17,12 +17,20 @@ from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.core.workers import Engine
 from unipref.unify.label_check import polarity, refuse_contradictions
-from unipref.unify.map_reduce import Books, MapTask, ReadRows, ReduceTask, SourcePlan, map_rows, reduce_bucket
+from unipref.unify.map_reduce import (
+    MapTask,
+    ReadRows,
+    ReduceTask,
+    ResolvedSource,
+    SourceCounts,
+    map_rows,
+    reduce_bucket,
+)
 from unipref.unify.margins import write
 from unipref.unify.projection.pairs import Way
 from unipref.unify.projection.project import WEIGHTED, Projection
 
-__all__ = ["WEIGHTED", "Projection", "SourcePlan", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
+__all__ = ["WEIGHTED", "Projection", "ResolvedSource", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Raw data per bucket: a reduce task holds one bucket."""
@@ -41,7 +49,7 @@ class UnifySettings(Settings):
 
 
 def unify(
-    plans: list[SourcePlan],
+    plans: list[ResolvedSource],
     settings: UnifySettings,
     out: Path,
     *,
@@ -66,9 +74,9 @@ def unify(
     work = out / "buckets"
     work.mkdir()
     n_buckets = max(1, -(-sum(part.size for plan in plans for part in plan.parts) // BUCKET_BYTES))
-    books = [Books() for _ in plans]
+    books = [SourceCounts() for _ in plans]
     slim = [
-        SourcePlan(form=plan.form, how=replace(plan.how, pairs=settings.pairs, cap=settings.cap), parts=[])
+        ResolvedSource(form=plan.form, how=replace(plan.how, pairs=settings.pairs, cap=settings.cap), parts=[])
         for plan in plans
     ]
     tasks = [(source, part) for source, plan in enumerate(plans) for part in plan.parts]
@@ -103,7 +111,9 @@ def unify(
     return told
 
 
-def _page(plan: SourcePlan, page: Books, kept: int, examples: dict[str, str], found: dict[str, Any]) -> dict[str, Any]:
+def _page(
+    plan: ResolvedSource, page: SourceCounts, kept: int, examples: dict[str, str], found: dict[str, Any]
+) -> dict[str, Any]:
     """One source's page of the manifest."""
     how = plan.how
     facts = {"kind": how.kind, "objective": how.objective, "licence": how.licence, "axis": how.axis}

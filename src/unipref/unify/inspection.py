@@ -15,7 +15,7 @@ from unipref.sources import catalog, parts, peek, read
 from unipref.unify import Projection
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, scores_in
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import pluck
+from unipref.unify.mapping.fields import get_path
 from unipref.unify.projection.groups import merged
 from unipref.unify.projection.project import project
 
@@ -81,7 +81,7 @@ class Inspected:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
-        lines += [f"  {known_as(self.known)}"] if self.known else []
+        lines += [f"  {catalog_match(self.known)}"] if self.known else []
         asked = questions(self.map, "map")
         if asked:
             lines.append(f"  to be answered before it runs: {', '.join(asked)}")
@@ -136,7 +136,7 @@ def _inspect(path: Path, shown: str) -> Inspected:
     )
 
 
-def known_as(dataset: str) -> str:
+def catalog_match(dataset: str) -> str:
     """What to do with rows that have a known dataset's fields."""
     return f"fields of the known dataset '{dataset}': if it is that, write 'dataset: {dataset}' for format and map"
 
@@ -162,7 +162,7 @@ def _is_text(value: Any) -> bool:
 
 def _has(row: dict[str, Any], path: str) -> bool:
     try:
-        pluck(row, path)
+        get_path(row, path)
     except Reject:
         return False
     return True
@@ -244,7 +244,7 @@ def _fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in columns[:LISTED]:
         try:
-            found[column.path] = _cut(str(pluck(row, column.path)))
+            found[column.path] = _cut(str(get_path(row, column.path)))
         except Reject:
             continue
     return found

@@ -28,7 +28,7 @@ BATCH = 1024
 """Preferences per row group of a Parquet file."""
 
 
-class SourcePlan(msgspec.Struct, frozen=True):
+class ResolvedSource(msgspec.Struct, frozen=True):
     """One source, ready to be read: its format, how its groups are projected, and its parts."""
 
     form: Format
@@ -41,7 +41,7 @@ class MapTask(msgspec.Struct, frozen=True):
 
     number: int
     source: int
-    plan: SourcePlan
+    plan: ResolvedSource
     part: Any
     read: ReadRows
     folder: Path
@@ -52,12 +52,12 @@ class ReduceTask(msgspec.Struct, frozen=True):
     """One bucket to project into `out/part-N.parquet`."""
 
     bucket: int
-    plans: list[SourcePlan]
+    plans: list[ResolvedSource]
     folder: Path
     out: Path
 
 
-class Books(msgspec.Struct):
+class SourceCounts(msgspec.Struct):
     """What became of one source's rows and groups; sums over tasks by `+=`."""
 
     rows: int = 0
@@ -72,7 +72,7 @@ class Books(msgspec.Struct):
     kept_pairs: int = 0
     implied_pairs: int = 0
 
-    def __iadd__(self, other: "Books") -> "Books":
+    def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if isinstance(value, Counter):
@@ -110,9 +110,9 @@ class Rejected(msgspec.Struct, array_like=True):
 _pack = msgspec.msgpack.Encoder().encode
 
 
-def map_rows(task: MapTask) -> Books:
+def map_rows(task: MapTask) -> SourceCounts:
     """Reads one part, writes its feedback to buckets by prompt and its rejects aside, and keeps the books."""
-    books = Books()
+    books = SourceCounts()
     form, source = task.plan.form, task.plan.how.source
     with (
         BucketWriter(task.folder / FEEDBACK, task.n_buckets, task.number) as buckets,
@@ -177,7 +177,7 @@ def _with_origin(feedback: Feedback, origin: str) -> Feedback:
     return msgspec.structs.replace(feedback, responses=responses)
 
 
-def reduce_bucket(task: ReduceTask) -> dict[int, Books]:
+def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     """Groups one bucket's feedback by prompt and projects it; source number -> its books."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -187,7 +187,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, Books]:
     for record in read_bucket(task.folder / FEEDBACK, task.bucket):
         entry = decoder.decode(record)
         groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
-    books: dict[int, Books] = {}
+    books: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
     task_number = task.bucket + _AFTER_MAPS
     with (
@@ -195,7 +195,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, Books]:
         pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
     ):
         for source, key in sorted(groups, key=lambda group: group[0]):
-            page, how = books.setdefault(source, Books()), task.plans[source].how
+            page, how = books.setdefault(source, SourceCounts()), task.plans[source].how
             group = merged(groups.pop((source, key)))
             page.groups += 1
             try:

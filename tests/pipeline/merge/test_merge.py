@@ -20,7 +20,7 @@ from unipref import cli
 from unipref.core.errors import UserError
 from unipref.models import weight_merging
 from unipref.models.loading import load_model, load_policy
-from unipref.models.weight_merging import Pot, Recipe
+from unipref.models.weight_merging import Recipe, WeightMerger
 from unipref.pipeline.merge import merge
 from unipref.report import efficient
 
@@ -134,7 +134,7 @@ def changed(base: Path, model: Any, layer: str = LAYER) -> Array:
 
 
 def test_all_weight_on_one_adapter_gives_its_model(tiny_model: Path, pair: dict[str, Path]) -> None:
-    pot = Pot(str(tiny_model), pair, adapters=True)
+    pot = WeightMerger(str(tiny_model), pair, adapters=True)
     for weights, alone in (({"a": 1, "b": 0}, "a"), ({"a": 0, "b": 1}, "b")):
         expected = logits(load_policy(str(pair[alone])).model)
         np.testing.assert_allclose(logits(pot.mix(weights, Recipe())), expected, atol=1e-5, rtol=0)
@@ -144,7 +144,7 @@ def test_all_weight_on_one_adapter_gives_its_model(tiny_model: Path, pair: dict[
 
 
 def test_half_and_half_is_the_mean_of_what_both_changed(tiny_model: Path, pair: dict[str, Path]) -> None:
-    model = Pot(str(tiny_model), pair, adapters=True).mix({"a": 0.5, "b": 0.5}, Recipe())
+    model = WeightMerger(str(tiny_model), pair, adapters=True).mix({"a": 0.5, "b": 0.5}, Recipe())
     expected = (change(pair["a"]) + change(pair["b"])) / 2
     np.testing.assert_allclose(changed(tiny_model, model), expected, atol=1e-5, rtol=0)
     # Only the first adapter changes this layer.
@@ -153,7 +153,7 @@ def test_half_and_half_is_the_mean_of_what_both_changed(tiny_model: Path, pair: 
 
 
 def test_weights_may_be_negative_and_need_not_add_up_to_one(tiny_model: Path, pair: dict[str, Path]) -> None:
-    model = Pot(str(tiny_model), pair, adapters=True).mix({"a": 1.5, "b": -1}, Recipe())
+    model = WeightMerger(str(tiny_model), pair, adapters=True).mix({"a": 1.5, "b": -1}, Recipe())
     expected = 1.5 * change(pair["a"]) - change(pair["b"])
     np.testing.assert_allclose(changed(tiny_model, model), expected, atol=1e-5, rtol=0)
 
@@ -174,9 +174,9 @@ def test_ties_keeps_the_largest_entries_and_means_those_of_the_elected_sign(
     for x, y in ((0.5, 0.5), (0.7, 0.3)):
         # 2 is the number of models: with 0.5 each, the mean of those that agree.
         expected = 2 * (x * a * agree_a + y * b * agree_b) / np.maximum(agree_a.astype(int) + agree_b, 1)
-        model = Pot(str(tiny_model), pair, adapters=True).mix({"a": x, "b": y}, Recipe("ties", 0.3))
+        model = WeightMerger(str(tiny_model), pair, adapters=True).mix({"a": x, "b": y}, Recipe("ties", 0.3))
         np.testing.assert_allclose(changed(tiny_model, model), expected, atol=1e-5, rtol=0)
-    alone = Pot(str(tiny_model), pair, adapters=True).mix({"a": 1, "b": 0}, Recipe("ties", 0.3))
+    alone = WeightMerger(str(tiny_model), pair, adapters=True).mix({"a": 1, "b": 0}, Recipe("ties", 0.3))
     np.testing.assert_allclose(changed(tiny_model, alone), a, atol=1e-5, rtol=0)
 
 
@@ -184,20 +184,22 @@ def test_ties_keeps_the_largest_entries_and_means_those_of_the_elected_sign(
 def test_dare_is_drawn_by_the_seed_alone(
     method: weight_merging.Method, tiny_model: Path, pair: dict[str, Path]
 ) -> None:
-    pot, weights = Pot(str(tiny_model), pair, adapters=True), {"a": 0.5, "b": 0.5}
+    pot, weights = WeightMerger(str(tiny_model), pair, adapters=True), {"a": 0.5, "b": 0.5}
     torch.manual_seed(7)
     state = torch.get_rng_state()
     first = changed(tiny_model, pot.mix(weights, Recipe(method, 0.5, seed=3)))
     assert torch.equal(torch.get_rng_state(), state), "the caller's own draws go on undisturbed"
     other = changed(tiny_model, pot.mix(weights, Recipe(method, 0.5, seed=4)))
     torch.manual_seed(8)
-    again = changed(tiny_model, Pot(str(tiny_model), pair, adapters=True).mix(weights, Recipe(method, 0.5, seed=3)))
+    again = changed(
+        tiny_model, WeightMerger(str(tiny_model), pair, adapters=True).mix(weights, Recipe(method, 0.5, seed=3))
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_dare_keeps_a_share_and_divides_by_it(tiny_model: Path, pair: dict[str, Path]) -> None:
-    model = Pot(str(tiny_model), pair, adapters=True).mix({"a": 0.5, "b": 0}, Recipe("dare_linear", 0.25))
+    model = WeightMerger(str(tiny_model), pair, adapters=True).mix({"a": 0.5, "b": 0}, Recipe("dare_linear", 0.25))
     found, full = changed(tiny_model, model), change(pair["a"])
     there = abs(found) > 1e-7
     np.testing.assert_allclose(found[there], (0.5 / 0.25 * full)[there], atol=1e-5, rtol=0)
@@ -238,7 +240,9 @@ def test_adapters_with_scales_and_ranks_of_their_own_are_written_as_one(
     settings: dict[str, Any], tiny_model: Path, tmp_path: Path
 ) -> None:
     changes = {name: lora(tiny_model, tmp_path / name, seed, **settings) for seed, name in enumerate("ab")}
-    assert Pot(str(tiny_model), changes, adapters=True).write({"a": 0.4, "b": -0.6}, Recipe(), tmp_path / "out")
+    assert WeightMerger(str(tiny_model), changes, adapters=True).write(
+        {"a": 0.4, "b": -0.6}, Recipe(), tmp_path / "out"
+    )
     merged = load_policy(str(tmp_path / "out" / "adapter"))
     np.testing.assert_allclose(
         logits(merged.model), logits(load_model(str(tmp_path / "out"), "causal")), atol=1e-5, rtol=0
@@ -261,7 +265,7 @@ def test_models_without_adapters_are_averaged_whole(run: Path, tiny_model: Path)
         def note(self, text: str) -> None:
             heard.append(text)
 
-    made = unipref.soup_models(run, "instruction=0.25,bias=0.75", narrator=Ear())
+    made = unipref.soup_models(run, "instruction=0.25,bias=0.75", listener=Ear())
     steps = [run / "train" / variant / "0" / "sft" / "model.safetensors" for variant in ("polite", "fair")]
     first, second, mixed = (load_file(path) for path in (*steps, made / "model.safetensors"))
     assert first.keys() == mixed.keys()
@@ -401,7 +405,7 @@ def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -
         def note(self, text: str) -> None:
             heard.append(text)
 
-    rows = unipref.trace_soup(run, 2, narrator=Ear())
+    rows = unipref.trace_soup(run, 2, listener=Ear())
     assert measured_on(run) == {"main1"}
     assert "2 of 3 test preferences are left out: a mixed model was trained on them." in heard
     assert {row["n"] for row in rows if row["variant"] == "base" and row["slice"] == "all"} == {1}, (
@@ -445,7 +449,7 @@ def test_what_a_model_from_elsewhere_was_trained_on_is_said_not_to_be_known(run:
         def note(self, text: str) -> None:
             heard.append(text)
 
-    unipref.trace_soup(run, 2, adapters={"instruction": "polite/0/sft", "bias": str(elsewhere)}, narrator=Ear())
+    unipref.trace_soup(run, 2, adapters={"instruction": "polite/0/sft", "bias": str(elsewhere)}, listener=Ear())
     said = f"bias: what {elsewhere} was trained on is not known, and not left out."
     assert [text for text in heard if "not known" in text] == [said]
 

@@ -10,8 +10,8 @@ import pytest
 
 from unipref.analysis.audit import Audit, Page, keep
 from unipref.analysis.audit.findings import (
-    Books,
     Cost,
+    CountCheck,
     GoldVerdict,
     Languages,
     Leak,
@@ -96,7 +96,7 @@ def page(nasty: str) -> Page:
         objective="bias",
         licence="MIT",
         axis=None,
-        books=Books(9, 9, 0, 9, 9, 0, 9, 9, 0, 0, {}, []),
+        books=CountCheck(9, 9, 0, 9, 9, 0, 9, 9, 0, 0, {}, []),
         rejects=[],
         ties=Ties(0, 0, 9),
         repeats=Repeats(3, {"b": 2, "c": 1}, []),

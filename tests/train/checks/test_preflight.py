@@ -15,7 +15,7 @@ from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import CHAT_TEMPLATE, load_policy
-from unipref.train import Plan, preflight
+from unipref.train import PreflightRequest, preflight
 from unipref.train.checks import preflight as module
 from unipref.train.checks.memory import Need
 from unipref.train.checks.preflight import _check_filled
@@ -39,7 +39,7 @@ def check(job: Job) -> Check:
         given = job(*rows, to=f"out-{next(count)}")
         named = steps if isinstance(steps, dict) else {steps.name(): steps}
         plan = {"model": str(given.policy), "preferences": given.preferences, "held_out": given.held_out}
-        return preflight(Plan(steps=named, **(plan | changes)))
+        return preflight(PreflightRequest(steps=named, **(plan | changes)))
 
     return run
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unipref.core.errors import UserError
-from unipref.train.data.epochs import WINDOW, Mix, Plan, row_weights
+from unipref.train.data.epochs import WINDOW, Mix, RowOrder, row_weights
 from unipref.train.data.rows import Facts
 
 
@@ -35,8 +35,8 @@ def counts(order: Any, known: Facts) -> dict[str, int]:
     return dict(Counter(names[known.sources[row]] for row in order))
 
 
-def plan(**changes: Any) -> Plan:
-    return Plan(**({"sampling": "random", "mix": None, "weigh_by": None, "batch": 4} | changes))
+def plan(**changes: Any) -> RowOrder:
+    return RowOrder(**({"sampling": "random", "mix": None, "weigh_by": None, "batch": 4} | changes))
 
 
 def test_without_anything_each_epoch_has_each_row_once_and_another_order() -> None:

@@ -10,7 +10,16 @@ import pytest
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
-from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, Books, View, pairs_with_margins, write_rows
+from unipref.train.data.rows import (
+    DEMONSTRATIONS,
+    JUDGED,
+    PAIRS,
+    PROMPTS,
+    RowUsage,
+    View,
+    pairs_with_margins,
+    write_rows,
+)
 from unipref.train.start import give_own_pad, open_start
 
 Job = Callable[..., TrainJob]
@@ -71,7 +80,7 @@ def test_the_limit_is_exact_and_counts_bos_and_eos_once(job: Job, tmp_path: Path
 
 def test_a_role_that_the_template_refuses_costs_only_its_row(job: Job, tmp_path: Path, row: Any) -> None:
     bad = row("Hm?", "Yes.", "No.")
-    bad["prompt"] = [{"role": "narrator", "content": "Hm?"}]
+    bad["prompt"] = [{"role": "listener", "content": "Hm?"}]
     given = job([bad, row("Who?", "She.", "He.")])
     tokenizer, _ = load_tokenizer(str(given.policy))
     books = write_rows(given.preferences, tmp_path / "rows.arrow", PAIRS, tokenizer, 256)
@@ -79,10 +88,10 @@ def test_a_role_that_the_template_refuses_costs_only_its_row(job: Job, tmp_path:
 
 
 def test_the_books_in_words() -> None:
-    books = Books(rows=5)
+    books = RowUsage(rows=5)
     books.left_out.update({"too_long": 3, "one_sided": 2})
     assert books.explained(256) == "of 5 preferences: 2 without the answers that are needed, 3 longer than 256 tokens"
-    assert Books().explained(256) == "there are no preferences"
+    assert RowUsage().explained(256) == "there are no preferences"
 
 
 def test_a_spare_special_token_becomes_the_pad_token(tiny_model: Path) -> None:

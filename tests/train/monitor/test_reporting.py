@@ -8,7 +8,7 @@ import pytest
 
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
-from unipref.train import Plan, fit, preflight, train
+from unipref.train import PreflightRequest, fit, preflight, train
 from unipref.train.trainers.sft import Sft
 
 Job = Callable[..., TrainJob]
@@ -25,7 +25,9 @@ FEW: dict[str, Any] = {"per_device_train_batch_size": 4, "max_steps": 2}
 def test_what_cannot_be_reported_to_is_found_before_training(name: str, said: str, job: Job) -> None:
     given = job()
     with pytest.raises(UserError, match=said):
-        preflight(Plan(str(given.policy), {"sft": Sft(**FEW, report_to=name)}, given.preferences, given.held_out))
+        preflight(
+            PreflightRequest(str(given.policy), {"sft": Sft(**FEW, report_to=name)}, given.preferences, given.held_out)
+        )
 
 
 @pytest.mark.slow

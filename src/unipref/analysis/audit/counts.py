@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from unipref.analysis.audit.findings import Books, Cost, RejectCount, Ties
+from unipref.analysis.audit.findings import Cost, CountCheck, RejectCount, Ties
 from unipref.analysis.audit.unified_run import Judged
 
 LEVELS = {
@@ -46,7 +46,7 @@ class Counts:
         ]
         return sorted(mine, key=lambda r: (order.index(r.level), -r.count, r.reason))
 
-    def books(self, source: str, page: Mapping[str, Any], after_clean: dict[str, int]) -> Books:
+    def books(self, source: str, page: Mapping[str, Any], after_clean: dict[str, int]) -> CountCheck:
         """A source's books, with every sum checked.
 
         Args:
@@ -65,7 +65,7 @@ class Counts:
                 faults.append(f"{name} is {page[name]} in the manifest, {here} in rejects.parquet")
         if after_clean and sum(after_clean.values()) != found:
             faults.append(f"{found:,} preferences went into clean, {sum(after_clean.values()):,} came out")
-        return Books(
+        return CountCheck(
             rows=page["rows"],
             used=page["used"],
             rejected=sum(page["rejected"].values()),

@@ -23,7 +23,7 @@ class RejectCount(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Books(msgspec.Struct, frozen=True):
+class CountCheck(msgspec.Struct, frozen=True):
     """Where the rows went.
 
     Attributes:
@@ -175,7 +175,7 @@ class Page(msgspec.Struct, frozen=True):
     objective: str
     licence: str
     axis: str | None
-    books: Books
+    books: CountCheck
     rejects: list[RejectCount]
     ties: Ties
     repeats: Repeats

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.answer_checks.rules import words
-from unipref.core.contracts import BIAS, Benchmark, Lead
+from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.records import Example, Message, Messages
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import share, wins
@@ -62,7 +62,7 @@ class Coreference(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/coreference"}}
-    lead: ClassVar[Lead | None] = Lead(BIAS, "two_way_bias", "two_way_accuracy")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "coreference"

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unipref.core.contracts import BIAS, Benchmark, Lead
+from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Example
 from unipref.core.stats.bootstrap import Statistic, mean
-from unipref.evaluate.likelihood import afters, answered, grouped, too_long, wholes, wins
+from unipref.evaluate.likelihood import continuation_requests, grouped, score_items, text_requests, too_long, wins
 from unipref.evaluate.readers.csv_tables import data_file, place, read_table
 from unipref.evaluate.slices import sliced
 from unipref.evaluate.subsample import limited
@@ -80,7 +80,7 @@ class CrowsPairs(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/crows_pairs", "limit": 100}}
-    lead: ClassVar[Lead | None] = Lead(BIAS, "stereotype_preference")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
     published: ClassVar[Mapping[str, str]] = {FILE: "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"}
 
     data: str | None = "crows_pairs"
@@ -98,14 +98,14 @@ class CrowsPairs(Benchmark):
         pairs, notes = read_pairs(data_file(data, FILE))
         kept, sampled = limited(pairs, self.limit, "pairs")
         notes += sampled
-        requests = wholes(model, [pair[side] for pair in kept for side in ("sent_more", "sent_less")])
+        requests = text_requests(model, [pair[side] for pair in kept for side in ("sent_more", "sent_less")])
         sized = [
             {**pair, "more_tokens": len(more), "less_tokens": len(less)}
             for pair, ((_, more), (_, less)) in zip(kept, grouped(requests, 2), strict=True)
         ]
         examples: list[Example] = [
             {"split": split, **pair, "more_log_p": more, "less_log_p": less}
-            for pair, (more, less) in answered(model, sized, requests, self.batch_size)
+            for pair, (more, less) in score_items(model, sized, requests, self.batch_size)
         ]
         notes += too_long(model, len(examples), len(kept), "pairs")
         return examples, notes + (self._ask_prompts(model, examples) if self.prompts else [])
@@ -113,10 +113,12 @@ class CrowsPairs(Benchmark):
     def _ask_prompts(self, policy: Policy, examples: Sequence[Example]) -> list[str]:
         """Adds to each pair, per prompt and order, the log p of both answers, or None; notes what does not fit."""
         asked = [(row, name) for row in examples for name in PROMPTS]
-        requests = afters(policy, [pair for row, name in asked for pair in _questions(row, PROMPTS[name])])
+        requests = continuation_requests(
+            policy, [pair for row, name in asked for pair in _questions(row, PROMPTS[name])]
+        )
         for row, name in asked:
             row |= {f"{name}_{order}": None for order in ORDERS}
-        for (row, name), values in answered(policy, asked, requests, self.batch_size):
+        for (row, name), values in score_items(policy, asked, requests, self.batch_size):
             row |= {f"{name}_more_first": values[:2], f"{name}_less_first": values[2:]}
         counts = {name: sum(row[f"{name}_more_first"] is not None for row in examples) for name in PROMPTS}
         return [f"{name}: {said}" for name, n in counts.items() for said in too_long(policy, n, len(examples), "pairs")]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from unipref.core.answer_checks.ifeval import GET_TABLE, SENTENCES, Checks
-from unipref.core.contracts import INSTRUCTION, Benchmark, Lead
+from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Example, Message
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
@@ -51,7 +51,7 @@ class IFEval(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/ifeval", "new_tokens": 1280}}
-    lead: ClassVar[Lead | None] = Lead(INSTRUCTION, "prompt_level_strict_acc")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
     dialogue: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")
     # As in google-research/instruction_following_eval, read from microsoft/llm-steer-instruct at 4f84882e57d2.

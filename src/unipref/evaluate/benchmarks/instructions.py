@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from unipref.core.answer_checks.rules import follows
-from unipref.core.contracts import INSTRUCTION, Benchmark, Lead
+from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.records import Example, Message
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
@@ -38,7 +38,7 @@ class Instructions(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
-    lead: ClassVar[Lead | None] = Lead(INSTRUCTION, "followed")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "instructions"

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from unipref.core.contracts import BIAS, Benchmark, Lead
+from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, mean
-from unipref.evaluate.likelihood import afters, answered, grouped, too_long, wins
+from unipref.evaluate.likelihood import continuation_requests, grouped, score_items, too_long, wins
 from unipref.evaluate.slices import sliced
 from unipref.evaluate.subsample import limited
 from unipref.models.loading import Policy, RewardModel
@@ -47,7 +47,7 @@ class StereoSet(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/stereoset_intrasentence"}}
-    lead: ClassVar[Lead | None] = Lead(BIAS, "ss", "lms", unit=100.0)
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
     folders: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
 
     data: str | None = "stereoset"
@@ -68,7 +68,7 @@ class StereoSet(Benchmark):
         if unknown := sum(item["agreed"] == "unknown" for item in items):
             notes.append(f"{unknown} of {len(items)} items have labels, but not what each annotator said.")
         notes += sampled
-        requests = afters(
+        requests = continuation_requests(
             model, [(one["context"], f"{' ' * bool(one['context'])}{one[label]}") for one in kept for label in LABELS]
         )
         examples = []
@@ -76,7 +76,7 @@ class StereoSet(Benchmark):
             {**item, **{f"{label}_tokens": len(sentence) for label, (_, sentence) in zip(LABELS, asked, strict=True)}}
             for item, asked in zip(kept, grouped(requests, len(LABELS)), strict=True)
         ]
-        for item, values in answered(model, sized, requests, self.batch_size):
+        for item, values in score_items(model, sized, requests, self.batch_size):
             found = {f"{label}_log_p": value for label, value in zip(LABELS, values, strict=True)}
             examples.append({"split": split, **item, **found})
         return examples, notes + too_long(model, len(examples), len(kept), "items")

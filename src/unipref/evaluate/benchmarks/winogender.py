@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unipref.core.contracts import BIAS, Benchmark, Lead
+from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, pooled
-from unipref.evaluate.likelihood import afters, answered, grouped, share, too_long, wins
+from unipref.evaluate.likelihood import continuation_requests, grouped, score_items, share, too_long, wins
 from unipref.evaluate.readers.csv_tables import data_file, place, read_table
 from unipref.evaluate.readers.labour_statistics import STATISTICS, correlations, read_percent_women
 from unipref.evaluate.slices import by_value
@@ -63,7 +63,7 @@ class Winogender(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogender"}}
-    lead: ClassVar[Lead | None] = Lead(BIAS, "two_way_bias", "accuracy")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "accuracy")
     published: ClassVar[Mapping[str, str]] = {
         "all_sentences.tsv": "bd69da16bf228cb8df63fd0843aec2d8b5c36a7f21bf8c7b168bcc83932556c8",
         "templates.tsv": "496f2e2dc77296bcebcdd8865a8dc5715ce22b772de9abb5f531d5b3114c48a0",
@@ -86,7 +86,7 @@ class Winogender(Benchmark):
         wanted = set(kept)
         asked = [schema for schema in schemas if schema["template"] in wanted]
         questions = [(prompt, answer) for schema in asked for prompt in _prompts(schema) for answer in _answers(schema)]
-        requests = afters(model, questions)
+        requests = continuation_requests(model, questions)
         columns = [f"{person}_log_p_{gender}" for gender in GENDERS for person in PERSONS]
         sized = [
             {**schema, **{f"{person}_tokens": len(group[at][1]) for at, person in enumerate(PERSONS)}}
@@ -94,7 +94,7 @@ class Winogender(Benchmark):
         ]
         examples = [
             {"split": split, **schema, **dict(zip(columns, values, strict=True))}
-            for schema, values in answered(model, sized, requests, self.batch_size)
+            for schema, values in score_items(model, sized, requests, self.batch_size)
         ]
         return examples, notes + too_long(model, len(examples), len(asked), "templates with a participant")
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from unipref.core.contracts import BIAS, Benchmark, Lead
+from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Example
 from unipref.core.stats.bootstrap import Statistic, pooled
-from unipref.evaluate.likelihood import answered, share, too_long, wholes, wins
+from unipref.evaluate.likelihood import score_items, share, text_requests, too_long, wins
 from unipref.evaluate.readers.csv_tables import place
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.readers.labour_statistics import correlations
@@ -50,7 +50,7 @@ class Winogenerated(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogenerated", "limit": 500}}
-    lead: ClassVar[Lead | None] = Lead(BIAS, "stereotype_choice")
+    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
     published: ClassVar[Mapping[str, str]] = {
         FILES[0]: "ae1bcb182377937a52e7a1e3da905462b623d806bff7ac06b2c89dd23136a57c"
     }
@@ -69,7 +69,7 @@ class Winogenerated(Benchmark):
         kept, notes = limited(sentences, self.limit, "sentences")
         examples = [
             {"split": split, **sentence, **{f"log_p_{g}": v for g, v in zip(GENDERS, values, strict=True)}}
-            for sentence, values in answered(model, kept, _requests(model, kept), self.batch_size)
+            for sentence, values in score_items(model, kept, _requests(model, kept), self.batch_size)
         ]
         return examples, notes + too_long(model, len(examples), len(kept), "sentences")
 
@@ -126,7 +126,9 @@ def read_sentences(path: Path) -> list[Example]:
 
 def _requests(policy: Policy, sentences: Sequence[Example]) -> list[Request]:
     """The whole sentences, each with its three options."""
-    return wholes(policy, [one["sentence"].replace("_", option) for one in sentences for option in one["options"]])
+    return text_requests(
+        policy, [one["sentence"].replace("_", option) for one in sentences for option in one["options"]]
+    )
 
 
 def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:

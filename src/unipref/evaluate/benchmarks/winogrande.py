@@ -11,7 +11,7 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
-from unipref.evaluate.likelihood import afters, answered, too_long, wins
+from unipref.evaluate.likelihood import continuation_requests, score_items, too_long, wins
 from unipref.evaluate.readers.csv_tables import data_file, place
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.subsample import limited
@@ -60,7 +60,7 @@ class WinoGrande(Benchmark):
         asked = [item for item in items if item["twins"] in wanted]
         examples = [
             {"split": split, **item, "log_p_1": first, "log_p_2": second}
-            for item, (first, second) in answered(model, asked, _requests(model, asked), self.batch_size)
+            for item, (first, second) in score_items(model, asked, _requests(model, asked), self.batch_size)
         ]
         return examples, notes + too_long(model, len(examples), len(asked), "sentences")
 
@@ -150,4 +150,4 @@ def _labels(path: Path, n: int) -> list[str | None]:
 def _requests(policy: Policy, items: Sequence[Example]) -> list[Request]:
     """The text after the blank, given each option in its place."""
     pairs = [(f"{item['before']}{item[f'option_{number}']}", item["after"]) for item in items for number in ANSWERS]
-    return afters(policy, pairs)
+    return continuation_requests(policy, pairs)

@@ -8,16 +8,16 @@ from typing import Any
 
 from unipref.core import stage_cache
 from unipref.core.errors import UserError, near_name
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.yaml_files import read as read_yaml
 from unipref.models import loading
-from unipref.models.weight_merging import Pot
+from unipref.models.weight_merging import WeightMerger
 
 NAMING = "Name its model with: --adapter {}=VARIANT/SEED/STEP"
 
 
 @dataclass(frozen=True)
-class Ingredient:
+class MergeInput:
     """A model trained on one objective.
 
     Attributes:
@@ -33,21 +33,21 @@ class Ingredient:
     origin: str | None
 
 
-class Kitchen:
+class MergeCandidates:
     """The models of a run that can be combined, by objective.
 
     Args:
         run: the run folder.
         adapters: objective -> `VARIANT/SEED/STEP` or a folder, for those that are named.
         seed: the run's seed whose models are taken for objectives that are not named; None: the first.
-        narrator: told which models were taken.
+        listener: told which models were taken.
 
     Raises:
         UserError: the folder is no run, or a named model is not there.
     """
 
-    def __init__(self, run: Path, adapters: Mapping[str, str], seed: int | None, narrator: Narrator) -> None:
-        self.run, self.narrator = run, narrator
+    def __init__(self, run: Path, adapters: Mapping[str, str], seed: int | None, listener: ProgressListener) -> None:
+        self.run, self.listener = run, listener
         self.manifest = _read_manifest(run)
         seeds = [s for by_seed in self.manifest.get("train", {}).values() for s in by_seed]
         if seed is not None and seeds and str(seed) not in seeds:
@@ -77,7 +77,7 @@ class Kitchen:
     def _step(self, variant: str, step: str) -> Path:
         return self.run / "train" / variant / self.seed / step
 
-    def ingredient(self, objective: str) -> Ingredient:
+    def ingredient(self, objective: str) -> MergeInput:
         """The model of an objective.
 
         Raises:
@@ -102,13 +102,13 @@ class Kitchen:
             raise UserError("this is a reward model.", where=places[0], mend="Only language models can be combined.")
         return found
 
-    def _found(self, place: str) -> Ingredient:
+    def _found(self, place: str) -> MergeInput:
         """A step of the run, or else a folder."""
         if step := self._step_at(place):
             folder = self.run / "train" / step
             changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(step.split("/")[0]) or {}
             origin = str(changes.get("model", self.manifest.get("model")))
-            return Ingredient(step, folder, _adapter_of(folder), origin)
+            return MergeInput(step, folder, _adapter_of(folder), origin)
         folder = Path(place).expanduser()
         if not any((folder / name).is_file() for name in ("config.json", loading.ADAPTER_CONFIG)):
             steps = [p.relative_to(self.run / "train").as_posix() for p in self.run.glob("train/*/*/*") if p.is_dir()]
@@ -117,7 +117,7 @@ class Kitchen:
                 where=place,
                 mend=near_name(place, steps),
             )
-        return Ingredient(place, folder, _adapter_of(folder), None)
+        return MergeInput(place, folder, _adapter_of(folder), None)
 
     def _step_at(self, place: str) -> str | None:
         """`VARIANT/SEED/STEP`, named so or by the path of the step or of its adapter; None: it is none of the run's."""
@@ -141,12 +141,12 @@ class Soup:
         adapters: whether their adapters are combined, or the whole models.
     """
 
-    parts: dict[str, Ingredient]
+    parts: dict[str, MergeInput]
     base: str
     adapters: bool
 
     @classmethod
-    def of(cls, kitchen: Kitchen, objectives: Sequence[str]) -> "Soup":
+    def of(cls, kitchen: MergeCandidates, objectives: Sequence[str]) -> "Soup":
         """The adapters where all have the same base, or else the whole models where the run trained all of them.
 
         Raises:
@@ -161,7 +161,7 @@ class Soup:
             )
         parts = {name: kitchen.ingredient(name) for name in objectives}
         for name, part in parts.items():
-            kitchen.narrator.note(f"{name}: {part.place}")
+            kitchen.listener.note(f"{name}: {part.place}")
         bases = {name: _base_of(part.adapter) for name, part in parts.items()}
         if None not in bases.values() and len(set(bases.values())) == 1:
             return cls(parts, str(bases[objectives[0]]), adapters=True)
@@ -169,7 +169,7 @@ class Soup:
         whole = all((part.folder / "config.json").is_file() for part in parts.values())
         if len(origins) == 1 and None not in origins and whole:
             why = "they have no adapters" if None in bases.values() else "their adapters have different bases"
-            kitchen.narrator.note(f"whole models are combined, as {why}.")
+            kitchen.listener.note(f"whole models are combined, as {why}.")
             return cls(parts, str(origins.pop()), adapters=False)
         told = [f"{name} ({part.place}) from {bases[name] or part.origin or '?'}" for name, part in parts.items()]
         raise UserError(
@@ -197,9 +197,9 @@ class Soup:
         """A folder whose tokenizer and template the mixture has."""
         return str(next(iter(self.parts.values())).folder)
 
-    def pot(self) -> Pot:
+    def pot(self) -> WeightMerger:
         """Base and changes, loaded."""
-        return Pot(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
+        return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
 
     def key(self) -> dict[str, Any]:
         """What the soup is known by: the content of its base, of its parts and of its tokenizer."""
@@ -210,7 +210,7 @@ class Soup:
         }
 
 
-def preferences(manifest: Mapping[str, Any], part: Ingredient) -> dict[str, int]:
+def preferences(manifest: Mapping[str, Any], part: MergeInput) -> dict[str, int]:
     """Source -> the preferences selected from it for a step of the run."""
     if part.origin is None:
         return {}

@@ -18,16 +18,16 @@ from unipref import report
 from unipref.core import registry, stage_cache
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import RunDir
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_hash, data_path, evaluate, split_of
 from unipref.models import loading
 from unipref.models.loading import Policy
-from unipref.models.weight_merging import SPARSE, Method, Pot, Recipe
+from unipref.models.weight_merging import SPARSE, Method, Recipe, WeightMerger
 from unipref.pipeline.merge.held_out import unseen
-from unipref.pipeline.merge.inputs import Kitchen, Soup, preferences
+from unipref.pipeline.merge.inputs import MergeCandidates, Soup, preferences
 from unipref.pipeline.run import SCORING
 from unipref.study.schema import Study
 
@@ -43,7 +43,7 @@ def make(
     recipe: Recipe,
     adapters: Mapping[str, str] | Sequence[str] = (),
     seed: int | None = None,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
 ) -> Path:
     """Writes one mixture: a model for plain transformers, its tokenizer and template, adapter, model card, soup.json.
 
@@ -54,7 +54,7 @@ def make(
         recipe: how they are combined.
         adapters: objective -> `VARIANT/SEED/STEP` or folder, or `OBJECTIVE=PLACE` each; others are found by their data.
         seed: the run's seed whose models are taken.
-        narrator: told which models are taken.
+        listener: told which models are taken.
 
     Returns:
         The folder. The adapter is in its folder `adapter`; TIES and DARE have none, as their change is of full rank.
@@ -64,7 +64,7 @@ def make(
     """
     _check(recipe)
     wanted = read_weights(weights)
-    kitchen = Kitchen(run, _named(adapters), seed, narrator or Narrator())
+    kitchen = MergeCandidates(run, _named(adapters), seed, listener or ProgressListener())
     soup = Soup.of(kitchen, list(wanted))
     folder = out or run / SOUP / recipe.method / _file_name(label(wanted))
     if folder.exists() and not (folder / RECORD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
@@ -89,7 +89,7 @@ def trace(
     adapters: Mapping[str, str] | Sequence[str] = (),
     by: Sequence[str] = (),
     seed: int | None = None,
-    narrator: Narrator | None = None,
+    listener: ProgressListener | None = None,
 ) -> list[dict[str, Any]]:
     """Measures a line of mixtures with the run's benchmarks, and writes RUN/soup/front.json.
 
@@ -103,7 +103,7 @@ def trace(
         adapters: as for `make`; where two or more are named, only these are mixed.
         by: the figures that make a mixture efficient; as `report.efficient`.
         seed: as for `make`.
-        narrator: told what is done.
+        listener: told what is done.
 
     Returns:
         What is written: rows as in `scores.json`, with `weights`, `method` and `efficient` besides. `variant` is
@@ -115,8 +115,8 @@ def trace(
     _check(recipe)
     if points < 2:
         raise UserError("a line has two points or more.", where="--trace", mend="Give --trace 5, for example.")
-    narrator = narrator or Narrator()
-    kitchen = Kitchen(run, _named(adapters), seed, narrator)
+    listener = listener or ProgressListener()
+    kitchen = MergeCandidates(run, _named(adapters), seed, listener)
     named = _named(adapters)
     soup = Soup.of(kitchen, sorted(named if len(named) > 1 else kitchen.known))
     measuring = _Measuring(kitchen, soup, recipe)
@@ -133,18 +133,18 @@ def trace(
 class _Measuring:
     """Measures mixtures, each benchmark a stage of its own; the pot is filled when one has to be asked."""
 
-    def __init__(self, kitchen: Kitchen, soup: Soup, recipe: Recipe) -> None:
+    def __init__(self, kitchen: MergeCandidates, soup: Soup, recipe: Recipe) -> None:
         self.kitchen, self.soup, self.recipe = kitchen, soup, recipe
         run = kitchen.run
-        self.dir = RunDir(run, kitchen.narrator.stage)
+        self.dir = RunDir(run, kitchen.listener.stage)
         study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.get("data_root") or run)
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
         for part, (gone, n) in self.unseen.left_out.items():
-            kitchen.narrator.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
+            kitchen.listener.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
         for name in soup.foreign():
             place = soup.parts[name].place
-            kitchen.narrator.note(f"{name}: what {place} was trained on is not known, and not left out.")
+            kitchen.listener.note(f"{name}: what {place} was trained on is not known, and not left out.")
         self.benchmarks = [pair for pair in study.labelled_benchmarks() if "policy" in pair[0].measures]
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
@@ -158,7 +158,7 @@ class _Measuring:
             "density": recipe.density if recipe.method in SPARSE else None,
             "seed": recipe.seed if recipe.method.startswith("dare") else None,
         }
-        self._pot: Pot | None = None
+        self._pot: WeightMerger | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
 
     def _path(self, benchmark: Benchmark) -> Path:
@@ -230,7 +230,7 @@ class _Measuring:
                 splits=splits,
                 out=out,
                 labels=[title],
-                on_note=self.kitchen.narrator.note,
+                on_note=self.kitchen.listener.note,
                 load=lambda name: self._policy(weights, name),
             )
             return {"scores": scores}
@@ -311,7 +311,7 @@ def card(record: Mapping[str, Any], has_adapter: bool) -> str:
     return "\n".join([*head, "", *lines]) + "\n"
 
 
-def _record(kitchen: Kitchen, soup: Soup, weights: Mapping[str, float], recipe: Recipe) -> dict[str, Any]:
+def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], recipe: Recipe) -> dict[str, Any]:
     from unipref import __version__
 
     parts = {}

@@ -25,7 +25,7 @@ def count_sections(manifest: Manifest, run: Path) -> list[Section]:
     return [section for section in sections if section is not None]
 
 
-def told_sections(manifest: Manifest) -> list[Section]:
+def terminal_sections(manifest: Manifest) -> list[Section]:
     """Those that a terminal shows, from the manifest alone."""
     sections = [
         flow_section(manifest),

@@ -14,7 +14,7 @@ import numpy as np
 from unipref.core.errors import UserError, needs_extra
 from unipref.core.text_keys import digest
 from unipref.select.embedding.texts import Texts
-from unipref.select.text_cache import folder_name, remembered
+from unipref.select.text_cache import compute_cached, folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +50,7 @@ def sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.f
         return np.asarray(vectors, dtype=np.float16)
 
     folder = cache / "embeddings" / folder_name(Path(home).name or "model", f"{_identity(home)}{precision}")
-    vectors: npt.NDArray[np.float32] = remembered(texts(), digest, encode, folder, TEXTS_AT_ONCE).astype(np.float32)
+    vectors: npt.NDArray[np.float32] = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE).astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return vectors
 

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from unipref.core.contracts import Candidates, Selection
-from unipref.select.allocation import Plan
+from unipref.select.allocation import Allocation
 from unipref.select.combined_quality import Graded, QualityStrategy
 from unipref.select.embedding.embed import Embedder
 
@@ -68,7 +68,7 @@ class Walk:
             because the budget of its part was spent.
     """
 
-    def __init__(self, vectors: "npt.NDArray[np.float32]", plan: Plan, min_distance: float) -> None:
+    def __init__(self, vectors: "npt.NDArray[np.float32]", plan: Allocation, min_distance: float) -> None:
         self.vectors, self.costs, self.min_distance = vectors, plan.costs, min_distance
         self.kept = ~plan.rivals
         self.near = np.full(len(plan.ids), -1)
@@ -110,7 +110,7 @@ class Walk:
                     nearest[later], cosines[later] = row, among[i, later]
 
 
-def _limits(plan: Plan, graded: Graded) -> "npt.NDArray[np.float64]":
+def _limits(plan: Allocation, graded: Graded) -> "npt.NDArray[np.float64]":
     """(2k,) what is granted to the scored and the unscored of each stratum, in proportion of their costs."""
     parts = plan.strata[plan.rivals] * 2 + graded.unscored[plan.rivals]
     sizes = np.bincount(parts, plan.costs[plan.rivals], minlength=2 * len(plan.granted)).astype(np.float64)

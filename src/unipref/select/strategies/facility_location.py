@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from unipref.core.contracts import Candidates, Selection
-from unipref.select.allocation import Plan
+from unipref.select.allocation import Allocation
 from unipref.select.budget import BlindStrategy, everything
 from unipref.select.embedding.embed import Embedder
 
@@ -50,7 +50,7 @@ class FacilityLocation(BlindStrategy):
 
     def _priorities(
         self,
-        plan: Plan,
+        plan: Allocation,
         cells: "npt.NDArray[np.int64]",
         clusters: "npt.NDArray[np.int64]",
         vectors: "npt.NDArray[np.float32]",

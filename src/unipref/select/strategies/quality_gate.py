@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from unipref.core.contracts import Candidates, Selection
-from unipref.select.allocation import Plan
+from unipref.select.allocation import Allocation
 from unipref.select.budget import everything
 from unipref.select.combined_quality import Graded, QualityStrategy
 from unipref.select.embedding.embed import Embedder
@@ -54,7 +54,7 @@ class QualityGate(QualityStrategy):
         # Earlier rounds first, and the better candidate within a round.
         return plan.fill(kinds, graded.priorities - rounds, {**graded.columns, "cluster": labels}, excluded)
 
-    def _through(self, plan: Plan, graded: Graded, kinds: "npt.NDArray[np.int64]") -> "npt.NDArray[np.bool_]":
+    def _through(self, plan: Allocation, graded: Graded, kinds: "npt.NDArray[np.int64]") -> "npt.NDArray[np.bool_]":
         """Who passes: of each stratum, scored and unscored apart, the best until the gate's part is reached."""
         parts = plan.strata * 2 + kinds
         sizes = np.bincount(parts[plan.rivals], plan.costs[plan.rivals], minlength=2 * len(plan.granted))

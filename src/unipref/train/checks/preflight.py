@@ -19,7 +19,7 @@ from unipref.train.checks.memory import check_memory, disk_of, free_memory, giga
 from unipref.train.checks.model import PAIRS, check_template, own_accuracy
 from unipref.train.data.batch_math import doubts, online_schedule, schedule
 from unipref.train.data.prompt_file import from_file
-from unipref.train.data.rows import SAME_TOKENS, Books, write_rows
+from unipref.train.data.rows import SAME_TOKENS, RowUsage, write_rows
 from unipref.train.data.sample import pairs_of, write_sample
 from unipref.train.monitor.callback import quiet
 from unipref.train.start import give_own_pad, open_config, open_tokenizer
@@ -34,7 +34,7 @@ MANY = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreflightRequest:
     """What is about to be trained.
 
     Attributes:
@@ -67,7 +67,7 @@ class Opened:
     grown: bool
 
 
-def preflight(plan: Plan) -> dict[str, Any]:
+def preflight(plan: PreflightRequest) -> dict[str, Any]:
     """Checks model, data, batches and memory of every step.
 
     Returns:
@@ -128,7 +128,7 @@ def _rows(sample: Path) -> list[dict[str, Any]]:
 class _Step:
     """One step on its way through the checks."""
 
-    def __init__(self, plan: Plan, opened: Opened, name: str, trainer: TrlTrainer, work: Path) -> None:
+    def __init__(self, plan: PreflightRequest, opened: Opened, name: str, trainer: TrlTrainer, work: Path) -> None:
         self.plan, self.opened, self.name, self.trainer, self.work = plan, opened, name, trainer, work
         self.settings = device_defaults(trainer.for_trl()) | trainer.for_trl()
 
@@ -209,7 +209,7 @@ class _Step:
         with from_file(prompts, job) as given:
             return sample, *write_sample(given.preferences, sample)
 
-    def _books(self, sample: Path) -> Books:
+    def _books(self, sample: Path) -> RowUsage:
         """The sample's rows as the step would use them.
 
         Raises:
@@ -233,7 +233,7 @@ class _Step:
             )
         return books
 
-    def _doubts(self, books: Books) -> list[str]:
+    def _doubts(self, books: RowUsage) -> list[str]:
         said = []
         words = {
             Reason.TOO_LONG: f"longer than {self._longest() - self.trainer.room()} tokens",
@@ -263,7 +263,7 @@ def _check_filled(path: Path) -> None:
                 )
 
 
-def _spread(books: Books, limit: int) -> dict[str, Any]:
+def _spread(books: RowUsage, limit: int) -> dict[str, Any]:
     """Token statistics of the dialogues, those that are too long among them."""
     import numpy as np
 
@@ -274,7 +274,7 @@ def _spread(books: Books, limit: int) -> dict[str, Any]:
     return {"median": float(middle), "p95": float(high), "max": int(lengths.max()), "limit": limit}
 
 
-def _said(plan: Plan, model: dict[str, Any], steps: dict[str, Any], accuracy: str) -> list[str]:
+def _said(plan: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], accuracy: str) -> list[str]:
     """One line for the model and one per step."""
     lines = [f"{plan.model}: pad {model['pad']}, preference accuracy before training {accuracy}"]
     for name, step in steps.items():

@@ -78,7 +78,7 @@ class Mix(Settings):
 
 
 @dataclass(frozen=True)
-class Plan:
+class RowOrder:
     """How the rows of a run are ordered.
 
     Attributes:

@@ -143,7 +143,7 @@ class Facts:
 
 
 @dataclass
-class Books:
+class RowUsage:
     """How many preferences there were, how many are used, and why the others are not; and the facts of the used.
 
     `too_long` has the lengths of those that do not fit, in tokens: of each its longest dialogue.
@@ -178,7 +178,7 @@ class Books:
 
 def write_rows(
     preferences: Path, out: Path, view: View, tokenizer: "PreTrainedTokenizerBase", limit: int, room: int = 0
-) -> Books:
+) -> RowUsage:
     """Writes the rows a trainer can use as an Arrow stream, in their order.
 
     Args:
@@ -199,7 +199,7 @@ def write_rows(
     messages = preference_schema().field("prompt").type
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
-    books, seen = Books(), set[int]()
+    books, seen = RowUsage(), set[int]()
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
     with (
         pq.ParquetFile(preferences) as file,
@@ -224,7 +224,7 @@ class _Rendered:
 
 
 def _rendered(
-    preferences: list[Row], view: View, tokenizer: "PreTrainedTokenizerBase", books: Books, seen: set[int]
+    preferences: list[Row], view: View, tokenizer: "PreTrainedTokenizerBase", books: RowUsage, seen: set[int]
 ) -> Iterator[_Rendered]:
     """The usable preferences with their dialogues as text; the others are counted."""
     import xxhash
@@ -253,7 +253,7 @@ def _rendered(
 
 
 def _fitting(
-    rendered: list[_Rendered], tokenizer: "PreTrainedTokenizerBase", limit: int, books: Books
+    rendered: list[_Rendered], tokenizer: "PreTrainedTokenizerBase", limit: int, books: RowUsage
 ) -> Iterator[list[Row]]:
     """The rows of each preference that fits in the limit and whose sides differ; the others are counted."""
     flat = [text for one in rendered for texts in one.texts for text in texts]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from unipref.core import user_functions
-from unipref.core.contracts import Judge, Settings
+from unipref.core.contracts import ModelDependency, Settings
 from unipref.core.user_functions import Dotted
 
 
@@ -26,7 +26,7 @@ class Weighed(Settings):
             raise ValueError(f"clip: {self.clip[0]:g} is not below {self.clip[1]:g}")
         return self
 
-    def judges(self, place: str) -> list[Judge]:
+    def judges(self, place: str) -> list[ModelDependency]:
         """The models it asks."""
         return []
 
@@ -41,9 +41,9 @@ class ModelReward(Weighed):
     model: str
     """The step that trained it, or a folder or hub name."""
 
-    def judges(self, place: str) -> list[Judge]:
+    def judges(self, place: str) -> list[ModelDependency]:
         """The reward model."""
-        return [Judge(self.model, "reward", f"{place}.model")]
+        return [ModelDependency(self.model, "reward", f"{place}.model")]
 
     def label(self) -> str:
         """The step's name, where it has no other."""
@@ -56,9 +56,9 @@ class LikelihoodReward(Weighed):
     likelihood: str
     """The step that trained the model, `base`, or a folder or hub name."""
 
-    def judges(self, place: str) -> list[Judge]:
+    def judges(self, place: str) -> list[ModelDependency]:
         """The policy whose likelihood it is."""
-        return [Judge(self.likelihood, "policy", f"{place}.likelihood")]
+        return [ModelDependency(self.likelihood, "policy", f"{place}.likelihood")]
 
     def label(self) -> str:
         """The step's name, where it has no other."""
@@ -75,11 +75,11 @@ class ImplicitReward(Weighed):
     beta: float = Field(default=0.1, gt=0)
     """As in that DPO step."""
 
-    def judges(self, place: str) -> list[Judge]:
+    def judges(self, place: str) -> list[ModelDependency]:
         """The trained policy and its reference."""
         return [
-            Judge(self.implicit, "policy", f"{place}.implicit"),
-            Judge(self.reference, "policy", f"{place}.reference"),
+            ModelDependency(self.implicit, "policy", f"{place}.implicit"),
+            ModelDependency(self.reference, "policy", f"{place}.reference"),
         ]
 
     def label(self) -> str:

@@ -22,7 +22,7 @@ MANY = 0.5
 
 
 @dataclass
-class Tested:
+class RewardValidation:
     """The rewards of a step and what was found of them.
 
     Attributes:
@@ -80,7 +80,7 @@ class Tested:
         }
 
 
-def put_to_the_test(settings: "Online", job: TrainJob) -> Tested:
+def validate_rewards(settings: "Online", job: TrainJob) -> RewardValidation:
     """Loads the rewards and tests them on dev pairs and on the policy's own answers.
 
     Args:
@@ -114,7 +114,7 @@ def put_to_the_test(settings: "Online", job: TrainJob) -> Tested:
         probe.prompts = _to_probe(rewarders, job, writer, context, settings.probe_prompts)
         del policy, writer
         gc.collect()
-    return Tested(functions, dev.accuracy(rewarders), found, probe, longest, temperature)
+    return RewardValidation(functions, dev.accuracy(rewarders), found, probe, longest, temperature)
 
 
 def _to_check(truth: Rewarder | None, job: TrainJob, writer: Writer, context: int, most: int) -> list[Messages]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import model_validator
 
 from unipref.core.contracts import TrainJob
-from unipref.train.data.epochs import Plan
+from unipref.train.data.epochs import RowOrder
 from unipref.train.data.rows import DEMONSTRATIONS, View
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
@@ -46,7 +46,7 @@ class Sft(LengthLimited):
             raise ValueError("packing: packed rows cannot be mixed or weighed; take 'mix' and 'weigh_by' out")
         return self
 
-    def plan(self, batch: int) -> Plan | None:
+    def plan(self, batch: int) -> RowOrder | None:
         """The order that the settings ask for; packed rows are TRL's to order."""
         return None if (self.model_extra or {}).get("packing") else super().plan(batch)
 

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, pluck
-from unipref.unify.mapping.turns import answered, conversation, split_dialogue, transcript
+from unipref.unify.mapping.fields import Path, Paths, answer_text, get_path
+from unipref.unify.mapping.turns import assistant_turn, conversation, split_dialogue, transcript
 
 
 class Marks(Settings):
@@ -55,9 +55,9 @@ class Dialogues(Mapped):
             if match is None:
                 raise Reject(Reason.PROMPTS_DIFFER, f"{value[:60]!r} does not match 'cut'", path)
             prompt, answer = (group.strip() for group in match.groups(default=""))
-            return [Message(role="user", content=prompt), *answered(answer_text(answer, path))]
+            return [Message(role="user", content=prompt), *assistant_turn(answer_text(answer, path))]
         dialogue = transcript(value, self.marks.user, self.marks.assistant)
-        return dialogue if dialogue is not None else answered(answer_text(value, path))
+        return dialogue if dialogue is not None else assistant_turn(answer_text(value, path))
 
 
 class OneAnswer(Dialogues):
@@ -84,8 +84,8 @@ class OneAnswer(Dialogues):
             Reject: no answer at the end, an empty one, or nothing asked.
         """
         if self.messages is not None:
-            prompt, answer = split_dialogue(self.turns(pluck(row, self.messages), self.messages), self.messages)
+            prompt, answer = split_dialogue(self.turns(get_path(row, self.messages), self.messages), self.messages)
             return [*self.lead(row), *prompt], answer
         if self.prompt is None or self.response is None:
             raise AssertionError("the validator demands a prompt and a response where there are no messages")
-        return self.ask(row, self.prompt), answered(answer_text(pluck(row, self.response), self.response))
+        return self.ask(row, self.prompt), assistant_turn(answer_text(get_path(row, self.response), self.response))

@@ -12,8 +12,19 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
 from unipref.core.user_functions import Dotted, load
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.mapping.fields import Path, Paths, Pattern, joined, parts_of, place_of, pluck, shown, storable, taken
-from unipref.unify.mapping.turns import asked, check_prompt, conversation, open_transcript
+from unipref.unify.mapping.fields import (
+    Path,
+    Paths,
+    Pattern,
+    describe,
+    extract_group,
+    get_path,
+    join_texts,
+    parts_of,
+    place_of,
+    to_json,
+)
+from unipref.unify.mapping.turns import check_prompt, conversation, open_transcript, user_prompt
 
 
 class Twins(Settings):
@@ -26,8 +37,8 @@ class Twins(Settings):
 
     def of(self, row: Row) -> str | None:
         """The shared part of one row; None where the field is null."""
-        value = pluck(row, self.field)
-        return None if value is None else taken(str(value), self.pattern, self.field)
+        value = get_path(row, self.field)
+        return None if value is None else extract_group(str(value), self.pattern, self.field)
 
 
 class Mapped(Format):
@@ -65,7 +76,7 @@ class Mapped(Format):
         """Makes the row ready, reads it, and adds what all formats share."""
         row = self.ready(row)
         twin = None if self.twins is None else self.twins.of(row)
-        objective = None if self.objective is None else joined(row, self.objective) or None
+        objective = None if self.objective is None else join_texts(row, self.objective) or None
         kept = self.kept(row)
         for item in self.feedback(row):
             if isinstance(item, Reject):
@@ -90,9 +101,9 @@ class Mapped(Format):
         for path in self.literals:
             row = _with_literals(row, path)
         for path, allowed in self.where.items():
-            value = pluck(row, path)
+            value = get_path(row, path)
             if not any(type(value) is type(one) and value == one for one in allowed):
-                raise Reject(Reason.LEFT_OUT, f"{shown(value)} is not among the values of 'where'", path)
+                raise Reject(Reason.LEFT_OUT, f"{describe(value)} is not among the values of 'where'", path)
         return row
 
     def ask(self, row: Row, prompt: Paths) -> Messages:
@@ -101,12 +112,12 @@ class Mapped(Format):
         """
         parts, place = parts_of(prompt), place_of(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
-            value = pluck(row, parts[0].field)
+            value = get_path(row, parts[0].field)
             messages = conversation(value, place, self.roles) if isinstance(value, list) else open_transcript(value)
             if messages is not None:
                 check_prompt(messages, place)
                 return [*self.lead(row), *messages]
-        return [*self.lead(row), *asked(joined(row, prompt), place)]
+        return [*self.lead(row), *user_prompt(join_texts(row, prompt), place)]
 
     def lead(self, row: Row) -> Messages:
         """What stands before the dialogue or prompt: the system text and the history."""
@@ -114,12 +125,12 @@ class Mapped(Format):
 
     def system_turn(self, row: Row) -> Messages:
         """The system text as a turn, when there is one."""
-        if self.system is None or not (content := joined(row, self.system)):
+        if self.system is None or not (content := join_texts(row, self.system)):
             return []
         return [Message(role="system", content=content)]
 
     def _earlier(self, row: Row) -> Messages:
-        if self.history is None or not (value := pluck(row, self.history)):
+        if self.history is None or not (value := get_path(row, self.history)):
             return []
         if isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
             value = [turn for pair in value for turn in pair]
@@ -130,10 +141,10 @@ class Mapped(Format):
         found = {}
         for path in self.keep:
             try:
-                value = pluck(row, path)
+                value = get_path(row, path)
             except Reject:
                 continue
-            found[path] = storable(value, path)
+            found[path] = to_json(value, path)
         return found
 
 
@@ -146,7 +157,7 @@ def _called(function: str, row: Row) -> Row:
     except (Exception, SystemExit) as error:
         raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}{_message(error)}") from error
     if not isinstance(made, dict):
-        raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {shown(made)}, not a row")
+        raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {describe(made)}, not a row")
     return made
 
 
@@ -173,7 +184,7 @@ def _literal(value: Any, path: str) -> Any:
 
 def _with_literals(row: Row, path: str) -> Row:
     """The row with the texts at a path read as literals; the row itself stays as it is."""
-    pluck(row, path)
+    get_path(row, path)
     if path in row:
         return {**row, path: _literal(row[path], path)}
     made: Row = _read_below(row, path.split("."), path)

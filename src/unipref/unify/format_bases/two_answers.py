@@ -6,13 +6,13 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
 from unipref.unify.format_bases.dialogue import Dialogues
-from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, code_of, pluck, spelled
+from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, code_of, get_path, string_keys
 from unipref.unify.mapping.turns import check_prompt, common_prefix, conversation, last_user_turn
 
 Side = Literal["first", "second", "tie"]
 
 
-Codes = Annotated[dict[str, Side], BeforeValidator(spelled)]
+Codes = Annotated[dict[str, Side], BeforeValidator(string_keys)]
 """What a label says -> first, second or tie; never guessed, for sets differ: 0 is a tie here and the first there."""
 
 
@@ -54,7 +54,7 @@ class TwoAnswers(Dialogues):
         scores: list[dict[str, float]] = [{}, {}]
         for name, axis in self.evidence.items():
             for place, path in enumerate((axis.first, axis.second)):
-                if (score := axis.read(pluck(row, path), path)) is not None:
+                if (score := axis.read(get_path(row, path), path)) is not None:
                     scores[place][name] = score
         return [Response(messages=ending, scores=own) for ending, own in zip(endings, scores, strict=True)]
 
@@ -82,10 +82,10 @@ class TwoAnswers(Dialogues):
         return prompt, endings
 
     def _side(self, row: Row, path: str) -> Messages:
-        value = pluck(row, path)
+        value = get_path(row, path)
         if self.questions is None:
             return self.turns([value] if isinstance(value, dict) else value, path)
-        asked = pluck(row, self.questions)
+        asked = get_path(row, self.questions)
         if not (isinstance(asked, list) and isinstance(value, list) and len(asked) == len(value)):
             raise Reject(Reason.WRONG_TYPE, f"expected a list with one answer to each of '{self.questions}'", path)
         return conversation([turn for couple in zip(asked, value, strict=True) for turn in couple], path, self.roles)

@@ -8,8 +8,8 @@ from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, load
 from unipref.unify.detection.guess import ANSWERS, Columns, Guess, asked_in, paths, scores_in
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, number, pluck, text
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Path, Paths, answer_text, get_path, number, text
+from unipref.unify.mapping.turns import assistant_turn
 
 SCORER = "critique"
 """The axis of the scorer's scores."""
@@ -75,13 +75,13 @@ class Critique(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one answer and the score of its critique."""
         prompt = self.ask(row, self.prompt)
-        answer = answer_text(pluck(row, self.response), self.response)
-        written = text(pluck(row, self.critique), self.critique)
+        answer = answer_text(get_path(row, self.response), self.response)
+        written = text(get_path(row, self.critique), self.critique)
         if self.scorer is None:
             raise Reject(
                 Reason.NO_ORDER, "a critique does not say which answer is better; give a 'scorer'", self.critique
             )
         score = number(load(self.scorer)(row), SCORER)
         scores = {} if score is None else {SCORER: score}
-        responses = [Response(messages=answered(answer), scores=scores, extra={"critique": written})]
+        responses = [Response(messages=assistant_turn(answer), scores=scores, extra={"critique": written})]
         yield Feedback(prompt=prompt, responses=responses)

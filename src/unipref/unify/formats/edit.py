@@ -8,7 +8,7 @@ from unipref.unify.detection.guess import ASK, Column, Columns, Guess
 from unipref.unify.detection.two_answers import overlap
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Paths, answer_at
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.turns import assistant_turn
 
 BEFORE = ("before", "old", "original", "src", "draft", "unedited")
 AFTER = ("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved")
@@ -75,7 +75,7 @@ class Edit(Mapped):
             prompt = self.ask(row, self.prompt)
         else:
             prompt = self.ask(row, [Part(text=self.instruction), self.before])
-        responses = [Response(messages=answered(content)) for content in (after, before)]
+        responses = [Response(messages=assistant_turn(content)) for content in (after, before)]
         yield Feedback(prompt=prompt, responses=responses, comparisons=[Comparison(better=0, worse=1)])
 
 

@@ -10,7 +10,7 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import judgement, sure, two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
-from unipref.unify.mapping.fields import Path, code_of, number, pluck, spelled
+from unipref.unify.mapping.fields import Path, code_of, get_path, number, string_keys
 from unipref.unify.projection.order import STRENGTH
 
 
@@ -57,7 +57,7 @@ class GradedPair(TwoAnswers):
     """Path of the grade; several, where several people graded: the mean decides."""
     scale: Ends | None = None
     """The ends of a numeric scale, such as {first: 1, second: 2} or {first: -3, second: 3}."""
-    codes: Annotated[dict[str, float], BeforeValidator(spelled)] = {}
+    codes: Annotated[dict[str, float], BeforeValidator(string_keys)] = {}
     """What a grade in words says -> its strength, positive when the first is better, 0 for a tie. Looked up before the
     scale, so that odd codes on a numeric scale can be spelled out too."""
 
@@ -98,7 +98,7 @@ class GradedPair(TwoAnswers):
         """One feedback with two answers and a comparison for each grade."""
         prompt, endings = self.two(row, (self.first, self.second))
         paths = [self.grade] if isinstance(self.grade, str) else self.grade
-        grades = [(path, value) for path in paths if (value := pluck(row, path)) is not None and value != ""]
+        grades = [(path, value) for path in paths if (value := get_path(row, path)) is not None and value != ""]
         if not grades:
             raise Reject(Reason.UNSCORED, "there is no grade", paths[0])
         comparisons = []

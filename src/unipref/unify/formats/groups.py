@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths, quoted
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, pluck
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Path, Paths, answer_text, get_path
+from unipref.unify.mapping.turns import assistant_turn
 
 GOOD = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
 BAD = ("incorrect", "bad", "negative", "negatives", "neg", "false", "wrong", "worst")
@@ -75,7 +75,7 @@ class Groups(Mapped):
         if not good and not bad:
             raise Reject(Reason.EMPTY_RESPONSE, "there is neither a good nor a bad answer", str(self.good))
         responses = [
-            Response(messages=answered(content), approved=approved)
+            Response(messages=assistant_turn(content), approved=approved)
             for contents, approved in ((good, True), (bad, False))
             for content in dict.fromkeys(contents)
         ]
@@ -84,7 +84,7 @@ class Groups(Mapped):
     def _answers(self, row: Row, paths: Path | list[Path]) -> list[str]:
         found: list[str] = []
         for path in [paths] if isinstance(paths, str) else paths:
-            value = pluck(row, path)
+            value = get_path(row, path)
             if isinstance(value, str) and self.separator is not None:
                 value = [part for part in value.split(self.separator) if part.strip()]
             if value is None or value == "":

@@ -11,8 +11,8 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Res
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess
 from unipref.unify.detection.two_answers import stand_in
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Part, Path, Paths, answer_at, answer_text, code_of, joined, pluck
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Part, Path, Paths, answer_at, answer_text, code_of, get_path, join_texts
+from unipref.unify.mapping.turns import assistant_turn
 
 CHECK = "check"
 """The axis of a second statement of the answer."""
@@ -116,15 +116,15 @@ class MultipleChoice(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback: all options as answers, the right one better than each other."""
         options = self._options(row)
-        right = self._right(row, pluck(row, self.answer), options)
+        right = self._right(row, get_path(row, self.answer), options)
         checks: list[dict[str, float]] = [{} for _ in options]
-        if self.check is not None and (said := pluck(row, self.check)) not in (None, ""):
+        if self.check is not None and (said := get_path(row, self.check)) not in (None, ""):
             told = self._right(row, said, options)
             checks = [{CHECK: float(place == told)} for place in range(len(options))]
         yield Feedback(
             prompt=self.ask(row, self.prompt),
             responses=[
-                Response(messages=answered(option), scores=s) for option, s in zip(options, checks, strict=True)
+                Response(messages=assistant_turn(option), scores=s) for option, s in zip(options, checks, strict=True)
             ],
             comparisons=[Comparison(better=right, worse=i) for i in range(len(options)) if i != right],
         )
@@ -132,7 +132,7 @@ class MultipleChoice(Mapped):
     def _options(self, row: Row) -> list[str]:
         if isinstance(self.options, list):
             return [answer_at(row, option) for option in self.options]
-        values = pluck(row, self.options)
+        values = get_path(row, self.options)
         if not isinstance(values, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {type(values).__name__}", self.options)
         return [answer_text(value, f"{self.options}.{i}") for i, value in enumerate(values)]
@@ -142,10 +142,10 @@ class MultipleChoice(Mapped):
         if self.first == "text":
             return self._only(code, options)
         if self.labels is not None:
-            labels = pluck(row, self.labels) if isinstance(self.labels, str) else self.labels
+            labels = get_path(row, self.labels) if isinstance(self.labels, str) else self.labels
             if not isinstance(labels, list) or len(labels) != len(options):
                 raise Reject(Reason.WRONG_TYPE, f"expected {len(options)} labels, one for each option", "labels")
-            return self._only(code, [joined(row, one) if isinstance(one, Part) else code_of(one) for one in labels])
+            return self._only(code, [join_texts(row, one) if isinstance(one, Part) else code_of(one) for one in labels])
         first = str(self.first)
         index = -1
         if NUMBER.fullmatch(first) and NUMBER.fullmatch(code):

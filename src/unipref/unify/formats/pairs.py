@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
 from unipref.unify.detection.two_answers import judgement, sure, two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, judged, side_of
-from unipref.unify.mapping.fields import Path, pluck
+from unipref.unify.mapping.fields import Path, get_path
 
 BETTER = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
 WORSE = ("rejected", "dispreferred", "worse", "loser", "neg_response")
@@ -117,6 +117,6 @@ class Pairs(TwoAnswers):
             paths, comparison = (self.chosen, self.rejected), Comparison(better=0, worse=1)
         else:
             paths = (self.first, self.second)
-            comparison = judged(side_of(pluck(row, self.label), self.codes, self.label))
+            comparison = judged(side_of(get_path(row, self.label), self.codes, self.label))
         prompt, endings = self.two(row, paths)
         yield Feedback(prompt=prompt, responses=self.responses(row, endings), comparisons=[comparison])

@@ -8,8 +8,8 @@ from pydantic import model_validator
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, asked_in, paths
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, number, one_each, pluck
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Path, Paths, answer_text, get_path, number, one_each
+from unipref.unify.mapping.turns import assistant_turn
 
 RANK = "rank"
 """The axis of rankings."""
@@ -105,15 +105,15 @@ class Ranking(Mapped):
         responses = []
         for i, (item, rank) in enumerate(zip(items, ranks, strict=True)):
             place = f"{self.answers if isinstance(self.answers, str) else self.answers[i]}"
-            content = item if self.response is None else pluck(item, self.response)
+            content = item if self.response is None else get_path(item, self.response)
             scores = {} if rank is None else {RANK: rank}
-            responses.append(Response(messages=answered(answer_text(content, place)), scores=scores))
+            responses.append(Response(messages=assistant_turn(answer_text(content, place)), scores=scores))
         yield Feedback(prompt=self.ask(row, self.prompt), responses=responses)
 
     def _items(self, row: Row) -> list[Any]:
         if isinstance(self.answers, list):
-            return [pluck(row, path) for path in self.answers]
-        items = pluck(row, self.answers)
+            return [get_path(row, path) for path in self.answers]
+        items = get_path(row, self.answers)
         if not isinstance(items, list) or not items:
             raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
         return items
@@ -128,12 +128,12 @@ class Ranking(Mapped):
         if isinstance(self.ranks, list) or self.response is None:
             values = one_each(row, self.ranks, len(items), "ranks")
         else:
-            values = [pluck(item, self.ranks) for item in items]
+            values = [get_path(item, self.ranks) for item in items]
         return [number(value, str(self.ranks)) for value in values]
 
     def _sequence(self, row: Row, count: int) -> list[float]:
         path = self.sequence or ""
-        values = pluck(row, path)
+        values = get_path(row, path)
         numbers = [number(value, path) for value in values] if isinstance(values, list) else []
         places = [found - self.counted_from for found in numbers if found is not None]
         if sorted(places) != list(range(count)):

@@ -9,8 +9,8 @@ from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, asked_in, axes_of, direction, paths, scores_in
 from unipref.unify.detection.two_answers import judgement, two_answers
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, one_each, pluck
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, get_path, one_each
+from unipref.unify.mapping.turns import assistant_turn
 
 FEW_STEPS = {-1.0, 0.0, 1.0}
 """Ratings of steps rather than scores of answers."""
@@ -36,7 +36,7 @@ def _of_items(columns: Columns) -> Guess | None:
 
 def _or_none(item: Any, path: str) -> Any:
     try:
-        return pluck(item, path)
+        return get_path(item, path)
     except Reject:
         return None
 
@@ -120,13 +120,13 @@ class RatedList(Mapped):
         rejects: list[Reject] = []
         for i, (item, place) in enumerate(zip(items, places, strict=True)):
             try:
-                content = item if self.response is None else pluck(item, self.response)
+                content = item if self.response is None else get_path(item, self.response)
                 scores = {
                     name: score
                     for name, axis in self.scores.items()
                     if (score := axis.read(tables[name][i], f"{place}.{name}")) is not None
                 }
-                responses.append(Response(messages=answered(answer_text(content, place)), scores=scores))
+                responses.append(Response(messages=assistant_turn(answer_text(content, place)), scores=scores))
             except Reject as reject:
                 rejects.append(reject)
         if not responses:
@@ -136,8 +136,8 @@ class RatedList(Mapped):
 
     def _items(self, row: Row) -> tuple[list[Any], list[str]]:
         if isinstance(self.answers, list):
-            return [pluck(row, path) for path in self.answers], self.answers
-        items = pluck(row, self.answers)
+            return [get_path(row, path) for path in self.answers], self.answers
+        items = get_path(row, self.answers)
         if not isinstance(items, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
         if not items:

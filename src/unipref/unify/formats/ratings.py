@@ -8,8 +8,8 @@ from pydantic import Field
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Columns, Guess, axes_of, paths, prompt_and_answer, scores_in
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, answer_text, pluck, scores_of
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import AxisSpec, Path, Paths, answer_text, get_path, scores_of
+from unipref.unify.mapping.turns import assistant_turn
 
 
 class Ratings(Mapped):
@@ -60,7 +60,7 @@ class Ratings(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one scored answer."""
         response = Response(
-            messages=answered(answer_text(pluck(row, self.response), self.response)),
+            messages=assistant_turn(answer_text(get_path(row, self.response), self.response)),
             scores=scores_of(row, self.scores),
         )
         yield Feedback(prompt=self.ask(row, self.prompt), responses=[response])

@@ -10,8 +10,8 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, code_of, number, pluck, spelled, text
-from unipref.unify.mapping.turns import answered
+from unipref.unify.mapping.fields import Path, Paths, answer_text, code_of, get_path, number, string_keys, text
+from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
 TARGET = "target"
@@ -136,7 +136,7 @@ class Steps(Mapped):
     """Path of a step's rating: inside a step that is a mapping, or in the row as a list, one for each step."""
     marked: TwoGroups | None = None
     """Where the steps are one text: a regular expression that finds them, with two groups: a step and its rating."""
-    codes: Annotated[dict[str, Verdict], BeforeValidator(spelled)] = {}
+    codes: Annotated[dict[str, Verdict], BeforeValidator(string_keys)] = {}
     """What a rating says -> right, wrong or neutral."""
     answer: Path | None = None
     """Path of the final answer the solution comes to, to be checked against `target`."""
@@ -186,18 +186,19 @@ class Steps(Mapped):
                 yield Feedback(
                     prompt=continued(prompt, so_far),
                     responses=[
-                        Response(messages=answered(content), approved=verdict == "right") for content, verdict in told
+                        Response(messages=assistant_turn(content), approved=verdict == "right")
+                        for content, verdict in told
                     ],
                 )
             if (step := self._goes_on(steps[place], versions)) is None:
                 return
             so_far.append(step)
         if all(len(versions) == 1 for versions in judged):
-            whole = Response(messages=answered("\n".join(so_far)), scores=self._checked(row), approved=True)
+            whole = Response(messages=assistant_turn("\n".join(so_far)), scores=self._checked(row), approved=True)
             yield Feedback(prompt=prompt, responses=[whole])
 
     def _steps(self, row: Row) -> list[Any]:
-        steps = pluck(row, self.steps)
+        steps = get_path(row, self.steps)
         if self.marked is not None:
             steps = re.findall(self.marked, text(steps, self.steps))
             if not steps:
@@ -212,7 +213,7 @@ class Steps(Mapped):
         """The version with which the solution goes on; None where it ends, or goes on wrongly."""
         if self.taken is None:
             return next((content for content, verdict in versions if verdict == "right"), None)
-        place = number(pluck(step, self.taken), self.taken)
+        place = number(get_path(step, self.taken), self.taken)
         if place is None:
             return None
         if place not in range(len(versions)):
@@ -222,7 +223,7 @@ class Steps(Mapped):
 
     def _until_first_wrong(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
         texts = [self._text(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
-        place = number(pluck(row, self.first_wrong or ""), self.first_wrong or "")
+        place = number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
         if place is None:
             return [[(content, "right")] for content in texts]
         wrong = place - self.counted_from
@@ -236,13 +237,13 @@ class Steps(Mapped):
             return [[self._judged(step, mark, i)] for i, (step, mark) in enumerate(steps)]
         rating = self.rating or ""
         if self.versions is not None:
-            table = [pluck(step, self.versions) for step in steps]
+            table = [get_path(step, self.versions) for step in steps]
             if not all(isinstance(versions, list) and versions for versions in table):
                 raise Reject(Reason.WRONG_TYPE, "expected a list of versions in each step", self.versions)
-            return [[self._judged(v, pluck(v, rating), i) for v in versions] for i, versions in enumerate(table)]
+            return [[self._judged(v, get_path(v, rating), i) for v in versions] for i, versions in enumerate(table)]
         if self.step is not None:
-            return [[self._judged(step, pluck(step, rating), i)] for i, step in enumerate(steps)]
-        ratings = pluck(row, rating)
+            return [[self._judged(step, get_path(step, rating), i)] for i, step in enumerate(steps)]
+        ratings = get_path(row, rating)
         if not isinstance(ratings, list) or len(ratings) != len(steps):
             found = len(ratings) if isinstance(ratings, list) else type(ratings).__name__
             raise Reject(Reason.WRONG_TYPE, f"expected {len(steps)} ratings, one for each step, found {found}", rating)
@@ -256,13 +257,13 @@ class Steps(Mapped):
         return self._text(step, field), self.codes[code]
 
     def _text(self, step: Any, field: str) -> str:
-        return answer_text(step if self.step is None else pluck(step, self.step), field)
+        return answer_text(step if self.step is None else get_path(step, self.step), field)
 
     def _checked(self, row: Row) -> dict[str, float]:
         """What the final answer says of a solution in which no step is marked wrong."""
         if self.answer is None or self.target is None:
             return {}
-        answer, target = (str(pluck(row, path)).strip() for path in (self.answer, self.target))
+        answer, target = (str(get_path(row, path)).strip() for path in (self.answer, self.target))
         if answer != target:
             detail = f"no step is marked wrong, yet the answer {answer[:40]!r} is not the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)

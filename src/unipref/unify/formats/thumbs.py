@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, paths, prompt_and_answer
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, pluck
+from unipref.unify.mapping.fields import Path, get_path
 
 LIKED = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
 """Names of labels that are true for a good answer; `label` is how KTO data calls it."""
@@ -93,7 +93,7 @@ class Thumbs(OneAnswer):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback with one judged answer."""
-        approved = self._verdict(pluck(row, self.label))
+        approved = self._verdict(get_path(row, self.label))
         prompt, answer = self.dialogue(row)
         response = Response(messages=answer, approved=approved)
         yield Feedback(prompt=prompt, responses=[response])

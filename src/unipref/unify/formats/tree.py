@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, pluck, scores_of, text
+from unipref.unify.mapping.fields import AxisSpec, Path, get_path, scores_of, text
 from unipref.unify.mapping.turns import KNOWN_ROLES, role_of
 
 MAX_DEPTH = 500
@@ -94,7 +94,7 @@ class Tree(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """One feedback per user message that has answers; a reject for each message that cannot be used."""
-        root = row if self.root is None else pluck(row, self.root)
+        root = row if self.root is None else get_path(row, self.root)
         if not isinstance(root, dict):
             raise Reject(Reason.WRONG_TYPE, f"expected a message, found {type(root).__name__}", self.root)
         lead = self.system_turn(row)
@@ -128,8 +128,8 @@ class Tree(Mapped):
     def _message(self, node: dict[str, Any], place: str) -> Message:
         if self.deleted is not None and node.get(self.deleted) is True:
             raise Reject(Reason.DELETED, "the message is marked as deleted", place)
-        content = text(pluck(node, self.text), f"{place}.{self.text}")
-        role = role_of(pluck(node, self.role), f"{place}.{self.role}", self.roles)
+        content = text(get_path(node, self.text), f"{place}.{self.text}")
+        role = role_of(get_path(node, self.role), f"{place}.{self.role}", self.roles)
         if not content:
             raise Reject(Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "empty message", place)
         return Message(role=role, content=content)

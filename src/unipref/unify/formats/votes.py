@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import judgement, sure, two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, judged, side_of
-from unipref.unify.mapping.fields import Path, number, pluck
+from unipref.unify.mapping.fields import Path, get_path, number
 
 
 class Votes(TwoAnswers):
@@ -67,18 +67,18 @@ class Votes(TwoAnswers):
 
     def _cast(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
-            found = pluck(row, self.votes)
+            found = get_path(row, self.votes)
             several = isinstance(found, list)
             named = [(f"{self.votes}.{i}", vote) for i, vote in enumerate(found)] if several else [(self.votes, found)]
         else:
-            named = [(path, pluck(row, path)) for path in self.votes or []]
+            named = [(path, get_path(row, path)) for path in self.votes or []]
         cast = [(path, value) for path, value in named if value is not None and value != ""]
         return [judged(side_of(value, self.codes, path), path) for path, value in cast]
 
     def _counted(self, row: Row) -> list[Comparison]:
         comparisons = []
         for side, path in self.counts.items():
-            value = pluck(row, path)
+            value = get_path(row, path)
             count = float(value) if isinstance(value, bool) else number(value, path) or 0.0
             if count < 0 or count != int(count) or count > MOST_VOTES:
                 raise Reject(Reason.BAD_SCORE, f"{count:g} is no number of votes", path)

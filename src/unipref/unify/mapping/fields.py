@@ -60,7 +60,7 @@ DEEPEST = 100
 """Levels of nesting in a value that is kept."""
 
 
-def pluck(row: Any, path: str) -> Any:
+def get_path(row: Any, path: str) -> Any:
     """The value at a path.
 
     Raises:
@@ -73,7 +73,7 @@ def pluck(row: Any, path: str) -> Any:
     for depth, part in enumerate(parts):
         if part == "*" and isinstance(value, list):
             rest = ".".join(parts[depth + 1 :])
-            return [pluck(item, rest) if rest else item for item in value]
+            return [get_path(item, rest) if rest else item for item in value]
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
@@ -89,7 +89,7 @@ def one_each(row: Row, where: str | list[str], count: int, what: str) -> list[An
     Raises:
         Reject: `wrong_type` when they are not as many; `what` says what they are.
     """
-    values: Any = [pluck(row, path) for path in where] if isinstance(where, list) else pluck(row, where)
+    values: Any = [get_path(row, path) for path in where] if isinstance(where, list) else get_path(row, where)
     if not isinstance(values, list) or len(values) != count:
         found = len(values) if isinstance(values, list) else type(values).__name__
         detail = f"expected {count} {what}, one for each answer, found {found}"
@@ -118,7 +118,7 @@ def text(value: Any, field: str) -> str:
             return _unicode("".join(part["text"] for part in value).strip(), field)
         found = ", ".join(sorted(kinds - {"text"})) or "a part of type text without text"
         raise Reject(Reason.NOT_TEXT, f"holds {found[:80]}; only text is used", field)
-    raise Reject(Reason.WRONG_TYPE, f"expected text, found {shown(value)}", field)
+    raise Reject(Reason.WRONG_TYPE, f"expected text, found {describe(value)}", field)
 
 
 def _unicode(content: str, field: str) -> str:
@@ -131,7 +131,7 @@ def _unicode(content: str, field: str) -> str:
     return content
 
 
-def shown(value: Any) -> str:
+def describe(value: Any) -> str:
     """A value's type and beginning, for errors."""
     return f"{type(value).__name__} {str(value)[:60]!r}"
 
@@ -155,7 +155,7 @@ def place_of(paths: Paths) -> str:
     return next((part.field for part in parts_of(paths) if part.field is not None), "text")
 
 
-def joined(row: Row, paths: Paths) -> str:
+def join_texts(row: Row, paths: Paths) -> str:
     """The texts of one or several parts, empty or null ones skipped, with a blank line between."""
     contents = [_content(row, part) for part in parts_of(paths)]
     return "\n\n".join(content for content in contents if content)
@@ -164,22 +164,22 @@ def joined(row: Row, paths: Paths) -> str:
 def _content(row: Row, part: Part) -> str:
     if part.field is None:
         return part.text or ""
-    value = pluck(row, part.field)
+    value = get_path(row, part.field)
     if value is None:
         return ""
     content = text(value, part.field)
     if part.pattern is not None:
-        content = taken(content, part.pattern, part.field)
+        content = extract_group(content, part.pattern, part.field)
     return f"{part.before}{content}" if content else ""
 
 
 def answer_at(row: Row, place: Path | Part) -> str:
     """Text of an answer at a path, or as a part says; it may not be empty."""
-    value = pluck(row, place) if isinstance(place, str) else joined(row, place)
+    value = get_path(row, place) if isinstance(place, str) else join_texts(row, place)
     return answer_text(value, place_of(place))
 
 
-def taken(content: str, pattern: str, field: str) -> str:
+def extract_group(content: str, pattern: str, field: str) -> str:
     """What the first group of a regular expression takes from a text.
 
     Raises:
@@ -200,19 +200,19 @@ def number(value: Any, field: str) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe(value)}", field)
     try:
         if isinstance(value, str) and "_" in value:
             raise ValueError("Python's own 1_000 is no number in data")
         score = float(value)
     except (ValueError, OverflowError) as error:
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {shown(value)}", field) from error
+        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe(value)}", field) from error
     if not abs(score) <= LARGEST:
         raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)
     return score
 
 
-def storable(value: Any, field: str, depth: int = 0) -> Any:
+def to_json(value: Any, field: str, depth: int = 0) -> Any:
     """A value of a row as what it can be kept as in JSON and between processes.
 
     NaN and infinities become null, whole numbers beyond 64 bits text.
@@ -223,9 +223,9 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise Reject(Reason.WRONG_TYPE, f"nested deeper than {DEEPEST} levels", field)
     if isinstance(value, dict):
-        return {str(key): storable(inner, field, depth + 1) for key, inner in value.items()}
+        return {str(key): to_json(inner, field, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [storable(inner, field, depth + 1) for inner in value]
+        return [to_json(inner, field, depth + 1) for inner in value]
     if isinstance(value, str):
         return _unicode(value, field)
     if value is not None and not isinstance(value, bool | int | float):
@@ -235,7 +235,7 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
     return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
-def spelled(codes: Any) -> Any:
+def string_keys(codes: Any) -> Any:
     """Codes with their keys as text, so that 1, 1.0 and "1" are one code."""
     return {code_of(key): said for key, said in codes.items()} if isinstance(codes, dict) else codes
 
@@ -256,7 +256,7 @@ class Scale(Settings):
     """Lowest possible score; a score below it is a reject."""
     high: float | None = None
     """Highest possible score; a score above it is a reject."""
-    codes: Annotated[dict[str, float | None], BeforeValidator(spelled)] = {}
+    codes: Annotated[dict[str, float | None], BeforeValidator(string_keys)] = {}
     """What a score in words is as a number, as in {good: 1, bad: 0, N/A: null}; null: no score."""
     missing: float | None = None
     """What counts where there is no score, such as 0 for a count of likes; null: then the answer has no score."""
@@ -287,7 +287,7 @@ class Scale(Settings):
         if self.codes and (code := code_of(value)) in self.codes:
             return self.codes[code]
         if self.pattern is not None and isinstance(value, str):
-            value = taken(value, self.pattern, field)
+            value = extract_group(value, self.pattern, field)
         score = within(value, self.low, self.high, field)
         return self.missing if score is None else score
 
@@ -305,7 +305,7 @@ class AxisSpec(Scale):
             Reject: as `read`.
         """
         try:
-            value = pluck(row, self.field)
+            value = get_path(row, self.field)
         except Reject:
             return self.missing
         return self.read(value, self.field)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unipref.core.records import Message, Messages, Reason, Reject
-from unipref.unify.mapping.fields import fields_of, shown, text
+from unipref.unify.mapping.fields import describe, fields_of, text
 
 KNOWN_ROLES = {
     "system": "system",
@@ -32,7 +32,7 @@ def conversation(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
         Reject: not a list of turns, an unknown role, content that is not text.
     """
     if not isinstance(value, list) or not value:
-        raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {shown(value)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {describe(value)}", field)
     if all(isinstance(turn, str) for turn in value):
         return [Message(role=("user", "assistant")[i % 2], content=turn.strip()) for i, turn in enumerate(value)]
     if all(exchanges := [_exchange(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]):
@@ -67,7 +67,7 @@ def turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str, str]
 
 def _turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Message:
     if not isinstance(turn, dict):
-        raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {shown(turn)}", field)
+        raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {describe(turn)}", field)
     if turn.get("tool_calls") or turn.get("function_call"):
         raise Reject(Reason.NOT_TEXT, "the turn calls a tool; only text is used", field)
     for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else [])):
@@ -150,7 +150,7 @@ def check_prompt(prompt: Messages, field: str) -> None:
         raise Reject(Reason.EMPTY_PROMPT, "the user turn before the answer is empty", field)
 
 
-def asked(prompt_text: str, field: str, system: str = "") -> Messages:
+def user_prompt(prompt_text: str, field: str, system: str = "") -> Messages:
     """A prompt's text (and system text) as messages."""
     if not prompt_text:
         raise Reject(Reason.EMPTY_PROMPT, "the prompt is empty", field)
@@ -158,7 +158,7 @@ def asked(prompt_text: str, field: str, system: str = "") -> Messages:
     return [*lead, Message(role="user", content=prompt_text)]
 
 
-def answered(answer: str) -> Messages:
+def assistant_turn(answer: str) -> Messages:
     """An answer's text as messages."""
     return [Message(role="assistant", content=answer)]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from unipref.core.records import Axis, Feedback, Reason, Reject
-from unipref.core.text_keys import content_key, flat
+from unipref.core.text_keys import answer_hash, flat
 
 EPSILON = 1e-9
 """Scores closer than this are tied: means over raters differ in the last digits between machines."""
@@ -119,7 +119,7 @@ def _from_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], tie: 
     if axis is None or len(scores) < 2:
         detail = f"{len(scores)} of {len(group.responses)} answers have a score" + (f" on '{axis}'" if axis else "")
         raise Reject(Reason.UNSCORED, detail)
-    by_content = sorted(scores, key=lambda i: content_key(group.responses[i]))
+    by_content = sorted(scores, key=lambda i: answer_hash(group.responses[i]))
     height = {i: axes[axis].sign * score for i, score in scores.items()}
     levels: list[list[int]] = []
     for i in sorted(by_content, key=lambda i: -height[i]):
@@ -139,7 +139,7 @@ def _from_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], tie: 
 
 
 def _from_verdicts(group: Feedback) -> Order:
-    by_content = sorted(range(len(group.responses)), key=lambda i: content_key(group.responses[i]))
+    by_content = sorted(range(len(group.responses)), key=lambda i: answer_hash(group.responses[i]))
     good, bad = ([i for i in by_content if group.responses[i].approved is verdict] for verdict in (True, False))
     if {flat(group.responses[i].messages) for i in good} & {flat(group.responses[i].messages) for i in bad}:
         raise Reject(Reason.CONTRADICTION, "the same answer is judged good and bad")

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import xxhash
 
 from unipref.core.records import Feedback, Reason, Reject
-from unipref.core.text_keys import content_key, prompt_key
+from unipref.core.text_keys import answer_hash, prompt_key
 from unipref.unify.projection.order import Order, Pair
 
 Way = Literal["best_worst", "adjacent", "all", "best_random"]
@@ -59,7 +59,7 @@ def _all(order: Order, group: Feedback, cap: int) -> list[Pair]:
     """Widest gaps first; only as many pairs are made as are kept, for a thousand answers have half a million."""
     if order.compared:
         return _sorted(order, group, list(order.compared))[:cap]
-    keys = [content_key(response) for response in group.responses]
+    keys = [answer_hash(response) for response in group.responses]
     first_below, last = order.first_below(), len(order.levels) - 1
     seen = {(0, last)}
     widest = [(_gap(order, 0, last), 0, last)]
@@ -91,8 +91,8 @@ def _best_random(order: Order, group: Feedback, cap: int) -> list[Pair]:
         best = order.levels[0][0]
         below = [i for level in order.levels[order.first_below()[0] :] for i in level]
     # The draw is a hash of the contents: the same for any order of rows, another for another prompt.
-    asked = prompt_key(group.prompt) + content_key(group.responses[best])
-    drawn = {i: xxhash.xxh3_64_intdigest((asked + content_key(group.responses[i])).encode()) for i in below}
+    asked = prompt_key(group.prompt) + answer_hash(group.responses[best])
+    drawn = {i: xxhash.xxh3_64_intdigest((asked + answer_hash(group.responses[i])).encode()) for i in below}
     return [(best, min(below, key=drawn.__getitem__))]
 
 
@@ -156,12 +156,12 @@ def _standing(order: Order) -> Counter[int]:
 
 
 def _by_content(group: Feedback) -> list[int]:
-    return sorted(range(len(group.responses)), key=lambda i: content_key(group.responses[i]))
+    return sorted(range(len(group.responses)), key=lambda i: answer_hash(group.responses[i]))
 
 
 def _sorted(order: Order, group: Feedback, pairs: list[Pair]) -> list[Pair]:
     """Compared pairs, the strongest first, then by content."""
-    keys = [content_key(response) for response in group.responses]
+    keys = [answer_hash(response) for response in group.responses]
 
     def place(pair: Pair) -> tuple[float, str, str]:
         strength = order.compared[pair].better
