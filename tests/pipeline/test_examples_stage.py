@@ -155,9 +155,7 @@ def test_a_prompt_that_the_template_refuses_has_no_answer_and_the_others_have(ti
         "{{ m.content }}{% endfor %}"
     )
     prompt = [{"role": "user", "content": "Hello"}]
-    refused, taken = generate_answers(
-        policy, [[{"role": "system", "content": "Be."}, *answering_models], answering_models], 2
-    )
+    refused, taken = generate_answers(policy, [[{"role": "system", "content": "Be."}, *prompt], prompt], 2)
     assert refused == {"text": "", "note": "no answer: the model's chat template does not take this prompt"}
     assert "template" not in taken["note"]
 

@@ -261,7 +261,7 @@ def test_models_without_adapters_are_averaged_whole(run: Path, tiny_model: Path)
     for variant in ("polite", "fair"):
         shutil.rmtree(run / "train" / variant / "0" / "sft" / "adapter")
 
-    class Ear(merge.Narrator):
+    class Ear(merge.ProgressListener):
         def note(self, text: str) -> None:
             heard.append(text)
 
@@ -401,7 +401,7 @@ def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -
     held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5], main_selected=[1])
     heard: list[str] = []
 
-    class Ear(merge.Narrator):
+    class Ear(merge.ProgressListener):
         def note(self, text: str) -> None:
             heard.append(text)
 
@@ -445,7 +445,7 @@ def test_what_a_model_from_elsewhere_was_trained_on_is_said_not_to_be_known(run:
     shutil.copytree(run / "train/fair/0/sft", elsewhere)
     heard: list[str] = []
 
-    class Ear(merge.Narrator):
+    class Ear(merge.ProgressListener):
         def note(self, text: str) -> None:
             heard.append(text)
 
