@@ -13,7 +13,9 @@ from support.clean_rows import counts, part, preference, removed, run
 from unipref.clean import Clean, Split
 from unipref.clean.text_overlap import BenchmarkFile, Benchmarks
 from unipref.core.errors import UserError
+from unipref.core.progress import ProgressListener
 from unipref.pipeline import execute
+from unipref.pipeline.run import Run
 from unipref.study import schema
 
 ALL = Split(dev=0, test=0)
@@ -215,7 +217,7 @@ def study_of(tmp_path: Path, data: dict[str, Path]) -> Any:
 def test_the_benchmarks_of_a_study_are_its_and_its_variants(tmp_path: Path, study_of: Any) -> None:
     variants = {"other": {"evaluate": [{"coreference": {"data": "winobias"}}, {"coreference": {"data": "items"}}]}}
     loaded = schema.load(study_of("items", variants=variants))
-    run = execute.Run(loaded, tmp_path / "run", execute.Narrator())
+    run = Run(loaded, tmp_path / "run", ProgressListener())
     root = tmp_path / "data"
     assert run.benchmark_data() == {"coreference": root / "items", "coreference-2": root / "winobias"}
 

@@ -16,9 +16,9 @@ from unipref.core import stage_cache, yaml_files
 KILLED = """
 import os, signal, sys
 import unipref
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 
-class Fatal(Narrator):
+class Fatal(ProgressListener):
     def progress(self, label, done, total, figures=None):
         if label == f"training {sys.argv[3]}" and done == 5:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -158,9 +158,9 @@ def test_what_the_user_has_to_mend_comes_back_from_the_processes(
 KILLED = """
 import sys
 import unipref
-from unipref.core.progress import Narrator
+from unipref.core.progress import ProgressListener
 
-class Telling(Narrator):
+class Telling(ProgressListener):
     def progress(self, label, done, total, figures=None):
         if label == "training sft":
             print("training", flush=True)
