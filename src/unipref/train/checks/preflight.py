@@ -4,6 +4,7 @@ One pass over the steps of one variant and seed. What stops a step is an error t
 reader should know is a warning. The figures go to the manifest and the report.
 """
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
@@ -81,7 +83,8 @@ def preflight(plan: PreflightRequest) -> dict[str, Any]:
         work = Path(folder)
         opened = _opened(plan.model)
         rows, sampled = write_sample(plan.preferences, work / "sample.parquet")
-        template = check_template(opened.tokenizer, _rows(work / "sample.parquet"), plan.model)
+        first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
+        template = check_template(opened.tokenizer, list(first), plan.model)
         faults: list[UserError] = []
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(plan.steps.items()):
@@ -115,14 +118,6 @@ def _opened(name: str) -> Opened:
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
     return Opened(name, tokenizer, context, int(tokenizer.pad_token_id) >= config.get_text_config().vocab_size)
-
-
-def _rows(sample: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(sample) as file:
-        columns = ["prompt", "chosen", "rejected"]
-        return next((batch.to_pylist() for batch in file.iter_batches(64, columns=columns)), [])
 
 
 class _Step:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import parquet
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -20,24 +22,21 @@ def write_sample(preferences: Path, out: Path, most: int = ROWS) -> tuple[int, i
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(preferences) as file:
-        n = file.metadata.num_rows
-        wanted = _spread(n, most)
-        with pq.ParquetWriter(out, file.schema_arrow) as writer:
-            start = 0
-            for batch in file.iter_batches(4096):
-                inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
-                if len(inside):
-                    writer.write_batch(batch.take(pa.array(inside)))
-                start += batch.num_rows
+    n = parquet.count_rows(preferences)
+    wanted = _spread(n, most)
+    with pq.ParquetWriter(out, parquet.schema(preferences)) as writer:
+        start = 0
+        for batch in parquet.batches(preferences):
+            inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
+            if len(inside):
+                writer.write_batch(batch.take(pa.array(inside)))
+            start += batch.num_rows
     return n, len(wanted)
 
 
 def pairs_of(sample: Path, most: int) -> list[dict[str, Any]]:
     """At most `most` two-sided preferences of a sample, evenly spread."""
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(sample, columns=["prompt", "chosen", "rejected"]).to_pylist()
+    rows = parquet.rows(sample, ["prompt", "chosen", "rejected"])
     pairs = [row for row in rows if row["chosen"] and row["rejected"]]
     return [pairs[at] for at in _spread(len(pairs), most)]
 

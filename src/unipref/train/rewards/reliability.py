@@ -5,6 +5,7 @@ better than chance, for those are of another kind. Whether an answer of the poli
 say; where there is none, it is said that it cannot be known.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core import parquet
 from unipref.core.records import Messages
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods
@@ -123,18 +125,11 @@ def thinned(prompts: list[Messages], most: int) -> list[Messages]:
 
 
 def _spread(preferences: Path, most: int) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    rows: list[dict[str, Any]] = []
     if not preferences.is_file():
-        return rows
-    with pq.ParquetFile(preferences) as file:
-        every = max(1, math.ceil(file.metadata.num_rows / most))
-        batches = file.iter_batches(512, columns=["prompt", "chosen", "rejected"])
-        for i, row in enumerate(row for batch in batches for row in batch.to_pylist()):
-            if i % every == 0:
-                rows.append(row)
-    return rows
+        return []
+    every = max(1, math.ceil(parquet.count_rows(preferences) / most))
+    rows = parquet.rows(preferences, ["prompt", "chosen", "rejected"], 512)
+    return list(itertools.islice(rows, None, None, every))
 
 
 @dataclass(frozen=True)
