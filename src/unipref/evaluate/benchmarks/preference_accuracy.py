@@ -10,7 +10,8 @@ import numpy as np
 from unipref.core import parquet
 from unipref.core.contracts import Benchmark
 from unipref.core.records import Example
-from unipref.core.stats.bootstrap import Statistic, mean, spread
+from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.subsample import sampled_note
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel
@@ -80,7 +81,7 @@ class PreferenceAccuracy(Benchmark):
         A limit that leaves some out is noted.
         """
         n = parquet.count_rows(path, MEND)
-        wanted = set(spread(n, self.limit))
+        wanted = set(evenly_spaced(n, self.limit))
         notes += sampled_note(len(wanted), n, "preferences", self.limit)
         start = 0
         for batch in parquet.batches(path, COLUMNS, 16 * self.batch_size, MEND):
