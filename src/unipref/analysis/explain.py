@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import parquet
+from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Messages, Reason
 
@@ -215,8 +216,7 @@ def _selected(folder: Path, manifest: dict[str, Any], key: str) -> Iterator[dict
 
 
 def _short(messages: Messages) -> str:
-    text = " / ".join(" ".join(message["content"].split()) for message in messages)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return shorten(" / ".join(message["content"] for message in messages), SHOWN, one_line=True)
 
 
 def _label(made: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref.core import parquet, stage_cache, text_keys
+from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
@@ -271,10 +272,7 @@ def _cut(messages: Messages | None) -> Messages | None:
     """Messages with long turns shortened."""
     if messages is None:
         return None
-    return [
-        {**turn, "content": f"{turn['content'][:LONGEST_TURN]}…"} if len(turn["content"]) > LONGEST_TURN else turn
-        for turn in messages
-    ]
+    return [{**turn, "content": shorten(turn["content"], LONGEST_TURN)} for turn in messages]
 
 
 def last_policy(variant: str, done: Mapping[str, Any]) -> AnsweringModel | None:

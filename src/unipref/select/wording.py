@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from unipref.core import parquet
+from unipref.core.display import shorten
 from unipref.select.candidates import joined_contents
 from unipref.select.embedding.tfidf import words
 
@@ -84,14 +85,9 @@ def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once
         low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
         rows = wanted[low:high] - start
         for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):
-            found[start + row] = _excerpt(prompt[-1]["content"] if prompt else "")
+            found[start + row] = shorten(prompt[-1]["content"] if prompt else "", EXCERPT, one_line=True)
         start += batch.num_rows
     return [found[position] for position in positions.tolist()]
-
-
-def _excerpt(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= EXCERPT else f"{flat[: EXCERPT - 1]}…"
 
 
 def _lengths(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":

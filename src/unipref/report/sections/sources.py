@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import parquet, yaml_files
+from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.report.content import Points, Section, Table, count, share
 from unipref.report.tables import Manifest, present, table
@@ -105,8 +106,7 @@ def _mapping(entry: Manifest) -> str:
     for key in ("map", "records", "join", "tie_within"):
         if entry.get(key):
             said.append(f"{key} {_brief(entry[key])}")
-    text = "; ".join(said) or "the format's own names"
-    return text if len(text) <= LONGEST_HOW else f"{text[:LONGEST_HOW]}…"
+    return shorten("; ".join(said) or "the format's own names", LONGEST_HOW)
 
 
 def _brief(value: Any) -> str:

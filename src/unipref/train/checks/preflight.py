@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
+from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
-from unipref.train.checks.memory import check_memory, disk_of, free_memory, gigabytes, need, shape_of
+from unipref.train.checks.memory import check_memory, disk_of, free_memory, need, shape_of
 from unipref.train.checks.model import PAIRS, check_template, own_accuracy
 from unipref.train.data.batch_math import doubts, online_schedule, schedule
 from unipref.train.data.prompt_file import from_file
@@ -280,6 +281,7 @@ def _said(plan: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], 
         lines.append(
             f"{name}: {about}{step['used']:,} of {step['rows']:,} rows, {tokens.get('median', 0):.0f} tokens at the "
             f"median and {tokens.get('max', 0)} at most; {planned['steps']:,} steps of {planned['batch']} "
-            f"= {planned['epochs']:.2f} epochs; memory {gigabytes(memory['total'])} of {gigabytes(memory['free'])}"
+            f"= {planned['epochs']:.2f} epochs; "
+            f"memory {format_bytes(memory['total'])} of {format_bytes(memory['free'])}"
         )
     return lines
