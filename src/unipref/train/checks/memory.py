@@ -109,12 +109,9 @@ def shape_of(model: str, trainer: Any) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    from unipref.models.loading import adapter_base, is_adapter
+    from unipref.models.loading import base_model
 
-    base = model
-    while is_adapter(base):
-        base = adapter_base(base)
-    config = AutoConfig.from_pretrained(base)
+    config = AutoConfig.from_pretrained(base_model(model))
     kind = AutoModelForSequenceClassification if trainer.makes == "reward" else AutoModelForCausalLM
     if trainer.makes == "reward":
         config.num_labels = 1
