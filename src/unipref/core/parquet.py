@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,5 +69,5 @@ def _open(path: Path, mend: str) -> "Iterator[pq.ParquetFile]":
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise UserError(f"the file cannot be read as Parquet: {reason}.", where=str(path), mend=mend) from error
+        what = f"the file cannot be read as Parquet: {first_line(error)}."
+        raise UserError(what, where=str(path), mend=mend) from error
