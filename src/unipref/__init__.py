@@ -5,6 +5,8 @@ The public names are loaded when they are first used, so that `import unipref` c
 
 from typing import TYPE_CHECKING, Any
 
+from unipref.core.version import __version__
+
 if TYPE_CHECKING:
     from unipref.core.contracts import Benchmark, Format, Scorer, Selection, Strategy, Trainer
     from unipref.core.errors import UserError
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
         train_models,
         unify_feedback,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Benchmark",

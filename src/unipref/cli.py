@@ -324,7 +324,7 @@ def version(
 ) -> None:
     """Many kinds of feedback, one preference."""
     if show:
-        from unipref import __version__
+        from unipref.core.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

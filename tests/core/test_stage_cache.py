@@ -1,7 +1,6 @@
 """The run folder: finished work is skipped by content, and nothing is ever half-written."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import pytest
 
 from unipref.core import stage_cache
 from unipref.core.errors import UserError
-from unipref.core.stage_cache import RECORD, RunDir, Stage
+from unipref.core.hashing import RECORD
+from unipref.core.stage_cache import RunDir, Stage
 
 
 class Work:
@@ -193,69 +193,3 @@ def test_run_folder_that_is_a_file_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="the run folder cannot be made"):
         RunDir(tmp_path / "run")
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A package whose `one` imports `shared` at the top and `late` in a function, and `typed` for types alone."""
-    files = {
-        "__init__.py": "",
-        "stage/__init__.py": "A = 1\n",
-        "stage/one.py": (
-            "from typing import TYPE_CHECKING\nfrom pack.shared import tool\n"
-            "if TYPE_CHECKING:\n    from pack import typed\n"
-            "def f():\n    from pack import late\n"
-        ),
-        "stage/two.py": "import pack.shared\n",
-        "shared.py": "def tool(): ...\n",
-        "late.py": "",
-        "typed.py": "",
-    }
-    root = tmp_path / "pack"
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
-
-
-@pytest.mark.parametrize(
-    ("changed", "matters"),
-    [
-        ("stage/one.py", True),
-        ("shared.py", True),
-        ("late.py", True),
-        ("typed.py", False),
-        ("stage/two.py", False),
-        ("stage/__init__.py", False),
-    ],
-)
-def test_a_code_key_depends_on_what_is_imported_and_on_nothing_else(package: Path, changed: str, matters: bool) -> None:
-    before = stage_cache.code_key("pack.stage.one", package=package)
-    (package / changed).write_text((package / changed).read_text(encoding="utf-8") + "B = 22\n", encoding="utf-8")
-    assert (stage_cache.code_key("pack.stage.one", package=package) != before) == matters
-
-
-def test_a_new_file_beside_a_stage_voids_no_cache(package: Path) -> None:
-    before = stage_cache.code_key("pack.stage.one", package=package)
-    (package / "stage/three.py").write_text("from pack.stage import one\n", encoding="utf-8")
-    assert stage_cache.code_key("pack.stage.one", package=package) == before
-
-
-def test_a_code_key_does_not_depend_on_where_a_file_lies(package: Path) -> None:
-    before = stage_cache.code_key("pack.stage.two", package=package)
-    (package / "stage/two.py").rename(package / "other.py")
-    assert stage_cache.code_key("pack.other", package=package) == before
-
-
-def test_a_code_key_of_a_module_that_does_not_exist_is_an_error(package: Path) -> None:
-    with pytest.raises(LookupError, match=r"pack\.stage\.four"):
-        stage_cache.code_key("pack.stage.four", package=package)
-
-
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "manifest.json"
-    stage_cache.write_json(target, {"a": 1})
-    with pytest.raises(TypeError):
-        stage_cache.write_json(target, {"a": object()})
-    assert json.loads(target.read_text(encoding="utf-8")) == {"a": 1}
-    assert os.listdir(tmp_path) == ["manifest.json"]

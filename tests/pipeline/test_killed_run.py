@@ -11,7 +11,7 @@ import pytest
 
 import unipref
 from support.study_files import study_of, write_sources
-from unipref.core import stage_cache, yaml_files
+from unipref.core import hashing, stage_cache, yaml_files
 
 KILLED = """
 import os, signal, sys
@@ -30,7 +30,7 @@ STEP = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 1e-3,
 
 
 def weights_of(run: Path, step: str) -> dict[str, str]:
-    return {path.name: stage_cache.file_hash(path) for path in (run / "train/main/0" / step).glob("*.safetensors")}
+    return {path.name: hashing.file_hash(path) for path in (run / "train/main/0" / step).glob("*.safetensors")}
 
 
 @pytest.mark.slow

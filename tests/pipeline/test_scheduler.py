@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import unipref
 from support.study_files import manifest_of, study_of, write_sources
 from unipref import cli
-from unipref.core import stage_cache, yaml_files
+from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
 from unipref.pipeline import dry_run
 from unipref.pipeline.scheduler import Job, waiting
@@ -41,7 +41,7 @@ def files_of(run: Path) -> dict[str, bytes]:
         path.relative_to(run).as_posix(): path.read_bytes().replace(str(run).encode(), b"RUN")
         for kind in DATA
         for path in sorted((run / kind).rglob("*"))
-        if path.is_file() and path.name not in (stage_cache.RECORD, "training_args.bin", "curve.jsonl")
+        if path.is_file() and path.name not in (hashing.RECORD, "training_args.bin", "curve.jsonl")
     }
 
 
@@ -66,7 +66,7 @@ def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: 
     assert not any(stage["cached"] for stage in manifest_of(two)["stages"])
 
     # Shared: both seeds of 'all', everything of 'combined' but its selection, the SFT of 'longer'.
-    made = {path.parent.relative_to(one).as_posix() for path in one.rglob(stage_cache.RECORD)}
+    made = {path.parent.relative_to(one).as_posix() for path in one.rglob(hashing.RECORD)}
     assert {place for place in made if place.startswith("selected")} == {
         *(f"selected/{variant}/0" for variant in ("main", "combined", "pairs")),
         "selected/combined/1",
@@ -123,7 +123,7 @@ def test_a_plan_takes_the_median_of_what_stages_of_a_kind_have_taken(tmp_path: P
     for place, seconds in (("train/main/0/sft", 10), ("train/main/1/sft", 30), ("train/x/0/sft", 20), ("unified", 1)):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        stage_cache.write_json(folder / stage_cache.RECORD, {"key": "k", "seconds": seconds})
+        json_files.write_json(folder / hashing.RECORD, {"key": "k", "seconds": seconds})
     costs = dry_run.costs_of(tmp_path)
     assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
     assert [

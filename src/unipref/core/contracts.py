@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import Axis, Example, Feedback, Finding, Messages, Reject, Row
 
@@ -353,7 +353,7 @@ class Benchmark(Choice):
 
     def surroundings(self) -> dict[str, Any]:
         """What on this machine, besides settings and data, decides its figures: versions of packages."""
-        return stage_cache.versions("torch", "transformers", *self.packages)
+        return hashing.versions("torch", "transformers", *self.packages)
 
     @property
     def title(self) -> str:

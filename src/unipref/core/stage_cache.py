@@ -15,18 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
 from unipref.core.errors import UserError
-from unipref.core.import_closure import PACKAGE, import_closure
+from unipref.core.hashing import RECORD, checksums, json_hash
+from unipref.core.json_files import plain, write_json
 
-RECORD = "stage.json"
-CARD = "README.md"
-"""Says of a stage what may become known later; it is no part of what the stage made."""
 LOCKS = ".locks"
 """Folder of a run in which a stage that is being worked on has a lock."""
 
@@ -229,77 +224,6 @@ def _benches(folder: Path) -> list[Path]:
     """The benches of a stage, those of former settings too."""
     mine = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.bench")
     return [path for path in folder.parent.iterdir() if mine.fullmatch(path.name)]
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON gives it back: what a cached stage returns equals what the first one did."""
-    return json.loads(json.dumps(value, default=_scalar, ensure_ascii=False))
-
-
-def _scalar(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"a stage returned a {type(value).__name__}, which JSON has no form for")
-
-
-def json_hash(value: Any) -> str:
-    """Hash of a JSON value, whatever the order of its keys."""
-    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return xxhash.xxh3_128_hexdigest(plain.encode("utf-8", "surrogatepass"))
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """Relative path -> hash, for every file of a stage but its record and its card."""
-    besides = (folder / RECORD, folder / CARD)
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in besides)
-    return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
-
-
-def file_hash(path: Path) -> str:
-    """Hash of a file's bytes, streamed."""
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return str(digest.hexdigest())
-
-
-def tree_hash(path: Path) -> str:
-    """Hash of a file, or of all files of a folder with their relative paths."""
-    return file_hash(path) if path.is_file() else json_hash(checksums(path))
-
-
-def code_key(*modules: str, package: Path = PACKAGE) -> str:
-    """Hash of the code behind some modules of unipref and all that they import: changed code does its work again.
-
-    Only the content of the files counts, not their names.
-
-    Args:
-        modules: dotted names, such as `unipref.unify`.
-        package: folder of the package that they are in.
-    """
-    return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Package -> installed version, of those that are installed."""
-    found = {}
-    for package in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON aside and renames it into place."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=_scalar) + "\n")
-
-
-def write_text(path: Path, content: str) -> None:
-    """Writes a text file aside and renames it into place."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(content, encoding="utf-8")
-    os.replace(aside, path)
 
 
 @contextlib.contextmanager

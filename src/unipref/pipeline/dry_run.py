@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import LOCKS, RECORD, kind_of
+from unipref.core.stage_cache import LOCKS, kind_of
 from unipref.pipeline.run import Run
 from unipref.study.schema import load
 

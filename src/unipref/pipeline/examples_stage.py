@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import stage_cache, text_keys
+from unipref.core import hashing, json_files, text_keys
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
@@ -91,10 +91,10 @@ class ExamplesStage:
             "left_out": left_out,
             "seed": main.study.seeds[0],
             "settings": self.wanted.model_dump(),
-            "code": stage_cache.code_key(
+            "code": hashing.code_key(
                 "unipref.pipeline.raw_rows", "unipref.models.model_cache", "unipref.models.inference"
             ),
-            "versions": stage_cache.versions("torch", "transformers"),
+            "versions": hashing.versions("torch", "transformers"),
         }
 
         def work(out: Path) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class ExamplesStage:
             with_raw_rows(found, parts)
             order = list(parts)
             found.sort(key=lambda example: order.index(example["source"]))
-            stage_cache.write_json(out / FILE, found)
+            json_files.write_json(out / FILE, found)
             about = {"part": part, "models": [model.label for model in models], "left_out": left_out}
             return {**about, "new_tokens": self.wanted.new_tokens, "notes": notes}
 
@@ -113,7 +113,7 @@ class ExamplesStage:
             self.listener.note(note)
         if stage.result.get("notes"):
             # A model that could not be asked may be asked next time: the stage does not count as done.
-            (stage.folder / stage_cache.RECORD).unlink(missing_ok=True)
+            (stage.folder / hashing.RECORD).unlink(missing_ok=True)
         if not stage.planned:
             self.manifest.exemplified({**stage.result, "folder": EXAMPLES})
         return stage

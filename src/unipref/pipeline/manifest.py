@@ -5,10 +5,10 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from unipref import __version__
-from unipref.core import registry, stage_cache, yaml_files
+from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.version import __version__
 from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
@@ -40,7 +40,7 @@ class Manifest:
             "data_root": str(loaded.data_root),
             "python": platform.python_version(),
             "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-            "versions": stage_cache.versions(*PACKAGES),
+            "versions": hashing.versions(*PACKAGES),
             "arms": {name: _arm(study) for name, study in loaded.variants.items()},
         }
 
@@ -120,11 +120,11 @@ class Manifest:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        stage_cache.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
+        json_files.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
         if self._scores:
-            stage_cache.write_json(folder / SCORES, self._scores)
-            stage_cache.write_json(folder / PAIRED, self._against_base)
-        stage_cache.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
+            json_files.write_json(folder / SCORES, self._scores)
+            json_files.write_json(folder / PAIRED, self._against_base)
+        json_files.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
 
     def _of(self, variant: str) -> dict[str, Any]:
         if variant == MAIN:
@@ -148,7 +148,7 @@ def _arm(study: Study) -> dict[str, Any]:
     starts = origins(study)
     return {
         "strategy": registry.cache_identity(study.select),
-        "rest": stage_cache.json_hash(rest),
+        "rest": hashing.json_hash(rest),
         "steps": [
             {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}
             for trainer, name in steps_of(study)

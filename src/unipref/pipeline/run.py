@@ -16,7 +16,7 @@ import msgspec
 from unipref import report, sources
 from unipref.analysis.verdicts import write_verdicts
 from unipref.clean import clean
-from unipref.core import registry, stage_cache
+from unipref.core import hashing, registry
 from unipref.core.contracts import Benchmark
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
@@ -159,7 +159,7 @@ class Run:
                 }
                 for plan in plans
             ],
-            "code": stage_cache.code_key(
+            "code": hashing.code_key(
                 "unipref.unify",
                 "unipref.sources",
                 "unipref.core.workers",
@@ -197,8 +197,8 @@ class Run:
             "clean": study.clean.model_dump(),
             "benchmarks": {name: self.training.tree_hash(path) for name, path in benchmarks.items()},
             "fetched": fetched,
-            "code": stage_cache.code_key("unipref.clean", "unipref.sources"),
-            "versions": stage_cache.versions("rensa") if study.clean.duplicates == "near" else {},
+            "code": hashing.code_key("unipref.clean", "unipref.sources"),
+            "versions": hashing.versions("rensa") if study.clean.duplicates == "near" else {},
         }
         preferences = unified.folder / "preferences.parquet"
         name = self._shared("clean", variant)
@@ -250,7 +250,7 @@ class Run:
             "embedder": self.training.model_key(embedder)
             if (embedder := getattr(study.select, "embedder", None))
             else None,
-            "code": stage_cache.code_key("unipref.select", *registry.code_modules(study.select)),
+            "code": hashing.code_key("unipref.select", *registry.code_modules(study.select)),
         }
         candidates, cache = cleaned.folder / "train.parquet", self.dir.folder / "cache"
         stage = self.dir.stage(
@@ -311,7 +311,7 @@ class Run:
                 "label": label,
                 "data": self.training.data_hash(benchmark, data, cleaned),
                 "surroundings": benchmark.surroundings(),
-                "code": stage_cache.code_key(*SCORING, *registry.code_modules(benchmark)),
+                "code": hashing.code_key(*SCORING, *registry.code_modules(benchmark)),
             }
 
             # A reward model is asked for rewards, the base for likelihoods: they share no measure.

@@ -5,7 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import registry, stage_cache
+from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark, Trainer, TrainJob
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN
@@ -82,7 +82,7 @@ class Training:
         self.loaded, self.dir, self.manifest, self.listener, self.launch = loaded, run, manifest, listener, launch
         # Models and data are read often and do not change while a run works: they are hashed once.
         self.model_key = cache(loading.model_key)
-        self.tree_hash = cache(stage_cache.tree_hash)
+        self.tree_hash = cache(hashing.tree_hash)
 
     def check(self, ready: Mapping[str, VariantData]) -> None:
         """Looks for what would fail or mislead, before any of the training: every variant and seed, and the disk."""
@@ -105,8 +105,8 @@ class Training:
             "data": data_key(selected, cleaned),
             "files": [self._files(trainer) for trainer in study.train],
             "machine": machine(),
-            "code": stage_cache.code_key("unipref.train", *registry.code_modules(*study.train)),
-            "versions": stage_cache.versions(*VERSIONS),
+            "code": hashing.code_key("unipref.train", *registry.code_modules(*study.train)),
+            "versions": hashing.versions(*VERSIONS),
             **self._launched(),
         }
         plan = PreflightRequest(
@@ -122,7 +122,7 @@ class Training:
 
         def work(out: Path) -> dict[str, Any]:
             found = preflight(plan)
-            stage_cache.write_json(out / "preflight.json", found)
+            json_files.write_json(out / "preflight.json", found)
             return found
 
         stage = self.dir.stage(f"checked/{variant}/{seed}", inputs, work)
@@ -142,8 +142,8 @@ class Training:
             "files": self._files(step.trainer),
             "data": data_key(step.selected, step.cleaned),
             "seed": step.seed,
-            "code": stage_cache.code_key("unipref.train", *registry.code_modules(step.trainer)),
-            "versions": stage_cache.versions(*VERSIONS),
+            "code": hashing.code_key("unipref.train", *registry.code_modules(step.trainer)),
+            "versions": hashing.versions(*VERSIONS),
             **self._launched(),
         }
         if probes:
@@ -157,7 +157,7 @@ class Training:
                     ]
                     for probe in probes
                 ],
-                "code": stage_cache.code_key(
+                "code": hashing.code_key(
                     "unipref.evaluate.in_training", *registry.code_modules(*(probe.benchmark for probe in probes))
                 ),
             }
@@ -189,7 +189,7 @@ class Training:
     def _files(self, trainer: Trainer) -> dict[str, str]:
         """The files that a step's settings name, by content."""
         root = self.loaded.data_root
-        return {place: stage_cache.file_hash(root / expanded(path)) for place, path in trainer.files().items()}
+        return {place: hashing.file_hash(root / expanded(path)) for place, path in trainer.files().items()}
 
     def _launched(self) -> dict[str, Any]:
         """What the launch adds to a step's key; nothing where there is one process, as ever."""

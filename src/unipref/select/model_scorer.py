@@ -64,7 +64,7 @@ class AskingScorer(Scorer):
             parts = [compute(batch) for batch in candidates.texts()]
             return self.read(np.concatenate(parts)[:, 0]) if parts else np.zeros(0)
         from unipref.core import registry
-        from unipref.core.stage_cache import code_key
+        from unipref.core.hashing import code_key
         from unipref.models.loading import model_key
 
         code = [code_key(__name__, *registry.code_modules(self)), registry.cache_identity(self).get("code")]

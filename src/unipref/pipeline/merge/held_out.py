@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import RunDir
@@ -54,9 +54,9 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
         return Unseen(splits, home, {})
     files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
     inputs = {
-        "held_out": {part: stage_cache.file_hash(path) for part, path in splits.items()},
-        "trained": [stage_cache.file_hash(path) for path in files],
-        "code": stage_cache.code_key(__name__),
+        "held_out": {part: hashing.file_hash(path) for part, path in splits.items()},
+        "trained": [hashing.file_hash(path) for path in files],
+        "code": hashing.code_key(__name__),
     }
     stage = run.stage(name, inputs, lambda out: _write(splits, files, out))
     counts = {part: (found[0], found[1]) for part, found in stage.result.items()}

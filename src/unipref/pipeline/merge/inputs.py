@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.yaml_files import read as read_yaml
@@ -206,7 +206,7 @@ class Soup:
         return {
             "base": loading.model_key(self.base),
             "tokenizer": loading.tokenizer_key(self.tokenizer),
-            "parts": {name: stage_cache.tree_hash(self.folder_of(name)) for name in self.parts},
+            "parts": {name: hashing.tree_hash(self.folder_of(name)) for name in self.parts},
         }
 
 

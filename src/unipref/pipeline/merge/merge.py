@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from unipref import report
-from unipref.core import registry, stage_cache
+from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import RunDir
+from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_hash, data_path, evaluate, split_of
 from unipref.models import loading
@@ -75,8 +76,8 @@ def make(
     has_adapter = soup.pot().write(wanted, recipe, aside)
     loading.load_tokenizer(soup.tokenizer, needs_eos=False)[0].save_pretrained(aside)
     record = _record(kitchen, soup, wanted, recipe)
-    stage_cache.write_json(aside / RECORD, record)
-    stage_cache.write_text(aside / "README.md", card(record, has_adapter))
+    json_files.write_json(aside / RECORD, record)
+    json_files.write_text(aside / "README.md", card(record, has_adapter))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
     return folder
@@ -126,7 +127,7 @@ def trace(
     # Whoever asks for other figures later finds all rows there; the marks are for those asked for now.
     marked = report.efficient(rows, by)
     rows = [{**row, "efficient": row["step"] in marked} for row in rows]
-    stage_cache.write_json(run / SOUP / "front.json", rows)
+    json_files.write_json(run / SOUP / "front.json", rows)
     return rows
 
 
@@ -149,7 +150,7 @@ class _Measuring:
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
             raise UserError("the run's study has no benchmark to measure with.", where=str(run), mend=mend)
-        self._tree_hash = cache(stage_cache.tree_hash)
+        self._tree_hash = cache(hashing.tree_hash)
         for benchmark, _ in self.benchmarks:
             self._check_rows(benchmark)
         self.mixing = {
@@ -219,7 +220,7 @@ class _Measuring:
             "benchmark": registry.cache_identity(benchmark),
             "data": data_hash(benchmark, self._path(benchmark), self._tree_hash),
             "surroundings": benchmark.surroundings(),
-            "code": stage_cache.code_key("unipref.models.weight_merging", *SCORING, *registry.code_modules(benchmark)),
+            "code": hashing.code_key("unipref.models.weight_merging", *SCORING, *registry.code_modules(benchmark)),
         }
 
         def work(out: Path) -> dict[str, Any]:
@@ -312,11 +313,9 @@ def card(record: Mapping[str, Any], has_adapter: bool) -> str:
 
 
 def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], recipe: Recipe) -> dict[str, Any]:
-    from unipref import __version__
-
     parts = {}
     for name, part in soup.parts.items():
-        hashed = stage_cache.tree_hash(soup.folder_of(name))
+        hashed = hashing.tree_hash(soup.folder_of(name))
         data = preferences(kitchen.manifest, part)
         parts[name] = {"weight": weights[name], "place": part.place, "hash": hashed, "preferences": data}
     return {
@@ -328,7 +327,7 @@ def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], 
         "density": recipe.density,
         "seed": recipe.seed,
         "parts": parts,
-        "versions": stage_cache.versions("torch", "transformers", "peft"),
+        "versions": hashing.versions("torch", "transformers", "peft"),
     }
 
 
