@@ -12,7 +12,7 @@ import msgspec
 
 from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Example, Score
+from unipref.core.scores import Example, Score
 
 RESULTS = "results.json"
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from unipref.core.contracts import Candidates, Dialogue, Scorer
+from unipref.core.candidates import Candidates, Dialogue
+from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.core.text_keys import digest, flat
 from unipref.select.text_cache import compute_cached, folder_name

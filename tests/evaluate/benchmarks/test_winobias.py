@@ -8,7 +8,7 @@ import pytest
 
 from unipref.core import hashing
 from unipref.core.errors import UserError
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.evaluate import data_hash, evaluate
 from unipref.evaluate.benchmarks.winobias import (
     WinoBias,

@@ -10,7 +10,7 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.models.loading import load_model
 from unipref.train import Meter, fit, train
 from unipref.train.monitor.checkpoints import checkpoints, so_far

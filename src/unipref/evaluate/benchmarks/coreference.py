@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from unipref.core.answer_checks.rules import words
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
-from unipref.core.records import Example, Message, Messages
+from unipref.core.records import Message, Messages
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import share, wins
 from unipref.evaluate.readers.json_items import read_items

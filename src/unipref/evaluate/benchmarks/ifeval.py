@@ -9,7 +9,8 @@ import msgspec
 from unipref.core.answer_checks.ifeval import GET_TABLE, SENTENCES, Checks
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
-from unipref.core.records import Example, Message
+from unipref.core.records import Message
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import encode_all, write

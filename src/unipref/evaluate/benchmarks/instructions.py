@@ -8,7 +8,8 @@ import msgspec
 
 from unipref.core.answer_checks.rules import follows
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
-from unipref.core.records import Example, Message
+from unipref.core.records import Message
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import fits, generate

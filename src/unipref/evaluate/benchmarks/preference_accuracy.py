@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, spread
 from unipref.evaluate.subsample import sampled_note
 from unipref.models.inference import answer_log_likelihoods, rewards

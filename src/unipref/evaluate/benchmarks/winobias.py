@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import share, wins
 from unipref.evaluate.readers.labour_statistics import STATISTICS, correlations, read_percent_women

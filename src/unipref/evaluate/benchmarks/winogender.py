@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, pooled
 from unipref.evaluate.likelihood import continuation_requests, grouped, score_items, share, too_long, wins
 from unipref.evaluate.readers.csv_tables import data_file, place, read_table

@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, pooled
 from unipref.evaluate.likelihood import score_items, share, text_requests, too_long, wins
 from unipref.evaluate.readers.csv_tables import place
