@@ -147,9 +147,9 @@ def test_a_second_process_waits_and_then_finds_the_stage_done(tmp_path: Path) ->
         (out / "file").write_text("x")
         return {}
 
-    first = threading.Thread(target=lambda: stage_cache.RunDir(tmp_path).stage("unified", {}, work))
+    first = threading.Thread(target=lambda: stage_cache.StageCache(tmp_path).stage("unified", {}, work))
     first.start()
     begun.wait()
-    assert stage_cache.RunDir(tmp_path).stage("unified", {}, work).cached
+    assert stage_cache.StageCache(tmp_path).stage("unified", {}, work).cached
     first.join()
     assert calls == [1]

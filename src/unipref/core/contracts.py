@@ -161,15 +161,15 @@ class TrainJob(Settings):
     """Parquet file of the dev preferences."""
     reward_model: Path | None = None
     """Folder of the reward model, for trainers that need one."""
-    judges: dict[str, Path] = {}
-    """Name, as in the settings -> folder (or hub name) of a model that the trainer asks."""
+    dependencies: dict[str, Path] = {}
+    """Name, as in the settings -> folder (or hub name) of a further model that the trainer asks."""
     data_root: Path = Path()
     """Where the paths in the settings start."""
     out: Path
     """Folder to write the trained model to; exists and is empty."""
-    bench: Path | None = None
-    """Folder for checkpoints, kept when the process dies and found again when the same step is run again; made when it
-    is needed. None: the step is not taken up again."""
+    checkpoint_dir: Path | None = None
+    """Folder for checkpoints, created when needed. It outlives the process, and the same step finds it again when it is
+    run again. None: the step cannot be resumed."""
     seed: int = 0
 
 
@@ -196,7 +196,7 @@ class Trainer(Choice):
         """Whether it asks the reward model of an earlier step."""
         return False
 
-    def judges(self) -> list[ModelDependency]:
+    def model_dependencies(self) -> list[ModelDependency]:
         """The models that the settings name, besides the one it starts from and the last reward model."""
         return []
 
@@ -252,8 +252,8 @@ class Benchmark(Choice):
     """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
     fetches: ClassVar[bool] = False
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
-    lead: ClassVar[HeadlineMetric | None] = None
-    """The figure that verdicts judge a model by; None: it tells neither of instruction following nor of bias."""
+    headline_metric: ClassVar[HeadlineMetric | None] = None
+    """The figure that verdicts judge a model by; None: it measures neither instruction following nor bias."""
     published: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data; another content is said in a note."""
 

@@ -40,14 +40,14 @@ def plan(
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
-    run = Run(load(study, overrides), folder, ProgressListener(), planning=True)
+    run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
     run.walk(until)
     known = costs_of(folder)
     stages = []
     for stage in run.dir.stages:
         name = stage.folder.relative_to(folder).as_posix()
-        found: dict[str, Any] = {"name": name, "done": not stage.planned, "seconds": None, "bytes": None}
-        if stage.planned and (taken := known.get(kind_of(name))):
+        found: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
+        if stage.pending and (taken := known.get(kind_of(name))):
             found |= {key: median(cost[at] for cost in taken) for at, key in enumerate(("seconds", "bytes"))}
         stages.append(found)
     left = [stage for stage in stages if not stage["done"]]

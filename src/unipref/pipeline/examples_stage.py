@@ -14,7 +14,7 @@ from unipref.core import hashing, json_files, text_keys
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
-from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.stage_cache import Stage, StageCache
 from unipref.models import inference
 from unipref.models.loading import Policy
 from unipref.models.model_cache import ModelCache
@@ -54,7 +54,7 @@ class ExamplesStage:
         loaded, run, manifest, listener: as in `Training`.
     """
 
-    def __init__(self, loaded: ResolvedStudy, run: RunDir, manifest: Manifest, listener: ProgressListener) -> None:
+    def __init__(self, loaded: ResolvedStudy, run: StageCache, manifest: Manifest, listener: ProgressListener) -> None:
         self.loaded, self.dir, self.manifest, self.listener = loaded, run, manifest, listener
         self.wanted = loaded.study.report
 
@@ -114,7 +114,7 @@ class ExamplesStage:
         if stage.result.get("notes"):
             # A model that could not be asked may be asked next time: the stage does not count as done.
             (stage.folder / hashing.RECORD).unlink(missing_ok=True)
-        if not stage.planned:
+        if not stage.pending:
             self.manifest.exemplified({**stage.result, "folder": EXAMPLES})
         return stage
 

@@ -53,5 +53,5 @@ def run(
         )
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
         done = side_by_side(loaded, folder, until, jobs, listener)
-        return Run(loaded, folder, DeferredNotes(listener), elsewhere=done).go(until)
+        return Run(loaded, folder, DeferredNotes(listener), done_by_others=done).go(until)
     return Run(loaded, folder, listener, launch).go(until)

@@ -7,7 +7,7 @@ from typing import Any
 
 from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
 
@@ -27,7 +27,7 @@ class Manifest:
     Sources and clean are those of the study as written; a variant that changes them has its own under `variants`.
     """
 
-    def __init__(self, run: RunDir, loaded: ResolvedStudy) -> None:
+    def __init__(self, run: StageCache, loaded: ResolvedStudy) -> None:
         self._run, self._loaded = run, loaded
         self._scores: list[dict[str, Any]] = []
         self._against_base: list[dict[str, Any]] = []
@@ -154,8 +154,8 @@ def _arm(study: Study) -> dict[str, Any]:
             for trainer, name in steps_of(study)
         ],
         "judged": {
-            label: benchmark.lead._asdict()
+            label: benchmark.headline_metric._asdict()
             for benchmark, label in study.labelled_benchmarks()
-            if benchmark.lead is not None
+            if benchmark.headline_metric is not None
         },
     }

@@ -20,7 +20,7 @@ from unipref.core import hashing, registry
 from unipref.core.contracts import Benchmark
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.workers import make_engine
 from unipref.evaluate import data_path, evaluate
 from unipref.evaluate.compare import compared
@@ -56,8 +56,8 @@ class Run:
         folder: of the run.
         listener: hears what happens.
         launch: the processes that train one model together; None: this one.
-        planning: as in `RunDir`.
-        elsewhere: as in `RunDir`.
+        dry_run: as in `StageCache`.
+        done_by_others: as in `StageCache`.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Run:
         listener: ProgressListener,
         launch: Launch | None = None,
         *,
-        planning: bool = False,
-        elsewhere: Collection[str] = (),
+        dry_run: bool = False,
+        done_by_others: Collection[str] = (),
     ) -> None:
         self.loaded, self.listener = loaded, listener
-        self.dir = RunDir(folder, listener.stage, planning=planning, elsewhere=elsewhere)
+        self.dir = StageCache(folder, listener.stage, dry_run=dry_run, done_by_others=done_by_others)
         self.manifest = Manifest(self.dir, loaded)
         self.training = Training(loaded, self.dir, self.manifest, listener, launch)
         self._base_scores: dict[tuple[str, str], Stage] = {}
@@ -93,7 +93,7 @@ class Run:
     def _recall(self) -> None:
         """Takes in what an earlier run has measured of these very models; of what they replace, nothing stays."""
         if self.manifest.has_scores():
-            earlier = Run(self.loaded, self.dir.folder, ProgressListener(), planning=True)
+            earlier = Run(self.loaded, self.dir.folder, ProgressListener(), dry_run=True)
             earlier.walk("evaluate")
             self.manifest.recall(earlier.manifest)
 
@@ -178,7 +178,7 @@ class Run:
 
         name = self._shared("unified", variant)
         stage = self.dir.stage(name, inputs, work)
-        if stage.planned:
+        if stage.pending:
             return stage
         if stage.folder == self.dir.folder / name:
             for note in left_out(stage.result):
@@ -205,7 +205,7 @@ class Run:
         stage = self.dir.stage(
             name, inputs, lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched)
         )
-        if stage.planned:
+        if stage.pending:
             return stage
         if stage.folder == self.dir.folder / name:
             for note in stage.result["notes"]:
@@ -258,7 +258,7 @@ class Run:
             inputs,
             lambda out: choose(study.select, candidates, out, seed, cache, study.model),
         )
-        if stage.planned:
+        if stage.pending:
             return stage
         for note in [*stage.result["notes"], *stage.result["account"]["warnings"]]:
             self.listener.note(note)
@@ -279,7 +279,10 @@ class Run:
             if only is not None and name not in only:
                 continue
             start, judge = done[origin.start], done[origin.judge] if origin.judge else None
-            asked = {one.name: done[one.name][:2] if one.name in done else _named(one.name) for one in trainer.judges()}
+            asked = {
+                one.name: done[one.name][:2] if one.name in done else _named(one.name)
+                for one in trainer.model_dependencies()
+            }
             step = Step(
                 place=f"train/{variant}/{seed}/{name}",
                 trainer=trainer,
@@ -291,7 +294,7 @@ class Run:
                 cleaned=cleaned,
             )
             stage = self.training.step(step, study)
-            if not stage.planned:
+            if not stage.pending:
                 self.manifest.trained(variant, seed, name, stage, about(trainer, origin.start))
             done[name] = Trained(str(stage.folder), stage.key, trainer.makes)
         return {name: model for name, model in done.items() if name != BASE}
@@ -336,7 +339,7 @@ class Run:
             stage = self.dir.stage(f"{place}/{label}", inputs, work)
             if step == BASE:
                 self._base_scores[variant, label] = stage
-            if stage.planned:
+            if stage.pending:
                 continue
             shared = stage.folder.parent.name == BASE
             self.manifest.scored(BASE if shared else variant, seed, step, name, stage)

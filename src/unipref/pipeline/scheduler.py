@@ -75,10 +75,10 @@ def side_by_side(loaded: ResolvedStudy, folder: Path, until: str, jobs: int, lis
     finally:
         run.manifest.write()
     done = {stage.key for stage in run.dir.stages if not stage.cached}
-    planned = Run(loaded, folder, ProgressListener(), planning=True)
+    planned = Run(loaded, folder, ProgressListener(), dry_run=True)
     planned.walk(until)
-    waits = waiting(planned.dir.planned)
-    places = run.dir.places()
+    waits = waiting(planned.dir.pending)
+    places = run.dir.folders()
     for outcome in _scheduled(waits, loaded, folder, until, min(jobs, max(1, len(waits))), listener, places):
         done |= set(outcome.keys)
     return done
@@ -88,7 +88,7 @@ def waiting(planned: Sequence[tuple[str, str, Mapping[str, Any]]]) -> dict[Job, 
     """Job -> the jobs that must be done before it, in the order of the study.
 
     Args:
-        planned: name, key and inputs of each stage that is to be done, as in `RunDir.planned`.
+        planned: name, key and inputs of each stage that is to be done, as in `StageCache.pending`.
     """
     owner: dict[str, Job] = {}
     waits: dict[Job, set[Job]] = {}
@@ -99,7 +99,7 @@ def waiting(planned: Sequence[tuple[str, str, Mapping[str, Any]]]) -> dict[Job, 
         variant, seed, step = whose[:3]
         job = Job(variant, int(seed), step)
         owner[key] = job
-        keys = [*(inputs.get(of) for of in UPSTREAM_KEYS), *inputs.get("judges", {}).values()]
+        keys = [*(inputs.get(of) for of in UPSTREAM_KEYS), *inputs.get("dependencies", {}).values()]
         waits.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
     return waits
 
@@ -178,7 +178,7 @@ class _Worker:
         self._ready: dict[str, Any] = {}
 
     def work(self, job: Job, until: str, places: dict[str, str]) -> Outcome:
-        self.run.dir.known |= places
+        self.run.dir.folders_of_others |= places
         start, before = time.monotonic(), len(self.run.dir.stages)
         study = self.run.loaded.variants[job.variant]
         depth = STAGES.index(until)
@@ -195,7 +195,7 @@ class _Worker:
         if depth >= STAGES.index("evaluate"):
             self.run.scored(job.variant, job.seed, job.step, study, models[job.step], cleaned)
         keys = [stage.key for stage in self.run.dir.stages[before:] if not stage.cached]
-        return Outcome(keys, self.run.dir.places(), self.notes.told, time.monotonic() - start)
+        return Outcome(keys, self.run.dir.folders(), self.notes.told, time.monotonic() - start)
 
 
 def _ancestry(study: Any, step: str) -> set[str]:

@@ -9,7 +9,7 @@ from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark, Trainer, TrainJob
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.stage_cache import Stage, StageCache
 from unipref.evaluate import data_hash, in_training
 from unipref.models import loading
 from unipref.pipeline.launcher import Launch, train_launched
@@ -74,7 +74,7 @@ class Training:
     def __init__(
         self,
         loaded: ResolvedStudy,
-        run: RunDir,
+        run: StageCache,
         manifest: Manifest,
         listener: ProgressListener,
         launch: Launch | None = None,
@@ -90,7 +90,7 @@ class Training:
         for variant, (study, cleaned, selected) in ready.items():
             for seed, chosen in selected.items() if study.train else ():
                 stage = self._preflight(variant, seed, study, chosen, cleaned)
-                if stage.planned:
+                if stage.pending:
                     continue
                 disk[stage.key] = [step["disk"] for step in stage.result["steps"].values() if "disk" in step]
                 self.manifest.checked(variant, seed, stage)
@@ -138,7 +138,7 @@ class Training:
             "trainer": registry.cache_identity(step.trainer),
             "start": step.start[1],
             "reward": step.judge[1] if step.judge else None,
-            "judges": {name: key for name, (_, key) in step.asked.items()},
+            "dependencies": {name: key for name, (_, key) in step.asked.items()},
             "files": self._files(step.trainer),
             "data": data_key(step.selected, step.cleaned),
             "seed": step.seed,
@@ -162,16 +162,16 @@ class Training:
                 ),
             }
 
-        def work(out: Path, bench: Path) -> dict[str, Any]:
+        def work(out: Path, checkpoint_dir: Path) -> dict[str, Any]:
             job = TrainJob(
                 policy=Path(step.start[0]),
                 preferences=step.selected.folder / "train.parquet",
                 held_out=step.cleaned.folder / "dev.parquet",
                 reward_model=Path(step.judge[0]) if step.judge else None,
-                judges={name: Path(folder) for name, (folder, _) in step.asked.items()},
+                dependencies={name: Path(folder) for name, (folder, _) in step.asked.items()},
                 data_root=root,
                 out=out,
-                bench=bench,
+                checkpoint_dir=checkpoint_dir,
                 seed=step.seed,
             )
             progress = partial(self.listener.progress, f"training {step.place.rpartition('/')[2]}")
@@ -181,7 +181,7 @@ class Training:
             meter = Meter(measure, study.evaluate.every or 1) if probes else None
             return train(step.trainer, job, progress, meter)
 
-        stage = self.dir.stage(step.place, inputs, work, bench=True)
+        stage = self.dir.stage(step.place, inputs, work, resumable=True)
         for warning in stage.result.get("warnings", ()):
             self.listener.note(warning)
         return stage
@@ -197,7 +197,7 @@ class Training:
 
     def data_hash(self, benchmark: Benchmark, data: Path, cleaned: Stage) -> str:
         """The hash of what a benchmark measures on; of a plan, the run's own parts by what they will come from."""
-        if cleaned.planned and data.parent == cleaned.folder:
+        if cleaned.pending and data.parent == cleaned.folder:
             return f"{data.name} {cleaned.content}"
         return data_hash(benchmark, data, self.tree_hash)
 
@@ -218,5 +218,5 @@ def data_key(selected: Stage, cleaned: Stage) -> list[str]:
 def splits_of(cleaned: Stage, study: Study) -> dict[str, Path]:
     """Held-out part -> its file, of the parts that have rows, or of a plan those that have a share."""
     parts = ("dev", "test")
-    there = [part for part in parts if (getattr(study.split, part) if cleaned.planned else cleaned.result[part])]
+    there = [part for part in parts if (getattr(study.split, part) if cleaned.pending else cleaned.result[part])]
     return {part: cleaned.folder / f"{part}.parquet" for part in there}

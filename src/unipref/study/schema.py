@@ -151,7 +151,7 @@ def origins(study: Study) -> dict[str, Origin]:
     found: dict[str, Origin] = {}
     for trainer, name in steps_of(study):
         judge = (trainer.reward or last.get("reward")) if trainer.needs_reward_model else None
-        asked = tuple(one.name for one in trainer.judges() if one.name in found)
+        asked = tuple(one.name for one in trainer.model_dependencies() if one.name in found)
         found[name] = Origin(trainer.start or last["policy"], judge, asked)
         last[trainer.makes] = name
     return found
@@ -344,7 +344,7 @@ def _check_asked(step: Trainer, policies: list[str], rewards: list[str], here: s
     if step.reward is not None and not step.needs_reward_model:
         mend = "Take 'reward' out, or use rloo."
         raise UserError(f"'{step.name()}' uses no reward model.", where=f"{here}.reward", mend=mend)
-    for judge in step.judges():
+    for judge in step.model_dependencies():
         _check_judge(judge, policies, rewards, here)
     if step.needs_reward_model and not rewards:
         raise UserError(

@@ -53,7 +53,7 @@ class BBQ(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/bbq", "limit": 1200}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
     dialogue: ClassVar[bool] = True
     # nyu-mll/BBQ at bea11bd97d79
     published: ClassVar[Mapping[str, str]] = {

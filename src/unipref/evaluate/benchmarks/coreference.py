@@ -63,7 +63,7 @@ class Coreference(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/coreference"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "coreference"

@@ -80,7 +80,7 @@ class CrowsPairs(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/crows_pairs", "limit": 100}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
     published: ClassVar[Mapping[str, str]] = {FILE: "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"}
 
     data: str | None = "crows_pairs"

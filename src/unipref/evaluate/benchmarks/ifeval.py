@@ -52,7 +52,7 @@ class IFEval(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/ifeval", "new_tokens": 1280}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
     dialogue: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")
     # As in google-research/instruction_following_eval, read from microsoft/llm-steer-instruct at 4f84882e57d2.

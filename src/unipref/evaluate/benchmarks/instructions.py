@@ -39,7 +39,7 @@ class Instructions(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "instructions"

@@ -47,7 +47,7 @@ class StereoSet(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/stereoset_intrasentence"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
     folders: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
 
     data: str | None = "stereoset"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir
+from unipref.core.stage_cache import StageCache
 
 PARTS = ("dev", "test")
 BATCH = 4096
@@ -28,7 +28,7 @@ class Unseen(NamedTuple):
     left_out: dict[str, tuple[int, int]]
 
 
-def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[str, str]], name: str) -> Unseen:
+def unseen(manifest: Mapping[str, Any], run: StageCache, models: Collection[tuple[str, str]], name: str) -> Unseen:
     """The held-out parts that the models' variants share, or else those of the study as written.
 
     Variants with other sources, another split or another clean draw other parts. Where the variants do not share

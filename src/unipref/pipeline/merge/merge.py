@@ -20,7 +20,7 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.stage_cache import RunDir
+from unipref.core.stage_cache import StageCache
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_hash, data_path, evaluate, split_of
@@ -137,7 +137,7 @@ class _Measuring:
     def __init__(self, kitchen: MergeCandidates, soup: Soup, recipe: Recipe) -> None:
         self.kitchen, self.soup, self.recipe = kitchen, soup, recipe
         run = kitchen.run
-        self.dir = RunDir(run, kitchen.listener.stage)
+        self.dir = StageCache(run, kitchen.listener.stage)
         study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.get("data_root") or run)
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
