@@ -29,7 +29,7 @@ from unipref.pipeline.examples_stage import (
 )
 from unipref.pipeline.run import Trained
 from unipref.sources import parts
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 def preference(name: str, source: str, prompt: str = "Who?", **fields: Any) -> dict[str, Any]:

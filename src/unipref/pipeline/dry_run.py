@@ -11,7 +11,7 @@ from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import LOCKS, kind_of
 from unipref.pipeline.run import Run
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 def plan(

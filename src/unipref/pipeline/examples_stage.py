@@ -22,7 +22,7 @@ from unipref.pipeline.manifest import Manifest
 from unipref.pipeline.raw_rows import rows_at, shortened
 from unipref.pipeline.training_stage import VariantData, splits_of
 from unipref.sources import Part
-from unipref.study.schema import ResolvedStudy
+from unipref.study.load import ResolvedStudy
 
 EXAMPLES = "examples"
 FILE = "examples.json"
@@ -100,7 +100,7 @@ class ExamplesStage:
         def work(out: Path) -> dict[str, Any]:
             drawn = draw(held_out[part], main.study.seeds[0])
             found, notes = self._answered(drawn, models, main.study.seeds[0])
-            parts = {plan.how.source: plan.parts for plan in self.loaded.plans[MAIN]}
+            parts = {plan.how.source: plan.parts for plan in self.loaded.sources[MAIN]}
             with_raw_rows(found, parts)
             order = list(parts)
             found.sort(key=lambda example: order.index(example["source"]))

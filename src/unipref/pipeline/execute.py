@@ -10,7 +10,7 @@ from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import side_by_side
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 def run(

@@ -9,7 +9,9 @@ from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
-from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
+from unipref.study.load import ResolvedStudy
+from unipref.study.schema import Study
+from unipref.study.steps import origins, steps_of
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
@@ -56,7 +58,7 @@ class Manifest:
                 "files": sorted({p.origin for p in plan.parts}),
                 "hash": hashes[plan.how.source],
             }
-            for plan in self._loaded.plans[variant]
+            for plan in self._loaded.sources[variant]
         }
         self._of(variant)["sources"] = pages
         return stage

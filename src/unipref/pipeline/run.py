@@ -31,7 +31,9 @@ from unipref.pipeline.launcher import Launch
 from unipref.pipeline.manifest import Manifest
 from unipref.pipeline.training_stage import Step, Training, VariantData, about, splits_of
 from unipref.select import choose
-from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
+from unipref.study.load import ResolvedStudy
+from unipref.study.schema import Study
+from unipref.study.steps import origins, steps_of
 from unipref.unify import left_out, refuse_contradictions, unify
 
 SCORING = ("unipref.evaluate", "unipref.evaluate.compare", "unipref.models.model_cache")
@@ -148,7 +150,7 @@ class Run:
 
     def unified(self, variant: str, study: Study) -> Stage:
         """Sources -> preferences."""
-        plans = self.loaded.plans[variant]
+        plans = self.loaded.sources[variant]
         inputs: dict[str, Any] = {
             "settings": study.unify.model_dump(),
             "sources": [
@@ -278,7 +280,7 @@ class Run:
         for (trainer, name), origin in zip(steps_of(study), origins(study).values(), strict=True):
             if only is not None and name not in only:
                 continue
-            start, judge = done[origin.start], done[origin.judge] if origin.judge else None
+            start, judge = done[origin.start], done[origin.reward_model] if origin.reward_model else None
             asked = {
                 one.name: done[one.name][:2] if one.name in done else _named(one.name)
                 for one in trainer.model_dependencies()

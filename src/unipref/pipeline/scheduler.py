@@ -19,7 +19,8 @@ from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.pipeline.run import STAGES, Run
-from unipref.study.schema import ResolvedStudy, origins
+from unipref.study.load import ResolvedStudy
+from unipref.study.steps import origins
 
 UPSTREAM_KEYS = ("start", "reward", "model", "base")
 """Inputs of a stage that are keys of other stages."""
@@ -206,7 +207,7 @@ def _ancestry(study: Any, step: str) -> set[str]:
         name = open_.pop()
         if name is not None and name != BASE and name not in found:
             found.add(name)
-            open_ += [came[name].start, came[name].judge, *came[name].asked]
+            open_ += [came[name].start, came[name].reward_model, *came[name].dependencies]
     return found
 
 

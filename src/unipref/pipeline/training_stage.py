@@ -14,8 +14,9 @@ from unipref.evaluate import data_hash, in_training
 from unipref.models import loading
 from unipref.pipeline.launcher import Launch, train_launched
 from unipref.pipeline.manifest import Manifest
-from unipref.study.overrides import expanded
-from unipref.study.schema import ResolvedStudy, Study
+from unipref.study.load import ResolvedStudy
+from unipref.study.overrides import expand_variables
+from unipref.study.schema import Study
 from unipref.train import Meter, PreflightRequest, check_disk, machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
@@ -189,7 +190,7 @@ class Training:
     def _files(self, trainer: Trainer) -> dict[str, str]:
         """The files that a step's settings name, by content."""
         root = self.loaded.data_root
-        return {place: hashing.file_hash(root / expanded(path)) for place, path in trainer.files().items()}
+        return {place: hashing.file_hash(root / expand_variables(path)) for place, path in trainer.files().items()}
 
     def _launched(self) -> dict[str, Any]:
         """What the launch adds to a step's key; nothing where there is one process, as ever."""
