@@ -116,10 +116,10 @@ def run(
         _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
         return
     from unipref.pipeline import api
-    from unipref.pipeline import dry_run as planning
+    from unipref.pipeline.dry_run import as_text
 
-    found = api.plan(study, out, overrides=overrides or [])
-    _answer(found, as_json, planning.as_text(found, jobs))
+    found = api.dry_run(study, out, overrides=overrides or [])
+    _answer(found, as_json, as_text(found, jobs))
 
 
 @app.command()

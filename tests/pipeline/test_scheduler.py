@@ -1,4 +1,4 @@
-"""A study in several processes ends as in one; a plan says what would be done and does nothing."""
+"""A study in several processes ends as in one; a dry run says what would be done and does nothing."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,9 @@ from support.study_files import manifest_of, study_of, write_sources
 from unipref import cli
 from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
+from unipref.core.stage_cache import PendingStage
 from unipref.pipeline import dry_run
-from unipref.pipeline.scheduler import Job, waiting
+from unipref.pipeline.scheduler import Job, find_predecessors
 
 DATA = ("selected", "evaluated", "train")
 
@@ -46,10 +47,10 @@ def files_of(run: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
+def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
     study = small(tmp_path, tiny_model)
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
-    before = unipref.plan(study, tmp_path / "one")
+    before = unipref.dry_run(study, tmp_path / "one")
     assert not (tmp_path / "one").exists()
     assert before["to_do"] == before["unknown"] == len(before["stages"])
 
@@ -82,7 +83,7 @@ def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: 
         "train/longer/1/dpo",
     }
 
-    after = unipref.plan(study, one)
+    after = unipref.dry_run(study, one)
     assert (after["to_do"], after["seconds"]) == (0, 0)
     runner = CliRunner()
     shown = runner.invoke(
@@ -106,20 +107,20 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_mode
 
 
 def test_jobs_wait_for_what_they_are_made_from() -> None:
-    planned = [
-        ("train/main/0/sft", "a", {"start": "base", "reward": None}),
-        ("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
-        ("train/main/0/reward", "c", {"start": "a", "reward": None}),
-        ("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
-        ("train/other/0/dpo", "e", {"start": "a", "reward": None}),
-        ("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
+    pending = [
+        PendingStage("train/main/0/sft", "a", {"start": "base", "reward": None}),
+        PendingStage("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
+        PendingStage("train/main/0/reward", "c", {"start": "a", "reward": None}),
+        PendingStage("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
+        PendingStage("train/other/0/dpo", "e", {"start": "a", "reward": None}),
+        PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
     ]
     sft, reward, rloo = (Job("main", 0, step) for step in ("sft", "reward", "rloo"))
     other, third = Job("other", 0, "dpo"), Job("third", 0, "dpo")
-    assert waiting(planned) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
+    assert find_predecessors(pending) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
 
 
-def test_a_plan_takes_the_median_of_what_stages_of_a_kind_have_taken(tmp_path: Path) -> None:
+def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> None:
     for place, seconds in (("train/main/0/sft", 10), ("train/main/1/sft", 30), ("train/x/0/sft", 20), ("unified", 1)):
         folder = tmp_path / place
         folder.mkdir(parents=True)

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,13 +22,14 @@ from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import StageCache
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
-from unipref.evaluate import data_hash, data_path, evaluate, split_of
+from unipref.evaluate import data_path, evaluate, split_of
 from unipref.models import loading
 from unipref.models.loading import Policy
 from unipref.models.weight_merging import SPARSE, Method, Recipe, WeightMerger
+from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.held_out import unseen
 from unipref.pipeline.merge.inputs import MergeCandidates, Soup, preferences
-from unipref.pipeline.run import SCORING
+from unipref.pipeline.stage_inputs import InputHashes
 from unipref.study.schema import Study
 
 RECORD = "soup.json"
@@ -150,15 +150,11 @@ class _Measuring:
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
             raise UserError("the run's study has no benchmark to measure with.", where=str(run), mend=mend)
-        self._tree_hash = cache(hashing.tree_hash)
         for benchmark, _ in self.benchmarks:
             self._check_rows(benchmark)
-        self.mixing = {
-            **soup.key(),
-            "method": recipe.method,
-            "density": recipe.density if recipe.method in SPARSE else None,
-            "seed": recipe.seed if recipe.method.startswith("dare") else None,
-        }
+        self.hashes = InputHashes(self.root)
+        folders = {name: soup.folder_of(name) for name in soup.parts}
+        self.mixture = stage_inputs.mixture(self.hashes, soup.base, soup.tokenizer, folders, recipe)
         self._pot: WeightMerger | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
 
@@ -185,7 +181,7 @@ class _Measuring:
         who = {"variant": SOUP, "seed": int(self.kitchen.seed), "step": name, "model": name}
         how = {"weights": dict(weights), "method": self.recipe.method}
         for benchmark, title in self.benchmarks:
-            place, key = f"{self.recipe.method}/{_file_name(name)}", {**self.mixing, "weights": weights}
+            place, key = f"{self.recipe.method}/{_file_name(name)}", {**self.mixture, "weights": weights}
             yield from ({**who, **how, **row} for row in self._measured(place, key, name, weights, benchmark, title))
 
     def base_rows(self) -> Iterator[dict[str, Any]]:
@@ -198,7 +194,7 @@ class _Measuring:
         for benchmark, title in self.benchmarks:
             if self._gone(benchmark)[0]:
                 who = {"variant": BASE, "seed": None, "step": BASE, "model": self.soup.base}
-                key = {"base": self.mixing["base"]}
+                key = {"base": self.mixture["base"]}
                 yield from ({**who, **none, **row} for row in self._measured(BASE, key, BASE, {}, benchmark, title))
             else:
                 whose = (self.unseen.variant,) if title in variants else (BASE, MAIN)
@@ -215,13 +211,7 @@ class _Measuring:
     ) -> list[dict[str, Any]]:
         """Scores of a mixture, or of the base where there are no weights."""
         splits = self.unseen.splits
-        inputs = {
-            **key,
-            "benchmark": registry.cache_identity(benchmark),
-            "data": data_hash(benchmark, self._path(benchmark), self._tree_hash),
-            "surroundings": benchmark.surroundings(),
-            "code": hashing.code_key("unipref.models.weight_merging", *SCORING, *registry.code_modules(benchmark)),
-        }
+        inputs = stage_inputs.mixture_scores(self.hashes, key, benchmark, self._path(benchmark))
 
         def work(out: Path) -> dict[str, Any]:
             scores = evaluate(
