@@ -231,7 +231,7 @@ def test_nothing_to_show_is_said_and_what_fails_ends_no_run(
     def failing(*given: Any) -> None:
         raise UserError("the model gives no numbers.")
 
-    monkeypatch.setattr(examples_stage, "answered", failing)
+    monkeypatch.setattr(examples_stage, "generate_answers", failing)
     run = unipref.run(study, tmp_path / "run")
     found = json.loads((run / "examples" / "examples.json").read_text())
     assert {answer["note"] for row in found for answer in row["answers"].values()} == {
