@@ -65,14 +65,14 @@ class ExamplesStage:
         trained: Mapping[str, AnsweringModel],
         apart: Sequence[str] = (),
     ) -> Stage | None:
-        """Draws and asks; None where there is nothing to show, which is told.
+        """Runs the stage. Returns None, with a note, if there is nothing to show.
 
         Args:
             main: the study as written and its data.
             unified: where its preferences come from.
             base: the study's model.
             trained: variant -> the last policy it trains with its first seed, of those that train one.
-            apart: models that are not asked, for their variants hold out other preferences.
+            apart: labels of models that do not answer, because their variants hold out other preferences.
         """
         if not self.settings.examples:
             return None
@@ -89,7 +89,7 @@ class ExamplesStage:
 
         def work(out: Path) -> dict[str, Any]:
             drawn = draw(held_out[part], main.study.seeds[0])
-            found, notes = self._answered(drawn, models, main.study.seeds[0])
+            found, notes = self._collect_answers(drawn, models, main.study.seeds[0])
             parts = {plan.how.source: plan.parts for plan in self.context.resolved.sources[MAIN]}
             with_raw_rows(found, parts)
             order = list(parts)
@@ -102,7 +102,7 @@ class ExamplesStage:
         for note in stage.result.get("notes", ()):
             self.context.listener.note(note)
         if stage.result.get("notes"):
-            # A model that could not be asked may be asked next time: the stage does not count as done.
+            # A model that could not answer may be able to next time: the stage does not count as done.
             (stage.folder / hashing.RECORD).unlink(missing_ok=True)
         if not stage.pending:
             self.context.manifest.exemplified({**stage.result, "folder": EXAMPLES})
@@ -113,14 +113,14 @@ class ExamplesStage:
         self.context.listener.note(why)
         self.context.manifest.exemplified({"skipped": why})
 
-    def _answered(
+    def _collect_answers(
         self, drawn: Mapping[str, list[dict[str, Any]]], models: Sequence[AnsweringModel], seed: int
     ) -> tuple[list[dict[str, Any]], list[str]]:
-        """The examples with the models' answers, and what failed; a model that cannot be asked ends no run."""
-        shelf, chosen, notes = ModelCache(), list[dict[str, Any]](), list[str]()
+        """The examples with the models' answers, and notes on models that failed; the run continues without these."""
+        model_cache, chosen, notes = ModelCache(), list[dict[str, Any]](), list[str]()
         for model in models:
             try:
-                chosen, answers = self._ask(shelf, model, drawn, chosen, seed)
+                chosen, answers = self._ask(model_cache, model, drawn, chosen, seed)
             except UserError as error:
                 why = f"it could not be asked: {' '.join(line.strip() for line in error.lines())}"
                 notes.append(f"Examples, {model.label}: {why}")
@@ -135,7 +135,7 @@ class ExamplesStage:
 
     def _ask(
         self,
-        shelf: ModelCache,
+        model_cache: ModelCache,
         model: AnsweringModel,
         drawn: Mapping[str, list[dict[str, Any]]],
         chosen: list[dict[str, Any]],
@@ -143,9 +143,9 @@ class ExamplesStage:
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The examples, chosen by the first model that can be asked, and a model's answers to them.
 
-        The model is known here alone, so that it is let go before the next one is loaded.
+        Holds the only reference to the model, so that it is freed before the next one loads.
         """
-        policy = shelf.policy(model.name)
+        policy = model_cache.policy(model.name)
         chosen = chosen or spread(drawn, self.settings.examples, seed, self._room(policy))
         return chosen, generate_answers(policy, [example["prompt"] for example in chosen], self.settings.new_tokens)
 
