@@ -5,6 +5,7 @@ inputs.
 """
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,3 +167,10 @@ def test_held_out_parts_depend_on_what_was_trained_on(folder: Path) -> None:
     closure = {path.relative_to(PACKAGE).as_posix() for path in import_closure(*CODE["held-out parts"])}
     assert "pipeline/merge/drop_prompts.py" in closure
     assert not any(path.startswith("train/") for path in closure)
+
+
+def test_another_process_makes_the_same_key_of_a_study_that_it_is_given(folder: Path) -> None:
+    here = load(study_of(folder, folder / "model"))
+    there = pickle.loads(pickle.dumps(here))
+    inputs = [stage_inputs.unified(study.study, study.sources["main"]) for study in (here, there)]
+    assert hashing.json_hash(inputs[0]) == hashing.json_hash(inputs[1])

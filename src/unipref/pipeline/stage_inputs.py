@@ -87,7 +87,7 @@ def unified(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
         "settings": study.unify.model_dump(),
         "sources": [
             {
-                "how": msgspec.to_builtins(source.how),
+                "how": {**msgspec.to_builtins(source.how), "axes": _axes(source)},
                 "form": registry.cache_identity(source.form),
                 "files": sources.fingerprint(source.parts),
             }
@@ -291,6 +291,11 @@ def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Pat
         "trained": [hashing.file_hash(path) for path in trained_on],
         "code": code("held-out parts"),
     }
+
+
+def _axes(source: ResolvedSource) -> dict[str, Any]:
+    """The axes with all their fields: which defaults msgspec omits differs between processes."""
+    return {name: msgspec.structs.asdict(axis) for name, axis in source.how.axes.items()}
 
 
 def _training_data(selected: Stage, cleaned: Stage) -> list[str]:
