@@ -18,7 +18,7 @@ from unipref.core.stage_cache import RunDir, Stage
 from unipref.models import inference
 from unipref.models.loading import Policy
 from unipref.models.model_cache import ModelCache
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.raw_rows import rows_at, shortened
 from unipref.pipeline.training_stage import VariantData, splits_of
 from unipref.sources import Part
@@ -54,7 +54,9 @@ class ExamplesStage:
         loaded, run, manifest, listener: as in `Training`.
     """
 
-    def __init__(self, loaded: ResolvedStudy, run: RunDir, manifest: Manifest, listener: ProgressListener) -> None:
+    def __init__(
+        self, loaded: ResolvedStudy, run: RunDir, manifest: ManifestWriter, listener: ProgressListener
+    ) -> None:
         self.loaded, self.dir, self.manifest, self.listener = loaded, run, manifest, listener
         self.wanted = loaded.study.report
 

@@ -28,7 +28,7 @@ from unipref.models import loading
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
 from unipref.pipeline.launcher import Launch
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.training_stage import Step, Training, VariantData, about, splits_of
 from unipref.select import choose
 from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
@@ -72,7 +72,7 @@ class Run:
     ) -> None:
         self.loaded, self.listener = loaded, listener
         self.dir = RunDir(folder, listener.stage, planning=planning, elsewhere=elsewhere)
-        self.manifest = Manifest(self.dir, loaded)
+        self.manifest = ManifestWriter(self.dir, loaded)
         self.training = Training(loaded, self.dir, self.manifest, listener, launch)
         self._base_scores: dict[tuple[str, str], Stage] = {}
         self._unified: dict[str, Stage] = {}

@@ -13,7 +13,7 @@ from unipref.core.stage_cache import RunDir, Stage
 from unipref.evaluate import data_hash, in_training
 from unipref.models import loading
 from unipref.pipeline.launcher import Launch, train_launched
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.study.overrides import expanded
 from unipref.study.schema import ResolvedStudy, Study
 from unipref.train import Meter, PreflightRequest, check_disk, machine, preflight, train
@@ -75,7 +75,7 @@ class Training:
         self,
         loaded: ResolvedStudy,
         run: RunDir,
-        manifest: Manifest,
+        manifest: ManifestWriter,
         listener: ProgressListener,
         launch: Launch | None = None,
     ) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from unipref.core.run_folder import Polarity
 from unipref.core.stage_cache import plain
 
 
@@ -184,7 +185,7 @@ class Page(msgspec.Struct, frozen=True):
     languages: Languages
     prompts: Prompts
     cost: Cost
-    polarity: dict[str, Any]
+    polarity: Polarity
 
 
 class BenchmarkFiles(msgspec.Struct, frozen=True):

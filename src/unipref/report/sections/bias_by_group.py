@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from unipref.core.stats.chance import at_chance, is_skill
+from unipref.core.run_folder import Manifest, ScoreRow
+from unipref.core.stats.chance import at_chance, goodness, is_skill
 from unipref.report.content import (
     Cell,
     Column,
@@ -18,8 +19,7 @@ from unipref.report.content import (
     which_way,
     with_interval,
 )
-from unipref.report.scores import Model, ScoreRow, goodness, model_of
-from unipref.report.tables import Manifest
+from unipref.report.scores import Model, model_of
 
 KINDS = ("occupation", "category", "bias_type", "type")
 """What stands before the colon of a slice that is a group of people or of stereotypes."""
@@ -83,10 +83,9 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
 
     Where the manifest does not say what a variant's steps make, each of its models is taken for a policy.
     """
-    arms = manifest.get("arms") or {}
     measured = list(dict.fromkeys(model_of(row)._replace(seed=None) for row in scores))
-    last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, arms)}
-    order = [*arms, *last]
+    last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, manifest)}
+    order = [*manifest.variants, *last]
     shown = {model: "base" for model in measured if model.is_base and model.variant == "base"}
     for variant in dict.fromkeys(order):
         if variant in last and len(shown) < MOST_MODELS:
@@ -94,9 +93,10 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
     return shown
 
 
-def _is_policy(model: Model, arms: Manifest) -> bool:
-    steps = (arms.get(model.variant) or {}).get("steps") or []
-    return not steps or any(step.get("name") == model.step and step.get("makes") == "policy" for step in steps)
+def _is_policy(model: Model, manifest: Manifest) -> bool:
+    variant = manifest.variants.get(model.variant)
+    steps = variant.steps if variant else []
+    return not steps or any(step.name == model.step and step.makes == "policy" for step in steps)
 
 
 def _bias_rows(
@@ -109,23 +109,23 @@ def _bias_rows(
         # A part of a part, such as a category's sentences for the stereotype, is no group.
         if colon and kind in KINDS and "," not in group and not is_skill(row):
             found.setdefault(((row.benchmark, row.mode, row.split, row.metric), kind), []).append(row)
-    leads = {
-        label: lead["metric"]
-        for arm in reversed(list((manifest.get("arms") or {}).values()))
-        for label, lead in (arm.get("judged") or {}).items()
+    metrics = {
+        label: headline.metric
+        for variant in reversed(list(manifest.variants.values()))
+        for label, headline in variant.judged.items()
     }
     chosen: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for about, kind in found:
         first = chosen.setdefault((about[0], kind), about)
-        if _rank(about, leads) < _rank(first, leads):
+        if _rank(about, metrics) < _rank(first, metrics):
             chosen[about[0], kind] = about
     return {(about, kind): found[about, kind] for (_, kind), about in chosen.items()}
 
 
-def _rank(about: tuple[str, str, str, str], leads: Mapping[str, str]) -> tuple[bool, bool, bool]:
+def _rank(about: tuple[str, str, str, str], metrics: Mapping[str, str]) -> tuple[bool, bool, bool]:
     """The figure that verdicts judge by goes first, then the usual mode and the test split."""
     benchmark, mode, split, metric = about
-    return metric != leads.get(benchmark), mode != "corrected", split != "test"
+    return metric != metrics.get(benchmark), mode != "corrected", split != "test"
 
 
 def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: Iterable[Model]) -> frozenset[Model]:
