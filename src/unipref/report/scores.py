@@ -80,14 +80,14 @@ def headline(rows: Iterable[ScoreRow]) -> Headline:
     on all pro and on no anti sentences, and half right in sum, as one that guesses.
     """
     whole = [row for row in rows if row.slice in SHOWN]
-    found: Headline = {}
+    measures: Headline = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
         splits = dict.fromkeys(row.split for row in mine)
         split = "test" if "test" in splits else next(iter(splits))
         for row in sorted((r for r in mine if r.split == split), key=lambda r: r.mode != "corrected"):
-            found.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
-    return found
+            measures.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
+    return measures
 
 
 def preferred(measures: Headline) -> Headline:

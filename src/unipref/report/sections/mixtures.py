@@ -137,13 +137,13 @@ def _trace(
         "name": name,
         "x": [measures[across][model].value for model in models],
         "y": [measures[up][model].value for model in models],
-        "text": ["\n".join([model.step, *_told(model, measures, shown)]) for model in models],
+        "text": ["\n".join([model.step, *_figure_texts(model, measures, shown)]) for model in models],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 11, "symbol": ["star" if model.step in marked else plain for model in models]},
     }
 
 
-def _told(model: Model, measures: Headline, shown: list[Measure]) -> list[str]:
+def _figure_texts(model: Model, measures: Headline, shown: list[Measure]) -> list[str]:
     said = []
     for measure in shown:
         row = measures[measure][model]

@@ -248,7 +248,9 @@ def _point(verdicts: Verdicts, model: JudgedModel, symbol: str, mark: str) -> di
         "x": [_at(model, across)],
         "y": [_at(model, up)],
         "text": [_name(model) if model.step == "base" else mark],
-        "customdata": [["\n".join([_name(model), *(_told(verdicts, model, objective) for objective in (across, up))])]],
+        "customdata": [
+            ["\n".join([_name(model), *(_figure_text(verdicts, model, objective) for objective in (across, up))])]
+        ],
         "hovertemplate": "%{customdata[0]}<extra></extra>",
         "marker": {"size": 14 if model.step == "base" else 12, "symbol": f"{symbol}{open_}"},
     }
@@ -260,7 +262,7 @@ def _point(verdicts: Verdicts, model: JudgedModel, symbol: str, mark: str) -> di
     return trace
 
 
-def _told(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
+def _figure_text(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = _figure_of(model, objective), verdicts.sides[objective]
     value = with_interval(figure.value, figure.low, figure.high)
