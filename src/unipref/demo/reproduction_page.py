@@ -1,12 +1,13 @@
 """What the full demo found, on one page: the paper's claims under each noise, its table, RL, and other sizes."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import NamedTuple
 
 from unipref.core.json_files import write_text
+from unipref.core.records import BASE, MAIN
+from unipref.core.run_folder import GainRecord, JudgedModel, Manifest, RunFolder, ScoreRow, Verdicts
 from unipref.demo.full import Chapter, chapters
 
 FILE = "reproduction.md"
@@ -28,7 +29,13 @@ SHORT = {
     "RL or DPO adds to SFT": "3 after SFT",
 }
 
-Found = Mapping[str, Any]
+
+class ChapterRun(NamedTuple):
+    """What the page shows of a finished chapter."""
+
+    manifest: Manifest
+    scores: list[ScoreRow]
+    verdicts: Verdicts
 
 
 def write(folder: Path) -> Path:
@@ -46,7 +53,7 @@ def page(folder: Path) -> str:
     """The page in Markdown; chapters that were not run are left out and named."""
     runs = {chapter.name: _read(folder / chapter.name) for chapter in chapters()}
     done = {name: run for name, run in runs.items() if run is not None}
-    parts = ["# The paper's claims on the built-in world\n", *_told(done, list(runs)), *_claims(done)]
+    parts = ["# The paper's claims on the built-in world\n", *_introduction(done, list(runs)), *_claims(done)]
     for name in GRIDS:
         if name in done:
             parts += [f"\n## {_chapter(name).title}\n", *_grid(done[name])]
@@ -62,22 +69,24 @@ def claims(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     """Chapter, claim in short, verdict and reason, of each chapter that is finished."""
     for chapter in chapters():
         run = _read(folder / chapter.name)
-        for claim in run["verdicts"]["claims"] if run else ():
-            yield chapter.name, SHORT.get(claim["claim"], claim["claim"]), claim["verdict"], claim["why"]
+        for claim in run.verdicts.claims if run else ():
+            yield chapter.name, SHORT.get(claim.claim, claim.claim), claim.verdict, claim.why
 
 
-def _read(run: Path) -> Found | None:
-    files = {name: run / f"{name}.json" for name in ("manifest", "scores", "verdicts")}
-    if not all(path.is_file() for path in files.values()):
+def _read(path: Path) -> ChapterRun | None:
+    """A chapter's run; None where it is not finished."""
+    folder = RunFolder(path)
+    verdicts = folder.verdicts()
+    if verdicts is None or not folder.has_manifest or not folder.has_scores:
         return None
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return ChapterRun(folder.manifest, folder.scores(), verdicts)
 
 
 def _chapter(name: str) -> Chapter:
     return next(chapter for chapter in chapters() if chapter.name == name)
 
 
-def _told(done: Mapping[str, Found], every: Sequence[str]) -> Iterator[str]:
+def _introduction(done: Mapping[str, ChapterRun], every: Sequence[str]) -> Iterator[str]:
     counts = [f"{_chapter(name).title.lower()}: {len(_seeds(run))} seeds" for name, run in done.items()]
     yield f"Made by `unipref demo --full`. Chapters: {'; '.join(counts)}.\n"
     if missing := [name for name in every if name not in done]:
@@ -89,85 +98,87 @@ def _told(done: Mapping[str, Found], every: Sequence[str]) -> Iterator[str]:
     )
 
 
-def _seeds(run: Found) -> set[Any]:
-    return {row["seed"] for row in run["scores"]} - {None}
+def _seeds(run: ChapterRun) -> set[int]:
+    return {row.seed for row in run.scores if row.seed is not None}
 
 
-def _claims(done: Mapping[str, Found]) -> Iterator[str]:
+def _claims(done: Mapping[str, ChapterRun]) -> Iterator[str]:
     yield "\n## The claims\n"
     yield from _table(
         ["claim", "study", "verdict", "why"],
         [
-            [SHORT.get(claim["claim"], claim["claim"]), name, f"**{claim['verdict']}**", claim["why"]]
+            [SHORT.get(claim.claim, claim.claim), name, f"**{claim.verdict}**", claim.why]
             for at in range(len(SHORT))
             for name, run in done.items()
-            for claim in run["verdicts"]["claims"][at : at + 1]
+            for claim in run.verdicts.claims[at : at + 1]
         ],
         numbers=False,
     )
 
 
-def _grid(run: Found) -> Iterator[str]:
+def _grid(run: ChapterRun) -> Iterator[str]:
     """Every variant after every step, and its gains over the base model, all data and a random part of its size."""
-    models = [model for model in run["verdicts"]["models"] if model["variant"] != "main" or _alone(run)]
+    models = [model for model in run.verdicts.models if model.variant != MAIN or _alone(run)]
     yield from _table(
         ["variant", "kept", "step", *(head for _, head in FIGURES)],
         [[*_named(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
     )
     for rival, title in (("base", "the base model"), ("full", "all data"), ("random", "a random part of its size")):
-        against = [model for model in models if rival in model["gains"]]
+        against = [model for model in models if rival in model.gains]
         if against:
             yield f"\nGain over {title}, after the same step.\n" if rival != "base" else f"\nGain over {title}.\n"
             rows = [
-                [*_named(run, model), *(_gain(model["gains"][rival].get(side)) for side in ("instruction", "bias"))]
+                [*_named(run, model), *(_gain(model.gains[rival].get(side)) for side in ("instruction", "bias"))]
                 for model in against
             ]
             yield from _table(["variant", "kept", "step", "instructions followed", "two-way bias"], rows)
 
 
-def _alone(run: Found) -> bool:
+def _alone(run: ChapterRun) -> bool:
     """Whether the study as written has no variant beside it."""
-    return {model["variant"] for model in run["verdicts"]["models"]} <= {"base", "main"}
+    return {model.variant for model in run.verdicts.models} <= {BASE, MAIN}
 
 
-def _named(run: Found, model: Found) -> list[str]:
-    chosen = (run["manifest"].get("selected") or {}).get(model["variant"]) or {}
-    kept = f"{fmean(one['kept'] for one in chosen.values()):,.0f}" if chosen else ""
-    front = " ◆" if model["front"] else ""
-    return [f"`{model['variant']}`{front}", kept, model["step"]]
+def _named(run: ChapterRun, model: JudgedModel) -> list[str]:
+    selections = run.manifest.selected.get(model.variant, {}).values()
+    kept = f"{fmean(selected.kept or 0 for selected in selections):,.0f}" if selections else ""
+    front = " ◆" if model.front else ""
+    return [f"`{model.variant}`{front}", kept, model.step]
 
 
-def _figure(run: Found, model: Found, name: str) -> str:
+def _figure(run: ChapterRun, model: JudgedModel, name: str) -> str:
     if name == "beside":
-        return _number((model["figures"].get("bias") or {}).get("beside"))
+        bias = model.figures.get("bias")
+        return _number(bias.beside if bias else None)
     if name == "nats":
-        place = (model["variant"], model["step"], "coreference", "bias", "all")
-        keys = ("variant", "step", "benchmark", "metric", "slice")
-        values = [row["value"] for row in run["scores"] if tuple(row[key] for key in keys) == place]
-        return _number(fmean(values) if values and None not in values else None)
-    figure = model["figures"].get(name) or {}
-    return _number(figure.get("value")) + ("†" if figure.get("at_chance") else "")
+        place = (model.variant, model.step, "coreference", "bias", "all")
+        values = [
+            row.value for row in run.scores if (row.variant, row.step, row.benchmark, row.metric, row.slice) == place
+        ]
+        return _number(fmean(values) if values else None)
+    figure = model.figures.get(name)
+    return _number(figure.value if figure else None) + ("†" if figure and figure.at_chance else "")
 
 
-def _gain(gain: Found | None) -> str:
-    if gain is None or gain["void"]:
+def _gain(gain: GainRecord | None) -> str:
+    if gain is None or gain.void:
         return "–"
-    if gain["low"] is None:
-        return f"{gain['value']:+.3f}"
-    clear = " *" if gain["low"] > 0 or gain["high"] < 0 else ""
-    return f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]{clear}"
+    if gain.low is None or gain.high is None:
+        return f"{gain.value:+.3f}"
+    clear = " *" if gain.low > 0 or gain.high < 0 else ""
+    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]{clear}"
 
 
-def _scaled(scaled: Sequence[tuple[Found, str]]) -> Iterator[str]:
+def _scaled(scaled: Sequence[tuple[ChapterRun, str]]) -> Iterator[str]:
     """The variants that all sizes have, after each step, with the base model before them."""
     rows = []
     for run, title in scaled:
-        for model in run["verdicts"]["models"]:
-            if model["variant"] in ("base", *SCALED):
+        for model in run.verdicts.models:
+            if model.variant in (BASE, *SCALED):
                 named = [title, str(len(_seeds(run))), *_named(run, model)]
-                gains = (model["gains"].get("base") or {}) if model["gains"] else {}
-                told = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
-                rows.append([*named, *(_figure(run, model, name) for name, _ in FIGURES), *told])
+                gains = model.gains.get("base", {})
+                over_base = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
+                rows.append([*named, *(_figure(run, model, name) for name, _ in FIGURES), *over_base])
     heads = ["model", "seeds", "variant", "kept", "step", *(head for _, head in FIGURES)]
     yield from _table([*heads, "gain in instructions over base", "gain in two-way bias over base"], rows)
 
