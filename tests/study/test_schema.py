@@ -270,7 +270,7 @@ BAD_SET = [
     ("fraction", "--set: 'fraction' is no setting."),
     ("=1", "--set: '=1' is no setting."),
     ("a..b=1", "--set: 'a..b=1' is no setting."),
-    ("seeds=[1", "--set seeds, line 1, column 3: no valid YAML"),
+    ("seeds=[1", "--set seeds, line 1, column 3: invalid YAML"),
     (
         "sources.stras.axis=harm",
         "--set sources.stras: 'stras' names no item of the list of 2.\n  Did you mean 'stars'?",
@@ -404,17 +404,16 @@ def test_missing_study_file_gives_the_near_name(here: Path) -> None:
 
 
 FILES = [
-    ("a: 1\nb: [2\n", "line 3, column 1: no valid YAML"),
+    ("a: 1\nb: [2\n", "line 3, column 1: invalid YAML"),
     (
         "seeds: [0]\nname: x\nseeds: [1]\n",
-        "study.yaml, line 3, column 1: no valid YAML: the key 'seeds' is given twice.",
+        "study.yaml, line 3, column 1: invalid YAML: the key 'seeds' is repeated, it is also in line 1.",
     ),
-    ("split: {dev: 0.1, dev: 0.2}\n", "the key 'dev' is given twice"),
+    ("split: {dev: 0.1, dev: 0.2}\n", "the key 'dev' is repeated"),
     ("name: {{ title }}\n", "a key must be plain text (are there double braces?)"),
-    ("name: 2024-13-45\n", "no valid YAML: month must be in 1..12"),
     ("- a\n- b\n", "a study is a mapping of settings."),
     ("", "a study is a mapping of settings."),
-    ("name: \x07\n", "no valid YAML"),
+    ("name: \x07\n", "line 1, column 7: invalid YAML: the character '\\x07' is not allowed."),
     ("1: x\n" + SOURCE, "1:"),
 ]
 
@@ -427,33 +426,6 @@ def test_a_file_that_is_no_study_is_refused_with_the_line(here: Path, content: s
 def test_a_file_that_is_not_text_is_refused(here: Path) -> None:
     (here / "study.yaml").write_bytes(b"name: \xff\xfe\n")
     assert "the file is not UTF-8 text." in refused(here / "study.yaml")
-
-
-NUMBERS = [
-    ("1e-5", 1e-5),
-    ("1.0e-5", 1e-5),
-    ("5E3", 5000.0),
-    ("-2e2", -200.0),
-    ("1e", "1e"),
-    ("e5", "e5"),
-    ("1e-5x", "1e-5x"),
-]
-
-
-@pytest.mark.parametrize(("text", "value"), NUMBERS)
-def test_numbers_are_written_as_people_write_them(text: str, value: Any) -> None:
-    found = yaml_files.parse(text, "here")
-    assert (found, type(found)) == (value, type(value))
-
-
-def test_anchors_may_be_laid_under_a_mapping() -> None:
-    content = "one: &one {a: 1, b: 2}\ntwo: {<<: *one, b: 3}\n"
-    assert yaml_files.parse(content, "here") == {"one": {"a": 1, "b": 2}, "two": {"a": 1, "b": 3}}
-
-
-def test_what_is_written_is_read_again() -> None:
-    value = {"a": [1, 1e-5, "1e-5", None, True, "ü: x"], "b": {"c": "line\nline"}}
-    assert yaml_files.parse(yaml_files.write(value), "here") == value
 
 
 # variants

@@ -120,7 +120,9 @@ class Manifest:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        stage_cache.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
+        raw, text = self._loaded.raw, self._loaded.text
+        study = yaml_files.write(raw) if text is None else yaml_files.rewrite(text, raw)
+        stage_cache.write_text(folder / "study.yaml", study)
         if self._scores:
             stage_cache.write_json(folder / SCORES, self._scores)
             stage_cache.write_json(folder / PAIRED, self._against_base)

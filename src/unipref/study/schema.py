@@ -167,6 +167,7 @@ class ResolvedStudy:
         variants: name -> study, `main` (as written) first.
         data_root: absolute.
         plans: variant name -> its sources, ready to be read.
+        text: the study file, with the user's comments; None for a study that is not from a file.
     """
 
     raw: dict[str, Any]
@@ -174,6 +175,7 @@ class ResolvedStudy:
     variants: dict[str, Study]
     data_root: Path
     plans: dict[str, list[ResolvedSource]]
+    text: str | None = None
 
 
 def load(
@@ -194,7 +196,7 @@ def load(
     Raises:
         UserError: no such file, no YAML, an unknown or wrong setting, a file that is missing.
     """
-    raw, folder = _raw(source)
+    raw, folder, text = _raw(source)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:
@@ -217,7 +219,7 @@ def load(
     plans = {name: [plan(s, i, root) for i, s in enumerate(v.sources)] for name, v in variants.items()}
     for name, own in plans.items():
         plans[name] = [in_memory(ready) if ready.how.source in (rows or {}) else ready for ready in own]
-    return ResolvedStudy(raw, study, variants, root, plans)
+    return ResolvedStudy(raw, study, variants, root, plans, text)
 
 
 def _arms(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
@@ -243,19 +245,21 @@ def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], fold
     return registry.checked(Study, merged, where)
 
 
-def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
+    """The settings, the folder in which their paths start, and the text of the file."""
     if isinstance(source, Mapping):
-        return merge({}, copy.deepcopy(dict(source))), Path.cwd()
+        return merge({}, copy.deepcopy(dict(source))), Path.cwd(), None
     path = Path(source)
     if not path.is_file():
         near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
         raise UserError(
             "there is no such study file.", where=str(path), mend=near or "Write one with: unipref init FILES"
         )
-    raw = yaml_files.read(path)
+    text = yaml_files.read_text(path)
+    raw = yaml_files.parse(text, str(path))
     if not isinstance(raw, dict):
         raise UserError("a study is a mapping of settings.", where=str(path))
-    return raw, path.resolve().parent
+    return raw, path.resolve().parent, text
 
 
 def _bring_in(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> None:
