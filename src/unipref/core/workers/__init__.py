@@ -53,8 +53,6 @@ def make_engine(
     """
     if name == "local":
         return Local(workers, size, on_progress)
-    if name == "ray":
-        raise UserError("work cannot run on a Ray cluster yet.", where=where, mend="Use 'engine: local'.")
     raise UserError(f"there is no engine '{name}'.", where=where, mend=near_name(name, ["local"]))
 
 
