@@ -96,10 +96,10 @@ UNKNOWN = [
     ("evaluate.0", "winobais", "evaluate: there is no benchmark 'winobais'.\n  Did you mean 'winobias'?"),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
     ("sources.0.format", "pears", "there is no format 'pears'.\n  Did you mean 'pairs'?"),
-    ("sources.0.dataset", "hh-rlhf", "there is no known dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
+    ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
     ("sources.1.axis", "halp", "sources.1 (stars).axis: there is no axis 'halp'.\n  Did you mean 'help'?"),
     ("sources.0.axis", "help", "This format scores no axes; leave 'axis' out."),
-    ("sources.0.path", "q.jsonl", "sources.0 (mine).path: there is no file or folder 'q.jsonl'."),
+    ("sources.0.path", "q.jsonl", "sources.0 (mine).path: the file or folder 'q.jsonl' does not exist."),
 ]
 
 
@@ -171,7 +171,7 @@ STEPS = [
     ([{"reward": {}}, {"rloo": {"rewards": [{"model": "reward"}], "reward": "reward"}}], "reward: name it among the"),
     ([{"rloo": {"rewards": [{"checker": "p.jsnol"}]}}], "train.0.rewards.0.checker: there is no file"),
     ([{"rloo": {"rewards": [{"checker": "p.jsonl"}], "prompts": "q.jsonl"}}], "train.0.prompts: there is no file"),
-    ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "'no.such.thing' names no function"),
+    ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "the function 'no.such.thing' cannot be imported"),
     ([{"reward": {}}, {"rloo": {"reference": {"likelihood": "base"}}}], "only a checker or a function can say"),
     ([{"sft": {}}, {"sft": {}}], "train.1: the step name 'sft' is taken."),
     ([{"sft": {"name": "base"}}], "train.0: the step name 'base' is taken."),
@@ -314,7 +314,7 @@ def test_data_root_is_relative_to_the_study_file(here: Path) -> None:
     study = written(here / "studies", f"data_root: ..\n{SOURCE}")
     assert load(study).data_root == here
     study = written(here / "studies", SOURCE)
-    assert "there is no file or folder 'p.jsonl'" in refused(study)
+    assert "the file or folder 'p.jsonl' does not exist" in refused(study)
 
 
 def test_data_root_typed_at_a_prompt_is_relative_to_where_the_user_stands(here: Path) -> None:
@@ -454,7 +454,7 @@ BAD_VARIANTS = [
     ({"less": {"selct": "all"}}, "variants.less.selct: unknown key. Did you mean 'select'?"),
     ({"less": {"split": {"dev": 2}}}, "variants.less.split.dev"),
     ({"less": {"train": [{"rloo": {}}]}}, "variants.less.train.0: 'rloo' needs a reward model"),
-    ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "there is no file or folder 'q'"),
+    ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "the file or folder 'q' does not exist"),
     ({"main": {}}, "variants: 'main' is taken by the study itself."),
     ({"base": {}}, "variants: 'base' is taken by the study itself."),
     ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: a variant cannot change it."),

@@ -163,8 +163,8 @@ class _Check:
         """
         if id(node) in self._open:
             raise _invalid(node, f"the anchor '{node.anchor}' contains itself")
-        if (known := self._sizes.get(id(node))) is not None:
-            return known
+        if (size := self._sizes.get(id(node))) is not None:
+            return size
         self._open.add(id(node))
         total = 1
         if isinstance(node, MappingNode):

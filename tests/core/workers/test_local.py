@@ -136,7 +136,7 @@ def test_engines_by_name() -> None:
     with pytest.raises(UserError, match="Did you mean 'local'") as caught:
         make_engine("locl")
     assert caught.value.where == "engine"
-    with pytest.raises(UserError, match="0 workers"):
+    with pytest.raises(UserError, match="expected 1 or more workers, found 0"):
         make_engine("local", 0)
 
 
