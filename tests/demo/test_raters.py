@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import unipref
+from unipref.core import yaml_files
 from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
 from unipref.demo.coreference import Case, Frame
 from unipref.demo.feedback import Question, case_question, pair_row, with_copies
@@ -138,7 +138,7 @@ def test_no_copies_where_none_are_wanted() -> None:
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_the_truth_is_that_of_the_rows_it_names(noise: Noise, world: Callable[[Noise], Path], tmp_path: Path) -> None:
-    study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    study = yaml_files.read(STUDY)
     study = {"sources": study["sources"], "data_root": str(world(noise)), "workers": 1}
     import pyarrow.parquet as pq
 

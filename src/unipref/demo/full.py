@@ -10,9 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from unipref import demo
+from unipref.core import yaml_files
 from unipref.core.json_files import write_text
 from unipref.core.progress import ProgressListener
 from unipref.demo.feedback import FeedbackSizes
@@ -111,14 +110,14 @@ def prepare(folder: Path, chapter: Chapter, progress: Progress) -> Path:
     model = folder / "models" / chapter.size
     pretrain(place / "corpus.jsonl", model, size, progress)
     study = folder / f"{chapter.name}.yaml"
-    write_text(study, yaml.safe_dump(study_of(chapter, place, model), sort_keys=False, allow_unicode=True))
+    write_text(study, yaml_files.write(study_of(chapter, place, model)))
     return study
 
 
 def study_of(chapter: Chapter, world: Path, model: Path) -> dict[str, Any]:
     """The demo's study with a chapter's changes."""
     written = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
-    study: dict[str, Any] = yaml.safe_load(written)
+    study: dict[str, Any] = yaml_files.parse(written, "study.yaml")
     study |= {
         "name": chapter.title,
         "data_root": str(world.resolve()),

@@ -146,7 +146,9 @@ class ManifestWriter:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        json_files.write_text(folder / STUDY, yaml_files.write(self._loaded.raw))
+        raw, text = self._loaded.raw, self._loaded.text
+        study = yaml_files.write(raw) if text is None else yaml_files.rewrite(text, raw)
+        json_files.write_text(folder / STUDY, study)
         if self._scores:
             json_files.write_json(folder / SCORES, self._scores)
             json_files.write_json(folder / PAIRED, self._against_base)

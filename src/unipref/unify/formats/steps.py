@@ -10,7 +10,17 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, code_of, get_path, number, string_keys, text
+from unipref.unify.mapping.fields import (
+    Path,
+    Paths,
+    answer_text,
+    code_of,
+    get_path,
+    number,
+    quoting_hint,
+    string_keys,
+    text,
+)
 from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
@@ -253,7 +263,8 @@ class Steps(Mapped):
         code, field = code_of(value), f"{self.steps}.{place}"
         if code not in self.codes:
             known = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
-            raise Reject(Reason.BAD_LABEL, f"rating {code[:40]!r} is not in codes ({known})", field)
+            detail = f"rating {code[:40]!r} is not in codes ({known}){quoting_hint(value, self.codes)}"
+            raise Reject(Reason.BAD_LABEL, detail, field)
         return self._text(step, field), self.codes[code]
 
     def _text(self, step: Any, field: str) -> str:

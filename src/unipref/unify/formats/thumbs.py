@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, paths, prompt_and_answer
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path
+from unipref.unify.mapping.fields import Path, get_path, quoting_hint
 
 LIKED = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
 """Names of labels that are true for a good answer; `label` is how KTO data calls it."""
@@ -105,4 +105,5 @@ class Thumbs(OneAnswer):
                    for code in codes):  # fmt: skip
                 return verdict
         detail = f"found {str(label)[:40]!r}, expected one of {self.up} (up) or {self.down} (down)"
+        detail += quoting_hint(label, [*self.up, *self.down])
         raise Reject(Reason.BAD_LABEL, detail, self.label)
