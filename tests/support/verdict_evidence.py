@@ -14,9 +14,9 @@ SIDES = {
     "bias": Side("bias", "coreference", "two_way_bias", beside="two_way_accuracy"),
 }
 STEPS = (
-    {"name": "sft", "trainer": "sft", "makes": "policy", "from": "base"},
-    {"name": "reward", "trainer": "reward", "makes": "reward", "from": "sft"},
-    {"name": "dpo", "trainer": "dpo", "makes": "policy", "from": "sft"},
+    {"name": "sft", "trainer": "sft", "makes": "policy", "from": "base", "learns_from": "demonstrations"},
+    {"name": "reward", "trainer": "reward", "makes": "reward", "from": "sft", "learns_from": "pairs"},
+    {"name": "dpo", "trainer": "dpo", "makes": "policy", "from": "sft", "learns_from": "pairs"},
 )
 
 

@@ -141,21 +141,41 @@ class Manifest:
 def _arm(study: Study) -> dict[str, Any]:
     """What tells a variant from others: its strategy, a hash of all else that may differ, its training steps.
 
+    Reports and verdicts see this and not the classes: what they need to know of a strategy, a trainer or a benchmark is
+    copied here from its class.
+
     `judged`: label -> the figure that verdicts judge by, of the benchmarks that have one, in order.
+    `stand_in`: label -> the metric that stands for an objective which no other benchmark measures.
     """
     rest = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     rest["train"] = [registry.cache_identity(trainer) for trainer in study.train]
     starts = origins(study)
     return {
-        "strategy": registry.cache_identity(study.select),
+        "strategy": {
+            **registry.cache_identity(study.select),
+            "takes_whole": study.select.takes_whole,
+            "random": study.select.random,
+        },
         "rest": stage_cache.json_hash(rest),
         "steps": [
-            {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}
+            {
+                "name": name,
+                "trainer": trainer.name(),
+                "makes": trainer.makes,
+                "from": starts[name][0],
+                "learns_from": trainer.learns_from,
+                "writes_answers": trainer.writes_answers,
+            }
             for trainer, name in steps_of(study)
         ],
         "judged": {
             label: benchmark.lead._asdict()
             for benchmark, label in study.labelled_benchmarks()
             if benchmark.lead is not None
+        },
+        "stand_in": {
+            label: benchmark.stand_in
+            for benchmark, label in study.labelled_benchmarks()
+            if benchmark.stand_in is not None
         },
     }

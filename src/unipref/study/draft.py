@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unipref.core import yaml_files
+from unipref.core import registry, yaml_files
+from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.unify.inspection import Inspected, catalog_match, inspect, questions, source_name
 
-JUDGED_ALONE = ("steps", "thumbs")
-"""Formats in which most answers are judged for themselves, which KTO learns from and DPO does not."""
-NO_ORDER = ("critique", "demonstration")
-"""Formats in which nothing is rejected."""
-HELD_OUT = {"perplexity": {"data": None, "text": "chosen.*.content"}}
-"""How surprising the good answers of the test part are: for data that have no pairs to rank."""
+PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
+"""The benchmark for data without pairs: the perplexity of the good answers of the test split."""
 
 
 def study_for(paths: Sequence[Path | str]) -> str:
@@ -52,11 +49,11 @@ def study_for(paths: Sequence[Path | str]) -> str:
 
 def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The study with the training and the benchmark that suit what the sources hold."""
-    formats = [source["format"] for source in sources]
+    gives = {_format(source).gives for source in sources}
     train: list[dict[str, Any]] = [{"sft": {}}]
-    if any(name in JUDGED_ALONE for name in formats):
+    if "single" in gives:
         train.append({"kto": {}})
-    elif any(name not in NO_ORDER for name in formats):
+    elif "pairs" in gives:
         train.append({"dpo": {}})
     return {
         "name": "my study",
@@ -66,16 +63,21 @@ def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
         "split": {"dev": 0.1, "test": 0.1},
         "select": {"cluster_quality": {"fraction": 0.6}},
         "train": train,
-        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else HELD_OUT],
+        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else PERPLEXITY],
         "seeds": [0],
     }
 
 
 def _has_pairs(source: dict[str, Any]) -> bool:
-    """Whether its rows say of two answers which is better; a step has to have other versions for that."""
-    if source["format"] == "steps":
-        return "versions" in source["map"]
-    return source["format"] not in (*JUDGED_ALONE, *NO_ORDER)
+    """Whether its rows say which of two answers is better."""
+    return _format(source).has_pairs(source["map"])
+
+
+def _format(source: dict[str, Any]) -> type[Format]:
+    """The class of a source's format."""
+    found = registry.find("format", source["format"])
+    assert issubclass(found, Format)
+    return found
 
 
 def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Inspected]]]:

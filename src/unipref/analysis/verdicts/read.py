@@ -12,8 +12,6 @@ from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.compare import tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)
-STAND_IN = "preference_accuracy"
-"""Stands for an objective that no benchmark of the study measures: how held-out preferences of it are ranked."""
 SAME_SIZE = 0.01
 """Two parts are of one size when their numbers of preferences differ by no more than this part."""
 
@@ -68,16 +66,16 @@ def _arm(name: str, about: Mapping[str, Any], manifest: Mapping[str, Any]) -> Ar
 
 
 def _kind(strategy: Mapping[str, Any], main: Mapping[str, Any]) -> str:
-    if strategy["name"] == "only":
+    if strategy["takes_whole"]:
         return "alone"
     shares = strategy["settings"].get("shares")
     if isinstance(shares, dict) and shares != main["settings"].get("shares"):
         return "weighted"
-    return "random" if strategy["name"] == "random" else "selected"
+    return "random" if strategy["random"] else "selected"
 
 
 def _sides(manifest: Mapping[str, Any], evaluated: Rows, scores: Rows) -> dict[str, Side]:
-    """Of each objective, the first benchmark of the study that judges it, and else how its preferences are ranked."""
+    """Of each objective, the first benchmark of the study that judges it, else the first that stands in for one."""
     main: Mapping[str, Any] = next(iter((manifest.get("arms") or {}).values()), {})
     there = {row["benchmark"] for row in evaluated}
     found: dict[str, Side] = {}
@@ -85,10 +83,11 @@ def _sides(manifest: Mapping[str, Any], evaluated: Rows, scores: Rows) -> dict[s
         if label in there and lead["objective"] not in found:
             side = Side(lead["objective"], label, lead["metric"], beside=lead["beside"], unit=lead["unit"])
             found[lead["objective"]] = side
-    for objective in OBJECTIVES:
-        part = f"objective:{objective}"
-        if objective not in found and any(r["benchmark"] == STAND_IN and r["slice"] == part for r in scores):
-            found[objective] = Side(objective, STAND_IN, "accuracy", slice=part)
+    for label, metric in (main.get("stand_in") or {}).items():
+        for objective in OBJECTIVES:
+            part = f"objective:{objective}"
+            if objective not in found and any(r["benchmark"] == label and r["slice"] == part for r in scores):
+                found[objective] = Side(objective, label, metric, slice=part)
     return {objective: found[objective] for objective in OBJECTIVES if objective in found}
 
 

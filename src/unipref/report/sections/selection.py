@@ -12,10 +12,6 @@ FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
 ONE_BY_ONE = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
-WRITTEN = ("rloo", "grpo")
-"""Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
-ONLY = "only"
-"""The strategy that takes a source whole."""
 MAPS = 6
 """Most maps on the page, one per variant."""
 DOUBTS = "Selected too little, or not seen"
@@ -40,7 +36,7 @@ def selection_section(manifest: Manifest) -> Section | None:
     if not tables:
         return None
     arms = manifest.get("arms") or {}
-    alone = [name for name, arm in arms.items() if (arm.get("strategy") or {}).get("name") == ONLY]
+    alone = [name for name, arm in arms.items() if (arm.get("strategy") or {}).get("takes_whole")]
     # One source alone shows where the source lies, and not what a strategy did: those maps come last.
     in_order = sorted(accounts, key=alone.__contains__)
     mapped = {variant: accounts[variant]["map"] for variant in in_order if accounts[variant].get("map")}
@@ -72,7 +68,7 @@ def epoch_warnings(manifest: Manifest) -> list[str]:
             continue
         for step, fit in (train.get(variant, {}).get(seed) or {}).items():
             seen = _epochs(fit)
-            if seen is not None and seen < FEWEST_EPOCHS and _trainer(manifest, variant, step) not in WRITTEN:
+            if seen is not None and seen < FEWEST_EPOCHS and not _writes_answers(manifest, variant, step):
                 few.setdefault(step, []).append((where, seen))
             elif seen is not None and seen > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, seen))
@@ -93,10 +89,10 @@ def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
             yield f"{others}, {step}: {low:.3g} to {high:.3g} epochs, {what}"
 
 
-def _trainer(manifest: Manifest, variant: str, step: str) -> str:
-    """The trainer of a step, which may have a name of its own; the name where the manifest does not say."""
-    about = ((manifest.get("steps") or {}).get(variant) or {}).get(step) or {}
-    return str(about.get("trainer") or step)
+def _writes_answers(manifest: Manifest, variant: str, step: str) -> bool:
+    """Whether a step learns from answers that the model writes: epochs over its prompts say little about selection."""
+    steps = ((manifest.get("arms") or {}).get(variant) or {}).get("steps") or []
+    return any(about.get("writes_answers") for about in steps if about.get("name") == step)
 
 
 def _epochs(fit: Manifest) -> float | None:
