@@ -368,6 +368,8 @@ class Benchmark(Choice):
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
     lead: ClassVar[HeadlineMetric | None] = None
     """The figure that verdicts judge a model by; None: it tells neither of instruction following nor of bias."""
+    has_parts: ClassVar[bool] = False
+    """Whether its data have a test and a dev part: True for every `SplitBenchmark`."""
     stand_in: ClassVar[str | None] = None
     """A metric with slices `objective:NAME`; verdicts use it for an objective that no headline metric of the study
     measures. None: it has none."""
@@ -380,6 +382,12 @@ class Benchmark(Choice):
     """The hash that the data must have, as an earlier evaluation printed it; other data are refused."""
     limit: int | None = None
     """Measure only so many items, evenly spread; None: all. `examine` has to obey it: `evaluate.subsample.limited`."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a setting `split` that nothing would read."""
+        if "split" in cls.model_fields and not cls.has_parts:
+            raise TypeError(f"{cls.__name__} has a setting 'split': make it a subclass of SplitBenchmark")
 
     @property
     def part(self) -> str:
@@ -428,6 +436,8 @@ class Benchmark(Choice):
 
 class SplitBenchmark(Benchmark):
     """A benchmark whose data have a test and a dev part. Dev parts can be measured while a model is trained."""
+
+    has_parts: ClassVar[bool] = True
 
     split: Literal["test", "dev"] = "test"
     """The part of the data to measure."""
