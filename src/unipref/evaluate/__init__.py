@@ -16,7 +16,6 @@ from unipref.evaluate.data_files import (
     data_path,
     data_remarks,
     dev_path,
-    split_of,
 )
 from unipref.evaluate.results import RESULTS, Measured, write_measured
 from unipref.models.loading import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
@@ -30,7 +29,6 @@ __all__ = [
     "evaluate",
     "labelled",
     "load_any",
-    "split_of",
 ]
 
 Load = Callable[[str], Policy | RewardModel]
@@ -95,7 +93,7 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     measured: list[Measured] = []
     for (benchmark, label), path, found_hash in zip(fitting, paths, hashes, strict=True):
-        finding = benchmark.measure(model, path, split_of(benchmark))
+        finding = benchmark.measure(model, path, benchmark.part)
         notes = [*data_remarks(benchmark, path), *_form(benchmark, model), *model.remarks, *finding.notes]
         notes += _guessing(label, finding.scores)
         rows += _rows(label, finding.scores)

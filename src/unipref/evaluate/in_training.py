@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.scores import Score
 from unipref.evaluate import dev_path
 from unipref.models.loading import CHAT_TEMPLATE, Policy, RewardModel, context_length
@@ -47,10 +47,9 @@ def probed(
         path = dev_path(benchmark, data_root, splits)
         if path is None or kind not in benchmark.measures:
             continue
-        fields, own = type(benchmark).model_fields, getattr(benchmark, "limit", None)
-        changes = {"split": "dev", "limit": min(limit, own or limit)}
-        kept = {name: value for name, value in changes.items() if name in fields}
-        found.append(Probed(label, benchmark.model_copy(update=kept), path))
+        changes: dict[str, Any] = {"limit": min(limit, benchmark.limit or limit)}
+        changes |= {"split": "dev"} if isinstance(benchmark, SplitBenchmark) else {}
+        found.append(Probed(label, benchmark.model_copy(update=changes), path))
     return found
 
 

@@ -120,8 +120,8 @@ def _group(name: str) -> str:
 
 
 def _check(item: Item, file: Path) -> None:
-    infos = [item.answer_info.get(f"ans{at}") or [""] for at in range(3)]
-    if sum(info[-1] == UNKNOWN for info in infos) != 1 or item.label not in (0, 1, 2):
+    infos = [item.answer_info.get(f"ans{at}") for at in range(3)]
+    if not all(infos) or sum(info[-1] == UNKNOWN for info in infos if info) != 1 or item.label not in (0, 1, 2):
         raise UserError(
             f"item {item.example_id} is none of BBQ: one of its three answers has to be 'unknown' in answer_info, and "
             f"its label 0, 1 or 2 (found {item.label}).",

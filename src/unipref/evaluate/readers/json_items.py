@@ -41,7 +41,7 @@ def read_items(data: Path, split: str, kind: type[T], limit: int | None = None) 
 def _item(line: bytes, kind: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"no item of this benchmark: {error}.", where=where, mend=" ".join(_expected(line, kind))
         ) from error
@@ -53,7 +53,7 @@ def _expected(line: bytes, kind: type[msgspec.Struct]) -> list[str]:
     said = [f"Its fields are: {', '.join(fields)}."]
     try:
         found = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return said
     if isinstance(found, dict):
         missing = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in found]

@@ -1,11 +1,12 @@
 """Reasoning in steps: the first wrong one marked, or each step (and its alternatives) rated."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
 from unipref.unify.format_bases.dialogue import TwoGroups
@@ -154,10 +155,16 @@ class Steps(Mapped):
     """Path of the right final answer. A solution without a marked mistake that misses it contradicts itself: it is
     rejected, and speaks against the labels; one that comes to it speaks for them."""
 
+    gives: ClassVar[Gives] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "problem", "steps": "steps", "first_wrong": "mistake"},
         "rows": [{"problem": "What is 2 + 3 * 4?", "steps": ["3 * 4 = 12.", "2 + 12 = 15."], "mistake": 1}],
     }
+
+    @classmethod
+    def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a step has other versions to be compared with."""
+        return "versions" in settings
 
     @model_validator(mode="after")
     def _judgement_is_declared(self) -> "Steps":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, paths, prompt_and_answer
 from unipref.unify.format_bases.dialogue import OneAnswer
@@ -60,6 +61,8 @@ class Thumbs(OneAnswer):
     """What the label says for thumbs down."""
 
     across_rows: ClassVar[bool] = True
+    gives: ClassVar[Gives] = "single"
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "messages", "label": "label"},
         "rows": [
