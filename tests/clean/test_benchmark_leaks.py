@@ -10,7 +10,7 @@ import pytest
 
 import unipref
 from support.clean_rows import counts, part, preference, removed, run
-from unipref.clean import Clean, Split
+from unipref.clean import CleanSettings, SplitSettings
 from unipref.clean.text_overlap import BenchmarkFile, Benchmarks
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
@@ -18,7 +18,7 @@ from unipref.pipeline import execute
 from unipref.pipeline.run import Run
 from unipref.study import schema
 
-ALL = Split(dev=0, test=0)
+ALL = SplitSettings(dev=0, test=0)
 QUESTION = "Which of these rivers flows north?"
 STORY = "Two friends went out one day to look for the place at which the river rises and found it before the evening"
 
@@ -39,7 +39,9 @@ def data(tmp_path: Path) -> dict[str, Path]:
     return {"winobias": bias, "truth": bias.parent / "truth.csv", "talks": bias.parent / "talks.jsonl"}
 
 
-def leaked(data: dict[str, Path], folder: Path, *prompts: Any, settings: Clean | None = None) -> list[str | None]:
+def leaked(
+    data: dict[str, Path], folder: Path, *prompts: Any, settings: CleanSettings | None = None
+) -> list[str | None]:
     """The twin of each prompt's preference; None where it stays."""
     rows = [preference(f"{i}", prompt, f"g{i}") for i, prompt in enumerate(prompts)]
     run([*rows, preference("free", "A prompt of its own", "free")], folder, ALL, settings, data)
@@ -81,7 +83,7 @@ def test_leaks_are_removed_with_their_place_and_counted(tmp_path: Path, data: di
 
 
 def test_the_check_can_be_left_out(tmp_path: Path, data: dict[str, Path]) -> None:
-    result = run([preference("a", QUESTION, "g")], tmp_path / "a", ALL, Clean(benchmarks=False), data)
+    result = run([preference("a", QUESTION, "g")], tmp_path / "a", ALL, CleanSettings(benchmarks=False), data)
     assert counts(result) == {"train": 1, "dev": 0, "test": 0, "removed": {}}
     assert result["benchmarks"] == {}
 
@@ -120,7 +122,7 @@ def test_answers_that_a_benchmark_has_are_no_leak(tmp_path: Path, data: dict[str
 def test_a_leak_is_gone_from_all_parts(tmp_path: Path, data: dict[str, Path]) -> None:
     rows = [preference(f"{i}", f"Question number {i} of the many", f"g{i}") for i in range(40)]
     rows += [preference(f"leak{i}", f"{STORY} {i}", f"l{i}") for i in range(40)]
-    result = run(rows, tmp_path / "a", Split(dev=0.25, test=0.25), benchmarks=data)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.25, test=0.25), benchmarks=data)
     assert counts(result) == {"train": 20, "dev": 10, "test": 10, "removed": {"benchmark": 40}}
     kept = [name for p in ("train", "dev", "test") for name in part(tmp_path / "a", p)]
     assert not any(name.startswith("leak") for name in kept)
@@ -133,7 +135,7 @@ def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path
     nearly = quoted.replace("got", "took")
     rows = [preference(name, text, name) for name, text in (("a", one), ("b", one), ("c", two), ("d", nearly))]
     rows += [preference("e", nearly, "e")]
-    run(rows, tmp_path / "a", ALL, Clean(duplicates="near"), data)
+    run(rows, tmp_path / "a", ALL, CleanSettings(duplicates="near"), data)
     assert [(row["id"], row["reason"], row["twin"]) for row in removed(tmp_path / "a")] == [
         ("a", "benchmark", "talks/talks.jsonl:1"),
         ("b", "benchmark", "talks/talks.jsonl:1"),
@@ -292,7 +294,9 @@ def test_the_known_leaks_of_public_data_are_removed(shared: Path, tmp_path: Path
     (tmp_path / "out").mkdir()
     from unipref.clean import clean
 
-    result = clean(tmp_path / "run/unified/preferences.parquet", Split(), Clean(), tmp_path / "out", benchmarks)
+    result = clean(
+        tmp_path / "run/unified/preferences.parquet", SplitSettings(), CleanSettings(), tmp_path / "out", benchmarks
+    )
     found = pq.read_table(tmp_path / "out/removed.parquet").to_pylist()
     assert sorted((row["source"], row["twin"]) for row in found if row["reason"] == "benchmark") == [
         ("alpaca", "truthfulqa/TruthfulQA.csv:685"),

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.clean_rows import part, preference, removed, run
-from unipref.clean import Clean, Near, Split
+from unipref.clean import CleanSettings, NearDuplicateSettings, SplitSettings
 from unipref.clean.minhash import Sketches, bands_and_rows
-from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
+from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.errors import UserError
 from unipref.study.schema import load
 
-NEAR = Clean(duplicates="near")
-ALL = Split(dev=0, test=0)
+NEAR = CleanSettings(duplicates="near")
+ALL = SplitSettings(dev=0, test=0)
 VOCABULARY = [f"w{i}" for i in range(5000)]
 
 
@@ -94,7 +94,7 @@ def test_the_first_in_the_file_stays_whatever_the_order(tmp_path: Path) -> None:
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        run(planted(2)[0], tmp_path / name, Split(), NEAR)
+        run(planted(2)[0], tmp_path / name, SplitSettings(), NEAR)
     files = ["train.parquet", "dev.parquet", "test.parquet", "removed.parquet"]
     assert filecmp.cmpfiles(tmp_path / "a/out", tmp_path / "b/out", files, shallow=False) == (files, [], [])
     assert sorted(file.name for file in (tmp_path / "a/out").iterdir()) == sorted(files)
@@ -105,7 +105,7 @@ def test_what_goes_is_what_comparing_all_pairs_says(tmp_path: Path, threshold: f
     rng = random.Random(7)
     rows = [fresh(rng, f"{i}") for i in range(20)]
     rows += [again(rng.choice(rows[:20]), rng, f"c{i}", rng.randint(1, 6)) for i in range(160)]
-    settings = Clean(duplicates="near", near=Near(threshold=threshold, shingle=size))
+    settings = CleanSettings(duplicates="near", near=NearDuplicateSettings(threshold=threshold, shingle=size))
     run(rows, tmp_path / "a", ALL, settings)
 
     def near(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -180,7 +180,7 @@ def test_different_edits_of_one_text_are_no_duplicates(tmp_path: Path) -> None:
     rows = [one("a", chosen=LONG.replace("air", "wind"), rejected=LONG)]
     rows += [one("b", chosen=LONG.replace("waves ever is", "waves"), rejected=LONG)]
     assert bag_jaccard(texts(rows[0])[1], texts(rows[1])[1], 1) > 0.8
-    settings = Clean(duplicates="near", near=Near(shingle=1))
+    settings = CleanSettings(duplicates="near", near=NearDuplicateSettings(shingle=1))
     assert run(rows, tmp_path / "a", ALL, settings)["removed"] == {}
 
 
@@ -221,7 +221,7 @@ def test_a_removed_row_is_like_its_twin_not_like_a_chain_to_it(tmp_path: Path) -
     similar = [[min(map(bag_jaccard, texts(a), texts(b))) for b in chain] for a in chain]
     assert similar[0][1] > limit
     assert similar[1][2] > limit > similar[0][2]
-    run(chain, tmp_path / "a", ALL, Clean(duplicates="near", near=Near(threshold=limit)))
+    run(chain, tmp_path / "a", ALL, CleanSettings(duplicates="near", near=NearDuplicateSettings(threshold=limit)))
     assert [(row["id"], row["twin"]) for row in removed(tmp_path / "a")] == [("1", "0")]
 
 
@@ -248,21 +248,21 @@ def test_near_duplicate_prompts_alone_stay_and_are_on_one_side(tmp_path: Path) -
             rows.append(preference(f"{family}.{turn}", prompt, f"g{family}.{turn}", **answers))
             prompt = changed(prompt, rng, 1)
     rng.shuffle(rows)
-    result = run(rows, tmp_path / "a", Split(dev=0.25, test=0.25), NEAR)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.25, test=0.25), NEAR)
     assert (result["removed"], result["near"]["tied"]) == ({}, 180)
     assert [result[name] for name in ("train", "dev", "test")] == [90, 45, 45]
     families = [{name.split(".")[0] for name in part(tmp_path / "a", p)} for p in ("train", "dev", "test")]
     assert [len(of_part) for of_part in families] == [30, 15, 15]
     assert len(set.union(*families)) == 60
     # Without the search they are torn apart.
-    run(rows, tmp_path / "b", Split(dev=0.25, test=0.25))
+    run(rows, tmp_path / "b", SplitSettings(dev=0.25, test=0.25))
     torn = [{name.split(".")[0] for name in part(tmp_path / "b", p)} for p in ("train", "dev", "test")]
     assert sum(map(len, torn)) > 80
 
 
 def test_a_group_that_is_wholly_removed_takes_no_share(tmp_path: Path) -> None:
     rows, twins = planted(4)
-    result = run(rows, tmp_path / "a", Split(dev=0.1, test=0.2), NEAR)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.1, test=0.2), NEAR)
     assert len(twins) == 100
     assert [result[name] for name in ("train", "dev", "test")] == [210, 30, 60]
 
@@ -273,7 +273,7 @@ def test_one_fixed_text_in_all_prompts_ties_them_in_train_and_is_pointed_out(tmp
     rows = [preference(f"{i}", f"{fixed} {i}", f"a{i}", chosen=text(rng, 20)) for i in range(40)]
     rows += [fresh(rng, f"free{i}") for i in range(60)]
     for seed in range(4):
-        result = run(rows, tmp_path / f"{seed}", Split(dev=0.2, test=0.2, seed=seed), NEAR)
+        result = run(rows, tmp_path / f"{seed}", SplitSettings(dev=0.2, test=0.2, seed=seed), NEAR)
         # 61 families; a fifth of them, 12 each, is held out, and never the one of 40.
         assert (result["dev"], result["test"], result["train"]) == (12, 12, 76)
         assert any("tie 40 of 100 preferences together" in note for note in result["notes"])
@@ -327,7 +327,7 @@ def test_the_library_is_asked_for_before_any_work(tmp_path: Path, monkeypatch: p
 def test_settings_out_of_range_are_named() -> None:
     for field, value in (("threshold", 0.4), ("threshold", 1.1), ("shingle", 0), ("permutations", 8)):
         with pytest.raises(ValueError, match=field):
-            Near(**{field: value})
+            NearDuplicateSettings(**{field: value})
 
 
 # The parts it is made of.
@@ -350,13 +350,13 @@ def test_candidates_are_the_pairs_that_are_alike() -> None:
     sketches = Sketches(0.8, 128)
     for chunk in np.split(sets, 4):
         sketches.add(chunk.ravel(), np.full(len(chunk), 100))
-    found = {(later, earlier) for later, several in sketches.candidates() for earlier in several}
+    found = {(later, earlier) for later, several in sketches.find_candidates() for earlier in several}
     assert found == {(200 + i, i) for i in range(200)}
 
 
 def test_shingles_are_bags_of_runs() -> None:
     def count(content: str, size: int) -> tuple[list[int], list[int]]:
-        runs, counts = shingles(*hashed([content.split()]), size)
+        runs, counts = hash_shingles(*hash_texts([content.split()]), size)
         return runs.tolist(), counts.tolist()
 
     runs, counts = count("a b a b a b", 2)  # a b three times, b a twice: five hashes, all different
@@ -364,7 +364,7 @@ def test_shingles_are_bags_of_runs() -> None:
     assert set(count("a b", 2)[0]) < set(runs)
     assert count("a b", 3)[1] == [1]  # a shorter text is one run
     assert count("a b", 3)[0] != count("b a", 3)[0]
-    together, counts = shingles(*hashed([["a"], ["a", "b", "a", "b", "a", "b"], ["b", "a"]]), 2)
+    together, counts = hash_shingles(*hash_texts([["a"], ["a", "b", "a", "b", "a", "b"], ["b", "a"]]), 2)
     assert counts.tolist() == [1, 5, 1]
     assert together.tolist() == count("a", 2)[0] + runs + count("b a", 2)[0]
 
@@ -373,7 +373,7 @@ def test_jaccard_of_bags_is_that_of_its_definition() -> None:
     rng = random.Random(23)
     contents = [" ".join(rng.choices("abcd", k=rng.randint(1, 30))) for _ in range(60)]
     for one_text, other_text in pairwise(contents):
-        sets = [np.sort(shingles(*hashed([content.split()]), 3)[0]) for content in (one_text, other_text)]
+        sets = [np.sort(hash_shingles(*hash_texts([content.split()]), 3)[0]) for content in (one_text, other_text)]
         assert jaccard(*sets) == pytest.approx(bag_jaccard(one_text, other_text))
 
 
@@ -398,9 +398,9 @@ ADDED = [
 
 @pytest.mark.parametrize(("first", "second", "expected"), ADDED)
 def test_words_added(first: str, second: str, expected: bool) -> None:
-    (one_text, _), (other_text, _) = (hashed([content.split()]) for content in (first, second))
-    assert words_added(one_text, other_text) is expected
-    assert words_added(other_text, one_text) is expected
+    (one_text, _), (other_text, _) = (hash_texts([content.split()]) for content in (first, second))
+    assert only_adds_words(one_text, other_text) is expected
+    assert only_adds_words(other_text, one_text) is expected
 
 
 def test_copies_in_the_built_in_world_go_and_are_what_they_are_said_to_be(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unipref.clean import Clean, Split, clean
+from unipref.clean import CleanSettings, SplitSettings, clean
 from unipref.core.records import preference_schema
 
 
@@ -41,15 +41,15 @@ def counts(result: Mapping[str, Any]) -> dict[str, Any]:
 def run(
     rows: list[dict[str, Any]],
     folder: Path,
-    split: Split | None = None,
-    settings: Clean | None = None,
+    split: SplitSettings | None = None,
+    settings: CleanSettings | None = None,
     benchmarks: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     folder.mkdir(parents=True)
     file = folder / "preferences.parquet"
     pq.write_table(pa.Table.from_pylist(rows, preference_schema()), file, row_group_size=7)
     (folder / "out").mkdir()
-    return clean(file, split or Split(), settings or Clean(), folder / "out", benchmarks)
+    return clean(file, split or SplitSettings(), settings or CleanSettings(), folder / "out", benchmarks)
 
 
 def removed(folder: Path) -> list[dict[str, str]]:

@@ -222,7 +222,7 @@ def test_a_question_left_open_is_refused_by_its_place_whatever_it_is_about(here:
     with pytest.raises(UserError, match="stands for what is still to be said") as caught:
         unipref.unify_feedback(study, here / "run")
     assert caught.value.where == f"sources.0 (s).map.{place}"
-    assert inspection.questions(mapping, "map")[0] == f"map.{place}"
+    assert inspection.open_questions(mapping, "map")[0] == f"map.{place}"
 
 
 def test_columns_of_no_known_shape_are_told_with_the_nearest_formats(here: Path) -> None:

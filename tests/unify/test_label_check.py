@@ -11,7 +11,7 @@ import pytest
 import unipref
 from unipref.core.errors import UserError
 from unipref.core.records import Axis, preference_schema
-from unipref.unify.label_check import EXAMPLES, polarity, refuse_contradictions
+from unipref.unify.label_check import MAX_EXAMPLES, check_polarity, refuse_contradictions
 
 AXES = {"help": Axis("high"), "harm": Axis("low", 0, 1)}
 
@@ -35,7 +35,7 @@ def judged(folder: Path, rows: list[dict[str, Sides]], alone: bool = False, cont
         for number, row in enumerate(rows, 1)
     ]
     pq.write_table(pa.Table.from_pylist(table, schema), folder / "p.parquet")
-    return polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
+    return check_polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
 
 
 FOR, AGAINST, NEITHER = {"help": (5.0, 1.0)}, {"help": (1.0, 5.0)}, {"help": (3.0, 3.0)}
@@ -58,7 +58,7 @@ def test_verdicts_by_hand(agree: int, against: int, verdict: str, tmp_path: Path
     found = judged(tmp_path, [FOR] * agree + [NEITHER] * 5 + [AGAINST] * against)
     assert (found["verdict"], found["agree"], found["against"]) == (verdict, agree, against)
     assert found["by_axis"] == ({"help": [agree, against]} if agree + against else {})
-    assert found["examples"] == [f"f:{agree + 5 + n}" for n in range(1, against + 1)][:EXAMPLES]
+    assert found["examples"] == [f"f:{agree + 5 + n}" for n in range(1, against + 1)][:MAX_EXAMPLES]
 
 
 def test_a_low_score_speaks_for_an_answer_where_low_is_better(tmp_path: Path) -> None:

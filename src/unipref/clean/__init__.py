@@ -12,29 +12,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from unipref.clean.benchmark_leaks import Leaks
-from unipref.clean.exact_duplicates import Copies
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
+from unipref.clean.exact_duplicates import ExactDuplicates
 from unipref.clean.minhash import check_rensa
-from unipref.clean.near_duplicates import Found, Near, NearDuplicates
-from unipref.clean.notes import notes, nothing_left
-from unipref.clean.split import Families, Split, draw, heavy
-from unipref.clean.stream import BATCH, stream
+from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
+from unipref.clean.notes import describe_cleaning, nothing_left_error
+from unipref.clean.split import Families, SplitSettings, assign_parts, find_heavy_families
+from unipref.clean.stream import BATCH, stream_rows
 from unipref.clean.write_parts import Removal, removed_schema, write_parts
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason
 from unipref.core.text_keys import root_of
 
-__all__ = ["Clean", "Near", "Split", "clean", "removed_schema"]
+__all__ = ["CleanSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
 
-class Clean(Settings):
+class CleanSettings(Settings):
     """What is removed before training."""
 
     duplicates: Literal["exact", "near", "keep"] = "exact"
     """exact: of preferences with the same prompt, chosen and rejected texts, in any source, the first is kept. near: so
     too of those whose prompt and answers are near-duplicates; where the prompts alone are, they are on one side of the
     split."""
-    near: Near = Near()
+    near: NearDuplicateSettings = NearDuplicateSettings()
     """When two texts are near-duplicates."""
     benchmarks: bool = True
     """Remove preferences whose prompt occurs in the data of one of the study's benchmarks."""
@@ -47,8 +47,8 @@ class Clean(Settings):
 
 def clean(
     preferences: Path,
-    split: Split,
-    settings: Clean,
+    split: SplitSettings,
+    settings: CleanSettings,
     out: Path,
     benchmarks: Mapping[str, Path] | None = None,
     fetched: Sequence[str] = (),
@@ -72,41 +72,41 @@ def clean(
     Raises:
         UserError: nothing is left to train on.
     """
-    search = _Search(settings, benchmarks or {})
+    search = _RemovalSearch(settings, benchmarks or {})
     search.run(preferences, out)
     families = search.families
     sizes = families.sizes()
-    stay = heavy(sizes) if search.near else []
-    parts = draw(families, split, stay)
+    stay = find_heavy_families(sizes) if search.near else []
+    parts = assign_parts(families, split, stay)
     result = write_parts(preferences, parts, search.removals, out)
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
     unread = leaks.unread if leaks else []
-    result["notes"] = [*notes(result, unread, fetched, [sizes[family] for family in stay])]
+    result["notes"] = [*describe_cleaning(result, unread, fetched, [sizes[family] for family in stay])]
     if not result["train"]:
-        raise nothing_left(result)
+        raise nothing_left_error(result)
     return result
 
 
-class _Search:
+class _RemovalSearch:
     """One pass over the preferences that finds what has to go, and what has to stay together."""
 
-    def __init__(self, settings: Clean, benchmarks: Mapping[str, Path]) -> None:
-        self.leaks = Leaks(benchmarks) if settings.benchmarks and benchmarks else None
+    def __init__(self, settings: CleanSettings, benchmarks: Mapping[str, Path]) -> None:
+        self.leaks = BenchmarkLeaks(benchmarks) if settings.benchmarks and benchmarks else None
         self.near = NearDuplicates(settings.near) if settings.duplicates == "near" else None
         self.families = Families()
         self.removals: dict[int, Removal] = {}
         self.figures: dict[str, Any] = {}
-        self._copies = Copies() if settings.duplicates != "keep" else None
+        self._copies = ExactDuplicates() if settings.duplicates != "keep" else None
 
     def run(self, preferences: Path, out: Path) -> None:
         columns = ["group", "prompt"] + (["chosen", "rejected"] if self._copies else [])
 
         def kept() -> Iterator[tuple[int, dict[str, Any]]]:
-            return ((place, row) for place, row in stream(preferences, columns) if place not in self.removals)
+            return ((place, row) for place, row in stream_rows(preferences, columns) if place not in self.removals)
 
         waiting: list[tuple[int, dict[str, Any]]] = []
-        for place, row in stream(preferences, columns):
+        for place, row in stream_rows(preferences, columns):
             if removal := self._removal(place, row):
                 self.removals[place] = removal
                 continue
@@ -121,13 +121,13 @@ class _Search:
             self._take_in(self.near.find(kept, out))
 
     def _removal(self, place: int, row: dict[str, Any]) -> Removal | None:
-        if self.leaks and (found := self.leaks.place(row["prompt"])) is not None:
+        if self.leaks and (found := self.leaks.find(row["prompt"])) is not None:
             return Removal(Reason.BENCHMARK, found)
-        if self._copies and (twin := self._copies.twin(place, row)) is not None:
+        if self._copies and (twin := self._copies.find_twin(place, row)) is not None:
             return Removal(Reason.DUPLICATE, twin)
         return None
 
-    def _take_in(self, found: Found) -> None:
+    def _take_in(self, found: NearDuplicatePairs) -> None:
         for place, twin in found.twins.items():
             self.removals[place] = Removal(Reason.NEAR_DUPLICATE, twin)
             self.families.remove(found.groups[place])
@@ -136,5 +136,5 @@ class _Search:
             if removal.reason is Reason.DUPLICATE and isinstance(removal.twin, int):
                 self.removals[place] = Removal(removal.reason, found.twins.get(removal.twin, removal.twin))
         for one, other in found.tied:
-            self.families.tie(one, other)
+            self.families.join(one, other)
         self.figures["near"] = {"compared": found.compared, "tied": found.prompts}

@@ -8,7 +8,7 @@ from unipref.clean.text_overlap import Benchmarks, files_of
 from unipref.core.records import Messages
 
 
-class Leaks:
+class BenchmarkLeaks:
     """Finds the user turns of prompts among the texts of benchmarks, and counts.
 
     Args:
@@ -21,7 +21,7 @@ class Leaks:
         self._asked: tuple[str, ...] = ()
         self._matches = self._texts.matches(self._asked)
 
-    def place(self, prompt: Messages) -> str | None:
+    def find(self, prompt: Messages) -> str | None:
         """The place in a benchmark of the text that a prompt repeats; None when there is none.
 
         The same text goes before an overlap, then the benchmark's name decides.

@@ -7,13 +7,13 @@ import xxhash
 from unipref.core.records import Messages
 
 
-class Copies:
+class ExactDuplicates:
     """The texts met so far. Held per preference: a hash of 16 bytes and its place."""
 
     def __init__(self) -> None:
         self._first: dict[bytes, int] = {}
 
-    def twin(self, place: int, row: dict[str, Any]) -> int | None:
+    def find_twin(self, place: int, row: dict[str, Any]) -> int | None:
         """The place of the first preference with the same texts; None when this is the first one."""
         sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
         turns = [[(turn["role"], turn["content"]) for turn in side or []] for side in sides]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RECALL = 0.999
 """Least probability with which two sets as similar as the threshold share a band."""
-NEIGHBOURS = 16
+MAX_NEIGHBOURS = 16
 """In a crowd that shares a band, each is paired with the first and with so many before it, not with all."""
 SEED = 20240607
 
@@ -71,29 +71,29 @@ class Sketches:
             key ^= key >> np.uint64(32)
         self._bands.append(key.astype(np.uint32))
 
-    def candidates(self) -> "Candidates":
+    def find_candidates(self) -> "CandidatePairs":
         """All pairs of sets that share a band, up to `NEIGHBOURS` for each set and band."""
         import numpy as np
 
         bands = np.concatenate(self._bands) if self._bands else np.empty((0, self._n_bands), dtype=np.uint32)
         pairs, times = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
         for band in range(self._n_bands):
-            new = _pairs(bands[:, band])
+            new = _pairs_with_same_key(bands[:, band])
             if len(new):
                 pairs, place = np.unique(np.concatenate([pairs, new]), return_inverse=True)
                 added = np.concatenate([times, np.ones(len(new), dtype=np.int64)])
                 times = np.bincount(place, weights=added, minlength=len(pairs)).astype(np.int64)
-        return Candidates(pairs, times)
+        return CandidatePairs(pairs, times)
 
 
-def _pairs(keys: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint64]":
+def _pairs_with_same_key(keys: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint64]":
     """(m,) different pairs of sets with the same key, the later one in the upper half of 64 bits."""
     import numpy as np
 
     order = np.argsort(keys, kind="stable").astype(np.uint64)
     ordered = keys[order]
     found = []
-    for step in range(1, min(NEIGHBOURS, len(keys) - 1) + 1):
+    for step in range(1, min(MAX_NEIGHBOURS, len(keys) - 1) + 1):
         same = ordered[step:] == ordered[:-step]
         if not same.any():
             break
@@ -102,12 +102,12 @@ def _pairs(keys: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint64]":
         return np.empty(0, dtype=np.uint64)
     starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     first = np.maximum.accumulate(np.where(starts, np.arange(len(keys)), 0))
-    far = np.flatnonzero(np.arange(len(keys)) - first > NEIGHBOURS)
+    far = np.flatnonzero(np.arange(len(keys)) - first > MAX_NEIGHBOURS)
     found.append(order[far] << np.uint64(32) | order[first[far]])
     return np.unique(np.concatenate(found))
 
 
-class Candidates:
+class CandidatePairs:
     """Pairs of sets that share a band, by number.
 
     Args:
@@ -122,7 +122,7 @@ class Candidates:
         order = np.lexsort((earlier, -times, later))
         self._later, self._earlier = later[order].astype(np.int64), earlier[order].astype(np.int64)
 
-    def suspects(self) -> list[int]:
+    def members(self) -> list[int]:
         """Every set that is in a pair, ascending."""
         import numpy as np
 

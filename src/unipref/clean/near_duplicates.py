@@ -25,7 +25,7 @@ import xxhash
 from pydantic import Field
 
 from unipref.clean.minhash import Sketches
-from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
+from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages
 from unipref.core.text_keys import root_of
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
     Hashes = npt.NDArray[np.uint64]
 
-FEW = 12
+SHORT_ANSWER_WORDS = 12
 """Answers of no more words and signs than this say little of their question, and one word may be all they say."""
-MOST_COMPARED = 64
+MAX_COMPARED = 64
 """Most candidates that one preference or prompt is compared with, the likeliest first."""
 
 Rows = Callable[[], Iterator[tuple[int, dict[str, Any]]]]
 """Streams (place, row) of all preferences; a row has group, prompt, chosen and rejected."""
 
 
-class Near(Settings):
+class NearDuplicateSettings(Settings):
     """When two texts are near-duplicates."""
 
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)
@@ -57,7 +57,7 @@ class Near(Settings):
     """Length of the MinHash signatures. More find no more pairs, but propose fewer in vain."""
 
 
-class Found(NamedTuple):
+class NearDuplicatePairs(NamedTuple):
     """What the search found.
 
     Attributes:
@@ -82,7 +82,7 @@ class NearDuplicates:
     settings) and its place. The words of candidates wait on disk.
     """
 
-    def __init__(self, settings: Near) -> None:
+    def __init__(self, settings: NearDuplicateSettings) -> None:
         self._settings = settings
         self._preferences = Sketches(settings.threshold, settings.permutations)
         self._prompts = Sketches(settings.threshold, settings.permutations)
@@ -95,9 +95,9 @@ class NearDuplicates:
 
         fresh = [(place, row) for place, row in rows if self._is_new(root_of(row["prompt"]))]
         if rows:
-            texts = [_texts(row) for _, row in rows]
-            found, counts = shingles(
-                *hashed([text for several in texts for text in several.all]), self._settings.shingle
+            texts = [_split_preference(row) for _, row in rows]
+            found, counts = hash_shingles(
+                *hash_texts([text for several in texts for text in several.all]), self._settings.shingle
             )
             marks = np.array([mark for several in texts for mark in several.marks], dtype=np.uint64)
             starts = np.cumsum([0] + [len(several.all) for several in texts[:-1]])
@@ -105,7 +105,9 @@ class NearDuplicates:
             self._places.extend(place for place, _ in rows)
         if fresh:
             self._prompts.add(
-                *shingles(*hashed([_asked_first(row["prompt"]) for _, row in fresh]), self._settings.shingle)
+                *hash_shingles(
+                    *hash_texts([_first_user_words(row["prompt"]) for _, row in fresh]), self._settings.shingle
+                )
             )
             self._prompt_places.extend(place for place, _ in fresh)
 
@@ -114,37 +116,37 @@ class NearDuplicates:
         self._roots[root] = None
         return len(self._roots) > known
 
-    def find(self, rows: Rows, folder: Path) -> Found:
+    def find(self, rows: Rows, folder: Path) -> NearDuplicatePairs:
         """Compares what may be alike.
 
         Args:
             rows: the preferences once more; only those that may be near-duplicates are looked at.
             folder: where their words wait on disk; nothing is left there.
         """
-        pairs, prompts = self._preferences.candidates(), self._prompts.candidates()
-        places = {self._places[number]: number for number in pairs.suspects()}
-        asked = {self._prompt_places[number]: number for number in prompts.suspects()}
+        pairs, prompts = self._preferences.find_candidates(), self._prompts.find_candidates()
+        places = {self._places[number]: number for number in pairs.members()}
+        asked = {self._prompt_places[number]: number for number in prompts.members()}
         with tempfile.TemporaryFile(dir=folder) as file:
-            store, asked_store, groups = _Words(file), _Words(file), dict[int, str]()
+            store, asked_store, groups = _WordStore(file), _WordStore(file), dict[int, str]()
             roots: dict[int, str] = {}
             for place, row in rows() if places or asked else ():
                 if place in places:
-                    texts = _texts(row)
+                    texts = _split_preference(row)
                     store.add(places[place], texts.shape, texts.all)
                     groups[place] = row["group"]
                 if place in asked:
-                    asked_store.add(asked[place], (), [_asked_first(row["prompt"])])
+                    asked_store.add(asked[place], (), [_first_user_words(row["prompt"])])
                     roots[asked[place]] = root_of(row["prompt"])
             file.flush()
-            judge, prompt_judge = _Judge(store, self._settings), _Judge(asked_store, self._settings)
-            twins = {self._places[a]: self._places[b] for a, b in _twins(pairs, judge.same_preference)}
-            tied = [(roots[a], roots[b]) for a, b in _tied(prompts, prompt_judge.same_prompt)]
+            judge, prompt_judge = _PairVerifier(store, self._settings), _PairVerifier(asked_store, self._settings)
+            twins = {self._places[a]: self._places[b] for a, b in _find_twins(pairs, judge.same_preference)}
+            tied = [(roots[a], roots[b]) for a, b in _find_ties(prompts, prompt_judge.same_prompt)]
         groups = {place: groups[place] for place in twins}
         in_pairs = len({root for pair in tied for root in pair})
-        return Found(twins, groups, tied, in_pairs, judge.compared + prompt_judge.compared)
+        return NearDuplicatePairs(twins, groups, tied, in_pairs, judge.compared + prompt_judge.compared)
 
 
-class _Texts(NamedTuple):
+class _PreferenceWords(NamedTuple):
     """The words of a preference's texts: its turns, then its answers; `marks` keep their shingles apart."""
 
     shape: tuple[str, ...]
@@ -152,26 +154,26 @@ class _Texts(NamedTuple):
     marks: list[int]
 
 
-def _texts(row: dict[str, Any]) -> _Texts:
+def _split_preference(row: dict[str, Any]) -> _PreferenceWords:
     prompt: Messages = row["prompt"]
     sides = {side: row[side] for side in ("chosen", "rejected") if row[side] is not None}
     answers = [answer_words("\n".join(turn["content"] for turn in side)) for side in sides.values()]
     names = [f"{number} {turn['role']}" for number, turn in enumerate(prompt)] + [*sides]
-    return _Texts(
-        tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_mark(name) for name in names]
+    return _PreferenceWords(
+        tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_hash_name(name) for name in names]
     )
 
 
 @lru_cache(maxsize=4096)
-def _mark(name: str) -> int:
+def _hash_name(name: str) -> int:
     return int(xxhash.xxh3_64_intdigest(name.encode()))
 
 
-def _asked_first(prompt: Messages) -> list[str]:
+def _first_user_words(prompt: Messages) -> list[str]:
     return prompt_words(next((turn["content"] for turn in prompt if turn["role"] == "user"), ""))
 
 
-class _Words:
+class _WordStore:
     """Word hashes of texts, on disk; in memory only where they are."""
 
     def __init__(self, file: Any) -> None:
@@ -180,7 +182,7 @@ class _Words:
 
     def add(self, number: int, shape: tuple[str, ...], texts: list[list[str]]) -> None:
         """Writes the words of one preference or prompt."""
-        words, lengths = hashed(texts)
+        words, lengths = hash_texts(texts)
         self._known[number] = (shape, self._file.tell(), lengths.tolist())
         self._file.write(words.tobytes())
 
@@ -198,10 +200,10 @@ class _Words:
         return np.split(words, np.cumsum(lengths)[:-1])
 
 
-class _Judge:
+class _PairVerifier:
     """Verifies pairs on the words themselves, the last few thousand texts at hand."""
 
-    def __init__(self, store: _Words, settings: Near) -> None:
+    def __init__(self, store: _WordStore, settings: NearDuplicateSettings) -> None:
         self._store, self._least, self._size = store, settings.threshold, settings.shingle
         self._of = lru_cache(maxsize=4096)(self._sets)
         self.compared = 0
@@ -210,7 +212,7 @@ class _Judge:
         import numpy as np
 
         words = self._store.read(number)
-        runs, counts = shingles(np.concatenate(words), np.array([len(text) for text in words]), self._size)
+        runs, counts = hash_shingles(np.concatenate(words), np.array([len(text) for text in words]), self._size)
         return words, [np.sort(text) for text in np.split(runs, np.cumsum(counts)[:-1])]
 
     def _alike(self, one: "Hashes", other: "Hashes") -> float:
@@ -239,29 +241,29 @@ class _Judge:
             if crossed >= min(alike[-2:]):
                 return False
         answers, their_answers = words[turns:], their_words[turns:]
-        if max(map(len, answers + their_answers)) <= FEW:
+        if max(map(len, answers + their_answers)) <= SHORT_ANSWER_WORDS:
             same = all(map(np.array_equal, answers, their_answers))
-            return same and all(map(words_added, words[:turns], their_words[:turns]))
+            return same and all(map(only_adds_words, words[:turns], their_words[:turns]))
         return True
 
 
-def _twins(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+def _find_twins(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
     """(near-duplicate, the earlier one that is kept), in file order; each is like its twin, not like a chain to it."""
     twin_of: dict[int, int] = {}
     for later, earlier in candidates:
         kept = dict.fromkeys(twin_of.get(number, number) for number in earlier)
-        for number in list(kept)[:MOST_COMPARED]:
+        for number in list(kept)[:MAX_COMPARED]:
             if same(later, number):
                 twin_of[later] = number
                 yield later, number
                 break
 
 
-def _tied(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+def _find_ties(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
     """Pairs of near-duplicates that tie all of them together, chains too: no two must be on different sides."""
     family: dict[int, int] = {}
 
-    def head(number: int) -> int:
+    def root_of_family(number: int) -> int:
         while family.setdefault(number, number) != number:
             family[number] = family[family[number]]
             number = family[number]
@@ -270,10 +272,10 @@ def _tied(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[i
     for later, earlier in candidates:
         compared = 0
         for number in earlier:
-            if head(later) == head(number):
+            if root_of_family(later) == root_of_family(number):
                 continue
             if same(later, number):
-                family[head(later)] = head(number)
+                family[root_of_family(later)] = root_of_family(number)
                 yield later, number
-            if (compared := compared + 1) == MOST_COMPARED:
+            if (compared := compared + 1) == MAX_COMPARED:
                 break

@@ -6,11 +6,11 @@ from typing import Any
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 
-MUCH = 0.2
+NOTABLE_SHARE = 0.2
 """Share of a source's preferences from which their removal is pointed out."""
 
 
-def notes(
+def describe_cleaning(
     result: Mapping[str, Any], unread: Sequence[str], fetched: Sequence[str], heavy: Sequence[int]
 ) -> Iterator[str]:
     """Sentences for the reader.
@@ -26,7 +26,7 @@ def notes(
         yield f"{sum(removed.values()):,} preferences removed: {told}"
     for source, counts in result["by_source"].items():
         for reason, n in counts.items():
-            if reason != "preferences" and n > MUCH * counts["preferences"]:
+            if reason != "preferences" and n > NOTABLE_SHARE * counts["preferences"]:
                 share = 100 * n / counts["preferences"]
                 yield f"{source}: {share:.0f} % of its preferences are removed as {reason}" + _advice(reason)
     if unread:
@@ -50,7 +50,7 @@ def _advice(reason: str) -> str:
     return "; where a benchmark's 'data' holds training files too, name its test file, or set clean.benchmarks: false"
 
 
-def nothing_left(result: Mapping[str, Any]) -> UserError:
+def nothing_left_error(result: Mapping[str, Any]) -> UserError:
     """The error for a study without a preference to train on."""
     counts = {part: result[part] for part in ("train", "dev", "test")}
     mend = "Lower split.dev and split.test, or add sources."

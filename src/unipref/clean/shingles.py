@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unipref.clean.text_overlap import UNPARTED, word_hashes
+from unipref.clean.text_overlap import UNSEGMENTED_SCRIPTS, hash_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     Hashes = npt.NDArray[np.uint64]
 
-_PROMPT = re.compile(rf"{UNPARTED}|[^\W_]+|[^\w\s.,;:!?'\"’‘“”„«»…]")
+_PROMPT = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+|[^\w\s.,;:!?'\"’‘“”„«»…]")
 """A word, or a sign that is no punctuation of prose: `3 + 4` is not `3 - 4`."""
-_ANSWER = re.compile(rf"{UNPARTED}|[^\W_]+|[^\w\s]")
+_ANSWER = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+|[^\w\s]")
 _FACTOR, _OTHER_FACTOR = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
@@ -31,15 +31,17 @@ def answer_words(content: str) -> list[str]:
     return _ANSWER.findall(plain) or [plain]
 
 
-def hashed(parted: Sequence[list[str]]) -> "tuple[Hashes, npt.NDArray[np.int64]]":
+def hash_texts(parted: Sequence[list[str]]) -> "tuple[Hashes, npt.NDArray[np.int64]]":
     """The hashes of the words of several texts, one after the other, and how many each has."""
     import numpy as np
 
-    flat = word_hashes([token for text in parted for token in text])
+    flat = hash_words([token for text in parted for token in text])
     return flat, np.fromiter(map(len, parted), dtype=np.int64, count=len(parted))
 
 
-def shingles(words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int) -> "tuple[Hashes, npt.NDArray[np.int64]]":
+def hash_shingles(
+    words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int
+) -> "tuple[Hashes, npt.NDArray[np.int64]]":
     """The hashes of all runs of `size` words of several texts, and how many each has. A shorter text is one run.
 
     A run that a text repeats has another hash each time, so that all hashes of a text differ and sets of them are bags
@@ -60,10 +62,10 @@ def shingles(words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int) -> "t
     for step in range(size):
         inside = start + step < end
         total[inside] = total[inside] * np.uint64(_FACTOR) + words[start[inside] + step]
-    return total + _times_before(of_text, total) * np.uint64(_FACTOR), counts
+    return total + _count_earlier_repeats(of_text, total) * np.uint64(_FACTOR), counts
 
 
-def _times_before(of_text: "npt.NDArray[np.int64]", runs: "Hashes") -> "Hashes":
+def _count_earlier_repeats(of_text: "npt.NDArray[np.int64]", runs: "Hashes") -> "Hashes":
     """(n,) how often each run came before in its text."""
     import numpy as np
 
@@ -91,7 +93,7 @@ def jaccard(one: "Hashes", other: "Hashes", least: float = 0.0) -> float:
     return shared / (small + large - shared)
 
 
-def words_added(one: "Hashes", other: "Hashes") -> bool:
+def only_adds_words(one: "Hashes", other: "Hashes") -> bool:
     """Whether nothing in two texts was changed or moved: one is the other with words added, or has words in front of
     what they share while the other has words behind it.
     """

@@ -14,7 +14,7 @@ HEAVY_SHARE, HEAVY_COUNT = 0.1, 20
 it would be most of what is measured on, or most of what is trained on would be gone."""
 
 
-class Split(Settings):
+class SplitSettings(Settings):
     """Which share of the prompt groups is held out. Trainers never see dev or test."""
 
     dev: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -25,7 +25,7 @@ class Split(Settings):
     """Of the draw; the same for all seeds of a study, so that their scores can be compared."""
 
     @model_validator(mode="after")
-    def _something_is_left(self) -> "Split":
+    def _something_is_left(self) -> "SplitSettings":
         if self.dev + self.test >= 1.0:
             raise ValueError(f"dev ({self.dev:g}) and test ({self.test:g}) together must be below 1")
         return self
@@ -45,18 +45,18 @@ class Families:
     def add(self, group: str, root: str) -> None:
         """Takes in one preference: its group, and the hash of its first user turn."""
         self._sizes[group] += 1
-        self.tie(group, root)
+        self.join(group, root)
 
     def remove(self, group: str) -> None:
         """Takes one preference of a group out again; a group that has none left takes no part in the split."""
         self._sizes[group] -= 1
 
-    def tie(self, one: str, other: str) -> None:
+    def join(self, one: str, other: str) -> None:
         """Makes one family of two."""
-        low, high = sorted((self.head(one), self.head(other)))
+        low, high = sorted((self.family_of(one), self.family_of(other)))
         self._parent[high] = low
 
-    def head(self, key: str) -> str:
+    def family_of(self, key: str) -> str:
         """What the family of a group or of a first user turn is called."""
         parent = self._parent
         while parent.setdefault(key, key) != key:
@@ -64,26 +64,26 @@ class Families:
             key = parent[key]
         return key
 
-    def of_groups(self) -> dict[str, str]:
+    def by_group(self) -> dict[str, str]:
         """Group -> its family, of the groups with a preference left."""
-        return {group: self.head(group) for group, size in self._sizes.items() if size}
+        return {group: self.family_of(group) for group, size in self._sizes.items() if size}
 
     def sizes(self) -> Counter[str]:
         """Family -> its preferences."""
         found: Counter[str] = Counter()
         for group, size in self._sizes.items():
             if size:
-                found[self.head(group)] += size
+                found[self.family_of(group)] += size
         return found
 
 
-def heavy(sizes: Mapping[str, int]) -> list[str]:
+def find_heavy_families(sizes: Mapping[str, int]) -> list[str]:
     """The families that are too large to be held out, the largest first."""
     least = max(HEAVY_COUNT, HEAVY_SHARE * sum(sizes.values()))
     return sorted((family for family, size in sizes.items() if size > least), key=lambda f: (-sizes[f], f))
 
 
-def draw(families: Families, split: Split, kept_in: list[str]) -> dict[str, str]:
+def assign_parts(families: Families, split: SplitSettings, kept_in: list[str]) -> dict[str, str]:
     """Group -> its part. Families are ordered by a seeded hash, so each share is met to within one family.
 
     Groups all of whose preferences are removed take no part: the shares are of what is left.
@@ -93,7 +93,7 @@ def draw(families: Families, split: Split, kept_in: list[str]) -> dict[str, str]
         split: the shares.
         kept_in: families that are not held out.
     """
-    family_of = families.of_groups()
+    family_of = families.by_group()
     known = set(family_of.values())
     order = sorted(
         known - set(kept_in), key=lambda family: (xxhash.xxh3_64_intdigest(family.encode(), seed=split.seed), family)

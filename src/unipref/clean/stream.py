@@ -8,7 +8,7 @@ BATCH = 1024
 """Preferences held in memory with their text at a time."""
 
 
-def stream(preferences: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def stream_rows(preferences: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """(place in the file, row with these columns) of every preference."""
     import pyarrow.parquet as pq
 

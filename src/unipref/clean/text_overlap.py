@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FEWEST_WORDS = 5
+MIN_WORDS = 5
 """Texts with fewer words are not compared: 'yes', names and labels are everywhere."""
-RUN = 8
+RUN_LENGTH = 8
 """Words of a run (an 8-gram), the unit of overlap."""
-OVERLAP = 0.8
+MIN_OVERLAP = 0.8
 """Share of the runs of the shorter text that the other must have."""
 
-UNPARTED = "[぀-ヿ㐀-鿿가-힣]"
+UNSEGMENTED_SCRIPTS = "[぀-ヿ㐀-鿿가-힣]"
 """Scripts that do not part their words: each character counts as one."""
-_WORD = re.compile(rf"{UNPARTED}|[^\W_]+")
-_NUMBERED = re.compile(r"^\s*\d+\s+(?=.*\[.+\])")
+_WORD = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+")
+_NUMBERED_LINE = re.compile(r"^\s*\d+\s+(?=.*\[.+\])")
 """The number of a line whose spans are marked, as in WinoBias: `2 [The janitor] reprimanded the accountant ...`."""
 _FACTOR = 0x9E3779B97F4A7C15
 _KNOWN_WORDS = 1 << 18
@@ -70,19 +70,19 @@ class _Hashes(dict[str, int]):
 _hashes = _Hashes()
 
 
-def words(content: str) -> list[str]:
+def split_words(content: str) -> list[str]:
     """The words of a normalised text, without punctuation; scripts that do not part their words count by character."""
     return _WORD.findall(content)
 
 
-def word_hashes(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
+def hash_words(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
     """(n,) the hashes of n words, in order."""
     import numpy as np
 
     return np.fromiter(map(_hashes.__getitem__, content), dtype=np.uint64, count=len(content))
 
 
-def run_hashes(hashed: "npt.NDArray[np.uint64]", size: int = RUN) -> "npt.NDArray[np.uint64]":
+def hash_runs(hashed: "npt.NDArray[np.uint64]", size: int = RUN_LENGTH) -> "npt.NDArray[np.uint64]":
     """(n - size + 1,) the hashes of all runs of `size` words, in order; none for a shorter text.
 
     The hash of a run is the polynomial sum of its words' hashes, modulo 2^64.
@@ -95,11 +95,11 @@ def run_hashes(hashed: "npt.NDArray[np.uint64]", size: int = RUN) -> "npt.NDArra
     return total
 
 
-def runs(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
+def distinct_run_hashes(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
     """(m,) the different hashes of all runs of eight words, ascending; none for a shorter text."""
     import numpy as np
 
-    return np.unique(run_hashes(word_hashes(content)))
+    return np.unique(hash_runs(hash_words(content)))
 
 
 def files_in(folder: Path) -> list[BenchmarkFile]:
@@ -112,7 +112,7 @@ def files_in(folder: Path) -> list[BenchmarkFile]:
         raise UserError("there is no such folder of benchmarks.", where=str(folder))
     return [
         BenchmarkFile(inside.parts[0] if len(inside.parts) > 1 else inside.stem, path, inside.as_posix())
-        for path, inside in _walk(folder.resolve())
+        for path, inside in _list_visible_files(folder.resolve())
     ]
 
 
@@ -121,11 +121,11 @@ def files_of(data: Mapping[str, Path]) -> list[BenchmarkFile]:
     return [
         BenchmarkFile(name, path, f"{name}/{inside.as_posix()}")
         for name, place in data.items()
-        for path, inside in (_walk(place) if place.is_dir() else [(place, Path(place.name))])
+        for path, inside in (_list_visible_files(place) if place.is_dir() else [(place, Path(place.name))])
     ]
 
 
-def _walk(folder: Path) -> list[tuple[Path, Path]]:
+def _list_visible_files(folder: Path) -> list[tuple[Path, Path]]:
     """Every file in a folder and below, and its path inside; hidden ones are passed over."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return [(path, path.relative_to(folder)) for path in found]
@@ -158,18 +158,20 @@ class Benchmarks:
                 if isinstance(found, Reject):
                     self.unread.append(f"{file.name}:{row}: {found.detail}")
                     continue
-                for content in _texts(found):
-                    self._add(number, row, normalised(_unmarked(content) if part.shape == "lines" else content))
+                for content in _iterate_texts(found):
+                    self._add(
+                        number, row, normalised(_remove_span_marks(content) if part.shape == "lines" else content)
+                    )
 
     def _add(self, file: int, row: int | str, content: str) -> None:
-        parted = words(content)
-        if len(parted) < FEWEST_WORDS:
+        parted = split_words(content)
+        if len(parted) < MIN_WORDS:
             return
         known = self._texts.setdefault(text_hash(content), [])
         if any(self._files[self._place[text][0]].benchmark == self._files[file].benchmark for text in known):
             return
         known.append(len(self._place))
-        found = runs(parted)
+        found = distinct_run_hashes(parted)
         self._runs.extend(found.tolist())
         self._run_of.extend([len(self._place)] * len(found))
         self._n_runs.append(len(found))
@@ -198,14 +200,14 @@ class Benchmarks:
         found: dict[str, Match] = {}
         for turn in asked:
             content = normalised(turn)
-            parted = words(content)
-            if len(parted) < FEWEST_WORDS:
+            parted = split_words(content)
+            if len(parted) < MIN_WORDS:
                 continue
             for text in self._texts.get(text_hash(content), []):
                 name = self._benchmark(text)
                 if name not in found or not found[name].exact:
                     found[name] = Match(name, text, exact=True)
-            for text in self._overlapping(runs(parted)):
+            for text in self._overlapping(distinct_run_hashes(parted)):
                 name = self._benchmark(text)
                 found.setdefault(name, Match(name, text, exact=False))
         return [found[name] for name in sorted(found)]
@@ -227,7 +229,7 @@ class Benchmarks:
             for text in self._text_of[start:end].tolist()
         )
         shares = {text: n / min(self._n_runs[text], len(mine)) for text, n in shared.items()}
-        return sorted((t for t, share in shares.items() if share >= OVERLAP), key=lambda t: (-shares[t], t))
+        return sorted((t for t, share in shares.items() if share >= MIN_OVERLAP), key=lambda t: (-shares[t], t))
 
     def _benchmark(self, text: int) -> str:
         return self._files[self._place[text][0]].benchmark
@@ -244,8 +246,8 @@ class Benchmarks:
         return dict(sorted(counts.items()))
 
 
-def _unmarked(line: str) -> str:
-    found = _NUMBERED.match(line)
+def _remove_span_marks(line: str) -> str:
+    found = _NUMBERED_LINE.match(line)
     return line[found.end() :].replace("[", "").replace("]", "") if found else line
 
 
@@ -257,7 +259,7 @@ def _parts(path: Path) -> list[Part]:
         return [Part(str(path), path.name, "lines")]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _iterate_texts(value: Any) -> Iterator[str]:
     """Every text of a row, keys of mappings too: some benchmarks keep their sentences there."""
     stack = [value]
     while stack:

@@ -12,7 +12,7 @@ from unipref.core.records import Reason, preference_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 """Removed preferences of each reason that are named, the first in file order."""
 
 
@@ -50,7 +50,7 @@ def write_parts(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    removed = _Removed(removals)
+    removed = _RemovedRows(removals)
     counts: Counter[str] = Counter()
     schemas = dict.fromkeys(PARTS, preference_schema()) | {"removed": removed_schema()}
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
@@ -59,20 +59,22 @@ def write_parts(
         with pq.ParquetFile(preferences) as file:
             for batch in file.iter_batches(batch_size=BATCH):
                 rows = batch.select(["id", "source", "group", "origin"]).to_pylist()
-                parts = [removed.part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
+                parts = [
+                    removed.assign_part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)
+                ]
                 place += len(rows)
                 for name in PARTS:
                     mine = [part == name for part in parts]
                     counts[name] += sum(mine)
                     writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
-                writers["removed"].write_table(pa.Table.from_pylist(removed.taken(), removed_schema()))
+                writers["removed"].write_table(pa.Table.from_pylist(removed.pop_rows(), removed_schema()))
     finally:
         for writer in writers.values():
             writer.close()
     return {name: counts[name] for name in PARTS} | removed.figures()
 
 
-class _Removed:
+class _RemovedRows:
     """Tells the twins' ids as they come past, and counts."""
 
     def __init__(self, removals: Mapping[int, Removal]) -> None:
@@ -83,7 +85,7 @@ class _Removed:
         self._by_source: dict[str, Counter[str]] = {}
         self._examples: dict[str, list[dict[str, str]]] = {}
 
-    def part(self, place: int, row: Mapping[str, Any]) -> str | None:
+    def assign_part(self, place: int, row: Mapping[str, Any]) -> str | None:
         """'removed', or None for a preference that stays."""
         counts = self._by_source.setdefault(row["source"], Counter())
         counts["preferences"] += 1
@@ -98,11 +100,11 @@ class _Removed:
         counts[reason] += 1
         self._rows.append({"id": row["id"], "source": row["source"], "reason": reason, "twin": name})
         examples = self._examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
+        if len(examples) < MAX_EXAMPLES:
             examples.append({**self._rows[-1], "origin": origin, "twin_origin": twin_origin})
         return "removed"
 
-    def taken(self) -> list[dict[str, str]]:
+    def pop_rows(self) -> list[dict[str, str]]:
         """The rows of `removed.parquet` since the last call."""
         rows, self._rows = self._rows, []
         return rows

@@ -100,7 +100,7 @@ class ExamplesStage:
         def work(out: Path) -> dict[str, Any]:
             drawn = draw(held_out[part], main.study.seeds[0])
             found, notes = self._answered(drawn, models, main.study.seeds[0])
-            parts = {plan.how.source: plan.parts for plan in self.loaded.plans[MAIN]}
+            parts = {plan.projection.source: plan.parts for plan in self.loaded.plans[MAIN]}
             with_raw_rows(found, parts)
             order = list(parts)
             found.sort(key=lambda example: order.index(example["source"]))

@@ -51,10 +51,10 @@ class Manifest:
     def unified(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
         """Takes in what unify returned, with the files of each source and the hash of what they hold."""
         pages = {
-            plan.how.source: {
-                **stage.result[plan.how.source],
+            plan.projection.source: {
+                **stage.result[plan.projection.source],
                 "files": sorted({p.origin for p in plan.parts}),
-                "hash": hashes[plan.how.source],
+                "hash": hashes[plan.projection.source],
             }
             for plan in self._loaded.plans[variant]
         }

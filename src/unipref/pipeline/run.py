@@ -32,7 +32,7 @@ from unipref.pipeline.manifest import Manifest
 from unipref.pipeline.training_stage import Step, Training, VariantData, about, splits_of
 from unipref.select import choose
 from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
-from unipref.unify import left_out, refuse_contradictions, unify
+from unipref.unify import refuse_contradictions, rejection_warnings, unify
 
 SCORING = ("unipref.evaluate", "unipref.evaluate.compare", "unipref.models.model_cache")
 """Code that decides what is measured of a model."""
@@ -153,8 +153,8 @@ class Run:
             "settings": study.unify.model_dump(),
             "sources": [
                 {
-                    "how": msgspec.to_builtins(plan.how),
-                    "form": registry.cache_identity(plan.form),
+                    "how": msgspec.to_builtins(plan.projection),
+                    "form": registry.cache_identity(plan.format),
                     "files": sources.fingerprint(plan.parts),
                 }
                 for plan in plans
@@ -163,7 +163,7 @@ class Run:
                 "unipref.unify",
                 "unipref.sources",
                 "unipref.core.workers",
-                *registry.code_modules(*(plan.form for plan in plans)),
+                *registry.code_modules(*(plan.format for plan in plans)),
             ),
         }
 
@@ -181,9 +181,9 @@ class Run:
         if stage.planned:
             return stage
         if stage.folder == self.dir.folder / name:
-            for note in left_out(stage.result):
+            for note in rejection_warnings(stage.result):
                 self.listener.note(note)
-        hashes = {plan.how.source: entry["files"] for plan, entry in zip(plans, inputs["sources"], strict=True)}
+        hashes = {plan.projection.source: entry["files"] for plan, entry in zip(plans, inputs["sources"], strict=True)}
         self.manifest.unified(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage

@@ -9,7 +9,7 @@ from typing import Any
 
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
-from unipref.unify.inspection import Inspected, catalog_match, inspect, questions, source_name
+from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, open_questions, source_name
 
 JUDGED_ALONE = ("steps", "thumbs")
 """Formats in which most answers are judged for themselves, which KTO learns from and DPO does not."""
@@ -27,7 +27,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
     Raises:
         UserError: no file has a shape that a format reads.
     """
-    groups: list[tuple[Inspected, list[Inspected]]] = []
+    groups: list[tuple[Inspection, list[Inspection]]] = []
     read: set[Path] = set()
     for path in paths:
         groups += _alike(path, read)
@@ -43,9 +43,11 @@ def study_for(paths: Sequence[Path | str]) -> str:
         else:
             label = _unused(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
-            asked = questions(first.source["map"], f"sources.{label}.map")
+            asked = open_questions(first.source["map"], f"sources.{label}.map")
             said += [f"to be answered where it says '?': {', '.join(asked)}"] * bool(asked)
-            said += [catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
+            said += [
+                describe_catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name
+            ]
         lines += [" ".join(f"# {label}: {doubt}".split()) for doubt in said]
     return "\n".join(lines) + "\n" + yaml_files.write(_study(sources))
 
@@ -78,7 +80,7 @@ def _has_pairs(source: dict[str, Any]) -> bool:
     return source["format"] not in (*JUDGED_ALONE, *NO_ORDER)
 
 
-def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Inspected]]]:
+def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
     """The files of one path: of those in one folder that are read alike the first, with an entry for all, and the
     others.
 
@@ -86,7 +88,7 @@ def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Insp
         path: a file or a folder.
         read: files that are left out, as they were read before; those of this path are added.
     """
-    groups: dict[tuple[Any, ...], list[Inspected]] = {}
+    groups: dict[tuple[Any, ...], list[Inspection]] = {}
     found = inspect([path])
     new = [file for file in found if Path(file.file).resolve() not in read]
     read |= {Path(file.file).resolve() for file in new}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from unipref.clean import Clean, Split
+from unipref.clean import CleanSettings, SplitSettings
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Benchmark, ModelDependency, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
@@ -87,9 +87,9 @@ class Study(Settings):
     """The feedback."""
     unify: UnifySettings = UnifySettings()
     """How groups of answers become preferences."""
-    split: Split = Split()
+    split: SplitSettings = SplitSettings()
     """Which prompts are held out."""
-    clean: Clean = Clean()
+    clean: CleanSettings = CleanSettings()
     """What is removed."""
     select: Annotated[Strategy, _one("strategy", "select")] = Field(default="all", validate_default=True)
     """Which preferences are trained on."""
@@ -216,7 +216,7 @@ def load(
         variant.select.models(variant.model)
     plans = {name: [plan(s, i, root) for i, s in enumerate(v.sources)] for name, v in variants.items()}
     for name, own in plans.items():
-        plans[name] = [in_memory(ready) if ready.how.source in (rows or {}) else ready for ready in own]
+        plans[name] = [in_memory(ready) if ready.projection.source in (rows or {}) else ready for ready in own]
     return ResolvedStudy(raw, study, variants, root, plans)
 
 
@@ -224,7 +224,7 @@ def _arms(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[st
     """Variant -> its changes: those of the grid, with the study's own laid over them, then the others."""
     if study.grid is None:
         return study.variants
-    ready = [plan(source, place, root).how for place, source in enumerate(study.sources)]
+    ready = [plan(source, place, root).projection for place, source in enumerate(study.sources)]
     arms = expand(study.grid, raw.get("select", "all"), [(how.source, how.objective) for how in ready])
     return arms | {name: merge(arms.get(name, {}), changes) for name, changes in study.variants.items()}
 

@@ -16,7 +16,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.core.workers import Engine
-from unipref.unify.label_check import polarity, refuse_contradictions
+from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
     ReadRows,
@@ -26,11 +26,19 @@ from unipref.unify.map_reduce import (
     map_rows,
     reduce_bucket,
 )
-from unipref.unify.margins import write
-from unipref.unify.projection.pairs import Way
+from unipref.unify.margins import write_preferences
+from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
 
-__all__ = ["WEIGHTED", "Projection", "ResolvedSource", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
+__all__ = [
+    "WEIGHTED",
+    "Projection",
+    "ResolvedSource",
+    "UnifySettings",
+    "refuse_contradictions",
+    "rejection_warnings",
+    "unify",
+]
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Raw data per bucket: a reduce task holds one bucket."""
@@ -39,7 +47,7 @@ BUCKET_BYTES = 64 * 1024 * 1024
 class UnifySettings(Settings):
     """How groups of answers become preferences."""
 
-    pairs: Way = "best_worst"
+    pairs: PairMethod = "best_worst"
     """Which pairs of a group: best_worst (the paper's, A.2), adjacent (each answer against the next best), all (widest
     gaps first) or best_random (the best against one below it, drawn by content)."""
     cap: int = Field(default=10, ge=1)
@@ -76,7 +84,9 @@ def unify(
     n_buckets = max(1, -(-sum(part.size for plan in plans for part in plan.parts) // BUCKET_BYTES))
     books = [SourceCounts() for _ in plans]
     slim = [
-        ResolvedSource(form=plan.form, how=replace(plan.how, pairs=settings.pairs, cap=settings.cap), parts=[])
+        ResolvedSource(
+            format=plan.format, projection=replace(plan.projection, pairs=settings.pairs, cap=settings.cap), parts=[]
+        )
         for plan in plans
     ]
     tasks = [(source, part) for source, plan in enumerate(plans) for part in plan.parts]
@@ -90,32 +100,36 @@ def unify(
     for pages in engine.map(reduce_bucket, reduces, label="projecting"):
         for source, page in pages.items():
             books[source] += page
-    kept = write(work, n_buckets, settings.min_margin, out)
+    kept = write_preferences(work, n_buckets, settings.min_margin, out)
     shutil.rmtree(work)
-    examples = _first_rejects(out)
-    checked = polarity(
+    examples = _read_reject_examples(out)
+    checked = check_polarity(
         out / "preferences.parquet",
-        {plan.how.source: plan.how.witnesses() for plan in plans},
-        {plan.how.source: page.rejected[Reason.CONTRADICTION] for plan, page in zip(plans, books, strict=True)},
+        {plan.projection.source: plan.projection.independent_axes() for plan in plans},
+        {plan.projection.source: page.rejected[Reason.CONTRADICTION] for plan, page in zip(plans, books, strict=True)},
     )
     told = {
-        plan.how.source: _page(
-            plan, page, kept[plan.how.source], examples.get(plan.how.source, {}), checked[plan.how.source]
+        plan.projection.source: _source_record(
+            plan,
+            page,
+            kept[plan.projection.source],
+            examples.get(plan.projection.source, {}),
+            checked[plan.projection.source],
         )
         for plan, page in zip(plans, books, strict=True)
     }
     if not kept:
         said = [f"no preference is left of {sum(page.rows for page in books)} rows."]
-        said += [_why(source, page) for source, page in told.items()]
+        said += [_commonest_reject(source, page) for source, page in told.items()]
         raise UserError("\n  ".join(said), mend="See how rows are read with: unipref inspect FILE")
     return told
 
 
-def _page(
+def _source_record(
     plan: ResolvedSource, page: SourceCounts, kept: int, examples: dict[str, str], found: dict[str, Any]
 ) -> dict[str, Any]:
     """One source's page of the manifest."""
-    how = plan.how
+    how = plan.projection
     facts = {"kind": how.kind, "objective": how.objective, "licence": how.licence, "axis": how.axis}
     below = page.preferences - kept
     return {
@@ -129,7 +143,7 @@ def _page(
     }
 
 
-def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
+def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
     """Source -> reason -> the first reject of that kind: its file and row, its field, and what was found."""
     import pyarrow.parquet as pq
 
@@ -143,7 +157,7 @@ def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def left_out(books: dict[str, dict[str, Any]]) -> Iterator[str]:
+def rejection_warnings(books: dict[str, dict[str, Any]]) -> Iterator[str]:
     """What the reader of a run has to know: the rows that could not be used, and sources that gave nothing.
 
     Args:
@@ -153,10 +167,10 @@ def left_out(books: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in page["rejected"].items():
             yield f"{source}: {count} of {page['rows']} rows left out, {reason}; the first: {page['examples'][reason]}"
         if not page["preferences"]:
-            yield f"no preference comes from {_why(source, page)}"
+            yield f"no preference comes from {_commonest_reject(source, page)}"
 
 
-def _why(source: str, page: dict[str, Any]) -> str:
+def _commonest_reject(source: str, page: dict[str, Any]) -> str:
     """A source's commonest reject with its first example."""
     levels = ("rejected", "parts_rejected", "groups_rejected", "preferences_rejected")
     counts = sum((Counter(page[level]) for level in levels), Counter[str]())

@@ -13,21 +13,21 @@ from unipref.core.contracts import Format
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.sources import catalog, parts, peek, read
 from unipref.unify import Projection
-from unipref.unify.detection.guess import ASK, Column, Columns, Guess, scores_in
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import get_path
-from unipref.unify.projection.groups import merged
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import project
 
-PEEKED = 400
-SHOWN = 3
-WIDTH = 300
-LISTED = 20
-FEWEST_FIELDS = 4
+ROWS_READ = 400
+MAX_EXAMPLES = 3
+MAX_CHARACTERS = 300
+MAX_FIELDS = 20
+MIN_FIELDS = 4
 """Fields that must be a known dataset's: three or fewer, such as prompt, chosen and rejected, are those of many."""
-OTHER_SHAPE = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)
+SHAPE_REASONS = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)
 """Why a row of another shape cannot be read."""
-CLEAR = 0.5
+MIN_ALTERNATIVE_CONFIDENCE = 0.5
 """Confidence from which another format is worth naming."""
 NEEDS = {
     "demonstration": ["a prompt", "an answer"],
@@ -42,7 +42,7 @@ NEEDS = {
 
 
 @dataclass
-class Inspected:
+class Inspection:
     """One file as it would be read.
 
     Attributes:
@@ -81,8 +81,8 @@ class Inspected:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
-        lines += [f"  {catalog_match(self.known)}"] if self.known else []
-        asked = questions(self.map, "map")
+        lines += [f"  {describe_catalog_match(self.known)}"] if self.known else []
+        asked = open_questions(self.map, "map")
         if asked:
             lines.append(f"  to be answered before it runs: {', '.join(asked)}")
         width = max((len(side) for example in self.examples for side in example), default=0)
@@ -93,13 +93,13 @@ class Inspected:
         return "\n".join([*lines, "  for the study file:", *(f"    {line}" for line in entry.splitlines())])
 
 
-def inspect(paths: Sequence[Path | str]) -> list[Inspected]:
+def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     """Looks into each file, folder or glob.
 
     Raises:
         UserError: a path that is not there.
     """
-    found: list[Inspected] = []
+    found: list[Inspection] = []
     for path in paths:
         pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
         files = {p.path: p.origin.removesuffix(f"!{p.member}") for p in pieces}
@@ -107,22 +107,26 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspected]:
     return found
 
 
-def _inspect(path: Path, shown: str) -> Inspected:
-    rows = [row for row in peek(path, PEEKED) if isinstance(row, dict)]
+def _inspect(path: Path, shown: str) -> Inspection:
+    rows = [row for row in peek(path, ROWS_READ) if isinstance(row, dict)]
     if not rows:
-        return Inspected(shown, 0, why=[_first_fault(path)])
+        return Inspection(shown, 0, why=[_first_error(path)])
     columns = Columns(rows)
     guesses: list[tuple[str, Guess]] = []
     for choice in registry.every("format"):
         if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
             guesses.append((choice.name(), guess))
     if not guesses:
-        return Inspected(shown, len(rows), why=[_seen(columns)], doubts=_nearest(columns))
+        return Inspection(shown, len(rows), why=[_describe_columns(columns)], doubts=_nearest_formats(columns))
     name, best = max(guesses, key=lambda guess: guess[1].confidence)
-    others = [f"it could also be '{n}' ({g.confidence:.2f})" for n, g in guesses if n != name and g.confidence > CLEAR]
-    mapping = {**best.map, **_literals(columns, best.map)}
+    others = [
+        f"it could also be '{n}' ({g.confidence:.2f})"
+        for n, g in guesses
+        if n != name and g.confidence > MIN_ALTERNATIVE_CONFIDENCE
+    ]
+    mapping = {**best.map, **_literals_setting(columns, best.map)}
     source = {"name": source_name(path), "path": shown, "format": name, "map": mapping, "objective": "instruction"}
-    return Inspected(
+    return Inspection(
         file=shown,
         rows=len(rows),
         format=name,
@@ -132,26 +136,26 @@ def _inspect(path: Path, shown: str) -> Inspected:
         doubts=[*best.doubts, *others],
         examples=_examples(name, mapping, columns, rows),
         source=source,
-        known=_known(name, rows),
+        known=_find_known_dataset(name, rows),
     )
 
 
-def catalog_match(dataset: str) -> str:
+def describe_catalog_match(dataset: str) -> str:
     """What to do with rows that have a known dataset's fields."""
     return f"fields of the known dataset '{dataset}': if it is that, write 'dataset: {dataset}' for format and map"
 
 
-def _known(name: str, rows: list[dict[str, Any]]) -> str | None:
+def _find_known_dataset(name: str, rows: list[dict[str, Any]]) -> str | None:
     """The known dataset that this format reads from the most of the fields of these rows; None where they are so few
     that many have them.
     """
-    best, most = None, FEWEST_FIELDS - 1
+    best, most = None, MIN_FIELDS - 1
     for entry in catalog.DATASETS:
         if entry.format != name or entry.records is not None:
             continue
-        form, places = registry.make("format", name, entry.map, "map"), {*filter(_is_text, _values(entry.map))}
-        fields = sum(all(_has(row, place) for row in rows) for place in places)
-        if fields > most and isinstance(form, Format) and all(_fits(form, row) for row in rows):
+        form, places = registry.make("format", name, entry.map, "map"), {*filter(_is_text, _leaf_values(entry.map))}
+        fields = sum(all(_has_field(row, place) for row in rows) for place in places)
+        if fields > most and isinstance(form, Format) and all(_has_shape(form, row) for row in rows):
             best, most = entry.name, fields
     return best
 
@@ -160,7 +164,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _has(row: dict[str, Any], path: str) -> bool:
+def _has_field(row: dict[str, Any], path: str) -> bool:
     try:
         get_path(row, path)
     except Reject:
@@ -168,26 +172,26 @@ def _has(row: dict[str, Any], path: str) -> bool:
     return True
 
 
-def _fits(form: Format, row: dict[str, Any]) -> bool:
+def _has_shape(form: Format, row: dict[str, Any]) -> bool:
     """Whether a row has the fields that a format is told of, whatever is wrong with it besides."""
     try:
-        return not any(isinstance(item, Reject) and item.reason in OTHER_SHAPE for item in form.read(row))
+        return not any(isinstance(item, Reject) and item.reason in SHAPE_REASONS for item in form.read(row))
     except Reject as reject:
-        return reject.reason not in OTHER_SHAPE
+        return reject.reason not in SHAPE_REASONS
 
 
-def _seen(columns: Columns) -> str:
-    more = f" and {len(columns.all) - LISTED} more" if len(columns.all) > LISTED else ""
-    return "fields: " + ", ".join(f"{column.path} ({column.kind})" for column in columns.all[:LISTED]) + more
+def _describe_columns(columns: Columns) -> str:
+    more = f" and {len(columns.all) - MAX_FIELDS} more" if len(columns.all) > MAX_FIELDS else ""
+    return "fields: " + ", ".join(f"{column.path} ({column.kind})" for column in columns.all[:MAX_FIELDS]) + more
 
 
-def _nearest(columns: Columns) -> list[str]:
+def _nearest_formats(columns: Columns) -> list[str]:
     """The formats that rows with these columns are nearest to, with what they lack."""
-    lists, codes = columns.of("texts", "items"), columns.of("code", "flag")
+    lists, codes = columns.of_kind("texts", "items"), columns.of_kind("code", "flag")
     found = ["a prompt", "an answer", "a second answer"][: len(columns.prose)]
     found += ["a list of answers"] * bool(lists) + ["a code that says which is better"] * bool(codes)
-    found += ["a number that scores it"] * bool(scores_in(columns)) + ["a true-or-false label"] * bool(
-        columns.of("flag")
+    found += ["a number that scores it"] * bool(find_scores(columns)) + ["a true-or-false label"] * bool(
+        columns.of_kind("flag")
     )
     lacking = {name: [need for need in needs if need not in found] for name, needs in NEEDS.items()}
     near = sorted(
@@ -196,14 +200,14 @@ def _nearest(columns: Columns) -> list[str]:
     return [f"nearest: {name}, but {' and '.join(lacking[name]) or 'what is what'} is not seen" for name in near[:2]]
 
 
-def _literals(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
+def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
     """The setting that names the texts that are lists or mappings written out, those the mapping uses."""
-    used = [value for value in _values(mapping) if isinstance(value, str)]
+    used = [value for value in _leaf_values(mapping) if isinstance(value, str)]
     names = [name for name in columns.literals if any(u == name or u.startswith(f"{name}.") for u in used)]
     return {"literals": names} if names else {}
 
 
-def _first_fault(path: Path) -> str:
+def _first_error(path: Path) -> str:
     """Why a file has no row that can be used."""
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
         for number, row in read(part):
@@ -214,9 +218,9 @@ def _first_fault(path: Path) -> str:
 
 def _examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The first rows' groups as they would be read; their fields while the mapping has a question in it."""
-    if questions(mapping, ""):
+    if open_questions(mapping, ""):
         told = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
-        return [_fields(row, told) for row in rows[:SHOWN]]
+        return [_render_fields(row, told) for row in rows[:MAX_EXAMPLES]]
     form = registry.make("format", name, mapping, "map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is no Format")
@@ -233,42 +237,42 @@ def _examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[d
         except Reject as reject:
             shown.append({"reject": f"{reject.reason}: {reject}"})
     for group in groups.values():
-        if len(shown) >= SHOWN:
+        if len(shown) >= MAX_EXAMPLES:
             break
-        shown += _rendered(group, how)
-    return shown[:SHOWN]
+        shown += _render_group(group, how)
+    return shown[:MAX_EXAMPLES]
 
 
-def _fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
+def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
     """A row's fields, for somebody who has to answer a question about them."""
     found: dict[str, str] = {}
-    for column in columns[:LISTED]:
+    for column in columns[:MAX_FIELDS]:
         try:
-            found[column.path] = _cut(str(get_path(row, column.path)))
+            found[column.path] = _shorten(str(get_path(row, column.path)))
         except Reject:
             continue
     return found
 
 
-def _rendered(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
-    whole = merged(group)
+def _render_group(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
+    whole = merge_feedback(group)
     try:
         preferences = project(whole, how).preferences
     except Reject as reject:
         return [{"reject": f"{reject.reason}: {reject}"}]
-    evidence = _judgements(whole)
+    evidence = _describe_judgements(whole)
     return [
         {
-            "prompt": _short(p.prompt),
-            "chosen": _short(p.chosen) + _scored(p, "chosen"),
-            "rejected": _short(p.rejected) + _scored(p, "rejected"),
+            "prompt": _shorten_messages(p.prompt),
+            "chosen": _shorten_messages(p.chosen) + _describe_scores(p, "chosen"),
+            "rejected": _shorten_messages(p.rejected) + _describe_scores(p, "rejected"),
             **({"evidence": evidence} if evidence else {}),
         }
         for p in preferences
     ]
 
 
-def _judgements(group: Feedback) -> str:
+def _describe_judgements(group: Feedback) -> str:
     """How many judged, whom they found better, and by how much; empty for one plain judgement."""
     strengths = [c.strength for c in group.comparisons if c.strength is not None]
     graded = [f"strength {', '.join(f'{s:g}' for s in strengths)}"] if strengths else []
@@ -280,7 +284,7 @@ def _judgements(group: Feedback) -> str:
     return "; ".join([*votes, *graded])
 
 
-def _scored(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
+def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
     """A side's scores, the deciding one first."""
     decided = preference.chosen_score if side == "chosen" else preference.rejected_score
     scores = [(preference.axis, decided), *((axis["axis"], axis[side]) for axis in preference.axes)]
@@ -288,30 +292,34 @@ def _scored(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
     return f"  [{', '.join(known)}]" if known else ""
 
 
-def _short(messages: list[Message] | None) -> str:
+def _shorten_messages(messages: list[Message] | None) -> str:
     if messages is None:
         return "(none: one-sided)"
     content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
-    return _cut(content)
+    return _shorten(content)
 
 
-def _cut(content: str) -> str:
+def _shorten(content: str) -> str:
     content = re.sub(r"\s+", " ", content)
-    return content if len(content) <= WIDTH else f"{content[: WIDTH // 2]} ... {content[-WIDTH // 2 :]}"
+    return (
+        content
+        if len(content) <= MAX_CHARACTERS
+        else f"{content[: MAX_CHARACTERS // 2]} ... {content[-MAX_CHARACTERS // 2 :]}"
+    )
 
 
-def _values(value: Any) -> list[Any]:
+def _leaf_values(value: Any) -> list[Any]:
     if isinstance(value, dict):
-        return [leaf for inner in value.values() for leaf in _values(inner)]
-    return [leaf for inner in value for leaf in _values(inner)] if isinstance(value, list) else [value]
+        return [leaf for inner in value.values() for leaf in _leaf_values(inner)]
+    return [leaf for inner in value for leaf in _leaf_values(inner)] if isinstance(value, list) else [value]
 
 
-def questions(value: Any, place: str) -> list[str]:
+def open_questions(value: Any, place: str) -> list[str]:
     """The places in a mapping at which something is still to be said."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [asked for key, inner in items for asked in questions(inner, f"{place}.{key}")]
-    return [place] if value == ASK else []
+        return [asked for key, inner in items for asked in open_questions(inner, f"{place}.{key}")]
+    return [place] if value == PLACEHOLDER else []
 
 
 def source_name(path: Path) -> str:

@@ -14,17 +14,17 @@ from typing import Any
 from unipref.core.errors import UserError
 from unipref.core.records import Axis
 
-CERTAIN = 2.326
+CRITICAL_Z = 2.326
 """Standard deviations beyond which one side's lead is no chance: one-sided, 1 %."""
-FEWEST = 8
+MIN_EVIDENCE = 8
 """Preferences with witnesses below which nothing is concluded."""
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 EPSILON = 1e-9
-SIDES = ("chosen.list.element.role", "rejected.list.element.role")
+ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
 """What has to be read of both sides to know whether there are both; their texts are left alone."""
 
 
-def polarity(
+def check_polarity(
     preferences: Path,
     axes_of: Mapping[str, Mapping[str, Axis]],
     contradictions: Mapping[str, int],
@@ -46,22 +46,22 @@ def polarity(
     against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
     with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(columns=["source", "axes", "origin", *SIDES]):
+        for batch in file.iter_batches(columns=["source", "axes", "origin", *ROLE_COLUMNS]):
             for row in batch.to_pylist():
                 source, net = row["source"], 0
                 alone = row["chosen"] is None or row["rejected"] is None
                 for pair in row["axes"]:
-                    lead = _lead(pair, axes_of[source], alone)
+                    lead = _vote_of_axis(pair, axes_of[source], alone)
                     agree[source, pair["axis"]] += lead > 0
                     against[source, pair["axis"]] += lead < 0
                     net += lead
                 agree[source, ""] += net > 0
                 against[source, ""] += net < 0
-                if net < 0 and len(examples[source]) < EXAMPLES:
+                if net < 0 and len(examples[source]) < MAX_EXAMPLES:
                     examples[source].append(", ".join(row["origin"]))
     return {
         source: {
-            **_verdict(agree[source, ""], against[source, ""]),
+            **_conclude(agree[source, ""], against[source, ""]),
             "agree": agree[source, ""],
             "against": against[source, ""],
             "by_axis": {
@@ -75,7 +75,7 @@ def polarity(
     }
 
 
-def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int:
+def _vote_of_axis(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int:
     """+1 when an axis speaks for the chosen answer, -1 when against it, 0 when it says nothing.
 
     An answer that was judged alone is held against the middle of the axis' declared scale.
@@ -92,16 +92,19 @@ def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int
     return (gap > EPSILON) - (gap < -EPSILON)
 
 
-def _verdict(agree: int, against: int) -> dict[str, str]:
+def _conclude(agree: int, against: int) -> dict[str, str]:
     n = agree + against
     if n == 0:
         why = "no preference has a second score, vote or answer by which its label could be checked"
         return {"verdict": "cannot_be_known", "why": why}
     said = f"further evidence speaks for the chosen answer in {agree} of {n} preferences"
-    if n < FEWEST:
-        return {"verdict": "too_few", "why": f"{said}; fewer than {FEWEST} prove nothing"}
+    if n < MIN_EVIDENCE:
+        return {"verdict": "too_few", "why": f"{said}; fewer than {MIN_EVIDENCE} prove nothing"}
     lead = (agree - against) / math.sqrt(n)
-    return {"verdict": "agrees" if lead > CERTAIN else "contradicts" if lead < -CERTAIN else "unclear", "why": said}
+    return {
+        "verdict": "agrees" if lead > CRITICAL_Z else "contradicts" if lead < -CRITICAL_Z else "unclear",
+        "why": said,
+    }
 
 
 def refuse_contradictions(books: Mapping[str, Mapping[str, Any]], accepted: set[str]) -> None:

@@ -17,13 +17,13 @@ from unipref.core.errors import legible
 from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, read_bucket
-from unipref.unify.projection.groups import merged
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 """How rows come out of one part of a source: (row number, row or reject); `7.2` is a row inside row 7."""
 
-FEEDBACK, REJECTS = "feedback", "rejects"
+FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
 BATCH = 1024
 """Preferences per row group of a Parquet file."""
 
@@ -31,8 +31,8 @@ BATCH = 1024
 class ResolvedSource(msgspec.Struct, frozen=True):
     """One source, ready to be read: its format, how its groups are projected, and its parts."""
 
-    form: Format
-    how: Projection
+    format: Format
+    projection: Projection
     parts: list[Any]
 
 
@@ -82,7 +82,7 @@ class SourceCounts(msgspec.Struct):
         return self
 
 
-class Entry(msgspec.Struct, array_like=True):
+class GroupEntry(msgspec.Struct, array_like=True):
     """One feedback on its way through a bucket; entries of one source with the same key form a group."""
 
     source: int
@@ -90,7 +90,7 @@ class Entry(msgspec.Struct, array_like=True):
     feedback: Feedback
 
 
-class Rejected(msgspec.Struct, array_like=True):
+class RejectRecord(msgspec.Struct, array_like=True):
     """One row of `rejects.parquet`."""
 
     source: str
@@ -101,7 +101,7 @@ class Rejected(msgspec.Struct, array_like=True):
     origin: list[str]
 
     @classmethod
-    def of(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "Rejected":
+    def from_reject(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "RejectRecord":
         """The row for a reject."""
         field = None if reject.field is None else legible(reject.field)
         return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
@@ -113,31 +113,31 @@ _pack = msgspec.msgpack.Encoder().encode
 def map_rows(task: MapTask) -> SourceCounts:
     """Reads one part, writes its feedback to buckets by prompt and its rejects aside, and keeps the books."""
     books = SourceCounts()
-    form, source = task.plan.form, task.plan.how.source
+    form, source = task.plan.format, task.plan.projection.source
     with (
-        BucketWriter(task.folder / FEEDBACK, task.n_buckets, task.number) as buckets,
-        BucketWriter(task.folder / REJECTS, 1, task.number) as aside,
+        BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
+        BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as aside,
     ):
         for number, row in task.read(task.part):
             origin = legible(f"{task.part.origin}:{number}")
             books.rows += 1
             found, rejects = _read_row(form, row)
-            entries = list(_entries(task, number, [_with_origin(feedback, origin) for feedback in found], rejects))
+            entries = list(_pack_entries(task, number, [_with_origin(feedback, origin) for feedback in found], rejects))
             if not entries:
                 first = rejects[0] if rejects else Reject(Reason.NO_ANSWER, "the row holds no answer of the assistant")
                 books.rejected[first.reason.value] += 1
-                aside.write(0, _pack(Rejected.of(first, source, "row", [origin])))
+                aside.write(0, _pack(RejectRecord.from_reject(first, source, "row", [origin])))
                 continue
             books.used += 1
             for reject in rejects:
                 books.parts_rejected[reject.reason.value] += 1
-                aside.write(0, _pack(Rejected.of(reject, source, "part", [origin])))
+                aside.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
             for bucket, packed in entries:
                 buckets.write(bucket, packed)
     return books
 
 
-def _entries(
+def _pack_entries(
     task: MapTask, number: int | str, found: list[Feedback], rejects: list[Reject]
 ) -> Iterator[tuple[int, bytes]]:
     """Each feedback's bucket and packed entry. One that no file can hold, as a function or a format of the user's may
@@ -146,8 +146,8 @@ def _entries(
     for index, feedback in enumerate(found):
         try:
             prompt = prompt_key(feedback.prompt)
-            key = prompt if task.plan.form.across_rows else f"{task.number}:{number}:{index}"
-            packed = _pack(Entry(task.source, key, feedback))
+            key = prompt if task.plan.format.across_rows else f"{task.number}:{number}:{index}"
+            packed = _pack(GroupEntry(task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             rejects.append(Reject(Reason.WRONG_TYPE, f"what was read cannot be stored: {error}"))
         else:
@@ -182,28 +182,28 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    decoder = msgspec.msgpack.Decoder(Entry)
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
     groups: dict[tuple[int, str], list[Feedback]] = {}
-    for record in read_bucket(task.folder / FEEDBACK, task.bucket):
+    for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
         entry = decoder.decode(record)
         groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
     books: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
-    task_number = task.bucket + _AFTER_MAPS
+    task_number = task.bucket + _FIRST_REDUCE_TASK
     with (
-        BucketWriter(task.folder / REJECTS, 1, task_number) as aside,
+        BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as aside,
         pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
     ):
         for source, key in sorted(groups, key=lambda group: group[0]):
-            page, how = books.setdefault(source, SourceCounts()), task.plans[source].how
-            group = merged(groups.pop((source, key)))
+            page, how = books.setdefault(source, SourceCounts()), task.plans[source].projection
+            group = merge_feedback(groups.pop((source, key)))
             page.groups += 1
             try:
                 projected = project(group, how)
             except Reject as reject:
                 page.groups_rejected[reject.reason.value] += 1
                 origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
-                aside.write(0, _pack(Rejected.of(reject, how.source, "group", origin)))
+                aside.write(0, _pack(RejectRecord.from_reject(reject, how.source, "group", origin)))
                 continue
             page.projected += 1
             page.preferences += len(projected.preferences)
@@ -219,7 +219,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     return books
 
 
-_AFTER_MAPS = 1_000_000
+_FIRST_REDUCE_TASK = 1_000_000
 """Task number of the first reduce task's rejects: they come after those of all map tasks."""
 
 

@@ -15,7 +15,7 @@ import msgspec
 from unipref.core.records import Reason, preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
 from unipref.core.workers.buckets import read_bucket
-from unipref.unify.map_reduce import BATCH, REJECTS, Rejected, part_name
+from unipref.unify.map_reduce import BATCH, REJECTS_FOLDER, RejectRecord, part_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
+def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
     """Per part, the margin of each of its preferences in order; NaN where there are no two scores."""
     import numpy as np
     import pyarrow.parquet as pq
@@ -49,7 +49,7 @@ def margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
     return result
 
 
-def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
+def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
     """The parts' preferences with their margins filled, batch by batch.
 
     Args:
@@ -65,7 +65,7 @@ def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Recor
     import pyarrow.parquet as pq
 
     position = preference_schema().get_field_index("margin")
-    for part, margin in zip(parts, margins(parts), strict=True):
+    for part, margin in zip(parts, compute_margins(parts), strict=True):
         start = 0
         with pq.ParquetFile(part) as file:
             for batch in file.iter_batches(batch_size=BATCH):
@@ -88,7 +88,7 @@ def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Recor
                 yield filled.filter(pc.invert(pa.array(low))), left_out
 
 
-def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
+def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
     """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects spilled so far.
 
     Args:
@@ -106,7 +106,7 @@ def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[s
 
     counts: Counter[str] = Counter()
     parts = [work / part_name(bucket) for bucket in range(n_buckets)]
-    decoder = msgspec.msgpack.Decoder(Rejected)
+    decoder = msgspec.msgpack.Decoder(RejectRecord)
     pending: list[dict[str, Any]] = []
     with (
         pq.ParquetWriter(out / "preferences.parquet", preference_schema(), compression="zstd") as kept,
@@ -118,10 +118,10 @@ def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[s
                 rejects.write_table(pa.Table.from_pylist(pending, reject_schema()))
                 pending.clear()
 
-        for record in read_bucket(work / REJECTS, 0):
+        for record in read_bucket(work / REJECTS_FOLDER, 0):
             pending.append(msgspec.structs.asdict(decoder.decode(record)))
             flush(BATCH)
-        for batch, left_out in calibrated(parts, min_margin):
+        for batch, left_out in add_margins(parts, min_margin):
             kept.write_batch(batch)
             pending += left_out
             flush(BATCH)

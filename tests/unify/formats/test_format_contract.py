@@ -17,8 +17,8 @@ from unipref.core.records import Feedback, Preference, Reject
 from unipref.core.text_keys import prompt_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.map_reduce import Entry, _read_row
-from unipref.unify.projection.groups import merged
+from unipref.unify.map_reduce import GroupEntry, _read_row
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
 FORMATS = [choice for choice in registry.every("format") if issubclass(choice, Format)]
@@ -39,7 +39,7 @@ def groups(form: Format, found: list[Feedback]) -> Iterator[Feedback]:
     by_key: dict[str, list[Feedback]] = {}
     for number, feedback in enumerate(found):
         by_key.setdefault(prompt_key(feedback.prompt) if form.across_rows else str(number), []).append(feedback)
-    return (merged(group) for group in by_key.values())
+    return (merge_feedback(group) for group in by_key.values())
 
 
 def projected(form: Format, group: Feedback) -> Projected | Reject:
@@ -181,8 +181,8 @@ def test_what_is_read_goes_from_process_to_process(form: type[Format], data: st.
             continue  # the sources refuse half characters before a format sees them
         found, _ = _read_row(one, row)
         for feedback in found:
-            entry = Entry(0, "k", feedback)
-            assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
+            entry = GroupEntry(0, "k", feedback)
+            assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=GroupEntry) == entry
 
 
 @every_format

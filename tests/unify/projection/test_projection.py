@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unipref.core.records import Axis, Comparison, Feedback, Preference, Reason, Reject, Response
 from unipref.core.text_keys import normalised, prompt_key, root_key
-from unipref.unify.projection.groups import merged
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
 
@@ -32,7 +32,7 @@ def group_of(rows: list[tuple[str, float]], better: str = "high") -> Preference 
     """Rows of one prompt, brought together and projected."""
     parts = [Feedback(asked("Q"), [answer(text, score)]) for text, score in rows]
     try:
-        return project(merged(parts), how(better)).preferences[0]
+        return project(merge_feedback(parts), how(better)).preferences[0]
     except Reject as reject:
         return reject.reason
 
@@ -139,7 +139,7 @@ def test_votes(votes: list[Any], expected: Any, order: tuple[int, ...]) -> None:
 def test_votes_over_rows_are_brought_together_by_the_answers_texts() -> None:
     first = Feedback(asked("Q"), [answer("a"), answer("b")], [Comparison(0, 1)])
     second = Feedback(asked("Q"), [answer("b"), answer("a")], [Comparison(1, 0)])
-    (found,) = project(merged([first, second]), how()).preferences
+    (found,) = project(merge_feedback([first, second]), how()).preferences
     assert (found.chosen, found.confidence, found.n_judgements) == (answer("a").messages, 1.0, 2)
 
 

@@ -1,1 +1,1 @@
-"""Settings and reading that formats share."""
+"""Base classes of formats: shared settings and shared reading."""
