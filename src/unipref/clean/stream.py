@@ -1,15 +1,15 @@
-"""The preferences as a stream of rows."""
+"""Streams the rows of a Parquet file of preferences."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 BATCH = 1024
-"""Preferences held in memory with their text at a time."""
+"""Number of preferences with their text in memory at a time."""
 
 
 def stream_rows(preferences: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(place in the file, row with these columns) of every preference."""
+    """Yields (row number in the file, row with these columns) of every preference."""
     import pyarrow.parquet as pq
 
     place = 0

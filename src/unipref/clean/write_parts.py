@@ -1,4 +1,4 @@
-"""Writes each preference to its part, or to what was removed."""
+"""Writes each preference to its part of the split or to the removed ones."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_EXAMPLES = 5
-"""Removed preferences of each reason that are named, the first in file order."""
+"""Most examples of removed preferences per reason, the first in file order."""
 
 
 class Removal(NamedTuple):
-    """Why a preference goes, and its twin: the place in the file of the one kept, or a place in a benchmark."""
+    """Why a preference is removed, and its twin: the row number of the kept preference, or a place in a benchmark."""
 
     reason: Reason
     twin: int | str
 
 
 def removed_schema() -> "pa.Schema":
-    """The Arrow schema of `removed.parquet`: the preference, why it went, and what stands in its place.
+    """Returns the Arrow schema of `removed.parquet`: the preference, the reason and the twin.
 
-    `twin` is the id of the preference that is kept or, for a benchmark's prompt, its place there (`winobias/file:row`).
+    `twin` is the id of the kept preference or, for a prompt of a benchmark, its place there (`winobias/file:row`).
     """
     import pyarrow as pa
 
@@ -40,8 +40,8 @@ def write_parts(
 
     Args:
         preferences: the Parquet file that unify wrote.
-        part_of_group: group -> its part, of all groups with a preference that stays.
-        removals: place in the file -> why it goes; a twin comes before what it replaces.
+        part_of_group: group -> its part, for all groups with a kept preference.
+        removals: row number -> reason and twin; a twin comes before the preferences it replaces.
         out: an empty folder.
 
     Returns:
@@ -64,9 +64,9 @@ def write_parts(
                 ]
                 place += len(rows)
                 for name in PARTS:
-                    mine = [part == name for part in parts]
-                    counts[name] += sum(mine)
-                    writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
+                    is_in_part = [part == name for part in parts]
+                    counts[name] += sum(is_in_part)
+                    writers[name].write_batch(batch.filter(pa.array(is_in_part, pa.bool_())))
                 writers["removed"].write_table(pa.Table.from_pylist(removed.pop_rows(), removed_schema()))
     finally:
         for writer in writers.values():
@@ -75,7 +75,7 @@ def write_parts(
 
 
 class _RemovedRows:
-    """Tells the twins' ids as they come past, and counts."""
+    """Collects the removed rows with the ids of their twins, and counts them."""
 
     def __init__(self, removals: Mapping[int, Removal]) -> None:
         self._removals = removals
@@ -86,7 +86,7 @@ class _RemovedRows:
         self._examples: dict[str, list[dict[str, str]]] = {}
 
     def assign_part(self, place: int, row: Mapping[str, Any]) -> str | None:
-        """'removed', or None for a preference that stays."""
+        """Records a preference. Returns 'removed', or None if the preference is kept."""
         counts = self._by_source.setdefault(row["source"], Counter())
         counts["preferences"] += 1
         origin = ", ".join(row["origin"])
@@ -105,12 +105,12 @@ class _RemovedRows:
         return "removed"
 
     def pop_rows(self) -> list[dict[str, str]]:
-        """The rows of `removed.parquet` since the last call."""
+        """Returns the rows of `removed.parquet` since the last call."""
         rows, self._rows = self._rows, []
         return rows
 
     def figures(self) -> dict[str, Any]:
-        """`removed`, `by_source` and `examples`."""
+        """Returns `removed`, `by_source` and `examples`."""
         total: Counter[str] = sum(self._by_source.values(), Counter())
         return {
             "removed": {reason: n for reason, n in sorted(total.items()) if reason != "preferences"},

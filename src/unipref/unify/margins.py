@@ -1,8 +1,8 @@
-"""What needs the whole source, over numbers alone: margins as percentiles within source and axis.
+"""Computes margins: percentiles of score gaps within source and axis. Needs the whole source, but only its numbers.
 
-The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the
-two scores is smaller, ties counted half: in [0, 1], so that margins of sources with other scales can be compared
-(`docs/design.md`; the paper ranks by the raw gap, 2.4). Text streams past and is never held.
+The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the two
+scores is smaller; ties count half. It is in [0, 1], so margins of sources with different scales can be compared
+(`docs/design.md`; the paper ranks by the raw gap, 2.4). Texts are streamed and never held in memory.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
-    """Per part, the margin of each of its preferences in order; NaN where there are no two scores."""
+    """Returns, per part, the margin of each preference in order; NaN without two scores."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -40,24 +40,24 @@ def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
             rows = np.flatnonzero((keys == key) & ~np.isnan(gap))
             if len(rows):
                 places[str(key)].append((number, rows, gap[rows]))
-    for found in places.values():
-        ranks = percentiles(np.concatenate([gap for _, _, gap in found]))
+    for gaps_of_key in places.values():
+        ranks = percentiles(np.concatenate([gap for _, _, gap in gaps_of_key]))
         start = 0
-        for number, rows, gap in found:
+        for number, rows, gap in gaps_of_key:
             result[number][rows] = ranks[start : start + len(gap)]
             start += len(gap)
     return result
 
 
 def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
-    """The parts' preferences with their margins filled, batch by batch.
+    """Fills in the margins of the parts' preferences, batch by batch.
 
     Args:
         parts: Parquet files of the reduce tasks, in order.
-        min_margin: percentile below which a scored preference is left out.
+        min_margin: least percentile; scored preferences below it are left out.
 
     Yields:
-        The preferences kept, and for those left out a row of `rejects.parquet`.
+        The kept preferences, and one row of `rejects.parquet` per preference left out.
     """
     import numpy as np
     import pyarrow as pa
@@ -69,11 +69,11 @@ def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Reco
         start = 0
         with pq.ParquetFile(part) as file:
             for batch in file.iter_batches(batch_size=BATCH):
-                mine = margin[start : start + len(batch)].astype(np.float32)
+                batch_margins = margin[start : start + len(batch)].astype(np.float32)
                 start += len(batch)
-                column = pa.array(mine, mask=np.isnan(mine))
+                column = pa.array(batch_margins, mask=np.isnan(batch_margins))
                 filled = batch.set_column(position, preference_schema().field("margin"), column)
-                low = np.nan_to_num(mine, nan=1.0) < min_margin
+                low = np.nan_to_num(batch_margins, nan=1.0) < min_margin
                 left_out = [
                     {
                         "source": row["source"],
@@ -89,16 +89,16 @@ def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Reco
 
 
 def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
-    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects spilled so far.
+    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects on disk.
 
     Args:
-        work: folder of the parts and of the spilled rejects.
-        n_buckets: how many parts there are.
-        min_margin: percentile below which a scored preference is left out.
+        work: folder of the parts and of the rejects.
+        n_buckets: number of parts.
+        min_margin: least percentile; scored preferences below it are left out.
         out: folder of the two files.
 
     Returns:
-        Source -> preferences kept.
+        Source -> number of kept preferences.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
