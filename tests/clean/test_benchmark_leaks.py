@@ -79,7 +79,7 @@ def test_leaks_are_removed_with_their_place_and_counted(tmp_path: Path, data: di
         "twin_origin": "truth/truth.csv:1",
     }
     assert result["notes"][0] == "3 preferences removed: benchmark 3"
-    assert result["notes"][1].startswith("one: 50 % of its preferences are removed as benchmark; where a benchmark's")
+    assert result["notes"][1].startswith("one: 50 % of its preferences were removed as benchmark; if a benchmark's")
 
 
 def test_the_check_can_be_left_out(tmp_path: Path, data: dict[str, Path]) -> None:
@@ -147,16 +147,14 @@ def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path
 def test_a_benchmark_that_holds_all_of_the_training_data_is_the_users_to_mend(tmp_path: Path, data: Any) -> None:
     with pytest.raises(UserError, match=r"no preference is left .* \{'benchmark': 1\}") as caught:
         run([preference("a", QUESTION, "g")], tmp_path / "a", benchmarks=data)
-    assert "name its test file there" in str(caught.value)
+    assert "set it to the test file" in str(caught.value)
 
 
 def test_what_cannot_be_read_of_a_benchmark_is_said(tmp_path: Path, data: dict[str, Path]) -> None:
     (data["winobias"] / "picture.png").write_bytes(b"\x89PNG\x00\xff\xfe")
     result = run([preference("a", "Another prompt", "g")], tmp_path / "a", ALL, benchmarks=data)
     assert len(result["notes"]) == 1
-    assert result["notes"][0].startswith(
-        "1 rows or files of benchmarks cannot be read and were not compared; the first"
-    )
+    assert result["notes"][0].startswith("1 benchmark rows or files could not be read, so not compared; the first")
     assert "winobias/picture.png" in result["notes"][0]
 
 
@@ -244,7 +242,7 @@ def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: A
         return [note for note in json.loads((run / "manifest.json").read_text())["clean"]["notes"] if "fetch" in note]
 
     (note,) = notes()
-    assert note.startswith("lm_eval:hellaswag: what is fetched for the measurement was not compared with the prompts")
+    assert note.startswith("lm_eval:hellaswag: prompts were not compared with data that is fetched at evaluation")
     assert note in (tmp_path / "run" / "report.md").read_text()
     assert notes(clean={"benchmarks": False}) == []
     # A copy in its folder is compared: of the six prompts, the question is removed.

@@ -276,7 +276,7 @@ def test_one_fixed_text_in_all_prompts_ties_them_in_train_and_is_pointed_out(tmp
         result = run(rows, tmp_path / f"{seed}", SplitSettings(dev=0.2, test=0.2, seed=seed), NEAR)
         # 61 families; a fifth of them, 12 each, is held out, and never the one of 40.
         assert (result["dev"], result["test"], result["train"]) == (12, 12, 76)
-        assert any("tie 40 of 100 preferences together" in note for note in result["notes"])
+        assert any("40 of 100 preferences have near-duplicate prompts" in note for note in result["notes"])
 
 
 def test_exact_duplicates_keep_their_reason(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ WRONG = [
     ("sources.1.map.prompt", [], "sources.1 (stars).map.ratings.prompt"),
     ("sources.1.map.scores", {}, "sources.1 (stars).map.ratings.scores"),
     ("sources.0.map.twins", {"field": "q", "pattern": "abc"}, "group in parentheses"),
-    ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "no regular expression"),
+    ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "invalid regular expression"),
     ("select.cluster_quality.fraction", "half", "select.cluster_quality.fraction: Input should be a valid number"),
     ("select", {"all": {}, "random": {}}, "expected the name of one strategy or one name with its settings"),
     ("train", {"sft": {}}, "train: Input should be a valid list"),

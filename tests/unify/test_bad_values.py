@@ -105,8 +105,8 @@ def test_inspect_shows_bidi_marks_and_nul_by_their_codes(
 @pytest.mark.parametrize(
     ("name", "reason", "said"),
     [
-        ("half", "not_text", "d.jsonl:2: field 'q': half a surrogate pair at character 12, which is no Unicode text"),
-        ("held", "wrong_type", "d.jsonl:2: field 'k': a object cannot be kept"),
+        ("half", "not_text", "d.jsonl:2: field 'q': invalid Unicode: half a surrogate pair at character 12"),
+        ("held", "wrong_type", "d.jsonl:2: field 'k': a value of type object cannot be stored"),
         ("leaves", "function_failed", "d.jsonl:2: fns.leaves raised SystemExit: 3"),
         ("mute", "function_failed", "d.jsonl:2: fns.mute raised Mute, whose message cannot be read"),
         ("raises_half", "function_failed", "d.jsonl:2: fns.raises_half raised ValueError: \\ud800\\u001b[31m"),
@@ -172,7 +172,7 @@ def test_scores_that_are_no_numbers_in_data(study: Any) -> None:
 @pytest.mark.parametrize(
     ("scale", "source", "where"),
     [
-        ({"missing": 99}, {}, "'missing' stands for 99, which is outside the declared scale"),
+        ({"missing": 99}, {}, "'missing' is 99, which is outside the declared scale"),
         ({"low": float("nan")}, {}, "scores.help.low"),
         ({"high": float("inf")}, {}, "scores.help.high"),
         ({"codes": {"x": float("inf")}}, {}, "scores.help.codes"),

@@ -59,7 +59,8 @@ def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
         "objective": "instruction",
     }
     assert any(
-        doubt.startswith("in these rows go 'stars' from 1 to 5: declare 'low' and 'high'") for doubt in found.doubts
+        doubt.startswith("ranges in these rows: 'stars' from 1 to 5; declare 'low' and 'high'")
+        for doubt in found.doubts
     )
 
 
@@ -127,7 +128,7 @@ def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here:
     assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
     assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
-    assert "to be answered before it runs: map.scores.verve.better" in found.as_text()
+    assert "fill in before you run it: map.scores.verve.better" in found.as_text()
     (here / "study.yaml").write_text(draft.study_for(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
@@ -139,7 +140,7 @@ def test_two_dialogues_of_which_the_better_is_not_said_are_asked_for(here: Path)
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
     assert (found.format, found.map) == ("pairs", {"chosen": "?", "rejected": "?"})
-    assert "which of 'left' and 'right' was preferred is not said" in found.doubts
+    assert "which of 'left' and 'right' was preferred" in found.doubts
 
 
 RUBBISH = {
@@ -232,8 +233,8 @@ def test_columns_of_no_known_shape_are_told_with_the_nearest_formats(here: Path)
     (found,) = inspection.inspect(["d.jsonl"])
     assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
     assert found.doubts == [
-        "nearest: demonstration, but an answer is not seen",
-        "nearest: ratings, but an answer is not seen",
+        "closest format: demonstration; missing: an answer",
+        "closest format: ratings; missing: an answer",
     ]
     assert all(line in found.as_text() for line in found.doubts)
 

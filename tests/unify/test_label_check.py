@@ -95,7 +95,7 @@ def test_the_error_names_source_figures_examples_and_the_mend(tmp_path: Path) ->
         refuse_contradictions(books, accepted=set())
     assert caught.value.where == "source s"
     assert "for the chosen answer in 1 of 10 preferences (for:against by axis: help 1:9)" in caught.value.what
-    assert "Against: f:1; f:2; f:3." in caught.value.what
+    assert "Examples against: f:1; f:2; f:3." in caught.value.what
     assert "accept_polarity" in (caught.value.mend or "")
     refuse_contradictions(books, accepted={"s"})
 

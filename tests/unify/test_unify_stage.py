@@ -186,12 +186,12 @@ def test_nothing_usable_says_where_and_why(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         run_unify(plans, tmp_path / "out")
     assert caught.value.lines() == [
-        "no preference is left of 4 rows.\n"
+        "no preference could be made from 4 rows.\n"
         "  mine: 2 x missing_field, the first in a.jsonl:1: field 'chosen':"
-        " not in the row, which has the fields prompt\n"
+        " the field is missing; found the fields prompt\n"
         "  stars: 1 x tie, the first in b.jsonl:1: all 2 answers have 0 on 'help'\n"
         "  empty: no rows",
-        "  See how rows are read with: unipref inspect FILE",
+        "  To see how rows are read, run: unipref inspect FILE",
     ]
 
 

@@ -106,7 +106,7 @@ def test_runs_are_different_for_different_orders_and_none_for_short_texts():
 
 def test_a_folder_without_benchmarks_is_refused(make_run, tmp_path):
     run = make_run([preference("a", "a:1", "Q?", "yes", "no")])
-    with pytest.raises(UserError, match="no such folder of benchmarks"):
+    with pytest.raises(UserError, match="folder of benchmarks does not exist"):
         audit(run, benchmarks=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no text of five words"):

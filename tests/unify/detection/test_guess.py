@@ -410,7 +410,7 @@ def test_a_zero_besides_one_and_two_is_asked_for() -> None:
     assert name == "graded_pair"
     assert (guess.map["scale"], guess.map["codes"]) == ({"first": 1, "second": 2}, {0: PLACEHOLDER})
     assert guess.doubts == [
-        "what 0 in 'preference' says: 0 for a tie, above 0 for the first, below for the second",
+        "what 0 in 'preference' means: 0 for a tie, above 0 for the first, below for the second",
     ]
 
 
@@ -454,7 +454,7 @@ def test_turns_are_known_by_their_roles_whatever_their_keys() -> None:
     assert [(c.path, c.kind) for c in columns.all] == [("x", "turns"), ("y", "turn"), ("z", "turn")]
     name, guess = recognised(rows)
     assert (name, guess.map) == ("pairs", {"chosen": PLACEHOLDER, "rejected": PLACEHOLDER, "prompt": "x"})
-    assert guess.doubts == ["which of 'y' and 'z' was preferred is not said"]
+    assert guess.doubts == ["which of 'y' and 'z' was preferred"]
 
 
 def test_the_places_of_siblings_are_found_in_a_tree_and_their_direction_asked() -> None:
