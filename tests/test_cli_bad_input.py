@@ -235,8 +235,8 @@ def utf16(here: Path) -> list[dict[str, Any]]:
 NOTHING_LEFT = [
     (
         another_shape,
-        "no preference could be made from 3 rows.\n  bad: 3 x missing_field, the first in alpaca.jsonl:1: field 'chosen':"
-        " the field is missing; found the fields instruction, output\n"
+        "no preference could be made from 3 rows.\n  bad: 3 x missing_field, the first in alpaca.jsonl:1: "
+        "field 'chosen': the field is missing; found the fields instruction, output\n"
         "  To see how rows are read, run: unipref inspect FILE",
     ),
     (empty_file, "no preference could be made from 0 rows.\n  bad: no rows"),

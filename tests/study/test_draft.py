@@ -62,8 +62,8 @@ def test_the_answer_reached_is_told_from_the_right_one_whichever_comes_first(her
     mapping = study["sources"][0]["map"]
     assert (mapping["answer"], mapping["target"]) == ("answer", "correct_answer")
     assert (
-        "# sums: 'answer' sometimes equals 'correct_answer', so it can be checked against it: solutions without a wrong "
-        "step that miss it are left out"
+        "# sums: 'answer' sometimes equals 'correct_answer', so it can be checked against it: solutions without a "
+        "wrong step that miss it are left out"
     ) in said
 
 
@@ -156,6 +156,6 @@ def test_the_kinds_of_edits_are_named(here: Path) -> None:
     write_jsonl(here / "edits.jsonl", rows)
     _, said = drafted("edits.jsonl")
     assert said[1] == (
-        "# edits: every edit counts as an improvement; leave out others with 'where', for instance by 'intent' (clarity, "
-        "fluency, other)"
+        "# edits: every edit counts as an improvement; leave out others with 'where', for instance by 'intent' "
+        "(clarity, fluency, other)"
     )

@@ -28,7 +28,7 @@ class Critique(Mapped):
     """
 
     prompt: Paths
-    """The prompt."""
+    """Where the prompt is."""
     response: Path
     """Path of the answer."""
     critique: Path
