@@ -235,7 +235,9 @@ class _PairVerifier:
         if shape != self._store.shape(other):
             return False
         (words, sets), (their_words, their_sets) = self._words_and_sets(one), self._words_and_sets(other)
-        similarities = [self._similarity(mine, theirs) for mine, theirs in zip(sets, their_sets, strict=True)]
+        similarities = [
+            self._similarity(one_set, other_set) for one_set, other_set in zip(sets, their_sets, strict=True)
+        ]
         if min(similarities) < self._least:
             return False
         turns = len(shape) - sum(name in ("chosen", "rejected") for name in shape)

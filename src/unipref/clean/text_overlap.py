@@ -214,23 +214,23 @@ class Benchmarks:
                 matches.setdefault(name, Match(name, text, exact=False))
         return [matches[name] for name in sorted(matches)]
 
-    def _overlapping(self, mine: "npt.NDArray[np.uint64]") -> list[int]:
+    def _overlapping(self, hashes: "npt.NDArray[np.uint64]") -> list[int]:
         """Returns the texts with enough runs in common, the largest share first."""
         import numpy as np
 
-        first = np.searchsorted(self._sorted, mine, side="left")
+        first = np.searchsorted(self._sorted, hashes, side="left")
         is_known = first < len(self._sorted)
-        is_known[is_known] = self._sorted[first[is_known]] == mine[is_known]
+        is_known[is_known] = self._sorted[first[is_known]] == hashes[is_known]
         if not is_known.any():
             return []
         first = first[is_known]
-        last = np.searchsorted(self._sorted, mine[is_known], side="right")
+        last = np.searchsorted(self._sorted, hashes[is_known], side="right")
         shared = Counter(
             text
             for start, end in zip(first.tolist(), last.tolist(), strict=True)
             for text in self._text_of[start:end].tolist()
         )
-        shares = {text: n / min(self._n_runs[text], len(mine)) for text, n in shared.items()}
+        shares = {text: n / min(self._n_runs[text], len(hashes)) for text, n in shared.items()}
         return sorted((t for t, share in shares.items() if share >= MIN_OVERLAP), key=lambda t: (-shares[t], t))
 
     def _benchmark(self, text: int) -> str:

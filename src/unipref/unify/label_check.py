@@ -113,7 +113,7 @@ def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: se
 
     Args:
         records: as `unify` returns them.
-        accepted: the sources whose study says `accept_polarity: true`.
+        accepted: the sources that set `accept_polarity: true`.
 
     Raises:
         UserError: names the figures, examples and how to fix it.

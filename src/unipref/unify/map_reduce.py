@@ -41,7 +41,7 @@ class MapTask(msgspec.Struct, frozen=True):
 
     number: int
     source: int
-    plan: ResolvedSource
+    resolved: ResolvedSource
     part: Any
     read: ReadRows
     folder: Path
@@ -52,7 +52,7 @@ class ReduceTask(msgspec.Struct, frozen=True):
     """One bucket, to be projected into `out/part-N.parquet`."""
 
     bucket: int
-    plans: list[ResolvedSource]
+    sources: list[ResolvedSource]
     folder: Path
     out: Path
 
@@ -113,7 +113,7 @@ _pack = msgspec.msgpack.Encoder().encode
 def map_rows(task: MapTask) -> SourceCounts:
     """Reads one part, writes its feedback to buckets by prompt, writes its rejects, and returns the counts."""
     counts = SourceCounts()
-    form, source = task.plan.format, task.plan.projection.source
+    source_format, source = task.resolved.format, task.resolved.projection.source
     with (
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
@@ -121,7 +121,7 @@ def map_rows(task: MapTask) -> SourceCounts:
         for number, row in task.read(task.part):
             origin = legible(f"{task.part.origin}:{number}")
             counts.rows += 1
-            feedbacks, rejects = _read_row(form, row)
+            feedbacks, rejects = _read_row(source_format, row)
             entries = list(
                 _pack_entries(task, number, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
             )
@@ -152,7 +152,7 @@ def _pack_entries(
     for index, feedback in enumerate(feedbacks):
         try:
             prompt = prompt_key(feedback.prompt)
-            key = prompt if task.plan.format.across_rows else f"{task.number}:{number}:{index}"
+            key = prompt if task.resolved.format.across_rows else f"{task.number}:{number}:{index}"
             packed = _pack(GroupEntry(task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             rejects.append(Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}"))
@@ -160,13 +160,13 @@ def _pack_entries(
             yield xxhash.xxh3_64_intdigest(prompt.encode()), packed
 
 
-def _read_row(form: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
+def _read_row(source_format: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
     if isinstance(row, Reject):
         return [], [row]
     feedbacks: list[Feedback] = []
     rejects: list[Reject] = []
     try:
-        for item in form.read(row):
+        for item in source_format.read(row):
             if isinstance(item, Reject):
                 rejects.append(item)
             else:
@@ -201,7 +201,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
         pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
     ):
         for source, key in sorted(groups, key=lambda group: group[0]):
-            counts, projection = counts_of.setdefault(source, SourceCounts()), task.plans[source].projection
+            counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
             group = merge_feedback(groups.pop((source, key)))
             counts.groups += 1
             try:

@@ -185,11 +185,11 @@ def guess_axes(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], lis
             0,
             f"ranges in these rows: {', '.join(ranges)}; declare 'low' and 'high' of each, so that others are rejected",
         )
-    known = {name: spec for name, spec in axes.items() if spec["better"] != PLACEHOLDER}
-    if known and len(known) < len(axes):
-        unknown = ", ".join(name for name in axes if name not in known)
+    with_direction = {name: spec for name, spec in axes.items() if spec["better"] != PLACEHOLDER}
+    if with_direction and len(with_direction) < len(axes):
+        unknown = ", ".join(name for name in axes if name not in with_direction)
         doubts.append(f"left out of the entry, because their direction is unknown: {unknown}")
-    return known or axes, doubts
+    return with_direction or axes, doubts
 
 
 def are_ranks(lists: Iterable[Sequence[Any]]) -> bool:

@@ -8,7 +8,7 @@ from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, load
 from unipref.unify.detection.guess import ANSWER_NAMES, Columns, Guess, find_prompt, find_scores, path_setting
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, number, read_answer, text
+from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, read_text
 from unipref.unify.mapping.turns import assistant_turn
 
 SCORER_AXIS = "critique"
@@ -74,12 +74,12 @@ class Critique(Mapped):
         """Yields one feedback with one answer and the score of its critique."""
         prompt = self.read_prompt(row, self.prompt)
         answer = read_answer(get_path(row, self.response), self.response)
-        written = text(get_path(row, self.critique), self.critique)
+        written = read_text(get_path(row, self.critique), self.critique)
         if self.scorer is None:
             raise Reject(
                 Reason.NO_ORDER, "a critique does not say which answer is better; set a 'scorer'", self.critique
             )
-        score = number(load(self.scorer)(row), SCORER_AXIS)
+        score = read_number(load(self.scorer)(row), SCORER_AXIS)
         scores = {} if score is None else {SCORER_AXIS: score}
         responses = [Response(messages=assistant_turn(answer), scores=scores, extra={"critique": written})]
         yield Feedback(prompt=prompt, responses=responses)

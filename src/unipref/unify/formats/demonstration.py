@@ -25,13 +25,13 @@ def _recognise_instances(columns: Columns) -> Guess | None:
         if not prompt or len(texts) != len(inner.all) or not 1 <= len(texts) <= 3:
             continue
         answer = next((c for word in ("output", "answer", "response") for c in texts if c.has_name(word)), texts[-1])
-        asked = [*prompt, *(f"{column.path}.0.{c.path}" for c in texts if c is not answer)]
+        prompt_paths = [*prompt, *(f"{column.path}.0.{c.path}" for c in texts if c is not answer)]
         why = [
-            f"{quote_names(asked)} hold the prompt and '{answer.path}' in '{column.path}' the answer",
+            f"{quote_names(prompt_paths)} hold the prompt and '{answer.path}' in '{column.path}' the answer",
             "no field judges the answer",
         ]
         doubts = [f"only the first item of '{column.path}' is used"]
-        return Guess({"prompt": asked, "response": f"{column.path}.0.{answer.path}"}, 0.6, why, doubts)
+        return Guess({"prompt": prompt_paths, "response": f"{column.path}.0.{answer.path}"}, 0.6, why, doubts)
     return None
 
 

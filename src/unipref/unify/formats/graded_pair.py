@@ -10,7 +10,7 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
-from unipref.unify.mapping.fields import Path, get_path, number, string_keys, to_code
+from unipref.unify.mapping.fields import Path, get_path, read_number, string_keys, to_code
 from unipref.unify.projection.order import STRENGTH
 
 
@@ -125,7 +125,7 @@ class GradedPair(TwoAnswers):
         if self.scale is None:
             codes = ", ".join(repr(key) for key in self.codes)
             raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({codes})", path)
-        grade = number(value, path)
+        grade = read_number(value, path)
         if grade is None or not self.scale.holds(grade):
             detail = f"grade {code[:40]} is outside the declared scale {self.scale.first:g}..{self.scale.second:g}"
             raise Reject(Reason.BAD_SCORE, detail, path)

@@ -31,27 +31,27 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     texts = [c for c in columns.of_kind("text", "code") if c is not answer and c.share > 0.9]
     numbered = [c for c in texts if OPTION_NAME.fullmatch(c.name)]
     prose = [c for c in columns.prose if c not in numbered]
-    asked = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
-    asked = asked or max(prose, key=lambda c: c.mean_length, default=None)
-    if asked is None:
+    question = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
+    question = question or max(prose, key=lambda c: c.mean_length, default=None)
+    if question is None:
         return None
     if len(numbered) < 2:
-        numbered = [c for c in columns.of_kind("text") if c is not asked and are_contained([c], asked)]
+        numbered = [c for c in columns.of_kind("text") if c is not question and are_contained([c], question)]
     if (
         len(numbered) == 2
-        and not are_contained(numbered, asked)
+        and not are_contained(numbered, question)
         and min(c.mean_length for c in numbered) > MIN_ANSWER_LENGTH
     ):
         return None  # two answers to a prompt rather than options
     if len(numbered) >= 2:
-        return asked.path, [c.path for c in numbered], len(numbered)
+        return question.path, [c.path for c in numbered], len(numbered)
     for listed in columns.of_kind("texts"):
         count = max(map(len, listed.values))
         counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
         fits = counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
         even = sum(len(v) == count for v in listed.values) > 0.8 * len(listed.values)
         if listed.has_name("options", "choices", "endings", "answers", "candidates") or (fits and even and count > 1):
-            return asked.path, listed.path, count
+            return question.path, listed.path, count
     return None
 
 

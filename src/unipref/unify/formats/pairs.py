@@ -87,10 +87,10 @@ class Pairs(TwoAnswers):
 
     @model_validator(mode="after")
     def _label_is_spelled_out(self) -> "Pairs":
-        given = [self.first is not None, self.second is not None, self.label is not None]
-        if any(given) and not (all(given) and self.codes):
+        settings_present = [self.first is not None, self.second is not None, self.label is not None]
+        if any(settings_present) and not (all(settings_present) and self.codes):
             raise ValueError("a label needs 'first', 'second', 'label' and 'codes', as in codes: {1: first, 2: second}")
-        if any(given) and self.model_fields_set & {"chosen", "rejected"}:
+        if any(settings_present) and self.model_fields_set & {"chosen", "rejected"}:
             raise ValueError("give either 'chosen' and 'rejected', or 'first', 'second', 'label' and 'codes'")
         return self
 

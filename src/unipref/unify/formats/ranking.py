@@ -8,7 +8,7 @@ from pydantic import model_validator
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, number, read_answer, values_per_answer
+from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 RANK_AXIS = "rank"
@@ -132,12 +132,12 @@ class Ranking(Mapped):
             values = values_per_answer(row, self.ranks, len(items), "ranks")
         else:
             values = [get_path(item, self.ranks) for item in items]
-        return [number(value, str(self.ranks)) for value in values]
+        return [read_number(value, str(self.ranks)) for value in values]
 
     def _sequence(self, row: Row, count: int) -> list[float]:
         path = self.sequence or ""
         values = get_path(row, path)
-        numbers = [number(value, path) for value in values] if isinstance(values, list) else []
+        numbers = [read_number(value, path) for value in values] if isinstance(values, list) else []
         places = [value - self.counted_from for value in numbers if value is not None]
         if sorted(places) != list(range(count)):
             detail = f"expected the number of each of the {count} answers once, counted from {self.counted_from}"

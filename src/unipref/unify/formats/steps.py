@@ -10,7 +10,16 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, number, read_answer, string_keys, text, to_code
+from unipref.unify.mapping.fields import (
+    Path,
+    Paths,
+    get_path,
+    read_answer,
+    read_number,
+    read_text,
+    string_keys,
+    to_code,
+)
 from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
@@ -221,7 +230,7 @@ class Steps(Mapped):
     def _steps(self, row: Row) -> list[Any]:
         steps = get_path(row, self.steps)
         if self.marked is not None:
-            steps = re.findall(self.marked, text(steps, self.steps))
+            steps = re.findall(self.marked, read_text(steps, self.steps))
             if not steps:
                 raise Reject(Reason.BAD_LABEL, "the pattern 'marked' does not match any step", self.steps)
         if steps == []:
@@ -234,7 +243,7 @@ class Steps(Mapped):
         """Returns the version with which the solution continues; None if it ends or continues with a wrong step."""
         if self.taken is None:
             return next((content for content, verdict in versions if verdict == "right"), None)
-        place = number(get_path(step, self.taken), self.taken)
+        place = read_number(get_path(step, self.taken), self.taken)
         if place is None:
             return None
         if place not in range(len(versions)):
@@ -248,7 +257,7 @@ class Steps(Mapped):
 
     def _judge_by_number(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
         texts = [self._read_step(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
-        place = number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
+        place = read_number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
         if place is None:
             return [[(content, "right")] for content in texts]
         wrong = place - self.counted_from

@@ -43,9 +43,9 @@ def _guess_codes(label: Column) -> tuple[dict[str, list[Any]], list[str]]:
     if own_words:
         return {"up": up, "down": down}, []
     if label.has_name(*DISLIKED_NAMES):
-        return {"up": down, "down": up}, [f"'{label.path}' is taken for a fault: true is thumbs down"]
+        return {"up": down, "down": up}, [f"'{label.path}' is the name of a fault: true counts as thumbs down"]
     if label.has_name(*LIKED_NAMES) and (up or down):
-        doubts = [f"'{label.path}' true is taken for thumbs up"]
+        doubts = [f"true in '{label.path}' counts as thumbs up"]
         if values == [True, False]:
             return {}, doubts
         # The value that is not in these rows is spelled like the one that is.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, text
+from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
 
 MAX_DEPTH = 500
@@ -127,7 +127,7 @@ class Tree(Mapped):
     def _read_message(self, node: dict[str, Any], place: str) -> Message:
         if self.deleted is not None and node.get(self.deleted) is True:
             raise Reject(Reason.DELETED, "the message is marked as deleted", place)
-        content = text(get_path(node, self.text), f"{place}.{self.text}")
+        content = read_text(get_path(node, self.text), f"{place}.{self.text}")
         role = normalise_role(get_path(node, self.role), f"{place}.{self.role}", self.roles)
         if not content:
             raise Reject(

@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, get_path, number
+from unipref.unify.mapping.fields import Path, get_path, read_number
 
 
 class Votes(TwoAnswers):
@@ -84,7 +84,7 @@ class Votes(TwoAnswers):
         comparisons = []
         for side, path in self.counts.items():
             value = get_path(row, path)
-            count = float(value) if isinstance(value, bool) else number(value, path) or 0.0
+            count = float(value) if isinstance(value, bool) else read_number(value, path) or 0.0
             if count < 0 or count != int(count) or count > MOST_VOTES:
                 raise Reject(Reason.BAD_SCORE, f"expected a number of votes, found {count:g}", path)
             comparisons += [make_comparison(side)] * int(count)

@@ -111,7 +111,7 @@ def describe_fields(value: Any) -> str:
     return f"a list of {len(value)}" if isinstance(value, list) else f"a {type(value).__name__}"
 
 
-def text(value: Any, field: str) -> str:
+def read_text(value: Any, field: str) -> str:
     """Returns a value that must be text, without outer white space.
 
     Raises:
@@ -145,7 +145,7 @@ def describe(value: Any) -> str:
 
 def read_answer(value: Any, field: str) -> str:
     """Returns the text of an answer; an empty answer is a `Reject`."""
-    answer = text(value, field)
+    answer = read_text(value, field)
     if not answer:
         raise Reject(Reason.EMPTY_RESPONSE, "the answer is empty", field)
     return answer
@@ -174,7 +174,7 @@ def _read_part(row: Row, part: Part) -> str:
     value = get_path(row, part.field)
     if value is None:
         return ""
-    content = text(value, part.field)
+    content = read_text(value, part.field)
     if part.pattern is not None:
         content = extract_group(content, part.pattern, part.field)
     return f"{part.before}{content}" if content else ""
@@ -198,7 +198,7 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     return (match.group(1) or "").strip()
 
 
-def number(value: Any, field: str) -> float | None:
+def read_number(value: Any, field: str) -> float | None:
     """Reads a score; None for null or an empty CSV cell.
 
     Raises:
@@ -325,7 +325,7 @@ def read_score(value: Any, low: float | None, high: float | None, field: str) ->
     Raises:
         Reject: the value is not a number, not finite, or outside the scale.
     """
-    score = number(value, field)
+    score = read_number(value, field)
     if score is None:
         return None
     if not _is_on_scale(score, low, high):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unipref.core.records import Message, Messages, Reason, Reject
-from unipref.unify.mapping.fields import describe, describe_fields, text
+from unipref.unify.mapping.fields import describe, describe_fields, read_text
 
 KNOWN_ROLES = {
     "system": "system",
@@ -49,7 +49,7 @@ def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages
     if not key_of.keys() >= {"user", "assistant"} or {"role", "from"} & turn.keys():
         return []
     return [
-        Message(role=role, content=text(turn[key_of[role]], f"{field}.{key_of[role]}"))
+        Message(role=role, content=read_text(turn[key_of[role]], f"{field}.{key_of[role]}"))
         for role in ("user", "assistant")
     ]
 
@@ -73,7 +73,7 @@ def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str
         raise Reject(Reason.NOT_TEXT, "the turn calls a tool; only text is supported", field)
     for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else [])):
         if role_key in turn and content_key in turn:
-            content = text(turn[content_key], f"{field}.{content_key}")
+            content = read_text(turn[content_key], f"{field}.{content_key}")
             return Message(role=normalise_role(turn[role_key], f"{field}.{role_key}", roles), content=content)
     raise Reject(
         Reason.MISSING_FIELD,

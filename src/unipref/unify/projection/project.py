@@ -55,24 +55,24 @@ class Projected(NamedTuple):
     implied: int = 0
 
 
-def project(group: Feedback, how: Projection) -> Projected:
+def project(group: Feedback, projection: Projection) -> Projected:
     """Projects one group to preferences: pairs, and one-sided preferences for judged answers that are in no pair.
 
     Raises:
         Reject: the group has one answer, no order, a tie, or a best and worst answer with the same text.
     """
-    axes = how.axes
-    if how.weights:
-        group, axes = add_weighted_scores(group, how), {**axes, WEIGHTED: Axis(better="high", low=0.0, high=1.0)}
-    order = build_order(group, how.axis, axes, how.tie_within)
-    pairs = choose_pairs(order, group, how.pairs, how.cap)
+    axes = projection.axes
+    if projection.weights:
+        group, axes = add_weighted_scores(group, projection), {**axes, WEIGHTED: Axis(better="high", low=0.0, high=1.0)}
+    order = build_order(group, projection.axis, axes, projection.tie_within)
+    pairs = choose_pairs(order, group, projection.pairs, projection.cap)
     sides: list[tuple[int | None, int | None]] = list(pairs)
     if order.has_verdicts:
         used = {i for pair in pairs for i in pair}
         sides += [(i, None) for i in order.levels[0] if i not in used]
         sides += [(None, i) for i in order.levels[1] if i not in used]
     preferences = [
-        _make_preference(group, how, better, worse, order)
+        _make_preference(group, projection, better, worse, order)
         for better, worse in sides
         if not _is_same_text(group, better, worse)
     ]
@@ -81,17 +81,20 @@ def project(group: Feedback, how: Projection) -> Projected:
     return Projected(preferences, order.count_ordered_pairs(), count_implied_pairs(order, pairs))
 
 
-def add_weighted_scores(group: Feedback, how: Projection) -> Feedback:
+def add_weighted_scores(group: Feedback, projection: Projection) -> Feedback:
     """Adds a weighted score to each answer that has a score on every weighted axis; returns the new group.
 
     The score is the weighted mean of the answer's positions on the declared scales: 0 is the worst end, 1 the best.
     """
-    total = sum(abs(weight) for weight in how.weights.values())
+    total = sum(abs(weight) for weight in projection.weights.values())
     responses = []
     for response in group.responses:
-        if all(axis in response.scores for axis in how.weights):
+        if all(axis in response.scores for axis in projection.weights):
             place = (
-                sum(w * _position_on_scale(response.scores[axis], how.axes[axis]) for axis, w in how.weights.items())
+                sum(
+                    w * _position_on_scale(response.scores[axis], projection.axes[axis])
+                    for axis, w in projection.weights.items()
+                )
                 / total
             )
             response = msgspec.structs.replace(response, scores={**response.scores, WEIGHTED: place})
@@ -113,21 +116,21 @@ def _is_same_text(group: Feedback, better: int | None, worse: int | None) -> boo
 
 
 def _make_preference(
-    group: Feedback, how: Projection, better: int | None, worse: int | None, order: Order
+    group: Feedback, projection: Projection, better: int | None, worse: int | None, order: Order
 ) -> Preference:
     chosen = None if better is None else group.responses[better]
     rejected = None if worse is None else group.responses[worse]
     sides = [r for r in (chosen, rejected) if r is not None]
     judgement = order.judgement_of((better, worse)) if better is not None and worse is not None else PairJudgement()
     return Preference(
-        id=digest(how.source, flat(group.prompt), *(flat(r.messages) if r else "" for r in (chosen, rejected))),
+        id=digest(projection.source, flat(group.prompt), *(flat(r.messages) if r else "" for r in (chosen, rejected))),
         prompt=group.prompt,
         chosen=chosen.messages if chosen else None,
         rejected=rejected.messages if rejected else None,
-        source=how.source,
-        kind=how.kind,
-        objective=group.objective or how.objective,
-        licence=how.licence,
+        source=projection.source,
+        kind=projection.kind,
+        objective=group.objective or projection.objective,
+        licence=projection.licence,
         axis=judgement.axis,
         chosen_score=judgement.better,
         rejected_score=judgement.worse,
@@ -136,7 +139,7 @@ def _make_preference(
         confidence=judgement.confidence,
         n_judgements=judgement.n_judgements,
         n_responses=len(group.responses),
-        group=root_key(group, how.source),
+        group=root_key(group, projection.source),
         origin=list(dict.fromkeys(place for r in sides for place in r.origin)),
         extra=_collect_extra(group, better, worse),
     )
