@@ -1,4 +1,4 @@
-"""Benchmark leaks: what is found, removed and counted, what is left, and an oracle of the overlap."""
+"""Tests of benchmark leaks: matches, removals, counts, and the overlap against its definition."""
 
 import json
 import random
@@ -42,7 +42,7 @@ def data(tmp_path: Path) -> dict[str, Path]:
 def leaked(
     data: dict[str, Path], folder: Path, *prompts: Any, settings: CleanSettings | None = None
 ) -> list[str | None]:
-    """The twin of each prompt's preference; None where it stays."""
+    """Returns the twin of each prompt's preference; None if it is kept."""
     rows = [preference(f"{i}", prompt, f"g{i}") for i, prompt in enumerate(prompts)]
     run([*rows, preference("free", "A prompt of its own", "free")], folder, ALL, settings, data)
     twins = {row["id"]: row["twin"] for row in removed(folder)}
@@ -97,7 +97,7 @@ def test_numbers_and_brackets_of_winobias_lines_do_not_hide_them(tmp_path: Path,
     assert leaked(data, tmp_path / "b", "The carpenter built the desk and then it was sold") == [place[:-1] + "2"]
 
 
-def test_later_user_turns_are_looked_at_and_nothing_else(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_all_user_turns_are_compared_and_no_other_turns(tmp_path: Path, data: dict[str, Path]) -> None:
     def turns(*contents: str) -> list[dict[str, str]]:
         roles = ("system", "user", "assistant", "user")
         return [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
@@ -114,12 +114,12 @@ def test_later_user_turns_are_looked_at_and_nothing_else(tmp_path: Path, data: d
     assert found == ["truth/truth.csv:1", None, None, None, None]
 
 
-def test_answers_that_a_benchmark_has_are_no_leak(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_an_answer_that_a_benchmark_contains_is_not_a_leak(tmp_path: Path, data: dict[str, Path]) -> None:
     rows = [preference("a", "Name three rivers", "g", chosen="The Nile, the Rhine and the Elbe do", rejected=QUESTION)]
     assert run(rows, tmp_path / "a", ALL, benchmarks=data)["removed"] == {}
 
 
-def test_a_leak_is_gone_from_all_parts(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_a_leak_is_removed_from_all_parts(tmp_path: Path, data: dict[str, Path]) -> None:
     rows = [preference(f"{i}", f"Question number {i} of the many", f"g{i}") for i in range(40)]
     rows += [preference(f"leak{i}", f"{STORY} {i}", f"l{i}") for i in range(40)]
     result = run(rows, tmp_path / "a", SplitSettings(dev=0.25, test=0.25), benchmarks=data)
@@ -128,7 +128,7 @@ def test_a_leak_is_gone_from_all_parts(tmp_path: Path, data: dict[str, Path]) ->
     assert not any(name.startswith("leak") for name in kept)
 
 
-def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_a_leak_is_never_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path]) -> None:
     # The first is a leak; the second says nearly the same, beyond the benchmark's words, and the third says it too.
     one, two = (f"{STORY} {' '.join(f'w{i}' for i in range(200))} {end}" for end in ("first", "second"))
     quoted = "The janitor reprimanded the accountant because he got less allowance."
@@ -144,13 +144,13 @@ def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path
     ]
 
 
-def test_a_benchmark_that_holds_all_of_the_training_data_is_the_users_to_mend(tmp_path: Path, data: Any) -> None:
+def test_a_benchmark_that_contains_all_training_data_is_an_error(tmp_path: Path, data: Any) -> None:
     with pytest.raises(UserError, match=r"no preference is left .* \{'benchmark': 1\}") as caught:
         run([preference("a", QUESTION, "g")], tmp_path / "a", benchmarks=data)
     assert "set it to the test file" in str(caught.value)
 
 
-def test_what_cannot_be_read_of_a_benchmark_is_said(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_unreadable_benchmark_rows_are_reported(tmp_path: Path, data: dict[str, Path]) -> None:
     (data["winobias"] / "picture.png").write_bytes(b"\x89PNG\x00\xff\xfe")
     result = run([preference("a", "Another prompt", "g")], tmp_path / "a", ALL, benchmarks=data)
     assert len(result["notes"]) == 1
@@ -158,20 +158,20 @@ def test_what_cannot_be_read_of_a_benchmark_is_said(tmp_path: Path, data: dict[s
     assert "winobias/picture.png" in result["notes"][0]
 
 
-def test_a_benchmark_of_words_alone_finds_nothing(tmp_path: Path) -> None:
+def test_a_benchmark_of_single_words_matches_nothing(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("driver\nnurse\n")
     result = run([preference("a", "driver", "g")], tmp_path / "a", ALL, benchmarks={"w": tmp_path / "words.txt"})
     assert (result["train"], result["benchmarks"]) == (1, {"w": {"texts": 0, "found": 0}})
 
 
 def overlaps(one: str, other: str) -> bool:
-    """The rule by its definition: the same words, or 0.8 of the different 8-grams of the text that has fewer."""
+    """Applies the definition: the same words, or 0.8 of the different 8-grams of the text with fewer."""
     grams = [{tuple(text.split()[i : i + 8]) for i in range(len(text.split()) - 7)} for text in (one, other)]
     least = min(map(len, grams))
     return one == other or (least > 0 and len(grams[0] & grams[1]) >= 0.8 * least)
 
 
-def test_overlap_is_what_its_definition_says(tmp_path: Path) -> None:
+def test_overlap_matches_its_definition(tmp_path: Path) -> None:
     rng = random.Random(0)
     words = ["a", "b", "c", "d", "e"]
     pool = [" ".join(rng.choices(words, k=rng.randint(5, 40))) for _ in range(60)]
@@ -214,7 +214,7 @@ def study_of(tmp_path: Path, data: dict[str, Path]) -> Any:
     return make
 
 
-def test_the_benchmarks_of_a_study_are_its_and_its_variants(tmp_path: Path, study_of: Any) -> None:
+def test_the_benchmarks_of_all_variants_are_compared(tmp_path: Path, study_of: Any) -> None:
     variants = {"other": {"evaluate": [{"coreference": {"data": "winobias"}}, {"coreference": {"data": "items"}}]}}
     loaded = schema.load(study_of("items", variants=variants))
     run = Run(loaded, tmp_path / "run", ProgressListener())
@@ -252,7 +252,7 @@ def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: A
     assert pq.read_table(tmp_path / "run/clean/removed.parquet")["twin"].to_pylist() == ["lm_eval/hellaswag.jsonl:1"]
 
 
-def test_only_what_is_removed_makes_later_stages_new(tmp_path: Path, study_of: Any) -> None:
+def test_later_stages_rerun_only_if_a_preference_is_removed(tmp_path: Path, study_of: Any) -> None:
     def cached() -> dict[str, bool]:
         stages = json.loads((tmp_path / "run/manifest.json").read_text())["stages"]
         return {stage["stage"]: stage["cached"] for stage in stages}
@@ -267,7 +267,7 @@ def test_only_what_is_removed_makes_later_stages_new(tmp_path: Path, study_of: A
     assert cached() == {"unified": True, "clean": False, "selected": False}
 
 
-def test_the_built_in_world_leaks_nothing_into_itself(tmp_path: Path) -> None:
+def test_the_built_in_world_has_no_leaks(tmp_path: Path) -> None:
     from unipref import demo
 
     demo.write_data(tmp_path, demo.World(documents=1))

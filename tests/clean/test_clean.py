@@ -1,4 +1,4 @@
-"""Split and clean: shares by group, no group in two parts, duplicates with their twin, tiny inputs."""
+"""Tests of split and clean: shares by group, no group in two parts, duplicates with their twin, tiny inputs."""
 
 import filecmp
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_parts_keep_the_order_and_the_schema(tmp_path: Path) -> None:
         assert pq.read_schema(tmp_path / f"a/out/{name}.parquet").equals(preference_schema())
 
 
-def test_same_input_gives_the_same_bytes_and_another_seed_another_draw(tmp_path: Path) -> None:
+def test_same_input_gives_the_same_bytes_and_another_seed_another_split(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         run(grouped(30), tmp_path / name, SplitSettings(seed=seed))
     files = ["train.parquet", "dev.parquet", "test.parquet", "removed.parquet"]
@@ -39,7 +39,7 @@ def test_same_input_gives_the_same_bytes_and_another_seed_another_draw(tmp_path:
     assert part(tmp_path / "a", "dev") != part(tmp_path / "c", "dev")
 
 
-def test_the_draw_of_a_group_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+def test_the_split_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
     rows = grouped(30)
     run(rows, tmp_path / "a")
     run(rows[::-1], tmp_path / "b")
@@ -58,7 +58,7 @@ DUPLICATES = [
 ]
 
 
-def test_duplicates_are_removed_across_sources_with_the_one_that_stays(tmp_path: Path) -> None:
+def test_duplicates_are_removed_across_sources_and_name_the_kept_one(tmp_path: Path) -> None:
     result = run(DUPLICATES, tmp_path / "a", SplitSettings(dev=0, test=0))
     assert counts(result) == {"train": 5, "dev": 0, "test": 0, "removed": {"duplicate": 3}}
     assert part(tmp_path / "a", "train") == ["a", "c", "d", "f", "g"]
@@ -70,7 +70,7 @@ def test_duplicates_are_removed_across_sources_with_the_one_that_stays(tmp_path:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_twin_that_stays_is_in_one_of_the_parts_wherever_it_was_drawn(tmp_path: Path, seed: int) -> None:
+def test_the_kept_twin_is_in_one_of_the_parts(tmp_path: Path, seed: int) -> None:
     more = [preference(name, f"R{name}", name) for name in "xy"]  # with these, four groups have something left
     run([*DUPLICATES, *more], tmp_path / "a", SplitSettings(dev=0.25, test=0.25, seed=seed))
     kept = [identity for name in ("train", "dev", "test") for identity in part(tmp_path / "a", name)]
@@ -105,7 +105,7 @@ def test_tiny_inputs(tmp_path: Path, groups: int, dev: float, test: float, expec
     assert (result["train"], result["dev"], result["test"]) == expected
 
 
-def test_nothing_left_to_train_on_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_nothing_left_to_train_on_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no preference is left to train on") as caught:
         run(grouped(1), tmp_path / "a", SplitSettings(dev=0.6, test=0))
     assert caught.value.where == "split"

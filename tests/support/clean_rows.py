@@ -1,4 +1,4 @@
-"""Preferences written to a file and cleaned, for the tests of this folder."""
+"""Writes preferences to a file and cleans them, for the tests of clean."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,5 +61,5 @@ def part(folder: Path, name: str, column: str = "id") -> list[str]:
 
 
 def grouped(n_groups: int, per_group: int = 3) -> list[dict[str, Any]]:
-    """Preferences whose groups are not next to each other."""
+    """Makes preferences whose groups are not adjacent."""
     return [preference(f"{i}-{g}", f"{g} turn {i}", f"g{g}") for i in range(per_group) for g in range(n_groups)]

@@ -1,4 +1,4 @@
-"""What the golden tests of the formats share: rows go in, through the whole stage, and every column is compared."""
+"""Shared part of the golden tests of formats: runs rows through the whole stage and compares every column."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from unipref.unify import Projection, ResolvedSource, UnifySettings, unify
 
 @dataclass
 class Case:
-    """Rows of one source and what they become.
+    """Rows of one source and the expected result.
 
     `rows` are written as JSON Lines to `d.jsonl`, so the second row's origin is `d.jsonl:2`; a string is the content
     of `d.csv`. `preferences` are in the order of the file. `rejects` are (level, reason, field, origins).
@@ -32,7 +32,7 @@ class Case:
 
 
 def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] | None, **rest: Any) -> dict[str, Any]:
-    """A preference spelled out; what is not given is as for two answers of the first row and one comparison."""
+    """Makes a full preference; the defaults are those of two answers in the first row with one comparison."""
     common = {
         "axis": None,
         "chosen_score": None,
@@ -51,7 +51,7 @@ def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] 
 
 @dataclass
 class Unified:
-    """What the stage wrote for one source called `d`."""
+    """The files that the stage wrote for one source named `d`."""
 
     preferences: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
@@ -93,7 +93,7 @@ def unified(case: Case, name: str, folder: Path) -> Unified:
 
 
 def check(case: Case, name: str, folder: Path) -> None:
-    """Every column of every preference, and every reject, is as the case says; and the books balance."""
+    """Checks every column of every preference, every reject, and that the counts add up."""
     found = unified(case, name, folder)
     suffix = "csv" if isinstance(case.rows, str) else "jsonl"
     expected = [
@@ -120,7 +120,7 @@ def approximately(margin: float | None) -> Any:
 
 
 def readable(found: dict[str, Any]) -> dict[str, Any]:
-    """A preference as the tables write it: turns as `role: text`, axes as {name: (chosen, rejected)}."""
+    """Converts a preference to the form of the tables: turns as `role: text`, axes as {name: (chosen, rejected)}."""
     sides = {side: turns(found[side]) for side in ("prompt", "chosen", "rejected")}
     axes = {axis["axis"]: (axis["chosen"], axis["rejected"]) for axis in found["axes"]}
     numbers = ("axis", "chosen_score", "rejected_score", "margin", "confidence", "n_judgements", "n_responses")

@@ -1,4 +1,4 @@
-"""`inspect` on every file of the public data, told nothing, and again with neutral keys."""
+"""Tests of `inspect` on every file of the public data, with the real and with neutral keys."""
 
 import json
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def neutral(value: Any, names: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("folder", RIGHT)
-def test_every_file_is_recognised_and_its_entry_runs_once_the_questions_are_answered(
+def test_every_file_is_recognised_and_its_entry_runs_with_the_questions_answered(
     shared: Path, here: Path, folder: str
 ) -> None:
     for number, file in enumerate(files(shared, folder)):
@@ -113,7 +113,7 @@ def renamed(shared: Path, here: Path) -> Iterator[tuple[str, Path, Inspection]]:
             yield folder, file, inspection.inspect(["x.jsonl"])[0]
 
 
-def test_with_neutral_keys_the_format_is_still_found_and_the_direction_asked(shared: Path, here: Path) -> None:
+def test_with_neutral_keys_the_format_is_found_and_the_direction_is_a_question(shared: Path, here: Path) -> None:
     wrong = set()
     for folder, file, found in renamed(shared, here):
         if found.format != RIGHT[folder]:

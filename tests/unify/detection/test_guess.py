@@ -1,4 +1,4 @@
-"""Recognising: shapes of well-known public data, in rows of our own, named as they are and with neutral keys."""
+"""Tests of format detection: shapes of public data in rows of our own, with their real and with neutral keys."""
 
 import itertools
 from typing import Any
@@ -24,7 +24,7 @@ WAYS = [
 
 
 def said(animal: str, n: int) -> str:
-    """An answer; each n gives another."""
+    """Makes an answer that differs for each n."""
     return f"{WAYS[n % 6].format(a=animal)} That was number {n}."
 
 
@@ -39,7 +39,7 @@ def recognised(rows: list[dict[str, Any]]) -> tuple[str, Guess]:
 
 
 def neutral(value: Any, names: dict[str, str]) -> Any:
-    """The value with every key renamed, the same key the same way."""
+    """Returns the value with every key renamed consistently."""
     if isinstance(value, dict):
         return {names.setdefault(key, f"k{len(names) + 1}"): neutral(inner, names) for key, inner in value.items()}
     return [neutral(inner, names) for inner in value] if isinstance(value, list) else value
@@ -368,7 +368,7 @@ def test_well_known_shapes_are_recognised_without_their_names(shape: str) -> Non
         assert PLACEHOLDER in str(guess.map), "no name says which end or side is better: it has to be asked"
 
 
-def test_all_sides_of_a_label_are_asked_for_unless_its_name_says_that_it_names_the_better_one() -> None:
+def test_the_codes_of_a_label_are_questions_unless_its_name_says_that_it_names_the_better_one() -> None:
     def rows(label: str) -> list[dict[str, Any]]:
         return [
             {"question": f"What of the {a}?", "output_1": said(a, i), "output_2": said(a, i + 1), label: 1 + i % 2}
@@ -401,7 +401,7 @@ def test_a_value_that_says_which_is_better_needs_no_name() -> None:
     )
 
 
-def test_a_zero_besides_one_and_two_is_asked_for() -> None:
+def test_the_meaning_of_zero_besides_one_and_two_is_a_question() -> None:
     rows = [
         {"question": f"What of the {a}?", "output_1": said(a, i), "output_2": said(a, i + 1), "preference": i % 3}
         for i, a in enumerate(ANIMALS)
@@ -414,7 +414,7 @@ def test_a_zero_besides_one_and_two_is_asked_for() -> None:
     ]
 
 
-def test_several_votes_with_the_same_codes_are_asked_for() -> None:
+def test_the_codes_of_several_votes_are_a_question() -> None:
     people = [{f"judge{n}": (i + n) % 3 for n in (1, 2, 3)} for i in range(len(ANIMALS))]
     rows = [
         {"question": f"What of the {a}?", "response1": said(a, i), "response2": said(a, i + 1), **people[i]}
@@ -425,7 +425,7 @@ def test_several_votes_with_the_same_codes_are_asked_for() -> None:
     assert guess.map["codes"] == {0: PLACEHOLDER, 1: PLACEHOLDER, 2: PLACEHOLDER}
 
 
-def test_a_winner_named_by_its_side_and_ties_in_words_say_all() -> None:
+def test_a_winner_named_by_its_side_and_ties_in_words_leave_no_question() -> None:
     values = ["model_a", "model_b", "tie", "tie (bothbad)"]
     rows = [
         {
@@ -441,7 +441,7 @@ def test_a_winner_named_by_its_side_and_ties_in_words_say_all() -> None:
     assert guess.map == {"first": "conversation_a", "second": "conversation_b", "votes": "winner", "codes": codes}
 
 
-def test_turns_are_known_by_their_roles_whatever_their_keys() -> None:
+def test_turns_are_recognised_by_their_roles_under_any_keys() -> None:
     rows = [
         {
             "x": [{"who": "human", "what": f"Of the {a}?"}],
@@ -457,7 +457,7 @@ def test_turns_are_known_by_their_roles_whatever_their_keys() -> None:
     assert guess.doubts == ["which of 'y' and 'z' was preferred"]
 
 
-def test_the_places_of_siblings_are_found_in_a_tree_and_their_direction_asked() -> None:
+def test_ranks_are_found_in_a_tree_and_their_direction_is_a_question() -> None:
     rows = [
         {
             "a": {
@@ -501,11 +501,11 @@ def test_texts_that_share_most_of_their_words_are_an_edit() -> None:
         ("annotations.honesty.Rating", "high"),
     ],
 )
-def test_direction_is_taken_from_names_that_say_it(path: str, better: str) -> None:
+def test_direction_follows_from_telling_names(path: str, better: str) -> None:
     assert guess_direction(path, [word for part in path.split(".") for word in split_words(part)]) == better
 
 
-def test_what_kind_a_column_is() -> None:
+def test_the_kind_of_a_column() -> None:
     rows: list[dict[str, Any]] = [
         {
             "id": f"task_{i}",
@@ -543,7 +543,7 @@ def test_what_kind_a_column_is() -> None:
     assert split_words("pickResponse_A2") == ["pick", "response", "a", "2"]
 
 
-def test_a_message_without_replies_is_no_tree() -> None:
+def test_a_message_without_replies_is_not_a_tree() -> None:
     assert find_replies_key({"text": "a", "role": "user", "replies": []}) is None
     assert find_replies_key({"text": "a", "role": "user", "replies": [{"text": "b", "role": "user"}]}) == "replies"
 
@@ -554,7 +554,7 @@ def test_nothing_is_recognised_in_rows_without_texts() -> None:
     assert list(itertools.filterfalse(lambda guess: guess is None, (c.recognise(columns) for c in mapped))) == []
 
 
-def test_numbered_names_of_which_a_third_follows_are_no_two_answers() -> None:
+def test_a_series_of_three_numbered_names_is_not_two_answers() -> None:
     rows = [{"k1": f"Tell me about the {a}, please.", "k2": said(a, i), "k3": i % 2} for i, a in enumerate(ANIMALS)]
     columns = Columns(rows)
     assert find_two_answers(columns) is None

@@ -141,7 +141,7 @@ def test_golden(case: Case, tmp_path: Path) -> None:
     check(case, "multiple_choice", tmp_path)
 
 
-def test_twins_share_a_group_and_others_do_not(tmp_path: Path) -> None:
+def test_only_twins_share_a_group(tmp_path: Path) -> None:
     rows = [
         wino("3AB-1", "The _ was too wide.", "1"),
         wino("3AB-2", "The _ was too narrow.", "2"),

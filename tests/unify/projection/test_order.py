@@ -1,4 +1,4 @@
-"""Which answers of a group are better than which: by hand, and against counting by brute force."""
+"""Tests of the order of a group's answers: by hand and against brute force."""
 
 import itertools
 import random
@@ -44,7 +44,7 @@ def heights(found: Order) -> list[list[float]]:
     return [[found.scores[i] for i in level] for level in found.levels]
 
 
-def test_levels_go_from_the_best_down() -> None:
+def test_levels_are_sorted_from_the_best() -> None:
     found = order(scored(2, 5, 2, 4))
     assert heights(found) == [[5], [4], [2, 2]]
     assert found.count_ordered_pairs() == 5  # 5 beats three others, 4 beats two; the two with 2 are equal
@@ -57,7 +57,7 @@ def test_an_answer_without_a_score_is_left_out_of_the_order() -> None:
     assert order(group).count_ordered_pairs() == 1
 
 
-def test_answers_within_the_tie_of_each_other_are_equal_though_not_by_way_of_a_third() -> None:
+def test_ties_are_not_transitive() -> None:
     found = order(scored(2, 1, 0), tie_within=1)
     assert found.first_worse_levels() == [2, 3, 3]
     assert found.count_ordered_pairs() == 1  # 2 over 0; 2 and 1, and 1 and 0, are within 1 of each other
@@ -69,7 +69,7 @@ def test_a_gap_as_wide_as_the_tie_is_a_tie_whatever_the_rounding(high: float, lo
     assert order(scored(high + 0.01, low), tie).count_ordered_pairs() == 1
 
 
-def test_the_refusal_says_what_was_found() -> None:
+def test_the_reject_says_what_was_found() -> None:
     assert str(refusal(scored(3, 3))) == "all 2 answers have 3 on 'help'"
     assert str(refusal(scored(3, 3.5), 1)) == "all 2 answers lie between 3 and 3.5 on 'help'"
     assert refusal(scored(3)).reason is Reason.ONE_RESPONSE
@@ -96,7 +96,7 @@ def test_grades_are_averaged_and_a_tie_counts_as_nothing() -> None:
     assert (known.confidence, known.n_judgements) == (pytest.approx(1 / 3), 3)
 
 
-def test_a_strength_that_not_everybody_gave_does_not_weigh() -> None:
+def test_strengths_are_ignored_if_not_every_judge_gave_one() -> None:
     votes = [Comparison(0, 1, strength=9), Comparison(1, 0), Comparison(1, 0)]
     (pair, known), = order(compared("ab", *votes)).pair_judgements.items()  # fmt: skip
     assert (pair, known.axis, known.confidence) == ((1, 0), None, pytest.approx(2 / 3))
@@ -125,7 +125,7 @@ def test_an_answer_that_one_row_holds_twice_counts_once_with_its_mean() -> None:
     ]
 
 
-def test_of_prompts_that_count_as_one_the_same_is_kept_whatever_the_order_of_rows() -> None:
+def test_the_kept_spelling_of_a_prompt_does_not_depend_on_the_order_of_rows() -> None:
     rows = [Feedback([{"role": "user", "content": text}], [answer(text, {"help": 1})]) for text in ("q ", "Q", "q")]
     assert {merge_feedback(list(mixed)).prompt[0]["content"] for mixed in itertools.permutations(rows)} == {"Q"}
 
@@ -191,7 +191,7 @@ def test_weighted_axes_by_hand() -> None:
     ]
 
 
-def test_axes_that_were_weighed_in_are_no_witnesses() -> None:
+def test_weighted_axes_are_not_independent() -> None:
     assert list(WEIGHED.independent_axes()) == ["style"]
     alone = Projection("s", "ratings", "instruction", "CC0", "help", WEIGHED.axes)
     assert list(alone.independent_axes()) == ["help", "harm", "style"]

@@ -1,4 +1,4 @@
-"""Which pairs are kept: by hand, and against every pair by brute force."""
+"""Tests of the choice of pairs: by hand and against brute force."""
 
 import itertools
 import random
@@ -59,7 +59,7 @@ def test_answers_within_a_tie_by_hand() -> None:
     assert kept(rated({"a": 2.0, "b": 1.0, "c": 0.0}), "best_worst", tie_within=1) == ["ac"]
 
 
-def test_pairs_of_equal_gap_are_taken_by_content_not_by_place() -> None:
+def test_pairs_of_equal_gap_are_chosen_by_content_not_by_position() -> None:
     scores = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0}
     everything = kept(rated(scores), "all")
     assert sorted(everything) == ["ac", "ad", "bc", "bd"]
@@ -77,7 +77,7 @@ def test_compared_answers_by_hand() -> None:
     assert sorted(kept(only, "all")) == ["ab", "bc"]  # nobody compared a with c
 
 
-def test_a_circle_has_no_best_answer_but_its_judgements_stand() -> None:
+def test_a_circle_has_no_best_answer_but_keeps_its_judgements() -> None:
     circle = voted("ab", "bc", "ca")
     for way in ("best_worst", "best_random"):
         with pytest.raises(Reject) as caught:
@@ -105,7 +105,7 @@ def test_good_and_bad_answers() -> None:
     assert kept(Feedback(PROMPT, responses[:2]), "all") == []  # type: ignore[arg-type]
 
 
-def test_another_prompt_draws_another_answer() -> None:
+def test_another_prompt_chooses_another_random_answer() -> None:
     scores = dict.fromkeys("bcdefgh", 0.0)
     drawn = set()
     for number in range(20):
@@ -128,7 +128,7 @@ def test_implied_pairs_by_hand() -> None:
     assert how_many(rated(FOUR), "all") == (6, 6, 0)
 
 
-def test_what_follows_but_was_not_judged_so_is_not_implied() -> None:
+def test_pairs_that_nobody_judged_are_not_implied() -> None:
     assert how_many(voted("ab", "bc"), "all") == (2, 2, 0)
     assert how_many(voted("ab", "bc", "ac"), "adjacent") == (3, 2, 1)
     assert how_many(voted("ab", "bc", "ca"), "all") == (3, 3, 0)
@@ -147,7 +147,7 @@ def ordered(scores: dict[str, float], tie: float) -> dict[str, float]:
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
-def test_all_holds_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
+def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
         return
     everything = kept(rated(scores), "all", tie_within=tie)
@@ -158,7 +158,7 @@ def test_all_holds_every_pair_widest_first_up_to_the_cap(scores: dict[str, float
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
-def test_every_way_keeps_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
+def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
         return
     for way in PAIR_METHODS:
@@ -174,7 +174,7 @@ def test_every_way_keeps_only_pairs_of_the_data(scores: dict[str, float], tie: f
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES)
-def test_what_follows_from_adjacent_pairs_is_in_the_data_and_spans_it(scores: dict[str, float], tie: float) -> None:
+def test_adjacent_pairs_imply_all_pairs_of_the_data(scores: dict[str, float], tie: float) -> None:
     if not (gaps := ordered(scores, tie)):
         return
     group = rated(scores)
@@ -248,7 +248,7 @@ def test_a_prompt_with_very_many_answers_takes_little_memory(way: PairMethod) ->
     assert order.count_ordered_pairs() == 5000 * 4999 // 2
 
 
-def test_what_follows_is_counted_for_a_thousand_answers() -> None:
+def test_implied_pairs_of_a_thousand_answers_are_counted() -> None:
     group = rated({f"{i:04d}": float(i) for i in range(1000)})
     order = build_order(group, "help", {"help": Axis("high")}, 0)
     adjacent = choose_pairs(order, group, "adjacent", MANY)

@@ -74,7 +74,7 @@ def test_best_and_worst_are_as_far_apart_as_any_two_and_the_chosen_is_the_better
 
 @settings(deadline=None, derandomize=True)
 @given(rows=ROWS | WIDE)
-def test_turning_the_scale_round_gives_the_same_pair(rows: list[tuple[str, float]]) -> None:
+def test_inverting_the_scale_gives_the_same_pair(rows: list[tuple[str, float]]) -> None:
     up, down = group_of(rows, "high"), group_of([(text, -score) for text, score in rows], "low")
     if isinstance(up, Reason) or isinstance(down, Reason):
         assert up == down
@@ -136,7 +136,7 @@ def test_votes(votes: list[Any], expected: Any, order: tuple[int, ...]) -> None:
     assert found.n_judgements == judgements
 
 
-def test_votes_over_rows_are_brought_together_by_the_answers_texts() -> None:
+def test_votes_are_grouped_across_rows_by_the_texts_of_the_answers() -> None:
     first = Feedback(asked("Q"), [answer("a"), answer("b")], [Comparison(0, 1)])
     second = Feedback(asked("Q"), [answer("b"), answer("a")], [Comparison(1, 0)])
     (found,) = project(merge_feedback([first, second]), how()).preferences
