@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref.unify as stage
-from support.golden import balanced, plan_for, run_unify
+from support.golden import check_counts, resolve_source, run_unify
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
@@ -48,8 +48,8 @@ def test_percentiles_by_hand() -> None:
 
 
 def test_margins_are_computed_within_source_and_axis(tmp_path: Path) -> None:
-    small = plan_for("ratings", STARS, write_jsonl(tmp_path / "s.jsonl", rated([1, 2])), "small")
-    large = plan_for("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
+    small = resolve_source("ratings", STARS, write_jsonl(tmp_path / "s.jsonl", rated([1, 2])), "small")
+    large = resolve_source("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
     run_unify([small, large], tmp_path / "out")
     rows = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
     found = {(row["source"], row["chosen_score"]): row["margin"] for row in rows}
@@ -65,8 +65,10 @@ def test_margins_are_computed_within_source_and_axis(tmp_path: Path) -> None:
 def test_min_margin_moves_preferences_to_the_rejects(tmp_path: Path) -> None:
     thumb = {"m": ["Q", "A"], "ok": True}
     plans = [
-        plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1, 2, 3, 4])), "stars"),
-        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(tmp_path / "t.jsonl", [thumb]), "thumbs"),
+        resolve_source("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1, 2, 3, 4])), "stars"),
+        resolve_source(
+            "thumbs", {"messages": "m", "label": "ok"}, write_jsonl(tmp_path / "t.jsonl", [thumb]), "thumbs"
+        ),
     ]
     records = run_unify(plans, tmp_path / "out", min_margin=0.5)
     kept = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
@@ -104,17 +106,19 @@ def dirty_sources(folder: Path) -> list[ResolvedSource]:
         writer.writerows([[f"P{i % 9}", f"A{i}", i % 12] for i in range(60)])
         writer.writerow(["too", "few"])
     return [
-        plan_for("pairs", {}, write_jsonl(folder / "p.jsonl", [*pairs, pairs[0], "{broken", "[1]", '{"chosen": 1}'])),
-        plan_for("ratings", STARS, table, "r"),
-        plan_for("tree", {}, write_jsonl(folder / "t.jsonl", [{"prompt": tree}, {"prompt": 5}, {}]), "t"),
-        plan_for(
+        resolve_source(
+            "pairs", {}, write_jsonl(folder / "p.jsonl", [*pairs, pairs[0], "{broken", "[1]", '{"chosen": 1}'])
+        ),
+        resolve_source("ratings", STARS, table, "r"),
+        resolve_source("tree", {}, write_jsonl(folder / "t.jsonl", [{"prompt": tree}, {"prompt": 5}, {}]), "t"),
+        resolve_source(
             "multiple_choice",
             {"prompt": "s", "options": "o", "answer": "y", "first": 0},
             write_jsonl(folder / "c.jsonl", choice),
             "c",
         ),
-        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(folder / "k.jsonl", thumbs), "k"),
-        plan_for("demonstration", {"prompt": "q", "response": "a"}, write_jsonl(folder / "e.jsonl", demo), "e"),
+        resolve_source("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(folder / "k.jsonl", thumbs), "k"),
+        resolve_source("demonstration", {"prompt": "q", "response": "a"}, write_jsonl(folder / "e.jsonl", demo), "e"),
     ]
 
 
@@ -126,7 +130,7 @@ def test_counts_add_up_for_dirty_sources_and_every_reject_names_its_row(tmp_path
     assert rejects.schema.equals(reject_schema())
     told = rejects.to_pylist()
     for source, page in records.items():
-        balanced(page)
+        check_counts(page)
         mine = [row for row in told if row["source"] == source]
         for level, name in (("row", "rejected"), ("part", "parts_rejected"), ("group", "groups_rejected")):
             reasons = [row["reason"] for row in mine if row["level"] == level]
@@ -179,9 +183,9 @@ def test_the_result_does_not_depend_on_the_engine_or_the_buckets(
 
 def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> None:
     plans = [
-        plan_for("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),
-        plan_for("ratings", STARS, write_jsonl(tmp_path / "b.jsonl", rated([0])), "stars"),
-        plan_for("pairs", {}, write_jsonl(tmp_path / "c.jsonl", []), "empty"),
+        resolve_source("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),
+        resolve_source("ratings", STARS, write_jsonl(tmp_path / "b.jsonl", rated([0])), "stars"),
+        resolve_source("pairs", {}, write_jsonl(tmp_path / "c.jsonl", []), "empty"),
     ]
     with pytest.raises(UserError) as caught:
         run_unify(plans, tmp_path / "out")
@@ -196,6 +200,6 @@ def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> No
 
 
 def test_no_preference_above_min_margin_is_an_error(tmp_path: Path) -> None:
-    plan = plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
+    plan = resolve_source("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
     with pytest.raises(UserError, match=r"1 x below_min_margin, the first in r.jsonl:1: margin 0.500 is below"):
         run_unify([plan], tmp_path / "out", min_margin=0.9)

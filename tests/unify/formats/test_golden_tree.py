@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.golden import Case, check, preference, unified
+from support.golden import Case, check, preference, unify_case
 from unipref.unify.formats import tree as module
 
 
@@ -210,6 +210,6 @@ def test_a_branch_that_is_too_deep_is_left_out_and_the_rest_is_kept(tmp_path: Pa
         branch = asks(f"q{turn}", branch) if turn % 2 else says(f"a{turn}", branch, rank=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_DEPTH", 20)
-        found = unified(Case("deep", [tree(asks("Q?", branch, says("short", rank=1)))]), "tree", tmp_path)
+        found = unify_case(Case("deep", [tree(asks("Q?", branch, says("short", rank=1)))]), "tree", tmp_path)
     assert [p["n_responses"] for p in found.preferences] == [2]
     assert ("wrong_type", "prompt") in {(r["reason"], r["field"]) for r in found.rejects}
