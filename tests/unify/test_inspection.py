@@ -126,7 +126,7 @@ def test_what_the_data_cannot_tell_is_a_question_and_a_study_with_it_an_error(he
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
     assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
-    assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
+    assert any("set 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
     assert "fill in before you run it: map.scores.verve.better" in found.as_text()
     (here / "study.yaml").write_text(draft.study_for(["data.jsonl"]), encoding="utf-8")
