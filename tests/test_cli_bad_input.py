@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[bytes, int, tuple[int, str, str]]] = {
     "no_field.jsonl": (
         with_gap({"prompt": "Q", "chosen": "A"}),
         4,
-        (3, "missing_field", "not in the row, which has the fields prompt, chosen"),
+        (3, "missing_field", "the field is missing; found the fields prompt, chosen"),
     ),
     "a_number.jsonl": (with_gap({**GOOD[0], "chosen": 5}), 4, (3, "wrong_type", "found int '5'")),
     "not_finite.jsonl": (with_gap('{"prompt": NaN, "chosen": "A", "rejected": "B"}'), 4, (3, "wrong_type", "float")),
@@ -235,17 +235,18 @@ def utf16(here: Path) -> list[dict[str, Any]]:
 NOTHING_LEFT = [
     (
         another_shape,
-        "no preference is left of 3 rows.\n  bad: 3 x missing_field, the first in alpaca.jsonl:1: field 'chosen':"
-        " not in the row, which has the fields instruction, output\n  See how rows are read with: unipref inspect FILE",
+        "no preference could be made from 3 rows.\n  bad: 3 x missing_field, the first in alpaca.jsonl:1: "
+        "field 'chosen': the field is missing; found the fields instruction, output\n"
+        "  To see how rows are read, run: unipref inspect FILE",
     ),
-    (empty_file, "no preference is left of 0 rows.\n  bad: no rows"),
+    (empty_file, "no preference could be made from 0 rows.\n  bad: no rows"),
     (missing_file, "sources.0 (bad).path: the file or folder 'good.jsnl' does not exist.\n  Looked in "),
     (missing_file, "Did you mean 'good.jsonl'?"),
     (empty_folder, "sources.0 (bad).path: the folder 'folder' holds no data file."),
     (no_match, "sources.0 (bad).path: '*.parquet' matches no data file."),
     (unknown_ending, "'data.xls' has an unknown ending."),
     (unknown_key, "sources.0.lisence: unknown key. Did you mean 'licence'?"),
-    (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': not in the row"),
+    (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': the field is missing"),
     (wrong_score_field, "bad: 1 x unscored, the first in r.jsonl:1: 0 of 2 answers have a score on 'help'"),
     (no_parquet, "bad: 1 x unreadable, the first in x.parquet:1: "),
     (cut_zip, "bad: 1 x unreadable, the first in cut.zip:1: 'cut.zip' cannot be read from the beginning: the zip is"),

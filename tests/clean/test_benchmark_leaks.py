@@ -1,4 +1,4 @@
-"""Benchmark leaks: what is found, removed and counted, what is left, and an oracle of the overlap."""
+"""Tests of benchmark leaks: matches, removals, counts, and the overlap against its definition."""
 
 import json
 import random
@@ -10,7 +10,7 @@ import pytest
 
 import unipref
 from support.clean_rows import counts, part, preference, removed, run
-from unipref.clean import Clean, Split
+from unipref.clean import CleanSettings, SplitSettings
 from unipref.clean.text_overlap import BenchmarkFile, Benchmarks
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
@@ -18,7 +18,7 @@ from unipref.pipeline import execute
 from unipref.pipeline.run import Run
 from unipref.study import load
 
-ALL = Split(dev=0, test=0)
+ALL = SplitSettings(dev=0, test=0)
 QUESTION = "Which of these rivers flows north?"
 STORY = "Two friends went out one day to look for the place at which the river rises and found it before the evening"
 
@@ -39,8 +39,10 @@ def data(tmp_path: Path) -> dict[str, Path]:
     return {"winobias": bias, "truth": bias.parent / "truth.csv", "talks": bias.parent / "talks.jsonl"}
 
 
-def leaked(data: dict[str, Path], folder: Path, *prompts: Any, settings: Clean | None = None) -> list[str | None]:
-    """The twin of each prompt's preference; None where it stays."""
+def leaked(
+    data: dict[str, Path], folder: Path, *prompts: Any, settings: CleanSettings | None = None
+) -> list[str | None]:
+    """Returns the twin of each prompt's preference; None if it is kept."""
     rows = [preference(f"{i}", prompt, f"g{i}") for i, prompt in enumerate(prompts)]
     run([*rows, preference("free", "A prompt of its own", "free")], folder, ALL, settings, data)
     twins = {row["id"]: row["twin"] for row in removed(folder)}
@@ -77,11 +79,11 @@ def test_leaks_are_removed_with_their_place_and_counted(tmp_path: Path, data: di
         "twin_origin": "truth/truth.csv:1",
     }
     assert result["notes"][0] == "3 preferences removed: benchmark 3"
-    assert result["notes"][1].startswith("one: 50 % of its preferences are removed as benchmark; where a benchmark's")
+    assert result["notes"][1].startswith("one: 50 % of its preferences were removed as benchmark; if a benchmark's")
 
 
 def test_the_check_can_be_left_out(tmp_path: Path, data: dict[str, Path]) -> None:
-    result = run([preference("a", QUESTION, "g")], tmp_path / "a", ALL, Clean(benchmarks=False), data)
+    result = run([preference("a", QUESTION, "g")], tmp_path / "a", ALL, CleanSettings(benchmarks=False), data)
     assert counts(result) == {"train": 1, "dev": 0, "test": 0, "removed": {}}
     assert result["benchmarks"] == {}
 
@@ -95,7 +97,7 @@ def test_numbers_and_brackets_of_winobias_lines_do_not_hide_them(tmp_path: Path,
     assert leaked(data, tmp_path / "b", "The carpenter built the desk and then it was sold") == [place[:-1] + "2"]
 
 
-def test_later_user_turns_are_looked_at_and_nothing_else(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_all_user_turns_are_compared_and_no_other_turns(tmp_path: Path, data: dict[str, Path]) -> None:
     def turns(*contents: str) -> list[dict[str, str]]:
         roles = ("system", "user", "assistant", "user")
         return [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
@@ -112,28 +114,28 @@ def test_later_user_turns_are_looked_at_and_nothing_else(tmp_path: Path, data: d
     assert found == ["truth/truth.csv:1", None, None, None, None]
 
 
-def test_answers_that_a_benchmark_has_are_no_leak(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_an_answer_that_a_benchmark_contains_is_not_a_leak(tmp_path: Path, data: dict[str, Path]) -> None:
     rows = [preference("a", "Name three rivers", "g", chosen="The Nile, the Rhine and the Elbe do", rejected=QUESTION)]
     assert run(rows, tmp_path / "a", ALL, benchmarks=data)["removed"] == {}
 
 
-def test_a_leak_is_gone_from_all_parts(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_a_leak_is_removed_from_all_parts(tmp_path: Path, data: dict[str, Path]) -> None:
     rows = [preference(f"{i}", f"Question number {i} of the many", f"g{i}") for i in range(40)]
     rows += [preference(f"leak{i}", f"{STORY} {i}", f"l{i}") for i in range(40)]
-    result = run(rows, tmp_path / "a", Split(dev=0.25, test=0.25), benchmarks=data)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.25, test=0.25), benchmarks=data)
     assert counts(result) == {"train": 20, "dev": 10, "test": 10, "removed": {"benchmark": 40}}
     kept = [name for p in ("train", "dev", "test") for name in part(tmp_path / "a", p)]
     assert not any(name.startswith("leak") for name in kept)
 
 
-def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_a_leak_is_never_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path]) -> None:
     # The first is a leak; the second says nearly the same, beyond the benchmark's words, and the third says it too.
     one, two = (f"{STORY} {' '.join(f'w{i}' for i in range(200))} {end}" for end in ("first", "second"))
     quoted = "The janitor reprimanded the accountant because he got less allowance."
     nearly = quoted.replace("got", "took")
     rows = [preference(name, text, name) for name, text in (("a", one), ("b", one), ("c", two), ("d", nearly))]
     rows += [preference("e", nearly, "e")]
-    run(rows, tmp_path / "a", ALL, Clean(duplicates="near"), data)
+    run(rows, tmp_path / "a", ALL, CleanSettings(duplicates="near"), data)
     assert [(row["id"], row["reason"], row["twin"]) for row in removed(tmp_path / "a")] == [
         ("a", "benchmark", "talks/talks.jsonl:1"),
         ("b", "benchmark", "talks/talks.jsonl:1"),
@@ -142,36 +144,34 @@ def test_no_leak_is_the_twin_of_a_duplicate(tmp_path: Path, data: dict[str, Path
     ]
 
 
-def test_a_benchmark_that_holds_all_of_the_training_data_is_the_users_to_mend(tmp_path: Path, data: Any) -> None:
+def test_a_benchmark_that_contains_all_training_data_is_an_error(tmp_path: Path, data: Any) -> None:
     with pytest.raises(UserError, match=r"no preference is left .* \{'benchmark': 1\}") as caught:
         run([preference("a", QUESTION, "g")], tmp_path / "a", benchmarks=data)
-    assert "name its test file there" in str(caught.value)
+    assert "set it to the test file" in str(caught.value)
 
 
-def test_what_cannot_be_read_of_a_benchmark_is_said(tmp_path: Path, data: dict[str, Path]) -> None:
+def test_unreadable_benchmark_rows_are_reported(tmp_path: Path, data: dict[str, Path]) -> None:
     (data["winobias"] / "picture.png").write_bytes(b"\x89PNG\x00\xff\xfe")
     result = run([preference("a", "Another prompt", "g")], tmp_path / "a", ALL, benchmarks=data)
     assert len(result["notes"]) == 1
-    assert result["notes"][0].startswith(
-        "1 rows or files of benchmarks cannot be read and were not compared; the first"
-    )
+    assert result["notes"][0].startswith("1 benchmark rows or files could not be read, so not compared; the first")
     assert "winobias/picture.png" in result["notes"][0]
 
 
-def test_a_benchmark_of_words_alone_finds_nothing(tmp_path: Path) -> None:
+def test_a_benchmark_of_single_words_matches_nothing(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("driver\nnurse\n")
     result = run([preference("a", "driver", "g")], tmp_path / "a", ALL, benchmarks={"w": tmp_path / "words.txt"})
     assert (result["train"], result["benchmarks"]) == (1, {"w": {"texts": 0, "found": 0}})
 
 
 def overlaps(one: str, other: str) -> bool:
-    """The rule by its definition: the same words, or 0.8 of the different 8-grams of the text that has fewer."""
+    """Applies the definition: the same words, or 0.8 of the different 8-grams of the text with fewer."""
     grams = [{tuple(text.split()[i : i + 8]) for i in range(len(text.split()) - 7)} for text in (one, other)]
     least = min(map(len, grams))
     return one == other or (least > 0 and len(grams[0] & grams[1]) >= 0.8 * least)
 
 
-def test_overlap_is_what_its_definition_says(tmp_path: Path) -> None:
+def test_overlap_matches_its_definition(tmp_path: Path) -> None:
     rng = random.Random(0)
     words = ["a", "b", "c", "d", "e"]
     pool = [" ".join(rng.choices(words, k=rng.randint(5, 40))) for _ in range(60)]
@@ -214,7 +214,7 @@ def study_of(tmp_path: Path, data: dict[str, Path]) -> Any:
     return make
 
 
-def test_the_benchmarks_of_a_study_are_its_and_its_variants(tmp_path: Path, study_of: Any) -> None:
+def test_the_benchmarks_of_all_variants_are_compared(tmp_path: Path, study_of: Any) -> None:
     variants = {"other": {"evaluate": [{"coreference": {"data": "winobias"}}, {"coreference": {"data": "items"}}]}}
     loaded = load.load(study_of("items", variants=variants))
     run = Run(loaded, tmp_path / "run", ProgressListener())
@@ -242,7 +242,7 @@ def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: A
         return [note for note in json.loads((run / "manifest.json").read_text())["clean"]["notes"] if "fetch" in note]
 
     (note,) = notes()
-    assert note.startswith("lm_eval:hellaswag: what is fetched for the measurement was not compared with the prompts")
+    assert note.startswith("lm_eval:hellaswag: prompts were not compared with data that is fetched at evaluation")
     assert note in (tmp_path / "run" / "report.md").read_text()
     assert notes(clean={"benchmarks": False}) == []
     # A copy in its folder is compared: of the six prompts, the question is removed.
@@ -252,7 +252,7 @@ def test_benchmarks_whose_data_are_fetched_are_named(tmp_path: Path, study_of: A
     assert pq.read_table(tmp_path / "run/clean/removed.parquet")["twin"].to_pylist() == ["lm_eval/hellaswag.jsonl:1"]
 
 
-def test_only_what_is_removed_makes_later_stages_new(tmp_path: Path, study_of: Any) -> None:
+def test_later_stages_rerun_only_if_a_preference_is_removed(tmp_path: Path, study_of: Any) -> None:
     def cached() -> dict[str, bool]:
         stages = json.loads((tmp_path / "run/manifest.json").read_text())["stages"]
         return {stage["stage"]: stage["cached"] for stage in stages}
@@ -267,7 +267,7 @@ def test_only_what_is_removed_makes_later_stages_new(tmp_path: Path, study_of: A
     assert cached() == {"unified": True, "clean": False, "selected": False}
 
 
-def test_the_built_in_world_leaks_nothing_into_itself(tmp_path: Path) -> None:
+def test_the_built_in_world_has_no_leaks(tmp_path: Path) -> None:
     from unipref import demo
 
     demo.write_data(tmp_path, demo.World(documents=1))
@@ -292,7 +292,9 @@ def test_the_known_leaks_of_public_data_are_removed(shared: Path, tmp_path: Path
     (tmp_path / "out").mkdir()
     from unipref.clean import clean
 
-    result = clean(tmp_path / "run/unified/preferences.parquet", Split(), Clean(), tmp_path / "out", benchmarks)
+    result = clean(
+        tmp_path / "run/unified/preferences.parquet", SplitSettings(), CleanSettings(), tmp_path / "out", benchmarks
+    )
     found = pq.read_table(tmp_path / "out/removed.parquet").to_pylist()
     assert sorted((row["source"], row["twin"]) for row in found if row["reason"] == "benchmark") == [
         ("alpaca", "truthfulqa/TruthfulQA.csv:685"),

@@ -1,4 +1,4 @@
-"""Split and clean: shares by group, no group in two parts, duplicates with their twin, tiny inputs."""
+"""Tests of split and clean: shares by group, no group in two parts, duplicates with their twin, tiny inputs."""
 
 import filecmp
 from pathlib import Path
@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.clean_rows import counts, grouped, part, preference, run
-from unipref.clean import Clean, Split
+from unipref.clean import CleanSettings, SplitSettings
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema
 
 
 def test_shares_are_of_groups_and_no_group_is_in_two_parts(tmp_path: Path) -> None:
-    result = run(grouped(100), tmp_path / "a", Split(dev=0.1, test=0.25))
+    result = run(grouped(100), tmp_path / "a", SplitSettings(dev=0.1, test=0.25))
     assert counts(result) == {"train": 195, "dev": 30, "test": 75, "removed": {}}
     groups = {name: set(part(tmp_path / "a", name, "group")) for name in ("train", "dev", "test")}
     assert {name: len(found) for name, found in groups.items()} == {"train": 65, "dev": 10, "test": 25}
@@ -31,15 +31,15 @@ def test_parts_keep_the_order_and_the_schema(tmp_path: Path) -> None:
         assert pq.read_schema(tmp_path / f"a/out/{name}.parquet").equals(preference_schema())
 
 
-def test_same_input_gives_the_same_bytes_and_another_seed_another_draw(tmp_path: Path) -> None:
+def test_same_input_gives_the_same_bytes_and_another_seed_another_split(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        run(grouped(30), tmp_path / name, Split(seed=seed))
+        run(grouped(30), tmp_path / name, SplitSettings(seed=seed))
     files = ["train.parquet", "dev.parquet", "test.parquet", "removed.parquet"]
     assert filecmp.cmpfiles(tmp_path / "a/out", tmp_path / "b/out", files, shallow=False) == (files, [], [])
     assert part(tmp_path / "a", "dev") != part(tmp_path / "c", "dev")
 
 
-def test_the_draw_of_a_group_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+def test_the_split_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
     rows = grouped(30)
     run(rows, tmp_path / "a")
     run(rows[::-1], tmp_path / "b")
@@ -58,8 +58,8 @@ DUPLICATES = [
 ]
 
 
-def test_duplicates_are_removed_across_sources_with_the_one_that_stays(tmp_path: Path) -> None:
-    result = run(DUPLICATES, tmp_path / "a", Split(dev=0, test=0))
+def test_duplicates_are_removed_across_sources_and_name_the_kept_one(tmp_path: Path) -> None:
+    result = run(DUPLICATES, tmp_path / "a", SplitSettings(dev=0, test=0))
     assert counts(result) == {"train": 5, "dev": 0, "test": 0, "removed": {"duplicate": 3}}
     assert part(tmp_path / "a", "train") == ["a", "c", "d", "f", "g"]
     assert pq.read_table(tmp_path / "a/out/removed.parquet").to_pylist() == [
@@ -70,9 +70,9 @@ def test_duplicates_are_removed_across_sources_with_the_one_that_stays(tmp_path:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_twin_that_stays_is_in_one_of_the_parts_wherever_it_was_drawn(tmp_path: Path, seed: int) -> None:
+def test_the_kept_twin_is_in_one_of_the_parts(tmp_path: Path, seed: int) -> None:
     more = [preference(name, f"R{name}", name) for name in "xy"]  # with these, four groups have something left
-    run([*DUPLICATES, *more], tmp_path / "a", Split(dev=0.25, test=0.25, seed=seed))
+    run([*DUPLICATES, *more], tmp_path / "a", SplitSettings(dev=0.25, test=0.25, seed=seed))
     kept = [identity for name in ("train", "dev", "test") for identity in part(tmp_path / "a", name)]
     assert sorted(kept) == ["a", "c", "d", "f", "g", "x", "y"]
     assert set(pq.read_table(tmp_path / "a/out/removed.parquet")["twin"].to_pylist()) <= set(kept)
@@ -80,12 +80,12 @@ def test_the_twin_that_stays_is_in_one_of_the_parts_wherever_it_was_drawn(tmp_pa
 
 def test_shares_are_of_what_is_left_when_a_source_is_given_twice(tmp_path: Path) -> None:
     twice = [preference(f"{source}{i}", f"Q{i}", f"{source}{i}", source) for source in "ab" for i in range(20)]
-    result = run(twice, tmp_path / "a", Split(dev=0.1, test=0.2))
+    result = run(twice, tmp_path / "a", SplitSettings(dev=0.1, test=0.2))
     assert counts(result) == {"train": 14, "dev": 2, "test": 4, "removed": {"duplicate": 20}}
 
 
 def test_duplicates_can_be_kept(tmp_path: Path) -> None:
-    result = run(DUPLICATES, tmp_path / "a", Split(dev=0, test=0), Clean(duplicates="keep"))
+    result = run(DUPLICATES, tmp_path / "a", SplitSettings(dev=0, test=0), CleanSettings(duplicates="keep"))
     assert counts(result) == {"train": 8, "dev": 0, "test": 0, "removed": {}}
 
 
@@ -101,13 +101,13 @@ TINY = [
 
 @pytest.mark.parametrize(("groups", "dev", "test", "expected"), TINY)
 def test_tiny_inputs(tmp_path: Path, groups: int, dev: float, test: float, expected: tuple[int, ...]) -> None:
-    result = run(grouped(groups, per_group=1), tmp_path / "a", Split(dev=dev, test=test))
+    result = run(grouped(groups, per_group=1), tmp_path / "a", SplitSettings(dev=dev, test=test))
     assert (result["train"], result["dev"], result["test"]) == expected
 
 
-def test_nothing_left_to_train_on_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_nothing_left_to_train_on_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no preference is left to train on") as caught:
-        run(grouped(1), tmp_path / "a", Split(dev=0.6, test=0))
+        run(grouped(1), tmp_path / "a", SplitSettings(dev=0.6, test=0))
     assert caught.value.where == "split"
     assert "Lower split.dev and split.test" in str(caught.value)
 
@@ -117,7 +117,7 @@ def test_shares_that_leave_nothing_are_refused(shares: dict[str, float]) -> None
     with pytest.raises(
         ValueError, match=r"together must be below 1|less than 1|greater than or equal to 0|finite number"
     ):
-        Split(**shares)
+        SplitSettings(**shares)
 
 
 def test_a_prompt_of_twins_in_another_source_stays_with_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Near-duplicates: planted ones of known place, an all-pairs oracle, what is none, and prompts in one part."""
+"""Tests of near-duplicates: planted ones, a comparison of all pairs, counterexamples, and prompts in one part."""
 
 import filecmp
 import random
@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.clean_rows import part, preference, removed, run
-from unipref.clean import Clean, Near, Split
+from unipref.clean import CleanSettings, NearDuplicateSettings, SplitSettings
 from unipref.clean.minhash import Sketches, bands_and_rows
-from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
+from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.errors import UserError
 from unipref.study.load import load
 
-NEAR = Clean(duplicates="near")
-ALL = Split(dev=0, test=0)
+NEAR = CleanSettings(duplicates="near")
+ALL = SplitSettings(dev=0, test=0)
 VOCABULARY = [f"w{i}" for i in range(5000)]
 
 
@@ -29,7 +29,7 @@ def text(rng: random.Random, n: int) -> str:
 
 
 def changed(content: str, rng: random.Random, n: int) -> str:
-    """The text with n of its words made others."""
+    """Returns the text with n of its words changed."""
     words = content.split()
     for place in rng.sample(range(len(words)), n):
         words[place] = f"x{rng.randrange(10**9)}"
@@ -37,7 +37,7 @@ def changed(content: str, rng: random.Random, n: int) -> str:
 
 
 def bag_jaccard(one: str, other: str, size: int = 3) -> float:
-    """The similarity by its definition: runs of words counted, shared over all."""
+    """Computes the similarity by its definition: shared runs of words over all, with counts."""
     bags = []
     for content in (one, other):
         words = content.split()
@@ -56,13 +56,13 @@ def fresh(rng: random.Random, name: str) -> dict[str, Any]:
 
 
 def again(row: dict[str, Any], rng: random.Random, name: str, words: int = 1) -> dict[str, Any]:
-    """A preference with words of every text changed."""
+    """Returns the preference with some words of every text changed."""
     prompt, chosen, rejected = (changed(content, rng, words) for content in texts(row))
     return preference(name, prompt, f"g{name}", chosen=chosen, rejected=rejected)
 
 
 def planted(seed: int) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """300 preferences, 100 of them followed somewhere by a near-duplicate; its id -> that of the original."""
+    """Makes 300 preferences and near-duplicates of 100 of them; also returns copy id -> original id."""
     rng = random.Random(seed)
     originals = [fresh(rng, f"{i}") for i in range(300)]
     copies = [again(row, rng, f"{row['id']}-copy") for row in originals[:100]]
@@ -94,18 +94,18 @@ def test_the_first_in_the_file_stays_whatever_the_order(tmp_path: Path) -> None:
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        run(planted(2)[0], tmp_path / name, Split(), NEAR)
+        run(planted(2)[0], tmp_path / name, SplitSettings(), NEAR)
     files = ["train.parquet", "dev.parquet", "test.parquet", "removed.parquet"]
     assert filecmp.cmpfiles(tmp_path / "a/out", tmp_path / "b/out", files, shallow=False) == (files, [], [])
     assert sorted(file.name for file in (tmp_path / "a/out").iterdir()) == sorted(files)
 
 
 @pytest.mark.parametrize(("threshold", "size"), [(0.8, 3), (0.7, 2), (0.9, 1)])
-def test_what_goes_is_what_comparing_all_pairs_says(tmp_path: Path, threshold: float, size: int) -> None:
+def test_removals_match_a_comparison_of_all_pairs(tmp_path: Path, threshold: float, size: int) -> None:
     rng = random.Random(7)
     rows = [fresh(rng, f"{i}") for i in range(20)]
     rows += [again(rng.choice(rows[:20]), rng, f"c{i}", rng.randint(1, 6)) for i in range(160)]
-    settings = Clean(duplicates="near", near=Near(threshold=threshold, shingle=size))
+    settings = CleanSettings(duplicates="near", near=NearDuplicateSettings(threshold=threshold, shingle=size))
     run(rows, tmp_path / "a", ALL, settings)
 
     def near(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -153,11 +153,11 @@ NO_TWINS = {
 
 
 @pytest.mark.parametrize("case", NO_TWINS)
-def test_what_is_no_near_duplicate(tmp_path: Path, case: str) -> None:
+def test_pairs_that_are_not_near_duplicates(tmp_path: Path, case: str) -> None:
     assert run([one("a"), NO_TWINS[case]], tmp_path / "a", ALL, NEAR)["removed"] == {}
 
 
-def test_what_is_one(tmp_path: Path) -> None:
+def test_pairs_that_are_near_duplicates(tmp_path: Path) -> None:
     rows = [one("a"), one("b", f"{PROMPT.upper()}!"), one("c", chosen=f"{LONG} today"), one("d", rejected=None)]
     rows += [one("e", f"Please: {PROMPT}?", rejected=None), one("f", chosen=None), one("g", f"{PROMPT}, please", None)]
     run(rows, tmp_path / "a", ALL, NEAR)
@@ -169,18 +169,18 @@ def test_what_is_one(tmp_path: Path) -> None:
     ]
 
 
-def test_opposite_labels_of_two_similar_answers_are_no_duplicates(tmp_path: Path) -> None:
+def test_opposite_labels_of_two_similar_answers_are_not_duplicates(tmp_path: Path) -> None:
     # Both answers are alike: without a look at the other side, chosen would pass for chosen.
     better, worse = f"{LONG} indeed", f"{LONG} never"
     rows = [one("a", chosen=better, rejected=worse), one("b", f"{PROMPT} ?", chosen=worse, rejected=better)]
     assert run(rows, tmp_path / "a", ALL, NEAR)["removed"] == {}
 
 
-def test_different_edits_of_one_text_are_no_duplicates(tmp_path: Path) -> None:
+def test_different_edits_of_one_text_are_not_duplicates(tmp_path: Path) -> None:
     rows = [one("a", chosen=LONG.replace("air", "wind"), rejected=LONG)]
     rows += [one("b", chosen=LONG.replace("waves ever is", "waves"), rejected=LONG)]
     assert bag_jaccard(texts(rows[0])[1], texts(rows[1])[1], 1) > 0.8
-    settings = Clean(duplicates="near", near=Near(shingle=1))
+    settings = CleanSettings(duplicates="near", near=NearDuplicateSettings(shingle=1))
     assert run(rows, tmp_path / "a", ALL, settings)["removed"] == {}
 
 
@@ -203,14 +203,14 @@ SHORT = [
 
 
 @pytest.mark.parametrize(("prompt", "answers", "expected"), SHORT)
-def test_short_answers_do_not_vouch_for_a_changed_question(
+def test_equal_short_answers_do_not_make_changed_questions_duplicates(
     tmp_path: Path, prompt: str, answers: tuple[str, str], expected: bool
 ) -> None:
     rows = [one("a", f"{PASSAGE} Did John go?", "Yes.", "No."), one("b", prompt, *answers)]
     assert run(rows, tmp_path / "a", ALL, NEAR)["removed"] == ({"near_duplicate": 1} if expected else {})
 
 
-def test_a_removed_row_is_like_its_twin_not_like_a_chain_to_it(tmp_path: Path) -> None:
+def test_a_removed_row_is_similar_to_its_twin_itself(tmp_path: Path) -> None:
     # Each text is the one before with three more words of 60 changed. J of neighbours: 49 / 67 = 0.73 at least, of the
     # first and the third less. At 0.7 the second goes, and the third, which is unlike the first, stays.
     rng = random.Random(3)
@@ -221,11 +221,11 @@ def test_a_removed_row_is_like_its_twin_not_like_a_chain_to_it(tmp_path: Path) -
     similar = [[min(map(bag_jaccard, texts(a), texts(b))) for b in chain] for a in chain]
     assert similar[0][1] > limit
     assert similar[1][2] > limit > similar[0][2]
-    run(chain, tmp_path / "a", ALL, Clean(duplicates="near", near=Near(threshold=limit)))
+    run(chain, tmp_path / "a", ALL, CleanSettings(duplicates="near", near=NearDuplicateSettings(threshold=limit)))
     assert [(row["id"], row["twin"]) for row in removed(tmp_path / "a")] == [("1", "0")]
 
 
-def test_a_crowd_of_copies_leaves_one_and_is_not_compared_with_itself(tmp_path: Path) -> None:
+def test_of_many_copies_one_is_kept_without_comparing_all_pairs(tmp_path: Path) -> None:
     rng = random.Random(11)
     first = fresh(rng, "0")
     crowd = [first] + [again(first, rng, f"{i}") for i in range(1, 400)]
@@ -248,35 +248,35 @@ def test_near_duplicate_prompts_alone_stay_and_are_on_one_side(tmp_path: Path) -
             rows.append(preference(f"{family}.{turn}", prompt, f"g{family}.{turn}", **answers))
             prompt = changed(prompt, rng, 1)
     rng.shuffle(rows)
-    result = run(rows, tmp_path / "a", Split(dev=0.25, test=0.25), NEAR)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.25, test=0.25), NEAR)
     assert (result["removed"], result["near"]["tied"]) == ({}, 180)
     assert [result[name] for name in ("train", "dev", "test")] == [90, 45, 45]
     families = [{name.split(".")[0] for name in part(tmp_path / "a", p)} for p in ("train", "dev", "test")]
     assert [len(of_part) for of_part in families] == [30, 15, 15]
     assert len(set.union(*families)) == 60
     # Without the search they are torn apart.
-    run(rows, tmp_path / "b", Split(dev=0.25, test=0.25))
+    run(rows, tmp_path / "b", SplitSettings(dev=0.25, test=0.25))
     torn = [{name.split(".")[0] for name in part(tmp_path / "b", p)} for p in ("train", "dev", "test")]
     assert sum(map(len, torn)) > 80
 
 
-def test_a_group_that_is_wholly_removed_takes_no_share(tmp_path: Path) -> None:
+def test_a_group_that_is_entirely_removed_is_not_part_of_the_split(tmp_path: Path) -> None:
     rows, twins = planted(4)
-    result = run(rows, tmp_path / "a", Split(dev=0.1, test=0.2), NEAR)
+    result = run(rows, tmp_path / "a", SplitSettings(dev=0.1, test=0.2), NEAR)
     assert len(twins) == 100
     assert [result[name] for name in ("train", "dev", "test")] == [210, 30, 60]
 
 
-def test_one_fixed_text_in_all_prompts_ties_them_in_train_and_is_pointed_out(tmp_path: Path) -> None:
+def test_one_fixed_text_in_all_prompts_keeps_them_in_train_with_a_note(tmp_path: Path) -> None:
     rng = random.Random(17)
     fixed = text(rng, 80)
     rows = [preference(f"{i}", f"{fixed} {i}", f"a{i}", chosen=text(rng, 20)) for i in range(40)]
     rows += [fresh(rng, f"free{i}") for i in range(60)]
     for seed in range(4):
-        result = run(rows, tmp_path / f"{seed}", Split(dev=0.2, test=0.2, seed=seed), NEAR)
+        result = run(rows, tmp_path / f"{seed}", SplitSettings(dev=0.2, test=0.2, seed=seed), NEAR)
         # 61 families; a fifth of them, 12 each, is held out, and never the one of 40.
         assert (result["dev"], result["test"], result["train"]) == (12, 12, 76)
-        assert any("tie 40 of 100 preferences together" in note for note in result["notes"])
+        assert any("40 of 100 preferences have near-duplicate prompts" in note for note in result["notes"])
 
 
 def test_exact_duplicates_keep_their_reason(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_few_rows_and_empty_texts(tmp_path: Path, n: int) -> None:
     assert run(rows, tmp_path / "a", ALL, NEAR)["train"] == n
 
 
-def test_the_library_is_asked_for_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_an_error_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rensa", None)
     (tmp_path / "a.jsonl").write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
     study = {"data_root": str(tmp_path), "sources": [{"name": "s", "path": "a.jsonl", "format": "pairs"}]}
@@ -327,7 +327,7 @@ def test_the_library_is_asked_for_before_any_work(tmp_path: Path, monkeypatch: p
 def test_settings_out_of_range_are_named() -> None:
     for field, value in (("threshold", 0.4), ("threshold", 1.1), ("shingle", 0), ("permutations", 8)):
         with pytest.raises(ValueError, match=field):
-            Near(**{field: value})
+            NearDuplicateSettings(**{field: value})
 
 
 # The parts it is made of.
@@ -350,13 +350,13 @@ def test_candidates_are_the_pairs_that_are_alike() -> None:
     sketches = Sketches(0.8, 128)
     for chunk in np.split(sets, 4):
         sketches.add(chunk.ravel(), np.full(len(chunk), 100))
-    found = {(later, earlier) for later, several in sketches.candidates() for earlier in several}
+    found = {(later, earlier) for later, several in sketches.find_candidates() for earlier in several}
     assert found == {(200 + i, i) for i in range(200)}
 
 
 def test_shingles_are_bags_of_runs() -> None:
     def count(content: str, size: int) -> tuple[list[int], list[int]]:
-        runs, counts = shingles(*hashed([content.split()]), size)
+        runs, counts = hash_shingles(*hash_texts([content.split()]), size)
         return runs.tolist(), counts.tolist()
 
     runs, counts = count("a b a b a b", 2)  # a b three times, b a twice: five hashes, all different
@@ -364,7 +364,7 @@ def test_shingles_are_bags_of_runs() -> None:
     assert set(count("a b", 2)[0]) < set(runs)
     assert count("a b", 3)[1] == [1]  # a shorter text is one run
     assert count("a b", 3)[0] != count("b a", 3)[0]
-    together, counts = shingles(*hashed([["a"], ["a", "b", "a", "b", "a", "b"], ["b", "a"]]), 2)
+    together, counts = hash_shingles(*hash_texts([["a"], ["a", "b", "a", "b", "a", "b"], ["b", "a"]]), 2)
     assert counts.tolist() == [1, 5, 1]
     assert together.tolist() == count("a", 2)[0] + runs + count("b a", 2)[0]
 
@@ -373,7 +373,7 @@ def test_jaccard_of_bags_is_that_of_its_definition() -> None:
     rng = random.Random(23)
     contents = [" ".join(rng.choices("abcd", k=rng.randint(1, 30))) for _ in range(60)]
     for one_text, other_text in pairwise(contents):
-        sets = [np.sort(shingles(*hashed([content.split()]), 3)[0]) for content in (one_text, other_text)]
+        sets = [np.sort(hash_shingles(*hash_texts([content.split()]), 3)[0]) for content in (one_text, other_text)]
         assert jaccard(*sets) == pytest.approx(bag_jaccard(one_text, other_text))
 
 
@@ -398,12 +398,12 @@ ADDED = [
 
 @pytest.mark.parametrize(("first", "second", "expected"), ADDED)
 def test_words_added(first: str, second: str, expected: bool) -> None:
-    (one_text, _), (other_text, _) = (hashed([content.split()]) for content in (first, second))
-    assert words_added(one_text, other_text) is expected
-    assert words_added(other_text, one_text) is expected
+    (one_text, _), (other_text, _) = (hash_texts([content.split()]) for content in (first, second))
+    assert only_adds_words(one_text, other_text) is expected
+    assert only_adds_words(other_text, one_text) is expected
 
 
-def test_copies_in_the_built_in_world_go_and_are_what_they_are_said_to_be(tmp_path: Path) -> None:
+def test_duplicates_of_the_built_in_world_are_removed_for_the_right_reason(tmp_path: Path) -> None:
     from unipref import demo, unify_feedback
     from unipref.demo import Truth
 

@@ -62,8 +62,8 @@ def test_the_answer_reached_is_told_from_the_right_one_whichever_comes_first(her
     mapping = study["sources"][0]["map"]
     assert (mapping["answer"], mapping["target"]) == ("answer", "correct_answer")
     assert (
-        "# sums: the 'answer' is at times the 'correct_answer', so that one checks the other: solutions that have no "
-        "wrong step and miss it are left out"
+        "# sums: 'answer' sometimes equals 'correct_answer', so it can be checked against it: solutions without a "
+        "wrong step that miss it are left out"
     ) in said
 
 
@@ -139,8 +139,8 @@ def test_the_fields_of_a_known_dataset_are_named_and_common_ones_are_not(here: P
     _, said = drafted("steps.jsonl", "pairs.jsonl")
     known = [line for line in said if "known dataset" in line]
     assert known == [
-        "# steps: fields of the known dataset 'bigbench_mistake': if it is that, write 'dataset: bigbench_mistake' for "
-        "format and map"
+        "# steps: same fields as the known dataset 'bigbench_mistake'; if it is that, replace format and map by "
+        "'dataset: bigbench_mistake'"
     ]
 
 
@@ -156,6 +156,6 @@ def test_the_kinds_of_edits_are_named(here: Path) -> None:
     write_jsonl(here / "edits.jsonl", rows)
     _, said = drafted("edits.jsonl")
     assert said[1] == (
-        "# edits: every edit is taken for an improvement; leave others out with 'where', as 'intent' tells clarity, "
-        "fluency, other apart"
+        "# edits: every edit counts as an improvement; leave out others with 'where', for instance by 'intent' "
+        "(clarity, fluency, other)"
     )

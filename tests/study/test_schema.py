@@ -57,8 +57,8 @@ def refused(study: Any, *overrides: str) -> str:
 
 def test_a_study_without_faults_is_loaded_whole(here: Path) -> None:
     loaded = load(a_study())
-    assert [plan.how.source for plan in loaded.sources["main"]] == ["mine", "stars"]
-    assert [plan.how.axis for plan in loaded.sources["main"]] == [None, "help"]
+    assert [plan.projection.source for plan in loaded.sources["main"]] == ["mine", "stars"]
+    assert [plan.projection.axis for plan in loaded.sources["main"]] == [None, "help"]
     assert [part.path for part in loaded.sources["main"][0].parts] == [str(here / "p.jsonl")]
     assert loaded.study.step_names() == ["sft", "reward", "rloo", "mydpo"]
     assert loaded.study.select.model_dump()["fraction"] == 0.4
@@ -126,7 +126,7 @@ WRONG = [
     ("sources.1.map.prompt", [], "sources.1 (stars).map.ratings.prompt"),
     ("sources.1.map.scores", {}, "sources.1 (stars).map.ratings.scores"),
     ("sources.0.map.twins", {"field": "q", "pattern": "abc"}, "group in parentheses"),
-    ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "no regular expression"),
+    ("sources.0.map.twins", {"field": "q", "pattern": "(("}, "invalid regular expression"),
     ("select.cluster_quality.fraction", "half", "select.cluster_quality.fraction: Input should be a valid number"),
     ("select", {"all": {}, "random": {}}, "expected the name of one strategy or one name with its settings"),
     ("train", {"sft": {}}, "train: Input should be a valid list"),
@@ -199,7 +199,7 @@ def test_a_source_needs_a_format_or_a_dataset(here: Path) -> None:
 def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_over_it(here: Path) -> None:
     known = {"name": "o", "path": "p.jsonl", "dataset": "oasst_trees"}
     (plan,) = load({"sources": [known]}).sources["main"]
-    assert (plan.how.kind, plan.how.axis, plan.how.licence) == ("tree", "rank", "Apache-2.0")
+    assert (plan.projection.kind, plan.projection.axis, plan.projection.licence) == ("tree", "rank", "Apache-2.0")
     own = {
         **known,
         "licence": "mine",
@@ -208,8 +208,8 @@ def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_ove
         "map": {"scores": {"toxicity": {"field": "t", "better": "low"}}},
     }
     (plan,) = load({"sources": [own]}).sources["main"]
-    assert (plan.how.objective, plan.how.licence, plan.how.axis) == ("calm", "mine", "toxicity")
-    assert set(plan.how.axes) == {"rank", "likes", "dislikes", "toxicity"}
+    assert (plan.projection.objective, plan.projection.licence, plan.projection.axis) == ("calm", "mine", "toxicity")
+    assert set(plan.projection.axes) == {"rank", "likes", "dislikes", "toxicity"}
 
 
 @pytest.mark.parametrize("place", ["chosen", "prompt"])
@@ -445,7 +445,7 @@ def test_variants_are_laid_over_the_study(here: Path) -> None:
     assert (chosen["random"][0], chosen["random"][1]["fraction"]) == ("random", 0.4)
     assert (chosen["less"][1]["fraction"], chosen["less"][1]["clusters"]) == (0.1, 3)
     assert loaded.variants["less"].seeds == [3, 4]
-    assert [plan.how.source for plan in loaded.sources["one"]] == ["mine"]
+    assert [plan.projection.source for plan in loaded.sources["one"]] == ["mine"]
     assert loaded.variants["one"].unify.min_margin == 0.5
     assert loaded.variants["main"].unify.min_margin == 0.0
 

@@ -1,4 +1,4 @@
-"""Preferences written to a file and cleaned, for the tests of this folder."""
+"""Writes preferences to a file and cleans them, for the tests of clean."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unipref.clean import Clean, Split, clean
+from unipref.clean import CleanSettings, SplitSettings, clean
 from unipref.core.records import preference_schema
 
 
@@ -41,15 +41,15 @@ def counts(result: Mapping[str, Any]) -> dict[str, Any]:
 def run(
     rows: list[dict[str, Any]],
     folder: Path,
-    split: Split | None = None,
-    settings: Clean | None = None,
+    split: SplitSettings | None = None,
+    settings: CleanSettings | None = None,
     benchmarks: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     folder.mkdir(parents=True)
     file = folder / "preferences.parquet"
     pq.write_table(pa.Table.from_pylist(rows, preference_schema()), file, row_group_size=7)
     (folder / "out").mkdir()
-    return clean(file, split or Split(), settings or Clean(), folder / "out", benchmarks)
+    return clean(file, split or SplitSettings(), settings or CleanSettings(), folder / "out", benchmarks)
 
 
 def removed(folder: Path) -> list[dict[str, str]]:
@@ -61,5 +61,5 @@ def part(folder: Path, name: str, column: str = "id") -> list[str]:
 
 
 def grouped(n_groups: int, per_group: int = 3) -> list[dict[str, Any]]:
-    """Preferences whose groups are not next to each other."""
+    """Makes preferences whose groups are not adjacent."""
     return [preference(f"{i}-{g}", f"{g} turn {i}", f"g{g}") for i in range(per_group) for g in range(n_groups)]

@@ -1,4 +1,4 @@
-"""What the golden tests of the formats share: rows go in, through the whole stage, and every column is compared."""
+"""Shared part of the golden tests of formats: runs rows through the whole stage and compares every column."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from unipref.unify import Projection, ResolvedSource, UnifySettings, unify
 
 @dataclass
 class Case:
-    """Rows of one source and what they become.
+    """Rows of one source and the expected result.
 
     `rows` are written as JSON Lines to `d.jsonl`, so the second row's origin is `d.jsonl:2`; a string is the content
     of `d.csv`. `preferences` are in the order of the file. `rejects` are (level, reason, field, origins).
@@ -32,7 +32,7 @@ class Case:
 
 
 def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] | None, **rest: Any) -> dict[str, Any]:
-    """A preference spelled out; what is not given is as for two answers of the first row and one comparison."""
+    """Makes a full preference; the defaults are those of two answers in the first row with one comparison."""
     common = {
         "axis": None,
         "chosen_score": None,
@@ -50,15 +50,15 @@ def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] 
 
 
 @dataclass
-class Unified:
-    """What the stage wrote for one source called `d`."""
+class UnifiedCase:
+    """The files that the stage wrote for one source named `d`."""
 
     preferences: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
-    books: dict[str, Any]
+    counts: dict[str, Any]
 
 
-def plan_for(
+def resolve_source(
     name: str, settings: dict[str, Any], file: Path, source: str = "d", axis: str | None = None
 ) -> ResolvedSource:
     form = registry.make("format", name, settings, "map")
@@ -68,69 +68,71 @@ def plan_for(
     return ResolvedSource(form, how, parts([str(file)], file.parent, "path"))
 
 
-def run_unify(plans: list[ResolvedSource], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
+def run_unify(sources: list[ResolvedSource], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
     out.mkdir(parents=True)
     engine = make_engine("local", workers)
     try:
-        return unify(plans, UnifySettings(min_margin=min_margin), out, engine=engine, read=read)
+        return unify(sources, UnifySettings(min_margin=min_margin), out, engine=engine, read=read)
     finally:
         engine.close()
 
 
-def unified(case: Case, name: str, folder: Path) -> Unified:
+def unify_case(case: Case, name: str, folder: Path) -> UnifiedCase:
     if isinstance(case.rows, str):
         file = folder / "d.csv"
         file.write_text(case.rows, encoding="utf-8")
     else:
         file = folder / "d.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in case.rows), encoding="utf-8")
-    books = run_unify([plan_for(name, case.settings or {}, file, axis=case.axis)], folder / "out")
-    return Unified(
+    counts = run_unify([resolve_source(name, case.settings or {}, file, axis=case.axis)], folder / "out")
+    return UnifiedCase(
         pq.read_table(folder / "out/preferences.parquet").to_pylist(),
         pq.read_table(folder / "out/rejects.parquet").to_pylist(),
-        books["d"],
+        counts["d"],
     )
 
 
 def check(case: Case, name: str, folder: Path) -> None:
-    """Every column of every preference, and every reject, is as the case says; and the books balance."""
-    found = unified(case, name, folder)
+    """Checks every column of every preference, every reject, and that the counts add up."""
+    result = unify_case(case, name, folder)
     suffix = "csv" if isinstance(case.rows, str) else "jsonl"
     expected = [
         {**p, "margin": approximately(p["margin"]), "origin": [f"d.{suffix}:{row}" for row in p["origin"]]}
         for p in case.preferences
     ]
-    assert [readable(p) for p in found.preferences] == expected
-    rejects = [(r["level"], r["reason"], r["field"], [o.partition(":")[2] for o in r["origin"]]) for r in found.rejects]
+    assert [readable(p) for p in result.preferences] == expected
+    rejects = [
+        (r["level"], r["reason"], r["field"], [o.partition(":")[2] for o in r["origin"]]) for r in result.rejects
+    ]
     assert rejects == [(level, reason, name, [str(o) for o in rows]) for level, reason, name, rows in case.rejects]
-    assert all(r["detail"] for r in found.rejects)
-    for p in found.preferences:
+    assert all(r["detail"] for r in result.rejects)
+    for p in result.preferences:
         assert (p["source"], p["kind"], p["objective"], p["licence"]) == ("d", name, "instruction", "CC0")
         assert len(p["id"]) == len(p["group"]) == 32
-    balanced(found.books)
+    check_counts(result.counts)
 
 
-def balanced(books: dict[str, Any]) -> None:
-    assert books["rows"] == books["used"] + sum(books["rejected"].values())
-    assert books["groups"] == books["projected"] + sum(books["groups_rejected"].values())
+def check_counts(counts: dict[str, Any]) -> None:
+    assert counts["rows"] == counts["used"] + sum(counts["rejected"].values())
+    assert counts["groups"] == counts["projected"] + sum(counts["groups_rejected"].values())
 
 
 def approximately(margin: float | None) -> Any:
     return None if margin is None else pytest.approx(margin, abs=1e-6)
 
 
-def readable(found: dict[str, Any]) -> dict[str, Any]:
-    """A preference as the tables write it: turns as `role: text`, axes as {name: (chosen, rejected)}."""
-    sides = {side: turns(found[side]) for side in ("prompt", "chosen", "rejected")}
-    axes = {axis["axis"]: (axis["chosen"], axis["rejected"]) for axis in found["axes"]}
+def readable(preference: dict[str, Any]) -> dict[str, Any]:
+    """Converts a preference to the form of the tables: turns as `role: text`, axes as {name: (chosen, rejected)}."""
+    sides = {side: turns(preference[side]) for side in ("prompt", "chosen", "rejected")}
+    axes = {axis["axis"]: (axis["chosen"], axis["rejected"]) for axis in preference["axes"]}
     numbers = ("axis", "chosen_score", "rejected_score", "margin", "confidence", "n_judgements", "n_responses")
-    strict = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
+    strict = {"parse_constant": lambda name: pytest.fail(f"{name} is not valid JSON")}
     return {
         **sides,
-        **{name: found[name] for name in numbers},
+        **{name: preference[name] for name in numbers},
         "axes": axes,
-        "origin": found["origin"],
-        "extra": json.loads(found["extra"], **strict),
+        "origin": preference["origin"],
+        "extra": json.loads(preference["extra"], **strict),
     }
 
 

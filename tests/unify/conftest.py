@@ -1,4 +1,4 @@
-"""Makes pytest explain the assertions of the golden tests' shared half too."""
+"""Makes pytest explain the assertions in the shared part of the golden tests too."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bad values in any shape of feedback: a reject with its reason, or one error before work starts; no row is lost."""
+"""Tests of bad values in any format: a reject with its reason, or one error before work starts; no row is lost."""
 
 import json
 import sys
@@ -61,7 +61,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     return status, *capsys.readouterr()
 
 
-def test_what_acts_on_a_screen_is_spelled_out() -> None:
+def test_control_characters_are_escaped() -> None:
     assert legible("a\x1b[31m\u202eb\ud800\n\tü") == "a\\u001b[31m\\u202eb\\ud800\n\tü"
 
 
@@ -105,14 +105,14 @@ def test_inspect_shows_bidi_marks_and_nul_by_their_codes(
 @pytest.mark.parametrize(
     ("name", "reason", "said"),
     [
-        ("half", "not_text", "d.jsonl:2: field 'q': half a surrogate pair at character 12, which is no Unicode text"),
-        ("held", "wrong_type", "d.jsonl:2: field 'k': a object cannot be kept"),
+        ("half", "not_text", "d.jsonl:2: field 'q': invalid Unicode: half a surrogate pair at character 12"),
+        ("held", "wrong_type", "d.jsonl:2: field 'k': a value of type object cannot be stored"),
         ("leaves", "function_failed", "d.jsonl:2: fns.leaves raised SystemExit: 3"),
         ("mute", "function_failed", "d.jsonl:2: fns.mute raised Mute, whose message cannot be read"),
         ("raises_half", "function_failed", "d.jsonl:2: fns.raises_half raised ValueError: \\ud800\\u001b[31m"),
     ],
 )
-def test_whatever_a_function_does_is_that_rows_reject(
+def test_any_failure_of_a_users_function_is_a_reject_of_that_row(
     study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str, said: str
 ) -> None:
     (tmp_path / "fns.py").write_text(FUNCTIONS, encoding="utf-8")
@@ -137,7 +137,7 @@ def test_a_module_that_cannot_be_imported_is_one_error(study: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     "literal", ["[" * 2000 + "]" * 2000, "[" * 100_000, "{[]: 1}", "{{}}", "[1,", "-" * 5000 + "1"]
 )
-def test_a_text_that_is_no_literal_is_a_reject(study: Any, literal: str) -> None:
+def test_a_text_that_is_not_a_literal_is_a_reject(study: Any, literal: str) -> None:
     mapping = {"prompt": "q", "answers": "as", "scores": {"help": {"field": "s", "better": "high"}}, "literals": ["as"]}
     rows = [{"q": "Q?", "as": "['a', 'b']", "s": [1, 2]}, {"q": "Q?", "as": literal, "s": [1, 2]}]
     status, _, books = study(rows, "rated_list", mapping)
@@ -156,13 +156,13 @@ def test_literals_inside_lists_are_read(study: Any) -> None:
 @pytest.mark.parametrize(
     ("literal", "reason"), [("{1, 2}", "wrong_type"), ("1+2j", "wrong_type"), ("'\\ud800'", "not_text")]
 )
-def test_a_kept_literal_that_json_does_not_know_is_a_reject(study: Any, literal: str, reason: str) -> None:
+def test_a_kept_literal_that_json_cannot_store_is_a_reject(study: Any, literal: str, reason: str) -> None:
     rows = [{**GOOD[0], "k": "[1]"}, {**GOOD[1], "k": literal}]
     status, _, books = study(rows, "pairs", {**PAIRS, "literals": ["k"], "keep": ["k"]})
     assert (status, books["used"], books["rejected"]) == (0, 1, {reason: 1})
 
 
-def test_scores_that_are_no_numbers_in_data(study: Any) -> None:
+def test_scores_that_are_not_numbers(study: Any) -> None:
     bad = ["NaN", "Infinity", "-Infinity", "1e999", "true", '"0_3"', '"nan"', "9"]
     status, _, books = study([*RATED, *(f'{{"q": "Q?", "a": "x", "s": {value}}}' for value in bad)], "ratings", RATINGS)
     assert (status, books["used"]) == (0, 2)
@@ -172,7 +172,7 @@ def test_scores_that_are_no_numbers_in_data(study: Any) -> None:
 @pytest.mark.parametrize(
     ("scale", "source", "where"),
     [
-        ({"missing": 99}, {}, "'missing' stands for 99, which is outside the declared scale"),
+        ({"missing": 99}, {}, "'missing' is 99, which is outside the declared scale"),
         ({"low": float("nan")}, {}, "scores.help.low"),
         ({"high": float("inf")}, {}, "scores.help.high"),
         ({"codes": {"x": float("inf")}}, {}, "scores.help.codes"),
@@ -182,7 +182,7 @@ def test_scores_that_are_no_numbers_in_data(study: Any) -> None:
         ({}, {"tie_within": float("inf")}, "sources.0.tie_within"),
     ],
 )
-def test_settings_that_are_no_numbers_are_refused_before_work(
+def test_settings_that_are_not_numbers_are_errors_before_work(
     study: Any, scale: dict[str, Any], source: dict[str, Any], where: str
 ) -> None:
     mapping = {**RATINGS, "scores": {"help": {**RATINGS["scores"]["help"], **scale}}}  # type: ignore[dict-item]
@@ -192,13 +192,13 @@ def test_settings_that_are_no_numbers_are_refused_before_work(
     assert not Path("run").exists()
 
 
-def test_no_steps_are_called_so(study: Any) -> None:
+def test_an_empty_list_of_steps_is_a_reject(study: Any) -> None:
     rows = [{"q": "Q?", "st": ["a", "b"], "w": 1}, {"q": "Q?", "st": [], "w": 0}]
     status, _, books = study(rows, "steps", {"prompt": "q", "steps": "st", "first_wrong": "w"})
     assert (status, books["examples"]) == (0, {"wrong_type": "d.jsonl:2: field 'st': the list of steps is empty"})
 
 
-def test_a_file_name_that_is_no_unicode_can_be_read(
+def test_a_file_name_that_is_not_unicode_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "f"

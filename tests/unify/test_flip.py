@@ -1,4 +1,4 @@
-"""The label of each public dataset inverted in turn: caught where the data can tell, and never a false alarm."""
+"""Tests that invert the label of each public dataset: caught if the data can tell, and no false alarms."""
 
 import importlib.util
 import sys
@@ -39,7 +39,7 @@ def test_twenty_folders_are_known() -> None:
 
 
 @pytest.mark.parametrize("entry", entries())
-def test_a_label_is_inverted_wherever_there_is_one(entry: Any, flips: ModuleType) -> None:
+def test_every_label_is_inverted(entry: Any, flips: ModuleType) -> None:
     flip = flips.flip_of(entry)
     assert (flip is None) is (entry.name in UNLABELLED)
     if flip is not None:

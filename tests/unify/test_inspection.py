@@ -1,4 +1,4 @@
-"""`inspect` and `init`: files of the six shapes are recognised by content, and the entry works when pasted."""
+"""Tests of `inspect` and `init`: files of six formats are recognised by content, and the entry works when pasted."""
 
 import csv
 import gzip
@@ -59,7 +59,8 @@ def test_examples_are_the_rows_as_they_will_be_read(here: Path) -> None:
         "objective": "instruction",
     }
     assert any(
-        doubt.startswith("in these rows go 'stars' from 1 to 5: declare 'low' and 'high'") for doubt in found.doubts
+        doubt.startswith("ranges in these rows: 'stars' from 1 to 5; declare 'low' and 'high'")
+        for doubt in found.doubts
     )
 
 
@@ -92,7 +93,7 @@ def packed(folder: Path, kind: str, rows: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet", "jsonl.gz", "zip"])
-def test_whatever_the_file_kind_the_entry_names_the_file_that_was_given(here: Path, kind: str) -> None:
+def test_the_entry_names_the_given_file_for_every_kind_of_file(here: Path, kind: str) -> None:
     name = packed(here, kind, SHAPES["ratings"][0])
     (found,) = inspection.inspect([name])
     assert (found.file, found.source["path"], found.format, found.rows) == (name, name, "ratings", 30)
@@ -118,28 +119,28 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
     assert [manifest["sources"][name]["preferences"] for name in names] == [10, 10, 10, 10, 10, 20]
 
 
-def test_what_the_data_cannot_tell_is_asked_and_a_study_with_it_is_refused(here: Path) -> None:
+def test_what_the_data_cannot_tell_is_a_question_and_a_study_with_it_an_error(here: Path) -> None:
     rows = [
         {"q": f"What of the {a}?", "a": f"{x} {a}", "verve": i} for a in ANIMALS for i, x in enumerate(("so", "no"))
     ]
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
     assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
-    assert any("say 'high' or 'low'" in doubt for doubt in found.doubts)
+    assert any("set 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
-    assert "to be answered before it runs: map.scores.verve.better" in found.as_text()
+    assert "fill in before you run it: map.scores.verve.better" in found.as_text()
     (here / "study.yaml").write_text(draft.study_for(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
     assert caught.value.where == "sources.0 (data).map.scores.verve.better"
 
 
-def test_two_dialogues_of_which_the_better_is_not_said_are_asked_for(here: Path) -> None:
+def test_which_of_two_dialogues_is_better_is_a_question(here: Path) -> None:
     rows = [{"left": turns(f"Of the {a}?", "So."), "right": turns(f"Of the {a}?", "No.")} for a in ANIMALS]
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
     assert (found.format, found.map) == ("pairs", {"chosen": "?", "rejected": "?"})
-    assert "which of 'left' and 'right' was preferred is not said" in found.doubts
+    assert "which of 'left' and 'right' was preferred" in found.doubts
 
 
 RUBBISH = {
@@ -158,7 +159,7 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("name", RUBBISH)
-def test_rubbish_is_said_to_be_so_with_the_reason(here: Path, name: str) -> None:
+def test_unusable_files_are_reported_with_the_reason(here: Path, name: str) -> None:
     (here / name).write_bytes(RUBBISH[name])
     (found,) = inspection.inspect([name])
     assert (found.format, found.rows, found.source) == (None, 0, {})
@@ -168,14 +169,14 @@ def test_rubbish_is_said_to_be_so_with_the_reason(here: Path, name: str) -> None
         draft.study_for([name])
 
 
-def test_columns_of_no_known_shape_are_listed(here: Path) -> None:
+def test_columns_of_an_unknown_shape_are_listed(here: Path) -> None:
     write_jsonl(here / "d.jsonl", [{"height": 1.5 + i / 7, "ok": None} for i in range(20)])
     (found,) = inspection.inspect(["d.jsonl"])
     assert (found.format, found.rows) == (None, 20)
     assert found.why == ["fields: height (number), ok (empty)"]
 
 
-def test_a_path_that_is_not_there_gives_the_near_name(here: Path) -> None:
+def test_a_missing_path_suggests_the_near_name(here: Path) -> None:
     write_jsonl(here / "feedback.jsonl", SHAPES["hh"][0])
     with pytest.raises(UserError, match=r"Did you mean 'feedback.jsonl'"):
         inspection.inspect(["feedbak.jsonl"])
@@ -215,25 +216,25 @@ ASKED: dict[str, tuple[str, dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize("case", ASKED)
-def test_a_question_left_open_is_refused_by_its_place_whatever_it_is_about(here: Path, case: str) -> None:
+def test_an_open_question_is_an_error_that_names_its_place(here: Path, case: str) -> None:
     name, mapping, place = ASKED[case]
     write_jsonl(here / "d.jsonl", [{"q": "Q", "a": "A"}])
     study = {"sources": [{"name": "s", "path": "d.jsonl", "format": name, "map": mapping}]}
     with pytest.raises(UserError, match="stands for what is still to be said") as caught:
         unipref.unify_feedback(study, here / "run")
     assert caught.value.where == f"sources.0 (s).map.{place}"
-    assert inspection.questions(mapping, "map")[0] == f"map.{place}"
+    assert inspection.open_questions(mapping, "map")[0] == f"map.{place}"
 
 
-def test_columns_of_no_known_shape_are_told_with_the_nearest_formats(here: Path) -> None:
+def test_columns_of_an_unknown_shape_name_the_closest_formats(here: Path) -> None:
     write_jsonl(
         here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "n": i % 2} for i, a in enumerate(ANIMALS)]
     )
     (found,) = inspection.inspect(["d.jsonl"])
     assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
     assert found.doubts == [
-        "nearest: demonstration, but an answer is not seen",
-        "nearest: ratings, but an answer is not seen",
+        "closest format: demonstration; missing: an answer",
+        "closest format: ratings; missing: an answer",
     ]
     assert all(line in found.as_text() for line in found.doubts)
 
@@ -263,7 +264,7 @@ def test_votes_and_strengths_are_shown_as_evidence(here: Path) -> None:
     assert [example.get("evidence") for example in found.examples] == ["strength 3", "strength 1", "strength 3"]
 
 
-def test_turns_under_other_keys_are_read_by_the_roles_in_them(here: Path) -> None:
+def test_turns_under_other_keys_are_read_by_their_roles(here: Path) -> None:
     rows = [
         {
             "talk": [

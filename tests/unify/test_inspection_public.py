@@ -1,4 +1,4 @@
-"""`inspect` on every file of the public data, told nothing, and again with neutral keys."""
+"""Tests of `inspect` on every file of the public data, with the real and with neutral keys."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from unipref.core import yaml_files
 from unipref.core.errors import UserError
 from unipref.sources import peek
 from unipref.unify import inspection
-from unipref.unify.inspection import Inspected, questions
+from unipref.unify.inspection import Inspection, open_questions
 
 pytestmark = pytest.mark.shared
 
@@ -79,14 +79,14 @@ def neutral(value: Any, names: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("folder", RIGHT)
-def test_every_file_is_recognised_and_its_entry_runs_once_the_questions_are_answered(
+def test_every_file_is_recognised_and_its_entry_runs_with_the_questions_answered(
     shared: Path, here: Path, folder: str
 ) -> None:
     for number, file in enumerate(files(shared, folder)):
         (found,) = inspection.inspect([copied(file, here)])
         assert found.format == RIGHT[folder], file
         assert len(found.examples) == 3
-        asked = questions(found.map, "sources.0 (x).map")
+        asked = open_questions(found.map, "sources.0 (x).map")
         study: dict[str, Any] = {"sources": yaml_files.parse(yaml_files.write([found.source]), "pasted")}
         if asked:
             assert found.doubts
@@ -104,20 +104,20 @@ def test_every_file_is_recognised_and_its_entry_runs_once_the_questions_are_answ
         assert manifest["used"] > 0.75 * manifest["rows"], manifest
 
 
-def renamed(shared: Path, here: Path) -> Iterator[tuple[str, Path, Inspected]]:
+def renamed(shared: Path, here: Path) -> Iterator[tuple[str, Path, Inspection]]:
     for folder in RIGHT:
         for file in files(shared, folder):
             names: dict[str, str] = {}
-            rows = [neutral(row, names) for row in peek(file, inspection.PEEKED)]
+            rows = [neutral(row, names) for row in peek(file, inspection.ROWS_READ)]
             (here / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
             yield folder, file, inspection.inspect(["x.jsonl"])[0]
 
 
-def test_with_neutral_keys_the_format_is_still_found_and_the_direction_asked(shared: Path, here: Path) -> None:
+def test_with_neutral_keys_the_format_is_found_and_the_direction_is_a_question(shared: Path, here: Path) -> None:
     wrong = set()
     for folder, file, found in renamed(shared, here):
         if found.format != RIGHT[folder]:
             wrong.add(folder)
         elif found.format not in ("demonstration", "critique"):
-            assert questions(found.map, ""), f"{file}: a direction was guessed: {found.map}"
+            assert open_questions(found.map, ""), f"{file}: a direction was guessed: {found.map}"
     assert wrong == NOT_WITHOUT_NAMES

@@ -1,4 +1,4 @@
-"""Labels against the rest of the data: what is counted, what is concluded, and that a run stops."""
+"""Tests of the label check: its counts and verdicts, and that a contradiction stops the run."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 import unipref
 from unipref.core.errors import UserError
 from unipref.core.records import Axis, preference_schema
-from unipref.unify.label_check import EXAMPLES, polarity, refuse_contradictions
+from unipref.unify.label_check import MAX_EXAMPLES, check_polarity, refuse_contradictions
 
 AXES = {"help": Axis("high"), "harm": Axis("low", 0, 1)}
 
@@ -35,7 +35,7 @@ def judged(folder: Path, rows: list[dict[str, Sides]], alone: bool = False, cont
         for number, row in enumerate(rows, 1)
     ]
     pq.write_table(pa.Table.from_pylist(table, schema), folder / "p.parquet")
-    return polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
+    return check_polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
 
 
 FOR, AGAINST, NEITHER = {"help": (5.0, 1.0)}, {"help": (1.0, 5.0)}, {"help": (3.0, 3.0)}
@@ -58,15 +58,15 @@ def test_verdicts_by_hand(agree: int, against: int, verdict: str, tmp_path: Path
     found = judged(tmp_path, [FOR] * agree + [NEITHER] * 5 + [AGAINST] * against)
     assert (found["verdict"], found["agree"], found["against"]) == (verdict, agree, against)
     assert found["by_axis"] == ({"help": [agree, against]} if agree + against else {})
-    assert found["examples"] == [f"f:{agree + 5 + n}" for n in range(1, against + 1)][:EXAMPLES]
+    assert found["examples"] == [f"f:{agree + 5 + n}" for n in range(1, against + 1)][:MAX_EXAMPLES]
 
 
-def test_a_low_score_speaks_for_an_answer_where_low_is_better(tmp_path: Path) -> None:
+def test_a_low_score_counts_for_an_answer_if_low_is_better(tmp_path: Path) -> None:
     found = judged(tmp_path, [{"harm": (0.1, 0.9)}] * 9)
     assert (found["verdict"], found["by_axis"]) == ("agrees", {"harm": [9, 0]})
 
 
-def test_each_preference_has_one_voice_that_of_most_of_its_axes(tmp_path: Path) -> None:
+def test_each_preference_counts_once_by_the_majority_of_its_axes(tmp_path: Path) -> None:
     split = {"help": (5.0, 1.0), "harm": (0.9, 0.1)}
     both = {"help": (1.0, 5.0), "harm": (0.9, 0.1)}
     found = judged(tmp_path, [split] * 20 + [both] * 9)
@@ -74,28 +74,28 @@ def test_each_preference_has_one_voice_that_of_most_of_its_axes(tmp_path: Path) 
     assert found["by_axis"] == {"help": [20, 9], "harm": [0, 29]}
 
 
-def test_a_missing_score_and_an_axis_without_direction_say_nothing(tmp_path: Path) -> None:
+def test_a_missing_score_and_an_axis_without_direction_do_not_count(tmp_path: Path) -> None:
     found = judged(tmp_path, [{"help": (None, 1.0), "length": (1.0, 9.0)}] * 20)
     assert found["verdict"] == "cannot_be_known"
 
 
-def test_an_answer_judged_alone_is_held_against_the_middle_of_the_scale(tmp_path: Path) -> None:
+def test_a_one_sided_preference_is_compared_to_the_middle_of_the_scale(tmp_path: Path) -> None:
     found = judged(tmp_path, [{"harm": (0.1, None)}] * 9 + [{"harm": (0.5, None), "help": (5.0, None)}], alone=True)
     assert (found["verdict"], found["by_axis"]) == ("agrees", {"harm": [9, 0]})
 
 
-def test_a_row_that_contradicts_itself_speaks_against_the_labels(tmp_path: Path) -> None:
+def test_a_row_that_contradicts_itself_counts_against_the_labels(tmp_path: Path) -> None:
     found = judged(tmp_path, [FOR] * 2, contradictions=20)
     assert (found["verdict"], found["agree"], found["against"]) == ("contradicts", 2, 20)
 
 
-def test_the_error_names_source_figures_examples_and_the_mend(tmp_path: Path) -> None:
+def test_the_error_names_source_figures_examples_and_the_fix(tmp_path: Path) -> None:
     books = {"s": {"polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
     with pytest.raises(UserError) as caught:
         refuse_contradictions(books, accepted=set())
     assert caught.value.where == "source s"
     assert "for the chosen answer in 1 of 10 preferences (for:against by axis: help 1:9)" in caught.value.what
-    assert "Against: f:1; f:2; f:3." in caught.value.what
+    assert "Examples against: f:1; f:2; f:3." in caught.value.what
     assert "accept_polarity" in (caught.value.mend or "")
     refuse_contradictions(books, accepted={"s"})
 
@@ -128,13 +128,13 @@ def test_a_direction_the_wrong_way_round_stops_the_run(better: str, expected: st
     assert verdict(study, RATED, tmp_path / "run") == expected
 
 
-def test_accepting_goes_on(tmp_path: Path) -> None:
+def test_an_accepted_polarity_does_not_stop_the_run(tmp_path: Path) -> None:
     scores = {"overall": {"field": "overall", "better": "low"}, "harm": {"field": "harm", "better": "low"}}
     study = source("ratings", {"prompt": "q", "response": "a", "scores": scores}, accept_polarity=True)
     assert verdict(study, RATED, tmp_path / "run") == "contradicts"
 
 
-def test_the_axes_of_a_weighted_mean_do_not_speak_for_it(tmp_path: Path) -> None:
+def test_the_axes_of_a_weighted_mean_are_not_evidence_for_it(tmp_path: Path) -> None:
     scores = {
         "overall": {"field": "overall", "better": "high", "low": 0, "high": 5},
         "harm": {"field": "harm", "better": "low", "low": 0, "high": 1},
@@ -155,14 +155,14 @@ def test_codes_the_wrong_way_round_stop_the_run(codes: dict[int, str], expected:
 
 
 @pytest.mark.parametrize(("answer", "expected"), [("key", "agrees"), ("turned", "stopped: source mine")])
-def test_a_second_statement_of_the_answer_is_a_witness(answer: str, expected: str, tmp_path: Path) -> None:
+def test_a_second_answer_field_is_evidence(answer: str, expected: str, tmp_path: Path) -> None:
     rows = [{"q": f"q{i}", "o": ["x", "y"], "key": i % 2, "turned": 1 - i % 2} for i in range(12)]
     mapping = {"prompt": "q", "options": "o", "answer": answer, "check": "key", "first": 0}
     assert verdict(source("multiple_choice", mapping), rows, tmp_path / "run") == expected
 
 
 @pytest.mark.parametrize(("wrong", "expected"), [(1, "agrees"), (11, "stopped: source mine")])
-def test_solutions_that_miss_the_target_unmarked_speak_against_the_labels(
+def test_solutions_that_miss_the_target_unmarked_count_against_the_labels(
     wrong: int, expected: str, tmp_path: Path
 ) -> None:
     right = [{"p": f"{i} + 0", "s": [f"{i} + 0 = {i}"], "m": None, "a": f"{i}", "t": f"{i}"} for i in range(12 - wrong)]

@@ -442,13 +442,13 @@ def told(preferences: Iterable[dict[str, Any]]) -> list[tuple[str, str | None, s
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_order_that_a_shape_expresses_comes_back(name: str, tmp_path: Path) -> None:
+def test_every_order_that_a_format_can_express_is_recovered(name: str, tmp_path: Path) -> None:
     found = told(unified(tmp_path, [name], "all"))
     assert len(found) == len(set(found))
     assert set(found) == SHAPES[name][4]
 
 
-def test_with_the_default_pairs_nothing_else_comes_back(tmp_path: Path) -> None:
+def test_the_default_pairs_are_correct(tmp_path: Path) -> None:
     preferences = unified(tmp_path, SHAPES, "best_worst")
     for name, (_, _, _, _, expressed) in SHAPES.items():
         source = name.replace(" ", "_").replace(",", "")
@@ -481,7 +481,7 @@ def noisy(seed: int) -> tuple[Rows, Told]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_five_annotators_of_whom_each_errs_in_three_of_ten(seed: int, tmp_path: Path) -> None:
+def test_five_annotators_who_err_in_three_of_ten_cases(seed: int, tmp_path: Path) -> None:
     rows, truth = noisy(seed)
     mapping = {**SIDES, "votes": [f"v{n}" for n in range(ANNOTATORS)], "codes": BETTER}
     study = {"sources": [{"name": "votes", "format": "votes", "map": mapping}], "workers": 1}

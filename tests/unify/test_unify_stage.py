@@ -1,4 +1,4 @@
-"""The stage as a whole: margins, books, and the same result whatever the engine and the buckets."""
+"""Tests of the whole stage: margins, counts, and the same result for any engine and number of buckets."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref.unify as stage
-from support.golden import balanced, plan_for, run_unify
+from support.golden import check_counts, resolve_source, run_unify
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
@@ -47,9 +47,9 @@ def test_percentiles_by_hand() -> None:
     assert percentiles(np.array([])).tolist() == []
 
 
-def test_margins_are_taken_within_source_and_axis(tmp_path: Path) -> None:
-    small = plan_for("ratings", STARS, write_jsonl(tmp_path / "s.jsonl", rated([1, 2])), "small")
-    large = plan_for("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
+def test_margins_are_computed_within_source_and_axis(tmp_path: Path) -> None:
+    small = resolve_source("ratings", STARS, write_jsonl(tmp_path / "s.jsonl", rated([1, 2])), "small")
+    large = resolve_source("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
     run_unify([small, large], tmp_path / "out")
     rows = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
     found = {(row["source"], row["chosen_score"]): row["margin"] for row in rows}
@@ -65,10 +65,12 @@ def test_margins_are_taken_within_source_and_axis(tmp_path: Path) -> None:
 def test_min_margin_moves_preferences_to_the_rejects(tmp_path: Path) -> None:
     thumb = {"m": ["Q", "A"], "ok": True}
     plans = [
-        plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1, 2, 3, 4])), "stars"),
-        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(tmp_path / "t.jsonl", [thumb]), "thumbs"),
+        resolve_source("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1, 2, 3, 4])), "stars"),
+        resolve_source(
+            "thumbs", {"messages": "m", "label": "ok"}, write_jsonl(tmp_path / "t.jsonl", [thumb]), "thumbs"
+        ),
     ]
-    books = run_unify(plans, tmp_path / "out", min_margin=0.5)
+    records = run_unify(plans, tmp_path / "out", min_margin=0.5)
     kept = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
     assert [(row["source"], row["chosen_score"]) for row in kept] == [("stars", 3.0), ("stars", 4.0), ("thumbs", None)]
     left = pq.read_table(tmp_path / "out/rejects.parquet").to_pylist()
@@ -76,7 +78,7 @@ def test_min_margin_moves_preferences_to_the_rejects(tmp_path: Path) -> None:
         ("preference", "below_min_margin", ["r.jsonl:1", "r.jsonl:2"]),
         ("preference", "below_min_margin", ["r.jsonl:3", "r.jsonl:4"]),
     ]
-    stars, thumbs = books["stars"], books["thumbs"]
+    stars, thumbs = records["stars"], records["thumbs"]
     assert (stars["groups"], stars["projected"], stars["preferences"]) == (4, 4, 2)
     assert stars["preferences_rejected"] == {"below_min_margin": 2}
     assert (stars["ordered_pairs"], stars["kept_pairs"]) == (4, 2)
@@ -104,29 +106,31 @@ def dirty_sources(folder: Path) -> list[ResolvedSource]:
         writer.writerows([[f"P{i % 9}", f"A{i}", i % 12] for i in range(60)])
         writer.writerow(["too", "few"])
     return [
-        plan_for("pairs", {}, write_jsonl(folder / "p.jsonl", [*pairs, pairs[0], "{broken", "[1]", '{"chosen": 1}'])),
-        plan_for("ratings", STARS, table, "r"),
-        plan_for("tree", {}, write_jsonl(folder / "t.jsonl", [{"prompt": tree}, {"prompt": 5}, {}]), "t"),
-        plan_for(
+        resolve_source(
+            "pairs", {}, write_jsonl(folder / "p.jsonl", [*pairs, pairs[0], "{broken", "[1]", '{"chosen": 1}'])
+        ),
+        resolve_source("ratings", STARS, table, "r"),
+        resolve_source("tree", {}, write_jsonl(folder / "t.jsonl", [{"prompt": tree}, {"prompt": 5}, {}]), "t"),
+        resolve_source(
             "multiple_choice",
             {"prompt": "s", "options": "o", "answer": "y", "first": 0},
             write_jsonl(folder / "c.jsonl", choice),
             "c",
         ),
-        plan_for("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(folder / "k.jsonl", thumbs), "k"),
-        plan_for("demonstration", {"prompt": "q", "response": "a"}, write_jsonl(folder / "e.jsonl", demo), "e"),
+        resolve_source("thumbs", {"messages": "m", "label": "ok"}, write_jsonl(folder / "k.jsonl", thumbs), "k"),
+        resolve_source("demonstration", {"prompt": "q", "response": "a"}, write_jsonl(folder / "e.jsonl", demo), "e"),
     ]
 
 
-def test_books_balance_for_dirty_sources_and_every_reject_names_its_row(tmp_path: Path) -> None:
-    books = run_unify(dirty_sources(tmp_path), tmp_path / "out")
+def test_counts_add_up_for_dirty_sources_and_every_reject_names_its_row(tmp_path: Path) -> None:
+    records = run_unify(dirty_sources(tmp_path), tmp_path / "out")
     preferences = pq.read_table(tmp_path / "out/preferences.parquet")
     rejects = pq.read_table(tmp_path / "out/rejects.parquet")
     assert preferences.schema.equals(preference_schema())
     assert rejects.schema.equals(reject_schema())
     told = rejects.to_pylist()
-    for source, page in books.items():
-        balanced(page)
+    for source, page in records.items():
+        check_counts(page)
         mine = [row for row in told if row["source"] == source]
         for level, name in (("row", "rejected"), ("part", "parts_rejected"), ("group", "groups_rejected")):
             reasons = [row["reason"] for row in mine if row["level"] == level]
@@ -138,7 +142,7 @@ def test_books_balance_for_dirty_sources_and_every_reject_names_its_row(tmp_path
         )
     assert all(row["origin"] and row["detail"] for row in told)
     # rows, used, rejected, groups, projected
-    numbers = {s: [p["rows"], p["used"], p["groups"], p["projected"], p["preferences"]] for s, p in books.items()}
+    numbers = {s: [p["rows"], p["used"], p["groups"], p["projected"], p["preferences"]] for s, p in records.items()}
     assert numbers == {
         "d": [34, 31, 31, 31, 31],
         "r": [61, 55, 9, 9, 9],  # 5 ratings of 11 are off the scale, and the short record is no row
@@ -147,26 +151,26 @@ def test_books_balance_for_dirty_sources_and_every_reject_names_its_row(tmp_path
         "k": [30, 20, 7, 7, 13],
         "e": [30, 24, 24, 24, 24],
     }
-    assert books["t"]["parts_rejected"] == {"deleted": 1}
+    assert records["t"]["parts_rejected"] == {"deleted": 1}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("preferences.parquet", "rejects.parquet")}
 
 
-def test_the_result_depends_neither_on_the_engine_nor_on_the_buckets(
+def test_the_result_does_not_depend_on_the_engine_or_the_buckets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans = dirty_sources(tmp_path)
     one_bucket = run_unify(plans, tmp_path / "whole")
     assert not (tmp_path / "whole/buckets").exists()
     monkeypatch.setattr(stage, "BUCKET_BYTES", 500)
-    books = run_unify(plans, tmp_path / "one", workers=1)
-    assert run_unify(plans, tmp_path / "three", workers=3) == books
+    records = run_unify(plans, tmp_path / "one", workers=1)
+    assert run_unify(plans, tmp_path / "three", workers=3) == records
     assert contents(tmp_path / "one") == contents(tmp_path / "three")
-    for page in (*books.values(), *one_bucket.values()):
+    for page in (*records.values(), *one_bucket.values()):
         page.pop("examples")  # the first reject of a kind is that of the first bucket
-    assert books == one_bucket
+    assert records == one_bucket
     whole, cut = (
         sorted(
             pq.read_table(tmp_path / name / "preferences.parquet").to_pylist(),
@@ -177,25 +181,25 @@ def test_the_result_depends_neither_on_the_engine_nor_on_the_buckets(
     assert whole == cut
 
 
-def test_nothing_usable_says_where_and_why(tmp_path: Path) -> None:
+def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> None:
     plans = [
-        plan_for("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),
-        plan_for("ratings", STARS, write_jsonl(tmp_path / "b.jsonl", rated([0])), "stars"),
-        plan_for("pairs", {}, write_jsonl(tmp_path / "c.jsonl", []), "empty"),
+        resolve_source("pairs", {}, write_jsonl(tmp_path / "a.jsonl", [{"prompt": "x"}, {"prompt": "y"}]), "mine"),
+        resolve_source("ratings", STARS, write_jsonl(tmp_path / "b.jsonl", rated([0])), "stars"),
+        resolve_source("pairs", {}, write_jsonl(tmp_path / "c.jsonl", []), "empty"),
     ]
     with pytest.raises(UserError) as caught:
         run_unify(plans, tmp_path / "out")
     assert caught.value.lines() == [
-        "no preference is left of 4 rows.\n"
+        "no preference could be made from 4 rows.\n"
         "  mine: 2 x missing_field, the first in a.jsonl:1: field 'chosen':"
-        " not in the row, which has the fields prompt\n"
+        " the field is missing; found the fields prompt\n"
         "  stars: 1 x tie, the first in b.jsonl:1: all 2 answers have 0 on 'help'\n"
         "  empty: no rows",
-        "  See how rows are read with: unipref inspect FILE",
+        "  To see how rows are read, run: unipref inspect FILE",
     ]
 
 
-def test_nothing_above_min_margin_says_so(tmp_path: Path) -> None:
-    plan = plan_for("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
+def test_no_preference_above_min_margin_is_an_error(tmp_path: Path) -> None:
+    plan = resolve_source("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
     with pytest.raises(UserError, match=r"1 x below_min_margin, the first in r.jsonl:1: margin 0.500 is below"):
         run_unify([plan], tmp_path / "out", min_margin=0.9)

@@ -1,54 +1,55 @@
-"""Split and clean: dev and test parts by prompt group; leaks and duplicates removed, each with its reason and twin.
+"""The clean stage: removes benchmark leaks and duplicates, and splits the preferences into train, dev and test.
 
-A preference is removed, in this order, because its prompt occurs in a benchmark that the study measures with, because
-it repeats an earlier one to the letter, or because it nearly does. What goes is gone from all parts before they are
-drawn: a benchmark's question in dev would choose the settings by it, and the shares are of what is left.
+A preference is removed for the first of these reasons: its prompt occurs in one of the study's benchmarks; it repeats
+an earlier preference exactly; it nearly repeats one. Each removal is listed with its reason and twin. Removal comes
+before the split: a benchmark's question in dev would otherwise influence the choice of settings, and the shares of dev
+and test are shares of what is left.
 
-Twins, near-duplicate prompts (where they are looked for) and the turns of one conversation are on one side of the
-split, so no prompt of dev or test is trained on. Held in memory per preference: hashes and its place, never text.
+Declared twins, near-duplicate prompts (with `duplicates: near`) and the turns of one conversation stay on one side of
+the split, so no prompt of dev or test is trained on. Memory per preference: hashes and its row number, never text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from unipref.clean.benchmark_leaks import Leaks
-from unipref.clean.exact_duplicates import Copies
+from unipref.clean.benchmark_leaks import BenchmarkLeaks
+from unipref.clean.exact_duplicates import ExactDuplicates
 from unipref.clean.minhash import check_rensa
-from unipref.clean.near_duplicates import Found, Near, NearDuplicates
-from unipref.clean.notes import notes, nothing_left
-from unipref.clean.split import Families, Split, draw, heavy
+from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
+from unipref.clean.notes import describe_cleaning, nothing_left_error
+from unipref.clean.split import Families, SplitSettings, assign_parts, find_heavy_families
 from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_parts
 from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason
 from unipref.core.text_keys import root_of
 
-__all__ = ["Clean", "Near", "Split", "clean", "removed_schema"]
+__all__ = ["CleanSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
 
-class Clean(Settings):
+class CleanSettings(Settings):
     """What is removed before training."""
 
     duplicates: Literal["exact", "near", "keep"] = "exact"
-    """exact: of preferences with the same prompt, chosen and rejected texts, in any source, the first is kept. near: so
-    too of those whose prompt and answers are near-duplicates; where the prompts alone are, they are on one side of the
-    split."""
-    near: Near = Near()
+    """exact: of preferences with the same prompt, chosen and rejected texts, in any source, only the first is kept.
+    near: the same for preferences whose prompt and answers are near-duplicates; if only the prompts are, they
+    stay on one side of the split. keep: duplicates are kept."""
+    near: NearDuplicateSettings = NearDuplicateSettings()
     """When two texts are near-duplicates."""
     benchmarks: bool = True
-    """Remove preferences whose prompt occurs in the data of one of the study's benchmarks."""
+    """Removes preferences whose prompt occurs in the data of one of the study's benchmarks."""
 
     def check(self, where: str) -> None:
-        """Raises UserError when a package that these settings need is missing."""
+        """Raises UserError if a package that these settings need is missing."""
         if self.duplicates == "near":
             check_rensa(f"'{where}.duplicates: near'")
 
 
 def clean(
     preferences: Path,
-    split: Split,
-    settings: Clean,
+    split: SplitSettings,
+    settings: CleanSettings,
     out: Path,
     benchmarks: Mapping[str, Path] | None = None,
     fetched: Sequence[str] = (),
@@ -57,85 +58,87 @@ def clean(
 
     Args:
         preferences: the Parquet file that unify wrote.
-        split: which shares are held out.
-        settings: what is removed.
+        split: the shares of dev and test.
+        settings: what to remove.
         out: an empty folder.
-        benchmarks: benchmark -> the folder or file of its data, of all that the study measures with.
-        fetched: benchmarks that bring their data themselves, when they measure: nothing can be compared with those.
+        benchmarks: benchmark -> folder or file of its data, for all benchmarks of the study.
+        fetched: benchmarks that fetch their own data at evaluation; their texts cannot be compared here.
 
     Returns:
-        Counts of `train`, `dev` and `test`, and `removed` by reason; `by_source` (source -> its `preferences`, and
-        those removed by reason); `examples` of what was removed; `benchmarks` (benchmark -> its `texts`, and the
-        preferences `found` among them); `near` (where it was asked for: pairs `compared`, prompts `tied`); `notes` for
-        the reader.
+        Counts of `train`, `dev` and `test`; `removed`, counts by reason; `by_source`, source -> its `preferences` and
+        removals by reason; `examples` of removed preferences; `benchmarks`, benchmark -> number of its `texts` and of
+        preferences `found` among them; `near` (only with `duplicates: near`), the pairs `compared` and prompts `tied`;
+        `notes` for the reader.
 
     Raises:
-        UserError: nothing is left to train on.
+        UserError: no preference is left to train on.
     """
-    search = _Search(settings, benchmarks or {})
+    search = _RemovalSearch(settings, benchmarks or {})
     search.run(preferences, out)
     families = search.families
     sizes = families.sizes()
-    stay = heavy(sizes) if search.near else []
-    parts = draw(families, split, stay)
+    heavy = find_heavy_families(sizes) if search.near else []
+    parts = assign_parts(families, split, heavy)
     result = write_parts(preferences, parts, search.removals, out)
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
     unread = leaks.unread if leaks else []
-    result["notes"] = [*notes(result, unread, fetched, [sizes[family] for family in stay])]
+    result["notes"] = [*describe_cleaning(result, unread, fetched, [sizes[family] for family in heavy])]
     if not result["train"]:
-        raise nothing_left(result)
+        raise nothing_left_error(result)
     return result
 
 
-class _Search:
-    """One pass over the preferences that finds what has to go, and what has to stay together."""
+class _RemovalSearch:
+    """Finds the preferences to remove and the prompt groups to keep together, in one pass over the preferences."""
 
-    def __init__(self, settings: Clean, benchmarks: Mapping[str, Path]) -> None:
-        self.leaks = Leaks(benchmarks) if settings.benchmarks and benchmarks else None
+    def __init__(self, settings: CleanSettings, benchmarks: Mapping[str, Path]) -> None:
+        self.leaks = BenchmarkLeaks(benchmarks) if settings.benchmarks and benchmarks else None
         self.near = NearDuplicates(settings.near) if settings.duplicates == "near" else None
         self.families = Families()
         self.removals: dict[int, Removal] = {}
         self.figures: dict[str, Any] = {}
-        self._copies = Copies() if settings.duplicates != "keep" else None
+        self._exact = ExactDuplicates() if settings.duplicates != "keep" else None
 
     def run(self, preferences: Path, out: Path) -> None:
-        columns = ["group", "prompt"] + (["chosen", "rejected"] if self._copies else [])
+        columns = ["group", "prompt"] + (["chosen", "rejected"] if self._exact else [])
 
-        def kept() -> Iterator[tuple[int, dict[str, Any]]]:
-            every = enumerate(parquet.rows(preferences, columns, BATCH))
-            return ((place, row) for place, row in every if place not in self.removals)
+        def rows() -> Iterator[dict[str, Any]]:
+            return parquet.rows(preferences, columns, BATCH)
 
-        waiting: list[tuple[int, dict[str, Any]]] = []
-        for place, row in enumerate(parquet.rows(preferences, columns, BATCH)):
-            if removal := self._removal(place, row):
+        def remaining_rows() -> Iterator[tuple[int, dict[str, Any]]]:
+            return ((place, row) for place, row in enumerate(rows()) if place not in self.removals)
+
+        pending: list[tuple[int, dict[str, Any]]] = []
+        for place, row in enumerate(rows()):
+            if removal := self._find_removal(place, row):
                 self.removals[place] = removal
                 continue
             self.families.add(row["group"], root_of(row["prompt"]))
             if self.near:
-                waiting.append((place, row))
-                if len(waiting) == BATCH:
-                    self.near.add(waiting)
-                    waiting = []
+                pending.append((place, row))
+                if len(pending) == BATCH:
+                    self.near.add(pending)
+                    pending = []
         if self.near:
-            self.near.add(waiting)
-            self._take_in(self.near.find(kept, out))
+            self.near.add(pending)
+            self._add_near_duplicates(self.near.find(remaining_rows, out))
 
-    def _removal(self, place: int, row: dict[str, Any]) -> Removal | None:
-        if self.leaks and (found := self.leaks.place(row["prompt"])) is not None:
-            return Removal(Reason.BENCHMARK, found)
-        if self._copies and (twin := self._copies.twin(place, row)) is not None:
+    def _find_removal(self, place: int, row: dict[str, Any]) -> Removal | None:
+        if self.leaks and (place_in_benchmark := self.leaks.find(row["prompt"])) is not None:
+            return Removal(Reason.BENCHMARK, place_in_benchmark)
+        if self._exact and (twin := self._exact.find_twin(place, row)) is not None:
             return Removal(Reason.DUPLICATE, twin)
         return None
 
-    def _take_in(self, found: Found) -> None:
-        for place, twin in found.twins.items():
+    def _add_near_duplicates(self, pairs: NearDuplicatePairs) -> None:
+        for place, twin in pairs.twins.items():
             self.removals[place] = Removal(Reason.NEAR_DUPLICATE, twin)
-            self.families.remove(found.groups[place])
-        # The first of several that are the same may itself be a near-duplicate of what is kept.
+            self.families.remove(pairs.groups[place])
+        # The first of several exact duplicates can itself be a near-duplicate of a kept preference.
         for place, removal in self.removals.items():
             if removal.reason is Reason.DUPLICATE and isinstance(removal.twin, int):
-                self.removals[place] = Removal(removal.reason, found.twins.get(removal.twin, removal.twin))
-        for one, other in found.tied:
-            self.families.tie(one, other)
-        self.figures["near"] = {"compared": found.compared, "tied": found.prompts}
+                self.removals[place] = Removal(removal.reason, pairs.twins.get(removal.twin, removal.twin))
+        for one, other in pairs.tied:
+            self.families.join(one, other)
+        self.figures["near"] = {"compared": pairs.compared, "tied": pairs.prompts}

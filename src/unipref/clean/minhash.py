@@ -1,7 +1,7 @@
-"""MinHash with locality-sensitive hashing: which of many sets of shingles may be near-duplicates.
+"""MinHash with locality-sensitive hashing: proposes pairs of sets of shingles that may be near-duplicates.
 
-A. Broder, "On the resemblance and containment of documents" (1997). The signatures are rensa's R-MinHash; cut into
-bands of rows, two sets with Jaccard similarity J share a band with probability 1 - (1 - J^rows)^bands.
+A. Broder, "On the resemblance and containment of documents" (1997). The signatures are rensa's R-MinHash, split into
+bands of rows. Two sets with Jaccard similarity J share a band with probability 1 - (1 - J^rows)^bands.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 RECALL = 0.999
-"""Least probability with which two sets as similar as the threshold share a band."""
-NEIGHBOURS = 16
-"""In a crowd that shares a band, each is paired with the first and with so many before it, not with all."""
+"""Least probability that two sets with the threshold similarity share a band."""
+MAX_NEIGHBOURS = 16
+"""Of many sets that share a band, each is paired only with the first and with this many before it."""
 SEED = 20240607
 
 
@@ -30,7 +30,7 @@ def check_rensa(where: str) -> None:
 
 
 def bands_and_rows(threshold: float, permutations: int) -> tuple[int, int]:
-    """The most rows a band can have with a recall of `RECALL` at the threshold: the fewest candidates in vain."""
+    """Returns (bands, rows): the most rows per band, hence the fewest false candidates, with recall `RECALL`."""
     for rows in range(permutations, 1, -1):
         bands = permutations // rows
         if 1 - (1 - threshold**rows) ** bands >= RECALL:
@@ -39,10 +39,10 @@ def bands_and_rows(threshold: float, permutations: int) -> tuple[int, int]:
 
 
 class Sketches:
-    """Sets of shingles as bands of their MinHash signature: four bytes per band and set.
+    """Stores sets of shingles as bands of their MinHash signatures: four bytes per band and set.
 
     Args:
-        threshold: Jaccard similarity from which two sets are to be found.
+        threshold: least Jaccard similarity of the pairs to find.
         permutations: length of the signatures.
     """
 
@@ -52,18 +52,18 @@ class Sketches:
         self._bands: list[npt.NDArray[np.uint32]] = []
 
     def add(self, shingles: "npt.NDArray[np.uint64]", counts: "npt.NDArray[np.int64]") -> None:
-        """Takes in some sets.
+        """Adds some sets.
 
         Args:
-            shingles: (sum of counts,) hashes, set after set; repeats do no harm.
-            counts: (n,) how many are of each set; none is empty.
+            shingles: (sum of counts,) hashes, set after set; repeats are harmless.
+            counts: (n,) number of hashes per set, at least one.
         """
         import numpy as np
         import rensa
 
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
-        made = rensa.RMinHash.digest_matrix_from_flat_token_hashes(shingles, offsets, self._permutations, SEED)
-        signatures = np.array(made.to_rows(), dtype=np.uint64).reshape(len(counts), self._permutations)
+        digests = rensa.RMinHash.digest_matrix_from_flat_token_hashes(shingles, offsets, self._permutations, SEED)
+        signatures = np.array(digests.to_rows(), dtype=np.uint64).reshape(len(counts), self._permutations)
         used = signatures[:, : self._n_bands * self._n_rows].reshape(len(counts), self._n_bands, self._n_rows)
         key = np.zeros((len(counts), self._n_bands), dtype=np.uint64)
         for row in range(self._n_rows):
@@ -71,48 +71,48 @@ class Sketches:
             key ^= key >> np.uint64(32)
         self._bands.append(key.astype(np.uint32))
 
-    def candidates(self) -> "Candidates":
-        """All pairs of sets that share a band, up to `NEIGHBOURS` for each set and band."""
+    def find_candidates(self) -> "CandidatePairs":
+        """Returns the pairs of sets that share a band, up to `MAX_NEIGHBOURS` per set and band."""
         import numpy as np
 
         bands = np.concatenate(self._bands) if self._bands else np.empty((0, self._n_bands), dtype=np.uint32)
         pairs, times = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
         for band in range(self._n_bands):
-            new = _pairs(bands[:, band])
+            new = _pairs_with_same_key(bands[:, band])
             if len(new):
                 pairs, place = np.unique(np.concatenate([pairs, new]), return_inverse=True)
                 added = np.concatenate([times, np.ones(len(new), dtype=np.int64)])
                 times = np.bincount(place, weights=added, minlength=len(pairs)).astype(np.int64)
-        return Candidates(pairs, times)
+        return CandidatePairs(pairs, times)
 
 
-def _pairs(keys: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint64]":
-    """(m,) different pairs of sets with the same key, the later one in the upper half of 64 bits."""
+def _pairs_with_same_key(keys: "npt.NDArray[np.uint32]") -> "npt.NDArray[np.uint64]":
+    """Returns (m,) different pairs of sets with the same key, the later set in the upper half of 64 bits."""
     import numpy as np
 
     order = np.argsort(keys, kind="stable").astype(np.uint64)
     ordered = keys[order]
-    found = []
-    for step in range(1, min(NEIGHBOURS, len(keys) - 1) + 1):
+    pairs = []
+    for step in range(1, min(MAX_NEIGHBOURS, len(keys) - 1) + 1):
         same = ordered[step:] == ordered[:-step]
         if not same.any():
             break
-        found.append(order[step:][same] << np.uint64(32) | order[:-step][same])
-    if not found:
+        pairs.append(order[step:][same] << np.uint64(32) | order[:-step][same])
+    if not pairs:
         return np.empty(0, dtype=np.uint64)
     starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     first = np.maximum.accumulate(np.where(starts, np.arange(len(keys)), 0))
-    far = np.flatnonzero(np.arange(len(keys)) - first > NEIGHBOURS)
-    found.append(order[far] << np.uint64(32) | order[first[far]])
-    return np.unique(np.concatenate(found))
+    far = np.flatnonzero(np.arange(len(keys)) - first > MAX_NEIGHBOURS)
+    pairs.append(order[far] << np.uint64(32) | order[first[far]])
+    return np.unique(np.concatenate(pairs))
 
 
-class Candidates:
+class CandidatePairs:
     """Pairs of sets that share a band, by number.
 
     Args:
-        pairs: (m,) different pairs, the later one in the upper half of 64 bits.
-        times: (m,) bands that the two share.
+        pairs: (m,) different pairs, the later set in the upper half of 64 bits.
+        times: (m,) number of bands that the two sets share.
     """
 
     def __init__(self, pairs: "npt.NDArray[np.uint64]", times: "npt.NDArray[np.int64]") -> None:
@@ -122,15 +122,15 @@ class Candidates:
         order = np.lexsort((earlier, -times, later))
         self._later, self._earlier = later[order].astype(np.int64), earlier[order].astype(np.int64)
 
-    def suspects(self) -> list[int]:
-        """Every set that is in a pair, ascending."""
+    def members(self) -> list[int]:
+        """Returns every set that is in a pair, ascending."""
         import numpy as np
 
-        found: list[int] = np.union1d(self._later, self._earlier).tolist()
-        return found
+        numbers: list[int] = np.union1d(self._later, self._earlier).tolist()
+        return numbers
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        """(set, earlier sets), sets ascending; of the earlier ones those that share most bands come first."""
+        """Yields (set, earlier sets), sets ascending; the earlier sets that share most bands come first."""
         import numpy as np
 
         cuts = (np.flatnonzero(np.diff(self._later)) + 1).tolist()

@@ -1,17 +1,17 @@
-"""Near-duplicates: preferences that repeat another in all but a few words, and prompts that do.
+"""Near-duplicates: preferences and prompts that repeat another one except for a few words.
 
 Two texts are near-duplicates when the Jaccard similarity of their shingles (runs of words) is at least the threshold.
-MinHash proposes pairs, and each is then verified on the words themselves, so that none is removed for a chance of the
-hash. Lee et al., "Deduplicating training data makes language models better" (2022), do so for documents; a preference
-has several texts, so here every one of them must be alike:
+MinHash proposes pairs. Each pair is then verified on its words, so that no preference is removed because of a hash
+collision. Lee et al., "Deduplicating training data makes language models better" (2022), do so for documents. A
+preference has several texts, and all of them must be similar:
 
-- every turn of the prompt, in the same roles, whatever its case and punctuation; a long system text does not make two
-  questions one;
-- chosen with chosen and rejected with rejected, case and punctuation included: an instruction may be about them. Both
-  must be more alike than the chosen answer of one and the rejected of the other are: else the two may be opposite
-  labels, or different edits of one text;
-- where no answer has more than `FEW` words (a name, yes or no), they do not tell whether two questions are the same:
-  then the answers must be the same, and one prompt the other with words added, none changed or moved.
+- every turn of the prompt, in the same roles, ignoring case and punctuation; a long system text does not make two
+  different questions near-duplicates;
+- chosen with chosen and rejected with rejected, including case and punctuation, because an instruction can be about
+  them. Both must be more similar than the chosen answer of one and the rejected answer of the other; otherwise the two
+  may have opposite labels, or be different edits of one text;
+- if no answer has more than `SHORT_ANSWER_WORDS` words (a name, yes or no), the answers do not show whether two
+  questions are the same. Then the answers must be equal, and one prompt must be the other with words added.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ import xxhash
 from pydantic import Field
 
 from unipref.clean.minhash import Sketches
-from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
+from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages
 from unipref.core.text_keys import root_of
@@ -36,36 +36,36 @@ if TYPE_CHECKING:
 
     Hashes = npt.NDArray[np.uint64]
 
-FEW = 12
-"""Answers of no more words and signs than this say little of their question, and one word may be all they say."""
-MOST_COMPARED = 64
-"""Most candidates that one preference or prompt is compared with, the likeliest first."""
+SHORT_ANSWER_WORDS = 12
+"""Most words and signs of a short answer: it tells little about its question, and one word can change its meaning."""
+MAX_COMPARED = 64
+"""Most candidates to compare with one preference or prompt, the likeliest first."""
 
 Rows = Callable[[], Iterator[tuple[int, dict[str, Any]]]]
-"""Streams (place, row) of all preferences; a row has group, prompt, chosen and rejected."""
+"""Streams (row number, row) of all preferences; a row has group, prompt, chosen and rejected."""
 
 
-class Near(Settings):
+class NearDuplicateSettings(Settings):
     """When two texts are near-duplicates."""
 
     threshold: float = Field(default=0.8, ge=0.5, le=1.0)
-    """Jaccard similarity of the shingles of two texts from which they are near-duplicates."""
+    """Least Jaccard similarity of the shingles of two near-duplicate texts."""
     shingle: int = Field(default=3, ge=1, le=32)
-    """Words of a shingle. A text that is shorter is one shingle: only the same words are like it. In answers,
-    punctuation marks count as words."""
+    """Number of words per shingle. A shorter text is one shingle, so only an equal text is its near-duplicate. In
+    answers, punctuation marks count as words."""
     permutations: int = Field(default=128, ge=16, le=1024)
-    """Length of the MinHash signatures. More find no more pairs, but propose fewer in vain."""
+    """Length of the MinHash signatures. A longer signature does not find more pairs, but proposes fewer false ones."""
 
 
-class Found(NamedTuple):
-    """What the search found.
+class NearDuplicatePairs(NamedTuple):
+    """The near-duplicates of a search.
 
     Attributes:
-        twins: place of a near-duplicate preference -> place of the earlier one that is kept.
-        groups: the group of each of these preferences.
-        tied: hashes of first user turns that are near-duplicates of each other, in pairs.
-        prompts: different first user turns that are a near-duplicate of another.
-        compared: pairs that were verified.
+        twins: row number of a near-duplicate preference -> row number of the earlier one that is kept.
+        groups: row number -> group, for these preferences.
+        tied: pairs of hashes of near-duplicate first user turns.
+        prompts: number of different first user turns with a near-duplicate.
+        compared: number of verified pairs.
     """
 
     twins: dict[int, int]
@@ -76,13 +76,13 @@ class Found(NamedTuple):
 
 
 class NearDuplicates:
-    """Takes in preferences in file order, then finds the near-duplicates among them.
+    """Collects preferences in file order, then finds the near-duplicates among them.
 
-    Held per preference and per different first user turn: its signature's bands (100 bytes each with the usual
-    settings) and its place. The words of candidates wait on disk.
+    Memory per preference and per different first user turn: the bands of its signature (100 bytes each with the default
+    settings) and its row number. The words of candidates are stored on disk.
     """
 
-    def __init__(self, settings: Near) -> None:
+    def __init__(self, settings: NearDuplicateSettings) -> None:
         self._settings = settings
         self._preferences = Sketches(settings.threshold, settings.permutations)
         self._prompts = Sketches(settings.threshold, settings.permutations)
@@ -90,178 +90,185 @@ class NearDuplicates:
         self._roots: dict[str, None] = {}
 
     def add(self, rows: list[tuple[int, dict[str, Any]]]) -> None:
-        """Takes in some preferences, each with its place."""
+        """Adds some preferences, each with its row number."""
         import numpy as np
 
         fresh = [(place, row) for place, row in rows if self._is_new(root_of(row["prompt"]))]
         if rows:
-            texts = [_texts(row) for _, row in rows]
-            found, counts = shingles(
-                *hashed([text for several in texts for text in several.all]), self._settings.shingle
+            texts = [_split_preference(row) for _, row in rows]
+            hashes, counts = hash_shingles(
+                *hash_texts([text for several in texts for text in several.all]), self._settings.shingle
             )
             marks = np.array([mark for several in texts for mark in several.marks], dtype=np.uint64)
             starts = np.cumsum([0] + [len(several.all) for several in texts[:-1]])
-            self._preferences.add(found ^ np.repeat(marks, counts), np.add.reduceat(counts, starts))
+            self._preferences.add(hashes ^ np.repeat(marks, counts), np.add.reduceat(counts, starts))
             self._places.extend(place for place, _ in rows)
         if fresh:
             self._prompts.add(
-                *shingles(*hashed([_asked_first(row["prompt"]) for _, row in fresh]), self._settings.shingle)
+                *hash_shingles(
+                    *hash_texts([_first_user_words(row["prompt"]) for _, row in fresh]), self._settings.shingle
+                )
             )
             self._prompt_places.extend(place for place, _ in fresh)
 
     def _is_new(self, root: str) -> bool:
-        known = len(self._roots)
+        size_before = len(self._roots)
         self._roots[root] = None
-        return len(self._roots) > known
+        return len(self._roots) > size_before
 
-    def find(self, rows: Rows, folder: Path) -> Found:
-        """Compares what may be alike.
+    def find(self, rows: Rows, folder: Path) -> NearDuplicatePairs:
+        """Verifies the candidate pairs.
 
         Args:
-            rows: the preferences once more; only those that may be near-duplicates are looked at.
-            folder: where their words wait on disk; nothing is left there.
+            rows: streams the preferences again; only candidates are inspected.
+            folder: where the words of candidates are stored; nothing is left there.
         """
-        pairs, prompts = self._preferences.candidates(), self._prompts.candidates()
-        places = {self._places[number]: number for number in pairs.suspects()}
-        asked = {self._prompt_places[number]: number for number in prompts.suspects()}
+        pairs, prompts = self._preferences.find_candidates(), self._prompts.find_candidates()
+        places = {self._places[number]: number for number in pairs.members()}
+        prompt_places = {self._prompt_places[number]: number for number in prompts.members()}
         with tempfile.TemporaryFile(dir=folder) as file:
-            store, asked_store, groups = _Words(file), _Words(file), dict[int, str]()
+            store, prompt_store, groups = _WordStore(file), _WordStore(file), dict[int, str]()
             roots: dict[int, str] = {}
-            for place, row in rows() if places or asked else ():
+            for place, row in rows() if places or prompt_places else ():
                 if place in places:
-                    texts = _texts(row)
+                    texts = _split_preference(row)
                     store.add(places[place], texts.shape, texts.all)
                     groups[place] = row["group"]
-                if place in asked:
-                    asked_store.add(asked[place], (), [_asked_first(row["prompt"])])
-                    roots[asked[place]] = root_of(row["prompt"])
+                if place in prompt_places:
+                    prompt_store.add(prompt_places[place], (), [_first_user_words(row["prompt"])])
+                    roots[prompt_places[place]] = root_of(row["prompt"])
             file.flush()
-            judge, prompt_judge = _Judge(store, self._settings), _Judge(asked_store, self._settings)
-            twins = {self._places[a]: self._places[b] for a, b in _twins(pairs, judge.same_preference)}
-            tied = [(roots[a], roots[b]) for a, b in _tied(prompts, prompt_judge.same_prompt)]
+            verifier, prompt_verifier = (
+                _PairVerifier(store, self._settings),
+                _PairVerifier(prompt_store, self._settings),
+            )
+            twins = {self._places[a]: self._places[b] for a, b in _find_twins(pairs, verifier.same_preference)}
+            tied = [(roots[a], roots[b]) for a, b in _find_ties(prompts, prompt_verifier.same_prompt)]
         groups = {place: groups[place] for place in twins}
         in_pairs = len({root for pair in tied for root in pair})
-        return Found(twins, groups, tied, in_pairs, judge.compared + prompt_judge.compared)
+        return NearDuplicatePairs(twins, groups, tied, in_pairs, verifier.compared + prompt_verifier.compared)
 
 
-class _Texts(NamedTuple):
-    """The words of a preference's texts: its turns, then its answers; `marks` keep their shingles apart."""
+class _PreferenceWords(NamedTuple):
+    """The words of a preference's texts: its turns, then its answers; `marks` make their shingles distinct."""
 
     shape: tuple[str, ...]
     all: list[list[str]]
     marks: list[int]
 
 
-def _texts(row: dict[str, Any]) -> _Texts:
+def _split_preference(row: dict[str, Any]) -> _PreferenceWords:
     prompt: Messages = row["prompt"]
     sides = {side: row[side] for side in ("chosen", "rejected") if row[side] is not None}
     answers = [answer_words("\n".join(turn["content"] for turn in side)) for side in sides.values()]
     names = [f"{number} {turn['role']}" for number, turn in enumerate(prompt)] + [*sides]
-    return _Texts(
-        tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_mark(name) for name in names]
+    return _PreferenceWords(
+        tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_hash_name(name) for name in names]
     )
 
 
 @lru_cache(maxsize=4096)
-def _mark(name: str) -> int:
+def _hash_name(name: str) -> int:
     return int(xxhash.xxh3_64_intdigest(name.encode()))
 
 
-def _asked_first(prompt: Messages) -> list[str]:
+def _first_user_words(prompt: Messages) -> list[str]:
     return prompt_words(next((turn["content"] for turn in prompt if turn["role"] == "user"), ""))
 
 
-class _Words:
-    """Word hashes of texts, on disk; in memory only where they are."""
+class _WordStore:
+    """Stores word hashes of texts on disk; only their offsets are in memory."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._known: dict[int, tuple[tuple[str, ...], int, list[int]]] = {}
+        self._entries: dict[int, tuple[tuple[str, ...], int, list[int]]] = {}
 
     def add(self, number: int, shape: tuple[str, ...], texts: list[list[str]]) -> None:
         """Writes the words of one preference or prompt."""
-        words, lengths = hashed(texts)
-        self._known[number] = (shape, self._file.tell(), lengths.tolist())
+        words, lengths = hash_texts(texts)
+        self._entries[number] = (shape, self._file.tell(), lengths.tolist())
         self._file.write(words.tobytes())
 
     def shape(self, number: int) -> tuple[str, ...]:
-        """The roles of the prompt's turns and the sides that are there."""
-        return self._known[number][0]
+        """Returns the roles of the prompt's turns and the names of its sides."""
+        return self._entries[number][0]
 
     def read(self, number: int) -> "list[Hashes]":
-        """The words of each text."""
+        """Reads the words of each text."""
         import numpy as np
 
-        _, start, lengths = self._known[number]
+        _, start, lengths = self._entries[number]
         self._file.seek(start)
         words = np.frombuffer(self._file.read(8 * sum(lengths)), dtype=np.uint64)
         return np.split(words, np.cumsum(lengths)[:-1])
 
 
-class _Judge:
-    """Verifies pairs on the words themselves, the last few thousand texts at hand."""
+class _PairVerifier:
+    """Verifies pairs on their words; caches the last few thousand texts."""
 
-    def __init__(self, store: _Words, settings: Near) -> None:
+    def __init__(self, store: _WordStore, settings: NearDuplicateSettings) -> None:
         self._store, self._least, self._size = store, settings.threshold, settings.shingle
-        self._of = lru_cache(maxsize=4096)(self._sets)
+        self._words_and_sets = lru_cache(maxsize=4096)(self._sets)
         self.compared = 0
 
     def _sets(self, number: int) -> "tuple[list[Hashes], list[Hashes]]":
         import numpy as np
 
         words = self._store.read(number)
-        runs, counts = shingles(np.concatenate(words), np.array([len(text) for text in words]), self._size)
+        runs, counts = hash_shingles(np.concatenate(words), np.array([len(text) for text in words]), self._size)
         return words, [np.sort(text) for text in np.split(runs, np.cumsum(counts)[:-1])]
 
-    def _alike(self, one: "Hashes", other: "Hashes") -> float:
+    def _similarity(self, one: "Hashes", other: "Hashes") -> float:
         return jaccard(one, other, self._least)
 
     def same_prompt(self, one: int, other: int) -> bool:
         """Whether two first user turns are near-duplicates."""
         self.compared += 1
-        return self._alike(self._of(one)[1][0], self._of(other)[1][0]) >= self._least
+        return self._similarity(self._words_and_sets(one)[1][0], self._words_and_sets(other)[1][0]) >= self._least
 
     def same_preference(self, one: int, other: int) -> bool:
-        """Whether two preferences are near-duplicates in every text, and not by their labels opposite."""
+        """Whether two preferences are near-duplicates in every text and do not have opposite labels."""
         import numpy as np
 
         self.compared += 1
         shape = self._store.shape(one)
         if shape != self._store.shape(other):
             return False
-        (words, sets), (their_words, their_sets) = self._of(one), self._of(other)
-        alike = [self._alike(mine, theirs) for mine, theirs in zip(sets, their_sets, strict=True)]
-        if min(alike) < self._least:
+        (words, sets), (their_words, their_sets) = self._words_and_sets(one), self._words_and_sets(other)
+        similarities = [
+            self._similarity(one_set, other_set) for one_set, other_set in zip(sets, their_sets, strict=True)
+        ]
+        if min(similarities) < self._least:
             return False
         turns = len(shape) - sum(name in ("chosen", "rejected") for name in shape)
         if shape[-2:] == ("chosen", "rejected"):
             crossed = max(jaccard(sets[-2], their_sets[-1]), jaccard(sets[-1], their_sets[-2]))
-            if crossed >= min(alike[-2:]):
+            if crossed >= min(similarities[-2:]):
                 return False
         answers, their_answers = words[turns:], their_words[turns:]
-        if max(map(len, answers + their_answers)) <= FEW:
+        if max(map(len, answers + their_answers)) <= SHORT_ANSWER_WORDS:
             same = all(map(np.array_equal, answers, their_answers))
-            return same and all(map(words_added, words[:turns], their_words[:turns]))
+            return same and all(map(only_adds_words, words[:turns], their_words[:turns]))
         return True
 
 
-def _twins(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
-    """(near-duplicate, the earlier one that is kept), in file order; each is like its twin, not like a chain to it."""
+def _find_twins(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Yields (near-duplicate, kept earlier one) in file order; each is directly similar to its twin, not by a chain."""
     twin_of: dict[int, int] = {}
     for later, earlier in candidates:
         kept = dict.fromkeys(twin_of.get(number, number) for number in earlier)
-        for number in list(kept)[:MOST_COMPARED]:
+        for number in list(kept)[:MAX_COMPARED]:
             if same(later, number):
                 twin_of[later] = number
                 yield later, number
                 break
 
 
-def _tied(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
-    """Pairs of near-duplicates that tie all of them together, chains too: no two must be on different sides."""
+def _find_ties(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Yields pairs that connect all near-duplicates, chains included: all of them must be on one side of the split."""
     family: dict[int, int] = {}
 
-    def head(number: int) -> int:
+    def root_of_family(number: int) -> int:
         while family.setdefault(number, number) != number:
             family[number] = family[family[number]]
             number = family[number]
@@ -270,10 +277,10 @@ def _tied(candidates: Any, same: Callable[[int, int], bool]) -> Iterator[tuple[i
     for later, earlier in candidates:
         compared = 0
         for number in earlier:
-            if head(later) == head(number):
+            if root_of_family(later) == root_of_family(number):
                 continue
             if same(later, number):
-                family[head(later)] = head(number)
+                family[root_of_family(later)] = root_of_family(number)
                 yield later, number
-            if (compared := compared + 1) == MOST_COMPARED:
+            if (compared := compared + 1) == MAX_COMPARED:
                 break

@@ -1,11 +1,11 @@
-"""Texts as sequences of word hashes and as sets of shingles, and how alike they are."""
+"""Converts texts to word hashes and to sets of shingles, and compares them."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unipref.clean.text_overlap import UNPARTED, word_hashes
+from unipref.clean.text_overlap import UNSEGMENTED_SCRIPTS, hash_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,42 +13,44 @@ if TYPE_CHECKING:
 
     Hashes = npt.NDArray[np.uint64]
 
-_PROMPT = re.compile(rf"{UNPARTED}|[^\W_]+|[^\w\s.,;:!?'\"’‘“”„«»…]")
-"""A word, or a sign that is no punctuation of prose: `3 + 4` is not `3 - 4`."""
-_ANSWER = re.compile(rf"{UNPARTED}|[^\W_]+|[^\w\s]")
+_PROMPT = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+|[^\w\s.,;:!?'\"’‘“”„«»…]")
+"""A word, or a sign that is not punctuation of prose: `3 + 4` differs from `3 - 4`."""
+_ANSWER = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+|[^\w\s]")
 _FACTOR, _OTHER_FACTOR = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
 def prompt_words(content: str) -> list[str]:
-    """The words and signs of a prompt, whatever its case and punctuation; of one without any, the text itself."""
+    """Splits a prompt into words and signs, ignoring case and punctuation; a text without any is one word."""
     plain = unicodedata.normalize("NFKC", content).casefold()
     return _PROMPT.findall(plain) or [plain]
 
 
 def answer_words(content: str) -> list[str]:
-    """The words and signs of an answer. Case and punctuation stay: an instruction may be about them."""
+    """Splits an answer into words and signs. Case and punctuation count, because an instruction can be about them."""
     plain = unicodedata.normalize("NFKC", content)
     return _ANSWER.findall(plain) or [plain]
 
 
-def hashed(parted: Sequence[list[str]]) -> "tuple[Hashes, npt.NDArray[np.int64]]":
-    """The hashes of the words of several texts, one after the other, and how many each has."""
+def hash_texts(texts: Sequence[list[str]]) -> "tuple[Hashes, npt.NDArray[np.int64]]":
+    """Hashes the words of several texts; returns all hashes, text after text, and the number of words per text."""
     import numpy as np
 
-    flat = word_hashes([token for text in parted for token in text])
-    return flat, np.fromiter(map(len, parted), dtype=np.int64, count=len(parted))
+    flat = hash_words([token for text in texts for token in text])
+    return flat, np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
 
 
-def shingles(words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int) -> "tuple[Hashes, npt.NDArray[np.int64]]":
-    """The hashes of all runs of `size` words of several texts, and how many each has. A shorter text is one run.
+def hash_shingles(
+    words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int
+) -> "tuple[Hashes, npt.NDArray[np.int64]]":
+    """Hashes all runs of `size` words of several texts; returns the hashes and their number per text.
 
-    A run that a text repeats has another hash each time, so that all hashes of a text differ and sets of them are bags
-    of runs: ten steps of a list are not like a hundred of the same.
+    A shorter text is one run. A repeated run has a different hash each time, so all hashes of a text differ, and the
+    set of hashes counts repeats: ten equal list items are not similar to a hundred of them.
 
     Args:
         words: (sum of lengths,) word hashes, text after text.
-        lengths: (n,) words of each text, at least one.
-        size: words of a run.
+        lengths: (n,) number of words per text, at least one.
+        size: number of words per run.
     """
     import numpy as np
 
@@ -60,11 +62,11 @@ def shingles(words: "Hashes", lengths: "npt.NDArray[np.int64]", size: int) -> "t
     for step in range(size):
         inside = start + step < end
         total[inside] = total[inside] * np.uint64(_FACTOR) + words[start[inside] + step]
-    return total + _times_before(of_text, total) * np.uint64(_FACTOR), counts
+    return total + _count_earlier_repeats(of_text, total) * np.uint64(_FACTOR), counts
 
 
-def _times_before(of_text: "npt.NDArray[np.int64]", runs: "Hashes") -> "Hashes":
-    """(n,) how often each run came before in its text."""
+def _count_earlier_repeats(of_text: "npt.NDArray[np.int64]", runs: "Hashes") -> "Hashes":
+    """Returns (n,) how often each run occurred earlier in its text."""
     import numpy as np
 
     keys = runs ^ of_text.astype(np.uint64) * np.uint64(_OTHER_FACTOR)
@@ -78,9 +80,9 @@ def _times_before(of_text: "npt.NDArray[np.int64]", runs: "Hashes") -> "Hashes":
 
 
 def jaccard(one: "Hashes", other: "Hashes", least: float = 0.0) -> float:
-    """Shared elements / all elements of two sets, each ascending and without repeats.
+    """Returns the Jaccard similarity of two sets, each ascending and without repeats.
 
-    Where their sizes alone keep it below `least`, that upper bound is given.
+    If the sizes alone keep it below `least`, the function returns that upper bound instead.
     """
     import numpy as np
 
@@ -91,9 +93,9 @@ def jaccard(one: "Hashes", other: "Hashes", least: float = 0.0) -> float:
     return shared / (small + large - shared)
 
 
-def words_added(one: "Hashes", other: "Hashes") -> bool:
-    """Whether nothing in two texts was changed or moved: one is the other with words added, or has words in front of
-    what they share while the other has words behind it.
+def only_adds_words(one: "Hashes", other: "Hashes") -> bool:
+    """Whether two texts differ only by added words: one is the other with words added, or both share a part that one
+    precedes and the other follows with more words.
     """
     short, long = sorted((one.tolist(), other.tolist()), key=len)
     rest = iter(long)

@@ -1,8 +1,8 @@
-"""Texts of benchmarks as hashes, and the prompts that occur among them, whole or in part.
+"""Finds prompts that occur in benchmarks, whole or in part. Benchmark texts are stored as hashes.
 
-Compared are the user turns of a prompt with every text of every row of a benchmark, in one of two ways: the normalised
-texts are the same, or they share 0.8 of the different runs of eight words (8-grams) of the one that has fewer. Answers
-are not compared: an answer that a benchmark also gives is no leak of its question.
+The user turns of a prompt are compared with every text of every row of a benchmark. They match if the normalised texts
+are the same, or if they share 0.8 of the different runs of eight words (8-grams) of the text with fewer runs. Answers
+are not compared: an answer that also occurs in a benchmark does not leak its question.
 """
 
 import re
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FEWEST_WORDS = 5
-"""Texts with fewer words are not compared: 'yes', names and labels are everywhere."""
-RUN = 8
-"""Words of a run (an 8-gram), the unit of overlap."""
-OVERLAP = 0.8
-"""Share of the runs of the shorter text that the other must have."""
+MIN_WORDS = 5
+"""Texts with fewer words are not compared, because 'yes', names and labels occur everywhere."""
+RUN_LENGTH = 8
+"""Number of words per run (an 8-gram), the unit of overlap."""
+MIN_OVERLAP = 0.8
+"""Least share of the runs of the shorter text that the other text must contain."""
 
-UNPARTED = "[぀-ヿ㐀-鿿가-힣]"
-"""Scripts that do not part their words: each character counts as one."""
-_WORD = re.compile(rf"{UNPARTED}|[^\W_]+")
-_NUMBERED = re.compile(r"^\s*\d+\s+(?=.*\[.+\])")
+UNSEGMENTED_SCRIPTS = "[぀-ヿ㐀-鿿가-힣]"
+"""Scripts without spaces between words: each character counts as a word."""
+_WORD = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+")
+_NUMBERED_LINE = re.compile(r"^\s*\d+\s+(?=.*\[.+\])")
 """The number of a line whose spans are marked, as in WinoBias: `2 [The janitor] reprimanded the accountant ...`."""
 _FACTOR = 0x9E3779B97F4A7C15
-_KNOWN_WORDS = 1 << 18
+_CACHED_WORDS = 1 << 18
 
 
 class BenchmarkFile(NamedTuple):
-    """A file of a benchmark, and what it is called in the place of a text."""
+    """A file of a benchmark, and the name that stands for it in the place of a text."""
 
     benchmark: str
     path: Path
@@ -49,7 +49,7 @@ class BenchmarkFile(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A prompt's finding in one benchmark: the text, by number, and whether it is the same text."""
+    """A match of a prompt in one benchmark: the number of the text, and whether the texts are identical."""
 
     benchmark: str
     text: int
@@ -57,35 +57,35 @@ class Match(NamedTuple):
 
 
 class _Hashes(dict[str, int]):
-    """Word -> its xxh3-64 hash; the commonest work of all, so the last words met are remembered."""
+    """Word -> its xxh3-64 hash. Hashing words is the most frequent operation, so recent words are cached."""
 
     def __missing__(self, word: str) -> int:
-        if len(self) >= _KNOWN_WORDS:
+        if len(self) >= _CACHED_WORDS:
             self.clear()
-        found = int(xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass")))
-        self[word] = found
-        return found
+        value = int(xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass")))
+        self[word] = value
+        return value
 
 
 _hashes = _Hashes()
 
 
-def words(content: str) -> list[str]:
-    """The words of a normalised text, without punctuation; scripts that do not part their words count by character."""
+def split_words(content: str) -> list[str]:
+    """Splits a normalised text into words, without punctuation; in scripts without spaces, into characters."""
     return _WORD.findall(content)
 
 
-def word_hashes(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
-    """(n,) the hashes of n words, in order."""
+def hash_words(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
+    """Returns (n,) the hashes of n words, in order."""
     import numpy as np
 
     return np.fromiter(map(_hashes.__getitem__, content), dtype=np.uint64, count=len(content))
 
 
-def run_hashes(hashed: "npt.NDArray[np.uint64]", size: int = RUN) -> "npt.NDArray[np.uint64]":
-    """(n - size + 1,) the hashes of all runs of `size` words, in order; none for a shorter text.
+def hash_runs(hashed: "npt.NDArray[np.uint64]", size: int = RUN_LENGTH) -> "npt.NDArray[np.uint64]":
+    """Returns (n - size + 1,) the hashes of all runs of `size` words, in order; empty for a shorter text.
 
-    The hash of a run is the polynomial sum of its words' hashes, modulo 2^64.
+    The hash of a run is the polynomial sum of the hashes of its words, modulo 2^64.
     """
     import numpy as np
 
@@ -95,50 +95,50 @@ def run_hashes(hashed: "npt.NDArray[np.uint64]", size: int = RUN) -> "npt.NDArra
     return total
 
 
-def runs(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
-    """(m,) the different hashes of all runs of eight words, ascending; none for a shorter text."""
+def distinct_run_hashes(content: Sequence[str]) -> "npt.NDArray[np.uint64]":
+    """Returns (m,) the different hashes of all runs of eight words, ascending; empty for a shorter text."""
     import numpy as np
 
-    return np.unique(run_hashes(word_hashes(content)))
+    return np.unique(hash_runs(hash_words(content)))
 
 
 def files_in(folder: Path) -> list[BenchmarkFile]:
-    """The files of a folder of benchmarks: a folder inside is one benchmark, a file directly in it is one too.
+    """Lists the files of a folder of benchmarks; each folder or file directly inside is one benchmark.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
     if not folder.is_dir():
-        raise UserError("there is no such folder of benchmarks.", where=str(folder))
+        raise UserError("the folder of benchmarks does not exist.", where=str(folder))
     return [
         BenchmarkFile(inside.parts[0] if len(inside.parts) > 1 else inside.stem, path, inside.as_posix())
-        for path, inside in _walk(folder.resolve())
+        for path, inside in _list_visible_files(folder.resolve())
     ]
 
 
 def files_of(data: Mapping[str, Path]) -> list[BenchmarkFile]:
-    """The files of named benchmarks, each a folder or a file; a text's place begins with the benchmark's name."""
+    """Lists the files of named benchmarks, each a folder or a file; the benchmark's name begins the place of a text."""
     return [
         BenchmarkFile(name, path, f"{name}/{inside.as_posix()}")
         for name, place in data.items()
-        for path, inside in (_walk(place) if place.is_dir() else [(place, Path(place.name))])
+        for path, inside in (_list_visible_files(place) if place.is_dir() else [(place, Path(place.name))])
     ]
 
 
-def _walk(folder: Path) -> list[tuple[Path, Path]]:
-    """Every file in a folder and below, and its path inside; hidden ones are passed over."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return [(path, path.relative_to(folder)) for path in found]
+def _list_visible_files(folder: Path) -> list[tuple[Path, Path]]:
+    """Lists every file below a folder with its relative path, without hidden files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return [(path, path.relative_to(folder)) for path in files]
 
 
 class Benchmarks:
-    """The texts of benchmarks: of each a hash, its place, and the hashes of its runs of words are held.
+    """The texts of benchmarks. Each text is stored as a hash, its place, and the hashes of its runs of words.
 
-    Every text of every row counts, however deep. Of a numbered line with [marked] spans, as in WinoBias, the number and
-    the brackets are taken off.
+    Every text of every row counts, at any depth. In a numbered line with [marked] spans, as in WinoBias, the number and
+    the brackets are removed.
 
     Attributes:
-        unread: `file:row: why` of what could not be read.
+        unread: the rows and files that could not be read, as `file:row: why`.
     """
 
     def __init__(self, files: Iterable[BenchmarkFile]) -> None:
@@ -154,25 +154,29 @@ class Benchmarks:
     def _read(self, number: int) -> None:
         file = self._files[number]
         for part in _parts(file.path):
-            for row, found in sources.read(part):
-                if isinstance(found, Reject):
-                    self.unread.append(f"{file.name}:{row}: {found.detail}")
+            for row_number, row in sources.read(part):
+                if isinstance(row, Reject):
+                    self.unread.append(f"{file.name}:{row_number}: {row.detail}")
                     continue
-                for content in _texts(found):
-                    self._add(number, row, normalised(_unmarked(content) if part.shape == "lines" else content))
+                for content in _iterate_texts(row):
+                    self._add(
+                        number,
+                        row_number,
+                        normalised(_remove_span_marks(content) if part.shape == "lines" else content),
+                    )
 
     def _add(self, file: int, row: int | str, content: str) -> None:
-        parted = words(content)
-        if len(parted) < FEWEST_WORDS:
+        content_words = split_words(content)
+        if len(content_words) < MIN_WORDS:
             return
-        known = self._texts.setdefault(text_hash(content), [])
-        if any(self._files[self._place[text][0]].benchmark == self._files[file].benchmark for text in known):
+        same_texts = self._texts.setdefault(text_hash(content), [])
+        if any(self._files[self._place[text][0]].benchmark == self._files[file].benchmark for text in same_texts):
             return
-        known.append(len(self._place))
-        found = runs(parted)
-        self._runs.extend(found.tolist())
-        self._run_of.extend([len(self._place)] * len(found))
-        self._n_runs.append(len(found))
+        same_texts.append(len(self._place))
+        hashes = distinct_run_hashes(content_words)
+        self._runs.extend(hashes.tolist())
+        self._run_of.extend([len(self._place)] * len(hashes))
+        self._n_runs.append(len(hashes))
         self._place.append((file, row))
 
     def _index(self) -> None:
@@ -187,78 +191,78 @@ class Benchmarks:
     def __len__(self) -> int:
         return len(self._place)
 
-    def matches(self, asked: Iterable[str]) -> list[Match]:
-        """Benchmarks in which one of these turns occurs, each with the text that is nearest to it.
+    def matches(self, user_turns: Iterable[str]) -> list[Match]:
+        """Returns the benchmarks in which one of these turns occurs, each with the most similar text.
 
-        A turn overlaps a text when they share 0.8 of the different 8-word runs of the one that has fewer.
+        A turn overlaps a text if they share 0.8 of the different 8-word runs of the one with fewer runs.
 
         Args:
-            asked: the user turns of a prompt.
+            user_turns: the user turns of a prompt.
         """
-        found: dict[str, Match] = {}
-        for turn in asked:
+        matches: dict[str, Match] = {}
+        for turn in user_turns:
             content = normalised(turn)
-            parted = words(content)
-            if len(parted) < FEWEST_WORDS:
+            content_words = split_words(content)
+            if len(content_words) < MIN_WORDS:
                 continue
             for text in self._texts.get(text_hash(content), []):
                 name = self._benchmark(text)
-                if name not in found or not found[name].exact:
-                    found[name] = Match(name, text, exact=True)
-            for text in self._overlapping(runs(parted)):
+                if name not in matches or not matches[name].exact:
+                    matches[name] = Match(name, text, exact=True)
+            for text in self._overlapping(distinct_run_hashes(content_words)):
                 name = self._benchmark(text)
-                found.setdefault(name, Match(name, text, exact=False))
-        return [found[name] for name in sorted(found)]
+                matches.setdefault(name, Match(name, text, exact=False))
+        return [matches[name] for name in sorted(matches)]
 
-    def _overlapping(self, mine: "npt.NDArray[np.uint64]") -> list[int]:
-        """Texts with enough runs in common, the largest share first."""
+    def _overlapping(self, hashes: "npt.NDArray[np.uint64]") -> list[int]:
+        """Returns the texts with enough runs in common, the largest share first."""
         import numpy as np
 
-        first = np.searchsorted(self._sorted, mine, side="left")
-        known = first < len(self._sorted)
-        known[known] = self._sorted[first[known]] == mine[known]
-        if not known.any():
+        first = np.searchsorted(self._sorted, hashes, side="left")
+        is_known = first < len(self._sorted)
+        is_known[is_known] = self._sorted[first[is_known]] == hashes[is_known]
+        if not is_known.any():
             return []
-        first = first[known]
-        last = np.searchsorted(self._sorted, mine[known], side="right")
+        first = first[is_known]
+        last = np.searchsorted(self._sorted, hashes[is_known], side="right")
         shared = Counter(
             text
             for start, end in zip(first.tolist(), last.tolist(), strict=True)
             for text in self._text_of[start:end].tolist()
         )
-        shares = {text: n / min(self._n_runs[text], len(mine)) for text, n in shared.items()}
-        return sorted((t for t, share in shares.items() if share >= OVERLAP), key=lambda t: (-shares[t], t))
+        shares = {text: n / min(self._n_runs[text], len(hashes)) for text, n in shared.items()}
+        return sorted((t for t, share in shares.items() if share >= MIN_OVERLAP), key=lambda t: (-shares[t], t))
 
     def _benchmark(self, text: int) -> str:
         return self._files[self._place[text][0]].benchmark
 
     def place(self, text: int) -> str:
-        """`file:row` of a text."""
+        """Returns the place of a text as `file:row`."""
         file, row = self._place[text]
         return f"{self._files[file].name}:{row}"
 
     def texts(self) -> dict[str, int]:
-        """Benchmark -> its different texts of at least five words, by name; those without any are there too."""
+        """Returns benchmark -> number of its different texts of at least five words, sorted by name; zeros included."""
         counts = Counter(dict.fromkeys((file.benchmark for file in self._files), 0))
         counts.update(self._benchmark(text) for text in range(len(self._place)))
         return dict(sorted(counts.items()))
 
 
-def _unmarked(line: str) -> str:
-    found = _NUMBERED.match(line)
-    return line[found.end() :].replace("[", "").replace("]", "") if found else line
+def _remove_span_marks(line: str) -> str:
+    number = _NUMBERED_LINE.match(line)
+    return line[number.end() :].replace("[", "").replace("]", "") if number else line
 
 
 def _parts(path: Path) -> list[Part]:
-    """The parts of a data file; a file of any other ending is read line by line, as text."""
+    """Returns the parts of a data file; a file with an unknown suffix is read line by line as text."""
     try:
         return sources.parts([str(path)], path.parent, str(path), cut_bytes=None)
     except UserError:
         return [Part(str(path), path.name, "lines")]
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text of a row, keys of mappings too: some benchmarks keep their sentences there."""
+def _iterate_texts(value: Any) -> Iterator[str]:
+    """Yields every text of a row, including keys of mappings: some benchmarks store their sentences there."""
     stack = [value]
     while stack:
         current = stack.pop()

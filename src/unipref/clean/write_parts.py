@@ -1,4 +1,4 @@
-"""Writes each preference to its part, or to what was removed."""
+"""Writes each preference to its part of the split or to the removed ones."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 BATCH = 1024
 """Preferences held in memory with their text at a time."""
-EXAMPLES = 5
-"""Removed preferences of each reason that are named, the first in file order."""
+MAX_EXAMPLES = 5
+"""Most examples of removed preferences per reason, the first in file order."""
 
 
 class Removal(NamedTuple):
-    """Why a preference goes, and its twin: the place in the file of the one kept, or a place in a benchmark."""
+    """Why a preference is removed, and its twin: the row number of the kept preference, or a place in a benchmark."""
 
     reason: Reason
     twin: int | str
 
 
 def removed_schema() -> "pa.Schema":
-    """The Arrow schema of `removed.parquet`: the preference, why it went, and what stands in its place.
+    """Returns the Arrow schema of `removed.parquet`: the preference, the reason and the twin.
 
-    `twin` is the id of the preference that is kept or, for a benchmark's prompt, its place there (`winobias/file:row`).
+    `twin` is the id of the kept preference or, for a prompt of a benchmark, its place there (`winobias/file:row`).
     """
     import pyarrow as pa
 
@@ -42,8 +42,8 @@ def write_parts(
 
     Args:
         preferences: the Parquet file that unify wrote.
-        part_of_group: group -> its part, of all groups with a preference that stays.
-        removals: place in the file -> why it goes; a twin comes before what it replaces.
+        part_of_group: group -> its part, for all groups with a kept preference.
+        removals: row number -> reason and twin; a twin comes before the preferences it replaces.
         out: an empty folder.
 
     Returns:
@@ -52,7 +52,7 @@ def write_parts(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    removed = _Removed(removals)
+    removed = _RemovedRows(removals)
     counts: Counter[str] = Counter()
     schemas = dict.fromkeys(PARTS, preference_schema()) | {"removed": removed_schema()}
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
@@ -60,21 +60,21 @@ def write_parts(
     try:
         for batch in parquet.batches(preferences, rows_at_once=BATCH):
             rows = batch.select(["id", "source", "group", "origin"]).to_pylist()
-            parts = [removed.part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
+            parts = [removed.assign_part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
             place += len(rows)
             for name in PARTS:
-                mine = [part == name for part in parts]
-                counts[name] += sum(mine)
-                writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
-            writers["removed"].write_table(pa.Table.from_pylist(removed.taken(), removed_schema()))
+                is_in_part = [part == name for part in parts]
+                counts[name] += sum(is_in_part)
+                writers[name].write_batch(batch.filter(pa.array(is_in_part, pa.bool_())))
+            writers["removed"].write_table(pa.Table.from_pylist(removed.pop_rows(), removed_schema()))
     finally:
         for writer in writers.values():
             writer.close()
     return {name: counts[name] for name in PARTS} | removed.figures()
 
 
-class _Removed:
-    """Tells the twins' ids as they come past, and counts."""
+class _RemovedRows:
+    """Collects the removed rows with the ids of their twins, and counts them."""
 
     def __init__(self, removals: Mapping[int, Removal]) -> None:
         self._removals = removals
@@ -84,8 +84,8 @@ class _Removed:
         self._by_source: dict[str, Counter[str]] = {}
         self._examples: dict[str, list[dict[str, str]]] = {}
 
-    def part(self, place: int, row: Mapping[str, Any]) -> str | None:
-        """'removed', or None for a preference that stays."""
+    def assign_part(self, place: int, row: Mapping[str, Any]) -> str | None:
+        """Records a preference. Returns 'removed', or None if the preference is kept."""
         counts = self._by_source.setdefault(row["source"], Counter())
         counts["preferences"] += 1
         origin = ", ".join(row["origin"])
@@ -99,17 +99,17 @@ class _Removed:
         counts[reason] += 1
         self._rows.append({"id": row["id"], "source": row["source"], "reason": reason, "twin": name})
         examples = self._examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
+        if len(examples) < MAX_EXAMPLES:
             examples.append({**self._rows[-1], "origin": origin, "twin_origin": twin_origin})
         return "removed"
 
-    def taken(self) -> list[dict[str, str]]:
-        """The rows of `removed.parquet` since the last call."""
+    def pop_rows(self) -> list[dict[str, str]]:
+        """Returns the rows of `removed.parquet` since the last call."""
         rows, self._rows = self._rows, []
         return rows
 
     def figures(self) -> dict[str, Any]:
-        """`removed`, `by_source` and `examples`."""
+        """Returns `removed`, `by_source` and `examples`."""
         total: Counter[str] = sum(self._by_source.values(), Counter())
         return {
             "removed": {reason: n for reason, n in sorted(total.items()) if reason != "preferences"},

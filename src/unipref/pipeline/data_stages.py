@@ -16,7 +16,7 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
-from unipref.unify import left_out, refuse_contradictions, unify
+from unipref.unify import refuse_contradictions, rejection_warnings, unify
 
 
 class DataStages:
@@ -48,8 +48,10 @@ class DataStages:
         if stage.pending:
             return stage
         if stage.folder == context.cache.folder / name:
-            self._note(left_out(stage.result))
-        hashes = {source.how.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)}
+            self._note(rejection_warnings(stage.result))
+        hashes = {
+            source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)
+        }
         context.manifest.unified(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage

@@ -91,7 +91,7 @@ class ExamplesStage:
         def work(out: Path) -> dict[str, Any]:
             drawn = draw(held_out[part], main.study.seeds[0])
             found, notes = self._collect_answers(drawn, models, main.study.seeds[0])
-            parts = {plan.how.source: plan.parts for plan in self.context.resolved.sources[MAIN]}
+            parts = {plan.projection.source: plan.parts for plan in self.context.resolved.sources[MAIN]}
             with_raw_rows(found, parts)
             order = list(parts)
             found.sort(key=lambda example: order.index(example["source"]))

@@ -74,7 +74,7 @@ class ManifestWriter:
         """Records what unify returned, with the files of each source and the hash of their content."""
         sources = {}
         for plan in self._loaded.sources[variant]:
-            name = plan.how.source
+            name = plan.projection.source
             files = sorted({part.origin for part in plan.parts})
             sources[name] = msgspec.convert({**stage.result[name], "files": files, "hash": hashes[name]}, SourceCounts)
         self._owner(variant).sources = sources

@@ -87,13 +87,13 @@ def unified(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
         "settings": study.unify.model_dump(),
         "sources": [
             {
-                "how": {**msgspec.to_builtins(source.how), "axes": _axes(source)},
-                "form": registry.cache_identity(source.form),
+                "projection": {**msgspec.to_builtins(source.projection), "axes": _axes(source)},
+                "format": registry.cache_identity(source.format),
                 "files": sources.fingerprint(source.parts),
             }
             for source in resolved
         ],
-        "code": code("unified", *(source.form for source in resolved)),
+        "code": code("unified", *(source.format for source in resolved)),
     }
 
 
@@ -295,7 +295,7 @@ def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Pat
 
 def _axes(source: ResolvedSource) -> dict[str, Any]:
     """The axes with all their fields: which defaults msgspec omits differs between processes."""
-    return {name: msgspec.structs.asdict(axis) for name, axis in source.how.axes.items()}
+    return {name: msgspec.structs.asdict(axis) for name, axis in source.projection.axes.items()}
 
 
 def _training_data(selected: Stage, cleaned: Stage) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
-from unipref.unify.inspection import Inspected, catalog_match, inspect, questions, source_name
+from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, open_questions, source_name
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
 """The benchmark for data without pairs: the perplexity of the good answers of the test split."""
@@ -22,7 +22,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
     Raises:
         UserError: no file has a shape that a format reads.
     """
-    groups: list[tuple[Inspected, list[Inspected]]] = []
+    groups: list[tuple[Inspection, list[Inspection]]] = []
     read: set[Path] = set()
     for path in paths:
         groups += _alike(path, read)
@@ -38,9 +38,11 @@ def study_for(paths: Sequence[Path | str]) -> str:
         else:
             label = _unused(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
-            unanswered = questions(first.source["map"], f"sources.{label}.map")
+            unanswered = open_questions(first.source["map"], f"sources.{label}.map")
             comments += [f"to be answered where it says '?': {', '.join(unanswered)}"] * bool(unanswered)
-            comments += [catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
+            comments += [
+                describe_catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name
+            ]
         lines += [" ".join(f"# {label}: {comment}".split()) for comment in comments]
     return "\n".join(lines) + "\n" + yaml_files.write(_study(sources))
 
@@ -78,14 +80,14 @@ def _format(source: dict[str, Any]) -> type[Format]:
     return found
 
 
-def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Inspected]]]:
+def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
     """Groups the files of one path by folder, format and mapping: the first, with an entry for all, and the rest.
 
     Args:
         path: a file or a folder.
         read: files to leave out, because they were read before; those of this path are added.
     """
-    groups: dict[tuple[Any, ...], list[Inspected]] = {}
+    groups: dict[tuple[Any, ...], list[Inspection]] = {}
     files = inspect([path])
     new = [file for file in files if Path(file.file).resolve() not in read]
     read |= {Path(file.file).resolve() for file in new}

@@ -82,14 +82,14 @@ def load(
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
     """The sources, ready to be read; `rows` names those whose rows were given from Python."""
     resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
-    return [in_memory(source) if source.how.source in rows else source for source in resolved]
+    return [in_memory(source) if source.projection.source in rows else source for source in resolved]
 
 
 def _variant_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
     """Variant -> its changes: those of the grid, with the study's own laid over them, then the others."""
     if study.grid is None:
         return study.variants
-    sources = [resolve_source(source, place, root).how for place, source in enumerate(study.sources)]
+    sources = [resolve_source(source, place, root).projection for place, source in enumerate(study.sources)]
     changes = expand(study.grid, raw.get("select", "all"), [(how.source, how.objective) for how in sources])
     return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
 

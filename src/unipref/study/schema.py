@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from unipref.clean import Clean, Split
+from unipref.clean import CleanSettings, SplitSettings
 from unipref.core import registry
 from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
 from unipref.core.errors import UserError
@@ -75,9 +75,9 @@ class Study(Settings):
     """The feedback."""
     unify: UnifySettings = UnifySettings()
     """How groups of answers become preferences."""
-    split: Split = Split()
+    split: SplitSettings = SplitSettings()
     """Which prompts are held out."""
-    clean: Clean = Clean()
+    clean: CleanSettings = CleanSettings()
     """What is removed."""
     select: Annotated[Strategy, _one("strategy", "select")] = Field(default="all", validate_default=True)
     """Which preferences are trained on."""

@@ -14,7 +14,7 @@ from unipref.core.records import Axis
 from unipref.sources import Join, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
-from unipref.unify.detection.guess import ASK
+from unipref.unify.detection.guess import PLACEHOLDER
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -68,7 +68,7 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
     mapping = merge(known.map if known and name == known.format else {}, source.map)
     if open_question := _asked(mapping, f"{where}.map"):
         mend = "unipref inspect says what the data cannot tell; put the answer there."
-        raise UserError(f"'{ASK}' stands for what is still to be said.", where=open_question, mend=mend)
+        raise UserError(f"'{PLACEHOLDER}' stands for what is still to be said.", where=open_question, mend=mend)
     form = registry.make("format", name, mapping, f"{where}.map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is no Format")
@@ -83,7 +83,7 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    return ResolvedSource(form=form, how=how, parts=_parts(source, known, place, root))
+    return ResolvedSource(format=form, projection=how, parts=_parts(source, known, place, root))
 
 
 def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
@@ -114,13 +114,13 @@ def _asked(value: Any, place: str) -> str | None:
     if isinstance(value, Mapping | list):
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         return next((found for key, inner in items if (found := _asked(inner, f"{place}.{key}"))), None)
-    return place if value == ASK else None
+    return place if value == PLACEHOLDER else None
 
 
 def in_memory(plan: ResolvedSource) -> ResolvedSource:
     """Rows given from Python are from their source, not from the file they were brought in."""
     return msgspec.structs.replace(
-        plan, parts=[msgspec.structs.replace(part, origin=plan.how.source) for part in plan.parts]
+        plan, parts=[msgspec.structs.replace(part, origin=plan.projection.source) for part in plan.parts]
     )
 
 

@@ -1,4 +1,4 @@
-"""Shapes of feedback, one file each; and the stage that turns rows of any of them into preferences.
+"""The unify stage: turns rows of any feedback format into preferences. Each format has one file in `formats`.
 
 rows --map--> feedback, in buckets by prompt --reduce--> preferences --calibrate--> margins
 """
@@ -17,7 +17,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.core.workers import Engine
-from unipref.unify.label_check import polarity, refuse_contradictions
+from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
     ReadRows,
@@ -27,30 +27,39 @@ from unipref.unify.map_reduce import (
     map_rows,
     reduce_bucket,
 )
-from unipref.unify.margins import write
-from unipref.unify.projection.pairs import Way
+from unipref.unify.margins import write_preferences
+from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
 
-__all__ = ["WEIGHTED", "Projection", "ResolvedSource", "UnifySettings", "left_out", "refuse_contradictions", "unify"]
+__all__ = [
+    "WEIGHTED",
+    "Projection",
+    "ResolvedSource",
+    "UnifySettings",
+    "refuse_contradictions",
+    "rejection_warnings",
+    "unify",
+]
 
 BUCKET_BYTES = 64 * 1024 * 1024
-"""Raw data per bucket: a reduce task holds one bucket."""
+"""Bytes of raw data per bucket; a reduce task holds one bucket in memory."""
 
 
 class UnifySettings(Settings):
     """How groups of answers become preferences."""
 
-    pairs: Way = "best_worst"
-    """Which pairs of a group: best_worst (the paper's, A.2), adjacent (each answer against the next best), all (widest
-    gaps first) or best_random (the best against one below it, drawn by content)."""
+    pairs: PairMethod = "best_worst"
+    """Which pairs of a group are kept. best_worst: the best and the worst answer (as in the paper, A.2). adjacent: each
+    answer and the next best. all: all pairs, the widest gaps first. best_random: the best answer and a random worse
+    one, chosen by a hash of the content."""
     cap: int = Field(default=10, ge=1)
-    """Most pairs of one prompt."""
+    """Most pairs per prompt."""
     min_margin: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Percentile, within source and axis, below which a scored preference is left out."""
+    """Least margin, as a percentile within source and axis; scored preferences below it are left out."""
 
 
 def unify(
-    plans: list[ResolvedSource],
+    sources: list[ResolvedSource],
     settings: UnifySettings,
     out: Path,
     *,
@@ -60,104 +69,107 @@ def unify(
     """Reads every source and writes `preferences.parquet` and `rejects.parquet` to `out`.
 
     Args:
-        plans: the sources; names are unique.
-        settings: which pairs are kept.
+        sources: the sources, with unique names.
+        settings: how pairs are chosen.
         out: an empty folder.
-        engine: where map and reduce tasks run; the result does not depend on it.
-        read: how rows come out of a part.
+        engine: runs the map and reduce tasks; the result does not depend on it.
+        read: reads the rows of a part.
 
     Returns:
-        Source name -> its books: rows = used + rejected, groups = projected + groups_rejected.
+        Source name -> its counts and examples: rows = used + rejected, groups = projected + groups_rejected.
 
     Raises:
-        UserError: no source has a usable preference.
+        UserError: no source gives a preference.
     """
     work = out / "buckets"
     work.mkdir()
-    n_buckets = max(1, -(-sum(part.size for plan in plans for part in plan.parts) // BUCKET_BYTES))
-    books = [SourceCounts() for _ in plans]
-    slim = [
-        ResolvedSource(form=plan.form, how=replace(plan.how, pairs=settings.pairs, cap=settings.cap), parts=[])
-        for plan in plans
-    ]
-    tasks = [(source, part) for source, plan in enumerate(plans) for part in plan.parts]
-    maps = [
-        MapTask(number, source, slim[source], part, read, work, n_buckets)
-        for number, (source, part) in enumerate(tasks)
-    ]
-    for task, page in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
-        books[task.source] += page
-    reduces = [ReduceTask(bucket, slim, work, work) for bucket in range(n_buckets)]
-    for pages in engine.map(reduce_bucket, reduces, label="projecting"):
-        for source, page in pages.items():
-            books[source] += page
-    kept = write(work, n_buckets, settings.min_margin, out)
-    shutil.rmtree(work)
-    examples = _first_rejects(out)
-    checked = polarity(
-        out / "preferences.parquet",
-        {plan.how.source: plan.how.witnesses() for plan in plans},
-        {plan.how.source: page.rejected[Reason.CONTRADICTION] for plan, page in zip(plans, books, strict=True)},
-    )
-    told = {
-        plan.how.source: _page(
-            plan, page, kept[plan.how.source], examples.get(plan.how.source, {}), checked[plan.how.source]
+    n_buckets = max(1, -(-sum(part.size for source in sources for part in source.parts) // BUCKET_BYTES))
+    counts = [SourceCounts() for _ in sources]
+    without_parts = [
+        ResolvedSource(
+            format=source.format,
+            projection=replace(source.projection, pairs=settings.pairs, cap=settings.cap),
+            parts=[],
         )
-        for plan, page in zip(plans, books, strict=True)
+        for source in sources
+    ]
+    tasks = [(index, part) for index, source in enumerate(sources) for part in source.parts]
+    maps = [
+        MapTask(number, index, without_parts[index], part, read, work, n_buckets)
+        for number, (index, part) in enumerate(tasks)
+    ]
+    for task, task_counts in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
+        counts[task.source] += task_counts
+    reduces = [ReduceTask(bucket, without_parts, work, work) for bucket in range(n_buckets)]
+    for counts_by_source in engine.map(reduce_bucket, reduces, label="projecting"):
+        for index, source_counts in counts_by_source.items():
+            counts[index] += source_counts
+    kept = write_preferences(work, n_buckets, settings.min_margin, out)
+    shutil.rmtree(work)
+    examples = _read_reject_examples(out)
+    names = [source.projection.source for source in sources]
+    polarity = check_polarity(
+        out / "preferences.parquet",
+        {name: source.projection.independent_axes() for name, source in zip(names, sources, strict=True)},
+        {name: each.rejected[Reason.CONTRADICTION] for name, each in zip(names, counts, strict=True)},
+    )
+    records = {
+        name: _source_record(source.projection, each, kept[name], examples.get(name, {}), polarity[name])
+        for name, source, each in zip(names, sources, counts, strict=True)
     }
     if not kept:
-        said = [f"no preference is left of {sum(page.rows for page in books)} rows."]
-        said += [_why(source, page) for source, page in told.items()]
-        raise UserError("\n  ".join(said), mend="See how rows are read with: unipref inspect FILE")
-    return told
+        lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
+        lines += [_commonest_reject(source, record) for source, record in records.items()]
+        raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
+    return records
 
 
-def _page(
-    plan: ResolvedSource, page: SourceCounts, kept: int, examples: dict[str, str], found: dict[str, Any]
+def _source_record(
+    projection: Projection, counts: SourceCounts, kept: int, examples: dict[str, str], polarity: dict[str, Any]
 ) -> dict[str, Any]:
-    """One source's page of the manifest."""
-    how = plan.how
-    facts = {"kind": how.kind, "objective": how.objective, "licence": how.licence, "axis": how.axis}
-    below = page.preferences - kept
+    """Makes one source's record in the manifest."""
+    settings = {name: getattr(projection, name) for name in ("kind", "objective", "licence", "axis")}
+    below_margin = counts.preferences - kept
     return {
-        **facts,
-        **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in asdict(page).items()},
+        **settings,
+        **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in asdict(counts).items()},
         "preferences": kept,
-        "kept_pairs": page.kept_pairs - below,  # only pairs have a margin
-        "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below} if below else {},
+        "kept_pairs": counts.kept_pairs - below_margin,  # only pairs have a margin
+        "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below_margin} if below_margin else {},
         "examples": examples,
-        "polarity": found,
+        "polarity": polarity,
     }
 
 
-def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
-    """Source -> reason -> the first reject of that kind: its file and row, its field, and what was found."""
-    found: dict[str, dict[str, str]] = {}
+def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
+    """Returns source -> reason -> the first reject with that reason: its file and row, field and detail."""
+    examples: dict[str, dict[str, str]] = {}
     for row in parquet.rows(out / "rejects.parquet"):
         field = f"field '{row['field']}': " if row["field"] else ""
-        said = f"{row['origin'][0]}: {field}{row['detail']}"
-        found.setdefault(row["source"], {}).setdefault(row["reason"], said)
-    return found
+        example = f"{row['origin'][0]}: {field}{row['detail']}"
+        examples.setdefault(row["source"], {}).setdefault(row["reason"], example)
+    return examples
 
 
-def left_out(books: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """What the reader of a run has to know: the rows that could not be used, and sources that gave nothing.
+def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yields warnings about the rows that could not be used and the sources without a preference.
 
     Args:
-        books: as `unify` returns them.
+        records: as `unify` returns them.
     """
-    for source, page in books.items():
-        for reason, count in page["rejected"].items():
-            yield f"{source}: {count} of {page['rows']} rows left out, {reason}; the first: {page['examples'][reason]}"
-        if not page["preferences"]:
-            yield f"no preference comes from {_why(source, page)}"
+    for source, record in records.items():
+        for reason, count in record["rejected"].items():
+            first = record["examples"][reason]
+            yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
+        if not record["preferences"]:
+            yield f"no preference comes from {_commonest_reject(source, record)}"
 
 
-def _why(source: str, page: dict[str, Any]) -> str:
-    """A source's commonest reject with its first example."""
+def _commonest_reject(source: str, record: dict[str, Any]) -> str:
+    """Describes a source's most frequent reject with its first example."""
     levels = ("rejected", "parts_rejected", "groups_rejected", "preferences_rejected")
-    counts = sum((Counter(page[level]) for level in levels), Counter[str]())
+    counts = sum((Counter(record[level]) for level in levels), Counter[str]())
     if not counts:
         return f"{source}: no rows"
     reason, count = counts.most_common(1)[0]
-    return f"{source}: {count} x {reason}, the first in {page['examples'][reason]}"
+    return f"{source}: {count} x {reason}, the first in {record['examples'][reason]}"

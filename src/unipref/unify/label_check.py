@@ -1,8 +1,8 @@
-"""Is chosen the better one, by what the data itself holds besides the label that decided?
+"""Checks the labels against the data: does other evidence agree that the chosen answer is the better one?
 
-The other axes of both answers are the witnesses: for each preference it is counted whether more of them speak for the
-chosen or for the rejected answer. A source in which they speak against the label more often than chance allows
-contradicts itself: most likely a label code, a direction or the order of two columns is the wrong way round.
+The evidence is the other axes of both answers. Each preference counts for or against the label, by the majority of its
+axes. A source whose evidence contradicts the label more often than chance allows contradicts itself. The likely cause
+is a label code, a direction or the order of two columns that is the wrong way round.
 """
 
 import math
@@ -15,50 +15,51 @@ from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Axis
 
-CERTAIN = 2.326
-"""Standard deviations beyond which one side's lead is no chance: one-sided, 1 %."""
-FEWEST = 8
-"""Preferences with witnesses below which nothing is concluded."""
-EXAMPLES = 3
+CRITICAL_Z = 2.326
+"""Critical value in standard deviations: one-sided test at 1 %."""
+MIN_EVIDENCE = 8
+"""Least number of preferences with evidence for a conclusion."""
+MAX_EXAMPLES = 3
 EPSILON = 1e-9
-SIDES = ("chosen.list.element.role", "rejected.list.element.role")
-"""What has to be read of both sides to know whether there are both; their texts are left alone."""
+ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
+"""The columns that show whether a preference has both sides, without reading their texts."""
 
 
-def polarity(
+def check_polarity(
     preferences: Path,
     axes_of: Mapping[str, Mapping[str, Axis]],
     contradictions: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
-    """Each source's verdict. Only numbers are held.
+    """Checks the labels of each source. Holds only numbers in memory.
 
     Args:
         preferences: the Parquet file of all sources.
-        axes_of: source -> its axes, for their directions.
-        contradictions: source -> rows that were rejected because they contradict themselves; each is one against.
+        axes_of: source -> its axes with their directions.
+        contradictions: source -> number of rows rejected because they contradict themselves; each counts against.
 
     Returns:
-        Source -> `verdict` (agrees, contradicts, unclear, too_few or cannot_be_known), `why`, how many preferences'
-        witnesses `agree` and are `against`, the same `by_axis`, and `examples` (origins) of those against.
+        Source -> `verdict` (agrees, contradicts, unclear, too_few or cannot_be_known), `why`, the numbers of
+        preferences whose evidence is for (`agree`) and `against` the label, the same `by_axis`, and `examples`
+        (origins) of preferences against it.
     """
     agree: Counter[tuple[str, str]] = Counter()
     against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
-    for row in parquet.rows(preferences, ["source", "axes", "origin", *SIDES]):
+    for row in parquet.rows(preferences, ["source", "axes", "origin", *ROLE_COLUMNS]):
         source, net = row["source"], 0
-        alone = row["chosen"] is None or row["rejected"] is None
+        is_one_sided = row["chosen"] is None or row["rejected"] is None
         for pair in row["axes"]:
-            lead = _lead(pair, axes_of[source], alone)
-            agree[source, pair["axis"]] += lead > 0
-            against[source, pair["axis"]] += lead < 0
-            net += lead
+            vote = _vote_of_axis(pair, axes_of[source], is_one_sided)
+            agree[source, pair["axis"]] += vote > 0
+            against[source, pair["axis"]] += vote < 0
+            net += vote
         agree[source, ""] += net > 0
         against[source, ""] += net < 0
-        if net < 0 and len(examples[source]) < EXAMPLES:
+        if net < 0 and len(examples[source]) < MAX_EXAMPLES:
             examples[source].append(", ".join(row["origin"]))
     return {
         source: {
-            **_verdict(agree[source, ""], against[source, ""]),
+            **_conclude(agree[source, ""], against[source, ""]),
             "agree": agree[source, ""],
             "against": against[source, ""],
             "by_axis": {
@@ -72,16 +73,16 @@ def polarity(
     }
 
 
-def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int:
-    """+1 when an axis speaks for the chosen answer, -1 when against it, 0 when it says nothing.
+def _vote_of_axis(pair: Mapping[str, Any], axes: Mapping[str, Axis], is_one_sided: bool) -> int:
+    """Returns +1 if an axis is for the chosen answer, -1 if it is against it, 0 if it decides nothing.
 
-    An answer that was judged alone is held against the middle of the axis' declared scale.
+    A one-sided preference is compared to the middle of the axis' declared scale.
     """
     axis, chosen, rejected = axes.get(pair["axis"]), pair["chosen"], pair["rejected"]
     if axis is None or (chosen is None and rejected is None):
         return 0
     if chosen is None or rejected is None:
-        if not alone or axis.low is None or axis.high is None:
+        if not is_one_sided or axis.low is None or axis.high is None:
             return 0
         middle = (axis.low + axis.high) / 2
         chosen, rejected = middle if chosen is None else chosen, middle if rejected is None else rejected
@@ -89,37 +90,40 @@ def _lead(pair: Mapping[str, Any], axes: Mapping[str, Axis], alone: bool) -> int
     return (gap > EPSILON) - (gap < -EPSILON)
 
 
-def _verdict(agree: int, against: int) -> dict[str, str]:
+def _conclude(agree: int, against: int) -> dict[str, str]:
     n = agree + against
     if n == 0:
-        why = "no preference has a second score, vote or answer by which its label could be checked"
+        why = "no preference has a second score, vote or answer to check its label against"
         return {"verdict": "cannot_be_known", "why": why}
-    said = f"further evidence speaks for the chosen answer in {agree} of {n} preferences"
-    if n < FEWEST:
-        return {"verdict": "too_few", "why": f"{said}; fewer than {FEWEST} prove nothing"}
+    why = f"other evidence is for the chosen answer in {agree} of {n} preferences"
+    if n < MIN_EVIDENCE:
+        return {"verdict": "too_few", "why": f"{why}; fewer than {MIN_EVIDENCE} are not enough for a conclusion"}
     lead = (agree - against) / math.sqrt(n)
-    return {"verdict": "agrees" if lead > CERTAIN else "contradicts" if lead < -CERTAIN else "unclear", "why": said}
+    return {
+        "verdict": "agrees" if lead > CRITICAL_Z else "contradicts" if lead < -CRITICAL_Z else "unclear",
+        "why": why,
+    }
 
 
-def refuse_contradictions(books: Mapping[str, Mapping[str, Any]], accepted: set[str]) -> None:
-    """Stops a run on a source that contradicts itself.
+def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: set[str]) -> None:
+    """Raises an error if the labels of a source contradict its data.
 
     Args:
-        books: as `unify` returns them.
-        accepted: the sources whose study says `accept_polarity: true`.
+        records: as `unify` returns them.
+        accepted: the sources that set `accept_polarity: true`.
 
     Raises:
-        UserError: with the figures, examples and how to mend it.
+        UserError: names the figures, examples and how to fix it.
     """
-    for source, page in books.items():
-        found = page["polarity"]
-        if found["verdict"] != "contradicts" or source in accepted:
+    for source, record in records.items():
+        polarity = record["polarity"]
+        if polarity["verdict"] != "contradicts" or source in accepted:
             continue
-        axes = ", ".join(f"{axis} {for_it}:{against}" for axis, (for_it, against) in found["by_axis"].items())
+        axes = ", ".join(f"{axis} {for_it}:{against}" for axis, (for_it, against) in polarity["by_axis"].items())
         raise UserError(
-            f"the labels contradict the data: {found['why']} (for:against by axis: {axes}). "
-            f"Against: {'; '.join(found['examples'])}.",
+            f"the labels contradict the data: {polarity['why']} (for:against by axis: {axes}). "
+            f"Examples against: {'; '.join(polarity['examples'])}.",
             where=f"source {source}",
-            mend="Look for a direction ('better'), a code or two paths the wrong way round. "
-            "If it is meant so: accept_polarity: true.",
+            mend="Check whether a direction ('better'), a code or two paths are the wrong way round. "
+            "If the labels are intended, set accept_polarity: true.",
         )

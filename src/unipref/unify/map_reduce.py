@@ -1,7 +1,7 @@
 """The map and the reduce task of unify: rows -> feedback in buckets, a bucket -> preferences.
 
-Both are plain functions of their arguments, so that every engine runs the same code. A bucket holds whole prompts: its
-size, not the data's, bounds the memory.
+Both depend on their arguments alone, so every engine runs the same code. A bucket holds whole prompts. The size of a
+bucket, not of the data, bounds the memory.
 """
 
 from collections import Counter
@@ -17,31 +17,31 @@ from unipref.core.errors import legible
 from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, read_bucket
-from unipref.unify.projection.groups import merged
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
-"""How rows come out of one part of a source: (row number, row or reject); `7.2` is a row inside row 7."""
+"""Reads the rows of one part of a source as (row number, row or reject); `7.2` is a row inside row 7."""
 
-FEEDBACK, REJECTS = "feedback", "rejects"
+FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
 BATCH = 1024
 """Preferences per row group of a Parquet file."""
 
 
 class ResolvedSource(msgspec.Struct, frozen=True):
-    """One source, ready to be read: its format, how its groups are projected, and its parts."""
+    """One source, ready to read: its format, the projection of its groups, and its parts."""
 
-    form: Format
-    how: Projection
+    format: Format
+    projection: Projection
     parts: list[Any]
 
 
 class MapTask(msgspec.Struct, frozen=True):
-    """One part of one source to read into buckets under `folder`."""
+    """One part of one source, to be read into buckets under `folder`."""
 
     number: int
     source: int
-    plan: ResolvedSource
+    resolved: ResolvedSource
     part: Any
     read: ReadRows
     folder: Path
@@ -49,16 +49,16 @@ class MapTask(msgspec.Struct, frozen=True):
 
 
 class ReduceTask(msgspec.Struct, frozen=True):
-    """One bucket to project into `out/part-N.parquet`."""
+    """One bucket, to be projected into `out/part-N.parquet`."""
 
     bucket: int
-    plans: list[ResolvedSource]
+    sources: list[ResolvedSource]
     folder: Path
     out: Path
 
 
 class SourceCounts(msgspec.Struct):
-    """What became of one source's rows and groups; sums over tasks by `+=`."""
+    """Counts of one source's rows and groups by outcome; `+=` adds the counts of another task."""
 
     rows: int = 0
     used: int = 0
@@ -82,15 +82,15 @@ class SourceCounts(msgspec.Struct):
         return self
 
 
-class Entry(msgspec.Struct, array_like=True):
-    """One feedback on its way through a bucket; entries of one source with the same key form a group."""
+class GroupEntry(msgspec.Struct, array_like=True):
+    """One feedback in a bucket; entries of one source with the same key form a group."""
 
     source: int
     key: str
     feedback: Feedback
 
 
-class Rejected(msgspec.Struct, array_like=True):
+class RejectRecord(msgspec.Struct, array_like=True):
     """One row of `rejects.parquet`."""
 
     source: str
@@ -101,8 +101,8 @@ class Rejected(msgspec.Struct, array_like=True):
     origin: list[str]
 
     @classmethod
-    def of(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "Rejected":
-        """The row for a reject."""
+    def from_reject(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "RejectRecord":
+        """Makes the row for a reject."""
         field = None if reject.field is None else legible(reject.field)
         return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
 
@@ -111,63 +111,69 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 def map_rows(task: MapTask) -> SourceCounts:
-    """Reads one part, writes its feedback to buckets by prompt and its rejects aside, and keeps the books."""
-    books = SourceCounts()
-    form, source = task.plan.form, task.plan.how.source
+    """Reads one part, writes its feedback to buckets by prompt, writes its rejects, and returns the counts."""
+    counts = SourceCounts()
+    source_format, source = task.resolved.format, task.resolved.projection.source
     with (
-        BucketWriter(task.folder / FEEDBACK, task.n_buckets, task.number) as buckets,
-        BucketWriter(task.folder / REJECTS, 1, task.number) as aside,
+        BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
+        BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
         for number, row in task.read(task.part):
             origin = legible(f"{task.part.origin}:{number}")
-            books.rows += 1
-            found, rejects = _read_row(form, row)
-            entries = list(_entries(task, number, [_with_origin(feedback, origin) for feedback in found], rejects))
+            counts.rows += 1
+            feedbacks, rejects = _read_row(source_format, row)
+            entries = list(
+                _pack_entries(task, number, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
+            )
             if not entries:
-                first = rejects[0] if rejects else Reject(Reason.NO_ANSWER, "the row holds no answer of the assistant")
-                books.rejected[first.reason.value] += 1
-                aside.write(0, _pack(Rejected.of(first, source, "row", [origin])))
+                first = (
+                    rejects[0]
+                    if rejects
+                    else Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
+                )
+                counts.rejected[first.reason.value] += 1
+                rejects_out.write(0, _pack(RejectRecord.from_reject(first, source, "row", [origin])))
                 continue
-            books.used += 1
+            counts.used += 1
             for reject in rejects:
-                books.parts_rejected[reject.reason.value] += 1
-                aside.write(0, _pack(Rejected.of(reject, source, "part", [origin])))
+                counts.parts_rejected[reject.reason.value] += 1
+                rejects_out.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
             for bucket, packed in entries:
                 buckets.write(bucket, packed)
-    return books
+    return counts
 
 
-def _entries(
-    task: MapTask, number: int | str, found: list[Feedback], rejects: list[Reject]
+def _pack_entries(
+    task: MapTask, number: int | str, feedbacks: list[Feedback], rejects: list[Reject]
 ) -> Iterator[tuple[int, bytes]]:
-    """Each feedback's bucket and packed entry. One that no file can hold, as a function or a format of the user's may
-    make it, becomes a reject.
+    """Yields each feedback's bucket and packed entry. Feedback that cannot be stored, which a user's function or format
+    can produce, becomes a reject.
     """
-    for index, feedback in enumerate(found):
+    for index, feedback in enumerate(feedbacks):
         try:
             prompt = prompt_key(feedback.prompt)
-            key = prompt if task.plan.form.across_rows else f"{task.number}:{number}:{index}"
-            packed = _pack(Entry(task.source, key, feedback))
+            key = prompt if task.resolved.format.across_rows else f"{task.number}:{number}:{index}"
+            packed = _pack(GroupEntry(task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            rejects.append(Reject(Reason.WRONG_TYPE, f"what was read cannot be stored: {error}"))
+            rejects.append(Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}"))
         else:
             yield xxhash.xxh3_64_intdigest(prompt.encode()), packed
 
 
-def _read_row(form: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
+def _read_row(source_format: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
     if isinstance(row, Reject):
         return [], [row]
-    found: list[Feedback] = []
+    feedbacks: list[Feedback] = []
     rejects: list[Reject] = []
     try:
-        for item in form.read(row):
+        for item in source_format.read(row):
             if isinstance(item, Reject):
                 rejects.append(item)
             else:
-                found.append(item)
+                feedbacks.append(item)
     except Reject as reject:
         return [], [reject]
-    return found, rejects
+    return feedbacks, rejects
 
 
 def _with_origin(feedback: Feedback, origin: str) -> Feedback:
@@ -178,51 +184,51 @@ def _with_origin(feedback: Feedback, origin: str) -> Feedback:
 
 
 def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
-    """Groups one bucket's feedback by prompt and projects it; source number -> its books."""
+    """Groups one bucket's feedback by prompt and projects it; returns source number -> counts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    decoder = msgspec.msgpack.Decoder(Entry)
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
     groups: dict[tuple[int, str], list[Feedback]] = {}
-    for record in read_bucket(task.folder / FEEDBACK, task.bucket):
+    for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
         entry = decoder.decode(record)
         groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
-    books: dict[int, SourceCounts] = {}
+    counts_of: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
-    task_number = task.bucket + _AFTER_MAPS
+    task_number = task.bucket + _FIRST_REDUCE_TASK
     with (
-        BucketWriter(task.folder / REJECTS, 1, task_number) as aside,
+        BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
         pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
     ):
         for source, key in sorted(groups, key=lambda group: group[0]):
-            page, how = books.setdefault(source, SourceCounts()), task.plans[source].how
-            group = merged(groups.pop((source, key)))
-            page.groups += 1
+            counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
+            group = merge_feedback(groups.pop((source, key)))
+            counts.groups += 1
             try:
-                projected = project(group, how)
+                projected = project(group, projection)
             except Reject as reject:
-                page.groups_rejected[reject.reason.value] += 1
+                counts.groups_rejected[reject.reason.value] += 1
                 origin = list(dict.fromkeys(place for r in group.responses for place in r.origin))
-                aside.write(0, _pack(Rejected.of(reject, how.source, "group", origin)))
+                rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
                 continue
-            page.projected += 1
-            page.preferences += len(projected.preferences)
-            page.ordered_pairs += projected.ordered
-            page.implied_pairs += projected.implied
-            page.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
+            counts.projected += 1
+            counts.preferences += len(projected.preferences)
+            counts.ordered_pairs += projected.ordered
+            counts.implied_pairs += projected.implied
+            counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
             rows += [msgspec.to_builtins(p) for p in projected.preferences]
             if len(rows) >= BATCH:
                 writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
                 rows = []
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
-    return books
+    return counts_of
 
 
-_AFTER_MAPS = 1_000_000
-"""Task number of the first reduce task's rejects: they come after those of all map tasks."""
+_FIRST_REDUCE_TASK = 1_000_000
+"""Number of the first reduce task, above those of all map tasks, so that its rejects come after theirs."""
 
 
 def part_name(bucket: int) -> str:
-    """File name of one bucket's preferences."""
+    """Returns the file name of one bucket's preferences."""
     return f"part-{bucket:05d}.parquet"

@@ -1,8 +1,8 @@
-"""What needs the whole source, over numbers alone: margins as percentiles within source and axis.
+"""Computes margins: percentiles of score gaps within source and axis. Needs the whole source, but only its numbers.
 
-The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the
-two scores is smaller, ties counted half: in [0, 1], so that margins of sources with other scales can be compared
-(`docs/design.md`; the paper ranks by the raw gap, 2.4). Text streams past and is never held.
+The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the two
+scores is smaller; ties count half. It is in [0, 1], so margins of sources with different scales can be compared
+(`docs/design.md`; the paper ranks by the raw gap, 2.4). Texts are streamed and never held in memory.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from unipref.core import parquet
 from unipref.core.records import Reason, preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
 from unipref.core.workers.buckets import read_bucket
-from unipref.unify.map_reduce import BATCH, REJECTS, Rejected, part_name
+from unipref.unify.map_reduce import BATCH, REJECTS_FOLDER, RejectRecord, part_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
-    """Per part, the margin of each of its preferences in order; NaN where there are no two scores."""
+def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
+    """Returns, per part, the margin of each preference in order; NaN without two scores."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -41,38 +41,38 @@ def margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
             rows = np.flatnonzero((keys == key) & ~np.isnan(gap))
             if len(rows):
                 places[str(key)].append((number, rows, gap[rows]))
-    for found in places.values():
-        ranks = percentiles(np.concatenate([gap for _, _, gap in found]))
+    for gaps_of_key in places.values():
+        ranks = percentiles(np.concatenate([gap for _, _, gap in gaps_of_key]))
         start = 0
-        for number, rows, gap in found:
+        for number, rows, gap in gaps_of_key:
             result[number][rows] = ranks[start : start + len(gap)]
             start += len(gap)
     return result
 
 
-def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
-    """The parts' preferences with their margins filled, batch by batch.
+def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
+    """Fills in the margins of the parts' preferences, batch by batch.
 
     Args:
         parts: Parquet files of the reduce tasks, in order.
-        min_margin: percentile below which a scored preference is left out.
+        min_margin: least percentile; scored preferences below it are left out.
 
     Yields:
-        The preferences kept, and for those left out a row of `rejects.parquet`.
+        The kept preferences, and one row of `rejects.parquet` per preference left out.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     position = preference_schema().get_field_index("margin")
-    for part, margin in zip(parts, margins(parts), strict=True):
+    for part, margin in zip(parts, compute_margins(parts), strict=True):
         start = 0
         for batch in parquet.batches(part, rows_at_once=BATCH):
-            mine = margin[start : start + len(batch)].astype(np.float32)
+            batch_margins = margin[start : start + len(batch)].astype(np.float32)
             start += len(batch)
-            column = pa.array(mine, mask=np.isnan(mine))
+            column = pa.array(batch_margins, mask=np.isnan(batch_margins))
             filled = batch.set_column(position, preference_schema().field("margin"), column)
-            low = np.nan_to_num(mine, nan=1.0) < min_margin
+            low = np.nan_to_num(batch_margins, nan=1.0) < min_margin
             left_out = [
                 {
                     "source": row["source"],
@@ -87,17 +87,17 @@ def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Recor
             yield filled.filter(pc.invert(pa.array(low))), left_out
 
 
-def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
-    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects spilled so far.
+def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
+    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects on disk.
 
     Args:
-        work: folder of the parts and of the spilled rejects.
-        n_buckets: how many parts there are.
-        min_margin: percentile below which a scored preference is left out.
+        work: folder of the parts and of the rejects.
+        n_buckets: number of parts.
+        min_margin: least percentile; scored preferences below it are left out.
         out: folder of the two files.
 
     Returns:
-        Source -> preferences kept.
+        Source -> number of kept preferences.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -105,7 +105,7 @@ def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[s
 
     counts: Counter[str] = Counter()
     parts = [work / part_name(bucket) for bucket in range(n_buckets)]
-    decoder = msgspec.msgpack.Decoder(Rejected)
+    decoder = msgspec.msgpack.Decoder(RejectRecord)
     pending: list[dict[str, Any]] = []
     with (
         pq.ParquetWriter(out / "preferences.parquet", preference_schema(), compression="zstd") as kept,
@@ -117,10 +117,10 @@ def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[s
                 rejects.write_table(pa.Table.from_pylist(pending, reject_schema()))
                 pending.clear()
 
-        for record in read_bucket(work / REJECTS, 0):
+        for record in read_bucket(work / REJECTS_FOLDER, 0):
             pending.append(msgspec.structs.asdict(decoder.decode(record)))
             flush(BATCH)
-        for batch, left_out in calibrated(parts, min_margin):
+        for batch, left_out in add_margins(parts, min_margin):
             kept.write_batch(batch)
             pending += left_out
             flush(BATCH)

@@ -9,7 +9,7 @@ import pytest
 import unipref
 from support.audit_rows import preference
 from unipref.analysis.audit import audit
-from unipref.clean.text_overlap import Benchmarks, files_in, runs, words
+from unipref.clean.text_overlap import Benchmarks, distinct_run_hashes, files_in, split_words
 from unipref.core.errors import UserError
 
 LETTERS = "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec"
@@ -93,20 +93,20 @@ def test_what_was_read_is_said(make_run, folder):
 
 
 def test_scripts_without_blanks_are_parted_by_character():
-    assert words("hello, world_2 你好吗") == ["hello", "world", "2", "你", "好", "吗"]
+    assert split_words("hello, world_2 你好吗") == ["hello", "world", "2", "你", "好", "吗"]
 
 
 def test_runs_are_different_for_different_orders_and_none_for_short_texts():
-    assert len(runs(LETTERS.split())) == 10
-    assert len(runs(LETTERS.split()[:7])) == 0
-    assert len(runs(["a"] * 20)) == 1
-    shared = np.intersect1d(runs(LETTERS.split()), runs(LETTERS.split()[::-1]))
+    assert len(distinct_run_hashes(LETTERS.split())) == 10
+    assert len(distinct_run_hashes(LETTERS.split()[:7])) == 0
+    assert len(distinct_run_hashes(["a"] * 20)) == 1
+    shared = np.intersect1d(distinct_run_hashes(LETTERS.split()), distinct_run_hashes(LETTERS.split()[::-1]))
     assert len(shared) == 0
 
 
 def test_a_folder_without_benchmarks_is_refused(make_run, tmp_path):
     run = make_run([preference("a", "a:1", "Q?", "yes", "no")])
-    with pytest.raises(UserError, match="no such folder of benchmarks"):
+    with pytest.raises(UserError, match="folder of benchmarks does not exist"):
         audit(run, benchmarks=tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no text of five words"):

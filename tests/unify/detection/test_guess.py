@@ -1,4 +1,4 @@
-"""Recognising: shapes of well-known public data, in rows of our own, named as they are and with neutral keys."""
+"""Tests of format detection: shapes of public data in rows of our own, with their real and with neutral keys."""
 
 import itertools
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from unipref.core import registry
-from unipref.unify.detection.columns import Columns, replies_key, words_of
-from unipref.unify.detection.guess import ASK, Guess, direction
-from unipref.unify.detection.two_answers import two_answers
+from unipref.unify.detection.columns import Columns, find_replies_key, split_words
+from unipref.unify.detection.guess import PLACEHOLDER, Guess, guess_direction
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
 
 ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk", "yak", "emu"]
@@ -24,7 +24,7 @@ WAYS = [
 
 
 def said(animal: str, n: int) -> str:
-    """An answer; each n gives another."""
+    """Makes an answer that differs for each n."""
     return f"{WAYS[n % 6].format(a=animal)} That was number {n}."
 
 
@@ -39,7 +39,7 @@ def recognised(rows: list[dict[str, Any]]) -> tuple[str, Guess]:
 
 
 def neutral(value: Any, names: dict[str, str]) -> Any:
-    """The value with every key renamed, the same key the same way."""
+    """Returns the value with every key renamed consistently."""
     if isinstance(value, dict):
         return {names.setdefault(key, f"k{len(names) + 1}"): neutral(inner, names) for key, inner in value.items()}
     return [neutral(inner, names) for inner in value] if isinstance(value, list) else value
@@ -159,7 +159,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
             "steps": "steps",
             "step": "text",
             "rating": "rating",
-            "codes": {-1: ASK, 0: ASK, 1: ASK},
+            "codes": {-1: PLACEHOLDER, 0: PLACEHOLDER, 1: PLACEHOLDER},
         },
     ),
     "ratings_beside_the_steps": (
@@ -172,7 +172,12 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
             for i, a in enumerate(ANIMALS)
         ],
         "steps",
-        {"prompt": "prompt", "steps": "completions", "rating": "labels", "codes": {False: ASK, True: ASK}},
+        {
+            "prompt": "prompt",
+            "steps": "completions",
+            "rating": "labels",
+            "codes": {False: PLACEHOLDER, True: PLACEHOLDER},
+        },
     ),
     "first_wrong_step": (
         [
@@ -255,7 +260,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
             "first": "response_1",
             "second": "response_2",
             "grade": "preference_strength",
-            "scale": {"first": ASK, "second": ASK},
+            "scale": {"first": PLACEHOLDER, "second": PLACEHOLDER},
         },
     ),
     "grades_in_words": (
@@ -350,7 +355,7 @@ def test_well_known_shapes_are_recognised(shape: str) -> None:
     found, guess = recognised(rows)
     assert (found, guess.map) == (name, mapping)
     assert guess.why
-    if ASK in str(mapping):
+    if PLACEHOLDER in str(mapping):
         assert guess.doubts
 
 
@@ -360,17 +365,21 @@ def test_well_known_shapes_are_recognised_without_their_names(shape: str) -> Non
     found, guess = recognised([neutral(row, names) for row in SHAPES[shape][0]])
     assert found == NEUTRAL[shape]
     if found != "demonstration":
-        assert ASK in str(guess.map), "no name says which end or side is better: it has to be asked"
+        assert PLACEHOLDER in str(guess.map), "no name says which end or side is better: it has to be asked"
 
 
-def test_all_sides_of_a_label_are_asked_for_unless_its_name_says_that_it_names_the_better_one() -> None:
+def test_the_codes_of_a_label_are_questions_unless_its_name_says_that_it_names_the_better_one() -> None:
     def rows(label: str) -> list[dict[str, Any]]:
         return [
             {"question": f"What of the {a}?", "output_1": said(a, i), "output_2": said(a, i + 1), label: 1 + i % 2}
             for i, a in enumerate(ANIMALS)
         ]
 
-    expected = {"label": {1: ASK, 2: ASK}, "worse": {1: ASK, 2: ASK}, "winner": {1: "first", 2: "second"}}
+    expected = {
+        "label": {1: PLACEHOLDER, 2: PLACEHOLDER},
+        "worse": {1: PLACEHOLDER, 2: PLACEHOLDER},
+        "winner": {1: "first", 2: "second"},
+    }
     for label, codes in expected.items():
         name, guess = recognised(rows(label))
         assert (name, guess.map["label"], guess.map["codes"]) == ("pairs", label, codes)
@@ -386,23 +395,26 @@ def test_a_value_that_says_which_is_better_needs_no_name() -> None:
     assert (name, guess.map["codes"]) == ("votes", {"A is better": "first", "B is better": "second", "Tie": "tie"})
     names = {"answer_a": "left text", "answer_b": "text on the right"}
     name, guess = recognised([{names.get(key, key): value for key, value in row.items()} for row in rows])
-    assert (name, guess.map["codes"]) == ("votes", {"A is better": ASK, "B is better": ASK, "Tie": "tie"})
+    assert (name, guess.map["codes"]) == (
+        "votes",
+        {"A is better": PLACEHOLDER, "B is better": PLACEHOLDER, "Tie": "tie"},
+    )
 
 
-def test_a_zero_besides_one_and_two_is_asked_for() -> None:
+def test_the_meaning_of_zero_besides_one_and_two_is_a_question() -> None:
     rows = [
         {"question": f"What of the {a}?", "output_1": said(a, i), "output_2": said(a, i + 1), "preference": i % 3}
         for i, a in enumerate(ANIMALS)
     ]
     name, guess = recognised(rows)
     assert name == "graded_pair"
-    assert (guess.map["scale"], guess.map["codes"]) == ({"first": 1, "second": 2}, {0: ASK})
+    assert (guess.map["scale"], guess.map["codes"]) == ({"first": 1, "second": 2}, {0: PLACEHOLDER})
     assert guess.doubts == [
-        "what 0 in 'preference' says: 0 for a tie, above 0 for the first, below for the second",
+        "what 0 in 'preference' means: 0 for a tie, above 0 for the first, below for the second",
     ]
 
 
-def test_several_votes_with_the_same_codes_are_asked_for() -> None:
+def test_the_codes_of_several_votes_are_a_question() -> None:
     people = [{f"judge{n}": (i + n) % 3 for n in (1, 2, 3)} for i in range(len(ANIMALS))]
     rows = [
         {"question": f"What of the {a}?", "response1": said(a, i), "response2": said(a, i + 1), **people[i]}
@@ -410,10 +422,10 @@ def test_several_votes_with_the_same_codes_are_asked_for() -> None:
     ]
     name, guess = recognised(rows)
     assert (name, guess.map["votes"]) == ("votes", ["judge1", "judge2", "judge3"])
-    assert guess.map["codes"] == {0: ASK, 1: ASK, 2: ASK}
+    assert guess.map["codes"] == {0: PLACEHOLDER, 1: PLACEHOLDER, 2: PLACEHOLDER}
 
 
-def test_a_winner_named_by_its_side_and_ties_in_words_say_all() -> None:
+def test_a_winner_named_by_its_side_and_ties_in_words_leave_no_question() -> None:
     values = ["model_a", "model_b", "tie", "tie (bothbad)"]
     rows = [
         {
@@ -429,7 +441,7 @@ def test_a_winner_named_by_its_side_and_ties_in_words_say_all() -> None:
     assert guess.map == {"first": "conversation_a", "second": "conversation_b", "votes": "winner", "codes": codes}
 
 
-def test_turns_are_known_by_their_roles_whatever_their_keys() -> None:
+def test_turns_are_recognised_by_their_roles_under_any_keys() -> None:
     rows = [
         {
             "x": [{"who": "human", "what": f"Of the {a}?"}],
@@ -441,11 +453,11 @@ def test_turns_are_known_by_their_roles_whatever_their_keys() -> None:
     columns = Columns(rows)
     assert [(c.path, c.kind) for c in columns.all] == [("x", "turns"), ("y", "turn"), ("z", "turn")]
     name, guess = recognised(rows)
-    assert (name, guess.map) == ("pairs", {"chosen": ASK, "rejected": ASK, "prompt": "x"})
-    assert guess.doubts == ["which of 'y' and 'z' was preferred is not said"]
+    assert (name, guess.map) == ("pairs", {"chosen": PLACEHOLDER, "rejected": PLACEHOLDER, "prompt": "x"})
+    assert guess.doubts == ["which of 'y' and 'z' was preferred"]
 
 
-def test_the_places_of_siblings_are_found_in_a_tree_and_their_direction_asked() -> None:
+def test_ranks_are_found_in_a_tree_and_their_direction_is_a_question() -> None:
     rows = [
         {
             "a": {
@@ -463,7 +475,7 @@ def test_the_places_of_siblings_are_found_in_a_tree_and_their_direction_asked() 
         "replies": "d",
         "text": "b",
         "role": "c",
-        "scores": {"rank": {"field": "e", "better": ASK}},
+        "scores": {"rank": {"field": "e", "better": PLACEHOLDER}},
     }
     assert guess.doubts == ["whether a high or a low 'e' is better"]
 
@@ -471,7 +483,7 @@ def test_the_places_of_siblings_are_found_in_a_tree_and_their_direction_asked() 
 def test_texts_that_share_most_of_their_words_are_an_edit() -> None:
     rows = [{"p": f"He {LONG} {a} go home, it do.", "q": f"He {LONG} {a} goes home, it does."} for a in ANIMALS]
     name, guess = recognised(rows)
-    assert (name, guess.map) == ("edit", {"before": ASK, "after": ASK})
+    assert (name, guess.map) == ("edit", {"before": PLACEHOLDER, "after": PLACEHOLDER})
 
 
 @pytest.mark.parametrize(
@@ -482,18 +494,18 @@ def test_texts_that_share_most_of_their_words_are_an_edit() -> None:
         ("toxicity", "low"),
         ("toxicity_score", "low"),
         ("rank", "low"),
-        ("rank_score", ASK),
-        ("verbosity", ASK),
-        ("k7", ASK),
-        ("quality_error", ASK),
+        ("rank_score", PLACEHOLDER),
+        ("verbosity", PLACEHOLDER),
+        ("k7", PLACEHOLDER),
+        ("quality_error", PLACEHOLDER),
         ("annotations.honesty.Rating", "high"),
     ],
 )
-def test_direction_is_taken_from_names_that_say_it(path: str, better: str) -> None:
-    assert direction(path, [word for part in path.split(".") for word in words_of(part)]) == better
+def test_direction_follows_from_telling_names(path: str, better: str) -> None:
+    assert guess_direction(path, [word for part in path.split(".") for word in split_words(part)]) == better
 
 
-def test_what_kind_a_column_is() -> None:
+def test_the_kind_of_a_column() -> None:
     rows: list[dict[str, Any]] = [
         {
             "id": f"task_{i}",
@@ -528,12 +540,12 @@ def test_what_kind_a_column_is() -> None:
     }
     assert [c.path for c in columns.all if c.is_identifier] == ["id", "number", "when"]
     assert columns.literals == ["cell"]
-    assert words_of("pickResponse_A2") == ["pick", "response", "a", "2"]
+    assert split_words("pickResponse_A2") == ["pick", "response", "a", "2"]
 
 
-def test_a_message_without_replies_is_no_tree() -> None:
-    assert replies_key({"text": "a", "role": "user", "replies": []}) is None
-    assert replies_key({"text": "a", "role": "user", "replies": [{"text": "b", "role": "user"}]}) == "replies"
+def test_a_message_without_replies_is_not_a_tree() -> None:
+    assert find_replies_key({"text": "a", "role": "user", "replies": []}) is None
+    assert find_replies_key({"text": "a", "role": "user", "replies": [{"text": "b", "role": "user"}]}) == "replies"
 
 
 def test_nothing_is_recognised_in_rows_without_texts() -> None:
@@ -542,11 +554,11 @@ def test_nothing_is_recognised_in_rows_without_texts() -> None:
     assert list(itertools.filterfalse(lambda guess: guess is None, (c.recognise(columns) for c in mapped))) == []
 
 
-def test_numbered_names_of_which_a_third_follows_are_no_two_answers() -> None:
+def test_a_series_of_three_numbered_names_is_not_two_answers() -> None:
     rows = [{"k1": f"Tell me about the {a}, please.", "k2": said(a, i), "k3": i % 2} for i, a in enumerate(ANIMALS)]
     columns = Columns(rows)
-    assert two_answers(columns) is None
+    assert find_two_answers(columns) is None
     rows = [{"text_1": f"Tell of the {a}.", "text_2": said(a, i), "ask": f"On {a}?"} for i, a in enumerate(ANIMALS)]
-    sides = two_answers(Columns(rows))
+    sides = find_two_answers(Columns(rows))
     assert sides is not None
     assert (sides.first, sides.second, sides.prompt, sides.marks) == ("text_1", "text_2", ["ask"], ("1", "2"))

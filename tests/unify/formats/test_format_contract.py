@@ -1,4 +1,4 @@
-"""One contract test over all formats: documented, exemplary, pure, and never at a loss, whatever a row holds."""
+"""Contract test of all formats: documented, with a working example, pure, and safe for any row."""
 
 import copy
 import json
@@ -18,8 +18,8 @@ from unipref.core.text_keys import prompt_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.inspection import CONTENTS
-from unipref.unify.map_reduce import Entry, _read_row
-from unipref.unify.projection.groups import merged
+from unipref.unify.map_reduce import GroupEntry, _read_row
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
 FORMATS = [choice for choice in registry.every("format") if issubclass(choice, Format)]
@@ -36,11 +36,11 @@ def how(form: Format) -> Projection:
 
 
 def groups(form: Format, found: list[Feedback]) -> Iterator[Feedback]:
-    """As the stage brings feedback together: by prompt where a format asks for it, else one by one."""
+    """Groups feedback as the stage does: by prompt if the format reads across rows, else one by one."""
     by_key: dict[str, list[Feedback]] = {}
     for number, feedback in enumerate(found):
         by_key.setdefault(prompt_key(feedback.prompt) if form.across_rows else str(number), []).append(feedback)
-    return (merged(group) for group in by_key.values())
+    return (merge_feedback(group) for group in by_key.values())
 
 
 def projected(form: Format, group: Feedback) -> Projected | Reject:
@@ -84,7 +84,7 @@ def test_what_it_needs_is_said_in_the_words_of_inspect(form: type[Format]) -> No
 
 
 @every_format
-def test_unknown_setting_is_refused_with_the_near_name(form: type[Format]) -> None:
+def test_an_unknown_setting_is_an_error_that_suggests_the_near_name(form: type[Format]) -> None:
     with pytest.raises(UserError, match=r"unknown key\. Did you mean 'twins'"):
         made(form, twinz={"field": "a"})
 
@@ -128,14 +128,14 @@ VALUES = (
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where something can be put in place of a part of a row."""
+    """Yields the places in a row whose value can be replaced."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for key, below in inner for place in places(below, (*path, key)))]
 
 
 @st.composite
 def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
-    """The example's rows, a few times over, with parts replaced by whatever comes."""
+    """Generates the example's rows with some parts replaced by random values."""
     rows = copy.deepcopy([draw(st.sampled_from(form.example["rows"])) for _ in range(draw(st.integers(1, 3)))])
     for row in rows:
         for _ in range(draw(st.integers(0, 3))):
@@ -152,7 +152,7 @@ def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
 @every_format
 @settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_whatever_a_row_holds_it_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
+def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=["extra", *list(form.example["rows"][0])])
     rows = data.draw(
         damaged_rows(form)
@@ -177,15 +177,15 @@ def test_whatever_a_row_holds_it_gives_feedback_or_a_reject(form: type[Format], 
 @every_format
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_what_is_read_goes_from_process_to_process(form: type[Format], data: st.DataObject) -> None:
+def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=list(form.example["rows"][0]))
     for row in data.draw(damaged_rows(form)):
         if "\\ud" in json.dumps(row):
             continue  # the sources refuse half characters before a format sees them
         found, _ = _read_row(one, row)
         for feedback in found:
-            entry = Entry(0, "k", feedback)
-            assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
+            entry = GroupEntry(0, "k", feedback)
+            assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=GroupEntry) == entry
 
 
 @every_format
@@ -197,7 +197,7 @@ def test_recognising_never_fails(form: type[Format], data: st.DataObject) -> Non
     assert guess is None or (isinstance(guess, Guess) and 0 < guess.confidence <= 1)
 
 
-def test_a_value_nested_too_deeply_to_be_kept_is_a_reject() -> None:
+def test_a_kept_value_that_is_nested_too_deeply_is_a_reject() -> None:
     deep: Any = "bottom"
     for _ in range(900):
         deep = [deep]

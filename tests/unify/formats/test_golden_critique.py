@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.golden import Case, check, preference, unified
+from support.golden import Case, check, preference, unify_case
 from unipref.core.errors import UserError
 
 SHEPHERD = {"prompt": "question", "response": "answer", "critique": "feedback"}
@@ -66,7 +66,7 @@ def test_golden(case: Case, tmp_path: Path) -> None:
 
 def test_without_a_scorer_every_row_is_a_reject_that_says_why(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        unified(Case("", ROWS, settings=SHEPHERD), "critique", tmp_path)
-    assert "no preference is left of 8 rows" in str(caught.value)
+        unify_case(Case("", ROWS, settings=SHEPHERD), "critique", tmp_path)
+    assert "no preference could be made from 8 rows" in str(caught.value)
     assert "d: 6 x no_order" in str(caught.value)
-    assert "field 'feedback': a critique does not say which answer is better; give a 'scorer'" in str(caught.value)
+    assert "field 'feedback': a critique does not say which answer is better; set a 'scorer'" in str(caught.value)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.golden import Case, check, preference, unified
+from support.golden import Case, check, preference, unify_case
 
 WINOGRANDE = {
     "prompt": "sentence",
@@ -141,12 +141,12 @@ def test_golden(case: Case, tmp_path: Path) -> None:
     check(case, "multiple_choice", tmp_path)
 
 
-def test_twins_share_a_group_and_others_do_not(tmp_path: Path) -> None:
+def test_only_twins_share_a_group(tmp_path: Path) -> None:
     rows = [
         wino("3AB-1", "The _ was too wide.", "1"),
         wino("3AB-2", "The _ was too narrow.", "2"),
         wino("9XY-1", "The _ was too heavy.", "1"),
     ]
-    first, twin, other = unified(Case("", rows, settings=WINOGRANDE), "multiple_choice", tmp_path).preferences
+    first, twin, other = unify_case(Case("", rows, settings=WINOGRANDE), "multiple_choice", tmp_path).preferences
     assert first["group"] == twin["group"] != other["group"]
     assert len({first["id"], twin["id"], other["id"]}) == 3

@@ -8,7 +8,7 @@ from support.golden import Case, check, preference
 
 GOOD = {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: Hi.\n\nAssistant: What?"}
 GREETED = preference(["user: Hi."], ["assistant: Hello!"], ["assistant: What?"])
-"""A row that is always good, for cases about bad ones; it comes first."""
+"""A valid first row, for cases about bad rows."""
 
 
 def user(text: str) -> dict[str, str]:

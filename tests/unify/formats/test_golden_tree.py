@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from support.golden import Case, check, preference, unified
+from support.golden import Case, check, preference, unify_case
 from unipref.unify.formats import tree as module
 
 
 def says(text: str, *replies: dict[str, Any], rank: Any = ..., **more: Any) -> dict[str, Any]:
-    """An assistant's message of a tree; without `rank` it has none."""
+    """Makes an assistant's message of a tree; without `rank` it has no rank."""
     ranked = {} if rank is ... else {"rank": rank}
     return {"text": text, "role": "assistant", **ranked, "replies": list(replies), **more}
 
@@ -204,12 +204,12 @@ def test_golden(case: Case, tmp_path: Path) -> None:
     check(case, "tree", tmp_path)
 
 
-def test_a_branch_deeper_than_a_conversation_can_be_is_left_out_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_a_branch_that_is_too_deep_is_left_out_and_the_rest_is_kept(tmp_path: Path) -> None:
     branch = says("end", rank=0)
     for turn in range(119):
         branch = asks(f"q{turn}", branch) if turn % 2 else says(f"a{turn}", branch, rank=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_DEPTH", 20)
-        found = unified(Case("deep", [tree(asks("Q?", branch, says("short", rank=1)))]), "tree", tmp_path)
+        found = unify_case(Case("deep", [tree(asks("Q?", branch, says("short", rank=1)))]), "tree", tmp_path)
     assert [p["n_responses"] for p in found.preferences] == [2]
     assert ("wrong_type", "prompt") in {(r["reason"], r["field"]) for r in found.rejects}

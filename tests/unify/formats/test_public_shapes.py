@@ -942,5 +942,5 @@ def test_public_dataset_in_its_published_shape(shape: Shape, tmp_path: Path) -> 
     assert said == shape.expected
 
 
-def test_there_are_enough_of_them() -> None:
+def test_the_number_of_public_datasets() -> None:
     assert len({shape.name for shape in SHAPES}) == len(SHAPES) >= 15

@@ -1,4 +1,4 @@
-"""Which pairs are kept: by hand, and against every pair by brute force."""
+"""Tests of the choice of pairs: by hand and against brute force."""
 
 import itertools
 import random
@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response
-from unipref.unify.projection.groups import merged
-from unipref.unify.projection.order import order_of
-from unipref.unify.projection.pairs import WAYS, Way, chosen_pairs, implied
+from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.order import build_order
+from unipref.unify.projection.pairs import PAIR_METHODS, PairMethod, choose_pairs, count_implied_pairs
 from unipref.unify.projection.project import Projection, project
 
 PROMPT = [{"role": "user", "content": "Q"}]
 MANY = 10**6
-every_way = pytest.mark.parametrize("way", sorted(WAYS))
+every_way = pytest.mark.parametrize("way", sorted(PAIR_METHODS))
 
 
 def answer(text: str, score: float | None = None, approved: bool | None = None) -> Response:
@@ -34,11 +34,11 @@ def voted(*pairs: str) -> Feedback:
     return Feedback(PROMPT, [answer(text) for text in "abcd"], comparisons)  # type: ignore[arg-type]
 
 
-def kept(group: Feedback, way: Way, cap: int = MANY, tie_within: float = 0.0, better: str = "high") -> list[str]:
+def kept(group: Feedback, way: PairMethod, cap: int = MANY, tie_within: float = 0.0, better: str = "high") -> list[str]:
     """The pairs that are kept, as 'ab' for a over b."""
-    order = order_of(group, "help", {"help": Axis(better)}, tie_within)
+    order = build_order(group, "help", {"help": Axis(better)}, tie_within)
     texts = [response.messages[0]["content"] for response in group.responses]
-    return [texts[a] + texts[b] for a, b in chosen_pairs(order, group, way, cap)]
+    return [texts[a] + texts[b] for a, b in choose_pairs(order, group, way, cap)]
 
 
 FOUR = {"a": 10.0, "b": 7.0, "c": 5.5, "d": 0.0}
@@ -59,7 +59,7 @@ def test_answers_within_a_tie_by_hand() -> None:
     assert kept(rated({"a": 2.0, "b": 1.0, "c": 0.0}), "best_worst", tie_within=1) == ["ac"]
 
 
-def test_pairs_of_equal_gap_are_taken_by_content_not_by_place() -> None:
+def test_pairs_of_equal_gap_are_chosen_by_content_not_by_position() -> None:
     scores = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0}
     everything = kept(rated(scores), "all")
     assert sorted(everything) == ["ac", "ad", "bc", "bd"]
@@ -77,7 +77,7 @@ def test_compared_answers_by_hand() -> None:
     assert sorted(kept(only, "all")) == ["ab", "bc"]  # nobody compared a with c
 
 
-def test_a_circle_has_no_best_answer_but_its_judgements_stand() -> None:
+def test_a_circle_has_no_best_answer_but_keeps_its_judgements() -> None:
     circle = voted("ab", "bc", "ca")
     for way in ("best_worst", "best_random"):
         with pytest.raises(Reject) as caught:
@@ -105,7 +105,7 @@ def test_good_and_bad_answers() -> None:
     assert kept(Feedback(PROMPT, responses[:2]), "all") == []  # type: ignore[arg-type]
 
 
-def test_another_prompt_draws_another_answer() -> None:
+def test_another_prompt_chooses_another_random_answer() -> None:
     scores = dict.fromkeys("bcdefgh", 0.0)
     drawn = set()
     for number in range(20):
@@ -114,7 +114,7 @@ def test_another_prompt_draws_another_answer() -> None:
     assert len(drawn) > 3
 
 
-def how_many(group: Feedback, way: Way, cap: int = MANY) -> tuple[int, int, int]:
+def how_many(group: Feedback, way: PairMethod, cap: int = MANY) -> tuple[int, int, int]:
     """Ordered, kept and implied pairs."""
     how = Projection("s", "f", "o", "l", "help", {"help": Axis("high")}, pairs=way, cap=cap)
     found = project(group, how)
@@ -128,7 +128,7 @@ def test_implied_pairs_by_hand() -> None:
     assert how_many(rated(FOUR), "all") == (6, 6, 0)
 
 
-def test_what_follows_but_was_not_judged_so_is_not_implied() -> None:
+def test_pairs_that_nobody_judged_are_not_implied() -> None:
     assert how_many(voted("ab", "bc"), "all") == (2, 2, 0)
     assert how_many(voted("ab", "bc", "ac"), "adjacent") == (3, 2, 1)
     assert how_many(voted("ab", "bc", "ca"), "all") == (3, 3, 0)
@@ -147,7 +147,7 @@ def ordered(scores: dict[str, float], tie: float) -> dict[str, float]:
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
-def test_all_holds_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
+def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
         return
     everything = kept(rated(scores), "all", tie_within=tie)
@@ -158,10 +158,10 @@ def test_all_holds_every_pair_widest_first_up_to_the_cap(scores: dict[str, float
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
-def test_every_way_keeps_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
+def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
         return
-    for way in WAYS:
+    for way in PAIR_METHODS:
         pairs = kept(rated(scores), way, cap, tie)  # type: ignore[arg-type]
         assert 1 <= len(pairs) <= cap
         assert len({*pairs}) == len(pairs)
@@ -174,15 +174,15 @@ def test_every_way_keeps_only_pairs_of_the_data(scores: dict[str, float], tie: f
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(scores=SCORES, tie=TIES)
-def test_what_follows_from_adjacent_pairs_is_in_the_data_and_spans_it(scores: dict[str, float], tie: float) -> None:
+def test_adjacent_pairs_imply_all_pairs_of_the_data(scores: dict[str, float], tie: float) -> None:
     if not (gaps := ordered(scores, tie)):
         return
     group = rated(scores)
-    order = order_of(group, "help", {"help": Axis("high")}, tie)
-    adjacent = chosen_pairs(order, group, "adjacent", MANY)
-    assert len(adjacent) + implied(order, adjacent) <= len(gaps)
+    order = build_order(group, "help", {"help": Axis("high")}, tie)
+    adjacent = choose_pairs(order, group, "adjacent", MANY)
+    assert len(adjacent) + count_implied_pairs(order, adjacent) <= len(gaps)
     steps = len(adjacent)
-    assert implied(order, adjacent) == steps * (steps - 1) // 2  # a chain: every later answer follows
+    assert count_implied_pairs(order, adjacent) == steps * (steps - 1) // 2  # a chain: every later answer follows
     if tie == 0:
         assert steps == len({*scores.values()}) - 1
 
@@ -195,9 +195,9 @@ def test_neither_the_order_of_rows_nor_the_direction_of_the_scale_matters(
     if not ordered(scores, tie):
         return
     mixed = dict(random.Random(seed).sample(list(scores.items()), len(scores)))
-    rows = merged([Feedback(PROMPT, [answer(text, score)]) for text, score in mixed.items()])  # type: ignore[arg-type]
+    rows = merge_feedback([Feedback(PROMPT, [answer(text, score)]) for text, score in mixed.items()])  # type: ignore[arg-type]
     turned = rated({text: -score for text, score in scores.items()})
-    for way in WAYS:
+    for way in PAIR_METHODS:
         expected = kept(rated(scores), way, cap, tie)  # type: ignore[arg-type]
         assert kept(rows, way, cap, tie) == expected  # type: ignore[arg-type]
         assert kept(turned, way, cap, tie, "low") == expected  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def test_the_order_of_votes_and_answers_does_not_matter(votes: list[str], seed: 
     )
     net = {pair: votes.count(pair) - votes.count(pair[::-1]) for pair in votes}
     ahead = {pair for pair, lead in net.items() if lead > 0}
-    for way in WAYS:
+    for way in PAIR_METHODS:
         try:
             expected: list[str] | Reason = kept(voted(*votes), way)  # type: ignore[arg-type]
         except Reject as reject:
@@ -236,7 +236,7 @@ def test_the_order_of_votes_and_answers_does_not_matter(votes: list[str], seed: 
 
 
 @every_way
-def test_a_prompt_with_very_many_answers_takes_little_memory(way: Way) -> None:
+def test_a_prompt_with_very_many_answers_takes_little_memory(way: PairMethod) -> None:
     group = rated({f"{i:05d}": float(i * 7919 % 5000) for i in range(5000)})  # 12.5 million ordered pairs
     tracemalloc.start()
     pairs = kept(group, way, cap=10)
@@ -244,12 +244,12 @@ def test_a_prompt_with_very_many_answers_takes_little_memory(way: Way) -> None:
     tracemalloc.stop()
     assert 1 <= len(pairs) <= 10
     assert peak < 20e6
-    order = order_of(group, "help", {"help": Axis("high")}, 0)
-    assert order.n_ordered() == 5000 * 4999 // 2
+    order = build_order(group, "help", {"help": Axis("high")}, 0)
+    assert order.count_ordered_pairs() == 5000 * 4999 // 2
 
 
-def test_what_follows_is_counted_for_a_thousand_answers() -> None:
+def test_implied_pairs_of_a_thousand_answers_are_counted() -> None:
     group = rated({f"{i:04d}": float(i) for i in range(1000)})
-    order = order_of(group, "help", {"help": Axis("high")}, 0)
-    adjacent = chosen_pairs(order, group, "adjacent", MANY)
-    assert (order.n_ordered(), len(adjacent), implied(order, adjacent)) == (499_500, 999, 498_501)
+    order = build_order(group, "help", {"help": Axis("high")}, 0)
+    adjacent = choose_pairs(order, group, "adjacent", MANY)
+    assert (order.count_ordered_pairs(), len(adjacent), count_implied_pairs(order, adjacent)) == (499_500, 999, 498_501)

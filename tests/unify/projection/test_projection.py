@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unipref.core.records import Axis, Comparison, Feedback, Preference, Reason, Reject, Response
 from unipref.core.text_keys import normalised, prompt_key, root_key
-from unipref.unify.projection.groups import merged
+from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
 
@@ -32,7 +32,7 @@ def group_of(rows: list[tuple[str, float]], better: str = "high") -> Preference 
     """Rows of one prompt, brought together and projected."""
     parts = [Feedback(asked("Q"), [answer(text, score)]) for text, score in rows]
     try:
-        return project(merged(parts), how(better)).preferences[0]
+        return project(merge_feedback(parts), how(better)).preferences[0]
     except Reject as reject:
         return reject.reason
 
@@ -74,7 +74,7 @@ def test_best_and_worst_are_as_far_apart_as_any_two_and_the_chosen_is_the_better
 
 @settings(deadline=None, derandomize=True)
 @given(rows=ROWS | WIDE)
-def test_turning_the_scale_round_gives_the_same_pair(rows: list[tuple[str, float]]) -> None:
+def test_inverting_the_scale_gives_the_same_pair(rows: list[tuple[str, float]]) -> None:
     up, down = group_of(rows, "high"), group_of([(text, -score) for text, score in rows], "low")
     if isinstance(up, Reason) or isinstance(down, Reason):
         assert up == down
@@ -136,10 +136,10 @@ def test_votes(votes: list[Any], expected: Any, order: tuple[int, ...]) -> None:
     assert found.n_judgements == judgements
 
 
-def test_votes_over_rows_are_brought_together_by_the_answers_texts() -> None:
+def test_votes_are_grouped_across_rows_by_the_texts_of_the_answers() -> None:
     first = Feedback(asked("Q"), [answer("a"), answer("b")], [Comparison(0, 1)])
     second = Feedback(asked("Q"), [answer("b"), answer("a")], [Comparison(1, 0)])
-    (found,) = project(merged([first, second]), how()).preferences
+    (found,) = project(merge_feedback([first, second]), how()).preferences
     assert (found.chosen, found.confidence, found.n_judgements) == (answer("a").messages, 1.0, 2)
 
 

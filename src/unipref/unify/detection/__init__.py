@@ -1,1 +1,1 @@
-"""How a format recognises rows of its shape, and `unipref inspect`."""
+"""How formats recognise their rows, for `unipref inspect`."""

@@ -3,13 +3,21 @@
 A format of your own, inside unipref or outside, needs nothing besides this module and the names of `unipref` itself.
 
 Base classes: `Mapped` for any shape; `Dialogues`, `OneAnswer` and `TwoAnswers` for those that have such parts.
-Reading: `get_path`, `text`, `number`, `answer_text`, `join_texts` take a value from a row or raise `Reject`;
-`user_prompt`, `assistant_turn`, `conversation` and `split_dialogue` make messages of it.
+Reading: `get_path`, `read_text`, `read_number`, `read_answer`, `join_texts` take a value from a row or raise `Reject`;
+`user_prompt`, `assistant_turn`, `parse_turns` and `split_dialogue` make messages of it.
 Recognising: `Mapped.recognise` gets the `Columns` of some rows and returns a `Guess` or None.
 """
 
 from unipref.unify.detection.columns import Column, Columns
-from unipref.unify.detection.guess import ASK, Guess, asked_in, paths, prompt_and_answer, quoted, scores_in
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    Guess,
+    find_prompt,
+    find_prompt_and_answer,
+    find_scores,
+    path_setting,
+    quote_names,
+)
 from unipref.unify.format_bases.dialogue import Dialogues, OneAnswer
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.format_bases.two_answers import TwoAnswers
@@ -18,17 +26,17 @@ from unipref.unify.mapping.fields import (
     Path,
     Paths,
     Scale,
-    answer_text,
     describe,
     get_path,
     join_texts,
-    number,
-    text,
+    read_answer,
+    read_number,
+    read_text,
 )
-from unipref.unify.mapping.turns import assistant_turn, conversation, split_dialogue, user_prompt
+from unipref.unify.mapping.turns import assistant_turn, parse_turns, split_dialogue, user_prompt
 
 __all__ = [
-    "ASK",
+    "PLACEHOLDER",
     "AxisSpec",
     "Column",
     "Columns",
@@ -40,19 +48,19 @@ __all__ = [
     "Paths",
     "Scale",
     "TwoAnswers",
-    "answer_text",
-    "asked_in",
     "assistant_turn",
-    "conversation",
     "describe",
+    "find_prompt",
+    "find_prompt_and_answer",
+    "find_scores",
     "get_path",
     "join_texts",
-    "number",
-    "paths",
-    "prompt_and_answer",
-    "quoted",
-    "scores_in",
+    "parse_turns",
+    "path_setting",
+    "quote_names",
+    "read_answer",
+    "read_number",
+    "read_text",
     "split_dialogue",
-    "text",
     "user_prompt",
 ]

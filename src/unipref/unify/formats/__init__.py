@@ -1,1 +1,1 @@
-"""One file per shape of feedback; the file's name is the name in the study."""
+"""One file per format of feedback. The file's name is the format's name in the study file."""

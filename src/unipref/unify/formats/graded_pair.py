@@ -1,4 +1,4 @@
-"""Two answers and how much better one is: -3..3, 1 to 2 with 1.5 a tie, or words such as "a-is-slightly-better"."""
+"""Two answers and a grade of how much better one is: -3..3, 1..2 with 1.5 as a tie, or "a-is-slightly-better"."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
@@ -8,21 +8,28 @@ from pydantic import BeforeValidator, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.detection.two_answers import judgement, sure, two_answers
+from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
-from unipref.unify.mapping.fields import Path, code_of, get_path, number, quoting_hint, string_keys
+from unipref.unify.mapping.fields import (
+    Path,
+    get_path,
+    quoting_hint,
+    read_number,
+    string_keys,
+    to_code,
+)
 from unipref.unify.projection.order import STRENGTH
 
 
 class Ends(Settings):
-    """The ends of a numeric scale. The tie is in the middle unless it is said to be elsewhere."""
+    """The ends of a numeric scale. A grade in the middle is a tie unless `tie` names another value."""
 
     first: float
-    """The grade that says: the first answer is much better."""
+    """The grade that means: the first answer is much better."""
     second: float
-    """The grade that says: the second answer is much better."""
+    """The grade that means: the second answer is much better."""
     tie: float | None = None
-    """The grade of a tie; default: the middle."""
+    """The grade that means a tie; default: the middle."""
 
     @model_validator(mode="after")
     def _has_two_ends(self) -> "Ends":
@@ -33,33 +40,33 @@ class Ends(Settings):
         return self
 
     def towards_first(self, grade: float) -> float:
-        """How far a grade is from a tie, in the scale's units; positive when the first answer is better."""
+        """Returns the grade's distance from a tie, in the scale's units; positive when the first answer is better."""
         middle = (self.first + self.second) / 2 if self.tie is None else self.tie
         return (grade - middle) * (1.0 if self.first > self.second else -1.0)
 
     def holds(self, grade: float) -> bool:
-        """Whether a grade is on the scale, rounding aside."""
+        """Whether a grade is on the scale, apart from rounding."""
         low, high = sorted((self.first, self.second))
         slack = 1e-6 * (high - low)
         return low - slack <= grade <= high + slack
 
 
 class GradedPair(TwoAnswers):
-    """Two answers with a grade that says which is better and by how much. The strength becomes the margin; a grade of
-    zero strength is a tie.
+    """Two answers with a grade that says which one is better and by how much. The grade's strength becomes the margin;
+    a strength of zero is a tie.
     """
 
     first: Path
     """Path of the first answer or dialogue."""
     second: Path
-    """Path of the second one."""
+    """Path of the second answer or dialogue."""
     grade: Path | list[Path]
-    """Path of the grade; several, where several people graded: the mean decides."""
+    """Path of the grade; or several paths, where several people graded. The mean decides."""
     scale: Ends | None = None
     """The ends of a numeric scale, such as {first: 1, second: 2} or {first: -3, second: 3}."""
     codes: Annotated[dict[str, float], BeforeValidator(string_keys)] = {}
-    """What a grade in words says -> its strength, positive when the first is better, 0 for a tie. Looked up before the
-    scale, so that odd codes on a numeric scale can be spelled out too."""
+    """Grade in words -> its strength: positive when the first answer is better, 0 for a tie. Codes are looked up before
+    the scale, so they can also define exceptions on a numeric scale."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -79,28 +86,32 @@ class GradedPair(TwoAnswers):
         return self
 
     def axes(self) -> dict[str, Axis]:
-        """The strength, which decides: more is further from a tie; then those of the evidence."""
+        """The strength, which decides (more is further from a tie), then the axes of the evidence."""
         return {STRENGTH: Axis(better="high", low=0.0), **super().axes()}
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """Two answers and a number or words that say how much better one of them is."""
-        if (sides := two_answers(columns)) is None or (told := judgement(columns, sides)) is None:
+        """Recognises two answers and a number or words that say how much better one of them is."""
+        if (sides := find_two_answers(columns)) is None or (judgement := find_judgement(columns, sides)) is None:
             return None
-        if told.kind not in ("grade", "words"):
+        if judgement.kind not in ("grade", "words"):
             return None
-        doubts = [*sides.doubts, *told.doubts]
-        if told.kind == "words":
-            doubts.append("the strengths of the words are ours: slightly 1, plain 2, much 3; change them as you like")
-        return Guess({**sides.map, **told.map}, sure(sides, told), [sides.why, told.why], doubts)
+        doubts = [*sides.doubts, *judgement.doubts]
+        if judgement.kind == "words":
+            doubts.append(
+                "the strengths of the words are defaults: slightly 1, plain 2, much 3; change them as you like"
+            )
+        return Guess(
+            {**sides.map, **judgement.map}, combine_confidence(sides, judgement), [sides.why, judgement.why], doubts
+        )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback with two answers and a comparison for each grade."""
-        prompt, endings = self.two(row, (self.first, self.second))
+        """Yields one feedback with two answers and one comparison per grade."""
+        prompt, endings = self.read_sides(row, (self.first, self.second))
         paths = [self.grade] if isinstance(self.grade, str) else self.grade
         grades = [(path, value) for path in paths if (value := get_path(row, path)) is not None and value != ""]
         if not grades:
-            raise Reject(Reason.UNSCORED, "there is no grade", paths[0])
+            raise Reject(Reason.UNSCORED, "the grade is missing", paths[0])
         comparisons = []
         for path, value in grades:
             lead = self._towards_first(value, path)
@@ -109,21 +120,21 @@ class GradedPair(TwoAnswers):
             comparisons.append(Comparison(better, 1 - better, abs(lead) <= 1e-9, abs(lead), annotator))
         yield Feedback(
             prompt=prompt,
-            responses=self.responses(row, endings),
+            responses=self.make_responses(row, endings),
             comparisons=comparisons,
             extra={"grade": [value for _, value in grades] if len(paths) > 1 else grades[0][1]},
         )
 
     def _towards_first(self, value: Any, path: str) -> float:
-        code = code_of(value)
+        code = to_code(value)
         if code in self.codes:
             return self.codes[code]
         if self.scale is None:
-            known = ", ".join(repr(key) for key in self.codes)
+            codes = ", ".join(repr(key) for key in self.codes)
             hint = quoting_hint(value, self.codes)
-            raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known}){hint}", path)
-        grade = number(value, path)
+            raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({codes}){hint}", path)
+        grade = read_number(value, path)
         if grade is None or not self.scale.holds(grade):
-            detail = f"{code[:40]} is outside the declared scale {self.scale.first:g}..{self.scale.second:g}"
+            detail = f"grade {code[:40]} is outside the declared scale {self.scale.first:g}..{self.scale.second:g}"
             raise Reject(Reason.BAD_SCORE, detail, path)
         return self.scale.towards_first(grade)

@@ -1,4 +1,4 @@
-"""A question with options of which one is right, as in WinoGrande: the right one is preferred to each other."""
+"""A question with options, one of which is right, as in WinoGrande. The right option is preferred to all others."""
 
 import re
 import string
@@ -8,69 +8,72 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import ASK, Column, Columns, Guess
-from unipref.unify.detection.two_answers import stand_in
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
+from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Part, Path, Paths, answer_at, answer_text, code_of, get_path, join_texts
+from unipref.unify.mapping.fields import Part, Path, Paths, get_answer, get_path, join_texts, read_answer, to_code
 from unipref.unify.mapping.turns import assistant_turn
 
-CHECK = "check"
-"""The axis of a second statement of the answer."""
-OPTION = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
+CHECK_AXIS = "check"
+"""The name of the axis of the second answer field, `check`."""
+OPTION_NAME = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
-LONG = 60
-"""Mean length beyond which two texts are answers of their own, in characters."""
+MIN_ANSWER_LENGTH = 60
+"""Mean length in characters from which two texts are answers rather than options."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 LETTER = re.compile(r"[A-Za-z]")
-
-
-RIGHT = ("answer", "label", "correct", "gold", "target", "solution")
+RIGHT_ANSWER_NAMES = ("answer", "label", "correct", "gold", "target", "solution")
 """Names of fields that say which option is right."""
 
 
-def _options(columns: Columns, answer: Column) -> tuple[str, str | list[str], int] | None:
-    """The question, the options and how many there are; None where there are none that the answer could be of."""
-    texts = [c for c in columns.of("text", "code") if c is not answer and c.share > 0.9]
-    numbered = [c for c in texts if OPTION.fullmatch(c.name)]
+def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str], int] | None:
+    """Returns the question, the options and their number; None if no field holds options that fit the answer."""
+    texts = [c for c in columns.of_kind("text", "code") if c is not answer and c.share > 0.9]
+    numbered = [c for c in texts if OPTION_NAME.fullmatch(c.name)]
     prose = [c for c in columns.prose if c not in numbered]
-    asked = next((c for c in prose if c.called("question", "sentence", "prompt", "query")), None)
-    asked = asked or max(prose, key=lambda c: c.mean_length, default=None)
-    if asked is None:
+    question = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
+    question = question or max(prose, key=lambda c: c.mean_length, default=None)
+    if question is None:
         return None
     if len(numbered) < 2:
-        numbered = [c for c in columns.of("text") if c is not asked and stand_in([c], asked)]
-    if len(numbered) == 2 and not stand_in(numbered, asked) and min(c.mean_length for c in numbered) > LONG:
+        numbered = [c for c in columns.of_kind("text") if c is not question and are_contained([c], question)]
+    if (
+        len(numbered) == 2
+        and not are_contained(numbered, question)
+        and min(c.mean_length for c in numbered) > MIN_ANSWER_LENGTH
+    ):
         return None  # two answers to a prompt rather than options
     if len(numbered) >= 2:
-        return asked.path, [c.path for c in numbered], len(numbered)
-    for listed in columns.of("texts"):
+        return question.path, [c.path for c in numbered], len(numbered)
+    for listed in columns.of_kind("texts"):
         count = max(map(len, listed.values))
         counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
-        fits = counted or {*answer.different} <= {*string.ascii_uppercase[:count]}
+        fits = counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
         even = sum(len(v) == count for v in listed.values) > 0.8 * len(listed.values)
-        if listed.called("options", "choices", "endings", "answers", "candidates") or (fits and even and count > 1):
-            return asked.path, listed.path, count
+        if listed.has_name("options", "choices", "endings", "answers", "candidates") or (fits and even and count > 1):
+            return question.path, listed.path, count
     return None
 
 
 class MultipleChoice(Mapped):
-    """A prompt, its options and which of them is right. The answer is a number or letter counted from `first`, or,
-    with `first: text`, the right option's own text.
+    """A prompt, its options and which of them is right. The answer is a number or letter counted from `first`; with
+    `first: text` it is the text of the right option.
     """
 
     prompt: Paths
-    """Path, or paths to be joined, of the question."""
+    """Path of the question, or several paths to be joined."""
     options: Path | Annotated[list[Path | Part], Field(min_length=2)]
-    """Paths of the options, in order, or constants as {text: Yes}; or the one path of a list of them."""
+    """Paths of the options in order, or constants such as {text: Yes}; or one path of a list of options."""
     answer: Path
     """Path of the answer."""
     check: Path | None = None
-    """Path of a second statement of the answer, in the same code; it does not decide, it checks."""
+    """Path of a second answer field in the same code. It does not decide; the labels are checked against it."""
     first: int | str | None = None
-    """What the answer says when the first option is right: 0, 1, 'A'; or 'text'. Never guessed: sets differ in it."""
+    """The answer's value when the first option is right: 0, 1, 'A'; or 'text'. unipref never guesses it, because data
+    sets differ."""
     labels: Path | list[bool | int | str | Part] | None = None
-    """Instead of `first`: what the answer says for each option, in order, as in [true, false]; where that is in other
-    fields, as in [{field: model_a}, {field: model_b}]; or the path of that list."""
+    """Replaces `first`: the answer's value for each option, in order. Either constants, as in [true, false]; or fields,
+    as in [{field: model_a}, {field: model_b}]; or the path of such a list."""
 
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "a list of answers", "a code that says which is better")
     example: ClassVar[dict[str, Any]] = {
@@ -83,24 +86,24 @@ class MultipleChoice(Mapped):
     @model_validator(mode="after")
     def _code_is_declared(self) -> "MultipleChoice":
         if (self.first is None) == (self.labels is None):
-            raise ValueError("give either 'first' or 'labels': what the answer says for the options")
+            raise ValueError("give either 'first' or 'labels': the values of the answer that stand for the options")
         return self
 
     def axes(self) -> dict[str, Axis]:
-        """The second statement: 1 for the option it names, 0 for the others."""
-        return {} if self.check is None else {CHECK: Axis(better="high", low=0.0, high=1.0)}
+        """The axis of `check`: 1 for the option it names, 0 for the others; empty without `check`."""
+        return {} if self.check is None else {CHECK_AXIS: Axis(better="high", low=0.0, high=1.0)}
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """A question, its options, and a code for the right one."""
-        codes = [c for c in columns.of("code") if c.distinct > 1 and not c.is_identifier]
-        named = columns.named(["code"], *RIGHT)
+        """Recognises a question, its options and a code for the right one."""
+        codes = [c for c in columns.of_kind("code") if c.n_distinct > 1 and not c.is_identifier]
+        named = columns.find_named(["code"], *RIGHT_ANSWER_NAMES)
         for answer in [named] if named is not None else codes:
-            if (found := _options(columns, answer)) is None:
+            if (choices := _find_options(columns, answer)) is None:
                 continue
-            prompt, options, count = found
-            seen = sorted({code_of(v) for v in answer.values})
-            first: Any = seen[0] if len(seen) == count and named is not None else ASK
+            prompt, options, count = choices
+            values = sorted({to_code(v) for v in answer.values})
+            first: Any = values[0] if len(values) == count and named is not None else PLACEHOLDER
             mapping = {
                 "prompt": prompt,
                 "options": options,
@@ -108,22 +111,24 @@ class MultipleChoice(Mapped):
                 "first": int(first) if str(first).isdigit() else first,
             }
             doubts = (
-                [f"what '{answer.path}' says when the first option is right: {seen} are seen"] if first == ASK else []
+                [f"which value of '{answer.path}' means that the first option is right: it has {values}"]
+                if first == PLACEHOLDER
+                else []
             )
-            why = [f"'{answer.path}' is one of {seen} and there are {count} options"]
+            why = [f"'{answer.path}' is one of {values} and the question has {count} options"]
             return Guess(mapping, 0.9 if named is not None else 0.75, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback: all options as answers, the right one better than each other."""
+        """Yields one feedback with all options as answers; the right one is better than each of the others."""
         options = self._options(row)
-        right = self._right(row, get_path(row, self.answer), options)
+        right = self._find_right(row, get_path(row, self.answer), options)
         checks: list[dict[str, float]] = [{} for _ in options]
-        if self.check is not None and (said := get_path(row, self.check)) not in (None, ""):
-            told = self._right(row, said, options)
-            checks = [{CHECK: float(place == told)} for place in range(len(options))]
+        if self.check is not None and (second := get_path(row, self.check)) not in (None, ""):
+            checked = self._find_right(row, second, options)
+            checks = [{CHECK_AXIS: float(place == checked)} for place in range(len(options))]
         yield Feedback(
-            prompt=self.ask(row, self.prompt),
+            prompt=self.read_prompt(row, self.prompt),
             responses=[
                 Response(messages=assistant_turn(option), scores=s) for option, s in zip(options, checks, strict=True)
             ],
@@ -132,21 +137,23 @@ class MultipleChoice(Mapped):
 
     def _options(self, row: Row) -> list[str]:
         if isinstance(self.options, list):
-            return [answer_at(row, option) for option in self.options]
+            return [get_answer(row, option) for option in self.options]
         values = get_path(row, self.options)
         if not isinstance(values, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {type(values).__name__}", self.options)
-        return [answer_text(value, f"{self.options}.{i}") for i, value in enumerate(values)]
+        return [read_answer(value, f"{self.options}.{i}") for i, value in enumerate(values)]
 
-    def _right(self, row: Row, answer: Any, options: list[str]) -> int:
-        code = code_of(answer)
+    def _find_right(self, row: Row, answer: Any, options: list[str]) -> int:
+        code = to_code(answer)
         if self.first == "text":
-            return self._only(code, options)
+            return self._find_unique(code, options)
         if self.labels is not None:
             labels = get_path(row, self.labels) if isinstance(self.labels, str) else self.labels
             if not isinstance(labels, list) or len(labels) != len(options):
                 raise Reject(Reason.WRONG_TYPE, f"expected {len(options)} labels, one for each option", "labels")
-            return self._only(code, [join_texts(row, one) if isinstance(one, Part) else code_of(one) for one in labels])
+            return self._find_unique(
+                code, [join_texts(row, one) if isinstance(one, Part) else to_code(one) for one in labels]
+            )
         first = str(self.first)
         index = -1
         if NUMBER.fullmatch(first) and NUMBER.fullmatch(code):
@@ -158,10 +165,12 @@ class MultipleChoice(Mapped):
             raise Reject(Reason.BAD_LABEL, detail, self.answer)
         return index
 
-    def _only(self, code: str, said: list[str]) -> int:
-        places = [i for i, one in enumerate(said) if one == code]
+    def _find_unique(self, code: str, values: list[str]) -> int:
+        places = [i for i, one in enumerate(values) if one == code]
         if len(places) != 1:
             raise Reject(
-                Reason.BAD_LABEL, f"{code[:60]!r} stands for {len(places)} of {len(said)} options", self.answer
+                Reason.BAD_LABEL,
+                f"the answer {code[:60]!r} matches {len(places)} of {len(values)} options",
+                self.answer,
             )
         return places[0]

@@ -1,4 +1,4 @@
-"""Several answers with their scores in one row: a list of answers, two lists side by side, or two fields each."""
+"""Several answers with their scores in one row: a list of answers, two parallel lists, or two fields per answer."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -6,90 +6,108 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, asked_in, axes_of, direction, paths, scores_in
-from unipref.unify.detection.two_answers import judgement, two_answers
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    Columns,
+    Guess,
+    are_ranks,
+    find_prompt,
+    find_scores,
+    guess_axes,
+    guess_direction,
+    path_setting,
+)
+from unipref.unify.detection.two_answers import find_judgement, find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, get_path, one_each
+from unipref.unify.mapping.fields import Path, Paths, Scale, get_path, read_answer, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn
 
-FEW_STEPS = {-1.0, 0.0, 1.0}
-"""Ratings of steps rather than scores of answers."""
+STEP_RATINGS = {-1.0, 0.0, 1.0}
+"""Values that rate reasoning steps rather than answers."""
 
 
-def _of_items(columns: Columns) -> Guess | None:
-    """Answers that are mappings with numbers in them."""
-    for column in columns.of("items"):
-        inner = column.inner()
+def _recognise_items(columns: Columns) -> Guess | None:
+    """Recognises a list of answers that are mappings with numbers in them."""
+    for column in columns.of_kind("items"):
+        inner = column.inner_columns()
         answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
-        prompt, named = asked_in(columns, [])
-        scores = [c for c in scores_in(inner) if not {*c.numbers} <= FEW_STEPS]
-        by_answer = {c.path: [[_or_none(item, c.path) for item in items] for items in column.values] for c in scores}
+        prompt, named = find_prompt(columns, [])
+        scores = [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS]
+        by_answer = {
+            c.path: [[_get_or_none(item, c.path) for item in items] for items in column.values] for c in scores
+        }
         scores = [c for c in scores if not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
-        axes, doubts = axes_of(scores)
-        mapping = {"prompt": paths(prompt), "answers": column.path, "response": answer.path, "scores": axes}
+        axes, doubts = guess_axes(scores)
+        mapping = {"prompt": path_setting(prompt), "answers": column.path, "response": answer.path, "scores": axes}
         why = [f"'{column.path}' is a list of answers ('{answer.path}') with scores: {', '.join(axes)}"]
         return Guess(mapping, 0.9 if named else 0.75, why, doubts)
     return None
 
 
-def _or_none(item: Any, path: str) -> Any:
+def _get_or_none(item: Any, path: str) -> Any:
     try:
         return get_path(item, path)
     except Reject:
         return None
 
 
-def _of_lists(columns: Columns) -> Guess | None:
-    """Answers in one list, their scores in others of the same length."""
-    for answers in columns.of("texts"):
-        prompt, _ = asked_in(columns, [])
+def _recognise_lists(columns: Columns) -> Guess | None:
+    """Recognises answers in one list and their scores in other lists of the same length."""
+    for answers in columns.of_kind("texts"):
+        prompt, _ = find_prompt(columns, [])
         lengths = dict(zip(answers.rows, map(len, answers.values), strict=True))
         axes: dict[str, Any] = {}
-        for scores in columns.of("numbers"):
-            beside = [lengths.get(i) == len(v) for i, v in zip(scores.rows, scores.values, strict=True)]
-            few = {float(n) for v in scores.values for n in v} <= FEW_STEPS
-            if sum(beside) > 0.9 * len(beside) and not few and not are_ranks(scores.values):
-                axes[scores.name] = {"field": scores.path, "better": direction(scores.path, scores.words)}
+        for scores in columns.of_kind("numbers"):
+            same_length = [lengths.get(i) == len(v) for i, v in zip(scores.rows, scores.values, strict=True)]
+            few = {float(n) for v in scores.values for n in v} <= STEP_RATINGS
+            if sum(same_length) > 0.9 * len(same_length) and not few and not are_ranks(scores.values):
+                axes[scores.name] = {"field": scores.path, "better": guess_direction(scores.path, scores.words)}
         if prompt and axes:
             doubts = [
-                f"the data cannot tell whether a high '{n}' is better" for n, a in axes.items() if a["better"] == ASK
+                f"the data cannot tell whether a high '{n}' is better"
+                for n, a in axes.items()
+                if a["better"] == PLACEHOLDER
             ]
-            why = [f"'{answers.path}' is a list of answers, and {', '.join(axes)} beside it has a number for each"]
-            return Guess({"prompt": paths(prompt), "answers": answers.path, "scores": axes}, 0.8, why, doubts)
+            why = [f"'{answers.path}' is a list of answers, and {', '.join(axes)} has a number for each of them"]
+            return Guess({"prompt": path_setting(prompt), "answers": answers.path, "scores": axes}, 0.8, why, doubts)
     return None
 
 
-def _of_two(columns: Columns) -> Guess | None:
-    """Two answers with a score for each."""
-    if (sides := two_answers(columns)) is None or not sides.prompt or (told := judgement(columns, sides)) is None:
+def _recognise_two_fields(columns: Columns) -> Guess | None:
+    """Recognises two answers with a score for each."""
+    if (
+        (sides := find_two_answers(columns)) is None
+        or not sides.prompt
+        or (judgement := find_judgement(columns, sides)) is None
+    ):
         return None
-    if told.kind != "scores":
+    if judgement.kind != "scores":
         return None
-    mapping = {"prompt": paths(sides.prompt), "answers": [sides.first, sides.second], "scores": told.map}
-    return Guess(mapping, 0.9, [sides.why, told.why], ["'better' is taken from the name of the score"])
+    mapping = {"prompt": path_setting(sides.prompt), "answers": [sides.first, sides.second], "scores": judgement.map}
+    return Guess(mapping, 0.9, [sides.why, judgement.why], ["'better' follows from the name of the score"])
 
 
 class ListAxis(Scale):
-    """Where one axis of scores is, for all answers of a row."""
+    """Where the scores of one axis are, for all answers of a row."""
 
     field: Path | list[Path]
-    """Where the answers are mappings: the path of the score inside one. Where they are texts: the path, in the row, of
-    a list of scores in the same order. Or one path, in the row, for each answer."""
+    """If the answers are mappings: path of the score inside an answer. If they are texts: path of a list of scores in
+    the row, in the same order. Or one path per answer, in the row."""
 
 
 class RatedList(Mapped):
     """A prompt and several answers with their scores on one or many axes, all in one row."""
 
     prompt: Paths
-    """The prompt."""
+    """Where the prompt is."""
     answers: Path | list[Path]
-    """Path of the list of answers; or one path for each."""
+    """Path of the list of answers; or one path per answer."""
     response: Path | None = None
-    """Path of the text inside an answer, where the answers are mappings."""
+    """Path of the text inside an answer, if the answers are mappings."""
     scores: dict[str, ListAxis] = Field(min_length=1)
-    """Axis name -> where its scores are; the first axis decides unless the source's `axis` says otherwise."""
+    """Axis name -> where its scores are. The first axis decides unless the source sets `axis`."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -109,13 +127,13 @@ class RatedList(Mapped):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """A list of answers with numbers in or beside it, or two answers with a number each."""
-        return _of_items(columns) or _of_lists(columns) or _of_two(columns)
+        """Recognises a list of answers with numbers in it or in a parallel list, or two answers with a number each."""
+        return _recognise_items(columns) or _recognise_lists(columns) or _recognise_two_fields(columns)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback with all answers and their scores; a reject for an answer that cannot be used."""
+        """Yields one feedback with all answers and their scores, and a reject for each answer that cannot be used."""
         items, places = self._items(row)
-        tables = {name: self._column(row, axis, items) for name, axis in self.scores.items()}
+        values = {name: self._axis_values(row, axis, items) for name, axis in self.scores.items()}
         responses: list[Response] = []
         rejects: list[Reject] = []
         for i, (item, place) in enumerate(zip(items, places, strict=True)):
@@ -124,14 +142,14 @@ class RatedList(Mapped):
                 scores = {
                     name: score
                     for name, axis in self.scores.items()
-                    if (score := axis.read(tables[name][i], f"{place}.{name}")) is not None
+                    if (score := axis.read(values[name][i], f"{place}.{name}")) is not None
                 }
-                responses.append(Response(messages=assistant_turn(answer_text(content, place)), scores=scores))
+                responses.append(Response(messages=assistant_turn(read_answer(content, place)), scores=scores))
             except Reject as reject:
                 rejects.append(reject)
         if not responses:
             raise rejects[0] if rejects else Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", places[0])
-        yield Feedback(prompt=self.ask(row, self.prompt), responses=responses)
+        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
         yield from rejects
 
     def _items(self, row: Row) -> tuple[list[Any], list[str]]:
@@ -144,8 +162,8 @@ class RatedList(Mapped):
             raise Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", self.answers)
         return items, [f"{self.answers}.{i}" for i in range(len(items))]
 
-    def _column(self, row: Row, axis: ListAxis, items: list[Any]) -> list[Any]:
-        """One value for each answer; None where an answer has none."""
+    def _axis_values(self, row: Row, axis: ListAxis, items: list[Any]) -> list[Any]:
+        """Returns one value per answer; None where an answer has none."""
         if isinstance(axis.field, list) or self.response is None:
-            return one_each(row, axis.field, len(items), "scores")
-        return [_or_none(item, axis.field) for item in items]
+            return values_per_answer(row, axis.field, len(items), "scores")
+        return [_get_or_none(item, axis.field) for item in items]

@@ -1,4 +1,4 @@
-"""One rated answer per row, on one or many axes; the answers to a prompt are brought together across rows."""
+"""One rated answer per row, on one or many axes. The answers to one prompt are grouped across rows."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -6,23 +6,31 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import ASK, Columns, Guess, axes_of, paths, prompt_and_answer, scores_in
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    Columns,
+    Guess,
+    find_prompt_and_answer,
+    find_scores,
+    guess_axes,
+    path_setting,
+)
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, answer_text, get_path, scores_of
+from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_answer, read_scores
 from unipref.unify.mapping.turns import assistant_turn
 
 
 class Ratings(Mapped):
-    """A prompt, one answer and its scores. Rows with the same prompt form one group; prompts with one answer are left
-    out, as in the paper (A.2). The same answer rated twice counts once, with the mean of its scores.
+    """A prompt, one answer and its scores. Rows with the same prompt form one group. Prompts with a single answer are
+    left out, as in the paper (A.2). An answer that is rated twice counts once, with the mean of its scores.
     """
 
     prompt: Paths
-    """Path, or paths to be joined, of the prompt."""
+    """Path of the prompt, or several paths to be joined."""
     response: Path
     """Path of the answer."""
     scores: dict[str, AxisSpec] = Field(min_length=1)
-    """Axis name -> where its score is; the first axis decides unless the source's `axis` says otherwise."""
+    """Axis name -> where its score is. The first axis decides unless the source sets `axis`."""
 
     across_rows: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
@@ -44,24 +52,26 @@ class Ratings(Mapped):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """A prompt, an answer and numbers; surer where prompts come back with other answers."""
-        found, scores = prompt_and_answer(columns), scores_in(columns)
-        if found is None or not scores or columns.of("texts", "turns", "items"):
+        """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
+        texts, scores = find_prompt_and_answer(columns), find_scores(columns)
+        if texts is None or not scores or columns.of_kind("texts", "turns", "items"):
             return None
-        prompt, response, sure = found
-        first, answers = columns.at(prompt[0]), columns.at(response)
-        comes_back = first is not None and answers is not None and first.distinct < answers.distinct
-        axes, doubts = axes_of(scores)
-        judged = any(axis["better"] != ASK for axis in axes.values())
+        prompt, response, confidence = texts
+        first, answers = columns.find(prompt[0]), columns.find(response)
+        is_repeated = first is not None and answers is not None and first.n_distinct < answers.n_distinct
+        axes, doubts = guess_axes(scores)
+        has_direction = any(axis["better"] != PLACEHOLDER for axis in axes.values())
         why = [f"'{response}' has scores: {', '.join(axes)}"]
-        why += ["the same prompts come back with other answers"] if comes_back else []
-        mapping = {"prompt": paths(prompt), "response": response, "scores": axes}
-        return Guess(mapping, (0.25 + 0.7 * sure) * (1.0 if comes_back else 0.9 if judged else 0.6), why, doubts)
+        why += ["the same prompts are repeated with other answers"] if is_repeated else []
+        mapping = {"prompt": path_setting(prompt), "response": response, "scores": axes}
+        return Guess(
+            mapping, (0.25 + 0.7 * confidence) * (1.0 if is_repeated else 0.9 if has_direction else 0.6), why, doubts
+        )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback with one scored answer."""
+        """Yields one feedback with one scored answer."""
         response = Response(
-            messages=assistant_turn(answer_text(get_path(row, self.response), self.response)),
-            scores=scores_of(row, self.scores),
+            messages=assistant_turn(read_answer(get_path(row, self.response), self.response)),
+            scores=read_scores(row, self.scores),
         )
-        yield Feedback(prompt=self.ask(row, self.prompt), responses=[response])
+        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])

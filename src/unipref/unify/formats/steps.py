@@ -1,4 +1,4 @@
-"""Reasoning in steps: the first wrong one marked, or each step (and its alternatives) rated."""
+"""Reasoning in steps: the first wrong step is marked, or each step (and its alternatives) is rated."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,72 +8,74 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.contracts import Gives
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
-    answer_text,
-    code_of,
     get_path,
-    number,
     quoting_hint,
+    read_answer,
+    read_number,
+    read_text,
     string_keys,
-    text,
+    to_code,
 )
 from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
-TARGET = "target"
-"""The axis of the final answer: 1 where it is right."""
-
-
-WRONG = ("mistake", "error", "wrong", "incorrect")
-"""Words in the name of a number that say: this is the first wrong step."""
-REACHED, RIGHT = ("answer", "prediction", "final_answer"), ("target", "gold", "expected", "correct_answer")
-"""Names of the final answer that a solution comes to, and of the right one."""
+TARGET_AXIS = "target"
+"""The name of the axis of the final answer: 1 if it is right."""
+MISTAKE_NAMES = ("mistake", "error", "wrong", "incorrect")
+"""Words in a number's field name that mean: this is the first wrong step."""
+ANSWER_NAMES, TARGET_NAMES = ("answer", "prediction", "final_answer"), ("target", "gold", "expected", "correct_answer")
+"""Field names of the final answer of a solution, and of the right answer."""
 RATINGS = {-1.0, 0.0, 1.0}
 
 
-def _marked(columns: Columns, prompt: list[str]) -> Guess | None:
-    """Steps, and the number of one of them in each row."""
-    for steps in columns.of("texts"):
+def _recognise_mistake_number(columns: Columns, prompt: list[str]) -> Guess | None:
+    """Recognises steps and, in each row, the number of one of them."""
+    for steps in columns.of_kind("texts"):
         lengths = dict(zip(steps.rows, map(len, steps.values), strict=True))
-        if len({*lengths.values()}) < 3 and not steps.called("steps", "step", "solution"):
-            continue  # lists of one length are options
-        for mark in columns.of("code", "number"):
+        if len({*lengths.values()}) < 3 and not steps.has_name("steps", "step", "solution"):
+            continue  # lists that all have the same length are options
+        for number_column in columns.of_kind("code", "number"):
             within = [
-                0 <= n <= lengths.get(i, -1) and n == int(n) for i, n in zip(mark.rows, mark.numbers, strict=False)
+                0 <= n <= lengths.get(i, -1) and n == int(n)
+                for i, n in zip(number_column.rows, number_column.numbers, strict=False)
             ]
-            if mark.distinct < 2 or not within or not all(within) or mark.is_identifier:
+            if number_column.n_distinct < 2 or not within or not all(within) or number_column.is_identifier:
                 continue
-            named = mark.called(*WRONG)
-            ahead = min(mark.numbers) >= 1 and any(
-                n == lengths[i] for i, n in zip(mark.rows, mark.numbers, strict=True)
+            named = number_column.has_name(*MISTAKE_NAMES)
+            counts_from_one = min(number_column.numbers) >= 1 and any(
+                n == lengths[i] for i, n in zip(number_column.rows, number_column.numbers, strict=True)
             )
-            start = 0 if min(mark.numbers) == 0 else 1 if ahead else ASK
-            mapping: dict[str, Any] = {"prompt": paths(prompt), "steps": steps.path}
-            mapping |= {"first_wrong": mark.path if named else ASK, **({} if start == 0 else {"counted_from": start})}
-            doubts = [] if named else [f"whether '{mark.path}' is the number of the first wrong step"]
-            doubts += [] if start != ASK else [f"whether '{mark.path}' counts from 0 or from 1"]
-            if mark.share < 1:
-                doubts.append(f"no '{mark.path}' is taken for: no step is wrong")
-            why = [f"'{mark.path}' is always the number of one of the '{steps.path}'"]
-            if ends := _ends(columns):
+            start = 0 if min(number_column.numbers) == 0 else 1 if counts_from_one else PLACEHOLDER
+            mapping: dict[str, Any] = {"prompt": path_setting(prompt), "steps": steps.path}
+            mapping |= {
+                "first_wrong": number_column.path if named else PLACEHOLDER,
+                **({} if start == 0 else {"counted_from": start}),
+            }
+            doubts = [] if named else [f"whether '{number_column.path}' is the number of the first wrong step"]
+            doubts += [] if start != PLACEHOLDER else [f"whether '{number_column.path}' counts from 0 or from 1"]
+            if number_column.share < 1:
+                doubts.append(f"an empty '{number_column.path}' is assumed to mean that no step is wrong")
+            why = [f"'{number_column.path}' is always the number of one of the '{steps.path}'"]
+            if ends := _find_final_answers(columns):
                 mapping |= ends
-                checked = f"the '{ends['answer']}' is at times the '{ends['target']}', so that one checks the other"
-                why.append(checked)
-                doubts.append(f"{checked}: solutions that have no wrong step and miss it are left out")
+                match = f"'{ends['answer']}' sometimes equals '{ends['target']}', so it can be checked against it"
+                why.append(match)
+                doubts.append(f"{match}: solutions without a wrong step that miss it are left out")
             return Guess(mapping, 0.93 if named else 0.82, why, doubts)
     return None
 
 
-def _ends(columns: Columns) -> dict[str, str]:
-    """Paths of the final answer and of the right one; empty where the names do not say so or no two are the same."""
-    # A name for the right one may hold one for that reached, as 'correct_answer' does.
-    target = next((c for c in columns.all if c.called(*RIGHT)), None)
-    answer = next((c for c in columns.all if c.called(*REACHED) and not c.called(*RIGHT)), None)
+def _find_final_answers(columns: Columns) -> dict[str, str]:
+    """Returns the paths of the final and the right answer; empty if no names say so, or if the two never agree."""
+    # The name of the right answer may contain a name of the final one, as 'correct_answer' does.
+    target = next((c for c in columns.all if c.has_name(*TARGET_NAMES)), None)
+    answer = next((c for c in columns.all if c.has_name(*ANSWER_NAMES) and not c.has_name(*TARGET_NAMES)), None)
     if answer is None or target is None:
         return {}
     right = dict(zip(target.rows, map(str, target.values), strict=True))
@@ -81,36 +83,46 @@ def _ends(columns: Columns) -> dict[str, str]:
     return {"answer": answer.path, "target": target.path} if same else {}
 
 
-def _rated_beside(columns: Columns, prompt: list[str]) -> Guess | None:
-    """Steps, and a list of ratings as long."""
-    for steps in columns.of("texts"):
+def _recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
+    """Recognises steps and a list of ratings of the same length."""
+    for steps in columns.of_kind("texts"):
         lengths = dict(zip(steps.rows, map(len, steps.values), strict=True))
-        for rating in columns.of("flags", "numbers"):
-            beside = [lengths.get(i) == len(v) for i, v in zip(rating.rows, rating.values, strict=True)]
+        for rating in columns.of_kind("flags", "numbers"):
+            same_length = [lengths.get(i) == len(v) for i, v in zip(rating.rows, rating.values, strict=True)]
             values = sorted({value for v in rating.values for value in v})
-            if sum(beside) > 0.9 * len(beside) and {float(v) for v in values} <= RATINGS:
-                mapping = {"prompt": paths(prompt), "steps": steps.path, "rating": rating.path}
+            if sum(same_length) > 0.9 * len(same_length) and {float(v) for v in values} <= RATINGS:
+                mapping = {"prompt": path_setting(prompt), "steps": steps.path, "rating": rating.path}
                 why = [f"'{rating.path}' has one of {values} for each of the '{steps.path}'"]
-                return Guess({**mapping, "codes": dict.fromkeys(values, ASK)}, 0.85, why, [_doubt(values, rating.path)])
+                return Guess(
+                    {**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)},
+                    0.85,
+                    why,
+                    [_doubt_about_codes(values, rating.path)],
+                )
     return None
 
 
-def _rated_inside(columns: Columns, prompt: list[str]) -> Guess | None:
-    """Steps that are mappings with a rating, or with versions that have one."""
-    for steps in columns.of("items"):
-        inner, versions = steps.inner(), None
-        if (listed := next(iter(inner.of("items")), None)) is not None:
-            inner, versions = listed.inner(), listed.path
+def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
+    """Recognises steps that are mappings with a rating, or with versions that have a rating."""
+    for steps in columns.of_kind("items"):
+        inner, versions = steps.inner_columns(), None
+        if (listed := next(iter(inner.of_kind("items")), None)) is not None:
+            inner, versions = listed.inner_columns(), listed.path
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
-        rating = next((c for c in inner.of("flag", "code") if c.distinct > 1 and _is_rating(c)), None)
-        wider = [c for c in inner.of("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
-        if text is None or rating is None or wider:
+        rating = next((c for c in inner.of_kind("flag", "code") if c.n_distinct > 1 and _is_rating(c)), None)
+        scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
+        if text is None or rating is None or scores:
             continue
         values = sorted({*rating.values})
-        mapping = {"prompt": paths(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
+        mapping = {"prompt": path_setting(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
         mapping |= {"versions": versions} if versions else {}
         why = [f"each of the '{steps.path}' has a '{rating.path}' of {values}"]
-        return Guess({**mapping, "codes": dict.fromkeys(values, ASK)}, 0.8, why, [_doubt(values, rating.path)])
+        return Guess(
+            {**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)},
+            0.8,
+            why,
+            [_doubt_about_codes(values, rating.path)],
+        )
     return None
 
 
@@ -118,42 +130,43 @@ def _is_rating(column: Column) -> bool:
     return all(isinstance(v, bool) for v in column.values) or (bool(column.numbers) and {*column.numbers} <= RATINGS)
 
 
-def _doubt(values: list[Any], path: str) -> str:
-    return f"what each of {values} in '{path}' says: right, wrong or neutral"
+def _doubt_about_codes(values: list[Any], path: str) -> str:
+    return f"what each of {values} in '{path}' means: right, wrong or neutral"
 
 
 class Steps(Mapped):
-    """A problem and a solution in steps. The steps that are right so far end the prompt; of the next step's versions
-    the right ones are better than the wrong ones. With one version per step only what is known is said: a wrong step
-    is a one-sided preference (rejected), and a solution without a mistake is a whole good answer.
+    """A problem and a solution in steps. The right steps so far are appended to the prompt. Among the versions of the
+    next step, the right ones are better than the wrong ones. With one version per step, a wrong step gives a one-sided
+    preference (rejected), and a solution without a mistake gives one good answer.
     """
 
     prompt: Paths
-    """The problem."""
+    """Where the problem is."""
     steps: Path
-    """Path of the list of steps: texts, or mappings; with `marked` the path of one text."""
+    """Path of the list of steps: texts or mappings. With `marked`: path of one text."""
     step: Path | None = None
-    """Path of the text inside a step that is a mapping."""
+    """Path of the text inside a step, if the steps are mappings."""
     versions: Path | None = None
-    """Path of the list of alternatives inside a step that is a mapping; `step` and `rating` are then inside each."""
+    """Path of the list of alternatives inside a step that is a mapping. `step` and `rating` are then paths inside each
+    alternative."""
     taken: Path | None = None
-    """Path, inside a step with versions, of the place (from 0) of the version with which the solution goes on; null: it
-    ends there. Not given: the first right one."""
+    """Path, inside a step with versions, of the index (from 0) of the version with which the solution continues; null:
+    the solution ends there. If not set, the first right version is used."""
     first_wrong: Path | None = None
-    """Path of the number of the first wrong step; null: no step is wrong."""
+    """Path of the number of the first wrong step; null in the row: no step is wrong."""
     counted_from: Literal[0, 1] = 0
-    """What the first step's number is."""
+    """The number of the first step."""
     rating: Path | None = None
-    """Path of a step's rating: inside a step that is a mapping, or in the row as a list, one for each step."""
+    """Path of a step's rating: inside a step that is a mapping, or of a list in the row with one rating per step."""
     marked: TwoGroups | None = None
-    """Where the steps are one text: a regular expression that finds them, with two groups: a step and its rating."""
+    """If the steps are one text: a regular expression with two groups, a step and its rating."""
     codes: Annotated[dict[str, Verdict], BeforeValidator(string_keys)] = {}
-    """What a rating says -> right, wrong or neutral."""
+    """Value of a rating -> right, wrong or neutral."""
     answer: Path | None = None
-    """Path of the final answer the solution comes to, to be checked against `target`."""
+    """Path of the final answer of the solution, which is checked against `target`."""
     target: Path | None = None
     """Path of the right final answer. A solution without a marked mistake that misses it contradicts itself: it is
-    rejected, and speaks against the labels; one that comes to it speaks for them."""
+    rejected and counts against the labels. A solution that reaches it counts for them."""
 
     gives: ClassVar[Gives] = "single"
     example: ClassVar[dict[str, Any]] = {
@@ -168,129 +181,143 @@ class Steps(Mapped):
 
     @model_validator(mode="after")
     def _judgement_is_declared(self) -> "Steps":
-        if sum(given is not None for given in (self.first_wrong, self.rating, self.marked)) != 1:
+        if sum(setting is not None for setting in (self.first_wrong, self.rating, self.marked)) != 1:
             raise ValueError("give either 'first_wrong', or 'rating' (or 'marked') and 'codes'")
         if self.taken is not None and self.versions is None:
-            raise ValueError("'taken' goes with 'versions'")
+            raise ValueError("'taken' needs 'versions'")
         if self.first_wrong is None and not self.codes:
-            raise ValueError("spell out what a rating says, as in codes: {-1: wrong, 0: neutral, 1: right}")
+            raise ValueError("set what each rating means, as in codes: {-1: wrong, 0: neutral, 1: right}")
         if (self.answer is None) != (self.target is None):
-            raise ValueError("'answer' and 'target' go together")
+            raise ValueError("set both 'answer' and 'target', or neither")
         return self
 
     def axes(self) -> dict[str, Axis]:
-        """Whether the final answer is right: it does not decide, it checks."""
-        return {} if self.target is None else {TARGET: Axis(better="high", low=0.0, high=1.0)}
+        """The axis of the final answer. It does not decide; the labels are checked against it."""
+        return {} if self.target is None else {TARGET_AXIS: Axis(better="high", low=0.0, high=1.0)}
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """A list of steps with the number of the first wrong one, or with a rating for each."""
-        prompt, _ = asked_in(columns, [])
+        """Recognises a list of steps with the number of the first wrong one, or with a rating for each."""
+        prompt, _ = find_prompt(columns, [])
         if not prompt:
             return None
-        return _marked(columns, prompt) or _rated_beside(columns, prompt) or _rated_inside(columns, prompt)
+        return (
+            _recognise_mistake_number(columns, prompt)
+            or _recognise_rating_list(columns, prompt)
+            or _recognise_rated_items(columns, prompt)
+        )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback for each step that is judged after right ones; the whole solution where nothing is wrong."""
+        """Yields one feedback per judged step that follows right steps, and the whole solution if no step is wrong."""
         steps = self._steps(row)
-        judged = self._until_first_wrong(row, steps) if self.first_wrong is not None else self._rated(row, steps)
-        prompt = self.ask(row, self.prompt)
-        so_far: list[str] = []
-        for place, versions in enumerate(judged):
+        judged_steps = (
+            self._judge_by_number(row, steps) if self.first_wrong is not None else self._judge_by_rating(row, steps)
+        )
+        prompt = self.read_prompt(row, self.prompt)
+        right_steps: list[str] = []
+        for place, versions in enumerate(judged_steps):
             verdicts = {verdict for _, verdict in versions}
             if "wrong" in verdicts:
-                told = [v for v in versions if v[1] != "neutral"]
+                clear = [v for v in versions if v[1] != "neutral"]
                 yield Feedback(
-                    prompt=continued(prompt, so_far),
+                    prompt=append_steps(prompt, right_steps),
                     responses=[
                         Response(messages=assistant_turn(content), approved=verdict == "right")
-                        for content, verdict in told
+                        for content, verdict in clear
                     ],
                 )
-            if (step := self._goes_on(steps[place], versions)) is None:
+            if (step := self._next_step(steps[place], versions)) is None:
                 return
-            so_far.append(step)
-        if all(len(versions) == 1 for versions in judged):
-            whole = Response(messages=assistant_turn("\n".join(so_far)), scores=self._checked(row), approved=True)
+            right_steps.append(step)
+        if all(len(versions) == 1 for versions in judged_steps):
+            whole = Response(
+                messages=assistant_turn("\n".join(right_steps)), scores=self._check_target(row), approved=True
+            )
             yield Feedback(prompt=prompt, responses=[whole])
 
     def _steps(self, row: Row) -> list[Any]:
         steps = get_path(row, self.steps)
         if self.marked is not None:
-            steps = re.findall(self.marked, text(steps, self.steps))
+            steps = re.findall(self.marked, read_text(steps, self.steps))
             if not steps:
-                raise Reject(Reason.BAD_LABEL, "the pattern 'marked' finds no step", self.steps)
+                raise Reject(Reason.BAD_LABEL, "the pattern 'marked' does not match any step", self.steps)
         if steps == []:
             raise Reject(Reason.WRONG_TYPE, "the list of steps is empty", self.steps)
         if not isinstance(steps, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of steps, found {type(steps).__name__}", self.steps)
         return steps
 
-    def _goes_on(self, step: Any, versions: list[tuple[str, Verdict]]) -> str | None:
-        """The version with which the solution goes on; None where it ends, or goes on wrongly."""
+    def _next_step(self, step: Any, versions: list[tuple[str, Verdict]]) -> str | None:
+        """Returns the version with which the solution continues; None if it ends or continues with a wrong step."""
         if self.taken is None:
             return next((content for content, verdict in versions if verdict == "right"), None)
-        place = number(get_path(step, self.taken), self.taken)
+        place = read_number(get_path(step, self.taken), self.taken)
         if place is None:
             return None
         if place not in range(len(versions)):
-            raise Reject(Reason.BAD_LABEL, f"{place:g} is none of {len(versions)} versions", self.taken)
+            raise Reject(
+                Reason.BAD_LABEL,
+                f"version {place:g} is out of range: the step has {len(versions)} versions, counted from 0",
+                self.taken,
+            )
         content, verdict = versions[int(place)]
         return None if verdict == "wrong" else content
 
-    def _until_first_wrong(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
-        texts = [self._text(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
-        place = number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
+    def _judge_by_number(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
+        texts = [self._read_step(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
+        place = read_number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
         if place is None:
             return [[(content, "right")] for content in texts]
         wrong = place - self.counted_from
         if wrong != int(wrong) or not 0 <= wrong < len(texts):
-            detail = f"step {place:g} of {len(texts)}, counted from {self.counted_from}, is none"
+            detail = f"step {place:g} is out of range: {len(texts)} steps, counted from {self.counted_from}"
             raise Reject(Reason.BAD_LABEL, detail, self.first_wrong)
         return [[(content, "right" if i < wrong else "wrong")] for i, content in enumerate(texts[: int(wrong) + 1])]
 
-    def _rated(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
+    def _judge_by_rating(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
         if self.marked is not None:
-            return [[self._judged(step, mark, i)] for i, (step, mark) in enumerate(steps)]
+            return [[self._read_rating(step, mark, i)] for i, (step, mark) in enumerate(steps)]
         rating = self.rating or ""
         if self.versions is not None:
             table = [get_path(step, self.versions) for step in steps]
             if not all(isinstance(versions, list) and versions for versions in table):
                 raise Reject(Reason.WRONG_TYPE, "expected a list of versions in each step", self.versions)
-            return [[self._judged(v, get_path(v, rating), i) for v in versions] for i, versions in enumerate(table)]
+            return [
+                [self._read_rating(v, get_path(v, rating), i) for v in versions] for i, versions in enumerate(table)
+            ]
         if self.step is not None:
-            return [[self._judged(step, get_path(step, rating), i)] for i, step in enumerate(steps)]
+            return [[self._read_rating(step, get_path(step, rating), i)] for i, step in enumerate(steps)]
         ratings = get_path(row, rating)
         if not isinstance(ratings, list) or len(ratings) != len(steps):
-            found = len(ratings) if isinstance(ratings, list) else type(ratings).__name__
-            raise Reject(Reason.WRONG_TYPE, f"expected {len(steps)} ratings, one for each step, found {found}", rating)
-        return [[self._judged(step, value, i)] for i, (step, value) in enumerate(zip(steps, ratings, strict=True))]
+            size = len(ratings) if isinstance(ratings, list) else type(ratings).__name__
+            raise Reject(Reason.WRONG_TYPE, f"expected {len(steps)} ratings, one per step, found {size}", rating)
+        return [[self._read_rating(step, value, i)] for i, (step, value) in enumerate(zip(steps, ratings, strict=True))]
 
-    def _judged(self, step: Any, value: Any, place: int) -> tuple[str, Verdict]:
-        code, field = code_of(value), f"{self.steps}.{place}"
+    def _read_rating(self, step: Any, value: Any, place: int) -> tuple[str, Verdict]:
+        code, field = to_code(value), f"{self.steps}.{place}"
         if code not in self.codes:
-            known = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
-            detail = f"rating {code[:40]!r} is not in codes ({known}){quoting_hint(value, self.codes)}"
+            codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
+            detail = f"rating {code[:40]!r} is not in codes ({codes}){quoting_hint(value, self.codes)}"
             raise Reject(Reason.BAD_LABEL, detail, field)
-        return self._text(step, field), self.codes[code]
+        return self._read_step(step, field), self.codes[code]
 
-    def _text(self, step: Any, field: str) -> str:
-        return answer_text(step if self.step is None else get_path(step, self.step), field)
+    def _read_step(self, step: Any, field: str) -> str:
+        return read_answer(step if self.step is None else get_path(step, self.step), field)
 
-    def _checked(self, row: Row) -> dict[str, float]:
-        """What the final answer says of a solution in which no step is marked wrong."""
+    def _check_target(self, row: Row) -> dict[str, float]:
+        """Checks the final answer of a solution without a wrong step; returns its score on the axis `target`."""
         if self.answer is None or self.target is None:
             return {}
         answer, target = (str(get_path(row, path)).strip() for path in (self.answer, self.target))
         if answer != target:
-            detail = f"no step is marked wrong, yet the answer {answer[:40]!r} is not the target {target[:40]!r}"
+            detail = f"no step is marked wrong, but the answer {answer[:40]!r} differs from the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)
-        return {TARGET: 1.0}
+        return {TARGET_AXIS: 1.0}
 
 
-def continued(prompt: Messages, so_far: list[str]) -> Messages:
-    """The prompt with the steps that are right so far at the end of its last turn."""
-    if not so_far:
+def append_steps(prompt: Messages, steps: list[str]) -> Messages:
+    """Returns the prompt with the steps appended to its last turn."""
+    if not steps:
         return prompt
     last = prompt[-1]
-    return [*prompt[:-1], Message(role=last["role"], content="\n".join([last["content"], "", *so_far]))]
+    return [*prompt[:-1], Message(role=last["role"], content="\n".join([last["content"], "", *steps]))]

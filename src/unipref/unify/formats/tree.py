@@ -1,20 +1,20 @@
-"""Conversation trees with ranked or labelled siblings, as in OASST: one feedback per prompt inside the tree."""
+"""Conversation trees with ranked or labelled siblings, as in OASST. Each prompt in the tree gives one feedback."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import ASK, Columns, Guess, are_ranks, replies_key
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, get_path, scores_of, text
-from unipref.unify.mapping.turns import KNOWN_ROLES, role_of
+from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
+from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
 
 MAX_DEPTH = 500
-"""Turns in one branch beyond which a tree is taken for broken."""
+"""Most turns in one branch; a deeper tree is rejected as broken."""
 
 
-def _families(roots: list[Any], key: str) -> Iterator[list[dict[str, Any]]]:
-    """The replies to each message of some trees."""
+def _iterate_siblings(roots: list[Any], key: str) -> Iterator[list[dict[str, Any]]]:
+    """Yields the replies to each message of some trees."""
     stack = [root for root in roots if isinstance(root, dict)]
     while stack:
         below = stack.pop().get(key)
@@ -25,23 +25,22 @@ def _families(roots: list[Any], key: str) -> Iterator[list[dict[str, Any]]]:
 
 
 class Tree(Mapped):
-    """A tree of messages. Each user message with answers below it is a prompt: the path from the root to it; its
-    answers are its assistant replies, with their scores. Rankings among user messages are not preferences and are
-    left unused.
+    """A tree of messages. Each user message with replies gives a prompt: all messages from the root to it. Its answers
+    are the assistant's replies, with their scores. Rankings among user messages are not preferences and are not used.
     """
 
     root: Path | None = "prompt"
-    """Path of the root message; null: the row itself is the root."""
+    """Path of the root message; null: the row itself is the root message."""
     text: Path = "text"
     """Field of a message that holds its text."""
     role: Path = "role"
     """Field of a message that names the speaker."""
     replies: Path = "replies"
-    """Field of a message that holds the messages below it."""
+    """Field of a message that holds the replies to it."""
     deleted: Path | None = "deleted"
-    """Field that marks a message as deleted; it and all below it is left out."""
+    """Field that marks a message as deleted; the message and all replies below it are left out."""
     scores: dict[str, AxisSpec] = {"rank": AxisSpec(field="rank", better="low", low=0)}
-    """Axis name -> where a message holds its score; rank 0 is the best of its siblings."""
+    """Axis name -> where a message holds its score. By default rank 0 is the best of the siblings."""
 
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
@@ -65,15 +64,15 @@ class Tree(Mapped):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """A message that holds its replies, which hold theirs."""
-        roots: list[tuple[str | None, list[Any]]] = [(c.path, c.values) for c in columns.of("messages_tree")]
+        """Recognises a message that holds its replies, which hold theirs."""
+        roots: list[tuple[str | None, list[Any]]] = [(c.path, c.values) for c in columns.of_kind("messages_tree")]
         roots.append((None, columns.rows))
         for path, values in roots:
-            first = next((value for value in values if replies_key(value) is not None), None)
+            first = next((value for value in values if find_replies_key(value) is not None), None)
             if first is None:
                 continue
-            key = replies_key(first) or ""
-            families = list(_families(values, key))
+            key = find_replies_key(first) or ""
+            families = list(_iterate_siblings(values, key))
             child = first[key][0]
             texts = sorted((k for k, v in child.items() if isinstance(v, str)), key=lambda k: -len(child[k]))
             role = next((k for k in texts if child[k].lower() in KNOWN_ROLES), None)
@@ -82,74 +81,76 @@ class Tree(Mapped):
             rank = next((k for k in child if are_ranks([c.get(k) for c in family] for family in families)), None)
             named = rank is not None and "rank" in rank.lower()
             guess: dict[str, Any] = {"root": path, "replies": key, "text": texts[0], "role": role}
-            axis = {"field": rank or ASK, "better": "low" if named else ASK}
+            axis = {"field": rank or PLACEHOLDER, "better": "low" if named else PLACEHOLDER}
             guess["scores"] = {"rank": {**axis, "low": 0} if named else axis}
             why = [f"'{path or 'the row'}' is a message with replies in '{key}'"]
-            why += [f"'{rank}' gives siblings their places"] if rank else []
-            doubts = ["rank 0 is taken for the best, because of the name"] if named else []
+            why += [f"'{rank}' ranks the siblings"] if rank else []
+            doubts = ["rank 0 counts as the best, because of the field's name"] if named else []
             doubts += [f"whether a high or a low '{rank}' is better"] if rank and not named else []
-            doubts += [] if rank else ["no rank is seen among the replies: say where their scores are"]
+            doubts += [] if rank else ["no rank was found among the replies: set where their scores are"]
             return Guess(guess, 0.95 if named else 0.85, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """One feedback per user message that has answers; a reject for each message that cannot be used."""
+        """Yields one feedback per user message with answers, and a reject for each message that cannot be used."""
         root = row if self.root is None else get_path(row, self.root)
         if not isinstance(root, dict):
             raise Reject(Reason.WRONG_TYPE, f"expected a message, found {type(root).__name__}", self.root)
-        lead = self.system_turn(row)
-        found: list[Feedback | Reject] = []
-        # An explicit stack: trees of public data are deeper than Python's recursion limit allows for hostile input.
-        stack: list[tuple[dict[str, Any], Messages, str]] = [(root, lead, self.root or "root")]
+        system = self.system_turn(row)
+        rejects: list[Feedback | Reject] = []
+        # An explicit stack, because hostile input can be nested deeper than Python's recursion limit.
+        stack: list[tuple[dict[str, Any], Messages, str]] = [(root, system, self.root or "root")]
         while stack:
             node, path, place = stack.pop()
             try:
-                turns = [*path, self._message(node, place)]
+                turns = [*path, self._read_message(node, place)]
                 children = self._children(node, place)
                 if len(turns) > MAX_DEPTH:
                     raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", self.root)
             except Reject as reject:
                 if node is root:
                     raise
-                found.append(reject)
+                rejects.append(reject)
                 continue
             if turns[-1]["role"] == "user":
-                yield from self._branching(children, turns, place, row)
+                yield from self._read_answers(children, turns, place, row)
             for index, child in reversed(list(enumerate(children))):
                 stack.append((child, turns, f"{place}.{self.replies}.{index}"))
-        yield from found
+        yield from rejects
 
     def _children(self, node: dict[str, Any], place: str) -> list[dict[str, Any]]:
-        below = node.get(self.replies) or []
-        if not isinstance(below, list) or not all(isinstance(child, dict) for child in below):
+        replies = node.get(self.replies) or []
+        if not isinstance(replies, list) or not all(isinstance(child, dict) for child in replies):
             raise Reject(Reason.WRONG_TYPE, "expected a list of messages", f"{place}.{self.replies}")
-        return below
+        return replies
 
-    def _message(self, node: dict[str, Any], place: str) -> Message:
+    def _read_message(self, node: dict[str, Any], place: str) -> Message:
         if self.deleted is not None and node.get(self.deleted) is True:
             raise Reject(Reason.DELETED, "the message is marked as deleted", place)
-        content = text(get_path(node, self.text), f"{place}.{self.text}")
-        role = role_of(get_path(node, self.role), f"{place}.{self.role}", self.roles)
+        content = read_text(get_path(node, self.text), f"{place}.{self.text}")
+        role = normalise_role(get_path(node, self.role), f"{place}.{self.role}", self.roles)
         if not content:
-            raise Reject(Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "empty message", place)
+            raise Reject(
+                Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "the message is empty", place
+            )
         return Message(role=role, content=content)
 
-    def _branching(
+    def _read_answers(
         self, children: list[dict[str, Any]], prompt: Messages, place: str, row: Row
     ) -> Iterator[Feedback | Reject]:
         responses = []
         for index, child in enumerate(children):
             try:
-                message = self._message(child, f"{place}.{self.replies}.{index}")
+                message = self._read_message(child, f"{place}.{self.replies}.{index}")
             except Reject:
-                continue  # reported once, when the walk comes to the child itself
+                continue  # reported once, when the loop in `feedback` reaches the child itself
             if message["role"] != "assistant":
                 continue
             try:
-                scores = scores_of(child, self.scores)
+                scores = read_scores(child, self.scores)
             except Reject as reject:
                 yield reject
                 continue
-            responses.append(Response(messages=[message], scores=scores, extra=self.kept(child)))
+            responses.append(Response(messages=[message], scores=scores, extra=self.kept_fields(child)))
         if responses:
             yield Feedback(prompt=prompt, responses=responses)

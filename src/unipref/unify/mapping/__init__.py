@@ -1,1 +1,1 @@
-"""How a raw row is read: fields and turns."""
+"""How formats read the fields and turns of a raw row."""

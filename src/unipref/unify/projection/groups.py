@@ -1,4 +1,4 @@
-"""Feedback on one prompt from several rows -> one group."""
+"""Merges the feedback on one prompt from several rows into one group."""
 
 import math
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ from unipref.core.records import Comparison, Feedback, Response
 from unipref.core.text_keys import flat
 
 
-def merged(parts: Sequence[Feedback]) -> Feedback:
-    """Feedback on one prompt as one group; an answer given twice, in one row or several, counts once with the mean of
-    its scores. Of prompts that differ only in what `prompt_key` overlooks, the one that sorts first is kept.
+def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
+    """Merges feedback on one prompt into one group. An answer that occurs twice, in one row or several, counts once,
+    with the mean of its scores. If prompts differ only in what `prompt_key` ignores, the first in sort order is kept.
     """
     order: dict[str, int] = {}
-    gathered: list[list[Response]] = []
+    copies_of: list[list[Response]] = []
     comparisons: list[Comparison] = []
     for part in parts:
         places = []
         for response in part.responses:
-            # A liked and a disliked copy stay apart: they contradict each other, and projection has to say so.
+            # A liked and a disliked copy stay separate, so that projection can report the contradiction.
             key = f"{flat(response.messages)}\x1f{response.approved}"
             places.append(order.setdefault(key, len(order)))
-            gathered.extend([[]] if places[-1] == len(gathered) else [])
-            gathered[places[-1]].append(response)
+            copies_of.extend([[]] if places[-1] == len(copies_of) else [])
+            copies_of[places[-1]].append(response)
         comparisons += [
             Comparison(places[c.better], places[c.worse], c.tie, c.strength, c.annotator) for c in part.comparisons
         ]
@@ -31,11 +31,11 @@ def merged(parts: Sequence[Feedback]) -> Feedback:
         extra |= part.extra
     first = min(parts, key=lambda part: flat(part.prompt))
     return Feedback(
-        first.prompt, [_averaged(copies) for copies in gathered], comparisons, first.twins, first.objective, extra
+        first.prompt, [_merge_copies(copies) for copies in copies_of], comparisons, first.twins, first.objective, extra
     )
 
 
-def _averaged(copies: list[Response]) -> Response:
+def _merge_copies(copies: list[Response]) -> Response:
     if len(copies) == 1:
         return copies[0]
     axes = dict.fromkeys(axis for copy in copies for axis in copy.scores)
