@@ -16,7 +16,7 @@ from unipref.pipeline.launcher import Launch, train_launched
 from unipref.pipeline.manifest import Manifest
 from unipref.study.overrides import expanded
 from unipref.study.schema import ResolvedStudy, Study
-from unipref.train import Meter, PreflightRequest, check_disk, machine, preflight, train
+from unipref.train import Meter, PreflightRequest, check_disk, describe_machine, preflight, train
 
 VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
 
@@ -104,7 +104,7 @@ class Training:
             "steps": [registry.cache_identity(trainer) for trainer in study.train],
             "data": data_key(selected, cleaned),
             "files": [self._files(trainer) for trainer in study.train],
-            "machine": machine(),
+            "machine": describe_machine(),
             "code": stage_cache.code_key("unipref.train", *registry.code_modules(*study.train)),
             "versions": stage_cache.versions(*VERSIONS),
             **self._launched(),
@@ -116,7 +116,7 @@ class Training:
             held_out=cleaned.folder / "dev.parquet",
             where="train" if variant == MAIN else f"variants.{variant}.train",
             processes=self.launch.processes if self.launch else 1,
-            sharded=self.launch.sharded if self.launch else False,
+            is_sharded=self.launch.sharded if self.launch else False,
             data_root=self.loaded.data_root,
         )
 
@@ -126,7 +126,7 @@ class Training:
             return found
 
         stage = self.dir.stage(f"checked/{variant}/{seed}", inputs, work)
-        for note in [*stage.result.get("said", ()), *stage.result.get("warnings", ())]:
+        for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.listener.note(note)
         return stage
 
