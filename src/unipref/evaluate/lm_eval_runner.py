@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unipref.core.errors import UserError, needs_extra
-from unipref.core.stats.bootstrap import spread
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.models.loading import NO_LIMIT, Policy
 
 AGGREGATIONS = ("mean", "nanmean", "perplexity", "weighted_perplexity", "bits_per_byte")
@@ -68,7 +68,7 @@ def run_task(policy: Policy, name: str, folder: Path | None, options: Options) -
         for task in tasks.values():
             _check(task)
         documents = {task: len(found.eval_docs) for task, found in tasks.items()}
-        kept = {task: spread(n, options.limit) for task, n in documents.items()}
+        kept = {task: evenly_spaced(n, options.limit) for task, n in documents.items()}
         sampled = any(len(kept[task]) < n for task, n in documents.items())
         lm = _wrapped(policy, options.batch_size)
         found = _evaluated(lm, manager, built, options, kept if sampled else None)

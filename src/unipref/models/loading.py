@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.workers.local import free_cores
@@ -43,12 +43,12 @@ TOKENIZER_FILE = re.compile(
 
 
 @dataclass
-class Policy:
-    """A causal language model ready to be asked.
+class ChatModel:
+    """A model that takes dialogues, with its tokenizer.
 
     Attributes:
         model: in eval mode, on `model.device`.
-        tokenizer: with a chat template, padding on the left; eos and pad token may be missing.
+        tokenizer: with a chat template.
         name: the folder or hub name it was loaded from.
         own_template: True when the chat template came with the model, False when it is `CHAT_TEMPLATE`.
         context: longest sequence it can take, in tokens.
@@ -63,6 +63,19 @@ class Policy:
     @property
     def remarks(self) -> list[str]:
         """What a reader of this model's scores must know about its tokenizer."""
+        return []
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+class Policy(ChatModel):
+    """A causal language model. Its tokenizer pads on the left; eos and pad token may be missing."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """As of `ChatModel`: that there is no end-of-sequence token."""
         if self.tokenizer.eos_token is not None:
             return []
         return [
@@ -74,29 +87,9 @@ class Policy:
         """The prompt as the model sees it before it answers, BOS included."""
         return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
 
-    def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
 
-
-@dataclass
-class RewardModel:
-    """A sequence classifier with one output: the reward of a whole dialogue. Attributes as in `Policy`."""
-
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
-    name: str
-    own_template: bool
-    context: int
-
-    @property
-    def remarks(self) -> list[str]:
-        """As `Policy.remarks`: none, as a reward model without eos is refused."""
-        return []
-
-    def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos: what the reward is defined on."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+class RewardModel(ChatModel):
+    """A sequence classifier with one output: the reward of `dialogue_text`. Its tokenizer has eos and pads right."""
 
 
 def is_folder(name: str) -> bool:
@@ -154,7 +147,7 @@ def tokenizer_key(name: str) -> str:
     if not folder.is_dir():
         return f"hub:{home}"
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
-    return stage_cache.json_hash({path.name: stage_cache.file_hash(path) for path in files})
+    return hashing.json_hash({path.name: hashing.file_hash(path) for path in files})
 
 
 def load_policy(name: str) -> Policy:
@@ -238,6 +231,13 @@ def adapter_base(name: str) -> str:
     return str(recorded["base_model_name_or_path"])
 
 
+def base_model(name: str) -> str:
+    """The model under an adapter, or under adapters of adapters; any other name as it is."""
+    while is_adapter(name):
+        name = adapter_base(name)
+    return name
+
+
 def is_reward_model(name: str) -> bool:
     """Whether a folder holds a sequence classifier, or an adapter of one, rather than a language model."""
     adapter = Path(name) / ADAPTER_CONFIG
@@ -295,4 +295,4 @@ def _existing(name: str) -> str:
 def model_key(name: str) -> str:
     """What a run's cache knows a model by: its files' content for a folder, its name for a hub model."""
     folder = Path(name).expanduser()
-    return stage_cache.tree_hash(folder) if folder.is_dir() else f"hub:{name}"
+    return hashing.tree_hash(folder) if folder.is_dir() else f"hub:{name}"

@@ -189,7 +189,9 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
             where=str(job.preferences),
         )
     dev = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
-    return PreparedStep(start, rows, dev, usage, limit, find_resume_checkpoint(job.bench) if job.bench else None)
+    return PreparedStep(
+        start, rows, dev, usage, limit, find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None
+    )
 
 
 def _set_threads(checkpoint: Path | None) -> None:

@@ -125,9 +125,10 @@ class Online(TrlTrainer):
         steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
         return {**settings, "save_steps": steps} if 2 * steps <= self.max_steps else settings
 
-    def judges(self) -> list[ModelDependency]:
+    def model_dependencies(self) -> list[ModelDependency]:
         """The models that the rewards use."""
-        return [model for place, reward in enumerate(self.rewards or []) for model in reward.judges(f"rewards.{place}")]
+        places = enumerate(self.rewards or [])
+        return [model for place, reward in places for model in reward.model_dependencies(f"rewards.{place}")]
 
     def files(self) -> dict[str, str]:
         """The checkers' files, the file of prompts, and the code of the user's functions."""
@@ -163,7 +164,7 @@ class Online(TrlTrainer):
 
     def count_frozen_copies(self) -> int:
         """Counts the models that the rewards use, and the reference unless it is the model without its adapter."""
-        models = len({model.name for model in self.judges()}) + self.needs_reward_model
+        models = len({model.name for model in self.model_dependencies()}) + self.needs_reward_model
         return models + (self.lora is None and self.beta > 0)
 
     def make_row_order(self, batch: int) -> RowOrder | None:

@@ -73,7 +73,7 @@ def _fixed_settings(trainer: TrlTrainer, job: TrainJob, work: Path, chosen: dict
     return {
         # The run's name for reporting tools: variant, seed and step.
         "run_name": chosen.get("run_name") or "/".join(job.out.parts[-3:]).removesuffix(".partial"),
-        "output_dir": str(job.bench if job.bench and trainer.checkpoints_kept else work / "trl"),
+        "output_dir": str(job.checkpoint_dir if job.checkpoint_dir and trainer.checkpoints_kept else work / "trl"),
         "seed": job.seed,
         # If on, it replaces a loss that is NaN by the mean of earlier losses.
         "logging_nan_inf_filter": False,

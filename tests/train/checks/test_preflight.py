@@ -247,7 +247,7 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
 def test_memory_that_does_not_suffice(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "measure_free_memory", lambda cpu: (100_000, "memory"))
     with pytest.raises(
-        UserError, match=r"train\.0\.sft: weights, gradients and optimiser need \d+ MB of memory, but only 0 MB"
+        UserError, match=r"train\.0\.sft: weights, gradients and optimiser need \d+ kB of memory, but only 100 kB"
     ):
         check(Sft(**FEW))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.records import Score
+from unipref.core.scores import Score
 
 Floats = npt.NDArray[np.float64]
 OfMeans = Callable[[Floats], Floats]
@@ -33,7 +33,7 @@ class Statistic:
         values: (n,) or (n, k), one row per unit.
         of_means: (r,) or (r, k) means -> (r,) values; None: the mean itself.
         unit: what a unit is, in the plural: 'pairs', 'templates', 'prompts'.
-        direction, mode, split, slice, ideal, chance: as in `records.Score`.
+        direction, mode, split, slice, ideal, chance: as in `scores.Score`.
     """
 
     metric: str
@@ -341,10 +341,3 @@ def _stretch(count: int, level: float, student: bool) -> float:
     from scipy.stats import norm, t
 
     return stretch * float(t.ppf((1 + level) / 2, count - 1) / norm.ppf((1 + level) / 2))
-
-
-def spread(n: int, limit: int | None) -> list[int]:
-    """Which of n examples a limit keeps: all, or `limit` of them evenly spread from first to last."""
-    if limit is None or limit >= n:
-        return list(range(n))
-    return [int(at) for at in np.linspace(0, n - 1, limit).round()]

@@ -11,8 +11,10 @@ from pydantic import Field
 
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example, Reject
-from unipref.core.stats.bootstrap import Statistic, pooled, spread
+from unipref.core.records import Reject
+from unipref.core.scores import Example
+from unipref.core.stats.bootstrap import Statistic, pooled
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.documents import Document, documents, no_text
 from unipref.evaluate.subsample import sampled_note
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
@@ -120,7 +122,7 @@ class Perplexity(Benchmark):
         n = sum(_is_text(one) for one in documents(data, self.text))
         if not n:
             raise no_text(data, self.text)
-        kept = set(spread(n, self.limit))
+        kept = set(evenly_spaced(n, self.limit))
         counts["found"] = n
         at = 0
         for one in documents(data, self.text):

@@ -7,15 +7,18 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from unipref.core import parquet
 from unipref.core.contracts import Benchmark
-from unipref.core.errors import UserError
-from unipref.core.records import Example
-from unipref.core.stats.bootstrap import Statistic, mean, spread
+from unipref.core.scores import Example
+from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.subsample import sampled_note
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("chosen", "rejected")
+COLUMNS = ("id", "prompt", *SIDES, "source", "objective")
+MEND = "Give a Parquet file as unify writes it, or leave 'data' out to use the run's own split."
 
 
 class PreferenceAccuracy(Benchmark):
@@ -77,28 +80,14 @@ class PreferenceAccuracy(Benchmark):
 
         A limit that leaves some out is noted.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        columns = ["id", "prompt", "chosen", "rejected", "source", "objective"]
-        try:
-            with pq.ParquetFile(path) as file:
-                if missing := [name for name in columns if name not in file.schema_arrow.names]:
-                    raise pa.ArrowInvalid(f"it has no {', '.join(missing)}")
-                n = file.metadata.num_rows
-                wanted = set(spread(n, self.limit))
-                notes += sampled_note(len(wanted), n, "preferences", self.limit)
-                start = 0
-                for batch in file.iter_batches(batch_size=16 * self.batch_size, columns=columns):
-                    rows = batch.to_pylist()
-                    yield [row for at, row in enumerate(rows, start) if at in wanted]
-                    start += len(rows)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(
-                f"cannot be read as preferences: {str(error).splitlines()[0]}",
-                where=str(path),
-                mend="Give a Parquet file as unify writes it, or leave 'data' out to use the run's own split.",
-            ) from error
+        n = parquet.count_rows(path, MEND)
+        wanted = set(evenly_spaced(n, self.limit))
+        notes += sampled_note(len(wanted), n, "preferences", self.limit)
+        start = 0
+        for batch in parquet.batches(path, COLUMNS, 16 * self.batch_size, MEND):
+            rows = batch.to_pylist()
+            yield [row for at, row in enumerate(rows, start) if at in wanted]
+            start += len(rows)
 
     def _scored(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
         """What the model thinks of both sides: sums of log p and tokens, or rewards; NaN where too long."""

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from unipref.core.errors import UserError
-from unipref.core.stats.bootstrap import spread
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.json_items import read_items
 
 UNKNOWN = "unknown"
@@ -85,7 +85,7 @@ def sampled(every: Sequence[Sequence[Item]], limit: int | None) -> list[list[Ite
     for items in every:
         sets = [list(items[at : at + SET]) for at in range(0, len(items), SET)]
         most = None if limit is None else max(1, limit // SET // len(every))
-        chosen += [sets[at] for at in spread(len(sets), most)]
+        chosen += [sets[at] for at in evenly_spaced(len(sets), most)]
     return chosen
 
 

@@ -8,7 +8,7 @@ the batch beyond floating-point rounding. What is longer than the model's contex
 empty generation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +48,7 @@ __all__ = [
     "encode_all",
     "fits",
     "generate",
-    "generate_ids",
     "log_likelihoods",
-    "next_token_log_probabilities",
     "opening_ids",
     "rewards",
     "start_ids",
@@ -77,23 +75,6 @@ def log_likelihoods(
     """
     questions = [LogLikelihood(prompt, continuation) for prompt, continuation in requests]
     return np.array(ask_each(policy, questions, batch_size), dtype=np.float64)
-
-
-def next_token_log_probabilities(
-    policy: Policy, prompts: Sequence[Sequence[int]], batch_size: int = 32
-) -> Iterator[npt.NDArray[np.float64]]:
-    """The distribution of the token after each prompt, one at a time and in the order given.
-
-    Args:
-        policy: the model asked.
-        prompts: token ids, one at least.
-        batch_size: so many distributions are in memory at once.
-
-    Yields:
-        (vocabulary,) log probabilities in nats; all NaN where the prompt is longer than `policy.context`.
-    """
-    for start in range(0, len(prompts), batch_size):
-        yield from ask_each(policy, [NextToken(prompt) for prompt in prompts[start : start + batch_size]], batch_size)
 
 
 def answer_log_likelihoods(
@@ -139,19 +120,7 @@ def generate(
     """
     encoded = encode_all(policy, prompts)
     ids = [encoded[prompt] for prompt in prompts]
-    return generate_ids(policy, ids, max_new_tokens, temperature, seed, batch_size)
-
-
-def generate_ids(
-    policy: Policy,
-    prompts: Sequence[Sequence[int]],
-    max_new_tokens: int,
-    temperature: float = 0.0,
-    seed: int = 0,
-    batch_size: int | None = None,
-) -> list[str]:
-    """As `generate`, from token ids."""
-    return [written.text for written in write(policy, prompts, max_new_tokens, temperature, seed, batch_size)]
+    return [written.text for written in write(policy, ids, max_new_tokens, temperature, seed, batch_size)]
 
 
 def write(
@@ -162,7 +131,7 @@ def write(
     seed: int = 0,
     batch_size: int | None = None,
 ) -> list[Written]:
-    """As `generate_ids`, with the length of each text and whether the model ended it."""
+    """As `generate`, from token ids, with the length of each text and whether the model ended it."""
     seeds = [0] * len(prompts)
     if temperature > 0:
         seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(prompts))]

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -110,12 +111,9 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    from unipref.models.loading import adapter_base, is_adapter
+    from unipref.models.loading import base_model
 
-    base = model
-    while is_adapter(base):
-        base = adapter_base(base)
-    config = AutoConfig.from_pretrained(base)
+    config = AutoConfig.from_pretrained(base_model(model))
     kind = AutoModelForSequenceClassification if trainer.makes == "reward" else AutoModelForCausalLM
     if trainer.makes == "reward":
         config.num_labels = 1
@@ -249,8 +247,3 @@ def check_disk(needs: Sequence[Mapping[str, int]], folder: Path) -> list[str]:
     if models + working > WARN_ABOVE * free:
         return [f"the run needs {format_bytes(models + working)} of the {format_bytes(free)} that are free on the disk"]
     return []
-
-
-def format_bytes(size: float) -> str:
-    """Formats a number of bytes as GB, or as MB below one GB."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

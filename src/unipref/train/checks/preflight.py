@@ -4,6 +4,7 @@ One pass over the steps of one variant and seed. Anything that stops a step is a
 problems; anything a reader should know is a warning. The figures go to the manifest and the report.
 """
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
+from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
@@ -19,7 +22,6 @@ from unipref.train.checks.memory import (
     check_memory,
     compute_disk_need,
     compute_memory_need,
-    format_bytes,
     measure_free_memory,
     measure_shape,
 )
@@ -88,7 +90,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         work = Path(folder)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
-        template = check_template(opened.tokenizer, _read_rows(work / "sample.parquet"), request.model)
+        first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
+        template = check_template(opened.tokenizer, list(first), request.model)
         errors: list[UserError] = []
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(request.steps.items()):
@@ -125,14 +128,6 @@ def _open_model(name: str) -> OpenedModel:
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
     return OpenedModel(name, tokenizer, context, int(tokenizer.pad_token_id) >= config.get_text_config().vocab_size)
-
-
-def _read_rows(sample: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(sample) as file:
-        columns = ["prompt", "chosen", "rejected"]
-        return next((batch.to_pylist() for batch in file.iter_batches(64, columns=columns)), [])
 
 
 class _StepCheck:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from unipref.core.contracts import Settings
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.core.stats.chance import is_skill
 from unipref.train.monitor.checkpoints import list_checkpoints, parse_step
 

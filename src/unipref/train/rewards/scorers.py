@@ -161,7 +161,7 @@ class RewardModels:
     """The models that rewards use, each loaded once."""
 
     def __init__(self, job: "TrainJob") -> None:
-        self.folders = job.judges
+        self.folders = job.dependencies
         self._policies: dict[str, Policy] = {}
         self._rewards: dict[str, RewardModel] = {}
 
