@@ -88,7 +88,7 @@ def test_nearest_neighbours_agree_with_all_pairs(monkeypatch: pytest.MonkeyPatch
     order = rng.permutation(60)
     kept = np.zeros(60, dtype=bool)
     kept[order[::2]] = True
-    monkeypatch.setattr(diversity, "AT_ONCE", 13)
+    monkeypatch.setattr(diversity, "BLOCK_ROWS", 13)
     monkeypatch.setattr(diversity, "QUERIES", 20)
 
     def slow(rows: list[int]) -> float:
@@ -123,7 +123,7 @@ def test_a_map_of_one_dimension_is_a_line() -> None:
 
 
 def test_clusters_are_those_of_the_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diversity, "AT_ONCE", 7)
+    monkeypatch.setattr(diversity, "BLOCK_ROWS", 7)
     places = np.repeat(np.eye(4, dtype=np.float32), 25, axis=0)
     ids = np.array([f"{i:03}" for i in np.random.default_rng(0).permutation(100)])
     monkeypatch.setattr(diversity, "CLUSTERS", 4)
@@ -164,8 +164,8 @@ def part(of: str, name: str, count: list[int], clusters: list[int] | None = None
     [
         # A tenth of 1,000 is kept; source b had a tenth: its share of the 100 kept is 10, and a fifth of that is 2.
         (2, None),
-        (1, "source 'b' is 10 % of the candidates and 1 % of what is kept (1 of 100): below 20 % of its share."),
-        (0, "source 'b' is 10 % of the candidates and 0 % of what is kept (0 of 100): below 20 % of its share."),
+        (1, "source 'b' is 10 % of the candidates, but 1 % of the kept ones (1 of 100): below 20 % of its share."),
+        (0, "source 'b' is 10 % of the candidates, but 0 % of the kept ones (0 of 100): below 20 % of its share."),
     ],
 )
 def test_a_source_below_a_fifth_of_its_share_is_named(kept: int, said: str | None) -> None:
@@ -181,9 +181,7 @@ def test_a_source_that_is_owed_less_than_one_is_not_named() -> None:
 @pytest.mark.parametrize(("left", "named"), [(19, False), (18, True), (5, True)])
 def test_a_tenth_of_the_clusters_emptied_is_named(left: int, named: bool) -> None:
     found = list(make_warnings([part("all", "all", [1000, 100], [20, left])]))
-    assert found == (
-        [f"{20 - left} of 20 clusters of prompts have nothing kept in them: 10 % or more."] if named else []
-    )
+    assert found == ([f"{20 - left} of 20 clusters of prompts have no kept preference: 10 % or more."] if named else [])
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
@@ -244,9 +242,9 @@ def test_the_stage_returns_the_account_and_names_what_is_over_aggressive(
     out.mkdir()
     found = select.choose(OnlyOne(), path, out, 0, tmp_path / "cache")["account"]
     assert found["warnings"][0] == (
-        "source 'b' is 50 % of the candidates and 0 % of what is kept (0 of 120): below 20 % of its share."
+        "source 'b' is 50 % of the candidates, but 0 % of the kept ones (0 of 120): below 20 % of its share."
     )
-    assert found["warnings"][1].endswith(" clusters of prompts have nothing kept in them: 10 % or more.")
+    assert found["warnings"][1].endswith(" clusters of prompts have no kept preference: 10 % or more.")
     fair = select.choose(Random(fraction=0.5), path, out, 0, tmp_path / "cache")["account"]
     assert fair["warnings"] == []
     assert fair["embedder"] == summary.EMBEDDER

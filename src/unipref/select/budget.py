@@ -144,7 +144,11 @@ class BudgetStrategy(Strategy):
         if not kinds:
             choices = [*names[0].tolist(), *names[1].tolist()]
             unknown = next((name for name in shares if name not in choices), None)
-            what = f"no candidate has the source or objective '{unknown}'." if unknown else "it mixes both kinds."
+            what = (
+                f"no candidate has the source or objective '{unknown}'."
+                if unknown
+                else "shares mixes sources and objectives."
+            )
             mend = near_name(unknown, choices) if unknown else "Name either sources or objectives."
             raise UserError(what, where=f"select.{self.name()}.shares", mend=mend)
         weights = np.zeros(len(sizes))

@@ -44,7 +44,7 @@ def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(UserError, match="name sources or objectives"):
         only()
     lonely = hand_made([0.5] * 2, sources=list("ab"), objectives=["bias", "help"])
-    with pytest.raises(UserError, match="of a named source and of a named objective"):
+    with pytest.raises(UserError, match="has both a named source and a named objective"):
         only(sources=["a"], objectives=["help"]).select(lonely, 0)
 
 

@@ -159,7 +159,7 @@ def test_quality_takes_the_best_of_each_source():
     assert selection.columns["rank"].tolist() == [4, 1, 3, 2, 1, 2, -1]
     assert selection.columns["cell_kept"].tolist() == [2, 2, 2, 2, 1, 1, -1]
     assert selection.columns["reason"][[0, 1, 6]].tolist() == [
-        "beyond the budget of its part",
+        "beyond the budget of its source and objective",
         "within the budget",
         "unscored, and kept regardless of the budget",
     ]
