@@ -23,7 +23,7 @@ from unipref.core.contracts import Strategy
 from unipref.core.records import preference_schema
 from unipref.core.stats.percentiles import percentiles_within
 from unipref.core.text_keys import digest
-from unipref.select.candidates import read
+from unipref.select.candidates import read_candidates
 
 TOPICS = 24
 """Topics of prompts; the k-th is 1/k as frequent as the first."""
@@ -156,7 +156,7 @@ def compare(worlds: list[World], fraction: float, cache: Path) -> dict[str, dict
     """Strategy -> measure -> its value in each world."""
     found: dict[str, dict[str, list[float]]] = {name: {key: [] for key in MEASURES} for name in STRATEGIES}
     for seed, world in enumerate(worlds):
-        candidates = read(world.file, cache, 4096)
+        candidates = read_candidates(world.file, cache, 4096)
         vectors = candidates.embed("tfidf")
         candidates.embed = lambda embedder, vectors=vectors: vectors
         for name in STRATEGIES:
@@ -194,7 +194,7 @@ def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
 
 def seconds(world: World, cache: Path) -> dict[str, float]:
     """Strategy -> seconds at 0.4, embedding not counted; `tfidf` -> those of embedding."""
-    candidates: Candidates = read(world.file, cache, 4096)
+    candidates: Candidates = read_candidates(world.file, cache, 4096)
     start = time.perf_counter()
     vectors = candidates.embed("tfidf")
     found = {"tfidf": time.perf_counter() - start}

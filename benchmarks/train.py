@@ -154,7 +154,7 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
     if equal and trainer == "dpo":
         settings["precompute_ref_log_probs"] = False
     clock = Clock(args.gpu)
-    train, build = fit._train, fit._built
+    train, build = fit._train, fit._build_trainer
 
     def timed_train(*given: Any) -> None:
         with clock.looping():
@@ -167,12 +167,12 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
         with clock.looping():
             return build(make, arguments)
 
-    fit._train, fit._built = timed_train, timed_build
+    fit._train, fit._build_trainer = timed_train, timed_build
     try:
         step = (Sft if trainer == "sft" else Dpo)(**settings)
         step.fit(TrainJob(policy=model, preferences=rows, held_out=rows, out=out, seed=args.seed))
     finally:
-        fit._train, fit._built = train, build
+        fit._train, fit._build_trainer = train, build
     return clock
 
 

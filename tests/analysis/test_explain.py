@@ -98,13 +98,13 @@ def test_every_candidate_is_explained_as_it_was_decided(run: Path) -> None:
 
 def test_what_stood_in_the_way_is_named(run: Path) -> None:
     decisions = pq.read_table(run / "selected/deita/0/decisions.parquet").to_pylist()
-    near = [row for row in decisions if row["near"]]
+    near = [row for row in decisions if row["blocked_by"]]
     assert near
     for row in near:
         found = unipref.explain(run, row["id"])
         entry = next(e for e in found["selected"] if e["variant"] == "deita")
         assert not entry["kept"]
-        assert entry["near"] in set(ids_of(run, "selected/deita/0/train.parquet"))
+        assert entry["blocked_by"] in set(ids_of(run, "selected/deita/0/train.parquet"))
         assert entry["distance"] < 0.9
         assert f"({entry['near']}, at distance {entry['distance']:.3f})" in explain.as_text(
             unipref.explain(run, row["id"])

@@ -58,7 +58,7 @@ def test_a_run_killed_in_each_step_ends_as_the_unbroken_one(tmp_path: Path, tiny
     for step in ("sft", "reward", "dpo"):
         assert weights_of(run, step) == weights_of(tmp_path / "unbroken", step) != {}
         assert ended[step]["curve"] == plain[step]["curve"]
-        assert (ended[step]["taken_up"], plain[step]["taken_up"]) == (4, None)
+        assert (ended[step]["resumed_at"], plain[step]["resumed_at"]) == (4, None)
     # Nothing that was only needed on the way is left.
     assert sorted(path.name for path in (run / "train/main/0").iterdir()) == ["dpo", "reward", "sft"]
 

@@ -156,7 +156,7 @@ def test_reinforcement_in_two_processes(study: dict[str, Any], two: Any, tmp_pat
         {"reward": {**FEW, "max_steps": 2, "per_device_train_batch_size": 2}},
         {"rloo": {"max_steps": 2, "per_device_train_batch_size": 2, "num_generations": 4, "max_completion_length": 8}},
     ]
-    with pytest.raises(UserError, match=r"2 answers written at once .* are not whole groups"):
+    with pytest.raises(UserError, match=r"2 answers generated at once .* are not a multiple"):
         unipref.train_models(study, tmp_path / "alone")
     study["train"][1]["rloo"]["per_device_train_batch_size"] = 4
     run = unipref.train_models(study, tmp_path / "run", accelerate=two()).parent

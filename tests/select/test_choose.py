@@ -8,7 +8,7 @@ import pytest
 import unipref.select
 from unipref.core.records import preference_schema
 from unipref.select import choose
-from unipref.select.candidates import joined_contents, read
+from unipref.select.candidates import join_contents, read_candidates
 from unipref.select.strategies.all import All
 from unipref.select.strategies.cluster_quality import ClusterQuality
 
@@ -63,7 +63,7 @@ def test_candidates_are_read_in_file_order(make, write, tmp_path):
         make("Say  hello\nnow", 0.25, group="g1"),  # 3 words + 4 of chosen + 1 of rejected
         make("x", None, source="b", prompt=turns, rejected=None),  # 3 words + 4
     ]
-    candidates = read(write(rows), tmp_path, 1)
+    candidates = read_candidates(write(rows), tmp_path, 1)
     assert candidates.ids.tolist() == [row["id"] for row in rows]
     assert candidates.sources.tolist() == ["a", "b"]
     assert candidates.groups[0] == "g1"
@@ -76,5 +76,5 @@ def test_contents_are_joined_by_row_even_in_a_slice():
     lists = [[("user", "a"), ("assistant", "b")], None, [("user", "c")], []]
     messages = [None if row is None else [{"role": r, "content": c} for r, c in row] for row in lists]
     array = pa.array(messages, type=preference_schema().field("prompt").type)
-    assert joined_contents(array).to_pylist() == ["a\nb", "", "c", ""]
-    assert joined_contents(array[1:3]).to_pylist() == ["", "c"]
+    assert join_contents(array).to_pylist() == ["a\nb", "", "c", ""]
+    assert join_contents(array[1:3]).to_pylist() == ["", "c"]

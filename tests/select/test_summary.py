@@ -12,14 +12,14 @@ from unipref import select
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection, Strategy
 from unipref.select import diversity, summary, wording
-from unipref.select.candidates import read
+from unipref.select.candidates import read_candidates
 from unipref.select.strategies.random import Random
-from unipref.select.summary import account, warnings
+from unipref.select.summary import make_warnings, summarise_selection
 
 
 @pytest.fixture
 def candidates(tmp_path: Path) -> Callable[[Path], Candidates]:
-    return lambda path: read(path, tmp_path / "cache", 4096)
+    return lambda path: read_candidates(path, tmp_path / "cache", 4096)
 
 
 def parts(found: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_before_and_after_by_objective_and_source(
         make("who is he", None, "b", objective="bias", chosen=None, rejected=said("one two three")),
     ]
     path = write(rows)
-    found = account(path, candidates(path), np.array([1, 2]), 4096)
+    found = summarise_selection(path, candidates(path), np.array([1, 2]), 4096)
     by_name = parts(found)
     assert list(by_name) == ["all all", "objective bias", "objective instruction", "source a", "source b"]
     whole = by_name["all all"]
@@ -67,7 +67,7 @@ def test_distinct_2_is_the_share_of_different_word_pairs(write: Callable[..., Pa
     path = write(rows)
     samples = [np.array([0]), np.array([0, 1]), np.array([2]), np.array([], dtype=np.int64)]
     for rows_at_once in (1, 4096):
-        lengths, distinct = wording.read(path, samples, rows_at_once)
+        lengths, distinct = wording.measure_wording(path, samples, rows_at_once)
         # Row 0: ab, ba, ab, cd: 3 of 4. Row 1: ab, cd: no new one of 6. Row 2 has no pair.
         assert distinct == [3 / 4, 3 / 6, None, None]
         assert lengths.chosen.tolist() == [2, -1, 1]
@@ -75,9 +75,9 @@ def test_distinct_2_is_the_share_of_different_word_pairs(write: Callable[..., Pa
 
 
 def test_entropy_is_in_nats() -> None:
-    assert diversity.entropy(np.array([0, 0, 3, 3])) == pytest.approx(math.log(2))
-    assert diversity.entropy(np.array([5, 5])) == 0.0
-    assert diversity.entropy(np.array([], dtype=np.int64)) is None
+    assert diversity.compute_entropy(np.array([0, 0, 3, 3])) == pytest.approx(math.log(2))
+    assert diversity.compute_entropy(np.array([5, 5])) == 0.0
+    assert diversity.compute_entropy(np.array([], dtype=np.int64)) is None
 
 
 def test_nearest_neighbours_agree_with_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_nearest_neighbours_agree_with_all_pairs(monkeypatch: pytest.MonkeyPatch
     order = rng.permutation(60)
     kept = np.zeros(60, dtype=bool)
     kept[order[::2]] = True
-    monkeypatch.setattr(diversity, "AT_ONCE", 13)
+    monkeypatch.setattr(diversity, "BLOCK_ROWS", 13)
     monkeypatch.setattr(diversity, "QUERIES", 20)
 
     def slow(rows: list[int]) -> float:
@@ -96,38 +96,38 @@ def test_nearest_neighbours_agree_with_all_pairs(monkeypatch: pytest.MonkeyPatch
         nearest = [min(1 - float(vectors[a] @ vectors[b]) for b in seen if b != a) for a in seen[:20]]
         return sum(nearest) / len(nearest)
 
-    found = diversity.neighbours(vectors, order, kept)
+    found = diversity.measure_nearest(vectors, order, kept)
     mine = [int(row) for row in order if kept[row]]
     assert found == pytest.approx((slow(order.tolist()), slow(mine), slow(order.tolist()[:30])), abs=1e-6)
 
 
 def test_one_prompt_has_no_neighbour() -> None:
     vectors = np.eye(3, dtype=np.float32)
-    assert diversity.neighbours(vectors, np.arange(3), np.array([True, False, False])) == (1.0, None, None)
+    assert diversity.measure_nearest(vectors, np.arange(3), np.array([True, False, False])) == (1.0, None, None)
 
 
 def test_the_map_shows_the_two_directions_of_greatest_variance() -> None:
     # Spread 3 along the first axis, 1 along the second, 0.1 along the third.
     corners = np.array([[3, 1, 0.1], [3, -1, -0.1], [-3, 1, -0.1], [-3, -1, 0.1]], dtype=np.float32)
     kept = np.array([True, False, False, True])
-    found = diversity.two_dimensions(corners, np.arange(4), kept)
+    found = diversity.project_to_map(corners, np.arange(4), kept)
     assert (found["x"], found["y"]) == ([1000, 1000, 0, 0], [1000, 0, 1000, 0])
     assert (found["kept"], found["of"]) == ("1001", 4)
     assert found["variance"] == [round(9 / 10.01, 4), round(1 / 10.01, 4)]
-    assert diversity.two_dimensions(corners[:2], np.arange(2), kept[:2]) == {}
+    assert diversity.project_to_map(corners[:2], np.arange(2), kept[:2]) == {}
 
 
 def test_a_map_of_one_dimension_is_a_line() -> None:
-    found = diversity.two_dimensions(np.array([[1.0], [2.0], [3.0]], np.float32), np.arange(3), np.ones(3, dtype=bool))
+    found = diversity.project_to_map(np.array([[1.0], [2.0], [3.0]], np.float32), np.arange(3), np.ones(3, dtype=bool))
     assert (found["x"], found["y"]) == ([0, 500, 1000], [0, 0, 0])
 
 
 def test_clusters_are_those_of_the_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diversity, "AT_ONCE", 7)
+    monkeypatch.setattr(diversity, "BLOCK_ROWS", 7)
     places = np.repeat(np.eye(4, dtype=np.float32), 25, axis=0)
     ids = np.array([f"{i:03}" for i in np.random.default_rng(0).permutation(100)])
     monkeypatch.setattr(diversity, "CLUSTERS", 4)
-    labels = diversity.clusters_of(places, ids)
+    labels = diversity.assign_clusters(places, ids)
     assert [len(set(labels[start : start + 25])) for start in range(0, 100, 25)] == [1, 1, 1, 1]
     assert len(set(labels)) == 4
 
@@ -149,7 +149,7 @@ def test_the_order_of_rows_changes_nothing(
     for order in (rows, rows[::-1]):
         path = write(order)
         kept = np.array([at for at, row in enumerate(order) if row["id"] in kept_ids])
-        accounts.append(account(path, candidates(path), kept, 64) | {"seconds": 0})
+        accounts.append(summarise_selection(path, candidates(path), kept, 64) | {"seconds": 0})
     assert accounts[0] == accounts[1]
     assert accounts[0]["clusters"] == 10  # of at least twenty rows each
     assert len(accounts[0]["map"]["x"]) == 200
@@ -164,26 +164,24 @@ def part(of: str, name: str, count: list[int], clusters: list[int] | None = None
     [
         # A tenth of 1,000 is kept; source b had a tenth: its share of the 100 kept is 10, and a fifth of that is 2.
         (2, None),
-        (1, "source 'b' is 10 % of the candidates and 1 % of what is kept (1 of 100): below 20 % of its share."),
-        (0, "source 'b' is 10 % of the candidates and 0 % of what is kept (0 of 100): below 20 % of its share."),
+        (1, "source 'b' is 10 % of the candidates, but 1 % of the kept ones (1 of 100): below 20 % of its share."),
+        (0, "source 'b' is 10 % of the candidates, but 0 % of the kept ones (0 of 100): below 20 % of its share."),
     ],
 )
 def test_a_source_below_a_fifth_of_its_share_is_named(kept: int, said: str | None) -> None:
-    found = list(warnings([part("all", "all", [1000, 100]), part("source", "b", [100, kept])]))
+    found = list(make_warnings([part("all", "all", [1000, 100]), part("source", "b", [100, kept])]))
     assert found == ([said] if said else [])
 
 
 def test_a_source_that_is_owed_less_than_one_is_not_named() -> None:
-    assert list(warnings([part("all", "all", [1000, 100]), part("source", "b", [9, 0])])) == []
-    assert len(list(warnings([part("all", "all", [1000, 100]), part("source", "b", [10, 0])]))) == 1
+    assert list(make_warnings([part("all", "all", [1000, 100]), part("source", "b", [9, 0])])) == []
+    assert len(list(make_warnings([part("all", "all", [1000, 100]), part("source", "b", [10, 0])]))) == 1
 
 
 @pytest.mark.parametrize(("left", "named"), [(19, False), (18, True), (5, True)])
 def test_a_tenth_of_the_clusters_emptied_is_named(left: int, named: bool) -> None:
-    found = list(warnings([part("all", "all", [1000, 100], [20, left])]))
-    assert found == (
-        [f"{20 - left} of 20 clusters of prompts have nothing kept in them: 10 % or more."] if named else []
-    )
+    found = list(make_warnings([part("all", "all", [1000, 100], [20, left])]))
+    assert found == ([f"{20 - left} of 20 clusters of prompts have no kept preference: 10 % or more."] if named else [])
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
@@ -192,7 +190,7 @@ def test_few_or_no_preferences(
 ) -> None:
     path = write(topics(make, n))
     for kept in (np.arange(n), np.array([], dtype=np.int64)):
-        found = account(path, candidates(path), kept, 64)
+        found = summarise_selection(path, candidates(path), kept, 64)
         assert found["parts"][0]["count"] == [n, len(kept)]
         assert found["warnings"] == []
 
@@ -204,7 +202,7 @@ def test_the_map_says_how_prompts_begin_whence_they_are_and_why_they_were_kept(
     path = write(rows)
     reasons = np.where(np.arange(len(rows)) % 2 == 0, "even", "odd")
     for rows_at_once in (1, 7, 4096):
-        drawn = account(path, candidates(path), np.array([0]), rows_at_once, reasons)["map"]
+        drawn = summarise_selection(path, candidates(path), np.array([0]), rows_at_once, reasons)["map"]
         by_id = sorted(range(len(rows)), key=lambda at: rows[at]["id"])
         names, places = drawn["sources"]
         assert [names[place] for place in places] == [rows[at]["source"] for at in by_id]
@@ -214,7 +212,7 @@ def test_the_map_says_how_prompts_begin_whence_they_are_and_why_they_were_kept(
         assert begins[0] == "what is dog number0"
         assert begins[40] == ("long " * 16)[:79] + "…"
         assert begins[41] == "two lines"
-    assert "reasons" not in account(path, candidates(path), np.array([0]), 64)["map"]
+    assert "reasons" not in summarise_selection(path, candidates(path), np.array([0]), 64)["map"]
 
 
 def test_no_more_prompts_are_quoted_than_the_map_has_points(
@@ -225,7 +223,7 @@ def test_no_more_prompts_are_quoted_than_the_map_has_points(
 ) -> None:
     monkeypatch.setattr(diversity, "MAP_POINTS", 5)
     path = write(topics(make, 30))
-    drawn = account(path, candidates(path), np.array([0]), 64, np.array(["why"] * 30))["map"]
+    drawn = summarise_selection(path, candidates(path), np.array([0]), 64, np.array(["why"] * 30))["map"]
     assert [len(part) for part in (drawn["x"], drawn["prompts"], drawn["sources"][1], drawn["reasons"][1])] == [5] * 4
 
 
@@ -244,9 +242,9 @@ def test_the_stage_returns_the_account_and_names_what_is_over_aggressive(
     out.mkdir()
     found = select.choose(OnlyOne(), path, out, 0, tmp_path / "cache")["account"]
     assert found["warnings"][0] == (
-        "source 'b' is 50 % of the candidates and 0 % of what is kept (0 of 120): below 20 % of its share."
+        "source 'b' is 50 % of the candidates, but 0 % of the kept ones (0 of 120): below 20 % of its share."
     )
-    assert found["warnings"][1].endswith(" clusters of prompts have nothing kept in them: 10 % or more.")
+    assert found["warnings"][1].endswith(" clusters of prompts have no kept preference: 10 % or more.")
     fair = select.choose(Random(fraction=0.5), path, out, 0, tmp_path / "cache")["account"]
     assert fair["warnings"] == []
     assert fair["embedder"] == summary.EMBEDDER

@@ -495,7 +495,7 @@ def test_what_scorers_ask_has_to_be_there_before_any_work(here: Path) -> None:
     assert load(a_study(select=asking)).study.select.models("org/name") == ["org/name"]
     without = a_study(select=asking, train=[], evaluate=[])
     del without["model"]
-    assert "select.quality.policy_margin.model: it asks a model, and there is none." in refused(without)
+    assert "select.quality.policy_margin.model: this scorer needs a model, but the study has none." in refused(without)
     gone = {"quality": {"quality": [{"reward_margin": {"model": "./gone"}}]}}
     assert "./gone: there is no such folder" in refused(a_study(select=gone))
     assert "./gone: there is no such folder" in refused(a_study(variants={"other": {"select": gone}}))

@@ -11,7 +11,7 @@ from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import load_model
 from unipref.train import PreflightRequest, fit, preflight, train
-from unipref.train.save import merged_apart
+from unipref.train.save import merge_reloaded
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.sft import Sft
@@ -28,7 +28,7 @@ def test_an_adapter_merged_apart_is_the_one_merged_in_place(trainer: Trainer, jo
     given = job()
     train(trainer, given)
     start = open_start(given.policy, tmp_path, trainer.makes)
-    apart = merged_apart(trainer, start, given.out / "adapter").state_dict()  # type: ignore[arg-type]
+    apart = merge_reloaded(trainer, start, given.out / "adapter").state_dict()  # type: ignore[arg-type]
     saved = load_model(str(given.out), "reward" if trainer.makes == "reward" else "causal").state_dict()
     assert apart.keys() == saved.keys()
     assert all(torch.allclose(apart[name], value, atol=1e-6) for name, value in saved.items())
@@ -42,10 +42,10 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
     import torch
 
     gathered: list[int] = []
-    built = fit._built
+    build_trainer = fit._build_trainer
 
     def spread(*arguments: Any) -> Any:
-        hf = built(*arguments)
+        hf = build_trainer(*arguments)
         ask = hf.accelerator.get_state_dict
         monkeypatch.setattr(hf.accelerator, "get_state_dict", lambda model: gathered.append(1) or ask(model))
         trained = hf.train
@@ -59,7 +59,7 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
 
     plain, through = job(to="plain"), job(to="through")
     train(Sft(**FEW), plain)
-    monkeypatch.setattr(fit, "_built", spread)
+    monkeypatch.setattr(fit, "_build_trainer", spread)
     train(Sft(**FEW), through)
     assert gathered == [1]
     one, other = (load_model(str(given.out), "causal").state_dict() for given in (plain, through))
@@ -70,10 +70,10 @@ def test_quantised_weights_need_an_adapter_and_known_settings() -> None:
     with pytest.raises(ValueError, match="quantised weights cannot be trained"):
         Sft(quantization={"load_in_4bit": True})
     with pytest.raises(
-        ValueError, match=r"quantization\.load_in_4bits: no setting of BitsAndBytesConfig.*load_in_4bit"
+        ValueError, match=r"quantization\.load_in_4bits: not a setting of BitsAndBytesConfig.*load_in_4bit"
     ):
         Sft(lora={}, quantization={"load_in_4bits": True})
-    assert "quantization" not in Sft(lora={}, quantization={"load_in_4bit": True}).for_trl()
+    assert "quantization" not in Sft(lora={}, quantization={"load_in_4bit": True}).build_trl_settings()
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
@@ -87,7 +87,7 @@ def test_quantisation_without_its_package_is_found_before_training(job: Job) -> 
 def test_spread_weights_are_not_held_against_one_machines_memory(job: Job) -> None:
     given = job()
     plan = PreflightRequest(
-        str(given.policy), {"sft": Sft(max_steps=1)}, given.preferences, given.held_out, sharded=True
+        str(given.policy), {"sft": Sft(max_steps=1)}, given.preferences, given.held_out, is_sharded=True
     )
     assert "its memory is not checked: the weights are spread" in preflight(plan)["warnings"][-1]
 
@@ -96,6 +96,6 @@ def test_spread_weights_are_not_held_against_one_machines_memory(job: Job) -> No
 def test_settings_that_spread_the_weights_are_passed_through(name: str) -> None:
     value = {"fsdp": "full_shard auto_wrap", "deepspeed": "zero3.json"}[name]
     trainer = Sft(**{name: value})
-    assert trainer.for_trl()[name] == value
-    assert trainer.sharded
-    assert not Sft().sharded
+    assert trainer.build_trl_settings()[name] == value
+    assert trainer.is_sharded
+    assert not Sft().is_sharded

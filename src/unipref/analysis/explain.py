@@ -21,7 +21,20 @@ MANY = 8
 LEAST = 4
 """Places in which an id must agree with what was asked to be offered in its stead."""
 ORIGINS = ("source", "kind", "objective", "origin", "axis", "chosen_score", "rejected_score", "margin", "confidence")
-PLAIN = ("id", "source", "objective", "kept", "reason", "quality", "cluster", "rank", "of", "cut", "near", "distance")
+PLAIN = (
+    "id",
+    "source",
+    "objective",
+    "kept",
+    "reason",
+    "quality",
+    "cluster",
+    "rank",
+    "cell_size",
+    "cell_kept",
+    "blocked_by",
+    "distance",
+)
 """Columns of `decisions.parquet` that are no scorer's."""
 
 
@@ -231,10 +244,10 @@ def _choice_text(entry: dict[str, Any]) -> str:
     said = (
         f"{'kept' if entry['kept'] else 'dropped'}, {entry.get('reason') or 'for a reason its strategy does not give'}"
     )
-    if entry.get("near"):
-        said += f" ({entry['near']}, at distance {entry['distance']:.3f})"
+    if entry.get("blocked_by"):
+        said += f" ({entry['blocked_by']}, at distance {entry['distance']:.3f})"
     if entry.get("rank") is not None:
-        said += f"; place {entry['rank']} of {entry['of']} in its line, of which {entry['cut']} are kept"
+        said += f"; rank {entry['rank']} of {entry['cell_size']} in its cell, of which {entry['cell_kept']} are kept"
     if entry.get("cluster") is not None:
         said += f"; cluster {entry['cluster']}"
     return said

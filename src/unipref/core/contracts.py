@@ -114,15 +114,15 @@ class Scorer(Choice):
 
 @dataclass(frozen=True)
 class Selection:
-    """What a strategy chose, and what it knows of each candidate.
+    """What a strategy chose, and its values for each candidate.
 
     Attributes:
         kept: positions of the kept candidates, ascending, without repeats.
         columns: name -> (n,) values, written to `decisions.parquet` and shown by `unipref explain`. NaN, -1 and the
-            empty text stand for nothing. Names with a meaning of their own: `quality` (percentile), `cluster`, `rank`
-            (place in its cell's line, 1 first), `of` (length of that line), `cut` (how many of it were kept), `reason`
-            (a sentence's worth), `near` (id of the kept candidate that stood in its way). A scorer's numbers are
-            under its name, their percentiles under `NAME_percentile`.
+            empty text mean no value. Names with a fixed meaning: `quality` (percentile), `cluster`, `rank` (place
+            within its cell, 1 first), `cell_size` (candidates in that cell), `cell_kept` (how many of them were kept),
+            `reason` (in words), `blocked_by` (id of the kept candidate that is too near to it). A scorer's numbers
+            are under its name, their percentiles under `NAME_percentile`.
         shortfall: source and objective -> preferences (or tokens) that the budget grants and the strategy cannot fill.
         notes: what a reader of the result must know.
     """

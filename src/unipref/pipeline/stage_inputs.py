@@ -24,7 +24,7 @@ from unipref.pipeline.launcher import Launch
 from unipref.pipeline.stage_data import TrainingStep
 from unipref.study.overrides import expand_variables
 from unipref.study.schema import Evaluation, Study
-from unipref.train import machine
+from unipref.train import describe_machine
 from unipref.unify import ResolvedSource
 
 _SCORING = ("unipref.evaluate", "unipref.evaluate.compare", "unipref.models.model_cache")
@@ -143,7 +143,7 @@ def checked(
         "steps": [registry.cache_identity(trainer) for trainer in study.train],
         "data": _training_data(selected, cleaned),
         "files": [hashes.trainer_files(trainer) for trainer in study.train],
-        "machine": machine(),
+        "machine": describe_machine(),
         "code": code("checked", *study.train),
         "versions": hashing.versions(*TRAINING_PACKAGES),
         **_launch(launch),

@@ -71,7 +71,7 @@ class TrainingStage:
             held_out=cleaned.folder / "dev.parquet",
             where="train" if variant == MAIN else f"variants.{variant}.train",
             processes=launch.processes if launch else 1,
-            sharded=launch.sharded if launch else False,
+            is_sharded=launch.sharded if launch else False,
             data_root=self.context.resolved.data_root,
         )
 
@@ -82,7 +82,7 @@ class TrainingStage:
 
         inputs = stage_inputs.checked(self.context.hashes, study, selected, cleaned, launch)
         stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
-        for note in [*stage.result.get("said", ()), *stage.result.get("warnings", ())]:
+        for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.context.listener.note(note)
         return stage
 

@@ -1,4 +1,4 @@
-"""The select stage: of all the preferences, the part to train on. One file per strategy."""
+"""The select stage: chooses the preferences to train on. One file per strategy."""
 
 import time
 from collections.abc import Iterator
@@ -27,87 +27,90 @@ def choose(
 ) -> dict[str, Any]:
     """Selects preferences and writes them to `out/train.parquet`, in input order and with the input's schema.
 
-    Beside it, `out/decisions.parquet` says of every candidate whether it was kept, and what the strategy knew of it.
+    Beside it, `out/decisions.parquet` records for every candidate whether it was kept, and the strategy's columns.
     Numbers are held in memory; text is streamed, ROWS_AT_ONCE rows at a time.
 
     Args:
         strategy: how to choose.
         preferences: Parquet file of `Preference` rows.
-        out: folder that exists and is empty.
-        seed: for everything random.
-        cache: folder in which embeddings and scores are kept between runs; made when needed.
-        model: the study's model, for scorers that ask one.
+        out: existing, empty folder.
+        seed: for all random choices.
+        cache: folder that keeps embeddings and scores between runs; made if needed.
+        model: the study's model, for scorers that use one.
 
     Returns:
         `candidates` and `kept` (rows), `tokens` ([before, after]), `by_source` and `by_objective` (name -> [before,
-        after]), `mean_margin` ([before, after] over the scored rows, None where there are none), `shortfall` (source
-        and objective -> what the strategy could not fill of its budget), `notes` for the reader, `seconds`, and
-        `account`: what the selection did (see `_account`), which is not in these seconds.
+        after]), `mean_margin` ([before, after] over the scored rows, None without any), `shortfall` (source
+        and objective -> the part of its budget that is not filled), `notes` for the reader, `seconds`, and
+        `account`: the summary of the selection (see `summary.summarise_selection`), whose time is not in `seconds`.
 
     Raises:
-        UserError: a model is missing or cannot be reached, the budget cannot be met, or the strategy breaks its
+        UserError: a model is missing or cannot be loaded, the budget cannot be met, or the strategy breaks its
             contract.
     """
-    from unipref.select.candidates import read
-    from unipref.select.summary import account
+    from unipref.select.candidates import read_candidates
+    from unipref.select.summary import summarise_selection
 
     start = time.perf_counter()
-    candidates = read(preferences, cache, ROWS_AT_ONCE, model)
+    candidates = read_candidates(preferences, cache, ROWS_AT_ONCE, model)
     selection = strategy.select(candidates, seed)
-    _check(selection, len(candidates), strategy.name())
+    _check_selection(selection, len(candidates), strategy.name())
     kept = selection.kept
     _write(preferences, out / OUTPUT, kept)
     _write_decisions(candidates, selection, out / DECISIONS)
     seconds = round(time.perf_counter() - start, 3)
-    did = account(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
+    summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
     if strategy.narrows:
-        did["warnings"] = []
+        summary["warnings"] = []
     return {
         "candidates": len(candidates),
         "kept": len(kept),
         "tokens": [int(candidates.tokens.sum()), int(candidates.tokens[kept].sum())],
-        "by_source": _before_after(candidates.sources, kept),
-        "by_objective": _before_after(candidates.objectives, kept),
-        "mean_margin": [_mean(candidates.margins), _mean(candidates.margins[kept])],
+        "by_source": _count_before_after(candidates.sources, kept),
+        "by_objective": _count_before_after(candidates.objectives, kept),
+        "mean_margin": [_mean_margin(candidates.margins), _mean_margin(candidates.margins[kept])],
         "shortfall": dict(selection.shortfall),
-        "notes": [*selection.notes, *_short(selection)],
+        "notes": [*selection.notes, *_describe_shortfall(selection)],
         "seconds": seconds,
-        "account": did,
+        "account": summary,
     }
 
 
-def _check(selection: Selection, n: int, strategy: str) -> None:
-    """A strategy from elsewhere may break its word: rows written twice would then be trained on twice."""
+def _check_selection(selection: Selection, n: int, strategy: str) -> None:
+    """Checks a strategy's result, as a plug-in may break its contract: repeated rows would be used twice."""
     import numpy as np
 
     if not isinstance(selection, Selection):
         raise UserError(
-            f"it gave a {type(selection).__name__}, not a Selection.",
+            f"the strategy returned a {type(selection).__name__}, not a Selection.",
             where=f"select.{strategy}",
             mend="Return unipref.core.contracts.Selection(kept) with the positions that are kept.",
         )
     kept = selection.kept
     if kept.ndim != 1 or np.any(np.diff(kept) <= 0) or (len(kept) and (kept[0] < 0 or kept[-1] >= n)):
         raise UserError(
-            "the positions it gave are not ascending, without repeats and below the number of candidates.",
+            "the strategy's positions are not ascending, unique and below the number of candidates.",
             where=f"select.{strategy}",
             mend="Return np.flatnonzero(mask) of a mask over the candidates.",
         )
     if wrong := next((name for name, values in selection.columns.items() if len(values) != n), None):
         raise UserError(
-            f"its column '{wrong}' has {len(selection.columns[wrong])} values for {n} candidates.",
+            f"the column '{wrong}' has {len(selection.columns[wrong])} values for {n} candidates.",
             where=f"select.{strategy}",
-            mend="Give one value per candidate; NaN, -1 or '' stand for nothing.",
+            mend="Give one value per candidate; NaN, -1 or '' mean no value.",
         )
 
 
-def _short(selection: Selection) -> list[str]:
-    """The shortfall in sentences."""
-    return [f"{name} is {n:,} short of its budget: nothing more may be kept" for name, n in selection.shortfall.items()]
+def _describe_shortfall(selection: Selection) -> list[str]:
+    """Describes the shortfall in sentences."""
+    return [
+        f"{name} is {n:,} short of its budget: no other candidate may be kept"
+        for name, n in selection.shortfall.items()
+    ]
 
 
 def _write_decisions(candidates: Candidates, selection: Selection, target: Path) -> None:
-    """One row per candidate, in input order: id, kept, and the strategy's columns; nulls where it knew nothing."""
+    """Writes one row per candidate, in input order: id, kept, and the strategy's columns; null means no value."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -117,8 +120,10 @@ def _write_decisions(candidates: Candidates, selection: Selection, target: Path)
     columns = {"id": pa.array(candidates.ids), "source": pa.array(candidates.sources)}
     columns |= {"objective": pa.array(candidates.objectives), "kept": pa.array(kept)}
     for name, values in selection.columns.items():
-        nothing = np.isnan(values) if values.dtype.kind == "f" else values == ("" if values.dtype.kind == "U" else -1)
-        columns[name] = pa.array(values, mask=nothing)
+        is_missing = (
+            np.isnan(values) if values.dtype.kind == "f" else values == ("" if values.dtype.kind == "U" else -1)
+        )
+        columns[name] = pa.array(values, mask=is_missing)
     pq.write_table(pa.table(columns), target, compression="zstd", row_group_size=2**16)
 
 
@@ -129,7 +134,7 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
 
     with pq.ParquetWriter(target, parquet.schema(source), compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
-        for batch in _kept_rows(parquet.batches(source, rows_at_once=ROWS_AT_ONCE), kept):
+        for batch in _iterate_kept_rows(parquet.batches(source, rows_at_once=ROWS_AT_ONCE), kept):
             waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
                 writer.write_table(pa.Table.from_batches(waiting))
@@ -138,7 +143,9 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
             writer.write_table(pa.Table.from_batches(waiting))
 
 
-def _kept_rows(batches: "Iterator[pa.RecordBatch]", kept: "npt.NDArray[np.int64]") -> "Iterator[pa.RecordBatch]":
+def _iterate_kept_rows(
+    batches: "Iterator[pa.RecordBatch]", kept: "npt.NDArray[np.int64]"
+) -> "Iterator[pa.RecordBatch]":
     import numpy as np
     import pyarrow as pa
 
@@ -150,16 +157,16 @@ def _kept_rows(batches: "Iterator[pa.RecordBatch]", kept: "npt.NDArray[np.int64]
         start += batch.num_rows
 
 
-def _before_after(names: "npt.NDArray[np.str_]", kept: "npt.NDArray[np.int64]") -> dict[str, list[int]]:
+def _count_before_after(names: "npt.NDArray[np.str_]", kept: "npt.NDArray[np.int64]") -> dict[str, list[int]]:
     import numpy as np
 
-    known, codes = np.unique(names, return_inverse=True)
-    before = np.bincount(codes, minlength=len(known))
-    after = np.bincount(codes[kept], minlength=len(known))
-    return {str(name): [int(b), int(a)] for name, b, a in zip(known, before, after, strict=True)}
+    unique, codes = np.unique(names, return_inverse=True)
+    before = np.bincount(codes, minlength=len(unique))
+    after = np.bincount(codes[kept], minlength=len(unique))
+    return {str(name): [int(b), int(a)] for name, b, a in zip(unique, before, after, strict=True)}
 
 
-def _mean(margins: "npt.NDArray[np.float32]") -> float | None:
+def _mean_margin(margins: "npt.NDArray[np.float32]") -> float | None:
     import numpy as np
 
     scored = margins[~np.isnan(margins)]

@@ -1,4 +1,4 @@
-"""Whole numbers shared out to parts: largest remainders, and targets that no part can exceed."""
+"""Rounds shares to whole numbers by largest remainders, and shares a total out within limits."""
 
 from typing import TYPE_CHECKING
 
@@ -8,38 +8,38 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def apportion(owed: "npt.NDArray[np.float64]", total: int, ties: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
+def apportion(exact: "npt.NDArray[np.float64]", total: int, ties: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
     """Shares `total` out to parts by largest remainders (Hamilton's method).
 
     Args:
-        owed: (k,) what each part is owed, not a whole number.
-        total: whole number between the sum of the floors of what is owed and that sum plus k.
+        exact: (k,) each part's exact share, not a whole number.
+        total: whole number between the sum of the floors of the exact shares and that sum plus k.
         ties: (k,) of parts with equal remainders, the one with the lower value comes first.
     """
-    shares = floors(owed)
-    remainders = np.round(owed, 9) - shares
+    shares = floor_exactly(exact)
+    remainders = np.round(exact, 9) - shares
     more = np.lexsort((ties, -remainders))[: total - int(shares.sum())]
     shares[more] += 1
     return shares
 
 
-def floors(owed: "npt.NDArray[np.float64]") -> "npt.NDArray[np.int64]":
-    """The whole part of each: 0.1 * 30 is 3.0000000000000004, and 0.29 * 100 is 28.999999999999996."""
-    return np.floor(np.round(owed, 9)).astype(np.int64)
+def floor_exactly(exact: "npt.NDArray[np.float64]") -> "npt.NDArray[np.int64]":
+    """Returns the whole part of each number, despite rounding errors: 0.29 * 100 is 28.999999999999996."""
+    return np.floor(np.round(exact, 9)).astype(np.int64)
 
 
-def within_limits(
+def share_within_limits(
     weights: "npt.NDArray[np.float64]", total: float, limits: "npt.NDArray[np.float64]"
 ) -> "npt.NDArray[np.float64]":
-    """`total` in proportion of the weights; what a part cannot take goes to the others, in proportion again.
+    """Shares `total` out in proportion to the weights; what exceeds a part's limit goes to the others in proportion.
 
     Args:
         weights: (k,) not negative.
-        total: what is shared out; at most the sum of the limits of the parts with weight.
+        total: the total; at most the sum of the limits of the parts with weight.
         limits: (k,) the most that each part can take.
 
     Returns:
-        (k,) amounts that sum to `total`, or to what the parts with weight can take where that is less.
+        (k,) amounts that sum to `total`, or to the limits of the parts with weight if they sum to less.
     """
     amounts = np.zeros(len(weights))
     open_parts = weights > 0

@@ -1,4 +1,4 @@
-"""A Parquet file of preferences -> `Candidates`: the numbers in memory, the prompts only as a stream."""
+"""Reads a Parquet file of preferences into `Candidates`: numbers in memory, prompts only as a stream."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,25 +19,25 @@ COLUMNS = ("id", "source", "objective", "group", *NUMBERS)
 MESSAGES = ("prompt", "chosen", "rejected")
 
 
-def read(preferences: Path, cache: Path, rows_at_once: int, model: str | None = None) -> Candidates:
-    """The candidates of a Parquet file of `Preference` rows.
+def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: str | None = None) -> Candidates:
+    """Reads the candidates from a Parquet file of `Preference` rows.
 
     Args:
         preferences: the file.
-        cache: folder in which embeddings and scores are kept between runs.
-        rows_at_once: how many rows' text is held at a time.
-        model: the study's model, for scorers that ask one.
+        cache: folder that keeps embeddings and scores between runs.
+        rows_at_once: number of rows whose text is held at a time.
+        model: the study's model, for scorers that use one.
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
     for batch in parquet.batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
         for name in COLUMNS:
-            parts[name].append(_numbers(batch.column(name)) if name in NUMBERS else _strings(batch.column(name)))
-        parts["tokens"].append(np.sum([_words(batch.column(name)) for name in MESSAGES], axis=0))
-    columns = {name: _joined(arrays, name) for name, arrays in parts.items()}
+            parts[name].append(_to_numbers(batch.column(name)) if name in NUMBERS else _to_strings(batch.column(name)))
+        parts["tokens"].append(np.sum([_count_words(batch.column(name)) for name in MESSAGES], axis=0))
+    columns = {name: _concatenate(arrays, name) for name, arrays in parts.items()}
 
     def prompts() -> Iterator[list[str]]:
         for batch in parquet.batches(preferences, ["prompt"], rows_at_once):
-            yield joined_contents(batch.column("prompt")).to_pylist()
+            yield join_contents(batch.column("prompt")).to_pylist()
 
     def texts() -> Iterator[list[Dialogue]]:
         for batch in parquet.batches(preferences, MESSAGES, rows_at_once):
@@ -59,8 +59,8 @@ def read(preferences: Path, cache: Path, rows_at_once: int, model: str | None = 
     )
 
 
-def joined_contents(messages: "pa.ListArray") -> "pa.StringArray":
-    """The contents of each row's messages, one per line; null messages give an empty text.
+def join_contents(messages: "pa.ListArray") -> "pa.StringArray":
+    """Joins the contents of each row's messages, one per line; null messages give an empty text.
 
     Args:
         messages: (n,) lists of structs with `role` and `content`.
@@ -74,21 +74,21 @@ def joined_contents(messages: "pa.ListArray") -> "pa.StringArray":
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), contents), "\n")
 
 
-def _words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
+def _count_words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
     import pyarrow.compute as pc
 
-    words: npt.NDArray[np.int64] = pc.count_substring_regex(joined_contents(messages), r"\S+").to_numpy().astype("i8")
+    words: npt.NDArray[np.int64] = pc.count_substring_regex(join_contents(messages), r"\S+").to_numpy().astype("i8")
     return words
 
 
-def _strings(column: "pa.Array") -> "npt.NDArray[np.str_]":
+def _to_strings(column: "pa.Array") -> "npt.NDArray[np.str_]":
     return np.array(column.to_pylist(), dtype=np.str_)
 
 
-def _numbers(column: "pa.Array") -> "npt.NDArray[np.float32]":
+def _to_numbers(column: "pa.Array") -> "npt.NDArray[np.float32]":
     return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float32)
 
 
-def _joined(arrays: "list[npt.NDArray[Any]]", name: str) -> "npt.NDArray[Any]":
+def _concatenate(arrays: "list[npt.NDArray[Any]]", name: str) -> "npt.NDArray[Any]":
     empty = {"tokens": np.int64, **dict.fromkeys(NUMBERS, np.float32)}.get(name, np.str_)
     return np.concatenate(arrays) if arrays else np.array([], dtype=empty)

@@ -1,4 +1,4 @@
-"""Clusters of prompts: k-means on unit vectors, the same whatever the row order and the number of threads."""
+"""Clusters prompts with k-means on unit vectors; the result does not depend on row order or number of threads."""
 
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 def cluster(
     vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]", clusters: int, restarts: int, seed: int
 ) -> "npt.NDArray[np.int64]":
-    """The cluster of each row.
+    """Assigns each row to a cluster.
 
     Args:
         vectors: (n, d) rows.
         ids: (n,) ids; the rows are clustered in the order of their ids.
-        clusters: how many; fewer where there are fewer distinct rows.
-        restarts: k-means runs from different starts; the one of lowest inertia is taken.
+        clusters: number of clusters; fewer if there are fewer distinct rows.
+        restarts: k-means runs from different starts; the one with the lowest inertia counts.
         seed: of the starts.
 
     Returns:
@@ -27,12 +27,12 @@ def cluster(
     from threadpoolctl import threadpool_limits
 
     labels = np.zeros(len(vectors), dtype=np.int64)
-    count = _distinct(vectors, clusters)
+    count = _count_distinct(vectors, clusters)
     if count < 2:
         return labels
     order = np.argsort(ids, kind="stable")
     means = KMeans(n_clusters=count, n_init=restarts, random_state=seed, copy_x=False)
-    # With several threads the centres are summed in the order in which the threads finish.
+    # With several threads, the centres would be summed in the order in which the threads finish.
     with threadpool_limits(limits=1):
         labels[order] = means.fit(vectors[order]).labels_
     return labels
@@ -44,22 +44,22 @@ FIT_ROWS_PER_CLUSTER = 256
 def partition(
     vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]", size: int, seed: int
 ) -> "npt.NDArray[np.int64]":
-    """Splits many rows into clusters of about `size`, fitted on FIT_ROWS_PER_CLUSTER rows for each.
+    """Splits many rows into clusters of about `size` rows, fitted on FIT_ROWS_PER_CLUSTER rows for each.
 
     Args:
         vectors: (n, d) rows.
-        ids: (n,) ids; the centres are fitted on the rows of lowest id. Ids are hashes, so that is a fair sample.
+        ids: (n,) ids; the centres are fitted on the rows with the lowest ids. Ids are hashes, so that is a fair sample.
         size: rows of a cluster, on average.
         seed: of the starts.
 
     Returns:
-        (n,) labels from 0; all 0 where the rows are few enough.
+        (n,) labels from 0; all 0 if there are few enough rows.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
     labels = np.zeros(len(vectors), dtype=np.int64)
-    count = _distinct(vectors, -(-len(vectors) // size))
+    count = _count_distinct(vectors, -(-len(vectors) // size))
     if count < 2:
         return labels
     order = np.argsort(ids, kind="stable")[: count * FIT_ROWS_PER_CLUSTER]
@@ -70,8 +70,8 @@ def partition(
     return labels
 
 
-def _distinct(vectors: "npt.NDArray[np.float32]", enough: int) -> int:
-    """How many distinct rows there are; counting stops at `enough`."""
+def _count_distinct(vectors: "npt.NDArray[np.float32]", enough: int) -> int:
+    """Counts distinct rows, up to `enough`."""
     seen: set[bytes] = set()
     for row in vectors:
         seen.add(row.tobytes())

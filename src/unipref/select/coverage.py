@@ -1,6 +1,6 @@
 """Coverage of a set by some of its members: a sparse neighbour graph, and the lazy greedy choice on it.
 
-The members are compared with their nearest neighbours only, so that memory is proportional to n * neighbours.
+Members are compared with their nearest neighbours only, so that memory is proportional to n * neighbours.
 """
 
 import heapq
@@ -17,7 +17,7 @@ ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Graph:
-    """Who is near whom, in both directions, each member nearest to itself.
+    """The neighbours of each member, in both directions; each member is nearest to itself.
 
     Attributes:
         starts: (n + 1,) member i's neighbours are `near[starts[i]:starts[i + 1]]`.
@@ -30,12 +30,12 @@ class Graph:
     similarities: "npt.NDArray[np.float64]"
 
 
-def graph(vectors: "npt.NDArray[np.float32]", neighbours: int) -> Graph:
-    """The graph in which two members are joined when one is among the other's nearest.
+def build_graph(vectors: "npt.NDArray[np.float32]", neighbours: int) -> Graph:
+    """Builds the graph in which two members are joined if one is among the other's nearest.
 
     Args:
         vectors: (n, d) unit rows, or zero.
-        neighbours: how many nearest ones a member is joined with, itself not counted.
+        neighbours: number of nearest members that a member is joined with, not counting itself.
     """
     from scipy.sparse import csr_array
     from threadpoolctl import threadpool_limits
@@ -44,7 +44,7 @@ def graph(vectors: "npt.NDArray[np.float32]", neighbours: int) -> Graph:
     count = min(neighbours + 1, n)
     near = np.empty((n, count), dtype=np.int64)
     similarities = np.empty((n, count))
-    # One thread: with several, sums differ in their last bits from run to run.
+    # One thread: with several, the last bits of sums differ from run to run.
     with threadpool_limits(limits=1):
         for start in range(0, n, ROWS_AT_ONCE):
             block = vectors[start : start + ROWS_AT_ONCE] @ vectors.T
@@ -62,49 +62,49 @@ def graph(vectors: "npt.NDArray[np.float32]", neighbours: int) -> Graph:
     return Graph(both.indptr.astype(np.int64), both.indices.astype(np.int64), both.data)
 
 
-def greedy_order(joined: Graph, first: "npt.NDArray[np.int64]", enough: int) -> "npt.NDArray[np.int64]":
-    """Members in the order in which each adds most to the coverage of all by those before it.
+def compute_greedy_order(graph: Graph, first: "npt.NDArray[np.int64]", enough: int) -> "npt.NDArray[np.int64]":
+    """Orders the members so that each adds most to the coverage of all by those before it.
 
-    Coverage of a set S is the sum over all members of their similarity to the nearest in S. What a member adds can only
-    fall as S grows, so an old value is an upper bound, and only members at the top of the heap are looked at again
-    (Minoux 1978). Equal gains are decided by the lower position.
+    Coverage of a set S is the sum over all members of their similarity to the nearest in S. A member's gain can only
+    fall as S grows, so an old gain is an upper bound, and only members at the top of the heap are computed again
+    (Minoux 1978). Ties in gain go to the lower position.
 
     Args:
-        joined: the graph of n members.
+        graph: the graph of n members.
         first: members that are in S from the start.
-        enough: how many are wanted; the rest follow in the order of their last known gain.
+        enough: number of members to order exactly; the rest follow in the order of their last computed gain.
 
     Returns:
         (n - len(first),) positions.
     """
-    n = len(joined.starts) - 1
+    n = len(graph.starts) - 1
     covered = np.zeros(n)
-    taken = np.zeros(n, dtype=bool)
-    taken[first] = True
+    is_covering = np.zeros(n, dtype=bool)
+    is_covering[first] = True
     for member in first:
-        _cover(joined, member, covered)
-    heap = [(-_gain(joined, member, covered), member) for member in range(n) if not taken[member]]
+        _cover(graph, member, covered)
+    heap = [(-_compute_gain(graph, member, covered), member) for member in range(n) if not is_covering[member]]
     heapq.heapify(heap)
     order: list[int] = []
     while heap and len(order) < enough:
         _, member = heapq.heappop(heap)
-        now = (-_gain(joined, member, covered), member)
+        now = (-_compute_gain(graph, member, covered), member)
         if heap and now > heap[0]:
             heapq.heappush(heap, now)
             continue
         order.append(member)
-        _cover(joined, member, covered)
+        _cover(graph, member, covered)
     return np.array([*order, *(member for _, member in sorted(heap))], dtype=np.int64)
 
 
-def _gain(joined: Graph, member: int, covered: "npt.NDArray[np.float64]") -> float:
-    mine = slice(joined.starts[member], joined.starts[member + 1])
-    gain = np.maximum(joined.similarities[mine] - covered[joined.near[mine]], 0.0).sum()
+def _compute_gain(graph: Graph, member: int, covered: "npt.NDArray[np.float64]") -> float:
+    mine = slice(graph.starts[member], graph.starts[member + 1])
+    gain = np.maximum(graph.similarities[mine] - covered[graph.near[mine]], 0.0).sum()
     # Rounded, so that sums of the same similarities in another order are equal.
     return round(float(gain), 9)
 
 
-def _cover(joined: Graph, member: int, covered: "npt.NDArray[np.float64]") -> None:
-    mine = slice(joined.starts[member], joined.starts[member + 1])
-    near = joined.near[mine]
-    covered[near] = np.maximum(covered[near], joined.similarities[mine])
+def _cover(graph: Graph, member: int, covered: "npt.NDArray[np.float64]") -> None:
+    mine = slice(graph.starts[member], graph.starts[member + 1])
+    near = graph.near[mine]
+    covered[near] = np.maximum(covered[near], graph.similarities[mine])

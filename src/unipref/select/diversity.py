@@ -1,7 +1,7 @@
-"""How a selection is spread over the space of prompts: clusters, neighbours, and a map in two dimensions.
+"""How a selection is spread over the space of prompts: clusters, nearest neighbours, and a map in two dimensions.
 
-Everything is computed on vectors, deterministic and independent of row order: samples are the rows of lowest id, and
-ids are hashes, so that such a sample is a fair one.
+All results are deterministic and independent of row order: samples are the rows with the lowest ids. Ids are hashes,
+so such a sample is fair.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FIT_ROWS = 20_000
-"""Rows that the clusters and the axes of the map are fitted on."""
+"""Rows for fitting the clusters and the axes of the map."""
 CLUSTERS = 50
 PER_CLUSTER = 20
-"""Fewer than CLUSTERS clusters where there would be fewer rows than this in each."""
+"""Fewer than CLUSTERS clusters if each would have fewer rows than this."""
 RESTARTS = 3
 QUERIES = 300
-"""Rows whose nearest neighbour is looked for."""
-AT_ONCE = 8192
+"""Rows whose nearest neighbour is searched."""
+BLOCK_ROWS = 8192
 MAP_POINTS = 600
 MAP_SIDE = 1000
 """The map's coordinates are whole numbers from 0 to this."""
 
 
 class Neighbours(NamedTuple):
-    """Mean cosine distance of a prompt to its nearest other: of all candidates, of the kept ones, of a random part.
+    """Mean cosine distance of a prompt to its nearest other: of all candidates, the kept ones, and a random part.
 
-    That part is as large as the kept one, which is to be compared with it: fewer points lie farther apart in any case.
+    The random part is as large as the kept one. Compare those two: fewer points are farther apart in any case.
     """
 
     before: float | None
@@ -36,8 +36,8 @@ class Neighbours(NamedTuple):
     random: float | None
 
 
-def clusters_of(vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]") -> "npt.NDArray[np.int64]":
-    """(n,) the cluster of each row, k-means fitted on the FIT_ROWS rows of lowest id.
+def assign_clusters(vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]") -> "npt.NDArray[np.int64]":
+    """Assigns each row to a cluster, (n,); k-means is fitted on the FIT_ROWS rows with the lowest ids.
 
     Args:
         vectors: (n, d) unit rows.
@@ -53,58 +53,58 @@ def clusters_of(vectors: "npt.NDArray[np.float32]", ids: "npt.NDArray[np.str_]")
         return np.zeros(n, dtype=np.int64)
     with threadpool_limits(limits=1):
         means = KMeans(n_clusters=count, n_init=RESTARTS, random_state=0).fit(fitted)
-        parts = [means.predict(vectors[start : start + AT_ONCE]) for start in range(0, n, AT_ONCE)]
+        parts = [means.predict(vectors[start : start + BLOCK_ROWS]) for start in range(0, n, BLOCK_ROWS)]
     return np.concatenate(parts).astype(np.int64)
 
 
-def entropy(labels: "npt.NDArray[np.int64]") -> float | None:
-    """- sum p ln p in nats, p the clusters' shares of the rows; None for no rows."""
+def compute_entropy(labels: "npt.NDArray[np.int64]") -> float | None:
+    """Computes - sum p ln p in nats, with p the clusters' shares of the rows; None without rows."""
     if not len(labels):
         return None
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    return float(-np.sum(shares * np.log(shares))) + 0.0  # no minus zero
+    return float(-np.sum(shares * np.log(shares))) + 0.0  # avoids minus zero
 
 
-def neighbours(
+def measure_nearest(
     vectors: "npt.NDArray[np.float32]", order: "npt.NDArray[np.int64]", kept: "npt.NDArray[np.bool_]"
 ) -> Neighbours:
-    """The three mean distances over some candidates.
+    """Measures the three mean distances over some candidates.
 
     Args:
         vectors: (n, d) unit rows.
-        order: positions of the candidates looked at, by id.
+        order: positions of the candidates, by id.
         kept: (n,) mask.
     """
     mine = order[kept[order]]
     at_random = order[: len(mine)]
-    return Neighbours(*(_nearest(vectors[rows]) for rows in (order, mine, at_random)))
+    return Neighbours(*(_mean_nearest_distance(vectors[rows]) for rows in (order, mine, at_random)))
 
 
-def _nearest(vectors: "npt.NDArray[np.float32]") -> float | None:
+def _mean_nearest_distance(vectors: "npt.NDArray[np.float32]") -> float | None:
     """Mean distance of the first QUERIES rows to the nearest other row; None for fewer than two rows.
 
-    Rows of zeros, in which the embedder saw nothing, are left out.
+    Rows of zeros, in which the embedder found nothing, are left out.
     """
     from threadpoolctl import threadpool_limits
 
-    seen = vectors[np.any(vectors != 0, axis=1)]
-    if len(seen) < 2:
+    non_zero = vectors[np.any(vectors != 0, axis=1)]
+    if len(non_zero) < 2:
         return None
-    queries = seen[:QUERIES]
+    queries = non_zero[:QUERIES]
     best = np.full(len(queries), -1.0, dtype=np.float32)
     with threadpool_limits(limits=1):
-        for start in range(0, len(seen), AT_ONCE):
-            likeness = queries @ seen[start : start + AT_ONCE].T
-            own = np.arange(start, min(start + AT_ONCE, len(queries)))
+        for start in range(0, len(non_zero), BLOCK_ROWS):
+            likeness = queries @ non_zero[start : start + BLOCK_ROWS].T
+            own = np.arange(start, min(start + BLOCK_ROWS, len(queries)))
             likeness[own, own - start] = -1.0
             np.maximum(best, likeness.max(axis=1), out=best)
     return float(np.mean(1 - np.clip(best, -1, 1), dtype=np.float64))
 
 
-def two_dimensions(
+def project_to_map(
     vectors: "npt.NDArray[np.float32]", order: "npt.NDArray[np.int64]", kept: "npt.NDArray[np.bool_]"
 ) -> dict[str, Any]:
-    """A map of the prompts: their first two principal components.
+    """Makes a map of the prompts from their first two principal components.
 
     Args:
         vectors: (n, d) unit rows.
@@ -112,9 +112,9 @@ def two_dimensions(
         kept: (n,) mask.
 
     Returns:
-        `x` and `y`, whole numbers from 0 to MAP_SIDE of up to MAP_POINTS prompts; `kept`, a text with '1' for each
-        that is kept and '0' for each that is not; `of`, how many prompts there are; and `variance`, the part of the
-        variance on each axis. Empty where there are fewer than three prompts.
+        `x` and `y`, whole numbers from 0 to MAP_SIDE of up to MAP_POINTS prompts; `kept`, a text with '1' for each kept
+        prompt and '0' for each other; `of`, the number of all prompts; and `variance`, the share of the variance on
+        each axis. Empty for fewer than three prompts.
     """
     from threadpoolctl import threadpool_limits
 
@@ -126,17 +126,17 @@ def two_dimensions(
         values, axes = np.linalg.eigh(np.cov(fitted - centre, rowvar=False, bias=True).reshape(len(centre), -1))
     leading = axes[:, ::-1][:, :2]
     largest = leading[np.argmax(np.abs(leading), axis=0), np.arange(leading.shape[1])]
-    shown = order[:MAP_POINTS]
-    places = (vectors[shown] - centre) @ (leading * np.where(largest < 0, -1.0, 1.0))
-    if places.shape[1] < 2:
-        places = np.column_stack([places, np.zeros(len(places))])
-    low, high = places.min(axis=0), places.max(axis=0)
-    scaled = np.round((places - low) / np.where(high > low, high - low, 1.0) * MAP_SIDE).astype(int)
+    points = order[:MAP_POINTS]
+    projected = (vectors[points] - centre) @ (leading * np.where(largest < 0, -1.0, 1.0))
+    if projected.shape[1] < 2:
+        projected = np.column_stack([projected, np.zeros(len(projected))])
+    low, high = projected.min(axis=0), projected.max(axis=0)
+    scaled = np.round((projected - low) / np.where(high > low, high - low, 1.0) * MAP_SIDE).astype(int)
     whole = float(values.sum())
     return {
         "x": scaled[:, 0].tolist(),
         "y": scaled[:, 1].tolist(),
-        "kept": "".join("1" if mark else "0" for mark in kept[shown]),
+        "kept": "".join("1" if mark else "0" for mark in kept[points]),
         "of": len(order),
         "variance": [round(float(max(v, 0.0)) / whole, 4) if whole > 0 else 0.0 for v in values[::-1][:2]],
     }

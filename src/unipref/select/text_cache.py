@@ -1,7 +1,7 @@
-"""Numbers computed from texts, kept on disk by the text's hash: what a model says of a text is asked once.
+"""Numbers computed from texts, cached on disk by the text's hash, so that a model scores each text only once.
 
-Every AT_ONCE new texts are one finished file, so a run that was killed goes on where it stopped. Files are written
-aside and renamed; runs that share a folder may work at the same time.
+Each BATCH_ITEMS new texts make one finished file, so a killed run resumes where it stopped. Files are written under
+another name and then renamed; runs that share a folder may work at the same time.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-AT_ONCE = 1024
+BATCH_ITEMS = 1024
 KEY = np.dtype("S32")
 
 T = TypeVar("T")
@@ -27,39 +27,39 @@ def compute_cached(
     key_of: Callable[[T], str],
     compute: "Callable[[list[T]], npt.NDArray[Any]]",
     folder: Path,
-    at_once: int = AT_ONCE,
+    at_once: int = BATCH_ITEMS,
 ) -> "npt.NDArray[Any]":
-    """What `compute` gives for each item, computed once for items of one key.
+    """Returns what `compute` returns for each item, computed once per key.
 
     Args:
         batches: the items, streamed.
         key_of: hash of an item, 32 hexadecimal digits.
         compute: k items -> (k, d) numbers; called only with items whose keys the folder lacks.
-        folder: where the numbers are kept; one folder for one way to compute them. Made when it is missing.
-        at_once: new items that are computed and stored together, at least.
+        folder: where the numbers are cached; one folder per way of computing them. Made if it is missing.
+        at_once: fewest new items that are computed and stored together.
 
     Returns:
-        (n, d) numbers, of the type that `compute` gave; (0, 1) for no items.
+        (n, d) numbers, of the type that `compute` returns; (0, 1) for no items.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = {key for keys, _ in _stored(folder) for key in keys.tolist()}
+    cached_keys = {key for keys, _ in _read_stored(folder) for key in keys.tolist()}
     row_keys: list[npt.NDArray[np.bytes_]] = []
     fresh: dict[bytes, T] = {}
     for batch in batches:
         keys = [key_of(item).encode() for item in batch]
         row_keys.append(np.array(keys, dtype=KEY))
-        fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in known)
+        fresh.update((key, item) for key, item in zip(keys, batch, strict=True) if key not in cached_keys)
         if len(fresh) >= at_once:
             _store(fresh, compute, folder)
-            known.update(fresh)
+            cached_keys.update(fresh)
             fresh = {}
     if fresh:
         _store(fresh, compute, folder)
     return _gather(np.concatenate(row_keys) if row_keys else np.array([], dtype=KEY), folder)
 
 
-def folder_name(name: str, identity: str) -> str:
-    """A folder name that people can read and that differs where the identity does."""
+def make_folder_name(name: str, identity: str) -> str:
+    """Makes a readable folder name that differs if the identity differs."""
     import xxhash
 
     readable = "".join(c if c.isalnum() or c in "-._" else "-" for c in name)
@@ -67,23 +67,23 @@ def folder_name(name: str, identity: str) -> str:
 
 
 def _store(fresh: dict[bytes, T], compute: "Callable[[list[T]], npt.NDArray[Any]]", folder: Path) -> None:
-    """Computes and stores the numbers of new items in one file, named by what is in it."""
+    """Computes and stores the numbers of new items in one file, named by a hash of its keys."""
     import xxhash
 
     values = compute(list(fresh.values()))
     name = xxhash.xxh3_128_hexdigest(b"".join(fresh))
-    aside = folder / f"{name}.{os.getpid()}.part"
-    with aside.open("wb") as file:
+    partial = folder / f"{name}.{os.getpid()}.part"
+    with partial.open("wb") as file:
         np.savez(file, keys=np.array(list(fresh), dtype=KEY), values=values)
-    aside.replace(folder / f"{name}.npz")
+    partial.replace(folder / f"{name}.npz")
 
 
 def _gather(row_keys: "npt.NDArray[np.bytes_]", folder: Path) -> "npt.NDArray[Any]":
-    """The stored numbers of the rows."""
+    """Gathers the stored numbers of the rows."""
     out: npt.NDArray[Any] | None = None
     order = np.argsort(row_keys, kind="stable")
     ascending = row_keys[order]
-    for keys, values in _stored(folder):
+    for keys, values in _read_stored(folder):
         if out is None:
             out = np.zeros((len(row_keys), values.shape[1]), dtype=values.dtype)
         first = np.searchsorted(ascending, keys, side="left")
@@ -94,8 +94,8 @@ def _gather(row_keys: "npt.NDArray[np.bytes_]", folder: Path) -> "npt.NDArray[An
     return np.zeros((len(row_keys), 1)) if out is None else out
 
 
-def _stored(folder: Path) -> "Iterator[tuple[npt.NDArray[np.bytes_], npt.NDArray[Any]]]":
-    """Every finished file's keys and numbers, in order of file name."""
+def _read_stored(folder: Path) -> "Iterator[tuple[npt.NDArray[np.bytes_], npt.NDArray[Any]]]":
+    """Reads every finished file's keys and numbers, in order of file name."""
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as stored:
             yield stored["keys"], stored["values"]

@@ -1,4 +1,4 @@
-"""How long the answers are and how varied the wording is, read from a file of preferences as a stream."""
+"""Measures the answers' lengths and the variety of wording from a file of preferences, read as a stream."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,20 @@ import numpy as np
 
 from unipref.core import parquet
 from unipref.core.display import shorten
-from unipref.select.candidates import joined_contents
-from unipref.select.embedding.tfidf import words
+from unipref.select.candidates import join_contents
+from unipref.select.embedding.tfidf import split_words
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-TEXTS = 1000
-"""Preferences whose wording is looked at, in each part of the data: distinct-2 falls with the size of the sample, so
-that samples of different sizes cannot be compared."""
-NONE = -1
-"""The length of an answer that there is not."""
+SAMPLE_ROWS = 1000
+"""Preferences whose wording is measured, in each part of the data: distinct-2 falls with the size of the sample, so
+samples of different sizes cannot be compared."""
+MISSING = -1
+"""The length of a missing answer."""
 EXCERPT = 80
-"""Most characters of a prompt that are quoted."""
+"""Most characters of a quoted prompt."""
 
 
 class Lengths(NamedTuple):
@@ -32,21 +32,21 @@ class Lengths(NamedTuple):
     rejected: "npt.NDArray[np.int64]"
 
 
-def read(
+def measure_wording(
     preferences: Path, samples: Sequence["npt.NDArray[np.int64]"], rows_at_once: int
 ) -> tuple[Lengths, list[float | None]]:
-    """The lengths of all answers, and distinct-2 of samples.
+    """Measures the lengths of all answers, and distinct-2 of samples.
 
     distinct-2 = different pairs of neighbouring words / all of them, over prompts and chosen answers (the rejected one
-    where there is no other), lower-cased. Source: Li et al. 2016, arXiv 1510.03055.
+    if there is no chosen one), lower-cased. Source: Li et al. 2016, arXiv 1510.03055.
 
     Args:
         preferences: Parquet file of n preferences.
         samples: positions of the preferences of each sample, ascending.
-        rows_at_once: how many rows' text is held at a time.
+        rows_at_once: number of rows whose text is held at a time.
 
     Returns:
-        The lengths, and a number per sample; None where it has no pair of words.
+        The lengths, and a number per sample; None if it has no pair of words.
     """
     lengths: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     pairs: list[set[int]] = [set() for _ in samples]
@@ -54,9 +54,9 @@ def read(
     wanted = np.unique(np.concatenate(samples)) if samples else np.array([], dtype=np.int64)
     start = 0
     for batch in parquet.batches(preferences, ["prompt", "chosen", "rejected"], rows_at_once):
-        lengths.append((_lengths(batch.column("chosen")), _lengths(batch.column("rejected"))))
+        lengths.append((_count_words(batch.column("chosen")), _count_words(batch.column("rejected"))))
         here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
-        found = dict(zip(here.tolist(), _word_pairs(batch, here - start), strict=True))
+        found = dict(zip(here.tolist(), _hash_word_pairs(batch, here - start), strict=True))
         for number, sample in enumerate(samples):
             low, high = np.searchsorted(sample, [start, start + batch.num_rows])
             for position in sample[low:high].tolist():
@@ -69,13 +69,13 @@ def read(
     return Lengths(*(np.concatenate(side) for side in zip(*lengths, strict=True))), distinct
 
 
-def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once: int) -> list[str]:
-    """How prompts begin: EXCERPT characters of their last message, on one line.
+def read_excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once: int) -> list[str]:
+    """Reads the beginnings of prompts: EXCERPT characters of their last message, on one line.
 
     Args:
         preferences: Parquet file of n preferences.
-        positions: (k,) of those to quote, in any order.
-        rows_at_once: how many rows' text is held at a time.
+        positions: (k,) of the prompts to quote, in any order.
+        rows_at_once: number of rows whose text is held at a time.
     """
     import pyarrow as pa
 
@@ -90,28 +90,28 @@ def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once
     return [found[position] for position in positions.tolist()]
 
 
-def _lengths(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
+def _count_words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":
     import pyarrow.compute as pc
 
-    counted = pc.count_substring_regex(joined_contents(messages), r"\S+").to_numpy().astype("i8")
+    counts = pc.count_substring_regex(join_contents(messages), r"\S+").to_numpy().astype("i8")
     missing = messages.is_null().to_numpy(zero_copy_only=False)
-    found: npt.NDArray[np.int64] = np.where(missing, NONE, counted)
-    return found
+    lengths: npt.NDArray[np.int64] = np.where(missing, MISSING, counts)
+    return lengths
 
 
-def _word_pairs(batch: "pa.RecordBatch", rows: "npt.NDArray[np.int64]") -> Iterator[list[int]]:
-    """Of each row, the hashes of its pairs of neighbouring words; no pair spans prompt and answer."""
+def _hash_word_pairs(batch: "pa.RecordBatch", rows: "npt.NDArray[np.int64]") -> Iterator[list[int]]:
+    """Hashes each row's pairs of neighbouring words; no pair spans prompt and answer."""
     import pyarrow as pa
     import xxhash
 
-    taken = batch.take(pa.array(rows))
+    selected = batch.take(pa.array(rows))
     prompts, chosen, rejected = (
-        joined_contents(taken.column(name)).to_pylist() for name in ("prompt", "chosen", "rejected")
+        join_contents(selected.column(name)).to_pylist() for name in ("prompt", "chosen", "rejected")
     )
     for prompt, better, worse in zip(prompts, chosen, rejected, strict=True):
-        said = [words(prompt), words(better or worse)]
+        texts = [split_words(prompt), split_words(better or worse)]
         yield [
             xxhash.xxh3_64_intdigest(f"{one}\n{two}".encode("utf-8", "surrogatepass"))
-            for text in said
+            for text in texts
             for one, two in itertools.pairwise(text)
         ]

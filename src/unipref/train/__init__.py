@@ -4,14 +4,14 @@ from typing import Any
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.train import processes
-from unipref.train.checks.memory import check_disk, machine
+from unipref.train.checks.memory import check_disk, describe_machine
 from unipref.train.checks.preflight import PreflightRequest, preflight
-from unipref.train.monitor.callback import Progress, listening
+from unipref.train.monitor.callback import Progress, set_listener
 from unipref.train.monitor.dev_scores import Meter
 from unipref.train.trl_arguments import device_defaults
 from unipref.train.trl_trainer import TrlTrainer
 
-__all__ = ["Meter", "PreflightRequest", "check_disk", "machine", "preflight", "train"]
+__all__ = ["Meter", "PreflightRequest", "check_disk", "describe_machine", "preflight", "train"]
 
 
 def train(
@@ -20,18 +20,18 @@ def train(
     """Runs one training step.
 
     Args:
-        trainer: the step.
-        job: from which model, on which preferences, to which folder.
-        progress: told (step, steps, figures logged last) after each step.
-        meter: measures the model while it is trained.
+        trainer: the step's settings.
+        job: input model and preferences, and output folder.
+        progress: called with (step, steps, latest figures) after each step.
+        meter: measures the model during training.
 
     Returns:
-        What happened, as `Trainer.fit` says.
+        The figures, as `Trainer.fit` documents.
 
     Raises:
-        UserError: nothing can be trained with these settings, this model and these preferences.
+        UserError: the step cannot train with these settings, this model and these preferences.
     """
     if isinstance(trainer, TrlTrainer):
-        processes.join(bool((device_defaults(trainer.for_trl()) | trainer.for_trl())["use_cpu"]))
-    with listening(progress, meter):
+        processes.join(bool((device_defaults(trainer.build_trl_settings()) | trainer.build_trl_settings())["use_cpu"]))
+    with set_listener(progress, meter):
         return trainer.fit(job)

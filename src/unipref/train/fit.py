@@ -1,4 +1,4 @@
-"""One training step: read the rows, let TRL train, save a model that plain transformers loads, say what happened."""
+"""Runs one training step: reads the rows, lets TRL train, saves a model that transformers loads, returns figures."""
 
 import contextlib
 import gc
@@ -15,35 +15,35 @@ from unipref.core.errors import UserError
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.rows import RowUsage, View, write_rows
-from unipref.train.monitor.callback import Watcher, callback, quiet
-from unipref.train.monitor.checkpoints import passes_done, so_far, step_of, take_up
-from unipref.train.monitor.collapse import Collapse, Guard, last_good
-from unipref.train.row_order import Ordering, draw_on
+from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
+from unipref.train.monitor.checkpoints import count_passes_done, find_resume_checkpoint, parse_step, read_progress
+from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
+from unipref.train.row_order import OrderedRows, skip_done_passes
 from unipref.train.save import save
 from unipref.train.start import Start, open_start
-from unipref.train.trl_arguments import arguments, dev_rows, reported_beside
+from unipref.train.trl_arguments import make_arguments, report_beside_model, write_dev_rows
 from unipref.train.trl_trainer import TrlTrainer
 
 Build = Callable[[dict[str, Any]], Any]
-"""Given the arguments all TRL trainers share, makes the TRL trainer."""
+"""Makes the TRL trainer from the arguments that all TRL trainers share."""
 
 
 @dataclass
 class PreparedStep:
-    """What a step starts with.
+    """A step that is ready to train.
 
     Attributes:
         start: the model.
-        rows, dev: Arrow files of the rows to train on, and to evaluate on in between.
-        books: which preferences are used.
+        rows, dev: Arrow files of the rows to train on, and to evaluate on during training.
+        usage: which preferences are used.
         limit: longest dialogue in tokens.
-        checkpoint: where an earlier try got to.
+        checkpoint: where an earlier attempt stopped; None: the step starts at the beginning.
     """
 
     start: Start
     rows: Path
     dev: Path | None
-    books: RowUsage
+    usage: RowUsage
     limit: int
     checkpoint: Path | None
 
@@ -51,38 +51,39 @@ class PreparedStep:
 def fit(
     trainer: TrlTrainer, job: TrainJob, build: Build, limit: int = NO_LIMIT, view: View | None = None
 ) -> dict[str, Any]:
-    """Runs one TRL trainer from a model folder to the next.
+    """Runs one TRL trainer from one model folder to the next.
 
     Args:
         trainer: the settings.
-        job: from where to where.
+        job: input model and data, and output folder.
         build: makes the TRL trainer from model, args, datasets, processing_class and peft_config.
-        limit: longest dialogue in tokens, where that is less than the model's context and the settings' max_length.
-        view: how the trainer sees a preference, where that is not `trainer.view()`.
+        limit: longest dialogue in tokens, if less than the model's context and the settings' max_length.
+        view: how the trainer sees a preference, if not `trainer.view()`.
 
     Returns:
-        As `contracts.Trainer.fit`, with `seconds`, `warnings`, `taken_up` (the step it was taken up at, or None), and
-        where there are such, `dev` (points with `step` and `scores`), `dev_seconds` and `collapse`.
+        As `contracts.Trainer.fit`, with `seconds`, `warnings`, `resumed_at` (the step it resumed at, or None), and if
+        there are any, `dev` (points with `step` and `scores`), `dev_seconds` and `collapse`.
 
     Raises:
-        UserError: no rows are left, the loss is no number, the memory does not suffice, or TRL refuses the settings.
+        UserError: no rows are left, the loss is not a number, memory runs out, or TRL refuses the settings.
     """
     began = time.monotonic()
-    with quiet(), reported_beside(job.out), _workspace(job.out) as work:
-        ready = processes.shared(lambda: _prepared(trainer, job, work, limit, view or trainer.view()))
+    with silence_libraries(), report_beside_model(job.out), _make_workspace(job.out) as work:
+        ready = processes.run_in_first(lambda: _prepare(trainer, job, work, limit, view or trainer.view()))
         _set_threads(ready.checkpoint)
-        given = arguments(trainer, job, ready.start, work, ready.limit, ready.books.facts) | _datasets(ready)
-        ordering = Ordering(trainer, ready.books.facts, given["args"], job.seed)
-        given["train_dataset"] = ordering.before(given["train_dataset"])
-        hf = _built(build, given)
-        hf.train_dataset = ordering.after(hf.train_dataset)
+        arguments = make_arguments(trainer, job, ready.start, work, ready.limit, ready.usage.facts)
+        arguments |= _load_datasets(ready)
+        ordering = OrderedRows(trainer, ready.usage.facts, arguments["args"], job.seed)
+        arguments["train_dataset"] = ordering.select_for_tokenising(arguments["train_dataset"])
+        hf = _build_trainer(build, arguments)
+        hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
-            draw_on(hf, passes_done(ready.checkpoint))
-        watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().to_answer))
-        hf.add_callback(callback(watcher))
+            skip_done_passes(hf, count_passes_done(ready.checkpoint))
+        watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().prompts_only))
+        hf.add_callback(make_callback(watcher))
         _train(hf, ready.checkpoint, watcher)
-        ordering.put_right(watcher.curve.points)
-        kept = _kept(hf, trainer, watcher.collapse) if watcher.collapse else None
+        ordering.correct_epochs(watcher.curve.points)
+        restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
         save(hf, trainer, ready.start, job.out)
         if processes.is_first():
             _write_lines(job.out / "curve.jsonl", watcher.curve.points)
@@ -92,56 +93,58 @@ def fit(
         del hf, watcher.hf
         _free_memory()
         processes.wait()
-    numbers = _numbers_used(trainer, ready.books)
-    return _account(ready, watcher, kept) | numbers | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
+    numbers = _count_row_numbers(trainer, ready.usage)
+    summary = _summarise(ready, watcher, restored) | numbers
+    return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
-def _account(ready: PreparedStep, watcher: Watcher, kept: Path | None) -> dict[str, Any]:
-    books, curve, collapse = ready.books, watcher.curve.points, watcher.collapse
-    found: dict[str, Any] = {
-        "used": books.used,
-        "left_out": {str(reason): n for reason, n in sorted(books.left_out.items())},
-        # TRL counts them as it goes, padding left out.
+def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None) -> dict[str, Any]:
+    """The step's figures; `restored` is the checkpoint that the model was put back to after a collapse."""
+    usage, curve, collapse = ready.usage, watcher.curve.points, watcher.collapse
+    summary: dict[str, Any] = {
+        "used": usage.used,
+        "left_out": {str(reason): n for reason, n in sorted(usage.left_out.items())},
+        # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
         "warnings": list(watcher.warnings),
-        "taken_up": step_of(ready.checkpoint) if ready.checkpoint else None,
+        "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
     if watcher.dev:
-        found |= {"dev": watcher.dev.points, "dev_seconds": round(watcher.dev.seconds, 3)}
-    if collapse and kept:
-        found["collapse"] = {"step": collapse.step, "why": collapse.why, "kept": step_of(kept)}
-        found["warnings"].append(
-            f"the run collapsed and was stopped at step {collapse.step}: {collapse.why}; the model is that of step "
-            f"{step_of(kept)}"
+        summary |= {"dev": watcher.dev.points, "dev_seconds": round(watcher.dev.seconds, 3)}
+    if collapse and restored:
+        summary["collapse"] = {"step": collapse.step, "why": collapse.why, "kept": parse_step(restored)}
+        summary["warnings"].append(
+            f"the run collapsed and stopped at step {collapse.step}: {collapse.why}; the model is the one of step "
+            f"{parse_step(restored)}"
         )
-    return found
+    return summary
 
 
-def _numbers_used(trainer: TrlTrainer, books: RowUsage) -> dict[str, Any]:
-    """How many of the margins and weights that the settings ask for there were."""
+def _count_row_numbers(trainer: TrlTrainer, usage: RowUsage) -> dict[str, Any]:
+    """Counts the rows that have the margin or weight that the settings ask for, and those that lack it."""
     by = getattr(trainer, "weigh_by", None)
-    weights = {"weights": {"by": by, **books.facts.known(by)}} if by else {}
-    return weights | ({"margins": books.facts.known("margin")} if "margin" in trainer.view().others else {})
+    weights = {"weights": {"by": by, **usage.facts.count_known(by)}} if by else {}
+    return weights | ({"margins": usage.facts.count_known("margin")} if "margin" in trainer.view().others else {})
 
 
-def _kept(hf: Any, trainer: TrlTrainer, collapse: Collapse) -> Path:
-    """Puts the model back to the last checkpoint from before a collapse.
+def _restore_last_good(hf: Any, trainer: TrlTrainer, collapse: Collapse) -> Path:
+    """Puts the model back to the last good checkpoint before a collapse.
 
     Raises:
-        UserError: there is none, or the settings say to stop.
+        UserError: there is no such checkpoint, or the settings say to stop.
     """
     good = None
     if trainer.on_collapse == "keep_last_good":
-        good = processes.shared(lambda: last_good(Path(hf.args.output_dir), collapse))
+        good = processes.run_in_first(lambda: find_last_good(Path(hf.args.output_dir), collapse))
     if good is None:
         mend = collapse.mend
         if trainer.on_collapse == "keep_last_good":
-            mend += " With 'checkpoint: {every: N}' the last good state is kept."
+            mend += " With 'checkpoint: {every: N}', unipref keeps the last good state."
         raise UserError(f"{collapse.why}.", where=trainer.step or trainer.name(), mend=mend)
     if hf.is_deepspeed_enabled:
         raise UserError(
-            f"{collapse.why}, and a model under DeepSpeed cannot be put back to {good.name}.",
+            f"{collapse.why}, and unipref cannot put a model under DeepSpeed back to {good.name}.",
             where=trainer.step or trainer.name(),
             mend=collapse.mend,
         )
@@ -154,8 +157,8 @@ def _write_lines(path: Path, points: list[dict[str, Any]]) -> None:
 
 
 @contextlib.contextmanager
-def _workspace(out: Path) -> Iterator[Path]:
-    """A folder beside the step's own, on the same disk, that is gone afterwards; a killed step's is taken over."""
+def _make_workspace(out: Path) -> Iterator[Path]:
+    """Makes a folder beside the step's own, on the same disk, and removes it afterwards; reuses a killed step's."""
     work = out.with_name(f".{out.name}-work")
     if processes.is_first():
         shutil.rmtree(work, ignore_errors=True)
@@ -168,24 +171,27 @@ def _workspace(out: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _prepared(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: View) -> PreparedStep:
+def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: View) -> PreparedStep:
     """Opens the model and writes the rows.
 
     Raises:
-        UserError: no rows are left, or the model cannot be trained so.
+        UserError: no rows are left, or the model cannot be trained with these settings.
     """
     start = open_start(job.policy, work, trainer.makes)
     trainer.check_grown(start.policy, start.grown)
-    limit = min(limit, trainer.longest(start.policy, start.context))
+    limit = min(limit, trainer.find_max_length(start.policy, start.context))
     rows = work / "train.arrow"
-    books = write_rows(job.preferences, rows, view, start.tokenizer, limit, trainer.room())
-    if not books.used:
+    room = trainer.count_reserved_tokens()
+    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room)
+    if not usage.used:
         raise UserError(
-            f"nothing is left to train '{trainer.name()}' on: {books.explained(limit - trainer.room())}.",
+            f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",
             where=str(job.preferences),
         )
-    dev = dev_rows(trainer, job, start, work / "dev.arrow", limit)
-    return PreparedStep(start, rows, dev, books, limit, take_up(job.checkpoint_dir) if job.checkpoint_dir else None)
+    dev = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
+    return PreparedStep(
+        start, rows, dev, usage, limit, find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None
+    )
 
 
 def _set_threads(checkpoint: Path | None) -> None:
@@ -193,26 +199,26 @@ def _set_threads(checkpoint: Path | None) -> None:
 
     set_threads()
     if checkpoint is not None:
-        torch.set_num_threads(so_far(checkpoint).threads)
+        torch.set_num_threads(read_progress(checkpoint).threads)
 
 
-def _datasets(ready: PreparedStep) -> dict[str, Any]:
+def _load_datasets(ready: PreparedStep) -> dict[str, Any]:
     from datasets import Dataset
 
-    found = {"train_dataset": Dataset.from_file(str(ready.rows))}
+    datasets = {"train_dataset": Dataset.from_file(str(ready.rows))}
     if ready.dev is not None:
-        found["eval_dataset"] = Dataset.from_file(str(ready.dev))
-    return found
+        datasets["eval_dataset"] = Dataset.from_file(str(ready.dev))
+    return datasets
 
 
-def _built(build: Build, given: dict[str, Any]) -> Any:
+def _build_trainer(build: Build, arguments: dict[str, Any]) -> Any:
     from transformers import PrinterCallback
 
     try:
-        hf = build(given)
+        hf = build(arguments)
     except (ValueError, ImportError, NotImplementedError) as error:
         raise UserError(f"TRL refuses the step: {str(error).splitlines()[0]}") from error
-    # Without bars the trainer would print its figures instead; standard output is the command's own.
+    # Without progress bars the trainer would print its figures; standard output belongs to the command.
     hf.remove_callback(PrinterCallback)
     return hf
 
@@ -221,18 +227,18 @@ def _train(hf: Any, checkpoint: Path | None, watcher: Watcher) -> None:
     import torch
 
     if checkpoint is not None:
-        known = so_far(checkpoint)
-        watcher.take_up(known)
-        if known.step >= known.steps:
-            # It died between its last step and its end: one more step would be one too many.
+        progress = read_progress(checkpoint)
+        watcher.resume(progress)
+        if progress.step >= progress.steps:
+            # The process died after its last step but before the end: another step would be one too many.
             hf._load_from_checkpoint(str(checkpoint))
-            hf.state.global_step = known.step
+            hf.state.global_step = progress.step
             return
     try:
         hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
         raise UserError(
-            f"the memory does not suffice at step {hf.state.global_step + 1}.",
+            f"out of memory at step {hf.state.global_step + 1}.",
             mend="Lower per_device_train_batch_size (and raise gradient_accumulation_steps), lower the longest length, "
             "or train with lora.",
         ) from error

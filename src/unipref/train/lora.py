@@ -1,7 +1,7 @@
-"""Low-rank adapters: their settings, and what is kept of them after training.
+"""Low-rank adapters: their settings.
 
 W' = W + (lora_alpha / r) B A, with A (r x in) and B (out x r) trained and W frozen. Source: Hu et al. 2021,
-arXiv 2106.09685; the defaults are the paper's for fine-tuning and reinforcement (A.3).
+arXiv 2106.09685; the defaults are the paper's for fine-tuning and reinforcement learning (A.3).
 """
 
 from typing import Any
@@ -9,25 +9,25 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 
 from unipref.core.contracts import Settings
-from unipref.train.trl_fields import check_passed
+from unipref.train.trl_fields import check_library_settings
 
 LM_HEAD = "lm_head"
 
-REFUSED = {
+REFUSED_FIELDS = {
     "task_type": "it follows from the trainer",
     "peft_type": "only LoRA is supported here",
-    "inference_mode": "the adapter is there to be trained",
+    "inference_mode": "the step trains the adapter",
     "base_model_name_or_path": "it is the model the step starts from",
-    "init_lora_weights": "other beginnings than zero change the frozen weights, and the kept adapter would not fit",
+    "init_lora_weights": "starting values other than zero change the frozen weights; the saved adapter would not fit",
     "revision": "it is the model the step starts from",
     "auto_mapping": "it follows from the model",
-    "peft_version": "it is written by peft",
+    "peft_version": "peft writes it",
 }
 """Fields of `peft.LoraConfig` that unipref sets, and why."""
 
 
 class Lora(Settings):
-    """An adapter of low rank in place of full fine-tuning. Any other field of `peft.LoraConfig` may be given too."""
+    """A low-rank adapter instead of full fine-tuning. You can also give any other field of `peft.LoraConfig`."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
@@ -44,7 +44,7 @@ class Lora(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _passed_to_peft(cls, data: Any) -> Any:
+    def _check_peft_settings(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         extra = {name: value for name, value in data.items() if name not in cls.model_fields}
@@ -52,27 +52,27 @@ class Lora(Settings):
             return data
         from peft import LoraConfig
 
-        return {**data, **check_passed(extra, LoraConfig, cls.model_fields, REFUSED)}
+        return {**data, **check_library_settings(extra, LoraConfig, cls.model_fields, REFUSED_FIELDS)}
 
     @model_validator(mode="after")
-    def _no_adapter_on_the_output_head(self) -> "Lora":
+    def _refuse_adapter_on_output_head(self) -> "Lora":
         targets = [self.target_modules] if isinstance(self.target_modules, str) else self.target_modules
         for place, names in (("target_modules", targets), ("modules_to_save", self.modules_to_save or [])):
-            # TRL multiplies by the head's own weight, so what is added to the head would never be trained.
+            # TRL multiplies by the head's own weight, so the step would never train weights added to it.
             if any(name.rpartition(".")[2] == LM_HEAD for name in names):
                 raise ValueError(f"{place}: an adapter on '{LM_HEAD}' is never trained. Leave it out.")
         return self
 
-    def peft_config(self, reward: bool) -> Any:
-        """The `peft.LoraConfig`.
+    def make_peft_config(self, for_reward_model: bool) -> Any:
+        """Makes the `peft.LoraConfig`.
 
         Args:
-            reward: for a reward model. Its new head is trained and saved whole: without the task type 'SEQ_CLS' it
-                would be drawn anew at each loading.
+            for_reward_model: its new head is trained and saved whole. Without the task type 'SEQ_CLS', each loading
+                would draw a new head.
         """
         from peft import LoraConfig
 
         settings = self.model_dump()
-        if reward:
+        if for_reward_model:
             settings["modules_to_save"] = sorted({*(self.modules_to_save or []), "score"})
-        return LoraConfig(task_type="SEQ_CLS" if reward else "CAUSAL_LM", **settings)
+        return LoraConfig(task_type="SEQ_CLS" if for_reward_model else "CAUSAL_LM", **settings)

@@ -1,4 +1,4 @@
-"""What reinforcement learning steps share: the policy answers, a reward judges, better answers become likelier."""
+"""The base of the reinforcement learning trainers: the policy answers, a reward scores, good answers get likelier."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,28 +8,28 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import LearnsFrom, ModelDependency, TrainJob
 from unipref.core.errors import UserError
-from unipref.train.data.batch_math import passes_on_answers
+from unipref.train.data.batch_math import count_passes_on_answers
 from unipref.train.data.epochs import RowOrder
-from unipref.train.data.prompt_file import from_file
+from unipref.train.data.prompt_file import use_prompt_file
 from unipref.train.data.rows import PROMPTS, View
 from unipref.train.fit import fit
-from unipref.train.monitor.callback import quiet
+from unipref.train.monitor.callback import silence_libraries
 from unipref.train.monitor.checkpoints import Checkpoint
-from unipref.train.rewards.probe import callback
-from unipref.train.rewards.reliability import HeldOut
+from unipref.train.rewards.probe import make_probe_callback
+from unipref.train.rewards.reliability import HeldOutAccuracy
 from unipref.train.rewards.settings import CheckerReward, FunctionReward, ModelReward, Reward
 from unipref.train.rewards.validation import RewardValidation, validate_rewards
 from unipref.train.trl_trainer import TrlTrainer
 
 
 class Online(TrlTrainer):
-    """A trainer that learns from answers of the policy's own."""
+    """A trainer that learns from the policy's own answers."""
 
     learns_from: ClassVar[LearnsFrom] = "prompts"
     writes_answers: ClassVar[bool] = True
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # PPO on 32 answers at once, in mini-batches of 1 whose gradients are summed over 4, 4 times over: 32 optimiser
-        # steps of 4 answers for each of the 100 batches.
+        # PPO on 32 answers at once, in mini-batches of 1 whose gradients are summed over 4, repeated 4 times: 32
+        # optimiser steps of 4 answers for each of the 100 batches.
         "paper": {
             "learning_rate": 1.41e-5,
             "per_device_train_batch_size": 4,
@@ -43,43 +43,43 @@ class Online(TrlTrainer):
     }
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
-    ours: ClassVar[frozenset[str]] = TrlTrainer.ours | {
+    own_fields: ClassVar[frozenset[str]] = TrlTrainer.own_fields | {
         "rewards", "reference", "prompts", "unterminated_reward", "on_weak_reward", "check_prompts", "probe_prompts"
     }  # fmt: skip
 
     checkpoint: Checkpoint | None = Checkpoint(every=0.1)
-    """Save the step on its way, ten times by default: reinforcement collapses more readily than other training. None:
-    there is no last good state to go back to."""
+    """Save checkpoints, ten by default: reinforcement learning collapses more readily than other training. None: there
+    is no last good state to return to."""
     num_generations: int = Field(default=4, ge=2)
-    """Answers written to each prompt."""
+    """Answers generated for each prompt."""
     max_completion_length: int = Field(default=128, gt=0)
-    """Longest answer in tokens. A prompt that leaves less room in the context is left out and counted."""
+    """Longest answer in tokens. Prompts that leave less room in the context are left out and counted."""
     beta: float = Field(default=0.05, ge=0)
     """Weight of the KL divergence from the model the step starts from."""
     steps_per_generation: int | None = Field(default=None, gt=0)
-    """Forward passes over which the answers written at once are spread; None: `gradient_accumulation_steps`."""
+    """Forward passes over which the answers generated at once are spread; None: `gradient_accumulation_steps`."""
     rewards: list[Reward] | None = Field(default=None, min_length=1)
-    """What is rewarded (`docs/rewards.md`): the weighted sum of these. None: the reward model, which is the last one
-    trained or `reward: NAME`."""
+    """The rewards (`docs/rewards.md`); the answers get their weighted sum. None: the reward model, which is the last
+    one trained or `reward: NAME`."""
     reference: Reward | None = None
-    """A checker or function that is right, which the rewards are tested against on the policy's own answers. None: the
-    first checker among the rewards."""
+    """A checker or function that is always right, which the rewards are tested against on the policy's own answers.
+    None: the first checker among the rewards."""
     prompts: str | None = None
-    """JSON lines with `prompt`, a file of prompts to train on in place of those of the preferences; relative to
+    """JSON lines with `prompt`: a file of prompts to train on instead of the preferences' prompts; relative to
     `data_root`."""
     unterminated_reward: float | None = None
-    """What each reward is for an answer that is empty or has no end within `max_completion_length`. None: the lowest
-    that any dev answer gets, less one standard deviation (-10 where there is no dev pair); 0 for a checker."""
+    """Each reward's value for an answer that is empty or does not end within `max_completion_length`. None: the lowest
+    of any dev answer, minus one standard deviation (-10 without dev pairs); 0 for a checker."""
     on_weak_reward: Literal["warn", "stop"] = "stop"
-    """What happens when the reward cannot be told from guessing: 30 dev pairs or more, and 0.5 not below the 95 %
-    interval of its accuracy; or the same of its AUC on the policy's own answers."""
+    """What happens when the reward is no better than guessing: with 30 dev pairs or more, the 95 % interval of its
+    accuracy does not lie above 0.5; or the same for its AUC on the policy's own answers."""
     check_prompts: int = Field(default=50, ge=0)
-    """Prompts on which the rewards are tested with the policy's own answers; 0: not tested so."""
+    """Prompts for testing the rewards on the policy's own answers; 0: no such test."""
     probe_prompts: int = Field(default=32, ge=0)
-    """Dev prompts that are answered anew five times in the run and rewarded, for the curve; 0: none."""
+    """Dev prompts that the policy answers five times during the run, for the rewards in the curve; 0: none."""
 
     @model_validator(mode="after")
-    def _whole_groups(self) -> "Online":
+    def _check_full_groups(self) -> "Online":
         extra = self.model_extra or {}
         batch = extra.get("generation_batch_size")
         if batch is None:
@@ -87,65 +87,65 @@ class Online(TrlTrainer):
             batch = self.per_device_train_batch_size * spread
         if batch % self.num_generations:
             raise ValueError(
-                f"the {batch} answers written at once (per_device_train_batch_size x steps_per_generation) are not "
-                f"whole groups of num_generations = {self.num_generations}. Make the first a multiple of the second."
+                f"the {batch} answers generated at once (per_device_train_batch_size x steps_per_generation) are not a "
+                f"multiple of num_generations = {self.num_generations}. Make the first a multiple of the second."
             )
         return self
 
     @model_validator(mode="after")
-    def _rewards_have_names_of_their_own(self) -> "Online":
+    def _check_reward_names(self) -> "Online":
         labels = [reward.label() for reward in self.rewards or []]
-        if twice := next((label for label in labels if labels.count(label) > 1), None):
-            raise ValueError(f"rewards: two are called '{twice}'. Give each a 'name' of its own")
+        if doubled := next((label for label in labels if labels.count(label) > 1), None):
+            raise ValueError(f"rewards: two rewards have the name '{doubled}'. Give each its own 'name'")
         if self.rewards is not None and self.reward is not None:
-            raise ValueError(f"reward: name it among the 'rewards', as {{model: {self.reward}}}")
+            raise ValueError(f"reward: put it among the 'rewards', as {{model: {self.reward}}}")
         if self.reference is not None and not isinstance(self.reference, CheckerReward | FunctionReward):
-            raise ValueError("reference: only a checker or a function can say what is right")
+            raise ValueError("reference: only a checker or a function can decide which answers are right")
         return self
 
     @property
     def needs_reward_model(self) -> bool:
-        """Whether the last reward model is asked; not where the rewards are named."""
+        """Whether the step uses the last reward model: it does unless the settings name the rewards."""
         return self.rewards is None
 
-    def saving(self) -> dict[str, Any]:
-        """When the step is saved on its way: a share of the steps is rounded up to where all answers that have been
-        written are used up, so that it is taken up again exactly.
+    def build_save_settings(self) -> dict[str, Any]:
+        """When TRL saves checkpoints, as TRL's settings. A share of the steps is rounded up to a multiple after which
+        all generated answers are used up, so that the step resumes exactly.
 
-        Nothing is rounded where `max_steps` is not set, as how many steps there are is not known here; nor where fewer
-        than two checkpoints would be left: a run that collapses needs a last good state more than an exact place.
+        Nothing is rounded if `max_steps` is not set, as the number of steps is not known here; nor if fewer than two
+        checkpoints would be left: a run that collapses needs a last good state more than an exact position.
         """
-        found = super().saving()
+        settings = super().build_save_settings()
         if self.checkpoint is None or self.checkpoint.every >= 1 or self.max_steps <= 0:
-            return found
+            return settings
         extra = self.model_extra or {}
         accumulation = int(extra.get("gradient_accumulation_steps", 1))
-        # With several processes the answers are used up sooner, and at these places too.
+        # With several processes the answers are used up sooner, but also at these steps.
         at_once = self.per_device_train_batch_size
-        passes = passes_on_answers({**extra, "steps_per_generation": self.steps_per_generation}, at_once)
+        passes = count_passes_on_answers({**extra, "steps_per_generation": self.steps_per_generation}, at_once)
         period = passes // math.gcd(passes, accumulation)
         steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
-        return {**found, "save_steps": steps} if 2 * steps <= self.max_steps else found
+        return {**settings, "save_steps": steps} if 2 * steps <= self.max_steps else settings
 
     def model_dependencies(self) -> list[ModelDependency]:
-        """The models that the rewards ask."""
-        named = enumerate(self.rewards or [])
-        return [model for place, reward in named for model in reward.model_dependencies(f"rewards.{place}")]
+        """The models that the rewards use."""
+        places = enumerate(self.rewards or [])
+        return [model for place, reward in places for model in reward.model_dependencies(f"rewards.{place}")]
 
     def files(self) -> dict[str, str]:
-        """The checkers' files, that of the prompts, and the code of the user's functions."""
-        named: list[tuple[str, Any]] = [(f"rewards.{i}", reward) for i, reward in enumerate(self.rewards or [])]
-        named += [("reference", self.reference)] if self.reference else []
-        found = {"prompts": self.prompts} if self.prompts else {}
-        for place, reward in named:
+        """The checkers' files, the file of prompts, and the code of the user's functions."""
+        rewards: list[tuple[str, Any]] = [(f"rewards.{i}", reward) for i, reward in enumerate(self.rewards or [])]
+        rewards += [("reference", self.reference)] if self.reference else []
+        files = {"prompts": self.prompts} if self.prompts else {}
+        for place, reward in rewards:
             if isinstance(reward, CheckerReward):
-                found[f"{place}.checker"] = reward.checker
+                files[f"{place}.checker"] = reward.checker
             elif isinstance(reward, FunctionReward):
-                found[f"{place}.function"] = reward.source()
-        return found
+                files[f"{place}.function"] = reward.find_source_file()
+        return files
 
-    def asked(self, job: TrainJob) -> list[Any]:
-        """The rewards: those that are named, or the last reward model.
+    def list_rewards(self, job: TrainJob) -> list[Any]:
+        """Lists the rewards: those in the settings, or the last reward model.
 
         Raises:
             UserError: there is no reward model.
@@ -160,23 +160,23 @@ class Online(TrlTrainer):
         """The prompts alone."""
         return PROMPTS
 
-    def room(self) -> int:
-        """The answer's."""
+    def count_reserved_tokens(self) -> int:
+        """The longest answer."""
         return self.max_completion_length
 
-    def frozen_copies(self) -> int:
-        """The models that the rewards ask, and the reference unless it is the model without its adapter."""
-        asked = len({model.name for model in self.model_dependencies()}) + self.needs_reward_model
-        return asked + (self.lora is None and self.beta > 0)
+    def count_frozen_copies(self) -> int:
+        """Counts the models that the rewards use, and the reference unless it is the model without its adapter."""
+        models = len({model.name for model in self.model_dependencies()}) + self.needs_reward_model
+        return models + (self.lora is None and self.beta > 0)
 
-    def plan(self, batch: int) -> RowOrder | None:
-        """The prompts in the shares asked for; without `mix`, TRL draws them."""
+    def make_row_order(self, batch: int) -> RowOrder | None:
+        """Orders the prompts by the shares in `mix`; without `mix`, TRL orders them."""
         return None if self.mix is None else RowOrder("random", self.mix, None, batch)
 
-    def rows_of_run(self, args: Any, rows: int) -> int:
-        """How many prompts a run sees."""
+    def count_rows_of_run(self, args: Any, rows: int) -> int:
+        """Counts the prompts a run sees."""
         if args.max_steps <= 0:
-            return super().rows_of_run(args, rows)
+            return super().count_rows_of_run(args, rows)
         passes = args.max_steps * args.gradient_accumulation_steps
         times = math.ceil(passes / (args.steps_per_generation * args.num_iterations))
         return int(times * args.generation_batch_size // args.num_generations)
@@ -185,66 +185,67 @@ class Online(TrlTrainer):
         """Trains on the prompts.
 
         Args:
-            job: from where to where.
-            make: TRL's trainer, given `reward_funcs` and the arguments of all.
+            job: input model and data, and output folder.
+            make: TRL's trainer, called with `reward_funcs` and the arguments that all trainers share.
 
         Returns:
-            As `Trainer.fit`, and what was found of the reward.
+            As `Trainer.fit`, with the results of the reward's tests.
         """
-        with quiet():
-            tested = validate_rewards(self, job)
-        doubts = self._doubts(tested)
+        with silence_libraries():
+            validation = validate_rewards(self, job)
+        warnings = self._warn_of_reward(validation)
 
         def build(arguments: dict[str, Any]) -> Any:
             self._check_prompts(arguments)
-            arguments["args"].reward_weights = [function.rewarder.weight for function in tested.functions]
-            if tested.probe.prompts:
-                # The curve's own comes after it and takes what it adds to the log.
-                arguments["callbacks"] = [callback(tested.probe, tested.longest, tested.temperature)]
-            trainer = make(reward_funcs=list(tested.functions), **arguments)
-            # The run's order is made before it; shuffling it would undo the shares.
+            arguments["args"].reward_weights = [function.rewarder.weight for function in validation.functions]
+            if validation.probe.prompts:
+                # The watcher's callback comes after this one and takes the figures it adds to the log.
+                probe = make_probe_callback(validation.probe, validation.max_tokens, validation.temperature)
+                arguments["callbacks"] = [probe]
+            trainer = make(reward_funcs=list(validation.functions), **arguments)
+            # The run's order is already made; shuffling it would undo the shares.
             trainer.shuffle_dataset = self.mix is None
-            for function in tested.functions:
+            for function in validation.functions:
                 function.end_ids = trainer.eos_token_ids
             return trainer
 
-        with from_file(self.prompts, job) as given:
-            done = fit(self, given, build, tested.context, tested.view(self.view()))
-        done["warnings"] += doubts + tested.complaints()
-        return done | tested.rows()
+        with use_prompt_file(self.prompts, job) as prompt_job:
+            result = fit(self, prompt_job, build, validation.context, validation.restrict(self.view()))
+        result["warnings"] += warnings + validation.list_warnings()
+        return result | validation.as_record()
 
-    def _doubts(self, tested: RewardValidation) -> list[str]:
-        """What speaks against the reward.
+    def _warn_of_reward(self, validation: RewardValidation) -> list[str]:
+        """Lists the reasons to doubt the reward.
 
         Raises:
-            UserError: it is weak and the settings say to stop.
+            UserError: the reward is weak and the settings say to stop.
         """
-        if not tested.guesses:
+        if not validation.is_fallible:
             return []
-        pairs: HeldOut = tested.held_out["total"]
-        found = [(pairs, pairs.n == 0), (tested.on_policy, False)]
-        weak = [one.said for one, _ in found if one is not None and one.weak]
+        pairs: HeldOutAccuracy = validation.held_out["total"]
+        on_policy = validation.on_policy
+        weak = [test.description for test in (pairs, on_policy) if test is not None and test.is_weak]
         if weak and self.on_weak_reward == "stop":
             raise UserError(
-                f"the reward cannot be told from guessing: {'; '.join(weak)}.",
-                mend="Train its model longer, at another learning rate or on more pairs, or reward something else "
-                "(docs/rewards.md); 'on_weak_reward: warn' goes on.",
+                f"the reward is no better than guessing: {'; '.join(weak)}.",
+                mend="Train its model longer, at another learning rate or on more pairs, or choose another reward "
+                "(docs/rewards.md); with 'on_weak_reward: warn' the step trains anyway.",
             )
-        doubts = [f"the reward cannot be told from guessing: {said}" for said in weak]
+        warnings = [f"the reward is no better than guessing: {description}" for description in weak]
         if pairs.n == 0:
-            doubts.append("the reward was not checked: there are no dev pairs it can judge")
-        elif not pairs.weak and pairs.low <= 0.5:
-            doubts.append(f"too few dev pairs to check the reward: {pairs.said}")
-        if tested.on_policy is not None and tested.on_policy.auc is None:
-            doubts.append(f"{tested.on_policy.said}: no checker says what is right")
-        return doubts
+            warnings.append("the reward was not tested: there are no dev pairs it can score")
+        elif not pairs.is_weak and pairs.low <= 0.5:
+            warnings.append(f"too few dev pairs to test the reward: {pairs.description}")
+        if on_policy is not None and on_policy.auc is None:
+            warnings.append(f"{on_policy.description}: no checker decides which answers are right")
+        return warnings
 
     def _check_prompts(self, arguments: dict[str, Any]) -> None:
-        """TRL drops a batch of prompts that is not full; with fewer prompts than that nothing would be trained."""
+        """Refuses too few prompts: TRL drops a batch of prompts that is not full, and would train on nothing."""
         needed = arguments["args"].generation_batch_size // self.num_generations
-        found = len(arguments["train_dataset"])
-        if found < needed:
+        n = len(arguments["train_dataset"])
+        if n < needed:
             raise UserError(
-                f"{found} distinct prompts fit, and one batch of answers takes {needed}.",
+                f"{n} distinct prompts fit, but one batch of answers needs {needed}.",
                 mend="Lower per_device_train_batch_size, or raise num_generations.",
             )

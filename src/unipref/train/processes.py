@@ -1,6 +1,6 @@
-"""Several processes that train one model together: started by accelerate or torchrun, which say so in the environment.
+"""Several processes that train one model together; accelerate or torchrun starts them and sets environment variables.
 
-Alone, all of this does nothing.
+In a single process, these functions do nothing.
 """
 
 import os
@@ -14,20 +14,20 @@ T = TypeVar("T")
 
 
 def count() -> int:
-    """How many processes train together."""
+    """Counts the processes that train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and tells."""
+    """Whether this process writes files and reports progress."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def join(cpu: bool) -> None:
-    """Makes the processes know each other; the libraries find them joined.
+    """Connects the processes, so that the libraries find them connected.
 
     Args:
-        cpu: they are not to use accelerators.
+        cpu: whether the processes must not use accelerators.
     """
     if count() > 1:
         from accelerate import PartialState
@@ -36,18 +36,18 @@ def join(cpu: bool) -> None:
 
 
 def wait() -> None:
-    """Goes on when all processes are here."""
+    """Waits until all processes arrive here."""
     if count() > 1:
         from accelerate import PartialState
 
         PartialState().wait_for_everyone()
 
 
-def shared(make: Callable[[], T]) -> T:
-    """What the first process makes, for all of them; an error of its own is raised in all.
+def run_in_first(make: Callable[[], T]) -> T:
+    """Calls a function in the first process, and returns its result in all of them.
 
     Args:
-        make: called in the first process only; its result can be pickled.
+        make: called in the first process only; its result must be picklable.
 
     Raises:
         UserError: as raised by `make`, in every process.
@@ -56,14 +56,14 @@ def shared(make: Callable[[], T]) -> T:
         return make()
     from accelerate.utils import broadcast_object_list
 
-    box: list[Any] = [None]
+    message: list[Any] = [None]
     if is_first():
         try:
-            box = [pickle.dumps((make(), None))]
+            message = [pickle.dumps((make(), None))]
         except UserError as error:
-            box = [pickle.dumps((None, (error.what, error.where, error.mend)))]
-    broadcast_object_list(box)
-    made, fault = pickle.loads(box[0])
-    if fault is not None:
-        raise UserError(fault[0], where=fault[1], mend=fault[2])
-    return made  # type: ignore[no-any-return]
+            message = [pickle.dumps((None, (error.what, error.where, error.mend)))]
+    broadcast_object_list(message)
+    result, error_parts = pickle.loads(message[0])
+    if error_parts is not None:
+        raise UserError(error_parts[0], where=error_parts[1], mend=error_parts[2])
+    return result  # type: ignore[no-any-return]

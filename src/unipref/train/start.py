@@ -1,4 +1,4 @@
-"""Where a step starts: a plain folder that transformers loads, and a tokenizer fit for training."""
+"""The model a step starts from: a plain folder that transformers loads, and a tokenizer fit for training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ class Start:
     """A model to train.
 
     Attributes:
-        folder: folder or hub name that plain transformers loads. Never an adapter: where TRL needs a reference model
-            it loads the same name again, and of an adapter it would take the base.
-        policy: what the study named; it may be an adapter.
+        folder: folder or hub name that plain transformers loads. Never an adapter: for a reference model TRL loads the
+            same name again, and of an adapter it would load the base.
+        policy: the name in the study; it may be an adapter.
         tokenizer: with a chat template and a pad token that is not eos.
         context: longest sequence, in tokens.
-        grown: `folder` has an embedding of the pad token and `policy` has none.
+        grown: whether `folder` has an embedding for the pad token that `policy` lacks.
     """
 
     folder: str
@@ -37,17 +37,17 @@ def open_start(policy: Path, work: Path, makes: str) -> Start:
 
     Args:
         policy: folder or hub name: a model, or an adapter, which is merged.
-        work: folder for what has to be written for that.
+        work: folder for a merged or grown model.
         makes: 'policy' or 'reward'; a reward step may continue a reward model.
 
     Raises:
-        UserError: a policy is to be trained from a reward model, or the model cannot be loaded.
+        UserError: the step trains a policy from a reward model, or the model cannot be loaded.
     """
     name = str(policy)
     head = "reward" if is_reward_model(name) else "causal"
     if head == "reward" and makes == "policy":
         raise UserError(
-            "this is a reward model, and the step trains a policy.",
+            "this is a reward model, but the step trains a policy.",
             where=name,
             mend="Set the step's 'from' to a step that trains a policy, or to 'base'.",
         )
@@ -68,11 +68,11 @@ def open_start(policy: Path, work: Path, makes: str) -> Start:
 def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     """Gives the tokenizer a pad token that is not eos: a spare special token, or else a new one.
 
-    A reward model's score is read at the last token that is no padding: with eos as padding it never sees the end.
+    A reward model's score is read at the last token that is not padding: with eos as padding it never sees the end.
 
     Args:
         tokenizer: changed in place.
-        name: the model's, for errors.
+        name: the model's name, for errors.
 
     Raises:
         UserError: the tokenizer's eos is itself a padding token.
@@ -85,33 +85,33 @@ def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
         for token in tokenizer.added_tokens_decoder.values()
         if token.special and token.content not in used and token.content not in str(tokenizer.chat_template)
     ]
-    fitting = [token for word in ("pad", "unk", "reserved", "unused") for token in spare if word in token.lower()]
-    if fitting:
-        tokenizer.pad_token = fitting[0]
+    pad_like = [token for word in ("pad", "unk", "reserved", "unused") for token in spare if word in token.lower()]
+    if pad_like:
+        tokenizer.pad_token = pad_like[0]
     else:
         tokenizer.add_special_tokens({"pad_token": "<pad>"})
     if tokenizer.pad_token_id == tokenizer.eos_token_id:
         raise UserError(
-            f"the tokenizer's padding and its end of sequence are one token, {tokenizer.eos_token}.",
+            f"the tokenizer uses the same token, {tokenizer.eos_token}, for padding and for the end of a sequence.",
             where=name,
             mend="Set another 'pad_token' in its tokenizer_config.json.",
         )
 
 
 def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
-    """The model's tokenizer with a chat template.
+    """Loads the model's tokenizer with a chat template.
 
     Raises:
-        UserError: there is none that can be read.
+        UserError: the tokenizer cannot be read.
     """
     return load_tokenizer(name)[0]
 
 
 def open_config(name: str) -> Any:
-    """The model's configuration; of an adapter, its base's.
+    """Loads the model's configuration; of an adapter, its base's.
 
     Raises:
-        UserError: there is none that can be read.
+        UserError: the configuration cannot be read.
     """
     from transformers import AutoConfig
 

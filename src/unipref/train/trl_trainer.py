@@ -1,7 +1,7 @@
-"""What the trainers share: the settings every TRL trainer has, and one way to run, save and account for them.
+"""The base of all TRL trainers: the settings they share, and how a row order, lengths and checkpoints follow from them.
 
-A trainer here builds TRL's arguments, calls TRL and saves; TRL's own fields are passed through under their own names
-and checked when the settings are made.
+A trainer here builds TRL's arguments, calls TRL and saves. TRL's own fields are passed through under their own names
+and checked when the settings are read.
 """
 
 import abc
@@ -15,36 +15,36 @@ from pydantic import Field, model_validator
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.train.data.epochs import Mix, RowOrder, Sampling
-from unipref.train.data.rows import Facts, View
+from unipref.train.data.rows import RowFacts, View
 from unipref.train.lora import Lora
 from unipref.train.monitor.checkpoints import Checkpoint
 from unipref.train.monitor.collapse import Bounds
-from unipref.train.trl_fields import check_passed
+from unipref.train.trl_fields import check_library_settings
 
-_SAVED = "the trained model is saved in the run folder, and checkpoints are whole so that a step can be taken up again"
-_COLUMNS = "each trainer is given exactly the columns it needs"
+_SAVED = "unipref saves the trained model in the run folder, and complete checkpoints so that a step can resume"
+_COLUMNS = "each trainer gets exactly the columns it needs"
 _TEMPLATE = "special tokens and chat template come with the model and are saved with it"
 
-REFUSED = {
+REFUSED_FIELDS = {
     "output_dir": "the run folder has a place for each step",
     "seed": "it comes from the study's 'seeds'",
     "data_seed": "it comes from the study's 'seeds'",
-    "do_train": "the study says what is done",
-    "do_eval": "the study says what is done",
-    "do_predict": "the study says what is done",
-    "logging_nan_inf_filter": "it hides a loss that is no number, which stops the step here",
+    "do_train": "the study file says what to do",
+    "do_eval": "the study file says what to do",
+    "do_predict": "the study file says what to do",
+    "logging_nan_inf_filter": "it hides a loss that is not a number, which stops the step here",
     "remove_unused_columns": _COLUMNS,
     "label_names": _COLUMNS,
     "dataset_text_field": _COLUMNS,
     "dataset_kwargs": _COLUMNS,
-    "truncation_mode": "rows are never cut: what is too long is left out and counted",
+    "truncation_mode": "rows are never truncated: rows that are too long are left out and counted",
     "eos_token": _TEMPLATE,
     "pad_token": _TEMPLATE,
     "chat_template_path": _TEMPLATE,
     "chat_template_kwargs": _TEMPLATE,
     "reward_weights": "each of the 'rewards' has its own weight",
     "length_column_name": _COLUMNS,
-    "local_rank": "whoever starts the processes says it (--accelerate CONFIG)",
+    "local_rank": "the launcher sets it (--accelerate CONFIG)",
     **dict.fromkeys(
         [
             "save_only_model",
@@ -67,94 +67,94 @@ REFUSED = {
         _SAVED,
     ),
 }
-"""Fields of TRL's configurations that unipref sets, and why they are not for the study file."""
+"""Fields of TRL's configurations that unipref sets, and why the study file may not set them."""
 
 
-SAVING = frozenset({"save_strategy", "save_steps", "save_total_limit"})
-"""TRL's own names for what `checkpoint` says."""
-KEPT = 2
-"""Checkpoints kept where TRL's names are used and do not say how many."""
+SAVE_SETTINGS = frozenset({"save_strategy", "save_steps", "save_total_limit"})
+"""TRL's own names for the settings in `checkpoint`."""
+CHECKPOINTS_KEPT = 2
+"""Checkpoints kept when the settings use TRL's names and do not give a number."""
 
 
 class TrlTrainer(Trainer):
-    """A trainer of TRL's. Any other field of its TRL configuration may be given under its own name."""
+    """A TRL trainer. You can also give any other field of its TRL configuration under its own name."""
 
     trl_config: ClassVar[str]
     """Name of the configuration class in `trl`."""
     full_rate: ClassVar[float]
-    """Learning rate for full fine-tuning where none is given."""
+    """Default learning rate for full fine-tuning."""
     lora_rate: ClassVar[float]
-    """Learning rate with `lora` where none is given: ten times as high, for its weights start at zero."""
+    """Default learning rate with `lora`: ten times as high, as its weights start at zero."""
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Name -> settings that go together."""
-    ours: ClassVar[frozenset[str]] = frozenset(
+    """Name -> settings that belong together."""
+    own_fields: ClassVar[frozenset[str]] = frozenset(
         {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
         | {"mix", "recipe"}
     )
-    """Fields that TRL is not given."""
-    neighbours: ClassVar[bool] = False
-    """Whether TRL makes something of the rows beside a row, so that it must be given them in the run's order."""
-    sequences: ClassVar[int] = 1
+    """Fields that are not passed to TRL."""
+    uses_neighbours: ClassVar[bool] = False
+    """Whether TRL uses the rows beside a row, so that it needs them in the run's order."""
+    sequences_per_row: ClassVar[int] = 1
     """Sequences that one row puts into a forward pass: two for a pair."""
 
     recipe: str | None = None
-    """`paper`: the paper's settings (A.3; docs/rewards.md says what differs), over which the others are laid."""
+    """`paper`: the paper's settings (A.3; docs/rewards.md lists the differences); your other settings override them."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate. None: the trainer's own, which is ten times as high with `lora`."""
     per_device_train_batch_size: int = Field(default=8, gt=0)
     """Rows in one forward pass (for rloo and grpo: answers)."""
     num_train_epochs: float = Field(default=1.0, gt=0)
-    """Times each row is seen, unless `max_steps` is given."""
+    """Times the run sees each row, unless `max_steps` is given."""
     max_steps: int = -1
-    """Steps; -1: as many as `num_train_epochs` takes."""
+    """Optimiser steps; -1: as many as `num_train_epochs` needs."""
     logging_steps: float = Field(default=0.01, gt=0)
-    """Steps between two points of the curve; below 1: as a share of all steps."""
+    """Steps between two points of the curve; below 1: a share of all steps."""
     mix: Mix | None = None
-    """Shares of sources or objectives, drawn afresh each epoch; None: every row once an epoch."""
+    """Shares of sources or objectives, drawn anew each epoch; None: every row once an epoch."""
     lora: Lora | None = None
-    """Train an adapter of low rank; None: train all weights."""
+    """Train a low-rank adapter; None: train all weights."""
     checkpoint: Checkpoint | None = None
-    """Save the step on its way, so that it is taken up again where it was when it was killed; TRL's own `save_steps`,
-    `save_strategy` and `save_total_limit` do as well. None: it begins anew."""
+    """Save checkpoints, so that a killed step resumes from the last one. TRL's own `save_steps`, `save_strategy` and
+    `save_total_limit` work too. None: a killed step starts over."""
     on_collapse: Literal["keep_last_good", "stop"] = "keep_last_good"
-    """What happens when the run collapses: the step ends with the last checkpoint from before as its model, and a
-    warning (an error, where there is none); or it ends with an error."""
+    """What happens when the run collapses. `keep_last_good`: the step ends with a warning, and its model is the last
+    checkpoint before the collapse; without one, it ends with an error. `stop`: the step ends with an error."""
     bounds: Bounds = Bounds()
-    """When a run has collapsed, besides a loss that is no number."""
+    """When a run counts as collapsed, besides a loss that is not a number."""
     quantization: dict[str, Any] | None = None
     """QLoRA: settings of transformers' `BitsAndBytesConfig`, such as `{load_in_4bit: true}`; needs `lora` and the
-    package bitsandbytes. The adapter is merged into the weights as they were before. Not tested: no GPU was at hand."""
+    package bitsandbytes. The adapter is merged into the unquantised weights. Not tested: no GPU was available."""
     merge_adapter: bool = True
     """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
     adapter alone; it needs the model the step started from."""
 
     @model_validator(mode="before")
     @classmethod
-    def _passed_to_trl(cls, data: Any) -> Any:
+    def _check_trl_settings(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        data = cls._with_recipe(data)
+        data = cls._apply_recipe(data)
         own = {name for key, field in cls.model_fields.items() for name in (key, field.alias) if name}
         extra = {name: value for name, value in data.items() if name not in own}
         if not extra:
             return data
         import trl
 
-        return {**data, **check_passed(extra, getattr(trl, cls.trl_config), own, REFUSED)}
+        return {**data, **check_library_settings(extra, getattr(trl, cls.trl_config), own, REFUSED_FIELDS)}
 
     @classmethod
-    def _with_recipe(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """The settings laid over those of the recipe they name, if any; `lora` key by key."""
+    def _apply_recipe(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Lays the settings over those of the recipe they name, if any; `lora` key by key."""
         name = data.get("recipe")
         if name is None:
             return data
         if not isinstance(name, str) or name not in cls.recipes:
-            known = (
+            choices = (
                 f"{cls.name()} has the recipes: {', '.join(cls.recipes)}"
                 if cls.recipes
-                else f"the paper has no step like {cls.name()}, and there is no recipe for it"
+                else f"{cls.name()} has no recipes, as the paper has no such step"
             )
-            raise ValueError(f"recipe: there is no {name!r}: {known}")
+            raise ValueError(f"recipe: unknown recipe {name!r}: {choices}")
         recipe = cls.recipes[name]
         merged = {**recipe, **data}
         if isinstance(data.get("lora"), dict) and isinstance(recipe.get("lora"), dict):
@@ -163,111 +163,112 @@ class TrlTrainer(Trainer):
 
     @property
     def rate(self) -> float:
-        """The peak learning rate that holds."""
+        """The peak learning rate in effect."""
         if self.learning_rate is not None:
             return self.learning_rate
         return self.full_rate if self.lora is None else self.lora_rate
 
     @model_validator(mode="after")
-    def _one_way_to_save(self) -> "TrlTrainer":
-        if self.checkpoint and (twice := sorted(SAVING & set(self.model_extra or {}))):
-            raise ValueError(f"'{twice[0]}' and 'checkpoint' say the same thing. Give one of them.")
+    def _check_one_way_to_save(self) -> "TrlTrainer":
+        if self.checkpoint and (doubled := sorted(SAVE_SETTINGS & set(self.model_extra or {}))):
+            raise ValueError(f"'{doubled[0]}' and 'checkpoint' set the same thing. Give only one of them.")
         return self
 
     @model_validator(mode="after")
-    def _quantised_with_an_adapter(self) -> "TrlTrainer":
+    def _check_quantization(self) -> "TrlTrainer":
         if self.quantization is None:
             return self
         if self.lora is None:
             raise ValueError("quantization: quantised weights cannot be trained. Give 'lora', whose weights can.")
         from transformers import BitsAndBytesConfig
 
-        known = set(inspect.signature(BitsAndBytesConfig.__init__).parameters) - {"self", "kwargs"}
-        if unknown := sorted(set(self.quantization) - known):
+        names = set(inspect.signature(BitsAndBytesConfig.__init__).parameters) - {"self", "kwargs"}
+        if unknown := sorted(set(self.quantization) - names):
             raise ValueError(
-                f"quantization.{unknown[0]}: no setting of BitsAndBytesConfig. {near_name(unknown[0], known)}"
+                f"quantization.{unknown[0]}: not a setting of BitsAndBytesConfig. {near_name(unknown[0], names)}"
             )
         return self
 
     @property
-    def sharded(self) -> bool:
+    def is_sharded(self) -> bool:
         """Whether the settings spread the weights over several processes."""
         extra = self.model_extra or {}
         return bool(extra.get("fsdp") or extra.get("deepspeed"))
 
-    def saving(self) -> dict[str, Any]:
-        """When TRL saves the step on its way, by TRL's names."""
-        given = {name: value for name, value in (self.model_extra or {}).items() if name in SAVING}
+    def build_save_settings(self) -> dict[str, Any]:
+        """When TRL saves checkpoints, as TRL's settings."""
+        settings = {name: value for name, value in (self.model_extra or {}).items() if name in SAVE_SETTINGS}
         if self.checkpoint:
-            given = {"save_steps": self.checkpoint.every, "save_total_limit": self.checkpoint.keep}
-        if not given:
+            settings = {"save_steps": self.checkpoint.every, "save_total_limit": self.checkpoint.keep}
+        if not settings:
             return {"save_strategy": "no"}
-        return {"save_strategy": "steps", "save_total_limit": KEPT, **given}
+        return {"save_strategy": "steps", "save_total_limit": CHECKPOINTS_KEPT, **settings}
 
     @property
     def checkpoints_kept(self) -> int:
-        """How many checkpoints lie beside each other while the step runs."""
-        saving = self.saving()
+        """The number of checkpoints that exist beside each other while the step runs."""
+        saving = self.build_save_settings()
         return 0 if str(saving["save_strategy"]) == "no" else int(saving["save_total_limit"])
 
-    def for_trl(self) -> dict[str, Any]:
-        """The settings that TRL is given, by its own names."""
-        return {**self.model_dump(exclude=set(self.ours)), "learning_rate": self.rate, **self.saving()}
+    def build_trl_settings(self) -> dict[str, Any]:
+        """The settings passed to TRL, by TRL's names."""
+        settings = self.model_dump(exclude=set(self.own_fields))
+        return {**settings, "learning_rate": self.rate, **self.build_save_settings()}
 
     @abc.abstractmethod
     def view(self) -> View:
         """How the trainer sees a preference."""
 
-    def room(self) -> int:
-        """Tokens kept free within the context for an answer that the model writes in training."""
+    def count_reserved_tokens(self) -> int:
+        """Tokens kept free in the context for an answer that the model generates in training."""
         return 0
 
-    def from_facts(self, facts: Facts) -> dict[str, Any]:
-        """Settings of TRL's that follow from the rows."""
+    def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
+        """TRL's settings that follow from the rows."""
         return {}
 
-    def plan(self, batch: int) -> RowOrder | None:
-        """How the rows of a run are ordered; None: as TRL does it.
+    def make_row_order(self, batch: int) -> RowOrder | None:
+        """Makes the order of a run's rows; None: TRL orders them.
 
         Args:
             batch: rows of one forward pass, over all processes.
         """
         return None
 
-    def rows_of_run(self, args: Any, rows: int) -> int:
-        """How many rows a run sees.
+    def count_rows_of_run(self, args: Any, rows: int) -> int:
+        """Counts the rows a run sees.
 
         Args:
-            args: TRL's arguments, made.
-            rows: how many there are.
+            args: TRL's arguments.
+            rows: number of available rows.
         """
         if args.max_steps > 0:
             each_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
             return int(args.max_steps * each_step)
         return math.ceil(float(args.num_train_epochs) * rows)
 
-    def frozen_copies(self) -> int:
-        """Frozen models of the same size that are held beside the trained one."""
+    def count_frozen_copies(self) -> int:
+        """Counts the frozen models of the same size that are held beside the trained one."""
         return 0
 
-    def longest(self, model: str, context: int) -> int:
-        """The longest dialogue in tokens, by the settings and the model.
+    def find_max_length(self, model: str, context: int) -> int:
+        """Finds the longest dialogue allowed, in tokens, by the settings and the model.
 
         Args:
             model: the model's name, for errors.
-            context: its longest sequence.
+            context: the model's longest sequence, in tokens.
         """
         return context
 
     def check_grown(self, model: str, grown: bool) -> None:
-        """Refuses an adapter alone where the model has to be given an embedding for its padding.
+        """Refuses to save only an adapter if the model had to grow an embedding for its padding token.
 
         Raises:
             UserError: the adapter would not fit the model it belongs to.
         """
         if grown and self.lora and not self.merge_adapter:
             raise UserError(
-                "the model has no padding token and is given one, which an adapter alone cannot hold.",
+                "the model has no padding token; unipref adds one, which an adapter alone cannot hold.",
                 where=model,
                 mend="Set merge_adapter: true.",
             )
@@ -276,31 +277,31 @@ class TrlTrainer(Trainer):
 class LengthLimited(TrlTrainer):
     """A trainer on whole dialogues."""
 
-    ours: ClassVar[frozenset[str]] = TrlTrainer.ours | {"weigh_by", "train_sampling_strategy"}
+    own_fields: ClassVar[frozenset[str]] = TrlTrainer.own_fields | {"weigh_by", "train_sampling_strategy"}
 
     max_length: int | None = Field(default=None, gt=0)
-    """Longest dialogue in tokens; longer ones are left out and counted, never cut. None: the model's context, which
-    it may not exceed."""
+    """Longest dialogue in tokens; longer ones are left out and counted, never truncated. None: the model's context,
+    which it may not exceed."""
     train_sampling_strategy: Sampling = "group_by_length"
-    """Order of the rows: `group_by_length` puts rows of similar length into the same forward pass, with the passes at
-    random, so that little is padded; `random`; or `sequential`, as in the file."""
+    """Order of the rows: `group_by_length` puts rows of similar length into one forward pass, the passes in random
+    order, so that there is little padding; `random`; or `sequential`, as in the file."""
     weigh_by: Literal["confidence", "margin"] | None = None
-    """Draws each row in proportion to its confidence or margin (one without: the mean of the others), which in
-    expectation weighs its loss by it. TRL's trainers take no weights."""
+    """Draws each row in proportion to its confidence or margin (a row without: the mean of the others), which in
+    expectation weights its loss by it. TRL's trainers take no weights."""
 
-    def plan(self, batch: int) -> RowOrder | None:
-        """The order that the settings ask for."""
+    def make_row_order(self, batch: int) -> RowOrder | None:
+        """The order that the settings give."""
         return RowOrder(self.train_sampling_strategy, self.mix, self.weigh_by, batch)
 
-    def longest(self, model: str, context: int) -> int:
-        """The longest dialogue in tokens.
+    def find_max_length(self, model: str, context: int) -> int:
+        """Finds the longest dialogue allowed, in tokens.
 
         Raises:
-            UserError: `max_length` is more than the model takes.
+            UserError: `max_length` is more than the model's context.
         """
         if self.max_length is not None and self.max_length > context:
             raise UserError(
-                f"max_length is {self.max_length}, and the model takes {context} tokens at most.",
+                f"max_length is {self.max_length}, but the model takes at most {context} tokens.",
                 where=model,
                 mend=f"Set max_length to {context} or less, or leave it out.",
             )

@@ -10,7 +10,7 @@ from unipref.core.errors import UserError
 from unipref.select.clusters import cluster
 from unipref.select.embedding import sentence_model, tfidf
 from unipref.select.embedding.embed import embed
-from unipref.select.embedding.tfidf import tfidf_vectors, words
+from unipref.select.embedding.tfidf import compute_tfidf_vectors, split_words
 
 BREAD = ["bake bread with flour", "flour and yeast for bread", "bread flour water oven"]
 STARS = ["the moon and the planet", "planet orbit around a star", "moon orbit planet"]
@@ -25,7 +25,7 @@ def ids(n):
 
 
 def test_texts_on_one_topic_are_nearer():
-    vectors = tfidf_vectors(stream(BREAD + STARS), ids(6))
+    vectors = compute_tfidf_vectors(stream(BREAD + STARS), ids(6))
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(6), abs=1e-6)
     similarity = vectors @ vectors.T
     assert similarity[:3, :3].min() > similarity[:3, 3:].max() + 0.1
@@ -35,13 +35,13 @@ def test_small_corpora_keep_the_cosines_of_tfidf():
     """Two texts sharing one of two words. idf(shared) = ln(3/3) + 1 = 1, idf(own) = ln(3/2) + 1 = 1.405465;
     cosine = 1 / (1 + 1.405465^2) = 0.336096.
     """
-    vectors = tfidf_vectors(stream(["red apple", "red pear"]), ids(2))
+    vectors = compute_tfidf_vectors(stream(["red apple", "red pear"]), ids(2))
     assert float(vectors[0] @ vectors[1]) == pytest.approx(0.336096, abs=1e-6)
 
 
 @pytest.mark.parametrize("texts", [[], ["one"], ["", ""], ["?!", "a"], ["same"] * 5, ["x y", "x y"]])
 def test_very_small_vocabularies(texts):
-    vectors = tfidf_vectors(stream(texts), ids(len(texts)))
+    vectors = compute_tfidf_vectors(stream(texts), ids(len(texts)))
     assert len(vectors) == len(texts)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(texts)), abs=1e-6)
 
@@ -50,8 +50,8 @@ def test_row_order_and_batches_do_not_matter():
     dice = np.random.default_rng(0)
     texts = [" ".join(dice.choice(list("abcdefghijklmnopqrst"), 5)) + f" w{i % 90}" for i in range(300)]
     order = dice.permutation(300)
-    vectors = tfidf_vectors(stream(texts, 64), ids(300))
-    shuffled = tfidf_vectors(stream([texts[i] for i in order], 50), ids(300)[order])
+    vectors = compute_tfidf_vectors(stream(texts, 64), ids(300))
+    shuffled = compute_tfidf_vectors(stream([texts[i] for i in order], 50), ids(300)[order])
     assert vectors.shape == (300, 64)
     assert np.array_equal(vectors[order], shuffled)
 
@@ -59,7 +59,7 @@ def test_row_order_and_batches_do_not_matter():
 def test_directions_fitted_on_a_sample_serve_the_rest(monkeypatch):
     monkeypatch.setattr(tfidf, "FIT_ROWS", 4)
     texts = [BREAD[0], BREAD[1], STARS[0], STARS[1], BREAD[2], STARS[2], "zebra"]
-    vectors = tfidf_vectors(stream(texts, 3), ids(7))
+    vectors = compute_tfidf_vectors(stream(texts, 3), ids(7))
     assert vectors[4] @ vectors[0] > 0.5 > vectors[4] @ vectors[2]
     assert vectors[5] @ vectors[2] > vectors[5] @ vectors[0]
     # No word of it was seen: it lies in no direction.
@@ -67,9 +67,9 @@ def test_directions_fitted_on_a_sample_serve_the_rest(monkeypatch):
 
 
 def test_words():
-    assert words("Don't STOP, 3 times_2") == ["don", "t", "stop", "3", "times_2"]
-    assert words("我爱 bread") == ["我", "爱", "bread"]
-    assert words(" ?! ") == ["?!"]
+    assert split_words("Don't STOP, 3 times_2") == ["don", "t", "stop", "3", "times_2"]
+    assert split_words("我爱 bread") == ["我", "爱", "bread"]
+    assert split_words(" ?! ") == ["?!"]
 
 
 def test_clusters_are_the_same_whatever_threads_and_row_order():
@@ -193,7 +193,7 @@ def test_minilm_is_served_offline_by_the_package_that_carries_it(tmp_path, monke
 
 def test_vectors_of_two_precisions_are_kept_apart(encoder, tmp_path, monkeypatch):
     for precision in ("float32", "bfloat16"):
-        monkeypatch.setattr(sentence_model, "_precision", lambda precision=precision: precision)
+        monkeypatch.setattr(sentence_model, "_choose_precision", lambda precision=precision: precision)
         embed("org/model", stream(["ab"]), ids(1), tmp_path)
     assert encoder.encoded == ["ab", "ab"]
     assert len(list((tmp_path / "embeddings").iterdir())) == 2
@@ -211,4 +211,4 @@ def test_vectors_of_two_precisions_are_kept_apart(encoder, tmp_path, monkeypatch
 def test_bfloat16_is_used_where_the_cpu_multiplies_it(flags, cuda, expected, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_text", lambda self, encoding: flags)
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-    assert sentence_model._precision() == expected
+    assert sentence_model._choose_precision() == expected

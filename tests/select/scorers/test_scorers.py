@@ -186,12 +186,12 @@ def test_no_model_is_loaded_for_what_is_remembered_or_for_nothing(tiny_model, tm
 
 
 def test_a_model_that_is_missing_or_of_the_wrong_kind_is_the_users_to_mend(tiny_model, reward_folder):
-    with pytest.raises(UserError, match="there is none") as caught:
+    with pytest.raises(UserError, match="this scorer needs a model, but the study has none") as caught:
         PolicyMargin().models(None)
     assert caught.value.where == "select.quality.policy_margin.model"
-    with pytest.raises(UserError, match="it asks a language model"):
+    with pytest.raises(UserError, match="this scorer needs a language model"):
         Ifd().models(str(reward_folder))
-    with pytest.raises(UserError, match="it asks a reward model"):
+    with pytest.raises(UserError, match="this scorer needs a reward model"):
         RewardMargin(model=str(tiny_model)).models(None)
     with pytest.raises(UserError, match="no such folder"):
         Ifd(model="./nowhere").models(None)

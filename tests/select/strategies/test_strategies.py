@@ -13,9 +13,9 @@ from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError
 from unipref.select import choose
-from unipref.select.apportion import apportion, within_limits
+from unipref.select.apportion import apportion, share_within_limits
 from unipref.select.clusters import partition
-from unipref.select.coverage import graph, greedy_order
+from unipref.select.coverage import build_graph, compute_greedy_order
 from unipref.select.strategies.cluster_quality import ClusterQuality
 from unipref.select.strategies.deita import Deita
 from unipref.select.strategies.facility_location import FacilityLocation
@@ -132,7 +132,7 @@ def test_wrong_settings_are_refused(settings):
 
 
 def test_a_near_embedder_is_named():
-    with pytest.raises(UserError, match=r"there is no embedder 'tdidf'.*Did you mean 'tfidf'\?"):
+    with pytest.raises(UserError, match=r"'tdidf' is neither an embedder nor a folder.*Did you mean 'tfidf'\?"):
         registry.make("strategy", "cluster_quality", {"embedder": "tdidf"}, "select")
 
 
@@ -143,7 +143,7 @@ def test_a_strategy_that_repeats_positions_is_refused(make, write, tmp_path: Pat
         def select(self, candidates, seed):
             return Selection(np.array([0, 0]))
 
-    with pytest.raises(UserError, match="without repeats"):
+    with pytest.raises(UserError, match="not ascending, unique"):
         choose(Twice(), write([make("one", 0.5)]), tmp_path, 0, tmp_path)
 
 
@@ -157,11 +157,11 @@ def test_quality_takes_the_best_of_each_source():
     assert selection.columns["quality"][:6].tolist() == [0.125, 0.875, 0.375, 0.625, 0.75, 0.25]
     assert np.isnan(selection.columns["quality"][6])
     assert selection.columns["rank"].tolist() == [4, 1, 3, 2, 1, 2, -1]
-    assert selection.columns["cut"].tolist() == [2, 2, 2, 2, 1, 1, -1]
+    assert selection.columns["cell_kept"].tolist() == [2, 2, 2, 2, 1, 1, -1]
     assert selection.columns["reason"][[0, 1, 6]].tolist() == [
-        "beyond the budget of its part",
+        "beyond the budget of its source and objective",
         "within the budget",
-        "unscored, and kept as it is",
+        "unscored, and kept regardless of the budget",
     ]
 
 
@@ -270,7 +270,7 @@ def test_the_gate_leaves_out_the_worst_and_rounds_give_small_clusters_as_much():
     candidates = hand_made(margins, vectors=vectors)
     selection = QualityGate(count=6, gate=0.75, clusters=2).select(candidates, 0)
     assert selection.kept.tolist() == [0, 1, 2, 8, 9, 10]
-    assert selection.columns["reason"][[5, 6, 7]].tolist() == ["not among the best, which alone pass the gate"] * 3
+    assert selection.columns["reason"][[5, 6, 7]].tolist() == ["not among the best, which pass the gate"] * 3
     assert selection.columns["cluster"][[5, 6, 7]].tolist() == [-1] * 3
     by_quality = Quality(count=6).select(candidates, 0).kept.tolist()
     assert by_quality == [0, 1, 2, 3, 4, 8]
@@ -310,7 +310,7 @@ def test_deita_says_what_stood_in_the_way():
     candidates = hand_made([0.2, 0.9, 0.5, 0.1], vectors=[[1.0, 0.0]] * 3 + [[0.6, 0.8]], ids=["p", "q", "r", "s"])
     selection = Deita(count=4, min_distance=0.3).select(candidates, 0)
     assert selection.kept.tolist() == [1, 3]
-    assert selection.columns["near"].tolist() == ["q", "", "q", ""]
+    assert selection.columns["blocked_by"].tolist() == ["q", "", "q", ""]
     # 1 - cos: 0 among the three, 1 - 0.6 from q to s; nothing was kept before q.
     assert selection.columns["distance"][[0, 2, 3]] == pytest.approx([0.0, 0.0, 0.4], abs=1e-6)
     assert np.isnan(selection.columns["distance"][1])
@@ -322,7 +322,7 @@ def test_what_passes_unscored_counts_as_kept_for_deita():
     candidates = hand_made([float("nan"), 0.9, 0.5], vectors=[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     selection = Deita(fraction=1.0).select(candidates, 0)
     assert selection.kept.tolist() == [0, 2]
-    assert selection.columns["near"].tolist() == ["", "0000", ""]
+    assert selection.columns["blocked_by"].tolist() == ["", "0000", ""]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 6])
@@ -370,7 +370,7 @@ def test_the_neighbour_graph_holds_each_pair_both_ways_and_nothing_else(monkeypa
     nearest = np.argsort(-cosines, axis=1)[:, :4]
     expected = {(i, int(j)) for i in range(40) for j in nearest[i]}
     expected |= {(j, i) for i, j in expected}
-    joined = graph(vectors, 3)
+    joined = build_graph(vectors, 3)
     rows = np.repeat(np.arange(40), np.diff(joined.starts))
     # A negative cosine is no similarity; scipy may keep it as a zero or leave it out.
     found = {(int(i), int(j)) for i, j, s in zip(rows, joined.near, joined.similarities, strict=True) if s > 0}
@@ -380,9 +380,9 @@ def test_the_neighbour_graph_holds_each_pair_both_ways_and_nothing_else(monkeypa
 
 def test_members_given_first_cover_from_the_start():
     """Two pairs of twins: with the first of one pair given, the next to add most is of the other pair."""
-    joined = graph(np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.float32), 3)
-    assert greedy_order(joined, np.array([0]), 3).tolist() == [2, 1, 3]
-    assert greedy_order(joined, np.array([], dtype=np.int64), 4).tolist() == [0, 2, 1, 3]
+    joined = build_graph(np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.float32), 3)
+    assert compute_greedy_order(joined, np.array([0]), 3).tolist() == [2, 1, 3]
+    assert compute_greedy_order(joined, np.array([], dtype=np.int64), 4).tolist() == [0, 2, 1, 3]
 
 
 def test_facility_location_covers_inside_clusters_when_there_are_many(monkeypatch):
@@ -422,5 +422,5 @@ def test_partition_does_not_depend_on_row_order_and_serves_rows_it_was_not_fitte
     ],
 )
 def test_what_a_part_cannot_take_goes_to_the_others(weights, total, limits, expected):
-    found = within_limits(np.array(weights, dtype=float), total, np.array(limits, dtype=float))
+    found = share_within_limits(np.array(weights, dtype=float), total, np.array(limits, dtype=float))
     assert found == pytest.approx(expected)

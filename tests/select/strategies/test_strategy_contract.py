@@ -205,11 +205,11 @@ def test_what_a_source_is_too_small_for_goes_to_the_others_and_is_said(name: str
 
 @every_budget
 def test_a_share_of_what_is_not_there_is_the_users_to_mend(name: str) -> None:
-    with pytest.raises(UserError, match="no source or objective 'instrction'") as caught:
+    with pytest.raises(UserError, match="no candidate has the source or objective 'instrction'") as caught:
         made(name, shares={"instrction": 0.5}).select(world(), 0)
     assert caught.value.where == f"select.{name}.shares"
     assert caught.value.mend == "Did you mean 'instruction'?"
-    with pytest.raises(UserError, match="name sources or objectives"):
+    with pytest.raises(UserError, match="shares mixes sources and objectives"):
         made(name, shares={"bias": 0.5, "a": 0.5}).select(world(), 0)
 
 
@@ -229,10 +229,10 @@ def test_every_candidate_is_told_why(name: str, unscored: str, make: Any, write:
     assert all(row["reason"] for row in table)
     for row in table:
         if row.get("rank"):
-            assert row["rank"] <= row["of"]
-            assert row["cut"] <= row["of"]
-            # Without a threshold, what is kept of a cell is the head of its line.
-            assert row["kept"] == (row["rank"] <= row["cut"])
+            assert row["rank"] <= row["cell_size"]
+            assert row["cell_kept"] <= row["cell_size"]
+            # Without a threshold, the kept ones of a cell are its best.
+            assert row["kept"] == (row["rank"] <= row["cell_kept"])
 
 
 @every_budget
@@ -245,9 +245,9 @@ def test_every_candidate_is_told_why(name: str, unscored: str, make: Any, write:
         ({"count": 3, "fraction": 0.1}, "fraction and count are two budgets"),
         ({"count": 3, "tokens": 5}, "count and tokens are two budgets"),
         ({"shares": {"a": 0.7, "b": 0.7}}, "at most 1"),
-        ({"shares": {"a": -0.1}}, "not negative"),
+        ({"shares": {"a": -0.1}}, "must not be negative"),
         ({"shares": {"temperature": 0}}, "above 0"),
-        ({"shares": {"temperature": 1, "a": 0.1}}, "stands alone"),
+        ({"shares": {"temperature": 1, "a": 0.1}}, "must be the only entry"),
         ({"shares": "equal"}, "shares"),
         ({"unscored": "dorp"}, "unscored"),
     ],

@@ -17,7 +17,7 @@ from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import CHAT_TEMPLATE, load_policy
 from unipref.train import PreflightRequest, preflight
 from unipref.train.checks import preflight as module
-from unipref.train.checks.memory import Need
+from unipref.train.checks.memory import MemoryNeed
 from unipref.train.checks.preflight import _check_filled
 from unipref.train.data.sample import write_sample
 from unipref.train.trainers.dpo import Dpo
@@ -38,8 +38,8 @@ def check(job: Job) -> Check:
     def run(steps: Trainer | dict[str, Trainer], *rows: Any, **changes: Any) -> dict[str, Any]:
         given = job(*rows, to=f"out-{next(count)}")
         named = steps if isinstance(steps, dict) else {steps.name(): steps}
-        plan = {"model": str(given.policy), "preferences": given.preferences, "held_out": given.held_out}
-        return preflight(PreflightRequest(steps=named, **(plan | changes)))
+        request = {"model": str(given.policy), "preferences": given.preferences, "held_out": given.held_out}
+        return preflight(PreflightRequest(steps=named, **(request | changes)))
 
     return run
 
@@ -58,11 +58,11 @@ def changed(tiny_model: Path, tmp_path: Path) -> Callable[..., str]:
     return make
 
 
-def test_what_is_found_of_a_step(check: Check, tiny_model: Path) -> None:
+def test_the_figures_of_a_step(check: Check, tiny_model: Path) -> None:
     steps = {"sft": Sft(**FEW), "dpo": Dpo(**FEW), "rl": Rloo(**FEW, max_completion_length=8)}
-    found = check(steps)
-    sft, dpo, rl = (found["steps"][name] for name in ("sft", "dpo", "rl"))
-    # The books are those of the training itself (test_train_steps).
+    result = check(steps)
+    sft, dpo, rl = (result["steps"][name] for name in ("sft", "dpo", "rl"))
+    # The counts are those of the training itself (test_train_steps).
     assert (sft["rows"], sft["used"], sft["left_out"]) == (21, 18, {"one_sided": 1, "too_long": 2})
     assert (dpo["used"], dpo["left_out"]) == (14, {"one_sided": 3, "same_response": 1, "too_long": 3})
     assert rl["used"] == 18
@@ -76,22 +76,22 @@ def test_what_is_found_of_a_step(check: Check, tiny_model: Path) -> None:
     assert sft["memory"]["optimiser"] == 8 * n
     # DPO asks its reference beforehand; reinforcement has the reward model and the reference beside the policy.
     assert (dpo["memory"]["copies"], rl["memory"]["copies"]) == (0, 8 * n)
-    assert found["model"]["context"] == 256
-    assert [line.split(":")[0] for line in found["said"]] == [str(tiny_model), "sft", "dpo", "rl"]
-    assert json.loads(json.dumps(found)) == found
+    assert result["model"]["context"] == 256
+    assert [line.split(":")[0] for line in result["notes"]] == [str(tiny_model), "sft", "dpo", "rl"]
+    assert json.loads(json.dumps(result)) == result
 
 
 def test_the_models_own_accuracy_is_that_of_the_likelihoods(check: Check, job: Job, tiny_model: Path) -> None:
-    found = check(Sft(**FEW))["model"]["accuracy"]
+    accuracy = check(Sft(**FEW))["model"]["accuracy"]
     pairs = pq.read_table(job().held_out).to_pylist()
     policy = load_policy(str(tiny_model))
     wins = [
         answer_log_likelihoods(policy, [(row["prompt"], row[side]) for side in ("chosen", "rejected")])[0]
         for row in pairs
     ]
-    assert found["n"] == 8
-    assert found["accuracy"] == sum(chosen > rejected for chosen, rejected in wins) / 8
-    assert found["of"] == "dev"
+    assert accuracy["n"] == 8
+    assert accuracy["accuracy"] == sum(chosen > rejected for chosen, rejected in wins) / 8
+    assert accuracy["of"] == "dev"
 
 
 def test_a_model_that_cannot_be_loaded(check: Check, tiny_model: Path, tmp_path: Path, changed: Any) -> None:
@@ -125,36 +125,36 @@ def test_a_template_that_refuses_every_dialogue(check: Check, changed: Any) -> N
         check(Sft(**FEW), model=changed(chat_template=template))
 
 
-def test_a_template_that_teaches_no_end_or_another_beginning_is_told(check: Check, changed: Any) -> None:
+def test_a_template_without_end_or_with_another_beginning_gives_a_warning(check: Check, changed: Any) -> None:
     endless = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
     endless += "{% if add_generation_prompt %}bot: {% endif %}"
     warnings = check(Sft(**FEW), model=changed(chat_template=endless))["warnings"]
-    assert any("puts no </s> after 21 of 21 answers" in said for said in warnings)
-    assert any("renders 21 of 21 prompts otherwise" in said for said in warnings)
+    assert any("puts no </s> after 21 of 21 answers" in warning for warning in warnings)
+    assert any("renders 21 of 21 prompts differently" in warning for warning in warnings)
 
 
 def test_padding_that_is_the_end_of_the_sequence(check: Check, changed: Any) -> None:
-    with pytest.raises(UserError, match=r"twins: the tokenizer's padding and its end of sequence are one token, <pad>"):
+    with pytest.raises(UserError, match=r"twins: the tokenizer uses the same token, <pad>, for padding and"):
         check(Sft(**FEW), model=changed("twins", eos_token="<pad>", pad_token="<pad>"))
 
 
-def test_answers_that_differ_in_nothing_the_model_sees(check: Check, row: Any, changed: Any) -> None:
+def test_answers_with_the_same_tokens(check: Check, row: Any, changed: Any) -> None:
     model = changed(
         chat_template=CHAT_TEMPLATE.replace("message['content'] }}{{ eos", "message['content']|trim }}{{ eos")
     )
     rows = [row(f"Who {i}?", "The cat.", "The cat. ") for i in range(4)]
-    with pytest.raises(UserError, match=r"train\.0\.dpo: nothing is left to train on: of 4 .* 4 with the same tokens"):
+    with pytest.raises(UserError, match=r"train\.0\.dpo: no rows are left to train on: of 4 .* 4 with the same tokens"):
         check(Dpo(**FEW), rows, model=model)
 
 
-def test_some_answers_that_differ_in_nothing_are_told(check: Check, row: Any, changed: Any) -> None:
+def test_some_answers_with_the_same_tokens_give_a_warning(check: Check, row: Any, changed: Any) -> None:
     model = changed(
         chat_template=CHAT_TEMPLATE.replace("message['content'] }}{{ eos", "message['content']|trim }}{{ eos")
     )
     rows = [row(f"Who {i}?", "The cat.", "A dog.") for i in range(20)] + [row("Who?", "The cat.", "The cat. ")]
-    found = check(Dpo(**FEW), rows, model=model)
-    assert found["steps"]["dpo"]["left_out"] == {"same_tokens": 1}
-    assert found["warnings"] == ["dpo: 1 of 21 preferences looked at are left out: with the same tokens on both sides"]
+    result = check(Dpo(**FEW), rows, model=model)
+    assert result["steps"]["dpo"]["left_out"] == {"same_tokens": 1}
+    assert result["warnings"] == ["dpo: 1 of 21 sampled preferences are left out: with the same tokens on both sides"]
 
 
 def test_a_column_filled_in_some_rows_only(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_column_filled_in_some_rows_only(tmp_path: Path) -> None:
             _check_filled(path)
 
 
-def test_nothing_to_train_on_and_every_other_fault_at_once(check: Check, row: Any) -> None:
+def test_one_error_names_all_problems(check: Check, row: Any) -> None:
     steps = {
         "dpo": Dpo(**FEW),
         "reward": Reward(**FEW, lora={"target_modules": ["to_q"]}),
@@ -180,33 +180,35 @@ def test_nothing_to_train_on_and_every_other_fault_at_once(check: Check, row: An
     }
     with pytest.raises(UserError) as caught:
         check(steps, [row("Who?", "She.", None), row("What?", "It.", "That.")], held_out=Path("nowhere"))
-    said = str(caught.value)
-    assert "train.1.reward: the adapter fits no layer of the model" in said
-    assert "to some of: down_proj, gate_proj, k_proj" in said
-    assert "train.2.sft: 2 rows do not fill one batch of 8 x 1 processes" in said
-    assert "max_length is 300, and the model takes 256 tokens at most" in said
-    assert "train.4.dpo: TRL refuses the settings" in said
-    assert "train.0" not in said
+    message = str(caught.value)
+    assert "train.1.reward: the adapter fits none of the model's layers" in message
+    assert "to some of: down_proj, gate_proj, k_proj" in message
+    assert "train.2.sft: 2 rows do not fill one batch of 8 x 1 processes" in message
+    assert "max_length is 300, but the model takes at most 256 tokens" in message
+    assert "train.4.dpo: TRL refuses the settings" in message
+    assert "train.0" not in message
 
 
 def test_evaluation_in_between_without_dev_rows(check: Check) -> None:
-    with pytest.raises(UserError, match=r"train\.0\.sft: eval_strategy asks for dev rows, and nothing is held out"):
+    with pytest.raises(
+        UserError, match=r"train\.0\.sft: eval_strategy asks for dev rows, but the study holds none out"
+    ):
         check(Sft(**FEW, eval_strategy="steps"), held_out=Path("nowhere"))
 
 
-def test_too_few_prompts_and_answers_in_no_whole_groups(check: Check, row: Any) -> None:
+def test_too_few_prompts_for_a_batch_of_answers(check: Check, row: Any) -> None:
     rl = Rloo(per_device_train_batch_size=6, num_generations=3, max_completion_length=8)
-    with pytest.raises(UserError, match="1 distinct prompts fit, and one batch of answers takes 2"):
+    with pytest.raises(UserError, match="1 distinct prompts fit, but one batch of answers needs 2"):
         check({"reward": Reward(**FEW), "rl": rl}, [row("Who?", "She.", "He.")])
 
 
-def test_prompts_from_a_file_of_their_own_are_the_ones_looked_at(check: Check, row: Any, tmp_path: Path) -> None:
+def test_prompts_from_a_file_are_checked(check: Check, row: Any, tmp_path: Path) -> None:
     lines = [json.dumps({"prompt": f"Who called number {i}?"}) for i in range(9)]
     (tmp_path / "prompts.jsonl").write_text("\n".join(lines))
     rl = Rloo(per_device_train_batch_size=4, num_generations=2, max_completion_length=8, prompts="prompts.jsonl")
-    found = check({"rl": rl}, [row("Who?", "She.", "He.")], data_root=tmp_path)["steps"]["rl"]
+    step = check({"rl": rl}, [row("Who?", "She.", "He.")], data_root=tmp_path)["steps"]["rl"]
     # One prompt of the preferences would fill no batch; nine of the file fill four, and one is left.
-    assert (found["rows"], found["used"], found["schedule"]["steps"]) == (9, 9, 4)
+    assert (step["rows"], step["used"], step["schedule"]["steps"]) == (9, 9, 4)
 
 
 def test_an_adapter_alone_of_a_model_that_has_to_grow(check: Check, changed: Any, tiny_model: Path) -> None:
@@ -218,7 +220,7 @@ def test_an_adapter_alone_of_a_model_that_has_to_grow(check: Check, changed: Any
     path.write_text(path.read_text().replace('"<pad>"', '"a lot"'))
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     assert isinstance(model.lm_head, torch.nn.Linear)
-    with pytest.raises(UserError, match="is given one, which an adapter alone cannot hold"):
+    with pytest.raises(UserError, match="adds one, which an adapter alone cannot hold"):
         check(Sft(**FEW, lora={"r": 2}, merge_adapter=False), model=folder)
 
 
@@ -243,18 +245,18 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
 
 
 def test_memory_that_does_not_suffice(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "free_memory", lambda cpu: (100_000, "memory"))
+    monkeypatch.setattr(module, "measure_free_memory", lambda cpu: (100_000, "memory"))
     with pytest.raises(
-        UserError, match=r"train\.0\.sft: weights, gradients and optimiser take \d+ kB, and 100 kB of memory"
+        UserError, match=r"train\.0\.sft: weights, gradients and optimiser need \d+ kB of memory, but only 100 kB"
     ):
         check(Sft(**FEW))
 
 
-def test_memory_that_is_tight_is_told(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tight_memory_gives_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = check(Sft(**FEW))["steps"]["sft"]["memory"]
-    certain = Need(*(needed[key] for key in ("weights", "copies", "gradients", "optimiser", "activations"))).certain
-    assert certain < needed["total"]
-    monkeypatch.setattr(module, "free_memory", lambda cpu: (needed["total"], "memory"))
+    exact = MemoryNeed(*(needed[key] for key in ("weights", "copies", "gradients", "optimiser", "activations"))).exact
+    assert exact < needed["total"]
+    monkeypatch.setattr(module, "measure_free_memory", lambda cpu: (needed["total"], "memory"))
     assert "lower per_device_train_batch_size" in check(Sft(**FEW))["warnings"][0]
 
 
@@ -272,6 +274,6 @@ def test_counts_of_a_sample_are_those_of_the_whole_by_estimate(
 ) -> None:
     monkeypatch.setattr(module, "write_sample", lambda source, out: write_sample(source, out, 10))
     rows = [row(f"{i}?", "Yes.", None if i % 2 else "No.") for i in range(40)]
-    found = check(Dpo(**FEW), rows)["steps"]["dpo"]
-    assert (found["rows"], found["sampled"]) == (40, 10)
-    assert found["used"] == 4 * (10 - found["left_out"]["one_sided"])
+    step = check(Dpo(**FEW), rows)["steps"]["dpo"]
+    assert (step["rows"], step["sampled"]) == (40, 10)
+    assert step["used"] == 4 * (10 - step["left_out"]["one_sided"])

@@ -12,8 +12,16 @@ from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.train import check_disk
 from unipref.train.checks import memory
-from unipref.train.checks.memory import Need, Shape, check_memory, disk_of, free_memory, need, shape_of
-from unipref.train.data.batch_math import Schedule, doubts, online_schedule, schedule
+from unipref.train.checks.memory import (
+    MemoryNeed,
+    ModelShape,
+    check_memory,
+    compute_disk_need,
+    compute_memory_need,
+    measure_free_memory,
+    measure_shape,
+)
+from unipref.train.data.batch_math import Schedule, check_schedule, compute_online_schedule, compute_schedule
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.rloo import Rloo
 from unipref.train.trainers.sft import Sft
@@ -37,7 +45,7 @@ def test_steps_and_epochs(
     settings: dict[str, Any], rows: int, processes: int, expected: tuple[int, int, float]
 ) -> None:
     given = {"per_device_train_batch_size": 4, "max_steps": -1, "num_train_epochs": 1.0} | settings
-    assert schedule(given, rows, processes) == Schedule(*expected)
+    assert compute_schedule(given, rows, processes) == Schedule(*expected)
 
 
 @pytest.mark.parametrize(
@@ -55,28 +63,28 @@ def test_steps_of_reinforcement(
     settings: dict[str, Any], prompts: int, processes: int, expected: tuple[int, int, float]
 ) -> None:
     given = {"per_device_train_batch_size": 4, "max_steps": -1, "num_train_epochs": 1.0, "num_generations": 2}
-    assert online_schedule(given | settings, prompts, processes) == Schedule(*expected)
+    assert compute_online_schedule(given | settings, prompts, processes) == Schedule(*expected)
 
 
-def test_answers_in_no_whole_groups_over_several_processes() -> None:
+def test_answers_that_do_not_form_full_groups_over_several_processes() -> None:
     given = {"per_device_train_batch_size": 3, "max_steps": -1, "num_train_epochs": 1.0, "num_generations": 4}
-    assert online_schedule(given, 100, 4).batch == 12
-    with pytest.raises(UserError, match=r"6 answers written at once .* x 2 processes\) are not whole groups"):
-        online_schedule(given, 100, 2)
-    with pytest.raises(UserError, match="generation_batch_size is 8, no multiple of the 6 answers"):
-        online_schedule(given | {"generation_batch_size": 8}, 100, 2)
+    assert compute_online_schedule(given, 100, 4).batch == 12
+    with pytest.raises(UserError, match=r"6 answers generated at once .* x 2 processes\) are not a multiple"):
+        compute_online_schedule(given, 100, 2)
+    with pytest.raises(UserError, match="generation_batch_size is 8, not a multiple of the 6 answers"):
+        compute_online_schedule(given | {"generation_batch_size": 8}, 100, 2)
 
 
-def test_odd_schedules_are_told() -> None:
-    assert doubts(Schedule(8, 100, 25.0), {}, online=False) == ["100 steps of 8 see each row 25.0 times"]
-    assert doubts(Schedule(8, 10, 0.25), {}, online=False) == ["10 steps of 8 see only 25% of the rows"]
-    assert doubts(Schedule(8, 10, 0.25), {"warmup_steps": 0.1}, online=True) == []
-    (said,) = doubts(Schedule(8, 10, 1.0), {"warmup_steps": 10}, online=False)
-    assert "still being warmed up" in said
+def test_odd_schedules_give_warnings() -> None:
+    assert check_schedule(Schedule(8, 100, 25.0), {}, online=False) == ["100 steps of 8 see each row 25.0 times"]
+    assert check_schedule(Schedule(8, 10, 0.25), {}, online=False) == ["10 steps of 8 see only 25% of the rows"]
+    assert check_schedule(Schedule(8, 10, 0.25), {"warmup_steps": 0.1}, online=True) == []
+    (warning,) = check_schedule(Schedule(8, 10, 1.0), {"warmup_steps": 10}, online=False)
+    assert "still warming up" in warning
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "warns"),
     [
         ({"save_steps": 4, "steps_per_generation": 4}, False),
         ({"save_steps": 3, "steps_per_generation": 4}, True),
@@ -88,11 +96,11 @@ def test_odd_schedules_are_told() -> None:
         ({"save_strategy": "no", "save_steps": 3, "steps_per_generation": 4}, False),
     ],
 )
-def test_checkpoints_between_answers_written_are_told(settings: dict[str, Any], told: bool) -> None:
+def test_checkpoints_within_one_batch_of_answers_give_a_warning(settings: dict[str, Any], warns: bool) -> None:
     given = {"save_strategy": "steps", **settings}
-    found = doubts(Schedule(4, 20, 1.0), given, online=True)
-    assert [("falls between answers written" in said) for said in found] == [True] * told
-    assert doubts(Schedule(4, 20, 1.0), given, online=False) == []
+    warnings = check_schedule(Schedule(4, 20, 1.0), given, online=True)
+    assert [("falls within" in warning) for warning in warnings] == [True] * warns
+    assert check_schedule(Schedule(4, 20, 1.0), given, online=False) == []
 
 
 @pytest.mark.slow
@@ -104,36 +112,36 @@ def test_checkpoints_between_answers_written_are_told(settings: dict[str, Any], 
         {"per_device_train_batch_size": 5, "dataloader_drop_last": True},
     ],
 )
-def test_the_steps_foreseen_are_those_that_are_done(settings: dict[str, Any], job: Job) -> None:
+def test_the_computed_steps_are_those_of_the_run(settings: dict[str, Any], job: Job) -> None:
     trainer = Sft(**settings)
     done = trainer.fit(job())
-    assert done["steps"] == schedule(trainer.for_trl(), done["used"], 1).steps
+    assert done["steps"] == compute_schedule(trainer.build_trl_settings(), done["used"], 1).steps
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"steps_per_generation": 2}, {"num_iterations": 2}])
-def test_the_steps_of_reinforcement_foreseen_are_those_that_are_done(
+def test_the_computed_steps_of_reinforcement_are_those_of_the_run(
     settings: dict[str, Any], job: Job, reward_folder: Path
 ) -> None:
     trainer = Rloo(per_device_train_batch_size=8, max_completion_length=4, **settings)
     done = trainer.fit(job(reward_model=reward_folder))
-    assert done["steps"] == online_schedule(trainer.for_trl(), done["used"], 1).steps
+    assert done["steps"] == compute_online_schedule(trainer.build_trl_settings(), done["used"], 1).steps
 
 
 def test_memory_by_hand() -> None:
     # 1,000 weights, 100 of them trained; 2 layers, 8 hidden units, 50 tokens in the vocabulary; 10 tokens in a pass.
-    shape = Shape(parameters=1000, trained=100, layers=2, hidden=8, vocabulary=50)
-    found = need(shape, {}, tokens=10, copies=1)
+    shape = ModelShape(parameters=1000, trained=100, layers=2, hidden=8, vocabulary=50)
+    need = compute_memory_need(shape, {}, tokens=10, copies=1)
     # 34 x 10 x 8 x 2 bytes in a layer of 32 bit; the logits 10 x 50 x 4 bytes, twice.
-    assert found == Need(weights=4000, copies=4000, gradients=400, optimiser=800, activations=2 * 5440 + 4000)
-    assert (found.certain, found.total) == (9200, 9200 + 14880)
-    assert need(shape, {"bf16": True}, 10, 0).activations == 2 * 2720 + 4000
+    assert need == MemoryNeed(weights=4000, copies=4000, gradients=400, optimiser=800, activations=2 * 5440 + 4000)
+    assert (need.exact, need.total) == (9200, 9200 + 14880)
+    assert compute_memory_need(shape, {"bf16": True}, 10, 0).activations == 2 * 2720 + 4000
     # One layer whole, and its input of 10 x 8 x 4 bytes for each.
-    assert need(shape, {"gradient_checkpointing": True}, 10, 0).activations == 5440 + 2 * 320 + 4000
-    assert need(shape, {"model_init_kwargs": {"dtype": "bfloat16"}}, 10, 0).weights == 2000
-    assert need(shape, {}, 10, 0, quantised=True).weights == 900 // 2 + 400
-    assert need(shape, {"optim": "adamw_bnb_8bit"}, 10, 0).optimiser == 200
-    assert need(shape, {"optim": "adafactor"}, 10, 0).optimiser == 0
+    assert compute_memory_need(shape, {"gradient_checkpointing": True}, 10, 0).activations == 5440 + 2 * 320 + 4000
+    assert compute_memory_need(shape, {"model_init_kwargs": {"dtype": "bfloat16"}}, 10, 0).weights == 2000
+    assert compute_memory_need(shape, {}, 10, 0, quantised=True).weights == 900 // 2 + 400
+    assert compute_memory_need(shape, {"optim": "adamw_bnb_8bit"}, 10, 0).optimiser == 200
+    assert compute_memory_need(shape, {"optim": "adafactor"}, 10, 0).optimiser == 0
 
 
 def test_sizes_are_those_of_the_model_with_its_adapter(tiny_model: Path) -> None:
@@ -142,14 +150,16 @@ def test_sizes_are_those_of_the_model_with_its_adapter(tiny_model: Path) -> None
 
     policy = AutoModelForCausalLM.from_pretrained(tiny_model)
     judge = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
-    assert shape_of(str(tiny_model), Sft()) == Shape(policy.num_parameters(), policy.num_parameters(), 2, 48, 312)
-    assert shape_of(str(tiny_model), Reward()).parameters == judge.num_parameters()
+    assert measure_shape(str(tiny_model), Sft()) == ModelShape(
+        policy.num_parameters(), policy.num_parameters(), 2, 48, 312
+    )
+    assert measure_shape(str(tiny_model), Reward()).parameters == judge.num_parameters()
     for trainer, model in ((Sft(lora={"r": 4}), policy), (Reward(lora={"r": 2}), judge)):
         trained, every = get_peft_model(
-            model, trainer.lora.peft_config(trainer.makes == "reward")
+            model, trainer.lora.make_peft_config(trainer.makes == "reward")
         ).get_nb_trainable_parameters()
-        found = shape_of(str(tiny_model), trainer)
-        assert (found.trained, found.parameters) == (trained, every)
+        shape = measure_shape(str(tiny_model), trainer)
+        assert (shape.trained, shape.parameters) == (trained, every)
 
 
 def test_the_estimate_of_what_a_pass_keeps_is_near_what_it_keeps(tiny_model: Path) -> None:
@@ -174,44 +184,45 @@ def test_the_estimate_of_what_a_pass_keeps_is_near_what_it_keeps(tiny_model: Pat
         loss = model(input_ids=ids, labels=ids).loss
     assert loss.requires_grad
     n = model.num_parameters()
-    estimate = need(Shape(n, n, 4, 128, config.vocab_size), {}, ids.numel(), 0).activations
+    estimate = compute_memory_need(ModelShape(n, n, 4, 128, config.vocab_size), {}, ids.numel(), 0).activations
     assert 0.5 < estimate / sum(kept.values()) < 2.0
 
 
 def test_memory_is_shared_by_processes_on_one_cpu() -> None:
-    needed = Need(weights=4 * GB, copies=0, gradients=2 * GB, optimiser=0, activations=3 * GB)
+    needed = MemoryNeed(weights=4 * GB, copies=0, gradients=2 * GB, optimiser=0, activations=3 * GB)
     assert check_memory(needed, 20 * GB, "memory", 1) == []
-    assert "18.0 GB of memory will be needed" in check_memory(needed, 19 * GB, "memory", 2)[0]
-    with pytest.raises(UserError, match=r"optimiser take 12\.0 GB, and 11\.0 GB of memory are free"):
+    assert "needs about 18.0 GB of memory" in check_memory(needed, 19 * GB, "memory", 2)[0]
+    with pytest.raises(UserError, match=r"optimiser need 12\.0 GB of memory, but only 11\.0 GB are free"):
         check_memory(needed, 11 * GB, "memory", 2)
 
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    whole, of = free_memory(cpu=True)
+    whole, of = measure_free_memory(cpu=True)
     assert whole > 10**6
     assert of == "memory"
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
-    assert free_memory(cpu=True)[0] == 3000
+    assert measure_free_memory(cpu=True)[0] == 3000
     (tmp_path / "memory.max").write_text("max\n")
-    assert free_memory(cpu=True)[0] > 3000
+    assert measure_free_memory(cpu=True)[0] > 3000
 
 
 def test_disk_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shape = Shape(parameters=GB, trained=GB // 8, layers=1, hidden=1, vocabulary=1)
-    assert disk_of(shape, Sft()) == {"model": 4 * GB, "working": 0}
-    assert disk_of(shape, Sft(lora={}))["model"] == 4 * GB + GB // 2
-    assert disk_of(shape, Sft(lora={}, merge_adapter=False))["model"] == GB // 2
+    shape = ModelShape(parameters=GB, trained=GB // 8, layers=1, hidden=1, vocabulary=1)
+    assert compute_disk_need(shape, Sft()) == {"model": 4 * GB, "working": 0}
+    assert compute_disk_need(shape, Sft(lora={}))["model"] == 4 * GB + GB // 2
+    assert compute_disk_need(shape, Sft(lora={}, merge_adapter=False))["model"] == GB // 2
 
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, int(9.5 * GB)))
     (tmp_path / "train").mkdir()
     assert check_disk([{"model": 4 * GB, "working": GB}], tmp_path / "train") == []
-    (said,) = check_disk([{"model": 4 * GB, "working": GB}] * 2, tmp_path / "train" / "not yet")
-    assert said == "9.0 GB of the 9.5 GB that are free on the disk will be needed"
+    (warning,) = check_disk([{"model": 4 * GB, "working": GB}] * 2, tmp_path / "train" / "not yet")
+    assert warning == "the run needs 9.0 GB of the 9.5 GB that are free on the disk"
     with pytest.raises(
-        UserError, match=r"train: the models of 3 training steps take 12\.0 GB, the checkpoints of one 1\.0"
+        UserError,
+        match=r"train: the models of 3 training steps need 12\.0 GB of disk and the checkpoints of one step 1\.0",
     ):
         check_disk([{"model": 4 * GB, "working": GB}] * 3, tmp_path / "train")
     # What is there already will not be written twice.

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from unipref.core.errors import UserError
-from unipref.train.data.epochs import WINDOW, Mix, RowOrder, row_weights
-from unipref.train.data.rows import Facts
+from unipref.train.data.epochs import WINDOW, Mix, RowOrder, compute_row_weights
+from unipref.train.data.rows import RowFacts
 
 
-def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -> Facts:
+def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -> RowFacts:
     """Rows of sources of the given sizes, one source after the other."""
-    found, row = Facts(), 0
+    rows, row = RowFacts(), 0
     for source, size in parts:
         for _ in range(size):
-            found.add(
+            rows.add(
                 {
                     "source": source,
                     "objective": "bias" if source == "a" else "instruction",
@@ -27,77 +27,77 @@ def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -
                 length[row] if length is not None else 10,
             )
             row += 1
-    return found
+    return rows
 
 
-def counts(order: Any, known: Facts) -> dict[str, int]:
-    names = list(known.names["source"])
-    return dict(Counter(names[known.sources[row]] for row in order))
+def counts(order: Any, row_facts: RowFacts) -> dict[str, int]:
+    names = list(row_facts.names["source"])
+    return dict(Counter(names[row_facts.sources[row]] for row in order))
 
 
-def plan(**changes: Any) -> RowOrder:
+def row_order(**changes: Any) -> RowOrder:
     return RowOrder(**({"sampling": "random", "mix": None, "weigh_by": None, "batch": 4} | changes))
 
 
 def test_without_anything_each_epoch_has_each_row_once_and_another_order() -> None:
-    order = plan().order(facts(("a", 7), ("b", 5)), 24, seed=0)
+    order = row_order().order(facts(("a", 7), ("b", 5)), 24, seed=0)
     assert sorted(order[:12]) == sorted(order[12:]) == list(range(12))
     assert list(order[:12]) != list(order[12:])
 
 
 def test_the_order_follows_from_the_seed() -> None:
-    known = facts(("a", 7), ("b", 5))
-    first, again, other = (plan(mix=Mix(temperature=2)).order(known, 30, seed) for seed in (1, 1, 2))
+    row_facts = facts(("a", 7), ("b", 5))
+    first, again, other = (row_order(mix=Mix(temperature=2)).order(row_facts, 30, seed) for seed in (1, 1, 2))
     assert list(first) == list(again) != list(other)
 
 
 def test_shares_of_sources() -> None:
-    known = facts(("a", 80), ("b", 20))
+    row_facts = facts(("a", 80), ("b", 20))
     # 100 rows an epoch, shares 1 : 1 -> 50 of each; of 'b' each of the 20 rows two or three times.
-    order = plan(mix=Mix(shares={"a": 2, "b": 2})).order(known, 100, seed=0)
-    assert counts(order, known) == {"a": 50, "b": 50}
+    order = row_order(mix=Mix(shares={"a": 2, "b": 2})).order(row_facts, 100, seed=0)
+    assert counts(order, row_facts) == {"a": 50, "b": 50}
     repeats = Counter(row for row in order.tolist() if row >= 80)
     assert set(repeats.values()) == {2, 3}
     assert len(repeats) == 20
 
 
 def test_a_large_part_gets_all_its_turns_over_the_epochs() -> None:
-    known = facts(("a", 80), ("b", 20))
-    order = plan(mix=Mix(shares={"a": 0.4, "b": 0.6})).order(known, 200, seed=0)
+    row_facts = facts(("a", 80), ("b", 20))
+    order = row_order(mix=Mix(shares={"a": 0.4, "b": 0.6})).order(row_facts, 200, seed=0)
     # 40 of 'a' in each epoch of 100: two epochs are 80 different rows.
     assert sorted(row for row in order.tolist() if row < 80) == list(range(80))
 
 
 def test_temperature_evens_out_the_sizes() -> None:
     # Sizes 64 and 16 at T = 2: 8 : 4, so 80 rows are 53.33 and 26.67 -> 53 and 27 by largest remainder.
-    known = facts(("a", 64), ("b", 16))
-    assert counts(plan(mix=Mix(temperature=2)).order(known, 80, seed=0), known) == {"a": 53, "b": 27}
-    assert counts(plan(mix=Mix(temperature=1)).order(known, 80, seed=0), known) == {"a": 64, "b": 16}
+    row_facts = facts(("a", 64), ("b", 16))
+    assert counts(row_order(mix=Mix(temperature=2)).order(row_facts, 80, seed=0), row_facts) == {"a": 53, "b": 27}
+    assert counts(row_order(mix=Mix(temperature=1)).order(row_facts, 80, seed=0), row_facts) == {"a": 64, "b": 16}
 
 
 def test_objectives_are_mixed_as_sources_are() -> None:
-    known = facts(("a", 10), ("b", 20), ("c", 10))
-    order = plan(mix=Mix(by="objective", shares={"bias": 3, "instruction": 1})).order(known, 40, seed=0)
-    found = counts(order, known)
-    assert found["a"] == 30
-    assert found["b"] + found["c"] == 10
+    row_facts = facts(("a", 10), ("b", 20), ("c", 10))
+    order = row_order(mix=Mix(by="objective", shares={"bias": 3, "instruction": 1})).order(row_facts, 40, seed=0)
+    rows = counts(order, row_facts)
+    assert rows["a"] == 30
+    assert rows["b"] + rows["c"] == 10
 
 
 def test_a_share_of_nought_leaves_a_source_out() -> None:
-    known = facts(("a", 10), ("b", 20))
-    assert counts(plan(mix=Mix(shares={"a": 1, "b": 0})).order(known, 30, seed=0), known) == {"a": 30}
+    row_facts = facts(("a", 10), ("b", 20))
+    assert counts(row_order(mix=Mix(shares={"a": 1, "b": 0})).order(row_facts, 30, seed=0), row_facts) == {"a": 30}
 
 
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
-        ({"a": 1}, "there is no share for the source 'b'"),
-        ({"a": 1, "b": 1, "bb": 1}, "no row is left of the source 'bb'.*Did you mean 'b'"),
+        ({"a": 1}, "the source 'b' has no share"),
+        ({"a": 1, "b": 1, "bb": 1}, "no rows are left of the source 'bb'.*Did you mean 'b'"),
     ],
 )
 def test_shares_that_do_not_fit_the_data_are_the_users_to_mend(shares: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=f"(?s){message}"):
-        plan(mix=Mix(shares=shares)).order(facts(("a", 2), ("b", 2)), 4, seed=0)
+        row_order(mix=Mix(shares=shares)).order(facts(("a", 2), ("b", 2)), 4, seed=0)
 
 
 @pytest.mark.parametrize("settings", [{}, {"shares": {"a": 1}, "temperature": 2}, {"shares": {"a": 0}}])
@@ -107,18 +107,18 @@ def test_a_mix_says_one_thing(settings: dict[str, Any]) -> None:
 
 
 def test_rows_without_a_confidence_weigh_as_the_mean_of_the_others() -> None:
-    known = facts(("a", 4), confidence=[1.0, 0.5, None, None])
-    assert row_weights(known, "confidence").tolist() == [1.0, 0.5, 0.75, 0.75]  # type: ignore[union-attr]
-    assert known.known("confidence") == {"known": 2, "missing": 2}
-    with pytest.raises(UserError, match="no row has a margin to be weighed by"):
-        row_weights(known, "margin")
+    row_facts = facts(("a", 4), confidence=[1.0, 0.5, None, None])
+    assert compute_row_weights(row_facts, "confidence").tolist() == [1.0, 0.5, 0.75, 0.75]  # type: ignore[union-attr]
+    assert row_facts.count_known("confidence") == {"known": 2, "missing": 2}
+    with pytest.raises(UserError, match="no row has a margin to weight by"):
+        compute_row_weights(row_facts, "margin")
 
 
 def test_drawing_by_weight_is_weighing_the_loss() -> None:
     weights = [1.0, 0.9, 0.6, 0.5]
-    known = facts(("a", 4), confidence=weights)
+    row_facts = facts(("a", 4), confidence=weights)
     losses = np.array([4.0, 3.0, 2.0, 1.0])
-    order = plan(weigh_by="confidence").order(known, 4 * 3000, seed=0)
+    order = row_order(weigh_by="confidence").order(row_facts, 4 * 3000, seed=0)
     for epoch in order.reshape(3000, 4)[:200]:
         for row, weight in enumerate(weights):
             # An epoch of 4 rows, weights summing to 3: row 0 comes 4/3 times, so once or twice.
@@ -131,9 +131,9 @@ def test_drawing_by_weight_is_weighing_the_loss() -> None:
 def test_rows_of_similar_length_share_a_pass_and_the_longest_comes_first() -> None:
     random = np.random.default_rng(5)
     lengths = random.integers(5, 500, 1000).tolist()
-    known = facts(("a", 1000), length=lengths)
-    grouped = plan(sampling="group_by_length").order(known, 1000, seed=0)
-    shuffled = plan().order(known, 1000, seed=0)
+    row_facts = facts(("a", 1000), length=lengths)
+    grouped = row_order(sampling="group_by_length").order(row_facts, 1000, seed=0)
+    shuffled = row_order().order(row_facts, 1000, seed=0)
     assert sorted(grouped) == list(range(1000))
     assert max(lengths[row] for row in grouped[:4]) == max(lengths)
 
@@ -149,21 +149,21 @@ def test_rows_of_similar_length_share_a_pass_and_the_longest_comes_first() -> No
 
 
 def test_what_fills_no_pass_goes_over_to_the_next_epoch_and_at_last_to_the_end() -> None:
-    known = facts(("a", 6), length=[1, 2, 3, 4, 5, 6])
-    order = plan(sampling="group_by_length").order(known, 12, seed=0)
+    row_facts = facts(("a", 6), length=[1, 2, 3, 4, 5, 6])
+    order = row_order(sampling="group_by_length").order(row_facts, 12, seed=0)
     # Epoch one: the four longest; the two shortest go over. Epoch two has eight rows: two passes.
     assert sorted(order[:4]) == [2, 3, 4, 5]
     assert sorted(order[4:]) == [0, 0, 1, 1, 2, 3, 4, 5]
     # Seven rows and no further epoch: the three that fill no pass are the last.
-    order = plan(sampling="group_by_length").order(facts(("a", 7), length=[7, 6, 5, 4, 3, 2, 1]), 7, seed=0)
+    order = row_order(sampling="group_by_length").order(facts(("a", 7), length=[7, 6, 5, 4, 3, 2, 1]), 7, seed=0)
     assert sorted(order[4:]) == [4, 5, 6]
 
 
 def test_with_windows_of_a_few_passes_the_left_over_is_of_the_last() -> None:
     rows = 4 * WINDOW + 6
-    order = plan(sampling="group_by_length").order(facts(("a", rows), length=list(range(rows))), rows, seed=0)
+    order = row_order(sampling="group_by_length").order(facts(("a", rows), length=list(range(rows))), rows, seed=0)
     assert sorted(order) == list(range(rows))
 
 
 def test_in_the_order_of_the_file() -> None:
-    assert plan(sampling="sequential").order(facts(("a", 5)), 8, seed=0).tolist() == [0, 1, 2, 3, 4, 0, 1, 2]
+    assert row_order(sampling="sequential").order(facts(("a", 5)), 8, seed=0).tolist() == [0, 1, 2, 3, 4, 0, 1, 2]

@@ -1,4 +1,4 @@
-"""Which rows each trainer is given, the books of the others, and where a step starts."""
+"""Which rows each trainer is given, the usage of the others, and where a step starts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from unipref.train.data.rows import (
     PROMPTS,
     RowUsage,
     View,
-    pairs_with_margins,
+    make_margin_view,
     write_rows,
 )
 from unipref.train.start import give_own_pad, open_start
@@ -43,15 +43,15 @@ def written(path: Path) -> list[dict[str, Any]]:
         (PROMPTS, 18, {"too_long": 1, "duplicate": 2}),
     ],
 )
-def test_each_view_keeps_what_it_can_use_and_the_books_balance(
+def test_each_view_keeps_what_it_can_use_and_the_counts_add_up(
     job: Job, tmp_path: Path, view: View, used: int, left_out: dict[str, int]
 ) -> None:
     given = job()
     tokenizer, _ = load_tokenizer(str(given.policy))
-    books = write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
-    assert books.used == used
-    assert books.left_out == left_out
-    assert books.rows == 21 == used + sum(left_out.values())
+    usage = write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
+    assert usage.used == used
+    assert usage.left_out == left_out
+    assert usage.rows == 21 == used + sum(left_out.values())
     rows = written(tmp_path / "rows.arrow")
     assert len(rows) == used
     assert set(rows[0]) == set(view.columns)
@@ -83,15 +83,17 @@ def test_a_role_that_the_template_refuses_costs_only_its_row(job: Job, tmp_path:
     bad["prompt"] = [{"role": "listener", "content": "Hm?"}]
     given = job([bad, row("Who?", "She.", "He.")])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    books = write_rows(given.preferences, tmp_path / "rows.arrow", PAIRS, tokenizer, 256)
-    assert (books.used, books.left_out) == (1, {"bad_role": 1})
+    usage = write_rows(given.preferences, tmp_path / "rows.arrow", PAIRS, tokenizer, 256)
+    assert (usage.used, usage.left_out) == (1, {"bad_role": 1})
 
 
-def test_the_books_in_words() -> None:
-    books = RowUsage(rows=5)
-    books.left_out.update({"too_long": 3, "one_sided": 2})
-    assert books.explained(256) == "of 5 preferences: 2 without the answers that are needed, 3 longer than 256 tokens"
-    assert RowUsage().explained(256) == "there are no preferences"
+def test_the_counts_in_words() -> None:
+    usage = RowUsage(rows=5)
+    usage.left_out.update({"too_long": 3, "one_sided": 2})
+    assert (
+        usage.explain(256) == "of 5 preferences: 2 without the answers that the trainer needs, 3 longer than 256 tokens"
+    )
+    assert RowUsage().explain(256) == "there are no preferences"
 
 
 def test_a_spare_special_token_becomes_the_pad_token(tiny_model: Path) -> None:
@@ -119,12 +121,12 @@ def padless(tiny_model: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "padless"
     shutil.copytree(tiny_model, folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        found = json.loads((folder / name).read_text())
-        if "added_tokens" in found:
-            found["added_tokens"] = [token for token in found["added_tokens"] if token["content"] != "<pad>"]
-        if "pad_token" in found:
-            found["pad_token"] = "</s>"
-        (folder / name).write_text(json.dumps(found))
+        settings = json.loads((folder / name).read_text())
+        if "added_tokens" in settings:
+            settings["added_tokens"] = [token for token in settings["added_tokens"] if token["content"] != "<pad>"]
+        if "pad_token" in settings:
+            settings["pad_token"] = "</s>"
+        (folder / name).write_text(json.dumps(settings))
     return folder
 
 
@@ -152,7 +154,7 @@ def test_a_plain_folder_is_started_from_as_it_is(tiny_model: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_policy_does_not_start_from_a_reward_model(reward_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="this is a reward model, and the step trains a policy"):
+    with pytest.raises(UserError, match="this is a reward model, but the step trains a policy"):
         open_start(reward_folder, tmp_path, "policy")
     assert open_start(reward_folder, tmp_path, "reward").folder == str(reward_folder)
 
@@ -166,13 +168,13 @@ def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
 def test_each_judged_answer_is_a_row_and_a_preference_is_used_whole(job: Job, tmp_path: Path, row: Any) -> None:
     given = job([row("Who?", "She.", "He."), row("Why?", None, "So."), row("How?", "word " * 300, "So.")])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    books = write_rows(given.preferences, tmp_path / "rows.arrow", JUDGED, tokenizer, 256)
-    assert (books.rows, books.used, books.left_out) == (3, 2, {"too_long": 1})
-    found = [
+    usage = write_rows(given.preferences, tmp_path / "rows.arrow", JUDGED, tokenizer, 256)
+    assert (usage.rows, usage.used, usage.left_out) == (3, 2, {"too_long": 1})
+    labelled = [
         (r["prompt"][0]["content"], r["completion"][0]["content"], r["label"]) for r in written(tmp_path / "rows.arrow")
     ]
-    assert found == [("Who?", "She.", True), ("Who?", "He.", False), ("Why?", "So.", False)]
-    assert len(books.facts) == 3
+    assert labelled == [("Who?", "She.", True), ("Who?", "He.", False), ("Why?", "So.", False)]
+    assert len(usage.facts) == 3
 
 
 @pytest.mark.parametrize(("missing", "margins"), [(0.0, [0.5, 0.0]), (None, [0.5])])
@@ -182,12 +184,12 @@ def test_a_margin_is_never_missing(
     without = row("Why?", "So.", "No.") | {"margin": None}
     given = job([row("Who?", "She.", "He.") | {"margin": 0.25}, without])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    books = write_rows(given.preferences, tmp_path / "rows.arrow", pairs_with_margins(2.0, missing), tokenizer, 256)
+    usage = write_rows(given.preferences, tmp_path / "rows.arrow", make_margin_view(2.0, missing), tokenizer, 256)
     assert [r["margin"] for r in written(tmp_path / "rows.arrow")] == margins
-    assert books.left_out == ({} if missing == 0.0 else {"no_margin": 1})
+    assert usage.left_out == ({} if missing == 0.0 else {"no_margin": 1})
 
 
-def test_what_is_known_of_each_row(job: Job, tmp_path: Path, row: Any) -> None:
+def test_the_facts_of_each_row(job: Job, tmp_path: Path, row: Any) -> None:
     rows = [row("Who?", "She.", "He was."), row("Why?", "So.", "No.") | {"source": "other", "confidence": 0.75}]
     given = job(rows)
     tokenizer, _ = load_tokenizer(str(given.policy))
@@ -195,5 +197,5 @@ def test_what_is_known_of_each_row(job: Job, tmp_path: Path, row: Any) -> None:
     longest = len(tokenizer.encode("<s>Question: Who?\n\nAnswer: He was.</s>", add_special_tokens=False))
     assert facts.lengths[0] == longest
     assert (list(facts.sources), facts.names["source"]) == ([0, 1], {"test": 0, "other": 1})
-    assert facts.known("confidence") == {"known": 1, "missing": 1}
+    assert facts.count_known("confidence") == {"known": 1, "missing": 1}
     assert facts.confidences[1] == 0.75

@@ -13,7 +13,7 @@ from unipref.core.errors import UserError
 from unipref.core.scores import Score
 from unipref.models.loading import load_model
 from unipref.train import Meter, fit, train
-from unipref.train.monitor.checkpoints import checkpoints, so_far
+from unipref.train.monitor.checkpoints import list_checkpoints, read_progress
 from unipref.train.monitor.collapse import Bounds, Guard
 from unipref.train.trainers.dpo import Dpo
 from unipref.train.trainers.reward import Reward
@@ -102,17 +102,17 @@ def test_a_fall_to_chance_stops_the_run_and_the_last_good_state_is_kept(job: Job
 
     given = job(checkpoint_dir=tmp_path / "checkpoints")
     measured = Reckless({5: 0.5})
-    told: list[int] = []
-    done = train(Sft(**FEW), given, progress=lambda step, *_: told.append(step), meter=Meter(measured, 1))
+    steps: list[int] = []
+    done = train(Sft(**FEW), given, progress=lambda step, *_: steps.append(step), meter=Meter(measured, 1))
     # Measured before the first step and after each: the sixth measurement is after step 5; the checkpoint before is 4.
-    assert told == [1, 2, 3, 4, 5]
+    assert steps == [1, 2, 3, 4, 5]
     assert done["collapse"] == {
         "step": 5,
-        "why": "the dev score skill has fallen to 0.500, chance is 0.5",
+        "why": "the dev score skill fell to 0.500, and chance is 0.5",
         "kept": 4,
     }
     assert done["warnings"] == [
-        f"the run collapsed and was stopped at step 5: {done['collapse']['why']}; the model is that of step 4"
+        f"the run collapsed and stopped at step 5: {done['collapse']['why']}; the model is the one of step 4"
     ]
     saved = load_model(str(given.out), "causal").state_dict()
     assert all(torch.equal(saved[name], value) for name, value in measured.weights[4].items())
@@ -138,53 +138,51 @@ def test_the_last_good_adapter_is_kept(job: Job, tmp_path: Path) -> None:
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, at: int) -> Callable[..., None]:
-    """Makes a weight no number after a step, before its checkpoint is written."""
-    found: list[Any] = []
-    built = fit._built
+    """Sets a weight to NaN after a step, before its checkpoint is written."""
+    trainers: list[Any] = []
+    build = fit._build_trainer
 
     def keep(*arguments: Any) -> Any:
-        found.append(built(*arguments))
-        return found[-1]
+        trainers.append(build(*arguments))
+        return trainers[-1]
 
-    monkeypatch.setattr(fit, "_built", keep)
+    monkeypatch.setattr(fit, "_build_trainer", keep)
 
     def progress(step: int, *_: Any) -> None:
         import torch
 
         if step == at:
             with torch.no_grad():
-                found[-1].model.model.norm.weight[0] = float("nan")
+                trainers[-1].model.model.norm.weight[0] = float("nan")
 
     return progress
 
 
 @pytest.mark.slow
-def test_a_checkpoint_whose_weights_are_no_numbers_is_not_good(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_with_nan_weights_is_not_good(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = job(checkpoint_dir=tmp_path / "checkpoints")
     done = train(Sft(**FEW), given, progress=poisoned(monkeypatch, at=4))
     # The loss of step 4 was still a number, so checkpoint 4 was written, with the broken weight in it.
-    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["checkpoint-2", "checkpoint-4"]
-    assert done["collapse"]["why"] == "the loss is no number any more at step 5 (it was one at step 4)"
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["checkpoint-2", "checkpoint-4"]
+    assert done["collapse"]["why"] == "the loss is not a number at step 5 (the last finite one: step 4)"
     assert done["collapse"]["kept"] == 2
     assert load_model(str(given.out), "causal").model.norm.weight.isfinite().all()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"on_collapse": "stop"}, r"sft: the loss is no number any more at step 5 .*\n.*fp16, try bf16\.$"),
-        ({"checkpoint": None}, r"at step 5 .*\n.*With 'checkpoint: \{every: N\}' the last good state is kept"),
+        ({"on_collapse": "stop"}, r"sft: the loss is not a number at step 5 .*\n.*fp16, try bf16\.$"),
+        ({"checkpoint": None}, r"at step 5 .*\n.*With 'checkpoint: \{every: N\}', unipref keeps the last good state"),
     ],
     ids=["stop", "nothing to keep"],
 )
 def test_a_collapse_is_an_error_where_it_is_to_stop_or_nothing_can_be_kept(
-    changes: dict[str, Any], said: str, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], message: str, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = job(checkpoint_dir=tmp_path / "checkpoints")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         train(Sft(**(FEW | changes)), given, progress=poisoned(monkeypatch, at=4))
     assert list(given.out.iterdir()) == []
 
@@ -203,13 +201,13 @@ def test_reinforcement_that_leaves_its_bounds_goes_back_to_before(
     assert done["collapse"]["kept"] == outside - 1
     assert done["collapse"]["why"].endswith(f"above the bound of 1e-06, since step {outside}")
     # From the first point out of bounds no checkpoint was written that could have pushed out the good one.
-    assert {path.name for path in checkpoints(tmp_path / "checkpoints")} == {
+    assert {path.name for path in list_checkpoints(tmp_path / "checkpoints")} == {
         f"checkpoint-{step}" for step in (outside - 2, outside - 1) if step > 0
     }
 
 
 @pytest.mark.slow
-def test_dev_scores_are_taken_up_with_the_step(job: Job, tmp_path: Path) -> None:
+def test_a_resumed_step_keeps_its_dev_scores(job: Job, tmp_path: Path) -> None:
     class Cut(BaseException):
         pass
 
@@ -221,10 +219,10 @@ def test_dev_scores_are_taken_up_with_the_step(job: Job, tmp_path: Path) -> None
     given = job(checkpoint_dir=tmp_path / "checkpoints")
     with pytest.raises(Cut):
         train(Sft(**FEW), given, progress=cut, meter=Meter(Reckless(), 2))
-    kept = [so_far(path).dev for path in checkpoints(tmp_path / "checkpoints")]
+    kept = [read_progress(path).dev for path in list_checkpoints(tmp_path / "checkpoints")]
     assert [[point["step"] for point in points] for points in kept] == [[0, 2], [0, 2, 4]]
     again = train(Sft(**FEW), given, meter=Meter(Reckless({0: 0.7}), 2))
-    assert again["taken_up"] == 4
+    assert again["resumed_at"] == 4
     assert again["dev"] == whole["dev"]
     assert [point["step"] for point in again["dev"]] == [0, 2, 4, 6, 7]
 
@@ -246,29 +244,29 @@ def test_dev_scores_are_taken_up_with_the_step(job: Job, tmp_path: Path) -> None
 )
 def test_what_is_out_of_bounds(bounds: dict[str, Any], figures: list[dict[str, float]], why: str | None) -> None:
     guard = Guard(Bounds(**bounds), online=True)
-    seen = [guard.figures(step, point) for step, point in enumerate(figures, 1)]
-    found = [collapse for collapse in seen if collapse]
-    assert found[0].why.startswith(why) if why else not found, seen
-    assert all(Guard(Bounds(**bounds), online=False).figures(1, point) is None for point in figures)
+    results = [guard.check_figures(step, point) for step, point in enumerate(figures, 1)]
+    collapses = [collapse for collapse in results if collapse]
+    assert collapses[0].why.startswith(why) if why else not collapses, results
+    assert all(Guard(Bounds(**bounds), online=False).check_figures(1, point) is None for point in figures)
 
 
-def test_only_a_skill_that_was_proven_can_fall_to_chance() -> None:
+def test_only_a_score_that_was_above_chance_can_fall_to_chance() -> None:
     guard = Guard(Bounds(), online=False)
     # An interval that includes chance proves nothing.
-    assert guard.dev(0, {"a": score(0.55, 0.45)}) is None
-    assert guard.dev(1, {"a": score(0.45, 0.35)}) is None
-    assert guard.dev(2, {"a": score(0.7, 0.6)}) is None
+    assert guard.check_dev_scores(0, {"a": score(0.55, 0.45)}) is None
+    assert guard.check_dev_scores(1, {"a": score(0.45, 0.35)}) is None
+    assert guard.check_dev_scores(2, {"a": score(0.7, 0.6)}) is None
     # Not clearly above chance any more, but above it.
-    assert guard.dev(3, {"a": score(0.52, 0.42)}) is None
-    collapse = guard.dev(4, {"a": score(0.5, 0.4)})
+    assert guard.check_dev_scores(3, {"a": score(0.52, 0.42)}) is None
+    collapse = guard.check_dev_scores(4, {"a": score(0.5, 0.4)})
     assert collapse is not None
     assert (collapse.step, collapse.since) == (4, 4)
     # What is better when lower, or has no chance level, is no skill.
     bias = Score("bias", 0.0, 100, "lower", low=0.0, chance=0.0)
     for other in (bias, score(0.1, 0.05, chance=None)):
         calm = Guard(Bounds(), online=False)
-        assert calm.dev(0, {"a": other}) is None
-        assert calm.dev(1, {"a": other}) is None
+        assert calm.check_dev_scores(0, {"a": other}) is None
+        assert calm.check_dev_scores(1, {"a": other}) is None
     off = Guard(Bounds(chance=False), online=False)
-    assert off.dev(0, {"a": score(0.9, 0.8)}) is None
-    assert off.dev(1, {"a": score(0.4, 0.3)}) is None
+    assert off.check_dev_scores(0, {"a": score(0.9, 0.8)}) is None
+    assert off.check_dev_scores(1, {"a": score(0.4, 0.3)}) is None

@@ -16,22 +16,22 @@ FEW: dict[str, Any] = {"per_device_train_batch_size": 4, "max_steps": 2}
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
-        ("tensorbord", r"train\.0\.sft: report_to: nothing that is called 'tensorbord' .*\n.*'tensorboard'"),
+        ("tensorbord", r"train\.0\.sft: report_to: transformers cannot report to 'tensorbord'.*\n.*'tensorboard'"),
         ("clearml", r"report_to: 'clearml' is not installed.*\n.*pip install clearml"),
     ],
 )
-def test_what_cannot_be_reported_to_is_found_before_training(name: str, said: str, job: Job) -> None:
+def test_an_unknown_reporting_tool_is_an_error_before_training(name: str, message: str, job: Job) -> None:
     given = job()
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         preflight(
             PreflightRequest(str(given.policy), {"sft": Sft(**FEW, report_to=name)}, given.preferences, given.held_out)
         )
 
 
 @pytest.mark.slow
-def test_what_is_reported_to_gets_the_figures(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reporting_tool_gets_the_figures(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import TrainerCallback
     from transformers.integrations import integration_utils
 
@@ -56,7 +56,7 @@ def test_what_is_reported_to_gets_the_figures(job: Job, monkeypatch: pytest.Monk
 @pytest.mark.slow
 def test_nothing_is_reported_by_default(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Any] = []
-    built = fit._built
-    monkeypatch.setattr(fit, "_built", lambda *given: found.append(built(*given)) or found[-1])
+    build_trainer = fit._build_trainer
+    monkeypatch.setattr(fit, "_build_trainer", lambda *given: found.append(build_trainer(*given)) or found[-1])
     train(Sft(**FEW), job())
     assert found[0].args.report_to in ([], ["none"], "none")

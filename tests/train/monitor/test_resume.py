@@ -10,8 +10,14 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.train import train
-from unipref.train.monitor.checkpoints import WHOLE, checkpoints, passes_done, step_of, take_up
-from unipref.train.row_order import draw_on
+from unipref.train.monitor.checkpoints import (
+    PROGRESS_FILE,
+    count_passes_done,
+    find_resume_checkpoint,
+    list_checkpoints,
+    parse_step,
+)
+from unipref.train.row_order import skip_done_passes
 from unipref.train.trainers.dpo import Dpo
 from unipref.train.trainers.grpo import Grpo
 from unipref.train.trainers.kto import Kto
@@ -84,7 +90,7 @@ def weights_of(folder: Path) -> dict[str, bytes]:
         *("rloo", "grpo", "rloo in pass 2", "rloo after pass 2"),
     ],
 )
-def test_the_taken_up_step_is_the_unbroken_one(
+def test_a_resumed_step_equals_an_uninterrupted_one(
     trainer: Trainer, at: int, job: Job, policy: Path, reward_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "checkpoints"
@@ -95,10 +101,10 @@ def test_the_taken_up_step_is_the_unbroken_one(
         train(trainer, cut, progress=cut_at(at))
     assert list(cut.out.iterdir()) == []
     # The step at which it was cut had not been saved yet.
-    assert [step_of(path) for path in checkpoints(folder)] == [2, 4]
+    assert [parse_step(path) for path in list_checkpoints(folder)] == [2, 4]
     again = train(trainer, cut)
-    assert again["taken_up"] == 4
-    assert whole["taken_up"] is None
+    assert again["resumed_at"] == 4
+    assert whole["resumed_at"] is None
     assert weights_of(cut.out) == weights_of(unbroken.out) != {}
     assert timeless(again["curve"]) == timeless(whole["curve"])
     # Reinforcement is also probed, before the first step and at five others.
@@ -111,7 +117,7 @@ def test_the_taken_up_step_is_the_unbroken_one(
     assert lines == again["curve"]
 
 
-def test_the_order_of_later_passes_is_taken_up(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_the_order_of_later_passes(tmp_path: Path) -> None:
     from trl.trainer.utils import RepeatSampler
 
     class Reinforcement:
@@ -123,9 +129,9 @@ def test_the_order_of_later_passes_is_taken_up(tmp_path: Path) -> None:
     assert len({tuple(order) for order in orders}) == 4
     for epoch, expected in ((0.5, 0), (1.0, 1), (1.5, 1), (2.9999999999, 3)):
         (tmp_path / "trainer_state.json").write_text(json.dumps({"epoch": epoch}))
-        taken_up = Reinforcement()
-        draw_on(taken_up, passes_done(tmp_path))
-        assert list(taken_up._get_train_sampler()) == orders[expected]
+        resumed = Reinforcement()
+        skip_done_passes(resumed, count_passes_done(tmp_path))
+        assert list(resumed._get_train_sampler()) == orders[expected]
 
 
 @pytest.mark.slow
@@ -136,22 +142,22 @@ def test_a_step_that_had_done_all_its_steps_is_not_trained_further(job: Job, tmp
     train(trainer, cut)
     shutil.rmtree(cut.out)
     cut.out.mkdir()
-    assert [step_of(path) for path in checkpoints(folder)] == [6, 7]
+    assert [parse_step(path) for path in list_checkpoints(folder)] == [6, 7]
     again = train(trainer, cut)
-    assert (again["taken_up"], again["steps"], again["tokens"]) == (7, 7, whole["tokens"])
+    assert (again["resumed_at"], again["steps"], again["tokens"]) == (7, 7, whole["tokens"])
     assert weights_of(cut.out) == weights_of(unbroken.out)
     assert again["curve"] == whole["curve"]
 
 
 def test_a_checkpoint_that_was_being_written_is_none(tmp_path: Path) -> None:
-    assert take_up(tmp_path / "nowhere") is None
+    assert find_resume_checkpoint(tmp_path / "nowhere") is None
     for step, whole in ((2, True), (10, True), (12, False)):
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         if whole:
-            (folder / WHOLE).write_text(json.dumps({"threads": 1}))
-    assert take_up(tmp_path) == tmp_path / "checkpoint-10"
+            (folder / PROGRESS_FILE).write_text(json.dumps({"threads": 1}))
+    assert find_resume_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-2"]
 
 
@@ -167,13 +173,13 @@ def test_a_checkpoint_that_was_being_written_is_none(tmp_path: Path) -> None:
 )
 def test_when_a_step_is_saved_on_its_way(settings: dict[str, Any], saving: dict[str, Any], kept: int) -> None:
     trainer: TrlTrainer = Sft(**settings)
-    given = trainer.for_trl()
+    given = trainer.build_trl_settings()
     assert {key: str(given[key]) for key in saving} == {key: str(value) for key, value in saving.items()}
     assert trainer.checkpoints_kept == kept
 
 
-def test_saving_is_said_once() -> None:
-    with pytest.raises(ValueError, match="'save_steps' and 'checkpoint' say the same thing"):
+def test_saving_is_set_once() -> None:
+    with pytest.raises(ValueError, match="'save_steps' and 'checkpoint' set the same thing"):
         Sft(checkpoint={"every": 5}, save_steps=3)
 
 
@@ -199,4 +205,4 @@ def test_saving_is_said_once() -> None:
 )
 def test_reinforcement_is_saved_where_its_answers_are_used_up(settings: dict[str, Any], every: float) -> None:
     trainer = Rloo(per_device_train_batch_size=4, **settings)
-    assert trainer.for_trl()["save_steps"] == every
+    assert trainer.build_trl_settings()["save_steps"] == every

@@ -18,10 +18,10 @@ from unipref.train.rewards.scorers import (
     ImplicitRewarder,
     LikelihoodRewarder,
     ModelRewarder,
-    penalty,
+    compute_penalty,
 )
 from unipref.train.rewards.settings import CheckerReward, FunctionReward, ImplicitReward, LikelihoodReward, ModelReward
-from unipref.train.rewards.trl_function import RewardFunction, Total
+from unipref.train.rewards.trl_function import RewardFunction, WeightedSum
 
 QUESTION: Messages = [{"role": "user", "content": "Who called?"}]
 EOS = 2
@@ -98,7 +98,7 @@ def test_an_answer_without_an_end_an_empty_one_and_one_too_long_get_the_fixed_re
     found = function([QUESTION] * 4, answers, [[9, 9], [EOS], [9, EOS], [9, EOS]])
     assert found[:3] == [-7.0, -7.0, -7.0]
     assert found[3] != -7.0
-    assert (function.unjudged_share, function.silent_share) == (0.75, 0.0)
+    assert (function.unjudged_share, function.without_reward_share) == (0.75, 0.0)
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_a_reward_can_be_clipped_and_the_fixed_one_is_not(judge: RewardModel) ->
 @pytest.mark.slow
 def test_the_likelihood_is_the_mean_over_the_answers_tokens_with_eos(policy: Policy, tiny_model: Path) -> None:
     rewarder = LikelihoodRewarder(LikelihoodReward(likelihood="sft"), policy)
-    (found,) = rewarder.scores([(QUESTION, "The nurse.")])
+    (found,) = rewarder.score([(QUESTION, "The nurse.")])
     total, tokens = log_p_by_hand(tiny_model, "<s>Question: Who called?\n\nAnswer:", " The nurse.</s>")
     assert found == pytest.approx(total / tokens, abs=1e-5)
     assert found != pytest.approx(total / (tokens - 1), abs=1e-3)
@@ -139,7 +139,7 @@ def test_the_implicit_reward_is_beta_times_the_sum_of_the_log_ratio(
     rewarder = ImplicitRewarder(
         ImplicitReward(implicit="dpo", reference="sft", beta=0.2), load_policy(str(tmp_path)), policy
     )
-    (found,) = rewarder.scores([(QUESTION, "The nurse.")])
+    (found,) = rewarder.score([(QUESTION, "The nurse.")])
     prompt, answer = "<s>Question: Who called?\n\nAnswer:", " The nurse.</s>"
     ours, theirs = (log_p_by_hand(folder, prompt, answer)[0] for folder in (tmp_path, tiny_model))
     assert found == pytest.approx(0.2 * (ours - theirs), abs=1e-4)
@@ -157,7 +157,7 @@ def rules(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_checker_says_whether_the_prompts_rule_is_followed_and_nothing_of_other_prompts(rules: Path) -> None:
+def test_a_checker_scores_only_prompts_with_a_rule(rules: Path) -> None:
     function = RewardFunction(CheckerRewarder(CheckerReward(checker="rules.jsonl"), Checker(rules)), 0.0)
     function.end_ids = [EOS]
     twice: Messages = [{"role": "user", "content": "Repeat  hello twice. "}]
@@ -167,8 +167,8 @@ def test_a_checker_says_whether_the_prompts_rule_is_followed_and_nothing_of_othe
     found = function(prompts, [says(text) for text in texts], [[9, EOS]] * 4 + [[9], [9]])
     # White space does not make another prompt; without a rule there is no reward, ended or not.
     assert found == [1.0, 0.0, 1.0, None, None, 0.0]
-    assert function.silent_share == pytest.approx(2 / 6)
-    assert penalty(function.rewarder, [1.0]).value == 0.0
+    assert function.without_reward_share == pytest.approx(2 / 6)
+    assert compute_penalty(function.rewarder, [1.0]).value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_checker_says_whether_the_prompts_rule_is_followed_and_nothing_of_othe
         ("", "the file has no prompt whose answers can be checked"),
     ],
 )
-def test_a_file_of_rules_that_is_none_is_the_users_to_mend(line: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_file_of_rules_is_an_error(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "rules.jsonl"
     path.write_text(line + "\n", encoding="utf-8")
     with pytest.raises(UserError, match=f"(?s){message}"):
@@ -208,39 +208,39 @@ def test_a_checker_of_ifevals_instructions(tmp_path: Path, monkeypatch: pytest.M
     assert checker([{"role": "user", "content": "Why?"}], "So.") is None
 
 
-def test_a_function_of_ones_own() -> None:
+def test_a_function_of_the_users() -> None:
     path = "support.own_reward.shout"
     rewarder = FunctionRewarder(FunctionReward(function=path))
     assert rewarder.label == "shout"
     # 'Who called?' has 11 characters.
-    assert rewarder.scores([(QUESTION, "AB c"), (QUESTION, "silence")]) == [pytest.approx(2 / 11), None]
+    assert rewarder.score([(QUESTION, "AB c"), (QUESTION, "silence")]) == [pytest.approx(2 / 11), None]
     assert FunctionReward(function="support.own_reward:shout").label() == "shout"
     with pytest.raises(UserError, match=r"support\.own_reward\.shout.*failed: RuntimeError: no"):
-        rewarder.scores([(QUESTION, "boom")])
+        rewarder.score([(QUESTION, "boom")])
 
 
 def test_the_penalty_is_a_standard_deviation_below_all_dev_answers() -> None:
     rewarder = ModelRewarder.__new__(ModelRewarder)
     # Of 2, 1, 0, 1: mean 1, variance (1 + 0 + 1 + 0) / 4 = .5
-    assert penalty(rewarder, [2.0, 1.0, 0.0, 1.0, None, float("nan")]).value == pytest.approx(-(0.5**0.5))
-    assert (penalty(rewarder, []).value, penalty(rewarder, []).known) == (-10.0, False)
+    assert compute_penalty(rewarder, [2.0, 1.0, 0.0, 1.0, None, float("nan")]).value == pytest.approx(-(0.5**0.5))
+    assert (compute_penalty(rewarder, []).value, compute_penalty(rewarder, []).is_measured) == (-10.0, False)
 
 
-def test_the_sum_is_weighed_and_nothing_where_no_reward_speaks(rules: Path) -> None:
+def test_the_sum_is_weighted_and_nan_without_a_reward(rules: Path) -> None:
     own = FunctionRewarder(FunctionReward(function="support.own_reward.shout", weight=11.0))
     functions = [
         RewardFunction(CheckerRewarder(CheckerReward(checker="r", weight=0.5), Checker(rules)), 0.0),
         RewardFunction(own, -2.0),
     ]
-    total = Total(functions)
+    total = WeightedSum(functions)
     other: Messages = [{"role": "user", "content": "Why?"}]
-    parts = total.parts([(QUESTION, "NURSE", True), (other, "silence", True), (QUESTION, "NURSE", False)])
+    parts = total.score_parts([(QUESTION, "NURSE", True), (other, "silence", True), (QUESTION, "NURSE", False)])
     assert parts == {"checker": [1.0, None, 0.0], "shout": [pytest.approx(5 / 11), None, -2.0]}
-    found = total.sums(parts)
+    sums = total.sum_parts(parts)
     # 0.5 x 1 + 11 x 5/11; nothing; 0.5 x 0 + 11 x -2.
-    assert found[0] == pytest.approx(5.5)
-    assert found[1] != found[1]
-    assert found[2] == -22.0
+    assert sums[0] == pytest.approx(5.5)
+    assert sums[1] != sums[1]
+    assert sums[2] == -22.0
 
 
 def test_the_log_has_each_reward_under_its_name(judge: RewardModel) -> None:
@@ -258,6 +258,6 @@ def test_the_log_has_each_reward_under_its_name(judge: RewardModel) -> None:
         (CheckerReward(checker="a/b.jsonl"), "checker"),
     ],
 )
-def test_what_a_reward_is_called(reward: Any, label: str) -> None:
+def test_the_names_of_rewards(reward: Any, label: str) -> None:
     assert reward.label() == label
     assert reward.model_copy(update={"name": "mine"}).label() == "mine"

@@ -50,17 +50,17 @@ def trained(trainer: Trainer, job: TrainJob, monkeypatch: pytest.MonkeyPatch) ->
     import copy
 
     seen: list[Any] = []
-    built = fit._built
+    build_trainer = fit._build_trainer
 
     def keep(*arguments: Any) -> Any:
-        hf = built(*arguments)
+        hf = build_trainer(*arguments)
         plain = copy.deepcopy(hf.model)
         # TRL puts its own forward on the model; the copy gets its class's back.
         plain.__dict__.pop("forward", None)
         seen.extend([hf, plain])
         return hf
 
-    monkeypatch.setattr(fit, "_built", keep)
+    monkeypatch.setattr(fit, "_build_trainer", keep)
     done = trainer.fit(job)
     return seen[0], seen[1], done
 

@@ -19,10 +19,10 @@ def made(trainer: str, **settings: object) -> Trainer:
     [
         ("output_dir", "x", "the run folder has a place"),
         ("seed", 3, "the study's 'seeds'"),
-        ("save_only_model", True, "saved in the run folder"),
+        ("save_only_model", True, "in the run folder"),
         ("eos_token", "</s>", "come with the model"),
         ("logging_nan_inf_filter", True, "hides a loss"),
-        ("truncation_mode", "keep_start", "never cut"),
+        ("truncation_mode", "keep_start", "never truncated"),
     ],
 )
 def test_what_unipref_sets_is_refused_and_says_why(key: str, value: object, why: str) -> None:
@@ -43,7 +43,7 @@ def test_numbers_that_yaml_took_for_text_are_numbers() -> None:
     trainer = made(
         "sft", learning_rate="1e-5", weight_decay="5e-2", lr_scheduler_kwargs={"min_lr": "1e-6"}, lora={"r": "4"}
     )
-    given = trainer.for_trl()  # type: ignore[attr-defined]
+    given = trainer.build_trl_settings()  # type: ignore[attr-defined]
     assert given["learning_rate"] == 1e-5
     assert given["weight_decay"] == 0.05
     assert given["lr_scheduler_kwargs"] == {"min_lr": 1e-6}
@@ -51,12 +51,12 @@ def test_numbers_that_yaml_took_for_text_are_numbers() -> None:
 
 
 def test_one_name_does_where_trl_declares_a_list_of_them() -> None:
-    assert made("dpo", loss_type="ipo").for_trl()["loss_type"] == ["ipo"]  # type: ignore[attr-defined]
-    assert made("dpo", loss_type=["ipo", "sft"]).for_trl()["loss_type"] == ["ipo", "sft"]  # type: ignore[attr-defined]
+    assert made("dpo", loss_type="ipo").build_trl_settings()["loss_type"] == ["ipo"]  # type: ignore[attr-defined]
+    assert made("dpo", loss_type=["ipo", "sft"]).build_trl_settings()["loss_type"] == ["ipo", "sft"]  # type: ignore[attr-defined]
 
 
 def test_a_name_that_transformers_would_refuse_while_loading_is_refused_now() -> None:
-    with pytest.raises(UserError, match=r"'lr_scheduler_type': there is no 'cosin'.*'cosine'"):
+    with pytest.raises(UserError, match=r"'lr_scheduler_type': unknown value 'cosin'.*'cosine'"):
         made("sft", lr_scheduler_type="cosin")
 
 
@@ -67,7 +67,7 @@ def test_the_learning_rate_is_ten_times_as_high_with_lora() -> None:
 
 
 def test_our_own_fields_are_not_given_to_trl() -> None:
-    given = made("rloo", name="rl", reward="rm", lora={"r": 2}, on_weak_reward="stop", beta=0.1).for_trl()  # type: ignore[attr-defined]
+    given = made("rloo", name="rl", reward="rm", lora={"r": 2}, on_weak_reward="stop", beta=0.1).build_trl_settings()  # type: ignore[attr-defined]
     assert not {"step", "start", "reward", "lora", "merge_adapter", "on_weak_reward", "unterminated_reward"} & set(
         given
     )
@@ -75,7 +75,7 @@ def test_our_own_fields_are_not_given_to_trl() -> None:
 
 
 def test_lora_settings_are_checked_against_peft() -> None:
-    with pytest.raises(UserError, match=r"'use_rslor' is no setting.*'use_rslora'"):
+    with pytest.raises(UserError, match=r"'use_rslor' is not a setting.*'use_rslora'"):
         made("sft", lora={"use_rslor": True})
     with pytest.raises(UserError, match="'task_type' cannot be set: it follows from the trainer"):
         made("reward", lora={"task_type": "CAUSAL_LM"})
@@ -90,11 +90,11 @@ def test_an_adapter_on_the_output_head_is_refused(place: str) -> None:
 
 
 def test_a_reward_model_always_trains_and_saves_its_head() -> None:
-    config = Lora(modules_to_save=["norm"], use_rslora=True).peft_config(reward=True)
+    config = Lora(modules_to_save=["norm"], use_rslora=True).make_peft_config(for_reward_model=True)
     assert config.task_type == "SEQ_CLS"
     assert config.modules_to_save == ["norm", "score"]
     assert config.use_rslora
-    assert Lora().peft_config(reward=False).task_type == "CAUSAL_LM"
+    assert Lora().make_peft_config(for_reward_model=False).task_type == "CAUSAL_LM"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_reward_model_always_trains_and_saves_its_head() -> None:
     ],
 )
 def test_answers_that_are_no_whole_groups_are_refused(settings: dict[str, int], answers: int) -> None:
-    with pytest.raises(UserError, match=f"the {answers} answers written at once .* num_generations = 4"):
+    with pytest.raises(UserError, match=f"the {answers} answers generated at once .* num_generations = 4"):
         made("rloo", num_generations=4, **settings)
 
 
@@ -115,33 +115,34 @@ def test_whole_groups_over_several_forward_passes_are_accepted() -> None:
     assert made("rloo", num_generations=4, per_device_train_batch_size=2, steps_per_generation=4).num_generations == 4  # type: ignore[attr-defined]
 
 
-def test_both_kinds_of_judged_answers_weigh_the_same_unless_it_is_said_otherwise() -> None:
+def test_both_labels_have_the_same_total_weight_by_default() -> None:
     # 30 up, 10 down: each down three times.
-    assert made("kto").weights(30, 10) == {"desirable_weight": 1.0, "undesirable_weight": 3.0}  # type: ignore[attr-defined]
-    assert made("kto").weights(10, 25) == {"desirable_weight": 2.5, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
-    assert made("kto").weights(10, 0) == {"desirable_weight": 1.0, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
+    assert made("kto").compute_weights(30, 10) == {"desirable_weight": 1.0, "undesirable_weight": 3.0}  # type: ignore[attr-defined]
+    assert made("kto").compute_weights(10, 25) == {"desirable_weight": 2.5, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
+    assert made("kto").compute_weights(10, 0) == {"desirable_weight": 1.0, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
     one = made("kto", desirable_weight=1.2)
-    assert one.weights(30, 10) == {"desirable_weight": 1.2, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
+    assert one.compute_weights(30, 10) == {"desirable_weight": 1.2, "undesirable_weight": 1.0}  # type: ignore[attr-defined]
 
 
 def test_kto_needs_neighbours() -> None:
-    with pytest.raises(UserError, match="z needs an answer to another prompt: at least 2"):
+    with pytest.raises(UserError, match="z needs another prompt's answer: set at least 2"):
         made("kto", per_device_train_batch_size=1)
     assert made("kto", per_device_train_batch_size=1, loss_type="apo_zero_unpaired")
 
 
 def test_label_smoothing_that_the_loss_passes_over_is_refused() -> None:
-    with pytest.raises(UserError, match="the loss sigmoid passes over it; set loss_type to one of robust"):
+    with pytest.raises(UserError, match="the loss sigmoid ignores it; set loss_type to one of robust"):
         made("dpo", label_smoothing=0.1)
-    with pytest.raises(UserError, match=r"0\.5 is not from 0 to below 0.5"):
+    with pytest.raises(UserError, match=r"0\.5 must be at least 0 and below 0.5"):
         made("dpo", label_smoothing=0.5, loss_type="robust")
-    assert made("dpo", label_smoothing="confidence", loss_type=["robust", "sft"]).for_trl()["label_smoothing"] == 0  # type: ignore[attr-defined]
+    trainer = made("dpo", label_smoothing="confidence", loss_type=["robust", "sft"])
+    assert trainer.build_trl_settings()["label_smoothing"] == 0  # type: ignore[attr-defined]
 
 
 def test_packed_rows_cannot_be_mixed() -> None:
-    with pytest.raises(UserError, match="packed rows cannot be mixed or weighed"):
+    with pytest.raises(UserError, match="packed rows cannot be mixed or weighted"):
         made("sft", packing=True, mix={"temperature": 2})
-    assert made("sft", packing=True).plan(8) is None  # type: ignore[attr-defined]
+    assert made("sft", packing=True).make_row_order(8) is None  # type: ignore[attr-defined]
 
 
 def test_a_mix_is_checked_with_the_settings() -> None:
@@ -152,7 +153,7 @@ def test_a_mix_is_checked_with_the_settings() -> None:
 
 
 def test_the_papers_settings() -> None:
-    given = made("sft", recipe="paper").for_trl()  # type: ignore[attr-defined]
+    given = made("sft", recipe="paper").build_trl_settings()  # type: ignore[attr-defined]
     assert {key: given[key] for key in ("learning_rate", "lr_scheduler_type", "weight_decay", "max_length")} == {
         "learning_rate": 1e-5,
         "lr_scheduler_type": "cosine",
@@ -162,7 +163,7 @@ def test_the_papers_settings() -> None:
     assert (given["per_device_train_batch_size"], given["max_steps"]) == (4, 5000)
     lora = made("reward", recipe="paper").lora  # type: ignore[attr-defined]
     assert (lora.r, lora.lora_alpha, lora.lora_dropout) == (8, 32, 0.1)
-    rloo = made("rloo", recipe="paper").for_trl()  # type: ignore[attr-defined]
+    rloo = made("rloo", recipe="paper").build_trl_settings()  # type: ignore[attr-defined]
     assert rloo["learning_rate"] == 1.41e-5
     # 4 answers x 8 passes = 32 at once; 8 passes, 4 times over = 32 steps; 100 of them.
     assert rloo["per_device_train_batch_size"] * rloo["steps_per_generation"] == 32
@@ -178,7 +179,7 @@ def test_single_settings_go_over_the_recipe() -> None:
 
 
 def test_a_recipe_that_there_is_not() -> None:
-    with pytest.raises(UserError, match="there is no 'papre': sft has the recipes: paper"):
+    with pytest.raises(UserError, match="unknown recipe 'papre': sft has the recipes: paper"):
         made("sft", recipe="papre")
-    with pytest.raises(UserError, match="the paper has no step like dpo"):
+    with pytest.raises(UserError, match="dpo has no recipes, as the paper has no such step"):
         made("dpo", recipe="paper")

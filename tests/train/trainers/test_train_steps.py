@@ -103,27 +103,27 @@ def test_the_same_seed_gives_the_same_weights(job: Job) -> None:
     assert not all(torch.equal(made[0][name], made[2][name]) for name in made[0])
 
 
-def caught(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Lets the TRL trainer be looked at after it was made."""
-    found: list[Any] = []
-    built = fit._built
+def capture_trainers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Collects the TRL trainers that the steps make."""
+    trainers: list[Any] = []
+    build_trainer = fit._build_trainer
 
     def keep(*arguments: Any) -> Any:
-        found.append(built(*arguments))
-        return found[-1]
+        trainers.append(build_trainer(*arguments))
+        return trainers[-1]
 
-    monkeypatch.setattr(fit, "_built", keep)
-    return found
+    monkeypatch.setattr(fit, "_build_trainer", keep)
+    return trainers
 
 
 def test_sft_sees_one_bos_and_learns_the_answer_with_its_eos(
     job: Job, row: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     Sft(**FEW).fit(job([row("Who called?", "The nurse.", None)]))
     tokenizer = load_policy(str(job(to="other").policy)).tokenizer
     text = "<s>Question: Who called?\n\nAnswer: The nurse.</s>"
-    example = found[0].train_dataset[0]
+    example = trainers[0].train_dataset[0]
     assert example["input_ids"] == tokenizer.encode(text, add_special_tokens=False)
     assert example["input_ids"].count(tokenizer.bos_token_id) == 1
     # The tokenizer does put BOS before plain text: TRL must not.
@@ -136,11 +136,11 @@ def test_sft_sees_one_bos_and_learns_the_answer_with_its_eos(
 def test_pairs_are_tokenised_whole_without_margins(
     trainer: Trainer, job: Job, row: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     given = job([row("Who called?", "The nurse.", "He.")])
     trainer.fit(given)
     tokenizer, _ = load_tokenizer(str(given.policy))
-    example = found[0].train_dataset[0]
+    example = trainers[0].train_dataset[0]
     assert "margin" not in example
     prompt = example.get("prompt_ids", [])
     for side, answer in (("chosen_ids", "The nurse."), ("rejected_ids", "He.")):
@@ -154,10 +154,10 @@ def test_dpo_without_lora_is_held_to_the_model_it_starts_from(
     import torch
     from transformers import AutoModelForCausalLM
 
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     Dpo(**FEW, precompute_ref_log_probs=False).fit(job())
     before = weights(AutoModelForCausalLM.from_pretrained(tiny_model))
-    reference = weights(found[0].ref_model)
+    reference = weights(trainers[0].ref_model)
     assert all(torch.equal(before[name], reference[name]) for name in before)
 
 
@@ -191,7 +191,7 @@ def test_adapters_alone_chain_and_are_merged_when_loaded(
     assert not (first.out / "model.safetensors").exists()
     second = second.model_copy(update={"policy": first.out})
     Sft(**alone).fit(second)
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     third = third.model_copy(update={"policy": second.out})
     Dpo(**FEW, precompute_ref_log_probs=False).fit(third)
 
@@ -200,7 +200,7 @@ def test_adapters_alone_chain_and_are_merged_when_loaded(
     assert not torch.allclose(values[0], values[1], atol=1e-4)
     assert not torch.allclose(values[1], values[2], atol=1e-4)
     # The reference is the chain's end, not the bare base that transformers knows by name.
-    assert torch.allclose(logits(found[0].ref_model, [1, 40, 50]), values[2], atol=1e-4)
+    assert torch.allclose(logits(trainers[0].ref_model, [1, 40, 50]), values[2], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_the_head_of_a_reward_model_comes_back_bit_for_bit(
 ) -> None:
     import torch
 
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     heads: list[Any] = []
     saved = fit.save
 
@@ -229,7 +229,7 @@ def test_the_head_of_a_reward_model_comes_back_bit_for_bit(
     first, second = load_reward_model(str(given.out)), load_reward_model(str(given.out))
     assert torch.equal(first.model.score.weight, heads[0])
     assert torch.equal(second.model.score.weight, heads[0])
-    assert found[0].args.seed == 0
+    assert trainers[0].args.seed == 0
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def test_prompts_of_a_file_and_only_those_with_a_rule(job: Job, ending: Path, tm
     done = trainer.fit(given)
     assert (done["used"], done["left_out"]) == (4, {"no_rule": 1})
     assert (done["on_policy"], done["warnings"]) == (None, done["warnings"])
-    assert not [said for said in done["warnings"] if "guessing" in said]
+    assert not [warning for warning in done["warnings"] if "guessing" in warning]
     assert {path.name for path in given.out.parent.iterdir()} >= {"out", "rules.jsonl", "prompts.jsonl"}
     assert not list(given.out.parent.glob(".out-*"))
 
@@ -355,7 +355,7 @@ def test_dev_rows_are_evaluated_where_the_settings_ask_for_it(job: Job) -> None:
 def test_epochs_are_counted_and_evaluated_as_the_data_are_gone_through(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     settings = {"per_device_train_batch_size": 6, "num_train_epochs": 2, "logging_steps": 1}
     done = Sft(**settings, eval_strategy="epoch").fit(job())
     # 18 rows: three steps of 6 an epoch; each row twice, in a different order.
@@ -364,7 +364,7 @@ def test_epochs_are_counted_and_evaluated_as_the_data_are_gone_through(
     assert [point["epoch"] for point in done["curve"] if "loss" in point] == pytest.approx(
         [1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2]
     )
-    seen = [tuple(example["input_ids"]) for example in found[0].train_dataset]
+    seen = [tuple(example["input_ids"]) for example in trainers[0].train_dataset]
     assert sorted(seen[:18]) == sorted(seen[18:])
     assert seen[:18] != seen[18:]
 
@@ -372,13 +372,13 @@ def test_epochs_are_counted_and_evaluated_as_the_data_are_gone_through(
 def test_only_rows_that_the_run_sees_are_tokenised(job: Job, row: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given = job([row(f"Who called number {i}?", "The nurse.", "He.") for i in range(40)])
     sizes: list[int] = []
-    built = fit._built
+    build_trainer = fit._build_trainer
 
     def look(build: Any, arguments: dict[str, Any]) -> Any:
         sizes.append(len(arguments["train_dataset"]))
-        return built(build, arguments)
+        return build_trainer(build, arguments)
 
-    monkeypatch.setattr(fit, "_built", look)
+    monkeypatch.setattr(fit, "_build_trainer", look)
     Sft(**FEW).fit(given)
     assert sizes == [12]
 
@@ -386,20 +386,20 @@ def test_only_rows_that_the_run_sees_are_tokenised(job: Job, row: Any, monkeypat
 def test_prompts_are_drawn_in_shares_too(
     job: Job, row: Any, reward_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = caught(monkeypatch)
+    trainers = capture_trainers(monkeypatch)
     rows = [row(f"Who called number {i}?", "The nurse.", "He.") | {"source": "ab"[i % 4 > 0]} for i in range(16)]
     given = job(rows, reward_model=reward_folder)
     mix = {"shares": {"a": 1, "b": 1}}
     Rloo(per_device_train_batch_size=8, max_steps=4, max_completion_length=4, mix=mix).fit(given)
     # 4 steps of 8 answers, 4 to a prompt: 8 prompts, in the order of the draw.
-    assert len(found[0].train_dataset) == 8
-    assert found[0].shuffle_dataset is False
+    assert len(trainers[0].train_dataset) == 8
+    assert trainers[0].shuffle_dataset is False
 
 
 def test_nothing_to_train_on_is_an_error_that_says_why(job: Job, row: Any) -> None:
     given = job([row("Who?", "She.", None), row("word " * 300, "Yes.", "No.")])
     with pytest.raises(
-        UserError, match=r"nothing is left to train 'dpo' on: of 2 preferences: 1 without .* 1 longer than 256"
+        UserError, match=r"no rows are left to train 'dpo' on: of 2 preferences: 1 without .* 1 longer than 256"
     ):
         Dpo().fit(given)
     assert list(given.out.iterdir()) == []
@@ -407,7 +407,7 @@ def test_nothing_to_train_on_is_an_error_that_says_why(job: Job, row: Any) -> No
 
 
 def test_max_length_bounds_the_rows_and_may_not_exceed_the_context(job: Job) -> None:
-    with pytest.raises(UserError, match="max_length is 300, and the model takes 256 tokens at most"):
+    with pytest.raises(UserError, match="max_length is 300, but the model takes at most 256 tokens"):
         Sft(max_length=300).fit(job())
     with pytest.raises(UserError, match=r"21 preferences: .*longer than 5 tokens"):
         Sft(max_length=5).fit(job(to="short"))
@@ -415,7 +415,7 @@ def test_max_length_bounds_the_rows_and_may_not_exceed_the_context(job: Job) -> 
 
 def test_too_few_prompts_for_one_batch_of_answers_is_an_error(job: Job, row: Any, reward_folder: Path) -> None:
     given = job([row("Who?", "She.", "He.")], reward_model=reward_folder)
-    with pytest.raises(UserError, match="1 distinct prompts fit, and one batch of answers takes 2"):
+    with pytest.raises(UserError, match="1 distinct prompts fit, but one batch of answers needs 2"):
         Rloo(num_generations=4, max_completion_length=4).fit(given)
 
 
@@ -431,7 +431,7 @@ def test_settings_that_only_trl_can_judge_are_the_users_to_mend(job: Job) -> Non
         Dpo(loss_type=["sigmoid"], loss_weights=[1.0, 2.0]).fit(job(to="other"))
 
 
-def test_a_loss_that_is_no_number_stops_the_step(job: Job, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_nan_loss_stops_the_step(job: Job, tiny_model: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -440,16 +440,16 @@ def test_a_loss_that_is_no_number_stops_the_step(job: Job, tiny_model: Path, tmp
         broken.model.norm.weight[0] = float("nan")
     broken.save_pretrained(tmp_path / "broken")
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "broken")
-    with pytest.raises(UserError, match=r"(?s)the loss is no number any more at step 1 .* learning_rate"):
+    with pytest.raises(UserError, match=r"(?s)the loss is not a number at step 1 .* learning_rate"):
         Sft(**FEW).fit(job(policy=tmp_path / "broken"))
 
 
-def test_it_is_said_where_the_loss_was_last_a_number() -> None:
+def test_the_message_names_the_step_of_the_last_finite_loss() -> None:
     curve, guard = Curve(), Guard(Bounds(), online=False)
     for step, logs in ((10, {"loss": 1.0}), (20, {"loss": 2.0, "train_runtime": 3.0})):
         point = curve.add(step, logs)
-        assert point is None or guard.figures(step, point) is None
+        assert point is None or guard.check_figures(step, point) is None
     assert curve.points == [{"step": 10, "loss": 1.0}]
-    collapse = guard.figures(30, {"loss": float("nan")})
+    collapse = guard.check_figures(30, {"loss": float("nan")})
     assert collapse is not None
-    assert "at step 30 (it was one at step 10)" in collapse.why
+    assert "at step 30 (the last finite one: step 10)" in collapse.why

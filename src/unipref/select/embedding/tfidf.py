@@ -1,10 +1,10 @@
-"""Latent semantic analysis of prompts on a stream: hashed words, TF-IDF, truncated SVD, unit rows.
+"""Latent semantic analysis of a stream of prompts: hashed words, TF-IDF, truncated SVD, unit rows.
 
 weight(word, text) = (1 + ln tf) * (ln((1 + n) / (1 + df)) + 1), rows normalised, projected on the leading directions.
 Source: Deerwester et al. 1990; the weighting is scikit-learn's smoothed IDF with sublinear TF.
 
-Memory is bounded by FIT_ROWS and by the vectors returned: the texts are read twice, once for document frequencies and
-the rows the directions are fitted on, once to project.
+FIT_ROWS and the returned vectors bound the memory: the texts are read twice, once for document frequencies and the rows
+that the directions are fitted on, once to project.
 """
 
 import re
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 BUCKETS = 2**16
 DIMENSIONS = 64
 FIT_ROWS = 20_000
-NOTHING = 1e-6
-"""Projections shorter than this are rounding: normalising them would make noise look like a topic."""
+SMALLEST_NORM = 1e-6
+"""Shorter projections are rounding errors: normalising them would make noise look like a topic."""
 
-# Scripts written without blanks give one word per character, else a whole clause would be one word.
+# Scripts written without spaces give one word per character, as otherwise a whole clause would be one word.
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 
-def words(text: str) -> list[str]:
-    """The lower-cased words of a text; a text of signs alone is one word."""
+def split_words(text: str) -> list[str]:
+    """Splits a text into its lower-cased words; a text of symbols alone is one word."""
     return WORD.findall(text.lower()) or [text.strip()]
 
 
-def tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDArray[np.float32]":
-    """Vectors of n texts, deterministic and independent of their order.
+def compute_tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDArray[np.float32]":
+    """Computes the vectors of n texts, deterministically and independent of their order.
 
     Args:
         texts: the stream of the n texts.
-        ids: (n,) ids; the directions are fitted on the FIT_ROWS texts of lowest id. Ids are hashes, so that is a fair
-            sample that does not depend on row order.
+        ids: (n,) ids; the directions are fitted on the FIT_ROWS texts with the lowest ids. Ids are hashes, so that is
+            a fair sample that does not depend on row order.
 
     Returns:
-        (n, d) float32 with d <= DIMENSIONS; unit rows, zero where a text has no part in the leading directions.
+        (n, d) float32 with d <= DIMENSIONS; unit rows, zero if a text has no part in the leading directions.
     """
     from sklearn.feature_extraction.text import HashingVectorizer
     from threadpoolctl import threadpool_limits
@@ -51,25 +51,27 @@ def tfidf_vectors(texts: Texts, ids: "npt.NDArray[np.str_]") -> "npt.NDArray[np.
     n = len(ids)
     if n == 0:
         return np.zeros((0, 1), dtype=np.float32)
-    counter = HashingVectorizer(analyzer=words, n_features=BUCKETS, norm=None, alternate_sign=False)
-    # Sums over several threads differ in the last bits from run to run, and clusters would differ with them.
+    counter = HashingVectorizer(analyzer=split_words, n_features=BUCKETS, norm=None, alternate_sign=False)
+    # Sums over several threads differ in their last bits from run to run, and clusters would differ with them.
     with threadpool_limits(limits=1):
-        idf, fit_rows = _frequencies(counter, texts, ids)
-        directions = _directions(_weighted(fit_rows, idf))
+        idf, fit_rows = _count_frequencies(counter, texts, ids)
+        directions = _fit_directions(_apply_weights(fit_rows, idf))
         out = np.zeros((n, directions.shape[1]), dtype=np.float32)
         start = 0
         for batch in texts():
-            projected = _weighted(counter.transform(batch), idf) @ directions
+            projected = _apply_weights(counter.transform(batch), idf) @ directions
             norms = np.linalg.norm(projected, axis=1, keepdims=True)
-            out[start : start + len(batch)] = np.where(norms > NOTHING, projected / np.maximum(norms, NOTHING), 0.0)
+            out[start : start + len(batch)] = np.where(
+                norms > SMALLEST_NORM, projected / np.maximum(norms, SMALLEST_NORM), 0.0
+            )
             start += len(batch)
     return out
 
 
-def _frequencies(
+def _count_frequencies(
     counter: "HashingVectorizer", texts: Texts, ids: "npt.NDArray[np.str_]"
 ) -> tuple["npt.NDArray[np.float64]", Any]:
-    """Inverse document frequencies over all texts (BUCKETS,), and the word counts of the texts to fit on, by id."""
+    """Counts inverse document frequencies over all texts (BUCKETS,), and the words of the texts to fit on, by id."""
     from scipy.sparse import vstack
 
     n = len(ids)
@@ -77,19 +79,19 @@ def _frequencies(
     fitted = np.zeros(n, dtype=bool)
     fitted[order] = True
     containing = np.zeros(BUCKETS)
-    kept, start = [], 0
+    fit_rows, start = [], 0
     for batch in texts():
         counts = counter.transform(batch)
         containing += np.bincount(counts.indices, minlength=BUCKETS)
-        kept.append(counts[fitted[start : start + len(batch)]])
+        fit_rows.append(counts[fitted[start : start + len(batch)]])
         start += len(batch)
-    # The kept rows stand in file order; back to the order of their ids.
+    # The rows are in file order; put them in the order of their ids.
     by_id = np.argsort(np.argsort(order))
     idf = np.log((1 + n) / (1 + containing)) + 1
-    return idf, vstack(kept).tocsr()[by_id]
+    return idf, vstack(fit_rows).tocsr()[by_id]
 
 
-def _weighted(counts: Any, idf: "npt.NDArray[np.float64]") -> Any:
+def _apply_weights(counts: Any, idf: "npt.NDArray[np.float64]") -> Any:
     from sklearn.preprocessing import normalize
 
     weighted = counts.copy()
@@ -97,15 +99,15 @@ def _weighted(counts: Any, idf: "npt.NDArray[np.float64]") -> Any:
     return normalize(weighted, copy=False)
 
 
-def _directions(rows: Any) -> "npt.NDArray[np.float64]":
-    """The leading right singular vectors, (BUCKETS, d), each with its largest entry positive."""
+def _fit_directions(rows: Any) -> "npt.NDArray[np.float64]":
+    """Fits the leading right singular vectors, (BUCKETS, d), each with its largest entry positive."""
     from sklearn.utils.extmath import randomized_svd
 
     used = np.unique(rows.indices)
     if min(rows.shape[0], len(used)) <= DIMENSIONS:
-        # Small enough for the exact answer, on the columns that are used at all.
+        # Small enough for the exact solution, on the columns that occur.
         _, values, right = np.linalg.svd(rows[:, used].toarray(), full_matrices=False)
-        rank = max(1, int(np.sum(values > NOTHING)))
+        rank = max(1, int(np.sum(values > SMALLEST_NORM)))
         directions = np.zeros((BUCKETS, rank))
         directions[used] = right[:rank].T
     else:

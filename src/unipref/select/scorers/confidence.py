@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 class Confidence(Scorer):
     """The share of judgements that prefer the chosen answer.
 
-    score = `confidence`, in [0, 1]. It costs nothing, and it finds pairs on which people differ. With three judges it
-    has two values, so many preferences tie: combine it with another scorer.
+    score = `confidence`, in [0, 1]. It needs no model, and it finds pairs on which people disagree. With three judges
+    it has two values, so many preferences tie: combine it with another scorer.
 
-    Says nothing of preferences with a single judgement.
+    Preferences with a single judgement have no score.
     """
 
     example: ClassVar = {"settings": {}}
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
-        """The confidences."""
+        """Returns the confidences."""
         return candidates.confidences.astype("float64")

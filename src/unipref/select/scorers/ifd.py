@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
 
 class Ifd(PolicyScorer):
-    """Perplexity of the chosen answer given the prompt, over its perplexity on its own.
+    """Perplexity of the chosen answer given the prompt, divided by its perplexity without the prompt.
 
     IFD = ppl(answer | prompt) / ppl(answer), ppl = exp(-log p / tokens), eos included; ppl(answer) is taken after the
-    token that starts a text. Near 0 the prompt says nearly all and there is little to learn; near 1 it is of little
-    help, so following it has to be learned. Above 1 it misleads: such answers do not belong to their prompt, and the
-    paper drops them.
+    token that starts a text. Near 0, the prompt says nearly everything and there is little to learn; near 1, it helps
+    little, so the model has to learn to follow it. Above 1, it misleads: such answers do not belong to their prompt,
+    and the paper drops them.
 
-    score = IFD where it is below 1, -IFD elsewhere: hard answers first, then easy ones, and those above 1 last.
+    score = IFD if it is below 1, else -IFD: hard answers first, then easy ones, and those above 1 last.
 
-    It looks at the chosen answer alone, so demonstrations have a score too; lone thumbs-downs and dialogues longer than
-    the model's context have none. Source: Li et al. 2023, "From quantity to quality", arXiv 2308.12032 (there the
+    It uses only the chosen answer, so demonstrations have a score too; lone thumbs-downs and dialogues longer than the
+    model's context have none. Source: Li et al. 2023, "From quantity to quality", arXiv 2308.12032 (there the
     ratio of mean losses; of perplexities as here in the follow-up, arXiv 2402.00530).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}
 
     def judge(self, model: "Policy", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
-        """IFD."""
-        found = np.full(len(dialogues), np.nan)
-        there = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
-        given = [answer_ids(model, dialogues[i].prompt, dialogues[i].chosen or []) for i in there]
-        # A model whose tokenizer puts nothing in front of a text starts one after the end of another.
+        """Computes IFD."""
+        ratios = np.full(len(dialogues), np.nan)
+        with_answer = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
+        after_prompt = [answer_ids(model, dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer]
+        # If the tokenizer puts no token in front of a text, a text starts after the end of another.
         start = start_ids(model) or [int(model.tokenizer.eos_token_id)]
-        alone = [(start, answer) for _, answer in given]
-        sums = log_likelihoods(model, [*given, *alone], self.batch_size)
-        n_tokens = np.array([max(1, len(answer)) for _, answer in given])
-        found[there] = np.exp((sums[len(given) :] - sums[: len(given)]) / n_tokens)
-        return found
+        alone = [(start, answer) for _, answer in after_prompt]
+        sums = log_likelihoods(model, [*after_prompt, *alone], self.batch_size)
+        n_tokens = np.array([max(1, len(answer)) for _, answer in after_prompt])
+        ratios[with_answer] = np.exp((sums[len(after_prompt) :] - sums[: len(after_prompt)]) / n_tokens)
+        return ratios
 
     def read(self, numbers: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
-        """IFD, or minus IFD where it is 1 or more."""
+        """IFD, or minus IFD if it is 1 or more."""
         return np.where(numbers >= 1, -numbers, numbers)

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Margin(Scorer):
-    """The gap between the two answers' labels, as the unified data give it.
+    """The gap between the two answers' labels, as in the unified data.
 
-    score = `margin`: the gap on the deciding axis, as a percentile within its source and axis. It costs nothing. A wide
-    gap says that the raters saw a difference, and so that the label is unlikely to be turned round; careless raters
-    and scales of few steps make it coarse.
+    score = `margin`: the gap on the deciding axis, as a percentile within its source and axis. It needs no model. A
+    wide gap means that the raters saw a difference, so the label is unlikely to be reversed; careless raters and
+    scales with few steps make it coarse.
 
-    Says nothing of binary data (pairs, demonstrations, thumbs). Source: arXiv 2408.02861, §2.4.
+    Binary data (pairs, demonstrations, thumbs) have no score. Source: arXiv 2408.02861, §2.4.
     """
 
     example: ClassVar = {"settings": {}}
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
-        """The margins."""
+        """Returns the margins."""
         return candidates.margins.astype("float64")

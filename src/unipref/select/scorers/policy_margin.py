@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from unipref.core.candidates import Dialogue
 from unipref.models.inference import answer_log_likelihoods
-from unipref.select.model_scorer import PolicyScorer, with_both
+from unipref.select.model_scorer import PolicyScorer, score_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class PolicyMargin(PolicyScorer):
-    """How much more likely the policy finds the chosen answer than the rejected one, per token.
+    """How much more likely the chosen answer is than the rejected one under the policy, per token.
 
     score = log p(chosen | prompt) / tokens(chosen) - log p(rejected | prompt) / tokens(rejected), in nats per token,
-    through the chat template, eos included. High: model and label agree, so the label is probably right, and little is
-    left to learn; low: the label is wrong, or the pair is hard. `prefer: hard` turns the sign round.
+    through the chat template, eos included. High: model and label agree, so the label is probably right, and there
+    is little left to learn. Low: the label is wrong, or the pair is hard. `prefer: hard` reverses the sign.
 
-    Says nothing of one-sided preferences, and of dialogues longer than the model's context.
+    One-sided preferences, and dialogues longer than the model's context, have no score.
 
     Source: the implicit reward of Rafailov et al. 2023 (arXiv 2305.18290) without its reference model, divided by
     length as in Meng et al. 2024 (arXiv 2405.14734).
@@ -31,19 +31,19 @@ class PolicyMargin(PolicyScorer):
     example: ClassVar[Mapping[str, Any]] = {"settings": {"weight": 0.5}}
 
     prefer: Literal["agreed", "hard"] = "agreed"
-    """`agreed`: pairs on which model and label agree come first; `hard`: those on which they differ most."""
+    """`agreed`: pairs on which model and label agree come first; `hard`: those on which they disagree most."""
 
     def judge(self, model: "Policy", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
-        """Length-normalised differences, in nats per token."""
+        """Computes length-normalised differences, in nats per token."""
 
-        def margins(whole: list[Dialogue]) -> "npt.NDArray[np.float64]":
-            pairs = [(d.prompt, d.chosen or []) for d in whole] + [(d.prompt, d.rejected or []) for d in whole]
-            sums, n_tokens = answer_log_likelihoods(model, pairs, self.batch_size)
+        def margins(pairs: list[Dialogue]) -> "npt.NDArray[np.float64]":
+            answers = [(d.prompt, d.chosen or []) for d in pairs] + [(d.prompt, d.rejected or []) for d in pairs]
+            sums, n_tokens = answer_log_likelihoods(model, answers, self.batch_size)
             means = sums / n_tokens
-            return means[: len(whole)] - means[len(whole) :]
+            return means[: len(pairs)] - means[len(pairs) :]
 
-        return with_both(dialogues, margins)
+        return score_pairs(dialogues, margins)
 
     def read(self, numbers: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
-        """As they are, or with the sign turned round."""
+        """The numbers, or with `prefer: hard` their negatives."""
         return -numbers if self.prefer == "hard" else numbers

@@ -26,9 +26,9 @@ REFUSAL = re.compile(
 )
 MID_SENTENCE = re.compile(r"([^\W\d_]|,)$")
 CUT_FROM = 20
-"""Words from which on an answer that ends in the middle of a sentence is taken to be cut: "Paris" is whole."""
+"""Fewest words of an answer that counts as truncated if it ends in mid-sentence: "Paris" is complete."""
 LINE_FROM = 8
-"""Words that its last line has then at least: items of a list and rows of a table end without a full stop."""
+"""Fewest words in its last line: items of a list and rows of a table end without a full stop."""
 GRAM = 3
 Check = Literal["length_ratio", "repetition", "refusal", "truncation"]
 
@@ -38,37 +38,37 @@ class ResponseChecks(Scorer):
 
     | check | value | looks at |
     |---|---|---|
-    | `length_ratio` | 1 where one answer is at most `max_ratio` times as long as the other, in words, else `max_ratio` / ratio: what differs mostly in length teaches length | both answers |
-    | `repetition` | distinct runs of three words / all such runs: a text that loops is near 0; 1 where there are none | the chosen answer |
-    | `refusal` | 0 where it opens with a refusal ("I'm sorry, but I can't", "As an AI, I do not have"), else 1; English only | the chosen answer |
-    | `truncation` | 0 where it ends in an open block of code, or has 20 words, 8 of them in its last line, and ends in a letter or a comma, else 1 | the chosen answer |
+    | `length_ratio` | 1 if one answer is at most `max_ratio` times as long as the other, in words, else `max_ratio` / ratio: what differs mostly in length teaches length | both answers |
+    | `repetition` | distinct runs of three words / all such runs: a text that loops is near 0; 1 without such runs | the chosen answer |
+    | `refusal` | 0 if it opens with a refusal ("I'm sorry, but I can't", "As an AI, I do not have"), else 1; English only | the chosen answer |
+    | `truncation` | 0 if it ends in an open block of code, or has 20 words, 8 of them in its last line, and ends in a letter or a comma, else 1 | the chosen answer |
 
-    Most answers pass, so most preferences tie near 1: it weeds out, and ranks little. Says nothing of a preference
-    without a chosen answer. `length_ratio` says nothing of a demonstration, whose mean is over the other checks.
+    Most answers pass, so most preferences tie near 1: the checks remove bad answers, but hardly rank the others. A
+    preference without a chosen answer has no score. A demonstration has no `length_ratio`; its mean is over the others.
     """  # noqa: E501
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}
 
     checks: tuple[Check, ...] = Field(default=get_args(Check), min_length=1)
-    """Which checks are made."""
+    """Which checks to apply."""
     max_ratio: float = Field(default=3.0, ge=1)
     """How many times as long one answer may be as the other."""
 
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
-        """Means of the checks, streamed."""
-        found = [self.mean(dialogue) for batch in candidates.texts() for dialogue in batch]
-        return np.array(found, dtype=np.float64)
+        """Computes the means of the checks from the stream of texts."""
+        scores = [self.mean(dialogue) for batch in candidates.texts() for dialogue in batch]
+        return np.array(scores, dtype=np.float64)
 
     def mean(self, dialogue: Dialogue) -> float:
-        """The mean of the checks that one preference can be put to; NaN where there is none."""
+        """Computes the mean of the checks that apply to one preference; NaN if none does."""
         if not dialogue.chosen:
             return float("nan")
-        chosen = _text(dialogue.chosen)
+        chosen = _last_answer(dialogue.chosen)
         values: list[float] = []
         for check in self.checks:
             if check == "length_ratio":
                 if dialogue.rejected:
-                    values.append(length_ratio(chosen, _text(dialogue.rejected), self.max_ratio))
+                    values.append(length_ratio(chosen, _last_answer(dialogue.rejected), self.max_ratio))
             else:
                 values.append({"repetition": repetition, "refusal": refusal, "truncation": truncation}[check](chosen))
         return sum(values) / len(values) if values else float("nan")
@@ -81,26 +81,26 @@ def length_ratio(chosen: str, rejected: str, max_ratio: float) -> float:
 
 
 def repetition(text: str) -> float:
-    """Distinct runs of GRAM words / all of them."""
+    """Distinct runs of GRAM words / all such runs."""
     words = text.lower().split()
     runs: Sequence[tuple[str, ...]] = list(zip(*(words[i:] for i in range(GRAM)), strict=False))
     return len(set(runs)) / len(runs) if runs else 1.0
 
 
 def refusal(text: str) -> float:
-    """0 where the text opens with a refusal."""
+    """0 if the text opens with a refusal, else 1."""
     return 0.0 if REFUSAL.match(text.strip().replace("’", "'")) else 1.0
 
 
 def truncation(text: str) -> float:
-    """0 where a text of CUT_FROM words or more ends in mid-sentence, or any text in an open block of code."""
+    """0 if a text of CUT_FROM words or more ends in mid-sentence, or any text in an open block of code; else 1."""
     if text.count("```") % 2:
         return 0.0
     lines = text.rstrip().splitlines() or [""]
-    long = len(text.split()) >= CUT_FROM and len(lines[-1].split()) >= LINE_FROM
-    return 0.0 if long and MID_SENTENCE.search(lines[-1]) else 1.0
+    is_long = len(text.split()) >= CUT_FROM and len(lines[-1].split()) >= LINE_FROM
+    return 0.0 if is_long and MID_SENTENCE.search(lines[-1]) else 1.0
 
 
-def _text(messages: Messages) -> str:
+def _last_answer(messages: Messages) -> str:
     """The last answer of a side."""
     return messages[-1]["content"]

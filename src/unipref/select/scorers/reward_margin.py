@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from unipref.core.candidates import Dialogue
 from unipref.models.inference import rewards
-from unipref.select.model_scorer import RewardScorer, with_both
+from unipref.select.model_scorer import RewardScorer, score_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 class RewardMargin(RewardScorer):
-    """The reward of the chosen answer less that of the rejected one.
+    """The reward of the chosen answer minus the reward of the rejected one.
 
     score = r(prompt, chosen) - r(prompt, rejected), in the reward model's own units, through the chat template. A
-    negative margin says that the reward model would turn the label round. A reward model trained on the same data has
-    seen the labels and learned their noise: take one that was trained elsewhere.
+    negative margin means that the reward model disagrees with the label. A reward model trained on the same data has
+    seen the labels and learned their noise: use one that was trained on other data.
 
-    Says nothing of one-sided preferences, and of dialogues longer than the model's context. Source: Wang et al. 2024,
+    One-sided preferences, and dialogues longer than the model's context, have no score. Source: Wang et al. 2024,
     "Secrets of RLHF in large language models part II", arXiv 2401.06080, §2 (preference strength).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"model": "org/reward-model"}}
 
     def judge(self, model: "RewardModel", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
-        """Differences of rewards."""
+        """Computes differences of rewards."""
 
-        def margins(whole: list[Dialogue]) -> "npt.NDArray[np.float64]":
-            sides = [[*d.prompt, *(d.chosen or [])] for d in whole] + [[*d.prompt, *(d.rejected or [])] for d in whole]
-            found = rewards(model, sides, self.batch_size)
-            return found[: len(whole)] - found[len(whole) :]
+        def margins(pairs: list[Dialogue]) -> "npt.NDArray[np.float64]":
+            sides = [[*d.prompt, *(d.chosen or [])] for d in pairs] + [[*d.prompt, *(d.rejected or [])] for d in pairs]
+            values = rewards(model, sides, self.batch_size)
+            return values[: len(pairs)] - values[len(pairs) :]
 
-        return with_both(dialogues, margins)
+        return score_pairs(dialogues, margins)

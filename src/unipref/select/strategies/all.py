@@ -1,4 +1,4 @@
-"""Every preference: what a selection is compared with."""
+"""Every preference: the baseline for other selections."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ class All(Strategy):
     seeded: ClassVar[bool] = False
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """All positions."""
-        from unipref.select.budget import everything
+        """Selects all positions."""
+        from unipref.select.budget import keep_everything
 
-        return everything(candidates)
+        return keep_everything(candidates)

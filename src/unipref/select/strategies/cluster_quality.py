@@ -7,7 +7,7 @@ from pydantic import Field
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
-from unipref.select.budget import everything
+from unipref.select.budget import keep_everything
 from unipref.select.combined_quality import QualityStrategy
 from unipref.select.embedding.embed import Embedder
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 class ClusterQuality(QualityStrategy):
     """Embeds the prompts, clusters them by k-means and keeps the best part of each cluster.
 
-    Quality is the margin unless `quality` says otherwise: the gap between the two answers, as a percentile within its
-    source. Variety comes from taking the part within each (cluster, source, objective), so that each keeps its share.
+    Quality is the margin by default: the gap between the two answers, as a percentile within its
+    source. Variety comes from keeping a part of each (cluster, source, objective), so that each keeps its share.
 
-    The paper does not say whether it clusters each data set or the union: `per` is the union unless you say otherwise.
+    The paper does not say whether it clusters each data set or the union: `per` is the union by default.
     It embeds with all-MiniLM-L6-v2 (`embedder: minilm`); the default, `tfidf`, needs no model.
 
-    Source: arXiv 2408.02861, §2.4 (quality), §2.5 and A.3 (diversity), §3.2 (binary data pass unfiltered).
+    Source: arXiv 2408.02861, §2.4 (quality), §2.5 and A.3 (diversity), §3.2 (binary data are kept unfiltered).
     """
 
     example: ClassVar = {"settings": {"fraction": 0.4, "embedder": "tfidf"}}
 
     clusters: int = Field(default=10, ge=1)
-    """Clusters of prompts, of the union or of each source; fewer where there are fewer distinct prompts."""
+    """Number of clusters of prompts, of the union or of each source; fewer if there are fewer distinct prompts."""
     per: Literal["union", "source"] = "union"
-    """What is clustered: all prompts together, or each source's by themselves."""
+    """What to cluster: all prompts together, or each source's separately."""
     restarts: int = Field(default=10, ge=1)
-    """k-means runs from different starts; the best is taken."""
+    """k-means runs from different starts; the best counts."""
     embedder: Embedder = "tfidf"
     """`tfidf`, `minilm` (sentence-transformers/all-MiniLM-L6-v2), or a folder or hub name of another
     sentence-transformers model."""
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """The best of each (cluster, source, objective), ties by id."""
-        if self.covers(candidates):
-            return everything(candidates)
-        graded = self.graded(candidates, seed)
-        clusters = self._clusters(candidates, seed)
-        columns = {**graded.columns, "cluster": clusters}
-        plan = self.plan(candidates, graded.passed)
-        return plan.fill(clusters * 2 + graded.unscored, graded.priorities, columns)
+        """Selects the best of each (cluster, source, objective), ties by id."""
+        if self.keeps_everything(candidates):
+            return keep_everything(candidates)
+        grades = self.grade(candidates, seed)
+        clusters = self._assign_clusters(candidates, seed)
+        columns = {**grades.columns, "cluster": clusters}
+        allocation = self.allocate(candidates, grades.always_kept)
+        return allocation.fill(clusters * 2 + grades.unscored, grades.priorities, columns)
 
-    def _clusters(self, candidates: Candidates, seed: int) -> "npt.NDArray[np.int64]":
+    def _assign_clusters(self, candidates: Candidates, seed: int) -> "npt.NDArray[np.int64]":
         from unipref.select.clusters import cluster
 
         vectors = candidates.embed(self.embedder)

@@ -1,4 +1,4 @@
-"""Some sources or objectives alone: what one of them can do without the others."""
+"""Keeps only some sources or objectives, to see what one of them does without the others."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,15 +12,15 @@ from unipref.core.errors import UserError, near_name
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-KEPT = "of what is kept alone"
+KEPT = "of a named source or objective"
 BEYOND = "of another source or objective"
 
 
 class Only(Strategy):
-    """Keeps every preference of the named sources, of the named objectives, or where both are named, of both.
+    """Keeps every preference of the named sources or objectives; if both are named, those that match both.
 
-    It chooses from the same cleaned preferences as every other strategy: what is held out for dev and test is the same,
-    so that a model trained on one source alone has seen no prompt that another is tested on.
+    It chooses from the same cleaned preferences as every other strategy, with the same dev and test splits. So a model
+    trained on one source alone has not seen any prompt that another is tested on.
     """
 
     example: ClassVar = {"settings": {"objectives": ["instruction"]}}
@@ -29,39 +29,41 @@ class Only(Strategy):
     takes_whole: ClassVar[bool] = True
 
     sources: tuple[str, ...] = ()
-    """Names of sources; none: all."""
+    """Names of sources; empty: all."""
     objectives: tuple[str, ...] = ()
-    """Names of objectives; none: all."""
+    """Names of objectives; empty: all."""
 
     @model_validator(mode="after")
-    def _names_something(self) -> "Only":
+    def _check_names_given(self) -> "Only":
         if not self.sources and not self.objectives:
-            raise ValueError("name sources or objectives, as in {sources: [oasst]}; 'select: all' keeps everything")
+            raise ValueError(
+                "name sources or objectives, as in {sources: [oasst]}; to keep everything, use 'select: all'"
+            )
         return self
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """All of the named ones.
+        """Selects all preferences of the named sources and objectives.
 
         Raises:
-            UserError: there is no such source or objective, or none of a source has the objective.
+            UserError: a name is not in the data, or no preference matches both.
         """
         kept = np.ones(len(candidates), dtype=bool)
-        for field, found in (("sources", candidates.sources), ("objectives", candidates.objectives)):
+        for field, values in (("sources", candidates.sources), ("objectives", candidates.objectives)):
             if names := getattr(self, field):
-                _check(names, found, f"select.only.{field}")
-                kept &= np.isin(found, names)
+                _check_names(names, values, f"select.only.{field}")
+                kept &= np.isin(values, names)
         if not kept.any() and len(candidates):
             raise UserError(
-                "no preference is of a named source and of a named objective.",
+                "no preference has both a named source and a named objective.",
                 where="select.only",
                 mend="Name sources or objectives, not both.",
             )
         return Selection(np.flatnonzero(kept), {"reason": np.where(kept, KEPT, BEYOND)})
 
 
-def _check(names: tuple[str, ...], found: "npt.NDArray[np.str_]", where: str) -> None:
-    known = sorted(set(found.tolist()))
+def _check_names(names: tuple[str, ...], values: "npt.NDArray[np.str_]", where: str) -> None:
+    choices = sorted(set(values.tolist()))
     for name in names:
-        if name not in known:
-            mend = near_name(name, known) or f"There are: {', '.join(known) or 'none'}."
-            raise UserError(f"no preference to choose from is of '{name}'.", where=where, mend=mend)
+        if name not in choices:
+            mend = near_name(name, choices) or f"The data have: {', '.join(choices) or 'none'}."
+            raise UserError(f"no preference has the name '{name}'.", where=where, mend=mend)

@@ -1,4 +1,4 @@
-"""The best part, by quality alone."""
+"""Keeps the best part, by quality alone."""
 
 from typing import ClassVar
 
@@ -6,23 +6,23 @@ import numpy as np
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
-from unipref.select.budget import everything
+from unipref.select.budget import keep_everything
 from unipref.select.combined_quality import QualityStrategy
 
 
 class Quality(QualityStrategy):
     """Keeps the preferences of highest quality of each source and objective.
 
-    It looks at no prompt: what is good and frequent crowds out what is good and rare, and copies of a good preference
-    are all kept. Source: arXiv 2408.02861, §2.4, without its §2.5.
+    It ignores the prompts: frequent good preferences crowd out rare good ones, and all copies of a good preference are
+    kept. Source: arXiv 2408.02861, §2.4, without its §2.5.
     """
 
     example: ClassVar = {"settings": {"fraction": 0.4, "quality": ["margin", {"confidence": {"weight": 0.5}}]}}
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """The best of each source and objective, ties by id."""
-        if self.covers(candidates):
-            return everything(candidates)
-        graded = self.graded(candidates, seed)
-        plan = self.plan(candidates, graded.passed)
-        return plan.fill(graded.unscored.astype(np.int64), graded.priorities, graded.columns)
+        """Selects the best of each source and objective, ties by id."""
+        if self.keeps_everything(candidates):
+            return keep_everything(candidates)
+        grades = self.grade(candidates, seed)
+        allocation = self.allocate(candidates, grades.always_kept)
+        return allocation.fill(grades.unscored.astype(np.int64), grades.priorities, grades.columns)

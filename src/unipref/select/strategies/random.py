@@ -1,4 +1,4 @@
-"""A random part: the baseline of equal size that the paper lacks."""
+"""Keeps a random part: the baseline of equal size that the paper lacks."""
 
 from typing import ClassVar
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
-from unipref.select.budget import BlindStrategy, everything, random_priorities
+from unipref.select.budget import BlindStrategy, draw_priorities, keep_everything
 
 
 class Random(BlindStrategy):
-    """Keeps a random part, each source's and objective's share kept.
+    """Keeps a random part of each source and objective, so that their shares stay.
 
-    With the same budget, `shares` and `unscored` as `cluster_quality` it keeps as many preferences of each source; with
-    `unscored: keep`, unscored are those without a margin, whatever the other strategy's scorers.
+    With the same budget, `shares` and `unscored` as `cluster_quality` it keeps as many preferences of each source. With
+    `unscored: keep`, unscored means without a margin, regardless of the other strategy's scorers.
     """
 
     example: ClassVar = {"settings": {"fraction": 0.4}}
     random: ClassVar[bool] = True
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """A random part of each source and objective; it depends on ids and seed, not on row order."""
-        if self.covers(candidates):
-            return everything(candidates)
-        # A part of the unscored and a part of the others, so that the two keep their proportion.
+        """Selects a random part of each source and objective; it depends on ids and seed, not on row order."""
+        if self.keeps_everything(candidates):
+            return keep_everything(candidates)
+        # Separate cells for unscored and other candidates, so that the two keep their proportion.
         cells = np.isnan(candidates.margins).astype(np.int64)
-        by_chance = random_priorities(candidates.ids, seed)
-        return self.plan(candidates, self.passed(candidates)).fill(cells, by_chance, {})
+        priorities = draw_priorities(candidates.ids, seed)
+        return self.allocate(candidates, self.find_always_kept(candidates)).fill(cells, priorities, {})

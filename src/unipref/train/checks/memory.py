@@ -1,9 +1,9 @@
-"""What a step takes of memory and disk, before it starts, and what there is.
+"""Memory and disk that a training step needs, computed before it starts, and what the machine has free.
 
-Counted exactly: weights, gradients, optimiser states and frozen copies, from the model's shapes. Estimated: what the
-forward pass keeps for the backward one, after Korthikanti et al. 2022 (arXiv 2205.05198, 4.1) for attention that keeps
-no matrix of scores: 34 s b h bytes per layer in 16 bit, twice that in 32; with gradient checkpointing 2 s b h for each
-layer and one layer whole; and the logits, twice.
+Exact: weights, gradients, optimiser states and frozen copies, from the model's shapes. Estimated: what the forward pass
+keeps for the backward pass, after Korthikanti et al. 2022 (arXiv 2205.05198, 4.1), for attention that stores no score
+matrix: 34 s b h bytes per layer in 16 bit, twice that in 32; with gradient checkpointing, 2 s b h for each layer and
+one full layer; and the logits, twice.
 """
 
 import shutil
@@ -15,22 +15,22 @@ from typing import Any
 from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
-"""Optimiser states for each trained weight, in weights, by a part of the optimiser's name; Adam's two where unknown."""
-TIGHT = 0.9
-"""Share of the free memory or disk above which a run is warned."""
+BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
+OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
+"""Optimiser states per trained weight, in weights, by part of the optimiser's name; Adam's two if it is unknown."""
+WARN_ABOVE = 0.9
+"""Share of the free memory or disk above which unipref warns."""
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux says what a container may use."""
+"""Where Linux keeps a container's memory limits."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A model's size, as counted without loading its weights.
+class ModelShape:
+    """A model's size, counted without loading its weights.
 
     Attributes:
-        parameters, trained: all weights (with an adapter: its own too), and those that are trained.
-        layers, hidden, vocabulary: numbers of layers, of hidden units and of tokens.
+        parameters, trained: number of all weights (an adapter's included), and of the trained ones.
+        layers, hidden, vocabulary: number of layers, of hidden units and of tokens.
     """
 
     parameters: int
@@ -41,13 +41,13 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Need:
+class MemoryNeed:
     """Bytes of memory that one process needs.
 
     Attributes:
-        weights: of the model; copies: of frozen models beside it (the reference, the reward model).
+        weights: of the model; copies: of the frozen models beside it (reference, reward model).
         gradients, optimiser: of the trained weights.
-        activations: the estimate of what one forward pass keeps.
+        activations: what one forward pass keeps, estimated.
     """
 
     weights: int
@@ -57,41 +57,43 @@ class Need:
     activations: int
 
     @property
-    def certain(self) -> int:
-        """All but the estimate."""
+    def exact(self) -> int:
+        """Everything but the estimate."""
         return self.weights + self.copies + self.gradients + self.optimiser
 
     @property
     def total(self) -> int:
-        """All of it."""
-        return self.certain + self.activations
+        """Everything, the estimate included."""
+        return self.exact + self.activations
 
-    def rows(self) -> dict[str, int]:
-        """The figures as they are recorded."""
+    def as_record(self) -> dict[str, int]:
+        """The figures as the manifest records them."""
         return {**asdict(self), "total": self.total}
 
 
-def need(shape: Shape, settings: Mapping[str, Any], tokens: int, copies: int, quantised: bool = False) -> Need:
-    """What a step takes of memory.
+def compute_memory_need(
+    shape: ModelShape, settings: Mapping[str, Any], tokens: int, copies: int, quantised: bool = False
+) -> MemoryNeed:
+    """Computes the memory that a step needs.
 
     Args:
         shape: the model's size.
-        settings: TRL's, by its names, with those that depend on the machine.
+        settings: TRL's settings, by TRL's names, including those that depend on the machine.
         tokens: most tokens in one forward pass: sequences times the longest.
-        copies: frozen models held beside the trained one.
-        quantised: the frozen weights are held in 4 bit.
+        copies: number of frozen models held beside the trained one.
+        quantised: whether the frozen weights are held in 4 bit.
     """
-    width = BYTES.get(str((settings.get("model_init_kwargs") or {}).get("dtype", "float32")), 4)
+    width = BYTES_PER_WEIGHT.get(str((settings.get("model_init_kwargs") or {}).get("dtype", "float32")), 4)
     frozen = (shape.parameters - shape.trained) * (0.5 if quantised else width)
     optimiser = str(getattr(settings.get("optim"), "value", settings.get("optim") or "adam")).lower()
-    found = [share for name, share in STATES.items() if name in optimiser and name not in ("adam",)]
-    states = min(found) if found else STATES["adam"]
+    shares = [share for name, share in OPTIMISER_STATES.items() if name in optimiser and name not in ("adam",)]
+    states = min(shares) if shares else OPTIMISER_STATES["adam"]
     computed = 2 if settings.get("bf16") or settings.get("fp16") else width
     layer = 34 * tokens * shape.hidden * computed // 2
     kept = shape.layers * layer
     if settings.get("gradient_checkpointing"):
         kept = layer + shape.layers * tokens * shape.hidden * computed
-    return Need(
+    return MemoryNeed(
         weights=round(frozen + shape.trained * width),
         copies=copies * shape.parameters * width,
         gradients=shape.trained * width,
@@ -100,8 +102,8 @@ def need(shape: Shape, settings: Mapping[str, Any], tokens: int, copies: int, qu
     )
 
 
-def shape_of(model: str, trainer: Any) -> Shape:
-    """A model's size with the trainer's adapter, counted without memory for its weights.
+def measure_shape(model: str, trainer: Any) -> ModelShape:
+    """Counts the weights of a model with the trainer's adapter, without memory for them.
 
     Raises:
         UserError: the adapter fits none of the model's layers.
@@ -119,44 +121,47 @@ def shape_of(model: str, trainer: Any) -> Shape:
         empty = kind.from_config(config)
         trained = parameters = sum(weight.numel() for weight in empty.parameters())
         if trainer.lora is not None:
-            empty = _adapted(empty, trainer)
+            empty = _add_adapter(empty, trainer)
             parameters = sum(weight.numel() for weight in empty.parameters())
             trained = sum(weight.numel() for weight in empty.parameters() if weight.requires_grad)
     text = config.get_text_config()
-    return Shape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size)
+    return ModelShape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size)
 
 
-def _adapted(model: Any, trainer: Any) -> Any:
+def _add_adapter(model: Any, trainer: Any) -> Any:
     from peft import get_peft_model
 
     try:
-        return get_peft_model(model, trainer.lora.peft_config(trainer.makes == "reward"))
+        return get_peft_model(model, trainer.lora.make_peft_config(trainer.makes == "reward"))
     except (ValueError, AttributeError) as error:
         names = sorted(
             {name.rpartition(".")[2] for name, part in model.named_modules() if hasattr(part, "in_features")}
         )
         raise UserError(
-            f"the adapter fits no layer of the model: {str(error).splitlines()[0]}",
+            f"the adapter fits none of the model's layers: {str(error).splitlines()[0]}",
             mend=f"Set lora.target_modules to some of: {', '.join(names)}; or to all-linear.",
         ) from error
 
 
-def free_memory(cpu: bool) -> tuple[int, str]:
-    """Bytes of memory that a step can still have, and of what: the accelerator's, or this machine's.
+def measure_free_memory(cpu: bool) -> tuple[int, str]:
+    """Measures the free memory that a step can use.
 
     Args:
-        cpu: the step is not to use an accelerator.
+        cpu: whether the step must not use an accelerator.
+
+    Returns:
+        Free bytes, and the kind: 'GPU memory' or 'memory' (of this machine or container).
     """
     import psutil
     import torch
 
     if torch.cuda.is_available() and not cpu:
         return int(torch.cuda.mem_get_info()[0]), "GPU memory"
-    return min(int(psutil.virtual_memory().available), _free_in_container()), "memory"
+    return min(int(psutil.virtual_memory().available), _measure_free_in_container()), "memory"
 
 
-def machine() -> dict[str, Any]:
-    """What decides whether a step fits: checks that passed on another machine are made again."""
+def describe_machine() -> dict[str, Any]:
+    """What decides whether a step fits: checks that passed on another machine run again here."""
     import psutil
     import torch
 
@@ -164,8 +169,8 @@ def machine() -> dict[str, Any]:
     return {"memory": round(psutil.virtual_memory().total / 2**30), "gpu": gpu}
 
 
-def _free_in_container() -> int:
-    """What the container's limit leaves; a great deal where there is none."""
+def _measure_free_in_container() -> int:
+    """Free bytes under the container's limit; a huge number without a limit."""
     try:
         limit = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
         used = (CGROUP / "memory.current").read_text(encoding="ascii").strip()
@@ -174,14 +179,14 @@ def _free_in_container() -> int:
     return 1 << 62 if limit == "max" else max(0, int(limit) - int(used))
 
 
-def check_memory(needed: Need, free: int, of: str, processes: int) -> list[str]:
-    """What is to be said of a step's memory.
+def check_memory(needed: MemoryNeed, free: int, of: str, processes: int) -> list[str]:
+    """Checks that a step's memory fits, and returns warnings.
 
     Args:
-        needed: by one process.
-        free: bytes that are free.
-        of: what they are of.
-        processes: how many share it: those on one CPU do, those on GPUs do not.
+        needed: what one process needs.
+        free: free bytes.
+        of: the kind of memory, for messages.
+        processes: number of processes that share it: those on one CPU do, those on GPUs do not.
 
     Raises:
         UserError: weights, gradients and optimiser alone do not fit.
@@ -190,56 +195,55 @@ def check_memory(needed: Need, free: int, of: str, processes: int) -> list[str]:
         "Train with lora, with an optimiser of fewer states (optim: adafactor), on a smaller model, or on a machine "
         "with more memory."
     )
-    if needed.certain * processes > free:
+    if needed.exact * processes > free:
         raise UserError(
-            f"weights, gradients and optimiser take {format_bytes(needed.certain * processes)}, and "
-            f"{format_bytes(free)} of {of} are free.",
+            f"weights, gradients and optimiser need {format_bytes(needed.exact * processes)} of {of}, but only "
+            f"{format_bytes(free)} are free.",
             mend=mend,
         )
-    if needed.total * processes > TIGHT * free:
+    if needed.total * processes > WARN_ABOVE * free:
         return [
-            f"about {format_bytes(needed.total * processes)} of {of} will be needed "
-            f"({format_bytes(needed.activations)} of them for a batch, by estimate), and {format_bytes(free)} are "
-            "free: lower per_device_train_batch_size, or set gradient_checkpointing: true"
+            f"the step needs about {format_bytes(needed.total * processes)} of {of} (an estimated "
+            f"{format_bytes(needed.activations)} of it per batch), and {format_bytes(free)} are free: lower "
+            "per_device_train_batch_size, or set gradient_checkpointing: true"
         ]
     return []
 
 
-def disk_of(shape: Shape, trainer: Any, width: int = 4) -> dict[str, int]:
-    """Bytes on disk: `model`, what a step leaves; `working`, what it takes beside that while it runs."""
+def compute_disk_need(shape: ModelShape, trainer: Any, width: int = 4) -> dict[str, int]:
+    """Computes bytes on disk: `model`, which the step leaves; `working`, needed besides while the step runs."""
     whole = shape.parameters * width
     adapter = shape.trained * width if trainer.lora is not None else 0
     model = (whole + adapter if trainer.merge_adapter else adapter) if trainer.lora is not None else whole
-    # A checkpoint holds the trained weights and Adam's two states; one is being written while `keep` are there.
-    one = 3 * shape.trained * width
-    return {"model": model, "working": (trainer.checkpoints_kept + 1) * one if trainer.checkpoints_kept else 0}
+    # A checkpoint holds the trained weights and Adam's two states. While one is being written, `keep` others exist.
+    checkpoint_size = 3 * shape.trained * width
+    working = (trainer.checkpoints_kept + 1) * checkpoint_size if trainer.checkpoints_kept else 0
+    return {"model": model, "working": working}
 
 
 def check_disk(needs: Sequence[Mapping[str, int]], folder: Path) -> list[str]:
-    """What is to be said of the disk that all steps of a run take.
+    """Checks that the disk has room for all steps of a run, and returns warnings.
 
     Args:
-        needs: of each step, as `disk_of` says.
-        folder: where they will be; what is there already is taken to be theirs.
+        needs: each step's need, as `compute_disk_need` returns it.
+        folder: where the models will be; files already there count as theirs.
 
     Raises:
         UserError: the models alone do not fit.
     """
-    there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free
-    models = max(0, sum(need["model"] for need in needs) - there)
+    models = max(0, sum(need["model"] for need in needs) - written)
     working = max((need["working"] for need in needs), default=0)
     if models + working > free:
         raise UserError(
-            f"the models of {len(needs)} training steps take {format_bytes(models)}, the checkpoints of one "
-            f"{format_bytes(working)}, and {format_bytes(free)} of the disk are free.",
+            f"the models of {len(needs)} training steps need {format_bytes(models)} of disk and the checkpoints of one "
+            f"step {format_bytes(working)}, but only {format_bytes(free)} are free.",
             where=str(folder),
             mend="Make room, give another folder with -o, keep fewer checkpoints (checkpoint.keep), or train with "
             "lora and merge_adapter: false.",
         )
-    if models + working > TIGHT * free:
-        return [
-            f"{format_bytes(models + working)} of the {format_bytes(free)} that are free on the disk will be needed"
-        ]
+    if models + working > WARN_ABOVE * free:
+        return [f"the run needs {format_bytes(models + working)} of the {format_bytes(free)} that are free on the disk"]
     return []

@@ -1,4 +1,4 @@
-"""Whether the study's model can be trained at all: it loads, gives numbers, and its template says what is meant."""
+"""Checks whether the study's model can be trained: it loads, returns numbers, and its chat template is sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PAIRS = 100
-"""Pairs on which the model's own preference accuracy is found: its interval is then 0.2 wide at most."""
-RENDERED = 50
-"""Dialogues that are put through the template."""
+"""Pairs for measuring the model's own preference accuracy; its interval is then at most 0.2 wide."""
+TEMPLATE_ROWS = 50
+"""Dialogues that are rendered to check the chat template."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Accuracy:
     low: float
     high: float
 
-    def said(self, of: str) -> str:
-        """In words."""
+    def describe(self, data_name: str) -> str:
+        """Describes the accuracy on the named data in words."""
         if self.accuracy is None:
-            return f"no pair in {of} to ask the model about"
-        return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.n} pairs of {of}"
+            return f"unknown: {data_name} have no pair that fits in the model's context"
+        return f"{self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}] on {self.n} pairs of {data_name}"
 
 
-def own_accuracy(name: str, pairs: Sequence[Row]) -> Accuracy:
-    """The model's preference accuracy before any training; the model is loaded for it.
+def measure_own_accuracy(name: str, pairs: Sequence[Row]) -> Accuracy:
+    """Loads the model and measures its preference accuracy before any training.
 
     Raises:
-        UserError: the model cannot be loaded, or gives no numbers.
+        UserError: the model cannot be loaded, or returns values that are not numbers.
     """
     import numpy as np
 
@@ -63,10 +63,10 @@ def own_accuracy(name: str, pairs: Sequence[Row]) -> Accuracy:
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], where: str) -> list[str]:
-    """What is to be said of the chat template, on real dialogues.
+    """Checks the chat template on real dialogues, and returns warnings.
 
     Args:
-        tokenizer: with its template.
+        tokenizer: with its chat template.
         rows: preferences.
         where: the model's name, for errors.
 
@@ -75,44 +75,44 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], wh
     """
     from jinja2 import TemplateError
 
-    dialogues = [(row["prompt"], row["chosen"] or row["rejected"]) for row in rows[:RENDERED]]
-    lost = unended = otherwise = refused = 0
-    fault = ""
+    dialogues = [(row["prompt"], row["chosen"] or row["rejected"]) for row in rows[:TEMPLATE_ROWS]]
+    lost = without_eos = changed_prompts = refused = 0
+    message = ""
     for prompt, answer in dialogues:
         try:
-            whole = _rendered(tokenizer, [*prompt, *answer])
-            before = _rendered(tokenizer, prompt, add_generation_prompt=True)
+            whole = _render(tokenizer, [*prompt, *answer])
+            before = _render(tokenizer, prompt, add_generation_prompt=True)
         except TemplateError as error:
-            refused, fault = refused + 1, str(error)
+            refused, message = refused + 1, str(error)
             continue
         content = answer[-1]["content"].strip()
         lost += content not in whole
-        unended += bool(content) and _end(tokenizer, whole[whole.rfind(content) + len(content) :])
-        otherwise += not whole.startswith(before)
+        without_eos += bool(content) and _lacks_eos(tokenizer, whole[whole.rfind(content) + len(content) :])
+        changed_prompts += not whole.startswith(before)
     n = len(dialogues)
-    mend = "Give the tokenizer a chat template that renders roles and contents, or remove it to get unipref's own."
+    mend = "Give the tokenizer a chat template that renders roles and contents, or remove it to use unipref's own."
     if n and refused == n:
-        raise UserError(f"the chat template refuses every dialogue: {fault}", where=where, mend=mend)
+        raise UserError(f"the chat template refuses every dialogue: {message}", where=where, mend=mend)
     if lost:
         raise UserError(f"the chat template leaves out the answer of {lost} of {n} dialogues.", where=where, mend=mend)
-    said = []
-    if unended:
-        said.append(
-            f"the chat template puts no {tokenizer.eos_token} after {unended} of {n} answers: the model is not taught "
-            "where to end"
+    warnings = []
+    if without_eos:
+        warnings.append(
+            f"the chat template puts no {tokenizer.eos_token} after {without_eos} of {n} answers: the model does not "
+            "learn where to end"
         )
-    if otherwise:
-        said.append(
-            f"the chat template renders {otherwise} of {n} prompts otherwise when an answer follows: what is learnt "
-            "may begin a few tokens too early or late"
+    if changed_prompts:
+        warnings.append(
+            f"the chat template renders {changed_prompts} of {n} prompts differently when an answer follows: the loss "
+            "may begin a few tokens too early or too late"
         )
-    return said
+    return warnings
 
 
-def _rendered(tokenizer: "PreTrainedTokenizerBase", messages: Messages, **options: Any) -> str:
+def _render(tokenizer: "PreTrainedTokenizerBase", messages: Messages, **options: Any) -> str:
     return str(tokenizer.apply_chat_template(list(messages), tokenize=False, **options))
 
 
-def _end(tokenizer: "PreTrainedTokenizerBase", tail: str) -> bool:
-    """Whether what follows an answer lacks the end."""
+def _lacks_eos(tokenizer: "PreTrainedTokenizerBase", tail: str) -> bool:
+    """Whether the end token is missing after an answer."""
     return str(tokenizer.eos_token) not in tail

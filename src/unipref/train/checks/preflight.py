@@ -1,7 +1,7 @@
-"""Checks before any training: in seconds, what would fail or mislead after hours.
+"""Checks before any training: finds in seconds what would fail or mislead after hours.
 
-One pass over the steps of one variant and seed. What stops a step is an error that names every fault at once; what a
-reader should know is a warning. The figures go to the manifest and the report.
+One pass over the steps of one variant and seed. Anything that stops a step is an error, and one error names all the
+problems; anything a reader should know is a warning. The figures go to the manifest and the report.
 """
 
 import itertools
@@ -18,36 +18,42 @@ from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
-from unipref.train.checks.memory import check_memory, disk_of, free_memory, need, shape_of
-from unipref.train.checks.model import PAIRS, check_template, own_accuracy
-from unipref.train.data.batch_math import doubts, online_schedule, schedule
-from unipref.train.data.prompt_file import from_file
+from unipref.train.checks.memory import (
+    check_memory,
+    compute_disk_need,
+    compute_memory_need,
+    measure_free_memory,
+    measure_shape,
+)
+from unipref.train.checks.model import PAIRS, check_template, measure_own_accuracy
+from unipref.train.data.batch_math import check_schedule, compute_online_schedule, compute_schedule
+from unipref.train.data.prompt_file import use_prompt_file
 from unipref.train.data.rows import SAME_TOKENS, RowUsage, write_rows
 from unipref.train.data.sample import pairs_of, write_sample
-from unipref.train.monitor.callback import quiet
+from unipref.train.monitor.callback import silence_libraries
 from unipref.train.start import give_own_pad, open_config, open_tokenizer
-from unipref.train.trl_arguments import device_defaults, made_config
+from unipref.train.trl_arguments import device_defaults, make_config
 from unipref.train.trl_trainer import TrlTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-MANY = 0.1
-"""Share of the rows left out for one reason above which a run is warned."""
+MANY_LEFT_OUT = 0.1
+"""Share of the rows left out for one reason above which unipref warns."""
 
 
 @dataclass(frozen=True)
 class PreflightRequest:
-    """What is about to be trained.
+    """The steps that are about to be trained.
 
     Attributes:
-        model: the study's.
+        model: the study's model.
         steps: name -> step, in order.
         preferences, held_out: Parquet files of the selected and of the dev preferences.
         where: the steps' place in the study file, for errors.
-        processes: how many train together.
-        sharded: the launch spreads the weights over them.
-        data_root: where the paths in the steps' settings start.
+        processes: number of processes that train together.
+        is_sharded: whether the launch spreads the weights over them.
+        data_root: folder that paths in the steps' settings are relative to.
     """
 
     model: str
@@ -56,13 +62,13 @@ class PreflightRequest:
     held_out: Path
     where: str = "train"
     processes: int = 1
-    sharded: bool = False
+    is_sharded: bool = False
     data_root: Path = Path()
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The study's model as far as the checks need it: all steps of a study descend from it."""
+class OpenedModel:
+    """The study's model as far as the checks need it; all steps of a study descend from it."""
 
     name: str
     tokenizer: "PreTrainedTokenizerBase"
@@ -70,182 +76,197 @@ class Opened:
     grown: bool
 
 
-def preflight(plan: PreflightRequest) -> dict[str, Any]:
+def preflight(request: PreflightRequest) -> dict[str, Any]:
     """Checks model, data, batches and memory of every step.
 
     Returns:
-        `model` (what it is, its own preference accuracy), `steps` (name -> rows, tokens, batches, memory, disk) and
-        `warnings`, as JSON values.
+        As JSON values: `model` (its name, context, pad token and own preference accuracy), `steps` (name -> rows,
+        tokens, batches, memory, disk), `warnings`, and `notes` (one line for the model and one per step).
 
     Raises:
-        UserError: a step would fail; all faults found are named at once.
+        UserError: a step would fail; one error names all the problems.
     """
-    with quiet(), tempfile.TemporaryDirectory(prefix="unipref-preflight-") as folder:
+    with silence_libraries(), tempfile.TemporaryDirectory(prefix="unipref-preflight-") as folder:
         work = Path(folder)
-        opened = _opened(plan.model)
-        rows, sampled = write_sample(plan.preferences, work / "sample.parquet")
+        opened = _open_model(request.model)
+        rows, sampled = write_sample(request.preferences, work / "sample.parquet")
         first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
-        template = check_template(opened.tokenizer, list(first), plan.model)
-        faults: list[UserError] = []
+        template = check_template(opened.tokenizer, list(first), request.model)
+        errors: list[UserError] = []
         steps: dict[str, Any] = {}
-        for place, (name, trainer) in enumerate(plan.steps.items()):
-            where = f"{plan.where}.{place}.{trainer.name()}"
+        for place, (name, trainer) in enumerate(request.steps.items()):
+            where = f"{request.where}.{place}.{trainer.name()}"
             if not isinstance(trainer, TrlTrainer):
-                steps[name] = {"warnings": ["its rows and its memory are not checked: it is no trainer of unipref's"]}
+                steps[name] = {"warnings": ["its rows and memory are not checked: it is not one of unipref's trainers"]}
                 continue
             try:
-                steps[name] = _Step(plan, opened, name, trainer, work).checked(rows, sampled)
+                steps[name] = _StepCheck(request, opened, name, trainer, work).run(rows, sampled)
             except UserError as error:
-                faults.append(UserError(error.what, where=error.where or where, mend=error.mend))
-        if faults:
-            raise faults[0] if len(faults) == 1 else UserError("\n".join(str(fault) for fault in faults))
-        of, held_out = ("dev", plan.held_out) if plan.held_out.is_file() else ("the training rows", plan.preferences)
-        write_sample(held_out, work / "asked.parquet")
-        accuracy = own_accuracy(plan.model, pairs_of(work / "asked.parquet", PAIRS))
-    warnings = template + [f"{name}: {said}" for name, step in steps.items() for said in step["warnings"]]
+                errors.append(UserError(error.what, where=error.where or where, mend=error.mend))
+        if errors:
+            raise errors[0] if len(errors) == 1 else UserError("\n".join(str(error) for error in errors))
+        data_name, pairs_file = "dev", request.held_out
+        if not request.held_out.is_file():
+            data_name, pairs_file = "the training rows", request.preferences
+        write_sample(pairs_file, work / "pairs.parquet")
+        accuracy = measure_own_accuracy(request.model, pairs_of(work / "pairs.parquet", PAIRS))
+    warnings = template + [f"{name}: {warning}" for name, step in steps.items() for warning in step["warnings"]]
     model = {
-        "name": plan.model,
+        "name": request.model,
         "context": opened.context,
         "pad": str(opened.tokenizer.pad_token),
-        "accuracy": {**asdict(accuracy), "of": of},
+        "accuracy": {**asdict(accuracy), "of": data_name},
     }
-    return {"model": model, "steps": steps, "warnings": warnings, "said": _said(plan, model, steps, accuracy.said(of))}
+    notes = _describe(request, model, steps, accuracy.describe(data_name))
+    return {"model": model, "steps": steps, "warnings": warnings, "notes": notes}
 
 
-def _opened(name: str) -> Opened:
+def _open_model(name: str) -> OpenedModel:
     from types import SimpleNamespace
 
     config, tokenizer = open_config(name), open_tokenizer(name)
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
-    return Opened(name, tokenizer, context, int(tokenizer.pad_token_id) >= config.get_text_config().vocab_size)
+    return OpenedModel(name, tokenizer, context, int(tokenizer.pad_token_id) >= config.get_text_config().vocab_size)
 
 
-class _Step:
-    """One step on its way through the checks."""
+class _StepCheck:
+    """Runs the checks of one step."""
 
-    def __init__(self, plan: PreflightRequest, opened: Opened, name: str, trainer: TrlTrainer, work: Path) -> None:
-        self.plan, self.opened, self.name, self.trainer, self.work = plan, opened, name, trainer, work
-        self.settings = device_defaults(trainer.for_trl()) | trainer.for_trl()
+    def __init__(
+        self, request: PreflightRequest, opened: OpenedModel, name: str, trainer: TrlTrainer, work: Path
+    ) -> None:
+        self.request, self.opened, self.name, self.trainer, self.work = request, opened, name, trainer, work
+        self.settings = device_defaults(trainer.build_trl_settings()) | trainer.build_trl_settings()
 
-    def checked(self, rows: int, sampled: int) -> dict[str, Any]:
-        """The step's figures and warnings."""
+    def run(self, rows: int, sampled: int) -> dict[str, Any]:
+        """Checks the step and returns its figures and warnings.
+
+        Args:
+            rows: number of selected preferences.
+            sampled: number of them in the sample.
+        """
         self._check_start()
         if self.trainer.quantization is not None and find_spec("bitsandbytes") is None:
             raise UserError(
                 "quantization needs the package 'bitsandbytes', which is not installed.",
                 mend="Install it, or take 'quantization' out.",
             )
-        made_config(self.trainer, self.settings | {"output_dir": str(self.work / "trl")})
+        make_config(self.trainer, self.settings | {"output_dir": str(self.work / "trl")})
         sample = self.work / "sample.parquet"
         if prompts := getattr(self.trainer, "prompts", None):
-            sample, rows, sampled = self._own_prompts(prompts)
-        books = self._books(sample)
-        used = books.used if rows == sampled else round(rows * books.used / sampled)
-        warnings = self._doubts(books)
-        planned = (online_schedule if self.trainer.view().to_answer else schedule)(
-            self.settings, round(used * len(books.facts) / books.used), self.plan.processes
+            sample, rows, sampled = self._sample_own_prompts(prompts)
+        usage = self._measure_usage(sample)
+        used = usage.used if rows == sampled else round(rows * usage.used / sampled)
+        warnings = self._warn_of_left_out(usage)
+        planned = (compute_online_schedule if self.trainer.view().prompts_only else compute_schedule)(
+            self.settings, round(used * len(usage.facts) / usage.used), self.request.processes
         )
-        warnings += doubts(planned, self.settings, self.trainer.view().to_answer)
-        shape = shape_of(self.plan.model, self.trainer)
-        longest = max(books.lengths, default=0) + self.trainer.room()
-        tokens = self.settings["per_device_train_batch_size"] * self.trainer.sequences * longest
+        warnings += check_schedule(planned, self.settings, self.trainer.view().prompts_only)
+        shape = measure_shape(self.request.model, self.trainer)
+        longest = max(usage.lengths, default=0) + self.trainer.count_reserved_tokens()
+        tokens = self.settings["per_device_train_batch_size"] * self.trainer.sequences_per_row * longest
         quantised = self.trainer.quantization is not None
-        needed = need(shape, self.settings, tokens, self.trainer.frozen_copies(), quantised)
-        free, of = free_memory(bool(self.settings["use_cpu"]))
-        if self.plan.sharded or self.trainer.sharded:
+        needed = compute_memory_need(shape, self.settings, tokens, self.trainer.count_frozen_copies(), quantised)
+        free, of = measure_free_memory(bool(self.settings["use_cpu"]))
+        if self.request.is_sharded or self.trainer.is_sharded:
             warnings.append("its memory is not checked: the weights are spread over the processes")
         else:
-            warnings += check_memory(needed, free, of, self.plan.processes if self.settings["use_cpu"] else 1)
+            warnings += check_memory(needed, free, of, self.request.processes if self.settings["use_cpu"] else 1)
         return {
             "rows": rows,
             "sampled": sampled,
             "used": used,
-            "left_out": {str(reason): n for reason, n in sorted(books.left_out.items())},
-            "tokens": _spread(books, self._longest()),
+            "left_out": {str(reason): n for reason, n in sorted(usage.left_out.items())},
+            "tokens": _summarise_lengths(usage, self._longest()),
             "schedule": asdict(planned),
             "parameters": shape.parameters,
             "trained": shape.trained,
-            "memory": {**needed.rows(), "free": free, "of": of},
-            "disk": disk_of(shape, self.trainer),
+            "memory": {**needed.as_record(), "free": free, "of": of},
+            "disk": compute_disk_need(shape, self.trainer),
             "warnings": warnings,
         }
 
     def _longest(self) -> int:
-        return self.trainer.longest(self.plan.model, self.opened.context)
+        return self.trainer.find_max_length(self.request.model, self.opened.context)
 
     def _check_start(self) -> None:
-        """What `open_start` and `fit` would refuse, for a step from the study's own model."""
-        earlier = [step for step in self._before() if step.makes == "policy"]
+        """Refuses what `open_start` and `fit` would refuse, for a step that starts from the study's own model."""
+        earlier = [step for step in self._earlier_steps() if step.makes == "policy"]
         from_base = self.trainer.start == "base" or (self.trainer.start is None and not earlier)
         if not from_base:
             return
-        if self.trainer.makes == "policy" and is_reward_model(self.plan.model):
+        if self.trainer.makes == "policy" and is_reward_model(self.request.model):
             raise UserError(
-                "the study's model is a reward model, and the step trains a policy.",
-                where=self.plan.model,
+                "the study's model is a reward model, but the step trains a policy.",
+                where=self.request.model,
                 mend="Start the study from a language model.",
             )
-        self.trainer.check_grown(self.plan.model, self.opened.grown)
+        self.trainer.check_grown(self.request.model, self.opened.grown)
 
-    def _before(self) -> Sequence[Trainer]:
-        names = list(self.plan.steps)
-        return [self.plan.steps[name] for name in names[: names.index(self.name)]]
+    def _earlier_steps(self) -> Sequence[Trainer]:
+        names = list(self.request.steps)
+        return [self.request.steps[name] for name in names[: names.index(self.name)]]
 
-    def _own_prompts(self, prompts: str) -> tuple[Path, int, int]:
-        """A sample of the prompts that a step takes from a file of its own, in place of the preferences'."""
-        sample, plan = self.work / f"{self.name}.parquet", self.plan
+    def _sample_own_prompts(self, prompts: str) -> tuple[Path, int, int]:
+        """Samples the prompts of a step that reads them from a file of its own instead of the preferences.
+
+        Returns:
+            The sample, the number of prompts in the file, and in the sample.
+        """
+        sample, request = self.work / f"{self.name}.parquet", self.request
         job = TrainJob(
-            policy=Path(plan.model),
-            preferences=plan.preferences,
-            held_out=plan.held_out,
-            data_root=plan.data_root,
+            policy=Path(request.model),
+            preferences=request.preferences,
+            held_out=request.held_out,
+            data_root=request.data_root,
             out=self.work / self.name,
         )
-        with from_file(prompts, job) as given:
-            return sample, *write_sample(given.preferences, sample)
+        with use_prompt_file(prompts, job) as own:
+            return sample, *write_sample(own.preferences, sample)
 
-    def _books(self, sample: Path) -> RowUsage:
-        """The sample's rows as the step would use them.
+    def _measure_usage(self, sample: Path) -> RowUsage:
+        """Reads the sample's rows as the step would.
 
         Raises:
-            UserError: none are left, a column is filled in some rows only, or dev rows are wanted and there are none.
+            UserError: no rows are left, a column is filled in only some rows, or dev rows are asked for and missing.
         """
-        view, room = self.trainer.view(), self.trainer.room()
+        view, room = self.trainer.view(), self.trainer.count_reserved_tokens()
         limit = self._longest()
         path = self.work / f"{self.name}.arrow"
-        books = write_rows(sample, path, view, self.opened.tokenizer, limit, room)
-        if not books.used:
+        usage = write_rows(sample, path, view, self.opened.tokenizer, limit, room)
+        if not usage.used:
             raise UserError(
-                f"nothing is left to train on: {books.explained(limit - room)}.",
-                mend="Select other rows, raise max_length where the model's context allows it, or use another trainer; "
-                "a variant, of a grid too, may have steps of its own: variants: {NAME: {train: [sft]}}.",
+                f"no rows are left to train on: {usage.explain(limit - room)}.",
+                mend="Select other rows, raise max_length if the model's context allows it, or use another trainer; "
+                "a variant, also in a grid, can have its own steps: variants: {NAME: {train: [sft]}}.",
             )
         _check_filled(path)
-        if str(self.settings.get("eval_strategy", "no")) != "no" and not self.plan.held_out.is_file():
+        if str(self.settings.get("eval_strategy", "no")) != "no" and not self.request.held_out.is_file():
             raise UserError(
-                "eval_strategy asks for dev rows, and nothing is held out.",
+                "eval_strategy asks for dev rows, but the study holds none out.",
                 mend="Give dev a share, as in split: {dev: 0.1}, or take eval_strategy out.",
             )
-        return books
+        return usage
 
-    def _doubts(self, books: RowUsage) -> list[str]:
-        said = []
+    def _warn_of_left_out(self, usage: RowUsage) -> list[str]:
+        """Warns of reasons that leave out many of the sample's rows."""
+        warnings = []
         words = {
-            Reason.TOO_LONG: f"longer than {self._longest() - self.trainer.room()} tokens",
+            Reason.TOO_LONG: f"longer than {self._longest() - self.trainer.count_reserved_tokens()} tokens",
             SAME_TOKENS: "with the same tokens on both sides",
         }
         for reason, why in words.items():
-            if (n := books.left_out.get(reason, 0)) and (n > MANY * books.rows or reason == SAME_TOKENS):
-                said.append(f"{n} of {books.rows} preferences looked at are left out: {why}")
-        return said
+            if (n := usage.left_out.get(reason, 0)) and (n > MANY_LEFT_OUT * usage.rows or reason == SAME_TOKENS):
+                warnings.append(f"{n} of {usage.rows} sampled preferences are left out: {why}")
+        return warnings
 
 
 def _check_filled(path: Path) -> None:
-    """A column is filled in all rows or in none: TRL crashes on the others, or trains on them as if on zeros.
+    """Checks that each column is filled in all rows or in none: TRL crashes on others, or trains on them as on zeros.
 
     Raises:
-        UserError: one is filled in some rows only.
+        UserError: a column is filled in only some rows.
     """
     import pyarrow as pa
 
@@ -255,24 +276,24 @@ def _check_filled(path: Path) -> None:
             if 0 < table[name].null_count < table.num_rows:
                 raise UserError(
                     f"'{name}' is missing in {table[name].null_count} of {table.num_rows} rows.",
-                    mend=f"Leave out the sources without it, or train without '{name}'.",
+                    mend=f"Leave out the sources that lack it, or train without '{name}'.",
                 )
 
 
-def _spread(books: RowUsage, limit: int) -> dict[str, Any]:
-    """Token statistics of the dialogues, those that are too long among them."""
+def _summarise_lengths(usage: RowUsage, limit: int) -> dict[str, Any]:
+    """Token statistics of the dialogues, including those that are too long."""
     import numpy as np
 
-    lengths = np.asarray(books.lengths + books.too_long, dtype=np.int64)
+    lengths = np.asarray(usage.lengths + usage.too_long, dtype=np.int64)
     if not len(lengths):
         return {"limit": limit}
     middle, high = np.percentile(lengths, [50, 95])
     return {"median": float(middle), "p95": float(high), "max": int(lengths.max()), "limit": limit}
 
 
-def _said(plan: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], accuracy: str) -> list[str]:
-    """One line for the model and one per step."""
-    lines = [f"{plan.model}: pad {model['pad']}, preference accuracy before training {accuracy}"]
+def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], accuracy: str) -> list[str]:
+    """Writes one line for the model and one per step."""
+    lines = [f"{request.model}: pad {model['pad']}, preference accuracy before training {accuracy}"]
     for name, step in steps.items():
         if "schedule" not in step:
             continue
@@ -281,7 +302,7 @@ def _said(plan: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], 
         lines.append(
             f"{name}: {about}{step['used']:,} of {step['rows']:,} rows, {tokens.get('median', 0):.0f} tokens at the "
             f"median and {tokens.get('max', 0)} at most; {planned['steps']:,} steps of {planned['batch']} "
-            f"= {planned['epochs']:.2f} epochs; "
-            f"memory {format_bytes(memory['total'])} of {format_bytes(memory['free'])}"
+            f"= {planned['epochs']:.2f} epochs; memory {format_bytes(memory['total'])} of "
+            f"{format_bytes(memory['free'])}"
         )
     return lines

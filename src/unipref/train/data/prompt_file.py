@@ -1,4 +1,4 @@
-"""Prompts from a file of their own, in place of those of the preferences."""
+"""Prompts from a file, used instead of the preferences' prompts."""
 
 import contextlib
 import tempfile
@@ -21,15 +21,15 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def from_file(path: str | None, job: TrainJob) -> Iterator[TrainJob]:
-    """The job with its preferences replaced by prompts without answers; the job itself where no file is named.
+def use_prompt_file(path: str | None, job: TrainJob) -> Iterator[TrainJob]:
+    """Yields the job with its preferences replaced by prompts without answers; the job itself if no file is named.
 
     Args:
         path: JSON lines with `prompt`, a text or messages, and optionally `objective`; relative to `job.data_root`.
-        job: what was to be trained on.
+        job: the job whose preferences are replaced.
 
     Raises:
-        UserError: the file is missing, or a line has no prompt.
+        UserError: the file is missing or empty, or a line has no prompt.
     """
     if path is None:
         yield job
@@ -38,28 +38,32 @@ def from_file(path: str | None, job: TrainJob) -> Iterator[TrainJob]:
     import pyarrow.parquet as pq
 
     file = job.data_root / path
-    rows = [_preference(line, f"{file}:{number}") for number, line in enumerate(_lines(file), start=1) if line.strip()]
+    rows = [
+        _parse_line(line, f"{file}:{number}") for number, line in enumerate(_read_lines(file), start=1) if line.strip()
+    ]
     if not rows:
-        raise UserError("there are no prompts.", where=str(file))
+        raise UserError("the file of prompts is empty.", where=str(file))
     with tempfile.TemporaryDirectory(prefix=f".{job.out.name}-prompts-", dir=job.out.parent) as folder:
-        written = Path(folder) / "prompts.parquet"
-        pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), written)
-        yield job.model_copy(update={"preferences": written})
+        prompts_file = Path(folder) / "prompts.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), prompts_file)
+        yield job.model_copy(update={"preferences": prompts_file})
 
 
-def _lines(file: Path) -> list[bytes]:
+def _read_lines(file: Path) -> list[bytes]:
     try:
         return file.read_bytes().splitlines()
     except OSError as error:
-        raise UserError(f"the prompts cannot be read: {error.strerror}.", where=str(file)) from error
+        raise UserError(f"cannot read the prompts: {error.strerror}.", where=str(file)) from error
 
 
-def _preference(line: bytes, where: str) -> dict[str, Any]:
+def _parse_line(line: bytes, where: str) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(line, type=_Line)
+        parsed = msgspec.json.decode(line, type=_Line)
     except msgspec.DecodeError as error:
-        raise UserError(f"no prompt: {error}.", where=where, mend="Each line needs 'prompt'.") from error
-    prompt = messages_of(found.prompt, where)
+        raise UserError(
+            f"the line has no valid prompt: {error}.", where=where, mend="Each line needs 'prompt'."
+        ) from error
+    prompt = messages_of(parsed.prompt, where)
     return {
         "id": digest("prompt", flat(prompt)),
         "prompt": prompt,
@@ -67,7 +71,7 @@ def _preference(line: bytes, where: str) -> dict[str, Any]:
         "rejected": None,
         "source": "prompts",
         "kind": "prompts",
-        "objective": found.objective,
+        "objective": parsed.objective,
         "licence": "unknown",
         "axes": [],
         "n_judgements": 0,

@@ -1,4 +1,4 @@
-"""A sample of a file of preferences, evenly spread over it: what is measured before training takes seconds."""
+"""A sample of a preferences file, evenly spread over it, so that checks before training take seconds."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from unipref.core import parquet
 from unipref.core.stats.sampling import evenly_spaced
 
 ROWS = 2000
-"""Most rows looked at before training; a file with fewer is looked at whole."""
+"""Most rows checked before training; a file with fewer rows is checked whole."""
 
 
 def write_sample(preferences: Path, out: Path, most: int = ROWS) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""What is watched while a step trains."""
+"""What unipref monitors while a step trains."""

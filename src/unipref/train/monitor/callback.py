@@ -1,4 +1,4 @@
-"""Watching a training run: progress for whoever listens, the curve, dev scores, checkpoints and collapse."""
+"""Watches a training run: reports progress, records the curve and dev scores, marks checkpoints, detects collapse."""
 
 import contextlib
 import contextvars
@@ -9,32 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from unipref.train import processes
-from unipref.train.monitor.checkpoints import SoFar, mark_whole
+from unipref.train.monitor.checkpoints import RunProgress, write_progress
 from unipref.train.monitor.collapse import Collapse, Guard
 from unipref.train.monitor.dev_scores import DevScores, Meter
 
-TOKENS = "_total_train_tokens"
+TOKEN_COUNTER = "_total_train_tokens"
 """Where a TRL trainer counts the tokens it has seen."""
 Progress = Callable[[int, int, dict[str, Any]], None]
-"""Called with (step, steps, figures logged last)."""
+"""Called with (step, steps, latest figures)."""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told of each training step, and what is measured in between."""
+    """Receives each training step, and measures the model during training."""
 
     progress: Progress | None = None
     meter: Meter | None = None
 
 
-NOBODY = Listener()
-LISTENER: contextvars.ContextVar[Listener] = contextvars.ContextVar("listener", default=NOBODY)
-"""The listener of the step that is running."""
+NO_LISTENER = Listener()
+LISTENER: contextvars.ContextVar[Listener] = contextvars.ContextVar("listener", default=NO_LISTENER)
+"""The listener of the running step."""
 
 
 @contextlib.contextmanager
-def listening(progress: Progress | None, meter: Meter | None) -> Iterator[None]:
-    """Tells `progress` of each training step within, and has the model measured by `meter`."""
+def set_listener(progress: Progress | None, meter: Meter | None) -> Iterator[None]:
+    """Reports each training step within the context to `progress`, and has `meter` measure the model."""
     token = LISTENER.set(Listener(progress, meter))
     try:
         yield
@@ -43,8 +43,8 @@ def listening(progress: Progress | None, meter: Meter | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps the libraries' progress bars, and their notes on what is meant to be so, off the screen."""
+def silence_libraries() -> Iterator[None]:
+    """Hides the libraries' progress bars and their warnings about intended behaviour."""
     import datasets
     from transformers.utils import logging
 
@@ -52,7 +52,7 @@ def quiet() -> Iterator[None]:
     verbosity = logging.get_verbosity()
     datasets.disable_progress_bars()
     logging.disable_progress_bar()
-    # It reports a reward model's new head as a missing weight.
+    # transformers would warn of a reward model's new head as a missing weight.
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
@@ -74,27 +74,27 @@ class Curve:
         self.points: list[dict[str, Any]] = []
 
     def add(self, step: int, logs: dict[str, Any]) -> dict[str, Any] | None:
-        """Takes what was logged at a step; None for the summary at the end, which is no point of the curve."""
+        """Adds the figures logged at a step. Returns None for the final summary, which is not a point of the curve."""
         if "train_runtime" in logs:
             return None
-        self.points.append(_point(step, logs))
+        self.points.append(_make_point(step, logs))
         return self.points[-1]
 
 
-def _point(step: int, logs: dict[str, Any]) -> dict[str, Any]:
+def _make_point(step: int, logs: dict[str, Any]) -> dict[str, Any]:
     """The figures of one step as JSON values, in an order that a checkpoint does not change."""
     figures = {name: value.item() if hasattr(value, "item") else value for name, value in sorted(logs.items())}
-    # Of a reward that says nothing of a batch there is no mean; a loss that is no number is another matter.
-    silent = {name for name, value in figures.items() if name.startswith("rewards/") and value != value}
-    return {"step": step} | {name: value for name, value in figures.items() if name not in ("step", *silent)}
+    # A reward that scores no answer of a batch has no mean. A loss that is NaN is a different matter and stays.
+    without_mean = {name for name, value in figures.items() if name.startswith("rewards/") and value != value}
+    return {"step": step} | {name: value for name, value in figures.items() if name not in ("step", *without_mean)}
 
 
 class Watcher:
-    """Sees a run go by: fills the curve, measures on dev, tells the listener, stops the run when it has collapsed.
+    """Watches a run: fills the curve, measures on dev, reports to the listener, stops the run when it collapses.
 
     Args:
         hf: the TRL trainer it watches.
-        guard: what the run may not leave.
+        guard: detects a collapse.
     """
 
     def __init__(self, hf: Any, guard: Guard) -> None:
@@ -103,51 +103,51 @@ class Watcher:
         self.warnings: list[str] = []
         meter = LISTENER.get().meter
         if meter is not None and (hf.is_fsdp_enabled or hf.is_deepspeed_enabled):
-            self.warnings.append("it was not measured while it was trained: its weights are spread over the processes")
+            self.warnings.append("it was not measured during training: its weights are spread over the processes")
             meter = None
         self.dev = None if meter is None else DevScores(meter)
 
-    def take_up(self, known: SoFar) -> None:
-        """Takes what an earlier try had logged and measured."""
-        self.curve.points = list(known.curve)
-        for point in known.curve:
-            self.guard.figures(point["step"], point)
-        # TRL's own count of tokens is not in its checkpoints.
-        seen = [point["num_tokens"] for point in known.curve if "num_tokens" in point]
-        if seen and hasattr(self.hf, TOKENS):
-            setattr(self.hf, TOKENS, seen[-1])
+    def resume(self, progress: RunProgress) -> None:
+        """Takes over what an earlier attempt logged and measured."""
+        self.curve.points = list(progress.curve)
+        for point in progress.curve:
+            self.guard.check_figures(point["step"], point)
+        # TRL's checkpoints do not include its own count of tokens.
+        token_counts = [point["num_tokens"] for point in progress.curve if "num_tokens" in point]
+        if token_counts and hasattr(self.hf, TOKEN_COUNTER):
+            setattr(self.hf, TOKEN_COUNTER, token_counts[-1])
         if self.dev is not None:
-            for step, scores in self.dev.take_up(known.dev):
-                self.guard.dev(step, scores)
+            for step, scores in self.dev.resume(progress.dev):
+                self.guard.check_dev_scores(step, scores)
 
-    def so_far(self, state: Any) -> SoFar:
-        """What is known now."""
+    def get_progress(self, state: Any) -> RunProgress:
+        """The run's progress, as a checkpoint keeps it."""
         import torch
 
         dev = self.dev.points if self.dev else []
-        return SoFar(state.global_step, state.max_steps, torch.get_num_threads(), self.curve.points, dev)
+        return RunProgress(state.global_step, state.max_steps, torch.get_num_threads(), self.curve.points, dev)
 
-    def begins(self, state: Any, control: Any) -> None:
-        """The run starts, or goes on."""
+    def on_begin(self, state: Any, control: Any) -> None:
+        """Called when the run starts or resumes."""
         if state.global_step == 0:
-            # What was found before the first step.
+            # Figures logged before the first step, by the reward probe.
             for point in state.log_history:
                 self.curve.add(point["step"], point)
             self._measure(state, control)
 
-    def logged(self, state: Any, control: Any, logs: dict[str, Any]) -> None:
-        """Figures were logged; a checkpoint may be written next."""
+    def on_log(self, state: Any, control: Any, logs: dict[str, Any]) -> None:
+        """Called when figures are logged; a checkpoint may be written next."""
         point = self.curve.add(state.global_step, logs)
         if point is not None:
-            self._stop_if(self.guard.figures(state.global_step, point), control)
-        if self.guard.suspicious:
-            # It would push out an earlier checkpoint, and may itself be of no use.
+            self._stop_if_collapsed(self.guard.check_figures(state.global_step, point), control)
+        if self.guard.is_suspicious:
+            # A checkpoint now could be useless and would push out an earlier one.
             control.should_save = False
 
-    def step_ends(self, state: Any, control: Any) -> None:
-        """A step is done; what is due at it comes next."""
+    def on_step_end(self, state: Any, control: Any) -> None:
+        """Called after a step, before logging and saving."""
         self._measure(state, control)
-        # What was summed up since the last point is not in a checkpoint: each begins a new point.
+        # A checkpoint lacks the sums since the last point, so each checkpoint begins a new point.
         if state.global_step >= state.max_steps or control.should_save:
             control.should_log = True
         progress = LISTENER.get().progress
@@ -155,14 +155,14 @@ class Watcher:
             progress(state.global_step, state.max_steps, {**self._last_scores(), **self._last_point()})
 
     def _measure(self, state: Any, control: Any) -> None:
-        if self.dev is None or not self.dev.due(state.global_step, state.max_steps):
+        if self.dev is None or not self.dev.is_due(state.global_step, state.max_steps):
             return
         model = self.hf.accelerator.unwrap_model(self.hf.model)
         step, tokenizer = state.global_step, self.hf.processing_class
-        scores = processes.shared(lambda: self.dev.measure(step, model, tokenizer))  # type: ignore[union-attr]
-        self._stop_if(self.guard.dev(step, scores), control)
+        scores = processes.run_in_first(lambda: self.dev.measure(step, model, tokenizer))  # type: ignore[union-attr]
+        self._stop_if_collapsed(self.guard.check_dev_scores(step, scores), control)
 
-    def _stop_if(self, collapse: Collapse | None, control: Any) -> None:
+    def _stop_if_collapsed(self, collapse: Collapse | None, control: Any) -> None:
         if collapse is not None and self.collapse is None:
             self.collapse = collapse
         if self.collapse is not None:
@@ -172,31 +172,31 @@ class Watcher:
         return self.curve.points[-1] if self.curve.points else {}
 
     def _last_scores(self) -> dict[str, Any]:
-        """The last dev scores over everything, as `dev/<name>`."""
+        """The latest dev scores over all items, as `dev/<name>`."""
         points = self.dev.points if self.dev else []
         scores = points[-1]["scores"] if points else {}
         return {f"dev/{name}": score["value"] for name, score in scores.items() if "slice" not in score}
 
 
-def callback(watcher: Watcher) -> Any:
-    """The watcher as a `TrainerCallback`."""
+def make_callback(watcher: Watcher) -> Any:
+    """Wraps the watcher as a `TrainerCallback`."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watcher.begins(state, control)
+            watcher.on_begin(state, control)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            watcher.logged(state, control, logs or {})
+            watcher.on_log(state, control, logs or {})
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watcher.step_ends(state, control)
+            watcher.on_step_end(state, control)
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             control.should_log = control.should_log or control.should_save
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.is_world_process_zero:
-                mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", watcher.so_far(state))
+                write_progress(Path(args.output_dir) / f"checkpoint-{state.global_step}", watcher.get_progress(state))
 
     return Watch()

@@ -1,7 +1,8 @@
-"""Checkpoints of a step under way: weights, optimiser, schedule, place in the data and random states.
+"""Checkpoints of a running step: weights, optimiser, schedule, position in the data and random states.
 
-They lie in a folder of their own beside the step's, which a kill leaves and the step's end removes. A checkpoint that
-was being written when the process died is not taken for one: what is whole is marked, last of all.
+They are in a folder of their own beside the step's; it survives a kill, and the end of the step removes it. unipref
+ignores a checkpoint that was being written when the process died: the file `whole.json`, written last, marks a
+complete one.
 """
 
 import json
@@ -15,38 +16,38 @@ from pydantic import Field
 
 from unipref.core.contracts import Settings
 
-WHOLE = "whole.json"
-"""Written into a checkpoint when all of it is there: what unipref itself knows of the run so far."""
+PROGRESS_FILE = "whole.json"
+"""Written into a checkpoint when it is complete: what unipref itself records of the run so far."""
 
 
 class Checkpoint(Settings):
-    """When a training step is saved on its way, and how many of these savings are kept."""
+    """How often a training step saves a checkpoint, and how many it keeps."""
 
     every: float = Field(gt=0)
-    """Optimiser steps between two checkpoints; below 1: as a share of all steps."""
+    """Optimiser steps between two checkpoints; below 1: a share of all steps."""
     keep: int = Field(default=2, ge=1)
-    """How many are kept, the latest ones."""
+    """How many of the latest checkpoints are kept."""
 
 
-def checkpoints(checkpoint_dir: Path) -> list[Path]:
-    """The whole checkpoints in a folder, the earliest first."""
-    found = [path for path in checkpoint_dir.glob("checkpoint-*") if (path / WHOLE).is_file()]
-    return sorted(found, key=step_of)
+def list_checkpoints(checkpoint_dir: Path) -> list[Path]:
+    """Lists the complete checkpoints in a folder, the earliest first."""
+    complete = [path for path in checkpoint_dir.glob("checkpoint-*") if (path / PROGRESS_FILE).is_file()]
+    return sorted(complete, key=parse_step)
 
 
-def step_of(checkpoint: Path) -> int:
-    """The optimiser step after which it was written."""
+def parse_step(checkpoint: Path) -> int:
+    """Reads the optimiser step from a checkpoint's name."""
     return int(checkpoint.name.rpartition("-")[2])
 
 
 @dataclass(frozen=True)
-class SoFar:
-    """What is known of a run at a checkpoint, besides what transformers keeps.
+class RunProgress:
+    """A run's progress at a checkpoint, besides what transformers keeps.
 
     Attributes:
         step, steps: optimiser steps done, and in all.
-        threads: of torch; with others, sums are rounded otherwise, and the run would not be the same.
-        curve, dev: the points up to then.
+        threads: torch's number of threads; another number rounds sums differently and would change the run.
+        curve, dev: the points so far.
     """
 
     step: int
@@ -56,27 +57,27 @@ class SoFar:
     dev: list[dict[str, Any]]
 
 
-def mark_whole(checkpoint: Path, so_far: SoFar) -> None:
-    """Says that all of a checkpoint is there."""
-    (checkpoint / WHOLE).write_text(json.dumps(asdict(so_far)), encoding="utf-8")
+def write_progress(checkpoint: Path, progress: RunProgress) -> None:
+    """Marks a checkpoint as complete and records the run's progress in it."""
+    (checkpoint / PROGRESS_FILE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
 
 
-def so_far(checkpoint: Path) -> SoFar:
-    """What was known at a whole checkpoint."""
-    return SoFar(**json.loads((checkpoint / WHOLE).read_text(encoding="utf-8")))
+def read_progress(checkpoint: Path) -> RunProgress:
+    """Reads the run's progress at a complete checkpoint."""
+    return RunProgress(**json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8")))
 
 
-def passes_done(checkpoint: Path) -> int:
-    """How often the run had gone through all its rows, as transformers recorded it."""
+def count_passes_done(checkpoint: Path) -> int:
+    """Counts the completed passes over all rows, as transformers recorded them."""
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    # A sum of parts: the end of a pass may be a rounding error short of it.
+    # The epoch is a sum of fractions: at the end of a pass it may be a rounding error too low.
     return math.floor(float(state["epoch"]) + 1e-6)
 
 
-def take_up(checkpoint_dir: Path) -> Path | None:
-    """The checkpoint to go on from, if any; what is broken is removed."""
-    whole = checkpoints(checkpoint_dir)
+def find_resume_checkpoint(checkpoint_dir: Path) -> Path | None:
+    """Finds the checkpoint to resume from, if any, and removes incomplete ones."""
+    complete = list_checkpoints(checkpoint_dir)
     for path in checkpoint_dir.glob("checkpoint-*"):
-        if path not in whole:
+        if path not in complete:
             shutil.rmtree(path)
-    return whole[-1] if whole else None
+    return complete[-1] if complete else None

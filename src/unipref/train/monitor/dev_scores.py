@@ -1,4 +1,4 @@
-"""Dev scores of the model while it is trained, measured without a trace in the training."""
+"""Dev scores of the model during training; measuring them does not change the training."""
 
 import contextlib
 import random
@@ -17,11 +17,11 @@ Measure = Callable[[Any, Any], Mapping[str, Score]]
 
 @dataclass(frozen=True)
 class Meter:
-    """What is measured while a model is trained.
+    """What to measure during training, and how often.
 
     Attributes:
-        measure: called with the model and its tokenizer; may do with the random states what it likes.
-        every: optimiser steps between two measurements; it is also measured before the first and after the last.
+        measure: called with the model and its tokenizer; it may change the random states.
+        every: optimiser steps between two measurements; the model is also measured before the first and after the last.
     """
 
     measure: Measure
@@ -35,21 +35,21 @@ class DevScores:
         self.meter, self.seconds = meter, 0.0
         self.points: list[dict[str, Any]] = []
 
-    def take_up(self, points: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Score]]]:
-        """Takes the points of an earlier try; gives each one's step and scores."""
+    def resume(self, points: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Score]]]:
+        """Takes over the points of an earlier attempt, and yields each one's step and scores."""
         self.points = list(points)
         for point in points:
             yield point["step"], msgspec.convert(point["scores"], dict[str, Score])
 
-    def due(self, step: int, steps: int) -> bool:
+    def is_due(self, step: int, steps: int) -> bool:
         """Whether to measure after a step."""
-        done = bool(self.points) and self.points[-1]["step"] == step
-        return not done and (step % self.meter.every == 0 or step >= steps)
+        is_measured = bool(self.points) and self.points[-1]["step"] == step
+        return not is_measured and (step % self.meter.every == 0 or step >= steps)
 
     def measure(self, step: int, model: Any, tokenizer: Any) -> Mapping[str, Score]:
-        """Measures the model as it is."""
+        """Measures the model in its present state."""
         began = time.monotonic()
-        with undisturbed(model):
+        with keep_training_state(model):
             scores = self.meter.measure(model, tokenizer)
         self.seconds += time.monotonic() - began
         self.points.append({"step": step, "scores": msgspec.to_builtins(scores)})
@@ -57,8 +57,8 @@ class DevScores:
 
 
 @contextlib.contextmanager
-def undisturbed(model: Any) -> Iterator[None]:
-    """Puts a model in eval mode; afterwards its modes and all random states are as they were."""
+def keep_training_state(model: Any) -> Iterator[None]:
+    """Puts a model in eval mode; afterwards restores its modes and all random states."""
     import numpy as np
     import torch
 

@@ -1,14 +1,14 @@
-"""How far a reward can be trusted before a policy is trained on it: on held-out pairs and the policy's own answers.
+"""Measures how far a reward can be trusted before training: on held-out pairs and on the policy's own answers.
 
-Held-out pairs alone mislead: a reward model that ranks 0.9 of them right may rank the policy's own answers hardly
-better than chance, for those are of another kind. Whether an answer of the policy's own is right, only a checker can
-say; where there is none, it is said that it cannot be known.
+Held-out pairs alone mislead: a reward model that ranks 0.9 of them correctly may rank the policy's own answers hardly
+better than chance, because those are of another kind. Only a checker can decide whether an own answer is right; without
+one, the accuracy on own answers is reported as unknown.
 """
 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,25 @@ from unipref.core.stats.sampling import evenly_spaced
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import Policy
-from unipref.train.rewards.sample_answers import Writer
-from unipref.train.rewards.scorers import Answer, Rewarder, said
-from unipref.train.rewards.trl_function import Total
+from unipref.train.rewards.sample_answers import AnswerSampler
+from unipref.train.rewards.scorers import Answer, Rewarder, as_assistant_turn
+from unipref.train.rewards.trl_function import WeightedSum
 
-PAIRS_AT_MOST = 1000
-"""More pairs than this tell little more: the interval is then 0.06 wide at most."""
-PAIRS_AT_LEAST = 30
-"""Below this the interval is so wide that it says nothing about the reward."""
-PROMPTS_AT_LEAST = 10
-"""The same for prompts with right and wrong answers."""
+MAX_PAIRS = 1000
+"""More pairs add little: with these, the interval is at most 0.06 wide."""
+MIN_PAIRS = 30
+"""With fewer pairs, the interval is too wide to say anything about the reward."""
+MIN_PROMPTS = 10
+"""The same for prompts with both right and wrong answers."""
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """A reward on held-out pairs.
+class HeldOutAccuracy:
+    """A reward's accuracy on held-out pairs.
 
     Attributes:
-        n: pairs judged; accuracy: share with the higher reward on the chosen answer, ties count half.
+        n: scored pairs; accuracy: share with the higher reward on the chosen answer, ties count half.
         low, high: Wilson's 95 % interval of the accuracy.
     """
 
@@ -50,77 +50,81 @@ class HeldOut:
     high: float
 
     @property
-    def weak(self) -> bool:
-        """Whether it cannot be told from guessing though there are pairs enough to tell."""
-        return self.n >= PAIRS_AT_LEAST and self.low <= 0.5
+    def is_weak(self) -> bool:
+        """Whether the reward is no better than guessing although there are enough pairs to tell."""
+        return self.n >= MIN_PAIRS and self.low <= 0.5
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """The figures in words."""
         return (
             f"accuracy {self.accuracy:.3f} on {self.n} dev pairs, 95 % interval {self.low:.3f} to {self.high:.3f}"
             if self.n
-            else "there are no dev pairs it can judge"
+            else "there are no dev pairs it can score"
         )
 
 
-def held_out(chosen: Values, rejected: Values) -> HeldOut:
-    """The accuracy of the rewards of both sides, (n,) each; a pair with a NaN is not judged."""
-    known = ~np.isnan(chosen) & ~np.isnan(rejected)
-    n = int(known.sum())
+def compute_held_out_accuracy(chosen: Values, rejected: Values) -> HeldOutAccuracy:
+    """Computes the accuracy from the rewards of both sides, (n,) each; a pair with a NaN does not count."""
+    is_scored = ~np.isnan(chosen) & ~np.isnan(rejected)
+    n = int(is_scored.sum())
     if n == 0:
-        return HeldOut(0, None, 0.0, 1.0)
-    accuracy = float(np.mean(np.sign(chosen[known] - rejected[known]) / 2 + 0.5))
-    return HeldOut(n, accuracy, *wilson(accuracy * n, n))
+        return HeldOutAccuracy(0, None, 0.0, 1.0)
+    accuracy = float(np.mean(np.sign(chosen[is_scored] - rejected[is_scored]) / 2 + 0.5))
+    return HeldOutAccuracy(n, accuracy, *wilson(accuracy * n, n))
 
 
 @dataclass(frozen=True)
-class Dev:
-    """What each reward says of the dev pairs: name -> chosen, rejected, chosen, ...; None where it says nothing."""
+class DevRewards:
+    """Each reward's scores of the dev pairs: name -> chosen, rejected, chosen, ...; None if it cannot score one."""
 
     scores: dict[str, list[float | None]]
 
-    def table(self, name: str) -> Values:
-        """A reward's scores, (pairs, 2), NaN where there is none."""
-        found = [math.nan if score is None else score for score in self.scores[name]]
-        return np.array(found, dtype=np.float64).reshape(-1, 2)
+    def make_table(self, name: str) -> Values:
+        """Makes an array of a reward's scores, (pairs, 2), NaN if there is none."""
+        scores = [math.nan if score is None else score for score in self.scores[name]]
+        return np.array(scores, dtype=np.float64).reshape(-1, 2)
 
-    def accuracy(self, rewarders: Sequence[Rewarder]) -> dict[str, HeldOut]:
-        """Each guessing reward's accuracy, and under 'total' that of the weighted sum that is trained on."""
-        tables = {rewarder.label: self.table(rewarder.label) for rewarder in rewarders}
-        found = {rewarder.label: held_out(*tables[rewarder.label].T) for rewarder in rewarders if rewarder.guesses}
+    def compute_accuracy(self, rewarders: Sequence[Rewarder]) -> dict[str, HeldOutAccuracy]:
+        """Computes each fallible reward's accuracy, and under 'total' that of the weighted sum used in training."""
+        tables = {rewarder.label: self.make_table(rewarder.label) for rewarder in rewarders}
+        accuracies = {
+            rewarder.label: compute_held_out_accuracy(*tables[rewarder.label].T)
+            for rewarder in rewarders
+            if rewarder.is_fallible
+        }
         total = np.zeros_like(next(iter(tables.values())))
         for rewarder in rewarders:
             own = tables[rewarder.label]
-            # A checker says nothing of most prompts, and then adds nothing; a judge that is asked in vain spoils all.
-            total += rewarder.weight * (own if rewarder.guesses else np.nan_to_num(own))
-        return found | {"total": held_out(*total.T)}
+            # A checker scores few prompts, and adds 0 for the others; without a model's score, a pair has no total.
+            total += rewarder.weight * (own if rewarder.is_fallible else np.nan_to_num(own))
+        return accuracies | {"total": compute_held_out_accuracy(*total.T)}
 
 
-def dev_scores(rewarders: Sequence[Rewarder], preferences: Path) -> Dev:
-    """Asks each reward about dev pairs, at most PAIRS_AT_MOST spread evenly over the file."""
-    answers = dev_pairs(preferences)
-    return Dev({rewarder.label: rewarder.scores(answers) for rewarder in rewarders})
+def score_dev_pairs(rewarders: Sequence[Rewarder], preferences: Path) -> DevRewards:
+    """Scores dev pairs with each reward, at most MAX_PAIRS spread evenly over the file."""
+    answers = read_dev_pairs(preferences)
+    return DevRewards({rewarder.label: rewarder.score(answers) for rewarder in rewarders})
 
 
-def dev_pairs(preferences: Path) -> list[Answer]:
-    """The answers of held-out pairs: chosen, rejected, chosen, rejected, ..."""
+def read_dev_pairs(preferences: Path) -> list[Answer]:
+    """Reads the answers of held-out pairs: chosen, rejected, chosen, rejected, ..."""
     return [
         (row["prompt"] + row[side][:-1], row[side][-1]["content"])
-        for row in _every_kth_row(preferences, PAIRS_AT_MOST)
+        for row in _every_kth_row(preferences, MAX_PAIRS)
         if row["chosen"] and row["rejected"]
         for side in ("chosen", "rejected")
     ]
 
 
-def dev_prompts(preferences: Path, most: int) -> list[Messages]:
-    """Different prompts of the dev preferences, at most `most` spread evenly over the file."""
-    found = {str(row["prompt"]): row["prompt"] for row in _every_kth_row(preferences, PAIRS_AT_MOST)}
-    return thinned(list(found.values()), most)
+def read_dev_prompts(preferences: Path, most: int) -> list[Messages]:
+    """Reads distinct prompts of the dev preferences, at most `most`, spread evenly over the file."""
+    prompts = {str(row["prompt"]): row["prompt"] for row in _every_kth_row(preferences, MAX_PAIRS)}
+    return thin(list(prompts.values()), most)
 
 
-def thinned(prompts: list[Messages], most: int) -> list[Messages]:
-    """At most so many, evenly spaced and in their order."""
+def thin(prompts: list[Messages], most: int) -> list[Messages]:
+    """Keeps at most `most` prompts, evenly spaced and in their order."""
     return [prompts[position] for position in evenly_spaced(len(prompts), most)]
 
 
@@ -154,17 +158,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class OnPolicy:
-    """The rewards on several answers of the policy's own to each of some prompts.
+    """The rewards on several of the policy's own answers to each of some prompts.
 
     Attributes:
-        prompts, answers: how many prompts, and answers to each.
+        prompts, answers: number of prompts, and of answers to each.
         ended: share of the answers that the policy ended.
-        spread: of each reward, the standard deviation among the finished answers to one prompt, averaged.
+        spread: per reward, the standard deviation among the finished answers to one prompt, averaged over prompts.
         agreement: Kendall's tau-a, within prompts, of the summed reward with the answers' mean log p under the policy.
-        auc: share of (right, wrong) answers to one prompt that the summed reward orders so, ties half; prompt by
-            prompt, over those that have both. None: no checker says what is right.
-        right: share of right answers; best: of the answers with the highest reward of their prompt; gain: how much
-            more that is; possible: prompts with a right answer at all.
+        auc: share of (right, wrong) pairs of answers to one prompt that the summed reward orders correctly, ties half;
+            prompt by prompt, over those that have both. None: no checker decides which answers are right.
+        right: share of right answers; best: the same among the answers with the highest reward of their prompt; gain:
+            the difference; possible: share of prompts with at least one right answer.
     """
 
     prompts: int
@@ -179,19 +183,15 @@ class OnPolicy:
     possible: float | None = None
 
     @property
-    def weak(self) -> bool:
-        """Whether it cannot be told from guessing though there are prompts enough to tell."""
-        return self.auc is not None and self.auc.n >= PROMPTS_AT_LEAST and (self.auc.low or 0.0) <= 0.5
-
-    def rows(self) -> dict[str, Any]:
-        """The figures as they are recorded."""
-        return asdict(self)
+    def is_weak(self) -> bool:
+        """Whether the reward is no better than guessing although there are enough prompts to tell."""
+        return self.auc is not None and self.auc.n >= MIN_PROMPTS and (self.auc.low or 0.0) <= 0.5
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """The figures in words."""
         if self.auc is None or self.auc.value is None or self.gain is None or self.gain.value is None:
-            return f"on {self.prompts} x {self.answers} of the policy's own answers its accuracy cannot be known"
+            return f"the accuracy on {self.prompts} x {self.answers} of the policy's own answers is unknown"
         return (
             f"AUC {self.auc.value:.3f} on the policy's own answers to {self.auc.n} prompts, 95 % interval "
             f"{self.auc.low:.3f} to {self.auc.high:.3f}; best of {self.answers}: {self.best:.3f} right, "
@@ -199,29 +199,34 @@ class OnPolicy:
         )
 
 
-def on_policy(
-    policy: Policy, writer: Writer, prompts: Sequence[Messages], total: Total, truth: Rewarder | None, answers: int
+def check_on_policy(
+    policy: Policy,
+    sampler: AnswerSampler,
+    prompts: Sequence[Messages],
+    total: WeightedSum,
+    truth: Rewarder | None,
+    answers: int,
 ) -> OnPolicy:
-    """Has the policy answer each prompt several times, and asks the rewards.
+    """Has the policy answer each prompt several times, and scores the answers with the rewards.
 
     Args:
-        policy: the one that is going to be trained.
-        writer: asks it.
-        prompts: that leave room for an answer.
+        policy: the policy to be trained.
+        sampler: samples its answers.
+        prompts: prompts that leave room for an answer.
         total: the rewards.
-        truth: says which answers are right (1) and which wrong (0).
-        answers: to each prompt.
+        truth: decides which answers are right (1) and which are wrong (0).
+        answers: number of answers to each prompt.
     """
-    asked = [prompt for prompt in prompts for _ in range(answers)]
-    written = writer.write(asked, seed=0)
-    given = [(prompt, one.text, one.ended) for prompt, one in zip(asked, written, strict=True)]
-    parts = total.parts(given)
-    rewards = np.array(total.sums(parts)).reshape(-1, answers)
-    finished = np.array([bool(end and text) for _, text, end in given]).reshape(-1, answers)
-    likelihood = _likelihoods(policy, given).reshape(-1, answers)
-    rows = [_known(*columns) for columns in zip(rewards, likelihood, finished, strict=True)]
+    repeated = [prompt for prompt in prompts for _ in range(answers)]
+    samples = sampler.generate(repeated, seed=0)
+    sampled = [(prompt, one.text, one.ended) for prompt, one in zip(repeated, samples, strict=True)]
+    parts = total.score_parts(sampled)
+    rewards = np.array(total.sum_parts(parts)).reshape(-1, answers)
+    finished = np.array([bool(end and text) for _, text, end in sampled]).reshape(-1, answers)
+    likelihood = _compute_likelihoods(policy, sampled).reshape(-1, answers)
+    rows = [_select_comparable(*columns) for columns in zip(rewards, likelihood, finished, strict=True)]
     agreement = [_tau(*columns) for columns in rows if columns]
-    found = {
+    figures = {
         "prompts": len(prompts),
         "answers": answers,
         "ended": float(finished.mean()) if finished.size else 0.0,
@@ -229,17 +234,19 @@ def on_policy(
         "agreement": Interval.of(agreement),
     }
     if truth is None:
-        return OnPolicy(**found)  # type: ignore[arg-type]
-    return OnPolicy(**found, **against_truth(rewards, finished, _truth(truth, given, finished)))  # type: ignore[arg-type]
+        return OnPolicy(**figures)  # type: ignore[arg-type]
+    right = _score_truth(truth, sampled, finished)
+    return OnPolicy(**figures, **compare_with_truth(rewards, finished, right))  # type: ignore[arg-type]
 
 
-def against_truth(rewards: Values, finished: npt.NDArray[np.bool_], right: Values) -> dict[str, Any]:
-    """AUC and best-of-n.
+def compare_with_truth(rewards: Values, finished: npt.NDArray[np.bool_], right: Values) -> dict[str, Any]:
+    """Computes AUC and best-of-n.
 
     Args:
-        rewards: (prompts, answers), NaN where there is none.
-        finished: which answers the policy ended; an unfinished one is never right, and takes no part in the AUC.
-        right: 1 or 0, NaN where nothing is known of the prompt.
+        rewards: (prompts, answers), NaN if there is none.
+        finished: (prompts, answers), whether the policy ended the answer; an unfinished answer is never right, and
+            takes no part in the AUC.
+        right: (prompts, answers), 1 or 0, NaN if the prompt has no rule.
     """
     aucs, gains, best, possible, means = [], [], [], [], []
     for reward, end, true in zip(rewards, finished, right, strict=True):
@@ -266,32 +273,37 @@ def against_truth(rewards: Values, finished: npt.NDArray[np.bool_], right: Value
     }
 
 
-def _truth(truth: Rewarder, given: Sequence[tuple[Messages, str, bool]], finished: npt.NDArray[np.bool_]) -> Values:
-    """What is right: 1, 0, NaN where the prompt has no rule."""
-    said_of = truth.scores([(prompt, text) for prompt, text, _ in given])
-    values = np.array([math.nan if value is None else value for value in said_of]).reshape(finished.shape)
+def _score_truth(
+    truth: Rewarder, sampled: Sequence[tuple[Messages, str, bool]], finished: npt.NDArray[np.bool_]
+) -> Values:
+    """Whether each answer is right: 1 or 0, NaN if the prompt has no rule."""
+    scores = truth.score([(prompt, text) for prompt, text, _ in sampled])
+    values = np.array([math.nan if value is None else value for value in scores]).reshape(finished.shape)
     return np.where(np.isnan(values), values, values * finished)
 
 
-def _likelihoods(policy: Policy, given: Sequence[tuple[Messages, str, bool]]) -> Values:
-    """Mean log p per token of the finished answers under the policy itself; NaN of the others."""
-    found = np.full(len(given), math.nan)
-    known = [i for i, (_, text, end) in enumerate(given) if end and text]
-    if known:
-        sums, tokens = answer_log_likelihoods(policy, [(given[i][0], said(given[i][1])) for i in known])
-        found[known] = sums / tokens
-    return found
+def _compute_likelihoods(policy: Policy, sampled: Sequence[tuple[Messages, str, bool]]) -> Values:
+    """Mean log p per token of the finished answers under the policy itself; NaN for the others."""
+    likelihoods = np.full(len(sampled), math.nan)
+    finished = [i for i, (_, text, end) in enumerate(sampled) if end and text]
+    if finished:
+        dialogues = [(sampled[i][0], as_assistant_turn(sampled[i][1])) for i in finished]
+        sums, tokens = answer_log_likelihoods(policy, dialogues)
+        likelihoods[finished] = sums / tokens
+    return likelihoods
 
 
-def _known(reward: Values, likelihood: Values, finished: npt.NDArray[np.bool_]) -> tuple[Values, Values] | None:
-    """Both columns of one prompt's finished answers; None where no two differ."""
+def _select_comparable(
+    reward: Values, likelihood: Values, finished: npt.NDArray[np.bool_]
+) -> tuple[Values, Values] | None:
+    """Selects both columns of one prompt's finished answers; None if no two answers differ."""
     use = finished & ~np.isnan(reward) & ~np.isnan(likelihood)
     columns = reward[use], likelihood[use]
     return columns if use.sum() > 1 and len(set(zip(*columns, strict=True))) > 1 else None
 
 
 def _tau(a: Values, b: Values) -> float:
-    """Kendall's tau-a: over all pairs, the share ordered alike less the share ordered otherwise."""
+    """Kendall's tau-a: over all pairs, the share ordered alike minus the share ordered differently."""
     first, second = np.triu_indices(len(a), 1)
     return float(np.mean(np.sign(a[first] - a[second]) * np.sign(b[first] - b[second])))
 
@@ -300,5 +312,5 @@ def _spread_within(values: Sequence[float | None], finished: npt.NDArray[np.bool
     """Mean over prompts of the standard deviation among one prompt's finished answers."""
     table = np.array([math.nan if value is None else value for value in values]).reshape(finished.shape)
     deviations = [float(np.std(row[end])) for row, end in zip(table, finished, strict=True) if end.sum() > 1]
-    known = [one for one in deviations if not math.isnan(one)]
-    return float(np.mean(known)) if known else None
+    numbers = [one for one in deviations if not math.isnan(one)]
+    return float(np.mean(numbers)) if numbers else None

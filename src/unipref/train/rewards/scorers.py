@@ -1,4 +1,4 @@
-"""Rewarders: what a reward says of answers. Each is a function of prompts and finished answers alone."""
+"""Rewarders: score answers for the rewards in the settings, from the prompt and the finished answer alone."""
 
 import abc
 import math
@@ -22,7 +22,7 @@ from unipref.train.rewards.settings import (
     ImplicitReward,
     LikelihoodReward,
     ModelReward,
-    Weighed,
+    RewardSettings,
 )
 
 if TYPE_CHECKING:
@@ -36,188 +36,193 @@ class Rewarder(abc.ABC):
     """Scores answers.
 
     Attributes:
-        label: what it is called in the curve.
+        label: its name in the curve.
         weight, clip: as in the settings.
-        context: longest dialogue it can judge, in tokens.
-        guesses: whether it may be wrong, so that it is put to the test; a checker is right by definition.
+        context: longest dialogue it can score, in tokens.
+        is_fallible: whether its scores may be wrong, so that they are tested; a checker is right by definition.
     """
 
-    guesses = True
+    is_fallible = True
     context = NO_LIMIT
 
-    def __init__(self, asked: Weighed) -> None:
-        self.label, self.weight, self.clip = asked.label(), asked.weight, asked.clip
+    def __init__(self, settings: RewardSettings) -> None:
+        self.label, self.weight, self.clip = settings.label(), settings.weight, settings.clip
 
     @abc.abstractmethod
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
-        """As `scores`, not clipped."""
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+        """As `score`, without clipping."""
 
-    def scores(self, answers: Sequence[Answer]) -> list[float | None]:
-        """One value per answer: NaN where the dialogue does not fit, None where the reward has nothing to say."""
-        found = self.raw(answers) if answers else []
+    def score(self, answers: Sequence[Answer]) -> list[float | None]:
+        """Scores each answer: NaN if the dialogue does not fit, None if the reward cannot score it."""
+        scores = self.score_raw(answers) if answers else []
         if self.clip is None:
-            return list(found)
+            return list(scores)
         low, high = self.clip
-        return [score if score is None or math.isnan(score) else min(max(score, low), high) for score in found]
+        return [score if score is None or math.isnan(score) else min(max(score, low), high) for score in scores]
 
-    def knows(self, prompt: Messages) -> bool:
-        """Whether it has anything to say of the answers to this prompt."""
+    def can_score(self, prompt: Messages) -> bool:
+        """Whether it can score answers to this prompt."""
         return True
 
 
 class ModelRewarder(Rewarder):
     """A trained reward model."""
 
-    def __init__(self, asked: Weighed, model: RewardModel) -> None:
-        super().__init__(asked)
+    def __init__(self, settings: RewardSettings, model: RewardModel) -> None:
+        super().__init__(settings)
         self.model, self.context = model, model.context
 
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
-        """Its score of each whole dialogue, ended as in its training."""
-        return [float(value) for value in rewards(self.model, [[*prompt, *said(text)] for prompt, text in answers])]
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+        """The model's score of each whole dialogue, with the same end as in its training."""
+        dialogues = [[*prompt, *as_assistant_turn(text)] for prompt, text in answers]
+        return [float(value) for value in rewards(self.model, dialogues)]
 
 
 class LikelihoodRewarder(Rewarder):
     """A policy's mean log p per token."""
 
-    def __init__(self, asked: Weighed, policy: Policy) -> None:
-        super().__init__(asked)
+    def __init__(self, settings: RewardSettings, policy: Policy) -> None:
+        super().__init__(settings)
         self.policy, self.context = policy, policy.context
 
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
-        """Sum of log p of the answer's tokens, eos included, over their number."""
-        sums, tokens = answer_log_likelihoods(self.policy, [(prompt, said(text)) for prompt, text in answers])
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+        """Sum of log p of the answer's tokens, eos included, divided by their number."""
+        dialogues = [(prompt, as_assistant_turn(text)) for prompt, text in answers]
+        sums, tokens = answer_log_likelihoods(self.policy, dialogues)
         return [float(value) for value in sums / tokens]
 
 
 class ImplicitRewarder(Rewarder):
     """The reward that DPO implies."""
 
-    def __init__(self, asked: ImplicitReward, policy: Policy, reference: Policy) -> None:
-        super().__init__(asked)
-        self.policy, self.reference, self.beta = policy, reference, asked.beta
+    def __init__(self, settings: ImplicitReward, policy: Policy, reference: Policy) -> None:
+        super().__init__(settings)
+        self.policy, self.reference, self.beta = policy, reference, settings.beta
         self.context = min(policy.context, reference.context)
 
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
         """Beta (log p - log ref) of each whole answer."""
-        pairs = [(prompt, said(text)) for prompt, text in answers]
-        ours, _ = answer_log_likelihoods(self.policy, pairs)
-        theirs, _ = answer_log_likelihoods(self.reference, pairs)
-        return [float(value) for value in self.beta * (ours - theirs)]
+        dialogues = [(prompt, as_assistant_turn(text)) for prompt, text in answers]
+        policy, _ = answer_log_likelihoods(self.policy, dialogues)
+        reference, _ = answer_log_likelihoods(self.reference, dialogues)
+        return [float(value) for value in self.beta * (policy - reference)]
 
 
 class CheckerRewarder(Rewarder):
-    """A benchmark's rules."""
+    """Checks answers by a benchmark's rules."""
 
-    guesses = False
+    is_fallible = False
 
-    def __init__(self, asked: Weighed, checker: Checker) -> None:
-        super().__init__(asked)
+    def __init__(self, settings: RewardSettings, checker: Checker) -> None:
+        super().__init__(settings)
         self.checker = checker
 
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
-        """1, 0, or nothing where there is no rule."""
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+        """1 or 0; None if the prompt has no rule."""
         return [self.checker(prompt, text) for prompt, text in answers]
 
-    def knows(self, prompt: Messages) -> bool:
+    def can_score(self, prompt: Messages) -> bool:
         """Whether the prompt has a rule."""
         return self.checker.knows(prompt)
 
 
 class FunctionRewarder(Rewarder):
-    """A function of the user's."""
+    """The user's Python function."""
 
-    def __init__(self, asked: FunctionReward) -> None:
-        super().__init__(asked)
-        self.path = asked.function
-        self.function: Callable[[Messages, str], float | None] = user_functions.load(asked.function)
+    def __init__(self, settings: FunctionReward) -> None:
+        super().__init__(settings)
+        self.path = settings.function
+        self.function: Callable[[Messages, str], float | None] = user_functions.load(settings.function)
 
-    def raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
-        """What the function returns.
+    def score_raw(self, answers: Sequence[Answer]) -> Sequence[float | None]:
+        """Calls the function on each answer.
 
         Raises:
-            UserError: it raised an error, or returned what is no number.
+            UserError: the function raised an error, or returned something that is not a finite number.
         """
-        found: list[float | None] = []
+        scores: list[float | None] = []
         for prompt, text in answers:
             try:
                 value = self.function(prompt, text)
-                found.append(None if value is None else float(value))
+                scores.append(None if value is None else float(value))
             except Exception as error:  # the function is the user's: it may raise anything
-                raise UserError(f"it failed: {type(error).__name__}: {error}", where=self.path) from error
-            if found[-1] is not None and not math.isfinite(found[-1]):
-                raise UserError(f"it returned {value}, which is no reward.", where=self.path)
-        return found
+                raise UserError(f"the function failed: {type(error).__name__}: {error}", where=self.path) from error
+            if scores[-1] is not None and not math.isfinite(scores[-1]):
+                raise UserError(f"the function returned {value}, not a finite number.", where=self.path)
+        return scores
 
 
-def said(text: str) -> Messages:
-    """An answer as messages."""
+def as_assistant_turn(text: str) -> Messages:
+    """Wraps the text of an answer in an assistant message."""
     return [Message(role="assistant", content=text)]
 
 
-class Models:
-    """The models that rewards ask, each loaded once."""
+class RewardModels:
+    """The models that rewards use, each loaded once."""
 
     def __init__(self, job: "TrainJob") -> None:
         self.folders = job.dependencies
         self._policies: dict[str, Policy] = {}
         self._rewards: dict[str, RewardModel] = {}
 
-    def policy(self, name: str) -> Policy:
-        """A language model, by the name of its step."""
+    def load_policy(self, name: str) -> Policy:
+        """Loads a language model, by the name of its step."""
         folder = str(self.folders.get(name, name))
         if folder not in self._policies:
             self._policies[folder] = loading.load_policy(folder)
         return self._policies[folder]
 
-    def reward_model(self, name: str) -> RewardModel:
-        """A reward model, by the name of its step."""
+    def load_reward_model(self, name: str) -> RewardModel:
+        """Loads a reward model, by the name of its step."""
         folder = str(self.folders.get(name, name))
         if folder not in self._rewards:
             self._rewards[folder] = loading.load_reward_model(folder)
         return self._rewards[folder]
 
 
-def make_rewarder(asked: Weighed, loaded: Models, data_root: Path) -> Rewarder:
-    """The rewarder that a reward of the settings asks for.
+def make_rewarder(settings: RewardSettings, models: RewardModels, data_root: Path) -> Rewarder:
+    """Makes the rewarder for a reward in the settings.
 
     Raises:
-        UserError: a model or a file is not there.
+        UserError: a model or a file is missing.
     """
-    match asked:
+    match settings:
         case ModelReward():
-            return ModelRewarder(asked, loaded.reward_model(asked.model))
+            return ModelRewarder(settings, models.load_reward_model(settings.model))
         case LikelihoodReward():
-            return LikelihoodRewarder(asked, loaded.policy(asked.likelihood))
+            return LikelihoodRewarder(settings, models.load_policy(settings.likelihood))
         case ImplicitReward():
-            return ImplicitRewarder(asked, loaded.policy(asked.implicit), loaded.policy(asked.reference))
+            policy, reference = models.load_policy(settings.implicit), models.load_policy(settings.reference)
+            return ImplicitRewarder(settings, policy, reference)
         case CheckerReward():
-            return CheckerRewarder(asked, Checker(data_root / asked.checker))
+            return CheckerRewarder(settings, Checker(data_root / settings.checker))
         case FunctionReward():
-            return FunctionRewarder(asked)
-    raise AssertionError(f"no rewarder for {asked!r}")
+            return FunctionRewarder(settings)
+    raise AssertionError(f"no rewarder for {settings!r}")
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """What an answer gets that no reward may judge: one that is empty, never ends or does not fit.
+    """The reward of an answer that cannot be scored because it is empty, never ends or does not fit.
 
     Attributes:
         value: the reward.
-        known: whether dev answers show the reward's range; without, it is a guess.
+        is_measured: whether dev answers show the reward's range; otherwise the value is a fallback.
     """
 
     value: float
-    known: bool
+    is_measured: bool
 
 
-LOWEST = -10.0
-"""The reward of an unfinished answer where no dev answer shows the reward's range."""
+FALLBACK_PENALTY = -10.0
+"""The reward of an unfinished answer if no dev answer shows the reward's range."""
 
 
-def penalty(rewarder: Rewarder, dev_scores: Sequence[float | None]) -> Penalty:
-    """Below all that the dev answers get, by one standard deviation; 0 for a checker."""
-    if not rewarder.guesses:
-        return Penalty(0.0, known=True)
-    seen = np.array([score for score in dev_scores if score is not None and not math.isnan(score)])
-    return Penalty(float(seen.min() - seen.std()), known=True) if len(seen) else Penalty(LOWEST, known=False)
+def compute_penalty(rewarder: Rewarder, dev_scores: Sequence[float | None]) -> Penalty:
+    """Computes a value below all dev answers' rewards, by one standard deviation; 0 for a checker."""
+    if not rewarder.is_fallible:
+        return Penalty(0.0, is_measured=True)
+    scores = np.array([score for score in dev_scores if score is not None and not math.isnan(score)])
+    if not len(scores):
+        return Penalty(FALLBACK_PENALTY, is_measured=False)
+    return Penalty(float(scores.min() - scores.std()), is_measured=True)

@@ -1,4 +1,4 @@
-"""The `rewards` of a reinforcement learning step: what is asked for, each with its weight."""
+"""The `rewards` of a reinforcement learning step, each with its weight."""
 
 import inspect
 from typing import Annotated, Any
@@ -10,32 +10,32 @@ from unipref.core.contracts import ModelDependency, Settings
 from unipref.core.user_functions import Dotted
 
 
-class Weighed(Settings):
-    """What every reward has."""
+class RewardSettings(Settings):
+    """The settings that all rewards share."""
 
     weight: float = Field(default=1.0, gt=0)
-    """What it is multiplied by in the sum of all rewards."""
+    """Factor in the sum of all rewards."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.+-]+$")
-    """What it is called in the curve; None: its kind and the step it asks."""
+    """Name in the curve; None: its kind and the step it uses."""
     clip: tuple[float, float] | None = None
-    """Lowest and highest value it can have, before weighing."""
+    """Lowest and highest value, before weighting."""
 
     @model_validator(mode="after")
-    def _clip_is_a_range(self) -> "Weighed":
+    def _clip_is_a_range(self) -> "RewardSettings":
         if self.clip is not None and self.clip[0] >= self.clip[1]:
             raise ValueError(f"clip: {self.clip[0]:g} is not below {self.clip[1]:g}")
         return self
 
     def model_dependencies(self, place: str) -> list[ModelDependency]:
-        """The models it asks."""
+        """The models it uses."""
         return []
 
     def label(self) -> str:
-        """What it is called in the curve."""
+        """Its name in the curve."""
         raise NotImplementedError
 
 
-class ModelReward(Weighed):
+class ModelReward(RewardSettings):
     """The score of a trained reward model for the whole dialogue, eos included."""
 
     model: str
@@ -46,11 +46,11 @@ class ModelReward(Weighed):
         return [ModelDependency(self.model, "reward", f"{place}.model")]
 
     def label(self) -> str:
-        """The step's name, where it has no other."""
-        return self.name or f"model-{short(self.model)}"
+        """Its own name, or else the step's."""
+        return self.name or f"model-{shorten(self.model)}"
 
 
-class LikelihoodReward(Weighed):
+class LikelihoodReward(RewardSettings):
     """Mean log p (nats) per token of the answer, its eos included, under a named model."""
 
     likelihood: str
@@ -61,11 +61,11 @@ class LikelihoodReward(Weighed):
         return [ModelDependency(self.likelihood, "policy", f"{place}.likelihood")]
 
     def label(self) -> str:
-        """The step's name, where it has no other."""
-        return self.name or f"likelihood-{short(self.likelihood)}"
+        """Its own name, or else the step's."""
+        return self.name or f"likelihood-{shorten(self.likelihood)}"
 
 
-class ImplicitReward(Weighed):
+class ImplicitReward(RewardSettings):
     """The reward that DPO implies: beta (log p(answer) - log ref(answer)), summed over its tokens, eos included."""
 
     implicit: str
@@ -83,14 +83,14 @@ class ImplicitReward(Weighed):
         ]
 
     def label(self) -> str:
-        """The step's name, where it has no other."""
-        return self.name or f"implicit-{short(self.implicit)}"
+        """Its own name, or else the step's."""
+        return self.name or f"implicit-{shorten(self.implicit)}"
 
 
-class CheckerReward(Weighed):
-    """1 where the answer follows its prompt's rule, else 0; of IFEval's instructions the share that is followed.
+class CheckerReward(RewardSettings):
+    """1 if the answer follows its prompt's rule, else 0; for IFEval, the share of the instructions it follows.
 
-    No reward for a prompt that is not in the file.
+    Prompts that are not in the file get no reward.
     """
 
     checker: str
@@ -98,31 +98,31 @@ class CheckerReward(Weighed):
     `instruction_id_list` and `kwargs`, as of IFEval; relative to `data_root`."""
 
     def label(self) -> str:
-        """'checker', where it has no other name."""
+        """Its own name, or else 'checker'."""
         return self.name or "checker"
 
 
-class FunctionReward(Weighed):
-    """What a Python function of yours says of each answer."""
+class FunctionReward(RewardSettings):
+    """A Python function of yours that scores each answer."""
 
     function: Dotted
-    """Dotted path of `f(prompt, answer)`: the prompt's messages and the answer's text -> a number, or None for none."""
+    """Dotted path of `f(prompt, answer)`: takes the prompt's messages and the answer's text; a number or None."""
 
-    def source(self) -> str:
-        """The file the function is in."""
+    def find_source_file(self) -> str:
+        """Finds the file that contains the function."""
         return inspect.getfile(user_functions.load(self.function))
 
     def label(self) -> str:
-        """The function's name, where it has no other."""
+        """Its own name, or else the function's."""
         return self.name or self.function.replace(":", ".").rpartition(".")[2]
 
 
 KINDS = ("model", "likelihood", "implicit", "checker", "function")
 
 
-def _kind(value: Any) -> str | None:
-    given = value if isinstance(value, dict) else vars(value) if isinstance(value, Weighed) else {}
-    return next((kind for kind in KINDS if kind in given), None)
+def _find_kind(value: Any) -> str | None:
+    fields = value if isinstance(value, dict) else vars(value) if isinstance(value, RewardSettings) else {}
+    return next((kind for kind in KINDS if kind in fields), None)
 
 
 Reward = Annotated[
@@ -132,14 +132,14 @@ Reward = Annotated[
     | Annotated[CheckerReward, Tag("checker")]
     | Annotated[FunctionReward, Tag("function")],
     Discriminator(
-        _kind,
+        _find_kind,
         custom_error_type="no_reward",
-        custom_error_message=f"a reward is a mapping with one of: {', '.join(KINDS)}",
+        custom_error_message=f"a reward must be a mapping with one of: {', '.join(KINDS)}",
     ),
 ]
 """One reward."""
 
 
-def short(name: str) -> str:
-    """The last part of a model's name, as it may stand in the curve."""
+def shorten(name: str) -> str:
+    """Returns the last part of a model's name, for the curve."""
     return name.rstrip("/").rpartition("/")[2]

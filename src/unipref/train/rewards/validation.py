@@ -1,4 +1,4 @@
-"""The rewards of a step, loaded, put to the test and made ready for TRL."""
+"""Loads and tests a step's rewards, and prepares them for TRL."""
 
 import gc
 from dataclasses import asdict, dataclass, replace
@@ -9,74 +9,81 @@ from unipref.core.records import Messages, Row
 from unipref.models.loading import load_policy
 from unipref.train.data.rows import NO_RULE, View
 from unipref.train.rewards.probe import RewardProbe
-from unipref.train.rewards.reliability import HeldOut, OnPolicy, dev_prompts, dev_scores, on_policy, thinned
-from unipref.train.rewards.sample_answers import Writer
-from unipref.train.rewards.scorers import CheckerRewarder, Models, Rewarder, make_rewarder, penalty
-from unipref.train.rewards.trl_function import RewardFunction, Total
+from unipref.train.rewards.reliability import (
+    HeldOutAccuracy,
+    OnPolicy,
+    check_on_policy,
+    read_dev_prompts,
+    score_dev_pairs,
+    thin,
+)
+from unipref.train.rewards.sample_answers import AnswerSampler
+from unipref.train.rewards.scorers import CheckerRewarder, Rewarder, RewardModels, compute_penalty, make_rewarder
+from unipref.train.rewards.trl_function import RewardFunction, WeightedSum
 
 if TYPE_CHECKING:
     from unipref.train.online_trainer import Online
 
-MANY = 0.5
-"""Share of answers without a judgement above which a run is warned of."""
+MANY_UNJUDGED = 0.5
+"""Share of answers a reward could not judge above which unipref warns."""
 
 
 @dataclass
 class RewardValidation:
-    """The rewards of a step and what was found of them.
+    """The rewards of a step and the results of their tests.
 
     Attributes:
         functions: for TRL, in the order of the settings.
-        held_out: name -> accuracy on dev pairs of each reward that may be wrong, and of the sum under 'total'.
-        on_policy: on the policy's own answers; None: not tested so.
-        probe: the dev prompts that are answered again and again.
-        longest, temperature: of the answers.
+        held_out: name -> accuracy on dev pairs of each fallible reward, and of the sum under 'total'.
+        on_policy: results on the policy's own answers; None: not tested on them.
+        probe: the dev prompts that the policy answers repeatedly.
+        max_tokens, temperature: of the answers.
     """
 
     functions: list[RewardFunction]
-    held_out: dict[str, HeldOut]
+    held_out: dict[str, HeldOutAccuracy]
     on_policy: OnPolicy | None
     probe: RewardProbe
-    longest: int
+    max_tokens: int
     temperature: float
 
     @property
-    def guesses(self) -> bool:
-        """Whether any reward may be wrong."""
-        return any(function.rewarder.guesses for function in self.functions)
+    def is_fallible(self) -> bool:
+        """Whether the scores of any reward may be wrong."""
+        return any(function.rewarder.is_fallible for function in self.functions)
 
     @property
     def context(self) -> int:
-        """The longest dialogue that every reward can judge, in tokens."""
+        """The longest dialogue that every reward can score, in tokens."""
         return min(function.rewarder.context for function in self.functions)
 
-    def view(self, plain: View) -> View:
-        """The prompts that some reward has something to say of; the others are left out and counted."""
+    def restrict(self, view: View) -> View:
+        """Restricts the view to prompts that some reward can score; the others are left out and counted."""
         rewarders = [function.rewarder for function in self.functions]
 
         def examples(row: Row) -> list[Row] | str:
-            return plain.examples(row) if any(rewarder.knows(row["prompt"]) for rewarder in rewarders) else NO_RULE
+            can_score = any(rewarder.can_score(row["prompt"]) for rewarder in rewarders)
+            return view.examples(row) if can_score else NO_RULE
 
-        return replace(plain, examples=examples)
+        return replace(view, examples=examples)
 
-    def complaints(self) -> list[str]:
-        """What went wrong with the rewards in training."""
-        found = [
+    def list_warnings(self) -> list[str]:
+        """Lists warnings about the rewards in training."""
+        return [
             f"the reward '{function.__name__}' did not judge {function.unjudged_share:.0%} of the answers: they were "
             "empty or did not end within max_completion_length"
             for function in self.functions
-            if function.unjudged_share > MANY
+            if function.unjudged_share > MANY_UNJUDGED
         ]
-        return found
 
-    def rows(self) -> dict[str, Any]:
-        """The figures as they are recorded."""
+    def as_record(self) -> dict[str, Any]:
+        """The figures as the manifest records them."""
         return {
-            "held_out": {name: asdict(found) for name, found in self.held_out.items()},
-            "on_policy": self.on_policy.rows() if self.on_policy else None,
+            "held_out": {name: asdict(accuracy) for name, accuracy in self.held_out.items()},
+            "on_policy": asdict(self.on_policy) if self.on_policy else None,
             "unterminated_reward": {one.__name__: one.unterminated for one in self.functions},
             "unjudged": {one.__name__: round(one.unjudged_share, 4) for one in self.functions},
-            "without_reward": {one.__name__: round(one.silent_share, 4) for one in self.functions},
+            "without_reward": {one.__name__: round(one.without_reward_share, 4) for one in self.functions},
         }
 
 
@@ -85,49 +92,55 @@ def validate_rewards(settings: "Online", job: TrainJob) -> RewardValidation:
 
     Args:
         settings: of the step.
-        job: the policy to be trained, the dev preferences, and where the models are.
+        job: the policy to train, the dev preferences, and the models' folders.
 
     Raises:
-        UserError: a model or a file of the rewards is not there.
+        UserError: a model or a file of the rewards is missing.
     """
-    loaded = Models(job)
-    rewarders = [make_rewarder(asked, loaded, job.data_root) for asked in settings.asked(job)]
-    dev = dev_scores(rewarders, job.held_out)
-    given = settings.unterminated_reward
+    models = RewardModels(job)
+    rewarders = [make_rewarder(reward, models, job.data_root) for reward in settings.list_rewards(job)]
+    dev = score_dev_pairs(rewarders, job.held_out)
+    fixed = settings.unterminated_reward
     functions = [
-        RewardFunction(one, penalty(one, dev.scores[one.label]).value if given is None else given) for one in rewarders
+        RewardFunction(one, compute_penalty(one, dev.scores[one.label]).value if fixed is None else fixed)
+        for one in rewarders
     ]
-    truth = make_rewarder(settings.reference, loaded, job.data_root) if settings.reference else None
-    truth = truth or next((one for one in rewarders if not one.guesses), None)
-    longest, temperature = settings.max_completion_length, (settings.model_extra or {}).get("temperature", 1.0)
-    found, probe = None, RewardProbe([], Total(functions))
+    truth = make_rewarder(settings.reference, models, job.data_root) if settings.reference else None
+    truth = truth or next((one for one in rewarders if not one.is_fallible), None)
+    max_tokens, temperature = settings.max_completion_length, (settings.model_extra or {}).get("temperature", 1.0)
+    on_policy, probe = None, RewardProbe([], WeightedSum(functions))
     if settings.check_prompts or settings.probe_prompts:
         policy = load_policy(str(job.policy))
-        writer = Writer.of(policy, longest, temperature)
+        sampler = AnswerSampler.from_policy(policy, max_tokens, temperature)
         context = min(policy.context, *(one.context for one in rewarders))
         for function in functions:
-            function.end_ids = writer.end_ids
-        if settings.check_prompts and any(one.guesses for one in rewarders):
-            prompts = _to_check(truth, job, writer, context, settings.check_prompts)
+            function.end_ids = sampler.end_ids
+        if settings.check_prompts and any(one.is_fallible for one in rewarders):
+            prompts = _choose_test_prompts(truth, job, sampler, context, settings.check_prompts)
             answers = max(4, settings.num_generations)
-            found = on_policy(policy, writer, prompts, Total(functions), truth, answers) if prompts else None
-        probe.prompts = _to_probe(rewarders, job, writer, context, settings.probe_prompts)
-        del policy, writer
+            if prompts:
+                on_policy = check_on_policy(policy, sampler, prompts, WeightedSum(functions), truth, answers)
+        probe.prompts = _choose_probe_prompts(rewarders, job, sampler, context, settings.probe_prompts)
+        del policy, sampler
         gc.collect()
-    return RewardValidation(functions, dev.accuracy(rewarders), found, probe, longest, temperature)
+    return RewardValidation(functions, dev.compute_accuracy(rewarders), on_policy, probe, max_tokens, temperature)
 
 
-def _to_check(truth: Rewarder | None, job: TrainJob, writer: Writer, context: int, most: int) -> list[Messages]:
-    """Prompts to test the rewards on: the checker's own where there is one, else those of the dev preferences."""
+def _choose_test_prompts(
+    truth: Rewarder | None, job: TrainJob, sampler: AnswerSampler, context: int, most: int
+) -> list[Messages]:
+    """Chooses prompts to test the rewards on: the checker's own if there is one, else those of the dev preferences."""
     if isinstance(truth, CheckerRewarder):
-        return thinned(writer.fitting(truth.checker.prompts, context), most)
-    return writer.fitting(dev_prompts(job.held_out, most), context)
+        return thin(sampler.keep_fitting(truth.checker.prompts, context), most)
+    return sampler.keep_fitting(read_dev_prompts(job.held_out, most), context)
 
 
-def _to_probe(rewarders: list[Rewarder], job: TrainJob, writer: Writer, context: int, most: int) -> list[Messages]:
-    """Prompts to look at in training: of the dev preferences; half of them a checker's own where one is asked."""
+def _choose_probe_prompts(
+    rewarders: list[Rewarder], job: TrainJob, sampler: AnswerSampler, context: int, most: int
+) -> list[Messages]:
+    """Chooses prompts to probe in training: of the dev preferences, and half from a checker if there is one."""
     checkers = [one.checker for one in rewarders if isinstance(one, CheckerRewarder)]
-    own = thinned(writer.fitting(checkers[0].prompts, context), most // 2) if checkers else []
-    if not any(one.guesses for one in rewarders):
+    own = thin(sampler.keep_fitting(checkers[0].prompts, context), most // 2) if checkers else []
+    if not any(one.is_fallible for one in rewarders):
         return own
-    return own + writer.fitting(dev_prompts(job.held_out, most - len(own)), context)
+    return own + sampler.keep_fitting(read_dev_prompts(job.held_out, most - len(own)), context)

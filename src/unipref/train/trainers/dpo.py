@@ -9,22 +9,22 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.core.errors import UserError
-from unipref.train.data.rows import PAIRS, Facts, View
+from unipref.train.data.rows import PAIRS, RowFacts, View
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
 
-SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
-"""The losses of TRL's that take label smoothing; the others pass over it without a word."""
-SMOOTHING_AT_MOST = 0.49
-"""A label that is as often wrong as right says nothing, and the robust loss divides by 1 - 2 label_smoothing."""
+SMOOTHED_LOSSES = ("robust", "exo_pair", "aot", "aot_unpaired")
+"""TRL's losses that use label smoothing; the others silently ignore it."""
+MAX_SMOOTHING = 0.49
+"""A label that is wrong half of the time says nothing, and the robust loss divides by 1 - 2 label_smoothing."""
 
 
 class Dpo(LengthLimited):
-    """Direct preference optimisation: the policy learns from pairs alone, held to the model it starts from (ref).
+    """Direct preference optimisation: the policy learns from pairs alone, held near the model it starts from (ref).
 
     Loss: - log sigmoid(beta (log p(chosen)/ref(chosen) - log p(rejected)/ref(rejected))), each p of the whole answer.
-    Rows used: pairs. The reference's log-probabilities are computed once, before training, and no second copy of the
-    model is kept. TRL's DPO takes neither margins nor weights: use `weigh_by`, or `loss_type: robust` with
+    Rows used: pairs. The reference's log-probabilities are computed once, before training, so that memory holds no
+    second copy of the model. TRL's DPO takes neither margins nor weights: use `weigh_by`, or `loss_type: robust` with
     `label_smoothing: confidence`.
     Source: TRL's DPOTrainer; Rafailov et al. 2023, arXiv 2305.18290. The paper itself has no such step.
     """
@@ -34,44 +34,44 @@ class Dpo(LengthLimited):
     trl_config: ClassVar[str] = "DPOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5
-    sequences: ClassVar[int] = 2
+    sequences_per_row: ClassVar[int] = 2
 
     beta: float = Field(default=0.1, ge=0)
-    """How firmly the policy is held to the reference."""
+    """How strongly the policy is held near the reference."""
     label_smoothing: float | Literal["confidence"] = Field(default=0.0)
-    """Chance that a pair's label is wrong, below 0.5; only the losses robust, exo_pair, aot and aot_unpaired take it.
+    """Chance that a pair's label is wrong, below 0.5; only the losses robust, exo_pair, aot and aot_unpaired use it.
     `confidence`: 1 - mean confidence of the pairs that have one."""
     precompute_ref_log_probs: bool = True
     """Compute the reference's log-probabilities of every pair once, before training. False: in each step, with a second
     copy of the model unless there is `lora`. `sync_ref_model` needs False."""
 
     @model_validator(mode="after")
-    def _smoothing_is_used(self) -> "Dpo":
+    def _check_smoothing(self) -> "Dpo":
         if isinstance(self.label_smoothing, float) and not 0 <= self.label_smoothing < 0.5:
-            raise ValueError(f"label_smoothing: {self.label_smoothing} is not from 0 to below 0.5")
+            raise ValueError(f"label_smoothing: {self.label_smoothing} must be at least 0 and below 0.5")
         losses = (self.model_extra or {}).get("loss_type", ["sigmoid"])
-        if self.label_smoothing != 0 and not set(SMOOTHED) & set(losses):
+        if self.label_smoothing != 0 and not set(SMOOTHED_LOSSES) & set(losses):
             raise ValueError(
-                f"label_smoothing: the loss {', '.join(losses)} passes over it; set loss_type to one of "
-                f"{', '.join(SMOOTHED)}, such as robust"
+                f"label_smoothing: the loss {', '.join(losses)} ignores it; set loss_type to one of "
+                f"{', '.join(SMOOTHED_LOSSES)}, such as robust"
             )
         return self
 
-    def for_trl(self) -> dict[str, Any]:
-        """The settings that TRL is given; smoothing by confidence is 0 until the rows are read."""
-        given = super().for_trl()
-        return given | ({"label_smoothing": 0.0} if self.label_smoothing == "confidence" else {})
+    def build_trl_settings(self) -> dict[str, Any]:
+        """The settings passed to TRL; smoothing by confidence is 0 until the rows are read."""
+        settings = super().build_trl_settings()
+        return settings | ({"label_smoothing": 0.0} if self.label_smoothing == "confidence" else {})
 
-    def from_facts(self, facts: Facts) -> dict[str, Any]:
-        """The chance of a wrong label, where it comes from the rows' confidence."""
-        return {"label_smoothing": doubt(facts)} if self.label_smoothing == "confidence" else {}
+    def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
+        """The chance of a wrong label, if it comes from the rows' confidence."""
+        return {"label_smoothing": estimate_wrong_label_rate(facts)} if self.label_smoothing == "confidence" else {}
 
     def view(self) -> View:
         """Both answers."""
         return PAIRS
 
-    def frozen_copies(self) -> int:
-        """The reference, unless it is the model without its adapter, or asked once beforehand."""
+    def count_frozen_copies(self) -> int:
+        """Counts the reference, unless it is the model without its adapter, or runs only once before training."""
         return 0 if self.lora or self.precompute_ref_log_probs else 1
 
     def fit(self, job: TrainJob) -> dict[str, Any]:
@@ -79,22 +79,22 @@ class Dpo(LengthLimited):
         from trl import DPOTrainer
 
         def build(arguments: dict[str, Any]) -> Any:
-            # The bar of `precompute_ref_log_probs` knows no setting that turns it off.
+            # No setting turns off the progress bar of `precompute_ref_log_probs`.
             with contextlib.redirect_stderr(io.StringIO()):
                 return DPOTrainer(**arguments)
 
         return fit(self, job, build)
 
 
-def doubt(facts: Facts) -> float:
-    """1 - mean confidence of the rows that have one, at most SMOOTHING_AT_MOST.
+def estimate_wrong_label_rate(facts: RowFacts) -> float:
+    """Estimates the chance of a wrong label: 1 - mean confidence of the rows that have one, at most MAX_SMOOTHING.
 
     Raises:
-        UserError: none has one.
+        UserError: no row has one.
     """
     confidences = np.asarray(facts.confidences, dtype=np.float64)
-    known = confidences[~np.isnan(confidences)]
-    if not len(known):
+    confidences = confidences[~np.isnan(confidences)]
+    if not len(confidences):
         mend = "Give a number, or take it out."
-        raise UserError("no pair has a confidence: all have one judgement.", where="label_smoothing", mend=mend)
-    return round(min(SMOOTHING_AT_MOST, float(1 - known.mean())), 6)
+        raise UserError("no pair has a confidence: each has only one judgement.", where="label_smoothing", mend=mend)
+    return round(min(MAX_SMOOTHING, float(1 - confidences.mean())), 6)

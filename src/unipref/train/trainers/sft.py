@@ -15,8 +15,8 @@ from unipref.train.trl_trainer import LengthLimited
 class Sft(LengthLimited):
     """Supervised fine-tuning: the policy learns to write the chosen answer.
 
-    Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt has none.
-    Rows used: every preference with a chosen answer, demonstrations and lone thumbs-up among them. TRL's SFT takes no
+    Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt has no loss.
+    Rows used: every preference with a chosen answer, including demonstrations and lone thumbs-up. TRL's SFT takes no
     weights: `weigh_by` draws rows in proportion to them instead.
     Source: TRL's SFTTrainer; step 1 of the paper (2.6), which trains with lr 1e-5, cosine, batch 4 and LoRA.
     """
@@ -42,14 +42,14 @@ class Sft(LengthLimited):
     lora_rate: ClassVar[float] = 2e-4
 
     @model_validator(mode="after")
-    def _packed_rows_have_no_order(self) -> "Sft":
+    def _check_packing(self) -> "Sft":
         if (self.model_extra or {}).get("packing") and (self.mix or self.weigh_by):
-            raise ValueError("packing: packed rows cannot be mixed or weighed; take 'mix' and 'weigh_by' out")
+            raise ValueError("packing: packed rows cannot be mixed or weighted; take 'mix' and 'weigh_by' out")
         return self
 
-    def plan(self, batch: int) -> RowOrder | None:
-        """The order that the settings ask for; packed rows are TRL's to order."""
-        return None if (self.model_extra or {}).get("packing") else super().plan(batch)
+    def make_row_order(self, batch: int) -> RowOrder | None:
+        """The order that the settings give; TRL orders packed rows."""
+        return None if (self.model_extra or {}).get("packing") else super().make_row_order(batch)
 
     def view(self) -> View:
         """The chosen answer to each prompt."""
