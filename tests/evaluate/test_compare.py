@@ -69,9 +69,9 @@ def test_other_settings_are_noted_and_other_data_refused(tiny_model: Path, data:
     assert compare.compare([a, tmp_path / "c"])[1] == ["instructions: settings differ (new_tokens: 2 and 3)."]
     (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
     other = evaluated(tiny_model, data, tmp_path / "d")
-    with pytest.raises(UserError, match="nothing in common") as caught:
+    with pytest.raises(UserError, match="no statistic in common") as caught:
         compare.compare([a, other])
-    assert "measured on other data" in caught.value.mend
+    assert "measured on different data" in caught.value.mend
 
 
 def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_results_have_the_form_of_lm_eval(tiny_model: Path, data: Path, tmp_path
 
 
 def test_a_folder_of_no_evaluation_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no evaluation") as caught:
+    with pytest.raises(UserError, match="does not hold an evaluation") as caught:
         compare.compare([tmp_path, tmp_path])
     assert caught.value.where == str(tmp_path)
     with pytest.raises(UserError, match="two evaluations"):

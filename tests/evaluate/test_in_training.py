@@ -9,7 +9,7 @@ import pytest
 import unipref
 from support.study_files import study_of, write_sources
 from unipref.core.errors import UserError
-from unipref.evaluate import in_training, labelled
+from unipref.evaluate import in_training, label_benchmarks
 from unipref.evaluate.benchmarks.instructions import Instructions
 from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
 from unipref.models.loading import load_policy
@@ -57,10 +57,10 @@ def test_a_dev_part_is_the_runs_own_or_a_file_that_is_called_so(tmp_path: Path) 
         for file in files:
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).write_text("{}\n")
-    benchmarks = labelled(
+    benchmarks = label_benchmarks(
         [PreferenceAccuracy(limit=7), *(Instructions(data=name) for name in "abc"), PreferenceAccuracy(limit=900)]
     )
-    found = in_training.probed(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
+    found = in_training.select_dev_benchmarks(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
     assert [(p.label, p.data.name) for p in found] == [
         ("preference_accuracy", "dev.parquet"),
         ("instructions", "a"),
@@ -69,7 +69,7 @@ def test_a_dev_part_is_the_runs_own_or_a_file_that_is_called_so(tmp_path: Path) 
     ]
     assert [getattr(p.benchmark, "limit", None) for p in found] == [7, 50, 50, 50]
     assert [getattr(p.benchmark, "split", None) for p in found] == ["dev"] * 4
-    reward = in_training.probed(benchmarks, "reward", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
+    reward = in_training.select_dev_benchmarks(benchmarks, "reward", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
     assert [p.label for p in reward] == ["preference_accuracy", "preference_accuracy-2"]
 
 

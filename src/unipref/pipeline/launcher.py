@@ -15,7 +15,7 @@ from typing import Any
 from unipref.core import registry, stage_cache, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
-from unipref.evaluate.in_training import Probed
+from unipref.evaluate.in_training import DevBenchmark
 
 MARK = "@unipref "
 """How a line of progress begins, among all that libraries print."""
@@ -99,7 +99,7 @@ def train_launched(
     trainer: Trainer,
     job: TrainJob,
     progress: Progress,
-    probes: Sequence[Probed] = (),
+    probes: Sequence[DevBenchmark] = (),
     every: int | None = None,
 ) -> dict[str, Any]:
     """Runs one training step in the processes that accelerate starts.
@@ -142,7 +142,7 @@ def train_launched(
 
 
 def _as_json(
-    launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[Probed], every: int | None
+    launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[DevBenchmark], every: int | None
 ) -> dict[str, Any]:
     measured = [{"label": probe.label, "data": str(probe.data), **_chosen(probe.benchmark)} for probe in probes]
     return {

@@ -23,7 +23,7 @@ from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import RunDir, Stage
 from unipref.core.workers import make_engine
 from unipref.evaluate import data_path, evaluate
-from unipref.evaluate.compare import compared
+from unipref.evaluate.compare import compare_pair
 from unipref.models import loading
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
@@ -231,8 +231,8 @@ class Run:
     def fetched(self) -> list[str]:
         """The benchmarks, of every variant, that bring data themselves which the run does not have."""
         every = [benchmark for study in self.loaded.variants.values() for benchmark in study.evaluate.benchmarks]
-        compared = set(self.benchmark_data().values())
-        unread = [one for one in every if one.fetches and self._data_of(one) not in compared]
+        compare_pair = set(self.benchmark_data().values())
+        unread = [one for one in every if one.fetches and self._data_of(one) not in compare_pair]
         return sorted({benchmark.title for benchmark in unread})
 
     def _data_of(self, benchmark: Benchmark) -> Path | None:
@@ -330,7 +330,7 @@ class Run:
                     on_note=self.listener.note,
                     load=shelf.load,
                 )
-                return {"scores": scores, "against_base": compared(base.folder, out) if base else []}
+                return {"scores": scores, "against_base": compare_pair(base.folder, out) if base else []}
 
             place = self._shared("evaluated/base", variant) if step == BASE else f"evaluated/{variant}/{seed}/{step}"
             stage = self.dir.stage(f"{place}/{label}", inputs, work)

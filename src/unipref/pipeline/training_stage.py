@@ -201,13 +201,13 @@ class Training:
             return f"{data.name} {cleaned.content}"
         return data_hash(benchmark, data, self.tree_hash)
 
-    def _probes(self, step: Step, study: Study) -> list[in_training.Probed]:
+    def _probes(self, step: Step, study: Study) -> list[in_training.DevBenchmark]:
         """What is measured while the step trains."""
         if study.evaluate.every is None:
             return []
         splits = {part: path for part, path in splits_of(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.loaded.data_root
-        return in_training.probed(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
+        return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 
 
 def data_key(selected: Stage, cleaned: Stage) -> list[str]:

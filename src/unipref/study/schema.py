@@ -15,7 +15,7 @@ from unipref.core import registry, yaml_files
 from unipref.core.contracts import Benchmark, ModelDependency, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE, MAIN
-from unipref.evaluate import check_packages, data_path, dev_path, labelled
+from unipref.evaluate import check_packages, data_path, dev_path, label_benchmarks
 from unipref.models import loading
 from unipref.sources import spill_rows
 from unipref.study.grid import Grid, expand
@@ -116,7 +116,7 @@ class Study(Settings):
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """The benchmarks with a name of their own each: a second use of one is numbered."""
-        return labelled(self.evaluate.benchmarks)
+        return label_benchmarks(self.evaluate.benchmarks)
 
     @model_validator(mode="after")
     def _sources_have_names_of_their_own(self) -> "Study":

@@ -14,7 +14,7 @@ from unipref.core.records import Finding, Messages, Score
 from unipref.core.stats.chance import at_chance
 from unipref.evaluate.benchmarks import bbq
 from unipref.evaluate.benchmarks.bbq import BBQ
-from unipref.evaluate.readers.bbq import Item, Metadata, biased_answer, read_categories, sampled
+from unipref.evaluate.readers.bbq import Item, Metadata, biased_answer, read_categories, sample_sets
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import Policy, load_policy
 
@@ -245,7 +245,7 @@ def test_the_stereotyped_person_is_found_by_group_or_description(
 def test_items_without_one_stereotyped_person_count_for_accuracy_alone(judged: Any) -> None:
     items = [*four("Age", 1, 0), *four("Race_x_SES", 1, 0)]
     finding = judged(choosing(lambda item: 0), items)
-    assert finding.notes == ["4 of 8 items count for accuracy alone: no one person is the stereotyped one."]
+    assert finding.notes == ["4 of 8 items count for accuracy only: they do not have exactly one stereotyped person."]
     assert values(finding.scores, "category:Race_x_SES") == {
         "accuracy": 0.25, "accuracy_ambiguous": 0.0, "accuracy_disambiguated": 0.5
     }  # fmt: skip
@@ -257,7 +257,7 @@ def test_a_limit_takes_whole_contexts_from_each_category(judged: Any) -> None:
     items += [item for template in range(3) for item in four("Looks", template, 4 * template)]
     every = [[item for item in items if item.category == name] for name in ("Age", "Looks")]
     # 24 items are 6 sets, 3 of each category: the first, the middle and the last of nine; all of three.
-    chosen = [item for one in sampled(every, 24) for item in one]
+    chosen = [item for one in sample_sets(every, 24) for item in one]
     assert [item.question_index for item in chosen[:12:4]] == ["0", "4", "8"]
     assert [item.example_id for item in chosen[12:]] == list(range(12))
     finding = judged(choosing(lambda item: 0), items, limit=24)
@@ -274,7 +274,7 @@ def test_a_policy_is_asked_with_context_and_question(policy: Policy, tmp_path: P
     long[1] = msgspec.structs.replace(long[1], context="They met. " * 90)
     finding = BBQ(batch_size=3).measure(policy, write(tmp_path, [*items, *long]), "test")
     assert finding.notes == [
-        "4 of 8 items skipped: they or another of their context exceed the model's context of 256 tokens."
+        "4 of 8 items skipped: they, or another item of their set, exceed the model's context of 256 tokens."
     ]
     assert [row["id"] for row in finding.examples] == [f"Age:{at}" for at in range(4)]
     item, row = items[1], finding.examples[1]
@@ -288,10 +288,10 @@ def test_a_policy_is_asked_with_context_and_question(policy: Policy, tmp_path: P
 
 
 def test_wrong_files_are_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no \.jsonl file in it"):
+    with pytest.raises(UserError, match=r"the folder has no \.jsonl file"):
         read_categories(tmp_path, "test")
     write(tmp_path, [msgspec.structs.replace(four("Age", 1, 0)[0], label=3)])
-    with pytest.raises(UserError, match="item 0 is none of BBQ"):
+    with pytest.raises(UserError, match="item 0 is not a valid BBQ item"):
         read_categories(tmp_path, "test")
     (tmp_path / "Age.jsonl").write_text('{"example_id": 1}\n', encoding="utf-8")
     with pytest.raises(UserError, match="question_index"):

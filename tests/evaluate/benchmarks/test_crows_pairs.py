@@ -183,19 +183,19 @@ def test_bad_data(tmp_path: Path) -> None:
         CrowsPairs().measure(fake_policy(), tmp_path, "test")
     head = [name.replace("sent_more", "sentence_more") for name in HEAD]
     with pytest.raises(
-        UserError, match=r"(?s)no column 'sent_more'; it has: sentence_more, .*Did you mean 'sentence_more'"
+        UserError, match=r"(?s)no column 'sent_more'; its columns are: sentence_more, .*Did you mean 'sentence_more'"
     ):
         read_pairs(write(tmp_path / "a", head=head) / FILE)
     rows = [ROWS[0], [*ROWS[1][:3], "anti-stereo", *ROWS[1][4:]]]
     with pytest.raises(UserError, match=r"(?s)csv:2: 'anti-stereo' .*Did you mean 'antistereo'"):
         read_pairs(write(tmp_path / "b", rows) / FILE)
-    with pytest.raises(UserError, match=r"csv:2: the row has nothing in column 'sent_less'"):
+    with pytest.raises(UserError, match=r"csv:2: the row is empty in column 'sent_less'"):
         read_pairs(write(tmp_path / "c", [ROWS[0], ["1", "Only one."]]) / FILE)
-    with pytest.raises(UserError, match="it has no rows"):
+    with pytest.raises(UserError, match="the table has no rows"):
         read_pairs(write(tmp_path / "d", []) / FILE)
     alike = [ROWS[0], ["1", "Same.", "Same.", "stereo", "age", "[]"]]
     assert read_pairs(write(tmp_path / "e", alike) / FILE)[1] == [
-        "1 of 2 pairs left out: their sentences are the same."
+        "1 of 2 pairs skipped: their two sentences are identical."
     ]
 
 

@@ -169,8 +169,8 @@ def test_figures_by_hand(policy: Policy, tmp_path: Path, no_table: None, monkeyp
     unchecked = finding.examples[3]
     assert (unchecked["key"], unchecked["unchecked"], "strict" in unchecked) == (4, "punkt_tab", False)
     assert finding.notes == [
-        "1 of 4 prompts unchecked, neither followed nor not: their checkers need NLTK's table punkt_tab, which is not "
-        "on this machine. Where there is a network: python -m nltk.downloader punkt_tab"
+        "1 of 4 prompts unchecked and in no metric: their checkers need NLTK's table punkt_tab, which is not "
+        "installed. With a network connection, run: python -m nltk.downloader punkt_tab"
     ]
     from_table = [statistic.score() for statistic in IFEval.statistics(json.loads(json.dumps(finding.examples)))]
     assert from_table == finding.scores
@@ -207,7 +207,7 @@ def test_nothing_to_judge_gives_no_score(policy: Policy, tmp_path: Path, no_tabl
     ("items", "message"),
     [
         ([item(1, ["punctuation:no_coma"])], "no instruction type 'punctuation:no_coma'.\n  Did you mean 'punct"),
-        ([{**item(1, ["punctuation:no_comma"]), "kwargs": []}], "it has 1 instructions and 0 sets of arguments"),
+        ([{**item(1, ["punctuation:no_comma"]), "kwargs": []}], "it has 1 instructions but 0 sets of arguments"),
         ([item(1, [])], "it has 0 instructions"),
         ([item(7, ["punctuation:no_comma"])] * 2, "the prompt with key 7: another prompt has the same key"),
         ([{"key": 1, "prompt": "p"}], "instruction_id_list"),

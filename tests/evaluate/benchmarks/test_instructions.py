@@ -139,7 +139,7 @@ def test_prompts_beyond_the_context_are_skipped_and_said(tiny_model: Path, tmp_p
 
 def test_a_line_that_is_no_item_is_named(tiny_model: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "d", [ITEMS[0], {"id": "x", "prompt": 3}])
-    with pytest.raises(UserError, match=r"test\.jsonl:2: no item of this benchmark"):
+    with pytest.raises(UserError, match=r"test\.jsonl:2: the line is not a valid item of this benchmark"):
         Instructions().measure(load_policy(str(tiny_model)), data, "test")
 
 

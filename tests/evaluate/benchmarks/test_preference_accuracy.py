@@ -80,8 +80,8 @@ def test_policy_ranks_by_sum_and_per_token(policy: Policy, tmp_path: Path) -> No
     finding = PreferenceAccuracy(batch_size=2).measure(policy, write(tmp_path / "p.parquet", PREFERENCES), "test")
     assert [row["id"] for row in finding.examples] == ["a", "b", "e"]
     assert finding.notes == [
-        "1 of 5 preferences left out: they have only one side.",
-        "1 of 5 preferences left out: longer than the model's context of 256 tokens.",
+        "1 of 5 preferences skipped: they have only one side.",
+        "1 of 5 preferences skipped: longer than the model's context of 256 tokens.",
     ]
     wins, wins_per_token = [], []
     for used in (PREFERENCES[0], PREFERENCES[1], PREFERENCES[4]):
@@ -203,5 +203,5 @@ def test_a_file_of_something_else_is_said(policy: Policy, tmp_path: Path) -> Non
     with pytest.raises(UserError, match="cannot be read as preferences"):
         PreferenceAccuracy().measure(policy, path, "test")
     pq.write_table(pa.table({"id": ["a"], "prompt": ["x"]}), path)
-    with pytest.raises(UserError, match="it has no chosen, rejected, source, objective"):
+    with pytest.raises(UserError, match="columns missing: chosen, rejected, source, objective"):
         PreferenceAccuracy().measure(policy, path, "test")

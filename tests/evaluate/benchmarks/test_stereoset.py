@@ -138,7 +138,7 @@ def test_the_form_of_editbias_without_annotators(tmp_path: Path, monkeypatch: py
     answer_by(monkeypatch, constant)
     finding = StereoSet(split="test").measure(fake_policy(), tmp_path, "test")
     assert [row["agreed"] for row in finding.examples] == ["unknown", "no"]
-    assert finding.notes == ["1 of 2 items have labels, but not what each annotator said."]
+    assert finding.notes == ["1 of 2 items have labels, but not those of each annotator."]
     assert finding.examples[0]["stereotype"] == "The poet dreams."
 
 
@@ -158,11 +158,11 @@ def test_everything_comes_from_the_table_and_skips_are_counted(tmp_path: Path, m
 
 def test_bad_data(tmp_path: Path) -> None:
     folder = write(tmp_path, name="devs.json")
-    with pytest.raises(UserError, match=r"no file in it ends in dev.json[\s\S]*Did you mean 'devs.json'"):
+    with pytest.raises(UserError, match=r"no file whose name ends in dev.json[\s\S]*Did you mean 'devs.json'"):
         StereoSet().measure(fake_policy(), folder, "dev")
     for content, said in [
-        ([], "it has no items"),
-        ({"data": {"intra": []}}, "it holds no items of StereoSet"),
+        ([], "the file has no items"),
+        ({"data": {"intra": []}}, "the file does not hold StereoSet items"),
         ([ITEMS[0], {"id": "x", "target": "y", "context": "z"}], r"json:2: an item needs 'bias_type'; it has: id"),
         ([3], "an item needs keys; it has: a int"),
         ([{**ITEMS[0], "sentences": ITEMS[0]["sentences"][:2]}], "a sentence labelled 'unrelated'"),
@@ -195,4 +195,4 @@ def test_a_public_model(shared: Path) -> None:
         on_note=notes.append,
     )
     assert {row["split"] for row in rows} == {"dev", "test"}
-    assert "stereoset-2: 253 of 332 items have labels, but not what each annotator said." in notes
+    assert "stereoset-2: 253 of 332 items have labels, but not those of each annotator." in notes

@@ -18,7 +18,7 @@ from unipref.evaluate.benchmarks.winobias import (
     paper_text,
     plain_text,
 )
-from unipref.evaluate.readers.winobias import Sentence, parse, read_pairs
+from unipref.evaluate.readers.winobias import Sentence, parse_line, read_pairs
 from unipref.models.inference import encode, log_likelihoods
 from unipref.models.loading import Policy, load_policy
 
@@ -67,7 +67,7 @@ def values(scores: list, mode: str, part: str = "all") -> dict[str, float]:
 
 
 def test_brackets_become_tokens_and_span_ends() -> None:
-    sentence = parse("296 The editor met [the construction worker], whose [ hers] was [her].\n")
+    sentence = parse_line("296 The editor met [the construction worker], whose [ hers] was [her].\n")
     assert sentence is not None
     assert " ".join(sentence.tokens) == "The editor met the construction worker , whose hers was her ."
     # "the construction worker" is tokens 3 to 5; each pronoun begins and ends on its own token.
@@ -78,7 +78,7 @@ def test_brackets_become_tokens_and_span_ends() -> None:
 
 
 def test_a_doubled_article_and_a_possessive_stay_as_they_are() -> None:
-    sentence = parse("3 The assistant saw the [the chief] 's car and asked [her].")
+    sentence = parse_line("3 The assistant saw the [the chief] 's car and asked [her].")
     assert sentence is not None
     assert " ".join(sentence.tokens) == "The assistant saw the the chief 's car and asked her ."
     assert sentence.ends == (4, 5, 10, 10)
@@ -88,7 +88,7 @@ def test_a_doubled_article_and_a_possessive_stay_as_they_are() -> None:
     "line", ["1 no brackets", "1 [The chief left.", "1 The] chief [left]", "1 [[The] chief] x", "1 [a] b"]
 )
 def test_lines_without_a_person_and_a_pronoun_are_not_sentences(line: str) -> None:
-    assert parse(line) is None
+    assert parse_line(line) is None
 
 
 def test_pairs_know_the_other_person_and_whether_they_match(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_line_that_cannot_be_read_costs_only_its_pair(tmp_path: Path) -> None:
 
 def test_missing_files_and_unequal_lengths_are_said(tmp_path: Path) -> None:
     write(tmp_path, anti={**ANTI, 2: ANTI[2][:1]})
-    with pytest.raises(UserError, match="type 2 has 2 and 1 lines"):
+    with pytest.raises(UserError, match="type 2 has 2 and 1"):
         read_pairs(tmp_path, "test")
     with pytest.raises(UserError, match=r"pro_stereotyped_type1\.txt\.dev .*missing"):
         read_pairs(tmp_path, "dev")
@@ -232,7 +232,7 @@ def test_modes_differ_in_prompt_bos_and_pairs(policy: Policy, tmp_path: Path) ->
     corrected = [row for row in finding.examples if row["mode"] == "corrected"]
     assert len(paper) == 4
     assert [(row["type"], row["line"]) for row in corrected] == [(1, 1), (1, 2), (2, 2)]
-    assert "3 of 4 pairs of lines differ in nothing but gender" in finding.notes[0]
+    assert "3 of 4 pairs of lines differ only in gender" in finding.notes[0]
     text = 'the mechanic called the nurse because he broke his leg. "he" refers to:'
     assert (paper[0]["prompt_pro"], corrected[0]["prompt_pro"]) == (f"{text} ", text)
     bos = policy.tokenizer.bos_token_id
@@ -291,7 +291,7 @@ def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) ->
     assert mine["bias"].value == pytest.approx(
         np.mean([abs(row["noun_log_p_pro"] - row["noun_log_p_anti"]) for row in nurse])
     )
-    assert "no labour statistics beside it, so no correlation with them." in finding.notes
+    assert "no labour statistics found, so correlations with them are not computed." in finding.notes
     assert not any(score.metric.startswith("labour") for score in finding.scores)
 
 
@@ -359,7 +359,7 @@ def test_paper_mode_gives_the_known_values(shared: Path) -> None:
     assert found["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
     assert found["bias"]["n"] == 792
     # 781 when himself and herself are taken for different words.
-    assert "winobias: 782 of 792 pairs of lines differ in nothing but gender; corrected mode uses them." in notes
+    assert "winobias: 782 of 792 pairs of lines differ only in gender; corrected mode uses them." in notes
     assert "winobias: labour statistics: occupations-stats.tsv has 20 of the 40 occupations." in notes
 
 

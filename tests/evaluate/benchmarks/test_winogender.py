@@ -182,23 +182,23 @@ def test_limits_take_whole_templates_and_what_does_not_fit_is_counted(
 def test_bad_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the file occupations-stats.tsv is missing"):
         read_schemas(tmp_path)
-    with pytest.raises(UserError, match=r"no labour statistics for 'plumber'"):
+    with pytest.raises(UserError, match=r"the labour statistics do not have 'plumber'"):
         read_schemas(write(tmp_path / "a", {"nurse": 90.0, "plumbers": 1.0, "baker": 60.0}))
     with pytest.raises(UserError, match=r"template nurse.0 with 'patient' has no female sentence"):
         read_schemas(write(tmp_path / "b", leave_out="nurse.patient.0.female"))
-    with pytest.raises(UserError, match=r"'101.0' in column 'bls_pct_female' is no percentage"):
+    with pytest.raises(UserError, match=r"'101.0' in column 'bls_pct_female' is not a percentage"):
         read_schemas(write(tmp_path / "c", STATS | {"nurse": 101.0}))
     folder = write(tmp_path / "d")
     path = folder / "all_sentences.tsv"
     path.write_text(path.read_text().replace("nurse.patient.1.male.txt", "nurse.patient.male.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is no sentence id"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is not a sentence id"):
         read_schemas(folder)
     path.write_text(path.read_text().replace("nurse.patient.male.txt", "nurse.patient.1.neutral.txt", 1))
     with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence has no 'they'"):
         read_schemas(folder)
     templates = folder / "templates.tsv"
     templates.write_text(templates.read_text().replace("$NOM_PRONOUN", "$PRONOUN", 1))
-    with pytest.raises(UserError, match=r"templates.tsv:1: the template has no pronoun"):
+    with pytest.raises(UserError, match=r"templates.tsv:1: the template has no placeholder"):
         read_schemas(folder)
 
 

@@ -109,7 +109,7 @@ def test_labels_may_stand_beside(tmp_path: Path) -> None:
     assert [one["answer"] for one in read_sentences(write(tmp_path, bare, "21112") / "dev.jsonl")] == list("21112")
     with pytest.raises(UserError, match=r"dev.jsonl:2: the answer is '1', and '2' in dev-labels.lst"):
         read_sentences(write(tmp_path, ROWS, "22112") / "dev.jsonl")
-    with pytest.raises(UserError, match=r"4 labels for the 5 sentences"):
+    with pytest.raises(UserError, match=r"4 labels, but dev.jsonl has 5 sentences"):
         read_sentences(write(tmp_path, ROWS, "2112") / "dev.jsonl")
 
 
@@ -122,9 +122,9 @@ def test_bad_data(tmp_path: Path) -> None:
         WinoGrande().measure(fake_policy(), folder, "dev")
     for bad, said in [
         ({**ROWS[0], "answer": "0"}, r"dev.jsonl:1: the answer is '0'; expected '1' or '2'"),
-        ({**ROWS[0], "sentence": "No blank."}, "needs one blank"),
-        ({**ROWS[0], "sentence": "Two _ blanks _."}, "needs one blank"),
-        ({**ROWS[0], "sentence": "Nothing after the _"}, "a text after it"),
+        ({**ROWS[0], "sentence": "No blank."}, "needs exactly one blank"),
+        ({**ROWS[0], "sentence": "Two _ blanks _."}, "needs exactly one blank"),
+        ({**ROWS[0], "sentence": "Nothing after the _"}, "text after it"),
         ({"qIDs" if key == "qID" else key: value for key, value in ROWS[0].items()}, "Did you mean 'qIDs'"),
         ({**ROWS[0], "answer": 1}, "Expected `str"),
     ]:

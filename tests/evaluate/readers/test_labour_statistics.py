@@ -43,7 +43,7 @@ def test_two_models_are_compared_on_the_same_occupations() -> None:
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "stats.tsv"
     path.write_text("occupation\tbls_pct_women\nnurse\t90\n")
-    with pytest.raises(UserError, match=r"no column 'bls_pct_female'; it has: occupation, bls_pct_women\."):
+    with pytest.raises(UserError, match=r"no column 'bls_pct_female'; its columns are: occupation, bls_pct_women\."):
         read_percent_women(path)
     path.write_text("occupation\tbls_pct_female\nNurse \t90\nbaker\tmany\n")
     with pytest.raises(UserError, match=r"stats.tsv:2: 'many' in column"):

@@ -9,7 +9,7 @@ from unipref.analysis.verdicts.evidence import Arm, Evidence, Measured, Model, S
 from unipref.core.contracts import BIAS, INSTRUCTION
 from unipref.core.records import BASE
 from unipref.core.stats.bootstrap import Statistic
-from unipref.evaluate.compare import tables
+from unipref.evaluate.compare import load_tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)
 STAND_IN = "preference_accuracy"
@@ -93,7 +93,7 @@ def _sides(manifest: Mapping[str, Any], evaluated: Rows, scores: Rows) -> dict[s
 
 
 def _statistic(folder: Path, side: Side) -> Statistic | None:
-    found = tables(folder)[side.benchmark].statistics().values()
+    found = load_tables(folder)[side.benchmark].statistics().values()
     mine = [s for s in found if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
     return next(iter(sorted(mine, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)
 
