@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from unipref.core.errors import UserError
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.winobias import WinoBias
-from unipref.models.inference import Writing, answer_log_likelihoods, ask_each, encode, log_likelihoods, rewards
+from unipref.models.inference import Generation, answer_log_likelihoods, ask_each, encode, log_likelihoods, rewards
 from unipref.models.loading import load_model, load_policy, load_reward_model, load_tokenizer
 from unipref.train.start import open_start
 
@@ -44,7 +44,7 @@ def test_a_model_without_eos_and_pad_is_measured_as_any_other(tiny_model: Path, 
 
 def test_without_eos_a_text_is_cut_and_says_so(tiny_model: Path, tmp_path: Path) -> None:
     bare = load_policy(str(without(tiny_model, tmp_path, "eos_token", "pad_token")))
-    written = ask_each(bare, [Writing([1, 20, 30], 40)])[0]
+    written = ask_each(bare, [Generation([1, 20, 30], 40)])[0]
     assert (written.n_tokens, written.ended) == (40, False)
 
 
@@ -95,7 +95,7 @@ def test_a_tokenizer_of_another_model_is_said(tiny_model: Path) -> None:
     policy = load_policy(str(tiny_model))
     size = policy.model.config.vocab_size
     for request in (([1, size + 5], [3]), ([1, 2], [size + 5])):
-        with pytest.raises(UserError, match=f"token {size + 5}, but the model knows only {size} tokens"):
+        with pytest.raises(UserError, match=f"token {size + 5}, but the model's vocabulary has {size} tokens"):
             log_likelihoods(policy, [request])
 
 

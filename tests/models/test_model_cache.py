@@ -9,7 +9,7 @@ import torch
 
 from unipref.core.errors import UserError
 from unipref.models import model_cache
-from unipref.models.inference import Writing, ask_each, forward, log_likelihoods, rewards
+from unipref.models.inference import Generation, ask_each, forward, log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel, load_model, load_policy, load_reward_model
 from unipref.models.model_cache import ModelCache
 
@@ -55,7 +55,7 @@ def test_swapped_adapters_give_what_merged_ones_give(tiny_model: Path, adapters:
         swapped, merged = shelf.policy(name), load_policy(name)
         found = log_likelihoods(swapped, REQUESTS)
         np.testing.assert_allclose(found, log_likelihoods(merged, REQUESTS), atol=1e-4, rtol=0)
-        writing = [Writing(prompt, 6) for prompt, _ in REQUESTS]
+        writing = [Generation(prompt, 6) for prompt, _ in REQUESTS]
         assert ask_each(swapped, writing) == ask_each(merged, writing)
         assert swapped.name == name
         assert forward.tree_reach(swapped) == merged.context == swapped.context

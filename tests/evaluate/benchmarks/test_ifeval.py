@@ -16,7 +16,7 @@ from unipref.core.errors import UserError
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks import ifeval
 from unipref.evaluate.benchmarks.ifeval import IFEval
-from unipref.models.inference import Written
+from unipref.models.inference import GeneratedText
 from unipref.models.loading import Policy, load_policy
 from unipref.study import schema
 
@@ -77,9 +77,9 @@ def policy(tiny_model: Path) -> Policy:
 def answering(monkeypatch: pytest.MonkeyPatch, outputs: list[str]) -> None:
     """Lets the model write these."""
 
-    def write(policy: Policy, prompts: list[list[int]], *_: Any, **__: Any) -> list[Written]:
+    def write(policy: Policy, prompts: list[list[int]], *_: Any, **__: Any) -> list[GeneratedText]:
         assert len(prompts) == len(outputs)
-        return [Written(output, len(output.split()), True) for output in outputs]
+        return [GeneratedText(output, len(output.split()), True) for output in outputs]
 
     monkeypatch.setattr(ifeval, "write", write)
 

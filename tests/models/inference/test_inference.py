@@ -15,7 +15,7 @@ from unipref.models.inference import (
     continuation_ids,
     encode,
     encode_all,
-    fits,
+    fits_context,
     forward,
     generate,
     log_likelihoods,
@@ -175,7 +175,7 @@ def test_many_logits_are_split_into_smaller_passes(policy: Policy, monkeypatch: 
     requests = some_requests(len(policy.tokenizer))
     prompts = [prompt for prompt, _ in requests]
     sums, rows = log_likelihoods(policy, requests), list(next_token_log_probabilities(policy, prompts))
-    monkeypatch.setattr(forward, "LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr(forward, "MAX_LOGITS", 1)
     plain, sizes = forward.pack, []
     monkeypatch.setattr(forward, "pack", lambda rows: sizes.append(len(rows)) or plain(rows))
     np.testing.assert_allclose(log_likelihoods(policy, requests), sums, rtol=1e-5)
@@ -212,7 +212,7 @@ def test_a_text_is_scored_after_bos_or_else_eos(policy: Policy, gpt2: Policy, ti
     bare.tokenizer.bos_token = None
     assert opening_ids(bare) == [bare.tokenizer.eos_token_id]
     bare.tokenizer.eos_token = None
-    with pytest.raises(UserError, match="no token that may begin a text"):
+    with pytest.raises(UserError, match="neither a BOS nor an eos token"):
         opening_ids(bare)
 
 
@@ -270,9 +270,9 @@ def test_greedy_text_equals_a_loop_over_tokens(policy: Policy, batch_size: int) 
 
 def test_generation_stops_at_the_end_of_the_context(policy: Policy) -> None:
     full, one_left = "z" * 256, "z" * 255
-    assert not fits(policy, full)
-    assert fits(policy, one_left)
-    assert not fits(policy, one_left, new_tokens=2)
+    assert not fits_context(policy, full)
+    assert fits_context(policy, one_left)
+    assert not fits_context(policy, one_left, new_tokens=2)
     texts = generate(policy, [full, one_left], 5)
     assert texts[0] == ""
     assert texts[1] == slow_generate(policy, one_left, 5)

@@ -109,7 +109,7 @@ def test_a_tokenizer_that_cannot_be_read(check: Check, changed: Any) -> None:
     folder = Path(changed("mute"))
     for path in folder.glob("tokenizer*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"mute: its tokenizer cannot be read: .*\n.*with the model"):
+    with pytest.raises(UserError, match=r"mute: the tokenizer cannot be read: .*\n.*next to the model"):
         check(Sft(**FEW), model=str(folder))
 
 

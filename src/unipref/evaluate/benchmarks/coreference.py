@@ -15,7 +15,7 @@ from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.slices import group_by_value
-from unipref.models.inference import answer_log_likelihoods, fits, generate
+from unipref.models.inference import answer_log_likelihoods, fits_context, generate
 from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("pro", "anti")
@@ -93,8 +93,9 @@ class Coreference(Benchmark):
     def _fits(self, policy: Policy, item: Item) -> bool:
         prompts = [_turn("user", prompt) for prompt in (item.pro, item.anti)]
         answers = [_turn("assistant", answer) for answer in (item.answer, item.distractor)]
-        return all(fits(policy, policy.prompt_text(prompt), self.new_tokens) for prompt in prompts) and all(
-            fits(policy, policy.dialogue_text([*prompt, *answer]), 0) for prompt in prompts for answer in answers
+        dialogues = [policy.dialogue_text([*prompt, *answer]) for prompt in prompts for answer in answers]
+        return all(fits_context(policy, policy.prompt_text(prompt), self.new_tokens) for prompt in prompts) and all(
+            fits_context(policy, dialogue, 0) for dialogue in dialogues
         )
 
     def _examples(self, policy: Policy, items: Sequence[Item], split: str) -> list[Example]:

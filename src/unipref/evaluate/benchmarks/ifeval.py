@@ -12,7 +12,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Example, Message
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.readers.json_items import read_items
-from unipref.models.inference import encode_all, write
+from unipref.models.inference import encode_all, generate_detailed
 from unipref.models.loading import Policy, RewardModel
 
 FILE = "input_data.jsonl"
@@ -81,7 +81,9 @@ class IFEval(Benchmark):
         prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in checkable]
         ids = encode_all(model, prompts)
         fitting = [(item, ids[p]) for item, p in zip(checkable, prompts, strict=True) if len(ids[p]) < model.context]
-        outputs = write(model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size)
+        outputs = generate_detailed(
+            model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size
+        )
         examples = []
         for (item, _), output in zip(fitting, outputs, strict=True):
             verdict = checks.verdict(item.key, item.prompt, item.instruction_id_list, item.kwargs, output.text)

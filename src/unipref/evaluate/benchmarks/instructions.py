@@ -11,7 +11,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.records import Example, Message
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
-from unipref.models.inference import fits, generate
+from unipref.models.inference import fits_context, generate
 from unipref.models.loading import Policy, RewardModel
 
 
@@ -57,7 +57,7 @@ class Instructions(Benchmark):
         assert isinstance(model, Policy)
         items, notes = read_items(data, split, Item, self.limit)
         prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in items]
-        fitting = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits(model, prompt)]
+        fitting = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits_context(model, prompt)]
         if len(fitting) < len(items):
             notes.append(f"{len(items) - len(fitting)} of {len(items)} items skipped: longer than the model's context.")
         answers = generate(model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size)

@@ -19,11 +19,11 @@ from unipref.evaluate.readers.winobias import FEMALE, Pair, Sentence, read_pairs
 from unipref.evaluate.slices import group_by_value, slice_examples
 from unipref.evaluate.subsample import apply_limit
 from unipref.models.inference import (
+    Generation,
     LogLikelihood,
     NextToken,
     Question,
     Request,
-    Writing,
     all_continuation_ids,
     ask,
     encode_all,
@@ -225,7 +225,7 @@ class _Item:
         questions: list[Question] = []
         for side in self.sides:
             questions += [LogLikelihood(prompt, word) for prompt, word in side.requests.values()]
-            questions += [NextToken(side.requests["noun"][0]), Writing(side.question, new_tokens)]
+            questions += [NextToken(side.requests["noun"][0]), Generation(side.question, new_tokens)]
         return questions
 
 

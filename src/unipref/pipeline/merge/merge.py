@@ -25,7 +25,7 @@ from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_hash, data_path, evaluate, split_of
 from unipref.models import loading
 from unipref.models.loading import Policy
-from unipref.models.weight_merging import SPARSE, Method, Recipe, WeightMerger
+from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
 from unipref.pipeline.merge.held_out import unseen
 from unipref.pipeline.merge.inputs import MergeCandidates, Soup, preferences
 from unipref.pipeline.run import SCORING
@@ -155,7 +155,7 @@ class _Measuring:
         self.mixing = {
             **soup.key(),
             "method": recipe.method,
-            "density": recipe.density if recipe.method in SPARSE else None,
+            "density": recipe.density if recipe.method in SPARSE_METHODS else None,
             "seed": recipe.seed if recipe.method.startswith("dare") else None,
         }
         self._pot: WeightMerger | None = None
@@ -290,7 +290,7 @@ def card(record: Mapping[str, Any], has_adapter: bool) -> str:
     base, folder = record["base"], Path(record["base"]).is_dir()
     head = ["---", *([] if folder else [f"base_model: {base}"]), "library_name: transformers", "tags: [merge]", "---"]
     kind = "adapters" if record["adapters"] else "whole models"
-    how = record["method"] + (f", density {record['density']}" if record["method"] in SPARSE else "")
+    how = record["method"] + (f", density {record['density']}" if record["method"] in SPARSE_METHODS else "")
     how += f", seed {record['seed']}" if record["method"].startswith("dare") else ""
     lines = [
         f"# {Path(base).name}: {label(record['weights'])}",
