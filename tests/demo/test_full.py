@@ -20,9 +20,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("chapter", full.chapters(), ids=lambda chapter: chapter.name)
-def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
-    loaded = load(full.study_of(chapter, world, world / "model"), [])
+@pytest.mark.parametrize("chapter", full.demo_studies(), ids=lambda chapter: chapter.name)
+def test_a_chapter_is_a_study(chapter: full.DemoStudy, world: Path) -> None:
+    loaded = load(full.build_study(chapter, world, world / "model"), [])
     variants = set(loaded.variants)
     if "grid" in chapter.changes:
         assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
@@ -38,7 +38,7 @@ def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:
     folder = Path("world")
-    by_name = {chapter.name: full.study_of(chapter, folder, folder)["train"] for chapter in full.chapters()}
+    by_name = {chapter.name: full.build_study(chapter, folder, folder)["train"] for chapter in full.demo_studies()}
     for at, name in enumerate(("sft", "dpo")):
         once, twice = (by_name[chapter][at][name]["max_steps"] for chapter in ("careless", "twice"))
         assert twice == 2 * once
@@ -59,7 +59,7 @@ def finished(folder: Path, verdict: str) -> None:
         {"variant": "base", "step": "base", "figures": figures, "gains": {}, "front": False},
         {"variant": "combined", "step": "sft", "figures": figures, "gains": gains, "front": True},
     ]
-    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT]
+    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT_CLAIMS]
     scores = [
         {"variant": "combined", "seed": seed, "step": "sft", "benchmark": "coreference", "metric": "bias"}
         | {"slice": "all", "value": float(seed)}
@@ -83,7 +83,9 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
     assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
-    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(reproduction_page.SHORT.values())
+    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(
+        reproduction_page.SHORT_CLAIMS.values()
+    )
 
 
 def test_sizes_stand_beside_each_other(tmp_path: Path) -> None:

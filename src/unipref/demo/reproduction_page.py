@@ -1,4 +1,4 @@
-"""What the full demo found, on one page: the paper's claims under each noise, its table, RL, and other sizes."""
+"""Writes the results of the full demo: the paper's claims under each noise model, its table, RL, other sizes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,35 +7,35 @@ from statistics import fmean
 from typing import Any
 
 from unipref.core.stage_cache import write_text
-from unipref.demo.full import Chapter, chapters
+from unipref.demo.full import DemoStudy, demo_studies
 
 FILE = "reproduction.md"
 GRIDS = ("careless", "gaussian", "adversarial")
-"""Chapters that have the paper's table."""
+"""Studies with the paper's table."""
 SCALES = (("0.25M", "0.25M"), ("careless", "1M"), ("3M", "3M"), ("twice", "1M, twice the feedback"))
-"""Chapter -> how its row is called."""
+"""(study, name of its rows)."""
 SCALED = ("combined", "main", "source-dialogues", "source-ratings")
-"""`main`, the study as it is written, is trained on the selected part."""
+"""Variants in the table of sizes; `main`, the study as written, is trained on the selected part."""
 FIGURES = (
     ("instruction", "instructions followed ↑"),
     ("bias", "two-way bias → 0"),
     ("beside", "two-way accuracy ↑"),
     ("nats", "bias, nats ↓"),
 )
-SHORT = {
+SHORT_CLAIMS = {
     "Combined feedback improves instruction following and bias at once, one source alone does not": "1 combined",
     "A selected subset matches or beats the full data": "2 selected",
     "RL or DPO adds to SFT": "3 after SFT",
 }
 
-Found = Mapping[str, Any]
+Record = Mapping[str, Any]
 
 
 def write(folder: Path) -> Path:
-    """Writes `reproduction.md` from the chapters that are finished, and returns its path.
+    """Writes `reproduction.md` from the finished studies, and returns its path.
 
     Args:
-        folder: what `full.run` was given.
+        folder: the output folder of `full.run`.
     """
     path = folder / FILE
     write_text(path, page(folder))
@@ -43,101 +43,104 @@ def write(folder: Path) -> Path:
 
 
 def page(folder: Path) -> str:
-    """The page in Markdown; chapters that were not run are left out and named."""
-    runs = {chapter.name: _read(folder / chapter.name) for chapter in chapters()}
-    done = {name: run for name, run in runs.items() if run is not None}
-    parts = ["# The paper's claims on the built-in world\n", *_told(done, list(runs)), *_claims(done)]
+    """The page in Markdown; it names the studies that were not run."""
+    runs = {study.name: _read(folder / study.name) for study in demo_studies()}
+    finished = {name: run for name, run in runs.items() if run is not None}
+    parts = ["# The paper's claims on the built-in world\n", *_introduction(finished, list(runs)), *_claims(finished)]
     for name in GRIDS:
-        if name in done:
-            parts += [f"\n## {_chapter(name).title}\n", *_grid(done[name])]
-    if "rl" in done:
-        parts += [f"\n## {_chapter('rl').title}\n", *_grid(done["rl"])]
-    scaled = [(done[name], title) for name, title in SCALES if name in done]
-    if len(scaled) > 1:
-        parts += ["\n## Size of the model, and twice the feedback\n", *_scaled(scaled)]
+        if name in finished:
+            parts += [f"\n## {_study_named(name).title}\n", *_grid(finished[name])]
+    if "rl" in finished:
+        parts += [f"\n## {_study_named('rl').title}\n", *_grid(finished["rl"])]
+    scaled_runs = [(finished[name], title) for name, title in SCALES if name in finished]
+    if len(scaled_runs) > 1:
+        parts += ["\n## Size of the model, and twice the feedback\n", *_scaling_table(scaled_runs)]
     return "\n".join(parts) + "\n"
 
 
 def claims(folder: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Chapter, claim in short, verdict and reason, of each chapter that is finished."""
-    for chapter in chapters():
-        run = _read(folder / chapter.name)
+    """Yields (study, short claim, verdict, reason) for each finished study."""
+    for study in demo_studies():
+        run = _read(folder / study.name)
         for claim in run["verdicts"]["claims"] if run else ():
-            yield chapter.name, SHORT.get(claim["claim"], claim["claim"]), claim["verdict"], claim["why"]
+            yield study.name, SHORT_CLAIMS.get(claim["claim"], claim["claim"]), claim["verdict"], claim["why"]
 
 
-def _read(run: Path) -> Found | None:
+def _read(run: Path) -> Record | None:
     files = {name: run / f"{name}.json" for name in ("manifest", "scores", "verdicts")}
     if not all(path.is_file() for path in files.values()):
         return None
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
 
 
-def _chapter(name: str) -> Chapter:
-    return next(chapter for chapter in chapters() if chapter.name == name)
+def _study_named(name: str) -> DemoStudy:
+    return next(study for study in demo_studies() if study.name == name)
 
 
-def _told(done: Mapping[str, Found], every: Sequence[str]) -> Iterator[str]:
-    counts = [f"{_chapter(name).title.lower()}: {len(_seeds(run))} seeds" for name, run in done.items()]
-    yield f"Made by `unipref demo --full`. Chapters: {'; '.join(counts)}.\n"
-    if missing := [name for name in every if name not in done]:
+def _introduction(finished: Mapping[str, Record], all_names: Sequence[str]) -> Iterator[str]:
+    counts = [f"{_study_named(name).title.lower()}: {len(_seeds(run))} seeds" for name, run in finished.items()]
+    yield f"Made by `unipref demo --full`. Studies: {'; '.join(counts)}.\n"
+    if missing := [name for name in all_names if name not in finished]:
         yield f"Not run: {', '.join(missing)}.\n"
     yield (
         "Gains are paired by example and seed, with 95 % intervals over seeds and examples; above 0 is better, for "
-        "bias too. * where the interval leaves out 0. ◆ on the front. † at chance. The rules of the claims are in "
+        "bias too. * where the interval excludes 0. ◆ on the front. † at chance. The rules of the claims are in "
         "`docs/verdicts.md`.\n"
     )
 
 
-def _seeds(run: Found) -> set[Any]:
+def _seeds(run: Record) -> set[Any]:
     return {row["seed"] for row in run["scores"]} - {None}
 
 
-def _claims(done: Mapping[str, Found]) -> Iterator[str]:
+def _claims(finished: Mapping[str, Record]) -> Iterator[str]:
     yield "\n## The claims\n"
     yield from _table(
         ["claim", "study", "verdict", "why"],
         [
-            [SHORT.get(claim["claim"], claim["claim"]), name, f"**{claim['verdict']}**", claim["why"]]
-            for at in range(len(SHORT))
-            for name, run in done.items()
+            [SHORT_CLAIMS.get(claim["claim"], claim["claim"]), name, f"**{claim['verdict']}**", claim["why"]]
+            for at in range(len(SHORT_CLAIMS))
+            for name, run in finished.items()
             for claim in run["verdicts"]["claims"][at : at + 1]
         ],
         numbers=False,
     )
 
 
-def _grid(run: Found) -> Iterator[str]:
+def _grid(run: Record) -> Iterator[str]:
     """Every variant after every step, and its gains over the base model, all data and a random part of its size."""
-    models = [model for model in run["verdicts"]["models"] if model["variant"] != "main" or _alone(run)]
+    models = [model for model in run["verdicts"]["models"] if model["variant"] != "main" or _has_only_main(run)]
     yield from _table(
         ["variant", "kept", "step", *(head for _, head in FIGURES)],
-        [[*_named(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
+        [[*_model_cells(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
     )
     for rival, title in (("base", "the base model"), ("full", "all data"), ("random", "a random part of its size")):
         against = [model for model in models if rival in model["gains"]]
         if against:
             yield f"\nGain over {title}, after the same step.\n" if rival != "base" else f"\nGain over {title}.\n"
             rows = [
-                [*_named(run, model), *(_gain(model["gains"][rival].get(side)) for side in ("instruction", "bias"))]
+                [
+                    *_model_cells(run, model),
+                    *(_gain(model["gains"][rival].get(side)) for side in ("instruction", "bias")),
+                ]
                 for model in against
             ]
             yield from _table(["variant", "kept", "step", "instructions followed", "two-way bias"], rows)
 
 
-def _alone(run: Found) -> bool:
-    """Whether the study as written has no variant beside it."""
+def _has_only_main(run: Record) -> bool:
+    """Whether the run has no variants besides `base` and `main`."""
     return {model["variant"] for model in run["verdicts"]["models"]} <= {"base", "main"}
 
 
-def _named(run: Found, model: Found) -> list[str]:
+def _model_cells(run: Record, model: Record) -> list[str]:
     chosen = (run["manifest"].get("selected") or {}).get(model["variant"]) or {}
     kept = f"{fmean(one['kept'] for one in chosen.values()):,.0f}" if chosen else ""
     front = " ◆" if model["front"] else ""
     return [f"`{model['variant']}`{front}", kept, model["step"]]
 
 
-def _figure(run: Found, model: Found, name: str) -> str:
+def _figure(run: Record, model: Record, name: str) -> str:
     if name == "beside":
         return _number((model["figures"].get("bias") or {}).get("beside"))
     if name == "nats":
@@ -149,7 +152,7 @@ def _figure(run: Found, model: Found, name: str) -> str:
     return _number(figure.get("value")) + ("†" if figure.get("at_chance") else "")
 
 
-def _gain(gain: Found | None) -> str:
+def _gain(gain: Record | None) -> str:
     if gain is None or gain["void"]:
         return "–"
     if gain["low"] is None:
@@ -158,16 +161,16 @@ def _gain(gain: Found | None) -> str:
     return f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]{clear}"
 
 
-def _scaled(scaled: Sequence[tuple[Found, str]]) -> Iterator[str]:
-    """The variants that all sizes have, after each step, with the base model before them."""
+def _scaling_table(scaled: Sequence[tuple[Record, str]]) -> Iterator[str]:
+    """The table of the variants that all sizes have, after each step, preceded by the base model."""
     rows = []
     for run, title in scaled:
         for model in run["verdicts"]["models"]:
             if model["variant"] in ("base", *SCALED):
-                named = [title, str(len(_seeds(run))), *_named(run, model)]
+                name_cells = [title, str(len(_seeds(run))), *_model_cells(run, model)]
                 gains = (model["gains"].get("base") or {}) if model["gains"] else {}
-                told = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
-                rows.append([*named, *(_figure(run, model, name) for name, _ in FIGURES), *told])
+                gain_cells = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
+                rows.append([*name_cells, *(_figure(run, model, name) for name, _ in FIGURES), *gain_cells])
     heads = ["model", "seeds", "variant", "kept", "step", *(head for _, head in FIGURES)]
     yield from _table([*heads, "gain in instructions over base", "gain in two-way bias over base"], rows)
 
