@@ -81,7 +81,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, outputs: list[str]) -> None:
         assert len(prompts) == len(outputs)
         return [GeneratedText(output, len(output.split()), True) for output in outputs]
 
-    monkeypatch.setattr(ifeval, "write", write)
+    monkeypatch.setattr(ifeval, "generate_detailed", write)
 
 
 def test_every_type_has_outputs_judged_by_hand(checks: Checks) -> None:

@@ -194,7 +194,7 @@ def test_bad_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is not a sentence id"):
         read_schemas(folder)
     path.write_text(path.read_text().replace("nurse.patient.male.txt", "nurse.patient.1.neutral.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence has no 'they'"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence lacks its template's pronoun 'they'"):
         read_schemas(folder)
     templates = folder / "templates.tsv"
     templates.write_text(templates.read_text().replace("$NOM_PRONOUN", "$PRONOUN", 1))

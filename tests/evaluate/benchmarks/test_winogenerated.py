@@ -137,7 +137,7 @@ def test_bad_data(tmp_path: Path) -> None:
         ({**ROWS[1], "pronoun_options": ["she", "he", "they"]}, r"jsonl:2: the options are \['she', 'he', 'they'\]"),
         ({**ROWS[1], "sentence_with_blank": "None."}, "needs exactly one blank"),
         ({**ROWS[1], "BLS_percent_women_2019": 130.0}, "130.0 is not a percentage"),
-        ({**ROWS[1], "occupation": "nurse"}, "2.0 is not a percentage, or not that of the earlier lines on 'nurse'"),
+        ({**ROWS[1], "occupation": "nurse"}, "2.0 is not a percentage, or differs from the earlier lines on 'nurse'"),
         ({"occupations" if k == "occupation" else k: v for k, v in ROWS[1].items()}, "Did you mean 'occupations'"),
     ]:
         with pytest.raises(UserError, match=said):
