@@ -168,9 +168,7 @@ def compare(
 def generate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub name.")],
     prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
-    beside: Annotated[
-        list[str] | None, typer.Option("--beside", metavar="MODEL", help="Another model; repeatable.")
-    ] = None,
+    beside: Beside = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 for the likeliest answer.")] = 0.0,
     seed: int = 0,

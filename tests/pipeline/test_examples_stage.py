@@ -96,7 +96,7 @@ def test_long_rows_are_shortened_and_say_so() -> None:
     assert "(2 fields)" in raw_rows.shortened(deep)[0]
     text, cut = raw_rows.shortened({f"f{n}": "y" * 399 for n in range(50)})
     assert cut
-    assert len(text) == raw_rows.LONGEST_ROW + 1
+    assert len(text) == raw_rows.LONGEST_ROW
 
 
 def test_the_draw_is_the_seeds_and_spread_over_sources(tmp_path: Path) -> None:

@@ -6,13 +6,12 @@ Files are streamed, one or two columns at a time; text is read for the one prefe
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from unipref.core import parquet
+from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Messages, Reason
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARTS = ("train", "dev", "test")
 SHOWN = 200
@@ -112,22 +111,10 @@ def _unified(folder: Path) -> list[Path]:
     return folders
 
 
-def _batches(path: Path, columns: list[str] | None = None) -> "Iterator[pa.RecordBatch]":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(4096, columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        message = f"the file cannot be read: {str(error)[:200]}."
-        raise UserError(message, where=str(path), mend="Run the study again.") from error
-
-
 def _all_ids(unified: list[Path]) -> Iterator[str]:
     for folder in unified:
-        for batch in _batches(folder / "preferences.parquet", ["id"]):
-            yield from batch["id"].to_pylist()
+        for row in parquet.rows(folder / "preferences.parquet", ["id"]):
+            yield row["id"]
 
 
 def _ids(unified: list[Path], asked: str) -> list[str]:
@@ -160,12 +147,12 @@ def _row(unified: list[Path], origin: str) -> dict[str, Any]:
     made: dict[str, None] = {}
     files: set[str] = set()
     for folder in unified:
-        for batch in _batches(folder / "rejects.parquet"):
+        for batch in parquet.batches(folder / "rejects.parquet"):
             for row in batch.to_pylist():
                 files.update(place.rpartition(":")[0] for place in row["origin"])
                 if origin in row["origin"]:
                     rejects.append(row)
-        for batch in _batches(folder / "preferences.parquet", ["id", "origin"]):
+        for batch in parquet.batches(folder / "preferences.parquet", ["id", "origin"]):
             parents = pc.list_parent_indices(batch["origin"])
             mine = pc.take(parents, pc.indices_nonzero(pc.equal(batch["origin"].flatten(), origin)))
             made |= dict.fromkeys(batch["id"].take(mine).to_pylist())
@@ -185,7 +172,7 @@ def _preference(unified: list[Path], key: str) -> dict[str, Any]:
 
     columns = ["id", *ORIGINS, "prompt", "chosen", "rejected"]
     for folder in unified:
-        for batch in _batches(folder / "preferences.parquet", columns):
+        for batch in parquet.batches(folder / "preferences.parquet", columns):
             rows = batch.filter(pc.equal(batch["id"], key)).to_pylist()
             if rows:
                 return {name: rows[0][name] for name in columns[1:]}
@@ -199,10 +186,10 @@ def _cleaned(folder: Path, key: str) -> Iterator[dict[str, Any]]:
     for place in sorted(path.parent for path in folder.glob("clean*/removed.parquet")):
         entry: dict[str, Any] = {"folder": place.name, "part": None}
         for part in PARTS:
-            batches = _batches(place / f"{part}.parquet", ["id"])
+            batches = parquet.batches(place / f"{part}.parquet", ["id"])
             if any(pc.any(pc.equal(batch["id"], key)).as_py() for batch in batches):
                 entry["part"] = part
-        for batch in _batches(place / "removed.parquet"):
+        for batch in parquet.batches(place / "removed.parquet"):
             for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
                 # The same preference may stand twice: once kept, and once removed as its own copy.
                 entry |= {
@@ -222,15 +209,14 @@ def _selected(folder: Path, manifest: dict[str, Any], key: str) -> Iterator[dict
             place = folder / (summary.get("folder") or f"selected/{variant}/{seed}")
             if not (place / "decisions.parquet").is_file():
                 continue
-            for batch in _batches(place / "decisions.parquet"):
+            for batch in parquet.batches(place / "decisions.parquet"):
                 for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
                     known = {name: value for name, value in row.items() if name not in ("id", "source", "objective")}
                     yield {"variant": variant, "seed": int(seed), **known}
 
 
 def _short(messages: Messages) -> str:
-    text = " / ".join(" ".join(message["content"].split()) for message in messages)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return shorten(" / ".join(message["content"] for message in messages), SHOWN, one_line=True)
 
 
 def _label(made: dict[str, Any]) -> str:

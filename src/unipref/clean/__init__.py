@@ -18,8 +18,8 @@ from unipref.clean.minhash import check_rensa
 from unipref.clean.near_duplicates import Found, Near, NearDuplicates
 from unipref.clean.notes import notes, nothing_left
 from unipref.clean.split import Families, Split, draw, heavy
-from unipref.clean.stream import BATCH, stream
-from unipref.clean.write_parts import Removal, removed_schema, write_parts
+from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_parts
+from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason
 from unipref.core.text_keys import root_of
@@ -103,10 +103,11 @@ class _Search:
         columns = ["group", "prompt"] + (["chosen", "rejected"] if self._copies else [])
 
         def kept() -> Iterator[tuple[int, dict[str, Any]]]:
-            return ((place, row) for place, row in stream(preferences, columns) if place not in self.removals)
+            every = enumerate(parquet.rows(preferences, columns, BATCH))
+            return ((place, row) for place, row in every if place not in self.removals)
 
         waiting: list[tuple[int, dict[str, Any]]] = []
-        for place, row in stream(preferences, columns):
+        for place, row in enumerate(parquet.rows(preferences, columns, BATCH)):
             if removal := self._removal(place, row):
                 self.removals[place] = removal
                 continue

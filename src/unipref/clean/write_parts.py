@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.clean.split import PARTS
-from unipref.clean.stream import BATCH
+from unipref.core import parquet
 from unipref.core.records import Reason, preference_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BATCH = 1024
+"""Preferences held in memory with their text at a time."""
 EXAMPLES = 5
 """Removed preferences of each reason that are named, the first in file order."""
 
@@ -56,16 +58,15 @@ def write_parts(
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
     place = 0
     try:
-        with pq.ParquetFile(preferences) as file:
-            for batch in file.iter_batches(batch_size=BATCH):
-                rows = batch.select(["id", "source", "group", "origin"]).to_pylist()
-                parts = [removed.part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
-                place += len(rows)
-                for name in PARTS:
-                    mine = [part == name for part in parts]
-                    counts[name] += sum(mine)
-                    writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
-                writers["removed"].write_table(pa.Table.from_pylist(removed.taken(), removed_schema()))
+        for batch in parquet.batches(preferences, rows_at_once=BATCH):
+            rows = batch.select(["id", "source", "group", "origin"]).to_pylist()
+            parts = [removed.part(place + i, row) or part_of_group[row["group"]] for i, row in enumerate(rows)]
+            place += len(rows)
+            for name in PARTS:
+                mine = [part == name for part in parts]
+                counts[name] += sum(mine)
+                writers[name].write_batch(batch.filter(pa.array(mine, pa.bool_())))
+            writers["removed"].write_table(pa.Table.from_pylist(removed.taken(), removed_schema()))
     finally:
         for writer in writers.values():
             writer.close()

@@ -37,6 +37,11 @@ def legible(text: str) -> str:
     return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message without its full stop; the name of its class where it has no message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+
+
 def near_name(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' for the closest known name, else the known names; always ready to be appended."""
     names = sorted(set(known))

@@ -43,12 +43,12 @@ TOKENIZER_FILE = re.compile(
 
 
 @dataclass
-class Policy:
-    """A causal language model, ready for inference.
+class ChatModel:
+    """A model that takes dialogues, with its tokenizer.
 
     Attributes:
         model: in eval mode, on `model.device`.
-        tokenizer: with a chat template, padding on the left; eos and pad token may be missing.
+        tokenizer: with a chat template.
         name: the folder or hub name it was loaded from.
         own_template: True if the chat template came with the model, False if it is `CHAT_TEMPLATE`.
         context: maximum sequence length, in tokens.
@@ -63,6 +63,19 @@ class Policy:
     @property
     def remarks(self) -> list[str]:
         """Notes on its tokenizer that a reader of the model's scores needs."""
+        return []
+
+    def dialogue_text(self, messages: Messages) -> str:
+        """A whole dialogue, ending with the assistant's turn and its eos."""
+        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+
+
+class Policy(ChatModel):
+    """A causal language model. Its tokenizer pads on the left; eos and pad token may be missing."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """A note if the tokenizer has no end-of-sequence token."""
         if self.tokenizer.eos_token is not None:
             return []
         return [
@@ -74,29 +87,9 @@ class Policy:
         """The prompt as the model sees it before it answers, BOS included."""
         return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
 
-    def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
 
-
-@dataclass
-class RewardModel:
-    """A sequence classifier with one output: the reward of a whole dialogue. Attributes as in `Policy`."""
-
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
-    name: str
-    own_template: bool
-    context: int
-
-    @property
-    def remarks(self) -> list[str]:
-        """Like `Policy.remarks`; empty, because a reward model without eos is an error."""
-        return []
-
-    def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos: what the reward is defined on."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+class RewardModel(ChatModel):
+    """A sequence classifier with one output: the reward of `dialogue_text`. Its tokenizer has eos and pads right."""
 
 
 def is_folder(name: str) -> bool:
@@ -236,6 +229,13 @@ def adapter_base(name: str) -> str:
     """The base model of an adapter folder, as peft recorded it."""
     recorded = json.loads((Path(name).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     return str(recorded["base_model_name_or_path"])
+
+
+def base_model(name: str) -> str:
+    """The model under an adapter, or under adapters of adapters; any other name as it is."""
+    while is_adapter(name):
+        name = adapter_base(name)
+    return name
 
 
 def is_reward_model(name: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from unipref.core.display import format_bytes, format_seconds
 from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import LOCKS, RECORD, kind_of
 from unipref.pipeline.run import Run
@@ -92,27 +93,14 @@ def as_text(plan: Mapping[str, Any], jobs: int = 1) -> str:
     for stage in plan["stages"]:
         told = "done" if stage["done"] else "unknown"
         if stage["seconds"] is not None:
-            told = f"about {_duration(stage['seconds'])}, {_size(stage['bytes'])}"
+            told = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])}"
         lines.append(f"{stage['name']:<{width}}  {told}")
     done = len(plan["stages"]) - plan["to_do"]
     lines.append(f"\n{len(plan['stages'])} stages: {done} done, {plan['to_do']} to do.")
     if plan["to_do"] > plan["unknown"]:
         apart = f" (trained and evaluated in {jobs} processes: less)" if jobs > 1 else ""
-        lines.append(f"About {_duration(plan['seconds'])}{apart} and {_size(plan['bytes'])} of disk.")
+        lines.append(f"About {format_seconds(plan['seconds'])}{apart} and {format_bytes(plan['bytes'])} of disk.")
     if plan["unknown"]:
         lines.append(f"Of {plan['unknown']} nothing is known: no stage of their kind has been done in this run.")
-    lines.append(f"{_size(plan['free'])} are free.")
+    lines.append(f"{format_bytes(plan['free'])} are free.")
     return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _size(count: float) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"

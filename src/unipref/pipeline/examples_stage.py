@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import stage_cache, text_keys
+from unipref.core import parquet, stage_cache, text_keys
+from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
@@ -187,21 +188,18 @@ def draw(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
         path: a Parquet file of preferences.
         seed: of the draw.
     """
-    import pyarrow.parquet as pq
-
     lowest: dict[str, list[tuple[str, str]]] = {}
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["id", "source"]):
-            fresh: dict[str, list[tuple[str, str]]] = {}
-            for row in batch.to_pylist():
-                fresh.setdefault(row["source"], []).append((text_keys.digest(str(seed), row["id"]), row["id"]))
-            for source, new in fresh.items():
-                lowest[source] = heapq.nsmallest(POOL, lowest.get(source, []) + new)
-        wanted = {key for several in lowest.values() for _, key in several}
-        rows: dict[str, dict[str, Any]] = {}
-        for batch in file.iter_batches(1024, columns=list(COLUMNS)):
-            at = [place for place, key in enumerate(batch["id"].to_pylist()) if key in wanted]
-            rows |= {row["id"]: row for row in batch.take(at).to_pylist()} if at else {}
+    for batch in parquet.batches(path, ["id", "source"]):
+        fresh: dict[str, list[tuple[str, str]]] = {}
+        for row in batch.to_pylist():
+            fresh.setdefault(row["source"], []).append((text_keys.digest(str(seed), row["id"]), row["id"]))
+        for source, new in fresh.items():
+            lowest[source] = heapq.nsmallest(POOL, lowest.get(source, []) + new)
+    wanted = {key for several in lowest.values() for _, key in several}
+    rows: dict[str, dict[str, Any]] = {}
+    for batch in parquet.batches(path, COLUMNS, 1024):
+        at = [place for place, key in enumerate(batch["id"].to_pylist()) if key in wanted]
+        rows |= {row["id"]: row for row in batch.take(at).to_pylist()} if at else {}
     return {source: [rows[key] for _, key in dict.fromkeys(several)] for source, several in lowest.items()}
 
 
@@ -274,10 +272,7 @@ def _cut(messages: Messages | None) -> Messages | None:
     """Messages with long turns shortened."""
     if messages is None:
         return None
-    return [
-        {**turn, "content": f"{turn['content'][:LONGEST_TURN]}…"} if len(turn["content"]) > LONGEST_TURN else turn
-        for turn in messages
-    ]
+    return [{**turn, "content": shorten(turn["content"], LONGEST_TURN)} for turn in messages]
 
 
 def last_policy(variant: str, done: Mapping[str, Any]) -> AnsweringModel | None:

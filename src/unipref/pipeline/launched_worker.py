@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from unipref.core import stage_cache
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
+from unipref.core.workers.parent_process import exit_with_standard_input
 from unipref.evaluate import in_training
 from unipref.pipeline.launcher import ERROR, MARK, RESULT, made
 from unipref.train import Meter, train
@@ -20,7 +20,7 @@ def main() -> None:
     """Trains the step that the job file describes; the first process writes what came of it beside that file."""
     path = Path(sys.argv[1])
     first = os.environ.get("RANK", "0") == "0"
-    threading.Thread(target=_end_with_the_run, daemon=True).start()
+    exit_with_standard_input()
     sys.path.append(os.getcwd())
     try:
         done = _trained(json.loads(path.read_text(encoding="utf-8")), first)
@@ -50,13 +50,6 @@ def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
 
 def _tell(step: int, steps: int, figures: dict[str, Any]) -> None:
     print(MARK + json.dumps([step, steps, figures]), flush=True)
-
-
-def _end_with_the_run() -> None:
-    """Ends this process when the one that started the run is gone, which closes the other end of the input."""
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

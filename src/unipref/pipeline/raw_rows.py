@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from unipref.core.display import shorten
 from unipref.core.records import Reject, Row
 from unipref.sources import Part, read
 
@@ -65,8 +66,7 @@ def shortened(row: Any) -> tuple[str, bool]:
     """A row as indented JSON with long texts, lists and branches cut, and whether anything was."""
     cut: list[bool] = []
     text = json.dumps(_short(row, 0, cut), ensure_ascii=False, indent=1, default=str)
-    whole = len(text) <= LONGEST_ROW
-    return text if whole else f"{text[:LONGEST_ROW]}…", bool(cut) or not whole
+    return shorten(text, LONGEST_ROW), bool(cut) or len(text) > LONGEST_ROW
 
 
 def _short(value: Any, depth: int, cut: list[bool]) -> Any:

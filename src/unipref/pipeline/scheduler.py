@@ -8,7 +8,6 @@ variants share is in one job only; the jobs behind it wait. So no two processes 
 import concurrent.futures
 import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
+from unipref.core.workers.parent_process import exit_with_parent
 from unipref.pipeline.run import STAGES, Run
 from unipref.study.schema import ResolvedStudy, origins
 
@@ -25,7 +25,6 @@ UPSTREAM_KEYS = ("start", "reward", "model", "base")
 """Inputs of a stage that are keys of other stages."""
 SCHEDULED_STAGES = ("train", "evaluated")
 """Kinds of stages that jobs do; what is left comes after them."""
-SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class Job(NamedTuple):
@@ -221,15 +220,8 @@ def _begin(loaded: ResolvedStudy, folder: Path, parent: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    exit_with_parent(parent)
     _worker = _Worker(loaded, folder)
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when its parent has been killed: nobody would take up what it does."""
-    while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    os._exit(1)
 
 
 def _work(job: Job, until: str, places: dict[str, str]) -> Outcome:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import parquet
 from unipref.core.contracts import Candidates, Selection, Strategy
 from unipref.core.errors import UserError
 
@@ -125,9 +126,9 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(source) as file, pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
+    with pq.ParquetWriter(target, parquet.schema(source), compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
-        for batch in _kept_rows(file.iter_batches(ROWS_AT_ONCE), kept):
+        for batch in _kept_rows(parquet.batches(source, rows_at_once=ROWS_AT_ONCE), kept):
             waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
                 writer.write_table(pa.Table.from_batches(waiting))

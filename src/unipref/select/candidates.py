@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unipref.core import parquet
 from unipref.core.contracts import Candidates, Dialogue
 from unipref.select.embedding.embed import embed
 
@@ -28,18 +29,18 @@ def read(preferences: Path, cache: Path, rows_at_once: int, model: str | None = 
         model: the study's model, for scorers that ask one.
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
-    for batch in _batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
+    for batch in parquet.batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
         for name in COLUMNS:
             parts[name].append(_numbers(batch.column(name)) if name in NUMBERS else _strings(batch.column(name)))
         parts["tokens"].append(np.sum([_words(batch.column(name)) for name in MESSAGES], axis=0))
     columns = {name: _joined(arrays, name) for name, arrays in parts.items()}
 
     def prompts() -> Iterator[list[str]]:
-        for batch in _batches(preferences, ["prompt"], rows_at_once):
+        for batch in parquet.batches(preferences, ["prompt"], rows_at_once):
             yield joined_contents(batch.column("prompt")).to_pylist()
 
     def texts() -> Iterator[list[Dialogue]]:
-        for batch in _batches(preferences, list(MESSAGES), rows_at_once):
+        for batch in parquet.batches(preferences, MESSAGES, rows_at_once):
             sides = (batch.column(name).to_pylist() for name in MESSAGES)
             yield [Dialogue(*side) for side in zip(*sides, strict=True)]
 
@@ -71,13 +72,6 @@ def joined_contents(messages: "pa.ListArray") -> "pa.StringArray":
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     contents = pc.struct_field(messages.flatten(), "content")
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), contents), "\n")
-
-
-def _batches(preferences: Path, columns: list[str], rows_at_once: int) -> "Iterator[pa.RecordBatch]":
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(preferences) as file:
-        yield from file.iter_batches(rows_at_once, columns=columns)
 
 
 def _words(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":

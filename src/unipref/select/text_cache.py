@@ -18,6 +18,8 @@ AT_ONCE = 1024
 KEY = np.dtype("S32")
 
 T = TypeVar("T")
+Texts = Callable[[], Iterator[list[str]]]
+"""Gives the same batches of texts each time it is called: a stream that can be read more than once."""
 
 
 def compute_cached(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from unipref.core import parquet
+from unipref.core.display import shorten
 from unipref.select.candidates import joined_contents
 from unipref.select.embedding.tfidf import words
 
@@ -46,24 +48,21 @@ def read(
     Returns:
         The lengths, and a number per sample; None where it has no pair of words.
     """
-    import pyarrow.parquet as pq
-
     lengths: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     pairs: list[set[int]] = [set() for _ in samples]
     totals = [0] * len(samples)
     wanted = np.unique(np.concatenate(samples)) if samples else np.array([], dtype=np.int64)
     start = 0
-    with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(rows_at_once, columns=["prompt", "chosen", "rejected"]):
-            lengths.append((_lengths(batch.column("chosen")), _lengths(batch.column("rejected"))))
-            here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
-            found = dict(zip(here.tolist(), _word_pairs(batch, here - start), strict=True))
-            for number, sample in enumerate(samples):
-                low, high = np.searchsorted(sample, [start, start + batch.num_rows])
-                for position in sample[low:high].tolist():
-                    pairs[number].update(found[position])
-                    totals[number] += len(found[position])
-            start += batch.num_rows
+    for batch in parquet.batches(preferences, ["prompt", "chosen", "rejected"], rows_at_once):
+        lengths.append((_lengths(batch.column("chosen")), _lengths(batch.column("rejected"))))
+        here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
+        found = dict(zip(here.tolist(), _word_pairs(batch, here - start), strict=True))
+        for number, sample in enumerate(samples):
+            low, high = np.searchsorted(sample, [start, start + batch.num_rows])
+            for position in sample[low:high].tolist():
+                pairs[number].update(found[position])
+                totals[number] += len(found[position])
+        start += batch.num_rows
     distinct = [len(seen) / total if total else None for seen, total in zip(pairs, totals, strict=True)]
     if not lengths:
         return Lengths(np.array([], dtype=np.int64), np.array([], dtype=np.int64)), distinct
@@ -79,23 +78,16 @@ def excerpts(preferences: Path, positions: "npt.NDArray[np.int64]", rows_at_once
         rows_at_once: how many rows' text is held at a time.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     found: dict[int, str] = {}
     wanted, start = np.sort(positions), 0
-    with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(rows_at_once, columns=["prompt"]):
-            low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
-            rows = wanted[low:high] - start
-            for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):
-                found[start + row] = _excerpt(prompt[-1]["content"] if prompt else "")
-            start += batch.num_rows
+    for batch in parquet.batches(preferences, ["prompt"], rows_at_once):
+        low, high = np.searchsorted(wanted, [start, start + batch.num_rows])
+        rows = wanted[low:high] - start
+        for row, prompt in zip(rows.tolist(), batch.column("prompt").take(pa.array(rows)).to_pylist(), strict=True):
+            found[start + row] = shorten(prompt[-1]["content"] if prompt else "", EXCERPT, one_line=True)
+        start += batch.num_rows
     return [found[position] for position in positions.tolist()]
-
-
-def _excerpt(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= EXCERPT else f"{flat[: EXCERPT - 1]}…"
 
 
 def _lengths(messages: "pa.ListArray") -> "npt.NDArray[np.int64]":

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from unipref.core.contracts import Settings
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.sources.part import Part
 from unipref.sources.paths import shape_and_packing
 from unipref.sources.split_files import CUT_BYTES, parts_of_file
@@ -35,9 +35,8 @@ def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[P
         found = snapshot_download(hub.name, repo_type="dataset", revision=hub.revision, allow_patterns=list(hub.files))
     except Exception as error:
         # The hub's client raises its own errors, the HTTP client's and the system's: all mean that it is not to be had.
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            f"{hub.name} cannot be fetched from the hub ({reason})", where=where, mend=_mend(hub)
+            f"{hub.name} cannot be fetched from the hub ({first_line(error)})", where=where, mend=_mend(hub)
         ) from error
     folder = Path(found)
     files = sorted(

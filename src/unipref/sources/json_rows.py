@@ -10,6 +10,7 @@ from itertools import chain
 
 import msgspec
 
+from unipref.core.display import shorten
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken
 from unipref.sources.json_scanner import JsonText, Malformed
@@ -102,7 +103,7 @@ def not_an_object(value: object) -> Reject:
 
 def shown(text: str) -> str:
     """The beginning of a text, for a message."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(shorten(text, 60))
 
 
 def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:

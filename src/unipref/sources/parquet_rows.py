@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from unipref.core.errors import first_line
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
@@ -37,11 +38,11 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
                         yield row, found
                         row += 1
                 except (pa.ArrowException, OSError) as error:
-                    detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({_first_line(error)})."
+                    detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({first_line(error)})."
                     yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
                 row = after
     except (pa.ArrowException, OSError) as error:
-        raise Broken(f"Parquet's index cannot be read ({_first_line(error)}). Fetch or copy the file again.") from error
+        raise Broken(f"Parquet's index cannot be read ({first_line(error)}). Fetch or copy the file again.") from error
 
 
 def _rows_of_group(table: "pq.ParquetFile", group: int) -> Iterator[Row]:
@@ -80,7 +81,3 @@ def _only_json(schema: "pa.Schema") -> bool:
         return any(test(kind) for test in plainly) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
 
     return all(holds(field.type) for field in schema)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")

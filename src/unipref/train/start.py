@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError
-from unipref.models.loading import adapter_base, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
+from unipref.models.loading import base_model, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -115,8 +115,7 @@ def open_config(name: str) -> Any:
     """
     from transformers import AutoConfig
 
-    while is_adapter(name):
-        name = adapter_base(name)
+    name = base_model(name)
     try:
         return AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 from pydantic import Field
 
+from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
@@ -131,15 +132,11 @@ def _page(
 
 def _first_rejects(out: Path) -> dict[str, dict[str, str]]:
     """Source -> reason -> the first reject of that kind: its file and row, its field, and what was found."""
-    import pyarrow.parquet as pq
-
     found: dict[str, dict[str, str]] = {}
-    with pq.ParquetFile(out / "rejects.parquet") as file:
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
-                field = f"field '{row['field']}': " if row["field"] else ""
-                said = f"{row['origin'][0]}: {field}{row['detail']}"
-                found.setdefault(row["source"], {}).setdefault(row["reason"], said)
+    for row in parquet.rows(out / "rejects.parquet"):
+        field = f"field '{row['field']}': " if row["field"] else ""
+        said = f"{row['origin'][0]}: {field}{row['detail']}"
+        found.setdefault(row["source"], {}).setdefault(row["reason"], said)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
+from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.sources import catalog, parts, peek, read
 from unipref.unify import Projection
@@ -291,13 +292,11 @@ def _scored(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
 def _short(messages: list[Message] | None) -> str:
     if messages is None:
         return "(none: one-sided)"
-    content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
-    return _cut(content)
+    return _cut(" / ".join(f"{m['role']}: {m['content']}" for m in messages))
 
 
 def _cut(content: str) -> str:
-    content = re.sub(r"\s+", " ", content)
-    return content if len(content) <= WIDTH else f"{content[: WIDTH // 2]} ... {content[-WIDTH // 2 :]}"
+    return shorten(content, WIDTH, one_line=True, keep_end=True)
 
 
 def _values(value: Any) -> list[Any]:

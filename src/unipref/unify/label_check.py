@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Axis
 
@@ -40,25 +41,21 @@ def polarity(
         Source -> `verdict` (agrees, contradicts, unclear, too_few or cannot_be_known), `why`, how many preferences'
         witnesses `agree` and are `against`, the same `by_axis`, and `examples` (origins) of those against.
     """
-    import pyarrow.parquet as pq
-
     agree: Counter[tuple[str, str]] = Counter()
     against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
-    with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(columns=["source", "axes", "origin", *SIDES]):
-            for row in batch.to_pylist():
-                source, net = row["source"], 0
-                alone = row["chosen"] is None or row["rejected"] is None
-                for pair in row["axes"]:
-                    lead = _lead(pair, axes_of[source], alone)
-                    agree[source, pair["axis"]] += lead > 0
-                    against[source, pair["axis"]] += lead < 0
-                    net += lead
-                agree[source, ""] += net > 0
-                against[source, ""] += net < 0
-                if net < 0 and len(examples[source]) < EXAMPLES:
-                    examples[source].append(", ".join(row["origin"]))
+    for row in parquet.rows(preferences, ["source", "axes", "origin", *SIDES]):
+        source, net = row["source"], 0
+        alone = row["chosen"] is None or row["rejected"] is None
+        for pair in row["axes"]:
+            lead = _lead(pair, axes_of[source], alone)
+            agree[source, pair["axis"]] += lead > 0
+            against[source, pair["axis"]] += lead < 0
+            net += lead
+        agree[source, ""] += net > 0
+        against[source, ""] += net < 0
+        if net < 0 and len(examples[source]) < EXAMPLES:
+            examples[source].append(", ".join(row["origin"]))
     return {
         source: {
             **_verdict(agree[source, ""], against[source, ""]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from unipref.core import parquet
 from unipref.core.records import Reason, preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
 from unipref.core.workers.buckets import read_bucket
@@ -62,30 +63,28 @@ def calibrated(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Recor
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     position = preference_schema().get_field_index("margin")
     for part, margin in zip(parts, margins(parts), strict=True):
         start = 0
-        with pq.ParquetFile(part) as file:
-            for batch in file.iter_batches(batch_size=BATCH):
-                mine = margin[start : start + len(batch)].astype(np.float32)
-                start += len(batch)
-                column = pa.array(mine, mask=np.isnan(mine))
-                filled = batch.set_column(position, preference_schema().field("margin"), column)
-                low = np.nan_to_num(mine, nan=1.0) < min_margin
-                left_out = [
-                    {
-                        "source": row["source"],
-                        "level": "preference",
-                        "reason": Reason.BELOW_MIN_MARGIN.value,
-                        "field": None,
-                        "detail": f"margin {row['margin']:.3f} is below min_margin {min_margin:g}",
-                        "origin": row["origin"],
-                    }
-                    for row in filled.filter(pa.array(low)).select(["source", "margin", "origin"]).to_pylist()
-                ]
-                yield filled.filter(pc.invert(pa.array(low))), left_out
+        for batch in parquet.batches(part, rows_at_once=BATCH):
+            mine = margin[start : start + len(batch)].astype(np.float32)
+            start += len(batch)
+            column = pa.array(mine, mask=np.isnan(mine))
+            filled = batch.set_column(position, preference_schema().field("margin"), column)
+            low = np.nan_to_num(mine, nan=1.0) < min_margin
+            left_out = [
+                {
+                    "source": row["source"],
+                    "level": "preference",
+                    "reason": Reason.BELOW_MIN_MARGIN.value,
+                    "field": None,
+                    "detail": f"margin {row['margin']:.3f} is below min_margin {min_margin:g}",
+                    "origin": row["origin"],
+                }
+                for row in filled.filter(pa.array(low)).select(["source", "margin", "origin"]).to_pylist()
+            ]
+            yield filled.filter(pc.invert(pa.array(low))), left_out
 
 
 def write(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:

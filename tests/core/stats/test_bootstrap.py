@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unipref.core.stats.bootstrap import Statistic, difference, mean, paired_interval, pooled, spread
+from unipref.core.stats.bootstrap import Statistic, difference, mean, paired_interval, pooled
 
 
 def test_a_pooled_ratio_has_clusters_for_units() -> None:
@@ -102,11 +102,6 @@ def test_mcnemar_by_hand() -> None:
 def test_no_shared_unit_gives_no_interval() -> None:
     found = difference(mean("x", ["a"], [1]), mean("x", ["b"], [1]))
     assert (found.n, found.alone, found.low, found.verdict) == (0, 2, None, "no interval")
-
-
-def test_a_limit_keeps_the_ends() -> None:
-    assert spread(9, 3) == [0, 4, 8]
-    assert spread(3, None) == spread(3, 5) == [0, 1, 2]
 
 
 def test_the_interval_over_examples_of_one_seed_is_that_of_a_mean() -> None:

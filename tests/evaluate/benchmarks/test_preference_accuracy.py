@@ -200,8 +200,8 @@ def test_no_usable_preference_gives_no_score(policy: Policy, tmp_path: Path) -> 
 def test_a_file_of_something_else_is_said(policy: Policy, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     path.write_text("not parquet")
-    with pytest.raises(UserError, match="cannot be read as preferences"):
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
         PreferenceAccuracy().measure(policy, path, "test")
     pq.write_table(pa.table({"id": ["a"], "prompt": ["x"]}), path)
-    with pytest.raises(UserError, match="columns missing: chosen, rejected, source, objective"):
+    with pytest.raises(UserError, match="the file has no column chosen, rejected, source, objective"):
         PreferenceAccuracy().measure(policy, path, "test")

@@ -11,7 +11,9 @@ from tokenizers.processors import ByteLevel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.models.inference import (
+    NextToken,
     answer_log_likelihoods,
+    ask_each,
     continuation_ids,
     encode,
     encode_all,
@@ -19,7 +21,6 @@ from unipref.models.inference import (
     forward,
     generate,
     log_likelihoods,
-    next_token_log_probabilities,
     opening_ids,
     rewards,
     start_ids,
@@ -173,13 +174,13 @@ def test_other_errors_are_not_taken_for_lack_of_memory(policy: Policy, monkeypat
 
 def test_many_logits_are_split_into_smaller_passes(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = some_requests(len(policy.tokenizer))
-    prompts = [prompt for prompt, _ in requests]
-    sums, rows = log_likelihoods(policy, requests), list(next_token_log_probabilities(policy, prompts))
+    questions = [NextToken(prompt) for prompt, _ in requests]
+    sums, rows = log_likelihoods(policy, requests), ask_each(policy, questions)
     monkeypatch.setattr(forward, "MAX_LOGITS", 1)
     plain, sizes = forward.pack, []
     monkeypatch.setattr(forward, "pack", lambda rows: sizes.append(len(rows)) or plain(rows))
     np.testing.assert_allclose(log_likelihoods(policy, requests), sums, rtol=1e-5)
-    np.testing.assert_allclose(list(next_token_log_probabilities(policy, prompts)), rows, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ask_each(policy, questions), rows, rtol=1e-4, atol=1e-5)
     assert set(sizes) == {1}
 
 
@@ -192,7 +193,7 @@ def test_a_diverged_model_is_reported(uniform: Policy) -> None:
 
 def test_next_token_distributions_come_in_order_and_sum_to_one(policy: Policy) -> None:
     prompts = [[1, 5, 6], [1] * 300, [1], [9] * 40]
-    found = list(next_token_log_probabilities(policy, prompts, batch_size=2))
+    found = ask_each(policy, [NextToken(prompt) for prompt in prompts], batch_size=2)
     assert np.isnan(found[1]).all()
     for i in (0, 2, 3):
         expected = torch.log_softmax(next_logits(policy, prompts[i]), dim=-1).numpy()

@@ -245,7 +245,7 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
 def test_memory_that_does_not_suffice(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "free_memory", lambda cpu: (100_000, "memory"))
     with pytest.raises(
-        UserError, match=r"train\.0\.sft: weights, gradients and optimiser take \d+ MB, and 0 MB of memory"
+        UserError, match=r"train\.0\.sft: weights, gradients and optimiser take \d+ kB, and 100 kB of memory"
     ):
         check(Sft(**FEW))
 

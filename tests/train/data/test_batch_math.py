@@ -19,7 +19,7 @@ from unipref.train.trainers.rloo import Rloo
 from unipref.train.trainers.sft import Sft
 
 Job = Callable[..., TrainJob]
-GB = 2**30
+GB = 10**9
 
 
 @pytest.mark.parametrize(

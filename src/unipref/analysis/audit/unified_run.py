@@ -1,10 +1,12 @@
 """A run folder -> what unify wrote: the books of its manifest, and preferences and rejects as a stream."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 
@@ -89,7 +91,7 @@ class UnifiedRun:
 
     def _known(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
         """The rows of a table, all of which must be of a source that has books."""
-        for row in self._rows(path, columns):
+        for row in parquet.rows(path, columns, BATCH, "Run unify again."):
             if row["source"] not in self.books:
                 raise UserError(
                     f"there is a row of source '{row['source']}', of which manifest.json knows nothing.",
@@ -102,32 +104,17 @@ class UnifiedRun:
         """Number of a preference -> where it came from, for the numbers asked for."""
         if not numbers:
             return {}
-        rows = self._rows(self.preferences_file, ["origin"])
+        rows = parquet.rows(self.preferences_file, ["origin"], BATCH)
         return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
 
     def after_clean(self) -> dict[str, dict[str, int]]:
         """Source -> part (train, dev, test, removed) -> preferences; empty when clean has not been done."""
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-
         found: dict[str, dict[str, int]] = {}
         for part in PARTS:
             path = self.folder / "clean" / f"{part}.parquet"
             if not path.is_file():
                 continue
-            for item in pc.value_counts(pq.read_table(path, columns=["source"])["source"]).to_pylist():
-                found.setdefault(item["values"], dict.fromkeys(PARTS, 0))[part] = item["counts"]
+            counts = Counter(row["source"] for row in parquet.rows(path, ["source"]))
+            for source, n in counts.items():
+                found.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
         return found
-
-    def _rows(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=BATCH, columns=columns):
-                    yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(
-                f"the file cannot be read: {str(error)[:200]}.", where=str(path), mend="Run unify again."
-            ) from error

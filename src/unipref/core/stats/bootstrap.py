@@ -341,10 +341,3 @@ def _stretch(count: int, level: float, student: bool) -> float:
     from scipy.stats import norm, t
 
     return stretch * float(t.ppf((1 + level) / 2, count - 1) / norm.ppf((1 + level) / 2))
-
-
-def spread(n: int, limit: int | None) -> list[int]:
-    """Which of n examples a limit keeps: all, or `limit` of them evenly spread from first to last."""
-    if limit is None or limit >= n:
-        return list(range(n))
-    return [int(at) for at in np.linspace(0, n - 1, limit).round()]

@@ -12,7 +12,8 @@ from pydantic import Field
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Example, Reject
-from unipref.core.stats.bootstrap import Statistic, pooled, spread
+from unipref.core.stats.bootstrap import Statistic, pooled
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
@@ -120,7 +121,7 @@ class Perplexity(Benchmark):
         n = sum(_is_text(document) for document in read_documents(data, self.text))
         if not n:
             raise no_text_error(data, self.text)
-        sampled = set(spread(n, self.limit))
+        sampled = set(evenly_spaced(n, self.limit))
         counts["documents"] = n
         number = 0
         for document in read_documents(data, self.text):

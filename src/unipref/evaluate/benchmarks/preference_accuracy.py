@@ -7,15 +7,18 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from unipref.core import parquet
 from unipref.core.contracts import Benchmark
-from unipref.core.errors import UserError
 from unipref.core.records import Example
-from unipref.core.stats.bootstrap import Statistic, mean, spread
+from unipref.core.stats.bootstrap import Statistic, mean
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("chosen", "rejected")
+COLUMNS = ("id", "prompt", *SIDES, "source", "objective")
+MEND = "Give a Parquet file that unify wrote, or remove 'data' to use the run's own split."
 
 
 class PreferenceAccuracy(Benchmark):
@@ -78,28 +81,14 @@ class PreferenceAccuracy(Benchmark):
 
         Adds a note if the limit leaves some out.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        columns = ["id", "prompt", "chosen", "rejected", "source", "objective"]
-        try:
-            with pq.ParquetFile(path) as file:
-                if missing := [name for name in columns if name not in file.schema_arrow.names]:
-                    raise pa.ArrowInvalid(f"columns missing: {', '.join(missing)}")
-                n = file.metadata.num_rows
-                sampled = set(spread(n, self.limit))
-                notes += sampling_notes(len(sampled), n, "preferences", self.limit)
-                start = 0
-                for batch in file.iter_batches(batch_size=16 * self.batch_size, columns=columns):
-                    rows = batch.to_pylist()
-                    yield [row for at, row in enumerate(rows, start) if at in sampled]
-                    start += len(rows)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(
-                f"the file cannot be read as preferences: {str(error).splitlines()[0]}",
-                where=str(path),
-                mend="Give a Parquet file that unify wrote, or remove 'data' to use the run's own split.",
-            ) from error
+        n = parquet.count_rows(path, MEND)
+        sampled = set(evenly_spaced(n, self.limit))
+        notes += sampling_notes(len(sampled), n, "preferences", self.limit)
+        start = 0
+        for batch in parquet.batches(path, COLUMNS, 16 * self.batch_size, MEND):
+            rows = batch.to_pylist()
+            yield [row for at, row in enumerate(rows, start) if at in sampled]
+            start += len(rows)
 
     def _score(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
         """Scores both sides: sums of log p and numbers of tokens, or rewards; NaN if too long."""

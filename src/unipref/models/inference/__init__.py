@@ -8,7 +8,7 @@ the batch, up to floating-point rounding. Inputs longer than the model's context
 empty generation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +49,7 @@ __all__ = [
     "fits_context",
     "generate",
     "generate_detailed",
-    "generate_ids",
     "log_likelihoods",
-    "next_token_log_probabilities",
     "opening_ids",
     "rewards",
     "start_ids",
@@ -77,23 +75,6 @@ def log_likelihoods(
     """
     questions = [LogLikelihood(prompt, continuation) for prompt, continuation in requests]
     return np.array(ask_each(policy, questions, batch_size), dtype=np.float64)
-
-
-def next_token_log_probabilities(
-    policy: Policy, prompts: Sequence[Sequence[int]], batch_size: int = 32
-) -> Iterator[npt.NDArray[np.float64]]:
-    """Yields the distribution of the token after each prompt, in the order given.
-
-    Args:
-        policy: the model to run.
-        prompts: token ids, at least one per prompt.
-        batch_size: maximum number of distributions in memory at once.
-
-    Yields:
-        (vocabulary,) log probabilities in nats; all NaN if the prompt is longer than `policy.context`.
-    """
-    for start in range(0, len(prompts), batch_size):
-        yield from ask_each(policy, [NextToken(prompt) for prompt in prompts[start : start + batch_size]], batch_size)
 
 
 def answer_log_likelihoods(
@@ -139,22 +120,8 @@ def generate(
     """
     encoded = encode_all(policy, prompts)
     ids = [encoded[prompt] for prompt in prompts]
-    return generate_ids(policy, ids, max_new_tokens, temperature, seed, batch_size)
-
-
-def generate_ids(
-    policy: Policy,
-    prompts: Sequence[Sequence[int]],
-    max_new_tokens: int,
-    temperature: float = 0.0,
-    seed: int = 0,
-    batch_size: int | None = None,
-) -> list[str]:
-    """Like `generate`, from token ids."""
-    return [
-        generated.text
-        for generated in generate_detailed(policy, prompts, max_new_tokens, temperature, seed, batch_size)
-    ]
+    generated = generate_detailed(policy, ids, max_new_tokens, temperature, seed, batch_size)
+    return [one.text for one in generated]
 
 
 def generate_detailed(
@@ -165,7 +132,7 @@ def generate_detailed(
     seed: int = 0,
     batch_size: int | None = None,
 ) -> list[GeneratedText]:
-    """Like `generate_ids`, with the length of each text and whether the model ended it."""
+    """Like `generate`, from token ids, with the length of each text and whether the model ended it."""
     seeds = [0] * len(prompts)
     if temperature > 0:
         seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(prompts))]

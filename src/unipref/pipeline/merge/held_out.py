@@ -1,17 +1,15 @@
 """What a mixture is measured on: held-out preferences that no model in it was trained on."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import stage_cache
+from unipref.core import parquet, stage_cache
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
 from unipref.core.stage_cache import RunDir
 
 PARTS = ("dev", "test")
-BATCH = 4096
-"""Preferences held in memory with their text at a time."""
 
 
 class Unseen(NamedTuple):
@@ -88,23 +86,16 @@ def _write(splits: Mapping[str, Path], files: Collection[Path], out: Path) -> di
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    groups = {group for file in files for batch in _batches(file, ["group"]) for group in batch["group"].to_pylist()}
+    groups = {row["group"] for file in files for row in parquet.rows(file, ["group"])}
     known = pa.array(sorted(groups), pa.string())
     counts = {}
     for part, path in splits.items():
         gone = n = 0
-        with pq.ParquetWriter(out / path.name, pq.read_schema(path), compression="zstd") as writer:
-            for batch in _batches(path):
+        with pq.ParquetWriter(out / path.name, parquet.schema(path), compression="zstd") as writer:
+            for batch in parquet.batches(path):
                 new = pc.invert(pc.is_in(batch["group"], value_set=known))
                 n += len(batch)
                 gone += len(batch) - (pc.sum(new).as_py() or 0)
                 writer.write_batch(batch.filter(new))
         counts[part] = (gone, n)
     return counts
-
-
-def _batches(path: Path, columns: list[str] | None = None) -> "Iterator[Any]":
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=BATCH, columns=columns)

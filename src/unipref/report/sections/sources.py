@@ -5,7 +5,8 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from unipref.core import yaml_files
+from unipref.core import parquet, yaml_files
+from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.report.content import Points, Section, Table, count, share
 from unipref.report.tables import Manifest, present, table
@@ -105,8 +106,7 @@ def _mapping(entry: Manifest) -> str:
     for key in ("map", "records", "join", "tie_within"):
         if entry.get(key):
             said.append(f"{key} {_brief(entry[key])}")
-    text = "; ".join(said) or "the format's own names"
-    return text if len(text) <= LONGEST_HOW else f"{text[:LONGEST_HOW]}…"
+    return shorten("; ".join(said) or "the format's own names", LONGEST_HOW)
 
 
 def _brief(value: Any) -> str:
@@ -173,22 +173,20 @@ def near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
     if not preferences.is_file():
         return {}
     import numpy as np
-    import pyarrow.parquet as pq
 
     ends: dict[str, tuple[float, float]] = {}
     gaps: dict[str, array[float]] = {}
-    with pq.ParquetFile(preferences) as file:
-        for batch in file.iter_batches(columns=["source", *SCORES]):
-            sources = batch["source"].dictionary_encode()
-            codes = sources.indices.to_numpy(zero_copy_only=False)
-            scores = np.stack([batch[side].to_numpy(zero_copy_only=False).astype(np.float64) for side in SCORES])
-            scored = ~np.isnan(scores).any(axis=0)
-            for code, name in enumerate(sources.dictionary.to_pylist()):
-                mine = scores[:, scored & (codes == code)]
-                if mine.size:
-                    low, high = ends.get(name, (np.inf, -np.inf))
-                    ends[name] = min(low, float(mine.min())), max(high, float(mine.max()))
-                    gaps.setdefault(name, array("d")).frombytes(np.abs(mine[0] - mine[1]).tobytes())
+    for batch in parquet.batches(preferences, ["source", *SCORES]):
+        sources = batch["source"].dictionary_encode()
+        codes = sources.indices.to_numpy(zero_copy_only=False)
+        scores = np.stack([batch[side].to_numpy(zero_copy_only=False).astype(np.float64) for side in SCORES])
+        scored = ~np.isnan(scores).any(axis=0)
+        for code, name in enumerate(sources.dictionary.to_pylist()):
+            mine = scores[:, scored & (codes == code)]
+            if mine.size:
+                low, high = ends.get(name, (np.inf, -np.inf))
+                ends[name] = min(low, float(mine.min())), max(high, float(mine.max()))
+                gaps.setdefault(name, array("d")).frombytes(np.abs(mine[0] - mine[1]).tobytes())
     found = {}
     for name, (low, high) in ends.items():
         within = np.frombuffer(gaps[name]) <= NEAR_TIE * (high - low) + 1e-12

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator
 
 from unipref.core.errors import near_name
-from unipref.select.embedding.texts import Texts
+from unipref.select.text_cache import Texts
 
 if TYPE_CHECKING:
     import numpy as np

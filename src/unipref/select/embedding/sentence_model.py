@@ -13,8 +13,7 @@ import numpy as np
 
 from unipref.core.errors import UserError, needs_extra
 from unipref.core.text_keys import digest
-from unipref.select.embedding.texts import Texts
-from unipref.select.text_cache import compute_cached, folder_name
+from unipref.select.text_cache import Texts, compute_cached, folder_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt

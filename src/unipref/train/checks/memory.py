@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -108,12 +109,9 @@ def shape_of(model: str, trainer: Any) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    from unipref.models.loading import adapter_base, is_adapter
+    from unipref.models.loading import base_model
 
-    base = model
-    while is_adapter(base):
-        base = adapter_base(base)
-    config = AutoConfig.from_pretrained(base)
+    config = AutoConfig.from_pretrained(base_model(model))
     kind = AutoModelForSequenceClassification if trainer.makes == "reward" else AutoModelForCausalLM
     if trainer.makes == "reward":
         config.num_labels = 1
@@ -194,15 +192,15 @@ def check_memory(needed: Need, free: int, of: str, processes: int) -> list[str]:
     )
     if needed.certain * processes > free:
         raise UserError(
-            f"weights, gradients and optimiser take {gigabytes(needed.certain * processes)}, and {gigabytes(free)} of "
-            f"{of} are free.",
+            f"weights, gradients and optimiser take {format_bytes(needed.certain * processes)}, and "
+            f"{format_bytes(free)} of {of} are free.",
             mend=mend,
         )
     if needed.total * processes > TIGHT * free:
         return [
-            f"about {gigabytes(needed.total * processes)} of {of} will be needed ({gigabytes(needed.activations)} of "
-            f"them for a batch, by estimate), and {gigabytes(free)} are free: lower per_device_train_batch_size, or "
-            "set gradient_checkpointing: true"
+            f"about {format_bytes(needed.total * processes)} of {of} will be needed "
+            f"({format_bytes(needed.activations)} of them for a batch, by estimate), and {format_bytes(free)} are "
+            "free: lower per_device_train_batch_size, or set gradient_checkpointing: true"
         ]
     return []
 
@@ -234,17 +232,14 @@ def check_disk(needs: Sequence[Mapping[str, int]], folder: Path) -> list[str]:
     working = max((need["working"] for need in needs), default=0)
     if models + working > free:
         raise UserError(
-            f"the models of {len(needs)} training steps take {gigabytes(models)}, the checkpoints of one "
-            f"{gigabytes(working)}, and {gigabytes(free)} of the disk are free.",
+            f"the models of {len(needs)} training steps take {format_bytes(models)}, the checkpoints of one "
+            f"{format_bytes(working)}, and {format_bytes(free)} of the disk are free.",
             where=str(folder),
             mend="Make room, give another folder with -o, keep fewer checkpoints (checkpoint.keep), or train with "
             "lora and merge_adapter: false.",
         )
     if models + working > TIGHT * free:
-        return [f"{gigabytes(models + working)} of the {gigabytes(free)} that are free on the disk will be needed"]
+        return [
+            f"{format_bytes(models + working)} of the {format_bytes(free)} that are free on the disk will be needed"
+        ]
     return []
-
-
-def gigabytes(size: float) -> str:
-    """A number of bytes as GB, or MB below one."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

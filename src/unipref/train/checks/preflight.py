@@ -4,6 +4,7 @@ One pass over the steps of one variant and seed. What stops a step is an error t
 reader should know is a warning. The figures go to the manifest and the report.
 """
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
+from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
-from unipref.train.checks.memory import check_memory, disk_of, free_memory, gigabytes, need, shape_of
+from unipref.train.checks.memory import check_memory, disk_of, free_memory, need, shape_of
 from unipref.train.checks.model import PAIRS, check_template, own_accuracy
 from unipref.train.data.batch_math import doubts, online_schedule, schedule
 from unipref.train.data.prompt_file import from_file
@@ -81,7 +84,8 @@ def preflight(plan: PreflightRequest) -> dict[str, Any]:
         work = Path(folder)
         opened = _opened(plan.model)
         rows, sampled = write_sample(plan.preferences, work / "sample.parquet")
-        template = check_template(opened.tokenizer, _rows(work / "sample.parquet"), plan.model)
+        first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
+        template = check_template(opened.tokenizer, list(first), plan.model)
         faults: list[UserError] = []
         steps: dict[str, Any] = {}
         for place, (name, trainer) in enumerate(plan.steps.items()):
@@ -115,14 +119,6 @@ def _opened(name: str) -> Opened:
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
     return Opened(name, tokenizer, context, int(tokenizer.pad_token_id) >= config.get_text_config().vocab_size)
-
-
-def _rows(sample: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(sample) as file:
-        columns = ["prompt", "chosen", "rejected"]
-        return next((batch.to_pylist() for batch in file.iter_batches(64, columns=columns)), [])
 
 
 class _Step:
@@ -285,6 +281,7 @@ def _said(plan: PreflightRequest, model: dict[str, Any], steps: dict[str, Any], 
         lines.append(
             f"{name}: {about}{step['used']:,} of {step['rows']:,} rows, {tokens.get('median', 0):.0f} tokens at the "
             f"median and {tokens.get('max', 0)} at most; {planned['steps']:,} steps of {planned['batch']} "
-            f"= {planned['epochs']:.2f} epochs; memory {gigabytes(memory['total'])} of {gigabytes(memory['free'])}"
+            f"= {planned['epochs']:.2f} epochs; "
+            f"memory {format_bytes(memory['total'])} of {format_bytes(memory['free'])}"
         )
     return lines

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unipref.core import parquet
 from unipref.core.records import Messages, Reason, Row, preference_schema
 
 if TYPE_CHECKING:
@@ -194,19 +195,14 @@ def write_rows(
         used whole or not at all.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     messages = preference_schema().field("prompt").type
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
     books, seen = RowUsage(), set[int]()
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
-    with (
-        pq.ParquetFile(preferences) as file,
-        pa.OSFile(str(out), "wb") as sink,
-        pa.ipc.new_stream(sink, schema) as writer,
-    ):
-        for batch in file.iter_batches(AT_ONCE, columns=needed):
+    with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for batch in parquet.batches(preferences, needed, AT_ONCE):
             rendered = list(_rendered(batch.to_pylist(), view, tokenizer, books, seen))
             usable = [row for rows in _fitting(rendered, tokenizer, limit - room, books) for row in rows]
             books.rows += batch.num_rows

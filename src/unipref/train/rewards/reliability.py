@@ -5,6 +5,7 @@ better than chance, for those are of another kind. Whether an answer of the poli
 say; where there is none, it is said that it cannot be known.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core import parquet
 from unipref.core.records import Messages
+from unipref.core.stats.bootstrap import resampled
+from unipref.core.stats.sampling import evenly_spaced
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods
 from unipref.models.loading import Policy
@@ -28,7 +32,6 @@ PAIRS_AT_LEAST = 30
 """Below this the interval is so wide that it says nothing about the reward."""
 PROMPTS_AT_LEAST = 10
 """The same for prompts with right and wrong answers."""
-RESAMPLES = 2000
 Values = npt.NDArray[np.float64]
 
 
@@ -104,7 +107,7 @@ def dev_pairs(preferences: Path) -> list[Answer]:
     """The answers of held-out pairs: chosen, rejected, chosen, rejected, ..."""
     return [
         (row["prompt"] + row[side][:-1], row[side][-1]["content"])
-        for row in _spread(preferences, PAIRS_AT_MOST)
+        for row in _every_kth_row(preferences, PAIRS_AT_MOST)
         if row["chosen"] and row["rejected"]
         for side in ("chosen", "rejected")
     ]
@@ -112,29 +115,22 @@ def dev_pairs(preferences: Path) -> list[Answer]:
 
 def dev_prompts(preferences: Path, most: int) -> list[Messages]:
     """Different prompts of the dev preferences, at most `most` spread evenly over the file."""
-    found = {str(row["prompt"]): row["prompt"] for row in _spread(preferences, PAIRS_AT_MOST)}
+    found = {str(row["prompt"]): row["prompt"] for row in _every_kth_row(preferences, PAIRS_AT_MOST)}
     return thinned(list(found.values()), most)
 
 
 def thinned(prompts: list[Messages], most: int) -> list[Messages]:
-    """At most so many, evenly spread and in their order."""
-    kept = np.linspace(0, len(prompts) - 1, min(most, len(prompts))).round().astype(int)
-    return [prompts[i] for i in dict.fromkeys(kept.tolist())]
+    """At most so many, evenly spaced and in their order."""
+    return [prompts[position] for position in evenly_spaced(len(prompts), most)]
 
 
-def _spread(preferences: Path, most: int) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    rows: list[dict[str, Any]] = []
+def _every_kth_row(preferences: Path, most: int) -> list[dict[str, Any]]:
+    """At most `most` rows of a file: every k-th, with the smallest such k."""
     if not preferences.is_file():
-        return rows
-    with pq.ParquetFile(preferences) as file:
-        every = max(1, math.ceil(file.metadata.num_rows / most))
-        batches = file.iter_batches(512, columns=["prompt", "chosen", "rejected"])
-        for i, row in enumerate(row for batch in batches for row in batch.to_pylist()):
-            if i % every == 0:
-                rows.append(row)
-    return rows
+        return []
+    every = max(1, math.ceil(parquet.count_rows(preferences) / most))
+    rows = parquet.rows(preferences, ["prompt", "chosen", "rejected"], 512)
+    return list(itertools.islice(rows, None, None, every))
 
 
 @dataclass(frozen=True)
@@ -152,8 +148,7 @@ class Interval:
         if not len(values):
             return cls(None, None, None, 0)
         data = np.asarray(values, dtype=np.float64)
-        drawn = np.random.default_rng(0).integers(0, len(data), (RESAMPLES, len(data)))
-        low, high = np.percentile(data[drawn].mean(axis=1), [2.5, 97.5])
+        low, high = np.percentile(resampled(data, lambda means: means), [2.5, 97.5])
         return cls(float(data.mean()), float(low), float(high), len(data))
 
 

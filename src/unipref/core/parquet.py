@@ -1,0 +1,73 @@
+"""Streams Parquet files that unipref wrote: a batch of rows in memory at a time, and one error for an unreadable file.
+
+`sources/parquet_rows.py` reads users' own files, under other rules: there an unreadable row group is a rejected row.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unipref.core.errors import UserError, first_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+ROWS_AT_ONCE = 4096
+MEND = "Run the stage that writes this file again."
+
+
+def batches(
+    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+) -> "Iterator[pa.RecordBatch]":
+    """Yields the record batches of a file, in order.
+
+    Args:
+        path: the Parquet file.
+        columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
+        rows_at_once: most rows of a batch.
+        mend: how to put an unreadable file right, for the error.
+
+    Raises:
+        UserError: the file is missing or damaged, or lacks one of the columns.
+    """
+    with _open(path, mend) as file:
+        if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
+            raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
+        yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
+
+
+def rows(
+    path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a file as dicts, in order; arguments and errors as for `batches`."""
+    for batch in batches(path, columns, rows_at_once, mend):
+        yield from batch.to_pylist()
+
+
+def count_rows(path: Path, mend: str = MEND) -> int:
+    """Returns the number of rows of a file; errors as for `batches`."""
+    with _open(path, mend) as file:
+        return int(file.metadata.num_rows)
+
+
+def schema(path: Path) -> "pa.Schema":
+    """Returns the Arrow schema of a file; errors as for `batches`."""
+    with _open(path, MEND) as file:
+        return file.schema_arrow
+
+
+@contextmanager
+def _open(path: Path, mend: str) -> "Iterator[pq.ParquetFile]":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise UserError("the file is missing.", where=str(path), mend=mend)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        what = f"the file cannot be read as Parquet: {first_line(error)}."
+        raise UserError(what, where=str(path), mend=mend) from error

@@ -1,0 +1,10 @@
+"""Which of many items a limit keeps."""
+
+
+def evenly_spaced(n: int, most: int | None) -> list[int]:
+    """Positions of at most `most` of n items, ascending, evenly spaced from the first to the last; None: all."""
+    import numpy as np
+
+    if most is None or most >= n:
+        return list(range(n))
+    return [int(position) for position in np.linspace(0, n - 1, most).round()]

@@ -1,0 +1,46 @@
+"""Ends a child process when the process that started it is gone: nobody would use what it still does."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+SECONDS_BETWEEN_CHECKS = 2.0
+
+
+def exit_with_parent(parent: int) -> None:
+    """Ends this process, at once and with status 1, when its parent process has ended. Returns immediately.
+
+    Args:
+        parent: the parent's process id, as the parent itself read it: it may have ended before this call.
+    """
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_CHECKS)
+
+    _exit_after(wait)
+
+
+def exit_with_standard_input() -> None:
+    """Ends this process, at once and with status 1, when its standard input is closed. Returns immediately.
+
+    This is for a process that others started on behalf of the run: they pass its end of a pipe on, and the pipe closes
+    when the run has ended.
+    """
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+
+    _exit_after(wait)
+
+
+def _exit_after(wait: Callable[[], None]) -> None:
+    """Ends this process when `wait`, which runs in a thread of its own, has returned."""
+
+    def wait_and_exit() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=wait_and_exit, daemon=True).start()

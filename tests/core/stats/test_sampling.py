@@ -1,0 +1,24 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unipref.core.stats.sampling import evenly_spaced
+
+
+def test_a_limit_keeps_the_first_the_last_and_what_is_evenly_between() -> None:
+    assert evenly_spaced(9, 3) == [0, 4, 8]
+    assert evenly_spaced(9, 1) == [0]
+    assert evenly_spaced(9, 0) == []
+
+
+def test_no_limit_or_a_high_one_keeps_all() -> None:
+    assert evenly_spaced(3, None) == evenly_spaced(3, 3) == evenly_spaced(3, 5) == [0, 1, 2]
+    assert evenly_spaced(0, 5) == []
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_positions_are_different_and_ascending(n: int, most: int) -> None:
+    kept = evenly_spaced(n, most)
+    assert len(kept) == min(n, most)
+    assert kept == np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()

@@ -1,0 +1,29 @@
+import pytest
+
+from unipref.core.display import format_bytes, format_seconds, shorten
+
+
+def test_a_short_text_stays_as_it_is() -> None:
+    assert shorten("two\n words", 10) == "two\n words"
+
+
+def test_a_long_text_has_at_most_so_many_characters() -> None:
+    assert shorten("abcdefghij", 6) == "abcde…"
+    assert shorten("abcdefghij", 9, keep_end=True) == "abc … hij"
+    assert len(shorten("abcdefghijklmn", 10, keep_end=True)) <= 10
+
+
+def test_white_space_can_be_made_one_line_first() -> None:
+    assert shorten(" a\n\n b\tc ", 5, one_line=True) == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 kB"), (1499, "1 kB"), (1e6, "1.0 MB"), (999e6, "999.0 MB"), (2.25e9, "2.2 GB")]
+)
+def test_bytes(count: float, text: str) -> None:
+    assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")])
+def test_seconds(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text

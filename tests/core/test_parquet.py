@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from unipref.core import parquet
+from unipref.core.errors import UserError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": [str(i) for i in range(10)], "turns": [[{"role": "user"}]] * 10}), path)
+    return path
+
+
+def test_batches_hold_no_more_rows_than_asked_for(path: Path) -> None:
+    batches = list(parquet.batches(path, ["id"], rows_at_once=4))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert batches[0].schema.names == ["id"]
+
+
+def test_rows_come_as_dicts_in_order(path: Path) -> None:
+    assert [row["id"] for row in parquet.rows(path, rows_at_once=3)] == [str(i) for i in range(10)]
+
+
+def test_a_column_inside_another_can_be_read(path: Path) -> None:
+    assert next(parquet.rows(path, ["turns.list.element.role"])) == {"turns": [{"role": "user"}]}
+
+
+def test_count_and_schema(path: Path) -> None:
+    assert parquet.count_rows(path) == 10
+    assert parquet.schema(path).names == ["id", "turns"]
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.parquet: the file is missing"):
+        list(parquet.rows(tmp_path / "none.parquet"))
+
+
+def test_a_damaged_file_is_an_error(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"(?s)cannot be read as Parquet: .*\n  Copy it again\."):
+        parquet.count_rows(path, mend="Copy it again.")
+
+
+def test_a_missing_column_is_an_error(path: Path) -> None:
+    with pytest.raises(UserError, match="the file has no column chosen, rejected"):
+        next(parquet.batches(path, ["id", "chosen", "rejected"]))
+
+
+def test_an_error_of_the_reader_of_the_rows_is_left_alone(path: Path) -> None:
+    def fail() -> None:
+        for _ in parquet.rows(path):
+            raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        fail()
