@@ -66,7 +66,7 @@ def test_length_is_a_place_between_the_shortest_and_the_longest() -> None:
     assert relative_lengths(["The nurse.", "The housekeeper."]) == [0.0, 0.0]
 
 
-def test_the_longer_of_two_equally_good_answers_is_preferred_as_far_as_it_is_said() -> None:
+def test_the_longer_of_two_equally_good_answers_is_preferred_as_far_as_it_is_reported() -> None:
     biased, plain = rater(NOISY_MANNER), rater(NOISY_MANNER, length_bias=0.0)
     share = [sum(r.prefers((0.5, 0.5), (0.5, -0.5)) for _ in range(4000)) / 4000 for r in (biased, plain)]
     # P(0.2 + 0.35 (N - N') > 0) = Phi(0.2 / (0.35 sqrt 2)) = Phi(0.404) = 0.657

@@ -113,7 +113,7 @@ def test_there_are_twelve_types_in_equal_shares(world: Path) -> None:
 
 def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
     study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
-    found = {}
+    results = {}
     for source in study["sources"]:
         form = registry.make("format", source["format"], source.get("map"), source["name"])
         assert isinstance(form, Format)
@@ -124,7 +124,7 @@ def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
             rows = json.loads(path.read_text()) if path.suffix == ".json" else json_lines(path)
         read = read_all(form, rows)
         assert all(isinstance(feedback, Feedback) for feedback in read)
-        found[source["format"]] = len(read)
+        results[source["format"]] = len(read)
     # A tenth of the prompts comes twice more: 1.2 times the sizes. 40 of the trees have a second question, and three
     # answers to each question are rated.
-    assert found == {"pairs": 840, "multiple_choice": 480, "ratings": 3 * 720, "tree": 480 + 40, "thumbs": 480}
+    assert results == {"pairs": 840, "multiple_choice": 480, "ratings": 3 * 720, "tree": 480 + 40, "thumbs": 480}

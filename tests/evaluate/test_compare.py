@@ -76,11 +76,11 @@ def test_other_settings_are_noted_and_other_data_refused(tiny_model: Path, data:
 
 def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:
     a = evaluated(tiny_model, data, tmp_path / "a")
-    found = json.loads((a / "results.json").read_text())["configs"]["instructions"]["metadata"]["data_hash"]
-    pinned = Instructions(data="instructions", new_tokens=2, data_hash=found)
+    content = json.loads((a / "results.json").read_text())["configs"]["instructions"]["metadata"]["data_hash"]
+    pinned = Instructions(data="instructions", new_tokens=2, data_hash=content)
     evaluate(str(tiny_model), [pinned], data_root=data, splits={}, out=None)
     (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
-    with pytest.raises(UserError, match=f"expected {found}"):
+    with pytest.raises(UserError, match=f"expected {content}"):
         evaluate("/no/such/model", [pinned], data_root=data, splits={}, out=None)
 
 

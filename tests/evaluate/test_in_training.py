@@ -60,15 +60,15 @@ def test_a_dev_part_is_the_runs_own_or_a_file_that_is_called_so(tmp_path: Path) 
     benchmarks = label_benchmarks(
         [PreferenceAccuracy(limit=7), *(Instructions(data=name) for name in "abc"), PreferenceAccuracy(limit=900)]
     )
-    found = in_training.select_dev_benchmarks(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
-    assert [(p.label, p.data.name) for p in found] == [
+    selected = in_training.select_dev_benchmarks(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
+    assert [(p.label, p.data.name) for p in selected] == [
         ("preference_accuracy", "dev.parquet"),
         ("instructions", "a"),
         ("instructions-3", "c"),
         ("preference_accuracy-2", "dev.parquet"),
     ]
-    assert [getattr(p.benchmark, "limit", None) for p in found] == [7, 50, 50, 50]
-    assert [getattr(p.benchmark, "split", None) for p in found] == ["dev"] * 4
+    assert [getattr(p.benchmark, "limit", None) for p in selected] == [7, 50, 50, 50]
+    assert [getattr(p.benchmark, "split", None) for p in selected] == ["dev"] * 4
     reward = in_training.select_dev_benchmarks(benchmarks, "reward", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
     assert [p.label for p in reward] == ["preference_accuracy", "preference_accuracy-2"]
 
@@ -85,9 +85,9 @@ def test_dev_scores_before_the_first_step_and_after_the_last_are_those_of_the_mo
     assert [point["step"] for point in train["reward"]["dev"]] == [0, 2]
 
     def final(step: str, metric: str, part: str = "all") -> float:
-        found = [r["value"] for r in scores if (r["step"], r["metric"], r["slice"]) == (step, metric, part)]
-        assert len(found) == 1
-        return float(found[0])
+        values_of_scores = [r["value"] for r in scores if (r["step"], r["metric"], r["slice"]) == (step, metric, part)]
+        assert len(values_of_scores) == 1
+        return float(values_of_scores[0])
 
     first, last = train["sft"]["dev"][0]["scores"], train["sft"]["dev"][-1]["scores"]
     for metric in ("accuracy", "accuracy_per_token"):

@@ -3,7 +3,7 @@
 from unipref.evaluate.subsample import apply_limit, sampling_notes
 
 
-def test_the_items_are_evenly_spread_and_the_rest_is_said() -> None:
+def test_the_items_are_evenly_spread_and_the_rest_is_reported() -> None:
     # 0, 4.5 and 9 of ten, rounded to even.
     assert apply_limit("abcdefghij", 3, "letters") == (
         ["a", "e", "j"],
@@ -11,7 +11,7 @@ def test_the_items_are_evenly_spread_and_the_rest_is_said() -> None:
     )
 
 
-def test_nothing_is_said_where_nothing_is_left_out() -> None:
+def test_nothing_is_reported_where_nothing_is_left_out() -> None:
     for limit in (None, 3, 4):
         assert apply_limit("abc", limit, "letters") == (["a", "b", "c"], [])
     assert sampling_notes(3, 3, "letters", 5) == []

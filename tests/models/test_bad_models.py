@@ -80,7 +80,7 @@ def test_training_and_rewards_need_an_eos(tiny_model: Path, tmp_path: Path) -> N
         load_reward_model(str(folder))
 
 
-def test_a_folder_without_a_tokenizer_is_said(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_tokenizer_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     load_model(str(tiny_model), "causal").save_pretrained(tmp_path)
     with pytest.raises(UserError, match="tokenizer cannot be read"):
         load_policy(str(tmp_path))
@@ -91,7 +91,7 @@ def test_an_adapter_without_a_tokenizer_has_its_base_s(tiny_model: Path, tmp_pat
     assert load_tokenizer(str(tmp_path))[0].get_vocab() == load_tokenizer(str(tiny_model))[0].get_vocab()
 
 
-def test_a_tokenizer_of_another_model_is_said(tiny_model: Path) -> None:
+def test_a_tokenizer_of_another_model_is_reported(tiny_model: Path) -> None:
     policy = load_policy(str(tiny_model))
     size = policy.model.config.vocab_size
     for request in (([1, size + 5], [3]), ([1, 2], [size + 5])):

@@ -63,22 +63,22 @@ def test_a_uniform_model_prefers_the_shorter_sentence_and_none_per_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_by(monkeypatch, uniform)
-    found = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
     # poor = rich in letters: a tie; he < she: more; women > men: less; old < young: more.
-    assert found["stereotype_preference"] == (0.5 + 1 + 0 + 1) / 4
-    assert found["stereotype_preference_per_token"] == 0.5
+    assert scores["stereotype_preference"] == (0.5 + 1 + 0 + 1) / 4
+    assert scores["stereotype_preference_per_token"] == 0.5
     # The disadvantaged: poor (tie), she, women, old.
-    assert found["disadvantaged_preference"] == (0.5 + 0 + 0 + 1) / 4
+    assert scores["disadvantaged_preference"] == (0.5 + 0 + 0 + 1) / 4
 
 
 def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, biased)
     finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
-    found = values(finding)
-    assert found["stereotype_preference"] == 1.0
-    assert found["stereotype_log_ratio"] == 1.0
+    scores = values(finding)
+    assert scores["stereotype_preference"] == 1.0
+    assert scores["stereotype_log_ratio"] == 1.0
     # In the three stereo pairs the stereotype is about the disadvantaged, in the one antistereo pair it is not.
-    assert found["disadvantaged_preference"] == 3 / 4
+    assert scores["disadvantaged_preference"] == 3 / 4
     assert values(finding, part="direction:antistereo")["disadvantaged_preference"] == 0.0
     assert values(finding, "both_orders") == {f"prompt_{n}{s}": 1.0 for n in (1, 2, 3) for s in ("", "_consistency")}
     # The paper's figure is agreement with the label, so the best reader is wrong on antistereo pairs.
@@ -88,8 +88,8 @@ def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_fair_model_prefers_the_stereotype_in_half_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fair = {ROWS[0][1], ROWS[1][1], ROWS[2][2], ROWS[3][2]}
     answer_by(monkeypatch, lambda prompt, text: float(text in fair))
-    found = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
-    assert (found["stereotype_preference"], found["stereotype_log_ratio"]) == (0.5, 0.0)
+    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    assert (scores["stereotype_preference"], scores["stereotype_log_ratio"]) == (0.5, 0.0)
 
 
 def test_always_answering_a_agrees_with_the_labels_and_is_not_consistent(
@@ -131,10 +131,10 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
         for a, b, sign in ((row[1], row[2], 1), (row[2], row[1], -1)):
             prompt = [*bos, *ids(PROMPTS["prompt_1"].text.format(a=a, b=b))]
             chosen.append(sign * (naive(policy, prompt, ids(" A")) - naive(policy, prompt, ids(" B"))) > 0)
-    found = values(finding)
-    assert found["stereotype_preference"] == sum(lead > 0 for lead in ahead) / 4
-    assert found["stereotype_preference_per_token"] == sum(lead > 0 for lead in ahead_per_token) / 4
-    assert found["stereotype_log_ratio"] == pytest.approx(sum(ahead) / 4, rel=1e-4)
+    scores = values(finding)
+    assert scores["stereotype_preference"] == sum(lead > 0 for lead in ahead) / 4
+    assert scores["stereotype_preference_per_token"] == sum(lead > 0 for lead in ahead_per_token) / 4
+    assert scores["stereotype_log_ratio"] == pytest.approx(sum(ahead) / 4, rel=1e-4)
     assert values(finding, "both_orders")["prompt_1"] == sum(chosen) / 8
 
 

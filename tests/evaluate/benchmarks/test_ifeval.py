@@ -96,16 +96,16 @@ def test_verdicts_are_those_by_hand(
     kind: str, arguments: dict[str, Any], output: str, follows: bool, checks: Checks, table: None
 ) -> None:
     assert checks.has_table()
-    found = checks.verdict(1, "Write.", [kind], [arguments], output)
-    assert found.strict == [follows]
-    assert found.loose[0] >= found.strict[0]
+    verdict = checks.verdict(1, "Write.", [kind], [arguments], output)
+    assert verdict.strict == [follows]
+    assert verdict.loose[0] >= verdict.strict[0]
 
 
 def test_loose_takes_a_preamble_and_asterisks_away(checks: Checks) -> None:
     kinds, arguments = ["startend:quotation", "punctuation:no_comma"], [{}, {}]
-    found = checks.verdict(1, "p", kinds, arguments, 'Sure, here it is:\n**"The frog."**')
+    verdict = checks.verdict(1, "p", kinds, arguments, 'Sure, here it is:\n**"The frog."**')
     # Strict: begins with S, has a comma. Without the first line and asterisks: "The frog."
-    assert found == ([False, False], [True, True])
+    assert verdict == ([False, False], [True, True])
     assert checks.verdict(1, "p", kinds, arguments, "One,\ntwo,\nthree,").loose == [False, False]
 
 
@@ -126,11 +126,11 @@ def test_a_random_letter_is_the_same_each_time_and_leaves_the_random_state_alone
 
 
 def test_verdicts_on_language_do_not_change_from_call_to_call(checks: Checks) -> None:
-    found = [
+    verdict = [
         checks.verdict(1, "p", ["language:response_language"], [{"language": "fr"}], "un table on la")
         for _ in "12345678"
     ]
-    assert len({tuple(one.strict) for one in found}) == 1
+    assert len({tuple(one.strict) for one in verdict}) == 1
 
 
 def test_loading_the_checkers_neither_downloads_nor_prints(
@@ -218,7 +218,7 @@ def test_nothing_to_judge_gives_no_score(policy: Policy, tmp_path: Path, no_tabl
         ([{**item(1, ["keywords:existence"]), "kwargs": [{"keywords": ["("]}]}], "cannot be checked"),
     ],
 )  # fmt: skip
-def test_wrong_items_are_said(
+def test_wrong_items_are_reported(
     items: list[dict[str, Any]], message: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, ["An answer."])

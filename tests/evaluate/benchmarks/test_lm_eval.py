@@ -93,10 +93,10 @@ def test_figures_are_aggregated_as_the_task_says() -> None:
 
 def test_tasks_of_a_group_are_given_together_and_alone() -> None:
     rows = [row(0, {"acc": 1.0}, "a"), row(1, {"acc": 1.0}, "a"), row(0, {"acc": 0.0}, "b"), row(0, {"ppl": 1.0}, "c")]
-    found = scored(rows)
-    assert found["all", "acc"].value == pytest.approx(2 / 3)
-    assert (found["task:a", "acc"].value, found["task:b", "acc"].value) == (1.0, 0.0)
-    assert found["all", "ppl"].n == 1
+    scores = scored(rows)
+    assert scores["all", "acc"].value == pytest.approx(2 / 3)
+    assert (scores["task:a", "acc"].value, scores["task:b", "acc"].value) == (1.0, 0.0)
+    assert scores["all", "ppl"].n == 1
     # Where two tasks do not mean the same by a metric, there is none over both.
     other = [row(0, {"acc": 1.0}, "a"), row(0, {"acc": 0.0}, "b", higher=False)]
     assert set(scored(other)) == {("task:a", "acc"), ("task:b", "acc")}
@@ -104,10 +104,10 @@ def test_tasks_of_a_group_are_given_together_and_alone() -> None:
 
 def test_two_models_are_compared_sample_by_sample() -> None:
     one, two = ([row(i, {"acc": float(i in right)}) for i in range(4)] for right in ((0, 1), (1, 2, 3)))
-    found = difference(next(LmEval.statistics(one)), next(LmEval.statistics(two[1:])))
+    result = difference(next(LmEval.statistics(one)), next(LmEval.statistics(two[1:])))
     # Over samples 1 to 3: 1, 0, 0 and 1, 1, 1. Two gained, none lost: p = 2 / 2^2.
-    assert (found.first, found.second, found.n, found.alone) == (pytest.approx(1 / 3), 1.0, 3, 1)
-    assert found.p == pytest.approx(0.5)
+    assert (result.first, result.second, result.n, result.alone) == (pytest.approx(1 / 3), 1.0, 3, 1)
+    assert result.p == pytest.approx(0.5)
 
 
 def test_a_task_is_named_behind_a_colon_and_its_folder_may_be_missing(tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def of_lm_eval(policy: Policy, folder: Path, task: str, **options: Any) -> dict[
     from lm_eval.tasks import TaskManager
 
     lm = HFLM(pretrained=policy.model, tokenizer=policy.tokenizer, batch_size=1)
-    found = simple_evaluate(
+    results = simple_evaluate(
         model=lm, tasks=[task], task_manager=TaskManager(include_path=folder), bootstrap_iters=0, **options
     )
-    return {key: value for key, value in found["results"][task].items() if isinstance(value, float)}
+    return {key: value for key, value in results["results"][task].items() if isinstance(value, float)}
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_it_leaves_the_random_states_and_the_log_as_they_were(policy: Policy, ta
 
 
 @pytest.mark.slow
-def test_what_cannot_be_run_is_said(policy: Policy, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_run_is_reported(policy: Policy, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="unknown lm-eval task 'own_choise'") as caught:
         LmEval(task="own_choise").measure(policy, tasks, "test")
     assert caught.value.mend == "Did you mean 'own_choice'?"

@@ -50,11 +50,11 @@ def test_windows_predict_each_token_once() -> None:
 
 @pytest.mark.parametrize(("n", "window", "stride"), [(50, 9, 4), (50, 9, 8), (50, 9, 1), (9, 9, 3), (10, 9, 3)])
 def test_no_window_is_too_long_and_nothing_is_lost(n: int, window: int, stride: int) -> None:
-    found = split_into_windows([0], list(range(1, n + 1)), window, stride)
-    assert [i for _, new in found for i in new] == list(range(1, n + 1))
-    assert all(len(before) + len(new) <= window for before, new in found)
-    assert all(before[-1] + 1 == new[0] for before, new in found)
-    assert all(len(before) >= window - stride for before, _ in found[1:])
+    requests = split_into_windows([0], list(range(1, n + 1)), window, stride)
+    assert [i for _, new in requests for i in new] == list(range(1, n + 1))
+    assert all(len(before) + len(new) <= window for before, new in requests)
+    assert all(before[-1] + 1 == new[0] for before, new in requests)
+    assert all(len(before) >= window - stride for before, _ in requests[1:])
 
 
 def naive(policy: Policy, text: str, window: int, stride: int) -> float:
@@ -81,10 +81,10 @@ def test_figures_are_those_of_their_formulas(policy: Policy, tmp_path: Path) -> 
     assert [row["tokens"] for row in finding.examples] == tokens
     # The nurse was late. | 22 characters, 12 times | two letters of two bytes and one of one
     assert [row["bytes"] for row in finding.examples] == [19, 264, 5]
-    found = values(finding)
-    assert found["nats_per_token"] == pytest.approx(sum(nats) / sum(tokens), rel=1e-4)
-    assert found["perplexity"] == pytest.approx(math.exp(sum(nats) / sum(tokens)), rel=1e-3)
-    assert found["bits_per_byte"] == pytest.approx(sum(nats) / math.log(2) / 288, rel=1e-4)
+    scores = values(finding)
+    assert scores["nats_per_token"] == pytest.approx(sum(nats) / sum(tokens), rel=1e-4)
+    assert scores["perplexity"] == pytest.approx(math.exp(sum(nats) / sum(tokens)), rel=1e-3)
+    assert scores["bits_per_byte"] == pytest.approx(sum(nats) / math.log(2) / 288, rel=1e-4)
     assert {(s.direction, s.unit, s.n, s.chance) for s in finding.scores} == {("lower", "documents", 3, None)}
     assert finding.notes == ["windows of 24 tokens, stride 7."]
     again = [statistic.score() for statistic in Perplexity.statistics(json.loads(json.dumps(finding.examples)))]
@@ -99,11 +99,11 @@ def test_a_uniform_model_is_as_perplexed_as_its_vocabulary_is_large(policy: Poli
     data = write(tmp_path / "held.jsonl", [{"text": text} for text in TEXTS])
     finding = Perplexity(window=16).measure(flat, data, "test")
     size = int(flat.model.config.vocab_size)
-    found = values(finding)
-    assert found["nats_per_token"] == pytest.approx(math.log(size), rel=1e-6)
-    assert found["perplexity"] == pytest.approx(size, rel=1e-5)
+    scores = values(finding)
+    assert scores["nats_per_token"] == pytest.approx(math.log(size), rel=1e-6)
+    assert scores["perplexity"] == pytest.approx(size, rel=1e-5)
     tokens = sum(len(encode(policy, text)) for text in TEXTS)
-    assert found["bits_per_byte"] == pytest.approx(tokens * math.log2(size) / 288, rel=1e-6)
+    assert scores["bits_per_byte"] == pytest.approx(tokens * math.log2(size) / 288, rel=1e-6)
 
 
 def test_a_document_longer_than_the_context_is_read_to_its_end(policy: Policy, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_is_not_used_is_counted(policy: Policy, tmp_path: Path) -> None:
     assert isinstance(list(read_documents(data, "text"))[-1], Reject)
 
 
-def test_tokens_that_stand_for_unknown_text_are_said(policy: Policy, tmp_path: Path) -> None:
+def test_tokens_that_stand_for_unknown_text_are_reported(policy: Policy, tmp_path: Path) -> None:
     known = copy.copy(policy)
     known.tokenizer = copy.deepcopy(policy.tokenizer)
     known.tokenizer.unk_token = known.tokenizer.convert_ids_to_tokens(encode(policy, "z")[0])
@@ -179,7 +179,7 @@ def test_tokens_that_stand_for_unknown_text_are_said(policy: Policy, tmp_path: P
         ({"text": "txt"}, "no row has text at 'txt'; the first row has: text"),
     ],
 )
-def test_settings_that_cannot_be_are_said(
+def test_settings_that_cannot_be_are_reported(
     settings: dict[str, Any], message: str, policy: Policy, tmp_path: Path
 ) -> None:
     data = write(tmp_path / "d.jsonl", [{"text": "One."}])
@@ -187,7 +187,7 @@ def test_settings_that_cannot_be_are_said(
         Perplexity(**settings).measure(policy, data, "test")
 
 
-def test_data_that_cannot_be_read_are_said(policy: Policy, tmp_path: Path) -> None:
+def test_data_that_cannot_be_read_are_reported(policy: Policy, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read as text"):
         Perplexity().measure(policy, tmp_path / "a.txt", "test")

@@ -116,7 +116,7 @@ def test_a_line_that_cannot_be_read_costs_only_its_pair(tmp_path: Path) -> None:
     assert "type 1 line 1" in notes[0]
 
 
-def test_missing_files_and_unequal_lengths_are_said(tmp_path: Path) -> None:
+def test_missing_files_and_unequal_lengths_are_reported(tmp_path: Path) -> None:
     write(tmp_path, anti={**ANTI, 2: ANTI[2][:1]})
     with pytest.raises(UserError, match="type 2 has 2 and 1"):
         read_pairs(tmp_path, "test")
@@ -182,16 +182,16 @@ EXAMPLES = [
 
 
 def test_scores_by_hand() -> None:
-    found = values(scored(EXAMPLES), "paper")
-    assert found["bias"] == pytest.approx((2 + 1) / 2)
-    assert found["bias_entropy"] == pytest.approx((0.25 + 0.75) / 2)
-    assert found["bias_cluster"] == pytest.approx((4 + 2) / 2)
-    assert found["accuracy"] == pytest.approx(3 / 4)
-    assert found["accuracy_gap"] == pytest.approx(1 - 1 / 2)
-    assert found["similarity"] == pytest.approx(1 - 1 / 2)
-    assert found["two_way_accuracy"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)
-    assert found["two_way_gap"] == pytest.approx((1 + 0.5) / 2 - (0 + 1) / 2)
-    assert found["two_way_bias"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 2 / 3)) / 2)
+    scores = values(scored(EXAMPLES), "paper")
+    assert scores["bias"] == pytest.approx((2 + 1) / 2)
+    assert scores["bias_entropy"] == pytest.approx((0.25 + 0.75) / 2)
+    assert scores["bias_cluster"] == pytest.approx((4 + 2) / 2)
+    assert scores["accuracy"] == pytest.approx(3 / 4)
+    assert scores["accuracy_gap"] == pytest.approx(1 - 1 / 2)
+    assert scores["similarity"] == pytest.approx(1 - 1 / 2)
+    assert scores["two_way_accuracy"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)
+    assert scores["two_way_gap"] == pytest.approx((1 + 0.5) / 2 - (0 + 1) / 2)
+    assert scores["two_way_bias"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 2 / 3)) / 2)
     assert values(scored(EXAMPLES), "paper", "pro") == pytest.approx({"accuracy": 1.0, "two_way_accuracy": 0.75})
     assert values(scored(EXAMPLES), "paper", "anti") == pytest.approx({"accuracy": 0.5, "two_way_accuracy": 0.5})
     assert values(scored(EXAMPLES), "paper", "type:2")["bias"] == 1.0
@@ -324,7 +324,7 @@ def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Pa
     finding = WinoBias(mode="paper", new_tokens=1, labour="../own/occupations-stats.tsv").measure(
         policy, folder, "test"
     )
-    found = {score.metric: score for score in finding.scores if score.metric.startswith("labour")}
+    scores = {score.metric: score for score in finding.scores if score.metric.startswith("labour")}
     lean: dict[str, list[float]] = {}
     for row in finding.examples:
         p = {
@@ -334,8 +334,8 @@ def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Pa
         female_minus_male = (p["pro"] - p["anti"]) * (1 if row["occupation"] == "nurse" else -1)
         lean.setdefault(row["occupation"], []).append(female_minus_male)
     x = [float(np.mean(lean[name])) for name in ("mechanic", "nurse", "construction worker")]
-    assert found["labour_pearson"].value == pytest.approx(np.corrcoef(x, [1.8, 89.58, 4.0])[0, 1], abs=1e-6)
-    assert (found["labour_pearson"].n, found["labour_pearson"].unit) == (3, "occupations")
+    assert scores["labour_pearson"].value == pytest.approx(np.corrcoef(x, [1.8, 89.58, 4.0])[0, 1], abs=1e-6)
+    assert (scores["labour_pearson"].n, scores["labour_pearson"].unit) == (3, "occupations")
     with pytest.raises(UserError, match="cannot be read as a table"):
         WinoBias(mode="paper", new_tokens=1, labour="../none.tsv").measure(policy, folder, "test")
 
@@ -353,11 +353,11 @@ def test_paper_mode_gives_the_known_values(shared: Path) -> None:
         out=None,
         on_note=notes.append,
     )
-    found = {row["metric"]: row for row in rows if row["slice"] == "all"}
-    assert found["bias"]["value"] == pytest.approx(0.61986, abs=1e-4)
-    assert found["bias_entropy"]["value"] == pytest.approx(0.10948, abs=1e-4)
-    assert found["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
-    assert found["bias"]["n"] == 792
+    scores = {row["metric"]: row for row in rows if row["slice"] == "all"}
+    assert scores["bias"]["value"] == pytest.approx(0.61986, abs=1e-4)
+    assert scores["bias_entropy"]["value"] == pytest.approx(0.10948, abs=1e-4)
+    assert scores["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
+    assert scores["bias"]["n"] == 792
     # 781 when himself and herself are taken for different words.
     assert "winobias: 782 of 792 pairs of lines differ only in gender; corrected mode uses them." in notes
     assert "winobias: labour statistics: occupations-stats.tsv has 20 of the 40 occupations." in notes

@@ -79,9 +79,9 @@ def test_a_perfect_and_fair_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return float(names_occupation == is_meant)
 
     answer_by(monkeypatch, rule)
-    found = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
-    assert {value for name, value in found.items() if name.startswith("accuracy")} == {1.0}
-    assert {found[name] for name in BIASES} == {0.0}
+    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    assert {value for name, value in scores.items() if name.startswith("accuracy")} == {1.0}
+    assert {scores[name] for name in BIASES} == {0.0}
 
 
 def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,21 +91,21 @@ def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: 
         return float(np.log(3)) * (names_occupation == fits)
 
     answer_by(monkeypatch, rule)
-    found = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
-    assert found["accuracy"] == 0.5
-    assert (found["accuracy/gotcha:yes"], found["accuracy/gotcha:no"], found["gotcha_gap"]) == (0.0, 1.0, 1.0)
-    assert found["accuracy/gotcha:yes,gender:female"] == 0.0
+    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    assert scores["accuracy"] == 0.5
+    assert (scores["accuracy/gotcha:yes"], scores["accuracy/gotcha:no"], scores["gotcha_gap"]) == (0.0, 1.0, 1.0)
+    assert scores["accuracy/gotcha:yes,gender:female"] == 0.0
     # Chosen with a pronoun that fits, at odds of 3 to 1: P = 3/4, and 1/4 with the other.
-    assert found["two_way_bias"] == pytest.approx(3 / 4 - 1 / 4)
-    assert [found[f"two_way_bias/occupation:{name}"] for name in STATS] == pytest.approx([3 / 4 - 1 / 4] * len(STATS))
+    assert scores["two_way_bias"] == pytest.approx(3 / 4 - 1 / 4)
+    assert [scores[f"two_way_bias/occupation:{name}"] for name in STATS] == pytest.approx([3 / 4 - 1 / 4] * len(STATS))
     # Female - male is 1, -1, 1 for nurse, plumber, baker: two occupations of women against one of men.
-    assert found["occupation_gap"] == pytest.approx(1 / 3)
-    assert found["gender_gap"] == pytest.approx(0.0)
+    assert scores["occupation_gap"] == pytest.approx(1 / 3)
+    assert scores["gender_gap"] == pytest.approx(0.0)
     r = np.corrcoef([1.0, -1.0, 1.0], [90.0, 1.0, 60.0])[0, 1]
-    assert found["labour_pearson_choices"] == pytest.approx(r)
-    assert found["labour_pearson"] == pytest.approx(r)
+    assert scores["labour_pearson_choices"] == pytest.approx(r)
+    assert scores["labour_pearson"] == pytest.approx(r)
     # Ranks 2.5, 1, 2.5 and 3, 1, 2.
-    assert found["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
+    assert scores["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
 
 
 def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,13 +118,13 @@ def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypa
 
         return log_p
 
-    found = []
+    results = []
     for sign in (1, -1):
         answer_by(monkeypatch, rule(sign))
-        found.append(values(Winogender().measure(fake_policy(), write(tmp_path), "test")))
+        results.append(values(Winogender().measure(fake_policy(), write(tmp_path), "test")))
     for name in BIASES:
-        assert found[1][name] == pytest.approx(-found[0][name]), name
-    assert found[0]["two_way_bias"] > 0.1
+        assert results[1][name] == pytest.approx(-results[0][name]), name
+    assert results[0]["two_way_bias"] > 0.1
 
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
@@ -224,6 +224,6 @@ def test_a_public_model(shared: Path) -> None:
         out=None,
         on_note=notes.append,
     )
-    found = {row["metric"]: row for row in rows if row["slice"] == "all"}
-    assert found["accuracy"]["n"] == 20
+    scores = {row["metric"]: row for row in rows if row["slice"] == "all"}
+    assert scores["accuracy"]["n"] == 20
     assert not any("published" in note or "skipped" in note for note in notes)

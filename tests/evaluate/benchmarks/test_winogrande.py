@@ -89,9 +89,9 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
             prompt, after = continuation_ids(policy, before + one[option], rest)
             log_p.append(naive(policy, [policy.tokenizer.bos_token_id, *prompt], after))
         right.append((log_p[0] > log_p[1]) == (one["answer"] == "1"))
-    found = values(WinoGrande().measure(policy, write(tmp_path), "dev"))
-    assert found["accuracy"] == pytest.approx(sum(right) / 5)
-    assert found["twin_accuracy"] == ((right[0] and right[1]) + (right[3] and right[4])) / 2
+    scores = values(WinoGrande().measure(policy, write(tmp_path), "dev"))
+    assert scores["accuracy"] == pytest.approx(sum(right) / 5)
+    assert scores["twin_accuracy"] == ((right[0] and right[1]) + (right[3] and right[4])) / 2
 
 
 def test_limits_keep_twins_together_and_skips_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

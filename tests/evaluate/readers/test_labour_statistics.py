@@ -35,9 +35,9 @@ def test_two_models_are_compared_on_the_same_occupations() -> None:
     y = np.arange(20.0)
     names = [f"{at:02}" for at in range(20)]
     with_bias, without = (correlation("r", names, x, y) for x in (y, np.tile([1.0, -1.0], 10)))
-    found = difference(without, with_bias)
-    assert found.second == pytest.approx(1.0)
-    assert found.verdict == "worse"
+    result = difference(without, with_bias)
+    assert result.second == pytest.approx(1.0)
+    assert result.verdict == "worse"
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -137,11 +137,11 @@ def alone(policy: Policy, question: Question) -> Any:
 
 
 def assert_equal_to_alone(policy: Policy, groups: list[list[Question]], batch_size: int | None = None) -> None:
-    found = dict(ask(policy, groups, batch_size))
-    assert sorted(found) == list(range(len(groups)))
+    answers = dict(ask(policy, groups, batch_size))
+    assert sorted(answers) == list(range(len(groups)))
     for number, group in enumerate(groups):
-        assert len(found[number]) == len(group)
-        for question, answer in zip(group, found[number], strict=True):
+        assert len(answers[number]) == len(group)
+        for question, answer in zip(group, answers[number], strict=True):
             expected = alone(policy, question)
             if isinstance(question, Generation):
                 assert answer == expected
@@ -192,9 +192,9 @@ def test_public_models_answer_as_one_at_a_time(shared: Path, name: str) -> None:
         prompt = policy.tokenizer.encode(f'{text} "she" refers to:')[:50]
         words = [policy.tokenizer.encode(word, add_special_tokens=False) for word in ("the nurse", "engineer", "she")]
         groups.append([*(LogLikelihood(prompt, word) for word in words), NextToken(prompt), Generation(prompt, 10)])
-    found = dict(ask(policy, groups))
+    answers = dict(ask(policy, groups))
     for number, group in enumerate(groups):
-        for question, answer in zip(group, found[number], strict=True):
+        for question, answer in zip(group, answers[number], strict=True):
             if isinstance(question, Generation):
                 assert answer.text == slow_text(policy, question)
             else:
@@ -219,8 +219,8 @@ def test_what_does_not_fit_is_nan_and_harms_no_other(llama: Policy) -> None:
         [LogLikelihood([5] * 256, [6]), NextToken([5] * 257), Generation([5] * 256, 3)],
         [LogLikelihood([5] * 255, [6]), NextToken([5] * 256), Generation([5] * 255, 3)],
     ]
-    found = dict(ask(llama, groups))
-    too_long, fitting = found[0], found[1]
+    answers = dict(ask(llama, groups))
+    too_long, fitting = answers[0], answers[1]
     assert math.isnan(too_long[0])
     assert too_long[1].shape == (vocabulary,)
     assert np.isnan(too_long[1]).all()
@@ -294,8 +294,8 @@ def test_texts_that_end_leave_and_texts_that_never_end_are_cut(
 
     monkeypatch.setattr(type(policy.model), "__call__", lambda self, **inputs: counting_up(**inputs))
     prompts = [[1, 18], [1, 17], [1, 19], [1, 40]]
-    found = ask_each(policy, [Generation(prompt, 5) for prompt in prompts])
-    assert [(written.n_tokens, written.ended) for written in found] == [(1, True), (2, True), (0, True), (5, False)]
+    answers = ask_each(policy, [Generation(prompt, 5) for prompt in prompts])
+    assert [(written.n_tokens, written.ended) for written in answers] == [(1, True), (2, True), (0, True), (5, False)]
     # All four are read in a row. One ends at once, and stays until a second one has; then the two others go on.
     assert run == [(1, 8), (4, 1), (2, 1), (1, 1), (1, 1)]
 
@@ -330,11 +330,11 @@ def test_a_start_shared_by_many_texts_is_copied_for_few_at_once(llama: Policy, m
         return plain(cache, rows, paths)
 
     monkeypatch.setattr(generation, "extract_states", followed)
-    found = ask_each(llama, questions)
+    answers = ask_each(llama, questions)
     assert copied == [14 * 32]
     copied.clear()
     monkeypatch.setattr(prefix_trees, "MAX_COPIED_TOKENS", 100)
-    assert ask_each(llama, questions) == found
+    assert ask_each(llama, questions) == answers
     # Three texts of 32 tokens fit, and 14 are 3 + 3 + 3 + 3 + 2.
     assert sorted(copied) == [64, 96, 96, 96, 96]
 
