@@ -51,7 +51,7 @@ def test_rows_hold_whole_documents() -> None:
     assert (len(packed), len(packed[2][0].ids), packed[2][0].ids[0]) == (3, 6, bos)
 
 
-def test_of_a_question_only_the_answer_is_learned() -> None:
+def test_only_answers_are_learned() -> None:
     text = "Question: Who?\n\nAnswer: The nurse."
     tokenizer = train_tokenizer([text] * 3, TINY)
     (((ids, given),),) = pack_rows([text], tokenizer, TINY)
@@ -59,7 +59,7 @@ def test_of_a_question_only_the_answer_is_learned() -> None:
     assert tokenizer.decode(ids[:given]) == f"{BOS}Question: Who?\n\nAnswer:"
 
 
-def test_each_document_of_a_row_sees_itself_alone() -> None:
+def test_each_document_of_a_row_attends_only_to_itself() -> None:
     batch = collate([[Document([1, 7, 2], 1), Document([1, 8], 1)]], length=6)
     assert batch["input_ids"].tolist() == [[1, 7, 2, 1, 8, 0]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0]]

@@ -1,4 +1,4 @@
-"""How the raters of the built-in world err, and what is true of the rows they leave."""
+"""How the raters of the built-in world err, and the ground truth of their rows."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Noise], Path]:
     return build
 
 
-def test_what_is_seen_follows_the_formula() -> None:
+def test_perceived_quality_follows_the_formula() -> None:
     # 0.7 + 0.05 * (0.85 - 0.5) + 0.05 * 0.2 * 0.5 = 0.7225
     assert rater(still(CARELESS_MANNER), centre=0.7).perceive(0.85, 0.5) == pytest.approx(0.7225)
     # Upside down in quality, and longer still seems better: 0.5 - (0.85 - 0.5) + 0.2 * 0.5 = 0.25
@@ -61,12 +61,12 @@ def test_what_is_seen_follows_the_formula() -> None:
     assert rater(still(NOISY_MANNER)).rating(0.95, 0.5) == 1.0
 
 
-def test_length_is_a_place_between_the_shortest_and_the_longest() -> None:
+def test_length_is_relative_to_the_shortest_and_the_longest() -> None:
     assert relative_lengths(["one", "one two three", "one two"]) == [-0.5, 0.5, 0.0]
     assert relative_lengths(["The nurse.", "The housekeeper."]) == [0.0, 0.0]
 
 
-def test_the_longer_of_two_equally_good_answers_is_preferred_as_far_as_it_is_reported() -> None:
+def test_raters_prefer_the_longer_of_two_equally_good_answers() -> None:
     biased, plain = rater(NOISY_MANNER), rater(NOISY_MANNER, length_bias=0.0)
     share = [sum(r.prefers((0.5, 0.5), (0.5, -0.5)) for _ in range(4000)) / 4000 for r in (biased, plain)]
     # P(0.2 + 0.35 (N - N') > 0) = Phi(0.2 / (0.35 sqrt 2)) = Phi(0.404) = 0.657
@@ -89,14 +89,14 @@ def test_an_adversary_is_wrong_where_others_are_right() -> None:
         ("adversarial", {"adversarial": 4, "careful": 16}),
     ],
 )
-def test_who_the_raters_are(noise: Noise, manners: dict[str, int]) -> None:
+def test_raters_per_noise_model(noise: Noise, manners: dict[str, int]) -> None:
     drawn = Raters(0, noise, 0.2)
     seen = {r.name: r.manner.kind for r in (drawn.any() for _ in range(1000))}
     kinds = list(seen.values())
     assert {kind: kinds.count(kind) for kind in kinds} == manners
 
 
-def test_careless_raters_have_places_of_their_own() -> None:
+def test_careless_raters_have_different_centres() -> None:
     drawn = Raters(0, "careless", 0.2)
     centres = {r.name: r.centre for r in (drawn.any() for _ in range(1000)) if r.manner is CARELESS_MANNER}
     assert len(set(centres.values())) == 8
@@ -126,7 +126,7 @@ def test_wrong_labels_are_near_ties_only_where_raters_are_careless(world: Callab
     assert 0.9 < gaps["adversarial"] < 1.4  # longer answers help those who want the wrong one
 
 
-def test_a_tenth_of_the_prompts_comes_twice_more_in_other_words(world: Callable[[Noise], Path]) -> None:
+def test_a_tenth_of_the_prompts_is_paraphrased_twice(world: Callable[[Noise], Path]) -> None:
     lines = truths(world("careless"))
     copies = [line for line in lines if line["copy_of"]]
     # 2 * (70 + 40 + 60 + 40 + 40); the two questions of twins are copied together.
@@ -138,7 +138,7 @@ def test_a_tenth_of_the_prompts_comes_twice_more_in_other_words(world: Callable[
     assert 30 < sum(first[:420]) < 110  # of 140: they stand anywhere
 
 
-def test_no_copies_where_none_are_wanted() -> None:
+def test_no_copies_with_a_share_of_zero() -> None:
     units = [[Question(str(i), ("a", "b"), (1.0, 0.0))] for i in range(10)]
     made = add_copies(units, 0.0, random.Random(0))
     assert sorted(question.prompt for (question,) in made) == sorted("0123456789")

@@ -1,4 +1,4 @@
-"""The built-in world: reproducible, its parts apart from each other, its labels as noisy as it says."""
+"""The built-in world: reproducible, with disjoint parts and labels as noisy as documented."""
 
 import csv
 import hashlib
@@ -51,7 +51,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     assert all(a[name] != c[name] for name in a)
 
 
-def test_a_case_speaks_of_the_one_its_reason_fits() -> None:
+def test_the_reason_determines_the_referent() -> None:
     helper = Case("nurse", "guard", Frame("helped", "was kind", True))
     helped = Case("nurse", "guard", Frame("helped", "was hurt", False))
     assert helper.question("she") == "The nurse helped the guard because she was kind. Who was kind?"

@@ -40,7 +40,7 @@ def followed(folder: Path, verdicts: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_figures_are_computed_again_from_the_tables(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+def test_scores_are_recomputed_from_the_tables(tiny_model: Path, data: Path, tmp_path: Path) -> None:
     a, b = (evaluated(tiny_model, data, tmp_path / name) for name in "ab")
     followed(a, "100000")
     followed(b, "111110")
@@ -93,7 +93,7 @@ def test_results_have_the_form_of_lm_eval(tiny_model: Path, data: Path, tmp_path
     assert "followed" in table
 
 
-def test_a_folder_of_no_evaluation_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not hold an evaluation") as caught:
         compare.compare([tmp_path, tmp_path])
     assert caught.value.where == str(tmp_path)

@@ -1,4 +1,4 @@
-"""`evaluate`: which benchmarks run, on what data, and what is left on disk."""
+"""`evaluate`: which benchmarks run, on which data, and which files it writes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Dev scores of a model in training are those that its evaluation gives; the study says what and how often."""
+"""Dev scores during training equal those of an evaluation; the study sets which ones and how often."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
     return study_of(tmp_path, tiny_model) | {"train": TRAIN}
 
 
-def test_a_list_is_the_benchmarks_alone_and_a_mapping_says_how_often(study: dict[str, Any]) -> None:
+def test_evaluate_is_a_list_or_a_mapping_with_intervals(study: dict[str, Any]) -> None:
     plain = load(study).study.evaluate
     assert (plain.every, [b.name() for b in plain.benchmarks]) == (None, ["preference_accuracy"])
     study["evaluate"] = {"every": 50, "benchmarks": ["preference_accuracy"]}
@@ -52,7 +52,7 @@ def test_what_cannot_be_measured_is_refused(study: dict[str, Any], tmp_path: Pat
         load(study | {"evaluate": evaluate})
 
 
-def test_a_dev_part_is_the_runs_own_or_a_file_that_is_called_so(tmp_path: Path) -> None:
+def test_a_dev_part_is_the_runs_own_or_named_dev(tmp_path: Path) -> None:
     for name, files in (("a", ["dev.jsonl"]), ("b", ["test.jsonl"]), ("c", ["inner/pro.txt.dev"])):
         for file in files:
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)

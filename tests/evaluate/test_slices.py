@@ -1,4 +1,4 @@
-"""The parts of a benchmark that figures are given for, by hand."""
+"""Slices of a benchmark, by hand."""
 
 from unipref.evaluate.slices import group_by_value, slice_examples
 

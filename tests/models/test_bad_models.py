@@ -1,4 +1,4 @@
-"""Models that lack something: what can still be measured is, and what cannot is said."""
+"""Models with missing parts: scores that do not need them still work, others give an error."""
 
 import json
 from pathlib import Path
@@ -42,13 +42,13 @@ def test_a_model_without_eos_and_pad_is_measured_as_any_other(tiny_model: Path, 
     np.testing.assert_allclose(log_likelihoods(bare, requests), log_likelihoods(whole, requests), atol=1e-4)
 
 
-def test_without_eos_a_text_is_cut_and_says_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_eos_a_text_is_cut_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     bare = load_policy(str(without(tiny_model, tmp_path, "eos_token", "pad_token")))
     written = ask_each(bare, [Generation([1, 20, 30], 40)])[0]
     assert (written.n_tokens, written.ended) == (40, False)
 
 
-def test_without_eos_an_answer_has_no_end_and_a_reader_is_told(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_eos_an_answer_has_no_end_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     bare, whole = load_policy(str(without(tiny_model, tmp_path, "eos_token"))), load_policy(str(tiny_model))
     pair = ([{"role": "user", "content": "The nurse?"}], [{"role": "assistant", "content": "late"}])
     assert bare.dialogue_text([*pair[0], *pair[1]]) == "<s>Question: The nurse?\n\nAnswer: late"

@@ -82,7 +82,7 @@ def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path,
     assert loads == [str(base)]
 
 
-def test_a_model_asked_for_again_is_not_loaded_again(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
+def test_a_repeated_request_does_not_load_again(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
     cache = ModelCache()
     first = cache.load(str(tiny_model))
     assert isinstance(first, Policy)
@@ -129,7 +129,7 @@ def test_an_adapter_that_trained_biases_is_loaded_whole(tiny_model: Path, tmp_pa
     assert loads == [name]
 
 
-def test_an_adapter_of_another_model_is_reported_and_harms_nothing(
+def test_an_adapter_of_another_model_is_an_error_without_side_effects(
     tiny_model: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file, save_file

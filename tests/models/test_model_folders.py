@@ -1,4 +1,4 @@
-"""What a run leaves is opened where unipref is not: with plain transformers and peft, in a process of its own."""
+"""Model folders of a run load with plain transformers and peft, in a process without unipref."""
 
 import json
 import os
@@ -55,7 +55,7 @@ FEW = {"max_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-2}
 
 
 @pytest.mark.slow
-def test_models_are_loaded_without_unipref_and_say_the_same(tmp_path: Path, tiny_model: Path) -> None:
+def test_transformers_and_peft_load_the_models_with_equal_outputs(tmp_path: Path, tiny_model: Path) -> None:
     write_sources(tmp_path)
     study: dict[str, Any] = study_of(tmp_path, tiny_model)
     study["train"] = [

@@ -138,9 +138,7 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
     assert values(finding, "both_orders")["prompt_1"] == sum(chosen) / 8
 
 
-def test_everything_comes_from_the_table_and_says_how_to_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_are_recomputed_from_the_table_with_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lambda prompt, text: -(sum(map(ord, prompt + text)) % 97) / 10)
     finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
     table = [json.loads(json.dumps(row)) for row in finding.examples]
@@ -168,7 +166,7 @@ def test_what_does_not_fit_is_counted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "1 of 4 pairs skipped" in shorter.notes[0]
 
 
-def test_a_limit_is_spread_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_is_evenly_spread_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
     finding = CrowsPairs(limit=2, prompts=False).measure(fake_policy(), write(tmp_path), "test")
     assert [row["id"] for row in finding.examples] == ["1", "4"]

@@ -263,7 +263,7 @@ def test_the_published_prompts_have_a_verdict_each_or_are_unchecked(
     assert again.examples == finding.examples
 
 
-def test_a_missing_package_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_an_error_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str) -> Policy:
         raise AssertionError("the model was loaded")
 

@@ -128,7 +128,7 @@ def test_share_followed_over_all_and_per_type(
     assert all(score.metric == "followed" and score.direction == "higher" for score in finding.scores)
 
 
-def test_prompts_beyond_the_context_are_skipped_and_said(tiny_model: Path, tmp_path: Path) -> None:
+def test_prompts_beyond_the_context_are_skipped_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     long = {"id": "long", "prompt": "sun " * 300, "rule": "one_word"}
     finding = Instructions(new_tokens=2).measure(
         load_policy(str(tiny_model)), write(tmp_path / "d", [long, *ITEMS]), "test"

@@ -162,7 +162,7 @@ def test_what_is_not_used_is_counted(policy: Policy, tmp_path: Path) -> None:
     assert isinstance(list(read_documents(data, "text"))[-1], Reject)
 
 
-def test_tokens_that_stand_for_unknown_text_are_reported(policy: Policy, tmp_path: Path) -> None:
+def test_unknown_tokens_are_reported(policy: Policy, tmp_path: Path) -> None:
     known = copy.copy(policy)
     known.tokenizer = copy.deepcopy(policy.tokenizer)
     known.tokenizer.unk_token = known.tokenizer.convert_ids_to_tokens(encode(policy, "z")[0])
@@ -179,9 +179,7 @@ def test_tokens_that_stand_for_unknown_text_are_reported(policy: Policy, tmp_pat
         ({"text": "txt"}, "no row has text at 'txt'; the first row has: text"),
     ],
 )
-def test_settings_that_cannot_be_are_reported(
-    settings: dict[str, Any], message: str, policy: Policy, tmp_path: Path
-) -> None:
+def test_invalid_settings_are_reported(settings: dict[str, Any], message: str, policy: Policy, tmp_path: Path) -> None:
     data = write(tmp_path / "d.jsonl", [{"text": "One."}])
     with pytest.raises(UserError, match=message):
         Perplexity(**settings).measure(policy, data, "test")

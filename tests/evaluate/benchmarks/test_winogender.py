@@ -60,7 +60,7 @@ BIASES = ("gender_gap", "gotcha_gap", "occupation_gap", "two_way_bias", "labour_
 
 
 @pytest.mark.parametrize("rule", [constant, uniform])
-def test_a_model_that_knows_nothing(rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_uniform_model_is_at_chance(rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, rule)
     finding = Winogender().measure(fake_policy(), write(tmp_path), "test")
     found = values(finding)

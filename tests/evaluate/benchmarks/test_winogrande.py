@@ -104,7 +104,7 @@ def test_limits_keep_twins_together_and_skips_are_counted(tmp_path: Path, monkey
     assert finding.notes == ["3 of 5 sentences skipped: longer than the model's context of 40 tokens."]
 
 
-def test_labels_may_stand_beside(tmp_path: Path) -> None:
+def test_labels_may_be_in_their_own_file(tmp_path: Path) -> None:
     bare = [{key: value for key, value in one.items() if key != "answer"} for one in ROWS]
     assert [one["answer"] for one in read_sentences(write(tmp_path, bare, "21112") / "dev.jsonl")] == list("21112")
     with pytest.raises(UserError, match=r"dev.jsonl:2: the answer is '1', and '2' in dev-labels.lst"):

@@ -40,7 +40,7 @@ def test_two_models_are_compared_on_the_same_occupations() -> None:
     assert result.verdict == "worse"
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "stats.tsv"
     path.write_text("occupation\tbls_pct_women\nnurse\t90\n")
     with pytest.raises(UserError, match=r"no column 'bls_pct_female'; its columns are: occupation, bls_pct_women\."):

@@ -230,7 +230,7 @@ def test_what_does_not_fit_is_nan_and_harms_no_other(llama: Policy) -> None:
     assert fitting[2].n_tokens == 1  # cut at the end of the context
 
 
-def test_nothing_asked_and_nothing_said_before(llama: Policy) -> None:
+def test_empty_questions_and_empty_prompts(llama: Policy) -> None:
     assert list(ask(llama, [])) == []
     assert list(ask(llama, [[], []])) == [(0, []), (1, [])]
     assert ask_each(llama, [LogLikelihood([1], [])]) == [0.0]
@@ -238,7 +238,7 @@ def test_nothing_asked_and_nothing_said_before(llama: Policy) -> None:
         ask_each(llama, [NextToken([])])
 
 
-def test_a_prompt_is_read_once_whatever_is_asked_about_it(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_is_computed_once_for_all_questions(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     plain = forward.pack
     monkeypatch.setattr(forward, "pack", lambda rows: read.extend(row.size for row in rows) or plain(rows))
@@ -249,7 +249,7 @@ def test_a_prompt_is_read_once_whatever_is_asked_about_it(llama: Policy, monkeyp
     assert read == [41 + 9 * 2]
 
 
-def test_answers_of_a_group_come_before_all_is_read(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_of_a_group_come_before_the_last_pass(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     """Distributions can be let go as soon as their group is there: memory is bounded."""
     rows_read = 0
     plain = forward.pack
@@ -266,7 +266,7 @@ def test_answers_of_a_group_come_before_all_is_read(llama: Policy, monkeypatch: 
         assert rows_read <= 2 * count
 
 
-def test_a_diverged_model_is_reported_whatever_is_asked(tiny_model: Path) -> None:
+def test_a_diverged_model_is_reported_for_every_question(tiny_model: Path) -> None:
     policy = load_policy(str(tiny_model))
     with torch.no_grad():
         policy.model.get_input_embeddings().weight.fill_(math.nan)
@@ -275,7 +275,7 @@ def test_a_diverged_model_is_reported_whatever_is_asked(tiny_model: Path) -> Non
             ask_each(policy, [question])
 
 
-def test_texts_that_end_leave_and_texts_that_never_end_are_cut(
+def test_finished_texts_leave_the_batch_and_endless_texts_are_cut(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next token is always that after the last one, by number, and 20 ends a text."""
@@ -300,7 +300,7 @@ def test_texts_that_end_leave_and_texts_that_never_end_are_cut(
     assert run == [(1, 8), (4, 1), (2, 1), (1, 1), (1, 1)]
 
 
-def test_texts_from_several_passes_are_written_at_once(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_from_several_passes_are_generated_in_one_batch(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     run: list[tuple[int, ...]] = []
     call = type(llama.model).__call__
 
@@ -317,7 +317,7 @@ def test_texts_from_several_passes_are_written_at_once(llama: Policy, monkeypatc
     assert run == [(4, 8), (4, 8), (2, 1), (2, 1), (2, 1)]
 
 
-def test_a_start_shared_by_many_texts_is_copied_for_few_at_once(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_of_a_shared_prefix_are_limited(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     start = [1, *range(30, 60)]
     # Ten prompts that share 31 tokens, one of them asked for four drawn texts besides: rows of less than 512 tokens.
     questions = [Generation([*start, 70 + i], 3) for i in range(10)]
@@ -339,7 +339,7 @@ def test_a_start_shared_by_many_texts_is_copied_for_few_at_once(llama: Policy, m
     assert sorted(copied) == [64, 96, 96, 96, 96]
 
 
-def test_a_long_text_outgrows_its_place(llama: Policy) -> None:
+def test_the_cache_grows_for_a_long_text(llama: Policy) -> None:
     question = Generation([1, 30, 31], 150)
     assert_equal_to_alone(llama, [[question, Generation([1, 30, 31, 32], 3)]])
 
@@ -383,7 +383,7 @@ def test_keys_and_values_take_no_more_than_was_planned(llama: Policy, monkeypatc
     assert max(held) <= 2 * 2 * 111
 
 
-def test_writing_that_runs_out_of_memory_is_begun_again(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generation_restarts_when_memory_runs_out(llama: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
     plain = generation.merge_states
 
@@ -400,7 +400,7 @@ def test_writing_that_runs_out_of_memory_is_begun_again(llama: Policy, monkeypat
     assert tried == [6, 3, 1, 1, 1, 1, 1, 1]
 
 
-def test_drawn_texts_do_not_depend_on_what_else_is_asked(llama: Policy) -> None:
+def test_sampled_texts_do_not_depend_on_other_questions(llama: Policy) -> None:
     prompts = [[1, 10, 11], [1, 10, 12], [1, 30]]
     questions = [Generation(prompt, 8, temperature=1.0, seed=seed) for seed, prompt in enumerate(prompts)]
     together = ask_each(llama, questions)
