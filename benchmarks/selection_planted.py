@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unipref.core import registry
-from unipref.core.contracts import Candidates, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Strategy
 from unipref.core.records import preference_schema
 from unipref.core.stats.percentiles import percentiles_within
 from unipref.core.text_keys import digest

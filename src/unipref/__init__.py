@@ -5,6 +5,8 @@ The public names are loaded when they are first used, so that `import unipref` c
 
 from typing import TYPE_CHECKING, Any
 
+from unipref.core.version import __version__
+
 if TYPE_CHECKING:
     from unipref.core.contracts import Benchmark, Format, Scorer, Selection, Strategy, Trainer
     from unipref.core.errors import UserError
@@ -13,10 +15,10 @@ if TYPE_CHECKING:
         audit_run,
         check_training,
         compare_models,
+        dry_run,
         evaluate_model,
         evaluate_models,
         explain,
-        plan,
         run,
         select_preferences,
         soup_models,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
         train_models,
         unify_feedback,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Benchmark",
@@ -41,10 +41,10 @@ __all__ = [
     "audit_run",
     "check_training",
     "compare_models",
+    "dry_run",
     "evaluate_model",
     "evaluate_models",
     "explain",
-    "plan",
     "preference_schema",
     "run",
     "select_preferences",
@@ -67,10 +67,10 @@ _HOMES = {
     "audit_run": "pipeline.api",
     "check_training": "pipeline.api",
     "compare_models": "pipeline.api",
+    "dry_run": "pipeline.api",
     "evaluate_model": "pipeline.api",
     "evaluate_models": "pipeline.api",
     "explain": "pipeline.api",
-    "plan": "pipeline.api",
     "preference_schema": "core.records",
     "run": "pipeline.api",
     "select_preferences": "pipeline.api",

@@ -67,7 +67,8 @@ def _run(
     from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
-    execute.run(study, folder, overrides=overrides or [], until=until, listener=ConsoleProgress(), **how)
+    with ConsoleProgress() as listener:
+        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **how)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if as_json:
         _print_json(manifest)
@@ -116,10 +117,10 @@ def run(
         _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
         return
     from unipref.pipeline import api
-    from unipref.pipeline import dry_run as planning
+    from unipref.pipeline.dry_run import as_text
 
-    found = api.plan(study, out, overrides=overrides or [])
-    _answer(found, as_json, planning.as_text(found, jobs))
+    found = api.dry_run(study, out, overrides=overrides or [])
+    _answer(found, as_json, as_text(found, jobs))
 
 
 @app.command()
@@ -214,9 +215,11 @@ def soup(  # noqa: PLR0913, options of one command
     from unipref.pipeline.merge import merge
 
     recipe = Recipe(method, density, seed or 0)
-    told: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": ConsoleProgress()}
-    rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **told)
-    made = merge.make(folder, weights or "", out, recipe, **told) if weights is not None or trace is None else None
+    with ConsoleProgress() as listener:
+        options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
+        rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
+        wants_model = weights is not None or trace is None
+        made = merge.make(folder, weights or "", out, recipe, **options) if wants_model else None
     _answer({"model": str(made) if made else None, "rows": rows}, as_json, page.trade_off(rows, by or [], made))
 
 
@@ -299,7 +302,8 @@ def demo(
 
     side_by_side = jobs or min(usable_cores(), 4)
     if not full:
-        study = world.build(out, ConsoleProgress().progress, world.World(noise=noise or "careless"))
+        with ConsoleProgress() as listener:
+            study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
         _run(study, None, out / "run", "evaluate", as_json, jobs=side_by_side)
         return
     if noise is not None:
@@ -307,7 +311,8 @@ def demo(
     from unipref.demo import full as table
     from unipref.demo import reproduction_page
 
-    table.run(out / "full", side_by_side, ConsoleProgress())
+    with ConsoleProgress() as listener:
+        table.run(out / "full", side_by_side, listener)
     page = reproduction_page.write(out / "full")
     found = list(reproduction_page.claims(out / "full"))
     told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
@@ -322,7 +327,7 @@ def version(
 ) -> None:
     """Many kinds of feedback, one preference."""
     if show:
-        from unipref import __version__
+        from unipref.core.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

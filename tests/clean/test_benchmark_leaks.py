@@ -16,7 +16,7 @@ from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.pipeline import execute
 from unipref.pipeline.run import Run
-from unipref.study import schema
+from unipref.study import load
 
 ALL = Split(dev=0, test=0)
 QUESTION = "Which of these rivers flows north?"
@@ -216,10 +216,10 @@ def study_of(tmp_path: Path, data: dict[str, Path]) -> Any:
 
 def test_the_benchmarks_of_a_study_are_its_and_its_variants(tmp_path: Path, study_of: Any) -> None:
     variants = {"other": {"evaluate": [{"coreference": {"data": "winobias"}}, {"coreference": {"data": "items"}}]}}
-    loaded = schema.load(study_of("items", variants=variants))
+    loaded = load.load(study_of("items", variants=variants))
     run = Run(loaded, tmp_path / "run", ProgressListener())
     root = tmp_path / "data"
-    assert run.benchmark_data() == {"coreference": root / "items", "coreference-2": root / "winobias"}
+    assert run.data.benchmark_data() == {"coreference": root / "items", "coreference-2": root / "winobias"}
 
 
 def test_a_study_is_cleaned_of_its_benchmarks(tmp_path: Path, study_of: Any) -> None:

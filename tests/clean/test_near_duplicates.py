@@ -17,7 +17,7 @@ from unipref.clean import Clean, Near, Split
 from unipref.clean.minhash import Sketches, bands_and_rows
 from unipref.clean.shingles import answer_words, hashed, jaccard, prompt_words, shingles, words_added
 from unipref.core.errors import UserError
-from unipref.study.schema import load
+from unipref.study.load import load
 
 NEAR = Clean(duplicates="near")
 ALL = Split(dev=0, test=0)

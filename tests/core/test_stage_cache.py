@@ -1,7 +1,6 @@
 """The run folder: finished work is skipped by content, and nothing is ever half-written."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import pytest
 
 from unipref.core import stage_cache
 from unipref.core.errors import UserError
-from unipref.core.stage_cache import RECORD, RunDir, Stage
+from unipref.core.hashing import RECORD
+from unipref.core.stage_cache import Stage, StageCache
 
 
 class Work:
@@ -32,7 +32,7 @@ class Work:
 
 def again(folder: Path, work: Work, **inputs: Any) -> Stage:
     """The stage as a new process would ask for it."""
-    return RunDir(folder).stage("unified", inputs, work)
+    return StageCache(folder).stage("unified", inputs, work)
 
 
 def test_skipped_when_nothing_changed(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_skipped_when_nothing_changed(tmp_path: Path) -> None:
 
 def test_order_of_the_settings_does_not_matter_but_their_values_do(tmp_path: Path) -> None:
     work = Work()
-    run = RunDir(tmp_path)
+    run = StageCache(tmp_path)
     run.stage("unified", {"a": 1, "b": {"c": [1], "d": None}}, work)
     again(tmp_path, work, b={"d": None, "c": [1]}, a=1)
     assert work.times == 1
@@ -111,7 +111,7 @@ def test_a_stage_that_raises_leaves_the_former_result(tmp_path: Path, fault: Bas
         raise fault
 
     with pytest.raises(type(fault)):
-        RunDir(tmp_path).stage("unified", {"a": 2}, failing)
+        StageCache(tmp_path).stage("unified", {"a": 2}, failing)
     assert (tmp_path / "unified/inner/file.txt").read_text(encoding="utf-8") == "old"
     untouched = Work()
     assert again(tmp_path, untouched, a=1).cached
@@ -128,7 +128,7 @@ def test_a_first_try_that_raises_is_not_taken_for_done(tmp_path: Path) -> None:
 
 def test_same_key_in_one_run_is_done_once_whichever_folder_asks(tmp_path: Path) -> None:
     work, heard = Work(), list[tuple[str, bool]]()
-    run = RunDir(tmp_path, lambda name, cached: heard.append((name, cached)))
+    run = StageCache(tmp_path, lambda name, cached: heard.append((name, cached)))
     first = run.stage("selected/full/0", {"seed": 0}, work)
     second = run.stage("selected/random/0", {"seed": 0}, work)
     assert second is first
@@ -138,20 +138,20 @@ def test_same_key_in_one_run_is_done_once_whichever_folder_asks(tmp_path: Path) 
 
 def test_a_variant_that_changes_nothing_shares_the_stage_of_the_study(tmp_path: Path) -> None:
     work = Work()
-    run = RunDir(tmp_path)
+    run = StageCache(tmp_path)
     first = run.stage("unified", {"a": 1}, work)
     assert run.stage("unified-random", {"a": 1}, work) is first
     assert not (tmp_path / "unified-random").exists()
 
 
 def test_different_stages_with_the_same_inputs_are_different_work(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
+    run = StageCache(tmp_path)
     assert run.stage("unified", {}, Work()).key != run.stage("clean", {}, Work()).key
 
 
 def test_costs_name_the_stage_its_folder_and_whether_it_had_been_done(tmp_path: Path) -> None:
-    RunDir(tmp_path).stage("selected/full/0", {}, Work())
-    run = RunDir(tmp_path)
+    StageCache(tmp_path).stage("selected/full/0", {}, Work())
+    run = StageCache(tmp_path)
     run.stage("selected/full/0", {}, Work())
     run.stage("train/full/0/sft", {}, Work())
     told = run.costs()
@@ -175,8 +175,8 @@ def test_what_a_stage_returned_is_the_same_when_it_comes_from_disk(tmp_path: Pat
             "nested": {"a": [1.5]},
         }  # type: ignore[dict-item]
 
-    first = RunDir(tmp_path).stage("unified", {}, work)
-    second = RunDir(tmp_path).stage("unified", {}, work)
+    first = StageCache(tmp_path).stage("unified", {}, work)
+    second = StageCache(tmp_path).stage("unified", {}, work)
     assert second.cached
     assert first.result == second.result
     assert first.result == {"1": [1, 2], "number": 0.5, "count": 3, "none": None, "ünï": "é", "nested": {"a": [1.5]}}
@@ -185,77 +185,11 @@ def test_what_a_stage_returned_is_the_same_when_it_comes_from_disk(tmp_path: Pat
 
 def test_a_result_that_has_no_form_in_json_is_a_bug_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="a stage returned a set"):
-        RunDir(tmp_path).stage("unified", {}, lambda out: {"a": {1, 2}})
+        StageCache(tmp_path).stage("unified", {}, lambda out: {"a": {1, 2}})
     assert not (tmp_path / "unified").exists()
 
 
 def test_run_folder_that_is_a_file_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="the run folder cannot be made"):
-        RunDir(tmp_path / "run")
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A package whose `one` imports `shared` at the top and `late` in a function, and `typed` for types alone."""
-    files = {
-        "__init__.py": "",
-        "stage/__init__.py": "A = 1\n",
-        "stage/one.py": (
-            "from typing import TYPE_CHECKING\nfrom pack.shared import tool\n"
-            "if TYPE_CHECKING:\n    from pack import typed\n"
-            "def f():\n    from pack import late\n"
-        ),
-        "stage/two.py": "import pack.shared\n",
-        "shared.py": "def tool(): ...\n",
-        "late.py": "",
-        "typed.py": "",
-    }
-    root = tmp_path / "pack"
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
-
-
-@pytest.mark.parametrize(
-    ("changed", "matters"),
-    [
-        ("stage/one.py", True),
-        ("shared.py", True),
-        ("late.py", True),
-        ("typed.py", False),
-        ("stage/two.py", False),
-        ("stage/__init__.py", False),
-    ],
-)
-def test_a_code_key_depends_on_what_is_imported_and_on_nothing_else(package: Path, changed: str, matters: bool) -> None:
-    before = stage_cache.code_key("pack.stage.one", package=package)
-    (package / changed).write_text((package / changed).read_text(encoding="utf-8") + "B = 22\n", encoding="utf-8")
-    assert (stage_cache.code_key("pack.stage.one", package=package) != before) == matters
-
-
-def test_a_new_file_beside_a_stage_voids_no_cache(package: Path) -> None:
-    before = stage_cache.code_key("pack.stage.one", package=package)
-    (package / "stage/three.py").write_text("from pack.stage import one\n", encoding="utf-8")
-    assert stage_cache.code_key("pack.stage.one", package=package) == before
-
-
-def test_a_code_key_does_not_depend_on_where_a_file_lies(package: Path) -> None:
-    before = stage_cache.code_key("pack.stage.two", package=package)
-    (package / "stage/two.py").rename(package / "other.py")
-    assert stage_cache.code_key("pack.other", package=package) == before
-
-
-def test_a_code_key_of_a_module_that_does_not_exist_is_an_error(package: Path) -> None:
-    with pytest.raises(LookupError, match=r"pack\.stage\.four"):
-        stage_cache.code_key("pack.stage.four", package=package)
-
-
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "manifest.json"
-    stage_cache.write_json(target, {"a": 1})
-    with pytest.raises(TypeError):
-        stage_cache.write_json(target, {"a": object()})
-    assert json.loads(target.read_text(encoding="utf-8")) == {"a": 1}
-    assert os.listdir(tmp_path) == ["manifest.json"]
+        StageCache(tmp_path / "run")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from unipref import cli
 from unipref.demo import World, full, reproduction_page, write_data
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 @pytest.fixture(scope="module")

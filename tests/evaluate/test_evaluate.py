@@ -10,7 +10,7 @@ import torch
 
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate import data_path, evaluate
 from unipref.models.loading import Policy, RewardModel, is_reward_model, load_model, load_policy

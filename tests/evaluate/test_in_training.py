@@ -13,7 +13,7 @@ from unipref.evaluate import in_training, label_benchmarks
 from unipref.evaluate.benchmarks.instructions import Instructions
 from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
 from unipref.models.loading import load_policy
-from unipref.study.schema import load
+from unipref.study.load import load
 
 TRAIN = [
     {"sft": {"max_steps": 4, "per_device_train_batch_size": 4, "learning_rate": 1e-2}},

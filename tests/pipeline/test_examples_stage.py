@@ -27,9 +27,9 @@ from unipref.pipeline.examples_stage import (
     spread,
     with_raw_rows,
 )
-from unipref.pipeline.run import Trained
+from unipref.pipeline.stage_data import TrainedModel
 from unipref.sources import parts
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 def preference(name: str, source: str, prompt: str = "Who?", **fields: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def test_models_that_are_the_same_are_one_and_too_many_are_named() -> None:
 
 
 def test_the_last_policy_is_no_reward_model() -> None:
-    done = {"sft": Trained("s", "1", "policy"), "reward": Trained("r", "2", "reward")}
+    done = {"sft": TrainedModel("s", "1", "policy"), "reward": TrainedModel("r", "2", "reward")}
     assert last_policy("main", done) == AnsweringModel("main · sft", "s", "1")
     assert last_policy("main", {"reward": done["reward"]}) is None
 
@@ -186,7 +186,7 @@ def small(folder: Path, model: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_run_shows_examples_once_and_with_any_number_of_jobs(tmp_path: Path, tiny_model: Path) -> None:
     study = small(tmp_path, tiny_model)
-    before = unipref.plan(study, tmp_path / "one")
+    before = unipref.dry_run(study, tmp_path / "one")
     assert [stage["name"] for stage in before["stages"]][-1] == "examples"
     one = unipref.run(study, tmp_path / "one")
     found = json.loads((one / "examples" / "examples.json").read_text())
@@ -231,7 +231,7 @@ def test_nothing_to_show_is_said_and_what_fails_ends_no_run(
     def failing(*given: Any) -> None:
         raise UserError("the model gives no numbers.")
 
-    monkeypatch.setattr(examples_stage, "answered", failing)
+    monkeypatch.setattr(examples_stage, "generate_answers", failing)
     run = unipref.run(study, tmp_path / "run")
     found = json.loads((run / "examples" / "examples.json").read_text())
     assert {answer["note"] for row in found for answer in row["answers"].values()} == {

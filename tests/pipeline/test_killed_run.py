@@ -11,7 +11,7 @@ import pytest
 
 import unipref
 from support.study_files import study_of, write_sources
-from unipref.core import stage_cache, yaml_files
+from unipref.core import hashing, stage_cache, yaml_files
 
 KILLED = """
 import os, signal, sys
@@ -30,7 +30,7 @@ STEP = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 1e-3,
 
 
 def weights_of(run: Path, step: str) -> dict[str, str]:
-    return {path.name: stage_cache.file_hash(path) for path in (run / "train/main/0" / step).glob("*.safetensors")}
+    return {path.name: hashing.file_hash(path) for path in (run / "train/main/0" / step).glob("*.safetensors")}
 
 
 @pytest.mark.slow
@@ -45,8 +45,8 @@ def test_a_run_killed_in_each_step_ends_as_the_unbroken_one(tmp_path: Path, tiny
         given = [sys.executable, "-c", KILLED, str(tmp_path / "study.yaml"), str(run), step]
         died = subprocess.run(given, env={**os.environ, **threads}, capture_output=True, check=False)
         assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-        (bench,) = (run / "train/main/0").glob(f".{step}.*.bench")
-        assert sorted(path.name for path in bench.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
+        (checkpoint_dir,) = (run / "train/main/0").glob(f".{step}.*.checkpoints")
+        assert sorted(path.name for path in checkpoint_dir.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
         assert not (run / "train/main/0" / step).exists()
     unipref.train_models(study, run)
     unipref.train_models(study, tmp_path / "unbroken")
@@ -63,11 +63,11 @@ def test_a_run_killed_in_each_step_ends_as_the_unbroken_one(tmp_path: Path, tiny
     assert sorted(path.name for path in (run / "train/main/0").iterdir()) == ["dpo", "reward", "sft"]
 
 
-def test_a_bench_is_kept_by_a_kill_and_gone_with_the_stage(tmp_path: Path) -> None:
-    def work(out: Path, bench: Path) -> dict[str, list[str]]:
-        found = sorted(path.name for path in bench.iterdir()) if bench.is_dir() else []
-        bench.mkdir(exist_ok=True)
-        (bench / f"try-{len(found)}").write_text("x")
+def test_checkpoints_outlive_a_kill_and_go_when_the_stage_is_done(tmp_path: Path) -> None:
+    def work(out: Path, checkpoint_dir: Path) -> dict[str, list[str]]:
+        found = sorted(path.name for path in checkpoint_dir.iterdir()) if checkpoint_dir.is_dir() else []
+        checkpoint_dir.mkdir(exist_ok=True)
+        (checkpoint_dir / f"try-{len(found)}").write_text("x")
         if len(found) < 2:
             raise KeyboardInterrupt
         return {"found": found}
@@ -75,11 +75,11 @@ def test_a_bench_is_kept_by_a_kill_and_gone_with_the_stage(tmp_path: Path) -> No
     for name in ("train/main/0/sft", "train/main/0/sft-2"):
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
-                stage_cache.RunDir(tmp_path).stage(name, {"rate": 1}, work, bench=True)
-    # Other settings have a bench of their own.
+                stage_cache.StageCache(tmp_path).stage(name, {"rate": 1}, work, resumable=True)
+    # Other settings have checkpoints of their own.
     with pytest.raises(KeyboardInterrupt):
-        stage_cache.RunDir(tmp_path).stage("train/main/0/sft", {"rate": 2}, work, bench=True)
-    assert len(list((tmp_path / "train/main/0").glob(".*.bench"))) == 3
-    done = stage_cache.RunDir(tmp_path).stage("train/main/0/sft", {"rate": 1}, work, bench=True)
+        stage_cache.StageCache(tmp_path).stage("train/main/0/sft", {"rate": 2}, work, resumable=True)
+    assert len(list((tmp_path / "train/main/0").glob(".*.checkpoints"))) == 3
+    done = stage_cache.StageCache(tmp_path).stage("train/main/0/sft", {"rate": 1}, work, resumable=True)
     assert done.result == {"found": ["try-0", "try-1"]}
-    assert [path.name[:7] for path in (tmp_path / "train/main/0").glob(".*.bench")] == [".sft-2."]
+    assert [path.name[:7] for path in (tmp_path / "train/main/0").glob(".*.checkpoints")] == [".sft-2."]

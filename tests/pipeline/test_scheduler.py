@@ -1,4 +1,4 @@
-"""A study in several processes ends as in one; a plan says what would be done and does nothing."""
+"""A study in several processes ends as in one; a dry run says what would be done and does nothing."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 import unipref
 from support.study_files import manifest_of, study_of, write_sources
 from unipref import cli
-from unipref.core import stage_cache, yaml_files
+from unipref.core import hashing, json_files, stage_cache, yaml_files
 from unipref.core.errors import UserError
+from unipref.core.stage_cache import PendingStage
 from unipref.pipeline import dry_run
-from unipref.pipeline.scheduler import Job, waiting
+from unipref.pipeline.scheduler import Job, find_predecessors
 
 DATA = ("selected", "evaluated", "train")
 
@@ -41,15 +42,15 @@ def files_of(run: Path) -> dict[str, bytes]:
         path.relative_to(run).as_posix(): path.read_bytes().replace(str(run).encode(), b"RUN")
         for kind in DATA
         for path in sorted((run / kind).rglob("*"))
-        if path.is_file() and path.name not in (stage_cache.RECORD, "training_args.bin", "curve.jsonl")
+        if path.is_file() and path.name not in (hashing.RECORD, "training_args.bin", "curve.jsonl")
     }
 
 
 @pytest.mark.slow
-def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
+def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_path: Path, tiny_model: Path) -> None:
     study = small(tmp_path, tiny_model)
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
-    before = unipref.plan(study, tmp_path / "one")
+    before = unipref.dry_run(study, tmp_path / "one")
     assert not (tmp_path / "one").exists()
     assert before["to_do"] == before["unknown"] == len(before["stages"])
 
@@ -66,7 +67,7 @@ def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: 
     assert not any(stage["cached"] for stage in manifest_of(two)["stages"])
 
     # Shared: both seeds of 'all', everything of 'combined' but its selection, the SFT of 'longer'.
-    made = {path.parent.relative_to(one).as_posix() for path in one.rglob(stage_cache.RECORD)}
+    made = {path.parent.relative_to(one).as_posix() for path in one.rglob(hashing.RECORD)}
     assert {place for place in made if place.startswith("selected")} == {
         *(f"selected/{variant}/0" for variant in ("main", "combined", "pairs")),
         "selected/combined/1",
@@ -82,7 +83,7 @@ def test_two_processes_leave_what_one_does_and_a_plan_knows_it_before(tmp_path: 
         "train/longer/1/dpo",
     }
 
-    after = unipref.plan(study, one)
+    after = unipref.dry_run(study, one)
     assert (after["to_do"], after["seconds"]) == (0, 0)
     runner = CliRunner()
     shown = runner.invoke(
@@ -106,24 +107,24 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_mode
 
 
 def test_jobs_wait_for_what_they_are_made_from() -> None:
-    planned = [
-        ("train/main/0/sft", "a", {"start": "base", "reward": None}),
-        ("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
-        ("train/main/0/reward", "c", {"start": "a", "reward": None}),
-        ("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
-        ("train/other/0/dpo", "e", {"start": "a", "reward": None}),
-        ("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
+    pending = [
+        PendingStage("train/main/0/sft", "a", {"start": "base", "reward": None}),
+        PendingStage("evaluated/main/0/sft/x", "b", {"model": "a", "base": "0"}),
+        PendingStage("train/main/0/reward", "c", {"start": "a", "reward": None}),
+        PendingStage("train/main/0/rloo", "d", {"start": "a", "reward": "c"}),
+        PendingStage("train/other/0/dpo", "e", {"start": "a", "reward": None}),
+        PendingStage("evaluated/third/0/dpo/x", "f", {"model": "e", "base": "0"}),
     ]
     sft, reward, rloo = (Job("main", 0, step) for step in ("sft", "reward", "rloo"))
     other, third = Job("other", 0, "dpo"), Job("third", 0, "dpo")
-    assert waiting(planned) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
+    assert find_predecessors(pending) == {sft: set(), reward: {sft}, rloo: {sft, reward}, other: {sft}, third: {other}}
 
 
-def test_a_plan_takes_the_median_of_what_stages_of_a_kind_have_taken(tmp_path: Path) -> None:
+def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> None:
     for place, seconds in (("train/main/0/sft", 10), ("train/main/1/sft", 30), ("train/x/0/sft", 20), ("unified", 1)):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        stage_cache.write_json(folder / stage_cache.RECORD, {"key": "k", "seconds": seconds})
+        json_files.write_json(folder / hashing.RECORD, {"key": "k", "seconds": seconds})
     costs = dry_run.costs_of(tmp_path)
     assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
     assert [
@@ -147,9 +148,9 @@ def test_a_second_process_waits_and_then_finds_the_stage_done(tmp_path: Path) ->
         (out / "file").write_text("x")
         return {}
 
-    first = threading.Thread(target=lambda: stage_cache.RunDir(tmp_path).stage("unified", {}, work))
+    first = threading.Thread(target=lambda: stage_cache.StageCache(tmp_path).stage("unified", {}, work))
     first.start()
     begun.wait()
-    assert stage_cache.RunDir(tmp_path).stage("unified", {}, work).cached
+    assert stage_cache.StageCache(tmp_path).stage("unified", {}, work).cached
     first.join()
     assert calls == [1]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from unipref import select
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 from unipref.select import diversity, summary, wording
 from unipref.select.candidates import read
 from unipref.select.strategies.random import Random

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref
-from unipref.study.schema import load
+from unipref.study.load import load
 
 pytestmark = pytest.mark.shared
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,7 +8,7 @@ import pytest
 from support.study_files import study_of, write_sources
 from unipref.core.errors import UserError
 from unipref.study.grid import Grid, expand
-from unipref.study.schema import load
+from unipref.study.load import load
 
 TWO = [("trees", "instruction"), ("pairs", "bias")]
 

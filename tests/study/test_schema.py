@@ -8,8 +8,8 @@ import pytest
 
 from unipref.core import registry, yaml_files
 from unipref.core.errors import UserError
+from unipref.study.load import ResolvedStudy, load
 from unipref.study.overrides import apply, merge
-from unipref.study.schema import ResolvedStudy, load
 
 PAIRS = {"name": "mine", "path": "p.jsonl", "format": "pairs"}
 STARS = {
@@ -57,9 +57,9 @@ def refused(study: Any, *overrides: str) -> str:
 
 def test_a_study_without_faults_is_loaded_whole(here: Path) -> None:
     loaded = load(a_study())
-    assert [plan.how.source for plan in loaded.plans["main"]] == ["mine", "stars"]
-    assert [plan.how.axis for plan in loaded.plans["main"]] == [None, "help"]
-    assert [part.path for part in loaded.plans["main"][0].parts] == [str(here / "p.jsonl")]
+    assert [plan.how.source for plan in loaded.sources["main"]] == ["mine", "stars"]
+    assert [plan.how.axis for plan in loaded.sources["main"]] == [None, "help"]
+    assert [part.path for part in loaded.sources["main"][0].parts] == [str(here / "p.jsonl")]
     assert loaded.study.step_names() == ["sft", "reward", "rloo", "mydpo"]
     assert loaded.study.select.model_dump()["fraction"] == 0.4
     assert loaded.study.seeds == [0]
@@ -201,7 +201,7 @@ def test_a_source_needs_a_format_or_a_dataset(here: Path) -> None:
 
 def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_over_it(here: Path) -> None:
     known = {"name": "o", "path": "p.jsonl", "dataset": "oasst_trees"}
-    (plan,) = load({"sources": [known]}).plans["main"]
+    (plan,) = load({"sources": [known]}).sources["main"]
     assert (plan.how.kind, plan.how.axis, plan.how.licence) == ("tree", "rank", "Apache-2.0")
     own = {
         **known,
@@ -210,7 +210,7 @@ def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_ove
         "axis": "toxicity",
         "map": {"scores": {"toxicity": {"field": "t", "better": "low"}}},
     }
-    (plan,) = load({"sources": [own]}).plans["main"]
+    (plan,) = load({"sources": [own]}).sources["main"]
     assert (plan.how.objective, plan.how.licence, plan.how.axis) == ("calm", "mine", "toxicity")
     assert set(plan.how.axes) == {"rank", "likes", "dislikes", "toxicity"}
 
@@ -379,7 +379,7 @@ def test_environment_variables_are_filled_in_everywhere(here: Path, monkeypatch:
     study["evaluate"] = [{"winobias": {"data": "$PLACE/eval/winobias"}}]
     loaded = load(study)
     assert (loaded.data_root, loaded.study.model) == (here, str(here / "models/tiny"))
-    assert loaded.plans["main"][0].parts[0].path == str(here / "p.jsonl")
+    assert loaded.sources["main"][0].parts[0].path == str(here / "p.jsonl")
 
 
 def test_benchmark_data_that_is_missing_is_found_before_any_work(here: Path) -> None:
@@ -476,7 +476,7 @@ def test_variants_are_laid_over_the_study(here: Path) -> None:
     assert (chosen["random"][0], chosen["random"][1]["fraction"]) == ("random", 0.4)
     assert (chosen["less"][1]["fraction"], chosen["less"][1]["clusters"]) == (0.1, 3)
     assert loaded.variants["less"].seeds == [3, 4]
-    assert [plan.how.source for plan in loaded.plans["one"]] == ["mine"]
+    assert [plan.how.source for plan in loaded.sources["one"]] == ["mine"]
     assert loaded.variants["one"].unify.min_margin == 0.5
     assert loaded.variants["main"].unify.min_margin == 0.0
 
@@ -511,7 +511,7 @@ def test_merge_lays_mappings_key_by_key_and_all_else_whole() -> None:
 def test_rows_from_python_stand_in_for_a_sources_files(here: Path) -> None:
     study = {"sources": [{"name": "mine", "path": "rows", "format": "pairs"}]}
     loaded = load(study, rows={"mine": [{"chosen": "a", "rejected": "b"}]}, rows_folder=here / "inputs")
-    (part,) = loaded.plans["main"][0].parts
+    (part,) = loaded.sources["main"][0].parts
     assert part.origin == "mine"
     assert Path(part.path).parent == here / "inputs"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unipref.core.contracts import Candidates, Dialogue
+from unipref.core.candidates import Candidates, Dialogue
 
 
 def hand_made(

@@ -5,16 +5,17 @@ whose one or two methods do the work. A choice lives in a file of its stage's fo
 """
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from unipref.core import stage_cache
-from unipref.core.errors import UserError
-from unipref.core.records import Axis, Example, Feedback, Finding, Messages, Reject, Row
+from unipref.core import hashing
+from unipref.core.candidates import Candidates
+from unipref.core.records import Axis, Feedback, Reject, Row
+from unipref.core.scores import Example, Finding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,92 +70,6 @@ class Format(Choice):
     def axes(self) -> dict[str, Axis]:
         """The axes this format scores answers on, in declared order; the first decides unless the source says."""
         return {}
-
-
-class Dialogue(NamedTuple):
-    """The texts of one preference; one of the two answers may be missing."""
-
-    prompt: Messages
-    chosen: Messages | None
-    rejected: Messages | None
-
-
-@dataclass(kw_only=True, eq=False)
-class Candidates:
-    """The preferences a strategy chooses from: numbers at hand, text only as a stream.
-
-    Attributes:
-        ids: (n,) preference ids, in file order.
-        margins: (n,) percentiles in [0, 1], NaN where unscored.
-        confidences: (n,) shares of judgements that agree, NaN where there was only one judgement.
-        sources, objectives, groups: (n,) strings.
-        tokens: (n,) length of prompt and answers together, in white-space words.
-        embed: embedder settings -> (n, d) float32 unit rows, one per prompt; cached on disk.
-        texts: gives the n dialogues in batches, as often as it is called.
-        model: the study's model, which model-based scorers ask unless they name another; None: there is none.
-        cache: folder in which what models say of texts is kept between runs; None: nothing is kept.
-    """
-
-    ids: "npt.NDArray[np.str_]"
-    margins: "npt.NDArray[np.float32]"
-    confidences: "npt.NDArray[np.float32]"
-    sources: "npt.NDArray[np.str_]"
-    objectives: "npt.NDArray[np.str_]"
-    groups: "npt.NDArray[np.str_]"
-    tokens: "npt.NDArray[np.int64]"
-    embed: "Callable[[str], npt.NDArray[np.float32]]"
-    texts: Callable[[], Iterator[list[Dialogue]]]
-    model: str | None = None
-    cache: Path | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def score(self, scorer: "Scorer") -> "npt.NDArray[np.float64]":
-        """(n,) what a scorer says of each candidate, in its own units: the higher the better, NaN for nothing.
-
-        Raises:
-            UserError: the scorer breaks its contract, or needs a model that cannot be had.
-        """
-        import numpy as np
-
-        found = np.asarray(scorer.score(self), dtype=np.float64)
-        if found.shape != (len(self),) or np.isinf(found).any():
-            raise UserError(
-                f"it gave an array of shape {found.shape} with {int(np.isinf(found).sum())} infinite values for "
-                f"{len(self)} preferences.",
-                where=f"the scorer {scorer.name()}",
-                mend="Give one number per preference, NaN where there is none.",
-            )
-        return found
-
-    def only(self, wanted: "npt.NDArray[np.bool_]") -> "Candidates":
-        """Some of the candidates, as candidates of their own.
-
-        Args:
-            wanted: (n,) mask.
-        """
-
-        def texts() -> Iterator[list[Dialogue]]:
-            start = 0
-            for batch in self.texts():
-                mask = wanted[start : start + len(batch)]
-                start += len(batch)
-                yield [dialogue for dialogue, mine in zip(batch, mask, strict=True) if mine]
-
-        return Candidates(
-            ids=self.ids[wanted],
-            margins=self.margins[wanted],
-            sources=self.sources[wanted],
-            objectives=self.objectives[wanted],
-            groups=self.groups[wanted],
-            tokens=self.tokens[wanted],
-            embed=lambda embedder: self.embed(embedder)[wanted],
-            confidences=self.confidences[wanted],
-            texts=texts,
-            model=self.model,
-            cache=self.cache,
-        )
 
 
 class Scorer(Choice):
@@ -246,15 +161,15 @@ class TrainJob(Settings):
     """Parquet file of the dev preferences."""
     reward_model: Path | None = None
     """Folder of the reward model, for trainers that need one."""
-    judges: dict[str, Path] = {}
-    """Name, as in the settings -> folder (or hub name) of a model that the trainer asks."""
+    dependencies: dict[str, Path] = {}
+    """Name, as in the settings -> folder (or hub name) of a further model that the trainer asks."""
     data_root: Path = Path()
     """Where the paths in the settings start."""
     out: Path
     """Folder to write the trained model to; exists and is empty."""
-    bench: Path | None = None
-    """Folder for checkpoints, kept when the process dies and found again when the same step is run again; made when it
-    is needed. None: the step is not taken up again."""
+    checkpoint_dir: Path | None = None
+    """Folder for checkpoints, created when needed. It outlives the process, and the same step finds it again when it is
+    run again. None: the step cannot be resumed."""
     seed: int = 0
 
 
@@ -281,7 +196,7 @@ class Trainer(Choice):
         """Whether it asks the reward model of an earlier step."""
         return False
 
-    def judges(self) -> list[ModelDependency]:
+    def model_dependencies(self) -> list[ModelDependency]:
         """The models that the settings name, besides the one it starts from and the last reward model."""
         return []
 
@@ -337,8 +252,8 @@ class Benchmark(Choice):
     """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
     fetches: ClassVar[bool] = False
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
-    lead: ClassVar[HeadlineMetric | None] = None
-    """The figure that verdicts judge a model by; None: it tells neither of instruction following nor of bias."""
+    headline_metric: ClassVar[HeadlineMetric | None] = None
+    """The figure that verdicts judge a model by; None: it measures neither instruction following nor bias."""
     published: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data; another content is said in a note."""
 
@@ -353,7 +268,7 @@ class Benchmark(Choice):
 
     def surroundings(self) -> dict[str, Any]:
         """What on this machine, besides settings and data, decides its figures: versions of packages."""
-        return stage_cache.versions("torch", "transformers", *self.packages)
+        return hashing.versions("torch", "transformers", *self.packages)
 
     @property
     def title(self) -> str:

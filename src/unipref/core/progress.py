@@ -1,90 +1,140 @@
-"""What a run says while it works: stages, notes and progress. Silent unless someone listens."""
+"""What a run reports while it works: stages, notes and progress. Silent unless someone listens."""
 
 import time
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 SECONDS_BETWEEN_LINES = 10.0
-TOLD = ("loss", "reward", "kl", "entropy", "accuracy", "rewards/accuracies")
-"""Of the figures a trainer logs, those shown beside its progress; all are in the run's curves."""
+SECONDS_BETWEEN_REFRESHES = 0.1
+SHOWN_METRICS = ("loss", "reward", "kl", "entropy", "accuracy", "rewards/accuracies")
+"""Metrics that are shown beside a trainer's progress, of all that it logs; the run's curves have all."""
 
 
 class ProgressListener:
-    """Hears what happens and says nothing."""
+    """Hears what happens and does nothing."""
 
     def stage(self, name: str, cached: bool) -> None:
-        """A stage begins, or was found done."""
+        """A stage begins, or is skipped because it is cached."""
 
     def note(self, text: str) -> None:
         """Something a reader should know."""
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
-        """`done` of `total` units of the work called `label` are finished; `figures` is what is known so far."""
+        """`done` of `total` units of the work called `label` are finished; `figures` are the latest metrics."""
 
 
 class DeferredNotes(ProgressListener):
-    """Passes on what is done now, and is silent on what others have done and told.
+    """Passes on stages and notes of this process only: other processes have reported theirs.
 
     Args:
         listener: hears the rest.
     """
 
     def __init__(self, listener: ProgressListener) -> None:
-        self._narrator, self._fresh = listener, False
+        self._listener, self._is_new = listener, False
 
     def stage(self, name: str, cached: bool) -> None:
-        """Passed on where it begins."""
-        self._fresh = not cached
-        if self._fresh:
-            self._narrator.stage(name, cached)
+        """Forwarded if the stage begins now."""
+        self._is_new = not cached
+        if self._is_new:
+            self._listener.stage(name, cached)
 
     def note(self, text: str) -> None:
-        """Passed on where it is of a stage that has just been done."""
-        if self._fresh:
-            self._narrator.note(text)
+        """Forwarded only for stages executed in this process."""
+        if self._is_new:
+            self._listener.note(text)
 
 
 class ConsoleProgress(ProgressListener):
-    """Says it on standard error, one line per stage; progress as a line that rewrites itself on a terminal."""
+    """Prints a line per stage and note, and progress as a bar on a terminal, elsewhere as a line now and then.
 
-    def __init__(self) -> None:
-        from rich.console import Console as RichConsole
+    It is a context manager: on leaving, a bar that is still shown is ended.
 
-        self._console = RichConsole(stderr=True, highlight=False)
-        self._last_line = 0.0
-        self._told: set[str] = set()
+    Args:
+        console: where it prints; None: standard error.
+    """
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(stderr=True, highlight=False)
+        self._last_line = self._last_refresh = 0.0
+        self._printed_notes: set[str] = set()
         self._referred = False
-        self._open = False
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end_bars()
 
     def stage(self, name: str, cached: bool) -> None:
-        """One line: the stage's folder, and whether it had been done before."""
-        self._close()
+        """One line: the stage's folder, and whether it was done before."""
+        self._end_bars()
         self._referred = False
         self._console.print(f"[bold]{name}[/bold]" + (" [dim]already done[/dim]" if cached else ""))
 
     def note(self, text: str) -> None:
-        """One indented line; a reference to what has been told in the same words of an earlier stage."""
-        self._close()
-        if text in self._told:
+        """One indented line. A note that an earlier stage had in the same words is only referred to."""
+        self._end_bars()
+        if text in self._printed_notes:
             if not self._referred:
                 self._console.print("  [dim](and as noted above)[/dim]")
             self._referred = True
             return
-        self._told.add(text)
+        self._printed_notes.add(text)
         self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
-        """On a terminal a line that rewrites itself; elsewhere a line now and then."""
-        known = {name: value for name, value in (figures or {}).items() if name in TOLD or name.startswith("dev/")}
-        told = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
-        line = f"  {label} {done}/{total}" + (f"  {told}" if told else "")
+        """A bar on a terminal; elsewhere a line now and then."""
+        shown = {name: value for name, value in (figures or {}).items() if _is_shown(name)}
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
         if self._console.is_terminal:
-            self._console.print(line, end="\r", markup=False, no_wrap=True, overflow="crop", width=self._console.width)
-            self._open = True
+            self._update_bar(label, done, total, metrics)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
+            line = f"  {label} {done}/{total}" + (f"  {metrics}" if metrics else "")
             self._console.print(line, markup=False, soft_wrap=True)
 
-    def _close(self) -> None:
-        if self._open:
-            self._console.print()
-            self._open = False
+    def _update_bar(self, label: str, done: int, total: int, metrics: str) -> None:
+        if self._bars is None:
+            self._bars = _make_bars(self._console)
+            self._bars.start()
+        if label not in self._tasks:
+            self._tasks[label] = self._bars.add_task(label, metrics="")
+        self._bars.update(self._tasks[label], completed=done, total=total, metrics=metrics)
+        # Drawn from here, not by a thread of rich's: a stage may fork.
+        if done >= total or time.monotonic() - self._last_refresh > SECONDS_BETWEEN_REFRESHES:
+            self._last_refresh = time.monotonic()
+            self._bars.refresh()
+
+    def _end_bars(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars, self._tasks = None, {}
+
+
+def _is_shown(metric: str) -> bool:
+    return metric in SHOWN_METRICS or metric.startswith("dev/")
+
+
+def _make_bars(console: "Console") -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("  {task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[metrics]}", markup=False),
+        console=console,
+        auto_refresh=False,
+    )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.contracts import Benchmark, Choice, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 
@@ -113,7 +113,7 @@ def cache_identity(choice: Choice) -> dict[str, Any]:
         "settings": choice.model_dump(mode="json"),
     }
     if not _is_own(type(choice)):
-        identity["code"] = stage_cache.file_hash(Path(inspect.getfile(type(choice))))
+        identity["code"] = hashing.file_hash(Path(inspect.getfile(type(choice))))
     return identity
 
 

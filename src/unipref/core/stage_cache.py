@@ -1,9 +1,12 @@
-"""What a run leaves on disk. Finished work is skipped by content hash; nothing is ever half-written.
+"""The cache of a run folder: a stage that is done is skipped, and no reader ever sees half of one.
 
-A stage writes into `FOLDER.partial`; when it is done, its files are checksummed in `stage.json` and the folder is
-renamed. A stage is done when its key (its settings, what went into it, and the code that does it) and its files'
-checksums are still the same. A stage that can be taken up again keeps what it needs for that on its bench, a folder
-beside it that bears its key and is gone when the stage is done.
+May a stage be skipped? Its key is the hash of its inputs: settings, keys or contents of the stages before it, code and
+package versions (`pipeline/stage_inputs.py` lists them for each stage). It is skipped when the `stage.json` in its
+folder has the same key and its files still have the checksums noted there.
+
+A stage writes into `FOLDER.partial`. When it is done, its files are checksummed in `stage.json` and the folder is
+renamed. A stage that can be resumed keeps its checkpoints in a folder beside it, whose name contains the key; that
+folder is deleted when the stage is done.
 """
 
 import contextlib
@@ -15,20 +18,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import xxhash
+from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError
-from unipref.core.import_closure import PACKAGE, import_closure
+from unipref.core.hashing import RECORD, checksums, json_hash
+from unipref.core.json_files import plain, write_json
 
-RECORD = "stage.json"
-CARD = "README.md"
-"""Says of a stage what may become known later; it is no part of what the stage made."""
 LOCKS = ".locks"
-"""Folder of a run in which a stage that is being worked on has a lock."""
+"""Folder of a run with a lock for each stage that a process is working on."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,12 @@ class Stage:
         key: hash of all that it depends on.
         content: hash of its files.
         files: path within the folder -> hash, for each of them.
-        result: what it returned; empty where the stage is only planned.
+        result: what it returned; empty if the stage is pending.
         seconds, peak_mb: what it cost when it was done (peak resident memory of this process and its children).
-        cpu_seconds: computing time of all cores, of this process and those of its children that had ended; None where
-            a former version did it.
-        cached: it had been done before.
-        planned: it has not been done, and was not to be: its key and content stand for what they will be.
+        cpu_seconds: computing time of all cores, of this process and those of its children that had ended; None if an
+            earlier version did it.
+        cached: it was done before this run.
+        pending: a dry run would do it. Its content is then a placeholder made of its key.
     """
 
     folder: Path
@@ -56,18 +54,26 @@ class Stage:
     seconds: float
     peak_mb: float
     cached: bool
-    planned: bool = False
+    pending: bool = False
     cpu_seconds: float | None = None
 
 
-class RunDir:
-    """The folder of one run. Work with the same key is done once in a run, whichever folder it was asked for.
+class PendingStage(NamedTuple):
+    """A stage that a dry run would do."""
+
+    name: str
+    key: str
+    inputs: Mapping[str, Any]
+
+
+class StageCache:
+    """The stages of one run folder. Work with the same key is done once in a run, whatever folder it is asked for.
 
     Args:
-        folder: made when it is missing.
-        on_stage: told of each stage as it starts (cached or not).
-        planning: do nothing and write nothing; `planned` has what would be done.
-        elsewhere: keys of stages that other processes of this run have done: they do not count as cached.
+        folder: created if it is missing.
+        on_stage: called with name and `cached` as each stage starts.
+        dry_run: do nothing and write nothing; `pending` lists what would be done.
+        done_by_others: keys of stages that other processes did in this run: they do not count as cached.
     """
 
     def __init__(
@@ -75,19 +81,19 @@ class RunDir:
         folder: Path,
         on_stage: Callable[[str, bool], None] | None = None,
         *,
-        planning: bool = False,
-        elsewhere: Collection[str] = (),
+        dry_run: bool = False,
+        done_by_others: Collection[str] = (),
     ) -> None:
         self.folder = folder
         self.on_stage = on_stage or (lambda name, cached: None)
         self.stages: list[Stage] = []
-        self.planned: list[tuple[str, str, Mapping[str, Any]]] = []
-        """Name, key and inputs of each stage that would be done."""
-        self.known: dict[str, str] = {}
-        """Key -> the folder, relative to the run, in which another process of this run has done that work."""
-        self._planning, self._elsewhere = planning, frozenset(elsewhere)
+        self.pending: list[PendingStage] = []
+        """The stages that would be done, in order."""
+        self.folders_of_others: dict[str, str] = {}
+        """Key -> the folder, relative to the run, in which another process of this run did that work."""
+        self._dry_run, self._done_by_others = dry_run, frozenset(done_by_others)
         self._by_key: dict[str, Stage] = {}
-        if planning:
+        if dry_run:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,33 +101,33 @@ class RunDir:
             raise UserError(f"the run folder cannot be made: {error.strerror}.", where=str(folder)) from error
 
     def stage(
-        self, name: str, inputs: Mapping[str, Any], work: Callable[..., dict[str, Any]], *, bench: bool = False
+        self, name: str, inputs: Mapping[str, Any], work: Callable[..., dict[str, Any]], *, resumable: bool = False
     ) -> Stage:
-        """Does a stage's work, unless it has been done.
+        """Does a stage's work, unless it is done already.
 
         Args:
             name: its folder, relative to the run, with `/` between parts: its kind, then whose it is (`unified`,
                 `unified-random`, `selected/random/0`).
             inputs: all that its result depends on, as JSON values; the keys of earlier stages among them.
-            work: writes into the folder it is given and returns what is to be remembered, as JSON values.
-            bench: also give `work` the path of its bench, which it may make and fill.
+            work: writes into the folder it is given and returns the stage's result, as JSON values.
+            resumable: also give `work` the path of a folder for checkpoints, which it may create and fill.
         """
         folder = self.folder / name
         key = json_hash({"stage": re.split("[/-]", name)[0], **inputs})
         if key in self._by_key:
             return self._by_key[key]
-        stage = self._done(folder, key) or (
-            self._done(self.folder / self.known[key], key) if key in self.known else None
-        )
-        if stage is None and self._planning:
-            self.planned.append((name, key, inputs))
-            stage = Stage(folder, key, f"of {key}", {}, {}, 0.0, 0.0, cached=False, planned=True)
+        stage = self._read(folder, key)
+        if stage is None and key in self.folders_of_others:
+            stage = self._read(self.folder / self.folders_of_others[key], key)
+        if stage is None and self._dry_run:
+            self.pending.append(PendingStage(name, key, inputs))
+            stage = Stage(folder, key, f"of {key}", {}, {}, 0.0, 0.0, cached=False, pending=True)
         elif stage is None:
-            with self._alone(name):
+            with self._lock(name):
                 # Another process may have done it while this one waited.
-                stage = self._done(folder, key)
+                stage = self._read(folder, key)
                 self.on_stage(name, stage is not None)
-                stage = stage or self._do(folder, key, work, bench)
+                stage = stage or self._do(folder, key, work, resumable)
         else:
             self.on_stage(name, True)
         self.stages.append(stage)
@@ -129,8 +135,8 @@ class RunDir:
         return stage
 
     @contextlib.contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
-        """No two processes write one stage: the second waits. The lock goes with the process that holds it."""
+    def _lock(self, name: str) -> Iterator[None]:
+        """Keeps two processes from writing one stage: the second waits. A lock ends with its process."""
         from filelock import FileLock
 
         locks = self.folder / LOCKS
@@ -138,7 +144,8 @@ class RunDir:
         with FileLock(locks / f"{name.replace('/', '@')}.lock"):
             yield
 
-    def _done(self, folder: Path, key: str) -> Stage | None:
+    def _read(self, folder: Path, key: str) -> Stage | None:
+        """The stage in a folder; None if it is missing, has another key or its files were changed."""
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -154,17 +161,17 @@ class RunDir:
             record["result"],
             record["seconds"],
             record["peak_mb"],
-            cached=key not in self._elsewhere,
+            cached=key not in self._done_by_others,
             cpu_seconds=record.get("cpu_seconds"),
         )
 
-    def _do(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], bench: bool) -> Stage:
+    def _do(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], resumable: bool) -> Stage:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         start, cpu_start = time.perf_counter(), sum(os.times()[:4])
         with peak_memory() as peak:
-            result = work(partial, bench_of(folder, key)) if bench else work(partial)
+            result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
         seconds, cpu_seconds = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - cpu_start, 3)
         files = checksums(partial)
         stage = Stage(
@@ -189,14 +196,14 @@ class RunDir:
         write_json(partial / RECORD, record)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial, folder)
-        if bench:
-            for left in _benches(folder):
-                shutil.rmtree(left)
+        if resumable:
+            for path in _checkpoint_dirs(folder):
+                shutil.rmtree(path)
         return stage
 
-    def places(self) -> dict[str, str]:
+    def folders(self) -> dict[str, str]:
         """Key -> folder, relative to the run, of each stage that is done."""
-        return {s.key: s.folder.relative_to(self.folder).as_posix() for s in self.stages if not s.planned}
+        return {s.key: s.folder.relative_to(self.folder).as_posix() for s in self.stages if not s.pending}
 
     def costs(self) -> list[dict[str, Any]]:
         """What each stage of this run cost, in order."""
@@ -215,91 +222,20 @@ class RunDir:
 
 
 def kind_of(name: str) -> str:
-    """Stages of one kind cost about the same: a training step whatever its variant and seed, a benchmark too."""
+    """The kind of a stage, such as one training step of any variant and seed. Stages of a kind cost about the same."""
     parts = name.split("/")
     return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]
 
 
-def bench_of(folder: Path, key: str) -> Path:
-    """The bench of a stage with that key."""
-    return folder.with_name(f".{folder.name}.{key[:12]}.bench")
+def checkpoint_dir(folder: Path, key: str) -> Path:
+    """Where a stage with that key keeps its checkpoints until it is done."""
+    return folder.with_name(f".{folder.name}.{key[:12]}.checkpoints")
 
 
-def _benches(folder: Path) -> list[Path]:
-    """The benches of a stage, those of former settings too."""
-    mine = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.bench")
+def _checkpoint_dirs(folder: Path) -> list[Path]:
+    """The checkpoint folders of a stage, those of earlier settings too."""
+    mine = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.checkpoints")
     return [path for path in folder.parent.iterdir() if mine.fullmatch(path.name)]
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON gives it back: what a cached stage returns equals what the first one did."""
-    return json.loads(json.dumps(value, default=_scalar, ensure_ascii=False))
-
-
-def _scalar(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"a stage returned a {type(value).__name__}, which JSON has no form for")
-
-
-def json_hash(value: Any) -> str:
-    """Hash of a JSON value, whatever the order of its keys."""
-    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return xxhash.xxh3_128_hexdigest(plain.encode("utf-8", "surrogatepass"))
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """Relative path -> hash, for every file of a stage but its record and its card."""
-    besides = (folder / RECORD, folder / CARD)
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in besides)
-    return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
-
-
-def file_hash(path: Path) -> str:
-    """Hash of a file's bytes, streamed."""
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return str(digest.hexdigest())
-
-
-def tree_hash(path: Path) -> str:
-    """Hash of a file, or of all files of a folder with their relative paths."""
-    return file_hash(path) if path.is_file() else json_hash(checksums(path))
-
-
-def code_key(*modules: str, package: Path = PACKAGE) -> str:
-    """Hash of the code behind some modules of unipref and all that they import: changed code does its work again.
-
-    Only the content of the files counts, not their names.
-
-    Args:
-        modules: dotted names, such as `unipref.unify`.
-        package: folder of the package that they are in.
-    """
-    return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Package -> installed version, of those that are installed."""
-    found = {}
-    for package in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON aside and renames it into place."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=_scalar) + "\n")
-
-
-def write_text(path: Path, content: str) -> None:
-    """Writes a text file aside and renames it into place."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(content, encoding="utf-8")
-    os.replace(aside, path)
 
 
 @contextlib.contextmanager

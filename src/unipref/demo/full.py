@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from unipref import demo
+from unipref.core.json_files import write_text
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import write_text
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
 from unipref.demo.raters import Noise

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unipref.core.stage_cache import write_text
+from unipref.core.json_files import write_text
 from unipref.demo.full import DemoStudy, demo_studies
 
 FILE = "reproduction.md"

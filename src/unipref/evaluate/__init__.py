@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.core.stats import chance
 from unipref.evaluate.data_files import (
     check_hash,

@@ -15,7 +15,7 @@ import msgspec
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, difference
 from unipref.core.stats.chance import SIDES, at_chance, is_skill
 from unipref.evaluate import RESULTS

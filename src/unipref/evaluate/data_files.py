@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name, needs_extra
 
@@ -77,7 +77,7 @@ def check_packages(benchmark: Benchmark) -> None:
             raise needs_extra(package, "eval", f"The benchmark {benchmark.name()}")
 
 
-def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str] = stage_cache.tree_hash) -> str:
+def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str] = hashing.tree_hash) -> str:
     """The hash of all files that a benchmark reads.
 
     Args:
@@ -88,7 +88,7 @@ def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str]
     beside = benchmark.beside(path)
     if not beside:
         return tree_hash(path)
-    return stage_cache.json_hash([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
+    return hashing.json_hash([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
 
 
 def check_hash(benchmark: Benchmark, path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.evaluate import dev_path
 from unipref.models.loading import CHAT_TEMPLATE, Policy, RewardModel, context_length
 

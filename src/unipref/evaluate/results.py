@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from unipref.core import registry, stage_cache
+from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Example, Score
+from unipref.core.scores import Example, Score
 
 RESULTS = "results.json"
 
@@ -42,8 +42,8 @@ def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark]) 
         with partial.open("wb") as file:
             file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
         partial.replace(out / f"{benchmark.label}.jsonl")
-    stage_cache.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
-    stage_cache.write_json(out / RESULTS, format_as_lm_eval(model, measured))
+    json_files.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
+    json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured))
 
 
 def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict[str, Any]:
@@ -84,5 +84,5 @@ def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict
         "higher_is_better": higher_is_better,
         "n-samples": sample_counts,
         "config": {"model": "hf", "model_args": f"pretrained={model}", "limit": None, "bootstrap_iters": 2000},
-        "versions_of_packages": stage_cache.versions("unipref", "torch", "transformers"),
+        "versions_of_packages": hashing.versions("unipref", "torch", "transformers"),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.chance import WHOLE
 
 

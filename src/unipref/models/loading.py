@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.workers.local import free_cores
@@ -147,7 +147,7 @@ def tokenizer_key(name: str) -> str:
     if not folder.is_dir():
         return f"hub:{home}"
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and TOKENIZER_FILE.fullmatch(path.name)]
-    return stage_cache.json_hash({path.name: stage_cache.file_hash(path) for path in files})
+    return hashing.json_hash({path.name: hashing.file_hash(path) for path in files})
 
 
 def load_policy(name: str) -> Policy:
@@ -297,4 +297,4 @@ def _existing(name: str) -> str:
 def model_key(name: str) -> str:
     """The cache key of a model: a hash of its files for a folder, its name for a hub model."""
     folder = Path(name).expanduser()
-    return stage_cache.tree_hash(folder) if folder.is_dir() else f"hub:{name}"
+    return hashing.tree_hash(folder) if folder.is_dir() else f"hub:{name}"

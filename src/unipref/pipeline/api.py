@@ -53,7 +53,7 @@ def run(
     )
 
 
-def plan(
+def dry_run(
     study: StudyLike, out: str | os.PathLike[str] | None = None, *, overrides: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What `run` would do, without doing it: `unipref run STUDY --dry-run --json`.
@@ -64,14 +64,14 @@ def plan(
         overrides: `key=value` settings laid over the study.
 
     Returns:
-        As `planning.plan`: stages, which of them are done, seconds and bytes that the rest may take.
+        As `pipeline.dry_run.estimate`: stages, which of them are done, seconds and bytes that the rest may take.
 
     Raises:
         UserError: a setting or a file is wrong.
     """
-    from unipref.pipeline import dry_run
+    from unipref.pipeline.dry_run import estimate
 
-    return dry_run.plan(study, Path(out) if out is not None else default_folder(study), overrides=overrides)
+    return estimate(study, Path(out) if out is not None else default_folder(study), overrides=overrides)
 
 
 def unify_feedback(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:

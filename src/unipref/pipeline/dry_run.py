@@ -8,20 +8,21 @@ from statistics import median
 from typing import Any
 
 from unipref.core.display import format_bytes, format_seconds
+from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import LOCKS, RECORD, kind_of
+from unipref.core.stage_cache import LOCKS, kind_of
 from unipref.pipeline.run import Run
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
-def plan(
+def estimate(
     study: str | os.PathLike[str] | Mapping[str, Any],
     out: str | os.PathLike[str],
     *,
     overrides: Sequence[str] = (),
     until: str = "evaluate",
 ) -> dict[str, Any]:
-    """Looks at what a run would do, and writes nothing.
+    """Says what a run would do, and writes nothing.
 
     Stages behind one that is not done are known by what they come from, not by its content: of two selections that
     turn out to keep the same rows, both trainings are counted.
@@ -40,16 +41,16 @@ def plan(
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
-    run = Run(load(study, overrides), folder, ProgressListener(), planning=True)
+    run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
     run.walk(until)
-    known = costs_of(folder)
+    costs = costs_of(folder)
     stages = []
-    for stage in run.dir.stages:
+    for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
-        found: dict[str, Any] = {"name": name, "done": not stage.planned, "seconds": None, "bytes": None}
-        if stage.planned and (taken := known.get(kind_of(name))):
-            found |= {key: median(cost[at] for cost in taken) for at, key in enumerate(("seconds", "bytes"))}
-        stages.append(found)
+        row: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
+        if stage.pending and (past := costs.get(kind_of(name))):
+            row |= {key: median(cost[at] for cost in past) for at, key in enumerate(("seconds", "bytes"))}
+        stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
     estimated = [stage for stage in left if stage["seconds"] is not None]
     return {
@@ -86,21 +87,23 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def as_text(plan: Mapping[str, Any], jobs: int = 1) -> str:
-    """The plan for a reader."""
-    width = max((len(stage["name"]) for stage in plan["stages"]), default=0)
+def as_text(estimate: Mapping[str, Any], jobs: int = 1) -> str:
+    """The estimate as text for a terminal."""
+    width = max((len(stage["name"]) for stage in estimate["stages"]), default=0)
     lines = []
-    for stage in plan["stages"]:
-        told = "done" if stage["done"] else "unknown"
+    for stage in estimate["stages"]:
+        status = "done" if stage["done"] else "unknown"
         if stage["seconds"] is not None:
-            told = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])}"
-        lines.append(f"{stage['name']:<{width}}  {told}")
-    done = len(plan["stages"]) - plan["to_do"]
-    lines.append(f"\n{len(plan['stages'])} stages: {done} done, {plan['to_do']} to do.")
-    if plan["to_do"] > plan["unknown"]:
+            status = f"about {format_seconds(stage['seconds'])}, {format_bytes(stage['bytes'])}"
+        lines.append(f"{stage['name']:<{width}}  {status}")
+    done = len(estimate["stages"]) - estimate["to_do"]
+    lines.append(f"\n{len(estimate['stages'])} stages: {done} done, {estimate['to_do']} to do.")
+    if estimate["to_do"] > estimate["unknown"]:
         apart = f" (trained and evaluated in {jobs} processes: less)" if jobs > 1 else ""
-        lines.append(f"About {format_seconds(plan['seconds'])}{apart} and {format_bytes(plan['bytes'])} of disk.")
-    if plan["unknown"]:
-        lines.append(f"Of {plan['unknown']} nothing is known: no stage of their kind has been done in this run.")
-    lines.append(f"{format_bytes(plan['free'])} are free.")
+        lines.append(
+            f"About {format_seconds(estimate['seconds'])}{apart} and {format_bytes(estimate['bytes'])} of disk."
+        )
+    if estimate["unknown"]:
+        lines.append(f"Of {estimate['unknown']} nothing is known: no stage of their kind has been done in this run.")
+    lines.append(f"{format_bytes(estimate['free'])} are free.")
     return "\n".join(lines)

@@ -10,20 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import parquet, stage_cache, text_keys
+from unipref.core import hashing, json_files, parquet, text_keys
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
-from unipref.core.progress import ProgressListener
 from unipref.core.records import MAIN, Messages
-from unipref.core.stage_cache import RunDir, Stage
+from unipref.core.stage_cache import Stage
 from unipref.models import inference
 from unipref.models.loading import Policy
 from unipref.models.model_cache import ModelCache
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline import stage_inputs
+from unipref.pipeline.context import RunContext
 from unipref.pipeline.raw_rows import rows_at, shortened
-from unipref.pipeline.training_stage import VariantData, splits_of
+from unipref.pipeline.stage_data import VariantData, held_out_files
 from unipref.sources import Part
-from unipref.study.schema import ResolvedStudy
 
 EXAMPLES = "examples"
 FILE = "examples.json"
@@ -52,12 +51,12 @@ class ExamplesStage:
     """Examples as a stage of one run folder.
 
     Args:
-        loaded, run, manifest, listener: as in `Training`.
+        context: of the run.
     """
 
-    def __init__(self, loaded: ResolvedStudy, run: RunDir, manifest: Manifest, listener: ProgressListener) -> None:
-        self.loaded, self.dir, self.manifest, self.listener = loaded, run, manifest, listener
-        self.wanted = loaded.study.report
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+        self.settings = context.resolved.study.report
 
     def stage(
         self,
@@ -67,75 +66,66 @@ class ExamplesStage:
         trained: Mapping[str, AnsweringModel],
         apart: Sequence[str] = (),
     ) -> Stage | None:
-        """Draws and asks; None where there is nothing to show, which is told.
+        """Runs the stage. Returns None, with a note, if there is nothing to show.
 
         Args:
             main: the study as written and its data.
             unified: where its preferences come from.
             base: the study's model.
             trained: variant -> the last policy it trains with its first seed, of those that train one.
-            apart: models that are not asked, for their variants hold out other preferences.
+            apart: labels of models that do not answer, because their variants hold out other preferences.
         """
-        if not self.wanted.examples:
+        if not self.settings.examples:
             return None
-        held_out = splits_of(main.cleaned, main.study)
+        held_out = held_out_files(main.cleaned, main.study)
         part = next((part for part in ("test", "dev") if part in held_out), None)
         if part is None or not trained:
             why = "no policy was trained" if part else "no preference is held out"
             self._skipped(f"No examples are shown: {why}.")
             return None
-        models, left_out = answering_models(base, trained, self.wanted.models)
+        models, left_out = answering_models(base, trained, self.settings.models)
         left_out += [f"{label} (it has held-out data of its own)" for label in apart]
-        inputs = {
-            "preferences": [unified.key, main.cleaned.content, part],
-            "models": [[model.label, model.key] for model in models],
-            "left_out": left_out,
-            "seed": main.study.seeds[0],
-            "settings": self.wanted.model_dump(),
-            "code": stage_cache.code_key(
-                "unipref.pipeline.raw_rows", "unipref.models.model_cache", "unipref.models.inference"
-            ),
-            "versions": stage_cache.versions("torch", "transformers"),
-        }
+        keys = {model.label: model.key for model in models}
+        inputs = stage_inputs.examples(main.study, unified, main.cleaned, part, keys, left_out)
 
         def work(out: Path) -> dict[str, Any]:
             drawn = draw(held_out[part], main.study.seeds[0])
-            found, notes = self._answered(drawn, models, main.study.seeds[0])
-            parts = {plan.how.source: plan.parts for plan in self.loaded.plans[MAIN]}
+            found, notes = self._collect_answers(drawn, models, main.study.seeds[0])
+            parts = {plan.how.source: plan.parts for plan in self.context.resolved.sources[MAIN]}
             with_raw_rows(found, parts)
             order = list(parts)
             found.sort(key=lambda example: order.index(example["source"]))
-            stage_cache.write_json(out / FILE, found)
+            json_files.write_json(out / FILE, found)
             about = {"part": part, "models": [model.label for model in models], "left_out": left_out}
-            return {**about, "new_tokens": self.wanted.new_tokens, "notes": notes}
+            return {**about, "new_tokens": self.settings.new_tokens, "notes": notes}
 
-        stage = self.dir.stage(EXAMPLES, inputs, work)
+        stage = self.context.cache.stage(EXAMPLES, inputs, work)
         for note in stage.result.get("notes", ()):
-            self.listener.note(note)
+            self.context.listener.note(note)
         if stage.result.get("notes"):
-            # A model that could not be asked may be asked next time: the stage does not count as done.
-            (stage.folder / stage_cache.RECORD).unlink(missing_ok=True)
-        if not stage.planned:
-            self.manifest.exemplified({**stage.result, "folder": EXAMPLES})
+            # A model that could not answer may be able to next time: the stage does not count as done.
+            (stage.folder / hashing.RECORD).unlink(missing_ok=True)
+        if not stage.pending:
+            self.context.manifest.exemplified({**stage.result, "folder": EXAMPLES})
         return stage
 
     def _skipped(self, why: str) -> None:
-        self.listener.stage(EXAMPLES, False)
-        self.listener.note(why)
-        self.manifest.exemplified({"skipped": why})
+        self.context.listener.stage(EXAMPLES, False)
+        self.context.listener.note(why)
+        self.context.manifest.exemplified({"skipped": why})
 
-    def _answered(
+    def _collect_answers(
         self, drawn: Mapping[str, list[dict[str, Any]]], models: Sequence[AnsweringModel], seed: int
     ) -> tuple[list[dict[str, Any]], list[str]]:
-        """The examples with the models' answers, and what failed; a model that cannot be asked ends no run."""
-        shelf, chosen, notes = ModelCache(), list[dict[str, Any]](), list[str]()
+        """The examples with the models' answers, and notes on models that failed; the run continues without these."""
+        model_cache, chosen, notes = ModelCache(), list[dict[str, Any]](), list[str]()
         for model in models:
             try:
-                chosen, answers = self._ask(shelf, model, drawn, chosen, seed)
+                chosen, answers = self._ask(model_cache, model, drawn, chosen, seed)
             except UserError as error:
                 why = f"it could not be asked: {' '.join(line.strip() for line in error.lines())}"
                 notes.append(f"Examples, {model.label}: {why}")
-                chosen = chosen or spread(drawn, self.wanted.examples, seed, lambda prompt: True)
+                chosen = chosen or spread(drawn, self.settings.examples, seed, lambda prompt: True)
                 answers = [{"text": "", "note": why} for _ in chosen]
             for example, answer in zip(chosen, answers, strict=True):
                 example.setdefault("answers", {})[model.label] = answer
@@ -146,7 +136,7 @@ class ExamplesStage:
 
     def _ask(
         self,
-        shelf: ModelCache,
+        model_cache: ModelCache,
         model: AnsweringModel,
         drawn: Mapping[str, list[dict[str, Any]]],
         chosen: list[dict[str, Any]],
@@ -154,14 +144,14 @@ class ExamplesStage:
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The examples, chosen by the first model that can be asked, and a model's answers to them.
 
-        The model is known here alone, so that it is let go before the next one is loaded.
+        Holds the only reference to the model, so that it is freed before the next one loads.
         """
-        policy = shelf.policy(model.name)
-        chosen = chosen or spread(drawn, self.wanted.examples, seed, self._room(policy))
-        return chosen, generate_answers(policy, [example["prompt"] for example in chosen], self.wanted.new_tokens)
+        policy = model_cache.policy(model.name)
+        chosen = chosen or spread(drawn, self.settings.examples, seed, self._room(policy))
+        return chosen, generate_answers(policy, [example["prompt"] for example in chosen], self.settings.new_tokens)
 
     def _room(self, policy: Policy) -> Callable[[Messages], bool]:
-        return lambda prompt: 0 < len(_ids(policy, prompt)) <= policy.context - self.wanted.new_tokens
+        return lambda prompt: 0 < len(_ids(policy, prompt)) <= policy.context - self.settings.new_tokens
 
 
 def answering_models(

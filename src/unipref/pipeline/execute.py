@@ -10,7 +10,7 @@ from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import side_by_side
-from unipref.study.schema import load
+from unipref.study.load import load
 
 
 def run(
@@ -43,7 +43,10 @@ def run(
         UserError: a setting or a file is wrong, or nothing usable is left.
     """
     folder = Path(out)
-    loaded, listener = load(study, overrides, rows=rows, rows_folder=folder / "inputs"), listener or ProgressListener()
+    resolved, listener = (
+        load(study, overrides, rows=rows, rows_folder=folder / "inputs"),
+        listener or ProgressListener(),
+    )
     launch = read_launch(accelerate) if accelerate is not None else None
     if jobs > 1 and launch is not None:
         raise UserError(
@@ -52,6 +55,6 @@ def run(
             mend="Give one of the two.",
         )
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
-        done = side_by_side(loaded, folder, until, jobs, listener)
-        return Run(loaded, folder, DeferredNotes(listener), elsewhere=done).go(until)
-    return Run(loaded, folder, listener, launch).go(until)
+        done = side_by_side(resolved, folder, until, jobs, listener)
+        return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).go(until)
+    return Run(resolved, folder, listener, launch).go(until)

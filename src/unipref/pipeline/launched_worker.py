@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unipref.core import stage_cache
+from unipref.core import json_files
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.core.workers.parent_process import exit_with_standard_input
@@ -27,10 +27,10 @@ def main() -> None:
     except UserError as error:
         if first:
             fault = {"what": error.what, "where": error.where, "mend": error.mend}
-            stage_cache.write_json(path.with_name(ERROR), fault)
+            json_files.write_json(path.with_name(ERROR), fault)
         sys.exit(2)
     if first:
-        stage_cache.write_json(path.with_name(RESULT), done)
+        json_files.write_json(path.with_name(RESULT), done)
 
 
 def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:

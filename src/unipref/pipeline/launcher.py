@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import registry, stage_cache, yaml_files
+from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.evaluate.in_training import DevBenchmark
@@ -48,7 +48,7 @@ class Launch:
 
     def cache_identity(self) -> dict[str, Any]:
         """What a step's result depends on."""
-        return {"config": stage_cache.file_hash(self.config), "processes": self.processes}
+        return {"config": hashing.file_hash(self.config), "processes": self.processes}
 
     def command(self, module: str, argument: Path) -> list[str]:
         """What is run.
@@ -122,7 +122,7 @@ def train_launched(
     folder.mkdir(exist_ok=True)
     for left in (RESULT, ERROR):
         (folder / left).unlink(missing_ok=True)
-    stage_cache.write_json(folder / "job.json", _as_json(launch, trainer, job, probes, every))
+    json_files.write_json(folder / "job.json", _as_json(launch, trainer, job, probes, every))
     status = _run(launch.command("unipref.pipeline.launched_worker", folder / "job.json"), folder / LOG, progress)
     error, result = folder / ERROR, folder / RESULT
     if error.is_file():

@@ -5,11 +5,13 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from unipref import __version__
-from unipref.core import registry, stage_cache, yaml_files
+from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir, Stage
-from unipref.study.schema import ResolvedStudy, Study, origins, steps_of
+from unipref.core.stage_cache import Stage, StageCache
+from unipref.core.version import __version__
+from unipref.study.load import ResolvedStudy
+from unipref.study.schema import Study
+from unipref.study.steps import origins, steps_of
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
@@ -27,7 +29,7 @@ class Manifest:
     Sources and clean are those of the study as written; a variant that changes them has its own under `variants`.
     """
 
-    def __init__(self, run: RunDir, loaded: ResolvedStudy) -> None:
+    def __init__(self, run: StageCache, loaded: ResolvedStudy) -> None:
         self._run, self._loaded = run, loaded
         self._scores: list[dict[str, Any]] = []
         self._against_base: list[dict[str, Any]] = []
@@ -40,7 +42,7 @@ class Manifest:
             "data_root": str(loaded.data_root),
             "python": platform.python_version(),
             "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-            "versions": stage_cache.versions(*PACKAGES),
+            "versions": hashing.versions(*PACKAGES),
             "arms": {name: _arm(study) for name, study in loaded.variants.items()},
         }
 
@@ -56,7 +58,7 @@ class Manifest:
                 "files": sorted({p.origin for p in plan.parts}),
                 "hash": hashes[plan.how.source],
             }
-            for plan in self._loaded.plans[variant]
+            for plan in self._loaded.sources[variant]
         }
         self._of(variant)["sources"] = pages
         return stage
@@ -120,11 +122,11 @@ class Manifest:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        stage_cache.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
+        json_files.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
         if self._scores:
-            stage_cache.write_json(folder / SCORES, self._scores)
-            stage_cache.write_json(folder / PAIRED, self._against_base)
-        stage_cache.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
+            json_files.write_json(folder / SCORES, self._scores)
+            json_files.write_json(folder / PAIRED, self._against_base)
+        json_files.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
 
     def _of(self, variant: str) -> dict[str, Any]:
         if variant == MAIN:
@@ -148,14 +150,14 @@ def _arm(study: Study) -> dict[str, Any]:
     starts = origins(study)
     return {
         "strategy": registry.cache_identity(study.select),
-        "rest": stage_cache.json_hash(rest),
+        "rest": hashing.json_hash(rest),
         "steps": [
             {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}
             for trainer, name in steps_of(study)
         ],
         "judged": {
-            label: benchmark.lead._asdict()
+            label: benchmark.headline_metric._asdict()
             for benchmark, label in study.labelled_benchmarks()
-            if benchmark.lead is not None
+            if benchmark.headline_metric is not None
         },
     }

@@ -6,23 +6,26 @@ variants share is in one job only; the jobs behind it wait. So no two processes 
 """
 
 import concurrent.futures
+import graphlib
 import multiprocessing
 import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
+from unipref.core.stage_cache import PendingStage, Stage
 from unipref.core.workers.parent_process import exit_with_parent
 from unipref.pipeline.run import STAGES, Run
-from unipref.study.schema import ResolvedStudy, origins
+from unipref.pipeline.stage_inputs import UPSTREAM_KEYS
+from unipref.study.load import ResolvedStudy
+from unipref.study.schema import Study
+from unipref.study.steps import origins
 
-UPSTREAM_KEYS = ("start", "reward", "model", "base")
-"""Inputs of a stage that are keys of other stages."""
 SCHEDULED_STAGES = ("train", "evaluated")
 """Kinds of stages that jobs do; what is left comes after them."""
 
@@ -39,21 +42,26 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a job has done: the keys of its stages, where they and those it used lie, what is to be told, and how long
-    it took.
+    """What a job has done.
+
+    Attributes:
+        keys: of the stages that it did.
+        folders: key -> folder of these and of the stages that it used.
+        notes: what a reader should know.
+        seconds: how long it took.
     """
 
     keys: list[str]
-    places: dict[str, str]
+    folders: dict[str, str]
     notes: list[str]
     seconds: float
 
 
-def side_by_side(loaded: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener) -> set[str]:
+def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener) -> set[str]:
     """Does all stages as far as `until`: data and checks here, then training and evaluation in `jobs` processes.
 
     Args:
-        loaded: the study.
+        resolved: the study.
         folder: of the run.
         until: 'train' or 'evaluate'.
         jobs: processes.
@@ -66,84 +74,84 @@ def side_by_side(loaded: ResolvedStudy, folder: Path, until: str, jobs: int, lis
         UserError: as `pipeline.run`. What is done by then is kept; jobs that have begun are ended with the process.
     """
     depth = STAGES.index(until)
-    run = Run(loaded, folder, listener)
+    run = Run(resolved, folder, listener)
+    cache = run.context.cache
     try:
-        for variant, (study, cleaned, _) in run.prepared(depth).items():
+        for variant, (study, cleaned, _) in run.prepare(depth).items():
             if until == "evaluate":
-                run.scored(variant, None, BASE, study, run.base(study), cleaned)
+                run.evaluation.run_base(variant, study, cleaned)
     finally:
-        run.manifest.write()
-    done = {stage.key for stage in run.dir.stages if not stage.cached}
-    planned = Run(loaded, folder, ProgressListener(), planning=True)
-    planned.walk(until)
-    waits = waiting(planned.dir.planned)
-    places = run.dir.places()
-    for outcome in _scheduled(waits, loaded, folder, until, min(jobs, max(1, len(waits))), listener, places):
+        run.context.manifest.write()
+    done = {stage.key for stage in cache.stages if not stage.cached}
+    rest = Run(resolved, folder, ProgressListener(), dry_run=True)
+    rest.walk(until)
+    jobs_before = find_predecessors(rest.context.cache.pending)
+    processes = min(jobs, max(1, len(jobs_before)))
+    for outcome in _run_jobs(jobs_before, resolved, folder, until, processes, listener, cache.folders()):
         done |= set(outcome.keys)
     return done
 
 
-def waiting(planned: Sequence[tuple[str, str, Mapping[str, Any]]]) -> dict[Job, set[Job]]:
+def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
     """Job -> the jobs that must be done before it, in the order of the study.
 
     Args:
-        planned: name, key and inputs of each stage that is to be done, as in `RunDir.planned`.
+        pending: the stages that a dry run would do.
     """
     owner: dict[str, Job] = {}
-    waits: dict[Job, set[Job]] = {}
-    for name, key, inputs in planned:
-        kind, *whose = name.split("/")
+    before: dict[Job, set[Job]] = {}
+    for name, key, inputs in pending:
+        kind, *place = name.split("/")
         if kind not in SCHEDULED_STAGES:
             continue
-        variant, seed, step = whose[:3]
+        variant, seed, step = place[:3]
         job = Job(variant, int(seed), step)
         owner[key] = job
-        keys = [*(inputs.get(of) for of in UPSTREAM_KEYS), *inputs.get("judges", {}).values()]
-        waits.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
-    return waits
+        keys = [*(inputs.get(upstream) for upstream in UPSTREAM_KEYS), *inputs.get("dependencies", {}).values()]
+        before.setdefault(job, set()).update({owner[key] for key in keys if key in owner} - {job})
+    return before
 
 
-def _scheduled(
-    waits: Mapping[Job, set[Job]],
-    loaded: ResolvedStudy,
+def _run_jobs(
+    jobs_before: Mapping[Job, set[Job]],
+    resolved: ResolvedStudy,
     folder: Path,
     until: str,
     processes: int,
     listener: ProgressListener,
-    places: dict[str, str],
+    folders: dict[str, str],
 ) -> list[Outcome]:
-    """Does the jobs, each when what it waits for is done.
+    """Does each job as soon as the jobs before it are done.
 
-    A process knows of the stages it has made itself. `places` (key -> folder) tells it of the others', which two
-    variants may share: without it, it would do them again in a folder of its own.
+    A process knows the stages that it did itself. `folders` (key -> folder) tells it of those that others did, which
+    two variants may share: without it, it would do them again in a folder of its own.
     """
-    left = {job: set(before) for job, before in waits.items()}
-    total, outcomes, told = len(left), list[Outcome](), set[str]()
+    order = graphlib.TopologicalSorter(jobs_before)
+    order.prepare()
+    outcomes, notes = list[Outcome](), set[str]()
     pool = concurrent.futures.ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
-        initargs=(loaded, folder, os.getpid()),
+        initargs=(resolved, folder, os.getpid()),
     )
     running: dict[concurrent.futures.Future[Outcome], Job] = {}
     try:
-        while left or running:
-            for job in [job for job, before in left.items() if not before]:
-                del left[job]
-                running[pool.submit(_work, job, until, dict(places))] = job
+        while order.is_active():
+            for job in order.get_ready():
+                running[pool.submit(_work, job, until, dict(folders))] = job
             ended, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in ended:
                 job = running.pop(future)
                 outcomes.append(outcome := future.result())
-                places |= outcome.places
-                for before in left.values():
-                    before.discard(job)
-                listener.stage(f"{job} ({len(outcomes)} of {total}, {outcome.seconds:.0f} s)", False)
+                folders |= outcome.folders
+                order.done(job)
+                listener.stage(f"{job} ({len(outcomes)} of {len(jobs_before)}, {outcome.seconds:.0f} s)", False)
                 for note in outcome.notes:
-                    # The steps that a job goes on from are told of by each.
-                    if note not in told:
+                    # Jobs that start from the same step repeat its notes.
+                    if note not in notes:
                         listener.note(note)
-                    told.add(note)
+                    notes.add(note)
     except BrokenProcessPool as error:
         at_work = ", ".join(str(job) for job in running.values())
         mend = "Most often there is too little memory: take fewer --jobs. The same command goes on where it stopped."
@@ -159,60 +167,63 @@ def _scheduled(
 
 
 class _Notes(ProgressListener):
-    """Keeps what is to be told."""
+    """Collects the notes."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.notes: list[str] = []
 
     def note(self, text: str) -> None:
-        self.told.append(text)
+        self.notes.append(text)
 
 
 class _Worker:
-    """What a process keeps from job to job: the run, and each variant's data."""
+    """What a process keeps from job to job: the run, and each variant's cleaned data."""
 
-    def __init__(self, loaded: ResolvedStudy, folder: Path) -> None:
-        self.notes = _Notes()
-        self.run = Run(loaded, folder, self.notes)
-        self._ready: dict[str, Any] = {}
+    def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
+        self.listener = _Notes()
+        self.run = Run(resolved, folder, self.listener)
+        self._cleaned: dict[str, Stage] = {}
 
-    def work(self, job: Job, until: str, places: dict[str, str]) -> Outcome:
-        self.run.dir.known |= places
-        start, before = time.monotonic(), len(self.run.dir.stages)
-        study = self.run.loaded.variants[job.variant]
-        depth = STAGES.index(until)
-        if job.variant not in self._ready:
-            cleaned = self.run.cleaned(job.variant, study, self.run.unified(job.variant, study))
-            if depth >= STAGES.index("evaluate"):
-                self.run.scored(job.variant, None, BASE, study, self.run.base(study), cleaned)
-            self._ready[job.variant] = cleaned
-        cleaned = self._ready[job.variant]
-        chosen = self.run.selected(job.variant, job.seed, study, cleaned)
-        # What was told of the data has been told by the process that made them.
-        self.notes.told = []
-        models = self.run.trained(job.variant, job.seed, study, chosen, cleaned, only=_ancestry(study, job.step))
-        if depth >= STAGES.index("evaluate"):
-            self.run.scored(job.variant, job.seed, job.step, study, models[job.step], cleaned)
-        keys = [stage.key for stage in self.run.dir.stages[before:] if not stage.cached]
-        return Outcome(keys, self.run.dir.places(), self.notes.told, time.monotonic() - start)
+    def work(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
+        run, cache = self.run, self.run.context.cache
+        cache.folders_of_others |= folders
+        start, before = time.monotonic(), len(cache.stages)
+        study = run.context.resolved.variants[job.variant]
+        measures = STAGES.index(until) >= STAGES.index("evaluate")
+        if job.variant not in self._cleaned:
+            cleaned = run.data.run_clean(job.variant, study, run.data.run_unify(job.variant, study))
+            if measures:
+                run.evaluation.run_base(job.variant, study, cleaned)
+            self._cleaned[job.variant] = cleaned
+        cleaned = self._cleaned[job.variant]
+        selected = run.data.run_select(job.variant, job.seed, study, cleaned)
+        # The process that made the data has reported their notes.
+        self.listener.notes = []
+        needed = _ancestry(study, job.step)
+        models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=needed)
+        if measures:
+            run.evaluation.run_benchmarks(job.variant, job.seed, job.step, study, models[job.step], cleaned)
+        keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
+        return Outcome(keys, cache.folders(), self.listener.notes, time.monotonic() - start)
 
 
-def _ancestry(study: Any, step: str) -> set[str]:
-    """The step and all that it comes from."""
-    found, came = set[str](), origins(study)
-    open_: list[str | None] = [step]
-    while open_:
-        name = open_.pop()
-        if name is not None and name != BASE and name not in found:
-            found.add(name)
-            open_ += [came[name].start, came[name].judge, *came[name].asked]
-    return found
+def _ancestry(study: Study, step: str) -> set[str]:
+    """The step and all steps that it is made from, directly or not."""
+    ancestry, origin_of = set[str](), origins(study)
+    todo: list[str | None] = [step]
+    while todo:
+        name = todo.pop()
+        if name is not None and name != BASE and name not in ancestry:
+            ancestry.add(name)
+            origin = origin_of[name]
+            todo += [origin.start, origin.reward_model, *origin.dependencies]
+    return ancestry
 
 
 _worker: _Worker | None = None
 
 
-def _begin(loaded: ResolvedStudy, folder: Path, parent: int) -> None:
+def _begin(resolved: ResolvedStudy, folder: Path, parent: int) -> None:
     """Sets a process up: one thread of computation, and an end when the run is no more."""
     global _worker
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -221,9 +232,9 @@ def _begin(loaded: ResolvedStudy, folder: Path, parent: int) -> None:
 
     torch.set_num_threads(1)
     exit_with_parent(parent)
-    _worker = _Worker(loaded, folder)
+    _worker = _Worker(resolved, folder)
 
 
-def _work(job: Job, until: str, places: dict[str, str]) -> Outcome:
+def _work(job: Job, until: str, folders: dict[str, str]) -> Outcome:
     assert _worker is not None
-    return _worker.work(job, until, places)
+    return _worker.work(job, until, folders)

@@ -1,57 +1,26 @@
-"""The training of a run: all is checked before the first step; then each step is a stage that can be taken up again."""
+"""The training of a run: everything is checked before the first step; then each step is a stage that can be resumed."""
 
-from collections.abc import Mapping
-from functools import cache, partial
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from unipref.core import registry, stage_cache
-from unipref.core.contracts import Benchmark, Trainer, TrainJob
-from unipref.core.progress import ProgressListener
-from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir, Stage
-from unipref.evaluate import data_hash, in_training
-from unipref.models import loading
-from unipref.pipeline.launcher import Launch, train_launched
-from unipref.pipeline.manifest import Manifest
-from unipref.study.overrides import expanded
-from unipref.study.schema import ResolvedStudy, Study
-from unipref.train import Meter, PreflightRequest, check_disk, machine, preflight, train
-
-VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
+from unipref.core import json_files
+from unipref.core.contracts import ModelDependency, Trainer, TrainJob
+from unipref.core.records import BASE, MAIN
+from unipref.core.stage_cache import Stage
+from unipref.evaluate import in_training
+from unipref.pipeline import stage_inputs
+from unipref.pipeline.context import RunContext
+from unipref.pipeline.launcher import train_launched
+from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, held_out_files
+from unipref.study.schema import Study
+from unipref.study.steps import origins, steps_of
+from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
 
 
-class VariantData(NamedTuple):
-    """A variant, its cleaned data, and what was selected of them for each seed."""
-
-    study: Study
-    cleaned: Stage
-    selected: dict[int, Stage]
-
-
-class Step(NamedTuple):
-    """One training step: which, from what, on what.
-
-    Attributes:
-        place: its folder in the run.
-        trainer, seed: the settings.
-        start: folder and key of the model it starts from; judge: of the reward model, where it needs one.
-        asked: name in the settings -> folder and key of a further model that it asks.
-        selected, cleaned: the data.
-    """
-
-    place: str
-    trainer: Trainer
-    seed: int
-    start: tuple[str, str]
-    judge: tuple[str, str] | None
-    asked: Mapping[str, tuple[str, str]]
-    selected: Stage
-    cleaned: Stage
-
-
-def about(trainer: Trainer, origin: str) -> dict[str, Any]:
-    """What a card and a report say of a step.
+def describe(trainer: Trainer, origin: str) -> dict[str, Any]:
+    """What the manifest has of a step, for cards and reports.
 
     Args:
         trainer: the step.
@@ -68,155 +37,123 @@ def about(trainer: Trainer, origin: str) -> dict[str, Any]:
     }
 
 
-class Training:
-    """Checks and trains in one run folder."""
+class TrainingStage:
+    """Checks and trains in one run.
 
-    def __init__(
-        self,
-        loaded: ResolvedStudy,
-        run: RunDir,
-        manifest: Manifest,
-        listener: ProgressListener,
-        launch: Launch | None = None,
-    ) -> None:
-        self.loaded, self.dir, self.manifest, self.listener, self.launch = loaded, run, manifest, listener, launch
-        # Models and data are read often and do not change while a run works: they are hashed once.
-        self.model_key = cache(loading.model_key)
-        self.tree_hash = cache(stage_cache.tree_hash)
+    Args:
+        context: of the run.
+    """
 
-    def check(self, ready: Mapping[str, VariantData]) -> None:
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def run_checks(self, data: Mapping[str, VariantData]) -> None:
         """Looks for what would fail or mislead, before any of the training: every variant and seed, and the disk."""
         disk: dict[str, list[dict[str, int]]] = {}
-        for variant, (study, cleaned, selected) in ready.items():
-            for seed, chosen in selected.items() if study.train else ():
-                stage = self._preflight(variant, seed, study, chosen, cleaned)
-                if stage.planned:
+        for variant, (study, cleaned, selected) in data.items():
+            for seed, stage in selected.items() if study.train else ():
+                checks = self._run_preflight(variant, seed, study, stage, cleaned)
+                if checks.pending:
                     continue
-                disk[stage.key] = [step["disk"] for step in stage.result["steps"].values() if "disk" in step]
-                self.manifest.checked(variant, seed, stage)
-        for note in check_disk([step for steps in disk.values() for step in steps], self.dir.folder / "train"):
-            self.listener.note(note)
+                disk[checks.key] = [step["disk"] for step in checks.result["steps"].values() if "disk" in step]
+                self.context.manifest.checked(variant, seed, checks)
+        steps = [step for steps in disk.values() for step in steps]
+        for note in check_disk(steps, self.context.cache.folder / "train"):
+            self.context.listener.note(note)
 
-    def _preflight(self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage) -> Stage:
+    def _run_preflight(self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage) -> Stage:
         assert study.model is not None
-        inputs = {
-            "model": self.model_key(study.model),
-            "steps": [registry.cache_identity(trainer) for trainer in study.train],
-            "data": data_key(selected, cleaned),
-            "files": [self._files(trainer) for trainer in study.train],
-            "machine": machine(),
-            "code": stage_cache.code_key("unipref.train", *registry.code_modules(*study.train)),
-            "versions": stage_cache.versions(*VERSIONS),
-            **self._launched(),
-        }
-        plan = PreflightRequest(
+        launch = self.context.launch
+        request = PreflightRequest(
             model=study.model,
             steps=dict(zip(study.step_names(), study.train, strict=True)),
             preferences=selected.folder / "train.parquet",
             held_out=cleaned.folder / "dev.parquet",
             where="train" if variant == MAIN else f"variants.{variant}.train",
-            processes=self.launch.processes if self.launch else 1,
-            sharded=self.launch.sharded if self.launch else False,
-            data_root=self.loaded.data_root,
+            processes=launch.processes if launch else 1,
+            sharded=launch.sharded if launch else False,
+            data_root=self.context.resolved.data_root,
         )
 
         def work(out: Path) -> dict[str, Any]:
-            found = preflight(plan)
-            stage_cache.write_json(out / "preflight.json", found)
-            return found
+            findings = preflight(request)
+            json_files.write_json(out / "preflight.json", findings)
+            return findings
 
-        stage = self.dir.stage(f"checked/{variant}/{seed}", inputs, work)
+        inputs = stage_inputs.checked(self.context.hashes, study, selected, cleaned, launch)
+        stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("said", ()), *stage.result.get("warnings", ())]:
-            self.listener.note(note)
+            self.context.listener.note(note)
         return stage
 
-    def step(self, step: Step, study: Study) -> Stage:
-        """Trains one step, or goes on with it where a killed run left it."""
-        probes = self._probes(step, study)
-        root = self.loaded.data_root
-        inputs: dict[str, Any] = {
-            "trainer": registry.cache_identity(step.trainer),
-            "start": step.start[1],
-            "reward": step.judge[1] if step.judge else None,
-            "judges": {name: key for name, (_, key) in step.asked.items()},
-            "files": self._files(step.trainer),
-            "data": data_key(step.selected, step.cleaned),
-            "seed": step.seed,
-            "code": stage_cache.code_key("unipref.train", *registry.code_modules(step.trainer)),
-            "versions": stage_cache.versions(*VERSIONS),
-            **self._launched(),
-        }
-        if probes:
-            inputs["measured"] = {
-                "every": study.evaluate.every,
-                "what": [
-                    [
-                        probe.label,
-                        registry.cache_identity(probe.benchmark),
-                        self.data_hash(probe.benchmark, probe.data, step.cleaned),
-                    ]
-                    for probe in probes
-                ],
-                "code": stage_cache.code_key(
-                    "unipref.evaluate.in_training", *registry.code_modules(*(probe.benchmark for probe in probes))
-                ),
-            }
+    def run_steps(
+        self,
+        variant: str,
+        seed: int,
+        study: Study,
+        selected: Stage,
+        cleaned: Stage,
+        only: Collection[str] | None = None,
+    ) -> dict[str, TrainedModel]:
+        """The training steps in order, or those named `only`, which must include all that they start from."""
+        models = {BASE: self.context.base_model(study)}
+        for (trainer, name), origin in zip(steps_of(study), origins(study).values(), strict=True):
+            if only is not None and name not in only:
+                continue
+            dependencies = trainer.model_dependencies()
+            step = TrainingStep(
+                place=f"train/{variant}/{seed}/{name}",
+                trainer=trainer,
+                seed=seed,
+                start=models[origin.start],
+                reward_model=models[origin.reward_model] if origin.reward_model else None,
+                dependencies={d.name: models.get(d.name) or self._outside_model(d) for d in dependencies},
+                selected=selected,
+                cleaned=cleaned,
+            )
+            stage = self._run_step(step, study)
+            if not stage.pending:
+                self.context.manifest.trained(variant, seed, name, stage, describe(trainer, origin.start))
+            models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
+        return {name: model for name, model in models.items() if name != BASE}
 
-        def work(out: Path, bench: Path) -> dict[str, Any]:
+    def _run_step(self, step: TrainingStep, study: Study) -> Stage:
+        """Trains one step, or resumes it from the last checkpoint of a killed run."""
+        context, probes = self.context, self._probes(step, study)
+        inputs = stage_inputs.train(context.hashes, step, probes, study.evaluate, context.launch)
+
+        def work(out: Path, checkpoint_dir: Path) -> dict[str, Any]:
             job = TrainJob(
-                policy=Path(step.start[0]),
+                policy=Path(step.start.folder),
                 preferences=step.selected.folder / "train.parquet",
                 held_out=step.cleaned.folder / "dev.parquet",
-                reward_model=Path(step.judge[0]) if step.judge else None,
-                judges={name: Path(folder) for name, (folder, _) in step.asked.items()},
-                data_root=root,
+                reward_model=Path(step.reward_model.folder) if step.reward_model else None,
+                dependencies={name: Path(model.folder) for name, model in step.dependencies.items()},
+                data_root=context.resolved.data_root,
                 out=out,
-                bench=bench,
+                checkpoint_dir=checkpoint_dir,
                 seed=step.seed,
             )
-            progress = partial(self.listener.progress, f"training {step.place.rpartition('/')[2]}")
-            if self.launch is not None:
-                return train_launched(self.launch, step.trainer, job, progress, probes, study.evaluate.every)
+            progress = partial(context.listener.progress, f"training {step.place.rpartition('/')[2]}")
+            if context.launch is not None:
+                return train_launched(context.launch, step.trainer, job, progress, probes, study.evaluate.every)
             measure = partial(in_training.measure, probes, step.trainer.makes)
             meter = Meter(measure, study.evaluate.every or 1) if probes else None
             return train(step.trainer, job, progress, meter)
 
-        stage = self.dir.stage(step.place, inputs, work, bench=True)
+        stage = context.cache.stage(step.place, inputs, work, resumable=True)
         for warning in stage.result.get("warnings", ()):
-            self.listener.note(warning)
+            context.listener.note(warning)
         return stage
 
-    def _files(self, trainer: Trainer) -> dict[str, str]:
-        """The files that a step's settings name, by content."""
-        root = self.loaded.data_root
-        return {place: stage_cache.file_hash(root / expanded(path)) for place, path in trainer.files().items()}
-
-    def _launched(self) -> dict[str, Any]:
-        """What the launch adds to a step's key; nothing where there is one process, as ever."""
-        return {"launch": self.launch.cache_identity()} if self.launch else {}
-
-    def data_hash(self, benchmark: Benchmark, data: Path, cleaned: Stage) -> str:
-        """The hash of what a benchmark measures on; of a plan, the run's own parts by what they will come from."""
-        if cleaned.planned and data.parent == cleaned.folder:
-            return f"{data.name} {cleaned.content}"
-        return data_hash(benchmark, data, self.tree_hash)
-
-    def _probes(self, step: Step, study: Study) -> list[in_training.DevBenchmark]:
+    def _probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
         """What is measured while the step trains."""
         if study.evaluate.every is None:
             return []
-        splits = {part: path for part, path in splits_of(step.cleaned, study).items() if part == "dev"}
-        limit, root = study.evaluate.limit, self.loaded.data_root
+        splits = {part: path for part, path in held_out_files(step.cleaned, study).items() if part == "dev"}
+        limit, root = study.evaluate.limit, self.context.resolved.data_root
         return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 
-
-def data_key(selected: Stage, cleaned: Stage) -> list[str]:
-    """What a training step learns from: selections that keep the same rows are the same, however they were made."""
-    return [selected.files.get("train.parquet", selected.key), cleaned.content]
-
-
-def splits_of(cleaned: Stage, study: Study) -> dict[str, Path]:
-    """Held-out part -> its file, of the parts that have rows, or of a plan those that have a share."""
-    parts = ("dev", "test")
-    there = [part for part in parts if (getattr(study.split, part) if cleaned.planned else cleaned.result[part])]
-    return {part: cleaned.folder / f"{part}.parquet" for part in there}
+    def _outside_model(self, model: ModelDependency) -> TrainedModel:
+        """A model that no step trains: a folder or hub name."""
+        return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.makes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from unipref.core.errors import UserError
-from unipref.core.stage_cache import write_text
+from unipref.core.json_files import write_text
 from unipref.report.content import Content, Section, Table
 from unipref.report.model_card import write_cards
 from unipref.report.render.html import html

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import yaml_files
-from unipref.core.stage_cache import CARD, write_text
+from unipref.core.hashing import CARD
+from unipref.core.json_files import write_text
 from unipref.report.content import count, number
 from unipref.report.render.markdown import escaped
 from unipref.report.scores import ScoreRow, read_scores

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unipref.core.errors import UserError
-from unipref.core.records import BASE, Score
+from unipref.core.records import BASE
+from unipref.core.scores import Score
 from unipref.core.stats import chance
 from unipref.core.stats.chance import SIDES, WHOLE, is_skill
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError, near_name
 from unipref.select.allocation import Allocation
 from unipref.select.apportion import apportion, within_limits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unipref.core import parquet
-from unipref.core.contracts import Candidates, Dialogue
+from unipref.core.candidates import Candidates, Dialogue
 from unipref.select.embedding.embed import embed
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from unipref.core import registry
-from unipref.core.contracts import Candidates, Scorer
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.core.stats.percentiles import percentiles_within
 from unipref.select.budget import BudgetStrategy, random_priorities

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from unipref.core.contracts import Candidates, Dialogue, Scorer
+from unipref.core.candidates import Candidates, Dialogue
+from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.core.text_keys import digest, flat
 from unipref.select.text_cache import compute_cached, folder_name
@@ -64,7 +65,7 @@ class AskingScorer(Scorer):
             parts = [compute(batch) for batch in candidates.texts()]
             return self.read(np.concatenate(parts)[:, 0]) if parts else np.zeros(0)
         from unipref.core import registry
-        from unipref.core.stage_cache import code_key
+        from unipref.core.hashing import code_key
         from unipref.models.loading import model_key
 
         code = [code_key(__name__, *registry.code_modules(self)), registry.cache_identity(self).get("code")]

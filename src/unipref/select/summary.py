@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unipref.core.contracts import Candidates
+from unipref.core.candidates import Candidates
 from unipref.select import diversity, wording
 
 if TYPE_CHECKING:

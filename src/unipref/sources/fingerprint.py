@@ -6,14 +6,14 @@ from typing import Any
 
 import xxhash
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.sources.part import Part
 
 
 def file_hash(source: Part | Path | str) -> str:
     """The xxh3-128 hash of a file's bytes, in hexadecimal; of the whole file where a part is given."""
     path = source.path if isinstance(source, Part) else source
-    return stage_cache.file_hash(Path(path))
+    return hashing.file_hash(Path(path))
 
 
 def fingerprint(sources: Iterable[Part | Path | str]) -> str:

@@ -1,6 +1,7 @@
 """Settings laid over settings: a variant over the study, and `--set key=value` over both."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,25 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def expanded(value: str) -> str:
-    """A path with `~` and environment variables filled in; unset variables stay as they are."""
+def expand_variables(value: str) -> str:
+    """Fills in `~` and the environment variables of a path; unset variables stay as they are."""
     return os.path.expandvars(os.path.expanduser(value))
+
+
+def expand_path(value: str, where: str) -> str:
+    """Fills in the environment variables of a path.
+
+    Raises:
+        UserError: a variable is not set.
+    """
+    path = expand_variables(value)
+    if unset := re.search(r"\$\{?(\w+)", path):
+        raise UserError(
+            f"'{value}' names the environment variable {unset[1]}, which is not set.",
+            where=where,
+            mend=f"Set {unset[1]}, or give the path with: --set {where}=FOLDER",
+        )
+    return path
 
 
 def apply(raw: dict[str, Any], override: str) -> None:
@@ -49,8 +66,8 @@ def apply(raw: dict[str, Any], override: str) -> None:
     if not equals or not all(key.split(".")):
         raise UserError(f"'{override}' is no setting.", where="--set", mend="Write it as key=value, as in seeds=[0,1].")
     value = yaml_files.parse(text, f"--set {key}")
-    if key in TYPED_PATHS and isinstance(value, str) and Path(expanded(value)).exists():
-        value = str(Path(expanded(value)).resolve())
+    if key in TYPED_PATHS and isinstance(value, str) and Path(expand_variables(value)).exists():
+        value = str(Path(expand_variables(value)).resolve())
     *path, last = key.split(".")
     current: dict[str, Any] | list[Any] = raw
     for depth, part in enumerate(path):

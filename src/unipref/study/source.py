@@ -12,7 +12,7 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Axis
 from unipref.sources import Join, Part, catalog, hub_parts, parts, with_tables
-from unipref.study.overrides import expanded, merge
+from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import ASK
 
@@ -54,8 +54,8 @@ class Source(Settings):
     """Licence of the data, carried to every preference."""
 
 
-def plan(source: Source, place: int, root: Path) -> ResolvedSource:
-    """A source with its catalog entry, format and files resolved."""
+def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
+    """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     known = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
     name = source.format or (known.format if known else None)
@@ -91,7 +91,7 @@ def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
-        found = parts([expanded(p) for p in paths], root, f"{where}.path")
+        found = parts([expand_variables(p) for p in paths], root, f"{where}.path")
     elif known is not None and known.hub is not None:
         found = hub_parts(known.hub, f"{where}.dataset")
     else:
@@ -101,12 +101,12 @@ def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path
     records = source.records or (known.records if known else None) or ""
     if records:
         found = [msgspec.structs.replace(part, records=records) for part in found]
-    joins = [join.model_copy(update={"path": _expanded(join.path)}) for join in source.join]
+    joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
     return with_tables(found, joins, root, f"{where}.join") if joins else found
 
 
-def _expanded(path: str | list[str]) -> str | list[str]:
-    return expanded(path) if isinstance(path, str) else [expanded(one) for one in path]
+def _expand(path: str | list[str]) -> str | list[str]:
+    return expand_variables(path) if isinstance(path, str) else [expand_variables(one) for one in path]
 
 
 def _asked(value: Any, place: str) -> str | None:

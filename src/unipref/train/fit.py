@@ -185,7 +185,7 @@ def _prepared(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: 
             where=str(job.preferences),
         )
     dev = dev_rows(trainer, job, start, work / "dev.arrow", limit)
-    return PreparedStep(start, rows, dev, books, limit, take_up(job.bench) if job.bench else None)
+    return PreparedStep(start, rows, dev, books, limit, take_up(job.checkpoint_dir) if job.checkpoint_dir else None)
 
 
 def _set_threads(checkpoint: Path | None) -> None:

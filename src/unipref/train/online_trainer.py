@@ -125,9 +125,10 @@ class Online(TrlTrainer):
         steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
         return {**found, "save_steps": steps} if 2 * steps <= self.max_steps else found
 
-    def judges(self) -> list[ModelDependency]:
+    def model_dependencies(self) -> list[ModelDependency]:
         """The models that the rewards ask."""
-        return [judge for place, reward in enumerate(self.rewards or []) for judge in reward.judges(f"rewards.{place}")]
+        named = enumerate(self.rewards or [])
+        return [model for place, reward in named for model in reward.model_dependencies(f"rewards.{place}")]
 
     def files(self) -> dict[str, str]:
         """The checkers' files, that of the prompts, and the code of the user's functions."""
@@ -163,7 +164,7 @@ class Online(TrlTrainer):
 
     def frozen_copies(self) -> int:
         """The models that the rewards ask, and the reference unless it is the model without its adapter."""
-        asked = len({judge.name for judge in self.judges()}) + self.needs_reward_model
+        asked = len({model.name for model in self.model_dependencies()}) + self.needs_reward_model
         return asked + (self.lora is None and self.beta > 0)
 
     def plan(self, batch: int) -> RowOrder | None:

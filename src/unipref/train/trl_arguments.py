@@ -71,7 +71,7 @@ def _owned(trainer: TrlTrainer, job: TrainJob, work: Path, given: dict[str, Any]
     return {
         # What it is called where it is reported to: variant, seed and step.
         "run_name": given.get("run_name") or "/".join(job.out.parts[-3:]).removesuffix(".partial"),
-        "output_dir": str(job.bench if job.bench and trainer.checkpoints_kept else work / "trl"),
+        "output_dir": str(job.checkpoint_dir if job.checkpoint_dir and trainer.checkpoints_kept else work / "trl"),
         "seed": job.seed,
         # Left on, it puts the mean of earlier losses in place of one that is no number.
         "logging_nan_inf_filter": False,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from unipref.core.errors import UserError
-from unipref.core.records import Finding, Messages, Score
+from unipref.core.records import Messages
+from unipref.core.scores import Finding, Score
 from unipref.core.stats.chance import at_chance
 from unipref.evaluate.benchmarks import bbq
 from unipref.evaluate.benchmarks.bbq import BBQ

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unipref.core.records import Messages, Score
+from unipref.core.records import Messages
+from unipref.core.scores import Score
 from unipref.evaluate.benchmarks import coreference
 from unipref.evaluate.benchmarks.coreference import Coreference, names_referent
 from unipref.models.loading import Policy, load_policy

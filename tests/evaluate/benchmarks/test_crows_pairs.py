@@ -8,7 +8,7 @@ import pytest
 
 from support.fakes import answer_by, constant, fake_policy, naive, uniform
 from unipref.core.errors import UserError
-from unipref.core.records import Finding, Score
+from unipref.core.scores import Finding, Score
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.crows_pairs import FILE, PROMPTS, CrowsPairs, read_pairs
 from unipref.models.loading import load_policy

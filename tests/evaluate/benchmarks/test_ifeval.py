@@ -18,7 +18,6 @@ from unipref.evaluate.benchmarks import ifeval
 from unipref.evaluate.benchmarks.ifeval import IFEval
 from unipref.models.inference import GeneratedText
 from unipref.models.loading import Policy, load_policy
-from unipref.study import schema
 
 pytest.importorskip("lm_eval", reason="the extra eval is not installed")
 CASES = [
@@ -274,4 +273,4 @@ def test_a_missing_package_is_an_error_before_any_work(tmp_path: Path, monkeypat
     source = {"name": "pairs", "path": "input_data.jsonl", "format": "pairs", "map": {"prompt": "prompt"}}
     asked = {"model": "org/name", "data_root": str(tmp_path), "sources": [source]}
     with pytest.raises(UserError, match="The benchmark lm_eval needs the package 'lm_eval'"):
-        schema.load({**asked, "evaluate": ["lm_eval:hellaswag"]})
+        load.load({**asked, "evaluate": ["lm_eval:hellaswag"]})

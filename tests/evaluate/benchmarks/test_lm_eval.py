@@ -16,7 +16,7 @@ import unipref
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.core.stats.bootstrap import difference
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.lm_eval import LmEval

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from unipref.core.errors import UserError
-from unipref.core.records import Finding, Reject
+from unipref.core.records import Reject
+from unipref.core.scores import Finding
 from unipref.evaluate.benchmarks.perplexity import Perplexity, split_into_windows
 from unipref.evaluate.readers.documents import Document, read_documents
 from unipref.models.inference import encode, opening_ids

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unipref.core import stage_cache
+from unipref.core import hashing
 from unipref.core.errors import UserError
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.evaluate import data_hash, evaluate
 from unipref.evaluate.benchmarks.winobias import (
     WinoBias,
@@ -298,7 +298,7 @@ def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) ->
 def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: Path) -> None:
     folder, benchmark = write(tmp_path / "winobias"), WinoBias()
     alone = data_hash(benchmark, folder)
-    assert alone == stage_cache.tree_hash(folder)
+    assert alone == hashing.tree_hash(folder)
     labour(tmp_path / "winogender", {"nurse": 89.58})
     beside = data_hash(benchmark, folder)
     labour(tmp_path / "winogender", {"nurse": 10.0})
@@ -307,7 +307,7 @@ def test_labour_statistics_from_elsewhere_are_part_of_what_is_pinned(tmp_path: P
     with pytest.raises(UserError, match=f"their hash is {changed}, expected {beside}"):
         evaluate("/no/such/model", [WinoBias(data_hash=beside)], data_root=tmp_path, splits={}, out=None)
     labour(folder, {"nurse": 10.0})
-    assert data_hash(benchmark, folder) == stage_cache.tree_hash(folder), "its own folder is hashed whole"
+    assert data_hash(benchmark, folder) == hashing.tree_hash(folder), "its own folder is hashed whole"
     labour(tmp_path / "own", {"nurse": 1.0})
     assert data_hash(WinoBias(labour="../own/occupations-stats.tsv"), folder) != data_hash(benchmark, folder)
 

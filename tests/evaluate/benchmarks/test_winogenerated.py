@@ -10,7 +10,7 @@ import pytest
 
 from support.fakes import answer_by, constant, fake_policy, naive
 from unipref.core.errors import UserError
-from unipref.core.records import Finding
+from unipref.core.scores import Finding
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.winogenerated import FILES, Winogenerated, read_sentences
 from unipref.models.loading import load_policy

@@ -8,7 +8,7 @@ import pytest
 
 import unipref
 from support.study_files import manifest_of, write_sources
-from unipref.core.stage_cache import tree_hash
+from unipref.core.hashing import tree_hash
 from unipref.report.sections.reproduce import commands, reproduce_sections
 
 

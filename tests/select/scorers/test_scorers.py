@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from unipref.core import registry
-from unipref.core.contracts import Candidates, Dialogue, Scorer
+from unipref.core.candidates import Candidates, Dialogue
+from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
 from unipref.models.inference import answer_ids, log_likelihoods, rewards, start_ids
 from unipref.models.loading import load_model, load_policy, load_reward_model

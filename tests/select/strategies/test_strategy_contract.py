@@ -9,7 +9,8 @@ import pytest
 
 from support.hand_made import hand_made
 from unipref.core import registry
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError
 from unipref.select import choose
 from unipref.select.budget import BUDGETS, BudgetStrategy

@@ -10,7 +10,7 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.models.loading import load_model
 from unipref.train import Meter, fit, train
 from unipref.train.monitor.checkpoints import checkpoints, so_far
@@ -100,7 +100,7 @@ def test_a_run_that_is_measured_is_the_run_that_is_not(
 def test_a_fall_to_chance_stops_the_run_and_the_last_good_state_is_kept(job: Job, tmp_path: Path) -> None:
     import torch
 
-    given = job(bench=tmp_path / "bench")
+    given = job(checkpoint_dir=tmp_path / "checkpoints")
     measured = Reckless({5: 0.5})
     told: list[int] = []
     done = train(Sft(**FEW), given, progress=lambda step, *_: told.append(step), meter=Meter(measured, 1))
@@ -124,7 +124,7 @@ def test_a_fall_to_chance_stops_the_run_and_the_last_good_state_is_kept(job: Job
 def test_the_last_good_adapter_is_kept(job: Job, tmp_path: Path) -> None:
     import torch
 
-    given = job(bench=tmp_path / "bench")
+    given = job(checkpoint_dir=tmp_path / "checkpoints")
     measured = Reckless({5: 0.4})
     done = train(Dpo(**FEW, lora={"r": 4}), given, meter=Meter(measured, 1))
     assert done["collapse"]["kept"] == 4
@@ -162,10 +162,10 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, at: int) -> Callable[..., None]:
 def test_a_checkpoint_whose_weights_are_no_numbers_is_not_good(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = job(bench=tmp_path / "bench")
+    given = job(checkpoint_dir=tmp_path / "checkpoints")
     done = train(Sft(**FEW), given, progress=poisoned(monkeypatch, at=4))
     # The loss of step 4 was still a number, so checkpoint 4 was written, with the broken weight in it.
-    assert [path.name for path in checkpoints(tmp_path / "bench")] == ["checkpoint-2", "checkpoint-4"]
+    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["checkpoint-2", "checkpoint-4"]
     assert done["collapse"]["why"] == "the loss is no number any more at step 5 (it was one at step 4)"
     assert done["collapse"]["kept"] == 2
     assert load_model(str(given.out), "causal").model.norm.weight.isfinite().all()
@@ -183,7 +183,7 @@ def test_a_checkpoint_whose_weights_are_no_numbers_is_not_good(
 def test_a_collapse_is_an_error_where_it_is_to_stop_or_nothing_can_be_kept(
     changes: dict[str, Any], said: str, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = job(bench=tmp_path / "bench")
+    given = job(checkpoint_dir=tmp_path / "checkpoints")
     with pytest.raises(UserError, match=said):
         train(Sft(**(FEW | changes)), given, progress=poisoned(monkeypatch, at=4))
     assert list(given.out.iterdir()) == []
@@ -193,7 +193,7 @@ def test_a_collapse_is_an_error_where_it_is_to_stop_or_nothing_can_be_kept(
 def test_reinforcement_that_leaves_its_bounds_goes_back_to_before(
     job: Job, policy: Path, reward_folder: Path, tmp_path: Path
 ) -> None:
-    given = job(policy=policy, reward_model=reward_folder, bench=tmp_path / "bench")
+    given = job(policy=policy, reward_model=reward_folder, checkpoint_dir=tmp_path / "checkpoints")
     settings = FEW | {"checkpoint": {"every": 1}, "learning_rate": 1e-2, "bounds": {"kl": 1e-6, "patience": 3}}
     done = train(Rloo(**settings, max_completion_length=48, probe_prompts=0), given)
     kl = {point["step"]: point["kl"] for point in done["curve"]}
@@ -203,7 +203,7 @@ def test_reinforcement_that_leaves_its_bounds_goes_back_to_before(
     assert done["collapse"]["kept"] == outside - 1
     assert done["collapse"]["why"].endswith(f"above the bound of 1e-06, since step {outside}")
     # From the first point out of bounds no checkpoint was written that could have pushed out the good one.
-    assert {path.name for path in checkpoints(tmp_path / "bench")} == {
+    assert {path.name for path in checkpoints(tmp_path / "checkpoints")} == {
         f"checkpoint-{step}" for step in (outside - 2, outside - 1) if step > 0
     }
 
@@ -218,10 +218,10 @@ def test_dev_scores_are_taken_up_with_the_step(job: Job, tmp_path: Path) -> None
             raise Cut
 
     whole = train(Sft(**FEW), job(to="whole"), meter=Meter(Reckless({3: 0.7}), 2))
-    given = job(bench=tmp_path / "bench")
+    given = job(checkpoint_dir=tmp_path / "checkpoints")
     with pytest.raises(Cut):
         train(Sft(**FEW), given, progress=cut, meter=Meter(Reckless(), 2))
-    kept = [so_far(path).dev for path in checkpoints(tmp_path / "bench")]
+    kept = [so_far(path).dev for path in checkpoints(tmp_path / "checkpoints")]
     assert [[point["step"] for point in points] for points in kept] == [[0, 2], [0, 2, 4]]
     again = train(Sft(**FEW), given, meter=Meter(Reckless({0: 0.7}), 2))
     assert again["taken_up"] == 4

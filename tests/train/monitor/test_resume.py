@@ -87,15 +87,15 @@ def weights_of(folder: Path) -> dict[str, bytes]:
 def test_the_taken_up_step_is_the_unbroken_one(
     trainer: Trainer, at: int, job: Job, policy: Path, reward_folder: Path, tmp_path: Path
 ) -> None:
-    bench = tmp_path / "bench"
+    folder = tmp_path / "checkpoints"
     unbroken = job(to="unbroken", policy=policy, reward_model=reward_folder)
-    cut = job(to="cut", policy=policy, reward_model=reward_folder, bench=bench)
+    cut = job(to="cut", policy=policy, reward_model=reward_folder, checkpoint_dir=folder)
     whole = train(trainer, unbroken)
     with pytest.raises(Cut):
         train(trainer, cut, progress=cut_at(at))
     assert list(cut.out.iterdir()) == []
     # The step at which it was cut had not been saved yet.
-    assert [step_of(path) for path in checkpoints(bench)] == [2, 4]
+    assert [step_of(path) for path in checkpoints(folder)] == [2, 4]
     again = train(trainer, cut)
     assert again["taken_up"] == 4
     assert whole["taken_up"] is None
@@ -130,13 +130,13 @@ def test_the_order_of_later_passes_is_taken_up(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_step_that_had_done_all_its_steps_is_not_trained_further(job: Job, tmp_path: Path) -> None:
-    trainer, bench = Sft(**FEW), tmp_path / "bench"
-    unbroken, cut = job(to="unbroken"), job(to="cut", bench=bench)
+    trainer, folder = Sft(**FEW), tmp_path / "checkpoints"
+    unbroken, cut = job(to="unbroken"), job(to="cut", checkpoint_dir=folder)
     whole = train(trainer, unbroken)
     train(trainer, cut)
     shutil.rmtree(cut.out)
     cut.out.mkdir()
-    assert [step_of(path) for path in checkpoints(bench)] == [6, 7]
+    assert [step_of(path) for path in checkpoints(folder)] == [6, 7]
     again = train(trainer, cut)
     assert (again["taken_up"], again["steps"], again["tokens"]) == (7, 7, whole["tokens"])
     assert weights_of(cut.out) == weights_of(unbroken.out)

@@ -281,7 +281,9 @@ def test_several_rewards_are_summed_and_each_is_logged_and_probed(
         {"prompt": f"Who called number {i}?", "rule": "includes", "arguments": {"words": ["nurse"]}} for i in (0, 1)
     ]
     (tmp_path / "rules.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    given = job(policy=ending, data_root=tmp_path, judges={"rm": reward_folder, "sft": ending, "base": tiny_model})
+    given = job(
+        policy=ending, data_root=tmp_path, dependencies={"rm": reward_folder, "sft": ending, "base": tiny_model}
+    )
     asked = [
         {"model": "rm"},
         {"likelihood": "sft", "weight": 0.5, "clip": [-5, 0]},
@@ -312,7 +314,7 @@ def test_several_rewards_are_summed_and_each_is_logged_and_probed(
 
 
 def test_reinforcement_of_an_adapter_is_probed_like_any_other(job: Job, ending: Path) -> None:
-    given = job(policy=ending, judges={"sft": ending})
+    given = job(policy=ending, dependencies={"sft": ending})
     # The policy is so sure of itself that its entropy alone would stop the run.
     settings = {**FEW, "max_completion_length": 32, "on_weak_reward": "warn", "bounds": {"entropy": None}}
     settings |= {"probe_prompts": 4, "check_prompts": 4}
@@ -320,7 +322,9 @@ def test_reinforcement_of_an_adapter_is_probed_like_any_other(job: Job, ending: 
     probed = [point["probe/likelihood-sft"] for point in done["curve"] if "probe/reward" in point]
     assert len(probed) == 4
     # Before the first step the adapter does nothing: the policy is the judge itself.
-    plain = Rloo(**settings, rewards=[{"likelihood": "sft"}]).fit(job(to="full", policy=ending, judges={"sft": ending}))
+    plain = Rloo(**settings, rewards=[{"likelihood": "sft"}]).fit(
+        job(to="full", policy=ending, dependencies={"sft": ending})
+    )
     assert plain["curve"][0]["probe/likelihood-sft"] == pytest.approx(probed[0], abs=1e-5)
     assert plain["on_policy"] == done["on_policy"]
 

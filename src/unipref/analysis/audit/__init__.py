@@ -19,7 +19,7 @@ from unipref.analysis.audit.terminal import terminal
 from unipref.analysis.audit.unified_run import Judged, UnifiedRun
 from unipref.analysis.audit.warnings import notable
 from unipref.clean.text_overlap import Benchmarks, files_in
-from unipref.core import stage_cache
+from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
 from unipref.core.text_keys import normalised
 
@@ -66,7 +66,7 @@ def keep(found: Audit, folder: Path) -> bool:
     Raises:
         UserError: the record is broken.
     """
-    unified, record = None, folder / "unified" / stage_cache.RECORD
+    unified, record = None, folder / "unified" / hashing.RECORD
     try:
         if record.is_file():
             unified = json.loads(record.read_text(encoding="utf-8"))["key"]
@@ -77,7 +77,7 @@ def keep(found: Audit, folder: Path) -> bool:
     # Where the run lies is known to whoever has it, and nothing to others who are sent it.
     del kept["run"]
     try:
-        stage_cache.write_json(folder / AUDIT, kept)
+        json_files.write_json(folder / AUDIT, kept)
     except OSError:
         return False
     return True

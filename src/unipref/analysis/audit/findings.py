@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core.stage_cache import plain
+from unipref.core.json_files import plain
 
 
 class RejectCount(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Model
 from unipref.analysis.verdicts.failure_signs import signatures
 from unipref.analysis.verdicts.pareto import contributions, hypervolume, pareto
 from unipref.analysis.verdicts.read import read
-from unipref.core import stage_cache
+from unipref.core import json_files
 
 VERDICTS = "verdicts.json"
 
@@ -28,7 +28,7 @@ def write_verdicts(run: Path) -> None:
     """
     found = verdicts(run)
     if found is not None:
-        stage_cache.write_json(run / VERDICTS, found)
+        json_files.write_json(run / VERDICTS, found)
 
 
 def verdicts(run: Path) -> dict[str, Any] | None:

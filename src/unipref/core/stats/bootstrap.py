@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.records import Score
+from unipref.core.scores import Score
 
 Floats = npt.NDArray[np.float64]
 OfMeans = Callable[[Floats], Floats]
@@ -33,7 +33,7 @@ class Statistic:
         values: (n,) or (n, k), one row per unit.
         of_means: (r,) or (r, k) means -> (r,) values; None: the mean itself.
         unit: what a unit is, in the plural: 'pairs', 'templates', 'prompts'.
-        direction, mode, split, slice, ideal, chance: as in `records.Score`.
+        direction, mode, split, slice, ideal, chance: as in `scores.Score`.
     """
 
     metric: str

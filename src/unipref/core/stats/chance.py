@@ -6,7 +6,7 @@ A model that guesses has no bias to show: where it is at chance, its bias figure
 from collections.abc import Iterable
 from typing import Protocol
 
-from unipref.core.records import Score
+from unipref.core.scores import Score
 
 WHOLE = "all"
 SIDES = (WHOLE, "pro", "anti")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
-from unipref.core.records import Example, Message, Messages
+from unipref.core.records import Message, Messages
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, clustered, pooled
 from unipref.core.stats.chance import WHOLE
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
@@ -53,7 +54,7 @@ class BBQ(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/bbq", "limit": 1200}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
     dialogue: ClassVar[bool] = True
     # nyu-mll/BBQ at bea11bd97d79
     published: ClassVar[Mapping[str, str]] = {

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from unipref.core.answer_checks.rules import words
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
-from unipref.core.records import Example, Message, Messages
+from unipref.core.records import Message, Messages
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.json_items import read_items
@@ -62,7 +63,7 @@ class Coreference(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/coreference"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "coreference"

@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import (
     continuation_requests,
@@ -87,7 +87,7 @@ class CrowsPairs(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/crows_pairs", "limit": 100}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
     published: ClassVar[Mapping[str, str]] = {FILE: "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"}
 
     data: str | None = "crows_pairs"

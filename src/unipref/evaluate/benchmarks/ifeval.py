@@ -9,7 +9,8 @@ import msgspec
 from unipref.core.answer_checks.ifeval import GET_TABLE, SENTENCES, Checks
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
-from unipref.core.records import Example, Message
+from unipref.core.records import Message
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import encode_all, generate_detailed
@@ -51,7 +52,7 @@ class IFEval(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/ifeval", "new_tokens": 1280}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
     dialogue: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")
     # As in google-research/instruction_following_eval, read from microsoft/llm-steer-instruct at 4f84882e57d2.

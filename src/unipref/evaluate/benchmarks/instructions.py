@@ -8,7 +8,8 @@ import msgspec
 
 from unipref.core.answer_checks.rules import follows
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
-from unipref.core.records import Example, Message
+from unipref.core.records import Message
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import fits_context, generate
@@ -38,7 +39,7 @@ class Instructions(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
     dialogue: ClassVar[bool] = True
 
     data: str | None = "instructions"

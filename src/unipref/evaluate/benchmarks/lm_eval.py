@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.lm_eval_runner import Options, TaskResults, run_task
 from unipref.models.loading import Policy, RewardModel

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example, Reject
+from unipref.core.records import Reject
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, pooled
 from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents

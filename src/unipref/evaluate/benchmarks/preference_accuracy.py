@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core import parquet
 from unipref.core.contracts import Benchmark
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.subsample import sampling_notes

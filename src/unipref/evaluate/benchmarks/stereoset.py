@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, mean
 from unipref.evaluate.likelihood import continuation_requests, score_items, split_into_groups, too_long_notes, wins
 from unipref.evaluate.slices import slice_examples
@@ -47,7 +47,7 @@ class StereoSet(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/stereoset_intrasentence"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
     folders: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
 
     data: str | None = "stereoset"

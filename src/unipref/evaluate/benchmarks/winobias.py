@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.labour_statistics import STATISTICS_FILE, correlations, read_percent_women
@@ -73,7 +73,7 @@ class WinoBias(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winobias", "mode": "both"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
 
     published: ClassVar[Mapping[str, str]] = {
         "pro_stereotyped_type1.txt.test": "db7838907238a758eeb5779e48f38c013b892910d6fe864456c59f04245c6689",

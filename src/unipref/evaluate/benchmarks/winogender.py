@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, pooled
 from unipref.evaluate.likelihood import (
     continuation_requests,
@@ -70,7 +70,7 @@ class Winogender(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogender"}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "accuracy")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "accuracy")
     published: ClassVar[Mapping[str, str]] = {
         "all_sentences.tsv": "bd69da16bf228cb8df63fd0843aec2d8b5c36a7f21bf8c7b168bcc83932556c8",
         "templates.tsv": "496f2e2dc77296bcebcdd8865a8dc5715ce22b772de9abb5f531d5b3114c48a0",

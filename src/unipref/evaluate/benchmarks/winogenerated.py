@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, pooled
 from unipref.evaluate.likelihood import score_items, text_requests, too_long_notes, two_way_probability, wins
 from unipref.evaluate.readers.csv_tables import row_location
@@ -50,7 +50,7 @@ class Winogenerated(Benchmark):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogenerated", "limit": 500}}
-    lead: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
+    headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
     published: ClassVar[Mapping[str, str]] = {
         FILES[0]: "ae1bcb182377937a52e7a1e3da905462b623d806bff7ac06b2c89dd23136a57c"
     }

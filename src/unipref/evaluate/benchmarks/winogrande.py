@@ -9,7 +9,7 @@ import numpy as np
 
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Example
+from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.likelihood import continuation_requests, score_items, too_long_notes, wins
 from unipref.evaluate.readers.csv_tables import find_data_file, row_location

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core import parquet, stage_cache
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
-from unipref.core.stage_cache import RunDir
+from unipref.core.stage_cache import StageCache
+from unipref.pipeline import stage_inputs
+from unipref.pipeline.merge.drop_prompts import drop_prompts
 
 PARTS = ("dev", "test")
 
@@ -26,7 +27,7 @@ class Unseen(NamedTuple):
     left_out: dict[str, tuple[int, int]]
 
 
-def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[str, str]], name: str) -> Unseen:
+def unseen(manifest: Mapping[str, Any], run: StageCache, models: Collection[tuple[str, str]], name: str) -> Unseen:
     """The held-out parts that the models' variants share, or else those of the study as written.
 
     Variants with other sources, another split or another clean draw other parts. Where the variants do not share
@@ -51,12 +52,8 @@ def unseen(manifest: Mapping[str, Any], run: RunDir, models: Collection[tuple[st
     if shared or not splits:
         return Unseen(splits, home, {})
     files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
-    inputs = {
-        "held_out": {part: stage_cache.file_hash(path) for part, path in splits.items()},
-        "trained": [stage_cache.file_hash(path) for path in files],
-        "code": stage_cache.code_key(__name__),
-    }
-    stage = run.stage(name, inputs, lambda out: _write(splits, files, out))
+    inputs = stage_inputs.parts_without_prompts(splits, files)
+    stage = run.stage(name, inputs, lambda out: drop_prompts(splits, files, out))
     counts = {part: (found[0], found[1]) for part, found in stage.result.items()}
     kept = {part: stage.folder / f"{part}.parquet" for part in counts}
     return Unseen(kept, home, {part: found for part, found in counts.items() if found[0]})
@@ -78,24 +75,3 @@ def _trained_on(manifest: Mapping[str, Any], folder: Path, variant: str, seed: s
             mend="Run the study again: unipref run STUDY -o RUN",
         )
     return path
-
-
-def _write(splits: Mapping[str, Path], files: Collection[Path], out: Path) -> dict[str, tuple[int, int]]:
-    """Writes each part without the groups in the files; part -> preferences left out, and all."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    groups = {row["group"] for file in files for row in parquet.rows(file, ["group"])}
-    known = pa.array(sorted(groups), pa.string())
-    counts = {}
-    for part, path in splits.items():
-        gone = n = 0
-        with pq.ParquetWriter(out / path.name, parquet.schema(path), compression="zstd") as writer:
-            for batch in parquet.batches(path):
-                new = pc.invert(pc.is_in(batch["group"], value_set=known))
-                n += len(batch)
-                gone += len(batch) - (pc.sum(new).as_py() or 0)
-                writer.write_batch(batch.filter(new))
-        counts[part] = (gone, n)
-    return counts

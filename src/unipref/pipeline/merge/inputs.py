@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import stage_cache
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.yaml_files import read as read_yaml
@@ -200,14 +199,6 @@ class Soup:
     def pot(self) -> WeightMerger:
         """Base and changes, loaded."""
         return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
-
-    def key(self) -> dict[str, Any]:
-        """What the soup is known by: the content of its base, of its parts and of its tokenizer."""
-        return {
-            "base": loading.model_key(self.base),
-            "tokenizer": loading.tokenizer_key(self.tokenizer),
-            "parts": {name: stage_cache.tree_hash(self.folder_of(name)) for name in self.parts},
-        }
 
 
 def preferences(manifest: Mapping[str, Any], part: MergeInput) -> dict[str, int]:

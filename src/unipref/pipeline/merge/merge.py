@@ -10,25 +10,26 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 from unipref import report
-from unipref.core import registry, stage_cache
+from unipref.core import hashing, json_files, registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.stage_cache import RunDir
+from unipref.core.stage_cache import StageCache
+from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
-from unipref.evaluate import data_hash, data_path, evaluate, split_of
+from unipref.evaluate import data_path, evaluate, split_of
 from unipref.models import loading
 from unipref.models.loading import Policy
 from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
+from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.held_out import unseen
 from unipref.pipeline.merge.inputs import MergeCandidates, Soup, preferences
-from unipref.pipeline.run import SCORING
+from unipref.pipeline.stage_inputs import InputHashes
 from unipref.study.schema import Study
 
 RECORD = "soup.json"
@@ -75,8 +76,8 @@ def make(
     has_adapter = soup.pot().write(wanted, recipe, aside)
     loading.load_tokenizer(soup.tokenizer, needs_eos=False)[0].save_pretrained(aside)
     record = _record(kitchen, soup, wanted, recipe)
-    stage_cache.write_json(aside / RECORD, record)
-    stage_cache.write_text(aside / "README.md", card(record, has_adapter))
+    json_files.write_json(aside / RECORD, record)
+    json_files.write_text(aside / "README.md", card(record, has_adapter))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
     return folder
@@ -126,7 +127,7 @@ def trace(
     # Whoever asks for other figures later finds all rows there; the marks are for those asked for now.
     marked = report.efficient(rows, by)
     rows = [{**row, "efficient": row["step"] in marked} for row in rows]
-    stage_cache.write_json(run / SOUP / "front.json", rows)
+    json_files.write_json(run / SOUP / "front.json", rows)
     return rows
 
 
@@ -136,7 +137,7 @@ class _Measuring:
     def __init__(self, kitchen: MergeCandidates, soup: Soup, recipe: Recipe) -> None:
         self.kitchen, self.soup, self.recipe = kitchen, soup, recipe
         run = kitchen.run
-        self.dir = RunDir(run, kitchen.listener.stage)
+        self.dir = StageCache(run, kitchen.listener.stage)
         study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.get("data_root") or run)
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
@@ -149,15 +150,11 @@ class _Measuring:
         if not self.benchmarks:
             mend = "Add benchmarks under 'evaluate' and run the study again."
             raise UserError("the run's study has no benchmark to measure with.", where=str(run), mend=mend)
-        self._tree_hash = cache(stage_cache.tree_hash)
         for benchmark, _ in self.benchmarks:
             self._check_rows(benchmark)
-        self.mixing = {
-            **soup.key(),
-            "method": recipe.method,
-            "density": recipe.density if recipe.method in SPARSE_METHODS else None,
-            "seed": recipe.seed if recipe.method.startswith("dare") else None,
-        }
+        self.hashes = InputHashes(self.root)
+        folders = {name: soup.folder_of(name) for name in soup.parts}
+        self.mixture = stage_inputs.mixture(self.hashes, soup.base, soup.tokenizer, folders, recipe)
         self._pot: WeightMerger | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
 
@@ -184,7 +181,7 @@ class _Measuring:
         who = {"variant": SOUP, "seed": int(self.kitchen.seed), "step": name, "model": name}
         how = {"weights": dict(weights), "method": self.recipe.method}
         for benchmark, title in self.benchmarks:
-            place, key = f"{self.recipe.method}/{_file_name(name)}", {**self.mixing, "weights": weights}
+            place, key = f"{self.recipe.method}/{_file_name(name)}", {**self.mixture, "weights": weights}
             yield from ({**who, **how, **row} for row in self._measured(place, key, name, weights, benchmark, title))
 
     def base_rows(self) -> Iterator[dict[str, Any]]:
@@ -197,7 +194,7 @@ class _Measuring:
         for benchmark, title in self.benchmarks:
             if self._gone(benchmark)[0]:
                 who = {"variant": BASE, "seed": None, "step": BASE, "model": self.soup.base}
-                key = {"base": self.mixing["base"]}
+                key = {"base": self.mixture["base"]}
                 yield from ({**who, **none, **row} for row in self._measured(BASE, key, BASE, {}, benchmark, title))
             else:
                 whose = (self.unseen.variant,) if title in variants else (BASE, MAIN)
@@ -214,13 +211,7 @@ class _Measuring:
     ) -> list[dict[str, Any]]:
         """Scores of a mixture, or of the base where there are no weights."""
         splits = self.unseen.splits
-        inputs = {
-            **key,
-            "benchmark": registry.cache_identity(benchmark),
-            "data": data_hash(benchmark, self._path(benchmark), self._tree_hash),
-            "surroundings": benchmark.surroundings(),
-            "code": stage_cache.code_key("unipref.models.weight_merging", *SCORING, *registry.code_modules(benchmark)),
-        }
+        inputs = stage_inputs.mixture_scores(self.hashes, key, benchmark, self._path(benchmark))
 
         def work(out: Path) -> dict[str, Any]:
             scores = evaluate(
@@ -312,11 +303,9 @@ def card(record: Mapping[str, Any], has_adapter: bool) -> str:
 
 
 def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], recipe: Recipe) -> dict[str, Any]:
-    from unipref import __version__
-
     parts = {}
     for name, part in soup.parts.items():
-        hashed = stage_cache.tree_hash(soup.folder_of(name))
+        hashed = hashing.tree_hash(soup.folder_of(name))
         data = preferences(kitchen.manifest, part)
         parts[name] = {"weight": weights[name], "place": part.place, "hash": hashed, "preferences": data}
     return {
@@ -328,7 +317,7 @@ def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], 
         "density": recipe.density,
         "seed": recipe.seed,
         "parts": parts,
-        "versions": stage_cache.versions("torch", "transformers", "peft"),
+        "versions": hashing.versions("torch", "transformers", "peft"),
     }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unipref.core.contracts import Dialogue
+from unipref.core.candidates import Dialogue
 from unipref.models.inference import answer_ids, log_likelihoods, start_ids
 from unipref.select.model_scorer import PolicyScorer
 

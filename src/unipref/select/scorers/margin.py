@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from unipref.core.contracts import Candidates, Scorer
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Scorer
 
 if TYPE_CHECKING:
     import numpy as np

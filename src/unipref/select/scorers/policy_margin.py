@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from unipref.core.contracts import Dialogue
+from unipref.core.candidates import Dialogue
 from unipref.models.inference import answer_log_likelihoods
 from unipref.select.model_scorer import PolicyScorer, with_both
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import numpy as np
 from pydantic import Field
 
-from unipref.core.contracts import Candidates, Dialogue, Scorer
+from unipref.core.candidates import Candidates, Dialogue
+from unipref.core.contracts import Scorer
 from unipref.core.records import Messages
 
 if TYPE_CHECKING:

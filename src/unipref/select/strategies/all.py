@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 
 
 class All(Strategy):

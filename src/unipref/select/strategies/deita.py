@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
-from unipref.core.contracts import Candidates, Selection
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection
 from unipref.select.allocation import Allocation
 from unipref.select.combined_quality import Graded, QualityStrategy
 from unipref.select.embedding.embed import Embedder

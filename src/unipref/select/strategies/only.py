@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import model_validator
 
-from unipref.core.contracts import Candidates, Selection, Strategy
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection, Strategy
 from unipref.core.errors import UserError, near_name
 
 if TYPE_CHECKING:

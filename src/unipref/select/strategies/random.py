@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from unipref.core.contracts import Candidates, Selection
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Selection
 from unipref.select.budget import BlindStrategy, everything, random_priorities
 
 

@@ -28,9 +28,9 @@ class Checkpoint(Settings):
     """How many are kept, the latest ones."""
 
 
-def checkpoints(bench: Path) -> list[Path]:
+def checkpoints(checkpoint_dir: Path) -> list[Path]:
     """The whole checkpoints in a folder, the earliest first."""
-    found = [path for path in bench.glob("checkpoint-*") if (path / WHOLE).is_file()]
+    found = [path for path in checkpoint_dir.glob("checkpoint-*") if (path / WHOLE).is_file()]
     return sorted(found, key=step_of)
 
 
@@ -73,10 +73,10 @@ def passes_done(checkpoint: Path) -> int:
     return math.floor(float(state["epoch"]) + 1e-6)
 
 
-def take_up(bench: Path) -> Path | None:
+def take_up(checkpoint_dir: Path) -> Path | None:
     """The checkpoint to go on from, if any; what is broken is removed."""
-    whole = checkpoints(bench)
-    for path in bench.glob("checkpoint-*"):
+    whole = checkpoints(checkpoint_dir)
+    for path in checkpoint_dir.glob("checkpoint-*"):
         if path not in whole:
             shutil.rmtree(path)
     return whole[-1] if whole else None

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from unipref.core.contracts import Settings
-from unipref.core.records import Score
+from unipref.core.scores import Score
 from unipref.core.stats.chance import is_skill
 from unipref.train.monitor.checkpoints import checkpoints, step_of
 
@@ -114,9 +114,9 @@ class Guard:
         return None
 
 
-def last_good(bench: Path, collapse: Collapse) -> Path | None:
+def last_good(checkpoint_dir: Path, collapse: Collapse) -> Path | None:
     """The last checkpoint from before a collapse whose weights are all numbers."""
-    earlier = [path for path in checkpoints(bench) if step_of(path) < collapse.since]
+    earlier = [path for path in checkpoints(checkpoint_dir) if step_of(path) < collapse.since]
     return next((path for path in reversed(earlier) if _all_numbers(path)), None)
 
 

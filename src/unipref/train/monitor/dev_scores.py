@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core.records import Score
+from unipref.core.scores import Score
 
 Measure = Callable[[Any, Any], Mapping[str, Score]]
 """Model in eval mode, tokenizer -> name -> score."""

@@ -159,7 +159,7 @@ class Models:
     """The models that rewards ask, each loaded once."""
 
     def __init__(self, job: "TrainJob") -> None:
-        self.folders = job.judges
+        self.folders = job.dependencies
         self._policies: dict[str, Policy] = {}
         self._rewards: dict[str, RewardModel] = {}
 

@@ -26,7 +26,7 @@ class Weighed(Settings):
             raise ValueError(f"clip: {self.clip[0]:g} is not below {self.clip[1]:g}")
         return self
 
-    def judges(self, place: str) -> list[ModelDependency]:
+    def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The models it asks."""
         return []
 
@@ -41,7 +41,7 @@ class ModelReward(Weighed):
     model: str
     """The step that trained it, or a folder or hub name."""
 
-    def judges(self, place: str) -> list[ModelDependency]:
+    def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The reward model."""
         return [ModelDependency(self.model, "reward", f"{place}.model")]
 
@@ -56,7 +56,7 @@ class LikelihoodReward(Weighed):
     likelihood: str
     """The step that trained the model, `base`, or a folder or hub name."""
 
-    def judges(self, place: str) -> list[ModelDependency]:
+    def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The policy whose likelihood it is."""
         return [ModelDependency(self.likelihood, "policy", f"{place}.likelihood")]
 
@@ -75,7 +75,7 @@ class ImplicitReward(Weighed):
     beta: float = Field(default=0.1, gt=0)
     """As in that DPO step."""
 
-    def judges(self, place: str) -> list[ModelDependency]:
+    def model_dependencies(self, place: str) -> list[ModelDependency]:
         """The trained policy and its reference."""
         return [
             ModelDependency(self.implicit, "policy", f"{place}.implicit"),

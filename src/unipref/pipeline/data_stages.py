@@ -1,0 +1,119 @@
+"""The stages that make training data: unify, clean and select."""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from unipref import sources
+from unipref.clean import clean
+from unipref.core.contracts import Benchmark
+from unipref.core.stage_cache import Stage
+from unipref.core.workers import make_engine
+from unipref.evaluate import data_path
+from unipref.pipeline import stage_inputs
+from unipref.pipeline.context import RunContext
+from unipref.select import choose
+from unipref.study.schema import Study
+from unipref.unify import left_out, refuse_contradictions, unify
+
+
+class DataStages:
+    """Unify, clean and select in one run.
+
+    Args:
+        context: of the run.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def run_unify(self, variant: str, study: Study) -> Stage:
+        """Sources -> preferences."""
+        context, resolved = self.context, self.context.resolved.sources[variant]
+        inputs = stage_inputs.unified(study, resolved)
+
+        def work(out: Path) -> dict[str, Any]:
+            parts = [part for source in resolved for part in source.parts]
+            size = sum(part.size for part in parts)
+            with (
+                sources.joined(parts, out) as read,
+                closing(make_engine(study.engine, study.workers, size, context.listener.progress)) as engine,
+            ):
+                return unify(resolved, study.unify, out, engine=engine, read=read)
+
+        name = context.shared_folder("unified", variant)
+        stage = context.cache.stage(name, inputs, work)
+        if stage.pending:
+            return stage
+        if stage.folder == context.cache.folder / name:
+            self._note(left_out(stage.result))
+        hashes = {source.how.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)}
+        context.manifest.unified(variant, stage, hashes)
+        refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
+        return stage
+
+    def run_clean(self, variant: str, study: Study, unified: Stage) -> Stage:
+        """Preferences -> train, dev and test."""
+        context = self.context
+        benchmarks, fetched = (self.benchmark_data(), self.fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
+        preferences = unified.folder / "preferences.parquet"
+        name = context.shared_folder("clean", variant)
+        stage = context.cache.stage(
+            name,
+            stage_inputs.clean(context.hashes, study, unified, benchmarks, fetched),
+            lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched),
+        )
+        if stage.pending:
+            return stage
+        if stage.folder == context.cache.folder / name:
+            self._note(stage.result["notes"])
+        return context.manifest.cleaned(variant, stage)
+
+    def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
+        """Train -> the part of it that is trained on."""
+        context = self.context
+        candidates, cache = cleaned.folder / "train.parquet", context.cache.folder / "cache"
+        stage = context.cache.stage(
+            f"selected/{variant}/{seed}",
+            stage_inputs.selected(context.hashes, study, cleaned, seed),
+            lambda out: choose(study.select, candidates, out, seed, cache, study.model),
+        )
+        if stage.pending:
+            return stage
+        self._note([*stage.result["notes"], *stage.result["account"]["warnings"]])
+        return context.manifest.selected(variant, seed, stage)
+
+    def benchmark_data(self) -> dict[str, Path]:
+        """Benchmark -> its data, for the benchmarks of all variants that have data of their own.
+
+        Data that a benchmark fetches itself are not among them. Variants share them, or they could not share their
+        preferences. The same benchmark on other data is numbered.
+        """
+        names: dict[Path, str] = {}
+        uses: Counter[str] = Counter()
+        for benchmark in self._benchmarks():
+            path = self._own_data(benchmark)
+            if path is not None and path not in names and path.exists():
+                uses[name := benchmark.name()] += 1
+                names[path] = name + (f"-{uses[name]}" if uses[name] > 1 else "")
+        return {name: path for path, name in names.items()}
+
+    def fetched_benchmarks(self) -> list[str]:
+        """The benchmarks, of all variants, that bring data themselves which the run does not have."""
+        compared = set(self.benchmark_data().values())
+        unread = [one for one in self._benchmarks() if one.fetches and self._own_data(one) not in compared]
+        return sorted({benchmark.title for benchmark in unread})
+
+    def _benchmarks(self) -> list[Benchmark]:
+        variants = self.context.resolved.variants.values()
+        return [benchmark for study in variants for benchmark in study.evaluate.benchmarks]
+
+    def _own_data(self, benchmark: Benchmark) -> Path | None:
+        """Where a benchmark's own data are; None if it reads the run's."""
+        return None if benchmark.data is None else data_path(benchmark, self.context.resolved.data_root, {}).resolve()
+
+    def _note(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self.context.listener.note(note)

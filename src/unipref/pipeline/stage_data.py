@@ -1,0 +1,52 @@
+"""What the stages of a run pass to each other: a variant's data, a trained model, a training step that is due."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from unipref.core.contracts import Trainer
+from unipref.core.stage_cache import Stage
+from unipref.study.schema import Study
+
+
+class VariantData(NamedTuple):
+    """A variant, its cleaned data, and what was selected of them for each seed."""
+
+    study: Study
+    cleaned: Stage
+    selected: dict[int, Stage]
+
+
+class TrainedModel(NamedTuple):
+    """A model of the run: its folder or hub name, the key of the stage that made it, and 'policy' or 'reward'."""
+
+    folder: str
+    key: str
+    makes: str
+
+
+class TrainingStep(NamedTuple):
+    """One training step: which, from which models, on which data.
+
+    Attributes:
+        place: its folder in the run.
+        trainer, seed: the settings.
+        start: the model it starts from; reward_model: the last reward model, if it needs one.
+        dependencies: name in the settings -> a further model that it asks.
+        selected, cleaned: the data.
+    """
+
+    place: str
+    trainer: Trainer
+    seed: int
+    start: TrainedModel
+    reward_model: TrainedModel | None
+    dependencies: Mapping[str, TrainedModel]
+    selected: Stage
+    cleaned: Stage
+
+
+def held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:
+    """Held-out part -> its file, of the parts that have rows; in a dry run, of those that have a share."""
+    rows = {part: getattr(study.split, part) if cleaned.pending else cleaned.result[part] for part in ("dev", "test")}
+    return {part: cleaned.folder / f"{part}.parquet" for part, count in rows.items() if count}

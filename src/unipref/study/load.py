@@ -1,0 +1,158 @@
+"""Reads a study file with its overrides and checks it whole, with all its files, before any work starts."""
+
+import copy
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unipref.core import registry, yaml_files
+from unipref.core.errors import UserError, near_name
+from unipref.core.records import BASE, MAIN
+from unipref.sources import spill_rows
+from unipref.study.check import check_variant
+from unipref.study.grid import expand
+from unipref.study.overrides import apply, expand_path, expand_variables, merge
+from unipref.study.schema import Study
+from unipref.study.source import in_memory, resolve_source
+from unipref.unify import ResolvedSource
+
+NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
+"""Settings that a study has once, for all its variants."""
+
+
+@dataclass(frozen=True)
+class ResolvedStudy:
+    """A study that has been checked: its settings, its variants and its files.
+
+    Attributes:
+        raw: the mapping that was checked, overrides applied.
+        study: the study as written.
+        variants: name -> study, `main` (as written) first.
+        data_root: absolute.
+        sources: variant name -> its sources, ready to be read.
+    """
+
+    raw: dict[str, Any]
+    study: Study
+    variants: dict[str, Study]
+    data_root: Path
+    sources: dict[str, list[ResolvedSource]]
+
+
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    rows: Mapping[str, Any] | None = None,
+    rows_folder: Path | None = None,
+) -> ResolvedStudy:
+    """Reads and checks a study.
+
+    Args:
+        source: a study file, or its content as a mapping.
+        overrides: `key=value` settings that go over it, as from `--set`.
+        rows: source name -> its rows, for sources that are not files.
+        rows_folder: where those rows are written, so that the run can be repeated without them.
+
+    Raises:
+        UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
+    """
+    raw, folder = _raw(source)
+    for override in overrides:
+        apply(raw, override)
+    if rows and rows_folder is not None:
+        _write_rows(raw, rows, rows_folder)
+    _resolve_model(raw, folder, "model")
+    _resolve_selection(raw.get("select"), folder)
+    study = registry.checked(Study, raw, "")
+    variants = {MAIN: study}
+    root = _data_root(study.data_root, folder)
+    for name, changes in _variant_changes(study, raw, root).items():
+        variants[name] = _variant(name, raw, changes, folder)
+    for name, variant in variants.items():
+        check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
+    sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
+    return ResolvedStudy(raw, study, variants, root, sources)
+
+
+def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
+    """The sources, ready to be read; `rows` names those whose rows were given from Python."""
+    resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
+    return [in_memory(source) if source.how.source in rows else source for source in resolved]
+
+
+def _variant_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+    """Variant -> its changes: those of the grid, with the study's own laid over them, then the others."""
+    if study.grid is None:
+        return study.variants
+    sources = [resolve_source(source, place, root).how for place, source in enumerate(study.sources)]
+    changes = expand(study.grid, raw.get("select", "all"), [(how.source, how.objective) for how in sources])
+    return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
+
+
+def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
+    """The study with a variant's settings laid over it."""
+    where = f"variants.{name}"
+    if name in (MAIN, BASE):
+        raise UserError(f"'{name}' is taken by the study itself.", where="variants", mend="Call it otherwise.")
+    if fixed := [key for key in NOT_VARIED if key in changes]:
+        mend = "Set it once for the whole study."
+        raise UserError("a variant cannot change it.", where=f"{where}.{fixed[0]}", mend=mend)
+    merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
+    _resolve_model(merged, folder, f"{where}.model")
+    _resolve_selection(merged.get("select"), folder)
+    return registry.checked(Study, merged, where)
+
+
+def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+    if isinstance(source, Mapping):
+        return merge({}, copy.deepcopy(dict(source))), Path.cwd()
+    path = Path(source)
+    if not path.is_file():
+        near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
+        raise UserError(
+            "there is no such study file.", where=str(path), mend=near or "Write one with: unipref init FILES"
+        )
+    raw = yaml_files.read(path)
+    if not isinstance(raw, dict):
+        raise UserError("a study is a mapping of settings.", where=str(path))
+    return raw, path.resolve().parent
+
+
+def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> None:
+    """Writes the rows given from Python to files and points their sources there."""
+    given = raw.get("sources")
+    by_name = {str(s.get("name")): s for s in given if isinstance(s, dict)} if isinstance(given, list) else {}
+    for name, values in rows.items():
+        if name not in by_name:
+            raise UserError(f"there is no source '{name}' for these rows.", where="rows", mend=near_name(name, by_name))
+        by_name[name]["path"] = str(spill_rows(values, folder.resolve()))
+
+
+def _resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
+    """A model folder relative to the study file becomes absolute; a hub name stays."""
+    if isinstance(raw.get("model"), str):
+        value = expand_path(raw["model"], where)
+        raw["model"] = str((folder / value).resolve()) if (folder / value).is_dir() else value
+
+
+def _resolve_selection(settings: Any, folder: Path) -> None:
+    """Folders of scorers' models and of embedders, relative to the study file, become absolute; names stay."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            if key in ("model", "embedder") and isinstance(value, str) and (folder / expand_variables(value)).is_dir():
+                settings[key] = str((folder / expand_variables(value)).resolve())
+            else:
+                _resolve_selection(value, folder)
+    elif isinstance(settings, list):
+        for item in settings:
+            _resolve_selection(item, folder)
+
+
+def _data_root(value: str, folder: Path) -> Path:
+    root = (folder / expand_path(value, "data_root")).resolve()
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}.", where="data_root", mend="Set it with: --set data_root=FOLDER")
+    return root
