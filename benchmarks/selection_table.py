@@ -30,8 +30,8 @@ class Purity(NamedTuple):
 
     kept: int
     learned: int
-    is_order_right: float
-    is_chosen_right: float
+    ordered_right: float
+    teaches_right: float
 
 
 def write(out: Path, seeds: Mapping[str, int], arms: list[Any], settings: dict[str, Any]) -> None:

@@ -384,7 +384,7 @@ def test_environment_variables_are_filled_in_everywhere(here: Path, monkeypatch:
 
 def test_benchmark_data_that_is_missing_is_found_before_any_work(here: Path) -> None:
     said = refused(with_("evaluate.0.winobias.data", "eval/winobais"))
-    assert f"evaluate.0.winobias.data: there is no {here / 'eval/winobais'}.\n  Did you mean 'winobias'?" in said
+    assert f"evaluate.0.winobias.data: {here / 'eval/winobais'} does not exist.\n  Did you mean 'winobias'?" in said
 
 
 def test_measuring_on_a_part_that_is_not_held_out_is_refused(here: Path) -> None:

@@ -238,7 +238,7 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
     with torch.no_grad():
         model.model.norm.weight[0] = float("nan")
     model.save_pretrained(broken)
-    with pytest.raises(UserError, match="broken: the model gives NaN"):
+    with pytest.raises(UserError, match="broken: the model outputs NaN"):
         check(Sft(**FEW), model=str(broken))
 
 
