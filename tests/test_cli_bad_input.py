@@ -287,7 +287,7 @@ def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
         (["inspect", "godo.jsonl"], "there is no file or folder 'godo.jsonl'"),
         (["init", "godo.jsonl"], "Did you mean 'good.jsonl'?"),
         (["list", "fromats"], "there is no list of 'fromats'.\n  Did you mean 'formats'?"),
-        (["report", "."], "there is no manifest.json in it."),
+        (["report", "."], "this is not a run folder."),
         (["unifie", "study.yaml"], "No such command 'unifie'"),
         (["unify"], "Missing argument"),
     ],

@@ -64,14 +64,16 @@ def _run(
 ) -> None:
     from unipref import report
     from unipref.core.progress import ConsoleProgress
+    from unipref.core.run_folder import RunFolder
     from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
     with ConsoleProgress() as listener:
         execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **how)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if as_json:
-        _print_json(manifest)
+        import msgspec
+
+        _print_json(msgspec.to_builtins(RunFolder(folder).manifest))
         return
     _show(report.console(folder))
     typer.echo(f"\nReport: {folder / 'report.html'}")
@@ -228,8 +230,6 @@ def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run fol
     """Write a run's report again, and print its table."""
     from unipref import report as page
 
-    if not (folder / "manifest.json").is_file():
-        raise UserError("there is no manifest.json in it.", where=str(folder), mend="Give the folder of a run.")
     written = page.write(folder)
     _show(page.console(folder))
     typer.echo(f"\nReport: {written}")

@@ -184,7 +184,7 @@ def test_a_run_without_selection_and_no_run_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unify has left no preferences here"):
         unipref.explain(tmp_path, "abcd")
     (tmp_path / "manifest.json").write_text("[")
-    with pytest.raises(UserError, match="it holds no manifest"):
+    with pytest.raises(UserError, match=r"manifest\.json is corrupt or from another version"):
         unipref.explain(tmp_path, "abcd")
     pairs = [{"chosen": "a b", "rejected": "c d", "prompt": f"p {i}"} for i in range(3)]
     study = {"sources": [{"name": "p", "path": "p", "format": "pairs", "map": {"prompt": "prompt"}}]}

@@ -62,7 +62,7 @@ def finished(folder: Path, verdict: str) -> None:
     claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT_CLAIMS]
     scores = [
         {"variant": "combined", "seed": seed, "step": "sft", "benchmark": "coreference", "metric": "bias"}
-        | {"slice": "all", "value": float(seed)}
+        | {"slice": "all", "value": float(seed), "n": 9, "direction": "lower"}
         for seed in (1, 2)
     ]
     files = {

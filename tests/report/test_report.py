@@ -289,9 +289,9 @@ def test_a_broken_manifest_is_named(tmp_path, text):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         report.write(tmp_path)
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         report.console(tmp_path)
 
 
@@ -364,13 +364,13 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
     def figure(value, at_chance=False):
         return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "beside": None}
 
-    def gain(value, clear=False, void=False):
+    def gain(value, clear=None, void=False):
         return {"value": value, "low": 0.0, "high": 0.5, "clear": clear, "void": void}
 
     base = {"variant": "base", "step": "base", "front": False, "gains": {}}
     models = [base | {"figures": {"instruction": figure(0.25), "bias": figure(0.5)}}]
     for n in range(20):
-        gains = {"base": {"instruction": gain(0.125, clear=True), "bias": gain(0.375, void=n == 7)}}
+        gains = {"base": {"instruction": gain(0.125, clear="better"), "bias": gain(0.375, void=n == 7)}}
         figures = {"instruction": figure(0.375), "bias": figure(0.125, at_chance=n == 7)}
         models.append({"variant": f"v{n}", "step": "sft", "front": n == 3, "gains": gains, "figures": figures})
     side = {"benchmark": "b", "metric": "m", "slice": "all", "beside": None}

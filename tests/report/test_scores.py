@@ -5,9 +5,10 @@ import json
 import pytest
 
 from unipref.core.errors import UserError
+from unipref.core.run_folder import RunFolder
 from unipref.core.stats.chance import guesses
 from unipref.report.content import number, room
-from unipref.report.scores import Measure, Model, best, headline, labels, read_scores, verdict
+from unipref.report.scores import Measure, Model, best, headline, labels, verdict
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def rows(tmp_path, score_row):
     def read(*made):
         path = tmp_path / "scores.json"
         path.write_text(json.dumps([score_row(*args, **changes) for args, changes in made]))
-        return read_scores(path)
+        return RunFolder(tmp_path).scores()
 
     return read
 
@@ -108,7 +109,7 @@ def test_no_best_among_equals_or_alone(rows):
 def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):
     made = [score_row("sft", "b", "m", value) for value in (float("nan"), None, 0.5)]
     (tmp_path / "scores.json").write_text(json.dumps(made))
-    assert [row.value for row in read_scores(tmp_path / "scores.json")] == [0.5]
+    assert [row.value for row in RunFolder(tmp_path).scores()] == [0.5]
 
 
 def test_defaults_of_a_score_may_be_absent(tmp_path):
@@ -122,15 +123,15 @@ def test_defaults_of_a_score_may_be_absent(tmp_path):
         "direction": "higher",
     }
     (tmp_path / "scores.json").write_text(json.dumps([row]))
-    read = read_scores(tmp_path / "scores.json")[0]
+    read = RunFolder(tmp_path).scores()[0]
     assert (read.mode, read.split, read.slice, read.low, read.seed) == ("corrected", "test", "all", None, None)
 
 
 @pytest.mark.parametrize("text", ["{", '{"a": 1}', '[{"value": 1}]', "[1]"])
 def test_broken_scores_are_named(tmp_path, text):
     (tmp_path / "scores.json").write_text(text)
-    with pytest.raises(UserError, match=r"scores\.json: this is no list of score rows"):
-        read_scores(tmp_path / "scores.json")
+    with pytest.raises(UserError, match=r"scores\.json: scores\.json is corrupt or from another version"):
+        RunFolder(tmp_path).scores()
 
 
 @pytest.mark.parametrize(

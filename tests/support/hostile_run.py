@@ -86,7 +86,7 @@ def _manifest(map_points: int, steps: int) -> dict[str, Any]:
         "name": HOSTILE,
         "command": HOSTILE,
         "examples": {"folder": "examples", "part": "test"},
-        "arms": {variant: {"strategy": {"name": HOSTILE}, "steps": []} for variant in VARIANTS},
+        "variants": {variant: {"strategy": {"name": HOSTILE}, "steps": []} for variant in VARIANTS},
         "sources": sources,
         "selected": {variant: {"0": _selection(map_points), "1": _selection(map_points)} for variant in VARIANTS},
         "train": {v: {str(s): {step: fit(s) for step in ("sft", "dpo")} for s in (0, 1)} for v in VARIANTS},

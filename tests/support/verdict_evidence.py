@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from unipref.analysis.verdicts.claims import claims
-from unipref.analysis.verdicts.evidence import BASE_MODEL, Arm, Evidence, Measured, Model, Side
+from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model, Side, Variant
+from unipref.core.run_folder import PlannedStep
 from unipref.core.stats.bootstrap import Statistic, mean
 
 N = 200
@@ -14,9 +15,9 @@ SIDES = {
     "bias": Side("bias", "coreference", "two_way_bias", beside="two_way_accuracy"),
 }
 STEPS = (
-    {"name": "sft", "trainer": "sft", "makes": "policy", "from": "base"},
-    {"name": "reward", "trainer": "reward", "makes": "reward", "from": "sft"},
-    {"name": "dpo", "trainer": "dpo", "makes": "policy", "from": "sft"},
+    PlannedStep("sft", "sft", "policy", "base"),
+    PlannedStep("reward", "reward", "reward", "sft"),
+    PlannedStep("dpo", "dpo", "policy", "sft"),
 )
 
 
@@ -30,11 +31,11 @@ def figure(objective: str, value: float, seed: int) -> Statistic:
     return mean("two_way_bias", units, values, direction="ideal", ideal=0.0, chance=0.0)
 
 
-def arm(name: str, kind: str, kept: float = 100.0, **changes: Any) -> Arm:
-    return Arm(name, kind, kept, **{"rest": "r", "steps": STEPS, **changes})
+def variant(name: str, kind: str, kept: float = 100.0, **changes: Any) -> Variant:
+    return Variant(name, kind, kept, **{"settings_hash": "r", "steps": STEPS, **changes})
 
 
-def evidence(arms: list[Arm], values: dict[tuple[str, str], tuple[float, float]], seeds: int = 3) -> Evidence:
+def evidence(variants: list[Variant], values: dict[tuple[str, str], tuple[float, float]], seeds: int = 3) -> Evidence:
     """Model -> (instructions followed, bias); a bias of None: the model guesses."""
     measured: dict[str, dict[Model, Measured]] = {"instruction": {}, "bias": {}}
     for place, both in values.items():
@@ -44,15 +45,15 @@ def evidence(arms: list[Arm], values: dict[tuple[str, str], tuple[float, float]]
             by_seed = {seed: figure(objective, value or 0.0, 1 if seed is None else seed) for seed in own}
             guessing = len(own) if value is None else 0
             measured[objective][model] = Measured(by_seed, guessing, 0.8 if objective == "bias" else None)
-    return Evidence(SIDES, measured, {one.name: one for one in arms})
+    return Evidence(SIDES, measured, {one.name: one for one in variants})
 
 
-ARMS = [
-    arm("main", "full"),
-    arm("source-a", "alone", 50, alone=("source", "a")),
-    arm("source-b", "alone", 50, alone=("source", "b")),
-    arm("selected-0.4", "selected", 40),
-    arm("random-0.4", "random", 40),
+VARIANTS = [
+    variant("main", "full"),
+    variant("source-a", "alone", 50, alone=("source", "a")),
+    variant("source-b", "alone", 50, alone=("source", "b")),
+    variant("selected-0.4", "selected", 40),
+    variant("random-0.4", "random", 40),
 ]
 BASE = {("base", "base"): (0.2, 0.5)}
 GOOD = BASE | {

@@ -3,7 +3,6 @@
 Files are streamed, one or two columns at a time; text is read for the one preference that is asked about.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from unipref.core import parquet
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Messages, Reason
+from unipref.core.run_folder import Manifest, RunFolder, each_seed
 
 PARTS = ("train", "dev", "test")
 SHOWN = 200
@@ -42,7 +42,7 @@ def explain(folder: Path, asked: str) -> dict[str, Any]:
     Raises:
         UserError: there is no such run, id or origin; the near one is offered.
     """
-    manifest = _manifest(folder)
+    manifest = RunFolder(folder).manifest
     unified = _unified(folder)
     if ":" in asked:
         return _row(unified, asked)
@@ -86,19 +86,6 @@ def as_text(found: dict[str, Any]) -> str:
         why = "not among what was selected from" if removed else "nothing has been selected in this run yet"
         lines += [f"  {'select':9} {why}"]
     return "\n".join(lines)
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise UserError("there is no manifest.json in it.", where=str(folder), mend="Give the folder of a run.")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict):
-        raise UserError("it holds no manifest.", where=str(path), mend="Run the study again.")
-    return manifest
 
 
 def _unified(folder: Path) -> list[Path]:
@@ -200,19 +187,18 @@ def _cleaned(folder: Path, key: str) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def _selected(folder: Path, manifest: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
+def _selected(folder: Path, manifest: Manifest, key: str) -> Iterator[dict[str, Any]]:
     """Each variant's and seed's decision; variants that share a selection say the same."""
     import pyarrow.compute as pc
 
-    for variant, by_seed in (manifest.get("selected") or {}).items():
-        for seed, summary in by_seed.items():
-            place = folder / (summary.get("folder") or f"selected/{variant}/{seed}")
-            if not (place / "decisions.parquet").is_file():
-                continue
-            for batch in parquet.batches(place / "decisions.parquet"):
-                for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
-                    known = {name: value for name, value in row.items() if name not in ("id", "source", "objective")}
-                    yield {"variant": variant, "seed": int(seed), **known}
+    for variant, seed, selected in each_seed(manifest.selected):
+        place = folder / (selected.folder or f"selected/{variant}/{seed}")
+        if not (place / "decisions.parquet").is_file():
+            continue
+        for batch in parquet.batches(place / "decisions.parquet"):
+            for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
+                columns = {name: value for name, value in row.items() if name not in ("id", "source", "objective")}
+                yield {"variant": variant, "seed": int(seed), **columns}
 
 
 def _short(messages: Messages) -> str:

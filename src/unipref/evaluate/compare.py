@@ -17,11 +17,8 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, difference
-from unipref.core.stats.chance import SIDES, at_chance, is_skill
+from unipref.core.stats.chance import AT_CHANCE, SIDES, at_chance, is_skill
 from unipref.evaluate import RESULTS
-
-AT_CHANCE = "at chance: bias means nothing"
-"""The verdict on a bias metric when one of the two models is at chance."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The same from Python: one function per stage. `import unipref` offers these without loading torch."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from unipref.analysis import explain as explanation
 from unipref.analysis.audit import audit, keep
@@ -12,6 +13,7 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.progress import ProgressListener
+from unipref.core.run_folder import RunFolder
 from unipref.evaluate import compare, evaluate
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import execute
@@ -98,9 +100,9 @@ def check_training(study: StudyLike, out: str | os.PathLike[str] | None = None, 
     Raises:
         UserError: a step would fail.
     """
-    manifest = _until("check", study, out, **options) / "manifest.json"
-    found: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")).get("preflight", {})
-    return found
+    run = RunFolder(_until("check", study, out, **options))
+    checks: dict[str, Any] = msgspec.to_builtins(run.manifest.preflight)
+    return checks
 
 
 def train_models(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:

@@ -6,7 +6,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.stage_cache import StageCache
 from unipref.models import loading
 from unipref.pipeline.launcher import Launch
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import TrainedModel
 from unipref.pipeline.stage_inputs import InputHashes
 from unipref.study.load import ResolvedStudy
@@ -28,7 +28,7 @@ class RunContext:
 
     resolved: ResolvedStudy
     cache: StageCache
-    manifest: Manifest
+    manifest: ManifestWriter
     listener: ProgressListener
     hashes: InputHashes
     launch: Launch | None = None

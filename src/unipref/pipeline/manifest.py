@@ -1,12 +1,38 @@
-"""What a run says of itself: `manifest.json`, `scores.json` and the study as it was run."""
+"""What a run records about itself: `manifest.json`, `scores.json`, `against_base.json` and the study as it was run."""
 
 import os
 import platform
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from unipref.core import hashing, json_files, registry, yaml_files
+from unipref.core.errors import UserError
 from unipref.core.records import MAIN
+from unipref.core.run_folder import (
+    MANIFEST,
+    PAIRED,
+    SCORES,
+    STUDY,
+    VERDICTS,
+    ChoiceInfo,
+    CleanCounts,
+    Evaluated,
+    ExamplesInfo,
+    HeadlineInfo,
+    Machine,
+    Manifest,
+    PlannedStep,
+    Preflight,
+    ScoreRow,
+    Selected,
+    SourceCounts,
+    StageCost,
+    StepRecipe,
+    TrainedStep,
+    VariantInfo,
+)
 from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.load import ResolvedStudy
@@ -15,106 +41,104 @@ from unipref.study.steps import origins, steps_of
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ and still be compared on what they select."""
-SCORE_FIELDS = ("evaluated", "notes")
-"""What belongs to the scores of a run."""
 CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "examples")
-"""What the models are that were scored, as far as the run in hand did not get to it."""
-SCORES, PAIRED, VERDICTS = "scores.json", "against_base.json", "verdicts.json"
+"""Fields on the models that were scored, as far as the current run did not reach them."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
 
-class Manifest:
-    """Gathers what the stages return, and writes it.
-
-    Sources and clean are those of the study as written; a variant that changes them has its own under `variants`.
-    """
+class ManifestWriter:
+    """Collects what the stages return as the records of a manifest, and writes it."""
 
     def __init__(self, run: StageCache, loaded: ResolvedStudy) -> None:
         self._run, self._loaded = run, loaded
         self._scores: list[dict[str, Any]] = []
         self._against_base: list[dict[str, Any]] = []
         self._seen: set[str] = set()
-        self._value: dict[str, Any] = {
-            "unipref": __version__,
-            "name": loaded.study.name,
-            "model": loaded.study.model,
-            "seeds": loaded.study.seeds,
-            "data_root": str(loaded.data_root),
-            "python": platform.python_version(),
-            "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-            "versions": hashing.versions(*PACKAGES),
-            "arms": {name: _arm(study) for name, study in loaded.variants.items()},
-        }
+        self._record = Manifest(
+            unipref=__version__,
+            name=loaded.study.name,
+            model=loaded.study.model,
+            seeds=loaded.study.seeds,
+            data_root=str(loaded.data_root),
+            python=platform.python_version(),
+            machine=Machine(platform.system(), platform.machine(), os.cpu_count()),
+            versions=hashing.versions(*PACKAGES),
+            variants={name: _variant_info(study) for name, study in loaded.variants.items()},
+        )
 
     def model(self, key: str) -> None:
-        """Takes in what the study's model is known by: the hash of its files, or its name on the hub."""
-        self._value["model_hash"] = key
+        """Records the study's model: the hash of its files, or its name on the hub."""
+        self._record.model_hash = key
 
     def unified(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
-        """Takes in what unify returned, with the files of each source and the hash of what they hold."""
-        pages = {
-            plan.how.source: {
-                **stage.result[plan.how.source],
-                "files": sorted({p.origin for p in plan.parts}),
-                "hash": hashes[plan.how.source],
-            }
-            for plan in self._loaded.sources[variant]
-        }
-        self._of(variant)["sources"] = pages
+        """Records what unify returned, with the files of each source and the hash of their content."""
+        sources = {}
+        for plan in self._loaded.sources[variant]:
+            name = plan.how.source
+            files = sorted({part.origin for part in plan.parts})
+            sources[name] = msgspec.convert({**stage.result[name], "files": files, "hash": hashes[name]}, SourceCounts)
+        self._owner(variant).sources = sources
         return stage
 
     def cleaned(self, variant: str, stage: Stage) -> Stage:
-        """Takes in what clean returned, and the folder it is in: variants may share one."""
-        folder = stage.folder.relative_to(self._run.folder).as_posix()
-        self._of(variant)["clean"] = {**stage.result, "folder": folder}
+        """Records what clean returned, and its folder: variants may share one."""
+        self._owner(variant).clean = msgspec.convert({**stage.result, "folder": self._place(stage)}, CleanCounts)
         return stage
 
     def selected(self, variant: str, seed: int, stage: Stage) -> Stage:
-        """Takes in what select returned, and the folder it is in: variants may share one."""
-        summary = {**stage.result, "folder": stage.folder.relative_to(self._run.folder).as_posix()}
-        self._value.setdefault("selected", {}).setdefault(variant, {})[str(seed)] = summary
+        """Records what select returned, and its folder: variants may share one."""
+        record = msgspec.convert({**stage.result, "folder": self._place(stage)}, Selected)
+        _put(self._record.selected, variant, seed, record)
         return stage
 
     def checked(self, variant: str, seed: int, stage: Stage) -> None:
-        """Takes in what was found before training."""
-        self._value.setdefault("preflight", {}).setdefault(variant, {})[str(seed)] = stage.result
+        """Records what the checks before training found."""
+        _put(self._record.preflight, variant, seed, msgspec.convert(stage.result, Preflight))
 
     def trained(self, variant: str, seed: int, step: str, stage: Stage, about: dict[str, Any]) -> None:
-        """Takes in what a training step returned, and `about` the step: trainer, settings and what it started from."""
-        by_seed = self._value.setdefault("train", {}).setdefault(variant, {})
-        summary = {**stage.result, "folder": stage.folder.relative_to(self._run.folder).as_posix()}
-        by_seed.setdefault(str(seed), {})[step] = summary
-        self._value.setdefault("steps", {}).setdefault(variant, {})[step] = about
+        """Records what a training step returned, and `about` the step: trainer, settings and what it started from."""
+        fields = {name: value for name, value in stage.result.items() if name in TrainedStep.__struct_fields__}
+        other = {name: value for name, value in stage.result.items() if name not in fields}
+        try:
+            record = msgspec.convert({**fields, "other": other, "folder": self._place(stage)}, TrainedStep)
+        except msgspec.ValidationError as error:
+            raise UserError(
+                f"the trainer '{about['trainer']}' returned a record of the wrong form: {error}.",
+                where=self._place(stage),
+                mend="Return from `fit` what `unipref.core.contracts.Trainer.fit` says.",
+            ) from error
+        steps = self._record.train.get(variant, {}).get(str(seed), {})
+        _put(self._record.train, variant, seed, {**steps, step: record})
+        recipes = self._record.steps.get(variant, {})
+        self._record.steps[variant] = {**recipes, step: msgspec.convert(about, StepRecipe)}
 
-    def exemplified(self, found: dict[str, Any]) -> None:
-        """Takes in which models answered the examples, or why there are none."""
-        self._value["examples"] = found
+    def exemplified(self, about: dict[str, Any]) -> None:
+        """Records which models answered the examples, or why there are none."""
+        self._record.examples = msgspec.convert(about, ExamplesInfo)
 
     def scored(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
-        """Takes in one benchmark's scores of one model; the base model's once."""
+        """Records one benchmark's scores of one model; the base model's once."""
         place = f"{variant}/{seed}/{step}/{stage.key}"
         if place in self._seen:
             return
         self._seen.add(place)
-        evaluated = {"variant": variant, "seed": seed, "step": step, "benchmark": stage.folder.name}
-        evaluated["folder"] = stage.folder.relative_to(self._run.folder).as_posix()
-        self._value.setdefault("evaluated", []).append(evaluated)
+        self._record.evaluated.append(Evaluated(variant, seed, step, stage.folder.name, self._place(stage)))
         who = {"variant": variant, "seed": seed, "step": step, "model": self._short(model)}
-        self._scores += [{**who, **score} for score in stage.result["scores"]]
+        self._scores += [msgspec.convert({**row, **who}, ScoreRow).as_dict() for row in stage.result["scores"]]
         self._against_base += [{**row, **who} for row in stage.result["against_base"]]
-        if notes := stage.result.get("notes"):
-            self._value.setdefault("notes", {})[f"{variant}/{step}/{stage.folder.name}"] = notes
 
     def has_scores(self) -> bool:
-        """Whether there are scores of an earlier run in the folder."""
+        """Whether the folder has scores of an earlier run."""
         return (self._run.folder / SCORES).is_file()
 
-    def recall(self, earlier: "Manifest") -> None:
-        """Takes over the scores that another manifest of this run has gathered; without any, those on disk go."""
+    def recall(self, earlier: "ManifestWriter") -> None:
+        """Takes over the scores that another manifest of this run has; without any, those on disk are removed."""
         self._scores, self._against_base = earlier._scores, earlier._against_base
-        for key in (*CARRIED_OVER, *SCORE_FIELDS):
-            if key in earlier._value and (key in SCORE_FIELDS or key not in self._value):
-                self._value[key] = earlier._value[key]
+        if earlier._record.evaluated:
+            self._record.evaluated = earlier._record.evaluated
+        for name in CARRIED_OVER:
+            if not getattr(self._record, name):
+                setattr(self._record, name, getattr(earlier._record, name))
         if not self._scores:
             for name in (SCORES, PAIRED, VERDICTS):
                 (self._run.folder / name).unlink(missing_ok=True)
@@ -122,17 +146,19 @@ class Manifest:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        json_files.write_text(folder / "study.yaml", yaml_files.write(self._loaded.raw))
+        json_files.write_text(folder / STUDY, yaml_files.write(self._loaded.raw))
         if self._scores:
             json_files.write_json(folder / SCORES, self._scores)
             json_files.write_json(folder / PAIRED, self._against_base)
-        json_files.write_json(folder / "manifest.json", {**self._value, "stages": self._run.costs()})
+        self._record.stages = msgspec.convert(self._run.costs(), list[StageCost])
+        json_files.write_json(folder / MANIFEST, msgspec.to_builtins(self._record))
 
-    def _of(self, variant: str) -> dict[str, Any]:
-        if variant == MAIN:
-            return self._value
-        mine: dict[str, Any] = self._value.setdefault("variants", {}).setdefault(variant, {})
-        return mine
+    def _owner(self, variant: str) -> Manifest | VariantInfo:
+        """The record that has the sources and the clean of a variant."""
+        return self._record if variant == MAIN else self._record.variants[variant]
+
+    def _place(self, stage: Stage) -> str:
+        return stage.folder.relative_to(self._run.folder).as_posix()
 
     def _short(self, model: str) -> str:
         """A model of this run by its place in the run, any other as the study names it."""
@@ -140,24 +166,24 @@ class Manifest:
         return model[len(folder) :].lstrip("/\\") if model.startswith(folder) else model
 
 
-def _arm(study: Study) -> dict[str, Any]:
-    """What tells a variant from others: its strategy, a hash of all else that may differ, its training steps.
+def _put(records: dict[str, dict[str, Any]], variant: str, seed: int, record: Any) -> None:
+    records[variant] = {**records.get(variant, {}), str(seed): record}
 
-    `judged`: label -> the figure that verdicts judge by, of the benchmarks that have one, in order.
-    """
+
+def _variant_info(study: Study) -> VariantInfo:
+    """What tells a variant from others."""
     rest = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     rest["train"] = [registry.cache_identity(trainer) for trainer in study.train]
     starts = origins(study)
-    return {
-        "strategy": registry.cache_identity(study.select),
-        "rest": hashing.json_hash(rest),
-        "steps": [
-            {"name": name, "trainer": trainer.name(), "makes": trainer.makes, "from": starts[name][0]}
-            for trainer, name in steps_of(study)
+    return VariantInfo(
+        strategy=msgspec.convert(registry.cache_identity(study.select), ChoiceInfo),
+        settings_hash=hashing.json_hash(rest),
+        steps=[
+            PlannedStep(name, trainer.name(), trainer.makes, starts[name].start) for trainer, name in steps_of(study)
         ],
-        "judged": {
-            label: benchmark.headline_metric._asdict()
+        judged={
+            label: HeadlineInfo(*benchmark.headline_metric)
             for benchmark, label in study.labelled_benchmarks()
             if benchmark.headline_metric is not None
         },
-    }
+    )

@@ -18,7 +18,7 @@ from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.evaluation_stage import EvaluationStage
 from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
 from unipref.pipeline.launcher import Launch
-from unipref.pipeline.manifest import Manifest
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import VariantData
 from unipref.pipeline.stage_inputs import InputHashes
 from unipref.pipeline.training_stage import TrainingStage
@@ -53,7 +53,7 @@ class Run:
     ) -> None:
         cache = StageCache(folder, listener.stage, dry_run=dry_run, done_by_others=done_by_others)
         hashes = InputHashes(resolved.data_root)
-        self.context = RunContext(resolved, cache, Manifest(cache, resolved), listener, hashes, launch)
+        self.context = RunContext(resolved, cache, ManifestWriter(cache, resolved), listener, hashes, launch)
         self.data = DataStages(self.context)
         self.training = TrainingStage(self.context)
         self.evaluation = EvaluationStage(self.context)

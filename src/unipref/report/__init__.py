@@ -1,6 +1,5 @@
 """The report of a run: `report.md` and a self-contained `report.html` from the same content, and the terminal's."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,23 +8,24 @@ import msgspec
 
 from unipref.core.errors import UserError
 from unipref.core.json_files import write_text
+from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow
 from unipref.report.content import Content, Section, Table
 from unipref.report.model_card import write_cards
 from unipref.report.render.html import html
 from unipref.report.render.markdown import markdown
 from unipref.report.render.terminal import plain, terminal, told, warned
-from unipref.report.scores import ScoreRow, headline, labels, read_paired, read_scores
+from unipref.report.scores import headline, labels, paired_verdicts
 from unipref.report.sections.bias_by_group import bias_section, shown_models
 from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import example_section
 from unipref.report.sections.mixtures import soup_section
-from unipref.report.sections.pareto_front import efficient, front_table
+from unipref.report.sections.pareto_front import efficient_steps, front_table
 from unipref.report.sections.reproduce import reproduce_sections
 from unipref.report.sections.results import changes, result_sections, result_table
 from unipref.report.sections.selection import DOUBTS, epoch_warnings, selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
 from unipref.report.sections.training import count_sections, lead, terminal_sections
-from unipref.report.sections.verdict import read_verdicts, summary, verdict_section, warnings
+from unipref.report.sections.verdict import failure_warnings, summary, verdict_section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +50,6 @@ ORDER = (
     "How to reproduce",
 )
 """The sections of a report, by title, as far as a run has them."""
-PAIRED = "against_base.json"
 WIDE = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
 """Columns that are on the page but would not fit a terminal."""
 MOST_MODELS = 12
@@ -93,21 +92,23 @@ def console(run: Path) -> "RenderableType":
     """
     from rich.console import Group
 
-    scores, manifest = _scores(run), _manifest(run)
+    folder = _opened(run)
+    scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
     if not scores:
         return source_counts(manifest)
-    measures, named, found = headline(scores), labels(scores), read_verdicts(run)
-    if found and len(named) > MOST_MODELS:
-        shown: RenderableType = Group(plain(side_by_side(found)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
+    measures, named = headline(scores), labels(scores)
+    if verdicts and len(named) > MOST_MODELS:
+        results: RenderableType = Group(plain(side_by_side(verdicts)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
     else:
-        shown = terminal(result_table(measures, named), changes(measures, named, read_paired(run / PAIRED)))
+        paired = paired_verdicts(folder.paired())
+        results = terminal(result_table(measures, named), changes(measures, named, paired))
     # The signs of failure tell of over-aggressive selection themselves.
-    doubts = epoch_warnings(manifest) if found else selection_warnings(manifest)
-    warned_of = [*warned("Signs of failure", warnings(found)), *warned(DOUBTS, doubts)]
-    return Group(shown, *warned_of, *told("Verdict", summary(found)))
+    doubts = epoch_warnings(manifest) if verdicts else selection_warnings(manifest)
+    warnings = [*warned("Signs of failure", failure_warnings(verdicts)), *warned(DOUBTS, doubts)]
+    return Group(results, *warnings, *told("Verdict", summary(verdicts)))
 
 
-def source_counts(manifest: dict[str, Any]) -> "RenderableType":
+def source_counts(manifest: Manifest) -> "RenderableType":
     """What became of each source's rows, and what was selected and trained, for rich to print."""
     from rich.console import Group
 
@@ -138,6 +139,11 @@ def score_table(rows: list[dict[str, Any]]) -> "RenderableType":
     return terminal(result_table(headline(scores), labels(scores)), [])
 
 
+def efficient(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> set[str]:
+    """The steps of those models that no other beats; as `efficient_steps`, from rows as `scores.json` has them."""
+    return efficient_steps(msgspec.convert(list(rows), list[ScoreRow], strict=False), by)
+
+
 def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), made: Path | None = None) -> "RenderableType":
     """Mixtures for rich to print: one a line, the efficient ones marked; and where one was written.
 
@@ -148,20 +154,22 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), made: Path
     """
     from rich.console import Group
 
-    table = front_table(rows, by) if rows else None
+    table = front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
     return Group(*([plain(table), table.note] if table else []), *([f"Model: {made}"] if made else []))
 
 
 def _content(run: Path) -> Content:
-    scores, manifest, found = _scores(run), _manifest(run), read_verdicts(run)
-    title = f"unipref report: {manifest.get('name') or run.resolve().name}"
-    results = result_sections(scores, read_paired(run / PAIRED))
-    judged = [verdict_section(found), trade_off_section(found, scores), example_section(manifest, run)]
-    models, sides = shown_models(scores, manifest), found["sides"] if found else {}
-    judged += [bias_section(scores, manifest), soup_section(run, scores, models, sides)]
+    folder = _opened(run)
+    scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
+    title = f"unipref report: {manifest.name or run.resolve().name}"
+    results = result_sections(scores, paired_verdicts(folder.paired()))
+    judged = [verdict_section(verdicts), trade_off_section(verdicts, scores), example_section(manifest, run)]
+    models, sides = shown_models(scores, manifest), verdicts.sides if verdicts else {}
+    judged += [bias_section(scores, manifest), soup_section(folder.mixtures(), scores, models, sides)]
     sections = [section for section in judged if section is not None] + results
     sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
-    return Content(title, lead(manifest), sorted(sections, key=_place), _variants(manifest, scores) | names(found))
+    variants = _variants(manifest, scores) | names(verdicts)
+    return Content(title, lead(manifest), sorted(sections, key=_place), variants)
 
 
 def _place(section: Section) -> int:
@@ -169,32 +177,18 @@ def _place(section: Section) -> int:
     return ORDER.index(section.title if section.title in ORDER else "All scores")
 
 
-def _variants(manifest: dict[str, Any], scores: list[ScoreRow]) -> dict[str, str]:
+def _variants(manifest: Manifest, scores: list[ScoreRow]) -> dict[str, str]:
     """Variants by their own names and by those of their models."""
-    ran = [*(manifest.get("arms") or {}), *(manifest.get("selected") or {}), *(manifest.get("train") or {})]
     of_models = {label: model.variant for model, label in labels(scores).items() if not model.is_base}
-    return {variant: variant for variant in ran} | of_models
+    return {variant: variant for variant in (*manifest.variants, *manifest.selected, *manifest.train)} | of_models
 
 
-def _scores(run: Path) -> list[ScoreRow]:
-    if not any((run / name).is_file() for name in ("manifest.json", "scores.json")):
+def _opened(run: Path) -> RunFolder:
+    folder = RunFolder(run)
+    if not folder.has_manifest and not folder.has_scores:
         raise UserError(
-            "there is neither a manifest.json nor a scores.json, so this is no run folder.",
+            f"there is neither a {MANIFEST} nor a {SCORES} in it, so this is not a run folder.",
             where=str(run),
             mend="Give the folder that `unipref run STUDY -o FOLDER` wrote.",
         )
-    path = run / "scores.json"
-    return read_scores(path) if path.is_file() else []
-
-
-def _manifest(run: Path) -> dict[str, Any]:
-    path = run / "manifest.json"
-    if not path.is_file():
-        return {}
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"not JSON: {error}.", where=str(path), mend="Run the study again to rewrite it.") from error
-    if not isinstance(manifest, dict):
-        raise UserError("an object was expected.", where=str(path), mend="Run the study again to rewrite it.")
-    return manifest
+    return folder

@@ -3,7 +3,6 @@
 It is made from `manifest.json` and `scores.json` alone, so it can be written again when more is known.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
+from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
 from unipref.report.content import count, number
 from unipref.report.render.markdown import escaped
-from unipref.report.scores import ScoreRow, read_scores
-from unipref.report.tables import Manifest, leaves
 
 HEAD = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 UNKNOWN = "unknown"
@@ -29,18 +27,17 @@ def write_cards(run: Path) -> list[Path]:
     Returns:
         The cards.
     """
-    if not (run / "manifest.json").is_file():
+    folder = RunFolder(run)
+    if not folder.has_manifest:
         return []
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    scores = read_scores(run / "scores.json") if (run / "scores.json").is_file() else []
+    manifest, scores = folder.manifest, folder.scores()
     written: dict[Path, None] = {}
-    for variant, seed, fits in leaves(manifest.get("train") or {}):
-        for step, fit in fits.items():
-            folder = run / fit["folder"]
-            # Variants may share a model: its card is that of the first.
-            if folder.is_dir() and folder / CARD not in written:
-                write_text(folder / CARD, Card(manifest, scores, variant, seed, step).text())
-                written[folder / CARD] = None
+    for variant, seed, step, trained in manifest.trained_steps():
+        model = run / trained.folder
+        # Variants may share a model: its card is that of the first.
+        if trained.folder and model.is_dir() and model / CARD not in written:
+            write_text(model / CARD, Card(manifest, scores, variant, seed, step).text())
+            written[model / CARD] = None
     return list(written)
 
 
@@ -50,10 +47,10 @@ class Card:
     def __init__(self, manifest: Manifest, scores: list[ScoreRow], variant: str, seed: str, step: str) -> None:
         self.manifest, self.variant, self.seed, self.step = manifest, variant, seed, step
         self.scores = scores
-        self.fits: Manifest = manifest["train"][variant][seed]
-        self.steps: Manifest = manifest["steps"][variant]
-        own = (manifest.get("variants") or {}).get(variant) or {}
-        self.sources: Manifest = own.get("sources") or manifest.get("sources") or {}
+        self.trained = manifest.trained(variant, seed)
+        self.steps = manifest.steps.get(variant, {})
+        self.recipe = self.steps.get(step) or StepRecipe()
+        self.sources = manifest.sources_of(variant)
 
     def text(self) -> str:
         """The whole card: YAML front matter as the hub reads it, then Markdown."""
@@ -62,7 +59,7 @@ class Card:
             yaml_files.write(self._front()).rstrip(),
             "---",
             "",
-            f"# {escaped(str(self.manifest['name']))}: {self.step}",
+            f"# {escaped(str(self.manifest.name))}: {self.step}",
             "",
         ]
         parts += [self._what(), "", "## Data", "", *self._data(), "", "## Recipe", "", *self._recipe(), ""]
@@ -73,24 +70,23 @@ class Card:
     def _chain(self) -> list[str]:
         """The steps that led to this model, the first one first."""
         chain = [self.step]
-        while (earlier := self.steps[chain[0]]["from"]) in self.steps:
+        while chain[0] in self.steps and (earlier := self.steps[chain[0]].start) in self.steps and earlier not in chain:
             chain.insert(0, earlier)
         return chain
 
-    def _selected(self) -> Manifest:
-        return ((self.manifest.get("selected") or {}).get(self.variant) or {}).get(self.seed) or {}
+    def _recipe_of(self, step: str) -> StepRecipe:
+        return self.steps.get(step) or StepRecipe(trainer=step)
 
     def _licences(self) -> list[str]:
-        return sorted({str(source.get("licence") or UNKNOWN) for source in self.sources.values()})
+        return sorted({source.licence or UNKNOWN for source in self.sources.values()})
 
     def _front(self) -> dict[str, Any]:
-        licences, about = self._licences(), self.steps[self.step]
-        base = str(self.manifest.get("model"))
+        licences, base = self._licences(), str(self.manifest.model)
         front: dict[str, Any] = {
-            "library_name": "peft" if about["adapter"] else "transformers",
+            "library_name": "peft" if self.recipe.adapter else "transformers",
             # A folder of one machine means nothing elsewhere.
             "base_model": Path(base).name if Path(base).is_absolute() else base,
-            "tags": ["unipref", "trl", *dict.fromkeys(self.steps[step]["trainer"] for step in self._chain())],
+            "tags": ["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
         }
         if len(licences) == 1 and licences[0] != UNKNOWN:
             front["license"] = licences[0].lower().replace(" ", "-")
@@ -99,36 +95,35 @@ class Card:
         return front
 
     def _what(self) -> str:
-        kind = "A reward model" if self.steps[self.step]["makes"] == "reward" else "A language model"
+        kind = "A reward model" if self.recipe.makes == "reward" else "A language model"
         steps = " → ".join(self._chain())
-        made = f"made from {escaped(self._front()['base_model'])} by {steps}"
-        return f"{kind}, {made} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.get('unipref')}."
+        origin = f"made from {escaped(self._front()['base_model'])} by {steps}"
+        return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
 
     def _data(self) -> list[str]:
-        kept = self._selected().get("by_source") or {}
+        selected = self.manifest.selection(self.variant, self.seed) or Selected()
         rows = []
         for name, source in self.sources.items():
-            facts = [name, str(source.get("kind") or "–"), str(source.get("objective") or "–")]
-            facts += [str(source.get("licence") or UNKNOWN), count(source.get("rows"))]
-            rows.append([*facts, count(source.get("preferences")), count((kept.get(name) or [0, 0])[1])])
+            facts = [name, source.kind or "–", source.objective or "–", source.licence or UNKNOWN]
+            facts += [count(source.rows), count(source.preferences)]
+            rows.append([*facts, count(selected.by_source.get(name, (0, 0))[1])])
         table = _table(["source", "shape", "objective", "licence", "rows", "preferences", "selected to train on"], rows)
-        fit = self.fits[self.step]
-        left_out = sum((fit.get("left_out") or {}).values())
-        said = f"This step used {count(fit.get('used'))} of the selected preferences and left out {left_out:,}."
+        trained = self.trained[self.step]
+        left_out = sum(trained.left_out.values())
+        text = f"This step used {count(trained.used)} of the selected preferences and left out {left_out:,}."
         if UNKNOWN in self._licences():
-            said += " **The licence of some of the data is unknown: find it out before you pass the model on.**"
-        return [*table, "", said]
+            text += " **The licence of some of the data is unknown: find it out before you pass the model on.**"
+        return [*table, "", text]
 
     def _recipe(self) -> list[str]:
         lines = []
         for step in self._chain():
-            about, fit = self.steps[step], self.fits.get(step) or {}
+            recipe, trained = self._recipe_of(step), self.trained.get(step) or TrainedStep()
             lines += [
-                f"`{step}`: {about['trainer']} from {about['from']}, {count(fit.get('steps'))} optimiser steps, "
-                f"{count(fit.get('tokens'))} tokens"
-                + (":" if about["settings"] else ", all settings at their defaults."),
+                f"`{step}`: {recipe.trainer} from {recipe.start}, {count(trained.steps)} optimiser steps, "
+                f"{count(trained.tokens)} tokens" + (":" if recipe.settings else ", all settings at their defaults."),
                 "",
-                *(f"    {line}" for line in yaml_files.write(about["settings"]).splitlines() if about["settings"]),
+                *(f"    {line}" for line in yaml_files.write(recipe.settings).splitlines() if recipe.settings),
                 "",
             ]
         return lines[:-1]
@@ -165,7 +160,7 @@ class Card:
         return row.step == self.step and row.variant == self.variant and str(row.seed) == self.seed
 
     def _limits(self) -> list[str]:
-        said = [
+        limits = [
             "What the base model cannot do, and what it learnt wrongly, is still there; fine-tuning shifts it.",
             "The scores hold for these benchmarks and intervals, from one evaluation; they say nothing of other uses, "
             "languages or kinds of bias, and are no test of safety.",
@@ -173,27 +168,27 @@ class Card:
             "Preferences are judgements of the people or models behind each source; their errors and leanings are "
             "learnt too.",
         ]
-        warnings = self.fits[self.step].get("warnings") or []
-        said += [f"Warning of the training: {escaped(warning)}." for warning in warnings]
-        return [f"- {line}" for line in said]
+        limits += [f"Warning of the training: {escaped(warning)}." for warning in self.trained[self.step].warnings]
+        return [f"- {line}" for line in limits]
 
     def _use(self) -> list[str]:
-        about = self.steps[self.step]
-        kind = HEAD[about["makes"]]
-        library, kind = ("peft", kind.replace("Auto", "AutoPeft")) if about["adapter"] else ("transformers", kind)
-        labels = ", num_labels=1" if about["makes"] == "reward" else ""
+        kind = HEAD.get(self.recipe.makes, HEAD["policy"])
+        library = "transformers"
+        if self.recipe.adapter:
+            library, kind = "peft", kind.replace("Auto", "AutoPeft")
+        labels = ", num_labels=1" if self.recipe.makes == "reward" else ""
         code = [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
         code += [
             f'model = {kind}.from_pretrained("FOLDER"{labels})',
             'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
         ]
-        said = "The chat template is saved with the tokenizer."
-        if about["makes"] == "reward":
-            said += " The reward is that of a whole dialogue, read at its last token, the end of the sequence."
-        return ["```python", *code, "```", "", said]
+        note = "The chat template is saved with the tokenizer."
+        if self.recipe.makes == "reward":
+            note += " The reward is that of a whole dialogue, read at its last token, the end of the sequence."
+        return ["```python", *code, "```", "", note]
 
     def _versions(self) -> list[str]:
-        versions = {"unipref": self.manifest.get("unipref"), **(self.manifest.get("versions") or {})}
+        versions = {"unipref": self.manifest.unipref, **self.manifest.versions}
         return _table(["package", "version"], [[name, str(version)] for name, version in versions.items()])
 
 

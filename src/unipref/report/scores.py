@@ -1,30 +1,15 @@
-"""The rows of `scores.json`: which models and measures there are, which value is better, what is at chance."""
+"""Scores as the report shows them: which models and measures there are, which value is better, what is at chance."""
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
-from unipref.core.errors import UserError
 from unipref.core.records import BASE
-from unipref.core.scores import Score
+from unipref.core.run_folder import PairedRow, ScoreRow
 from unipref.core.stats import chance
-from unipref.core.stats.chance import SIDES, WHOLE, is_skill
+from unipref.core.stats.chance import SIDES, WHOLE, goodness, is_skill
 
 SHOWN = SIDES
 """Slices in the result table."""
-
-
-class ScoreRow(Score, frozen=True, kw_only=True):
-    """A score and whose it is: `variant` and `step` are 'base' for the base model, which has no `seed`."""
-
-    variant: str
-    step: str
-    benchmark: str
-    seed: int | None = None
-    model: str = ""
 
 
 class Model(NamedTuple):
@@ -54,47 +39,19 @@ Headline = dict[Measure, dict[Model, ScoreRow]]
 """Measures in the order they are shown, each with the models' scores."""
 
 
-def read_scores(path: Path) -> list[ScoreRow]:
-    """The rows of a `scores.json`; values that are no numbers are left out.
-
-    Raises:
-        UserError: the file is no list of score rows.
-    """
-    try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        finite = [row for row in rows if isinstance(row["value"], int | float) and row["value"] == row["value"]]
-        return [msgspec.convert(row, ScoreRow, strict=False) for row in finite]
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"this is no list of score rows: {error!r}.", where=str(path), mend="Run `unipref run` again to rewrite it."
-        ) from error
-
-
 Paired = dict[tuple[Model, Measure], str]
 """The verdicts of a paired comparison with the base model."""
 
 
-def read_paired(path: Path) -> Paired:
-    """The verdicts in an `against_base.json`; none where there is no such file.
-
-    Raises:
-        UserError: the file is no list of comparisons.
-    """
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        return {
-            (
-                Model(row["variant"], row["seed"], row["step"]),
-                Measure(row["benchmark"], row["mode"], row["split"], row["metric"], row["slice"]),
-            ): row["verdict"]
-            for row in rows
-        }
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"this is no list of comparisons: {error!r}.",
-            where=str(path),
-            mend="Run `unipref run` again to rewrite it.",
-        ) from error
+def paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
+    """The verdicts of the rows of `against_base.json`, by model and measure."""
+    return {
+        (
+            Model(row.variant, row.seed, row.step),
+            Measure(row.benchmark, row.mode, row.split, row.metric, row.slice),
+        ): row.verdict
+        for row in rows
+    }
 
 
 def model_of(row: ScoreRow) -> Model:
@@ -123,14 +80,14 @@ def headline(rows: Iterable[ScoreRow]) -> Headline:
     on all pro and on no anti sentences, and half right in sum, as one that guesses.
     """
     whole = [row for row in rows if row.slice in SHOWN]
-    found: Headline = {}
+    measures: Headline = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
         splits = dict.fromkeys(row.split for row in mine)
         split = "test" if "test" in splits else next(iter(splits))
         for row in sorted((r for r in mine if r.split == split), key=lambda r: r.mode != "corrected"):
-            found.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
-    return found
+            measures.setdefault(Measure(benchmark, row.mode, split, row.metric, row.slice), {})[model_of(row)] = row
+    return measures
 
 
 def preferred(measures: Headline) -> Headline:
@@ -139,13 +96,6 @@ def preferred(measures: Headline) -> Headline:
     for measure in measures:
         first.setdefault(measure.benchmark, measure.mode)
     return {measure: scores for measure, scores in measures.items() if first[measure.benchmark] == measure.mode}
-
-
-def goodness(row: ScoreRow, value: float) -> float:
-    """A value on a scale on which higher is better: itself, its negative, or minus its distance from the ideal."""
-    if row.direction == "ideal":
-        return -abs(value - (row.ideal or 0.0))
-    return value if row.direction == "higher" else -value
 
 
 def span(row: ScoreRow) -> tuple[float, float] | None:

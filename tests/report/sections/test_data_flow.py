@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from support.run_records import manifest_from, sources_from
+from unipref.core.run_folder import Manifest
 from unipref.report.sections.data_flow import MOST_REASONS, MOST_VARIANTS, balance, flow, flow_section
 
 
@@ -27,7 +29,7 @@ def manifest(nasty: str = "a") -> dict[str, Any]:
 
 
 def test_the_way_of_each_source(nasty: str) -> None:
-    found = flow(manifest(nasty))
+    found = flow(manifest_from(manifest(nasty)))
     assert found.steps == {
         "rows": {nasty: 110, "b": 30},
         "rows used": {nasty: 100, "b": 30},
@@ -48,14 +50,14 @@ def test_the_way_of_each_source(nasty: str) -> None:
 
 
 def test_figure_and_table_have_the_same_numbers(nasty: str) -> None:
-    section = flow_section(manifest(nasty))
+    section = flow_section(manifest_from(manifest(nasty)))
     assert section is not None
     way, fallen = section.figures
     assert [(trace["name"], trace["x"]) for trace in way.traces] == [
         (nasty, [110, 100, 50, 40, 35, 30, 12, 30]),
         ("b", [30, 30, 30, 28, 25, 20, 8, 20]),
     ]
-    assert all(trace["y"] == list(flow(manifest(nasty)).steps) for trace in way.traces)
+    assert all(trace["y"] == list(flow(manifest_from(manifest(nasty))).steps) for trace in way.traces)
     assert way.said == (
         "140 rows, 130 rows used, 80 groups, 68 preferences, 60 kept by clean, 50 to train on; "
         "selected: main 20, full 50."
@@ -96,7 +98,7 @@ def test_many_sources_and_variants_stay_legible() -> None:
         "sources": {f"s{n}": source(100 - n, 100 - n, 9, 9) for n in range(20)},
         "selected": {f"v{n}": {"0": {"by_source": {"s0": [9, n]}}} for n in range(12)},
     }
-    section = flow_section(made)
+    section = flow_section(manifest_from(made))
     assert section is not None
     (way,) = section.figures
     assert [trace["name"] for trace in way.traces] == [*(f"s{n}" for n in range(7)), "13 more sources"]
@@ -115,37 +117,37 @@ def test_variants_with_data_of_their_own_are_named() -> None:
         "full": {"sources": made["sources"], "clean": made["clean"]},
         "main": {"sources": {}},
     }
-    assert flow(made).own == ["main"]
-    section = flow_section(made)
+    assert flow(manifest_from(made)).own == ["main"]
+    section = flow_section(manifest_from(made))
     assert section is not None
     assert "of which only what they selected is shown: main." in section.figures[0].note
 
 
 def test_a_run_that_went_only_so_far() -> None:
-    assert flow_section({}) is None
-    section = flow_section({"sources": {"a": {"rows": 3, "preferences": 2}}})
+    assert flow_section(Manifest()) is None
+    section = flow_section(manifest_from({"sources": {"a": {"rows": 3, "preferences": 2}}}))
     assert section is not None
     assert [table.caption for table in section.tables] == ["From rows to preferences"]
     assert section.figures[0].said == "3 rows, 2 preferences."
     cleaned = manifest()
     del cleaned["selected"]
-    section = flow_section(cleaned)
+    section = flow_section(manifest_from(cleaned))
     assert section is not None
     assert [[cell.text for cell in row] for row in section.tables[1].rows] == [["a", "40", "5"], ["b", "28", "3"]]
 
 
 def test_the_books() -> None:
-    assert balance(manifest()["sources"])[0].startswith("The books balance")
-    assert balance({"a": source(10, 8, 5, 5, rejected={"not_json": 1})}) == [
+    assert balance(sources_from(manifest()["sources"]))[0].startswith("The books balance")
+    assert balance(sources_from({"a": source(10, 8, 5, 5, rejected={"not_json": 1})})) == [
         "The books of a do not balance: 10 rows, 8 used, 1 rejected."
     ]
-    assert balance({"a": {"rows": 3}}) == []
+    assert balance(sources_from({"a": {"rows": 3}})) == []
 
 
 def test_rarer_reasons_are_said_to_be_where_they_are() -> None:
     one = manifest()
     one["sources"]["a"]["rejected"] = {f"reason_{n}": 2 for n in range(MOST_REASONS)}
-    section = flow_section(one)
+    section = flow_section(manifest_from(one))
     assert section is not None
     # tie, below_min_margin, duplicate and benchmark beside them.
     notes = [figure.note for figure in section.figures if "by reason" in figure.title]

@@ -6,13 +6,13 @@ import pytest
 
 from unipref import report
 from unipref.core.errors import UserError
-from unipref.report.scores import read_scores
+from unipref.core.run_folder import Manifest, RunFolder, SideRecord
 from unipref.report.sections.bias_by_group import shown_models
 from unipref.report.sections.mixtures import soup_section
 
 SIDES = {
-    "instruction": {"benchmark": "follow", "metric": "followed", "slice": "all", "beside": None},
-    "bias": {"benchmark": "coref", "metric": "two_way_bias", "slice": "all", "beside": "accuracy"},
+    "instruction": SideRecord("follow", "followed"),
+    "bias": SideRecord("coref", "two_way_bias", beside="accuracy"),
 }
 VALUES = {
     # (followed, two_way_bias): 0.5/0.5 is beaten by neither end, the base by all.
@@ -49,8 +49,9 @@ def run(tmp_path, score_row):
 
 
 def section_of(run, sides=SIDES):
-    scores = read_scores(run / "scores.json")
-    return soup_section(run, scores, shown_models(scores, {}), sides)
+    folder = RunFolder(run)
+    scores = folder.scores()
+    return soup_section(folder.mixtures(), scores, shown_models(scores, Manifest()), sides)
 
 
 def test_mixtures_stand_beside_the_runs_own_models(run):
@@ -97,7 +98,7 @@ def test_other_examples_are_not_compared_in_silence(run):
 def test_without_verdicts_the_figures_are_the_fronts_own(run):
     section = section_of(run, {})
     assert section.figures[0].layout["yaxis"]["title"]["text"].startswith("two_way_bias of coref")
-    unknown = {"a": {**SIDES["bias"], "metric": "gone"}, "b": SIDES["instruction"]}
+    unknown = {"a": SideRecord("coref", "gone", beside="accuracy"), "b": SIDES["instruction"]}
     assert section_of(run, unknown) == section
 
 
@@ -106,7 +107,7 @@ def test_a_run_without_a_front_and_one_that_is_broken(run, tmp_path):
     assert "Mixtures, named by their weights" in page
     assert "**Mixtures between objectives** (drawn in report.html)" in (run / "report.md").read_text()
     (run / "soup" / "front.json").write_text('[{"step": 1}]')
-    with pytest.raises(UserError, match="no traced front"):
+    with pytest.raises(UserError, match=r"front\.json is corrupt or from another version"):
         report.write(run)
     (run / "soup" / "front.json").unlink()
     assert section_of(run) is None

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from support.run_records import manifest_from
 from unipref import report
+from unipref.core.run_folder import Manifest, PromptMap
 from unipref.report.sections.prompt_map import prompt_map
 from unipref.report.sections.selection import MAPS, ONLY, Saving, savings, selection_section, selection_warnings
 from unipref.report.tables import NAMED, together
@@ -62,15 +65,15 @@ def test_savings_are_seconds_per_step_times_steps_saved() -> None:
     one = manifest()
     del one["selected"]["part"]["1"]
     # 50 s / 100 steps * (100 - 40) steps = 30 s
-    assert savings(one["selected"], one["train"]) == ([Saving("part", "sft", 2.0, 40, 100, 0.5, 30.0)], False)
+    assert savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, 100, 0.5, 30.0)], False)
 
 
 def test_savings_without_a_run_on_everything_are_estimated_from_words() -> None:
     one = manifest()
     del one["selected"]["full"], one["selected"]["part"]["1"]
     # 21 s for 2,000 of 5,000 words: 21 * (5000 / 2000 - 1) = 31.5 s
-    assert savings(one["selected"], one["train"]) == ([Saving("part", "sft", 2.0, 40, None, 0.525, 31.5)], True)
-    section = selection_section(one)
+    assert savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, None, 0.525, 31.5)], True)
+    section = selection_section(manifest_from(one))
     assert section is not None
     (table,) = [table for table in section.tables if table.caption.startswith("What selecting cost")]
     assert [cell.text for cell in table.rows[0]][-1] == "estimated from words"
@@ -81,13 +84,13 @@ def test_savings_are_means_over_seeds() -> None:
     both = manifest()
     both["train"]["full"]["1"] = {"sft": fit(100, 70.0, 2)}
     # 30 s and 70 / 100 * 60 = 42 s; 2 s and 4 s spent selecting.
-    found, estimated = savings(both["selected"], both["train"])
+    found, estimated = savings(manifest_from(both))
     assert found == [Saving("part", "sft", 3.0, 40, 100, pytest.approx(0.6), pytest.approx(36.0))]
     assert not estimated
 
 
 def test_nothing_is_saved_before_anything_is_trained() -> None:
-    assert savings(manifest()["selected"], {}) == ([], False)
+    assert savings(manifest_from({"selected": manifest()["selected"]})) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_epochs_that_do_not_fit_the_selection_are_named(epochs: float, said: str
     one = manifest()
     one["train"]["part"]["0"]["sft"] = fit(40, 21.0, epochs)
     one["train"]["full"]["0"]["sft"] = fit(40, 21.0, epochs)  # not for want of preferences
-    assert selection_warnings(one) == ([said] if said else [])
+    assert selection_warnings(manifest_from(one)) == ([said] if said else [])
 
 
 @pytest.mark.parametrize(("trainer", "said"), [("rloo", []), ("grpo", []), ("dpo", ["fewer than one"])])
@@ -111,28 +114,28 @@ def test_answers_that_the_model_writes_itself_are_not_counted_in_epochs(trainer:
     one = manifest()
     one["train"]["part"]["0"] = {"second": fit(40, 21.0, 0.5)}
     one["steps"] = {"part": {"second": {"trainer": trainer}}}
-    found = selection_warnings(one)
+    found = selection_warnings(manifest_from(one))
     assert len(found) == len(said)
     assert all(words in text for words, text in zip(said, found, strict=True))
     # A manifest that does not say what the step was, but whose step is called so.
     del one["steps"]
     one["train"]["part"]["0"] = {trainer: fit(40, 21.0, 0.5)}
-    assert len(selection_warnings(one)) == len(said)
+    assert len(selection_warnings(manifest_from(one))) == len(said)
 
 
 def test_the_accounts_warnings_are_told_with_variant_and_seed() -> None:
     one = manifest()
     one["selected"]["part"]["1"]["account"]["warnings"] = ["a is gone."]
-    section = selection_section(one)
+    section = selection_section(manifest_from(one))
     assert section is not None
-    assert section.points[0].items == selection_warnings(one) == ["part, seed 1: a is gone."]
+    assert section.points[0].items == selection_warnings(manifest_from(one)) == ["part, seed 1: a is gone."]
 
 
 def test_what_is_said_of_several_is_said_once() -> None:
     one = manifest()
     for seed in ("0", "1"):
         one["selected"]["part"][seed]["notes"] = ["a is short."]
-    section = selection_section(one)
+    section = selection_section(manifest_from(one))
     assert section is not None
     assert section.points[-1].items == ["part, seed 0; part, seed 1: a is short."]
     assert together((str(at), "x") for at in range(NAMED + 2)) == ["0; 1; 2; 3; 4; 5; 2 more: x"]
@@ -141,14 +144,14 @@ def test_what_is_said_of_several_is_said_once() -> None:
 def test_what_became_of_the_budget_is_told_with_variant_and_seed() -> None:
     one = manifest()
     one["selected"]["part"]["1"]["notes"] = ["a / bias is 3 short of its budget: nothing more may be kept"]
-    section = selection_section(one)
+    section = selection_section(manifest_from(one))
     assert section is not None
     (points,) = [points for points in section.points if points.head == "Budget"]
     assert points.items == ["part, seed 1: a / bias is 3 short of its budget: nothing more may be kept"]
 
 
 def test_a_selection_is_told_before_and_after() -> None:
-    section = selection_section(manifest())
+    section = selection_section(manifest_from(manifest()))
     assert section is not None
     tables = {table.caption: table for table in section.tables}
     (row,) = tables["What selection changed"].rows  # the first seed of the variant that left something out
@@ -175,7 +178,7 @@ def test_a_selection_is_told_before_and_after() -> None:
 
 def test_the_map_parts_kept_and_left_out() -> None:
     known = manifest()["selected"]["part"]["0"]["account"]["map"]
-    figure = prompt_map("part", known)
+    figure = prompt_map("part", msgspec.convert(known, PromptMap))
     dropped, kept = figure.traces
     assert (dropped["name"], dropped["x"], dropped["y"]) == ("left out", [10], [0])
     assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
@@ -186,7 +189,7 @@ def test_the_map_parts_kept_and_left_out() -> None:
         "sources": [["s", "t"], [0, 1, 1]],
         "reasons": [["r"], [0] * 3],
     }
-    dropped, kept = prompt_map("part", told).traces
+    dropped, kept = prompt_map("part", msgspec.convert(told, PromptMap)).traces
     assert dropped["customdata"] == [["b", "t", "r"]]
     # Long prompts stand on two lines.
     assert [len(line) <= 44 for line in kept["customdata"][0][0].split("\n")] == [True, True]
@@ -197,7 +200,7 @@ def test_only_so_many_maps_are_drawn_and_the_others_named() -> None:
     one = manifest()
     part = one["selected"].pop("part")
     one["selected"] |= {f"part-{at}": part for at in range(MAPS + 2)}
-    section = selection_section(one)
+    section = selection_section(manifest_from(one))
     assert section is not None
     assert len(section.figures) == MAPS
     assert section.paragraphs == [f"The maps of part-{MAPS}, part-{MAPS + 1} are not drawn."]
@@ -208,11 +211,11 @@ def test_manifests_of_before_and_without_selection_are_read() -> None:
     for by_seed in old["selected"].values():
         for one in by_seed.values():
             del one["account"]
-    section = selection_section(old)
+    section = selection_section(manifest_from(old))
     assert section is not None
     assert section.figures == []
-    assert selection_section({}) is None
-    assert selection_warnings({}) == []
+    assert selection_section(Manifest()) is None
+    assert selection_warnings(Manifest()) == []
 
 
 def test_page_and_markdown_show_it_and_escape_names(
@@ -263,7 +266,7 @@ def test_signs_of_failure_hide_no_doubts_on_epochs(tmp_path: Path, score_row: Ca
 
 
 def test_a_variant_may_lack_its_strategy() -> None:
-    section = selection_section(manifest() | {"arms": {"part": {}}})
+    section = selection_section(manifest_from(manifest() | {"variants": {"part": {}}}))
     assert section is not None
     assert section.figures
 
@@ -273,7 +276,7 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
     kept = one["selected"]["part"]["0"]
     one["selected"] = {"part": {str(seed): kept for seed in range(6)}}
     one["train"] = {"part": {str(seed): {"sft": fit(40, 21.0, (seed + 1) / 10)} for seed in range(6)}}
-    assert selection_warnings(one) == [
+    assert selection_warnings(manifest_from(one)) == [
         "part, seed 0, and 5 others, sft: 0.1 to 0.6 epochs, fewer than one: a part of what was kept was not seen."
     ]
 
@@ -281,7 +284,7 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
 def test_the_map_of_one_source_alone_comes_after_those_of_strategies() -> None:
     one = manifest()
     one["selected"] = {"alone": one["selected"]["part"], "part": one["selected"]["part"]}
-    one["arms"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "quality"}}}
-    section = selection_section(one)
+    one["variants"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "quality"}}}
+    section = selection_section(manifest_from(one))
     assert section is not None
     assert [figure.title for figure in section.figures] == ["Prompts of part", "Prompts of alone"]

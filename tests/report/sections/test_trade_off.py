@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from unipref.report.scores import ScoreRow
+from support.run_records import verdicts_from
+from unipref.core.run_folder import ScoreRow, Verdicts
 from unipref.report.sections.trade_off import ROOM, corners, trade_off_figure, trade_off_section
 
 
-def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> dict[str, Any]:
+def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> Verdicts:
     """(variant, step, instruction, bias, on the front); intervals of 0.1 to either side."""
 
     def figure(value: float) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> dict[
         {"variant": v, "step": s, "figures": {"instruction": figure(x), "bias": figure(y)}, "gains": {}, "front": front}
         for v, s, x, y, front in models
     ]
-    return {"sides": sides, "models": told} | changes
+    return verdicts_from({"sides": sides, "models": told} | changes)
 
 
 def scores(direction: str = "ideal", ideal: float | None = 0.0) -> list[ScoreRow]:
@@ -80,7 +81,9 @@ def test_better_is_to_the_right_and_up() -> None:
 
 def test_a_long_interval_leaves_the_frame() -> None:
     wide = found(*MODELS)
-    wide["models"][1]["figures"]["instruction"] |= {"low": -9.0, "high": 9.0}
+    figures = wide.models[1].figures
+    assert figures["instruction"] is not None
+    figures["instruction"].low, figures["instruction"].high = -9.0, 9.0
     figure = trade_off_figure(wide, scores())
     assert figure is not None
     # Values from 0.2 to 0.8, and half of that distance on either side.
@@ -90,7 +93,9 @@ def test_a_long_interval_leaves_the_frame() -> None:
 
 def test_a_model_that_guesses_is_open() -> None:
     guessing = found(*MODELS)
-    guessing["models"][1]["figures"]["bias"]["at_chance"] = True
+    figures = guessing.models[1].figures
+    assert figures["bias"] is not None
+    figures["bias"].at_chance = True
     figure = trade_off_figure(guessing, scores())
     assert figure is not None
     assert figure.traces[2]["marker"]["symbol"] == "circle-open"
@@ -107,12 +112,12 @@ def test_without_a_front_that_is_said() -> None:
 
 def test_models_of_which_one_side_was_not_measured_are_left_out() -> None:
     half = found(*MODELS)
-    half["models"][2]["figures"]["bias"] = None
+    half.models[2].figures["bias"] = None
     figure = trade_off_figure(half, scores())
     assert figure is not None
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "part · sft ★"]
-    for model in half["models"]:
-        model["figures"]["bias"] = None
+    for model in half.models:
+        model.figures["bias"] = None
     assert trade_off_figure(half, scores()) is None
 
 
@@ -140,9 +145,9 @@ def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_gues
 
 def test_one_side_alone_has_a_table_and_no_figure() -> None:
     one = found(*MODELS)
-    del one["sides"]["bias"]
-    for model in one["models"]:
-        del model["figures"]["bias"]
+    del one.sides["bias"]
+    for model in one.models:
+        del model.figures["bias"]
     section = trade_off_section(one, scores())
     assert section is not None
     assert (section.figures, len(section.tables[0].rows)) == ([], 4)

@@ -3,23 +3,26 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from support.verdict_evidence import ARMS, GOOD, MANIFEST, evidence
+from support.run_records import manifest_from
+from support.verdict_evidence import GOOD, MANIFEST, VARIANTS, evidence
 from unipref import report
 from unipref.analysis.verdicts import judge
 
 
 def test_the_report_begins_with_three_sentences(run_folder: Path, nasty: str) -> None:
-    found = judge(evidence(ARMS, GOOD), MANIFEST | {"sources": {nasty: MANIFEST["sources"]["a"]}})
-    (run_folder / "verdicts.json").write_text(json.dumps(found))
+    manifest = manifest_from(MANIFEST | {"sources": {nasty: MANIFEST["sources"]["a"]}})
+    verdicts = judge(evidence(VARIANTS, GOOD), manifest)
+    (run_folder / "verdicts.json").write_text(json.dumps(msgspec.to_builtins(verdicts)))
     page = report.write(run_folder).read_text()
     text = (run_folder / "report.md").read_text()
     assert text.index("## Verdict") < text.index("## Results")
-    for sentence in found["summary"]:
+    for sentence in verdicts.summary:
         assert sentence.split(":")[0] in text
     assert "<script>alert" not in page
     assert "sources that hardly overlap (under 5 %" in text
     (run_folder / "verdicts.json").write_text("[]")
-    with pytest.raises(Exception, match="these are no verdicts"):
+    with pytest.raises(Exception, match=r"verdicts\.json is corrupt or from another version"):
         report.write(run_folder)

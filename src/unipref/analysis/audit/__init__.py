@@ -42,7 +42,7 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
     run = UnifiedRun(folder)
     judge = Gold(gold) if gold else None
     texts = _texts_in(benchmarks) if benchmarks else None
-    tallies = _Tallies(list(run.books), texts)
+    tallies = _Tallies(list(run.sources), texts)
     for preference in run.preferences():
         tallies.add(preference)
         if judge:
@@ -121,18 +121,18 @@ class _Tallies:
             return [(places[one], places[other]) for one, other in found.examples]
 
         pages = []
-        for name, books in run.books.items():
+        for name, counts in run.sources.items():
             copies, contrary, prompts = repeats[name], opposites[name], shared[name]
             pages.append(
                 Page(
                     source=name,
-                    kind=books["kind"],
-                    objective=books["objective"],
-                    licence=books["licence"],
-                    axis=books["axis"],
-                    books=self.counts.books(name, books, after.get(name, {})),
+                    kind=counts.kind,
+                    objective=counts.objective,
+                    licence=counts.licence,
+                    axis=counts.axis,
+                    books=self.counts.check(name, counts, after.get(name, {})),
                     rejects=self.counts.rejects_of(name),
-                    ties=ties(books),
+                    ties=ties(counts),
                     repeats=Repeats(copies.within, copies.across, told(copies)),
                     opposites=Opposites(contrary.again, contrary.within, contrary.across, told(contrary)),
                     length=self._lengths[name].bias(),
@@ -143,8 +143,8 @@ class _Tallies:
                         told(prompts),
                         self._leaks.of(name) if self._leaks else None,
                     ),
-                    cost=cost(books),
-                    polarity=books["polarity"],
+                    cost=cost(counts),
+                    polarity=counts.polarity,
                 )
             )
         return pages

@@ -1,11 +1,11 @@
-"""The books of a source: do the sums come out, in the manifest and against the two tables that were written?"""
+"""The counts of a source: do the sums come out, in the manifest and against the two tables that were written?"""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from unipref.analysis.audit.findings import Cost, CountCheck, RejectCount, Ties
-from unipref.analysis.audit.unified_run import Judged
+from unipref.analysis.audit.unified_run import Judged, UnifiedSource
 
 LEVELS = {
     "row": "rejected",
@@ -46,32 +46,33 @@ class Counts:
         ]
         return sorted(mine, key=lambda r: (order.index(r.level), -r.count, r.reason))
 
-    def books(self, source: str, page: Mapping[str, Any], after_clean: dict[str, int]) -> CountCheck:
-        """A source's books, with every sum checked.
+    def check(self, source: str, counts: UnifiedSource, after_clean: dict[str, int]) -> CountCheck:
+        """A source's counts, with every sum checked.
 
         Args:
             source: its name.
-            page: its page of the manifest.
+            counts: what the manifest says of it.
             after_clean: part -> preferences, empty when clean has not been done.
         """
         pairs, chosen, rejected = (self.sides[source, *sides] for sides in ((True, True), (True, False), (False, True)))
-        faults = _sums(page)
+        faults = _sums(counts)
         found = pairs + chosen + rejected
-        if found != page["preferences"]:
-            faults.append(f"{page['preferences']:,} preferences in the manifest, {found:,} in preferences.parquet")
+        if found != counts.preferences:
+            faults.append(f"{counts.preferences:,} preferences in the manifest, {found:,} in preferences.parquet")
         for level, name in LEVELS.items():
             here = {reason: n for (who, where, reason), n in self.rejects.items() if (who, where) == (source, level)}
-            if here != {reason: n for reason, n in page[name].items() if n}:
-                faults.append(f"{name} is {page[name]} in the manifest, {here} in rejects.parquet")
+            recorded: dict[str, int] = getattr(counts, name)
+            if here != {reason: n for reason, n in recorded.items() if n}:
+                faults.append(f"{name} is {recorded} in the manifest, {here} in rejects.parquet")
         if after_clean and sum(after_clean.values()) != found:
             faults.append(f"{found:,} preferences went into clean, {sum(after_clean.values()):,} came out")
         return CountCheck(
-            rows=page["rows"],
-            used=page["used"],
-            rejected=sum(page["rejected"].values()),
-            groups=page["groups"],
-            projected=page["projected"],
-            groups_rejected=sum(page["groups_rejected"].values()),
+            rows=counts.rows,
+            used=counts.used,
+            rejected=sum(counts.rejected.values()),
+            groups=counts.groups,
+            projected=counts.projected,
+            groups_rejected=sum(counts.groups_rejected.values()),
             preferences=found,
             pairs=pairs,
             only_chosen=chosen,
@@ -81,22 +82,25 @@ class Counts:
         )
 
 
-def _sums(page: Mapping[str, Any]) -> list[str]:
+def _sums(counts: UnifiedSource) -> list[str]:
     faults = []
-    for whole, part, left_out in (("rows", "used", "rejected"), ("groups", "projected", "groups_rejected")):
-        refused = sum(page[left_out].values())
-        if page[whole] != page[part] + refused:
-            faults.append(f"{page[whole]:,} {whole} are not {page[part]:,} {part} + {refused:,} rejected")
+    for whole, part, total, used, reasons in (
+        ("rows", "used", counts.rows, counts.used, counts.rejected),
+        ("groups", "projected", counts.groups, counts.projected, counts.groups_rejected),
+    ):
+        refused = sum(reasons.values())
+        if total != used + refused:
+            faults.append(f"{total:,} {whole} are not {used:,} {part} + {refused:,} rejected")
     return faults
 
 
-def ties(page: Mapping[str, Any]) -> Ties:
+def ties(counts: UnifiedSource) -> Ties:
     """Groups left out because their evidence prefers nothing."""
-    refused = page["groups_rejected"]
-    return Ties(refused.get("tie", 0), refused.get("contradiction", 0), page["groups"])
+    refused = counts.groups_rejected
+    return Ties(refused.get("tie", 0), refused.get("contradiction", 0), counts.groups)
 
 
-def cost(page: Mapping[str, Any]) -> Cost:
+def cost(counts: UnifiedSource) -> Cost:
     """Ordered pairs in the data of the projected groups, and what became of them."""
-    ordered, kept, implied = (page[f"{name}_pairs"] for name in ("ordered", "kept", "implied"))
+    ordered, kept, implied = counts.ordered_pairs, counts.kept_pairs, counts.implied_pairs
     return Cost(ordered, kept, implied, ordered - kept - implied)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from unipref.core.json_files import plain
+from unipref.core.run_folder import Polarity
 
 
 class RejectCount(msgspec.Struct, frozen=True):
@@ -184,7 +185,7 @@ class Page(msgspec.Struct, frozen=True):
     languages: Languages
     prompts: Prompts
     cost: Cost
-    polarity: dict[str, Any]
+    polarity: Polarity
 
 
 class BenchmarkFiles(msgspec.Struct, frozen=True):

@@ -67,10 +67,10 @@ def _page(page: Page) -> Iterator[Line]:
         )
     else:
         yield "binary cost", "no ordered pair in the data", ""
-    by_axis = ", ".join(f"{axis} {agree}:{against}" for axis, (agree, against) in page.polarity["by_axis"].items())
-    said = page.polarity["verdict"].replace("_", " ")
-    style = "red" if page.polarity["verdict"] == "contradicts" else ""
-    yield "polarity", f"{said}: {page.polarity['why']}" + (f" (for:against {by_axis})" if by_axis else ""), style
+    by_axis = ", ".join(f"{axis} {agree}:{against}" for axis, (agree, against) in page.polarity.by_axis.items())
+    said = page.polarity.verdict.replace("_", " ")
+    style = "red" if page.polarity.verdict == "contradicts" else ""
+    yield "polarity", f"{said}: {page.polarity.why}" + (f" (for:against {by_axis})" if by_axis else ""), style
 
 
 def _books(page: Page) -> Iterator[Line]:

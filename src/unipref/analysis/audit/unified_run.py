@@ -1,31 +1,46 @@
-"""A run folder -> what unify wrote: the books of its manifest, and preferences and rejects as a stream."""
+"""A run folder -> what unify wrote: the counts of its sources, and preferences and rejects as a stream."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
+from unipref.core.run_folder import Polarity, RunFolder
 
 BATCH = 1024
 """Preferences held in memory with their text at a time."""
 COLUMNS = ["source", "prompt", "chosen", "rejected", "origin"]
 PARTS = ("train", "dev", "test", "removed")
-PAGE = (
-    "rows",
-    "used",
-    "groups",
-    "projected",
-    "preferences",
-    "ordered_pairs",
-    "kept_pairs",
-    "implied_pairs",
-    "polarity",
-)
-"""What a source's page of the manifest has to have."""
+
+
+class UnifiedSource(msgspec.Struct, frozen=True):
+    """What unify made of a source, complete; fields as in `SourceCounts`."""
+
+    kind: str
+    objective: str
+    licence: str
+    axis: str | None
+    rows: int
+    used: int
+    rejected: dict[str, int]
+    parts_rejected: dict[str, int]
+    groups: int
+    projected: int
+    groups_rejected: dict[str, int]
+    preferences: int
+    preferences_rejected: dict[str, int]
+    ordered_pairs: int
+    kept_pairs: int
+    implied_pairs: int
+    polarity: Polarity
+
+
+REQUIRED = tuple(name for name in UnifiedSource.__struct_fields__ if name != "axis")
 
 
 class Judged(NamedTuple):
@@ -61,24 +76,22 @@ class UnifiedRun:
         self.preferences_file, self.rejects_file = (
             folder / "unified" / f"{name}.parquet" for name in ("preferences", "rejects")
         )
-        manifest = folder / "manifest.json"
-        if not manifest.is_file():
-            raise UserError("there is no manifest.json in it.", where=str(folder), mend="Give the folder of a run.")
-        try:
-            books = json.loads(manifest.read_text(encoding="utf-8"))["sources"]
-        except (ValueError, KeyError, TypeError):
-            books = None
-        if not isinstance(books, dict) or not self.preferences_file.is_file() or not self.rejects_file.is_file():
+        sources = RunFolder(folder).manifest.sources
+        if not sources or not self.preferences_file.is_file() or not self.rejects_file.is_file():
             raise UserError(
                 "unify has left no preferences here.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
             )
-        if lacking := sorted({key for page in books.values() for key in PAGE if key not in page}):
+        if lacking := sorted(
+            {name for counts in sources.values() for name in REQUIRED if getattr(counts, name) is None}
+        ):
             raise UserError(
-                f"the books in manifest.json lack {', '.join(lacking)}: another version of unipref wrote them.",
+                f"the sources in manifest.json lack {', '.join(lacking)}: another version of unipref wrote them.",
                 where=str(folder),
                 mend="Run unify again.",
             )
-        self.books: dict[str, dict[str, Any]] = books
+        self.sources = {
+            name: msgspec.convert(counts, UnifiedSource, from_attributes=True) for name, counts in sources.items()
+        }
 
     def preferences(self) -> Iterator[Judged]:
         """Every preference in file order."""
@@ -90,9 +103,9 @@ class UnifiedRun:
         return self._known(self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"])
 
     def _known(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-        """The rows of a table, all of which must be of a source that has books."""
+        """The rows of a table, all of which must be of a source in the manifest."""
         for row in parquet.rows(path, columns, BATCH, "Run unify again."):
-            if row["source"] not in self.books:
+            if row["source"] not in self.sources:
                 raise UserError(
                     f"there is a row of source '{row['source']}', of which manifest.json knows nothing.",
                     where=str(path),

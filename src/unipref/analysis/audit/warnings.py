@@ -25,8 +25,8 @@ def _of(page: Page) -> Iterator[str]:
         yield f"{_share(books.rejected, books.rows)} of its rows are left out"
     if books.groups and page.ties.ties >= MANY_TIES * books.groups:
         yield f"{_share(page.ties.ties, books.groups)} of its groups are ties"
-    if page.polarity["verdict"] == "contradicts":
-        yield f"the labels contradict the data: {page.polarity['why']}"
+    if page.polarity.verdict == "contradicts":
+        yield f"the labels contradict the data: {page.polarity.why}"
     if page.length.verdict in ("longer", "shorter"):
         found = page.length.characters
         so = found.longer if page.length.verdict == "longer" else found.shorter

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from unipref.analysis.verdicts.evidence import Arm, Evidence, Gain, Model
+from unipref.analysis.verdicts.evidence import Evidence, Gain, Model, Variant
 from unipref.analysis.verdicts.read import OBJECTIVES
 from unipref.core.records import BASE, MAIN
+from unipref.core.run_folder import ClaimRecord
 from unipref.core.stats.bootstrap import LEVEL
 
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"
@@ -53,10 +53,10 @@ class Claim:
         """Claim, verdict and reason in one."""
         return f"{self.claim}: {self.verdict}. {self.why}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def record(self) -> ClaimRecord:
         """For `verdicts.json`."""
-        gains = {name: {side: gain.as_dict() for side, gain in by.items()} for name, by in self.gains.items()}
-        return {"claim": self.claim, "verdict": self.verdict, "why": self.why, "rule": self.rule, "gains": gains}
+        gains = {name: {side: gain.record() for side, gain in by.items()} for name, by in self.gains.items()}
+        return ClaimRecord(self.claim, self.verdict, self.why, self.rule, gains)
 
 
 def claims(evidence: Evidence) -> list[Claim]:
@@ -64,17 +64,20 @@ def claims(evidence: Evidence) -> list[Claim]:
     return [combined_beats_one(evidence), subset_matches_all(evidence), more_than_sft(evidence)]
 
 
-def _family(evidence: Evidence) -> list[Arm]:
-    """The arms that differ from the study as written in their selection alone, and leave a policy behind."""
-    first = next(iter(evidence.arms.values()), None)
-    return [arm for arm in evidence.arms.values() if first and arm.rest == first.rest and arm.last is not None]
+def _family(evidence: Evidence) -> list[Variant]:
+    """The variants that differ from the study as written in their selection alone, and leave a policy behind."""
+    first = next(iter(evidence.variants.values()), None)
+    if first is None:
+        return []
+    alike = [other for other in evidence.variants.values() if other.settings_hash == first.settings_hash]
+    return [variant for variant in alike if variant.last is not None]
 
 
-def combined_arm(evidence: Evidence) -> Arm | None:
-    """The arm that stands for all feedback together: one that keeps everything, else the study as written."""
+def combined_variant(evidence: Evidence) -> Variant | None:
+    """The variant that stands for all feedback together: one that keeps everything, else the study as written."""
     family = _family(evidence)
-    full = next((arm for arm in family if arm.kind == "full"), None)
-    return full or next((arm for arm in family if arm.name == MAIN and arm.kind != "alone"), None)
+    full = next((variant for variant in family if variant.kind == "full"), None)
+    return full or next((variant for variant in family if variant.name == MAIN and variant.kind != "alone"), None)
 
 
 def combined_beats_one(evidence: Evidence) -> Claim:
@@ -84,10 +87,10 @@ def combined_beats_one(evidence: Evidence) -> Claim:
     def told(verdict: str, why: str, gains: dict[str, dict[str, Gain]] | None = None) -> Claim:
         return Claim(name, COMBINED, verdict, why, gains or {})
 
-    arm = combined_arm(evidence)
-    if arm is None or arm.last is None:
+    variant = combined_variant(evidence)
+    if variant is None or variant.last is None:
         return told(NOT_SHOWN, "No policy was trained on all sources together.")
-    model, base = arm.last, evidence.base_of(arm.last)
+    model, base = variant.last, evidence.base_of(variant.last)
     gains = {f"{model} - base": _gains(evidence, model, base)}
     mine = gains[f"{model} - base"]
     if reason := _unfit(mine):
@@ -120,8 +123,8 @@ def combined_beats_one(evidence: Evidence) -> Claim:
 
 def _trained_otherwise(evidence: Evidence) -> str:
     """The sources alone that are no part of the comparison, for not only their selection is their own."""
-    family = {arm.name for arm in _family(evidence)}
-    apart = [a.name for a in evidence.arms.values() if a.alone and a.alone[0] == "source" and a.name not in family]
+    family = {variant.name for variant in _family(evidence)}
+    apart = [a.name for a in evidence.variants.values() if a.alone and a.alone[0] == "source" and a.name not in family]
     return f" Not compared, for their training differs: {', '.join(apart)}." if apart else ""
 
 
@@ -129,13 +132,17 @@ def subset_matches_all(evidence: Evidence) -> Claim:
     """Claim 2: a selected subset matches or beats the full data."""
     name = "A selected subset matches or beats the full data"
     family = _family(evidence)
-    full = next((arm for arm in family if arm.kind == "full"), None)
-    parts = [arm for arm in family if arm.kind == "selected"]
+    full = next((variant for variant in family if variant.kind == "full"), None)
+    parts = [variant for variant in family if variant.kind == "selected"]
     if full is None or full.last is None or not parts:
         lacking = "no selected part" if full else "no variant on all data ('select: all')"
         return Claim(name, SUBSET, NOT_SHOWN, f"The study has {lacking} to be compared.")
     level = 1 - (1 - LEVEL) / len(parts)
-    gains = {f"{arm.last} - {full.last}": _gains(evidence, arm.last, full.last, level) for arm in parts if arm.last}
+    gains = {
+        f"{variant.last} - {full.last}": _gains(evidence, variant.last, full.last, level)
+        for variant in parts
+        if variant.last
+    }
     if reason := _unfit_all(gains):
         return Claim(name, SUBSET, NOT_SHOWN, reason, gains)
     fit = {pair: by for pair, by in gains.items() if not _unfit(by)}
@@ -151,13 +158,13 @@ def subset_matches_all(evidence: Evidence) -> Claim:
     return Claim(name, SUBSET, REFUTED if len(lost) == len(gains) else NOT_SHOWN, why, gains)
 
 
-def _of_chance(evidence: Evidence, pair: str, parts: Sequence[Arm]) -> str:
+def _of_chance(evidence: Evidence, pair: str, parts: Sequence[Variant]) -> str:
     """How the part that matches compares with a random one of its size."""
-    arm = next(arm for arm in parts if pair.startswith(f"{arm.last} - "))
-    rival = random_rival(evidence, arm)
-    if rival is None or rival.last is None or arm.last is None:
+    variant = next(variant for variant in parts if pair.startswith(f"{variant.last} - "))
+    rival = random_rival(evidence, variant)
+    if rival is None or rival.last is None or variant.last is None:
         return "No random part of its size was tried."
-    against = _gains(evidence, arm.last, rival.last)
+    against = _gains(evidence, variant.last, rival.last)
     clear = all(gain.at_least(0.0) or gain.value >= 0 for gain in against.values()) and any(
         gain.better for gain in against.values()
     )
@@ -165,25 +172,26 @@ def _of_chance(evidence: Evidence, pair: str, parts: Sequence[Arm]) -> str:
     return f"It is {verdict} a random part of its size ({in_words(against)})."
 
 
-def random_rival(evidence: Evidence, arm: Arm) -> Arm | None:
-    """The random part of an arm's size, in its family."""
+def random_rival(evidence: Evidence, variant: Variant) -> Variant | None:
+    """The random part of a variant's size, in its family."""
     from unipref.analysis.verdicts.read import same_size
 
-    found = [other for other in evidence.arms.values() if other.kind == "random" and other.rest == arm.rest]
-    return next((other for other in found if other.name != arm.name and same_size(arm, other)), None)
+    alike = [other for other in evidence.variants.values() if other.settings_hash == variant.settings_hash]
+    random = [other for other in alike if other.kind == "random" and other.name != variant.name]
+    return next((other for other in random if same_size(variant, other)), None)
 
 
 def more_than_sft(evidence: Evidence) -> Claim:
     """Claim 3: reinforcement learning, or DPO, adds to SFT."""
     name = "RL or DPO adds to SFT"
-    arm = combined_arm(evidence)
-    if arm is None:
+    variant = combined_variant(evidence)
+    if variant is None:
         return Claim(name, ADDS, NOT_SHOWN, "No policy was trained on all sources together.")
-    trainer = {str(step["name"]): str(step["trainer"]) for step in arm.steps}
+    trainer = {step.name: step.trainer for step in variant.steps}
     later = [
-        (Model(arm.name, str(step["name"])), Model(arm.name, str(step["from"])))
-        for step in arm.steps
-        if step["makes"] == "policy" and step["trainer"] != SFT and trainer.get(str(step["from"])) == SFT
+        (Model(variant.name, step.name), Model(variant.name, step.start))
+        for step in variant.steps
+        if step.makes == "policy" and step.trainer != SFT and trainer.get(step.start) == SFT
     ]
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from unipref.core.records import BASE
-from unipref.core.stats.bootstrap import LEVEL, RESAMPLES, Statistic, goodness, paired_interval
-from unipref.core.stats.chance import is_skill
+from unipref.core.run_folder import FigureRecord, GainRecord, PlannedStep, SideRecord
+from unipref.core.stats.bootstrap import LEVEL, RESAMPLES, Statistic, paired_interval
+from unipref.core.stats.chance import goodness, is_skill
 
 
 class Model(NamedTuple):
@@ -43,6 +44,10 @@ class Side:
     beside: str | None = None
     unit: float = 1.0
 
+    def record(self) -> SideRecord:
+        """For `verdicts.json`."""
+        return SideRecord(self.benchmark, self.metric, self.slice, self.beside)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -65,7 +70,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """A variant.
 
     Attributes:
@@ -73,21 +78,21 @@ class Arm:
             own), 'selected' (a part chosen by a strategy) or 'unknown' (nothing was selected yet).
         alone: what it keeps alone: ('source' or 'objective', name), where it is one.
         kept: preferences kept, mean over seeds.
-        rest: hash of all other settings: arms are compared within a family of the same rest.
+        settings_hash: of all other settings; variants are compared within a family of the same hash.
         steps: its training steps, as in the manifest.
     """
 
     name: str
     kind: str
     kept: float
-    rest: str
-    steps: tuple[Mapping[str, Any], ...]
+    settings_hash: str
+    steps: tuple[PlannedStep, ...]
     alone: tuple[str, str] | None = None
 
     @property
     def policies(self) -> list[str]:
         """Its steps that leave a policy behind, in order."""
-        return [str(step["name"]) for step in self.steps if step["makes"] == "policy"]
+        return [step.name for step in self.steps if step.makes == "policy"]
 
     @property
     def last(self) -> Model | None:
@@ -134,11 +139,12 @@ class Gain(NamedTuple):
         """Whether it is clearly not worse by `margin` or more."""
         return self.tells and self.low > -margin
 
-    def as_dict(self) -> dict[str, Any]:
+    def record(self) -> GainRecord:
         """For `verdicts.json`."""
-        ends = {"low": _finite(self.low), "high": _finite(self.high)}
+        low, high = _finite(self.low), _finite(self.high)
         clear = "better" if self.better else "worse" if self.worse else None
-        return {**self._asdict(), "value": round(self.value, 6), **ends, "clear": clear, "void": self.void}
+        value = round(self.value, 6)
+        return GainRecord(value, low, high, self.seeds, self.n, list(self.guessing), clear, self.void)
 
 
 def _finite(value: float) -> float | None:
@@ -151,13 +157,13 @@ class Evidence:
 
     Attributes:
         sides: objective -> its figure.
-        measured: objective -> model -> what was found.
-        arms: variant -> what it is, the study as written first.
+        measured: objective -> model -> its figure.
+        variants: variant -> what it is, the study as written first.
     """
 
     sides: Mapping[str, Side]
     measured: Mapping[str, Mapping[Model, Measured]]
-    arms: Mapping[str, Arm]
+    variants: Mapping[str, Variant]
     _gains: dict[tuple[str, Model, Model, float], Gain | None] = field(default_factory=dict, compare=False)
 
     def base_of(self, model: Model) -> Model:
@@ -165,13 +171,13 @@ class Evidence:
         own = Model(model.variant, BASE)
         return own if any(own in models for models in self.measured.values()) else BASE_MODEL
 
-    def value(self, objective: str, model: Model) -> dict[str, Any] | None:
+    def value(self, objective: str, model: Model) -> FigureRecord | None:
         """Mean over seeds of a figure, in its own units, with its interval over seeds and examples."""
-        found = self.measured.get(objective, {}).get(model)
-        if found is None:
+        measured = self.measured.get(objective, {}).get(model)
+        if measured is None:
             return None
-        tables = _tables([[statistic] for statistic in found.by_seed.values()])
-        first = next(iter(found.by_seed.values()))
+        tables = _tables([[statistic] for statistic in measured.by_seed.values()])
+        first = next(iter(measured.by_seed.values()))
         width = _width(first)
 
         def at(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -179,16 +185,22 @@ class Evidence:
 
         low, high = paired_interval(tables, at, resamples=RESAMPLES, student=True)
         value = float(np.mean(at(tables.mean(axis=1))))
-        about = {"value": _finite(value), "low": _finite(low), "high": _finite(high)}
-        about |= {"seeds": len(found.by_seed), "n": tables.shape[1], "at_chance": found.at_chance}
-        return about | {"beside": None if found.beside is None else round(found.beside, 6)}
+        return FigureRecord(
+            value=_finite(value),
+            low=_finite(low),
+            high=_finite(high),
+            seeds=len(measured.by_seed),
+            n=tables.shape[1],
+            at_chance=measured.at_chance,
+            beside=None if measured.beside is None else round(measured.beside, 6),
+        )
 
     def goodness(self, objective: str, model: Model) -> float | None:
         """Mean over seeds of how good a figure is, the higher the better; None where it was not measured or is void."""
-        found = self.measured.get(objective, {}).get(model)
-        if found is None or self._void(objective, found):
+        measured = self.measured.get(objective, {}).get(model)
+        if measured is None or self._void(objective, measured):
             return None
-        values = [goodness(one, one.at(one.values.mean(axis=0, keepdims=True)))[0] for one in found.by_seed.values()]
+        values = [goodness(one, one.at(one.values.mean(axis=0, keepdims=True)))[0] for one in measured.by_seed.values()]
         mean = float(np.mean(values)) / self.sides[objective].unit
         return mean if np.isfinite(mean) else None
 
@@ -200,10 +212,10 @@ class Evidence:
         return self._gains[key]
 
     def _gain(self, objective: str, model: Model, other: Model, level: float) -> Gain | None:
-        found = self.measured.get(objective, {})
-        if model not in found or other not in found:
+        by_model = self.measured.get(objective, {})
+        if model not in by_model or other not in by_model:
             return None
-        mine, theirs = found[model], found[other]
+        mine, theirs = by_model[model], by_model[other]
         pairs = _pairs(mine.by_seed, theirs.by_seed)
         tables = _tables(pairs) if pairs else np.zeros((0, 0, 0))
         if not tables.size:
@@ -221,9 +233,9 @@ class Evidence:
         guessing = tuple(str(one) for one, measured in both if self._void(objective, measured))
         return Gain(value, low, high, len(pairs), tables.shape[1], guessing)
 
-    def _void(self, objective: str, found: Measured) -> bool:
+    def _void(self, objective: str, measured: Measured) -> bool:
         """A model that guesses has no bias to show; a skill at chance is as low as it is."""
-        return found.at_chance and not is_skill(next(iter(found.by_seed.values())))
+        return measured.at_chance and not is_skill(next(iter(measured.by_seed.values())))
 
 
 def _pairs(mine: Mapping[int | None, Statistic], theirs: Mapping[int | None, Statistic]) -> list[list[Statistic]]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.scores import Score
+from unipref.core.stats.chance import goodness
 
 Floats = npt.NDArray[np.float64]
 OfMeans = Callable[[Floats], Floats]
@@ -253,13 +254,6 @@ def difference(first: Statistic, second: Statistic, seed: int = 0) -> Difference
         ends = tuple(_ends(draws[:, column]) for column in (0, 1))
     p = _mcnemar(first, one, two)
     return Difference(float(value[0]), float(value[1]), *ends[0], gain, *ends[1], len(both), alone, p)
-
-
-def goodness(statistic: Statistic, values: Floats) -> Floats:
-    """The values on a scale on which higher is better."""
-    if statistic.direction == "ideal":
-        return -abs(values - (statistic.ideal or 0.0))
-    return values if statistic.direction == "higher" else -values
 
 
 def _ends(draws: Floats) -> tuple[float | None, float | None]:

@@ -1,17 +1,25 @@
-"""Which scores have to be earned, and which models do no better than guessing.
+"""Which value of a score is better, which scores have to be earned, and which models do no better than guessing.
 
 A model that guesses has no bias to show: where it is at chance, its bias figures mean nothing and are marked.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from unipref.core.scores import Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Values = TypeVar("Values", float, "npt.NDArray[np.float64]")
 
 WHOLE = "all"
 SIDES = (WHOLE, "pro", "anti")
 """Slices that tell whether a model guesses: everything, and the sentences for and against a stereotype. A model that
 always follows the stereotype is right on all pro and no anti sentences: half right in sum, yet it does not guess."""
+AT_CHANCE = "at chance: bias means nothing"
+"""What stands beside a bias of a model that guesses."""
 
 
 class Rated(Protocol):
@@ -28,6 +36,16 @@ class Rated(Protocol):
     @property
     def ideal(self) -> float | None:
         """The best value; None stands for 1."""
+
+
+def goodness(score: Rated, value: Values) -> Values:
+    """A value, or an array of them, on a scale on which higher is better.
+
+    It is the value itself, its negative, or minus its distance from the ideal, which is 0 where none is named.
+    """
+    if score.direction == "ideal":
+        return -abs(value - (score.ideal or 0.0))
+    return value if score.direction == "higher" else -value
 
 
 def is_skill(score: Rated) -> bool:

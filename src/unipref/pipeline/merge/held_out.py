@@ -1,11 +1,12 @@
 """What a mixture is measured on: held-out preferences that no model in it was trained on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
+from unipref.core.run_folder import CleanCounts, Manifest
 from unipref.core.stage_cache import StageCache
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.drop_prompts import drop_prompts
@@ -27,7 +28,7 @@ class Unseen(NamedTuple):
     left_out: dict[str, tuple[int, int]]
 
 
-def unseen(manifest: Mapping[str, Any], run: StageCache, models: Collection[tuple[str, str]], name: str) -> Unseen:
+def unseen(manifest: Manifest, run: StageCache, models: Collection[tuple[str, str]], name: str) -> Unseen:
     """The held-out parts that the models' variants share, or else those of the study as written.
 
     Variants with other sources, another split or another clean draw other parts. Where the variants do not share
@@ -42,13 +43,11 @@ def unseen(manifest: Mapping[str, Any], run: StageCache, models: Collection[tupl
     Raises:
         UserError: what a model was trained on is not there.
     """
-    pages = {variant: _clean(manifest, variant) for variant, _ in models} or {MAIN: _clean(manifest, MAIN)}
-    folders = {page.get("folder", "clean") for page in pages.values()}
-    shared = len(folders) == 1
-    home = next(iter(pages)) if shared else MAIN
-    page = _clean(manifest, home)
-    folder = run.folder / page.get("folder", "clean")
-    splits = {part: folder / f"{part}.parquet" for part in PARTS if page.get(part)}
+    cleans = {variant: _clean(manifest, variant) for variant, _ in models} or {MAIN: _clean(manifest, MAIN)}
+    shared = len({clean.folder for clean in cleans.values()}) == 1
+    home = next(iter(cleans)) if shared else MAIN
+    clean = _clean(manifest, home)
+    splits = {part: run.folder / clean.folder / f"{part}.parquet" for part in PARTS if clean.parts().get(part)}
     if shared or not splits:
         return Unseen(splits, home, {})
     files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
@@ -59,15 +58,14 @@ def unseen(manifest: Mapping[str, Any], run: StageCache, models: Collection[tupl
     return Unseen(kept, home, {part: found for part, found in counts.items() if found[0]})
 
 
-def _clean(manifest: Mapping[str, Any], variant: str) -> Mapping[str, Any]:
-    page = manifest if variant == MAIN else manifest.get("variants", {}).get(variant, {})
-    found: Mapping[str, Any] = page.get("clean", {})
-    return found
+def _clean(manifest: Manifest, variant: str) -> CleanCounts:
+    return manifest.clean_of(variant) or CleanCounts()
 
 
-def _trained_on(manifest: Mapping[str, Any], folder: Path, variant: str, seed: str) -> Path:
-    place = manifest.get("selected", {}).get(variant, {}).get(seed, {}).get("folder")
-    path = folder / str(place) / "train.parquet"
+def _trained_on(manifest: Manifest, folder: Path, variant: str, seed: str) -> Path:
+    selected = manifest.selection(variant, seed)
+    place = selected.folder if selected else ""
+    path = folder / place / "train.parquet"
     if not place or not path.is_file():
         raise UserError(
             f"what {variant}/{seed} was trained on is not there, so it cannot be kept out of what is measured.",

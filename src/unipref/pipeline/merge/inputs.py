@@ -1,13 +1,12 @@
 """Which models of a run can be combined: those trained on one objective each, from the same base."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
+from unipref.core.run_folder import Manifest, RunFolder, each_seed
 from unipref.core.yaml_files import read as read_yaml
 from unipref.models import loading
 from unipref.models.weight_merging import WeightMerger
@@ -47,8 +46,8 @@ class MergeCandidates:
 
     def __init__(self, run: Path, adapters: Mapping[str, str], seed: int | None, listener: ProgressListener) -> None:
         self.run, self.listener = run, listener
-        self.manifest = _read_manifest(run)
-        seeds = [s for by_seed in self.manifest.get("train", {}).values() for s in by_seed]
+        self.manifest = RunFolder(run).manifest
+        seeds = [seed for _, seed, _ in each_seed(self.manifest.train)]
         if seed is not None and seeds and str(seed) not in seeds:
             raise UserError(f"the run has no seed {seed}.", where="--seed", mend=near_name(str(seed), seeds))
         self.seed = str(seed if seed is not None else next(iter(seeds), 0))
@@ -56,20 +55,23 @@ class MergeCandidates:
 
     def _trained_alone(self) -> dict[str, list[str]]:
         """Objective -> the models trained on it alone: of the variants with the most preferences, the last policy."""
-        found: dict[str, list[tuple[int, str]]] = {}
-        for variant, by_seed in self.manifest.get("selected", {}).items():
-            parts = by_seed.get(self.seed, {}).get("account", {}).get("parts", [])
-            kept = {part["name"]: part["count"][1] for part in parts if part["of"] == "objective" and part["count"][1]}
+        places: dict[str, list[tuple[int, str]]] = {}
+        for variant in self.manifest.selected:
+            selected = self.manifest.selection(variant, self.seed)
+            kept = selected.kept_of("objective") if selected else {}
             step = self._last_policy(variant)
             if len(kept) == 1 and step:
                 ((objective, count),) = kept.items()
-                found.setdefault(objective, []).append((count, f"{variant}/{self.seed}/{step}"))
-        return {name: [place for count, place in places if count == max(places)[0]] for name, places in found.items()}
+                places.setdefault(objective, []).append((count, f"{variant}/{self.seed}/{step}"))
+        return {
+            name: [place for count, place in several if count == max(several)[0]] for name, several in places.items()
+        }
 
     def _last_policy(self, variant: str) -> str | None:
-        steps = self.manifest.get("train", {}).get(variant, {}).get(self.seed, {})
         policies = (
-            step for step in reversed(list(steps)) if not loading.is_reward_model(str(self._step(variant, step)))
+            step
+            for step in reversed(list(self.manifest.trained(variant, self.seed)))
+            if not loading.is_reward_model(str(self._step(variant, step)))
         )
         return next(policies, None)
 
@@ -106,7 +108,7 @@ class MergeCandidates:
         if step := self._step_at(place):
             folder = self.run / "train" / step
             changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(step.split("/")[0]) or {}
-            origin = str(changes.get("model", self.manifest.get("model")))
+            origin = str(changes.get("model", self.manifest.model))
             return MergeInput(step, folder, _adapter_of(folder), origin)
         folder = Path(place).expanduser()
         if not any((folder / name).is_file() for name in ("config.json", loading.ADAPTER_CONFIG)):
@@ -201,21 +203,13 @@ class Soup:
         return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
 
 
-def preferences(manifest: Mapping[str, Any], part: MergeInput) -> dict[str, int]:
+def preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
     """Source -> the preferences selected from it for a step of the run."""
     if part.origin is None:
         return {}
     variant, seed, _ = part.place.split("/")
-    parts = manifest.get("selected", {}).get(variant, {}).get(seed, {}).get("account", {}).get("parts", [])
-    return {p["name"]: p["count"][1] for p in parts if p["of"] == "source" and p["count"][1]}
-
-
-def _read_manifest(run: Path) -> dict[str, Any]:
-    path = run / "manifest.json"
-    if not path.is_file():
-        raise UserError("there is no manifest.json in it.", where=str(run), mend="Give the folder of a run.")
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    selected = manifest.selection(variant, seed)
+    return selected.kept_of("source") if selected else {}
 
 
 def _adapter_of(folder: Path) -> Path | None:

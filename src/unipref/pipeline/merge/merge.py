@@ -4,7 +4,6 @@
 """
 
 import itertools
-import json
 import math
 import os
 import re
@@ -19,6 +18,7 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
+from unipref.core.run_folder import RunFolder
 from unipref.core.stage_cache import StageCache
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
@@ -139,7 +139,7 @@ class _Measuring:
         run = kitchen.run
         self.dir = StageCache(run, kitchen.listener.stage)
         study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
-        self.root = Path(kitchen.manifest.get("data_root") or run)
+        self.root = Path(kitchen.manifest.data_root or run)
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
         for part, (gone, n) in self.unseen.left_out.items():
             kitchen.listener.note(f"{gone} of {n} {part} preferences are left out: a mixed model was trained on them.")
@@ -186,10 +186,8 @@ class _Measuring:
 
     def base_rows(self) -> Iterator[dict[str, Any]]:
         """The base model's rows of the run's scores; measured here where the run measured it on other preferences."""
-        path = self.dir.folder / "scores.json"
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        rows = [row for row in rows if row["step"] == BASE]
-        variants = {row["benchmark"] for row in rows if row["variant"] == self.unseen.variant}
+        rows = [row for row in RunFolder(self.dir.folder).scores() if row.step == BASE]
+        own = {row.benchmark for row in rows if row.variant == self.unseen.variant}
         none: dict[str, Any] = {"weights": {}, "method": None}
         for benchmark, title in self.benchmarks:
             if self._gone(benchmark)[0]:
@@ -197,8 +195,9 @@ class _Measuring:
                 key = {"base": self.mixture["base"]}
                 yield from ({**who, **none, **row} for row in self._measured(BASE, key, BASE, {}, benchmark, title))
             else:
-                whose = (self.unseen.variant,) if title in variants else (BASE, MAIN)
-                yield from ({**row, **none} for row in rows if row["benchmark"] == title and row["variant"] in whose)
+                variants = (self.unseen.variant,) if title in own else (BASE, MAIN)
+                mine = [row for row in rows if row.benchmark == title and row.variant in variants]
+                yield from ({**row.as_dict(), **none} for row in mine)
 
     def _measured(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from unipref.core.stats.chance import AT_CHANCE
 from unipref.report.content import Cell, Points, Table
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def terminal(table: Table, changes: list[Points]) -> "RenderableType":
     parts: list[RenderableType] = [
         _turned(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
     ]
-    parts.append(Text(f"{table.note} {MARK} at chance: bias means nothing.", style="dim"))
+    parts.append(Text(f"{table.note} {MARK} {AT_CHANCE}.", style="dim"))
     for points in changes:
         parts += [Text(f"\n{points.head}", style="bold"), *(_sentence(item) for item in points.items)]
     return Group(*parts)

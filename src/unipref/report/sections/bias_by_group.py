@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from unipref.core.stats.chance import at_chance, is_skill
+from unipref.core.run_folder import Manifest, ScoreRow
+from unipref.core.stats.chance import at_chance, goodness, is_skill
 from unipref.report.content import (
     Cell,
     Column,
@@ -18,8 +19,7 @@ from unipref.report.content import (
     which_way,
     with_interval,
 )
-from unipref.report.scores import Model, ScoreRow, goodness, model_of
-from unipref.report.tables import Manifest
+from unipref.report.scores import Model, model_of
 
 KINDS = ("occupation", "category", "bias_type", "type")
 """What stands before the colon of a slice that is a group of people or of stereotypes."""
@@ -57,14 +57,14 @@ class Groups(NamedTuple):
 def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
     """The section; None where no benchmark tells a bias by group."""
     models = shown_models(scores, manifest)
-    found = [
+    figures_by_group = [
         groups(rows, about, kind, models, _guessing(scores, about, models))
         for (about, kind), rows in _bias_rows(scores, manifest).items()
     ]
-    found = [one for one in found if one.values]
-    if not found:
+    parts = [part for part in figures_by_group if part.values]
+    if not parts:
         return None
-    figures = [_figure(one, models) for one in found if len(one.values) >= FEWEST_DRAWN]
+    figures = [_figure(part, models) for part in parts if len(part.values) >= FEWEST_DRAWN]
     measured = {model._replace(seed=None) for model in map(model_of, scores) if not model.is_base}
     paragraphs = [
         "Each group is a part of a benchmark and holds few items: look at the pattern rather than at single groups."
@@ -74,7 +74,7 @@ def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
             f"Shown are the base model and the last step of the first variants; {left_out} more are in scores.json."
         )
     return Section(
-        "Bias by group", paragraphs=paragraphs, figures=figures, tables=[_table(one, models) for one in found]
+        "Bias by group", paragraphs=paragraphs, figures=figures, tables=[_table(part, models) for part in parts]
     )
 
 
@@ -83,10 +83,9 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
 
     Where the manifest does not say what a variant's steps make, each of its models is taken for a policy.
     """
-    arms = manifest.get("arms") or {}
     measured = list(dict.fromkeys(model_of(row)._replace(seed=None) for row in scores))
-    last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, arms)}
-    order = [*arms, *last]
+    last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, manifest)}
+    order = [*manifest.variants, *last]
     shown = {model: "base" for model in measured if model.is_base and model.variant == "base"}
     for variant in dict.fromkeys(order):
         if variant in last and len(shown) < MOST_MODELS:
@@ -94,38 +93,39 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
     return shown
 
 
-def _is_policy(model: Model, arms: Manifest) -> bool:
-    steps = (arms.get(model.variant) or {}).get("steps") or []
-    return not steps or any(step.get("name") == model.step and step.get("makes") == "policy" for step in steps)
+def _is_policy(model: Model, manifest: Manifest) -> bool:
+    variant = manifest.variants.get(model.variant)
+    steps = variant.steps if variant else []
+    return not steps or any(step.name == model.step and step.makes == "policy" for step in steps)
 
 
 def _bias_rows(
     scores: Iterable[ScoreRow], manifest: Manifest
 ) -> dict[tuple[tuple[str, str, str, str], str], list[ScoreRow]]:
     """(What is measured, kind of group) -> its rows; of each benchmark the bias it is judged by, or else its first."""
-    found: dict[tuple[tuple[str, str, str, str], str], list[ScoreRow]] = {}
+    rows_by_figure: dict[tuple[tuple[str, str, str, str], str], list[ScoreRow]] = {}
     for row in scores:
         kind, colon, group = row.slice.partition(":")
         # A part of a part, such as a category's sentences for the stereotype, is no group.
         if colon and kind in KINDS and "," not in group and not is_skill(row):
-            found.setdefault(((row.benchmark, row.mode, row.split, row.metric), kind), []).append(row)
-    leads = {
-        label: lead["metric"]
-        for arm in reversed(list((manifest.get("arms") or {}).values()))
-        for label, lead in (arm.get("judged") or {}).items()
+            rows_by_figure.setdefault(((row.benchmark, row.mode, row.split, row.metric), kind), []).append(row)
+    metrics = {
+        label: headline.metric
+        for variant in reversed(list(manifest.variants.values()))
+        for label, headline in variant.judged.items()
     }
     chosen: dict[tuple[str, str], tuple[str, str, str, str]] = {}
-    for about, kind in found:
+    for about, kind in rows_by_figure:
         first = chosen.setdefault((about[0], kind), about)
-        if _rank(about, leads) < _rank(first, leads):
+        if _rank(about, metrics) < _rank(first, metrics):
             chosen[about[0], kind] = about
-    return {(about, kind): found[about, kind] for (_, kind), about in chosen.items()}
+    return {(about, kind): rows_by_figure[about, kind] for (_, kind), about in chosen.items()}
 
 
-def _rank(about: tuple[str, str, str, str], leads: Mapping[str, str]) -> tuple[bool, bool, bool]:
+def _rank(about: tuple[str, str, str, str], metrics: Mapping[str, str]) -> tuple[bool, bool, bool]:
     """The figure that verdicts judge by goes first, then the usual mode and the test split."""
     benchmark, mode, split, metric = about
-    return metric != leads.get(benchmark), mode != "corrected", split != "test"
+    return metric != metrics.get(benchmark), mode != "corrected", split != "test"
 
 
 def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: Iterable[Model]) -> frozenset[Model]:
@@ -167,28 +167,28 @@ def _mean(seeds: Seeds) -> float:
     return fmean(row.value for row in seeds)
 
 
-def _figure(found: Groups, models: Mapping[Model, str]) -> Figure:
-    first = next(row for by_model in found.values.values() for seeds in by_model.values() for row in seeds)
-    traces = [_trace(found, model, label) for model, label in models.items() if _measured(found.values, model)]
+def _figure(groups: Groups, models: Mapping[Model, str]) -> Figure:
+    first = next(row for by_model in groups.values.values() for seeds in by_model.values() for row in seeds)
+    traces = [_trace(groups, model, label) for model, label in models.items() if _measured(groups.values, model)]
     ideal = first.ideal or 0.0
     better = which_way(first.direction, ideal if first.direction == "ideal" else None)
-    values = [_mean(seeds) for by_model in found.values.values() for seeds in by_model.values()]
+    values = [_mean(seeds) for by_model in groups.values.values() for seeds in by_model.values()]
     layout = {
-        "height": AROUND + LINE * len(found.values),
+        "height": AROUND + LINE * len(groups.values),
         "hovermode": "closest",
         "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": room([*values, ideal])},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": [level("x", ideal, "ideal")],
     }
-    return Figure(_title(found), traces, layout, _said(found, models), _note(found, first, models))
+    return Figure(_title(groups), traces, layout, _summary(groups, models), _note(groups, first, models))
 
 
 def _measured(values: Mapping[str, Mapping[Model, Seeds]], model: Model) -> bool:
     return any(model in by_model for by_model in values.values())
 
 
-def _trace(found: Groups, model: Model, label: str) -> dict[str, Any]:
-    known = {group: by_model[model] for group, by_model in found.values.items() if model in by_model}
+def _trace(groups: Groups, model: Model, label: str) -> dict[str, Any]:
+    known = {group: by_model[model] for group, by_model in groups.values.items() if model in by_model}
     return {
         "type": "scatter",
         "mode": "markers",
@@ -196,71 +196,71 @@ def _trace(found: Groups, model: Model, label: str) -> dict[str, Any]:
         "meta": {} if model.is_base else {"variant": model.variant},
         "x": [_mean(seeds) for seeds in known.values()],
         "y": list(known),
-        "text": [f"{group}, {label}: {_told(seeds)}" for group, seeds in known.items()],
+        "text": [f"{group}, {label}: {_value_text(seeds)}" for group, seeds in known.items()],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 10 if model.is_base else 9, "symbol": "diamond" if model.is_base else "circle"},
     }
 
 
-def _told(seeds: Seeds) -> str:
+def _value_text(seeds: Seeds) -> str:
     if len(seeds) > 1:
         return f"{number(_mean(seeds))}, mean of {len(seeds)} seeds ({', '.join(number(row.value) for row in seeds)})"
     row = seeds[0]
     return f"{with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
 
 
-def _title(found: Groups) -> str:
-    benchmark, mode, split, metric = found.about
+def _title(groups: Groups) -> str:
+    benchmark, mode, split, metric = groups.about
     notes = ([mode] if mode != "corrected" else []) + ([split] if split != "test" else [])
     beside = f" ({', '.join(notes)})" if notes else ""
-    return f"{benchmark}{beside}: {metric} by {SIGNS[found.kind]}"
+    return f"{benchmark}{beside}: {metric} by {SIGNS[groups.kind]}"
 
 
-def _said(found: Groups, models: Mapping[Model, str]) -> str:
+def _summary(groups: Groups, models: Mapping[Model, str]) -> str:
     """Where the first model is most biased, and in how many groups each other one is less so."""
-    (first, label), *others = ((model, name) for model, name in models.items() if _measured(found.values, model))
-    most = [(group, by_model[first]) for group, by_model in found.values.items() if first in by_model][:TOLD]
-    said = (
+    (first, label), *others = ((model, name) for model, name in models.items() if _measured(groups.values, model))
+    most = [(group, by_model[first]) for group, by_model in groups.values.items() if first in by_model][:TOLD]
+    sentences = (
         [f"Most for {label}: {', '.join(f'{group} {number(_mean(seeds))}' for group, seeds in most)}."] if most else []
     )
     for model, name in others:
-        both = [by_model for by_model in found.values.values() if first in by_model and model in by_model]
+        both = [by_model for by_model in groups.values.values() if first in by_model and model in by_model]
         if both:
             less = sum(_gap(by_model[model]) > _gap(by_model[first]) for by_model in both)
-            said.append(f"{name} is less biased in {less} of {len(both)}.")
-    guess = [name for model, name in models.items() if model in found.guessing]
+            sentences.append(f"{name} is less biased in {less} of {len(both)}.")
+    guess = [name for model, name in models.items() if model in groups.guessing]
     if guess:
-        said.append(f"At chance on this benchmark, where a small bias means nothing: {', '.join(guess)}.")
-    return " ".join(said)
+        sentences.append(f"At chance on this benchmark, where a small bias means nothing: {', '.join(guess)}.")
+    return " ".join(sentences)
 
 
-def _note(found: Groups, first: ScoreRow, models: Mapping[Model, str]) -> str:
-    sizes = [row.n for by_model in found.values.values() for seeds in by_model.values() for row in seeds]
-    note = f"A group has {median(sizes):,.0f} {first.unit} (median). {_sorted(found, models)}"
-    if any(len(seeds) > 1 for by_model in found.values.values() for seeds in by_model.values()):
+def _note(groups: Groups, first: ScoreRow, models: Mapping[Model, str]) -> str:
+    sizes = [row.n for by_model in groups.values.values() for seeds in by_model.values() for row in seeds]
+    note = f"A group has {median(sizes):,.0f} {first.unit} (median). {_sorted(groups, models)}"
+    if any(len(seeds) > 1 for by_model in groups.values.values() for seeds in by_model.values()):
         note += " Means over seeds."
-    return note + _left_out(found)
+    return note + _left_out(groups)
 
 
-def _sorted(found: Groups, models: Mapping[Model, str]) -> str:
-    first = next(model for model in models if _measured(found.values, model))
+def _sorted(groups: Groups, models: Mapping[Model, str]) -> str:
+    first = next(model for model in models if _measured(groups.values, model))
     return f"Sorted by the bias of {'the base model' if first.is_base else models[first]}."
 
 
-def _left_out(found: Groups) -> str:
-    if not found.left_out:
+def _left_out(groups: Groups) -> str:
+    if not groups.left_out:
         return ""
-    return f" {found.left_out} more groups, in which it is less biased, are in scores.json."
+    return f" {groups.left_out} more groups, in which it is less biased, are in scores.json."
 
 
-def _table(found: Groups, models: Mapping[Model, str]) -> Table:
-    shown = {model: label for model, label in models.items() if _measured(found.values, model)}
-    columns = [Column(SIGNS[found.kind], numeric=False), Column("n"), *(Column(label) for label in shown.values())]
+def _table(groups: Groups, models: Mapping[Model, str]) -> Table:
+    shown = {model: label for model, label in models.items() if _measured(groups.values, model)}
+    columns = [Column(SIGNS[groups.kind], numeric=False), Column("n"), *(Column(label) for label in shown.values())]
     rows = []
-    for group, by_model in found.values.items():
+    for group, by_model in groups.values.items():
         n = next(iter(by_model.values()))[0].n
         rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in shown)])
-    return Table(_title(found), columns, rows, f"{_sorted(found, models)}{_left_out(found)}", folded=True)
+    return Table(_title(groups), columns, rows, f"{_sorted(groups, models)}{_left_out(groups)}", folded=True)
 
 
 def _cell(seeds: Seeds) -> Cell:

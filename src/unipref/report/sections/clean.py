@@ -1,7 +1,8 @@
 """What clean did: the parts, what was removed of each source and why, leaks by benchmark, examples with their twins."""
 
+from unipref.core.run_folder import CleanCounts
 from unipref.report.content import Section, count, share
-from unipref.report.tables import Manifest, present, table
+from unipref.report.tables import present, table
 
 LEAKS = (
     "Compared are the user turns of prompts with all texts of five words or more; answers are not. A preference counts "
@@ -10,21 +11,20 @@ LEAKS = (
 TWINS = "The twin is what is kept in its place or, for a benchmark's prompt, the text of the benchmark."
 
 
-def cleaned_section(clean: Manifest) -> Section | None:
+def cleaned_section(clean: CleanCounts | None) -> Section | None:
     """The section on split and clean; None when the run did not go so far."""
-    parts = [[part, count(clean[part])] for part in ("train", "dev", "test") if part in clean]
+    if clean is None:
+        return None
+    parts = [[part, count(n)] for part, n in clean.parts().items()]
     removed = [
-        [source, reason, count(n), share(n, counts["preferences"])]
-        for source, counts in (clean.get("by_source") or {}).items()
-        for reason, n in counts.items()
-        if reason != "preferences"
+        [source, reason, count(n), share(n, clean.before(source))]
+        for source in clean.by_source
+        for reason, n in clean.removed_from(source).items()
     ]
-    leaks = [
-        [name, count(found["texts"]), count(found["found"])] for name, found in (clean.get("benchmarks") or {}).items()
-    ]
+    leaks = [[name, count(leak.texts), count(leak.found)] for name, leak in clean.benchmarks.items()]
     examples = [
-        [reason, example["origin"], example["twin_origin"]]
-        for reason, several in (clean.get("examples") or {}).items()
+        [reason, example.origin, example.twin_origin]
+        for reason, several in clean.examples.items()
         for example in several
     ]
     tables = present(
@@ -33,5 +33,5 @@ def cleaned_section(clean: Manifest) -> Section | None:
         table("Prompts that occur in benchmarks", ["benchmark", "texts", "preferences removed"], leaks, LEAKS),
         table("The first that were removed", ["reason", "preference", "twin"], examples, TWINS),
     )
-    said = ["Parts are split by group of prompts; training never sees dev or test.", *(clean.get("notes") or [])]
-    return Section("Split and clean", paragraphs=said, tables=tables) if tables else None
+    notes = ["Parts are split by group of prompts; training never sees dev or test.", *clean.notes]
+    return Section("Split and clean", paragraphs=notes, tables=tables) if tables else None

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from unipref.core.run_folder import CleanCounts, Manifest, SourceCounts, VariantInfo, each_seed
 from unipref.report.content import Figure, Section, Table, count, share
-from unipref.report.tables import Manifest, leaves, present, table
+from unipref.report.tables import present, table
 
 MOST_SOURCES = 7
 """Sources with a colour of their own, where there are more than eight; the smaller ones are drawn as one."""
@@ -13,14 +14,17 @@ LINE, AROUND = 26, 90
 """Height in pixels of a bar, and of what stands around the bars."""
 MOST_VARIANTS = 8
 MOST_REASONS = 15
-LEVELS = (
-    ("row", "rejected", "rows"),
-    ("part", "parts_rejected", None),
-    ("group", "groups_rejected", "groups"),
-    ("preference", "preferences_rejected", None),
-)
-"""Level of what unify left out, its key in the manifest, and the key of the number it is a share of."""
-BOOKS = ("rows", "used", "groups", "projected")
+Sources = Mapping[str, SourceCounts]
+
+
+def left_out(source: SourceCounts) -> list[tuple[str, dict[str, int], int | None]]:
+    """What unify left out of a source: the level, reason -> count, and the number that a count is a share of."""
+    return [
+        ("row", source.rejected, source.rows),
+        ("part", source.parts_rejected, None),
+        ("group", source.groups_rejected, source.groups),
+        ("preference", source.preferences_rejected, None),
+    ]
 
 
 class Flow(NamedTuple):
@@ -41,39 +45,44 @@ class Flow(NamedTuple):
 
 def flow_section(manifest: Manifest) -> Section | None:
     """The section; None where the manifest has no sources."""
-    sources = manifest.get("sources") or {}
+    sources = manifest.sources
     if not sources:
         return None
-    found = flow(manifest)
-    tables = present(_to_preferences(sources), _to_training(found, sources), _reasons(sources))
-    figures = [figure for figure in (_way(found), _fallen(found)) if figure is not None]
+    counts = flow(manifest)
+    tables = present(_to_preferences(sources), _to_training(counts, sources), _reasons(sources))
+    figures = [figure for figure in (_way(counts), _fallen(counts)) if figure is not None]
     return Section("Data flow", paragraphs=balance(sources), figures=figures, tables=tables)
 
 
 def flow(manifest: Manifest) -> Flow:
     """The counts of a manifest, of the study as written; of a variant what it selected with its first seed."""
-    sources, cleaned = manifest.get("sources") or {}, (manifest.get("clean") or {}).get("by_source") or {}
-    own = [name for name, differs in (manifest.get("variants") or {}).items() if _has_own(manifest, differs)]
+    sources, clean = manifest.sources, manifest.clean or CleanCounts()
+    own = [name for name, info in manifest.variants.items() if _has_own(manifest, info)]
     steps: dict[str, dict[str, int]] = {}
-    for label, key in (("rows", "rows"), ("rows used", "used"), ("groups", "groups"), ("preferences", "preferences")):
-        _put(steps, label, {name: source.get(key) for name, source in sources.items()})
-    if cleaned:
-        _put(steps, "kept by clean", {name: _left(counts) for name, counts in cleaned.items()})
-    chosen: dict[str, Mapping[str, list[int]]] = {}
-    for variant, _, summary in leaves(manifest.get("selected") or {}):
-        if summary.get("by_source"):
-            chosen.setdefault(variant, summary["by_source"])
-    before = next((by_source for variant, by_source in chosen.items() if variant not in own), None)
+    _put(steps, "rows", {name: source.rows for name, source in sources.items()})
+    _put(steps, "rows used", {name: source.used for name, source in sources.items()})
+    _put(steps, "groups", {name: source.groups for name, source in sources.items()})
+    _put(steps, "preferences", {name: source.preferences for name, source in sources.items()})
+    if clean.by_source:
+        _put(steps, "kept by clean", {name: _kept_by(clean, name) for name in clean.by_source})
+    selected: dict[str, Mapping[str, tuple[int, int]]] = {}
+    for variant, _, selection in each_seed(manifest.selected):
+        if selection.by_source:
+            selected.setdefault(variant, selection.by_source)
+    before = next((by_source for variant, by_source in selected.items() if variant not in own), None)
     if before is not None:
-        _put(steps, "to train on", {name: had for name, (had, _) in before.items()})
-    for variant, by_source in list(chosen.items())[:MOST_VARIANTS]:
+        _put(steps, "to train on", {name: candidates for name, (candidates, _) in before.items()})
+    for variant, by_source in list(selected.items())[:MOST_VARIANTS]:
         _put(steps, f"selected: {variant}", {name: kept for name, (_, kept) in by_source.items()})
-    return Flow(steps, _falls(sources, cleaned), list(chosen)[MOST_VARIANTS:], [name for name in own if name in chosen])
+    return Flow(
+        steps, _falls(sources, clean), list(selected)[MOST_VARIANTS:], [name for name in own if name in selected]
+    )
 
 
-def _has_own(manifest: Manifest, variant: Manifest) -> bool:
+def _has_own(manifest: Manifest, variant: VariantInfo) -> bool:
     """Whether a variant was read or cleaned in another way than the study as written."""
-    return any(key in variant and variant[key] != manifest.get(key) for key in ("sources", "clean"))
+    pairs = (variant.sources, manifest.sources), (variant.clean, manifest.clean)
+    return any(own is not None and own != common for own, common in pairs)
 
 
 def _put(steps: dict[str, dict[str, int]], label: str, counts: Mapping[str, int | None]) -> None:
@@ -82,76 +91,82 @@ def _put(steps: dict[str, dict[str, int]], label: str, counts: Mapping[str, int 
         steps[label] = known
 
 
-def _left(counts: Mapping[str, int]) -> int:
-    return counts["preferences"] - sum(n for reason, n in counts.items() if reason != "preferences")
+def _kept_by(clean: CleanCounts, source: str) -> int:
+    return clean.before(source) - sum(clean.removed_from(source).values())
 
 
-def _falls(sources: Manifest, cleaned: Manifest) -> dict[tuple[str, str], dict[str, int]]:
+def _falls(sources: Sources, clean: CleanCounts) -> dict[tuple[str, str], dict[str, int]]:
     fallen: dict[tuple[str, str], dict[str, int]] = {}
     for name, source in sources.items():
-        for level, key, _ in LEVELS:
-            for reason, n in (source.get(key) or {}).items():
+        for level, reasons, _ in left_out(source):
+            for reason, n in reasons.items():
                 fallen.setdefault((level, reason), {})[name] = n
-    for name, counts in cleaned.items():
-        for reason, n in counts.items():
-            if reason != "preferences" and n:
+    for name in clean.by_source:
+        for reason, n in clean.removed_from(name).items():
+            if n:
                 fallen.setdefault(("removed", reason), {})[name] = n
     return fallen
 
 
-def balance(sources: Manifest) -> list[str]:
-    """Whether the books of the sources balance, in words; nothing where they are not complete."""
-    open_books = [line for name, source in sources.items() for line in _imbalance(name, source)]
-    if open_books:
-        return open_books
-    complete = all(source.get(key) is not None for source in sources.values() for key in BOOKS)
-    said = "The books balance: in every source, rows = used + rejected, and groups = projected + rejected."
-    return [said] if complete else []
+def balance(sources: Sources) -> list[str]:
+    """Whether the counts of the sources add up, in words; nothing where they are not complete."""
+    faults = [line for name, source in sources.items() for line in _imbalance(name, source)]
+    if faults:
+        return faults
+    complete = all(
+        n is not None
+        for source in sources.values()
+        for n in (source.rows, source.used, source.groups, source.projected)
+    )
+    text = "The books balance: in every source, rows = used + rejected, and groups = projected + rejected."
+    return [text] if complete else []
 
 
-def _imbalance(name: str, source: Manifest) -> list[str]:
-    """A sentence for each of a source's books that does not balance."""
-    said = []
-    for whole, part, left_out in (("rows", "used", "rejected"), ("groups", "projected", "groups_rejected")):
-        total, used = source.get(whole), source.get(part)
-        refused = sum((source.get(left_out) or {}).values())
+def _imbalance(name: str, source: SourceCounts) -> list[str]:
+    """A sentence for each sum of a source that does not come out."""
+    faults = []
+    for whole, part, total, used, reasons in (
+        ("rows", "used", source.rows, source.used, source.rejected),
+        ("groups", "projected", source.groups, source.projected, source.groups_rejected),
+    ):
+        refused = sum(reasons.values())
         if total is not None and used is not None and total != used + refused:
-            said.append(
+            faults.append(
                 f"The books of {name} do not balance: {total:,} {whole}, {used:,} {part}, {refused:,} rejected."
             )
-    return said
+    return faults
 
 
-def _way(found: Flow) -> Figure | None:
+def _way(counts: Flow) -> Figure | None:
     """Bars from rows to what was selected, stacked by source."""
-    if len(found.steps) < 2:
+    if len(counts.steps) < 2:
         return None
-    names = [name for name in found.steps if not name.startswith("selected: ")]
-    totals = {label: sum(counts.values()) for label, counts in found.steps.items()}
+    names = [name for name in counts.steps if not name.startswith("selected: ")]
+    totals = {label: sum(by_source.values()) for label, by_source in counts.steps.items()}
     said = ", ".join(f"{totals[label]:,} {label}" for label in names)
     picked = [f"{label.removeprefix('selected: ')} {n:,}" for label, n in totals.items() if label not in names]
     if picked:
         said += f"; selected: {', '.join(picked)}"
-    notes = _not_shown(found)
-    return _bars("From rows to what is trained on", found.steps, list(found.steps), f"{said}.", notes)
+    notes = _not_shown(counts)
+    return _bars("From rows to what is trained on", counts.steps, list(counts.steps), f"{said}.", notes)
 
 
-def _fallen(found: Flow) -> Figure | None:
+def _fallen(counts: Flow) -> Figure | None:
     """Bars by reason, stacked by source; the reasons with most first."""
-    totals = Counter({key: sum(counts.values()) for key, counts in found.fallen.items()})
+    totals = Counter({key: sum(by_source.values()) for key, by_source in counts.fallen.items()})
     most = [key for key, n in totals.most_common(MOST_REASONS) if n]
     if not most:
         return None
-    counts = {f"{reason} ({level})": found.fallen[level, reason] for level, reason in most}
+    by_reason = {f"{reason} ({level})": counts.fallen[level, reason] for level, reason in most}
     said = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
     rest = len(+totals) - len(most)
-    by_clean = any(level == "removed" for level, _ in found.fallen)
+    by_clean = any(level == "removed" for level, _ in counts.fallen)
     elsewhere = "; those of clean are under Split and clean" if by_clean else ""
     note = f"{rest} rarer reasons are in the table{elsewhere}. " if rest else ""
     note += (
         "In brackets what was left out: a raw row, a part of one, a group of answers, a preference; removed: by clean."
     )
-    return _bars("What was left out, by reason", counts, list(counts), f"Most often: {said}.", note)
+    return _bars("What was left out, by reason", by_reason, list(by_reason), f"Most often: {said}.", note)
 
 
 def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str], said: str, note: str = "") -> Figure:
@@ -186,24 +201,26 @@ def _trace(name: str, labels: list[str], values: list[int]) -> dict[str, Any]:
     return {"type": "bar", "orientation": "h", "name": name, "y": labels, "x": values}
 
 
-def _not_shown(found: Flow) -> str:
-    said = []
-    if found.left_out:
-        said.append(f"{len(found.left_out)} more variants are under Selection.")
-    if found.own:
-        said.append(f"Data of their own, of which only what they selected is shown: {', '.join(found.own)}.")
-    return " ".join(said)
+def _not_shown(counts: Flow) -> str:
+    sentences = []
+    if counts.left_out:
+        sentences.append(f"{len(counts.left_out)} more variants are under Selection.")
+    if counts.own:
+        sentences.append(f"Data of their own, of which only what they selected is shown: {', '.join(counts.own)}.")
+    return " ".join(sentences)
 
 
-def _to_preferences(sources: Manifest) -> Table | None:
+def _to_preferences(sources: Sources) -> Table | None:
     heads = ["source", "rows", "used", "rejected", "groups", "projected", "preferences"]
     rows = [
         [
             name,
-            count(source.get("rows")),
-            count(source.get("used")),
-            count(sum((source.get("rejected") or {}).values())),
-            *(count(source.get(key)) for key in ("groups", "projected", "preferences")),
+            count(source.rows),
+            count(source.used),
+            count(sum(source.rejected.values())),
+            count(source.groups),
+            count(source.projected),
+            count(source.preferences),
         ]
         for name, source in sources.items()
     ]
@@ -211,9 +228,9 @@ def _to_preferences(sources: Manifest) -> Table | None:
     return table("From rows to preferences", heads, rows, note)
 
 
-def _to_training(found: Flow, sources: Iterable[str]) -> Table | None:
+def _to_training(counts: Flow, sources: Iterable[str]) -> Table | None:
     """Preferences, what clean removed, what is held out, what there is to train on, and what each variant selected."""
-    steps = found.steps
+    steps = counts.steps
     picked = [label for label in steps if label.startswith("selected: ")]
     if "kept by clean" not in steps and not picked:
         return None
@@ -228,18 +245,18 @@ def _to_training(found: Flow, sources: Iterable[str]) -> Table | None:
         rows.append([*row, *(count(steps[label].get(name, 0)) for label in picked)])
     heads = ["source", "preferences", "removed", *(["held out", "to train on"] if train is not None else []), *picked]
     note = "Removed: by clean. Held out: for dev and test. Selected: of each variant's first seed. "
-    return table("From preferences to training", heads, rows, (note + _not_shown(found)).rstrip())
+    return table("From preferences to training", heads, rows, (note + _not_shown(counts)).rstrip())
 
 
 def _less(whole: int | None, part: int | None) -> str:
     return "–" if whole is None or part is None else count(whole - part)
 
 
-def _reasons(sources: Manifest) -> Table | None:
+def _reasons(sources: Sources) -> Table | None:
     rows = [
-        [name, level, reason, count(n), share(n, source.get(whole) or 0) if whole else "–"]
+        [name, level, reason, count(n), "–" if level in ("part", "preference") else share(n, whole or 0)]
         for name, source in sources.items()
-        for level, key, whole in LEVELS
-        for reason, n in sorted((source.get(key) or {}).items())
+        for level, reasons, whole in left_out(source)
+        for reason, n in sorted(reasons.items())
     ]
     return table("What was left out, and why", ["source", "level", "reason", "count", "share"], rows)

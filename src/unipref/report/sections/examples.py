@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.errors import UserError
+from unipref.core.run_folder import ExamplesInfo, Manifest
 from unipref.report.content import Cell, Column, Section, Table, number
-from unipref.report.tables import Manifest
 
 OPEN = 2
 """Examples that are not folded."""
@@ -21,29 +21,29 @@ def example_section(manifest: Manifest, run: Path) -> Section | None:
     Raises:
         UserError: the file of the examples is broken.
     """
-    about = manifest.get("examples")
+    about = manifest.examples
     if not about:
         return None
-    if about.get("skipped"):
-        return Section("Examples", paragraphs=[str(about["skipped"])])
-    found = _read(run / str(about.get("folder") or "examples") / "examples.json")
-    if not found:
+    if about.skipped:
+        return Section("Examples", paragraphs=[about.skipped])
+    examples = _read(run / (about.folder or "examples") / "examples.json")
+    if not examples:
         return Section("Examples", paragraphs=["The examples of this run are not in its folder: run the study again."])
-    tables = [_table(place, example) for place, example in enumerate(found, 1)]
-    return Section("Examples", paragraphs=_said(about, len(found)), tables=tables)
+    tables = [_table(place, example) for place, example in enumerate(examples, 1)]
+    return Section("Examples", paragraphs=_introduction(about, len(examples)), tables=tables)
 
 
-def _said(about: Manifest, shown: int) -> list[str]:
-    said = (
-        f"{shown} of the preferences held out for {about.get('part', 'test')}, drawn by the seed and spread over the "
+def _introduction(about: ExamplesInfo, shown: int) -> list[str]:
+    text = (
+        f"{shown} of the preferences held out for {about.part or 'test'}, drawn by the seed and spread over the "
         "sources: what the raw row says, the preference made of it, and what the models answer to the prompt, the "
         "likeliest token each time"
     )
-    said += f", at most {about['new_tokens']} tokens." if about.get("new_tokens") else "."
-    paragraphs = [f"{said} Prompts that leave room in the model's context were preferred."]
-    if about.get("left_out"):
-        paragraphs.append(f"Not asked: {', '.join(about['left_out'])}.")
-    return [*paragraphs, *(str(note) for note in about.get("notes") or [])]
+    text += f", at most {about.new_tokens} tokens." if about.new_tokens else "."
+    paragraphs = [f"{text} Prompts that leave room in the model's context were preferred."]
+    if about.left_out:
+        paragraphs.append(f"Not asked: {', '.join(about.left_out)}.")
+    return [*paragraphs, *(about.notes or [])]
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

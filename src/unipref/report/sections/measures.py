@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
+from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import WHOLE
 from unipref.report.content import Figure, level, number, room, with_interval
-from unipref.report.scores import Headline, Measure, Model, ScoreRow, best, preferred
+from unipref.report.scores import Headline, Measure, Model, best, preferred
 
 LINES, TOLD = 40, 8
 """Most lines in a figure, and models whose values are told in words."""

@@ -1,44 +1,40 @@
 """The trade-off between measures: which models no other model beats, and their table."""
 
-from collections.abc import Collection, Sequence
-from typing import Any
-
-import msgspec
+from collections.abc import Sequence
 
 from unipref.core.errors import UserError, near_name
-from unipref.core.stats.chance import WHOLE, guesses, is_skill
+from unipref.core.run_folder import ScoreRow
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, guesses, is_bias, is_skill
+from unipref.core.stats.pareto import efficient_points
 from unipref.report.content import Cell, Column, Table, interval, number
-from unipref.report.scores import Headline, Measure, Model, ScoreRow, at_chance, goodness, headline, model_of, preferred
+from unipref.report.scores import Headline, Measure, Model, at_chance, headline, model_of, preferred
 from unipref.report.sections.measures import group, head
-from unipref.report.sections.results import AT_CHANCE
 
 EFFICIENT = "●"
 
 
-def efficient(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> set[str]:
+def efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[str]:
     """The steps of those models that are Pareto-efficient.
 
     A model is efficient when no other is at least as good on every axis and better on one. Where a model is at chance,
     its bias counts as the worst there is: that a model which guesses shows none means nothing.
 
     Args:
-        rows: rows of `scores.json`, of one variant and seed.
+        scores: of one variant and seed.
         by: the axes, as `BENCHMARK.METRIC`; none: of each benchmark its first bias, or else its first skill.
 
     Raises:
         UserError: there is no such measure.
     """
-    measures = headline(msgspec.convert(list(rows), list[ScoreRow], strict=False))
-    wanted = axes(measures, by)
-    points = {
-        model: tuple(_good(measures, measure, model) for measure in wanted)
-        for model in dict.fromkeys(model for measure in wanted for model in measures[measure])
-    }
-    return {model.step for model, point in points.items() if not any(_beats(other, point) for other in points.values())}
+    measures = headline(scores)
+    measured_by = axes(measures, by)
+    models = list(dict.fromkeys(model for measure in measured_by for model in measures[measure]))
+    points = [[_good(measures, measure, model) for measure in measured_by] for model in models]
+    return {model.step for model, is_efficient in zip(models, efficient_points(points), strict=True) if is_efficient}
 
 
 def axes(measures: Headline, by: Sequence[str] = ()) -> list[Measure]:
-    """What the front is drawn over; as `efficient`."""
+    """What the front is drawn over; as `efficient_steps`."""
     first = [measure for measure in preferred(measures) if measure.part == WHOLE]
     if by:
         known = {f"{measure.benchmark}.{measure.metric}": measure for measure in reversed(first)}
@@ -46,24 +42,25 @@ def axes(measures: Headline, by: Sequence[str] = ()) -> list[Measure]:
             raise UserError(f"no figure '{unknown[0]}' was measured.", where="--by", mend=near_name(unknown[0], known))
         return [known[name] for name in by]
     found: dict[str, Measure] = {}
-    for wanted in (_is_bias, is_skill, lambda row: True):
+    for is_kind in (is_bias, is_skill, lambda row: True):
         for measure in first:
-            if wanted(next(iter(measures[measure].values()))):
+            if is_kind(next(iter(measures[measure].values()))):
                 found.setdefault(measure.benchmark, measure)
     return sorted(found.values(), key=first.index)
 
 
-def front_table(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> Table:
+def front_table(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> Table:
     """One model a line with its figures on the axes; the efficient ones are marked."""
-    scores = msgspec.convert(list(rows), list[ScoreRow], strict=False)
-    measures, marked = headline(scores), efficient(rows, by)
-    wanted = axes(measures, by)
+    measures, marked = headline(scores), efficient_steps(scores, by)
+    measured_by = axes(measures, by)
     columns = [Column("weights", numeric=False)]
-    columns += [Column(f"{group(m)} {head(m, measures[m])}") for m in wanted] + [Column("efficient", numeric=False)]
+    columns += [Column(f"{group(m)} {head(m, measures[m])}") for m in measured_by] + [
+        Column("efficient", numeric=False)
+    ]
     lines = [
         [
             Cell(model.step),
-            *(_cell(measures, measure, model) for measure in wanted),
+            *(_cell(measures, measure, model) for measure in measured_by),
             Cell(EFFICIENT if model.step in marked else ""),
         ]
         for model in dict.fromkeys(model_of(row) for row in scores)
@@ -90,13 +87,3 @@ def _good(measures: Headline, measure: Measure, model: Model) -> float:
 
 def _guessed(measures: Headline, measure: Measure, model: Model, row: ScoreRow) -> bool:
     return not is_skill(row) and at_chance(measures, measure, model)
-
-
-def _is_bias(row: ScoreRow) -> bool:
-    """Whether a model that guesses has the best value."""
-    return row.chance is not None and row.direction != "higher" and row.chance == (row.ideal or 0.0)
-
-
-def _beats(one: Collection[float], other: Collection[float]) -> bool:
-    pairs = list(zip(one, other, strict=True))
-    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)

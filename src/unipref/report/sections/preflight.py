@@ -1,7 +1,10 @@
 """What was found before training, from the manifest: rows, tokens, batches and memory of every step."""
 
-from typing import Any
+import math
+from collections.abc import Mapping
 
+from unipref.core.run_folder import CheckedStep, Preflight, each_seed
+from unipref.core.run_folder.training_records import MemoryNeed, StepSchedule, TokenCounts
 from unipref.report.content import Cell, Column, Points, Section, Table, count, number
 from unipref.report.tables import together
 
@@ -9,22 +12,21 @@ HEADS = ["rows", "used", "median tokens", "95 %", "longest", "limit", "batch", "
 HEADS += ["parameters", "trained", "memory, GB", "free, GB"]
 
 
-def check_section(preflight: dict[str, Any]) -> Section | None:
+def check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Section | None:
     """The section on the checks before training; None where nothing was to be trained."""
     rows: list[list[Cell]] = []
-    said, warnings = list[tuple[str, str]](), list[tuple[str, str]]()
-    for variant, by_seed in preflight.items():
-        for seed, found in by_seed.items():
-            whom = f"{variant}, seed {seed}"
-            own = (found.get("model") or {}).get("accuracy") or {}
-            if own.get("accuracy") is not None:
-                ranks = (
-                    f"before training the model ranks the chosen answer first in {number(own['accuracy'])} of "
-                    f"{own['n']} pairs of {own['of']} (95 % interval {number(own['low'])} to {number(own['high'])})."
-                )
-                said.append((whom, ranks))
-            warnings += [(whom, str(text)) for text in found.get("warnings") or []]
-            rows += [_row(variant, seed, step, facts) for step, facts in (found.get("steps") or {}).items()]
+    accuracies, warnings = list[tuple[str, str]](), list[tuple[str, str]]()
+    for variant, seed, checks in each_seed(preflight):
+        subject = f"{variant}, seed {seed}"
+        own = checks.model.accuracy if checks.model else None
+        if own is not None and own.accuracy is not None:
+            ranks = (
+                f"before training the model ranks the chosen answer first in {number(own.accuracy)} of "
+                f"{own.n} pairs of {own.of} (95 % interval {number(own.low)} to {number(own.high)})."
+            )
+            accuracies.append((subject, ranks))
+        warnings += [(subject, text) for text in checks.warnings]
+        rows += [_row(variant, seed, name, step) for name, step in checks.steps.items()]
     if not rows:
         return None
     columns = [Column(head, numeric=False) for head in ("variant", "seed", "step")] + [Column(head) for head in HEADS]
@@ -33,14 +35,16 @@ def check_section(preflight: dict[str, Any]) -> Section | None:
     )
     table = Table("What each step was found to need", columns, rows, note, folded=True)
     points = [Points("Warnings before training", together(warnings))] if warnings else []
-    return Section("Checks before training", paragraphs=together(said), points=points, tables=[table])
+    return Section("Checks before training", paragraphs=together(accuracies), points=points, tables=[table])
 
 
-def _row(variant: str, seed: str, step: str, facts: dict[str, Any]) -> list[Cell]:
-    tokens, plan, memory = (facts.get(key) or {} for key in ("tokens", "schedule", "memory"))
-    cells = [variant, seed, step, count(facts.get("rows")), count(facts.get("used"))]
-    cells += [count(round(tokens[key])) if key in tokens else "–" for key in ("median", "p95", "max", "limit")]
-    cells += [count(plan.get("batch")), count(plan.get("steps")), number(plan.get("epochs"))]
-    cells += [count(facts.get("parameters")), count(facts.get("trained"))]
-    cells += ["–" if key not in memory else f"{memory[key] / 2**30:.2f}" for key in ("total", "free")]
+def _row(variant: str, seed: str, name: str, step: CheckedStep) -> list[Cell]:
+    tokens = step.tokens or TokenCounts()
+    schedule, memory = step.schedule or StepSchedule(), step.memory or MemoryNeed()
+    cells = [variant, seed, name, count(step.rows), count(step.used)]
+    lengths = (tokens.median, tokens.p95, tokens.max, tokens.limit)
+    cells += [count(round(length)) if length is not None and math.isfinite(length) else "–" for length in lengths]
+    cells += [count(schedule.batch), count(schedule.steps), number(schedule.epochs)]
+    cells += [count(step.parameters), count(step.trained)]
+    cells += ["–" if size is None else f"{size / 2**30:.2f}" for size in (memory.total, memory.free)]
     return [Cell(text) for text in cells]

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unipref.core.run_folder import SCORES, STUDY, Manifest, StageCost
 from unipref.core.stage_cache import kind_of
 from unipref.report.content import Section, Table
-from unipref.report.tables import Manifest, present, seconds, table
+from unipref.report.tables import present, seconds, table
 
 DATA = ("unified", "clean", "selected")
 """Kinds of stages whose files are the same, to the byte, wherever they are made."""
@@ -20,18 +21,18 @@ AS_READ = (
 
 def reproduce_sections(manifest: Manifest, run: Path) -> list[Section]:
     """The sections on cost and reproduction; what the manifest lacks is left out."""
-    return [section for section in (_cost(manifest.get("stages") or []), _reproduce(manifest, run)) if section]
+    return [section for section in (_cost(manifest.stages), _reproduce(manifest, run)) if section]
 
 
-def _cost(stages: list[Manifest]) -> Section | None:
+def _cost(stages: list[StageCost]) -> Section | None:
     rows = [
         [
-            str(stage.get("stage", "–")),
-            str(stage.get("folder", "–")),
-            seconds(stage.get("seconds")),
-            seconds(stage.get("cpu_seconds")),
-            _megabytes(stage.get("peak_mb")),
-            "yes" if stage.get("cached") else "no",
+            stage.stage,
+            stage.folder,
+            seconds(stage.seconds),
+            seconds(stage.cpu_seconds),
+            _megabytes(stage.peak_mb),
+            "yes" if stage.cached else "no",
         ]
         for stage in stages
     ]
@@ -40,15 +41,15 @@ def _cost(stages: list[Manifest]) -> Section | None:
         "CPU: computing time of all cores together."
     )
     heads = ["stage", "folder", "seconds", "CPU seconds", "peak MB", "cached"]
-    made = table("Stages", heads, rows, note, folded=True)
-    return Section("Time and memory", tables=present(_by_kind(stages), made)) if made else None
+    every = table("Stages", heads, rows, note, folded=True)
+    return Section("Time and memory", tables=present(_by_kind(stages), every)) if every else None
 
 
-def _by_kind(stages: list[Manifest]) -> Table | None:
+def _by_kind(stages: list[StageCost]) -> Table | None:
     """The cost of all stages of a kind together."""
-    kinds: dict[str, list[Manifest]] = {}
+    kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
-        kinds.setdefault(kind_of(str(stage.get("folder", "–"))), []).append(stage)
+        kinds.setdefault(kind_of(stage.folder), []).append(stage)
     rows = [[kind, *_summed(of_kind)] for kind, of_kind in kinds.items()]
     if len(rows) > 1:
         rows.append(["all", *_summed(stages)])
@@ -56,13 +57,14 @@ def _by_kind(stages: list[Manifest]) -> Table | None:
     return table("What the stages cost", heads, rows, "Of all variants and seeds together.")
 
 
-def _summed(stages: list[Manifest]) -> list[str]:
-    def total(key: str) -> str:
-        known = [stage[key] for stage in stages if stage.get(key) is not None]
-        return seconds(sum(known)) if len(known) == len(stages) else "–"
+def _summed(stages: list[StageCost]) -> list[str]:
+    def total(costs: list[float | None]) -> str:
+        known = [cost for cost in costs if cost is not None]
+        return seconds(sum(known)) if len(known) == len(costs) else "–"
 
-    most = max((stage["peak_mb"] for stage in stages if stage.get("peak_mb") is not None), default=None)
-    return [f"{len(stages):,}", total("seconds"), total("cpu_seconds"), _megabytes(most)]
+    most = max((stage.peak_mb for stage in stages if stage.peak_mb is not None), default=None)
+    wall, cpu = total([stage.seconds for stage in stages]), total([stage.cpu_seconds for stage in stages])
+    return [f"{len(stages):,}", wall, cpu, _megabytes(most)]
 
 
 def _megabytes(value: float | None) -> str:
@@ -70,32 +72,29 @@ def _megabytes(value: float | None) -> str:
 
 
 def _reproduce(manifest: Manifest, run: Path) -> Section | None:
-    study = run / "study.yaml"
+    study = run / STUDY
     code = [("Commands", commands(manifest))] if study.is_file() else []
     if study.is_file():
-        code.append(("study.yaml", study.read_text(encoding="utf-8").rstrip()))
-    versions = {"unipref": manifest.get("unipref"), "python": manifest.get("python")}
-    versions |= manifest.get("versions") or {}
-    packages = [[name, str(version)] for name, version in versions.items() if version]
+        code.append((STUDY, study.read_text(encoding="utf-8").rstrip()))
+    versions = {"unipref": manifest.unipref, "python": manifest.python, **manifest.versions}
+    packages = [[name, version] for name, version in versions.items() if version]
     tables = present(
         _inputs(manifest, run),
         table("Versions", ["package", "version"], packages),
         table("Hashes", ["file", "sha256"], _files(run)),
-        _artefacts(manifest.get("stages") or []),
+        _artefacts(manifest.stages),
     )
     return Section("How to reproduce", paragraphs=_surroundings(manifest), tables=tables, code=code) if tables else None
 
 
 def commands(manifest: Manifest) -> str:
     """What is typed to run it again, in a folder with the study below as `study.yaml`."""
-    versions = manifest.get("versions") or {}
     # What stands behind a plus says how it was built, and is not on the index.
-    pins = [f"'{name}=={str(version).partition('+')[0]}'" for name, version in versions.items() if version]
+    pins = [f"'{name}=={version.partition('+')[0]}'" for name, version in manifest.versions.items() if version]
+    version = f" {manifest.unipref}" if manifest.unipref else ""
     return "\n".join(
         [
-            f"# unipref {manifest['unipref']}: pip install . in its source folder"
-            if manifest.get("unipref")
-            else "# unipref: pip install . in its source folder",
+            f"# unipref{version}: pip install . in its source folder",
             *([f"pip install {' '.join(pins)}"] if pins else []),
             "# study.yaml is below; DATA is the folder in which its paths start",
             "unipref run study.yaml -o RUN --set data_root=DATA --dry-run",
@@ -106,27 +105,24 @@ def commands(manifest: Manifest) -> str:
 
 
 def _surroundings(manifest: Manifest) -> list[str]:
-    said = []
-    if manifest.get("seeds"):
-        said.append(f"Seeds: {', '.join(map(str, manifest['seeds']))}.")
-    if machine := manifest.get("machine"):
-        known = [str(machine[key]) for key in ("system", "processor") if machine.get(key)]
-        known += [f"{machine['cores']} cores"] if machine.get("cores") else []
-        said.append(f"Machine: {', '.join(known)}.")
-    return [" ".join([*said, AS_READ])]
+    sentences = []
+    if manifest.seeds:
+        sentences.append(f"Seeds: {', '.join(map(str, manifest.seeds))}.")
+    if machine := manifest.machine:
+        parts = [part for part in (machine.system, machine.processor) if part]
+        parts += [f"{machine.cores} cores"] if machine.cores else []
+        sentences.append(f"Machine: {', '.join(parts)}.")
+    return [" ".join([*sentences, AS_READ])]
 
 
 def _inputs(manifest: Manifest, run: Path) -> Table | None:
     """Model, sources and benchmarks with their hashes."""
     rows = []
-    if manifest.get("model"):
-        rows.append(["model", str(manifest["model"]), str(manifest.get("model_hash") or "–")])
-    for name, source in (manifest.get("sources") or {}).items():
-        files = [
-            str(file.get("path", "–")) if isinstance(file, dict) else str(file) for file in source.get("files") or []
-        ]
-        listed = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more" if len(files) > 3 else "")
-        rows.append([f"source {name}", listed or "–", str(source.get("hash") or "–")])
+    if manifest.model:
+        rows.append(["model", manifest.model, manifest.model_hash or "–"])
+    for name, source in manifest.sources.items():
+        more = f" and {len(source.files) - 3:,} more" if len(source.files) > 3 else ""
+        rows.append([f"source {name}", (", ".join(source.files[:3]) + more) or "–", source.hash or "–"])
     for label, hash_ in _benchmarks(manifest, run).items():
         rows.append([f"benchmark {label}", "–", hash_])
     return table("Inputs", ["input", "file", "hash"], rows)
@@ -134,15 +130,14 @@ def _inputs(manifest: Manifest, run: Path) -> Table | None:
 
 def _benchmarks(manifest: Manifest, run: Path) -> dict[str, str]:
     """Benchmark -> the hash of the data it measured on, from the first evaluation with it."""
-    found: dict[str, str] = {}
-    for evaluated in manifest.get("evaluated") or []:
-        label = str(evaluated.get("benchmark"))
-        if label in found or not evaluated.get("folder"):
+    hashes: dict[str, str] = {}
+    for evaluated in manifest.evaluated:
+        if evaluated.benchmark in hashes or not evaluated.folder:
             continue
-        hash_ = _data_hash(run / str(evaluated["folder"]) / "results.json", label)
+        hash_ = _data_hash(run / evaluated.folder / "results.json", evaluated.benchmark)
         if hash_:
-            found[label] = hash_
-    return found
+            hashes[evaluated.benchmark] = hash_
+    return hashes
 
 
 def _data_hash(results: Path, label: str) -> str | None:
@@ -155,14 +150,10 @@ def _data_hash(results: Path, label: str) -> str | None:
 
 
 def _files(run: Path) -> list[list[str]]:
-    files = [run / name for name in ("study.yaml", "scores.json")]
+    files = [run / name for name in (STUDY, SCORES)]
     return [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files if path.is_file()]
 
 
-def _artefacts(stages: list[Manifest]) -> Table | None:
-    rows = [
-        [str(stage["folder"]), str(stage["content"])]
-        for stage in stages
-        if stage.get("content") and kind_of(str(stage.get("folder"))) in DATA
-    ]
+def _artefacts(stages: list[StageCost]) -> Table | None:
+    rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA]
     return table("Data made on the way", ["folder", "hash"], rows, folded=True)

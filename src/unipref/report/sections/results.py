@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from unipref.core.stats.chance import WHOLE, guesses, is_bias
+from unipref.core.run_folder import ScoreRow
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, guesses, is_bias
 from unipref.report.content import Cell, Column, Points, Section, Table, interval, number
 from unipref.report.scores import (
     Headline,
     Measure,
     Model,
     Paired,
-    ScoreRow,
     at_chance,
     best,
     headline,
@@ -21,7 +21,6 @@ from unipref.report.scores import (
 from unipref.report.sections.measures import group, head, measure_figures
 
 ALL_ROWS = 1000
-AT_CHANCE = "at chance: bias means nothing"
 FOLDED_FROM = 7
 """So many models or more: what changed for each is shown when asked for."""
 

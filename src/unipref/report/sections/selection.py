@@ -1,12 +1,13 @@
 """What selection did, from a run's manifest: counts, quality and variety before and after, a map, and what it saved."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any, NamedTuple
 
+from unipref.core.run_folder import Manifest, Selected, SelectedPart, SelectionAccount, TrainedStep, each_seed
 from unipref.report.content import Points, Section, Table, count, number, share
 from unipref.report.sections.prompt_map import prompt_map
-from unipref.report.tables import Manifest, leaves, present, seconds, table, together
+from unipref.report.tables import present, seconds, table, together
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
@@ -23,13 +24,16 @@ DOUBTS = "Selected too little, or not seen"
 MIDDLE = 2
 """Place of the median among the quantiles of the margin."""
 
+Selections = Mapping[str, Mapping[str, Selected]]
+"""Variant -> seed -> what was selected."""
+
 
 def selection_section(manifest: Manifest) -> Section | None:
     """The section on selection; None where the manifest has none."""
-    selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
+    selected = manifest.selected
     accounts = dict(_first_accounts(selected))
-    warned = selection_warnings(manifest)
-    saved, estimated = savings(selected, train)
+    warnings = selection_warnings(manifest)
+    saved, estimated = savings(manifest)
     tables = present(
         _totals(selected),
         _parts("What selection changed", accounts, ("all", "objective")),
@@ -39,52 +43,50 @@ def selection_section(manifest: Manifest) -> Section | None:
     )
     if not tables:
         return None
-    arms = manifest.get("arms") or {}
-    alone = [name for name, arm in arms.items() if (arm.get("strategy") or {}).get("name") == ONLY]
+    alone = [name for name, variant in manifest.variants.items() if variant.strategy.name == ONLY]
     # One source alone shows where the source lies, and not what a strategy did: those maps come last.
     in_order = sorted(accounts, key=alone.__contains__)
-    mapped = {variant: accounts[variant]["map"] for variant in in_order if accounts[variant].get("map")}
-    maps = [prompt_map(variant, known) for variant, known in list(mapped.items())[:MAPS]]
-    left_out = f"The maps of {', '.join(list(mapped)[MAPS:])} are not drawn." if len(mapped) > MAPS else ""
-    told = [(f"{variant}, seed {seed}", text) for variant, seed, s in leaves(selected) for text in s.get("notes") or []]
-    points = [Points(title, said) for title, said in ((DOUBTS, warned), ("Budget", together(told))) if said]
-    return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=maps)
+    maps = {variant: drawn for variant in in_order if (drawn := accounts[variant].map) is not None and drawn.kept}
+    figures = [prompt_map(variant, drawn) for variant, drawn in list(maps.items())[:MAPS]]
+    left_out = f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn." if len(maps) > MAPS else ""
+    notes = [(f"{variant}, seed {seed}", note) for variant, seed, s in each_seed(selected) for note in s.notes]
+    points = [Points(title, items) for title, items in ((DOUBTS, warnings), ("Budget", together(notes))) if items]
+    return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=figures)
 
 
 def selection_warnings(manifest: Manifest) -> list[str]:
     """Selections that are over-aggressive, and trainings that do not see what was kept, or see it too often."""
     aggressive = [
-        (f"{variant}, seed {seed}", str(text))
-        for variant, seed, summary in leaves(manifest.get("selected") or {})
-        for text in (summary.get("account") or {}).get("warnings") or []
+        (f"{variant}, seed {seed}", warning)
+        for variant, seed, selection in each_seed(manifest.selected)
+        for warning in selection.warnings
     ]
     return [*together(aggressive), *epoch_warnings(manifest)]
 
 
 def epoch_warnings(manifest: Manifest) -> list[str]:
     """Trainings that do not see what was kept, or see it too often."""
-    selected, train = manifest.get("selected") or {}, manifest.get("train") or {}
     few: dict[str, list[tuple[str, float]]] = {}
     many: dict[str, list[tuple[str, float]]] = {}
-    for variant, seed, summary in leaves(selected):
+    for variant, seed, selection in each_seed(manifest.selected):
         where = f"{variant}, seed {seed}"
-        if _keeps_all(summary):
+        if selection.keeps_all:
             continue
-        for step, fit in (train.get(variant, {}).get(seed) or {}).items():
-            seen = _epochs(fit)
-            if seen is not None and seen < FEWEST_EPOCHS and _trainer(manifest, variant, step) not in WRITTEN:
-                few.setdefault(step, []).append((where, seen))
-            elif seen is not None and seen > MOST_EPOCHS:
-                many.setdefault(step, []).append((where, seen))
+        for step, trained in manifest.trained(variant, seed).items():
+            epochs = _epochs(trained)
+            if epochs is not None and epochs < FEWEST_EPOCHS and _trainer(manifest, variant, step) not in WRITTEN:
+                few.setdefault(step, []).append((where, epochs))
+            elif epochs is not None and epochs > MOST_EPOCHS:
+                many.setdefault(step, []).append((where, epochs))
     return [
         *_off(few, "fewer than one: a part of what was kept was not seen."),
         *_off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps."),
     ]
 
 
-def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
+def _off(by_step: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
     """Steps that saw too few or too many epochs, where they are many in one sentence for each step."""
-    for step, trained in found.items():
+    for step, trained in by_step.items():
         if len(trained) <= ONE_BY_ONE:
             yield from (f"{where}, {step}: {seen:.3g} epochs, {what}" for where, seen in trained)
         else:
@@ -95,60 +97,57 @@ def _off(found: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
 
 def _trainer(manifest: Manifest, variant: str, step: str) -> str:
     """The trainer of a step, which may have a name of its own; the name where the manifest does not say."""
-    about = ((manifest.get("steps") or {}).get(variant) or {}).get(step) or {}
-    return str(about.get("trainer") or step)
+    recipe = manifest.steps.get(variant, {}).get(step)
+    return recipe.trainer if recipe and recipe.trainer else step
 
 
-def _epochs(fit: Manifest) -> float | None:
+def _epochs(trained: TrainedStep) -> float | None:
     """How often a step saw its rows, as the trainer counted."""
-    seen = [point["epoch"] for point in fit.get("curve") or [] if isinstance(point.get("epoch"), int | float)]
-    return float(seen[-1]) if seen else None
+    epochs = [point["epoch"] for point in trained.curve if isinstance(point.get("epoch"), int | float)]
+    return float(epochs[-1]) if epochs else None
 
 
-def _keeps_all(summary: Manifest) -> bool:
-    return summary.get("kept") is not None and summary.get("kept") == summary.get("candidates")
-
-
-def _first_accounts(selected: Manifest) -> Iterator[tuple[str, Manifest]]:
+def _first_accounts(selected: Selections) -> Iterator[tuple[str, SelectionAccount]]:
     """Variant -> the account of its first seed; of the variants that left anything out."""
     seen = set()
-    for variant, _, summary in leaves(selected):
-        if variant not in seen and summary.get("account") and not _keeps_all(summary):
+    for variant, _, selection in each_seed(selected):
+        if variant not in seen and selection.account and not selection.keeps_all:
             seen.add(variant)
-            yield variant, summary["account"]
+            yield variant, selection.account
 
 
-def _totals(selected: Manifest) -> Table | None:
+def _totals(selected: Selections) -> Table | None:
     rows = []
-    for variant, seed, summary in leaves(selected):
-        before, after = summary.get("candidates"), summary.get("kept")
-        margins = summary.get("mean_margin") or [None, None]
+    for variant, seed, selection in each_seed(selected):
+        before, after = selection.candidates, selection.kept
         row = [variant, seed, count(before), count(after), share(after or 0, before or 0)]
-        rows.append([*row, number(margins[0]), number(margins[1]), seconds(summary.get("seconds"))])
+        rows.append([*row, *map(number, selection.mean_margin), seconds(selection.seconds)])
     heads = ["variant", "seed", "candidates", "kept", "share", "mean margin before", "after", "seconds"]
     return table("Selected for training", heads, rows)
 
 
-def _by_source(selected: Manifest) -> Table | None:
+def _by_source(selected: Selections) -> Table | None:
     rows = [
-        [variant, seed, source, count(had), count(kept), share(kept, had)]
-        for variant, seed, summary in leaves(selected)
-        for source, (had, kept) in (summary.get("by_source") or {}).items()
+        [variant, seed, source, count(before), count(after), share(after, before)]
+        for variant, seed, selection in each_seed(selected)
+        for source, (before, after) in selection.by_source.items()
     ]
     return table("By source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True)
 
 
-def _parts(caption: str, accounts: dict[str, Manifest], which: tuple[str, ...], folded: bool = False) -> Table | None:
+def _parts(
+    caption: str, accounts: Mapping[str, SelectionAccount], which: tuple[str, ...], folded: bool = False
+) -> Table | None:
     heads = ["variant", "part", "preferences", "words", "margin: 10 %", "margin: median", "margin: 90 %"]
     heads += ["mean words: chosen", "mean words: rejected", "mean words: ratio", "prompts: clusters"]
     heads += ["prompts: entropy", "prompts: nearest", "prompts: at random", "distinct-2"]
     rows = [
         [variant, _part(part), *_figures(part)]
         for variant, account in accounts.items()
-        for part in account["parts"]
-        if part["of"] in which
+        for part in account.parts
+        if part.of in which
     ]
-    embedders = ", ".join(dict.fromkeys(str(account["embedder"]) for account in accounts.values()))
+    embedders = ", ".join(dict.fromkeys(account.embedder for account in accounts.values()))
     note = (
         "Before → after, of each variant's first seed; the others are in manifest.json. Clusters: k-means clusters of "
         f"prompts (vectors: {embedders}) that hold a preference, and the entropy of their shares in nats. Nearest: "
@@ -158,30 +157,32 @@ def _parts(caption: str, accounts: dict[str, Manifest], which: tuple[str, ...], 
     return table(caption, heads, rows, note, folded)
 
 
-def _part(part: Manifest) -> str:
-    return "all" if part["of"] == "all" else str(part["name"])
+def _part(part: SelectedPart) -> str:
+    return "all" if part.of == "all" else part.name
 
 
-def _figures(part: Manifest) -> list[str]:
-    margins = [[quantiles[at] if quantiles else None for quantiles in part["margin"]] for at in (0, MIDDLE, -1)]
-    near = part["nearest"]
+def _figures(part: SelectedPart) -> list[str]:
     return [
-        _both(part["count"], count),
-        _both(part["tokens"], count),
-        *(_both(pair, number) for pair in margins),
-        _both(part["chosen_words"], _one_decimal),
-        _both(part["rejected_words"], _one_decimal),
-        _both(part["length_ratio"], number),
-        _both(part["clusters"], count),
-        _both(part["entropy"], number),
-        _both(near[:2], number),
-        number(near[2]),
-        _both(part["distinct_2"], number),
+        _both(part.count, count),
+        _both(part.tokens, count),
+        *(_both([_quantile(margins, at) for margins in part.margin], number) for at in (0, MIDDLE, -1)),
+        _both(part.chosen_words, _one_decimal),
+        _both(part.rejected_words, _one_decimal),
+        _both(part.length_ratio, number),
+        _both(part.clusters, count),
+        _both(part.entropy, number),
+        _both(part.nearest[:2], number),
+        number(part.nearest[2]),
+        _both(part.distinct_2, number),
     ]
 
 
-def _both(pair: list[Any], told: Any) -> str:
-    before, after = (told(value) for value in pair)
+def _quantile(quantiles: list[float] | None, at: int) -> float | None:
+    return quantiles[at] if quantiles and len(quantiles) > MIDDLE else None
+
+
+def _both(pair: Sequence[Any], as_text: Callable[[Any], str]) -> str:
+    before, after = map(as_text, pair)
     return "–" if before == after == "–" else f"{before} → {after}"
 
 
@@ -209,39 +210,44 @@ class Saving(NamedTuple):
     saved: float
 
 
-def savings(selected: Manifest, train: Manifest) -> tuple[list[Saving], bool]:
+def savings(manifest: Manifest) -> tuple[list[Saving], bool]:
     """Seconds of training saved by each variant and step, and whether any of them is an estimate.
 
     With a variant that trains on everything: its seconds per step times the steps saved. Without: the step's own
     seconds, scaled by the words left out, as if everything had been trained on for as many epochs.
     """
-    whole = next((v for v, by_seed in selected.items() if by_seed and all(map(_keeps_all, by_seed.values()))), None)
-    found: dict[tuple[str, str], list[Saving]] = {}
-    for variant, seed, summary in leaves(selected):
-        if _keeps_all(summary):
+    selected = manifest.selected
+    whole = next(
+        (name for name, by_seed in selected.items() if by_seed and all(s.keeps_all for s in by_seed.values())), None
+    )
+    by_step: dict[tuple[str, str], list[Saving]] = {}
+    for variant, seed, selection in each_seed(selected):
+        if selection.keeps_all:
             continue
-        for step, fit in (train.get(variant, {}).get(seed) or {}).items():
-            full = (train.get(whole, {}).get(seed) or {}).get(step) if whole else None
-            saving = _saving(variant, step, summary, fit, full)
+        for step, trained in manifest.trained(variant, seed).items():
+            full = manifest.trained(whole, seed).get(step) if whole else None
+            saving = _saving(variant, step, selection, trained, full)
             if saving is not None:
-                found.setdefault((variant, step), []).append(saving)
-    every = [_mean(group) for group in found.values()]
+                by_step.setdefault((variant, step), []).append(saving)
+    every = [_mean(group) for group in by_step.values()]
     return every, any(saving.all_steps is None for saving in every)
 
 
-def _saving(variant: str, step: str, summary: Manifest, fit: Manifest, full: Manifest | None) -> Saving | None:
-    if not fit.get("steps") or fit.get("seconds") is None:
+def _saving(
+    variant: str, step: str, selection: Selected, trained: TrainedStep, full: TrainedStep | None
+) -> Saving | None:
+    if not trained.steps or trained.seconds is None:
         return None
-    selecting, per_step = summary.get("seconds") or 0.0, fit["seconds"] / fit["steps"]
-    if full is not None and full.get("steps") and full.get("seconds") is not None:
-        per_step = full["seconds"] / full["steps"]
-        saved = per_step * (full["steps"] - fit["steps"])
-        return Saving(variant, step, selecting, fit["steps"], full["steps"], per_step, saved)
-    parts = (summary.get("account") or {}).get("parts") or []
-    if not parts or not parts[0]["tokens"][1]:
+    selecting, per_step = selection.seconds or 0.0, trained.seconds / trained.steps
+    if full is not None and full.steps and full.seconds is not None:
+        per_step = full.seconds / full.steps
+        saved = per_step * (full.steps - trained.steps)
+        return Saving(variant, step, selecting, trained.steps, full.steps, per_step, saved)
+    parts = selection.account.parts if selection.account else []
+    if not parts or not parts[0].tokens[1]:
         return None
-    had, has = parts[0]["tokens"]
-    return Saving(variant, step, selecting, fit["steps"], None, per_step, fit["seconds"] * (had / has - 1))
+    before, after = parts[0].tokens
+    return Saving(variant, step, selecting, trained.steps, None, per_step, trained.seconds * (before / after - 1))
 
 
 def _mean(group: list[Saving]) -> Saving:
@@ -258,7 +264,7 @@ def _mean(group: list[Saving]) -> Saving:
     )
 
 
-def _saved(found: list[Saving], estimated: bool) -> Table | None:
+def _saved(saved: list[Saving], estimated: bool) -> Table | None:
     heads = [
         "variant",
         "step",
@@ -280,7 +286,7 @@ def _saved(found: list[Saving], estimated: bool) -> Table | None:
             seconds(s.saved),
             "estimated from words" if s.all_steps is None else "measured",
         ]
-        for s in found
+        for s in saved
     ]
     note = (
         "Measured: seconds per step of the variant that trains on everything, times the steps saved. Selection is done "

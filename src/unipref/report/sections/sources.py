@@ -2,14 +2,16 @@
 
 import json
 from array import array
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from unipref.core import parquet, yaml_files
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
+from unipref.core.run_folder import STUDY, CleanCounts, Manifest, Polarity, SourceCounts
 from unipref.report.content import Points, Section, Table, count, share
-from unipref.report.tables import Manifest, present, table
+from unipref.report.tables import present, table
 
 AUDIT = "audit.json"
 LONGEST_HOW = 240
@@ -25,24 +27,23 @@ ASK = (
 
 def source_section(manifest: Manifest, run: Path) -> Section | None:
     """The section; None where the manifest has no sources."""
-    sources = manifest.get("sources") or {}
+    sources = manifest.sources
     if not sources:
         return None
     audit, old = read_audit(run)
-    tables = present(_how(sources, _entries(run)), _said(sources, manifest.get("clean") or {}, run))
+    tables = present(_how(sources, _entries(run)), _data_checks(sources, manifest.clean or CleanCounts(), run))
     tables += _audited(audit) if audit else []
     paragraphs = []
     if audit is None:
         paragraphs.append(f"The audit is of earlier data. {ASK}" if old else ASK)
-    spoken: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for name, source in sources.items():
-        polarity = source.get("polarity") or {}
-        if polarity and polarity["verdict"] != "agrees":
-            spoken.setdefault(str(polarity["why"]), []).append(name)
+        if source.polarity and source.polarity.verdict != "agrees":
+            by_reason.setdefault(source.polarity.why, []).append(name)
     points = []
-    if spoken:
-        told = [f"{', '.join(names)}: {why}" for why, names in spoken.items()]
-        points.append(Points("Labels beside the other evidence", told))
+    if by_reason:
+        items = [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
+        points.append(Points("Labels beside the other evidence", items))
     if audit and audit.get("notable"):
         points.append(Points("Worth a look", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)
@@ -77,22 +78,22 @@ def _key_of(record: Path) -> str | None:
         return None
 
 
-def _entries(run: Path) -> dict[str, Manifest]:
+def _entries(run: Path) -> dict[str, dict[str, Any]]:
     """Source -> its entry in the study as it was run."""
-    path = run / "study.yaml"
+    path = run / STUDY
     raw = yaml_files.read(path) if path.is_file() else None
     entries = raw.get("sources") if isinstance(raw, dict) else None
     listed = entries if isinstance(entries, list) else []
     return {str(entry.get("name")): entry for entry in listed if isinstance(entry, dict)}
 
 
-def _how(sources: Manifest, entries: dict[str, Manifest]) -> Table | None:
+def _how(sources: Mapping[str, SourceCounts], entries: dict[str, dict[str, Any]]) -> Table | None:
     rows = [
         [
             name,
-            *(str(source.get(key) or "–") for key in ("objective", "licence", "kind", "axis")),
+            *(text or "–" for text in (source.objective, source.licence, source.kind, source.axis)),
             _mapping(entries.get(name) or {}),
-            _files(source.get("files") or []),
+            _files(source.files),
         ]
         for name, source in sources.items()
     ]
@@ -100,7 +101,7 @@ def _how(sources: Manifest, entries: dict[str, Manifest]) -> Table | None:
     return table("Sources", ["source", "objective", "licence", "shape", "axis", "read by", "files"], rows, note)
 
 
-def _mapping(entry: Manifest) -> str:
+def _mapping(entry: dict[str, Any]) -> str:
     """A source's entry in the study, in a line: its known data set, and its own settings."""
     said = [f"known data set {entry['dataset']}"] if entry.get("dataset") else []
     for key in ("map", "records", "join", "tie_within"):
@@ -118,32 +119,31 @@ def _brief(value: Any) -> str:
     return str(value)
 
 
-def _files(files: list[Any]) -> str:
-    names = [str(file) for file in files]
-    if len(names) <= 2:
-        return ", ".join(names) or "–"
-    return f"{names[0]} and {len(names) - 1:,} more"
+def _files(files: list[str]) -> str:
+    if len(files) <= 2:
+        return ", ".join(files) or "–"
+    return f"{files[0]} and {len(files) - 1:,} more"
 
 
-def _said(sources: Manifest, cleaned: Manifest, run: Path) -> Table | None:
+def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: Path) -> Table | None:
     """Ties, copies, leaks and polarity of each source."""
-    near, removed = near_ties(run / "unified" / "preferences.parquet"), cleaned.get("by_source") or {}
+    near = near_ties(run / "unified" / "preferences.parquet")
     rows = []
     for name, source in sources.items():
-        groups, refused = source.get("groups") or 0, source.get("groups_rejected") or {}
+        groups, refused = source.groups or 0, source.groups_rejected
         close, scored = near.get(name, (0, 0))
-        gone, polarity = removed.get(name) or {}, source.get("polarity") or {}
+        removed, polarity = clean.removed_from(name), source.polarity or Polarity()
         rows.append(
             [
                 name,
-                count(source.get("rows")),
-                count(source.get("preferences")),
+                count(source.rows),
+                count(source.preferences),
                 share(refused.get("tie", 0), groups),
                 share(refused.get("contradiction", 0), groups),
                 share(close, scored),
-                *(count(gone.get(reason, 0)) if gone else "–" for reason in REMOVED),
-                str(polarity.get("verdict") or "–").replace("_", " "),
-                f"{polarity['agree']:,} / {polarity['against']:,}" if _witnesses(polarity) else "–",
+                *(count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
+                (polarity.verdict or "–").replace("_", " "),
+                f"{polarity.agree:,} / {polarity.against:,}" if polarity.agree or polarity.against else "–",
             ]
         )
     heads = ["source", "rows", "preferences", "ties", "contradictions", "near ties"]
@@ -155,10 +155,6 @@ def _said(sources: Manifest, cleaned: Manifest, run: Path) -> Table | None:
         "other evidence in the data (further axes) speak for the chosen answer; docs/polarity.md."
     )
     return table("What the data say of themselves", heads, rows, note)
-
-
-def _witnesses(polarity: Manifest) -> bool:
-    return bool(polarity.get("agree") or polarity.get("against"))
 
 
 REMOVED = ("duplicate", "near_duplicate", "benchmark")
@@ -223,11 +219,11 @@ def _audited(audit: dict[str, Any]) -> list[Table]:
     return present(made, _gold(audit.get("gold")))
 
 
-def _with_across(found: Manifest) -> str:
+def _with_across(found: dict[str, Any]) -> str:
     return f"{found['within']:,} + {sum(found['across'].values()):,}"
 
 
-def _length(length: Manifest) -> str:
+def _length(length: dict[str, Any]) -> str:
     longer = length["characters"]["share"]
     if longer is None:
         return "–"
@@ -235,12 +231,12 @@ def _length(length: Manifest) -> str:
     return f"{100 * longer:.0f} %{named}"
 
 
-def _languages(languages: Manifest) -> str:
+def _languages(languages: dict[str, Any]) -> str:
     most = sorted(languages["found"].items(), key=lambda item: (-item[1], item[0]))[:LANGUAGES]
     return ", ".join(f"{name} {share(n, languages['sampled'])}" for name, n in most) or "–"
 
 
-def _gold(gold: Manifest | None) -> Table | None:
+def _gold(gold: dict[str, Any] | None) -> Table | None:
     """Conversion accuracy on a gold file."""
     rows = [
         [file, count(right), count(of), share(right, of)]

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from unipref.core.run_folder import Manifest, TrainedStep
 from unipref.report.content import Figure, level, number
-from unipref.report.tables import Manifest, leaves
 
 LOGGED = {
     "loss": "loss",
@@ -37,47 +37,45 @@ class Run(NamedTuple):
         return f"{self.variant}, seed {self.seed}"
 
 
-def curve_figures(train: Manifest) -> tuple[list[Figure], str]:
-    """A figure for each training step and figure, a line for each variant and seed.
+def curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
+    """A figure for each training step and logged figure, a line for each variant and seed.
 
     Returns:
         The figures, and what was left out of them in words; empty where nothing was.
     """
-    named = dict(_named(train))
+    named = dict(_named(manifest))
     figures = [_figure(title, runs, chance) for title, (runs, chance) in list(named.items())[:FIGURES]]
-    left = []
+    left_out = []
     if more := len(named) - len(figures):
-        left.append(f"{more} more figures are not drawn; their numbers are in curve.jsonl of each step.")
+        left_out.append(f"{more} more figures are not drawn; their numbers are in curve.jsonl of each step.")
     if any(len(runs) > LINES for runs, _ in named.values()):
-        left.append(f"Only the first {LINES} of a step's runs are drawn.")
-    return figures, " ".join(left)
+        left_out.append(f"Only the first {LINES} of a step's runs are drawn.")
+    return figures, " ".join(left_out)
 
 
-def _named(train: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], float | None]]]:
+def _named(manifest: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], float | None]]]:
     """Title -> run -> points, and the chance level, in the order of steps and figures."""
-    found: dict[str, dict[str, tuple[dict[Run, Series], float | None]]] = {}
-    for variant, seed, fits in leaves(train):
-        for step, fit in fits.items():
-            for title, series, chance in _series(fit):
-                runs, _ = found.setdefault(step, {}).setdefault(title, ({}, chance))
-                runs[Run(variant, seed)] = series
-    for step, by_title in found.items():
+    by_step: dict[str, dict[str, tuple[dict[Run, Series], float | None]]] = {}
+    for variant, seed, step, trained in manifest.trained_steps():
+        for title, series, chance in _series(trained):
+            runs, _ = by_step.setdefault(step, {}).setdefault(title, ({}, chance))
+            runs[Run(variant, seed)] = series
+    for step, by_title in by_step.items():
         for title, value in by_title.items():
             yield f"{step}: {title}", value
 
 
-def _series(fit: Manifest) -> Iterator[tuple[str, Series, float | None]]:
+def _series(trained: TrainedStep) -> Iterator[tuple[str, Series, float | None]]:
     """Every line of one run with more than one point: its title, its points and the chance level."""
     for name, words in LOGGED.items():
-        points = [(p["step"], p[name]) for p in fit.get("curve") or [] if "step" in p and _is_number(p.get(name))]
+        points = [(p["step"], p[name]) for p in trained.curve if _is_number(p.get("step")) and _is_number(p.get(name))]
         if len(points) > 1:
             yield words, points, None
-    dev = fit.get("dev") or []
-    for name in dev[0]["scores"] if dev else ():
-        points = [(p["step"], p["scores"][name]["value"]) for p in dev if name in p["scores"]]
-        points = [(step, value) for step, value in points if _is_number(value)]
+    for name, first in trained.dev[0].scores.items() if trained.dev else ():
+        values = [(point.step, point.scores[name].value) for point in trained.dev if name in point.scores]
+        points = [(step, value) for step, value in values if value is not None and _is_number(value)]
         if len(points) > 1:
-            yield f"dev {name}", points, dev[0]["scores"][name].get("chance")
+            yield f"dev {name}", points, first.chance
 
 
 def _is_number(value: Any) -> bool:

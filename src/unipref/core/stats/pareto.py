@@ -1,4 +1,4 @@
-"""Instruction following against bias: which models no other beats on both, and how much they gain together."""
+"""The Pareto front: which points no other beats on every figure, and the area that two figures gain together."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,18 @@ Point = tuple[float, float]
 """Two values, both the higher the better."""
 
 
-def pareto(points: Sequence[Point]) -> list[bool]:
-    """Which points are not dominated: no other is at least as good on both and better on one. Equal points all stay."""
-    return [
-        not any(x >= mine[0] and y >= mine[1] and (x > mine[0] or y > mine[1]) for x, y in points) for mine in points
-    ]
+def efficient_points(points: Sequence[Sequence[float]]) -> list[bool]:
+    """Which points are not dominated: no other is at least as good on every figure and better on one.
+
+    Args:
+        points: (n, k) values, all the higher the better; equal points all stay.
+    """
+    return [not any(_dominates(other, point) for other in points) for point in points]
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    pairs = list(zip(one, other, strict=True))
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:

@@ -1,0 +1,157 @@
+"""The one place that opens the `manifest.json`, `scores.json`, `against_base.json` and `verdicts.json` of a run."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from unipref.core.errors import UserError
+from unipref.core.run_folder.manifest import Manifest
+from unipref.core.run_folder.results import MixtureRow, PairedRow, ScoreRow, Verdicts
+
+MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
+STUDY, MIXTURES = "study.yaml", "soup/front.json"
+FORMER_KEYS = frozenset({"arms"})
+"""Keys of a manifest that former versions wrote and this one does not read."""
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=ScoreRow)
+
+
+class RunFolder:
+    """What a run left in its folder, as typed records.
+
+    Args:
+        path: the folder; nothing is read before it is asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether there is a `manifest.json`."""
+        return (self.path / MANIFEST).is_file()
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether there is a `scores.json`."""
+        return (self.path / SCORES).is_file()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the run records about itself.
+
+        Raises:
+            UserError: it is missing, corrupt or from another version.
+        """
+        if not self.has_manifest:
+            raise UserError(
+                f"there is no {MANIFEST} in it, so this is not a run folder.",
+                where=str(self.path),
+                mend="Give the folder that `unipref run STUDY -o FOLDER` wrote.",
+            )
+        return self._manifest()
+
+    @cached_property
+    def manifest_if_any(self) -> Manifest:
+        """The manifest, or an empty one where there is none.
+
+        Raises:
+            UserError: it is corrupt or from another version.
+        """
+        return self._manifest() if self.has_manifest else Manifest()
+
+    def scores(self) -> list[ScoreRow]:
+        """The rows of `scores.json`, without those whose value is not a number; empty where there is no such file.
+
+        Raises:
+            UserError: it is corrupt or from another version.
+        """
+        if not self.has_scores:
+            return []
+        return read_rows(self.path / SCORES, ScoreRow)
+
+    def paired(self) -> list[PairedRow]:
+        """Each trained model compared with the base model; empty where there is no such file.
+
+        Raises:
+            UserError: it is corrupt or from another version.
+        """
+        path = self.path / PAIRED
+        return _convert(path, _read(path), list[PairedRow]) if path.is_file() else []
+
+    def mixtures(self) -> list[MixtureRow]:
+        """The rows of a traced front of mixtures; empty where there is none.
+
+        Raises:
+            UserError: they are corrupt or from another version.
+        """
+        path = self.path / MIXTURES
+        mend = f"Trace it again: unipref soup {self.path} --trace 5"
+        return read_rows(path, MixtureRow, mend) if path.is_file() else []
+
+    def verdicts(self) -> Verdicts | None:
+        """The verdicts; None where there are none.
+
+        Raises:
+            UserError: they are corrupt or from another version.
+        """
+        path = self.path / VERDICTS
+        return _convert(path, _read(path), Verdicts) if path.is_file() else None
+
+    def _manifest(self) -> Manifest:
+        path = self.path / MANIFEST
+        content = _read(path)
+        if isinstance(content, dict) and (former := FORMER_KEYS & content.keys()):
+            raise _corrupt(path, f"it has the key '{min(former)}' of a former version")
+        return _convert(path, content, Manifest)
+
+
+def read_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Row]:
+    """Rows of scores in a JSON file, without those whose value is not a number.
+
+    Args:
+        path: the file.
+        schema: of a row.
+        mend: how to write it again; None: by running the study.
+
+    Raises:
+        UserError: it is corrupt or from another version.
+    """
+    rows = _read(path, mend)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _corrupt(path, "a list of objects was expected", mend)
+    return _convert(path, [row for row in rows if _is_finite(row.get("value", 0.0))], list[schema], mend)  # type: ignore[valid-type]
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a value can be read as a score; what is not even a number is left to the schema to refuse."""
+    return value is not None and value == value
+
+
+def _read(path: Path, mend: str | None = None) -> Any:
+    # Python's reader, for NaN and halves of surrogate pairs, which msgspec's refuses.
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"the file cannot be read: {error.strerror}.", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise _corrupt(path, f"it is not JSON: {error}", mend) from error
+
+
+def _convert(path: Path, content: Any, schema: type[T], mend: str | None = None) -> T:
+    try:
+        return msgspec.convert(content, schema)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise _corrupt(path, str(error), mend) from error
+
+
+def _corrupt(path: Path, why: str, mend: str | None = None) -> UserError:
+    return UserError(
+        f"{path.name} is corrupt or from another version of unipref: {why.rstrip('.')}.",
+        where=str(path),
+        mend=mend or f"Run the study again to rewrite it: unipref run STUDY -o {path.parent}",
+    )

@@ -1,0 +1,166 @@
+"""The schema of `manifest.json`, written by the pipeline and read by report and analysis.
+
+Every field has a default, for a run may stop after any stage and a reader shows what there is. Keys that the structs do
+not have are ignored. Settings, training curves and other open content stay `dict[str, Any]`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from unipref.core.records import MAIN
+from unipref.core.run_folder.data_records import CleanCounts, Selected, SourceCounts
+from unipref.core.run_folder.training_records import Preflight, StepRecipe, TrainedStep
+
+T = TypeVar("T")
+
+
+class ChoiceInfo(msgspec.Struct):
+    """A choice of the study, such as a strategy: its kind, name and settings; `code`: the hash of a plug-in's file."""
+
+    kind: str = ""
+    name: str = ""
+    settings: dict[str, Any] = {}
+    code: str | None = None
+
+
+class PlannedStep(msgspec.Struct):
+    """A training step of a variant, trained or not; fields as in `StepRecipe`."""
+
+    name: str = ""
+    trainer: str = ""
+    makes: str = ""
+    start: str = msgspec.field(default="", name="from")
+
+
+class HeadlineInfo(msgspec.Struct):
+    """The figure that a benchmark is judged by; fields as in `contracts.HeadlineMetric`."""
+
+    objective: str = ""
+    metric: str = ""
+    beside: str | None = None
+    unit: float = 1.0
+
+
+class VariantInfo(msgspec.Struct, omit_defaults=True):
+    """What tells a variant from others.
+
+    Attributes:
+        strategy: how it selects.
+        settings_hash: of all other settings; variants with the same one differ in what they select alone.
+        steps: its training steps, in order.
+        judged: benchmark -> the figure that verdicts judge by, of the benchmarks that have one, in order.
+        sources, clean: its own; those of the study as written are in `Manifest`.
+    """
+
+    strategy: ChoiceInfo = msgspec.field(default_factory=ChoiceInfo)
+    settings_hash: str = ""
+    steps: list[PlannedStep] = []
+    judged: dict[str, HeadlineInfo] = {}
+    sources: dict[str, SourceCounts] | None = None
+    clean: CleanCounts | None = None
+
+
+class ExamplesInfo(msgspec.Struct, omit_defaults=True):
+    """The examples of a run: from which part, which models answered, or why there are none (`skipped`)."""
+
+    part: str | None = None
+    models: list[str] | None = None
+    left_out: list[str] | None = None
+    new_tokens: int | None = None
+    notes: list[str] | None = None
+    folder: str | None = None
+    skipped: str | None = None
+
+
+class Evaluated(msgspec.Struct):
+    """One benchmark measured on one model: `variant` and `step` are 'base' for the base model, which has no seed."""
+
+    variant: str = ""
+    seed: int | None = None
+    step: str = ""
+    benchmark: str = ""
+    folder: str = ""
+
+
+class StageCost(msgspec.Struct):
+    """What a stage cost when it was done; `content`: hash of its files."""
+
+    stage: str = "–"
+    folder: str = "–"
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_mb: float | None = None
+    cached: bool = False
+    content: str | None = None
+
+
+class Machine(msgspec.Struct):
+    """Where the run was made."""
+
+    system: str | None = None
+    processor: str | None = None
+    cores: int | None = None
+
+
+class Manifest(msgspec.Struct, omit_defaults=True):
+    """What a run records about itself. `sources` and `clean` are those of the study as written.
+
+    Attributes:
+        unipref: its version; versions: those of the packages it rests on.
+        model, model_hash: the study's model, and the hash of its files or its name on the hub.
+        selected, preflight: variant -> seed -> record.
+        train: variant -> seed -> step -> record; steps: variant -> step -> how it was trained.
+    """
+
+    unipref: str | None = None
+    name: str | None = None
+    model: str | None = None
+    seeds: list[int] = []
+    data_root: str | None = None
+    python: str | None = None
+    machine: Machine | None = None
+    versions: dict[str, str] = {}
+    variants: dict[str, VariantInfo] = {}
+    sources: dict[str, SourceCounts] = {}
+    clean: CleanCounts | None = None
+    selected: dict[str, dict[str, Selected]] = {}
+    preflight: dict[str, dict[str, Preflight]] = {}
+    model_hash: str | None = None
+    train: dict[str, dict[str, dict[str, TrainedStep]]] = {}
+    steps: dict[str, dict[str, StepRecipe]] = {}
+    evaluated: list[Evaluated] = []
+    examples: ExamplesInfo | None = None
+    stages: list[StageCost] = []
+
+    def sources_of(self, variant: str) -> dict[str, SourceCounts]:
+        """The sources of a variant: its own, or those of the study as written."""
+        own = self.variants[variant].sources if variant != MAIN and variant in self.variants else None
+        return self.sources if own is None else own
+
+    def clean_of(self, variant: str) -> CleanCounts | None:
+        """What clean did for a variant."""
+        own = self.variants[variant].clean if variant != MAIN and variant in self.variants else None
+        return self.clean if own is None else own
+
+    def selection(self, variant: str, seed: str) -> Selected | None:
+        """What a variant selected with a seed; None where it has not."""
+        return self.selected.get(variant, {}).get(seed)
+
+    def trained(self, variant: str, seed: str) -> dict[str, TrainedStep]:
+        """Step -> what it did, of the steps of a variant and seed that were trained, in order."""
+        return self.train.get(variant, {}).get(seed, {})
+
+    def trained_steps(self) -> Iterator[tuple[str, str, str, TrainedStep]]:
+        """Variant, seed, step and record of every step that was trained."""
+        for variant, seed, steps in each_seed(self.train):
+            for step, record in steps.items():
+                yield variant, seed, step, record
+
+
+def each_seed(by_variant: Mapping[str, Mapping[str, T]]) -> Iterator[tuple[str, str, T]]:
+    """Variant, seed and record of a mapping variant -> seed -> record."""
+    for variant, by_seed in by_variant.items():
+        for seed, record in by_seed.items():
+            yield variant, seed, record

@@ -1,0 +1,156 @@
+"""Records of training in `manifest.json`: what was checked before each step, what it did, and how it was trained."""
+
+from typing import Any
+
+import msgspec
+
+
+class OwnAccuracy(msgspec.Struct):
+    """How often the model ranks the chosen answer first before training, over n pairs `of` some rows."""
+
+    n: int = 0
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    of: str = ""
+
+
+class CheckedModel(msgspec.Struct):
+    """The study's model as the checks before training found it."""
+
+    name: str = ""
+    context: int | None = None
+    pad: str = ""
+    accuracy: OwnAccuracy | None = None
+
+
+class TokenCounts(msgspec.Struct, omit_defaults=True):
+    """Tokens of the dialogues a step would train on, and its limit."""
+
+    median: float | None = None
+    p95: float | None = None
+    max: int | None = None
+    limit: int | None = None
+
+
+class StepSchedule(msgspec.Struct):
+    """Rows of a batch, optimiser steps, and passes over the rows."""
+
+    batch: int | None = None
+    steps: int | None = None
+    epochs: float | None = None
+
+
+class MemoryNeed(msgspec.Struct):
+    """Bytes of memory a step needs and that are free; `of`: which memory."""
+
+    weights: int | None = None
+    copies: int | None = None
+    gradients: int | None = None
+    optimiser: int | None = None
+    activations: int | None = None
+    total: int | None = None
+    free: int | None = None
+    of: str | None = None
+
+
+class CheckedStep(msgspec.Struct):
+    """What the checks before training found of one step."""
+
+    rows: int | None = None
+    sampled: int | None = None
+    used: int | None = None
+    left_out: dict[str, int] = {}
+    tokens: TokenCounts | None = None
+    schedule: StepSchedule | None = None
+    parameters: int | None = None
+    trained: int | None = None
+    memory: MemoryNeed | None = None
+    disk: dict[str, int] | None = None
+    warnings: list[str] = []
+
+
+class Preflight(msgspec.Struct):
+    """What the checks before training found for one variant and seed. `said`: the same in lines for the terminal."""
+
+    model: CheckedModel | None = None
+    steps: dict[str, CheckedStep] = {}
+    warnings: list[str] = []
+    said: list[str] = []
+
+
+class DevScore(msgspec.Struct, omit_defaults=True):
+    """A score on dev rows, measured while a step trained; fields as in `records.Score`."""
+
+    metric: str = ""
+    value: float | None = None
+    n: int | None = None
+    direction: str = ""
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+    mode: str | None = None
+    split: str | None = None
+    slice: str | None = None
+    unit: str | None = None
+    ideal: float | None = None
+    chance: float | None = None
+
+
+class DevPoint(msgspec.Struct):
+    """The dev scores after some optimiser steps, by name."""
+
+    step: int = 0
+    scores: dict[str, DevScore] = {}
+
+
+class CollapseInfo(msgspec.Struct):
+    """When and why training collapsed, and the step whose weights were kept."""
+
+    step: int = 0
+    why: str = ""
+    kept: int | None = None
+
+
+class TrainedStep(msgspec.Struct):
+    """What one training step did.
+
+    Attributes:
+        used: rows trained on; left_out: reason -> rows.
+        curve: what the trainer logged, point by point, under TRL's names.
+        taken_up: the optimiser step at which a killed run was resumed.
+        dev: dev scores measured on the way, and how many seconds they took.
+        collapse: set where training collapsed and was stopped.
+        other: what else the trainer returned.
+        folder: where the model is, relative to the run; variants may share it.
+    """
+
+    used: int | None = None
+    left_out: dict[str, int] = {}
+    tokens: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    curve: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    taken_up: int | None = None
+    dev: list[DevPoint] = []
+    dev_seconds: float | None = None
+    collapse: CollapseInfo | None = None
+    other: dict[str, Any] = {}
+    folder: str = ""
+
+
+class StepRecipe(msgspec.Struct):
+    """How a step was trained.
+
+    Attributes:
+        makes: 'policy' or 'reward'; start: the step, or the study's model, that it starts from.
+        adapter: whether what it leaves is an adapter.
+        settings: those that the study sets.
+    """
+
+    trainer: str = ""
+    makes: str = "policy"
+    start: str = msgspec.field(default="", name="from")
+    adapter: bool = False
+    settings: dict[str, Any] = {}
