@@ -23,7 +23,7 @@ FIGURES = (
     ("beside", "two-way accuracy ↑"),
     ("nats", "bias, nats ↓"),
 )
-SHORT = {
+SHORT_CLAIMS = {
     "Combined feedback improves instruction following and bias at once, one source alone does not": "1 combined",
     "A selected subset matches or beats the full data": "2 selected",
     "RL or DPO adds to SFT": "3 after SFT",
@@ -61,7 +61,7 @@ def page(folder: Path) -> str:
         parts += [f"\n## {_study_named('rl').title}\n", *_grid(done["rl"])]
     scaled = [(done[name], title) for name, title in SCALES if name in done]
     if len(scaled) > 1:
-        parts += ["\n## Size of the model, and twice the feedback\n", *_scaled(scaled)]
+        parts += ["\n## Size of the model, and twice the feedback\n", *_scaling_table(scaled)]
     return "\n".join(parts) + "\n"
 
 
@@ -70,7 +70,7 @@ def claims(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     for study in demo_studies():
         run = _read(folder / study.name)
         for claim in run.verdicts.claims if run else ():
-            yield study.name, SHORT.get(claim.claim, claim.claim), claim.verdict, claim.why
+            yield study.name, SHORT_CLAIMS.get(claim.claim, claim.claim), claim.verdict, claim.why
 
 
 def _read(path: Path) -> ChapterRun | None:
@@ -107,8 +107,8 @@ def _claims(done: Mapping[str, ChapterRun]) -> Iterator[str]:
     yield from _table(
         ["claim", "study", "verdict", "why"],
         [
-            [SHORT.get(claim.claim, claim.claim), name, f"**{claim.verdict}**", claim.why]
-            for at in range(len(SHORT))
+            [SHORT_CLAIMS.get(claim.claim, claim.claim), name, f"**{claim.verdict}**", claim.why]
+            for at in range(len(SHORT_CLAIMS))
             for name, run in done.items()
             for claim in run.verdicts.claims[at : at + 1]
         ],
@@ -118,28 +118,28 @@ def _claims(done: Mapping[str, ChapterRun]) -> Iterator[str]:
 
 def _grid(run: ChapterRun) -> Iterator[str]:
     """Every variant after every step, and its gains over the base model, all data and a random part of its size."""
-    models = [model for model in run.verdicts.models if model.variant != MAIN or _alone(run)]
+    models = [model for model in run.verdicts.models if model.variant != MAIN or _has_only_main(run)]
     yield from _table(
         ["variant", "kept", "step", *(head for _, head in FIGURES)],
-        [[*_named(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
+        [[*_model_cells(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
     )
     for rival, title in (("base", "the base model"), ("full", "all data"), ("random", "a random part of its size")):
         against = [model for model in models if rival in model.gains]
         if against:
             yield f"\nGain over {title}, after the same step.\n" if rival != "base" else f"\nGain over {title}.\n"
             rows = [
-                [*_named(run, model), *(_gain(model.gains[rival].get(side)) for side in ("instruction", "bias"))]
+                [*_model_cells(run, model), *(_gain(model.gains[rival].get(side)) for side in ("instruction", "bias"))]
                 for model in against
             ]
             yield from _table(["variant", "kept", "step", "instructions followed", "two-way bias"], rows)
 
 
-def _alone(run: ChapterRun) -> bool:
+def _has_only_main(run: ChapterRun) -> bool:
     """Whether the study as written has no variant beside it."""
     return {model.variant for model in run.verdicts.models} <= {BASE, MAIN}
 
 
-def _named(run: ChapterRun, model: JudgedModel) -> list[str]:
+def _model_cells(run: ChapterRun, model: JudgedModel) -> list[str]:
     selections = run.manifest.selected.get(model.variant, {}).values()
     kept = f"{fmean(selected.kept or 0 for selected in selections):,.0f}" if selections else ""
     front = " ◆" if model.front else ""
@@ -169,13 +169,13 @@ def _gain(gain: GainRecord | None) -> str:
     return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]{clear}"
 
 
-def _scaled(scaled: Sequence[tuple[ChapterRun, str]]) -> Iterator[str]:
+def _scaling_table(scaled: Sequence[tuple[ChapterRun, str]]) -> Iterator[str]:
     """The variants that all sizes have, after each step, with the base model before them."""
     rows = []
     for run, title in scaled:
         for model in run.verdicts.models:
             if model.variant in (BASE, *SCALED):
-                named = [title, str(len(_seeds(run))), *_named(run, model)]
+                named = [title, str(len(_seeds(run))), *_model_cells(run, model)]
                 gains = model.gains.get("base", {})
                 over_base = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
                 rows.append([*named, *(_figure(run, model, name) for name, _ in FIGURES), *over_base])
