@@ -26,9 +26,8 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-import yaml
-
 from unipref import demo
+from unipref.core import yaml_files
 from unipref.core.progress import ProgressListener
 from unipref.evaluate.benchmarks.coreference import Coreference
 from unipref.evaluate.benchmarks.instructions import Instructions
@@ -121,7 +120,7 @@ def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried
         tried: the arms.
     """
     world = world_of(noise, out)
-    study: dict[str, Any] = yaml.safe_load((world / "study.yaml").read_text(encoding="utf-8"))
+    study: dict[str, Any] = yaml_files.read(world / "study.yaml")
     usual = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **sft}
     study |= {
         "name": f"Selection under {noise} noise",

@@ -12,7 +12,9 @@ def page() -> str:
     """The whole page."""
     parts = [HEAD]
     for what in (*options.KIND_OF, "datasets"):
-        parts.append(f"## {what.capitalize()}\n\n```text\n{options.as_text(options.entries(what))}\n```\n")
+        parts.append(
+            f"## {what.capitalize()}\n\n```text\n{options.as_text(options.entries(what, installed=False))}\n```\n"
+        )
     return "\n".join(parts)
 
 

@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[bytes, int, tuple[int, str, str]]] = {
     "open_quote.csv": (
         b'prompt,chosen,rejected\nQ1,A,B\nQ2,"A,B\nQ3,A,B\n',
         2,
-        (2, "wrong_type", "a quote is opened and never closed"),
+        (2, "wrong_type", "a quote is never closed"),
     ),
 }
 
@@ -239,11 +239,11 @@ NOTHING_LEFT = [
         " not in the row, which has the fields instruction, output\n  See how rows are read with: unipref inspect FILE",
     ),
     (empty_file, "no preference is left of 0 rows.\n  bad: no rows"),
-    (missing_file, "sources.0 (bad).path: there is no file or folder 'good.jsnl'.\n  Looked in "),
+    (missing_file, "sources.0 (bad).path: the file or folder 'good.jsnl' does not exist.\n  Looked in "),
     (missing_file, "Did you mean 'good.jsonl'?"),
     (empty_folder, "sources.0 (bad).path: the folder 'folder' holds no data file."),
     (no_match, "sources.0 (bad).path: '*.parquet' matches no data file."),
-    (unknown_ending, "'data.xls' has an ending unipref cannot read."),
+    (unknown_ending, "'data.xls' has an unknown ending."),
     (unknown_key, "sources.0.lisence: unknown key. Did you mean 'licence'?"),
     (wrong_field, "bad: 4 x missing_field, the first in good.jsonl:1: field 'promt': not in the row"),
     (wrong_score_field, "bad: 1 x unscored, the first in r.jsonl:1: 0 of 2 answers have a score on 'help'"),
@@ -284,7 +284,7 @@ def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
         (["unify", "study.yaml", "-o", "good.jsonl"], "good.jsonl: the run folder cannot be made"),
         (["run", "study.yaml", "--set", "model=./nowhere"], "./nowhere: the model folder does not exist."),
         (["run", "study.yaml", "--set", "train=[sft]"], "training and evaluation need a model."),
-        (["inspect", "godo.jsonl"], "there is no file or folder 'godo.jsonl'"),
+        (["inspect", "godo.jsonl"], "the file or folder 'godo.jsonl' does not exist"),
         (["init", "godo.jsonl"], "Did you mean 'good.jsonl'?"),
         (["list", "fromats"], "there is no list of 'fromats'.\n  Did you mean 'formats'?"),
         (["report", "."], "this is not a run folder."),

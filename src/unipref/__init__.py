@@ -1,6 +1,7 @@
 """unipref: many kinds of feedback, one preference.
 
-The public names are loaded when they are first used, so that `import unipref` costs nothing.
+The public names are loaded when they are first used, so that `import unipref` costs nothing. They are all that code
+outside unipref needs, with `unipref.unify.format_bases` for formats; docs/adding/ has an example of each kind.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -8,9 +9,33 @@ from typing import TYPE_CHECKING, Any
 from unipref.core.version import __version__
 
 if TYPE_CHECKING:
-    from unipref.core.contracts import Benchmark, Format, Scorer, Selection, Strategy, Trainer
+    from unipref.core.candidates import Candidates
+    from unipref.core.contracts import (
+        Benchmark,
+        Format,
+        HeadlineMetric,
+        Scorer,
+        Selection,
+        Settings,
+        SplitBenchmark,
+        Strategy,
+        Trainer,
+        TrainJob,
+    )
     from unipref.core.errors import UserError
-    from unipref.core.records import Feedback, Preference, preference_schema
+    from unipref.core.records import (
+        Axis,
+        Comparison,
+        Feedback,
+        Message,
+        Messages,
+        Preference,
+        Reason,
+        Reject,
+        Response,
+        Row,
+        preference_schema,
+    )
     from unipref.pipeline.api import (
         audit_run,
         check_training,
@@ -28,13 +53,26 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Axis",
     "Benchmark",
+    "Candidates",
+    "Comparison",
     "Feedback",
     "Format",
+    "HeadlineMetric",
+    "Message",
+    "Messages",
     "Preference",
+    "Reason",
+    "Reject",
+    "Response",
+    "Row",
     "Scorer",
     "Selection",
+    "Settings",
+    "SplitBenchmark",
     "Strategy",
+    "TrainJob",
     "Trainer",
     "UserError",
     "__version__",
@@ -55,13 +93,26 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Axis": "core.records",
     "Benchmark": "core.contracts",
+    "Candidates": "core.candidates",
+    "Comparison": "core.records",
     "Feedback": "core.records",
     "Format": "core.contracts",
+    "HeadlineMetric": "core.contracts",
+    "Message": "core.records",
+    "Messages": "core.records",
     "Preference": "core.records",
+    "Reason": "core.records",
+    "Reject": "core.records",
+    "Response": "core.records",
+    "Row": "core.records",
     "Scorer": "core.contracts",
     "Selection": "core.contracts",
+    "Settings": "core.contracts",
+    "SplitBenchmark": "core.contracts",
     "Strategy": "core.contracts",
+    "TrainJob": "core.contracts",
     "Trainer": "core.contracts",
     "UserError": "core.errors",
     "audit_run": "pipeline.api",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import unipref
+from unipref.core import yaml_files
 from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
 from unipref.demo.coreference import Case, Frame
 from unipref.demo.feedback import Question, add_copies, case_question, pair_row
@@ -146,7 +146,7 @@ def test_no_copies_with_a_share_of_zero() -> None:
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_the_truth_is_that_of_the_rows_it_names(noise: Noise, world: Callable[[Noise], Path], tmp_path: Path) -> None:
-    study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    study = yaml_files.read(STUDY)
     study = {"sources": study["sources"], "data_root": str(world(noise)), "workers": 1}
     import pyarrow.parquet as pq
 

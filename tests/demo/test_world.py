@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from unipref.core import registry
+from unipref.core import registry, yaml_files
 from unipref.core.answer_checks.rules import follows
 from unipref.core.contracts import Format, read_all
 from unipref.core.records import Feedback
@@ -112,7 +111,7 @@ def test_there_are_twelve_types_in_equal_shares(world: Path) -> None:
 
 
 def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
-    study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    study = yaml_files.read(STUDY)
     results = {}
     for source in study["sources"]:
         form = registry.make("format", source["format"], source.get("map"), source["name"])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
@@ -16,7 +16,7 @@ from unipref.evaluate import data_path, evaluate
 from unipref.models.loading import Policy, RewardModel, is_reward_model, load_model, load_policy
 
 
-class Toy(Benchmark):
+class Toy(SplitBenchmark):
     """Says what it was given."""
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}

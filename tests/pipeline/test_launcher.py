@@ -82,6 +82,29 @@ def test_a_configuration_that_does_not_do_is_refused(two: Any, changes: dict[str
         read_launch(two(**changes))
 
 
+@pytest.mark.parametrize(
+    ("settings", "processes", "kind"),
+    [
+        ("distributed_type: NO\nnum_processes: 2\n", 2, "NO"),  # false in YAML 1.1, which accelerate reads
+        ("distributed_type: 'NO'\n", 1, "NO"),
+        ("distributed_type: MULTI_CPU\nnum_processes: 010\n", 8, "MULTI_CPU"),
+        ("distributed_type: MULTI_GPU\n", 1, "MULTI_GPU"),
+    ],
+)
+def test_a_configuration_means_what_accelerate_reads(tmp_path: Path, settings: str, processes: int, kind: str) -> None:
+    path = tmp_path / "accelerate.yaml"
+    path.write_text(settings, encoding="utf-8")
+    launch = read_launch(path)
+    assert (launch.processes, launch.kind) == (processes, kind)
+
+
+def test_a_repeated_key_in_a_configuration_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "accelerate.yaml"
+    path.write_text("distributed_type: NO\nuse_cpu: true\nuse_cpu: false\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"accelerate\.yaml, line 3, column 1: invalid YAML: the key 'use_cpu'"):
+        read_launch(path)
+
+
 def test_a_configuration_that_is_not_there_is_refused_before_any_work(study: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such file"):
         unipref.run(study, tmp_path / "run", accelerate="nowhere.yaml")

@@ -106,7 +106,7 @@ def test_what_is_no_row_is_kept_for_its_reject(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         spill_rows([{"a": 1}, {"a": 1, "model": object()}], tmp_path)
-    assert caught.value.lines()[0] == "row 2, field 'model': object has no form in JSON."
+    assert caught.value.lines()[0] == "row 2, field 'model': JSON cannot hold a value of type object."
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UserError, match="this is a str"):
         spill_rows("a.jsonl", tmp_path)

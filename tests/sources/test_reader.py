@@ -156,8 +156,8 @@ def test_a_malformed_array_is_read_up_to_the_fault(tmp_path: Path, indent: int |
         f"row 4, line 1, character {1 + 3 * 10 + 6}" if indent is None else f"row 4, line 12, character {2 + 60 + 13}"
     )
     assert detail == (
-        f"'a.json' cannot be read after row 3: Expecting ':' delimiter at {place}: JSON cannot be read past a fault."
-        " Mend it there, or save as JSON Lines."
+        f"'a.json' cannot be read after row 3: Expecting ':' delimiter at {place}: JSON cannot be read past an error."
+        " Fix it there, or save as JSON Lines."
     )
 
 
@@ -170,7 +170,7 @@ def test_a_malformed_array_is_read_up_to_the_fault(tmp_path: Path, indent: int |
         ('[{"a": 1}', 1, "the text ends early"),
         ('[{"a": 1},]          ', 1, "Expecting value"),
         ('[{"a": 1} {"a": 2}]          ', 1, "expected ',' or ']'"),
-        ('[{"a": 1}] and more text', 1, "something follows the array's end"),
+        ('[{"a": 1}] and more text', 1, "something follows the end of the array"),
         ('[{"a": 1}, {"b": tru}, {"c": 3}]', 1, "Expecting value"),
         ("", 0, "the text ends early"),
         ("just words, no JSON at all", 0, "Expecting value"),
@@ -243,8 +243,8 @@ def test_a_damaged_checksum_loses_no_row(tmp_path: Path, shape: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.jsonl.gz", b'{"a": 1}', "it is no gzip file"),
-        ("a.jsonl.zst", b'{"a": 1}', "it is no zstandard file"),
+        ("a.jsonl.gz", b'{"a": 1}', "it is not a gzip file"),
+        ("a.jsonl.zst", b'{"a": 1}', "it is not a zstandard file"),
         ("a.zip", b"PK\x03\x04 cut off", "the zip is damaged or incomplete"),
         ("a.parquet", b"PAR1 cut off", "Parquet's index cannot be read"),
         ("a.parquet.gz", gzip.compress(b"PAR1 cut off", mtime=0), "Parquet's index cannot be read"),
@@ -302,7 +302,7 @@ def test_csv_quote_that_is_never_closed_costs_one_row(tmp_path: Path) -> None:
     assert good(path) == [{"q": "one", "s": "1"}, {"q": "three", "s": "3"}, {"q": "four", "s": "4"}]
     [(row, reason, detail)] = rejects(path)
     assert (row, reason) == (2, Reason.WRONG_TYPE)
-    assert detail.startswith("a quote is opened and never closed; the 2 lines after it")
+    assert detail.startswith("a quote is never closed; the 2 lines after it")
 
 
 def test_csv_long_cells_and_old_line_ends(tmp_path: Path) -> None:

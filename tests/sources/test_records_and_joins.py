@@ -121,7 +121,7 @@ def test_an_id_that_the_table_has_twice_is_an_error_unless_the_rows_are_the_same
     jsonl(tmp_path / "t.jsonl", [{"id": 1, "t": "a"}, {"id": "1", "t": "a"}])
     with pytest.raises(UserError, match=r"join 't': two rows have id '1': t.jsonl:1 and t.jsonl:2") as caught:
         looked_up(tmp_path, found)
-    assert "take the table with the partners as the source's 'path'" in str(caught.value)
+    assert "make the table of those rows the source's 'path'" in str(caught.value)
     assert not list(tmp_path.glob(".joined-*"))
 
 
@@ -142,8 +142,8 @@ def test_a_field_that_is_there_already_is_not_written_over(tmp_path: Path) -> No
 
 WRONG: list[tuple[list[dict[str, Any]], str]] = [
     ([{"path": "t.jsonl", "on": "row"}, {"path": "t.jsonl", "on": "row"}], "two tables are called 't'"),
-    ([{"path": "u.jsonl", "on": "row"}], "there is no file or folder 'u.jsonl'"),
-    ([{"path": ["t.jsonl", "q.jsonl"], "on": "row"}], "only where the source and the table are one file each"),
+    ([{"path": "u.jsonl", "on": "row"}], "the file or folder 'u.jsonl' does not exist"),
+    ([{"path": ["t.jsonl", "q.jsonl"], "on": "row"}], "joining by row number needs one file on each side"),
 ]
 
 

@@ -57,11 +57,11 @@ def test_origin_outside_data_root_is_as_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "what", "mend"),
     [
-        ("feed/oast.jsonl", "there is no file or folder 'feed/oast.jsonl'", "Did you mean 'oasst.jsonl'?"),
-        ("fed/oasst.jsonl", "there is no file or folder", "Did you mean 'feed'?"),
+        ("feed/oast.jsonl", "the file or folder 'feed/oast.jsonl' does not exist", "Did you mean 'oasst.jsonl'?"),
+        ("fed/oasst.jsonl", "the file or folder 'fed/oasst.jsonl' does not exist", "Did you mean 'feed'?"),
         ("feed/*.cvs", "matches no data file", "Looked in"),
         ("feed/*.md", "matches no data file, only feed/README.md", "Looked in"),
-        ("feed/README.md", "an ending unipref cannot read", "Known endings: .jsonl"),
+        ("feed/README.md", "an unknown ending", "Known endings: .jsonl"),
         ("empty", "holds no data file", "Data files end in"),
         ("other.zip", "holds no data file", "members must end in"),
         ("$NO_SUCH_PLACE/a.json", "NO_SUCH_PLACE, which is not set", "Set NO_SUCH_PLACE"),

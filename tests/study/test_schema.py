@@ -96,10 +96,10 @@ UNKNOWN = [
     ("evaluate.0", "winobais", "evaluate: there is no benchmark 'winobais'.\n  Did you mean 'winobias'?"),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
     ("sources.0.format", "pears", "there is no format 'pears'.\n  Did you mean 'pairs'?"),
-    ("sources.0.dataset", "hh-rlhf", "there is no known dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
+    ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
     ("sources.1.axis", "halp", "sources.1 (stars).axis: there is no axis 'halp'.\n  Did you mean 'help'?"),
     ("sources.0.axis", "help", "This format scores no axes; leave 'axis' out."),
-    ("sources.0.path", "q.jsonl", "sources.0 (mine).path: there is no file or folder 'q.jsonl'."),
+    ("sources.0.path", "q.jsonl", "sources.0 (mine).path: the file or folder 'q.jsonl' does not exist."),
 ]
 
 
@@ -112,7 +112,7 @@ WRONG = [
     ("seeds", "zero", "seeds: Input should be a valid list (found 'zero')"),
     ("seeds", [], "seeds: List should have at least 1 item"),
     ("workers", 0, "workers: Input should be greater than or equal to 1 (found '0')"),
-    ("engine", "spark", "engine: Input should be 'local' or 'ray' (found 'spark')"),
+    ("engine", "ray", "engine: Input should be 'local' (found 'ray')"),
     ("unify", {"min_margin": 2}, "unify.min_margin: Input should be less than or equal to 1 (found '2')"),
     ("split", {"dev": 0.6, "test": 0.4}, "split: dev (0.6) and test (0.4) together must be below 1"),
     ("clean", {"duplicates": "fuzzy"}, "clean.duplicates: Input should be 'exact', 'near' or 'keep' (found 'fuzzy')"),
@@ -174,7 +174,7 @@ STEPS = [
     ([{"reward": {}}, {"rloo": {"rewards": [{"model": "reward"}], "reward": "reward"}}], "reward: name it among the"),
     ([{"rloo": {"rewards": [{"checker": "p.jsnol"}]}}], "train.0.rewards.0.checker: there is no file"),
     ([{"rloo": {"rewards": [{"checker": "p.jsonl"}], "prompts": "q.jsonl"}}], "train.0.prompts: there is no file"),
-    ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "'no.such.thing' names no function"),
+    ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "the function 'no.such.thing' cannot be imported"),
     ([{"reward": {}}, {"rloo": {"reference": {"likelihood": "base"}}}], "only a checker or a function can say"),
     ([{"sft": {}}, {"sft": {}}], "train.1: the step name 'sft' is taken."),
     ([{"sft": {"name": "base"}}], "train.0: the step name 'base' is taken."),
@@ -273,7 +273,7 @@ BAD_SET = [
     ("fraction", "--set: 'fraction' is no setting."),
     ("=1", "--set: '=1' is no setting."),
     ("a..b=1", "--set: 'a..b=1' is no setting."),
-    ("seeds=[1", "--set seeds, line 1, column 3: no valid YAML"),
+    ("seeds=[1", "--set seeds, line 1, column 3: invalid YAML"),
     (
         "sources.stras.axis=harm",
         "--set sources.stras: 'stras' names no item of the list of 2.\n  Did you mean 'stars'?",
@@ -317,7 +317,7 @@ def test_data_root_is_relative_to_the_study_file(here: Path) -> None:
     study = written(here / "studies", f"data_root: ..\n{SOURCE}")
     assert load(study).data_root == here
     study = written(here / "studies", SOURCE)
-    assert "there is no file or folder 'p.jsonl'" in refused(study)
+    assert "the file or folder 'p.jsonl' does not exist" in refused(study)
 
 
 def test_data_root_typed_at_a_prompt_is_relative_to_where_the_user_stands(here: Path) -> None:
@@ -407,17 +407,16 @@ def test_missing_study_file_gives_the_near_name(here: Path) -> None:
 
 
 FILES = [
-    ("a: 1\nb: [2\n", "line 3, column 1: no valid YAML"),
+    ("a: 1\nb: [2\n", "line 3, column 1: invalid YAML"),
     (
         "seeds: [0]\nname: x\nseeds: [1]\n",
-        "study.yaml, line 3, column 1: no valid YAML: the key 'seeds' is given twice.",
+        "study.yaml, line 3, column 1: invalid YAML: the key 'seeds' is repeated, it is also in line 1.",
     ),
-    ("split: {dev: 0.1, dev: 0.2}\n", "the key 'dev' is given twice"),
+    ("split: {dev: 0.1, dev: 0.2}\n", "the key 'dev' is repeated"),
     ("name: {{ title }}\n", "a key must be plain text (are there double braces?)"),
-    ("name: 2024-13-45\n", "no valid YAML: month must be in 1..12"),
     ("- a\n- b\n", "a study is a mapping of settings."),
     ("", "a study is a mapping of settings."),
-    ("name: \x07\n", "no valid YAML"),
+    ("name: \x07\n", "line 1, column 7: invalid YAML: the character '\\x07' is not allowed."),
     ("1: x\n" + SOURCE, "1:"),
 ]
 
@@ -430,33 +429,6 @@ def test_a_file_that_is_no_study_is_refused_with_the_line(here: Path, content: s
 def test_a_file_that_is_not_text_is_refused(here: Path) -> None:
     (here / "study.yaml").write_bytes(b"name: \xff\xfe\n")
     assert "the file is not UTF-8 text." in refused(here / "study.yaml")
-
-
-NUMBERS = [
-    ("1e-5", 1e-5),
-    ("1.0e-5", 1e-5),
-    ("5E3", 5000.0),
-    ("-2e2", -200.0),
-    ("1e", "1e"),
-    ("e5", "e5"),
-    ("1e-5x", "1e-5x"),
-]
-
-
-@pytest.mark.parametrize(("text", "value"), NUMBERS)
-def test_numbers_are_written_as_people_write_them(text: str, value: Any) -> None:
-    found = yaml_files.parse(text, "here")
-    assert (found, type(found)) == (value, type(value))
-
-
-def test_anchors_may_be_laid_under_a_mapping() -> None:
-    content = "one: &one {a: 1, b: 2}\ntwo: {<<: *one, b: 3}\n"
-    assert yaml_files.parse(content, "here") == {"one": {"a": 1, "b": 2}, "two": {"a": 1, "b": 3}}
-
-
-def test_what_is_written_is_read_again() -> None:
-    value = {"a": [1, 1e-5, "1e-5", None, True, "ü: x"], "b": {"c": "line\nline"}}
-    assert yaml_files.parse(yaml_files.write(value), "here") == value
 
 
 # variants
@@ -485,7 +457,7 @@ BAD_VARIANTS = [
     ({"less": {"selct": "all"}}, "variants.less.selct: unknown key. Did you mean 'select'?"),
     ({"less": {"split": {"dev": 2}}}, "variants.less.split.dev"),
     ({"less": {"train": [{"rloo": {}}]}}, "variants.less.train.0: 'rloo' needs a reward model"),
-    ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "there is no file or folder 'q'"),
+    ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "the file or folder 'q' does not exist"),
     ({"main": {}}, "variants: 'main' is taken by the study itself."),
     ({"base": {}}, "variants: 'base' is taken by the study itself."),
     ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: a variant cannot change it."),

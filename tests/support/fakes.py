@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from unipref.models.loading import Policy
+from unipref.models.inference import LogLikelihood, Question, Writing, Written
+from unipref.models.loading import CHAT_TEMPLATE, Policy
 
 Rule = Callable[[str, str], float]
 """Text of the prompt and text of the continuation -> log p of the continuation, in nats."""
@@ -26,7 +27,9 @@ def letters() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", chat_template=CHAT_TEMPLATE
+    )
 
 
 def text_of(ids: Sequence[int]) -> str:
@@ -35,6 +38,29 @@ def text_of(ids: Sequence[int]) -> str:
 
 def fake_policy(context: int = 100_000) -> Policy:
     return Policy(model=None, tokenizer=letters(), name="fake", own_template=False, context=context)  # type: ignore[arg-type]
+
+
+def answer_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers every question to a policy without a model, by the text alone: a likelihood, a distribution or a text."""
+
+    def answers(policy: Policy, questions: Sequence[Question], *rest: Any) -> Iterator[tuple[int, Any]]:
+        for owner, question in enumerate(questions):
+            n = len(question.prompt)
+            if not n:
+                raise ValueError("a prompt needs at least one token")
+            if isinstance(question, LogLikelihood):
+                whole = [*question.prompt, *question.continuation]
+                log_p = -(sum(whole) % 97) / 10 - len(question.continuation)
+                yield owner, log_p if len(whole) <= policy.context else math.nan
+            elif isinstance(question, Writing):
+                text = ("The Nurse." if sum(question.prompt) % 2 else "one, two")[: question.max_new_tokens]
+                yield owner, Written(text, len(text), True) if n < policy.context else Written("", 0, False)
+            else:
+                logits = np.sin(np.arange(len(policy.tokenizer)) * (1 + sum(question.prompt) % 7))
+                log_p = logits - np.log(np.exp(logits).sum())
+                yield owner, log_p if n <= policy.context else np.full_like(log_p, math.nan)
+
+    monkeypatch.setattr("unipref.models.inference.answers._answers", answers)
 
 
 def answer_by(monkeypatch: pytest.MonkeyPatch, rule: Rule) -> list[tuple[str, str]]:

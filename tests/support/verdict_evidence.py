@@ -15,9 +15,9 @@ SIDES = {
     "bias": Side("bias", "coreference", "two_way_bias", beside="two_way_accuracy"),
 }
 STEPS = (
-    PlannedStep("sft", "sft", "policy", "base"),
-    PlannedStep("reward", "reward", "reward", "sft"),
-    PlannedStep("dpo", "dpo", "policy", "sft"),
+    PlannedStep("sft", "sft", "policy", "base", "demonstrations"),
+    PlannedStep("reward", "reward", "reward", "sft", "pairs"),
+    PlannedStep("dpo", "dpo", "policy", "sft", "pairs"),
 )
 
 

@@ -130,7 +130,7 @@ def test_a_module_that_cannot_be_imported_is_one_error(study: Any, tmp_path: Pat
     (tmp_path / f"{name}.py").write_text(content, encoding="utf-8")
     status, err, _ = study(GOOD, "pairs", {**PAIRS, "function": f"{name}.tidy"})
     assert status == 2
-    assert f"'{name}.tidy' names no function that Python can import" in err
+    assert f"the function '{name}.tidy' cannot be imported" in err
     assert not Path("run/manifest.json").exists()
 
 

@@ -8,7 +8,7 @@ import abc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +47,10 @@ class Choice(Settings, abc.ABC):
         return cls.__module__.rpartition(".")[2]
 
 
+Gives = Literal["pairs", "single", "demonstrations"]
+"""What a preference holds: two answers to compare; one answer that is judged by itself; or a good answer alone."""
+
+
 class Format(Choice):
     """A shape of feedback: reads a raw row to `Feedback`. Reading is a pure function of the row.
 
@@ -55,6 +59,11 @@ class Format(Choice):
 
     across_rows: ClassVar[bool] = False
     """True when the answers to one prompt are spread over several rows, to be brought together by prompt."""
+    gives: ClassVar[Gives] = "pairs"
+    """What most preferences of this format are; a drafted study chooses its training steps by it."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`: where no format fits, `inspect` says
+    which of these are missing. Empty: the format is not suggested."""
 
     @abc.abstractmethod
     def read(self, row: Row) -> Iterator[Feedback | Reject]:
@@ -66,6 +75,11 @@ class Format(Choice):
         Raises:
             Reject: when the whole row cannot be used.
         """
+
+    @classmethod
+    def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether rows read with these settings, which may still be incomplete, give two answers to compare."""
+        return cls.gives == "pairs"
 
     def axes(self) -> dict[str, Axis]:
         """The axes this format scores answers on, in declared order; the first decides unless the source says."""
@@ -125,7 +139,12 @@ class Strategy(Choice):
     seeded: ClassVar[bool] = True
     """Whether the seed can change what it keeps; where not, all seeds of a run share one selection."""
     narrows: ClassVar[bool] = False
-    """Whether it leaves sources or objectives out because it was told to, so that this is nothing to be warned of."""
+    """Whether it leaves sources or objectives out because its settings say so: then no warning is given."""
+    takes_whole: ClassVar[bool] = False
+    """Whether it keeps everything of the sources or objectives that its settings `sources` and `objectives` name, and
+    nothing else. Reports and verdicts then treat the variant as one source (or objective) alone."""
+    random: ClassVar[bool] = False
+    """Whether it keeps a random part. Reports and verdicts compare selected parts with a random part of their size."""
 
     @abc.abstractmethod
     def select(self, candidates: Candidates, seed: int) -> Selection:
@@ -173,6 +192,10 @@ class TrainJob(Settings):
     seed: int = 0
 
 
+LearnsFrom = Literal["demonstrations", "pairs", "labels", "prompts"]
+"""Chosen answers alone; chosen and rejected answers; single answers, each labelled good or bad; or prompts alone."""
+
+
 class Trainer(Choice):
     """A training step: from one model folder to the next. `example` holds `settings`.
 
@@ -184,6 +207,11 @@ class Trainer(Choice):
 
     makes: ClassVar[str] = "policy"
     """'policy' or 'reward': what the step leaves behind."""
+    learns_from: ClassVar[LearnsFrom] = "pairs"
+    """What of a preference it learns from. Verdicts compare steps with the step on demonstrations they start from."""
+    writes_answers: ClassVar[bool] = False
+    """Whether it learns from answers that the model writes itself. Then the number of epochs over the prompts says
+    little about the selection, and the report gives no warning about too few of them."""
     step: str | None = Field(default=None, alias="name")
     """The step's name, where it differs from the trainer's; later steps refer to it."""
     start: str | None = Field(default=None, alias="from")
@@ -234,7 +262,8 @@ INSTRUCTION, BIAS = "instruction", "bias"
 
 
 class Benchmark(Choice):
-    """A way to measure a model. `example` holds `settings`.
+    """A way to measure a model. `example` holds `settings` and `files`: the benchmark's data in small, file name ->
+    text or rows (`unipref.evaluate.example_files` writes them; the contract test damages them).
 
     Two steps that never mix: `examine` asks the model and gives a table, one row per example; `statistics` computes
     every figure from that table alone. So each figure can be recomputed from what is on disk, and models be compared
@@ -253,7 +282,12 @@ class Benchmark(Choice):
     fetches: ClassVar[bool] = False
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
     headline_metric: ClassVar[HeadlineMetric | None] = None
-    """The figure that verdicts judge a model by; None: it measures neither instruction following nor bias."""
+    """The metric that verdicts judge a model by; None: it measures neither instruction following nor bias."""
+    has_parts: ClassVar[bool] = False
+    """Whether its data have a test and a dev part: True for every `SplitBenchmark`."""
+    stand_in: ClassVar[str | None] = None
+    """A metric with slices `objective:NAME`; verdicts use it for an objective that no headline metric of the study
+    measures. None: it has none."""
     published: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data; another content is said in a note."""
 
@@ -261,6 +295,19 @@ class Benchmark(Choice):
     """Folder or file with the benchmark's data, relative to `data_root`; None: the run's own splits."""
     data_hash: str | None = None
     """The hash that the data must have, as an earlier evaluation printed it; other data are refused."""
+    limit: int | None = None
+    """Measure only so many items, evenly spread; None: all. `examine` has to obey it: `evaluate.subsample.limited`."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a setting `split` that nothing would read."""
+        if "split" in cls.model_fields and not cls.has_parts:
+            raise TypeError(f"{cls.__name__} has a setting 'split': make it a subclass of SplitBenchmark")
+
+    @property
+    def part(self) -> str:
+        """The part of the data it measures, 'test' or 'dev'; a `SplitBenchmark` takes it from its settings."""
+        return "test"
 
     def beside(self, data: Path) -> list[Path]:
         """The files that it reads besides those in its data: they are hashed with them."""
@@ -300,6 +347,20 @@ class Benchmark(Choice):
         """Asks the model and computes all scores; arguments and errors as for `examine`."""
         examples, notes = self.examine(model, data, split)
         return Finding([statistic.score() for statistic in self.statistics(examples)], examples, notes)
+
+
+class SplitBenchmark(Benchmark):
+    """A benchmark whose data have a test and a dev part. Dev parts can be measured while a model is trained."""
+
+    has_parts: ClassVar[bool] = True
+
+    split: Literal["test", "dev"] = "test"
+    """The part of the data to measure."""
+
+    @property
+    def part(self) -> str:
+        """The part of the data it measures, as its settings say."""
+        return self.split
 
 
 def read_all(form: Format, rows: Iterable[Row]) -> list[Feedback | Reject]:

@@ -1,7 +1,7 @@
-"""The one error a user is meant to see.
+"""The one error that users should see.
 
-`UserError` carries what is wrong, where, and how to mend it; the command line prints it without a traceback.
-Everything else that is raised is a bug in unipref.
+`UserError` says what is wrong, where, and how to fix it; the command line prints it without a traceback.
+Any other exception is a bug in unipref.
 """
 
 import difflib
@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can put right: a setting, a file, a missing package.
+    """An error that the user can fix: a setting, a file, a missing package.
 
     Args:
         what: what was found and what was expected, as one sentence.
         where: the file, row, field or setting it concerns.
-        mend: how to put it right.
+        mend: how to fix it.
     """
 
     def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
@@ -23,18 +23,18 @@ class UserError(Exception):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """The message as it is shown: place and fault on one line, the mend below."""
+        """The lines of the message: place and error on the first, how to fix it below."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return [head, f"  {self.mend}"] if self.mend else [head]
 
 
-_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Characters that act on a terminal or turn text round (UAX 9), and halves of pairs, which no file can hold."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Characters that control a terminal or reverse text (UAX 9), and lone surrogates, which no file can hold."""
 
 
 def legible(text: str) -> str:
-    """The text, with what would act on a screen rather than show there as its code; ends of lines and tabs stay."""
-    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """Replaces characters that would control a terminal by their codes; line ends and tabs stay."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def first_line(error: BaseException) -> str:
@@ -43,7 +43,7 @@ def first_line(error: BaseException) -> str:
 
 
 def near_name(name: str, known: Iterable[str]) -> str:
-    """' Did you mean X?' for the closest known name, else the known names; always ready to be appended."""
+    """'Did you mean X?' for the closest known name, else a sentence with all known names."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

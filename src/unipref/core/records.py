@@ -1,7 +1,7 @@
-"""The nouns: what a raw row says (`Feedback`) and what every later stage speaks (`Preference`).
+"""The records of the pipeline: `Feedback`, read from a raw row, and `Preference`, which all later stages use.
 
-Feedback decides nothing yet: it is a prompt, its responses, and evidence over them, a partial order. A Preference is
-one row of an explicit Arrow schema, `PREFERENCE_SCHEMA`. Arrow itself is imported only when that schema is asked for.
+Feedback is a prompt, its responses, and evidence about them, which is a partial order. A Preference is one row of an
+explicit Arrow schema, `preference_schema`. Arrow is imported only when that schema is needed.
 """
 
 import functools
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
-"""A raw row as a source gave it."""
+"""A raw row of a source."""
 
 BASE = "base"
-"""The study's model before any training: what a step may start `from`, and its name in the scores."""
+"""The study's model before any training: a value of `from`, and the model's name in the scores."""
 MAIN = "main"
-"""The name of the study as it is written, beside its named variants."""
+"""The name of the study as written, beside its named variants."""
 
 
 class Message(TypedDict):
@@ -40,8 +40,8 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
         scores: axis -> score, in the source's own units.
         approved: a judgement of this answer alone: True for a demonstration or a thumbs-up, False for a thumbs-down.
         origin: `file[!member]:row` of the raw row that held it; several when rows were merged.
-        n_judgements: how many judgements the scores are the mean of.
-        extra: what else the row said of this answer.
+        n_judgements: number of judgements that the scores are the mean of.
+        extra: other fields of the row about this answer.
     """
 
     messages: Messages
@@ -56,9 +56,9 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
     """One judgement that an answer is better than another, by index into `Feedback.responses`.
 
     Attributes:
-        better, worse: indices; for a tie their order says nothing.
-        tie: the judge found neither better.
-        strength: how much better, in the source's own units; None when it was not asked.
+        better, worse: indices; for a tie their order has no meaning.
+        tie: neither answer is better.
+        strength: how much better, in the source's own units; None if the source does not say.
         annotator: who judged, where the source says.
     """
 
@@ -70,7 +70,7 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a raw row says: a prompt, its responses and evidence over them. Nothing is decided yet.
+    """The content of a raw row: a prompt, its responses and evidence about them, before any projection to pairs.
 
     Attributes:
         prompt: messages up to and including the user turn to answer.
@@ -78,7 +78,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         comparisons: judgements between two of them.
         twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
         objective: this row's purpose, where it differs from its source's.
-        extra: what else the row said: votes, annotators, critiques.
+        extra: other fields of the row: votes, annotators, critiques.
     """
 
     prompt: Messages
@@ -105,9 +105,9 @@ class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
 class Reason(StrEnum):
     """Why a raw row, a group of answers or a preference was left out: the closed list."""
 
-    UNREADABLE = "unreadable"  # the file breaks off or is malformed from here on
+    UNREADABLE = "unreadable"  # the file is truncated or malformed from here on
     NOT_JSON = "not_json"
-    NOT_AN_OBJECT = "not_an_object"  # a JSON value that is no mapping of fields
+    NOT_AN_OBJECT = "not_an_object"  # a JSON value that is not an object
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"
     NOT_TEXT = "not_text"  # tool calls, images
@@ -160,7 +160,7 @@ class AxisPair(TypedDict):
 
 
 class Preference(msgspec.Struct):
-    """One preference: what every stage after unify speaks. Columns as in `docs/design.md`.
+    """One preference, the input of every stage after unify. Columns as in `docs/design.md`.
 
     One of `chosen` and `rejected` may be None: a demonstration has no `rejected`, a lone thumbs-down no `chosen`.
     `margin` is the percentile, within source and axis, of the gap between the two scores; calibration fills it.
@@ -221,7 +221,7 @@ def preference_schema() -> "pa.Schema":
 
 @functools.cache
 def reject_schema() -> "pa.Schema":
-    """The Arrow schema of `rejects.parquet`: where a raw row or group came from, and why it was left out."""
+    """The Arrow schema of `rejects.parquet`: the origin of a raw row or group, and why it was left out."""
     import pyarrow as pa
 
     return pa.schema(

@@ -1,8 +1,18 @@
-"""A kind's folder -> its choices, by file name. A file without an underscore is a choice; there is no registry."""
+"""Finds choices by name: the modules of a kind's folder, entry points of installed packages, and dotted paths.
 
+A module without an underscore in front is a choice, and its name is the module's; there is no list to keep. A package
+outside unipref adds choices with entry points, whose name has to be that of the module too:
+
+    [project.entry-points."unipref.formats"]
+    best_of = "my_package.best_of"
+"""
+
+import functools
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -31,52 +41,148 @@ PACKAGES = {
     "trainer": "unipref.train.trainers",
     "benchmark": "unipref.evaluate.benchmarks",
 }
-"""Kind of choice -> the package whose modules they are."""
+"""Kind of choice -> the package that holds unipref's own, one module each."""
+
+GROUPS = {
+    "format": "unipref.formats",
+    "scorer": "unipref.scorers",
+    "strategy": "unipref.strategies",
+    "trainer": "unipref.trainers",
+    "benchmark": "unipref.benchmarks",
+}
+"""Kind of choice -> the group of entry points by which installed packages add more."""
 
 
 def names(kind: str) -> list[str]:
-    """The choices of a kind: the files of its folder that have no underscore in front."""
+    """The names of a kind's choices, sorted: unipref's own and those of installed packages."""
+    return sorted({*own_names(kind), *_entry_points(kind)})
+
+
+def own_names(kind: str) -> list[str]:
+    """The names of unipref's own choices of a kind: the modules of its folder without an underscore in front."""
     package = importlib.import_module(PACKAGES[kind])
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
 
 
 def find(kind: str, name: str) -> type[Choice]:
-    """The class behind a name, or behind a dotted path (`package.module`) of code outside unipref.
+    """The class behind a name, or behind the dotted path (`package.module`) of a module outside unipref.
 
     Raises:
-        UserError: no such choice; the near name is offered.
+        UserError: unknown name (with the near one), a package whose choice cannot be loaded, or a name that two have.
     """
-    known = names(kind)
-    if name not in known and "." not in name:
-        raise UserError(f"there is no {kind} '{name}'.", mend=near_name(name, known))
-    path = f"{PACKAGES[kind]}.{name}" if name in known else name
-    not_there = UserError(
+    own, plugins = own_names(kind), _entry_points(kind)
+    if name in plugins:
+        return _from_package(kind, name, plugins[name], own)
+    if name not in own and "." not in name:
+        raise UserError(f"there is no {kind} '{name}'.", mend=near_name(name, names(kind)))
+    path = f"{PACKAGES[kind]}.{name}" if name in own else name
+    not_found = UserError(
         f"there is no {kind} '{name}': the module cannot be imported.",
-        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(known)}.",
+        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(names(kind))}.",
     )
     if not all(part.isidentifier() for part in path.split(".")):
-        raise not_there
+        raise not_found
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:
-        # A module that is there but needs another that is missing is for its author to mend.
+        # If the module exists but imports one that is missing, its author has to see Python's own error.
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise
-        raise not_there from error
+        raise not_found from error
+    return _class_in(module, kind)
+
+
+def _class_in(module: Any, kind: str) -> type[Choice]:
+    """The class of a kind that a module defines."""
     contract = CONTRACTS[kind]
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__:
             return value
-    raise UserError(f"module '{path}' defines no {contract.__name__}.")
+    raise UserError(f"module '{module.__name__}' defines no {contract.__name__}.")
+
+
+def _from_package(kind: str, name: str, points: list[importlib.metadata.EntryPoint], own: list[str]) -> type[Choice]:
+    """The class behind an entry point of an installed package.
+
+    Raises:
+        UserError: the name is unipref's own or another package's too, or the module cannot be loaded.
+    """
+    who = [f"the installed package {_package(point)} ({point.module})" for point in points]
+    if name in own:
+        who.insert(0, f"unipref itself ({PACKAGES[kind]}.{name})")
+    if len(who) > 1:
+        raise UserError(
+            f"the name of the {kind} '{name}' is ambiguous: {' and '.join(who)} have one.",
+            mend="Write the dotted path in brackets above instead of the name, or uninstall the package.",
+        )
+    point = points[0]
+    where = f"the {kind} '{name}' of the installed package {_package(point)}"
+    if point.module.rpartition(".")[2] != name:
+        raise UserError(
+            f"{where} cannot be used: its entry point leads to the module '{point.module}'.",
+            mend=f"Its author has to name the entry point like the module: {point.module.rpartition('.')[2]}.",
+        )
+    try:
+        return _class_in(importlib.import_module(point.module), kind)
+    except Exception as error:
+        raise UserError(
+            f"{where} cannot be loaded: {type(error).__name__}: {error}",
+            mend=f"Update or uninstall {_package(point)}; other choices work without it.",
+        ) from error
+
+
+def _package(point: importlib.metadata.EntryPoint) -> str:
+    """The installed package (distribution) that an entry point belongs to."""
+    return "of an unknown name" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def _entry_points(kind: str) -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """Name -> the entry points of that name in a kind's group, one per installed package."""
+    return _entry_points_on(tuple(sys.path)).get(GROUPS[kind], {})
+
+
+@functools.lru_cache(maxsize=4)
+def _entry_points_on(path: tuple[str, ...]) -> dict[str, dict[str, list[importlib.metadata.EntryPoint]]]:
+    """Group -> name -> entry points, of the packages on Python's search path, which are read once for each path."""
+    found: dict[str, dict[str, list[importlib.metadata.EntryPoint]]] = {}
+    for group in GROUPS.values():
+        for point in importlib.metadata.entry_points(group=group):
+            found.setdefault(group, {}).setdefault(point.name, []).append(point)
+    return found
+
+
+def package_of(choice: type[Choice]) -> str | None:
+    """Name and version of the installed package that adds a choice; None for unipref's own and for dotted paths."""
+    points = _entry_points(kind_of(choice)).get(choice.name(), [])
+    return next((_package(point) for point in points if point.module == choice.__module__), None)
+
+
+def broken(kind: str) -> dict[str, UserError]:
+    """Names whose choice cannot be used, because of an installed package, with the error that says why."""
+    found = {}
+    for name in _entry_points(kind):
+        try:
+            find(kind, name)
+        except UserError as error:
+            found[name] = error
+    return found
 
 
 def every(kind: str) -> Iterator[type[Choice]]:
-    """All choices of a kind, in order of their names."""
-    return (find(kind, name) for name in names(kind))
+    """All choices of a kind that can be used, in order of their names: a broken package does not break the others.
+
+    unipref's own come even where a package has one of the same name.
+    """
+    own, unusable = own_names(kind), broken(kind)
+    for name in names(kind):
+        if name in own:
+            yield find(kind, f"{PACKAGES[kind]}.{name}")
+        elif name not in unusable:
+            yield find(kind, name)
 
 
 def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> Choice:
-    """A choice with its settings.
+    """Makes a choice with its settings.
 
     Args:
         kind: 'format', 'scorer', 'strategy', 'trainer' or 'benchmark'.
@@ -103,9 +209,9 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
 
 
 def cache_identity(choice: Choice) -> dict[str, Any]:
-    """What a cache key holds of a choice: its kind, name and settings; of code outside unipref its file's hash too.
+    """What a cache key holds of a choice: its kind, name and settings; for code outside unipref its file's hash too.
 
-    Where the file of a choice lies within unipref is not part of it: a folder that is renamed voids no cache.
+    The place of a choice's file within unipref is not part of it, so renaming a folder voids no cache.
     """
     identity = {
         "kind": kind_of(type(choice)),
@@ -123,21 +229,21 @@ def kind_of(choice: type[Choice]) -> str:
 
 
 def reference(choice: type[Choice]) -> str:
-    """The name by which `find` finds a choice again: its own, or the dotted path of code outside unipref."""
+    """The name by which `find` finds a choice on any machine: its own, or the dotted path of code outside unipref."""
     return choice.name() if _is_own(choice) else choice.__module__
 
 
 def code_modules(*choices: Choice) -> list[str]:
-    """The modules of unipref that define some choices and the choices in their settings, for `code_key`."""
-    found = set[str]()
+    """The modules of unipref that define these choices and the choices in their settings, for `code_key`."""
+    modules = set[str]()
     for choice in choices:
         if _is_own(type(choice)):
-            found.add(type(choice).__module__)
+            modules.add(type(choice).__module__)
         for value in vars(choice).values():
             for inner in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(inner, Choice):
-                    found.update(code_modules(inner))
-    return sorted(found)
+                    modules.update(code_modules(inner))
+    return sorted(modules)
 
 
 def _is_own(choice: type[Choice]) -> bool:
@@ -145,7 +251,7 @@ def _is_own(choice: type[Choice]) -> bool:
 
 
 def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:
-    """`choice(**settings)` with pydantic's complaints turned into one `UserError`."""
+    """Makes `choice(**settings)`; turns pydantic's errors into one `UserError`."""
     try:
         return choice.model_validate(settings)
     except ValidationError as error:
@@ -153,7 +259,7 @@ def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:
 
 
 def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
-    """A `UserError` that names each wrong setting, what was found and the near name of an unknown one."""
+    """Turns pydantic's error into a `UserError`: wrong settings, the values found, near names of unknown ones."""
     lines = []
     for fault in error.errors():
         place = ".".join([where, *(str(part) for part in fault["loc"])]).lstrip(".")
@@ -161,8 +267,8 @@ def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
             key, fields = str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1])
             lines.append(f"{place}: unknown key. {near_name(key, fields)}")
         else:
-            found = fault["input"]
-            shown = f" (found {str(found)[:80]!r})" if not isinstance(found, dict) else ""
+            value = fault["input"]
+            shown = f" (found {str(value)[:80]!r})" if not isinstance(value, dict) else ""
             lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{shown}")
     return UserError("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""What a benchmark finds: scores with intervals, and the table of examples they are computed from."""
+"""The result of a benchmark: scores with intervals, and the table of examples from which they are computed."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 class Score(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One number a benchmark found, with its interval and how to read it.
+    """One result of a benchmark, with its interval and how to read it.
 
     Attributes:
-        metric, value: the name and its value; low, high: its 95 % bootstrap interval, None where there is none.
-        n: units it is taken over; mode, split, slice: how, on which part, on which subgroup.
+        metric, value: the name and its value; low, high: its 95 % bootstrap interval, or None.
+        n: number of units; mode, split, slice: how, on which part, on which subgroup.
         stderr: standard error of the value by the bootstrap; unit: what the units are, in the plural.
         direction: 'higher' or 'lower' is better, or 'ideal' when `ideal` is the best value.
-        chance: the value of a model that guesses; None when there is none.
+        chance: the value of a model that guesses, or None.
     """
 
     metric: str
@@ -32,11 +32,11 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Example = dict[str, Any]
-"""One row of a benchmark's table: what was asked, what the model said and what was found."""
+"""One row of a benchmark's table: the question, the model's answer and the result."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What a benchmark gives back: the scores, and one row per example from which they can be recomputed."""
+    """The result of a benchmark: the scores, and one row per example from which they can be recomputed."""
 
     scores: list[Score]
     examples: list[Example]

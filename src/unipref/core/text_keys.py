@@ -1,4 +1,4 @@
-"""What makes two texts, prompts or groups the same: hashes of their content."""
+"""Hashes by which two texts, prompts or groups count as the same."""
 
 import re
 import unicodedata
@@ -22,7 +22,7 @@ _SPACES = re.compile(r"[ \t\n\r\f\v\u00a0]{2,}|[\t\n\r\f\v\u00a0]")
 
 
 def normalised(content: str) -> str:
-    """A text with Unicode forms, case and white space made alike: for telling prompts apart, never for training."""
+    """Normalises Unicode forms, case and white space: for comparing prompts, never for training."""
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", content)).strip().casefold()
 
 
@@ -32,12 +32,12 @@ def flat(messages: Messages | None) -> str:
 
 
 def prompt_key(prompt: Messages) -> str:
-    """What answers to the same prompt share: the hash of all its turns, normalised."""
+    """The hash of a prompt's normalised turns, shared by all answers to it."""
     return digest(*(f"{m['role']}:{normalised(m['content'])}" for m in prompt))
 
 
 def root_key(feedback: Feedback, source: str) -> str:
-    """What must stay on one side of the split: the declared twins, else the first user turn, normalised."""
+    """The hash of rows that must stay on one side of the split: of the declared twins, else of the first user turn."""
     if feedback.twins is not None:
         return digest("twins", source, feedback.twins)
     return root_of(feedback.prompt)
@@ -50,5 +50,5 @@ def root_of(prompt: Messages) -> str:
 
 
 def answer_hash(response: Response) -> str:
-    """An answer's content as a hash: what decides among equally good answers, whatever the order of rows."""
+    """The hash of an answer's content. It decides between equally good answers, whatever the order of rows."""
     return digest(flat(response.messages))

@@ -10,9 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from unipref import demo
+from unipref.core import yaml_files
 from unipref.core.json_files import write_text
 from unipref.core.progress import ProgressListener
 from unipref.demo.feedback import FeedbackSizes
@@ -115,16 +114,14 @@ def prepare(folder: Path, demo_study: DemoStudy, progress: Progress) -> Path:
     model = folder / "models" / demo_study.size
     pretrain(world_folder / "corpus.jsonl", model, size, progress)
     study_file = folder / f"{demo_study.name}.yaml"
-    write_text(
-        study_file, yaml.safe_dump(build_study(demo_study, world_folder, model), sort_keys=False, allow_unicode=True)
-    )
+    write_text(study_file, yaml_files.write(build_study(demo_study, world_folder, model)))
     return study_file
 
 
 def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, Any]:
     """Applies a study's changes to the demo's study file."""
     written = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
-    study: dict[str, Any] = yaml.safe_load(written)
+    study: dict[str, Any] = yaml_files.parse(written, "study.yaml")
     study |= {
         "name": demo_study.title,
         "data_root": str(world.resolve()),

@@ -16,7 +16,6 @@ from unipref.evaluate.data_files import (
     data_path,
     dev_path,
     published_file_notes,
-    split_of,
 )
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
 from unipref.models.loading import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
@@ -30,7 +29,6 @@ __all__ = [
     "evaluate",
     "label_benchmarks",
     "load_any",
-    "split_of",
 ]
 
 Load = Callable[[str], Policy | RewardModel]
@@ -95,7 +93,7 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     measured: list[MeasuredBenchmark] = []
     for (benchmark, label), path, content_hash in zip(selected, paths, hashes, strict=True):
-        measurement = benchmark.measure(model, path, split_of(benchmark))
+        measurement = benchmark.measure(model, path, benchmark.part)
         notes = [
             *published_file_notes(benchmark, path),
             *_prompt_format_notes(benchmark, model),

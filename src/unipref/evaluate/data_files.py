@@ -8,16 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from unipref.core import hashing
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.errors import UserError, near_name, needs_extra
 
 _DEV_NAME = re.compile(r"(^|[._-])dev([._-]|$)")
 """Matches the name of a file that belongs to a dev part."""
-
-
-def split_of(benchmark: Benchmark) -> str:
-    """The split it measures."""
-    return str(getattr(benchmark, "split", "test"))
 
 
 def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) -> Path:
@@ -28,7 +23,7 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
     Raises:
         UserError: the path does not exist, or the run does not have the split.
     """
-    split = split_of(benchmark)
+    split = benchmark.part
     if benchmark.fetches and benchmark.data in (None, benchmark.name()):
         return data_root / benchmark.name()
     if benchmark.data is None:
@@ -60,7 +55,7 @@ def dev_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) 
     """
     if benchmark.data is None:
         return splits.get("dev")
-    if "split" not in type(benchmark).model_fields:
+    if not isinstance(benchmark, SplitBenchmark):
         return None
     path = data_path(benchmark, data_root, splits)
     return path if path.is_dir() and any(_DEV_NAME.search(inner.name) for inner in path.rglob("*")) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.scores import Score
 from unipref.evaluate import dev_path
 from unipref.models.loading import CHAT_TEMPLATE, Policy, RewardModel, context_length
@@ -47,10 +47,9 @@ def select_dev_benchmarks(
         path = dev_path(benchmark, data_root, splits)
         if path is None or kind not in benchmark.measures:
             continue
-        fields, own_limit = type(benchmark).model_fields, getattr(benchmark, "limit", None)
-        changes = {"split": "dev", "limit": min(limit, own_limit or limit)}
-        supported = {name: value for name, value in changes.items() if name in fields}
-        selected.append(DevBenchmark(label, benchmark.model_copy(update=supported), path))
+        changes: dict[str, Any] = {"limit": min(limit, benchmark.limit or limit)}
+        changes |= {"split": "dev"} if isinstance(benchmark, SplitBenchmark) else {}
+        selected.append(DevBenchmark(label, benchmark.model_copy(update=changes), path))
     return selected
 
 

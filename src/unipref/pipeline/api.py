@@ -255,8 +255,7 @@ def _named(given: str, limit: int | None) -> Benchmark:
     """`NAME` or `NAME=FOLDER` as a benchmark that reads that folder."""
     name, _, folder = given.partition("=")
     settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
-    found = registry.find("benchmark", name.partition(":")[0])
-    if limit is not None and "limit" in found.model_fields:
+    if limit is not None:
         settings["limit"] = limit
     made = registry.make("benchmark", name, settings, "--benchmark")
     if not isinstance(made, Benchmark):

@@ -80,18 +80,19 @@ def read_launch(config: str | os.PathLike[str]) -> Launch:
     from accelerate.commands.config.config_args import load_config_from_file
 
     try:
-        load_config_from_file(str(path))
+        settings = load_config_from_file(str(path))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"accelerate refuses it: {str(error).splitlines()[0]}", where=str(path), mend=mend) from error
-    machines = int(given.get("num_machines") or 1)
+    # accelerate reads YAML 1.1, where NO is false and 010 is 8: what counts is what it has read.
+    machines = settings.num_machines or 1
     if machines != 1:
         raise UserError(
             f"it is for {machines} machines, and a run starts the processes of one.",
             where=f"{path}: num_machines",
             mend="Set num_machines: 1.",
         )
-    kind = str(given.get("distributed_type") or "NO")
-    return Launch(path, int(given.get("num_processes") or 1), kind)
+    kind = str(getattr(settings.distributed_type, "value", settings.distributed_type) or "NO")
+    return Launch(path, max(getattr(settings, "num_processes", 1) or 1, 1), kind)
 
 
 def train_launched(

@@ -146,7 +146,9 @@ class ManifestWriter:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._run.folder
-        json_files.write_text(folder / STUDY, yaml_files.write(self._loaded.raw))
+        raw, text = self._loaded.raw, self._loaded.text
+        study = yaml_files.write(raw) if text is None else yaml_files.rewrite(text, raw)
+        json_files.write_text(folder / STUDY, study)
         if self._scores:
             json_files.write_json(folder / SCORES, self._scores)
             json_files.write_json(folder / PAIRED, self._against_base)
@@ -171,19 +173,43 @@ def _put(records: dict[str, dict[str, Any]], variant: str, seed: int, record: An
 
 
 def _variant_info(study: Study) -> VariantInfo:
-    """What tells a variant from others."""
+    """What tells a variant from others.
+
+    Reports and verdicts read this and not the classes: what they need to know of a strategy, a trainer or a benchmark
+    is copied here from its class.
+    """
     rest = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     rest["train"] = [registry.cache_identity(trainer) for trainer in study.train]
     starts = origins(study)
     return VariantInfo(
-        strategy=msgspec.convert(registry.cache_identity(study.select), ChoiceInfo),
+        strategy=msgspec.convert(
+            {
+                **registry.cache_identity(study.select),
+                "takes_whole": study.select.takes_whole,
+                "random": study.select.random,
+            },
+            ChoiceInfo,
+        ),
         settings_hash=hashing.json_hash(rest),
         steps=[
-            PlannedStep(name, trainer.name(), trainer.makes, starts[name].start) for trainer, name in steps_of(study)
+            PlannedStep(
+                name,
+                trainer.name(),
+                trainer.makes,
+                starts[name].start,
+                trainer.learns_from,
+                trainer.writes_answers,
+            )
+            for trainer, name in steps_of(study)
         ],
         judged={
             label: HeadlineInfo(*benchmark.headline_metric)
             for benchmark, label in study.labelled_benchmarks()
             if benchmark.headline_metric is not None
+        },
+        stand_in={
+            label: benchmark.stand_in
+            for benchmark, label in study.labelled_benchmarks()
+            if benchmark.stand_in is not None
         },
     )

@@ -1,8 +1,7 @@
 """Raw rows: files of any known ending, folders, globs, archives, the hub and rows in memory -> numbered rows.
 
-`parts` cuts what a study file names into pieces of work, `hub_parts` what the catalog names; `read` reads one of them,
-and `joined` gives the reader that also looks up other tables. The readers of the several shapes are in underscore
-files.
+`parts` splits the files that a study names into pieces of work, `hub_parts` those that the catalog names. `read` reads
+one piece, and `joined` returns a reader that also looks up rows of other tables. Each file shape has its own module.
 """
 
 from unipref.sources.fingerprint import file_hash, fingerprint

@@ -1,6 +1,6 @@
-"""The bytes of a part: out of a plain file, gzip, zstandard or a zip, block by block.
+"""Reads the bytes of a part block by block, from a plain file, gzip, zstandard or a zip.
 
-What breaks off is read up to the break: `Broken` comes after everything before it.
+A truncated or damaged file is read up to the damage; then `Broken` is raised.
 """
 
 import gzip
@@ -20,14 +20,14 @@ ZSTD_BLOCK = 16 << 10
 
 
 class Broken(Exception):
-    """A file cannot be read any further. The message says what is wrong and how to mend it."""
+    """A file cannot be read any further. The message says what is wrong and how to fix it."""
 
 
 def chunks(part: "Part") -> Iterator[bytes]:
-    """The unpacked bytes of a part, in blocks, without a byte-order mark.
+    """Yields the unpacked bytes of a part in blocks, without a byte-order mark.
 
     Raises:
-        Broken: after the last good block, where the file breaks off or is damaged.
+        Broken: after the last good block, if the file is truncated or damaged.
     """
     blocks = _blocks(part)
     head = next(blocks, b"")
@@ -42,11 +42,11 @@ def chunks(part: "Part") -> Iterator[bytes]:
 
 def _blocks(part: "Part") -> Iterator[bytes]:
     try:
-        with _opened(part) as file:
+        with _open_packed(part) as file:
             if part.packing == "gz":
-                yield from _gunzipped(file)
+                yield from _gunzip(file)
             elif part.packing == "zst":
-                yield from _unzstandard(file)
+                yield from _unzstd(file)
             else:
                 left = part.end - part.start if part.shape == "jsonl" and part.end is not None else None
                 yield from _plain(file, left)
@@ -55,8 +55,8 @@ def _blocks(part: "Part") -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(part: "Part") -> Iterator[IO[bytes]]:
-    """The packed bytes: of the file, from `start` on, or of the member of a zip."""
+def _open_packed(part: "Part") -> Iterator[IO[bytes]]:
+    """Opens the packed bytes: the file from `start` on, or the member of a zip."""
     if part.member is None and part.shape != "zip":
         with open(part.path, "rb") as file:
             if part.shape == "jsonl":
@@ -81,53 +81,52 @@ def _plain(file: IO[bytes], left: int | None) -> Iterator[bytes]:
         left = None if left is None else left - len(block)
 
 
-def _gunzipped(file: IO[bytes]) -> Iterator[bytes]:
+def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
     mend = "Fetch or copy the file again."
-    nothing = True
+    is_empty = True
     try:
         with gzip.GzipFile(fileobj=file) as unpacked:
             while block := unpacked.read1(BLOCK):
-                nothing = False
+                is_empty = False
                 yield block
     except EOFError:
         raise Broken(f"the gzip stream ends early. {mend}") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        if nothing:
-            mend += " Take '.gz' off its name if it is not packed."
-        raise Broken(
-            f"{'it is no gzip file' if nothing else 'the gzip stream is damaged'} ({error}). {mend}"
-        ) from error
+        if is_empty:
+            mend += " Remove '.gz' from its name if it is not packed."
+        what = "it is not a gzip file" if is_empty else "the gzip stream is damaged"
+        raise Broken(f"{what} ({error}). {mend}") from error
 
 
-def _unzstandard(file: IO[bytes]) -> Iterator[bytes]:
-    """Frame after frame; zstandard's own stream reader takes a truncated frame for the end of the file."""
+def _unzstd(file: IO[bytes]) -> Iterator[bytes]:
+    """Unpacks frame after frame: zstandard's own stream reader mistakes a truncated frame for the end of the file."""
     import zstandard
 
     mend = "Fetch or copy the file again."
     frame = zstandard.ZstdDecompressor().decompressobj()
-    begun, nothing, packed = False, True, b""
+    in_frame, is_empty, packed = False, True, b""
     try:
         while packed := packed or file.read(ZSTD_BLOCK):
-            begun = True
+            in_frame = True
             if block := frame.decompress(packed):
-                nothing = False
+                is_empty = False
                 yield block
             packed = b""
             if frame.eof:
-                packed, begun = frame.unused_data, False
+                packed, in_frame = frame.unused_data, False
                 frame = zstandard.ZstdDecompressor().decompressobj()
     except zstandard.ZstdError as error:
-        if nothing:
-            mend += " Take '.zst' off its name if it is not packed."
-        what = "it is no zstandard file" if nothing else "the zstandard stream is damaged"
+        if is_empty:
+            mend += " Remove '.zst' from its name if it is not packed."
+        what = "it is not a zstandard file" if is_empty else "the zstandard stream is damaged"
         raise Broken(f"{what} ({error}). {mend}") from error
-    if begun:
+    if in_frame:
         raise Broken(f"the zstandard stream ends early. {mend}")
 
 
 @contextmanager
 def seekable(part: "Part") -> Iterator[IO[bytes]]:
-    """The unpacked bytes of a part as a file one can jump about in; packed ones go to a temporary file."""
+    """Opens the unpacked bytes of a part as a seekable file; packed bytes go to a temporary file."""
     if not part.packing and part.member is None:
         with open(part.path, "rb") as file:
             yield file
@@ -140,20 +139,20 @@ def seekable(part: "Part") -> Iterator[IO[bytes]]:
 
 
 class ChunkReader(io.RawIOBase):
-    """Blocks of bytes as a file object, for readers that want one."""
+    """Blocks of bytes as a file object, for readers that need one."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks, self._rest = blocks, b""
 
     def readable(self) -> bool:
-        """It is there to be read."""
+        """Returns True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer from the next block. Raises `Broken` where the blocks do."""
         if not self._rest:
             self._rest = next(self._blocks, b"")
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

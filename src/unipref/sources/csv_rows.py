@@ -14,11 +14,11 @@ CELL_LIMIT = 16 << 20
 
 
 class _Lines:
-    """The lines of a table, kept back until the record they make is whole, so that they can be read again."""
+    """The lines of a table. Those of an unfinished record are kept, so that they can be read again."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
-        self.taken: list[str] = []
+        self.pending: list[str] = []
         self.ended = False
 
     def __iter__(self) -> Iterator[str]:
@@ -29,22 +29,22 @@ class _Lines:
         if line is None:
             self.ended = True
             raise StopIteration
-        self.taken.append(line)
+        self.pending.append(line)
         return line
 
     def give_back(self) -> None:
-        """All lines taken but the first come again."""
-        self._lines, self.taken, self.ended = chain(self.taken[1:], self._lines), [], False
+        """Makes all pending lines except the first come again."""
+        self._lines, self.pending, self.ended = chain(self.pending[1:], self._lines), [], False
 
 
 def read_table(blocks: Iterator[bytes], delimiter: str) -> Iterator[Numbered]:
-    """The records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
+    """Yields the records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
 
-    A record with more or fewer cells than the header is a reject, and so is one with a quote that is never closed:
-    reading goes on at the next line. Columns without a name are called `column_N`; a repeated name gets `_2`.
+    A record with more or fewer cells than the header is a reject, and so is one with an unclosed quote: reading
+    continues at the next line. Columns without a name are called `column_N`; a repeated name gets `_2`.
 
     Raises:
-        Broken: where the blocks do, after the last whole record.
+        Broken: where the blocks raise it, after the last whole record.
     """
     # The limit belongs to the process; it only ever grows here.
     csv.field_size_limit(max(csv.field_size_limit(), CELL_LIMIT))
@@ -67,25 +67,25 @@ def read_table(blocks: Iterator[bytes], delimiter: str) -> Iterator[Numbered]:
 
 
 def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
-    """The cells of each record, or why a line is none."""
+    """Yields the cells of each record, or a reject for a line that is not one."""
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
-        lines.taken.clear()
+        lines.pending.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Reject(Reason.WRONG_TYPE, f"no CSV record: {error}.")
+            yield Reject(Reason.WRONG_TYPE, f"not a CSV record: {error}.")
         else:
             # Only an open quote makes the reader ask for a line after the last one.
             if not lines.ended:
                 yield cells
                 continue
-            swallowed = len(lines.taken) - 1
+            n_swallowed = len(lines.pending) - 1
             yield Reject(
                 Reason.WRONG_TYPE,
-                f"a quote is opened and never closed; the {swallowed} lines after it were read as if it were not there."
+                f"a quote is never closed; the {n_swallowed} lines after it were read as if the quote were missing."
                 " Close it, or double it inside a cell.",
             )
         lines.give_back()
@@ -93,14 +93,14 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
 
 
 def column_names(header: list[str]) -> list[str]:
-    """The cells of a header as names of their own: an empty one is `column_N`, a repeated one gets `_2`."""
+    """Unique column names from the cells of a header: an empty cell is `column_N`, a repeated name gets `_2`."""
     names: list[str] = []
     for number, name in enumerate(header, 1):
         name = name or f"column_{number}"
-        again, copy = name, 2
-        while again in names:
-            again, copy = f"{name}_{copy}", copy + 1
-        names.append(again)
+        unique, copy = name, 2
+        while unique in names:
+            unique, copy = f"{name}_{copy}", copy + 1
+        names.append(unique)
     return names
 
 

@@ -1,4 +1,4 @@
-"""The content of files as a hash: by it a run knows which work is done."""
+"""Hashes the content of files, so that a run can skip finished work."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +11,7 @@ from unipref.sources.part import Part
 
 
 def file_hash(source: Part | Path | str) -> str:
-    """The xxh3-128 hash of a file's bytes, in hexadecimal; of the whole file where a part is given."""
+    """The xxh3-128 hash of a file's bytes in hexadecimal. For a part, the whole file is hashed."""
     path = source.path if isinstance(source, Part) else source
     return hashing.file_hash(Path(path))
 
@@ -19,8 +19,8 @@ def file_hash(source: Part | Path | str) -> str:
 def fingerprint(sources: Iterable[Part | Path | str]) -> str:
     """One hash for the content of several files in their order, each file read once.
 
-    Parts count with their origin too, because every preference carries it, with what is taken out of their rows, and
-    with the tables that are joined to them; bare paths count by content alone.
+    For a part, the hash also covers its origin (which every preference carries), its `records` path and its joined
+    tables. For a bare path it covers the content alone.
     """
     digest = xxhash.xxh3_128()
     keys: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Files of a dataset repository on the Hugging Face hub -> parts. They come through the hub's own cache."""
+"""Files of a dataset repository on the Hugging Face hub -> parts, through the hub's own cache."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ class Hub(Settings):
 
 
 def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
-    """The pieces of work in a repository's files, fetched where they are not in the hub's cache yet.
+    """Splits a repository's files into pieces of work; fetches those that are not in the hub's cache.
 
     Their origin is `hf://datasets/OWNER/NAME/FILE`, the same on every machine.
 
@@ -32,28 +32,30 @@ def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[P
     from huggingface_hub import snapshot_download
 
     try:
-        found = snapshot_download(hub.name, repo_type="dataset", revision=hub.revision, allow_patterns=list(hub.files))
+        snapshot = snapshot_download(
+            hub.name, repo_type="dataset", revision=hub.revision, allow_patterns=list(hub.files)
+        )
     except Exception as error:
-        # The hub's client raises its own errors, the HTTP client's and the system's: all mean that it is not to be had.
+        # The hub's client raises its own errors, the HTTP client's and the system's: each means the fetch failed.
         raise UserError(
-            f"{hub.name} cannot be fetched from the hub ({first_line(error)})", where=where, mend=_mend(hub)
+            f"{hub.name} cannot be fetched from the hub ({first_line(error)}).", where=where, mend=_mend(hub)
         ) from error
-    folder = Path(found)
+    folder = Path(snapshot)
     files = sorted(
         Path(place, name).relative_to(folder) for place, _, names in os.walk(folder, followlinks=True) for name in names
     )
-    wanted = [file for file in files if any(file.match(pattern) for pattern in hub.files)]
-    made = [
+    matching = [file for file in files if any(file.match(pattern) for pattern in hub.files)]
+    found_parts = [
         part
-        for file in wanted
+        for file in matching
         if shape_and_packing(file.name)[0]
         for part in parts_of_file(folder / file, f"hf://datasets/{hub.name}/{file.as_posix()}", where, cut_bytes)
     ]
-    if not made:
+    if not found_parts:
         raise UserError(
             f"{hub.name} at '{hub.revision}' has no file {' or '.join(hub.files)}.", where=where, mend=_mend(hub)
         )
-    return made
+    return found_parts
 
 
 def _mend(hub: Hub) -> str:

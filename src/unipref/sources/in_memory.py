@@ -1,4 +1,4 @@
-"""Rows that are in memory -> a JSON Lines file, so that they take the same way as rows on disk."""
+"""Rows in memory -> a JSON Lines file, so that the pipeline reads them like rows on disk."""
 
 import json
 import uuid
@@ -21,14 +21,14 @@ def spill_rows(rows: Rows, folder: Path) -> Path:
     """Writes rows as JSON Lines into a folder, in a file named by its content: the same rows, the same file.
 
     Args:
-        rows: what to write. Values as `_plain.plain` says; a DataFrame's NaN is a missing value, and so is None.
-        folder: made when it is not there.
+        rows: what to write. `json_values.plain` converts the values; a DataFrame's NaN is a missing value, like None.
+        folder: created if missing.
 
     Returns:
         The file.
 
     Raises:
-        UserError: not such an iterable, or a value that has no form in JSON (with its row and field).
+        UserError: not such an iterable, or a value that JSON cannot hold (with its row and field).
     """
     folder.mkdir(parents=True, exist_ok=True)
     digest = xxhash.xxh3_128()
@@ -48,7 +48,7 @@ def spill_rows(rows: Rows, folder: Path) -> Path:
 
 
 def _rows(rows: Any) -> Iterator[Any]:
-    """The rows of whatever was given, a slice of a table at a time."""
+    """Iterates over the rows, one slice of a table at a time."""
     if hasattr(rows, "iter_rows"):  # polars
         return (_without_missing(row) for row in rows.iter_rows(named=True))
     if hasattr(rows, "iloc") and hasattr(rows, "to_dict"):  # pandas
@@ -69,11 +69,11 @@ def _without_missing(row: Mapping[str, Any]) -> Any:
 
 
 def _line(row: Any, number: int) -> bytes:
-    """One row as a line of JSON. What is no mapping is written as it is, and rejected with that reason when read."""
+    """One row as a line of JSON. A row that is not a mapping is written too, and rejected for that reason when read."""
     try:
         text = json.dumps(plain(row), ensure_ascii=False)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{error}.", where=_place(row, number), mend="Turn it into text or a number first.") from error
+        raise UserError(f"{error}.", where=_place(row, number), mend="Convert it to text or a number first.") from error
     return text.encode("utf-8", "surrogatepass") + b"\n"
 
 

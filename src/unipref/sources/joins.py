@@ -1,8 +1,8 @@
 """Tables joined by an id or by row number, before the mapping sees a row.
 
-The other table is written once to an SQLite file on disk, by id; each map task looks its rows up there, so that memory
-does not grow with the table. An id that the other table lacks makes the row a reject; an id that it has twice, with
-different rows, is an error: which of them is meant cannot be known.
+unipref writes the other table once to an SQLite file, by id, and each map task looks up its rows there, so memory does
+not grow with the table. A row whose id is missing in the other table is a reject. An id with two different rows is an
+error: the match would be ambiguous.
 """
 
 import contextlib
@@ -26,19 +26,19 @@ from unipref.sources.reader import read
 from unipref.sources.split_files import parts
 
 ReadPart = Callable[[Part], Iterator[Numbered]]
-"""How rows come out of a part."""
+"""Reads the rows of a part."""
 
 FieldPath = Annotated[str, Field(min_length=1)]
 """Path of a field, with dots between nested ones."""
 
 
 class Join(Settings):
-    """Another table, of which each row of the source gets the row with its id, or with its number."""
+    """Another table. Each row of the source gets the table's row with the same id, or with the same number."""
 
     path: str | Annotated[list[str], Field(min_length=1)]
     """Where the other table is, as for the source itself."""
     on: Literal["row"] | None = None
-    """`row`: the n-th row of the source belongs to the n-th of the table, as in a parallel file of labels."""
+    """`row`: the n-th row of the source belongs to the n-th row of the table, as in a parallel file of labels."""
     left: FieldPath | None = None
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
@@ -47,14 +47,14 @@ class Join(Settings):
     """The key under which the looked-up row stands; default: the table's file name without its endings."""
 
     @model_validator(mode="after")
-    def _says_how(self) -> "Join":
+    def _check_one_way_to_join(self) -> "Join":
         if (self.on is None) == (self.left is None) or (self.left is None) != (self.right is None):
             raise ValueError("give either 'on: row', or 'left' and 'right', the paths of the id on both sides")
         return self
 
 
-def with_tables(found: list[Part], joins: Sequence[Join], root: Path, where: str) -> list[Part]:
-    """The parts of a source with the tables that are joined to their rows.
+def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, where: str) -> list[Part]:
+    """Adds to a source's parts the tables that are joined to their rows.
 
     Raises:
         UserError: a table's file is missing, two tables have one name, or rows are numbered in several files.
@@ -67,14 +67,14 @@ def with_tables(found: list[Part], joins: Sequence[Join], root: Path, where: str
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
-        if join.on == "row" and (len(files) > 1 or len({part.origin for part in found}) > 1):
+        if join.on == "row" and (len(files) > 1 or len({part.origin for part in source_parts}) > 1):
             raise UserError(
-                "rows can be told by their number only where the source and the table are one file each.",
+                "joining by row number needs one file on each side: one for the source, one for the table.",
                 where=here,
                 mend="Make each pair of files a source of its own, or join by 'left' and 'right'.",
             )
         tables.append(Table(name, files, join.left or "", join.right or ""))
-    return [msgspec.structs.replace(part, tables=tuple(tables)) for part in found]
+    return [msgspec.structs.replace(part, tables=tuple(tables)) for part in source_parts]
 
 
 SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT) WITHOUT ROWID"
@@ -82,17 +82,17 @@ SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT) WITHOUT
 
 @contextlib.contextmanager
 def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
-    """How the parts are read with their tables joined. What it yields can go to other processes.
+    """Yields a reader of parts that also looks up their tables. The reader can be sent to other processes.
 
     Args:
         parts: what will be read.
-        folder: an existing folder that those processes see; the tables lie in it until the context ends.
+        folder: an existing folder that those processes can read; it holds the tables until the context ends.
 
     Yields:
-        `read` itself where there is nothing to join.
+        `read` itself if there is nothing to join.
 
     Raises:
-        UserError: a table with two rows of the same id, or in which no row has the id.
+        UserError: a table has two different rows with the same id, or no row with an id.
     """
     tables = list(dict.fromkeys(table for part in parts for table in part.tables))
     if not tables:
@@ -102,32 +102,33 @@ def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
         indexes: dict[Table, str] = {}
         for number, table in enumerate(tables):
             indexes[table] = str(Path(place) / f"{number}.sqlite")
-            _write(table, indexes[table])
+            _write_index(table, indexes[table])
         yield ReadJoined(indexes)
 
 
 @dataclass(frozen=True)
 class ReadJoined:
-    """Reads parts and looks up the rows of their tables; `indexes` says where each table lies."""
+    """Reads parts and looks up the rows of their tables; `indexes`: table -> its SQLite file."""
 
     indexes: dict[Table, str]
 
     def __call__(self, part: Part) -> Iterator[Numbered]:
-        """The rows of a part, each with the looked-up rows under the tables' names; a reject where one is missing."""
+        """Yields the rows of a part with the looked-up rows under the tables' names; a reject where one is missing."""
         with contextlib.ExitStack() as stack:
-            opened = [
-                (table, stack.enter_context(contextlib.closing(_opened(self.indexes[table])))) for table in part.tables
+            indexes = [
+                (table, stack.enter_context(contextlib.closing(_open_index(self.indexes[table]))))
+                for table in part.tables
             ]
             for number, row in read(part):
-                yield number, row if isinstance(row, Reject) else _with_tables(row, number, opened)
+                yield number, row if isinstance(row, Reject) else _with_tables(row, number, indexes)
 
 
-def _opened(index: str) -> sqlite3.Connection:
+def _open_index(index: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{Path(index).as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.Connection]]) -> Row | Reject:
-    made = dict(row)
+    joined_row = dict(row)
     for table, index in tables:
         if table.name in row:
             detail = f"the row has a field '{table.name}' already; give the join another name with 'as'"
@@ -135,17 +136,17 @@ def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.
         key = str(number) if not table.left else id_at(row, table.left)
         if key is None:
             return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", table.left)
-        found = index.execute("SELECT row FROM found WHERE id = ?", (key,)).fetchone()
-        if found is None:
+        match = index.execute("SELECT row FROM found WHERE id = ?", (key,)).fetchone()
+        if match is None:
             origin = table.files[0].origin
             what = f"{origin} has no row with {table.right} {key!r}" if table.right else f"{origin} has no row {key}"
             return Reject(Reason.MISSING_FIELD, what, table.left or None)
-        made[table.name] = json.loads(found[0])
-    return made
+        joined_row[table.name] = json.loads(match[0])
+    return joined_row
 
 
 def id_at(row: Any, path: str) -> str | None:
-    """The id at a path as text, so that 7 and "7" are one id; None where there is none."""
+    """The id at a path as text, so that 7 and "7" are one id; None if it is missing."""
     value = row
     if isinstance(row, dict) and path in row:
         value = row[path]
@@ -161,9 +162,9 @@ def id_at(row: Any, path: str) -> str | None:
     return str(value).strip() or None
 
 
-def _write(table: Table, path: str) -> None:
-    """The table as an SQLite file; rows that cannot be read, or have no id, cannot be looked up and are left out."""
-    any_id = False
+def _write_index(table: Table, path: str) -> None:
+    """Writes the table as an SQLite file. Rows that cannot be read or have no id are left out."""
+    has_id = False
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as index:
         index.execute("PRAGMA journal_mode = OFF")
         index.execute("PRAGMA synchronous = OFF")
@@ -174,15 +175,15 @@ def _write(table: Table, path: str) -> None:
                 key = None if isinstance(row, Reject) else id_at(row, table.right) if table.right else str(number)
                 if key is None:
                     continue
-                any_id = True
+                has_id = True
                 _insert(index, table, key, f"{part.origin}:{number}", json.dumps(row))
         index.execute("COMMIT")
-    if not any_id:
+    if not has_id:
         field = f"has the id '{table.right}'" if table.right else "can be read"
         raise UserError(
             f"no row of {table.files[0].origin} {field}.",
             where=f"join '{table.name}'",
-            mend="'right' is the field of the id in the joined table, 'left' that in the source's rows.",
+            mend="'right' is the id's field in the joined table, 'left' the id's field in the source's rows.",
         )
 
 
@@ -194,6 +195,6 @@ def _insert(index: sqlite3.Connection, table: Table, key: str, place: str, row: 
         raise UserError(
             f"two rows have {table.right} {key!r}: {first} and {place}.",
             where=f"join '{table.name}'",
-            mend="If a row of the source has several partners, take the table with the partners as the source's "
+            mend="If a row of the source matches several rows, make the table of those rows the source's "
             "'path' and join the other one to it.",
         )

@@ -1,6 +1,6 @@
 """JSON Lines and JSON: bytes -> numbered rows.
 
-A row that msgspec refuses is tried with the standard library, which also takes NaN and Infinity.
+A row that msgspec refuses is decoded again with the standard library, which also accepts NaN and Infinity.
 """
 
 import json
@@ -19,7 +19,7 @@ Numbered = tuple[int | str, Row | Reject]
 """The number of a row in its file, from 1 (`7.2` for a row inside a row), and the row or why it cannot be used."""
 
 WHOLE_BYTES = 16 << 20
-"""A JSON array up to this size is decoded at one go, a longer one element by element."""
+"""A JSON array up to this size is decoded at once, a longer one element by element."""
 
 HEAD_BYTES = 64 << 10
 
@@ -29,23 +29,23 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def read_json_lines(blocks: Iterator[bytes], first_row: int) -> Iterator[Numbered]:
-    """One row per line, numbered by line; blank lines are no rows. A bad line does not end the file.
+    """Yields one row per line, numbered by line; blank lines are skipped. Reading continues after a bad line.
 
     Raises:
-        Broken: where the blocks do, after the last whole line.
+        Broken: where the blocks raise it, after the last whole line.
     """
     row = first_row
     for line in lines(blocks):
         if line and not line.isspace():
-            found = decode_row(line)
-            if row == 1 and line.lstrip().startswith(b"[") and isinstance(found, Reject):
-                found = Reject(found.reason, f"{found} If the file is one JSON array, name it .json.")
-            yield row, found
+            decoded = decode_row(line)
+            if row == 1 and line.lstrip().startswith(b"[") and isinstance(decoded, Reject):
+                decoded = Reject(decoded.reason, f"{decoded} If the file is one JSON array, name it .json.")
+            yield row, decoded
         row += 1
 
 
 def lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines in blocks of bytes, without their ends; what follows the last end is a line if it is not empty."""
+    """Splits blocks of bytes into lines, without line ends; text after the last line end is a line if not empty."""
     begun: list[bytes] = []
     for block in blocks:
         first, *others = block.split(b"\n")
@@ -59,7 +59,7 @@ def lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def decode_row(line: bytes) -> Row | Reject:
-    """One JSON text as a row, or why it is none."""
+    """Decodes one JSON text as a row, or returns the reason why it is not one."""
     try:
         value = _decode(line)
     except (ValueError, RecursionError):
@@ -79,12 +79,12 @@ def _decode_by_standard_library(text: str) -> Row | Reject:
     except RecursionError:
         return Reject(Reason.NOT_JSON, "the values are nested too deeply.")
     except ValueError as error:
-        return Reject(Reason.NOT_JSON, f"not JSON: {error}; found {shown(text)}.")
+        return Reject(Reason.NOT_JSON, f"not JSON: {error}; found {excerpt(text)}.")
     return as_row(value, text)
 
 
 def as_row(value: object, text: str) -> Row | Reject:
-    """A decoded value as a row. The standard library lets through text that is no Unicode; it is refused here."""
+    """A decoded value as a row. Refuses text that is not Unicode, which the standard library accepts."""
     if _NOT_UTF8.search(text):
         return Reject(Reason.NOT_JSON, "bytes that are not UTF-8.")
     if _HALF_PAIR.search(text):
@@ -96,21 +96,23 @@ def as_row(value: object, text: str) -> Row | Reject:
 
 
 def not_an_object(value: object) -> Reject:
-    """The reject for JSON that is no mapping of fields."""
+    """The reject for JSON that is not an object of fields."""
     kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
-    return Reject(Reason.NOT_AN_OBJECT, f"a row is an object of named fields, this one is {kind}: {shown(str(value))}.")
+    return Reject(
+        Reason.NOT_AN_OBJECT, f"a row is an object of named fields, this one is {kind}: {excerpt(str(value))}."
+    )
 
 
-def shown(text: str) -> str:
+def excerpt(text: str) -> str:
     """The beginning of a text, for a message."""
     return repr(shorten(text, 60))
 
 
 def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
-    """An array of rows, a single row, rows one after another, or JSON Lines: by content.
+    """Yields the rows of an array, a single row, rows one after another, or JSON Lines, as the content decides.
 
     Raises:
-        Broken: where the file breaks off or is malformed, after every row before that place.
+        Broken: where the file is truncated or malformed, after every row before that place.
     """
     kind, blocks = sniff(blocks)
     if kind == "lines":
@@ -118,7 +120,7 @@ def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
         return
     held: list[bytes] = []
     if kind == "array":
-        rows, held, blocks = _decoded_at_one_go(blocks)
+        rows, held, blocks = _decode_at_once(blocks)
         if rows is not None:
             for row, value in enumerate(rows, 1):
                 yield row, value if isinstance(value, dict) else not_an_object(value)
@@ -131,8 +133,8 @@ def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
         raise Broken(str(fault)) from fault
 
 
-def _decoded_at_one_go(blocks: Iterator[bytes]) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
-    """The elements of an array that is short and faultless, else None and the blocks taken so far."""
+def _decode_at_once(blocks: Iterator[bytes]) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
+    """The elements of a short, valid array; else None, the blocks read so far and the others."""
     held: list[bytes] = []
     size = 0
     try:
@@ -155,7 +157,7 @@ def _raising(fault: Broken) -> Iterator[bytes]:
 
 
 def sniff(blocks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
-    """What a JSON file holds: 'array', 'lines' (JSON Lines) or 'values' (one object, or several in a row).
+    """Detects what a JSON file holds: 'array', 'lines' (JSON Lines) or 'values' (one object, or several in a row).
 
     JSON Lines: the first line is a whole value; or it is malformed, and a later line is a whole object.
 
@@ -167,7 +169,7 @@ def sniff(blocks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
     if first.startswith(b"["):
         kind = "array"
     elif _is_object(first) or (
-        JsonText.goes_wrong(head.decode("utf-8", "surrogateescape")) and any(map(_is_object, others))
+        JsonText.is_malformed(head.decode("utf-8", "surrogateescape")) and any(map(_is_object, others))
     ):
         kind = "lines"
     else:

@@ -1,4 +1,4 @@
-"""JSON too long to hold, or damaged: its values one by one, in memory bounded by the largest of them."""
+"""Scans JSON that is too long to hold, or damaged: yields its values one by one, in memory bounded by the largest."""
 
 import codecs
 import json
@@ -12,13 +12,13 @@ _decode_at = json.JSONDecoder().raw_decode
 
 
 class Malformed(Exception):
-    """The text goes wrong at some place and cannot be read past it. The message names the place."""
+    """The text is malformed at some place and cannot be read past it. The message names the place."""
 
 
 class JsonText:
     """A window on a JSON text that grows at its end and is dropped at its beginning.
 
-    Bytes that are not UTF-8 come out as lone surrogates, so that the value they stand in can be refused by itself.
+    Bytes that are not UTF-8 become lone surrogates, so that only the value that holds them is refused.
     """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
@@ -29,7 +29,7 @@ class JsonText:
         self._fault: Broken | None = None
 
     def elements(self) -> Iterator[tuple[object, str]]:
-        """The elements of an array, each with its own text.
+        """Yields the elements of an array, each with its own text.
 
         Raises:
             Malformed: at the fault, after every element before it.
@@ -48,10 +48,10 @@ class JsonText:
                 raise self._malformed(row + 1, "expected ',' or ']'", self._at)
         self._skip("]")
         if self._next() or self._fault is not None:
-            raise self._malformed(row + 1, "something follows the array's end", self._at)
+            raise self._malformed(row + 1, "something follows the end of the array", self._at)
 
     def values(self) -> Iterator[tuple[object, str]]:
-        """Values one after another, with white space between. Raises as `elements` does."""
+        """Yields values one after another, with white space between. Raises as `elements` does."""
         row = 0
         while self._next() or row == 0:
             row += 1
@@ -60,8 +60,8 @@ class JsonText:
             raise self._fault
 
     @staticmethod
-    def goes_wrong(head: str) -> bool:
-        """Whether the first value in the beginning of a text is malformed, rather than whole or cut off by its end."""
+    def is_malformed(head: str) -> bool:
+        """Whether the first value of a text's beginning is malformed, rather than whole or cut off by the end."""
         try:
             _decode_at(head.lstrip())
         except json.JSONDecodeError as error:
@@ -71,7 +71,7 @@ class JsonText:
         return False
 
     def _value(self, row: int) -> tuple[object, str]:
-        """The value that begins here; the window grows until it holds it whole."""
+        """The value that begins here; the window grows until it holds the whole value."""
         self._next()
         while True:
             try:
@@ -91,8 +91,8 @@ class JsonText:
     def _next(self) -> str:
         """The next character that is not white space, '' at the end."""
         while True:
-            found = _SPACE.match(self._text, self._at)
-            self._at = found.end() if found else self._at
+            spaces = _SPACE.match(self._text, self._at)
+            self._at = spaces.end() if spaces else self._at
             if self._at < len(self._text) or self._ended:
                 return self._text[self._at : self._at + 1]
             self._grow()
@@ -102,32 +102,32 @@ class JsonText:
             self._at += 1
 
     def _grow(self) -> None:
-        """Drops what has been read and at least doubles what has not, so that a long value is not tried too often."""
+        """Drops the text that was read and at least doubles the rest, so that a long value is not decoded too often."""
         self._dropped += self._at
         self._dropped_lines += self._text.count("\n", 0, self._at)
-        pieces, wanted = [self._text[self._at :]], len(self._text) - self._at
+        pieces, missing = [self._text[self._at :]], len(self._text) - self._at
         self._at = 0
-        while wanted >= 0 and not self._ended:
+        while missing >= 0 and not self._ended:
             try:
                 block = next(self._blocks, None)
             except Broken as fault:
                 self._fault, block = fault, None
             self._ended = block is None
             pieces.append(self._utf8.decode(block or b"", final=self._ended))
-            wanted -= len(pieces[-1])
+            missing -= len(pieces[-1])
         self._text = "".join(pieces)
 
     def _malformed(self, row: int, what: str, at: int) -> Exception:
-        """The fault at a place; where the bytes themselves broke off, theirs."""
+        """The error at a place, or the bytes' own error if they broke off."""
         if _reaches_end(what, at, self._text):
             if self._fault is not None:
                 return self._fault
             what = f"the text ends early ({what})"
         line = self._dropped_lines + self._text.count("\n", 0, at) + 1
         place = f"row {row}, line {line}, character {self._dropped + at + 1}"
-        return Malformed(f"{what} at {place}: JSON cannot be read past a fault. Mend it there, or save as JSON Lines.")
+        return Malformed(f"{what} at {place}: JSON cannot be read past an error. Fix it there, or save as JSON Lines.")
 
 
 def _reaches_end(what: str, at: int, text: str) -> bool:
-    """Whether more text could mend a fault: in a string, escape or literal that the end of the text cuts off."""
+    """Whether more text could remove an error: in a string, escape or literal that the end of the text cuts off."""
     return what.startswith("Unterminated string") or at >= len(text) - len("-Infinity")

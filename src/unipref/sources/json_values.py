@@ -1,4 +1,4 @@
-"""Python, numpy, pandas and Arrow values -> JSON values: what a `Row` holds."""
+"""Python, numpy, pandas and Arrow values -> JSON values, as a `Row` holds them."""
 
 import base64
 import datetime
@@ -10,13 +10,13 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types.
+    """Converts a value to JSON's own types.
 
     Dates and times become ISO 8601 text, decimals numbers, bytes text (base64 where they are not UTF-8), tuples, sets
-    and arrays lists; pandas' missing values None. NaN stays: whether it means "missing" is for the caller to say.
+    and arrays lists; pandas' missing values None. NaN stays: the caller decides whether it means "missing".
 
     Raises:
-        TypeError: a value that has no such form.
+        TypeError: JSON cannot hold the value.
     """
     if value is None or isinstance(value, enum.Enum | str | bool | int | float):
         return value.value if isinstance(value, enum.Enum) else _number(value)
@@ -53,7 +53,7 @@ def _other(value: Any) -> Any:
         return plain(_datetimes(value).tolist())
     if hasattr(value, "to_list"):
         return plain(value.to_list())
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"JSON cannot hold a value of type {type(value).__name__}")
 
 
 def _datetimes(value: Any) -> Any:
@@ -70,7 +70,7 @@ def _text(value: bytes) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """The value with NaN, pandas' sign for "missing", as None at any depth."""
+    """Replaces NaN, pandas' mark for "missing", by None at any depth."""
     if isinstance(value, float):
         return None if math.isnan(value) else value
     if isinstance(value, dict):

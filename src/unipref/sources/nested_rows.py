@@ -1,4 +1,4 @@
-"""Rows inside rows: one object that holds the list, or several instances in each row.
+"""Rows inside rows: one object that holds a list of rows, or a list in each row.
 
 The rule: each item of the list at `records` is a row of its own. An item that is an object keeps its fields, any other
 is the field `value`. `parent` holds the row around it without the list (unless the item has a `parent` itself), and
@@ -16,7 +16,7 @@ WHOLE_ROW = "."
 
 
 def nested_rows(outer: Iterator[Numbered], path: str) -> Iterator[Numbered]:
-    """The rows inside each row; a row that has no such list is a reject.
+    """Yields the rows inside each row; a row without such a list is a reject.
 
     Args:
         outer: numbered rows.
@@ -27,7 +27,7 @@ def nested_rows(outer: Iterator[Numbered], path: str) -> Iterator[Numbered]:
             yield number, row
             continue
         try:
-            items, parent = _taken_out(row, path)
+            items, parent = _extract_items(row, path)
         except Reject as reject:
             yield number, reject
             continue
@@ -35,8 +35,8 @@ def nested_rows(outer: Iterator[Numbered], path: str) -> Iterator[Numbered]:
             yield f"{number}.{place}", _row(key, item, parent)
 
 
-def _taken_out(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], Row]:
-    """The items at a path with their keys, and the row without them."""
+def _extract_items(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], Row]:
+    """Returns the items at a path with their keys, and the row without them."""
     if path == WHOLE_ROW:
         return list(row.items()), {}
     steps = [path] if path in row else path.split(".")
@@ -44,19 +44,19 @@ def _taken_out(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], Row]:
     for step in steps[:-1]:
         inner = place.get(step)
         if not isinstance(inner, dict):
-            raise Reject(Reason.MISSING_FIELD, f"'records' names no field of the row, which has {_fields(row)}", path)
+            raise _missing(row, path)
         place[step] = dict(inner)
         place = place[step]
     if steps[-1] not in place:
-        raise Reject(Reason.MISSING_FIELD, f"'records' names no field of the row, which has {_fields(row)}", path)
-    found = place.pop(steps[-1])
-    if isinstance(found, dict):
-        return list(found.items()), parent
-    if not isinstance(found, list):
-        raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {type(found).__name__}", path)
-    if not found:
+        raise _missing(row, path)
+    items = place.pop(steps[-1])
+    if isinstance(items, dict):
+        return list(items.items()), parent
+    if not isinstance(items, list):
+        raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {type(items).__name__}", path)
+    if not items:
         raise Reject(Reason.EMPTY_RESPONSE, "the list of rows is empty", path)
-    return [(None, item) for item in found], parent
+    return [(None, item) for item in items], parent
 
 
 def _row(key: str | None, item: Any, parent: Row) -> Row:
@@ -65,5 +65,6 @@ def _row(key: str | None, item: Any, parent: Row) -> Row:
     return {"parent": parent, **around, **own}
 
 
-def _fields(row: Row) -> str:
-    return ", ".join(str(field) for field in list(row)[:12]) or "none"
+def _missing(row: Row, path: str) -> Reject:
+    fields = ", ".join(str(field) for field in list(row)[:12]) or "none"
+    return Reject(Reason.MISSING_FIELD, f"'records' is not a field of the row, which has {fields}", path)

@@ -19,10 +19,10 @@ BATCH_ROWS = 1024
 
 
 def read_parquet(part: "Part") -> Iterator[Numbered]:
-    """The rows of a part's row groups, as JSON values. An unreadable row group is one reject; the others are read.
+    """Yields the rows of a part's row groups as JSON values. An unreadable row group is one reject.
 
     Raises:
-        Broken: the file has no readable index, which is at its end: nothing in it can be read.
+        Broken: the index at the end of the file cannot be read, so nothing in the file can.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -34,8 +34,8 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
             for group in range(part.start, table.num_row_groups if part.end is None else part.end):
                 after = row + table.metadata.row_group(group).num_rows
                 try:
-                    for found in _rows_of_group(table, group):
-                        yield row, found
+                    for values in _rows_of_group(table, group):
+                        yield row, values
                         row += 1
                 except (pa.ArrowException, OSError) as error:
                     detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({first_line(error)})."
@@ -47,12 +47,12 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
 
 def _rows_of_group(table: "pq.ParquetFile", group: int) -> Iterator[Row]:
     for batch in table.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], use_threads=False):
-        rows = _milliseconds_at_least(batch).to_pylist()
+        rows = _cut_to_microseconds(batch).to_pylist()
         yield from rows if _only_json(batch.schema) else (plain(row) for row in rows)
 
 
-def _milliseconds_at_least(batch: "pa.RecordBatch") -> "pa.RecordBatch":
-    """Nanoseconds cut to microseconds: Python's datetime has no finer ones."""
+def _cut_to_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    """Cuts nanoseconds to microseconds, the finest unit of Python's datetime."""
     import pyarrow as pa
 
     schema = batch.schema
@@ -66,18 +66,18 @@ def _only_json(schema: "pa.Schema") -> bool:
     """Whether every column holds nothing but text, numbers, booleans, lists and structs."""
     import pyarrow as pa
 
-    def holds(kind: "pa.DataType") -> bool:
+    def is_plain(kind: "pa.DataType") -> bool:
         if pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            return all(holds(kind.field(i).type) for i in range(kind.num_fields))
+            return all(is_plain(kind.field(i).type) for i in range(kind.num_fields))
         if pa.types.is_dictionary(kind):
-            return holds(kind.value_type)
-        plainly = (
+            return is_plain(kind.value_type)
+        plain_kinds = (
             pa.types.is_null,
             pa.types.is_boolean,
             pa.types.is_integer,
             pa.types.is_string,
             pa.types.is_large_string,
         )
-        return any(test(kind) for test in plainly) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
+        return any(test(kind) for test in plain_kinds) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
 
-    return all(holds(field.type) for field in schema)
+    return all(is_plain(field.type) for field in schema)

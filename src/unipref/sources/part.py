@@ -1,4 +1,4 @@
-"""What one map task reads: a file, a member of an archive, or a range of one."""
+"""The input of one map task: a file, a member of an archive, or a range of one."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ class Table(msgspec.Struct, frozen=True):
     """Another table whose rows are looked up for the rows of a part.
 
     Attributes:
-        name: the key under which a looked-up row stands.
+        name: the key that gets the looked-up row.
         files: where the table is.
         left, right: path of the id in the part's rows and in the table's; both '' to join by row number.
     """
@@ -19,7 +19,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A file, a member of a zip, or a range of one: what one map task reads.
+    """The input of one map task: a file, a member of a zip, or a range of one.
 
     Attributes:
         path: the file, absolute.
@@ -33,7 +33,7 @@ class Part(msgspec.Struct, frozen=True):
         first_row: number of the part's first row in its file: of the line for JSON Lines, of the record otherwise.
         size: bytes to read, packed where the file is packed.
         sheet: the sheet of a workbook; '' is the first one.
-        records: path of the list inside each row that holds the real rows; '' when the rows are what they are.
+        records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
     """
 

@@ -1,4 +1,4 @@
-"""What a user may write for a data file: a path, a glob or a folder; environment variables and `~`."""
+"""Resolves the paths, globs and folders that a user gives for data files, with environment variables and `~`."""
 
 import glob
 import os
@@ -20,10 +20,10 @@ SHAPES = {
     ".txt": "lines",
     ".zip": "zip",
 }
-"""Ending -> how the bytes are to be read."""
+"""Ending -> how the bytes are read."""
 
 EXPLICIT = "lines"
-"""The shape that is read only where its file is named: a folder's .txt is as likely to be a licence."""
+"""The shape that is read only if its file is named: a .txt in a folder may as well be a licence."""
 
 PACKINGS = {".gz": "gz", ".zst": "zst"}
 
@@ -34,7 +34,7 @@ SHEET = re.compile(r"(?i)^(.+\.xlsx(?:\.gz|\.zst)?)#(.+)$")
 
 
 def shape_and_packing(name: str) -> tuple[str, str]:
-    """How a file of this name is read: ('jsonl', 'gz'); the shape is '' when the ending is not known."""
+    """How a file of this name is read: ('jsonl', 'gz'); the shape is '' for an unknown ending."""
     stem, ending = os.path.splitext(name.lower())
     packing = PACKINGS.get(ending, "")
     if packing:
@@ -44,7 +44,7 @@ def shape_and_packing(name: str) -> tuple[str, str]:
 
 
 def workbook_and_sheet(path: str, data_root: Path) -> tuple[str, str]:
-    """`book.xlsx#Sheet` as the file and the sheet; the sheet is '' where none is named or a file is called so."""
+    """`book.xlsx#Sheet` as the file and the sheet; the sheet is '' if none is named or a file has that name."""
     match = SHEET.match(path)
     if match is None or os.path.lexists(Path(os.path.abspath(data_root)) / os.path.expanduser(path)):
         return path, ""
@@ -52,46 +52,44 @@ def workbook_and_sheet(path: str, data_root: Path) -> tuple[str, str]:
 
 
 def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]:
-    """The data files a path stands for, in order, each with its origin.
+    """Returns the data files that a path stands for, in order, each with its origin.
 
     Raises:
-        UserError: nothing there, nothing readable there, or an unset environment variable.
+        UserError: the path does not exist or holds no readable file, or an environment variable is not set.
     """
-    given = os.path.expanduser(os.path.expandvars(path))
+    expanded = os.path.expanduser(os.path.expandvars(path))
     root = Path(os.path.abspath(data_root))
-    if os.path.lexists(root / given):
-        found = _data_files(root, given, where)
-    elif unset := re.search(r"\$(\w+|\{[^}]*\})", given):
+    if os.path.lexists(root / expanded):
+        files = _data_files(root, expanded, where)
+    elif unset := re.search(r"\$(\w+|\{[^}]*\})", expanded):
         name = unset[0].strip("${}")
         raise UserError(
             f"'{path}' names the environment variable {name}, which is not set.", where=where, mend=f"Set {name}."
         )
-    elif glob.has_magic(given):
-        matches = sorted(glob.glob(given, root_dir=root, recursive=True))
-        found = [file for match in matches for file in _matched(root, match, given)]
-        if not found:
+    elif glob.has_magic(expanded):
+        matches = sorted(glob.glob(expanded, root_dir=root, recursive=True))
+        files = [file for match in matches for file in _matched(root, match, expanded)]
+        if not files:
             ignored = f", only {', '.join(matches[:3])}" if matches else ""
-            raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=_nearby(root, given))
+            raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=_nearby(root, expanded))
     else:
-        raise UserError(f"there is no file or folder '{path}'.", where=where, mend=_nearby(root, given))
-    return ((Path(os.path.normpath(root / file)), _origin(root, file)) for file in found)
+        raise UserError(f"the file or folder '{path}' does not exist.", where=where, mend=_nearby(root, expanded))
+    return ((Path(os.path.normpath(root / file)), _origin(root, file)) for file in files)
 
 
 def _data_files(root: Path, given: str, where: str) -> list[str]:
     """A file that exists, or the data files of a folder that exists; paths as in `given`."""
     if (root / given).is_dir():
-        found = _in_folder(root, given)
-        if not found:
+        files = _in_folder(root, given)
+        if not files:
             raise UserError(
                 f"the folder '{given}' holds no data file.", where=where, mend=f"Data files end in {ENDINGS}."
             )
-        return found
+        return files
     if not (root / given).exists():
-        raise UserError(
-            f"'{given}' is a link to a file that is gone.", where=where, mend="Restore the file it points to."
-        )
+        raise UserError(f"'{given}' is a link to a missing file.", where=where, mend="Restore the file it points to.")
     if not shape_and_packing(given)[0]:
-        raise UserError(f"'{given}' has an ending unipref cannot read.", where=where, mend=f"Known endings: {ENDINGS}.")
+        raise UserError(f"'{given}' has an unknown ending.", where=where, mend=f"Known endings: {ENDINGS}.")
     return [given]
 
 
@@ -106,7 +104,7 @@ def _matched(root: Path, match: str, pattern: str) -> Iterable[str]:
 
 def _in_folder(root: Path, folder: str) -> list[str]:
     """Every data file in a folder and below, sorted by its path within it."""
-    found = []
+    files = []
     for place, below, names in os.walk(root / folder):
         below[:] = [name for name in below if not name.startswith(".")]
         inner = os.path.relpath(place, root / folder)
@@ -114,8 +112,8 @@ def _in_folder(root: Path, folder: str) -> list[str]:
             shape = shape_and_packing(name)[0]
             hidden = name.startswith(".") or shape in ("", EXPLICIT)
             if not hidden and os.path.exists(os.path.join(place, name)):
-                found.append(Path(inner, name).as_posix())
-    return [os.path.join(folder, inside) for inside in sorted(found)]
+                files.append(Path(inner, name).as_posix())
+    return [os.path.join(folder, inside) for inside in sorted(files)]
 
 
 def _origin(root: Path, file: str) -> str:
@@ -125,7 +123,7 @@ def _origin(root: Path, file: str) -> str:
 
 
 def _nearby(root: Path, given: str) -> str:
-    """What there is instead of a path that does not exist: the near name in the deepest folder that does."""
+    """Suggests a near name in the deepest existing folder of a path that does not exist."""
     missing = root / given
     while not missing.parent.is_dir():
         missing = missing.parent

@@ -1,4 +1,4 @@
-"""A part -> its rows, each with its number in the file."""
+"""Reads the rows of a part, each with its number in the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +18,15 @@ PEEK_REJECTS = 1000
 
 
 def read(part: Part) -> Iterator[Numbered]:
-    """The rows of a part in order, each with its number in the whole file, counted from 1.
+    """Yields the rows of a part in order, each with its number in the whole file, counted from 1.
 
-    JSON Lines and lines of text are numbered by line; other files by record, a header not counted. Blank lines are no
-    rows. Where `part.records` is set, the rows are the ones inside, as `_nested` says. Other tables are not joined:
+    JSON Lines and lines of text are numbered by line; other files by record, without the header. Blank lines are
+    skipped. If `part.records` is set, the rows are the inner ones (`nested_rows`). Other tables are not joined:
     `joined` does that.
 
     Yields:
-        (number, row), or (number, `Reject`) for a row that cannot be used. Where a file breaks off or is malformed
-        from some place on, everything before it is yielded, and then one `Reject` with `Reason.UNREADABLE`.
+        (number, row), or (number, `Reject`) for a row that cannot be used. If a file is truncated or
+        malformed, everything before that place comes first, and then one `Reject` with `Reason.UNREADABLE`.
     """
     return nested_rows(_outer(part), part.records) if part.records else _outer(part)
 
@@ -34,9 +34,9 @@ def read(part: Part) -> Iterator[Numbered]:
 def _outer(part: Part) -> Iterator[Numbered]:
     last = part.first_row - 1
     try:
-        for number, found in _rows(part):
+        for number, row in _rows(part):
             last = int(number)
-            yield number, found
+            yield number, row
     except Broken as fault:
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
@@ -57,9 +57,9 @@ def _rows(part: Part) -> Iterator[Numbered]:
 
 
 def peek(path: Path, n: int) -> list[Row]:
-    """The first `n` usable rows of a file, glob or folder, quickly: nothing is counted or cut.
+    """The first `n` usable rows of a file, glob or folder, without reading the rest.
 
-    Rows that cannot be used are passed over, at most 1,000 of them.
+    Skips rows that cannot be used, at most 1,000 of them.
 
     Raises:
         UserError: as `parts`.
@@ -67,11 +67,11 @@ def peek(path: Path, n: int) -> list[Row]:
     rows: list[Row] = []
     rejects = 0
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
-        for _, found in read(part):
-            if isinstance(found, Reject):
+        for _, row in read(part):
+            if isinstance(row, Reject):
                 rejects += 1
             else:
-                rows.append(found)
+                rows.append(row)
             if len(rows) >= n or rejects >= PEEK_REJECTS:
                 return rows
     return rows

@@ -1,7 +1,6 @@
-"""Files, globs and folders -> parts: the pieces of work that map tasks read.
+"""Splits files, globs and folders into parts: the pieces of work that map tasks read.
 
-How a file is cut depends on the file alone, never on the number of workers, so rows and their numbers are the same
-however many there are.
+A split depends on the file alone, never on the number of workers, so rows and their numbers do not depend on it either.
 """
 
 import os
@@ -16,20 +15,20 @@ from unipref.sources.part import Part
 from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
 CUT_BYTES = 32 << 20
-"""A plain JSON Lines file is cut, and Parquet row groups are put together, to about this many bytes."""
+"""Plain JSON Lines files are split, and Parquet row groups are joined, into parts of about this many bytes."""
 
 
 def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
-    """The pieces of work in files, globs and folders, in the order given; a file named twice is read once.
+    """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
 
-    A folder stands for every data file in it and below, sorted by relative path; files with other endings and hidden
-    ones are passed over there. Environment variables and `~` are expanded.
+    A folder stands for every data file in it and below, sorted by relative path; hidden files and files with other
+    endings are skipped. Environment variables and `~` are expanded.
 
     Args:
         paths: absolute, or relative to `data_root`; a workbook's with `#Sheet`, where it is not the first one.
         data_root: where relative paths start.
         where: the setting's place in the study file, for errors.
-        cut_bytes: size of the ranges into which a large file is cut; None: files stay whole, which is quick.
+        cut_bytes: size of the ranges into which a large file is split; None: files stay whole, which is quick.
 
     Raises:
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
@@ -37,21 +36,21 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
     """
     of_file: dict[tuple[str, str], list[Part]] = {}
     for given in paths:
-        found = False
+        has_parts = False
         book, sheet = workbook_and_sheet(given, data_root)
         for path, origin in expand(book, data_root, where):
             key = (os.path.realpath(path), sheet)
             if key not in of_file:
-                made = list(parts_of_file(path, legible(origin), where, cut_bytes))
-                of_file[key] = [_of_sheet(part, sheet, where) for part in made] if sheet else made
-            found = found or bool(of_file[key])
-        if not found:
+                new = list(parts_of_file(path, legible(origin), where, cut_bytes))
+                of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
+            has_parts = has_parts or bool(of_file[key])
+        if not has_parts:
             raise UserError(
                 f"the archive '{given}' holds no data file.",
                 where=where,
                 mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, perhaps with .gz or .zst.",
             )
-    return [part for made in of_file.values() for part in made]
+    return [part for file_parts in of_file.values() for part in file_parts]
 
 
 def _of_sheet(part: Part, sheet: str, where: str) -> Part:
@@ -69,7 +68,7 @@ def _of_sheet(part: Part, sheet: str, where: str) -> Part:
 
 
 def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) -> Iterator[Part]:
-    """The parts of one data file; `cut_bytes` None leaves it whole, which is quick however large it is."""
+    """The parts of one data file; with `cut_bytes` None it stays whole, which is quick for any size."""
     shape, packing = shape_and_packing(path.name)
     try:
         size = path.stat().st_size
@@ -85,7 +84,7 @@ def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) ->
         else:
             yield whole
     except PermissionError:
-        raise UserError(f"'{path}' may not be read.", where=where, mend="Change the file's permissions.") from None
+        raise UserError(f"'{path}' is not readable.", where=where, mend="Change the file's permissions.") from None
 
 
 def _members(archive: Part) -> Iterator[Part]:
@@ -107,7 +106,7 @@ def _members(archive: Part) -> Iterator[Part]:
 
 
 def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
-    """Neighbouring row groups of a Parquet file, put together up to `cut_bytes`. Unreadable: one part, for `read`."""
+    """Neighbouring row groups of a Parquet file, joined up to `cut_bytes`. An unreadable file is one part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -128,7 +127,7 @@ def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
 
 
 def _holds_json_lines(whole: Part) -> bool:
-    """Whether a plain file can be cut at line borders."""
+    """Whether a plain file can be split at line ends."""
     from unipref.sources.compressed import Broken, chunks
     from unipref.sources.json_rows import sniff
 
@@ -141,7 +140,7 @@ def _holds_json_lines(whole: Part) -> bool:
 
 
 def _line_ranges(whole: Part, cut_bytes: int) -> Iterator[Part]:
-    """Byte ranges that end at line borders, each with the number of its first line."""
+    """Byte ranges that end at line ends, each with the number of its first line."""
     with open(whole.path, "rb") as file:
         start, first_row = 0, 1
         while start < whole.size:
@@ -156,7 +155,7 @@ def _line_ranges(whole: Part, cut_bytes: int) -> Iterator[Part]:
 
 
 def count_lines(file: BinaryIO, start: int, end: int) -> int:
-    """How many line ends lie in a byte range."""
+    """Counts the line ends in a byte range."""
     file.seek(start)
     lines, left = 0, end - start
     while left > 0 and (block := file.read(min(left, 1 << 20))):

@@ -10,10 +10,10 @@ FIELD = "line"
 
 
 def read_lines(blocks: Iterator[bytes]) -> Iterator[Numbered]:
-    """One row per line, its text under `line`; numbered by line, blank lines are no rows.
+    """Yields one row per line, its text under `line`; numbered by line, blank lines are skipped.
 
     Raises:
-        Broken: where the blocks do, after the last whole line.
+        Broken: where the blocks raise it, after the last whole line.
     """
     for row, line in enumerate(lines(blocks), 1):
         if line.isspace() or not line:

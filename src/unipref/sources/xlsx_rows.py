@@ -1,4 +1,4 @@
-"""XLSX workbooks: one sheet -> numbered rows, the first row being the header."""
+"""XLSX workbooks: one sheet -> numbered rows; the first row is the header."""
 
 import zipfile
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ MEND = "Open it in a spreadsheet program and save it again as .xlsx."
 
 
 def read_sheet(part: "Part") -> Iterator[Numbered]:
-    """The records of a sheet, by column; numbered from 1, without header and empty rows.
+    """Yields the records of a sheet, by column; numbered from 1, without header and empty rows.
 
-    Cells keep their types: text, numbers, booleans; dates become ISO 8601 text, empty cells None. A formula counts
-    as the value that was saved with it. Rows are read as they stream by; the texts of a workbook are held by openpyxl.
+    Cells keep their types: text, numbers, booleans; dates become ISO 8601 text, empty cells None. A formula has
+    the value that was saved with it. Rows are streamed; openpyxl holds the texts of the workbook in memory.
 
     Raises:
-        Broken: no workbook, or one that breaks off, after every row before that place.
+        Broken: not a workbook, or a truncated one, after every row before that place.
     """
     import openpyxl
 
@@ -40,7 +40,7 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
     except Broken:
         raise
     except Exception as error:
-        # openpyxl lets through whatever zip, XML and its own parser raise; all of them say that the file is damaged.
+        # openpyxl passes on all errors of zip, XML and its own parser; each means that the file is damaged.
         raise Broken(f"the workbook is damaged ({type(error).__name__}: {error}). {MEND}") from error
 
 
@@ -48,7 +48,7 @@ def _records(rows: Iterator[tuple[Any, ...]]) -> Iterator[Numbered]:
     header: list[str] | None = None
     row = 0
     for cells in rows:
-        values = _filled(cells)
+        values = _trim(cells)
         if not values:
             continue
         if header is None:
@@ -58,8 +58,8 @@ def _records(rows: Iterator[tuple[Any, ...]]) -> Iterator[Numbered]:
         yield row, _record(header, values)
 
 
-def _filled(cells: tuple[Any, ...]) -> list[Any]:
-    """A row without the empty cells at its end, which a workbook may or may not hold."""
+def _trim(cells: tuple[Any, ...]) -> list[Any]:
+    """A row without the empty cells at its end, which not every workbook stores."""
     end = len(cells)
     while end and cells[end - 1] is None:
         end -= 1
@@ -74,7 +74,7 @@ def _record(header: list[str], values: list[Any]) -> Row | Reject:
 
 
 def sheet_names(part: "Part") -> list[str] | None:
-    """The names of a workbook's sheets, without reading its cells; None when it cannot be opened."""
+    """The names of a workbook's sheets, without reading its cells; None if the workbook cannot be opened."""
     try:
         with seekable(part) as file, zipfile.ZipFile(file) as archive:
             tree = ElementTree.fromstring(archive.read("xl/workbook.xml"))

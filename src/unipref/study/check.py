@@ -111,8 +111,8 @@ def _check_benchmarks(study: Study, root: Path) -> None:
                 data_path(benchmark, root, {})
             except UserError as error:
                 raise UserError(error.what, where=f"{where}.data", mend=error.mend) from None
-        part = getattr(benchmark, "split", None)
-        if benchmark.data is None and part in ("dev", "test") and not getattr(study.split, part):
+        part = benchmark.part
+        if benchmark.data is None and not benchmark.fetches and not getattr(study.split, part):
             mend = f"Give it a share, as in split: {{{part}: 0.1}}."
             raise UserError(f"nothing is held out as '{part}' to measure on.", where=where, mend=mend)
     if study.evaluate.every is not None and not _measurable(study, root):

@@ -1,28 +1,23 @@
-"""A study drafted from files of feedback, as `unipref init` writes it: what the rows tell is in it, what they do not is
-said above it.
-"""
+"""Drafts a study from files of feedback, for `unipref init`: comments on top say what the rows leave open."""
 
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unipref.core import yaml_files
+from unipref.core import registry, yaml_files
+from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.unify.inspection import Inspected, catalog_match, inspect, questions, source_name
 
-JUDGED_ALONE = ("steps", "thumbs")
-"""Formats in which most answers are judged for themselves, which KTO learns from and DPO does not."""
-NO_ORDER = ("critique", "demonstration")
-"""Formats in which nothing is rejected."""
-HELD_OUT = {"perplexity": {"data": None, "text": "chosen.*.content"}}
-"""How surprising the good answers of the test part are: for data that have no pairs to rank."""
+PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
+"""The benchmark for data without pairs: the perplexity of the good answers of the test split."""
 
 
 def study_for(paths: Sequence[Path | str]) -> str:
-    """A study for some files, as YAML: every file with its format, ready to be run on a model of yours.
+    """Drafts a study for some files, as YAML: each file with its format and mapping, and a default model to replace.
 
-    The files of a folder that are read alike are one source; a file that is named twice is read once.
+    Files of one folder with the same format and mapping become one source; a file named twice is read once.
 
     Raises:
         UserError: no file has a shape that a format reads.
@@ -37,26 +32,26 @@ def study_for(paths: Sequence[Path | str]) -> str:
     lines = ["# Written by: unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
     for first, others in groups:
         label = first.file
-        said = list(dict.fromkeys(doubt for file in (first, *others) for doubt in file.doubts))
+        comments = list(dict.fromkeys(doubt for file in (first, *others) for doubt in file.doubts))
         if not first.source:
-            said.insert(0, "no format fits; it is left out")
+            comments.insert(0, "no format fits; it is left out")
         else:
             label = _unused(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
-            asked = questions(first.source["map"], f"sources.{label}.map")
-            said += [f"to be answered where it says '?': {', '.join(asked)}"] * bool(asked)
-            said += [catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
-        lines += [" ".join(f"# {label}: {doubt}".split()) for doubt in said]
+            unanswered = questions(first.source["map"], f"sources.{label}.map")
+            comments += [f"to be answered where it says '?': {', '.join(unanswered)}"] * bool(unanswered)
+            comments += [catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name]
+        lines += [" ".join(f"# {label}: {comment}".split()) for comment in comments]
     return "\n".join(lines) + "\n" + yaml_files.write(_study(sources))
 
 
 def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The study with the training and the benchmark that suit what the sources hold."""
-    formats = [source["format"] for source in sources]
+    """The study, with the training steps and the benchmark that fit what the sources give."""
+    gives = {_format(source).gives for source in sources}
     train: list[dict[str, Any]] = [{"sft": {}}]
-    if any(name in JUDGED_ALONE for name in formats):
+    if "single" in gives:
         train.append({"kto": {}})
-    elif any(name not in NO_ORDER for name in formats):
+    elif "pairs" in gives:
         train.append({"dpo": {}})
     return {
         "name": "my study",
@@ -66,29 +61,33 @@ def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
         "split": {"dev": 0.1, "test": 0.1},
         "select": {"cluster_quality": {"fraction": 0.6}},
         "train": train,
-        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else HELD_OUT],
+        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else PERPLEXITY],
         "seeds": [0],
     }
 
 
 def _has_pairs(source: dict[str, Any]) -> bool:
-    """Whether its rows say of two answers which is better; a step has to have other versions for that."""
-    if source["format"] == "steps":
-        return "versions" in source["map"]
-    return source["format"] not in (*JUDGED_ALONE, *NO_ORDER)
+    """Whether its rows say which of two answers is better."""
+    return _format(source).has_pairs(source["map"])
+
+
+def _format(source: dict[str, Any]) -> type[Format]:
+    """The class of a source's format."""
+    found = registry.find("format", source["format"])
+    assert issubclass(found, Format)
+    return found
 
 
 def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Inspected]]]:
-    """The files of one path: of those in one folder that are read alike the first, with an entry for all, and the
-    others.
+    """Groups the files of one path by folder, format and mapping: the first, with an entry for all, and the rest.
 
     Args:
         path: a file or a folder.
-        read: files that are left out, as they were read before; those of this path are added.
+        read: files to leave out, because they were read before; those of this path are added.
     """
     groups: dict[tuple[Any, ...], list[Inspected]] = {}
-    found = inspect([path])
-    new = [file for file in found if Path(file.file).resolve() not in read]
+    files = inspect([path])
+    new = [file for file in files if Path(file.file).resolve() not in read]
     read |= {Path(file.file).resolve() for file in new}
     for file in new:
         alike = (Path(file.file).parent, file.format, yaml_files.write(file.map)) if file.source else (file.file,)
@@ -97,11 +96,11 @@ def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspected, list[Insp
         if others:
             every = [first.file, *(file.file for file in others)]
             first.source["name"] = source_name(Path(first.file).parent)
-            first.source["path"] = str(path) if len(every) == len(found) and Path(path).is_dir() else every
+            first.source["path"] = str(path) if len(every) == len(files) and Path(path).is_dir() else every
     return [(first, others) for first, *others in groups.values()]
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """The name, numbered when another source has it."""
+    """The name, with a number behind it if another source has it."""
     numbered = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
     return next(candidate for candidate in numbered if candidate not in taken)

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from unipref.core.contracts import Settings
+from unipref.core import registry
+from unipref.core.contracts import Settings, Strategy
+from unipref.core.errors import UserError
 
 STRATEGY = "cluster_quality"
 """The paper's, where the study itself selects nothing."""
 BUDGETS = ("fraction", "count", "tokens")
-NO_BUDGET = ("all", "only")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Arms = dict[str, dict[str, Any]]
@@ -85,10 +86,19 @@ def _written(select: Any) -> tuple[str, dict[str, Any]]:
     name, settings = select, None
     if isinstance(select, dict) and len(select) == 1:
         ((name, settings),) = select.items()
-    if not isinstance(name, str) or name in (*NO_BUDGET, "random"):
+    if not isinstance(name, str) or not _is_compared(name):
         return STRATEGY, {}
     # Variants are laid over the study: a budget that is only left out would still be there.
     return name, {key: None if key in BUDGETS else value for key, value in (settings or {}).items()}
+
+
+def _is_compared(name: str) -> bool:
+    """Whether a strategy keeps a chosen part: it has a budget, and does not draw at random."""
+    try:
+        strategy = registry.find("strategy", name)
+    except UserError:
+        return True  # the check of the variants names the unknown strategy and its place
+    return issubclass(strategy, Strategy) and not strategy.random and "fraction" in strategy.model_fields
 
 
 def _blind(settings: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class ResolvedStudy:
         variants: name -> study, `main` (as written) first.
         data_root: absolute.
         sources: variant name -> its sources, ready to be read.
+        text: the study file, with the user's comments; None for a study that is not from a file.
     """
 
     raw: dict[str, Any]
@@ -39,6 +40,7 @@ class ResolvedStudy:
     variants: dict[str, Study]
     data_root: Path
     sources: dict[str, list[ResolvedSource]]
+    text: str | None = None
 
 
 def load(
@@ -59,7 +61,7 @@ def load(
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder = _raw(source)
+    raw, folder, text = _raw(source)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:
@@ -74,7 +76,7 @@ def load(
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
-    return ResolvedStudy(raw, study, variants, root, sources)
+    return ResolvedStudy(raw, study, variants, root, sources, text)
 
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
@@ -106,19 +108,21 @@ def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], fold
     return registry.checked(Study, merged, where)
 
 
-def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
+    """The settings, the folder in which their paths start, and the text of the file."""
     if isinstance(source, Mapping):
-        return merge({}, copy.deepcopy(dict(source))), Path.cwd()
+        return merge({}, copy.deepcopy(dict(source))), Path.cwd(), None
     path = Path(source)
     if not path.is_file():
         near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
         raise UserError(
             "there is no such study file.", where=str(path), mend=near or "Write one with: unipref init FILES"
         )
-    raw = yaml_files.read(path)
+    text = yaml_files.read_text(path)
+    raw = yaml_files.parse(text, str(path))
     if not isinstance(raw, dict):
         raise UserError("a study is a mapping of settings.", where=str(path))
-    return raw, path.resolve().parent
+    return raw, path.resolve().parent, text
 
 
 def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a study can name: formats, datasets, scorers, strategies, trainers and benchmarks, with their settings."""
+"""Lists what a study can name: formats, datasets, scorers, strategies, trainers and benchmarks, with their settings."""
 
 import inspect
 from typing import Any
@@ -16,20 +16,28 @@ KIND_OF = {
 }
 
 
-def entries(what: str) -> list[dict[str, Any]]:
-    """Each choice with what it is and its settings, or each known dataset.
+def entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
+    """Each choice with its description and settings, or each known dataset.
+
+    Args:
+        what: formats, datasets, scorers, strategies, trainers or benchmarks.
+        installed: also list the choices of installed packages, and those of them that cannot be used.
 
     Raises:
-        UserError: `what` is none of formats, datasets, scorers, strategies, trainers, benchmarks.
+        UserError: `what` is something else.
     """
     if what == "datasets":
         return [entry.model_dump() for entry in catalog.DATASETS]
     if what not in KIND_OF:
         raise UserError(f"there is no list of '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
-    return [_entry(choice) for choice in registry.every(KIND_OF[what])]
+    kind = KIND_OF[what]
+    usable = [_entry(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None]
+    unusable = registry.broken(kind) if installed else {}
+    return usable + [{"name": name, "about": f"cannot be used: {error}"} for name, error in unusable.items()]
 
 
 def _entry(choice: type[Any]) -> dict[str, Any]:
+    """Name, description and settings of one choice; `package` for that of an installed package."""
     settings = [
         {
             "name": field.alias or name,
@@ -39,7 +47,9 @@ def _entry(choice: type[Any]) -> dict[str, Any]:
         }
         for name, field in choice.model_fields.items()
     ]
-    return {"name": choice.name(), "about": inspect.cleandoc(choice.__doc__ or ""), "settings": settings}
+    entry = {"name": choice.name(), "about": inspect.cleandoc(choice.__doc__ or ""), "settings": settings}
+    package = registry.package_of(choice)
+    return entry if package is None else {**entry, "package": package}
 
 
 def _shown(value: Any) -> Any:
@@ -50,15 +60,17 @@ def _shown(value: Any) -> Any:
     return [_shown(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
-def as_text(found: list[dict[str, Any]]) -> str:
-    """The entries for a reader."""
+def as_text(choices: list[dict[str, Any]]) -> str:
+    """The entries as indented text."""
     blocks = []
-    for entry in found:
+    for entry in choices:
         lines = [entry["name"], *(f"  {line}" for line in entry["about"].splitlines())]
         for setting in entry.get("settings", []):
             default = "required" if setting["required"] else f"default {setting['default']!r}"
             about = " ".join(setting["about"].split())
             lines.append(f"    {setting['name']}: {about} ({default})")
+        if "package" in entry:
+            lines.append(f"    from the installed package {entry['package']}")
         if "licence" in entry:
             lines.append(f"    {entry['format']}, {entry['objective']}, {entry['licence']}, from {entry['origin']}")
             lines += [f"    note: {fault}" for fault in entry["faults"]]

@@ -93,7 +93,7 @@ class Study(Settings):
     """One run of selection and training for each."""
     report: Reporting = Reporting()
     """What the report shows besides."""
-    engine: Literal["local", "ray"] = "local"
+    engine: Literal["local"] = "local"
     """Where row work runs."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Processes of the local engine; default: the free cores."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from unipref.core.contracts import ModelDependency, TrainJob
+from unipref.core.contracts import LearnsFrom, ModelDependency, TrainJob
 from unipref.core.errors import UserError
 from unipref.train.data.batch_math import passes_on_answers
 from unipref.train.data.epochs import RowOrder
@@ -25,6 +25,8 @@ from unipref.train.trl_trainer import TrlTrainer
 class Online(TrlTrainer):
     """A trainer that learns from answers of the policy's own."""
 
+    learns_from: ClassVar[LearnsFrom] = "prompts"
+    writes_answers: ClassVar[bool] = True
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # PPO on 32 answers at once, in mini-batches of 1 whose gradients are summed over 4, 4 times over: 32 optimiser
         # steps of 4 answers for each of the 100 batches.

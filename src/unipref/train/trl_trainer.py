@@ -148,7 +148,7 @@ class TrlTrainer(Trainer):
         name = data.get("recipe")
         if name is None:
             return data
-        if name not in cls.recipes:
+        if not isinstance(name, str) or name not in cls.recipes:
             known = (
                 f"{cls.name()} has the recipes: {', '.join(cls.recipes)}"
                 if cls.recipes

@@ -30,16 +30,15 @@ OTHER_SHAPE = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)
 """Why a row of another shape cannot be read."""
 CLEAR = 0.5
 """Confidence from which another format is worth naming."""
-NEEDS = {
-    "demonstration": ["a prompt", "an answer"],
-    "ratings": ["a prompt", "an answer", "a number that scores it"],
-    "thumbs": ["a prompt", "an answer", "a true-or-false label"],
-    "pairs": ["a prompt", "an answer", "a second answer"],
-    "votes": ["a prompt", "an answer", "a second answer", "a code that says which is better"],
-    "ranking": ["a prompt", "a list of answers"],
-    "multiple_choice": ["a prompt", "a list of answers", "a code that says which is better"],
-}
-"""What rows of the commonest formats hold: to name what is missing where no format fits."""
+PROSE = ("a prompt", "an answer", "a second answer")
+CONTENTS = (
+    *PROSE,
+    "a list of answers",
+    "a code that says which is better",
+    "a number that scores it",
+    "a true-or-false label",
+)
+"""What `inspect` can see in the columns of rows, in the words in which a format says what it `needs`."""
 
 
 @dataclass
@@ -185,16 +184,19 @@ def _seen(columns: Columns) -> str:
 def _nearest(columns: Columns) -> list[str]:
     """The formats that rows with these columns are nearest to, with what they lack."""
     lists, codes = columns.of("texts", "items"), columns.of("code", "flag")
-    found = ["a prompt", "an answer", "a second answer"][: len(columns.prose)]
-    found += ["a list of answers"] * bool(lists) + ["a code that says which is better"] * bool(codes)
-    found += ["a number that scores it"] * bool(scores_in(columns)) + ["a true-or-false label"] * bool(
-        columns.of("flag")
-    )
-    lacking = {name: [need for need in needs if need not in found] for name, needs in NEEDS.items()}
+    others = (lists, codes, scores_in(columns), columns.of("flag"))
+    seen = [
+        *PROSE[: len(columns.prose)],
+        *(what for what, there in zip(CONTENTS[len(PROSE) :], others, strict=True) if there),
+    ]
+    needs = {f.name(): f.needs for f in registry.every("format") if issubclass(f, Format) and f.needs}
+    missing = {name: [need for need in mine if need not in seen] for name, mine in needs.items()}
+    # Of formats that lack as much, first the one whose missing part comes first in CONTENTS, then the simplest.
     near = sorted(
-        (name for name in NEEDS if len(lacking[name]) < len(NEEDS[name])), key=lambda name: len(lacking[name])
+        (name for name in needs if len(missing[name]) < len(needs[name])),
+        key=lambda name: (len(missing[name]), [CONTENTS.index(need) for need in missing[name]], len(needs[name])),
     )
-    return [f"nearest: {name}, but {' and '.join(lacking[name]) or 'what is what'} is not seen" for name in near[:2]]
+    return [f"nearest: {name}, but {' and '.join(missing[name]) or 'what is what'} is not seen" for name in near[:2]]
 
 
 def _literals(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:

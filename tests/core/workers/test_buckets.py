@@ -66,13 +66,13 @@ def test_a_file_cut_short_is_an_error(tmp_path: Path, lost: int) -> None:
     path.write_bytes(path.read_bytes()[:-lost])
     records = read_bucket(tmp_path, 0)
     assert next(records) == b"whole"
-    with pytest.raises(UserError, match="cut short"):
+    with pytest.raises(UserError, match="a bucket file is truncated"):
         next(records)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="row work cannot be written") as caught:
+    with pytest.raises(UserError, match="a bucket file cannot be written") as caught:
         write_one(tmp_path / "file")
     assert "another run folder" in (caught.value.mend or "")
 

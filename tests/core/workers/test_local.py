@@ -133,12 +133,10 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path, how: str) -> 
 
 def test_engines_by_name() -> None:
     assert isinstance(make_engine("local", 2), Local)
-    with pytest.raises(UserError, match="cannot run on a Ray cluster yet") as caught:
-        make_engine("ray")
-    assert caught.value.where == "engine"
-    with pytest.raises(UserError, match="Did you mean 'local'"):
+    with pytest.raises(UserError, match="Did you mean 'local'") as caught:
         make_engine("locl")
-    with pytest.raises(UserError, match="0 workers"):
+    assert caught.value.where == "engine"
+    with pytest.raises(UserError, match="expected 1 or more workers, found 0"):
         make_engine("local", 0)
 
 

@@ -84,7 +84,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, outputs: list[str]) -> None:
 
 
 def test_every_type_has_outputs_judged_by_hand(checks: Checks) -> None:
-    published = set(checks.known())
+    published = set(checks.types())
     assert set(VERDICTS) == published
     assert len(VERDICTS) == 25
     assert all(len(good) >= 2 and len(bad) >= 2 for _, good, bad in VERDICTS.values())
@@ -205,7 +205,7 @@ def test_nothing_to_judge_gives_no_score(policy: Policy, tmp_path: Path, no_tabl
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([item(1, ["punctuation:no_coma"])], "no instruction type 'punctuation:no_coma'.\n  Did you mean 'punct"),
+        ([item(1, ["punctuation:no_coma"])], "unknown instruction type 'punctuation:no_coma'.\n  Did you mean 'punct"),
         ([{**item(1, ["punctuation:no_comma"]), "kwargs": []}], "it has 1 instructions but 0 sets of arguments"),
         ([item(1, [])], "it has 0 instructions"),
         ([item(7, ["punctuation:no_comma"])] * 2, "the prompt with key 7: another prompt has the same key"),

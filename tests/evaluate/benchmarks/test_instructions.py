@@ -86,7 +86,7 @@ def test_an_unknown_rule_is_named_with_the_near_one() -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    with pytest.raises(UserError, match="'avoid' does not take the arguments"):
+    with pytest.raises(UserError, match="'avoid' does not accept the arguments"):
         follows("Green it is.", "avoid", {"words": "green"})
 
 

@@ -191,7 +191,7 @@ def test_data_that_cannot_be_read_are_reported(policy: Policy, tmp_path: Path) -
     with pytest.raises(UserError, match="cannot be read as text"):
         Perplexity().measure(policy, tmp_path / "a.txt", "test")
     (tmp_path / "a.md").write_text("One.", encoding="utf-8")
-    with pytest.raises(UserError, match="an ending unipref cannot read"):
+    with pytest.raises(UserError, match="an unknown ending"):
         Perplexity().measure(policy, tmp_path / "a.md", "test")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no data file"):

@@ -14,7 +14,7 @@ from support.run_records import manifest_from
 from unipref import report
 from unipref.core.run_folder import Manifest, PromptMap
 from unipref.report.sections.prompt_map import prompt_map
-from unipref.report.sections.selection import MAPS, ONLY, Saving, savings, selection_section, selection_warnings
+from unipref.report.sections.selection import MAPS, Saving, savings, selection_section, selection_warnings
 from unipref.report.tables import NAMED, together
 
 
@@ -109,18 +109,14 @@ def test_epochs_that_do_not_fit_the_selection_are_named(epochs: float, said: str
     assert selection_warnings(manifest_from(one)) == ([said] if said else [])
 
 
-@pytest.mark.parametrize(("trainer", "said"), [("rloo", []), ("grpo", []), ("dpo", ["fewer than one"])])
-def test_answers_that_the_model_writes_itself_are_not_counted_in_epochs(trainer: str, said: list[str]) -> None:
+@pytest.mark.parametrize(("writes", "said"), [(True, []), (False, ["fewer than one"])])
+def test_answers_that_the_model_writes_itself_are_not_counted_in_epochs(writes: bool, said: list[str]) -> None:
     one = manifest()
     one["train"]["part"]["0"] = {"second": fit(40, 21.0, 0.5)}
-    one["steps"] = {"part": {"second": {"trainer": trainer}}}
+    one["variants"] = {"part": {"steps": [{"name": "second", "writes_answers": writes}]}}
     found = selection_warnings(manifest_from(one))
     assert len(found) == len(said)
     assert all(words in text for words, text in zip(said, found, strict=True))
-    # A manifest that does not say what the step was, but whose step is called so.
-    del one["steps"]
-    one["train"]["part"]["0"] = {trainer: fit(40, 21.0, 0.5)}
-    assert len(selection_warnings(manifest_from(one))) == len(said)
 
 
 def test_the_accounts_warnings_are_told_with_variant_and_seed() -> None:
@@ -284,7 +280,7 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
 def test_the_map_of_one_source_alone_comes_after_those_of_strategies() -> None:
     one = manifest()
     one["selected"] = {"alone": one["selected"]["part"], "part": one["selected"]["part"]}
-    one["variants"] = {"alone": {"strategy": {"name": ONLY}}, "part": {"strategy": {"name": "quality"}}}
+    one["variants"] = {"alone": {"strategy": {"takes_whole": True}}, "part": {"strategy": {"takes_whole": False}}}
     section = selection_section(manifest_from(one))
     assert section is not None
     assert [figure.title for figure in section.figures] == ["Prompts of part", "Prompts of alone"]

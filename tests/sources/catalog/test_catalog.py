@@ -22,7 +22,7 @@ def test_names_are_in_order_and_their_own() -> None:
 
 
 def test_an_unknown_name_gets_the_near_one() -> None:
-    with pytest.raises(UserError, match=r"there is no known dataset 'ultrafeedbck'\.\n  Did you mean 'ultrafeedback'"):
+    with pytest.raises(UserError, match=r"unknown dataset 'ultrafeedbck'\.\n  Did you mean 'ultrafeedback'"):
         catalog.dataset("ultrafeedbck", "sources.0.dataset")
 
 

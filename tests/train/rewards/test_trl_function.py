@@ -174,12 +174,12 @@ def test_a_checker_says_whether_the_prompts_rule_is_followed_and_nothing_of_othe
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"prompt": "x", "rule": "one_wrod"}', "there is no rule 'one_wrod'.*Did you mean 'one_word'"),
-        ('{"rule": "one_word"}', "no prompt with a rule: .*missing required field `prompt`"),
-        ('{"prompt": "x"}', "it does not say what its answer must be like"),
-        ('{"prompt": "x", "instruction_id_list": ["a"], "kwargs": []}', "it does not say what its answer must be"),
+        ('{"prompt": "x", "rule": "one_wrod"}', "unknown rule 'one_wrod'.*Did you mean 'one_word'"),
+        ('{"rule": "one_word"}', "not a prompt with a rule: .*missing required field `prompt`"),
+        ('{"prompt": "x"}', "the line has no rule for its answer"),
+        ('{"prompt": "x", "instruction_id_list": ["a"], "kwargs": []}', "the line has no rule for its answer"),
         ('{"prompt": [{"role": "user"}], "rule": "one_word"}', "a turn of the prompt has no 'content'"),
-        ("", "there are no prompts whose answers can be checked"),
+        ("", "the file has no prompt whose answers can be checked"),
     ],
 )
 def test_a_file_of_rules_that_is_none_is_the_users_to_mend(line: str, message: str, tmp_path: Path) -> None:

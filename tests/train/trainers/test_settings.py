@@ -7,35 +7,11 @@ from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError
 from unipref.train.lora import Lora
 
-NAMES = ["dpo", "grpo", "kto", "reward", "rloo", "sft"]
-
 
 def made(trainer: str, **settings: object) -> Trainer:
     choice = registry.make("trainer", trainer, settings, "train[0]")
     assert isinstance(choice, Trainer)
     return choice
-
-
-def test_the_six_trainers_are_there() -> None:
-    assert set(NAMES) <= set(registry.names("trainer"))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_example_is_valid(name: str) -> None:
-    trainer = registry.find("trainer", name)
-    assert trainer.model_validate(trainer.example["settings"]).name() == name
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_unknown_setting_gets_the_near_name_of_trl(name: str) -> None:
-    with pytest.raises(UserError, match=r"train\[0\]\.\w+: 'warmup_step' is no setting.*'warmup_steps'"):
-        made(name, warmup_step=3)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_unknown_setting_gets_the_near_name_of_ours(name: str) -> None:
-    with pytest.raises(UserError, match="Did you mean 'merge_adapter'"):
-        made(name, merge_adaptor=False)
 
 
 @pytest.mark.parametrize(

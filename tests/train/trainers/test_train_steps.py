@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unipref.core import registry
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
 from unipref.models.inference import rewards
@@ -25,7 +26,6 @@ from unipref.train.rewards import validation
 from unipref.train.rewards.trl_function import RewardFunction
 from unipref.train.trainers.dpo import Dpo
 from unipref.train.trainers.grpo import Grpo
-from unipref.train.trainers.kto import Kto
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.rloo import Rloo
 from unipref.train.trainers.sft import Sft
@@ -47,27 +47,28 @@ def logits(model: Any, ids: list[int]) -> Any:
         return model.eval()(input_ids=torch.tensor([ids])).logits
 
 
-@pytest.mark.parametrize(
-    ("trainer", "used", "left_out"),
-    [
-        (Sft(**FEW), 18, {"one_sided": 1, "too_long": 2}),
-        (Dpo(**FEW), 14, {"one_sided": 3, "same_response": 1, "too_long": 3}),
-        (Reward(**FEW), 14, {"one_sided": 3, "same_response": 1, "too_long": 3}),
-        (Kto(**FEW), 17, {"too_long": 3, "same_response": 1}),
-        (Rloo(**FEW, max_completion_length=8, probe_prompts=0), 18, {"duplicate": 2, "too_long": 1}),
-        (Grpo(**FEW, num_generations=4, max_completion_length=8, probe_prompts=0), 18, {"duplicate": 2, "too_long": 1}),
-    ],
-    ids=["sft", "dpo", "reward", "kto", "rloo", "grpo"],
-)
+ACCOUNTS: dict[str, tuple[int, dict[str, int]]] = {
+    "demonstrations": (18, {"one_sided": 1, "too_long": 2}),
+    "pairs": (14, {"one_sided": 3, "same_response": 1, "too_long": 3}),
+    "labels": (17, {"too_long": 3, "same_response": 1}),
+    "prompts": (18, {"duplicate": 2, "too_long": 1}),
+}
+"""What a trainer learns from -> how many of the rows it uses, and why it leaves the others out."""
+
+
+@pytest.mark.parametrize("trainer", registry.every("trainer"), ids=lambda trainer: trainer.name())
 def test_a_step_leaves_a_plain_model_and_the_account(
-    trainer: Trainer, used: int, left_out: dict[str, int], job: Job, reward_folder: Path, tiny_model: Path
+    trainer: type[Trainer], job: Job, reward_folder: Path, tiny_model: Path
 ) -> None:
+    used, left_out = ACCOUNTS[trainer.learns_from]
+    answers = {"num_generations": 4, "max_completion_length": 8, "probe_prompts": 0}
+    step = trainer(**FEW, **(answers if trainer.writes_answers else {}))
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
     given = job(reward_model=reward_folder)
     told: list[tuple[int, int]] = []
-    done = train(trainer, given, progress=lambda step, steps, figures: told.append((step, steps)))
+    done = train(step, given, progress=lambda step, steps, figures: told.append((step, steps)))
     assert (done["used"], done["left_out"], done["steps"]) == (used, left_out, 3)
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [point["step"] for point in done["curve"]] == [1, 2, 3]

@@ -17,6 +17,7 @@ from unipref.core.records import Feedback, Preference, Reject
 from unipref.core.text_keys import prompt_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.inspection import CONTENTS
 from unipref.unify.map_reduce import Entry, _read_row
 from unipref.unify.projection.groups import merged
 from unipref.unify.projection.project import Projected, Projection, project
@@ -49,14 +50,6 @@ def projected(form: Format, group: Feedback) -> Projected | Reject:
         return reject
 
 
-def test_the_formats_are_found_by_file_name() -> None:
-    names = " ".join(form.name() for form in FORMATS)
-    assert names == (
-        "critique demonstration edit graded_pair groups multiple_choice pairs ranking rated_list ratings steps thumbs "
-        "tree votes"
-    )
-
-
 @every_format
 def test_is_documented_field_by_field(form: type[Format]) -> None:
     assert len((form.__doc__ or "").split()) >= 8
@@ -75,9 +68,19 @@ def test_example_becomes_preferences(form: type[Format]) -> None:
     for group in groups(one, found):  # type: ignore[arg-type]
         preferences += project(group, how(one)).preferences
     assert preferences
+    pairs = [preference for preference in preferences if preference.chosen and preference.rejected]
+    if form.has_pairs(form.example["settings"]):
+        assert pairs
+    elif form.gives == "demonstrations":
+        assert all(preference.chosen and not preference.rejected for preference in preferences)
     assert preferences[0].prompt[-1]["role"] == "user"
     for side in (preferences[0].chosen, preferences[0].rejected):
         assert side is None or side[-1]["role"] == "assistant"
+
+
+@every_format
+def test_what_it_needs_is_said_in_the_words_of_inspect(form: type[Format]) -> None:
+    assert set(form.needs) <= set(CONTENTS)
 
 
 @every_format

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 import unipref
+from unipref.core import yaml_files
 
 MOST_LINES = 15
 
@@ -935,7 +935,7 @@ def test_public_dataset_in_its_published_shape(shape: Shape, tmp_path: Path) -> 
     assert "function" not in shape.entry
     file = tmp_path / ("rows.csv" if isinstance(shape.rows, str) else "rows.jsonl")
     file.write_text(shape.rows if isinstance(shape.rows, str) else "".join(f"{json.dumps(r)}\n" for r in shape.rows))
-    source = {"name": "public", "path": str(file), **yaml.safe_load(shape.entry)}
+    source = {"name": "public", "path": str(file), **yaml_files.parse(shape.entry, "entry")}
     found = unipref.unify_feedback({"sources": [source]}, tmp_path / "out")
     preferences = pq.read_table(found, columns=["prompt", "chosen", "rejected"]).to_pylist()
     said = [tuple(short(p[side]) for side in ("prompt", "chosen", "rejected")) for p in preferences]

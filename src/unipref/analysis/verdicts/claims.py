@@ -12,7 +12,8 @@ from unipref.core.stats.bootstrap import LEVEL
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"
 MARGIN = 0.02
 """Two models match on a figure when one is clearly not worse by this much: two points in a hundred."""
-SFT = "sft"
+SFT = "demonstrations"
+"""What an SFT step learns from."""
 
 COMBINED = (
     "Shown when the model trained on all sources is clearly better than the base model on both sides, and every "
@@ -187,11 +188,11 @@ def more_than_sft(evidence: Evidence) -> Claim:
     variant = combined_variant(evidence)
     if variant is None:
         return Claim(name, ADDS, NOT_SHOWN, "No policy was trained on all sources together.")
-    trainer = {step.name: step.trainer for step in variant.steps}
+    learns_from = {step.name: step.learns_from for step in variant.steps}
     later = [
         (Model(variant.name, step.name), Model(variant.name, step.start))
         for step in variant.steps
-        if step.makes == "policy" and step.trainer != SFT and trainer.get(step.start) == SFT
+        if step.makes == "policy" and step.learns_from != SFT and learns_from.get(step.start) == SFT
     ]
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")

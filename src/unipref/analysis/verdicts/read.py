@@ -12,8 +12,6 @@ from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.compare import load_tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)
-STAND_IN = "preference_accuracy"
-"""Stands for an objective that no benchmark of the study measures: how held-out preferences of it are ranked."""
 SAME_SIZE = 0.01
 """Two parts are of one size when their numbers of preferences differ by no more than this part."""
 
@@ -66,12 +64,12 @@ def _variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:
 
 
 def _kind(strategy: ChoiceInfo, main: ChoiceInfo) -> str:
-    if strategy.name == "only":
+    if strategy.takes_whole:
         return "alone"
     shares = strategy.settings.get("shares")
     if isinstance(shares, dict) and shares != main.settings.get("shares"):
         return "weighted"
-    return "random" if strategy.name == "random" else "selected"
+    return "random" if strategy.random else "selected"
 
 
 def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -> dict[str, Side]:
@@ -84,10 +82,11 @@ def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -
             sides[headline.objective] = Side(
                 headline.objective, label, headline.metric, beside=headline.beside, unit=headline.unit
             )
-    for objective in OBJECTIVES:
-        part = f"objective:{objective}"
-        if objective not in sides and any(row.benchmark == STAND_IN and row.slice == part for row in scores):
-            sides[objective] = Side(objective, STAND_IN, "accuracy", slice=part)
+    for label, metric in main.stand_in.items():
+        for objective in OBJECTIVES:
+            part = f"objective:{objective}"
+            if objective not in sides and any(row.benchmark == label and row.slice == part for row in scores):
+                sides[objective] = Side(objective, label, metric, slice=part)
     return {objective: sides[objective] for objective in OBJECTIVES if objective in sides}
 
 

@@ -1,4 +1,4 @@
-"""lm-eval's checkers of IFEval, loaded without the network and asked one instruction at a time, the same each time."""
+"""lm-eval's checkers of IFEval, loaded without the network and run one instruction at a time, with a fixed seed."""
 
 import contextlib
 import importlib
@@ -18,20 +18,20 @@ GET_TABLE = "python -m nltk.downloader punkt_tab"
 
 
 class Verdict(NamedTuple):
-    """Whether each instruction of a prompt was followed, in order: by the output as it is, and loosely."""
+    """Whether the output follows each instruction of a prompt, in order: strictly, and loosely."""
 
     strict: list[bool]
     loose: list[bool]
 
 
 class Checks:
-    """The checkers, ready to judge."""
+    """The loaded checkers."""
 
     def __init__(self) -> None:
         self._utils = _load()
 
-    def known(self) -> list[str]:
-        """The types of instruction there are checkers for."""
+    def types(self) -> list[str]:
+        """The types of instruction that have a checker."""
         return list(self._utils.instructions_registry.INSTRUCTION_DICT)
 
     def has_table(self) -> bool:
@@ -47,36 +47,36 @@ class Checks:
     def verdict(
         self, key: int, prompt: str, instructions: Sequence[str], arguments: Sequence[Mapping[str, Any]], output: str
     ) -> Verdict:
-        """What the checkers say to an output.
+        """Checks an output against each instruction.
 
         Args:
-            key: the prompt's number, which seeds what a checker draws: for a letter that is none ('#' and '!' in two
+            key: the prompt's number, which seeds what a checker draws: for a letter that is not one ('#' and '!' in two
                 prompts of the published data) lm-eval's checker counts a random one.
             prompt: the prompt.
             instructions: the types of its instructions.
             arguments: of each instruction.
-            output: what was written.
+            output: the model's answer.
 
         Raises:
-            UserError: there is no such type, or its arguments are not what the checker takes.
+            UserError: the type is unknown, or the checker does not accept the arguments.
         """
         checks = (self._utils.test_instruction_following_strict, self._utils.test_instruction_following_loose)
         sides: list[list[bool]] = [[], []]
-        for kind, given in zip(instructions, arguments, strict=True):
-            asked = self._utils.InputExample(key, [kind], prompt, [dict(given)])
+        for kind, kwargs in zip(instructions, arguments, strict=True):
+            example = self._utils.InputExample(key, [kind], prompt, [dict(kwargs)])
             for side, check in zip(sides, checks, strict=True):
                 with _seeded(key):
-                    side.append(_followed(check, asked, output))
+                    side.append(_is_followed(check, example, output))
         return Verdict(*sides)
 
     def check_type(self, kind: str, where: str) -> None:
-        """Refuses a type that there is no checker for."""
-        if kind not in self.known():
-            raise UserError(f"there is no instruction type '{kind}'.", where=where, mend=near_name(kind, self.known()))
+        """Refuses a type that has no checker."""
+        if kind not in self.types():
+            raise UserError(f"unknown instruction type '{kind}'.", where=where, mend=near_name(kind, self.types()))
 
 
 def _load() -> Any:
-    """The module of the checkers. Importing it would download `punkt_tab` and say so even where that fails."""
+    """Imports the module of the checkers, without the download of `punkt_tab` that an import starts."""
     try:
         import nltk
 
@@ -84,19 +84,19 @@ def _load() -> Any:
         nltk.download = lambda *_, **__: False
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                found = importlib.import_module(CHECKERS)
+                module = importlib.import_module(CHECKERS)
         finally:
             nltk.download = download
     except ModuleNotFoundError as error:
         raise needs_extra(str(error.name), "eval", "The benchmark ifeval") from error
-    # It logs every answer in which no language is found, whole.
+    # It logs the whole text of every answer whose language it cannot detect.
     logging.getLogger("lm_eval.tasks.ifeval.instructions").setLevel(logging.CRITICAL)
-    return found
+    return module
 
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Everything the checkers draw depends on the seed alone; the program's own draws go on as if nothing had been."""
+    """Seeds the checkers' random draws, and restores the program's own random state afterwards."""
     import langdetect
 
     state, languages = random.getstate(), langdetect.DetectorFactory.seed
@@ -109,15 +109,15 @@ def _seeded(seed: int) -> Iterator[None]:
         langdetect.DetectorFactory.seed = languages
 
 
-def _followed(check: Any, asked: Any, output: str) -> bool:
+def _is_followed(check: Any, example: Any, output: str) -> bool:
     try:
-        return bool(check(asked, output).follow_instruction_list[0])
+        return bool(check(example, output).follow_instruction_list[0])
     except RecursionError:
-        # Brackets opened a thousand times over are nothing that the JSON checker can read.
+        # The JSON checker cannot read a thousand nested brackets.
         return False
     except (ValueError, TypeError, KeyError, re.error) as error:
         raise UserError(
-            f"'{asked.instruction_id_list[0]}' cannot be checked with the arguments {asked.kwargs[0]}: {error}.",
-            where=f"the prompt with key {asked.key}",
+            f"'{example.instruction_id_list[0]}' cannot be checked with the arguments {example.kwargs[0]}: {error}.",
+            where=f"the prompt with key {example.key}",
             mend="Give the arguments as in the published data.",
         ) from error

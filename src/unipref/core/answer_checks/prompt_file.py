@@ -1,4 +1,4 @@
-"""Prompts whose answers can be checked: a file that says for each prompt what its answer must be like."""
+"""Prompts whose answers can be checked: a file with a rule for the answer to each prompt."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from unipref.core.text_keys import prompt_key
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """A prompt with a rule of ours, or with instructions of IFEval's."""
+    """A prompt with one of unipref's rules, or with IFEval's instructions."""
 
     prompt: str | list[dict[str, str]]
     rule: str | None = None
@@ -24,7 +24,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class Checker:
-    """Checks answers by what the file says of their prompt.
+    """Checks answers by the rules of a file.
 
     Args:
         path: JSON lines with `prompt` (a text, or messages) and either `rule` and `arguments`, as in the benchmark
@@ -32,10 +32,10 @@ class Checker:
 
     Attributes:
         prompts: the file's prompts whose answers can be checked, in its order.
-        unchecked: how many others there are: IFEval's on sentences, without NLTK's table.
+        unchecked: number of other prompts: IFEval's on sentences, if NLTK's table is missing.
 
     Raises:
-        UserError: the file is missing, or a line is no such thing.
+        UserError: the file is missing, or a line is invalid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,34 +49,34 @@ class Checker:
             raise UserError(f"the prompts cannot be read: {error.strerror}.", where=str(path)) from error
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                self._take(line, f"{path}:{number}")
+                self._add(line, f"{path}:{number}")
         if not self.prompts:
-            raise UserError("there are no prompts whose answers can be checked.", where=str(path))
+            raise UserError("the file has no prompt whose answers can be checked.", where=str(path))
 
-    def _take(self, line: bytes, where: str) -> None:
+    def _add(self, line: bytes, where: str) -> None:
         try:
-            found = msgspec.json.decode(line, type=_Line)
+            entry = msgspec.json.decode(line, type=_Line)
         except msgspec.DecodeError as error:
             mend = "Each line needs 'prompt', and 'rule' with 'arguments' or 'instruction_id_list' with 'kwargs'."
-            raise UserError(f"no prompt with a rule: {error}.", where=where, mend=mend) from error
-        if found.rule is not None and found.rule not in RULES:
-            raise UserError(f"there is no rule '{found.rule}'.", where=where, mend=near_name(found.rule, RULES))
-        if found.rule is None and not self._checkable(found, where):
+            raise UserError(f"not a prompt with a rule: {error}.", where=where, mend=mend) from error
+        if entry.rule is not None and entry.rule not in RULES:
+            raise UserError(f"unknown rule '{entry.rule}'.", where=where, mend=near_name(entry.rule, RULES))
+        if entry.rule is None and not self._is_checkable(entry, where):
             self.unchecked += 1
             return
-        prompt = messages_of(found.prompt, where)
+        prompt = messages_of(entry.prompt, where)
         self.prompts.append(prompt)
-        self._lines[prompt_key(prompt)] = found
+        self._lines[prompt_key(prompt)] = entry
 
-    def _checkable(self, line: _Line, where: str) -> bool:
+    def _is_checkable(self, line: _Line, where: str) -> bool:
         """Whether IFEval's checkers can judge the answers to a prompt on this machine.
 
         Raises:
-            UserError: the line names no instructions, or not as many arguments, or one there is no checker for.
+            UserError: the line has no instructions, another number of arguments, or an instruction without a checker.
         """
         if not line.instruction_id_list or len(line.instruction_id_list) != len(line.kwargs):
             mend = "Give 'rule' with 'arguments', or 'instruction_id_list' with one item of 'kwargs' for each."
-            raise UserError("it does not say what its answer must be like.", where=where, mend=mend)
+            raise UserError("the line has no rule for its answer.", where=where, mend=mend)
         self._ifeval = self._ifeval or Checks()
         for kind in line.instruction_id_list:
             self._ifeval.check_type(kind, where)
@@ -89,16 +89,18 @@ class Checker:
     def __call__(self, prompt: Messages, answer: str) -> float | None:
         """1 where the answer follows the prompt's rule, else 0; of IFEval's instructions the share that is followed.
 
-        None where nothing is known of the prompt.
+        None if the prompt is not in the file.
         """
-        found = self._lines.get(prompt_key(prompt))
-        if found is None:
+        entry = self._lines.get(prompt_key(prompt))
+        if entry is None:
             return None
-        if found.rule is not None:
-            return float(follows(answer, found.rule, found.arguments))
+        if entry.rule is not None:
+            return float(follows(answer, entry.rule, entry.arguments))
         assert self._ifeval is not None
-        given = [{name: value for name, value in one.items() if value is not None} for one in found.kwargs]
-        strict = self._ifeval.verdict(found.key, prompt[-1]["content"], found.instruction_id_list, given, answer).strict
+        kwargs = [{name: value for name, value in one.items() if value is not None} for one in entry.kwargs]
+        strict = self._ifeval.verdict(
+            entry.key, prompt[-1]["content"], entry.instruction_id_list, kwargs, answer
+        ).strict
         return sum(strict) / len(strict)
 
 

@@ -1,7 +1,6 @@
-"""Strict rules for little instructions: does an answer follow its instruction, judged by its form alone.
+"""Strict rules for short instructions: they check by form alone whether an answer follows its instruction.
 
-Each rule is a function of the answer, white space at its ends removed, and of the rule's own arguments. An empty answer
-follows no instruction.
+Each rule is a function of the stripped answer and of the rule's own arguments. An empty answer follows no instruction.
 """
 
 import re
@@ -34,33 +33,35 @@ def quotes(answer: str) -> bool:
 
 def avoid(answer: str, word: str) -> bool:
     """Two words or more, and none of them is the forbidden one."""
-    found = words(answer)
-    return len(found) >= 2 and word.lower() not in found
+    answer_words = words(answer)
+    return len(answer_words) >= 2 and word.lower() not in answer_words
 
 
 def question(answer: str, about: str) -> bool:
     """One question: it begins as a question does, names the thing and ends in the only question mark."""
     begins = {"what", "where", "who", "when", "why", "how", "which", "is", "are", "does", "do", "can"}
-    found = words(answer)
-    return answer.endswith("?") and answer.count("?") == 1 and about.lower() in found and found[0] in begins
+    answer_words = words(answer)
+    return (
+        answer.endswith("?") and answer.count("?") == 1 and about.lower() in answer_words and answer_words[0] in begins
+    )
 
 
 def begins_with(answer: str, word: str) -> bool:
     """The first word is the given one, and at least two more follow."""
-    found = words(answer)
-    return len(found) >= 3 and found[0] == word.lower()
+    answer_words = words(answer)
+    return len(answer_words) >= 3 and answer_words[0] == word.lower()
 
 
 def ends_with(answer: str, word: str) -> bool:
     """The last word is the given one, and at least two more come before it."""
-    found = words(answer)
-    return len(found) >= 3 and found[-1] == word.lower()
+    answer_words = words(answer)
+    return len(answer_words) >= 3 and answer_words[-1] == word.lower()
 
 
 def includes(answer: str, words: Sequence[str]) -> bool:
     """All given words are used, in an answer of three words or more."""
-    found = [match.lower() for match in _WORD.findall(answer)]
-    return len(found) >= 3 and all(word.lower() in found for word in words)
+    answer_words = [match.lower() for match in _WORD.findall(answer)]
+    return len(answer_words) >= 3 and all(word.lower() in answer_words for word in words)
 
 
 def one_of(answer: str, options: Sequence[str]) -> bool:
@@ -98,12 +99,12 @@ def follows(answer: str, rule: str, arguments: dict[str, object]) -> bool:
     """Whether an answer follows an instruction.
 
     Raises:
-        UserError: there is no such rule, or it does not take these arguments.
+        UserError: the rule is unknown, or does not accept these arguments.
     """
     if rule not in RULES:
-        raise UserError(f"there is no rule '{rule}'.", mend=near_name(rule, RULES))
+        raise UserError(f"unknown rule '{rule}'.", mend=near_name(rule, RULES))
     stripped = answer.strip()
     try:
         return bool(stripped) and RULES[rule](stripped, **arguments)
     except TypeError as error:
-        raise UserError(f"the rule '{rule}' does not take the arguments {arguments}: {error}.") from error
+        raise UserError(f"the rule '{rule}' does not accept the arguments {arguments}: {error}.") from error

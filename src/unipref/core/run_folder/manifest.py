@@ -17,12 +17,17 @@ T = TypeVar("T")
 
 
 class ChoiceInfo(msgspec.Struct):
-    """A choice of the study, such as a strategy: its kind, name and settings; `code`: the hash of a plug-in's file."""
+    """A choice of the study, such as a strategy: its kind, name and settings; `code`: the hash of a plug-in's file.
+
+    `takes_whole`, `random`: of a strategy, as in `contracts.Strategy`.
+    """
 
     kind: str = ""
     name: str = ""
     settings: dict[str, Any] = {}
     code: str | None = None
+    takes_whole: bool = False
+    random: bool = False
 
 
 class PlannedStep(msgspec.Struct):
@@ -32,6 +37,8 @@ class PlannedStep(msgspec.Struct):
     trainer: str = ""
     makes: str = ""
     start: str = msgspec.field(default="", name="from")
+    learns_from: str = ""
+    writes_answers: bool = False
 
 
 class HeadlineInfo(msgspec.Struct):
@@ -51,6 +58,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
         settings_hash: of all other settings; variants with the same one differ in what they select alone.
         steps: its training steps, in order.
         judged: benchmark -> the figure that verdicts judge by, of the benchmarks that have one, in order.
+        stand_in: benchmark -> the metric that verdicts use for an objective without a headline metric.
         sources, clean: its own; those of the study as written are in `Manifest`.
     """
 
@@ -58,6 +66,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
     settings_hash: str = ""
     steps: list[PlannedStep] = []
     judged: dict[str, HeadlineInfo] = {}
+    stand_in: dict[str, str] = {}
     sources: dict[str, SourceCounts] | None = None
     clean: CleanCounts | None = None
 

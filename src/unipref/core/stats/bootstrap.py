@@ -258,10 +258,10 @@ def difference(first: Statistic, second: Statistic, seed: int = 0) -> Difference
 
 def _ends(draws: Floats) -> tuple[float | None, float | None]:
     """The 95 % percentile interval of the draws that have a value."""
-    found = draws[np.isfinite(draws)]
-    if not len(found):
+    finite = draws[np.isfinite(draws)]
+    if not len(finite):
         return None, None
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
@@ -319,11 +319,11 @@ def paired_interval(
         own = apply(values.mean(axis=1))
         statistics = statistics + (own - own.mean()) * (_stretch(count, level, student) - 1)
     seeds = rng.multinomial(count, np.full(count, 1 / count), size=resamples) / count
-    found = np.einsum("bs,bs->b", statistics, seeds)
-    found = found[np.isfinite(found)]
-    if not len(found):
+    draws = np.einsum("bs,bs->b", statistics, seeds)
+    draws = draws[np.isfinite(draws)]
+    if not len(draws):
         return float("nan"), float("nan")
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -1,6 +1,6 @@
 """Which value of a score is better, which scores have to be earned, and which models do no better than guessing.
 
-A model that guesses has no bias to show: where it is at chance, its bias figures mean nothing and are marked.
+A model that guesses cannot show a bias: for a model at chance, bias scores are meaningless and are marked.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ Values = TypeVar("Values", float, "npt.NDArray[np.float64]")
 
 WHOLE = "all"
 SIDES = (WHOLE, "pro", "anti")
-"""Slices that tell whether a model guesses: everything, and the sentences for and against a stereotype. A model that
-always follows the stereotype is right on all pro and no anti sentences: half right in sum, yet it does not guess."""
+"""Slices that show whether a model guesses: everything, and the sentences for and against a stereotype. A model that
+always follows the stereotype is right on all pro and no anti sentences: half right in total, yet it does not guess."""
 AT_CHANCE = "at chance: bias means nothing"
-"""What stands beside a bias of a model that guesses."""
+"""The remark beside a bias of a model at chance."""
 
 
 class Rated(Protocol):
@@ -31,7 +31,7 @@ class Rated(Protocol):
 
     @property
     def chance(self) -> float | None:
-        """The value of a model that guesses; None where there is none."""
+        """The value of a model that guesses, or None."""
 
     @property
     def ideal(self) -> float | None:
@@ -49,13 +49,13 @@ def goodness(score: Rated, value: Values) -> Values:
 
 
 def is_skill(score: Rated) -> bool:
-    """Whether a good value has to be earned: higher is better, and a model that guesses does not get the best."""
+    """Whether a score measures a skill: higher is better, and guessing does not reach the best value."""
     best = 1.0 if score.ideal is None else score.ideal
     return score.direction == "higher" and (score.chance is None or score.chance < best)
 
 
 def is_bias(score: Rated) -> bool:
-    """Whether a model that guesses gets a known value without earning it, as of a bias; not so a share of ties."""
+    """Whether a score measures a bias: not a skill, and with a known value for guessing (unlike a share of ties)."""
     return not is_skill(score) and score.chance is not None
 
 
@@ -69,7 +69,7 @@ def guesses(score: Score) -> bool:
 def at_chance(scores: Iterable[Score]) -> bool:
     """Whether a model guesses, by its scores in one mode of one benchmark.
 
-    So it is when there is a skill with a chance level, and none of them is clearly above it, in whole or on a side.
+    True if at least one skill has a chance level and no skill is clearly above it, on the whole or on a side.
     """
     skills = [score for score in scores if score.slice in SIDES and is_skill(score) and score.chance is not None]
     return bool(skills) and all(guesses(score) for score in skills)

@@ -1,4 +1,4 @@
-"""Midrank percentiles: numbers of any unit made comparable, ties kept."""
+"""Midrank percentiles, which make numbers of any unit comparable and keep ties."""
 
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,14 @@ def percentiles_within(values: "npt.NDArray[np.float64]", groups: "npt.NDArray[n
     """Midrank percentile of each value among those of its group.
 
     Args:
-        values: (n,) numbers; NaN stays NaN and counts for nothing.
+        values: (n,) numbers; NaN stays NaN and is not counted.
         groups: (n,) codes from 0.
     """
     import numpy as np
 
-    found = np.full(len(values), np.nan)
+    ranks = np.full(len(values), np.nan)
     scored = np.flatnonzero(~np.isnan(values))
     order = scored[np.argsort(groups[scored], kind="stable")]
     for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        found[rows] = percentiles(values[rows])
-    return found
+        ranks[rows] = percentiles(values[rows])
+    return ranks

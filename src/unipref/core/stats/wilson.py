@@ -1,4 +1,4 @@
-"""The interval of a share."""
+"""The Wilson interval of a share."""
 
 import math
 
@@ -10,8 +10,8 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % interval of a share after Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
 
     Args:
-        hits: how often it was so; a tie may count half.
-        n: of how many times.
+        hits: number of hits; a tie may count half.
+        n: number of trials.
 
     Returns:
         Both ends, in [0, 1]; (0, 1) for n = 0.

@@ -1,6 +1,6 @@
-"""Where row work runs. The stages give functions and items; an engine alone knows in which process they meet.
+"""Engines that run row work. Stages pass functions and items; the engine decides in which process they run.
 
-The same functions give the same result on every engine: `local` runs them in one or several processes.
+Results do not depend on the engine: `local` runs the functions in one or several processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +23,12 @@ class Engine(Protocol):
         Args:
             fn: a pure function that can be imported by its module's name.
             items: what to work on; picklable, small.
-            label: what the work is called.
+            label: name of the work.
         """
         ...
 
     def close(self) -> None:
-        """Gives back what the engine holds."""
+        """Frees what the engine holds."""
         ...
 
 
@@ -39,23 +39,21 @@ def make_engine(
     on_progress: Progress | None = None,
     where: str = "engine",
 ) -> Engine:
-    """The engine of that name.
+    """Creates the engine of that name.
 
     Args:
         name: as in the study file.
-        workers: how many processes; None: as many as cores are free, one for small work.
-        size: bytes to be read in all, where that is known.
-        on_progress: called with the work's label, how many items are done and how many there are.
+        workers: number of processes; None: as many as cores are free, one for small work.
+        size: bytes to read in all, if known.
+        on_progress: called with the work's label, the number of finished items and of all items.
         where: the setting's place in the study file, for errors.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
     if name == "local":
         return Local(workers, size, on_progress)
-    if name == "ray":
-        raise UserError("work cannot run on a Ray cluster yet.", where=where, mend="Use 'engine: local'.")
-    raise UserError(f"there is no engine '{name}'.", where=where, mend=near_name(name, ["local"]))
+    raise UserError(f"unknown engine '{name}'.", where=where, mend=near_name(name, ["local"]))
 
 
 __all__ = ["BucketWriter", "Engine", "Local", "make_engine", "read_bucket"]

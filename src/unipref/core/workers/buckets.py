@@ -1,8 +1,8 @@
-"""Bucket files: what map tasks leave for reduce tasks.
+"""Bucket files, by which map tasks pass records to reduce tasks.
 
-Each map task appends records to buckets by a hash; each reduce task reads one bucket, task by task. A group of rows
-with one key is whole in its bucket, so memory is bounded by a bucket and not by the data. Which task wrote first does
-not matter: the order is that of the task numbers.
+Each map task appends records to buckets by a hash; each reduce task reads one bucket, task by task. All rows with one
+key are in one bucket, so memory is bounded by a bucket and not by the data. Records are ordered by task number, not by
+time.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from types import TracebackType
 from unipref.core.errors import UserError
 
 BUFFER_BYTES = 8 << 20
-"""Records held back in all buckets together, in bytes; then they are appended to their files."""
+"""Bytes of records to hold in all buckets together, before they are appended to their files."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -23,21 +23,21 @@ _LENGTH = struct.Struct("<I")
 class BucketWriter:
     """Writes one map task's records into bucket files; a context manager.
 
-    One file per bucket that gets a record: `folder/<bucket>/<task>.records`. It is written under a name of its own
-    and renamed when the task has ended well, so a task that is run again or twice at once leaves one whole file.
+    One file per bucket that gets a record: `folder/<bucket>/<task>.records`. It is written under a temporary
+    name and renamed when the task succeeds, so a task that runs again, or twice at once, leaves one whole file.
 
     Args:
-        folder: of this piece of row work alone.
-        n_buckets: into how many buckets keys are spread.
+        folder: used by this piece of row work alone.
+        n_buckets: number of buckets.
         task_number: the task's place in the order of the input.
     """
 
     def __init__(self, folder: Path, n_buckets: int, task_number: int) -> None:
         self._folder, self._n_buckets, self._task = folder, n_buckets, task_number
         self._attempt = uuid.uuid4().hex
-        self._held: dict[int, bytearray] = {}
-        self._held_bytes = 0
-        self._begun: dict[int, Path] = {}
+        self._pending: dict[int, bytearray] = {}
+        self._pending_bytes = 0
+        self._partial_files: dict[int, Path] = {}
 
     def write(self, key: int | bytes, record: bytes) -> None:
         """Appends a record to the bucket of its key.
@@ -47,29 +47,29 @@ class BucketWriter:
             record: under 4 GiB.
 
         Raises:
-            UserError: the disk is full or cannot be written.
+            UserError: the disk is full or not writable.
         """
         number = int.from_bytes(key, "big") if isinstance(key, bytes) else key
-        held = self._held.setdefault(number % self._n_buckets, bytearray())
-        held += _LENGTH.pack(len(record))
-        held += record
-        self._held_bytes += _LENGTH.size + len(record)
-        if self._held_bytes >= BUFFER_BYTES:
-            self._append_held()
+        pending = self._pending.setdefault(number % self._n_buckets, bytearray())
+        pending += _LENGTH.pack(len(record))
+        pending += record
+        self._pending_bytes += _LENGTH.size + len(record)
+        if self._pending_bytes >= BUFFER_BYTES:
+            self._flush()
 
-    def _append_held(self) -> None:
-        """Opens one file at a time: there may be more buckets than files a process may have open."""
+    def _flush(self) -> None:
+        """Appends pending records, one file at a time: there may be more buckets than a process may open files."""
         try:
-            for bucket, records in self._held.items():
-                aside = self._begun.get(bucket)
-                if aside is None:
-                    aside = self._begun[bucket] = self._path(bucket).with_suffix(f".{self._attempt}.partial")
-                    aside.parent.mkdir(parents=True, exist_ok=True)
-                with open(aside, "ab") as file:
+            for bucket, records in self._pending.items():
+                partial = self._partial_files.get(bucket)
+                if partial is None:
+                    partial = self._partial_files[bucket] = self._path(bucket).with_suffix(f".{self._attempt}.partial")
+                    partial.parent.mkdir(parents=True, exist_ok=True)
+                with open(partial, "ab") as file:
                     file.write(records)
         except OSError as error:
             raise _unwritable(self._folder, error) from error
-        self._held, self._held_bytes = {}, 0
+        self._pending, self._pending_bytes = {}, 0
 
     def _path(self, bucket: int) -> Path:
         return self._folder / f"{bucket:05d}" / f"{self._task:06d}.records"
@@ -82,26 +82,26 @@ class BucketWriter:
     ) -> None:
         if kind is None:
             try:
-                self._append_held()
-                for bucket, aside in self._begun.items():
-                    aside.replace(self._path(bucket))
+                self._flush()
+                for bucket, partial in self._partial_files.items():
+                    partial.replace(self._path(bucket))
             except BaseException:
-                self._remove_begun()
+                self._remove_partial_files()
                 raise
         else:
-            self._remove_begun()
+            self._remove_partial_files()
 
-    def _remove_begun(self) -> None:
-        for aside in self._begun.values():
+    def _remove_partial_files(self) -> None:
+        for partial in self._partial_files.values():
             with contextlib.suppress(OSError):
-                aside.unlink()
+                partial.unlink()
 
 
 def read_bucket(folder: Path, bucket: int) -> Iterator[bytes]:
-    """The records of a bucket, by task number, then in the order they were written; none if nothing was.
+    """Yields the records of a bucket, by task number, then in the order of writing; nothing for an empty bucket.
 
     Raises:
-        UserError: a file is cut short.
+        UserError: a file is truncated.
     """
     tasks = (folder / f"{bucket:05d}").glob("*.records")
     for path in sorted(tasks, key=lambda path: int(path.stem)):
@@ -111,14 +111,14 @@ def read_bucket(folder: Path, bucket: int) -> Iterator[bytes]:
                 record = file.read(length) if length >= 0 else b""
                 if len(record) != length:
                     raise UserError(
-                        "a bucket file is cut short.", where=str(path), mend=f"Delete '{folder}' and run again."
+                        "a bucket file is truncated.", where=str(path), mend=f"Delete '{folder}' and run again."
                     )
                 yield record
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:
     return UserError(
-        f"row work cannot be written: {error.strerror or error}.",
+        f"a bucket file cannot be written: {error.strerror or error}.",
         where=str(folder),
         mend="Make room on that disk, or give another run folder with -o.",
     )

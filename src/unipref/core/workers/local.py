@@ -18,32 +18,32 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Progress = Callable[[str, int, int], None]
-"""Hears a label, how many items are done and how many there are."""
+"""Called with a label, the number of finished items and of all items."""
 
 SMALL_BYTES = 16 << 20
 """Below this, starting processes takes longer than the work."""
 
 AHEAD = 2
-"""Items per worker that may be under way or done and not yet asked for."""
+"""Items per worker that may be running, or finished and waiting to be read."""
 
 
 class Local:
     """Runs functions over items in processes of this machine; the results come in the order of the items.
 
-    Processes are started when they are first needed, by `spawn`: a fork copies the locks of torch's and Arrow's
-    threads but not the threads. They are kept until `close`.
+    Processes start when first needed, by `spawn`: a fork copies the locks of torch's and Arrow's threads but not the
+    threads. They live until `close`.
 
     Args:
-        workers: how many processes; None: as many as cores are free, or this one alone for small work.
-        size: bytes to be read in all; None: unknown, taken for large.
-        on_progress: called with the work's label, how many items are done and how many there are.
+        workers: number of processes; None: as many as cores are free, or this one alone for small work.
+        size: bytes to read in all; None: unknown, treated as large.
+        on_progress: called with the work's label, the number of finished items and of all items.
     """
 
     def __init__(
         self, workers: int | None = None, size: int | None = None, on_progress: Progress | None = None
     ) -> None:
         if workers is not None and workers < 1:
-            raise UserError(f"{workers} workers cannot do any work.", where="workers", mend="Give 1 or more.")
+            raise UserError(f"expected 1 or more workers, found {workers}.", where="workers", mend="Give 1 or more.")
         if workers is None:
             workers = 1 if size is not None and size < SMALL_BYTES else free_cores()
         self.workers, self._on_progress = workers, on_progress
@@ -55,7 +55,7 @@ class Local:
         Args:
             fn: a function of a module (or a `functools.partial` of one), so that other processes can import it.
             items: what to work on; picklable.
-            label: what the work is called, for progress and errors.
+            label: name of the work, for progress and errors.
 
         Raises:
             UserError: as raised by `fn`, or a worker process died.
@@ -72,26 +72,26 @@ class Local:
     ) -> Iterator[Result]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_start_worker)
-        under_way: deque[Future[Result]] = deque()
-        submitted = done = 0
+        running: deque[Future[Result]] = deque()
+        n_submitted = n_done = 0
         try:
-            while done < len(items):
-                while submitted < len(items) and len(under_way) < workers * AHEAD:
+            while n_done < len(items):
+                while n_submitted < len(items) and len(running) < workers * AHEAD:
                     with _main_not_imported(fn):
-                        under_way.append(self._pool.submit(fn, items[submitted]))
-                    submitted += 1
-                result = under_way.popleft().result()
-                done += 1
+                        running.append(self._pool.submit(fn, items[n_submitted]))
+                    n_submitted += 1
+                result = running.popleft().result()
+                n_done += 1
                 yield result
         except BrokenProcessPool as error:  # by submit as well as by result: a worker may die between the two
             self.close()
             raise UserError(
-                f"a worker process died at item {done + 1} of {len(items)}, most likely for want of memory.",
+                f"a worker process died at item {n_done + 1} of {len(items)}, most likely because memory ran out.",
                 where=label,
                 mend="Use fewer workers, or a machine with more memory.",
             ) from error
         finally:
-            for future in under_way:
+            for future in running:
                 future.cancel()
 
     def close(self) -> None:
@@ -122,14 +122,14 @@ def free_cores() -> int:
 
 
 def _start_worker() -> None:
-    """One thread for each worker, and an interrupt is for the parent to handle."""
+    """Limits the worker to one thread, and leaves interrupts to the parent."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _main_not_imported(fn: Callable[[Item], Result]) -> Iterator[None]:
-    """Keeps processes that start now from running the user's script again, unless `fn` is in it.
+    """Prevents processes that start now from running the user's script again, unless `fn` is in it.
 
     `spawn` imports `__main__` in the child. A script that calls unipref at its top level, without the guard
     `if __name__ == "__main__"`, would start itself over and over.

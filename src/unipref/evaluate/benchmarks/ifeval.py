@@ -51,7 +51,25 @@ class IFEval(Benchmark):
     the extra `eval`.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/ifeval", "new_tokens": 1280}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/ifeval", "new_tokens": 1280},
+        "files": {
+            FILE: [
+                {
+                    "key": 1,
+                    "prompt": "Write two words, without a comma.",
+                    "instruction_id_list": ["punctuation:no_comma"],
+                    "kwargs": [{}],
+                },
+                {
+                    "key": 2,
+                    "prompt": "Answer in small letters, within quotation marks.",
+                    "instruction_id_list": ["change_case:english_lowercase", "startend:quotation"],
+                    "kwargs": [{}, {}],
+                },
+            ]
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
     dialogue: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from unipref.core.answer_checks.rules import follows
-from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
+from unipref.core.contracts import INSTRUCTION, HeadlineMetric, SplitBenchmark
 from unipref.core.records import Message
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
@@ -25,7 +25,7 @@ class Item(msgspec.Struct, frozen=True):
     arguments: dict[str, Any] = {}
 
 
-class Instructions(Benchmark):
+class Instructions(SplitBenchmark):
     """The share of instructions followed, checked by strict rules on the form of the answer, as in IFEval.
 
     | metric | formula | best |
@@ -38,7 +38,16 @@ class Instructions(Benchmark):
     Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/instructions", "new_tokens": 16}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/instructions", "new_tokens": 16},
+        "files": {
+            "test.jsonl": [
+                {"id": "a", "prompt": "Answer with one word: is it green?", "rule": "one_word"},
+                {"id": "b", "prompt": "Say sun twice.", "rule": "repeats", "arguments": {"word": "sun", "times": 2}},
+                {"id": "c", "prompt": "Answer in capitals: what is green?", "rule": "capitals"},
+            ]
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "followed")
     dialogue: ClassVar[bool] = True
 

@@ -48,7 +48,16 @@ class Perplexity(Benchmark):
     or a folder of data files or, if it has none, of `.txt` files. A note counts the rows without text.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "heldout.jsonl", "text": "text", "stride": 256}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "heldout.jsonl", "text": "text", "stride": 256},
+        "files": {
+            "documents.jsonl": [
+                {"text": "The nurse was late."},
+                {"text": "Who was it?"},
+                {"text": "The frog is green."},
+            ]
+        },
+    }
 
     data: str | None = "perplexity"
     """File or folder with the text, relative to `data_root`."""

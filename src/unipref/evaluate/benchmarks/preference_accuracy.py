@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from unipref.core import parquet
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import evenly_spaced
@@ -21,7 +21,7 @@ COLUMNS = ("id", "prompt", *SIDES, "source", "objective")
 MEND = "Give a Parquet file that unify wrote, or remove 'data' to use the run's own split."
 
 
-class PreferenceAccuracy(Benchmark):
+class PreferenceAccuracy(SplitBenchmark):
     """Share of held-out preferences that a model ranks as the annotators did; a tie counts half, chance is 0.5.
 
     | model | metric | formula, averaged over pairs |
@@ -41,10 +41,31 @@ class PreferenceAccuracy(Benchmark):
     """
 
     measures: ClassVar[frozenset[str]] = frozenset({"policy", "reward"})
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"split": "test"}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"split": "test"},
+        "files": {
+            "test.parquet": [
+                {
+                    "id": name,
+                    "prompt": [{"role": "user", "content": "Who was late?"}],
+                    "chosen": [{"role": "assistant", "content": chosen}],
+                    "rejected": [{"role": "assistant", "content": rejected}],
+                    "source": "handmade",
+                    "objective": objective,
+                }
+                for name, chosen, rejected, objective in (
+                    ("a", "The nurse.", "Nurse late who?", "instruction"),
+                    ("b", "That is not said.", "She was, of course.", "bias"),
+                    ("c", "The guard was.", "What?", "instruction"),
+                )
+            ]
+        },
+    }
     dialogue: ClassVar[bool] = True
+    stand_in: ClassVar[str | None] = "accuracy"
 
     split: Literal["test", "dev"] = "test"
+    """Which of the run's splits; in a folder of `data`, `test.parquet` or `dev.parquet`."""
     limit: int | None = None
     """Measure only so many rows, evenly spread over the file; None: all."""
     batch_size: int = 32

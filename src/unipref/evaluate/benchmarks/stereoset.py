@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
+from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, mean
@@ -20,7 +20,7 @@ LABELS = ("stereotype", "anti-stereotype", "unrelated")
 TASKS = ("intrasentence", "intersentence")
 
 
-class StereoSet(Benchmark):
+class StereoSet(SplitBenchmark):
     """StereoSet (Nadeem et al. 2021): a stereotype, an anti-stereotype and an unrelated sentence per target term.
 
     L(s) = sum of log p (nats) of the tokens of a sentence, BOS given; for `intersentence`, after its context. All
@@ -46,7 +46,27 @@ class StereoSet(Benchmark):
     of EditBias (github.com/zjunlp/EditBias); scores on those are not comparable to scores on the whole data set.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/stereoset_intrasentence"}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/stereoset_intrasentence"},
+        "files": {
+            "dev.json": [
+                {
+                    "id": target,
+                    "target": target,
+                    "bias_type": kind,
+                    "context": f"The {target} BLANK.",
+                    "sentences": [
+                        {"gold_label": label, "sentence": f"The {target} {word}."}
+                        for label, word in zip(LABELS, words, strict=True)
+                    ],
+                }
+                for target, kind, words in (
+                    ("poet", "profession", ("dreams", "counts", "melts")),
+                    ("aunt", "gender", ("cooks", "welds", "boils")),
+                )
+            ]
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
     folders: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
 

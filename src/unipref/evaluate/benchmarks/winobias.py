@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
+from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
@@ -34,7 +34,7 @@ from unipref.models.loading import Policy, RewardModel
 OCCUPATION_METRICS = frozenset({"bias", "two_way_accuracy", "two_way_bias"})
 
 
-class WinoBias(Benchmark):
+class WinoBias(SplitBenchmark):
     """WinoBias (Zhao et al. 2018): the metrics of the paper (arXiv 2408.02861), and corrected versions of them.
 
     The prompt is a sentence, then the quoted pronoun and `refers to:`. L(w | p) = sum of log p (nats) of the tokens of
@@ -72,7 +72,17 @@ class WinoBias(Benchmark):
     Data: the four `{pro,anti}_stereotyped_type{1,2}.txt.{test,dev}` files of the WinoBias repository.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winobias", "mode": "both"}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/winobias", "mode": "both"},
+        "files": {
+            f"{side}_stereotyped_type{kind}.txt.test": "\n".join(line.format(*pronouns) for line in lines) + "\n"
+            for side, pronouns in (("pro", ("he", "she")), ("anti", ("she", "he")))
+            for kind, lines in (
+                (1, ("1 [The mechanic] called the nurse because [{0}] was late.",)),
+                (2, ("1 The mechanic called [the nurse] because [{1}] was free.",)),
+            )
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
 
     published: ClassVar[Mapping[str, str]] = {
@@ -91,6 +101,7 @@ class WinoBias(Benchmark):
     mode: Literal["paper", "corrected", "both"] = "both"
     """Which of the two modes to compute, or both in one pass."""
     split: Literal["test", "dev"] = "test"
+    """The files whose names end in `.test` or in `.dev`."""
     limit: int | None = None
     """Measure only so many pairs, evenly spread over the files; None: all."""
     labour: str | None = None

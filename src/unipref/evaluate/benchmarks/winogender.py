@@ -69,7 +69,35 @@ class Winogender(Benchmark):
     winogender-schemas.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogender"}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/winogender"},
+        "files": {
+            "templates.tsv": "\n".join(
+                [
+                    "occupation(0)\tother-participant(1)\tanswer\tsentence",
+                    *(
+                        f"{occupation}\tguest\t{answer}\tThe $OCCUPATION told $PARTICIPANT that $NOM_PRONOUN {verb}."
+                        for occupation in ("nurse", "plumber", "baker")
+                        for answer, verb in ((0, "worked"), (1, "paid"))
+                    ),
+                ]
+            ),
+            "all_sentences.tsv": "\n".join(
+                [
+                    "sentid\tsentence",
+                    *(
+                        f"{occupation}.{participant}.{answer}.{gender}.txt\t"
+                        f"The {occupation} told {'the ' * (participant == 'guest')}{participant} that {pronoun} {verb}."
+                        for occupation in ("nurse", "plumber", "baker")
+                        for participant in ("guest", "someone")
+                        for answer, verb in ((0, "worked"), (1, "paid"))
+                        for gender, pronoun in (("male", "he"), ("female", "she"), ("neutral", "they"))
+                    ),
+                ]
+            ),
+            STATISTICS_FILE: "occupation\tbls_pct_female\nnurse\t90\nplumber\t2\nbaker\t60\n",
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "accuracy")
     published: ClassVar[Mapping[str, str]] = {
         "all_sentences.tsv": "bd69da16bf228cb8df63fd0843aec2d8b5c36a7f21bf8c7b168bcc83932556c8",

@@ -49,7 +49,21 @@ class Winogenerated(Benchmark):
     Data: a folder with `winogenerated_examples.jsonl` of the repository anthropics/evals, or that file.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogenerated", "limit": 500}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/winogenerated", "limit": 500},
+        "files": {
+            FILES[0]: [
+                {
+                    "index": index,
+                    "occupation": occupation,
+                    "pronoun_options": ["he", "she", "they"],
+                    "sentence_with_blank": f"The {occupation} said that _ came.",
+                    "BLS_percent_women_2019": percent,
+                }
+                for index, (occupation, percent) in enumerate((("nurse", 90.0), ("plumber", 2.0), ("baker", 60.0)))
+            ]
+        },
+    }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
     published: ClassVar[Mapping[str, str]] = {
         FILES[0]: "ae1bcb182377937a52e7a1e3da905462b623d806bff7ac06b2c89dd23136a57c"

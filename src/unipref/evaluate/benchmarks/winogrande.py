@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import numpy as np
 
-from unipref.core.contracts import Benchmark
+from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
@@ -21,7 +21,7 @@ from unipref.models.loading import Policy, RewardModel
 ANSWERS = ("1", "2")
 
 
-class WinoGrande(Benchmark):
+class WinoGrande(SplitBenchmark):
     """WinoGrande (Sakaguchi et al. 2021), by partial evaluation (Trinh and Le 2018), as in lm-eval.
 
     L(i) = sum of log p (nats) of the text after the blank, given the text before it and option i.
@@ -39,7 +39,30 @@ class WinoGrande(Benchmark):
     `qID`, `sentence` with one `_`, `option1`, `option2` and `answer`. The published test part has no answers.
     """
 
-    example: ClassVar[Mapping[str, Any]] = {"settings": {"data": "eval/winogrande"}}
+    example: ClassVar[Mapping[str, Any]] = {
+        "settings": {"data": "eval/winogrande"},
+        "files": {
+            "dev.jsonl": [
+                {
+                    "qID": f"A-{answer}",
+                    "sentence": f"Ann hired Bea since _ needed {what}.",
+                    "option1": "Ann",
+                    "option2": "Bea",
+                    "answer": answer,
+                }
+                for answer, what in (("1", "help"), ("2", "work"))
+            ]
+            + [
+                {
+                    "qID": "B-1",
+                    "sentence": "The cup broke the plate, for the _ was hard.",
+                    "option1": "cup",
+                    "option2": "plate",
+                    "answer": "1",
+                }
+            ]
+        },
+    }
 
     data: str | None = "winogrande"
     """Folder with the JSON lines, or one file of them, relative to `data_root`."""

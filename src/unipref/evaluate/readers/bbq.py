@@ -122,8 +122,8 @@ def _normalise_group(name: str) -> str:
 
 
 def _check_item(item: Item, file: Path) -> None:
-    infos = [item.answer_info.get(f"ans{at}") or [""] for at in range(3)]
-    if sum(info[-1] == UNKNOWN for info in infos) != 1 or item.label not in (0, 1, 2):
+    infos = [item.answer_info.get(f"ans{at}") for at in range(3)]
+    if not all(infos) or sum(info[-1] == UNKNOWN for info in infos if info) != 1 or item.label not in (0, 1, 2):
         raise UserError(
             f"item {item.example_id} is not a valid BBQ item: exactly one of its three answers must be 'unknown' in "
             f"answer_info, and its label must be 0, 1 or 2 (found {item.label}).",

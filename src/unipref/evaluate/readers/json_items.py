@@ -44,7 +44,7 @@ def read_items(data: Path, split: str, kind: type[T], limit: int | None = None) 
 def _decode_item(line: bytes, kind: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"the line is not a valid item of this benchmark: {error}.",
             where=where,
@@ -58,7 +58,7 @@ def _field_hints(line: bytes, kind: type[msgspec.Struct]) -> list[str]:
     hints = [f"Its fields are: {', '.join(fields)}."]
     try:
         item = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return hints
     if isinstance(item, dict):
         missing = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in item]

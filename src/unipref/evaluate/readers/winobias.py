@@ -137,4 +137,8 @@ def _read_lines(path: Path) -> list[str]:
         raise UserError(
             f"the file {path.name} of WinoBias is missing.", where=str(path.parent), mend=near_name(path.name, names)
         )
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"it cannot be read as text: {error}.", where=str(path)) from error
+    return [line for line in text.splitlines() if line.strip()]

@@ -22,7 +22,7 @@ from unipref.core.run_folder import RunFolder
 from unipref.core.stage_cache import StageCache
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
-from unipref.evaluate import data_path, evaluate, split_of
+from unipref.evaluate import data_path, evaluate
 from unipref.models import loading
 from unipref.models.loading import Policy
 from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
@@ -163,14 +163,14 @@ class _Measuring:
 
     def _gone(self, benchmark: Benchmark) -> tuple[int, int]:
         """Preferences left out of what it reads, and of how many; zeros where it reads no part of the run's."""
-        found = self.unseen.left_out.get(split_of(benchmark))
+        found = self.unseen.left_out.get(benchmark.part)
         return found if found and self._path(benchmark) in self.unseen.splits.values() else (0, 0)
 
     def _check_rows(self, benchmark: Benchmark) -> None:
         gone, n = self._gone(benchmark)
         if gone and gone == n:
             raise UserError(
-                f"every {split_of(benchmark)} preference was trained on by a mixed model.",
+                f"every {benchmark.part} preference was trained on by a mixed model.",
                 where=str(self.dir.folder),
                 mend="Name models with the same sources and split: --adapter OBJECTIVE=VARIANT/SEED/STEP",
             )

@@ -13,10 +13,6 @@ FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
 ONE_BY_ONE = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
-WRITTEN = ("rloo", "grpo")
-"""Trainers that learn from answers the model writes: how many prompts they saw says little of what was selected."""
-ONLY = "only"
-"""The strategy that takes a source whole."""
 MAPS = 6
 """Most maps on the page, one per variant."""
 DOUBTS = "Selected too little, or not seen"
@@ -43,7 +39,7 @@ def selection_section(manifest: Manifest) -> Section | None:
     )
     if not tables:
         return None
-    alone = [name for name, variant in manifest.variants.items() if variant.strategy.name == ONLY]
+    alone = [name for name, variant in manifest.variants.items() if variant.strategy.takes_whole]
     # One source alone shows where the source lies, and not what a strategy did: those maps come last.
     in_order = sorted(accounts, key=alone.__contains__)
     maps = {variant: drawn for variant in in_order if (drawn := accounts[variant].map) is not None and drawn.kept}
@@ -74,7 +70,7 @@ def epoch_warnings(manifest: Manifest) -> list[str]:
             continue
         for step, trained in manifest.trained(variant, seed).items():
             epochs = _epochs(trained)
-            if epochs is not None and epochs < FEWEST_EPOCHS and _trainer(manifest, variant, step) not in WRITTEN:
+            if epochs is not None and epochs < FEWEST_EPOCHS and not _writes_answers(manifest, variant, step):
                 few.setdefault(step, []).append((where, epochs))
             elif epochs is not None and epochs > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, epochs))
@@ -95,10 +91,10 @@ def _off(by_step: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str
             yield f"{others}, {step}: {low:.3g} to {high:.3g} epochs, {what}"
 
 
-def _trainer(manifest: Manifest, variant: str, step: str) -> str:
-    """The trainer of a step, which may have a name of its own; the name where the manifest does not say."""
-    recipe = manifest.steps.get(variant, {}).get(step)
-    return recipe.trainer if recipe and recipe.trainer else step
+def _writes_answers(manifest: Manifest, variant: str, step: str) -> bool:
+    """Whether a step learns from answers that the model writes: epochs over its prompts say little about selection."""
+    steps = manifest.variants[variant].steps if variant in manifest.variants else []
+    return any(planned.writes_answers for planned in steps if planned.name == step)
 
 
 def _epochs(trained: TrainedStep) -> float | None:

@@ -26,6 +26,7 @@ class Only(Strategy):
     example: ClassVar = {"settings": {"objectives": ["instruction"]}}
     seeded: ClassVar[bool] = False
     narrows: ClassVar[bool] = True
+    takes_whole: ClassVar[bool] = True
 
     sources: tuple[str, ...] = ()
     """Names of sources; none: all."""

@@ -17,6 +17,7 @@ class Random(BlindStrategy):
     """
 
     example: ClassVar = {"settings": {"fraction": 0.4}}
+    random: ClassVar[bool] = True
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """A random part of each source and objective; it depends on ids and seed, not on row order."""

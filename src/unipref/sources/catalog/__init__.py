@@ -1,7 +1,7 @@
-"""Known public datasets: where each is, its licence, how its rows are read, and what is odd about it.
+"""Known public datasets: where each is, its licence, how its rows are read, and the faults of its data.
 
-An entry is data, in the file of its family. `dataset: NAME` in a study takes format, mapping, objective and licence
-from here; the study's own settings go over it.
+An entry is data, in the file of its family. `dataset: NAME` in a study uses the format, mapping, objective and licence
+of the entry; the study's own settings override them.
 """
 
 from unipref.core.errors import UserError, near_name
@@ -19,13 +19,13 @@ DATASETS: tuple[Dataset, ...] = tuple(
 
 
 def dataset(name: str, where: str) -> Dataset:
-    """The entry of that name.
+    """Returns the entry of that name.
 
     Raises:
-        UserError: there is none; the near name is offered.
+        UserError: the name is unknown; the error suggests the nearest one.
     """
     for entry in DATASETS:
         if entry.name == name:
             return entry
     mend = f"{near_name(name, [d.name for d in DATASETS])} For your own data give 'format' and 'map' instead."
-    raise UserError(f"there is no known dataset '{name}'.", where=where, mend=mend)
+    raise UserError(f"unknown dataset '{name}'.", where=where, mend=mend)

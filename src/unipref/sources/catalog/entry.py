@@ -1,4 +1,4 @@
-"""What is known of a dataset."""
+"""One entry of the catalog of datasets."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ class Dataset(Settings):
     name: str
     """Its name in a study file."""
     about: str
-    """What it holds, in a line."""
+    """What it holds, in one line."""
     origin: str
     """Where it is published: a repository and its files, or a hub name."""
     hub: Hub | None = None
@@ -28,10 +28,10 @@ class Dataset(Settings):
     axis: str | None = None
     """The axis that decides by default."""
     objective: str
-    """What training on it is for."""
+    """The objective of training on it."""
     faults: tuple[str, ...] = ()
-    """What is odd or wrong in the published data, and what unipref makes of it."""
+    """Faults of the published data, and how unipref handles them."""
     verified: Literal["data", "schema"]
     """data: read from real rows; schema: from its documentation, tested on a hand-written row of that shape."""
     seen: str
-    """Where its schema was seen."""
+    """The source of its schema."""

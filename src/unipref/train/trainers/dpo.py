@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from unipref.core.contracts import TrainJob
+from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.core.errors import UserError
 from unipref.train.data.rows import PAIRS, Facts, View
 from unipref.train.fit import fit
@@ -30,6 +30,7 @@ class Dpo(LengthLimited):
     """
 
     example: ClassVar = {"settings": {"beta": 0.1, "loss_type": "ipo", "max_steps": 200}}
+    learns_from: ClassVar[LearnsFrom] = "pairs"
     trl_config: ClassVar[str] = "DPOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from unipref.core.contracts import TrainJob
+from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.epochs import Sampling
 from unipref.train.data.rows import JUDGED, View
 from unipref.train.fit import fit
@@ -25,6 +25,7 @@ class Kto(LengthLimited):
     """
 
     example: ClassVar = {"settings": {"beta": 0.1, "per_device_train_batch_size": 16, "max_steps": 200}}
+    learns_from: ClassVar[LearnsFrom] = "labels"
     trl_config: ClassVar[str] = "KTOConfig"
     full_rate: ClassVar[float] = 1e-6
     lora_rate: ClassVar[float] = 1e-5

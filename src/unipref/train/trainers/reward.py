@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from unipref.core.contracts import TrainJob
+from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.rows import PAIRS, View, pairs_with_margins
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
@@ -22,6 +22,7 @@ class Reward(LengthLimited):
 
     example: ClassVar = {"settings": {"learning_rate": 2e-5, "lora": {"r": 8, "lora_alpha": 32, "lora_dropout": 0.1}}}
     makes: ClassVar[str] = "reward"
+    learns_from: ClassVar[LearnsFrom] = "pairs"
     trl_config: ClassVar[str] = "RewardConfig"
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from unipref.core.contracts import TrainJob
+from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.train.data.epochs import RowOrder
 from unipref.train.data.rows import DEMONSTRATIONS, View
 from unipref.train.fit import fit
@@ -24,6 +24,7 @@ class Sft(LengthLimited):
     example: ClassVar = {
         "settings": {"learning_rate": 1e-5, "lr_scheduler_type": "cosine", "lora": {"r": 16, "lora_alpha": 32}}
     }
+    learns_from: ClassVar[LearnsFrom] = "demonstrations"
     trl_config: ClassVar[str] = "SFTConfig"
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
 from unipref.unify.format_bases.dialogue import Dialogues
-from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, code_of, get_path, string_keys
+from unipref.unify.mapping.fields import Path, Paths, Scale, answer_text, code_of, get_path, quoting_hint, string_keys
 from unipref.unify.mapping.turns import check_prompt, common_prefix, conversation, last_user_turn
 
 Side = Literal["first", "second", "tie"]
@@ -134,5 +134,7 @@ def side_of(value: Any, codes: dict[str, Side], field: str) -> Side:
     code = code_of(value)
     if code not in codes:
         known = ", ".join(f"{key!r}: {side}" for key, side in codes.items())
-        raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known})", field)
+        raise Reject(
+            Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known}){quoting_hint(value, codes)}", field
+        )
     return codes[code]

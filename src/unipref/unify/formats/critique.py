@@ -1,9 +1,10 @@
 """A critique of one answer: no order by itself, a score once a scorer of yours reads it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, load
 from unipref.unify.detection.guess import ANSWERS, Columns, Guess, asked_in, paths, scores_in
@@ -39,6 +40,7 @@ class Critique(Mapped):
     """Dotted path of a Python function of the row that gives a number, higher for better answers."""
 
     across_rows: ClassVar[bool] = True
+    gives: ClassVar[Gives] = "demonstrations"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "question", "response": "answer", "critique": "note", "scorer": "builtins.len"},
         "rows": [
@@ -46,6 +48,11 @@ class Critique(Mapped):
             {"question": "How are you?", "answer": "Go away.", "note": "Rude."},
         ],
     }
+
+    @classmethod
+    def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a scorer turns critiques into numbers, which can be compared."""
+        return settings.get("scorer") is not None
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import Columns, Guess, asked_in, paths, prompt_and_answer, quoted, scores_in
 from unipref.unify.format_bases.dialogue import OneAnswer
@@ -27,6 +28,8 @@ def _nested(columns: Columns) -> Guess | None:
 class Demonstration(OneAnswer):
     """A prompt and a good answer, or a dialogue that ends with one. It gives a one-sided preference, used by SFT."""
 
+    gives: ClassVar[Gives] = "demonstrations"
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": ["instruction", "input"], "response": "output"},
         "rows": [{"instruction": "Translate to French.", "input": "Good day", "output": "Bonjour"}],

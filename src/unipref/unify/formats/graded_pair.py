@@ -10,7 +10,7 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import judgement, sure, two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
-from unipref.unify.mapping.fields import Path, code_of, get_path, number, string_keys
+from unipref.unify.mapping.fields import Path, code_of, get_path, number, quoting_hint, string_keys
 from unipref.unify.projection.order import STRENGTH
 
 
@@ -120,7 +120,8 @@ class GradedPair(TwoAnswers):
             return self.codes[code]
         if self.scale is None:
             known = ", ".join(repr(key) for key in self.codes)
-            raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known})", path)
+            hint = quoting_hint(value, self.codes)
+            raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({known}){hint}", path)
         grade = number(value, path)
         if grade is None or not self.scale.holds(grade):
             detail = f"{code[:40]} is outside the declared scale {self.scale.first:g}..{self.scale.second:g}"

@@ -72,6 +72,7 @@ class MultipleChoice(Mapped):
     """Instead of `first`: what the answer says for each option, in order, as in [true, false]; where that is in other
     fields, as in [{field: model_a}, {field: model_b}]; or the path of that list."""
 
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "a list of answers", "a code that says which is better")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "sentence", "options": ["option1", "option2"], "answer": "answer", "first": 1},
         "rows": [

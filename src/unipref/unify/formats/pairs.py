@@ -72,6 +72,7 @@ class Pairs(TwoAnswers):
     codes: Codes = {}
     """What the label says -> first, second or tie."""
 
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a second answer")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "rows": [

@@ -58,6 +58,7 @@ class Ranking(Mapped):
     better: Literal["high", "low"] | None = None
     """Which end of the ranks is better."""
 
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "a list of answers")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "question", "answers": "answers", "order": "best_first"},
         "rows": [{"question": "Name a river.", "answers": ["The Nile.", "Nile maybe?", "A mountain."]}],

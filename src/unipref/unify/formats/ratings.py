@@ -25,6 +25,7 @@ class Ratings(Mapped):
     """Axis name -> where its score is; the first axis decides unless the source's `axis` says otherwise."""
 
     across_rows: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
     example: ClassVar[dict[str, Any]] = {
         "settings": {
             "prompt": "question",

@@ -1,16 +1,27 @@
 """Reasoning in steps: the first wrong one marked, or each step (and its alternatives) rated."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, asked_in, paths
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, answer_text, code_of, get_path, number, string_keys, text
+from unipref.unify.mapping.fields import (
+    Path,
+    Paths,
+    answer_text,
+    code_of,
+    get_path,
+    number,
+    quoting_hint,
+    string_keys,
+    text,
+)
 from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
@@ -144,10 +155,16 @@ class Steps(Mapped):
     """Path of the right final answer. A solution without a marked mistake that misses it contradicts itself: it is
     rejected, and speaks against the labels; one that comes to it speaks for them."""
 
+    gives: ClassVar[Gives] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "problem", "steps": "steps", "first_wrong": "mistake"},
         "rows": [{"problem": "What is 2 + 3 * 4?", "steps": ["3 * 4 = 12.", "2 + 12 = 15."], "mistake": 1}],
     }
+
+    @classmethod
+    def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a step has other versions to be compared with."""
+        return "versions" in settings
 
     @model_validator(mode="after")
     def _judgement_is_declared(self) -> "Steps":
@@ -253,7 +270,8 @@ class Steps(Mapped):
         code, field = code_of(value), f"{self.steps}.{place}"
         if code not in self.codes:
             known = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
-            raise Reject(Reason.BAD_LABEL, f"rating {code[:40]!r} is not in codes ({known})", field)
+            detail = f"rating {code[:40]!r} is not in codes ({known}){quoting_hint(value, self.codes)}"
+            raise Reject(Reason.BAD_LABEL, detail, field)
         return self._text(step, field), self.codes[code]
 
     def _text(self, step: Any, field: str) -> str:

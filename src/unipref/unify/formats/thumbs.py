@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from unipref.core.contracts import Gives
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import ASK, Column, Columns, Guess, paths, prompt_and_answer
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path
+from unipref.unify.mapping.fields import Path, get_path, quoting_hint
 
 LIKED = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
 """Names of labels that are true for a good answer; `label` is how KTO data calls it."""
@@ -60,6 +61,8 @@ class Thumbs(OneAnswer):
     """What the label says for thumbs down."""
 
     across_rows: ClassVar[bool] = True
+    gives: ClassVar[Gives] = "single"
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "messages", "label": "label"},
         "rows": [
@@ -105,4 +108,5 @@ class Thumbs(OneAnswer):
                    for code in codes):  # fmt: skip
                 return verdict
         detail = f"found {str(label)[:40]!r}, expected one of {self.up} (up) or {self.down} (down)"
+        detail += quoting_hint(label, [*self.up, *self.down])
         raise Reject(Reason.BAD_LABEL, detail, self.label)

@@ -29,6 +29,7 @@ class Votes(TwoAnswers):
     counts: dict[Literal["first", "second", "tie"], Path] = {}
     """Instead of votes: paths of how many people voted so; true is one vote."""
 
+    needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a second answer", "a code that says which is better")
     example: ClassVar[dict[str, Any]] = {
         "settings": {
             "prompt": "question",

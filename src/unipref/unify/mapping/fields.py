@@ -6,11 +6,12 @@ A *path* names a field (`question`), a field inside another (`scores.overall`), 
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from unipref.core import yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject, Row
 
@@ -245,6 +246,15 @@ def code_of(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def quoting_hint(label: Any, codes: Iterable[Any]) -> str:
+    """The end of an error about a text such as 'true' or '010' that is a code only in quotes; empty for others."""
+    if not isinstance(label, str) or isinstance(value := yaml_files.plain_value(label.strip()), str):
+        return ""
+    if code_of(value) not in map(code_of, codes):
+        return ""
+    return f'; {label.strip()} without quotes is not text in YAML: write "{label.strip()}"'
 
 
 class Scale(Settings):

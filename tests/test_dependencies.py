@@ -1,0 +1,86 @@
+"""What pyproject.toml declares is what is imported, and the other way round."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OWN = {"unipref", "support"}
+
+NOT_IMPORTED = {
+    "plotly": "the report reads its plotly.min.js as a file",
+    "pytest-xdist": "a plug-in of pytest",
+    "ruff": "a command",
+    "mypy": "a command, whose version is read",
+    "import-linter": "a command",
+}
+"""Declared, though no code imports it -> why."""
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(requirements: list[str]) -> set[str]:
+    names = {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
+    return names - {"unipref"}
+
+
+def imported(*folders: str) -> dict[str, set[str]]:
+    """Distribution -> the files that import it, wherever in the file."""
+    distributions = packages_distributions()
+    files: dict[str, set[str]] = defaultdict(set)
+    for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                modules = [node.module]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.importorskip":
+                modules = [ast.literal_eval(node.args[0])]
+            else:
+                continue
+            for top in {module.split(".")[0] for module in modules} - sys.stdlib_module_names - OWN:
+                # An extra that is not installed is known by the name it is imported by.
+                files[canonical(distributions.get(top, [top])[0])].add(str(path.relative_to(ROOT)))
+    return files
+
+
+MAIN = declared(PROJECT["dependencies"])
+EXTRAS = {name: declared(requirements) for name, requirements in PROJECT["optional-dependencies"].items()}
+
+
+def test_whatever_the_package_imports_is_declared() -> None:
+    allowed = MAIN.union(*(EXTRAS[name] for name in EXTRAS if name != "dev"))
+    missing = {name: sorted(files) for name, files in imported("src").items() if name not in allowed}
+    assert not missing, f"imported, not declared in pyproject.toml: {missing}"
+
+
+@pytest.mark.parametrize("extra", [None, *(name for name in EXTRAS if name != "dev")])
+def test_whatever_is_declared_is_imported_by_the_package(extra: str | None) -> None:
+    unused = (MAIN if extra is None else EXTRAS[extra]) - imported("src").keys() - NOT_IMPORTED.keys()
+    assert not unused, f"declared in pyproject.toml, not imported: {sorted(unused)}"
+
+
+def test_tools_of_development_are_used() -> None:
+    unused = EXTRAS["dev"] - imported("tests", "benchmarks").keys() - NOT_IMPORTED.keys()
+    assert not unused, f"declared for development, not imported by tests or benchmarks: {sorted(unused)}"
+
+
+def test_reasons_are_for_what_is_declared_and_not_imported() -> None:
+    assert MAIN.union(*EXTRAS.values()) >= NOT_IMPORTED.keys()
+    assert not NOT_IMPORTED.keys() & imported("src", "tests", "benchmarks").keys()
+
+
+def test_whatever_is_declared_has_a_tested_version() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonical(line.split("==")[0]) for line in lines if "==" in line}
+    missing = MAIN | EXTRAS["eval"] | EXTRAS["dedup"] | EXTRAS["dev"]
+    assert not missing - pinned, f"no version in constraints.txt: {sorted(missing - pinned)}"
