@@ -60,7 +60,7 @@ def answer_any(monkeypatch: pytest.MonkeyPatch) -> None:
                 log_p = logits - np.log(np.exp(logits).sum())
                 yield owner, log_p if n <= policy.context else np.full_like(log_p, math.nan)
 
-    monkeypatch.setattr("unipref.models.inference.answers._answers", answers)
+    monkeypatch.setattr("unipref.models.inference.answers._answer_questions", answers)
 
 
 def answer_by(monkeypatch: pytest.MonkeyPatch, rule: Rule) -> list[tuple[str, str]]:
