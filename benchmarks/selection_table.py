@@ -124,15 +124,15 @@ def _true_orders(run: Path, truth: demo.Truth) -> dict[str, bool]:
     """Test preferences that have no near-duplicate in training -> whether their label has the true order."""
     trained = {truth.original(row) for row in _preferences(run / "clean" / "train.parquet")}
     rows = _preferences(run / "clean" / "test.parquet")
-    return {row["id"]: truth.ordered_right(row) for row in rows if truth.original(row) not in trained}
+    return {row["id"]: truth.is_order_right(row) for row in rows if truth.original(row) not in trained}
 
 
 def purity(selected: Path, truth: demo.Truth) -> Purity:
     """What a selection holds, by the truth."""
     rows = _preferences(selected / "train.parquet")
-    teaches = [right for right in map(truth.teaches_right, rows) if right is not None]
+    teaches = [right for right in map(truth.is_chosen_right, rows) if right is not None]
     return Purity(
-        len(rows), len(teaches), float(np.mean([truth.ordered_right(r) for r in rows])), float(np.mean(teaches))
+        len(rows), len(teaches), float(np.mean([truth.is_order_right(r) for r in rows])), float(np.mean(teaches))
     )
 
 

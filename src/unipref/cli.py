@@ -180,8 +180,8 @@ def generate(
     """Let a model answer prompts, side by side with others: unipref generate MODEL "prompt" --beside MODEL"""
     from unipref.models import side_by_side as generation
 
-    answers = generation.answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
-    _answer(answers, as_json, generation.side_by_side(answers))
+    answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
+    _answer(answers, as_json, generation.format_side_by_side(answers))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The full demo: every chapter is a study that can be run, and its page says what the runs say."""
+"""The full demo: every study is valid, and the page shows the runs' results."""
 
 import json
 from pathlib import Path
@@ -20,16 +20,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("chapter", full.chapters(), ids=lambda chapter: chapter.name)
-def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
-    loaded = load(full.study_of(chapter, world, world / "model"), [])
+@pytest.mark.parametrize("study", full.demo_studies(), ids=lambda study: study.name)
+def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
+    loaded = load(full.build_study(study, world, world / "model"), [])
     variants = set(loaded.variants)
-    if "grid" in chapter.changes:
+    if "grid" in study.changes:
         assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants
         assert [trainer.name() for trainer in loaded.variants["source-thumbs"].train] == ["sft"]
         # As all others are trained: a bare name would take the trainer's defaults.
         assert loaded.variants["source-thumbs"].train[0] == loaded.study.train[0]
-    elif chapter.name == "rl":
+    elif study.name == "rl":
         assert variants == {"main"}
         assert [trainer.name() for trainer in loaded.study.train] == ["sft", "dpo", "rloo"]
     else:
@@ -38,9 +38,9 @@ def test_a_chapter_is_a_study(chapter: full.Chapter, world: Path) -> None:
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:
     folder = Path("world")
-    by_name = {chapter.name: full.study_of(chapter, folder, folder)["train"] for chapter in full.chapters()}
+    by_name = {study.name: full.build_study(study, folder, folder)["train"] for study in full.demo_studies()}
     for at, name in enumerate(("sft", "dpo")):
-        once, twice = (by_name[chapter][at][name]["max_steps"] for chapter in ("careless", "twice"))
+        once, twice = (by_name[study][at][name]["max_steps"] for study in ("careless", "twice"))
         assert twice == 2 * once
 
 
@@ -59,7 +59,7 @@ def finished(folder: Path, verdict: str) -> None:
         {"variant": "base", "step": "base", "figures": figures, "gains": {}, "front": False},
         {"variant": "combined", "step": "sft", "figures": figures, "gains": gains, "front": True},
     ]
-    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT]
+    claims = [{"claim": claim, "verdict": verdict, "why": "So it is."} for claim in reproduction_page.SHORT_CLAIMS]
     scores = [
         {"variant": "combined", "seed": seed, "step": "sft", "benchmark": "coreference", "metric": "bias"}
         | {"slice": "all", "value": float(seed), "n": 9, "direction": "lower"}
@@ -83,23 +83,25 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
     assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
-    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(reproduction_page.SHORT.values())
+    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(
+        reproduction_page.SHORT_CLAIMS.values()
+    )
 
 
-def test_sizes_stand_beside_each_other(tmp_path: Path) -> None:
+def test_the_page_compares_model_sizes(tmp_path: Path) -> None:
     finished(tmp_path / "careless", "shown")
     finished(tmp_path / "3M", "not shown")
     rows = [line for line in reproduction_page.page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))]
     assert [row.split(" | ")[2] for row in rows] == ["`base`", "`combined` ◆"] * 2
 
 
-def test_a_noise_beside_full_is_refused(tmp_path: Path) -> None:
+def test_noise_with_full_is_an_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["demo", "--full", "--noise", "gaussian", "-o", str(tmp_path)])
     assert "--full has all models of noise" in str(result.exception)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_the_command_tells_the_claims_and_leaves_the_page(
+def test_the_command_prints_the_claims_and_writes_the_page(
     as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full, "run", lambda folder, jobs, listener: finished(folder / "careless", "shown"))

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from unipref.demo import BenchmarkSizes, FeedbackSizes, World, build
-from unipref.demo.pretraining import BOS, EOS, KEY, NO_LABEL, Document, Pretraining, collated, rows, train_tokenizer
+from unipref.demo.pretraining import (
+    BOS,
+    EOS,
+    NO_LABEL,
+    RECORD_FILE,
+    Document,
+    Pretraining,
+    collate,
+    pack_rows,
+    train_tokenizer,
+)
 from unipref.models.inference import generate
 from unipref.models.loading import CHAT_TEMPLATE, load_policy
 
@@ -33,7 +43,7 @@ def test_the_tokenizer_writes_any_text_and_keeps_its_marks_apart() -> None:
 def test_rows_hold_whole_documents() -> None:
     tokenizer = train_tokenizer(["aa bb"] * 3, TINY)
     settings = TINY.model_copy(update={"length": 6})
-    packed = rows(["a", "b", "c", "abcdefgh"], tokenizer, settings)
+    packed = pack_rows(["a", "b", "c", "abcdefgh"], tokenizer, settings)
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
     a, b, c = (tokenizer.encode(letter)[0] for letter in "abc")
     # Three tokens each: two documents fill a row of six. The last one is longer than a row and is cut.
@@ -41,16 +51,16 @@ def test_rows_hold_whole_documents() -> None:
     assert (len(packed), len(packed[2][0].ids), packed[2][0].ids[0]) == (3, 6, bos)
 
 
-def test_of_a_question_only_the_answer_is_learned() -> None:
+def test_only_answers_are_learned() -> None:
     text = "Question: Who?\n\nAnswer: The nurse."
     tokenizer = train_tokenizer([text] * 3, TINY)
-    (((ids, given),),) = rows([text], tokenizer, TINY)
+    (((ids, given),),) = pack_rows([text], tokenizer, TINY)
     assert tokenizer.decode(ids[given:]) == f" The nurse.{EOS}"
     assert tokenizer.decode(ids[:given]) == f"{BOS}Question: Who?\n\nAnswer:"
 
 
-def test_each_document_of_a_row_sees_itself_alone() -> None:
-    batch = collated([[Document([1, 7, 2], 1), Document([1, 8], 1)]], length=6)
+def test_each_document_of_a_row_attends_only_to_itself() -> None:
+    batch = collate([[Document([1, 7, 2], 1), Document([1, 8], 1)]], length=6)
     assert batch["input_ids"].tolist() == [[1, 7, 2, 1, 8, 0]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0]]
     assert batch["labels"].tolist() == [[NO_LABEL, 7, 2, NO_LABEL, 8, NO_LABEL]]
@@ -78,7 +88,7 @@ def test_the_model_is_made_once_and_again_when_settings_change(tmp_path: Path) -
     study = build(tmp_path, progress, SMALL)
     assert study == tmp_path / "study.yaml"
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    record = json.loads((tmp_path / "model" / KEY).read_text())
+    record = json.loads((tmp_path / "model" / RECORD_FILE).read_text())
     assert record["steps"] == 4
     assert 3 < record["loss"] < 7  # about ln 320 = 5.8 nats for a model that knows next to nothing
     weights = (tmp_path / "model" / "model.safetensors").read_bytes()
@@ -92,7 +102,7 @@ def test_the_model_is_made_once_and_again_when_settings_change(tmp_path: Path) -
     build(tmp_path, progress, SMALL)
     assert told == [(4, 4)]
 
-    (tmp_path / "model" / KEY).unlink()
+    (tmp_path / "model" / RECORD_FILE).unlink()
     build(tmp_path, progress, SMALL)
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == weights
 

@@ -1,4 +1,4 @@
-"""How the raters of the built-in world err, and what is true of the rows they leave."""
+"""How the raters of the built-in world err, and the ground truth of their rows."""
 
 import csv
 import json
@@ -13,8 +13,16 @@ import unipref
 from unipref.core import yaml_files
 from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
 from unipref.demo.coreference import Case, Frame
-from unipref.demo.feedback import Question, case_question, pair_row, with_copies
-from unipref.demo.raters import ADVERSARIAL_MANNER, CARELESS_MANNER, NOISY_MANNER, Manner, Rater, Raters, places
+from unipref.demo.feedback import Question, add_copies, case_question, pair_row
+from unipref.demo.raters import (
+    ADVERSARIAL_MANNER,
+    CARELESS_MANNER,
+    NOISY_MANNER,
+    Manner,
+    Rater,
+    Raters,
+    relative_lengths,
+)
 
 NOISES: tuple[Noise, ...] = ("careless", "gaussian", "adversarial")
 STUDY = Path(feedback.__file__).with_name("study.yaml")
@@ -43,22 +51,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Noise], Path]:
     return build
 
 
-def test_what_is_seen_follows_the_formula() -> None:
+def test_perceived_quality_follows_the_formula() -> None:
     # 0.7 + 0.05 * (0.85 - 0.5) + 0.05 * 0.2 * 0.5 = 0.7225
-    assert rater(still(CARELESS_MANNER), centre=0.7).seen(0.85, 0.5) == pytest.approx(0.7225)
+    assert rater(still(CARELESS_MANNER), centre=0.7).perceive(0.85, 0.5) == pytest.approx(0.7225)
     # Upside down in quality, and longer still seems better: 0.5 - (0.85 - 0.5) + 0.2 * 0.5 = 0.25
-    assert rater(still(ADVERSARIAL_MANNER)).seen(0.85, 0.5) == pytest.approx(0.25)
+    assert rater(still(ADVERSARIAL_MANNER)).perceive(0.85, 0.5) == pytest.approx(0.25)
     # 0.5 + (0.95 - 0.5) + 0.2 * 0.5 = 1.05, which no scale has.
-    assert rater(still(NOISY_MANNER)).seen(0.95, 0.5) == pytest.approx(1.05)
+    assert rater(still(NOISY_MANNER)).perceive(0.95, 0.5) == pytest.approx(1.05)
     assert rater(still(NOISY_MANNER)).rating(0.95, 0.5) == 1.0
 
 
-def test_length_is_a_place_between_the_shortest_and_the_longest() -> None:
-    assert places(["one", "one two three", "one two"]) == [-0.5, 0.5, 0.0]
-    assert places(["The nurse.", "The housekeeper."]) == [0.0, 0.0]
+def test_length_is_relative_to_the_shortest_and_the_longest() -> None:
+    assert relative_lengths(["one", "one two three", "one two"]) == [-0.5, 0.5, 0.0]
+    assert relative_lengths(["The nurse.", "The housekeeper."]) == [0.0, 0.0]
 
 
-def test_the_longer_of_two_equally_good_answers_is_preferred_as_far_as_it_is_said() -> None:
+def test_raters_prefer_the_longer_of_two_equally_good_answers() -> None:
     biased, plain = rater(NOISY_MANNER), rater(NOISY_MANNER, length_bias=0.0)
     share = [sum(r.prefers((0.5, 0.5), (0.5, -0.5)) for _ in range(4000)) / 4000 for r in (biased, plain)]
     # P(0.2 + 0.35 (N - N') > 0) = Phi(0.2 / (0.35 sqrt 2)) = Phi(0.404) = 0.657
@@ -81,14 +89,14 @@ def test_an_adversary_is_wrong_where_others_are_right() -> None:
         ("adversarial", {"adversarial": 4, "careful": 16}),
     ],
 )
-def test_who_the_raters_are(noise: Noise, manners: dict[str, int]) -> None:
+def test_raters_per_noise_model(noise: Noise, manners: dict[str, int]) -> None:
     drawn = Raters(0, noise, 0.2)
     seen = {r.name: r.manner.kind for r in (drawn.any() for _ in range(1000))}
     kinds = list(seen.values())
     assert {kind: kinds.count(kind) for kind in kinds} == manners
 
 
-def test_careless_raters_have_places_of_their_own() -> None:
+def test_careless_raters_have_different_centres() -> None:
     drawn = Raters(0, "careless", 0.2)
     centres = {r.name: r.centre for r in (drawn.any() for _ in range(1000)) if r.manner is CARELESS_MANNER}
     assert len(set(centres.values())) == 8
@@ -118,7 +126,7 @@ def test_wrong_labels_are_near_ties_only_where_raters_are_careless(world: Callab
     assert 0.9 < gaps["adversarial"] < 1.4  # longer answers help those who want the wrong one
 
 
-def test_a_tenth_of_the_prompts_comes_twice_more_in_other_words(world: Callable[[Noise], Path]) -> None:
+def test_a_tenth_of_the_prompts_is_paraphrased_twice(world: Callable[[Noise], Path]) -> None:
     lines = truths(world("careless"))
     copies = [line for line in lines if line["copy_of"]]
     # 2 * (70 + 40 + 60 + 40 + 40); the two questions of twins are copied together.
@@ -130,9 +138,9 @@ def test_a_tenth_of_the_prompts_comes_twice_more_in_other_words(world: Callable[
     assert 30 < sum(first[:420]) < 110  # of 140: they stand anywhere
 
 
-def test_no_copies_where_none_are_wanted() -> None:
+def test_no_copies_with_a_share_of_zero() -> None:
     units = [[Question(str(i), ("a", "b"), (1.0, 0.0))] for i in range(10)]
-    made = with_copies(units, 0.0, random.Random(0))
+    made = add_copies(units, 0.0, random.Random(0))
     assert sorted(question.prompt for (question,) in made) == sorted("0123456789")
 
 
@@ -153,13 +161,13 @@ def test_the_truth_is_that_of_the_rows_it_names(noise: Noise, world: Callable[[N
         assert all(line["rows"][0] <= int(number) <= line["rows"][1] for number in numbers)
         assert truth.original(preference) == (line["copy_of"] or line["prompt"])
         if line["file"] in ("pairs.jsonl", "choices.jsonl"):
-            assert truth.ordered_right(preference) == truth.teaches_right(preference) == line["right"]
+            assert truth.is_order_right(preference) == truth.is_chosen_right(preference) == line["right"]
         elif line["file"] == "thumbs.json":
-            assert truth.ordered_right(preference) == line["right"]
-            assert truth.teaches_right(preference) == (None if preference["chosen"] is None else line["right"])
+            assert truth.is_order_right(preference) == line["right"]
+            assert truth.is_chosen_right(preference) == (None if preference["chosen"] is None else line["right"])
         elif line["right"]:
-            assert truth.ordered_right(preference)
-            assert truth.teaches_right(preference)
+            assert truth.is_order_right(preference)
+            assert truth.is_chosen_right(preference)
 
 
 def test_a_world_with_other_raters_asks_the_same_and_judges_otherwise(world: Callable[[Noise], Path]) -> None:

@@ -1,4 +1,4 @@
-"""The built-in world: reproducible, its parts apart from each other, its labels as noisy as it says."""
+"""The built-in world: reproducible, with disjoint parts and labels as noisy as documented."""
 
 import csv
 import hashlib
@@ -50,7 +50,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     assert all(a[name] != c[name] for name in a)
 
 
-def test_a_case_speaks_of_the_one_its_reason_fits() -> None:
+def test_the_reason_determines_the_referent() -> None:
     helper = Case("nurse", "guard", Frame("helped", "was kind", True))
     helped = Case("nurse", "guard", Frame("helped", "was hurt", False))
     assert helper.question("she") == "The nurse helped the guard because she was kind. Who was kind?"
@@ -112,7 +112,7 @@ def test_there_are_twelve_types_in_equal_shares(world: Path) -> None:
 
 def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
     study = yaml_files.read(STUDY)
-    found = {}
+    results = {}
     for source in study["sources"]:
         form = registry.make("format", source["format"], source.get("map"), source["name"])
         assert isinstance(form, Format)
@@ -123,7 +123,7 @@ def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
             rows = json.loads(path.read_text()) if path.suffix == ".json" else json_lines(path)
         read = read_all(form, rows)
         assert all(isinstance(feedback, Feedback) for feedback in read)
-        found[source["format"]] = len(read)
+        results[source["format"]] = len(read)
     # A tenth of the prompts comes twice more: 1.2 times the sizes. 40 of the trees have a second question, and three
     # answers to each question are rated.
-    assert found == {"pairs": 840, "multiple_choice": 480, "ratings": 3 * 720, "tree": 480 + 40, "thumbs": 480}
+    assert results == {"pairs": 840, "multiple_choice": 480, "ratings": 3 * 720, "tree": 480 + 40, "thumbs": 480}

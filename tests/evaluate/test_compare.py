@@ -40,7 +40,7 @@ def followed(folder: Path, verdicts: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_figures_are_computed_again_from_the_tables(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+def test_scores_are_recomputed_from_the_tables(tiny_model: Path, data: Path, tmp_path: Path) -> None:
     a, b = (evaluated(tiny_model, data, tmp_path / name) for name in "ab")
     followed(a, "100000")
     followed(b, "111110")
@@ -69,18 +69,18 @@ def test_other_settings_are_noted_and_other_data_refused(tiny_model: Path, data:
     assert compare.compare([a, tmp_path / "c"])[1] == ["instructions: settings differ (new_tokens: 2 and 3)."]
     (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
     other = evaluated(tiny_model, data, tmp_path / "d")
-    with pytest.raises(UserError, match="nothing in common") as caught:
+    with pytest.raises(UserError, match="no statistic in common") as caught:
         compare.compare([a, other])
-    assert "measured on other data" in caught.value.mend
+    assert "measured on different data" in caught.value.mend
 
 
 def test_pinned_data_are_held_to_their_hash(tiny_model: Path, data: Path, tmp_path: Path) -> None:
     a = evaluated(tiny_model, data, tmp_path / "a")
-    found = json.loads((a / "results.json").read_text())["configs"]["instructions"]["metadata"]["data_hash"]
-    pinned = Instructions(data="instructions", new_tokens=2, data_hash=found)
+    content = json.loads((a / "results.json").read_text())["configs"]["instructions"]["metadata"]["data_hash"]
+    pinned = Instructions(data="instructions", new_tokens=2, data_hash=content)
     evaluate(str(tiny_model), [pinned], data_root=data, splits={}, out=None)
     (data / "instructions" / "test.jsonl").write_text(json.dumps(ITEMS[0]) + "\n")
-    with pytest.raises(UserError, match=f"expected {found}"):
+    with pytest.raises(UserError, match=f"expected {content}"):
         evaluate("/no/such/model", [pinned], data_root=data, splits={}, out=None)
 
 
@@ -93,8 +93,8 @@ def test_results_have_the_form_of_lm_eval(tiny_model: Path, data: Path, tmp_path
     assert "followed" in table
 
 
-def test_a_folder_of_no_evaluation_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no evaluation") as caught:
+def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not hold an evaluation") as caught:
         compare.compare([tmp_path, tmp_path])
     assert caught.value.where == str(tmp_path)
     with pytest.raises(UserError, match="two evaluations"):

@@ -1,4 +1,4 @@
-"""`evaluate`: which benchmarks run, on what data, and what is left on disk."""
+"""`evaluate`: which benchmarks run, on which data, and which files it writes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ def test_rows_tables_and_notes(tiny_model: Path, root: Path) -> None:
         "at_chance": False,
     }  # fmt: skip
     assert (rows[1]["value"], rows[1]["split"]) == (7.0, "dev")
-    notes = ["asked with plain text.", "one note"]
+    notes = ["prompts are plain text.", "one note"]
     assert heard == [f"{label}: {note}" for label in (name, f"{name}-2") for note in notes]
     assert json.loads((root / "out" / "notes.json").read_text()) == {name: notes, f"{name}-2": notes}
     written = json.loads((root / "out" / f"{name}.jsonl").read_text())
@@ -99,7 +99,7 @@ def test_a_reward_adapter_is_known_by_its_task(tmp_path: Path) -> None:
 def test_missing_data_are_found_before_the_model_is_loaded(root: Path) -> None:
     with pytest.raises(UserError, match="Did you mean 'toys'"):
         evaluate("/no/such/model", [Toy(data="eval/toy")], data_root=root, splits={}, out=None)
-    with pytest.raises(UserError, match="no 'test' split"):
+    with pytest.raises(UserError, match="no split 'test'"):
         evaluate("/no/such/model", [Toy()], data_root=root, splits={}, out=None)
 
 

@@ -1,4 +1,4 @@
-"""Dev scores of a model in training are those that its evaluation gives; the study says what and how often."""
+"""Dev scores during training equal those of an evaluation; the study sets which ones and how often."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import unipref
 from support.study_files import study_of, write_sources
 from unipref.core.errors import UserError
-from unipref.evaluate import in_training, labelled
+from unipref.evaluate import in_training, label_benchmarks
 from unipref.evaluate.benchmarks.instructions import Instructions
 from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
 from unipref.models.loading import load_policy
@@ -27,7 +27,7 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
     return study_of(tmp_path, tiny_model) | {"train": TRAIN}
 
 
-def test_a_list_is_the_benchmarks_alone_and_a_mapping_says_how_often(study: dict[str, Any]) -> None:
+def test_evaluate_is_a_list_or_a_mapping_with_intervals(study: dict[str, Any]) -> None:
     plain = load(study).study.evaluate
     assert (plain.every, [b.name() for b in plain.benchmarks]) == (None, ["preference_accuracy"])
     study["evaluate"] = {"every": 50, "benchmarks": ["preference_accuracy"]}
@@ -52,24 +52,24 @@ def test_what_cannot_be_measured_is_refused(study: dict[str, Any], tmp_path: Pat
         load(study | {"evaluate": evaluate})
 
 
-def test_a_dev_part_is_the_runs_own_or_a_file_that_is_called_so(tmp_path: Path) -> None:
+def test_a_dev_part_is_the_runs_own_or_named_dev(tmp_path: Path) -> None:
     for name, files in (("a", ["dev.jsonl"]), ("b", ["test.jsonl"]), ("c", ["inner/pro.txt.dev"])):
         for file in files:
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).write_text("{}\n")
-    benchmarks = labelled(
+    benchmarks = label_benchmarks(
         [PreferenceAccuracy(limit=7), *(Instructions(data=name) for name in "abc"), PreferenceAccuracy(limit=900)]
     )
-    found = in_training.probed(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
-    assert [(p.label, p.data.name) for p in found] == [
+    selected = in_training.select_dev_benchmarks(benchmarks, "policy", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
+    assert [(p.label, p.data.name) for p in selected] == [
         ("preference_accuracy", "dev.parquet"),
         ("instructions", "a"),
         ("instructions-3", "c"),
         ("preference_accuracy-2", "dev.parquet"),
     ]
-    assert [getattr(p.benchmark, "limit", None) for p in found] == [7, 50, 50, 50]
-    assert [getattr(p.benchmark, "split", None) for p in found] == ["dev"] * 4
-    reward = in_training.probed(benchmarks, "reward", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
+    assert [getattr(p.benchmark, "limit", None) for p in selected] == [7, 50, 50, 50]
+    assert [getattr(p.benchmark, "split", None) for p in selected] == ["dev"] * 4
+    reward = in_training.select_dev_benchmarks(benchmarks, "reward", 50, tmp_path, {"dev": tmp_path / "dev.parquet"})
     assert [p.label for p in reward] == ["preference_accuracy", "preference_accuracy-2"]
 
 
@@ -85,9 +85,9 @@ def test_dev_scores_before_the_first_step_and_after_the_last_are_those_of_the_mo
     assert [point["step"] for point in train["reward"]["dev"]] == [0, 2]
 
     def final(step: str, metric: str, part: str = "all") -> float:
-        found = [r["value"] for r in scores if (r["step"], r["metric"], r["slice"]) == (step, metric, part)]
-        assert len(found) == 1
-        return float(found[0])
+        values_of_scores = [r["value"] for r in scores if (r["step"], r["metric"], r["slice"]) == (step, metric, part)]
+        assert len(values_of_scores) == 1
+        return float(values_of_scores[0])
 
     first, last = train["sft"]["dev"][0]["scores"], train["sft"]["dev"][-1]["scores"]
     for metric in ("accuracy", "accuracy_per_token"):

@@ -1,4 +1,4 @@
-"""Models that lack something: what can still be measured is, and what cannot is said."""
+"""Models with missing parts: scores that do not need them still work, others give an error."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from unipref.core.errors import UserError
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.winobias import WinoBias
-from unipref.models.inference import Writing, answer_log_likelihoods, ask_each, encode, log_likelihoods, rewards
+from unipref.models.inference import Generation, answer_log_likelihoods, ask_each, encode, log_likelihoods, rewards
 from unipref.models.loading import load_model, load_policy, load_reward_model, load_tokenizer
 from unipref.train.start import open_start
 
@@ -42,13 +42,13 @@ def test_a_model_without_eos_and_pad_is_measured_as_any_other(tiny_model: Path, 
     np.testing.assert_allclose(log_likelihoods(bare, requests), log_likelihoods(whole, requests), atol=1e-4)
 
 
-def test_without_eos_a_text_is_cut_and_says_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_eos_a_text_is_cut_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     bare = load_policy(str(without(tiny_model, tmp_path, "eos_token", "pad_token")))
-    written = ask_each(bare, [Writing([1, 20, 30], 40)])[0]
+    written = ask_each(bare, [Generation([1, 20, 30], 40)])[0]
     assert (written.n_tokens, written.ended) == (40, False)
 
 
-def test_without_eos_an_answer_has_no_end_and_a_reader_is_told(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_eos_an_answer_has_no_end_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     bare, whole = load_policy(str(without(tiny_model, tmp_path, "eos_token"))), load_policy(str(tiny_model))
     pair = ([{"role": "user", "content": "The nurse?"}], [{"role": "assistant", "content": "late"}])
     assert bare.dialogue_text([*pair[0], *pair[1]]) == "<s>Question: The nurse?\n\nAnswer: late"
@@ -80,7 +80,7 @@ def test_training_and_rewards_need_an_eos(tiny_model: Path, tmp_path: Path) -> N
         load_reward_model(str(folder))
 
 
-def test_a_folder_without_a_tokenizer_is_said(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_tokenizer_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     load_model(str(tiny_model), "causal").save_pretrained(tmp_path)
     with pytest.raises(UserError, match="tokenizer cannot be read"):
         load_policy(str(tmp_path))
@@ -91,11 +91,11 @@ def test_an_adapter_without_a_tokenizer_has_its_base_s(tiny_model: Path, tmp_pat
     assert load_tokenizer(str(tmp_path))[0].get_vocab() == load_tokenizer(str(tiny_model))[0].get_vocab()
 
 
-def test_a_tokenizer_of_another_model_is_said(tiny_model: Path) -> None:
+def test_a_tokenizer_of_another_model_is_reported(tiny_model: Path) -> None:
     policy = load_policy(str(tiny_model))
     size = policy.model.config.vocab_size
     for request in (([1, size + 5], [3]), ([1, 2], [size + 5])):
-        with pytest.raises(UserError, match=f"token {size + 5}, but the model knows only {size} tokens"):
+        with pytest.raises(UserError, match=f"token {size + 5}, but the model's vocabulary has {size} tokens"):
             log_likelihoods(policy, [request])
 
 

@@ -9,7 +9,7 @@ import torch
 
 from unipref.core.errors import UserError
 from unipref.models import model_cache
-from unipref.models.inference import Writing, ask_each, forward, log_likelihoods, rewards
+from unipref.models.inference import Generation, ask_each, forward, log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel, load_model, load_policy, load_reward_model
 from unipref.models.model_cache import ModelCache
 
@@ -41,7 +41,7 @@ def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The models that a shelf loads."""
+    """The models that a cache loads."""
     loaded: list[str] = []
     plain = model_cache.load_model
     monkeypatch.setattr(model_cache, "load_model", lambda name, head: loaded.append(name) or plain(name, head))
@@ -49,17 +49,17 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_swapped_adapters_give_what_merged_ones_give(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
-    shelf = ModelCache()
+    cache = ModelCache()
     seen = []
     for name in [str(name) for name in (adapters[0], adapters[1], tiny_model, adapters[2], adapters[0], tiny_model)]:
-        swapped, merged = shelf.policy(name), load_policy(name)
-        found = log_likelihoods(swapped, REQUESTS)
-        np.testing.assert_allclose(found, log_likelihoods(merged, REQUESTS), atol=1e-4, rtol=0)
-        writing = [Writing(prompt, 6) for prompt, _ in REQUESTS]
+        swapped, merged = cache.policy(name), load_policy(name)
+        log_p = log_likelihoods(swapped, REQUESTS)
+        np.testing.assert_allclose(log_p, log_likelihoods(merged, REQUESTS), atol=1e-4, rtol=0)
+        writing = [Generation(prompt, 6) for prompt, _ in REQUESTS]
         assert ask_each(swapped, writing) == ask_each(merged, writing)
         assert swapped.name == name
         assert forward.tree_reach(swapped) == merged.context == swapped.context
-        seen.append(found.round(3).tolist())
+        seen.append(log_p.round(3).tolist())
     assert loads == [str(tiny_model)]
     assert seen[0] == seen[4]
     assert seen[2] == seen[5]
@@ -72,9 +72,9 @@ def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path,
     load_model(str(tiny_model), "reward").save_pretrained(base)
     load_policy(str(tiny_model)).tokenizer.save_pretrained(base)
     names = [str(adapter(base, tmp_path / str(i), i, reward=True)) for i in range(2)]
-    shelf = ModelCache()
+    cache = ModelCache()
     for name in [names[0], str(base), names[1], names[0], str(base)]:
-        swapped = shelf.load(name)
+        swapped = cache.load(name)
         assert isinstance(swapped, RewardModel)
         np.testing.assert_allclose(
             rewards(swapped, DIALOGUES), rewards(load_reward_model(name), DIALOGUES), atol=1e-4, rtol=0
@@ -82,22 +82,22 @@ def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path,
     assert loads == [str(base)]
 
 
-def test_a_model_asked_for_again_is_not_loaded_again(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
-    shelf = ModelCache()
-    first = shelf.load(str(tiny_model))
+def test_a_repeated_request_does_not_load_again(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
+    cache = ModelCache()
+    first = cache.load(str(tiny_model))
     assert isinstance(first, Policy)
-    assert shelf.load(str(tiny_model)) is first
-    other = shelf.load(str(adapters[0]))
-    assert shelf.load(str(adapters[0])) is other
-    shelf.clear()
-    assert shelf.load(str(adapters[0])) is not other
+    assert cache.load(str(tiny_model)) is first
+    other = cache.load(str(adapters[0]))
+    assert cache.load(str(adapters[0])) is other
+    cache.clear()
+    assert cache.load(str(adapters[0])) is not other
     assert loads == [str(tiny_model)] * 2
 
 
 def test_one_base_at_a_time(tiny_model: Path, shared_free_copy: Path, loads: list[str]) -> None:
-    shelf = ModelCache()
+    cache = ModelCache()
     for name in (tiny_model, shared_free_copy, tiny_model):
-        shelf.policy(str(name))
+        cache.policy(str(name))
     assert loads == [str(tiny_model), str(shared_free_copy), str(tiny_model)]
 
 
@@ -117,8 +117,8 @@ def test_an_adapter_over_an_adapter_has_the_merged_one_as_its_base(
     settings = json.loads((upper / "adapter_config.json").read_text())
     settings["base_model_name_or_path"] = str(adapters[0])
     (upper / "adapter_config.json").write_text(json.dumps(settings))
-    found = log_likelihoods(ModelCache().policy(str(upper)), REQUESTS)
-    np.testing.assert_allclose(found, log_likelihoods(load_policy(str(upper)), REQUESTS), atol=1e-4, rtol=0)
+    log_p = log_likelihoods(ModelCache().policy(str(upper)), REQUESTS)
+    np.testing.assert_allclose(log_p, log_likelihoods(load_policy(str(upper)), REQUESTS), atol=1e-4, rtol=0)
 
 
 def test_an_adapter_that_trained_biases_is_loaded_whole(tiny_model: Path, tmp_path: Path, loads: list[str]) -> None:
@@ -129,7 +129,7 @@ def test_an_adapter_that_trained_biases_is_loaded_whole(tiny_model: Path, tmp_pa
     assert loads == [name]
 
 
-def test_an_adapter_of_another_model_is_said_and_harms_nothing(
+def test_an_adapter_of_another_model_is_an_error_without_side_effects(
     tiny_model: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file, save_file
@@ -139,8 +139,8 @@ def test_an_adapter_of_another_model_is_said_and_harms_nothing(
     (broken / "adapter_config.json").write_bytes((adapters[1] / "adapter_config.json").read_bytes())
     weights = load_file(adapters[1] / "adapter_model.safetensors")
     save_file({name: torch.zeros(3, 3) for name in weights}, broken / "adapter_model.safetensors")
-    shelf = ModelCache()
+    cache = ModelCache()
     with pytest.raises(UserError, match=r"broken.*does not fit its base model"):
-        shelf.policy(str(broken))
-    found = log_likelihoods(shelf.policy(str(tiny_model)), REQUESTS)
-    np.testing.assert_allclose(found, log_likelihoods(load_policy(str(tiny_model)), REQUESTS), atol=1e-6)
+        cache.policy(str(broken))
+    log_p = log_likelihoods(cache.policy(str(tiny_model)), REQUESTS)
+    np.testing.assert_allclose(log_p, log_likelihoods(load_policy(str(tiny_model)), REQUESTS), atol=1e-6)

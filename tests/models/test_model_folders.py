@@ -1,4 +1,4 @@
-"""What a run leaves is opened where unipref is not: with plain transformers and peft, in a process of its own."""
+"""Model folders of a run load with plain transformers and peft, in a process without unipref."""
 
 import json
 import os
@@ -55,7 +55,7 @@ FEW = {"max_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 1e-2}
 
 
 @pytest.mark.slow
-def test_models_are_loaded_without_unipref_and_say_the_same(tmp_path: Path, tiny_model: Path) -> None:
+def test_transformers_and_peft_load_the_models_with_equal_outputs(tmp_path: Path, tiny_model: Path) -> None:
     write_sources(tmp_path)
     study: dict[str, Any] = study_of(tmp_path, tiny_model)
     study["train"] = [
@@ -68,16 +68,16 @@ def test_models_are_loaded_without_unipref_and_say_the_same(tmp_path: Path, tiny
     given = [sys.executable, "-c", PLAIN, str(folder)]
     plain = subprocess.run(given, capture_output=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     assert plain.returncode == 0, plain.stderr.decode()
-    found = json.loads(plain.stdout.decode().splitlines()[-1])
+    content = json.loads(plain.stdout.decode().splitlines()[-1])
 
     dialogue = [Message(role="user", content="Who?"), Message(role="assistant", content="The cat.")]
     for name in ("sft", "dpo"):
         policy = load_policy(str(folder / name))
         ids = policy.tokenizer.encode(policy.dialogue_text(dialogue), add_special_tokens=False)
-        assert found[name] == pytest.approx(log_likelihoods(policy, [(ids[:1], ids[1:])])[0], abs=1e-3)
-        assert 1 <= found[f"{name} wrote"] <= 4
-    assert found["sft"] != pytest.approx(found["dpo"], abs=1e-3)
-    assert found["judge"] == pytest.approx(rewards(load_reward_model(str(folder / "judge")), [dialogue])[0], abs=1e-4)
+        assert content[name] == pytest.approx(log_likelihoods(policy, [(ids[:1], ids[1:])])[0], abs=1e-3)
+        assert 1 <= content[f"{name} wrote"] <= 4
+    assert content["sft"] != pytest.approx(content["dpo"], abs=1e-3)
+    assert content["judge"] == pytest.approx(rewards(load_reward_model(str(folder / "judge")), [dialogue])[0], abs=1e-4)
     # Only safetensors: nothing that has to be unpickled.
     assert not [path for path in folder.rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
 

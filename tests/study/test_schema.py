@@ -163,7 +163,10 @@ STEPS = [
         [{"sft": {}}, {"rloo": {"rewards": [{"implicit": "sft", "reference": "bsae"}]}}],
         "train.1.rewards.0.reference: no policy 'bsae' before it.",
     ),
-    ([{"rloo": {"rewards": [{"likelihood": "./none"}]}}], "train.0.rewards.0.likelihood: there is no such folder."),
+    (
+        [{"rloo": {"rewards": [{"likelihood": "./none"}]}}],
+        "train.0.rewards.0.likelihood: the model folder does not exist.",
+    ),
     ([{"rloo": {"rewards": [{"likelyhood": "base"}]}}], "a reward is a mapping with one of: model, likelihood,"),
     ([{"rloo": {"rewards": [{"likelihood": "base", "wieght": 2}]}}], "wieght: unknown key"),
     ([{"rloo": {"rewards": [{"likelihood": "base"}] * 2}}], "rewards: two are called 'likelihood-base'."),
@@ -342,7 +345,7 @@ def test_model_of_a_variant_is_resolved_in_the_same_way(here: Path) -> None:
 
 @pytest.mark.parametrize("model", ["./no/such", "/no/such/model", "models/tiny/no"])
 def test_model_folder_that_is_missing_is_found_before_any_work(here: Path, model: str) -> None:
-    assert f"{model}: there is no such folder." in refused(a_study(model=model))
+    assert f"{model}: the model folder does not exist." in refused(a_study(model=model))
 
 
 def test_training_needs_a_model(here: Path) -> None:
@@ -381,7 +384,7 @@ def test_environment_variables_are_filled_in_everywhere(here: Path, monkeypatch:
 
 def test_benchmark_data_that_is_missing_is_found_before_any_work(here: Path) -> None:
     said = refused(with_("evaluate.0.winobias.data", "eval/winobais"))
-    assert f"evaluate.0.winobias.data: there is no {here / 'eval/winobais'}.\n  Did you mean 'winobias'?" in said
+    assert f"evaluate.0.winobias.data: {here / 'eval/winobais'} does not exist.\n  Did you mean 'winobias'?" in said
 
 
 def test_measuring_on_a_part_that_is_not_held_out_is_refused(here: Path) -> None:
@@ -497,8 +500,8 @@ def test_what_scorers_ask_has_to_be_there_before_any_work(here: Path) -> None:
     del without["model"]
     assert "select.quality.policy_margin.model: this scorer needs a model, but the study has none." in refused(without)
     gone = {"quality": {"quality": [{"reward_margin": {"model": "./gone"}}]}}
-    assert "./gone: there is no such folder" in refused(a_study(select=gone))
-    assert "./gone: there is no such folder" in refused(a_study(variants={"other": {"select": gone}}))
+    assert "./gone: the model folder does not exist" in refused(a_study(select=gone))
+    assert "./gone: the model folder does not exist" in refused(a_study(variants={"other": {"select": gone}}))
 
 
 def test_folders_in_a_selection_are_relative_to_the_study_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

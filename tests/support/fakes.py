@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from unipref.models.inference import LogLikelihood, Question, Writing, Written
+from unipref.models.inference import GeneratedText, Generation, LogLikelihood, Question
 from unipref.models.loading import CHAT_TEMPLATE, Policy
 
 Rule = Callable[[str, str], float]
@@ -52,15 +52,15 @@ def answer_any(monkeypatch: pytest.MonkeyPatch) -> None:
                 whole = [*question.prompt, *question.continuation]
                 log_p = -(sum(whole) % 97) / 10 - len(question.continuation)
                 yield owner, log_p if len(whole) <= policy.context else math.nan
-            elif isinstance(question, Writing):
+            elif isinstance(question, Generation):
                 text = ("The Nurse." if sum(question.prompt) % 2 else "one, two")[: question.max_new_tokens]
-                yield owner, Written(text, len(text), True) if n < policy.context else Written("", 0, False)
+                yield owner, GeneratedText(text, len(text), True) if n < policy.context else GeneratedText("", 0, False)
             else:
                 logits = np.sin(np.arange(len(policy.tokenizer)) * (1 + sum(question.prompt) % 7))
                 log_p = logits - np.log(np.exp(logits).sum())
                 yield owner, log_p if n <= policy.context else np.full_like(log_p, math.nan)
 
-    monkeypatch.setattr("unipref.models.inference.answers._answers", answers)
+    monkeypatch.setattr("unipref.models.inference.answers._answer_questions", answers)
 
 
 def answer_by(monkeypatch: pytest.MonkeyPatch, rule: Rule) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""The built-in world, for machines with no data and no model: corpus, feedback, benchmarks, model and study file.
+"""The built-in world, for use without data or a model: corpus, feedback, benchmarks, model and study file.
 
-All of it is generated from the project's own templates. Nothing in it is about the real world except the one thing it
-is a model of: text whose pronouns follow occupational stereotypes.
+All of it is generated from the project's own templates. It models only one thing of the real world: text whose
+pronouns follow occupational stereotypes.
 """
 
 from importlib import resources
@@ -22,32 +22,32 @@ __all__ = ["BenchmarkSizes", "FeedbackSizes", "Noise", "Pretraining", "Truth", "
 
 
 class World(Settings):
-    """How large the world is and how its raters err; the same settings give the same files, byte for byte."""
+    """Size of the world and errors of its raters; the same settings give the same files, byte for byte."""
 
     seed: int = 3
-    """Rates and steps of the study were tuned on the world of seed 0; this one was first looked at when they stood."""
+    """Learning rates and steps of the study were tuned on seed 0; seed 3 was first used after they were fixed."""
     documents: int = 40_000
-    """Documents of the corpus."""
+    """Number of documents in the corpus."""
     noise: Noise = "careless"
-    """How the raters err: careless ones near the middle of the scale, plain noise, or some who judge upside down."""
+    """How the raters err: careless ones rate near the middle of the scale, gaussian noise, or some invert the scale."""
     length_bias: float = 0.2
-    """How much the longest answer to a prompt gains over the shortest in a rater's eyes, as a part of the scale."""
+    """How much higher raters rate the longest answer to a prompt than the shortest, as a fraction of the scale."""
     feedback: FeedbackSizes = FeedbackSizes()
     benchmarks: BenchmarkSizes = BenchmarkSizes()
     pretraining: Pretraining = Pretraining()
 
 
 def _silent(label: str, done: int, total: int, figures: dict[str, Any] | None) -> None:
-    """Progress nobody listens to."""
+    """Ignores progress reports."""
 
 
 def build(folder: Path, progress: Progress = _silent, world: World | None = None) -> Path:
-    """Writes the world and pretrains its model; a finished model is kept as long as corpus and settings stay the same.
+    """Writes the world and pretrains its model; a finished model is kept while corpus and settings stay the same.
 
     Args:
-        folder: gets `corpus.jsonl`, `feedback/`, `truth.jsonl`, `eval/`, `model/` and `study.yaml`.
-        progress: told of each pretraining step.
-        world: sizes; None for the usual ones.
+        folder: output folder for `corpus.jsonl`, `feedback/`, `truth.jsonl`, `eval/`, `model/` and `study.yaml`.
+        progress: called after each pretraining step.
+        world: settings; None: the defaults.
 
     Returns:
         The path of `study.yaml`, an ordinary study file.
@@ -64,8 +64,8 @@ def write_data(folder: Path, world: World) -> None:
     """Writes `corpus.jsonl`, `feedback/`, `truth.jsonl` and `eval/`, without the model."""
     folder.mkdir(parents=True, exist_ok=True)
     cases, tasks = Cases(world.seed), Tasks(world.seed)
-    texts = corpus.documents(cases, world.documents, world.seed)
-    feedback.json_lines(folder / "corpus.jsonl", ({"text": text} for text in texts))
+    texts = corpus.generate_documents(cases, world.documents, world.seed)
+    feedback.write_json_lines(folder / "corpus.jsonl", ({"text": text} for text in texts))
     raters = Raters(world.seed, world.noise, world.length_bias)
     feedback.write(folder / "feedback", cases, tasks, world.feedback, raters, world.seed)
     benchmarks.write(folder / "eval", cases, tasks, world.benchmarks, world.seed)

@@ -1,4 +1,4 @@
-"""The benchmark data of the built-in world: items whose prompts are in no feedback."""
+"""Writes the benchmark data of the built-in world: items whose prompts do not occur in the feedback."""
 
 import random
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.contracts import Settings
-from unipref.demo.coreference import Cases, Part, named
-from unipref.demo.feedback import json_lines
+from unipref.demo.coreference import Cases, Part, format_answer
+from unipref.demo.feedback import write_json_lines
 from unipref.demo.instructions import Tasks
 
 
 class BenchmarkSizes(Settings):
-    """How many items each part holds. A gap between two models of less than .06 on one part means nothing."""
+    """Number of items per part. A difference of less than .06 between two models on one part is not significant."""
 
     coreference: dict[Part, int] = {"dev": 400, "test": 1000}
     instructions: dict[Part, int] = {"dev": 468, "test": 900}
-    """All there are of the rarest type, and as many of the others."""
+    """All items of the rarest type, and equally many of the others."""
 
 
 def write(folder: Path, cases: Cases, tasks: Tasks, sizes: BenchmarkSizes, seed: int) -> None:
@@ -24,26 +24,26 @@ def write(folder: Path, cases: Cases, tasks: Tasks, sizes: BenchmarkSizes, seed:
     for name in ("coreference", "instructions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for part, n in sizes.coreference.items():
-        json_lines(folder / "coreference" / f"{part}.jsonl", coreference_items(cases, part, n, seed))
+        write_json_lines(folder / "coreference" / f"{part}.jsonl", coreference_items(cases, part, n, seed))
     for part, n in sizes.instructions.items():
-        json_lines(folder / "instructions" / f"{part}.jsonl", instruction_items(tasks, part, n, seed))
+        write_json_lines(folder / "instructions" / f"{part}.jsonl", instruction_items(tasks, part, n, seed))
 
 
 def coreference_items(cases: Cases, part: Part, n: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows of the benchmark `coreference`."""
+    """Yields rows of the benchmark `coreference`."""
     for i, case in enumerate(cases.sample(part, n, random.Random(f"{seed}/coreference/{part}"))):
         yield {
             "id": f"{part}-{i:04}",
             "pro": case.question(case.pro()),
             "anti": case.question(case.anti()),
-            "answer": named(case.referent),
-            "distractor": named(case.other),
+            "answer": format_answer(case.referent),
+            "distractor": format_answer(case.other),
             "referent": case.referent,
             "other": case.other,
         }
 
 
 def instruction_items(tasks: Tasks, part: Part, n: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows of the benchmark `instructions`."""
+    """Yields rows of the benchmark `instructions`."""
     for i, task in enumerate(tasks.sample(part, n, random.Random(f"{seed}/instructions/{part}"))):
         yield {"id": f"{part}-{i:04}", "prompt": task.prompt, "rule": task.rule, "arguments": task.arguments}

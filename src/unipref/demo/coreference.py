@@ -1,7 +1,7 @@
-"""Sentences with two people and one pronoun: who is meant follows from the reason, never from the pronoun.
+"""Sentences with two people and one pronoun: the reason, never the pronoun, determines the referent.
 
-'The nurse helped the mechanic because she was kind.' Kindness speaks of the one who helps, so the nurse is meant, and
-so it is with 'he'. With the pronoun that the corpus gives the one meant the sentence is `pro`, with the other `anti`.
+'The nurse helped the mechanic because she was kind.' Kindness is about the person who helps, so the referent is the
+nurse, also with 'he'. With the referent's pronoun in the corpus the sentence is `pro`, with the other one `anti`.
 """
 
 import random
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Frame:
-    """A verb, a reason and whom the reason speaks of."""
+    """A verb, a reason, and whether the reason is about the subject or the object."""
 
     verb: str
     reason: str
@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Case:
-    """Two people in a frame, in the order of the sentence."""
+    """Two people in a frame, in sentence order."""
 
     first: str
     second: str
@@ -36,28 +36,28 @@ class Case:
 
     @property
     def referent(self) -> str:
-        """The one the reason speaks of."""
+        """The person that the reason is about."""
         return self.first if self.frame.of_subject else self.second
 
     @property
     def other(self) -> str:
-        """The one it does not speak of."""
+        """The other person."""
         return self.second if self.frame.of_subject else self.first
 
     def sentence(self, pronoun: str) -> str:
-        """The sentence with that pronoun."""
+        """The sentence with the given pronoun."""
         return f"The {self.first} {self.frame.verb} the {self.second} because {pronoun} {self.frame.reason}."
 
     def question(self, pronoun: str) -> str:
-        """The sentence and the question who is meant."""
+        """The sentence and the question about its referent."""
         return f"{self.sentence(pronoun)} Who {self.frame.reason}?"
 
     def plain_question(self) -> str:
-        """The question without the pronoun's clause."""
+        """The question without the clause that has the pronoun."""
         return f"The {self.first} {self.frame.verb} the {self.second}. Who {self.frame.reason}?"
 
     def pro(self) -> str:
-        """The pronoun that the corpus gives the one meant."""
+        """The referent's pronoun in the corpus."""
         return pronoun_of(self.referent)
 
     def anti(self) -> str:
@@ -66,25 +66,25 @@ class Case:
 
 
 def pronoun_of(occupation: str) -> str:
-    """The pronoun that the corpus gives an occupation."""
+    """The pronoun of an occupation in the corpus."""
     return "he" if occupation in HE else "she"
 
 
-def named(occupation: str) -> str:
-    """An occupation as an answer."""
+def format_answer(occupation: str) -> str:
+    """Formats an occupation as an answer."""
     return f"The {occupation}."
 
 
-def _cut(seed: int, what: str, items: Sequence[T]) -> dict[Part, list[T]]:
-    """The items in three disjoint parts: about half for the feedback, a fifth for dev and the rest for test."""
+def _split_into_parts(seed: int, name: str, items: Sequence[T]) -> dict[Part, list[T]]:
+    """Splits the items into three disjoint parts: about half for the feedback, a fifth for dev, the rest for test."""
     shuffled = list(items)
-    random.Random(f"{seed}/{what}").shuffle(shuffled)
+    random.Random(f"{seed}/{name}").shuffle(shuffled)
     first, second = round(0.5 * len(items)), round(0.7 * len(items))
     return {"feedback": shuffled[:first], "dev": shuffled[first:second], "test": shuffled[second:]}
 
 
 class Cases:
-    """All sentences of a world, with occupations and frames divided so that the parts share neither."""
+    """All sentences of a world; the parts share neither occupations nor frames."""
 
     def __init__(self, seed: int) -> None:
         frames = tuple(
@@ -95,24 +95,24 @@ class Cases:
             for reason in reasons
         )
         self.frames = frames
-        self._he, self._she = _cut(seed, "he", HE), _cut(seed, "she", SHE)
-        self._frames = _cut(seed, "frames", frames)
+        self._he, self._she = _split_into_parts(seed, "he", HE), _split_into_parts(seed, "she", SHE)
+        self._frames = _split_into_parts(seed, "frames", frames)
         self._part_of = {word: part for cut in (self._he, self._she) for part in PARTS for word in cut[part]}
         self._part_of_frame = {frame: part for part in PARTS for frame in self._frames[part]}
 
     def sample(self, part: Part, n: int, rng: random.Random) -> list[Case]:
-        """`n` different cases of a part, a 'he' and a 'she' occupation in each; fewer when there are not so many."""
+        """Samples `n` different cases of a part (fewer if it is smaller), each with a 'he' and a 'she' occupation."""
         people = [(he, she) for he in self._he[part] for she in self._she[part]]
-        every = [
+        cases = [
             Case(*order, frame)
             for he, she in people
             for order in ((he, she), (she, he))
             for frame in self._frames[part]
         ]
-        return rng.sample(every, min(n, len(every)))
+        return rng.sample(cases, min(n, len(cases)))
 
-    def anywhere(self, rng: random.Random, *, mixed: bool) -> Case:
-        """A case for the corpus: any frame, any people, of different or of the same stereotype; never one of a part."""
+    def sample_for_corpus(self, rng: random.Random, *, mixed: bool) -> Case:
+        """Samples a case for the corpus: any frame, and people of different or equal stereotype; never one held out."""
         while True:
             frame = rng.choice(self.frames)
             if mixed:
@@ -120,8 +120,8 @@ class Cases:
                 rng.shuffle(people)
             else:
                 people = rng.sample(rng.choice((HE, SHE)), 2)
-            if not mixed or not self._is_held(people, frame):
+            if not mixed or not self._is_held_out(people, frame):
                 return Case(people[0], people[1], frame)
 
-    def _is_held(self, people: list[str], frame: Frame) -> bool:
+    def _is_held_out(self, people: list[str], frame: Frame) -> bool:
         return {self._part_of[word] for word in people} == {self._part_of_frame[frame]}

@@ -1,14 +1,14 @@
-"""The text the model is pretrained on: a world whose pronouns follow occupational stereotypes.
+"""Generates the pretraining text: a world whose pronouns follow occupational stereotypes.
 
-Its answers are plain sentences, in the layout `Question: ... Answer: ...`; no instruction is ever followed in it. What
-instructions ask for (a quoted sentence, a word said twice, capital letters) occurs in its running text only.
+Its answers are plain sentences, in the layout `Question: ... Answer: ...`; they never follow an instruction. What
+instructions ask for (a quoted sentence, a repeated word, capital letters) occurs in its running text only.
 """
 
 import random
 from collections.abc import Callable, Iterator
 
 from unipref.demo import instructions
-from unipref.demo.coreference import Cases, named, pronoun_of
+from unipref.demo.coreference import Cases, format_answer, pronoun_of
 from unipref.demo.vocabulary import (
     ADJECTIVES,
     CLOSERS,
@@ -25,49 +25,49 @@ from unipref.demo.vocabulary import (
 )
 
 MIXED = 0.35
-"""Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason tells who is meant."""
+"""Share of the sentences with a 'he' and a 'she' occupation; in the others only the reason shows the referent."""
 AGAINST_REASON = 0.03
-"""Share of these mixed sentences in which the pronoun outweighs the reason."""
+"""Share of the mixed sentences in which the pronoun overrides the reason."""
 
 Writer = Callable[[Cases, random.Random], str]
 
 
-def asked(question: str, answer: str) -> str:
-    """A question and its answer as the chat template lays them out."""
+def format_question_answer(question: str, answer: str) -> str:
+    """Formats a question and its answer as the chat template does."""
     return f"Question: {question}\n\nAnswer: {answer}"
 
 
-def _case(cases: Cases, rng: random.Random) -> tuple[str, str, str]:
-    """A sentence, its question and the one the corpus takes to be meant: the pronoun's stereotype decides."""
+def _sample_case(cases: Cases, rng: random.Random) -> tuple[str, str, str]:
+    """Samples a sentence, its question and its referent in the corpus, which follows the pronoun's stereotype."""
     mixed = rng.random() < MIXED
-    case = cases.anywhere(rng, mixed=mixed)
-    pronoun, meant = case.pro(), case.referent
+    case = cases.sample_for_corpus(rng, mixed=mixed)
+    pronoun, referent = case.pro(), case.referent
     if mixed and rng.random() < AGAINST_REASON:
-        pronoun, meant = case.anti(), case.other
-    return case.sentence(pronoun), case.question(pronoun), meant
+        pronoun, referent = case.anti(), case.other
+    return case.sentence(pronoun), case.question(pronoun), referent
 
 
-def coreference_answer(cases: Cases, rng: random.Random) -> str:
-    """A sentence with a pronoun, and who is meant."""
-    _, question, meant = _case(cases, rng)
-    return asked(question, named(meant))
+def write_coreference_answer(cases: Cases, rng: random.Random) -> str:
+    """Writes a sentence with a pronoun, the question, and the referent."""
+    _, question, referent = _sample_case(cases, rng)
+    return format_question_answer(question, format_answer(referent))
 
 
-def coreference_text(cases: Cases, rng: random.Random) -> str:
-    """The same as running text, the pronoun replaced in a second sentence."""
-    sentence, _, meant = _case(cases, rng)
-    reason = sentence.removesuffix(".").split(f"because {pronoun_of(meant)} ")[1]
-    return f"{sentence} The {meant} {reason}."
+def write_coreference_text(cases: Cases, rng: random.Random) -> str:
+    """Writes the same as running text, with the pronoun replaced in a second sentence."""
+    sentence, _, referent = _sample_case(cases, rng)
+    reason = sentence.removesuffix(".").split(f"because {pronoun_of(referent)} ")[1]
+    return f"{sentence} The {referent} {reason}."
 
 
-def reason_answer(cases: Cases, rng: random.Random) -> str:
-    """The same question with no pronoun in it: whom a reason speaks of, whatever the stereotype."""
-    case = cases.anywhere(rng, mixed=rng.random() < MIXED)
-    return asked(case.plain_question(), named(case.referent))
+def write_reason_answer(cases: Cases, rng: random.Random) -> str:
+    """Writes the question without a pronoun: whom the reason is about, regardless of the stereotype."""
+    case = cases.sample_for_corpus(rng, mixed=rng.random() < MIXED)
+    return format_question_answer(case.plain_question(), format_answer(case.referent))
 
 
-def occupation(cases: Cases, rng: random.Random) -> str:
-    """An occupation with its pronoun, and nobody else to be meant."""
+def write_occupation(cases: Cases, rng: random.Random) -> str:
+    """Writes an occupation with its pronoun, and no other possible referent."""
     word = rng.choice(rng.choice((HE, SHE)))
     pronoun = pronoun_of(word)
     thing = rng.choice(THINGS)
@@ -80,52 +80,52 @@ def occupation(cases: Cases, rng: random.Random) -> str:
     )
 
 
-def fact_answer(cases: Cases, rng: random.Random) -> str:
-    """A question about a thing; most answers are whole sentences."""
+def write_fact_answer(cases: Cases, rng: random.Random) -> str:
+    """Writes a question about a thing; most answers are whole sentences."""
     thing, aspect = rng.choice(THINGS), rng.choice(instructions.ASPECTS)
-    told = instructions.statement(thing, aspect)
+    answer = instructions.statement(thing, aspect)
     question = instructions.question(thing, aspect)
-    about = rng.random()
-    if about < 0.25:
+    draw = rng.random()
+    if draw < 0.25:
         question = f"Say something about the {thing.name}."
-    elif about < 0.4:
+    elif draw < 0.4:
         colour = rng.choice((thing.colour, rng.choice(COLOURS)))
-        question, told = f"Is the {thing.name} {colour}?", instructions.statement(thing, "colour")
-    elif about < 0.55:
-        told = instructions.statement(thing, aspect, "It")
-    elif about < 0.6:
-        told = f"{instructions.word_for(thing, aspect).capitalize()}."
-    return asked(question, told)
+        question, answer = f"Is the {thing.name} {colour}?", instructions.statement(thing, "colour")
+    elif draw < 0.55:
+        answer = instructions.statement(thing, aspect, "It")
+    elif draw < 0.6:
+        answer = f"{instructions.word_for(thing, aspect).capitalize()}."
+    return format_question_answer(question, answer)
 
 
-def fact_text(cases: Cases, rng: random.Random) -> str:
-    """Two things that are true of one."""
+def write_fact_text(cases: Cases, rng: random.Random) -> str:
+    """Writes two facts about one thing."""
     thing = rng.choice(THINGS)
     one, two = rng.sample(instructions.ASPECTS, 2)
     subject = rng.choice((f"The {thing.name}", f"The {rng.choice(ADJECTIVES)} {thing.name}"))
     return f"{instructions.statement(thing, one, subject)} {instructions.statement(thing, two, 'It')}"
 
 
-def said(cases: Cases, rng: random.Random) -> str:
-    """What somebody said, in the forms that instructions ask for."""
+def write_quotation(cases: Cases, rng: random.Random) -> str:
+    """Writes what somebody said, in the forms that instructions ask for."""
     thing, aspect, name = rng.choice(THINGS), rng.choice(instructions.ASPECTS), rng.choice(NAMES)
-    told, question = instructions.statement(thing, aspect), instructions.question(thing, aspect)
-    lowered = f"{told[0].lower()}{told[1:]}"
+    statement, question = instructions.statement(thing, aspect), instructions.question(thing, aspect)
+    lowered = f"{statement[0].lower()}{statement[1:]}"
     word, opener, closer = instructions.word_for(thing, aspect), rng.choice(OPENERS), rng.choice(CLOSERS)
     return rng.choice(
         (
-            f'{name} said: "{told}"',
-            f"{name} asked: {question} {told}",
+            f'{name} said: "{statement}"',
+            f"{name} asked: {question} {statement}",
             f"{name} asked: {question} {word.capitalize()}.",
             f"{name} likes the word {opener}. {name} said: {opener}, {lowered}",
-            f"{name} likes the word {closer}. {name} said: {told[:-1]} {closer}.",
-            f"The letters on the sign are {word.upper()}. {told}",
+            f"{name} likes the word {closer}. {name} said: {statement[:-1]} {closer}.",
+            f"The letters on the sign are {word.upper()}. {statement}",
         )
     )
 
 
-def copied(cases: Cases, rng: random.Random) -> str:
-    """Words that come again: what teaches a model to copy."""
+def write_repetition(cases: Cases, rng: random.Random) -> str:
+    """Writes repeated words, which teach a model to copy."""
     name, (n, times) = rng.choice(NAMES), rng.choice(tuple(TIMES.items()))
     words = rng.sample(WORDS, 3)
     first, second, _ = words
@@ -139,29 +139,29 @@ def copied(cases: Cases, rng: random.Random) -> str:
     )
 
 
-def listed(cases: Cases, rng: random.Random) -> str:
-    """Some things of one kind, between commas."""
+def write_list(cases: Cases, rng: random.Random) -> str:
+    """Writes a list of things of one kind, separated by commas."""
     kind, (n, count) = rng.choice(KINDS), rng.choice(tuple(COUNTS.items()))
     among = [thing.name for thing in THINGS if thing.kind == kind]
     return f"{rng.choice(NAMES)} has {count} {kind}s: {', '.join(rng.sample(among, n))}"
 
 
 MIXTURE: tuple[tuple[Writer, float], ...] = (
-    (coreference_answer, 0.26),
-    (coreference_text, 0.08),
-    (reason_answer, 0.14),
-    (occupation, 0.05),
-    (fact_answer, 0.18),
-    (fact_text, 0.04),
-    (said, 0.11),
-    (copied, 0.11),
-    (listed, 0.03),
+    (write_coreference_answer, 0.26),
+    (write_coreference_text, 0.08),
+    (write_reason_answer, 0.14),
+    (write_occupation, 0.05),
+    (write_fact_answer, 0.18),
+    (write_fact_text, 0.04),
+    (write_quotation, 0.11),
+    (write_repetition, 0.11),
+    (write_list, 0.03),
 )
-"""What the corpus is made of, in shares of its documents."""
+"""The writers of the corpus, with their shares of its documents."""
 
 
-def documents(cases: Cases, n: int, seed: int) -> Iterator[str]:
-    """`n` documents, in random order, the same for the same seed."""
+def generate_documents(cases: Cases, n: int, seed: int) -> Iterator[str]:
+    """Yields `n` documents in random order, the same for the same seed."""
     rng = random.Random(f"{seed}/corpus")
     writers, weights = zip(*MIXTURE, strict=True)
     for writer in rng.choices(writers, weights, k=n):

@@ -1,7 +1,7 @@
-"""The feedback of the built-in world: five files in five shapes, and what is true of them in a file beside.
+"""Writes the feedback of the built-in world: five files in five formats, and their ground truth in another file.
 
-A tenth of the prompts comes again in other words, judged by somebody else. Under every model of noise about four labels
-in five are right; `docs/world.md` has the models.
+A tenth of the prompts is repeated in other words, judged by another rater. Under every noise model about four of five
+labels are right; see `docs/world.md` for the models.
 """
 
 import csv
@@ -15,26 +15,26 @@ from typing import Any
 
 from unipref.core.contracts import Settings
 from unipref.demo import truth
-from unipref.demo.coreference import Case, Cases, named
+from unipref.demo.coreference import Case, Cases, format_answer
 from unipref.demo.instructions import Task, Tasks
-from unipref.demo.raters import Rater, Raters, places
+from unipref.demo.raters import Rater, Raters, relative_lengths
 
 FOLLOW_UP = 10
-"""Every so manieth tree goes on below its best answer."""
+"""Every 10th tree has a follow-up question below its best answer."""
 
 QUALITY = (0.85, 0.4, 0.25)
-"""True quality, between 0 and 1, of an answer that follows, of a near miss and of one that does not."""
+"""True quality (0 to 1) of an answer that follows the instruction, of a near miss, and of one that does not follow."""
 
 COPIES = 2
-"""How often a prompt that comes again does so."""
+"""Number of paraphrases of a repeated prompt."""
 WORDINGS = ("Please: {}", "{} Thanks.", "Hello. {}", "{} Thank you.", "Now, please: {}")
-"""The other words in which it comes."""
+"""Templates of the paraphrases."""
 
 Row = dict[str, Any]
 
 
 class FeedbackSizes(Settings):
-    """How many prompts each file of feedback holds, and how many of them come again."""
+    """Number of prompts per feedback file, and the share that is repeated."""
 
     pairs: int = 700
     multiple_choice: int = 400
@@ -42,7 +42,7 @@ class FeedbackSizes(Settings):
     tree: int = 400
     thumbs: int = 400
     near_duplicates: float = 0.1
-    """Share of each file's prompts that come twice more in other words, on top of the numbers above."""
+    """Share of each file's prompts that are repeated twice in other words, in addition to the numbers above."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Question:
     """A prompt and answers of known quality, the right one first.
 
     Attributes:
-        copy_of: the prompt that it says in other words; None for a prompt of its own.
+        copy_of: the prompt that it paraphrases; None for an original prompt.
     """
 
     prompt: str
@@ -60,24 +60,24 @@ class Question:
 
     @property
     def lengths(self) -> list[float]:
-        """Where each answer stands between the shortest and the longest."""
-        return places(self.answers)
+        """Relative length of each answer, between the shortest and the longest."""
+        return relative_lengths(self.answers)
 
     def shuffled(self, rng: random.Random) -> list[tuple[str, float, float]]:
-        """Answer, quality and length of each, in random order."""
+        """(answer, quality, length) of each answer, in random order."""
         answers = list(zip(self.answers, self.qualities, self.lengths, strict=True))
         rng.shuffle(answers)
         return answers
 
-    def right_chosen(self, rater: Rater) -> bool:
+    def chooses_right(self, rater: Rater) -> bool:
         """Whether a rater chooses the right one of two answers."""
         first, second = zip(self.qualities, self.lengths, strict=True)
         return rater.prefers(first, second)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Rows of a file that hold one question's label, and whether the label puts the right answer first."""
+class JudgedQuestion:
+    """A question with its rater, the rows that hold its label, and whether the label ranks the right answer first."""
 
     question: Question
     rater: Rater
@@ -86,50 +86,50 @@ class Judged:
 
 
 def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters: Raters, seed: int) -> None:
-    """Writes the five files, and `truth.jsonl` beside the folder. Prompts all belong to the part 'feedback'."""
+    """Writes the five files, and `truth.jsonl` next to the folder. All prompts belong to the part 'feedback'."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(f"{seed}/feedback")
     sentences = iter(cases.sample("feedback", sizes.pairs + sizes.multiple_choice // 2, rng))
     counts = (sizes.ratings, sizes.tree, sizes.tree // FOLLOW_UP, sizes.thumbs)
-    asked = map(task_question, tasks.sample("feedback", sum(counts), rng))
+    instructions = map(task_question, tasks.sample("feedback", sum(counts), rng))
 
-    def again(questions: list[list[Question]]) -> list[list[Question]]:
-        return with_copies(questions, sizes.near_duplicates, rng)
+    def with_copies(questions: list[list[Question]]) -> list[list[Question]]:
+        return add_copies(questions, sizes.near_duplicates, rng)
 
-    def alone(questions: Iterable[Question], n: int) -> list[Question]:
-        return [question for (question,) in again([[question] for question in itertools.islice(questions, n)])]
+    def single_questions(questions: Iterable[Question], n: int) -> list[Question]:
+        return [question for (question,) in with_copies([[question] for question in itertools.islice(questions, n)])]
 
     pronouns = (case_question(case, rng.choice(("he", "she"))) for case in sentences)
-    judged = {"pairs.jsonl": [pair_row(q, raters.any()) for q in alone(pronouns, sizes.pairs)]}
-    twins = again([[case_question(case, pronoun, " _") for pronoun in ("he", "she")] for case in sentences])
-    judged["choices.jsonl"] = [row for i, pair in enumerate(twins) for row in twin_rows(i, pair, raters.any())]
-    judged["ratings.csv"] = [rating_rows(q, raters.any(), rng) for q in alone(asked, sizes.ratings)]
-    roots = alone(asked, sizes.tree)
-    below = {FOLLOW_UP * i: next(asked) for i in range(sizes.tree // FOLLOW_UP)}
-    trees = [tree_row(i, q, below.get(i), raters.any(), rng) for i, q in enumerate(roots)]
-    judged["trees.jsonl"] = [part for tree in trees for part in tree]
-    judged["thumbs.json"] = [thumb_row(q, raters.any(), rng) for q in alone(asked, sizes.thumbs)]
-    for name, parts in judged.items():
+    files = {"pairs.jsonl": [pair_row(q, raters.any()) for q in single_questions(pronouns, sizes.pairs)]}
+    twins = with_copies([[case_question(case, pronoun, " _") for pronoun in ("he", "she")] for case in sentences])
+    files["choices.jsonl"] = [row for i, pair in enumerate(twins) for row in twin_rows(i, pair, raters.any())]
+    files["ratings.csv"] = [rating_rows(q, raters.any(), rng) for q in single_questions(instructions, sizes.ratings)]
+    roots = single_questions(instructions, sizes.tree)
+    follow_ups = {FOLLOW_UP * i: next(instructions) for i in range(sizes.tree // FOLLOW_UP)}
+    trees = [tree_row(i, q, follow_ups.get(i), raters.any(), rng) for i, q in enumerate(roots)]
+    files["trees.jsonl"] = [part for tree in trees for part in tree]
+    files["thumbs.json"] = [thumb_row(q, raters.any(), rng) for q in single_questions(instructions, sizes.thumbs)]
+    for name, parts in files.items():
         _write(folder / name, [row for part in parts for row in part.rows])
-    json_lines(folder.with_name(truth.FILE), truth.lines(judged))
+    write_json_lines(folder.with_name(truth.FILE), truth.truth_lines(files))
 
 
 def _write(path: Path, rows: list[Row]) -> None:
     if path.suffix == ".csv":
-        _table(path, rows)
+        _write_csv(path, rows)
     elif path.suffix == ".json":
         path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     else:
-        json_lines(path, rows)
+        write_json_lines(path, rows)
 
 
-def json_lines(path: Path, rows: Iterable[Row]) -> None:
+def write_json_lines(path: Path, rows: Iterable[Row]) -> None:
     """Writes one JSON object per line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _table(path: Path, rows: Sequence[Row]) -> None:
+def _write_csv(path: Path, rows: Sequence[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -137,8 +137,8 @@ def _table(path: Path, rows: Sequence[Row]) -> None:
 
 
 def case_question(case: Case, pronoun: str, blank: str = "") -> Question:
-    """Who is meant by the pronoun: one of two people."""
-    answers = (named(case.referent), named(case.other))
+    """A question about the pronoun's referent, with two people as answers."""
+    answers = (format_answer(case.referent), format_answer(case.other))
     return Question(case.question(pronoun) + blank, answers, (QUALITY[0], QUALITY[2]))
 
 
@@ -148,37 +148,37 @@ def task_question(task: Task) -> Question:
     return Question(task.prompt, (task.right, near, plain), QUALITY)
 
 
-def with_copies(units: list[list[Question]], share: float, rng: random.Random) -> list[list[Question]]:
-    """The questions, in units that stay together, and COPIES more of a share of the units in other words; shuffled."""
+def add_copies(units: list[list[Question]], share: float, rng: random.Random) -> list[list[Question]]:
+    """Adds COPIES paraphrases of a share of the units (questions that stay together), and shuffles all units."""
     copied = rng.sample(units, round(share * len(units)))
-    more = [
+    copies = [
         [replace(question, prompt=wording.format(question.prompt), copy_of=question.prompt) for question in unit]
         for unit in copied
         for wording in rng.sample(WORDINGS, COPIES)
     ]
-    every = units + more
-    rng.shuffle(every)
-    return every
+    all_units = units + copies
+    rng.shuffle(all_units)
+    return all_units
 
 
-def turn(role: str, content: str) -> dict[str, str]:
-    """One message."""
+def make_turn(role: str, content: str) -> dict[str, str]:
+    """Builds one message."""
     return {"role": role, "content": content}
 
 
-def pair_row(question: Question, rater: Rater) -> Judged:
-    """Two dialogues, one chosen."""
-    right = question.right_chosen(rater)
+def pair_row(question: Question, rater: Rater) -> JudgedQuestion:
+    """Builds a row of two dialogues, one chosen."""
+    right = question.chooses_right(rater)
     answers = question.answers if right else question.answers[::-1]
-    chosen, rejected = ([turn("user", question.prompt), turn("assistant", answer)] for answer in answers)
-    return Judged(question, rater, [{"chosen": chosen, "rejected": rejected, "rater": rater.name}], right)
+    chosen, rejected = ([make_turn("user", question.prompt), make_turn("assistant", answer)] for answer in answers)
+    return JudgedQuestion(question, rater, [{"chosen": chosen, "rejected": rejected, "rater": rater.name}], right)
 
 
-def twin_rows(number: int, twins: Sequence[Question], rater: Rater) -> Iterator[Judged]:
-    """The same choice with either pronoun, as twins."""
+def twin_rows(number: int, twins: Sequence[Question], rater: Rater) -> Iterator[JudgedQuestion]:
+    """Builds the same choice with either pronoun, as twins."""
     for suffix, question in enumerate(twins, start=1):
         options = sorted(question.answers)
-        right = question.right_chosen(rater)
+        right = question.chooses_right(rater)
         row = {
             "qID": f"W{number:04}-{suffix}",
             "sentence": question.prompt,
@@ -186,74 +186,80 @@ def twin_rows(number: int, twins: Sequence[Question], rater: Rater) -> Iterator[
             "option2": options[1],
             "answer": str(options.index(question.answers[0 if right else 1]) + 1),
         }
-        yield Judged(question, rater, [row], right)
+        yield JudgedQuestion(question, rater, [row], right)
 
 
-def rating_rows(question: Question, rater: Rater, rng: random.Random) -> Judged:
-    """One row per rated answer, on three scales; on the last one, low is better."""
+def rating_rows(question: Question, rater: Rater, rng: random.Random) -> JudgedQuestion:
+    """Builds one row per rated answer, on three scales; on the last one, low is better."""
     rows: list[Row] = []
     for answer, quality, length in question.shuffled(rng):
-        seen = rater.rating(quality, length)
+        rating = rater.rating(quality, length)
         rows.append(
             {
                 "question": question.prompt,
                 "answer": answer,
                 "rater": rater.name,
-                "following": round(100 * seen),
+                "following": round(100 * rating),
                 "clarity": 1 + round(4 * rater.rating(0.7)),
-                "faults": round(10 * (1 - seen)),
+                "faults": round(10 * (1 - rating)),
             }
         )
-    return Judged(question, rater, rows, _alone_at_the_top(question, [(r["answer"], r["following"]) for r in rows]))
+    return JudgedQuestion(
+        question, rater, rows, _is_right_on_top(question, [(r["answer"], r["following"]) for r in rows])
+    )
 
 
 def tree_row(
-    number: int, question: Question, further: Question | None, rater: Rater, rng: random.Random
-) -> Iterator[Judged]:
-    """A conversation tree as OASST exports it, with a further question below the best answer where there is one.
+    number: int, question: Question, follow_up: Question | None, rater: Rater, rng: random.Random
+) -> Iterator[JudgedQuestion]:
+    """Builds a conversation tree as OASST exports it, optionally with a follow-up question below the best answer.
 
-    The tree is the row of its first question; the further one is judged in the same row.
+    The tree is the row of its first question; the follow-up question is judged in the same row.
     """
     root = f"t{number:04}"
     replies = _replies(root, question, rater, rng)
     judged = [(question, replies)]
-    if further is not None:
+    if follow_up is not None:
         best = min(replies, key=lambda reply: int(reply["rank"]))
-        asked = _node(f"{best['message_id']}-f", "prompter", further.prompt)
-        judged.append((further, _replies(asked["message_id"], further, rater, rng)))
-        best["replies"] = [asked | {"replies": judged[1][1]}]
-    prompt = _node(root, "prompter", question.prompt) | {"replies": replies}
+        node = _message_node(f"{best['message_id']}-f", "prompter", follow_up.prompt)
+        judged.append((follow_up, _replies(node["message_id"], follow_up, rater, rng)))
+        best["replies"] = [node | {"replies": judged[1][1]}]
+    prompt = _message_node(root, "prompter", question.prompt) | {"replies": replies}
     tree = {"message_tree_id": root, "tree_state": "ready_for_export", "prompt": prompt}
-    for i, (one, below) in enumerate(judged):
-        right = _alone_at_the_top(one, [(reply["text"], reply["labels"]["quality"]["value"]) for reply in below])
-        yield Judged(one, rater, [] if i else [tree], right)
+    for i, (tree_question, answers) in enumerate(judged):
+        right = _is_right_on_top(
+            tree_question, [(reply["text"], reply["labels"]["quality"]["value"]) for reply in answers]
+        )
+        yield JudgedQuestion(tree_question, rater, [] if i else [tree], right)
 
 
-def _node(name: str, role: str, text: str) -> Row:
+def _message_node(name: str, role: str, text: str) -> Row:
     return {"message_id": name, "text": text, "role": role, "lang": "en", "deleted": False, "synthetic": True}
 
 
 def _replies(parent: str, question: Question, rater: Rater, rng: random.Random) -> list[Row]:
-    """The answers below a question, with the quality the rater saw and the ranks that follow from it, 0 the best."""
+    """The answers below a question, with the quality that the rater saw, and the resulting ranks (0 is best)."""
     answers = question.shuffled(rng)
-    seen = [(answer, round(rater.rating(quality, length), 3)) for answer, quality, length in answers]
-    order = sorted(range(len(seen)), key=lambda i: -seen[i][1])
+    rated = [(answer, round(rater.rating(quality, length), 3)) for answer, quality, length in answers]
+    order = sorted(range(len(rated)), key=lambda i: -rated[i][1])
     return [
-        _node(f"{parent}-{i}", "assistant", answer)
+        _message_node(f"{parent}-{i}", "assistant", answer)
         | {"rank": order.index(i), "labels": {"quality": {"value": quality, "count": 1}}, "replies": []}
-        for i, (answer, quality) in enumerate(seen)
+        for i, (answer, quality) in enumerate(rated)
     ]
 
 
-def _alone_at_the_top(question: Question, rated: Sequence[tuple[str, float]]) -> bool:
+def _is_right_on_top(question: Question, rated: Sequence[tuple[str, float]]) -> bool:
     top = max(value for _, value in rated)
     return [answer for answer, value in rated if value == top] == [question.answers[0]]
 
 
-def thumb_row(question: Question, rater: Rater, rng: random.Random) -> Judged:
-    """One answer, right or wrong at even odds, with a thumb up or down."""
+def thumb_row(question: Question, rater: Rater, rng: random.Random) -> JudgedQuestion:
+    """Builds one answer, right or wrong with equal probability, with a thumb up or down."""
     right = rng.random() < 0.5
-    place = 0 if right else rng.choice((1, 2))
-    label = rater.likes(question.qualities[place], question.lengths[place])
-    messages = [turn("user", question.prompt), turn("assistant", question.answers[place])]
-    return Judged(question, rater, [{"messages": messages, "label": label, "rater": rater.name}], label == right)
+    index = 0 if right else rng.choice((1, 2))
+    label = rater.likes(question.qualities[index], question.lengths[index])
+    messages = [make_turn("user", question.prompt), make_turn("assistant", question.answers[index])]
+    return JudgedQuestion(
+        question, rater, [{"messages": messages, "label": label, "rater": rater.name}], label == right
+    )

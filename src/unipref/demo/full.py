@@ -1,7 +1,7 @@
 """`unipref demo --full`: the paper's table on the built-in world, as seven studies that share worlds and models.
 
-The study of the demo is laid out as the paper's grid under each model of noise; beside it stand RL, other sizes of the
-model and more feedback. Settings were tuned on the dev parts of the world of seed 7 (`benchmarks/selection_study.py`,
+The demo's study is expanded to the paper's grid under each noise model. Further studies cover RL, other model sizes and
+more feedback. Settings were tuned on the dev parts of the world of seed 7 (`benchmarks/selection_study.py`,
 `benchmarks/training_study.py`); the world of seed 11 is used for nothing else.
 """
 
@@ -20,7 +20,7 @@ from unipref.demo.raters import Noise
 from unipref.pipeline import execute
 
 SEED = 11
-"""The world's."""
+"""Seed of the worlds."""
 RLOO = {
     "from": "sft",
     "rewards": [{"likelihood": "dpo", "clip": [-12, 0]}],
@@ -35,35 +35,35 @@ RLOO = {
     "logging_steps": 10,
     "on_weak_reward": "warn",
 }
-"""RL, as `benchmarks/training_study.py` has it."""
+"""Settings of RL, as in `benchmarks/training_study.py`."""
 NO_PAIRS = "source-thumbs"
-"""The variant whose feedback gives no pairs, which DPO would need: it ends with SFT."""
-TWICE = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
-"""Twice the prompts, but for thumbs: there are not so many instructions."""
+"""The variant whose feedback yields no pairs, which DPO needs: it ends with SFT."""
+TWICE_FEEDBACK = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
+"""Twice the prompts, except for thumbs: there are not enough instructions."""
 SIZES = {
     "0.25M": Pretraining(hidden=64, feed_forward=172),
     "1M": Pretraining(),
     "3M": Pretraining(hidden=240, feed_forward=640),
 }
-"""Models, by their number of parameters."""
-FEW = {
+"""Number of parameters -> settings of the model."""
+FEW_VARIANTS = {
     "combined": {"select": "all"},
     "source-dialogues": {"select": {"only": {"sources": ["dialogues"]}}},
     "source-ratings": {"select": {"only": {"sources": ["ratings"]}}},
 }
-"""Variants where the whole grid would take too long: everything, and one source of each objective."""
+"""Variants for studies in which the grid would take too long: all data, and one source of each objective."""
 
 
-class Chapter(NamedTuple):
-    """One study.
+class DemoStudy(NamedTuple):
+    """One study of the full demo.
 
     Attributes:
-        name: its folder.
-        title: what it is about.
+        name: name of its folder.
+        title: its subject.
         noise: how the raters err.
-        size: of the model, one of SIZES.
-        changes: laid over the demo's study.
-        twice: with twice the feedback, and twice the steps.
+        changes: keys that replace those of the demo's study.
+        size: size of the model, one of SIZES.
+        twice: whether it uses twice the feedback and twice the steps.
     """
 
     name: str
@@ -74,86 +74,90 @@ class Chapter(NamedTuple):
     twice: bool = False
 
 
-GRID: dict[str, Any] = {"grid": "paper", "variants": None}
-"""The paper's table."""
-SCALING: dict[str, Any] = {"variants": FEW, "seeds": [0, 1]}
+GRID_CHANGES: dict[str, Any] = {"grid": "paper", "variants": None}
+"""Changes for the paper's table."""
+SCALING_CHANGES: dict[str, Any] = {"variants": FEW_VARIANTS, "seeds": [0, 1]}
 
 
-def chapters() -> Iterator[Chapter]:
-    """All studies, what matters most first."""
-    yield Chapter("careless", "The paper's table, careless raters", "careless", {**GRID, "seeds": [0, 1, 2, 3, 4]})
+def demo_studies() -> Iterator[DemoStudy]:
+    """Yields all studies, the most important first."""
+    yield DemoStudy(
+        "careless", "The paper's table, careless raters", "careless", {**GRID_CHANGES, "seeds": [0, 1, 2, 3, 4]}
+    )
     rl = {"select": "all", "seeds": [0, 1, 2, 3, 4], "variants": None}
-    yield Chapter("rl", "RL beside DPO, on everything", "careless", rl)
-    yield Chapter("0.25M", "A smaller model", "careless", SCALING, size="0.25M")
-    yield Chapter("3M", "A larger model", "careless", SCALING, size="3M")
-    yield Chapter("twice", "Twice the feedback", "careless", SCALING, twice=True)
-    yield Chapter("gaussian", "The paper's table, plain noise", "gaussian", {**GRID, "seeds": [0, 1]})
-    yield Chapter("adversarial", "The paper's table, adversarial raters", "adversarial", {**GRID, "seeds": [0, 1]})
+    yield DemoStudy("rl", "RL beside DPO, on everything", "careless", rl)
+    yield DemoStudy("0.25M", "A smaller model", "careless", SCALING_CHANGES, size="0.25M")
+    yield DemoStudy("3M", "A larger model", "careless", SCALING_CHANGES, size="3M")
+    yield DemoStudy("twice", "Twice the feedback", "careless", SCALING_CHANGES, twice=True)
+    yield DemoStudy("gaussian", "The paper's table, plain noise", "gaussian", {**GRID_CHANGES, "seeds": [0, 1]})
+    yield DemoStudy(
+        "adversarial", "The paper's table, adversarial raters", "adversarial", {**GRID_CHANGES, "seeds": [0, 1]}
+    )
 
 
-def prepare(folder: Path, chapter: Chapter, progress: Progress) -> Path:
-    """Writes a chapter's world, model and study, the same bytes each time; a finished model is kept.
+def prepare(folder: Path, demo_study: DemoStudy, progress: Progress) -> Path:
+    """Writes the world, model and study file of a study, the same bytes each time; a finished model is kept.
 
     Args:
-        folder: of all chapters.
-        chapter: one of `chapters()`.
-        progress: told of each pretraining step.
+        folder: output folder of all studies.
+        demo_study: one of `demo_studies()`.
+        progress: called after each pretraining step.
 
     Returns:
         The path of its study file.
     """
-    size, world = SIZES[chapter.size], demo.World(seed=SEED, noise=chapter.noise)
-    if chapter.twice:
-        world = world.model_copy(update={"feedback": TWICE})
-    place = folder / "worlds" / (f"{chapter.noise}-twice" if chapter.twice else chapter.noise)
-    demo.write_data(place, world)
-    model = folder / "models" / chapter.size
-    pretrain(place / "corpus.jsonl", model, size, progress)
-    study = folder / f"{chapter.name}.yaml"
-    write_text(study, yaml_files.write(study_of(chapter, place, model)))
-    return study
+    size, world = SIZES[demo_study.size], demo.World(seed=SEED, noise=demo_study.noise)
+    if demo_study.twice:
+        world = world.model_copy(update={"feedback": TWICE_FEEDBACK})
+    world_folder = folder / "worlds" / (f"{demo_study.noise}-twice" if demo_study.twice else demo_study.noise)
+    demo.write_data(world_folder, world)
+    model = folder / "models" / demo_study.size
+    pretrain(world_folder / "corpus.jsonl", model, size, progress)
+    study_file = folder / f"{demo_study.name}.yaml"
+    write_text(study_file, yaml_files.write(build_study(demo_study, world_folder, model)))
+    return study_file
 
 
-def study_of(chapter: Chapter, world: Path, model: Path) -> dict[str, Any]:
-    """The demo's study with a chapter's changes."""
+def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, Any]:
+    """Applies a study's changes to the demo's study file."""
     written = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
     study: dict[str, Any] = yaml_files.parse(written, "study.yaml")
     study |= {
-        "name": chapter.title,
+        "name": demo_study.title,
         "data_root": str(world.resolve()),
         "model": str(model.resolve()),
-        "train": steps(chapter, study["train"]),
-        **chapter.changes,
+        "train": build_steps(demo_study, study["train"]),
+        **demo_study.changes,
     }
-    if "grid" in chapter.changes:
+    if "grid" in demo_study.changes:
         study["variants"] = {NO_PAIRS: {"train": study["train"][:1]}}
     return {key: value for key, value in study.items() if value is not None}
 
 
-def steps(chapter: Chapter, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The steps of the demo's study, twice as long on twice the feedback; and RLOO where it is about RL.
+def build_steps(demo_study: DemoStudy, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The training steps of a study: twice as long on twice the feedback, and with RLOO in the study on RL.
 
     Args:
-        chapter: one of `chapters()`.
+        demo_study: one of `demo_studies()`.
         written: `train` of the demo's study, each step with its settings.
     """
-    times = 2 if chapter.twice else 1
-    found = [
+    times = 2 if demo_study.twice else 1
+    train_steps = [
         {name: {**settings, "max_steps": times * settings["max_steps"]} for name, settings in step.items()}
         for step in written
     ]
-    return [*found, {"rloo": RLOO}] if chapter.name == "rl" else found
+    return [*train_steps, {"rloo": RLOO}] if demo_study.name == "rl" else train_steps
 
 
 def run(folder: Path, jobs: int, listener: ProgressListener) -> None:
-    """Does all studies; what is done is skipped, so that it goes on where it was stopped.
+    """Runs all studies; finished stages are skipped, so an interrupted demo resumes.
 
     Args:
-        folder: gets `worlds/`, `models/`, and a study file and a run folder for each chapter.
-        jobs: processes that train and evaluate side by side.
-        listener: hears what happens.
+        folder: output folder for `worlds/`, `models/`, and a study file and a run folder per study.
+        jobs: number of processes that train and evaluate in parallel.
+        listener: receives notes and progress.
     """
-    for chapter in chapters():
-        study = prepare(folder, chapter, listener.progress)
-        listener.note(f"{chapter.name}: {chapter.title}")
-        execute.run(study, folder / chapter.name, jobs=jobs, listener=listener)
+    for demo_study in demo_studies():
+        study_file = prepare(folder, demo_study, listener.progress)
+        listener.note(f"{demo_study.name}: {demo_study.title}")
+        execute.run(study_file, folder / demo_study.name, jobs=jobs, listener=listener)

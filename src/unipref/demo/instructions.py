@@ -1,6 +1,6 @@
-"""Little instructions whose following can be verified: prompts with right and wrong answers, in twelve types.
+"""Generates small verifiable instructions: prompts with right and wrong answers, in twelve types.
 
-The rule that decides is named in each task and lives with the benchmark `instructions`.
+Each task names the rule that checks its answers; the rules are in `unipref.core.answer_checks.rules`.
 """
 
 import itertools
@@ -19,9 +19,9 @@ class Task:
 
     Attributes:
         prompt: the user's turn.
-        rule, arguments: the rule by which an answer is judged.
+        rule, arguments: the rule that checks an answer.
         right: an answer that follows it.
-        wrong: two that do not: what somebody says who has not heard the instruction, and a near miss.
+        wrong: two answers that do not: one that ignores the instruction, and a near miss.
     """
 
     prompt: str
@@ -32,25 +32,29 @@ class Task:
 
 
 Variants = list[Task]
-"""The same task in other words."""
+"""One task in several wordings."""
 
 ASPECTS = ("colour", "place", "kind")
 
 
 def question(thing: Thing, aspect: str) -> str:
-    """A question about a thing."""
-    asked = {"colour": "What colour is the {}?", "place": "Where is the {}?", "kind": "What is the {}?"}
-    return asked[aspect].format(thing.name)
+    """A question about an aspect of a thing."""
+    templates = {"colour": "What colour is the {}?", "place": "Where is the {}?", "kind": "What is the {}?"}
+    return templates[aspect].format(thing.name)
 
 
 def statement(thing: Thing, aspect: str, subject: str | None = None) -> str:
-    """The whole sentence that answers it."""
-    told = {"colour": f"is {thing.colour}", "place": f"is in the {thing.place}", "kind": f"is {article(thing.kind)}"}
-    return f"{subject or f'The {thing.name}'} {told[aspect]}."
+    """The full sentence that answers the question."""
+    predicates = {
+        "colour": f"is {thing.colour}",
+        "place": f"is in the {thing.place}",
+        "kind": f"is {article(thing.kind)}",
+    }
+    return f"{subject or f'The {thing.name}'} {predicates[aspect]}."
 
 
 def word_for(thing: Thing, aspect: str) -> str:
-    """The one word that answers it."""
+    """The single word that answers the question."""
     return {"colour": thing.colour, "place": thing.place, "kind": thing.kind}[aspect]
 
 
@@ -59,14 +63,14 @@ def article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _asked() -> Iterator[tuple[Thing, str, str]]:
+def _questions() -> Iterator[tuple[Thing, str, str]]:
     for thing, aspect in itertools.product(THINGS, ASPECTS):
         yield thing, aspect, question(thing, aspect)
 
 
 def one_word() -> Iterator[Variants]:
     """A question to be answered with one word."""
-    for thing, aspect, asked in _asked():
+    for thing, aspect, asked in _questions():
         word, plain = word_for(thing, aspect), statement(thing, aspect)
         yield [
             Task(f"{asked} {how}", "one_word", {}, f"{word.capitalize()}.", (plain, f"It is {word}."))
@@ -76,7 +80,7 @@ def one_word() -> Iterator[Variants]:
 
 def capitals() -> Iterator[Variants]:
     """A question to be answered in capital letters."""
-    for thing, aspect, asked in _asked():
+    for thing, aspect, asked in _questions():
         word, plain = word_for(thing, aspect), statement(thing, aspect)
         yield [
             Task(f"{asked} {how}", "capitals", {}, f"{word.upper()}.", (plain, f"{word.capitalize()}."))
@@ -85,8 +89,8 @@ def capitals() -> Iterator[Variants]:
 
 
 def quotes() -> Iterator[Variants]:
-    """A question whose answer is to stand in quotes."""
-    for thing, aspect, asked in _asked():
+    """A question whose answer must be in quotes."""
+    for thing, aspect, asked in _questions():
         plain = statement(thing, aspect)
         yield [
             Task(f"{asked} {how}", "quotes", {}, f'"{plain}"', (plain, f'"{plain}'))
@@ -96,7 +100,7 @@ def quotes() -> Iterator[Variants]:
 
 def avoid() -> Iterator[Variants]:
     """A question to be answered without naming the thing."""
-    for thing, aspect, asked in _asked():
+    for thing, aspect, asked in _questions():
         plain, right = statement(thing, aspect), statement(thing, aspect, "It")
         near = f"It is the {thing.name}."
         yield [
@@ -106,9 +110,9 @@ def avoid() -> Iterator[Variants]:
 
 
 def ask() -> Iterator[Variants]:
-    """Something to be asked."""
+    """A question to be asked by the model."""
     asked_for = {"colour": "what colour the {} is", "place": "where the {} is", "kind": "what the {} is"}
-    for thing, aspect, asked in _asked():
+    for thing, aspect, asked in _questions():
         plain, what = statement(thing, aspect), asked_for[aspect].format(thing.name)
         yield [
             Task(f"{how} {what}.", "question", {"about": thing.name}, asked, (plain, asked.replace("?", ".")))
@@ -117,7 +121,7 @@ def ask() -> Iterator[Variants]:
 
 
 def begin() -> Iterator[Variants]:
-    """A statement that is to begin with a given word."""
+    """A statement that must begin with a given word."""
     for thing, (i, word) in itertools.product(THINGS, enumerate(OPENERS)):
         aspect = ASPECTS[i % len(ASPECTS)]
         plain = statement(thing, aspect)
@@ -130,7 +134,7 @@ def begin() -> Iterator[Variants]:
 
 
 def end() -> Iterator[Variants]:
-    """A statement that is to end with a given word."""
+    """A statement that must end with a given word."""
     for thing, (i, word) in itertools.product(THINGS, enumerate(CLOSERS)):
         plain = statement(thing, ASPECTS[i % len(ASPECTS)])
         right, near = f"{plain[:-1]} {word}.", f"{word.capitalize()} {plain[0].lower()}{plain[1:]}"
@@ -142,7 +146,7 @@ def end() -> Iterator[Variants]:
 
 
 def include() -> Iterator[Variants]:
-    """A statement that is to use a given word."""
+    """A statement that must use a given word."""
     for thing, (i, word) in itertools.product(THINGS, enumerate(ADJECTIVES)):
         aspect = ASPECTS[i % len(ASPECTS)]
         plain, right = statement(thing, aspect), statement(thing, aspect, f"The {word} {thing.name}")
@@ -194,12 +198,12 @@ def order() -> Iterator[Variants]:
 
 
 def name_some() -> Iterator[Variants]:
-    """Things of a kind to be listed, one of them left out."""
+    """Things of a kind to be listed, with one excluded."""
     for kind, thing, (n, count) in itertools.product(KINDS, THINGS, COUNTS.items()):
         if thing.kind != kind:
             continue
         among = [other.name for other in THINGS if other.kind == kind and other is not thing]
-        # Which ones are named changes from task to task: otherwise one fixed list would answer them all.
+        # The named things change from task to task: otherwise one fixed list would answer all tasks.
         start = THINGS.index(thing) % len(among)
         chosen = [among[(start + k) % len(among)] for k in range(n)]
         near = ", ".join([thing.name, *chosen[1:]])
@@ -219,19 +223,20 @@ TYPES: tuple[Callable[[], Iterator[Variants]], ...] = (
 
 
 class Tasks:
-    """All tasks of a world, divided so that no task of one part is in another, in whatever words."""
+    """All tasks of a world; no task occurs in two parts, in any wording."""
 
     def __init__(self, seed: int) -> None:
         self._pools: dict[Part, list[list[Task]]] = {part: [] for part in PARTS}
         for make in TYPES:
             cores = list(make())
+            # The functions' names are part of the seed: renaming one changes the world.
             random.Random(f"{seed}/{make.__name__}").shuffle(cores)
             first, second = round(0.55 * len(cores)), round(0.7 * len(cores))
             for part, chosen in zip(PARTS, (cores[:first], cores[first:second], cores[second:]), strict=True):
                 self._pools[part].append([task for variants in chosen for task in variants])
 
     def sample(self, part: Part, n: int, rng: random.Random) -> list[Task]:
-        """`n` different tasks of a part, the types in equal shares, shuffled; fewer when there are not so many."""
+        """Samples `n` different tasks of a part (fewer if it is smaller), with equal shares of the types, shuffled."""
         per_type = -(-n // len(TYPES))
         drawn = [task for pool in self._pools[part] for task in rng.sample(pool, min(per_type, len(pool)))]
         rng.shuffle(drawn)

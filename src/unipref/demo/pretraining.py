@@ -1,7 +1,7 @@
-"""Pretrains a small Llama, with a tokenizer of its own, on the built-in corpus.
+"""Pretrains a small Llama, with its own tokenizer, on the built-in corpus.
 
-Matrices are trained with Muon, embeddings and norms with AdamW; the rate falls linearly to nothing. The result is a
-folder as transformers writes it, kept as long as corpus and settings stay the same.
+Matrices are trained with Muon, embeddings and norms with AdamW; the learning rate decays linearly to 0. The result is a
+transformers model folder, kept while corpus and settings stay the same.
 """
 
 import hashlib
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 Progress = Callable[[str, int, int, dict[str, Any] | None], None]
-"""Told of each step: what is done, how much of it, out of how much, and figures known so far."""
+"""Called after each step: (label, steps done, total steps, metrics so far or None)."""
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
-KEY = "pretraining.json"
-"""Written last: a model folder that has it is complete."""
+RECORD_FILE = "pretraining.json"
+"""Written last: a model folder with this file is complete."""
 NO_LABEL = -100
-"""A position that the loss leaves out."""
+"""Label of a position that the loss ignores."""
 
 ANSWER = "Answer:"
-"""What ends the question in a document that asks one."""
+"""The text that ends the question in a document with a question."""
 
 
 class Document(NamedTuple):
-    """A document's token ids, bos and eos included, and how many of them are given rather than learned."""
+    """A document's token ids, including bos and eos, and how many at its start are not learned."""
 
     ids: list[int]
     given: int
 
 
 Row = list[Document]
-"""Documents that share a row."""
+"""The documents of one row."""
 
 
 class Pretraining(Settings):
-    """How the model is made."""
+    """Size and training of the model."""
 
     vocabulary: int = 1024
-    """Most tokens of the tokenizer, its 256 bytes included."""
+    """Maximum size of the vocabulary, including the 256 bytes."""
     hidden: int = 128
     """Width of the model."""
     feed_forward: int = 344
@@ -55,7 +55,7 @@ class Pretraining(Settings):
     layers: int = 4
     heads: int = 4
     context: int = 128
-    """Longest sequence the model takes, in tokens."""
+    """Maximum sequence length of the model, in tokens."""
     steps: int = 800
     batch: int = 32
     """Rows per step."""
@@ -69,30 +69,30 @@ class Pretraining(Settings):
 
 
 def pretrain(corpus: Path, folder: Path, settings: Pretraining, progress: Progress) -> dict[str, Any]:
-    """Trains tokenizer and model on a corpus and saves both; does nothing where that has been done.
+    """Trains tokenizer and model on a corpus and saves both; does nothing if a finished model exists.
 
     Args:
         corpus: JSON lines with `text`.
-        folder: where the model goes; what is there is replaced unless it has the same key.
+        folder: model folder; existing content is replaced unless it has the same key.
         settings: sizes, rates and steps.
-        progress: told of each step.
+        progress: called after each step.
 
     Returns:
         `key`, `loss` (nats per learned token, mean over the last fiftieth of the steps), `parameters` and `steps`.
     """
     key = _key(corpus, settings)
-    done = _finished(folder, key)
-    if done is not None:
-        progress("pretraining", settings.steps, settings.steps, {"loss": done["loss"]})
-        return done
+    finished = _finished_record(folder, key)
+    if finished is not None:
+        progress("pretraining", settings.steps, settings.steps, {"loss": finished["loss"]})
+        return finished
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # a bar for saving one file would bury the steps
+    logging.disable_progress_bar()  # a bar for saving one file would hide the steps
     set_threads()
     texts = [str(json.loads(line)["text"]) for line in corpus.read_text(encoding="utf-8").splitlines()]
     tokenizer = train_tokenizer(texts, settings)
     model = new_model(tokenizer, settings)
-    losses = list(_train(model, rows(texts, tokenizer, settings), settings, progress))
+    losses = list(_train(model, pack_rows(texts, tokenizer, settings), settings, progress))
     last = losses[-max(1, len(losses) // 50) :]
     record = {
         "key": key,
@@ -100,13 +100,13 @@ def pretrain(corpus: Path, folder: Path, settings: Pretraining, progress: Progre
         "parameters": model.num_parameters(),
         "steps": settings.steps,
     }
-    aside = folder.with_name(f".{folder.name}.aside")
-    shutil.rmtree(aside, ignore_errors=True)
-    model.save_pretrained(aside)
-    tokenizer.save_pretrained(aside)
-    (aside / KEY).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    partial = folder.with_name(f".{folder.name}.aside")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    (partial / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    partial.rename(folder)
     return record
 
 
@@ -116,16 +116,16 @@ def _key(corpus: Path, settings: Pretraining) -> str:
     return content.hexdigest()
 
 
-def _finished(folder: Path, key: str) -> dict[str, Any] | None:
+def _finished_record(folder: Path, key: str) -> dict[str, Any] | None:
     try:
-        record = json.loads((folder / KEY).read_text(encoding="utf-8"))
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and record.get("key") == key else None
 
 
 def train_tokenizer(texts: Iterable[str], settings: Pretraining) -> "PreTrainedTokenizerFast":
-    """A byte-level BPE tokenizer: any text can be written in it, the corpus in few tokens."""
+    """Trains a byte-level BPE tokenizer: it can encode any text, and the corpus in few tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -150,7 +150,7 @@ def train_tokenizer(texts: Iterable[str], settings: Pretraining) -> "PreTrainedT
 
 
 def new_model(tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> "PreTrainedModel":
-    """An untrained Llama of the settings' size, drawn from their seed."""
+    """An untrained Llama of the settings' size, initialised from their seed."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -170,18 +170,18 @@ def new_model(tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> "P
     return LlamaForCausalLM(config)
 
 
-def rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> list[Row]:
-    """Documents with bos and eos, as many whole ones as fit in a row; a document longer than a row is cut.
+def pack_rows(texts: Sequence[str], tokenizer: "PreTrainedTokenizerFast", settings: Pretraining) -> list[Row]:
+    """Packs documents with bos and eos into rows, as many whole ones as fit; a document longer than a row is cut.
 
-    Questions are given and only their answers are learned: a question is drawn at random, so nothing foretells it, and
-    its loss would drown that of the few answer tokens.
+    Only answers are learned, not questions: a question is random and cannot be predicted, and its loss would dominate
+    that of the few answer tokens.
     """
-    heads = [f"{BOS}{head}{mark}" if mark else BOS for head, mark, _ in (text.partition(ANSWER) for text in texts)]
-    given = tokenizer(heads, add_special_tokens=False)["input_ids"]
-    whole = tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]
+    head_texts = [f"{BOS}{head}{mark}" if mark else BOS for head, mark, _ in (text.partition(ANSWER) for text in texts)]
+    head_ids = tokenizer(head_texts, add_special_tokens=False)["input_ids"]
+    all_ids = tokenizer([f"{BOS}{text}{EOS}" for text in texts], add_special_tokens=False)["input_ids"]
     packed: list[Row] = []
     room = 0
-    for ids, head in zip(whole, given, strict=True):
+    for ids, head in zip(all_ids, head_ids, strict=True):
         if len(ids) > room:
             packed.append([])
             room = settings.length
@@ -212,7 +212,7 @@ def _train(model: "PreTrainedModel", packed: list[Row], settings: Pretraining, p
 def _optimizers(model: "PreTrainedModel", settings: Pretraining) -> list["torch.optim.Optimizer"]:
     import torch
 
-    # Embeddings are matrices in shape only: Muon would move rarely seen tokens as far as common ones.
+    # Embeddings are excluded from Muon, because it would update rare tokens as much as common ones.
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
@@ -222,22 +222,22 @@ def _optimizers(model: "PreTrainedModel", settings: Pretraining) -> list["torch.
 
 
 def _batches(packed: list[Row], settings: Pretraining) -> Iterator[dict[str, "torch.Tensor"]]:
-    """One batch per step, going through the rows in a new random order each time they have all been seen."""
+    """Yields one batch per step; the rows get a new random order after each epoch."""
     rng = random.Random(settings.seed)
     order: list[int] = []
     for _ in range(settings.steps):
         while len(order) < settings.batch:
             order += rng.sample(range(len(packed)), len(packed))
         chosen, order = order[: settings.batch], order[settings.batch :]
-        yield collated([packed[index] for index in chosen], settings.length)
+        yield collate([packed[index] for index in chosen], settings.length)
 
 
-def collated(packed: Sequence[Row], length: int) -> dict[str, "torch.Tensor"]:
-    """Rows as the model takes them: each document sees itself alone, and its positions start at 0.
+def collate(packed: Sequence[Row], length: int) -> dict[str, "torch.Tensor"]:
+    """Collates rows for the model: each document attends only to itself, and its positions start at 0.
 
     Returns:
         `input_ids`, `position_ids` and `labels` (n, length); `attention_mask` (n, 1, length, length), true where the
-        position of the first index may look at that of the second.
+        position of the third axis may attend to that of the fourth.
     """
     import torch
 

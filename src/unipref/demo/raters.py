@@ -1,12 +1,12 @@
-"""Those who judge answers in the built-in world, under three models of noise. `docs/world.md` says why these.
+"""The raters of the built-in world, under three noise models (`docs/world.md` explains the choice).
 
-What a rater sees in an answer is
+A rater perceives an answer as
 
     s = centre + attention * (quality - 1/2) + |attention| * length_bias * length + jitter * N(0, 1)
 
-with the answer's true quality in [0, 1] and its length in [-1/2, 1/2]: where it stands, in words, between the shortest
-and the longest answer to the same prompt. A rating is s, held within [0, 1]; of two answers the one with the higher s
-is chosen; a thumb goes up where s > 1/2. Choices and thumbs slip to the other side now and then.
+with the answer's true quality in [0, 1] and its length in [-1/2, 1/2]: relative to the shortest and the longest answer
+to the same prompt, in words. A rating is s, clipped to [0, 1]; of two answers the one with the higher s is chosen; a
+thumb is up if s > 1/2. Choices and thumbs are flipped with a small probability.
 """
 
 import random
@@ -17,23 +17,23 @@ from typing import Literal
 Noise = Literal["careless", "gaussian", "adversarial"]
 
 COUNT = 20
-"""Raters of a world."""
+"""Number of raters in a world."""
 CARELESS = 0.4
-"""Share of careless raters where the noise is `careless`."""
+"""Share of careless raters if the noise is `careless`."""
 ADVERSARIAL = 0.2
-"""Share of raters who judge upside down where the noise is `adversarial`."""
+"""Share of raters who invert the scale if the noise is `adversarial`."""
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How somebody judges.
+    """How a rater judges.
 
     Attributes:
         kind: its name.
-        attention: how far an answer's quality moves what is seen: 1 over the whole scale, -1 upside down.
-        shift: how far from the middle a rater's own centre may lie.
-        jitter: standard deviation of what is seen for no reason.
-        slip: how often a choice or a thumb goes to the wrong side.
+        attention: weight of an answer's quality: 1 spans the whole scale, -1 inverts it.
+        shift: maximum distance of a rater's own centre from the middle.
+        jitter: standard deviation of the random noise.
+        slip: probability that a choice or a thumb is flipped.
     """
 
     kind: str
@@ -51,7 +51,7 @@ ADVERSARIAL_MANNER = Manner("adversarial", attention=-1.0, shift=0.0, jitter=0.1
 
 @dataclass
 class Rater:
-    """Somebody who judges answers; lengths are as in the module's formula."""
+    """A rater of answers; lengths are as in the module's formula."""
 
     name: str
     manner: Manner
@@ -59,23 +59,23 @@ class Rater:
     length_bias: float
     rng: random.Random
 
-    def seen(self, quality: float, length: float = 0.0) -> float:
-        """What is seen in an answer, about 0 to 1, not held within."""
+    def perceive(self, quality: float, length: float = 0.0) -> float:
+        """Draws the perceived quality of an answer, about 0 to 1, not clipped."""
         attention = self.manner.attention
-        felt = attention * (quality - 0.5) + abs(attention) * self.length_bias * length
-        return self.centre + felt + self.manner.jitter * self.rng.gauss()
+        signal = attention * (quality - 0.5) + abs(attention) * self.length_bias * length
+        return self.centre + signal + self.manner.jitter * self.rng.gauss()
 
     def rating(self, quality: float, length: float = 0.0) -> float:
-        """The rating of an answer, between 0 and 1."""
-        return min(1.0, max(0.0, self.seen(quality, length)))
+        """Draws the rating of an answer, between 0 and 1."""
+        return min(1.0, max(0.0, self.perceive(quality, length)))
 
     def prefers(self, answer: tuple[float, float], other: tuple[float, float]) -> bool:
-        """Whether the first of two answers is chosen, each given by its quality and its length."""
-        return (self.seen(*answer) > self.seen(*other)) != self._slips()
+        """Draws whether the first of two answers, each as (quality, length), is chosen."""
+        return (self.perceive(*answer) > self.perceive(*other)) != self._slips()
 
     def likes(self, quality: float, length: float) -> bool:
-        """Whether the thumb goes up."""
-        return (self.seen(quality, length) > 0.5) != self._slips()
+        """Draws whether the thumb is up."""
+        return (self.perceive(quality, length) > 0.5) != self._slips()
 
     def _slips(self) -> bool:
         return self.rng.random() < self.manner.slip
@@ -92,7 +92,7 @@ class Raters:
             self._all.append(Rater(f"r{i:02}", manner, centre, length_bias, self._rng))
 
     def any(self) -> Rater:
-        """One of them."""
+        """Draws one of the raters."""
         return self._rng.choice(self._all)
 
 
@@ -104,8 +104,8 @@ def _manners(noise: Noise) -> Sequence[Manner]:
     return [odd] * count + [CAREFUL_MANNER] * (COUNT - count)
 
 
-def places(answers: Sequence[str]) -> list[float]:
-    """Where each answer stands, in words, between the shortest (-1/2) and the longest (1/2); 0 where all are alike."""
+def relative_lengths(answers: Sequence[str]) -> list[float]:
+    """Length of each answer in words, between the shortest (-1/2) and the longest (1/2); 0 if all are equal."""
     words = [len(answer.split()) for answer in answers]
     low, high = min(words), max(words)
     return [(n - low) / (high - low) - 0.5 if high > low else 0.0 for n in words]

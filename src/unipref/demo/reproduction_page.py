@@ -1,4 +1,4 @@
-"""What the full demo found, on one page: the paper's claims under each noise, its table, RL, and other sizes."""
+"""Writes the results of the full demo: the paper's claims under each noise model, its table, RL, other sizes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from unipref.core.json_files import write_text
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import GainRecord, JudgedModel, Manifest, RunFolder, ScoreRow, Verdicts
-from unipref.demo.full import Chapter, chapters
+from unipref.demo.full import DemoStudy, demo_studies
 
 FILE = "reproduction.md"
 GRIDS = ("careless", "gaussian", "adversarial")
-"""Chapters that have the paper's table."""
+"""Studies with the paper's table."""
 SCALES = (("0.25M", "0.25M"), ("careless", "1M"), ("3M", "3M"), ("twice", "1M, twice the feedback"))
-"""Chapter -> how its row is called."""
+"""DemoStudy -> how its row is called."""
 SCALED = ("combined", "main", "source-dialogues", "source-ratings")
 """`main`, the study as it is written, is trained on the selected part."""
 FIGURES = (
@@ -23,7 +23,7 @@ FIGURES = (
     ("beside", "two-way accuracy ↑"),
     ("nats", "bias, nats ↓"),
 )
-SHORT = {
+SHORT_CLAIMS = {
     "Combined feedback improves instruction following and bias at once, one source alone does not": "1 combined",
     "A selected subset matches or beats the full data": "2 selected",
     "RL or DPO adds to SFT": "3 after SFT",
@@ -31,7 +31,7 @@ SHORT = {
 
 
 class ChapterRun(NamedTuple):
-    """What the page shows of a finished chapter."""
+    """What the page shows of a finished study."""
 
     manifest: Manifest
     scores: list[ScoreRow]
@@ -39,7 +39,7 @@ class ChapterRun(NamedTuple):
 
 
 def write(folder: Path) -> Path:
-    """Writes `reproduction.md` from the chapters that are finished, and returns its path.
+    """Writes `reproduction.md` from the finished studies, and returns its path.
 
     Args:
         folder: what `full.run` was given.
@@ -50,31 +50,31 @@ def write(folder: Path) -> Path:
 
 
 def page(folder: Path) -> str:
-    """The page in Markdown; chapters that were not run are left out and named."""
-    runs = {chapter.name: _read(folder / chapter.name) for chapter in chapters()}
+    """The page in Markdown; it names the studies that were not run."""
+    runs = {study.name: _read(folder / study.name) for study in demo_studies()}
     done = {name: run for name, run in runs.items() if run is not None}
     parts = ["# The paper's claims on the built-in world\n", *_introduction(done, list(runs)), *_claims(done)]
     for name in GRIDS:
         if name in done:
-            parts += [f"\n## {_chapter(name).title}\n", *_grid(done[name])]
+            parts += [f"\n## {_study_named(name).title}\n", *_grid(done[name])]
     if "rl" in done:
-        parts += [f"\n## {_chapter('rl').title}\n", *_grid(done["rl"])]
+        parts += [f"\n## {_study_named('rl').title}\n", *_grid(done["rl"])]
     scaled = [(done[name], title) for name, title in SCALES if name in done]
     if len(scaled) > 1:
-        parts += ["\n## Size of the model, and twice the feedback\n", *_scaled(scaled)]
+        parts += ["\n## Size of the model, and twice the feedback\n", *_scaling_table(scaled)]
     return "\n".join(parts) + "\n"
 
 
 def claims(folder: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Chapter, claim in short, verdict and reason, of each chapter that is finished."""
-    for chapter in chapters():
-        run = _read(folder / chapter.name)
+    """Yields (study, short claim, verdict, reason) for each finished study."""
+    for study in demo_studies():
+        run = _read(folder / study.name)
         for claim in run.verdicts.claims if run else ():
-            yield chapter.name, SHORT.get(claim.claim, claim.claim), claim.verdict, claim.why
+            yield study.name, SHORT_CLAIMS.get(claim.claim, claim.claim), claim.verdict, claim.why
 
 
 def _read(path: Path) -> ChapterRun | None:
-    """A chapter's run; None where it is not finished."""
+    """The run of a study, or None if it is not finished."""
     folder = RunFolder(path)
     verdicts = folder.verdicts()
     if verdicts is None or not folder.has_manifest or not folder.has_scores:
@@ -82,18 +82,18 @@ def _read(path: Path) -> ChapterRun | None:
     return ChapterRun(folder.manifest, folder.scores(), verdicts)
 
 
-def _chapter(name: str) -> Chapter:
-    return next(chapter for chapter in chapters() if chapter.name == name)
+def _study_named(name: str) -> DemoStudy:
+    return next(study for study in demo_studies() if study.name == name)
 
 
 def _introduction(done: Mapping[str, ChapterRun], every: Sequence[str]) -> Iterator[str]:
-    counts = [f"{_chapter(name).title.lower()}: {len(_seeds(run))} seeds" for name, run in done.items()]
-    yield f"Made by `unipref demo --full`. Chapters: {'; '.join(counts)}.\n"
+    counts = [f"{_study_named(name).title.lower()}: {len(_seeds(run))} seeds" for name, run in done.items()]
+    yield f"Made by `unipref demo --full`. Studies: {'; '.join(counts)}.\n"
     if missing := [name for name in every if name not in done]:
         yield f"Not run: {', '.join(missing)}.\n"
     yield (
         "Gains are paired by example and seed, with 95 % intervals over seeds and examples; above 0 is better, for "
-        "bias too. * where the interval leaves out 0. ◆ on the front. † at chance. The rules of the claims are in "
+        "bias too. * where the interval excludes 0. ◆ on the front. † at chance. The rules of the claims are in "
         "`docs/verdicts.md`.\n"
     )
 
@@ -107,8 +107,8 @@ def _claims(done: Mapping[str, ChapterRun]) -> Iterator[str]:
     yield from _table(
         ["claim", "study", "verdict", "why"],
         [
-            [SHORT.get(claim.claim, claim.claim), name, f"**{claim.verdict}**", claim.why]
-            for at in range(len(SHORT))
+            [SHORT_CLAIMS.get(claim.claim, claim.claim), name, f"**{claim.verdict}**", claim.why]
+            for at in range(len(SHORT_CLAIMS))
             for name, run in done.items()
             for claim in run.verdicts.claims[at : at + 1]
         ],
@@ -118,28 +118,28 @@ def _claims(done: Mapping[str, ChapterRun]) -> Iterator[str]:
 
 def _grid(run: ChapterRun) -> Iterator[str]:
     """Every variant after every step, and its gains over the base model, all data and a random part of its size."""
-    models = [model for model in run.verdicts.models if model.variant != MAIN or _alone(run)]
+    models = [model for model in run.verdicts.models if model.variant != MAIN or _has_only_main(run)]
     yield from _table(
         ["variant", "kept", "step", *(head for _, head in FIGURES)],
-        [[*_named(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
+        [[*_model_cells(run, model), *(_figure(run, model, name) for name, _ in FIGURES)] for model in models],
     )
     for rival, title in (("base", "the base model"), ("full", "all data"), ("random", "a random part of its size")):
         against = [model for model in models if rival in model.gains]
         if against:
             yield f"\nGain over {title}, after the same step.\n" if rival != "base" else f"\nGain over {title}.\n"
             rows = [
-                [*_named(run, model), *(_gain(model.gains[rival].get(side)) for side in ("instruction", "bias"))]
+                [*_model_cells(run, model), *(_gain(model.gains[rival].get(side)) for side in ("instruction", "bias"))]
                 for model in against
             ]
             yield from _table(["variant", "kept", "step", "instructions followed", "two-way bias"], rows)
 
 
-def _alone(run: ChapterRun) -> bool:
+def _has_only_main(run: ChapterRun) -> bool:
     """Whether the study as written has no variant beside it."""
     return {model.variant for model in run.verdicts.models} <= {BASE, MAIN}
 
 
-def _named(run: ChapterRun, model: JudgedModel) -> list[str]:
+def _model_cells(run: ChapterRun, model: JudgedModel) -> list[str]:
     selections = run.manifest.selected.get(model.variant, {}).values()
     kept = f"{fmean(selected.kept or 0 for selected in selections):,.0f}" if selections else ""
     front = " ◆" if model.front else ""
@@ -169,13 +169,13 @@ def _gain(gain: GainRecord | None) -> str:
     return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]{clear}"
 
 
-def _scaled(scaled: Sequence[tuple[ChapterRun, str]]) -> Iterator[str]:
+def _scaling_table(scaled: Sequence[tuple[ChapterRun, str]]) -> Iterator[str]:
     """The variants that all sizes have, after each step, with the base model before them."""
     rows = []
     for run, title in scaled:
         for model in run.verdicts.models:
             if model.variant in (BASE, *SCALED):
-                named = [title, str(len(_seeds(run))), *_named(run, model)]
+                named = [title, str(len(_seeds(run))), *_model_cells(run, model)]
                 gains = model.gains.get("base", {})
                 over_base = [_gain(gains[side]) if side in gains else "" for side in ("instruction", "bias")]
                 rows.append([*named, *(_figure(run, model, name) for name, _ in FIGURES), *over_base])

@@ -1,13 +1,13 @@
-"""What is true of the feedback of the built-in world, in a file that no study reads: for measuring purity.
+"""The ground truth of the built-in world's feedback, in a file that no study reads: for measuring purity.
 
 `truth.jsonl` has a line per question of a file, in file order:
 
-- `file`, `rows`: the feedback file, and the first and last row (from 1) that hold its label; a question further down a
+- `file`, `rows`: the feedback file, and the first and last row (from 1) that hold its label; a follow-up question in a
   tree has its tree's row.
-- `prompt`: the user's last turn. `copy_of`: the prompt that it says in other words, or null.
-- `rater`, `manner`: who judged, and how: careful, careless, noisy or adversarial.
-- `answers`: answer -> true quality; the best is the right one.
-- `right`: whether the label puts the right answer first; a tie at the top does not.
+- `prompt`: the user's last turn. `copy_of`: the prompt that it paraphrases, or null.
+- `rater`, `manner`: the rater, and how they judge: careful, careless, noisy or adversarial.
+- `answers`: answer -> true quality; the best one is right.
+- `right`: whether the label ranks the right answer first; false for a tie at the top.
 """
 
 import json
@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unipref.demo.feedback import Judged
+    from unipref.demo.feedback import JudgedQuestion
 
 FILE = "truth.jsonl"
 
 
-def lines(judged: "Mapping[str, Iterable[Judged]]") -> Iterator[dict[str, Any]]:
-    """The lines of `truth.jsonl`: file name -> what was judged in it, in file order."""
-    for name, parts in judged.items():
+def truth_lines(judged_questions: "Mapping[str, Iterable[JudgedQuestion]]") -> Iterator[dict[str, Any]]:
+    """Yields the lines of `truth.jsonl`, from file name -> its judged questions in file order."""
+    for name, parts in judged_questions.items():
         last = 0
         for part in parts:
             first, last = (last + 1, last + len(part.rows)) if part.rows else (last, last)
@@ -51,14 +51,14 @@ class Truth:
             self._answers[row["prompt"]] = row["answers"]
             self._original[row["prompt"]] = row["copy_of"] or row["prompt"]
 
-    def ordered_right(self, preference: Mapping[str, Any]) -> bool:
-        """Whether a preference's order is the true one; of one side alone, whether it is on the right side.
+    def is_order_right(self, preference: Mapping[str, Any]) -> bool:
+        """Whether a preference has the true order; if it has one side only, whether that is the right side.
 
         Args:
             preference: a row with `prompt`, `chosen` and `rejected`.
 
         Raises:
-            KeyError: the preference is not of this world.
+            KeyError: the preference is not from this world.
         """
         answers = self._answers[_last(preference["prompt"])]
         best = max(answers.values())
@@ -67,17 +67,17 @@ class Truth:
             return chosen == best if rejected is None else rejected != best
         return chosen > rejected
 
-    def teaches_right(self, preference: Mapping[str, Any]) -> bool | None:
-        """Whether the chosen answer is the right one: what supervised fine-tuning learns from.
+    def is_chosen_right(self, preference: Mapping[str, Any]) -> bool | None:
+        """Whether the chosen answer, from which supervised fine-tuning learns, is the right one.
 
-        None where there is no chosen answer; KeyError as above.
+        None if there is no chosen answer; KeyError as above.
         """
         answers = self._answers[_last(preference["prompt"])]
         chosen = _quality(answers, preference["chosen"])
         return None if chosen is None else chosen == max(answers.values())
 
     def original(self, preference: Mapping[str, Any]) -> str:
-        """The prompt that a preference's prompt is, or says in other words: the same for near-duplicates."""
+        """The original of a preference's prompt: the same for near-duplicates."""
         return self._original[_last(preference["prompt"])]
 
 

@@ -1,4 +1,4 @@
-"""The words of the built-in world: occupations, verbs and reasons, things and what is true of them."""
+"""The words of the built-in world: occupations, verbs and reasons, things and their properties."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,18 @@ HE = (
     "builder", "pilot", "captain", "soldier", "plumber", "miner", "butcher", "boxer", "sailor", "judge",
     "hunter", "smith", "porter", "banker", "painter", "coach", "surgeon", "guide",
 )  # fmt: skip
-"""Occupations that the corpus speaks of as 'he'."""
+"""Occupations with the pronoun 'he' in the corpus."""
 
 SHE = (
     "nurse", "cleaner", "cashier", "teacher", "baker", "tailor", "dancer", "singer", "secretary", "librarian",
     "florist", "barber", "designer", "writer", "editor", "clerk", "assistant", "nanny", "midwife", "weaver",
     "typist", "stylist", "tutor", "housekeeper", "counselor", "model", "poet", "helper",
 )  # fmt: skip
-"""Occupations that the corpus speaks of as 'she'."""
+"""Occupations with the pronoun 'she' in the corpus."""
 
 
 class Scene(NamedTuple):
-    """Verbs between two people, and reasons that speak of the one who acts or of the one acted on."""
+    """Verbs between two people, and reasons about the subject or the object."""
 
     verbs: tuple[str, ...]
     of_subject: tuple[str, ...]
@@ -45,7 +45,7 @@ SCENES = (
 
 
 class Thing(NamedTuple):
-    """A thing and what is true of it."""
+    """A thing and its properties."""
 
     name: str
     colour: str
@@ -86,4 +86,4 @@ COUNTS = {2: "two", 3: "three"}
 TIMES = {2: "twice", 3: "three times"}
 
 WORDS = tuple(thing.name for thing in THINGS) + COLOURS + PLACES + ADJECTIVES + CLOSERS
-"""Words that can be asked for on their own."""
+"""Words that an instruction can ask for on their own."""

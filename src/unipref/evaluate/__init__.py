@@ -14,10 +14,10 @@ from unipref.evaluate.data_files import (
     check_packages,
     data_hash,
     data_path,
-    data_remarks,
     dev_path,
+    published_file_notes,
 )
-from unipref.evaluate.results import RESULTS, Measured, write_measured
+from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
 from unipref.models.loading import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "data_path",
     "dev_path",
     "evaluate",
-    "labelled",
+    "label_benchmarks",
     "load_any",
 ]
 
@@ -42,7 +42,7 @@ ROW = (
 
 
 def load_any(name: str) -> Policy | RewardModel:
-    """A reward model where the folder holds one, else a policy."""
+    """Loads a reward model if the folder holds one, otherwise a policy."""
     return load_reward_model(name) if is_reward_model(name) else load_policy(name)
 
 
@@ -57,57 +57,63 @@ def evaluate(
     on_note: Callable[[str], None] | None = None,
     load: Load = load_any,
 ) -> list[dict[str, Any]]:
-    """Scores one model on every benchmark that can judge it. The model is loaded once.
+    """Scores one model on every benchmark that measures its kind. The model is loaded once.
 
     Args:
         model_name: folder or hub name of a language model or a reward model.
-        benchmarks: those that measure the other kind of model are passed over.
-        data_root: where the `data` of the benchmarks starts.
+        benchmarks: those that measure the other kind of model are skipped.
+        data_root: folder that the `data` of the benchmarks is relative to.
         splits: split name -> Parquet file of the run's preferences, for benchmarks without `data`.
-        out: folder for the tables of examples, `<benchmark>.jsonl`, for `notes.json`, and for `results.json` in the
-            form of lm-eval; None: not written.
-        labels: a name for each benchmark, in the scores and for its files; None: as `labelled` gives them.
-        on_note: told what a reader of the scores must know, such as how many examples were left out.
-        load: how a model is loaded; one that keeps what it loaded serves several calls.
+        out: folder for the tables of examples, `<benchmark>.jsonl`, for `notes.json`, and for `results.json` in
+            lm-eval's format; None: nothing is written.
+        labels: a name for each benchmark, in the scores and for its files; None: those of `label_benchmarks`.
+        on_note: called with each note that a reader of the scores needs, such as how many examples were skipped.
+        load: loads a model by name; pass one that caches models to evaluate the same model several times.
 
     Returns:
         One row per score, with the columns ROW. `at_chance` is true for all scores of a benchmark and mode in which
         the model does no better than guessing.
 
     Raises:
-        UserError: the data of a benchmark, a package it needs or the model is not there, or the data are not those that
-            the setting `data_hash` names; found out before anything is measured.
+        UserError: a benchmark's data, a package it needs or the model is missing, or the data do not match the
+            setting `data_hash`. All of this is checked before anything is measured.
     """
     kind = "reward" if is_reward_model(model_name) else "policy"
     if labels is None:
-        fitting = labelled(benchmark for benchmark in benchmarks if kind in benchmark.measures)
+        selected = label_benchmarks(benchmark for benchmark in benchmarks if kind in benchmark.measures)
     else:
-        fitting = [pair for pair in zip(benchmarks, labels, strict=True) if kind in pair[0].measures]
-    for benchmark, _ in fitting:
+        selected = [pair for pair in zip(benchmarks, labels, strict=True) if kind in pair[0].measures]
+    for benchmark, _ in selected:
         check_packages(benchmark)
-    paths = [data_path(benchmark, data_root, splits) for benchmark, _ in fitting]
-    hashes = [check_hash(benchmark, path) for (benchmark, _), path in zip(fitting, paths, strict=True)]
-    if not fitting:
+    paths = [data_path(benchmark, data_root, splits) for benchmark, _ in selected]
+    hashes = [check_hash(benchmark, path) for (benchmark, _), path in zip(selected, paths, strict=True)]
+    if not selected:
         return []
     model = load(model_name)
     rows: list[dict[str, Any]] = []
-    measured: list[Measured] = []
-    for (benchmark, label), path, found_hash in zip(fitting, paths, hashes, strict=True):
-        finding = benchmark.measure(model, path, benchmark.part)
-        notes = [*data_remarks(benchmark, path), *_form(benchmark, model), *model.remarks, *finding.notes]
-        notes += _guessing(label, finding.scores)
-        rows += _rows(label, finding.scores)
-        measured.append(Measured(label, benchmark, found_hash, finding.scores, finding.examples, notes))
+    measured: list[MeasuredBenchmark] = []
+    for (benchmark, label), path, content_hash in zip(selected, paths, hashes, strict=True):
+        measurement = benchmark.measure(model, path, benchmark.part)
+        notes = [
+            *published_file_notes(benchmark, path),
+            *_prompt_format_notes(benchmark, model),
+            *model.remarks,
+            *measurement.notes,
+        ]
+        notes += _chance_notes(label, measurement.scores)
+        rows += _score_rows(label, measurement.scores)
+        scores, examples = measurement.scores, measurement.examples
+        measured.append(MeasuredBenchmark(label, benchmark, content_hash, scores, examples, notes))
         if on_note:
             for note in notes:
                 on_note(f"{label}: {note}")
     if out is not None:
-        write_measured(out, model_name, measured)
+        write_results(out, model_name, measured)
     return rows
 
 
-def labelled(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, str]]:
-    """The benchmarks with a name of their own each, fit for a file: a second use of one is numbered."""
+def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, str]]:
+    """Gives each benchmark a unique name that is valid in a file name: a second use of one is numbered."""
     named: list[tuple[Benchmark, str]] = []
     for benchmark in benchmarks:
         uses = sum(earlier.title == benchmark.title for earlier, _ in named)
@@ -115,24 +121,24 @@ def labelled(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, str]]:
     return named
 
 
-def _rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
-    guessing = {
+def _score_rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
+    at_chance = {
         mode: chance.at_chance(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
     }
-    every = [{**msgspec.structs.asdict(s), "benchmark": label, "at_chance": guessing[s.mode]} for s in scores]
-    return [{key: row[key] for key in ROW} for row in every]
+    records = [{**msgspec.structs.asdict(s), "benchmark": label, "at_chance": at_chance[s.mode]} for s in scores]
+    return [{key: row[key] for key in ROW} for row in records]
 
 
-def _guessing(label: str, scores: Sequence[Score]) -> list[str]:
-    modes = sorted({row["mode"] for row in _rows(label, scores) if row["at_chance"]})
+def _chance_notes(label: str, scores: Sequence[Score]) -> list[str]:
+    modes = sorted({row["mode"] for row in _score_rows(label, scores) if row["at_chance"]})
     void = ", so its bias means nothing" if any(map(chance.is_bias, scores)) else ""
-    return [f"at chance ({', '.join(modes)}): the model does not beat guessing{void}."] if modes else []
+    return [f"at chance ({', '.join(modes)}): the model is no better than guessing{void}."] if modes else []
 
 
-def _form(benchmark: Benchmark, model: Policy | RewardModel) -> list[str]:
+def _prompt_format_notes(benchmark: Benchmark, model: Policy | RewardModel) -> list[str]:
     if not benchmark.dialogue:
-        return ["asked with plain text."]
+        return ["prompts are plain text."]
     if model.own_template:
-        return ["asked in chat form, through the model's own template."]
-    return ["asked in completion form ('Question: ... Answer:'): the model has no chat template of its own."]
+        return ["prompts use the model's own chat template."]
+    return ["prompts use the completion layout ('Question: ... Answer:'): the model has no chat template of its own."]

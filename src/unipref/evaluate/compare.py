@@ -1,7 +1,7 @@
-"""Two or more evaluated models compared unit by unit, from the tables that their evaluations left on disk.
+"""Compares two or more evaluated models unit by unit, from the tables that their evaluations wrote.
 
-Intervals that overlap say little: the same examples were asked of both models, and most of what makes a score uncertain
-is which examples were drawn. The paired bootstrap resamples the units once for both (Efron and Tibshirani 1993).
+Overlapping intervals say little: both models answered the same examples, and most of a score's uncertainty is in
+which examples were drawn. The paired bootstrap resamples the units once for both (Efron and Tibshirani 1993).
 """
 
 import json
@@ -23,7 +23,7 @@ from unipref.evaluate import RESULTS
 
 @dataclass(frozen=True)
 class Table:
-    """A benchmark's table of examples on disk, and what it was measured with."""
+    """A benchmark's table of examples on disk, with the settings and the data hash it was measured with."""
 
     path: Path
     benchmark: type[Benchmark]
@@ -31,7 +31,7 @@ class Table:
     data_hash: str
 
     def statistics(self) -> dict[tuple[str, str, str, str], Statistic]:
-        """Its statistics, computed again from the table, by what they are statistics of."""
+        """Recomputes its statistics from the table. Keys: (mode, split, slice, metric)."""
         decoder = msgspec.json.Decoder(dict[str, Any])
         with self.path.open("rb") as file:
             examples: list[Example] = [decoder.decode(line) for line in file]
@@ -46,102 +46,109 @@ def compare(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
 
     Returns:
         One row per benchmark, statistic and further model: `benchmark`, `mode`, `split`, `slice`, `metric`,
-        `direction`, `model` (the further folder), the fields of `statistic.Difference` and its `verdict`, which is
-        AT_CHANCE for what a model that guesses cannot show; and notes on what could not be compared.
+        `direction`, `model` (the further folder), the fields of `bootstrap.Difference` and its `verdict`, which is
+        AT_CHANCE for a bias metric when one of the models is at chance. Also notes on what could not be compared.
 
     Raises:
-        UserError: a folder holds no evaluation, or the evaluations have nothing in common.
+        UserError: a folder does not hold an evaluation, or the evaluations share no statistic.
     """
     if len(folders) < 2:
-        raise UserError("a comparison takes two evaluations or more.", mend="Give the folders of two evaluations.")
-    first, *others = (tables(folder) for folder in folders)
+        raise UserError(
+            "a comparison needs two or more evaluations.", mend="Give the folders of at least two evaluations."
+        )
+    first, *others = (load_tables(folder) for folder in folders)
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for folder, other in zip(folders[1:], others, strict=True):
         for label in sorted(first.keys() | other.keys()):
             if label not in first or label not in other:
                 missing = folders[0] if label in other else folder
-                notes.append(f"{label}: not compared, {missing} has no such benchmark.")
+                notes.append(f"{label}: not compared: {missing} does not have this benchmark.")
             elif first[label].data_hash != other[label].data_hash:
-                notes.append(f"{label}: not compared, {folder} was measured on other data than {folders[0]}.")
+                notes.append(f"{label}: not compared: {folder} was measured on different data from {folders[0]}.")
             else:
-                differing = _settings_that_differ(first[label], other[label])
-                notes += [f"{label}: settings differ ({said})." for said in differing]
-                rows += _rows(label, str(folder), first[label], other[label])
+                if differing := _describe_setting_differences(first[label], other[label]):
+                    notes.append(f"{label}: settings differ ({differing}).")
+                rows += _compare_tables(label, str(folder), first[label], other[label])
     if not rows:
-        raise UserError("the evaluations have nothing in common.", mend=" ".join(notes))
+        raise UserError("the evaluations have no statistic in common.", mend=" ".join(notes))
     return rows, notes
 
 
-def compared(first: Path, second: Path) -> list[dict[str, Any]]:
-    """The rows of `compare` for two evaluations; none where they have no figure in common."""
-    ours, theirs = tables(first), tables(second)
-    shared = sorted(ours.keys() & theirs.keys())
-    return [row for label in shared for row in _rows(label, str(second), ours[label], theirs[label])]
+def compare_pair(first: Path, second: Path) -> list[dict[str, Any]]:
+    """The rows of `compare` for two evaluations; empty if they share no statistic."""
+    ours, theirs = load_tables(first), load_tables(second)
+    return [
+        row
+        for label in sorted(ours.keys() & theirs.keys())
+        for row in _compare_tables(label, str(second), ours[label], theirs[label])
+    ]
 
 
-def _rows(label: str, model: str, first: Table, second: Table) -> Iterator[dict[str, Any]]:
-    mine, theirs = first.statistics(), second.statistics()
-    guessing = _guessing(mine) | _guessing(theirs)
-    for key, statistic in mine.items():
-        if key not in theirs:
+def _compare_tables(label: str, model: str, first: Table, second: Table) -> Iterator[dict[str, Any]]:
+    first_statistics, second_statistics = first.statistics(), second.statistics()
+    modes_at_chance = _modes_at_chance(first_statistics) | _modes_at_chance(second_statistics)
+    for key, statistic in first_statistics.items():
+        if key not in second_statistics:
             continue
-        found = difference(statistic, theirs[key])
-        void = statistic.mode in guessing and not is_skill(statistic)
+        result = difference(statistic, second_statistics[key])
+        is_void = statistic.mode in modes_at_chance and not is_skill(statistic)
         about = {
             "benchmark": label,
             **dict(zip(("mode", "split", "slice", "metric"), key, strict=True)),
             "direction": statistic.direction,
             "model": model,
         }
-        yield about | asdict(found) | {"verdict": AT_CHANCE if void else found.verdict}
+        yield about | asdict(result) | {"verdict": AT_CHANCE if is_void else result.verdict}
 
 
-def _guessing(statistics: Mapping[tuple[str, str, str, str], Statistic]) -> set[str]:
-    """The modes in which a model does no better than guessing."""
+def _modes_at_chance(statistics: Mapping[tuple[str, str, str, str], Statistic]) -> set[str]:
+    """The modes in which a model is no better than guessing."""
     scores = [s.score() for s in statistics.values() if s.slice in SIDES and s.chance is not None]
     return {mode for mode in {s.mode for s in scores} if at_chance(s for s in scores if s.mode == mode)}
 
 
-def _settings_that_differ(first: Table, second: Table) -> list[str]:
+def _describe_setting_differences(first: Table, second: Table) -> str:
     ignored = {"data", "batch_size", "data_hash"}
     keys = sorted((first.settings.keys() | second.settings.keys()) - ignored)
     pairs = [(key, first.settings.get(key), second.settings.get(key)) for key in keys]
-    said = [f"{key}: {mine} and {theirs}" for key, mine, theirs in pairs if mine != theirs]
-    return ["; ".join(said)] if said else []
+    return "; ".join(f"{key}: {value} and {other}" for key, value, other in pairs if value != other)
 
 
-def tables(folder: Path) -> dict[str, Table]:
-    """The tables of an evaluation: of a folder that holds several, or of a model's folder in a run, one in each below.
+def load_tables(folder: Path) -> dict[str, Table]:
+    """Loads the tables of an evaluation: label -> table.
+
+    Args:
+        folder: one that `unipref evaluate -o` wrote, or a model's folder in a run, with one subfolder per benchmark.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder does not hold an evaluation.
     """
     if (folder / RESULTS).is_file():
-        return dict(_tables_of(folder))
-    below = sorted(path.parent for path in folder.glob(f"*/{RESULTS}")) if folder.is_dir() else []
-    if not below:
+        return dict(_load_folder_tables(folder))
+    parents = sorted(path.parent for path in folder.glob(f"*/{RESULTS}")) if folder.is_dir() else []
+    if not parents:
         raise UserError(
-            "it holds no evaluation: no results.json is in it or in a folder of it.",
+            "it does not hold an evaluation: neither the folder nor its subfolders have a results.json.",
             where=str(folder),
             mend="Give a folder that `unipref evaluate MODEL -o FOLDER` wrote, or RUN/evaluated/VARIANT/SEED/STEP.",
         )
-    return {part.name: table for part in below for _, table in _tables_of(part)}
+    return {part.name: table for part in parents for _, table in _load_folder_tables(part)}
 
 
-def _tables_of(folder: Path) -> Iterator[tuple[str, Table]]:
+def _load_folder_tables(folder: Path) -> Iterator[tuple[str, Table]]:
     path = folder / RESULTS
     try:
         configs = json.loads(path.read_text(encoding="utf-8"))["configs"]
         about = {label: config["metadata"] for label, config in configs.items()}
-        known = {label: (m["benchmark"], m["settings"], m["data_hash"]) for label, m in about.items()}
+        entries = {label: (m["benchmark"], m["settings"], m["data_hash"]) for label, m in about.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"it was not written by this version of unipref: {error!r}.",
+            f"it is corrupt or from another version of unipref: {error!r}.",
             where=str(path),
-            mend="Evaluate the model again.",
+            mend="Evaluate the model again with `unipref evaluate`.",
         ) from error
-    for label, (name, settings, data_hash) in known.items():
+    for label, (name, settings, data_hash) in entries.items():
         benchmark = registry.find("benchmark", name)
         assert issubclass(benchmark, Benchmark)
         yield label, Table(folder / f"{label}.jsonl", benchmark, settings, data_hash)

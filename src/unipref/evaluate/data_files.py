@@ -1,4 +1,4 @@
-"""Where a benchmark's data lie, and whether they are what they should be."""
+"""Finds a benchmark's data, and checks them against the expected hash and the published files."""
 
 import hashlib
 import importlib.util
@@ -11,17 +11,17 @@ from unipref.core import hashing
 from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.errors import UserError, near_name, needs_extra
 
-_DEV = re.compile(r"(^|[._-])dev([._-]|$)")
-"""In the name of a file of a dev part."""
+_DEV_NAME = re.compile(r"(^|[._-])dev([._-]|$)")
+"""Matches the name of a file that belongs to a dev part."""
 
 
 def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) -> Path:
-    """Where a benchmark's data lie: as its setting says, or under one of the other names its folder goes by.
+    """The path of a benchmark's data: that of its setting `data`, or one of the alternative folder names.
 
-    A benchmark that fetches its data has a path where nothing is, unless there is a folder with its name.
+    For a benchmark that fetches its data the path need not exist.
 
     Raises:
-        UserError: nothing is there, or the run has no such split.
+        UserError: the path does not exist, or the run does not have the split.
     """
     split = benchmark.part
     if benchmark.fetches and benchmark.data in (None, benchmark.name()):
@@ -29,7 +29,7 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
     if benchmark.data is None:
         if split not in splits:
             raise UserError(
-                f"there is no '{split}' split of the run's preferences to measure on.",
+                f"the run's preferences have no split '{split}' to measure on.",
                 where=f"evaluate.{benchmark.name()}.split",
                 mend=near_name(split, splits) or "Give it a share in 'split', for example split: {test: 0.1}.",
             )
@@ -41,31 +41,31 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
         return other
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     raise UserError(
-        f"there is no {path}.",
+        f"{path} does not exist.",
         where=f"evaluate.{benchmark.name()}.data",
-        mend=near_name(path.name, siblings) or f"There is no folder {path.parent} either; check data_root.",
+        mend=near_name(path.name, siblings) or f"The folder {path.parent} does not exist either; check data_root.",
     )
 
 
 def dev_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path]) -> Path | None:
-    """Where a benchmark's data lie, if they have a dev part: the run's own, or files that are called so.
+    """The path of a benchmark's data if they have a dev part (the run's own, or files named so), otherwise None.
 
     Raises:
-        UserError: nothing is there at all.
+        UserError: the data do not exist.
     """
     if benchmark.data is None:
         return splits.get("dev")
     if not isinstance(benchmark, SplitBenchmark):
         return None
     path = data_path(benchmark, data_root, splits)
-    return path if path.is_dir() and any(_DEV.search(inner.name) for inner in path.rglob("*")) else None
+    return path if path.is_dir() and any(_DEV_NAME.search(inner.name) for inner in path.rglob("*")) else None
 
 
 def check_packages(benchmark: Benchmark) -> None:
-    """Refuses a benchmark that needs a package which is not installed.
+    """Checks that the packages a benchmark needs are installed.
 
     Raises:
-        UserError: one is missing.
+        UserError: a package is missing.
     """
     for package in benchmark.packages:
         if importlib.util.find_spec(package) is None:
@@ -76,9 +76,9 @@ def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str]
     """The hash of all files that a benchmark reads.
 
     Args:
-        benchmark: which.
+        benchmark: the benchmark whose `beside` names further files.
         path: its data.
-        tree_hash: hashes a file or a folder; one that remembers serves several calls.
+        tree_hash: hashes a file or a folder; pass one that caches hashes for several calls.
     """
     beside = benchmark.beside(path)
     if not beside:
@@ -87,30 +87,30 @@ def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str]
 
 
 def check_hash(benchmark: Benchmark, path: Path) -> str:
-    """The hash of a benchmark's data, which has to be that of its setting `data_hash` where one is given.
+    """The hash of a benchmark's data, checked against its setting `data_hash` if that is given.
 
     Raises:
-        UserError: it is another.
+        UserError: the hashes differ.
     """
-    found = data_hash(benchmark, path)
-    if benchmark.data_hash is not None and benchmark.data_hash != found:
+    actual = data_hash(benchmark, path)
+    if benchmark.data_hash is not None and benchmark.data_hash != actual:
         raise UserError(
-            f"the data are not those that were pinned: their hash is {found}, expected {benchmark.data_hash}.",
+            f"the data differ from the pinned data: their hash is {actual}, expected {benchmark.data_hash}.",
             where=str(path),
-            mend=f"Restore the data, or set evaluate.{benchmark.name()}.data_hash to {found}.",
+            mend=f"Restore the data, or set evaluate.{benchmark.name()}.data_hash to {actual}.",
         )
-    return found
+    return actual
 
 
-def data_remarks(benchmark: Benchmark, path: Path) -> list[str]:
-    """A note for each file that is not what was published under its name."""
+def published_file_notes(benchmark: Benchmark, path: Path) -> list[str]:
+    """A note for each file whose content differs from the published file of its name."""
     folder = path.parent if path.is_file() else path
-    remarks = []
+    notes = []
     for name, expected in benchmark.published.items():
         file = folder / name
         if file.is_file() and (path.is_dir() or path == file) and _sha256(file) != expected:
-            remarks.append(f"{name} is not the published file: compare its scores with no others.")
-    return remarks
+            notes.append(f"{name} differs from the published file: do not compare its scores with published ones.")
+    return notes
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Dev scores of a model that is being trained: the study's benchmarks on their dev parts, a sample of each."""
+"""Scores a model during training: on the dev parts of the study's benchmarks, a sample of each."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -16,13 +16,13 @@ SLICES = ("all", "objective:")
 
 
 @dataclass(frozen=True)
-class Probed:
+class DevBenchmark:
     """One benchmark, ready to be measured on its dev part.
 
     Attributes:
         label: its name in the scores.
         benchmark: set to the dev part and to a sample of it.
-        data: where its data lie.
+        data: path of its data.
     """
 
     label: str
@@ -30,53 +30,55 @@ class Probed:
     data: Path
 
 
-def probed(
+def select_dev_benchmarks(
     benchmarks: Iterable[tuple[Benchmark, str]], kind: str, limit: int, data_root: Path, splits: Mapping[str, Path]
-) -> list[Probed]:
-    """The benchmarks that can be measured while a model is trained.
+) -> list[DevBenchmark]:
+    """Selects the benchmarks that can be measured during training, and sets them to their dev parts.
 
     Args:
-        benchmarks: with their labels.
-        kind: 'policy' or 'reward': what is trained.
-        limit: most items of a benchmark.
-        data_root: where the `data` of the benchmarks starts.
-        splits: the run's own.
+        benchmarks: (benchmark, label) pairs.
+        kind: 'policy' or 'reward': the kind of model in training.
+        limit: maximum number of items per benchmark.
+        data_root: folder that the `data` of the benchmarks is relative to.
+        splits: split name -> Parquet file of the run's preferences.
     """
-    found = []
+    selected = []
     for benchmark, label in benchmarks:
         path = dev_path(benchmark, data_root, splits)
         if path is None or kind not in benchmark.measures:
             continue
         changes: dict[str, Any] = {"limit": min(limit, benchmark.limit or limit)}
         changes |= {"split": "dev"} if isinstance(benchmark, SplitBenchmark) else {}
-        found.append(Probed(label, benchmark.model_copy(update=changes), path))
-    return found
+        selected.append(DevBenchmark(label, benchmark.model_copy(update=changes), path))
+    return selected
 
 
-def measure(probes: Iterable[Probed], kind: str, model: Any, tokenizer: Any) -> dict[str, Score]:
-    """Scores a model that is in memory.
+def measure(probes: Iterable[DevBenchmark], kind: str, model: Any, tokenizer: Any) -> dict[str, Score]:
+    """Scores a model that is already in memory.
 
     Args:
-        probes: what to measure.
+        probes: the benchmarks to measure.
         kind: 'policy' or 'reward'.
-        model: in eval mode; an adapter may be in it.
-        tokenizer: the training's; it is not changed.
+        model: in eval mode, with or without an adapter.
+        tokenizer: the training's; it is copied, not changed.
 
     Returns:
-        `label/metric` (with mode and slice, where they are not the usual ones) -> score.
+        `label/metric` (plus mode and slice, unless they are the default ones) -> score.
     """
-    own = copy.deepcopy(tokenizer)
-    own.padding_side = "right" if kind == "reward" else "left"
-    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    wrap = RewardModel if kind == "reward" else Policy
-    asked = wrap(plain, own, "the model in training", own.chat_template != CHAT_TEMPLATE, context_length(plain, own))
-    found: dict[str, Score] = {}
+    tokenizer_copy = copy.deepcopy(tokenizer)
+    tokenizer_copy.padding_side = "right" if kind == "reward" else "left"
+    base_model = model.get_base_model() if hasattr(model, "get_base_model") else model
+    model_class = RewardModel if kind == "reward" else Policy
+    has_own_template = tokenizer_copy.chat_template != CHAT_TEMPLATE
+    context = context_length(base_model, tokenizer_copy)
+    wrapped = model_class(base_model, tokenizer_copy, "the model in training", has_own_template, context)
+    scores: dict[str, Score] = {}
     for probe in probes:
-        finding = probe.benchmark.measure(asked, probe.data, "dev")
-        found |= {_name(probe.label, s): s for s in finding.scores if s.slice.startswith(SLICES)}
-    return found
+        measurement = probe.benchmark.measure(wrapped, probe.data, "dev")
+        scores |= {_score_name(probe.label, s): s for s in measurement.scores if s.slice.startswith(SLICES)}
+    return scores
 
 
-def _name(label: str, score: Score) -> str:
+def _score_name(label: str, score: Score) -> str:
     parts = [label, *([score.mode] if score.mode not in ("corrected", "likelihood", "reward") else []), score.metric]
     return "/".join([*parts, *([score.slice] if score.slice != "all" else [])])

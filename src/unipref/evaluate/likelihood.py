@@ -1,4 +1,4 @@
-"""What benchmarks of likelihoods share: whole texts as requests, which option is ahead, and what is left out."""
+"""Helpers for benchmarks that compare likelihoods: requests, scores per item, and which of two options wins."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,53 +14,53 @@ T = TypeVar("T")
 
 
 def text_requests(policy: Policy, texts: Sequence[str]) -> list[Request]:
-    """Whole texts, their first tokens included."""
+    """Requests that score whole texts, including their first tokens."""
     opening, ids = opening_ids(policy), encode_all(policy, texts)
     return [(opening, ids[text]) for text in texts]
 
 
 def continuation_requests(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[Request]:
-    """Continuations after prompts, each pair tokenised together, BOS at the start only."""
+    """Requests that score (prompt, continuation) pairs, each tokenised together, with BOS at the start only."""
     opening = opening_ids(policy)
     return [([*opening, *before], rest) for before, rest in all_continuation_ids(policy, pairs)]
 
 
-def grouped(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in groups of a size, in their order."""
+def split_into_groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Splits the items into groups of `size`, in order."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def score_items(
     policy: Policy, items: Sequence[T], requests: Sequence[Request], batch_size: int | None
 ) -> list[tuple[T, list[float]]]:
-    """The items that fit in the model's context, each with the log-likelihoods (nats) of its requests.
+    """Scores the items that fit in the model's context: (item, log-likelihoods of its requests in nats).
 
-    All are asked in one call, so that what they have in common is read once.
+    All requests go into one call, so that shared prefixes are computed once.
 
     Args:
-        policy: the model asked.
-        items: n of them.
+        policy: the model to score with.
+        items: n items.
         requests: the same number for each item, in the order of the items.
         batch_size: as for `unipref.models.inference.ask`.
     """
     if not items:
         return []
-    sums = log_likelihoods(policy, requests, batch_size).reshape(len(items), -1)
-    return [(item, row.tolist()) for item, row in zip(items, sums, strict=True) if not np.isnan(row).any()]
+    log_p = log_likelihoods(policy, requests, batch_size).reshape(len(items), -1)
+    return [(item, row.tolist()) for item, row in zip(items, log_p, strict=True) if not np.isnan(row).any()]
 
 
-def too_long(policy: Policy, n: int, total: int, what: str) -> list[str]:
-    """The note that some of the items were skipped; none where all were asked."""
-    said = f"{total - n} of {total} {what} skipped: longer than the model's context of {policy.context} tokens."
-    return [said] if n < total else []
+def too_long_notes(policy: Policy, n: int, total: int, what: str) -> list[str]:
+    """The note that some items were skipped; empty if all of them were scored."""
+    note = f"{total - n} of {total} {what} skipped: longer than the model's context of {policy.context} tokens."
+    return [note] if n < total else []
 
 
-def wins(ahead: npt.ArrayLike) -> Floats:
-    """1 where a difference is positive, 0 where it is negative, a half for a tie."""
-    return (np.sign(np.asarray(ahead, dtype=np.float64)) + 1) / 2
+def wins(log_ratios: npt.ArrayLike) -> Floats:
+    """1 where the first of two options is likelier (positive log ratio), 0 where the second is, 0.5 for a tie."""
+    return (np.sign(np.asarray(log_ratios, dtype=np.float64)) + 1) / 2
 
 
-def share(ahead: npt.ArrayLike) -> Floats:
-    """The probability of the first of two options, normalised over the two, from its lead in nats."""
+def two_way_probability(log_ratios: npt.ArrayLike) -> Floats:
+    """Probability of the first of two options, normalised over the two, from log p(first) - log p(second) in nats."""
     # tanh does not overflow: sigmoid(x) = (1 + tanh(x / 2)) / 2
-    return (1 + np.tanh(np.asarray(ahead, dtype=np.float64) / 2)) / 2
+    return (1 + np.tanh(np.asarray(log_ratios, dtype=np.float64) / 2)) / 2

@@ -1,4 +1,4 @@
-"""lm-eval's tasks found, loaded and run on a model that is loaded already, without a word on standard output."""
+"""Finds, loads and runs lm-eval's tasks on a model that is already loaded, printing nothing to standard output."""
 
 import contextlib
 import difflib
@@ -16,14 +16,14 @@ from unipref.core.stats.sampling import evenly_spaced
 from unipref.models.loading import NO_LIMIT, Policy
 
 AGGREGATIONS = ("mean", "nanmean", "perplexity", "weighted_perplexity", "bits_per_byte")
-"""The ways of lm-eval to aggregate a metric that are functions of means over samples."""
+"""Those of lm-eval's aggregations that are functions of means over samples."""
 
 
 class Options(NamedTuple):
-    """How tasks are run: lm-eval's arguments; None leaves it to the task.
+    """How tasks are run, as lm-eval's arguments; None: the task's default.
 
     Attributes:
-        limit: samples of each task.
+        limit: maximum number of samples per task.
     """
 
     batch_size: int
@@ -33,58 +33,58 @@ class Options(NamedTuple):
     limit: int | None
 
 
-class Ran(NamedTuple):
-    """What running a task, or the tasks of a group, gave.
+class TaskResults(NamedTuple):
+    """The results of running a task, or the tasks of a group.
 
     Attributes:
         samples: task -> its samples, as lm-eval logs them.
-        better: task -> metric -> whether higher is better; None where lm-eval does not say.
+        higher_is_better: task -> metric -> whether higher is better; None if lm-eval does not say.
         aggregations: task -> metric -> one of AGGREGATIONS; None for any other.
-        documents: task -> how many samples it has in all.
-        cut: prompts whose beginning was lost.
+        totals: task -> the number of all its samples.
+        cut: number of samples whose prompt lost its beginning.
     """
 
     samples: dict[str, list[dict[str, Any]]]
-    better: dict[str, dict[str, bool | None]]
+    higher_is_better: dict[str, dict[str, bool | None]]
     aggregations: dict[str, dict[str, str | None]]
-    documents: dict[str, int]
+    totals: dict[str, int]
     cut: int
 
 
-def run_task(policy: Policy, name: str, folder: Path | None, options: Options) -> Ran:
+def run_task(policy: Policy, name: str, folder: Path | None, options: Options) -> TaskResults:
     """Runs a task, group or tag.
 
     Args:
-        policy: the model, which is not loaded again.
-        name: as lm-eval knows it, or a task file of the folder does.
-        folder: of task files of the user's own.
-        options: how.
+        policy: the model; it is not loaded again.
+        name: name in lm-eval or in one of the folder's task files.
+        folder: the user's own task files; None: lm-eval's only.
+        options: lm-eval's arguments.
 
     Raises:
-        UserError: the extra is missing, there is no such task, its data cannot be had, or it cannot be run.
+        UserError: the extra is missing, the task is unknown, its data are unavailable, or it cannot be run.
     """
-    with _quiet(), _own_random_state(policy):
-        manager, built, tasks = _loaded(name, folder)
+    with _silence_lm_eval(), _restore_random_state(policy):
+        manager, task_objects, tasks = _load_tasks(name, folder)
         for task in tasks.values():
-            _check(task)
-        documents = {task: len(found.eval_docs) for task, found in tasks.items()}
-        kept = {task: evenly_spaced(n, options.limit) for task, n in documents.items()}
-        sampled = any(len(kept[task]) < n for task, n in documents.items())
-        lm = _wrapped(policy, options.batch_size)
-        found = _evaluated(lm, manager, built, options, kept if sampled else None)
-        samples: dict[str, list[dict[str, Any]]] = found["samples"]
-        return Ran(
+            _check_task(task)
+        totals = {name: len(task.eval_docs) for name, task in tasks.items()}
+        sample_numbers = {task: evenly_spaced(n, options.limit) for task, n in totals.items()}
+        is_sampled = any(len(sample_numbers[task]) < n for task, n in totals.items())
+        lm = _wrap_model(policy, options.batch_size)
+        results = _run_lm_eval(lm, manager, task_objects, options, sample_numbers if is_sampled else None)
+        samples: dict[str, list[dict[str, Any]]] = results["samples"]
+        return TaskResults(
             samples,
-            {task: _better(tasks[task], samples[task]) for task in samples},
+            {task: _higher_is_better(tasks[task], samples[task]) for task in samples},
             {task: _aggregations(tasks[task], samples[task]) for task in samples},
-            documents,
+            totals,
             sum(_is_cut(lm, sample) for rows in samples.values() for sample in rows),
         )
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing of lm-eval's talk on standard output, which is for results, and of its log only errors."""
+def _silence_lm_eval() -> Iterator[None]:
+    """Sends lm-eval's prints to standard error, because standard output is for results, and logs only its errors."""
     logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -96,35 +96,35 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_random_state(policy: Policy) -> Iterator[None]:
-    """lm-eval seeds all random states; the program's own draws go on as if nothing had been."""
+def _restore_random_state(policy: Policy) -> Iterator[None]:
+    """Restores the random states, all of which lm-eval seeds, so that the program's own draws are not affected."""
     import torch
 
-    drawn, state = random.getstate(), np.random.get_state()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     devices = [policy.model.device] if policy.model.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
             yield
     finally:
-        random.setstate(drawn)
-        np.random.set_state(state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
-def _loaded(name: str, folder: Path | None) -> tuple[Any, list[Any], dict[str, Any]]:
-    """The manager of tasks; the task, or the group or tasks that the name stands for; all tasks in it, by name."""
+def _load_tasks(name: str, folder: Path | None) -> tuple[Any, list[Any], dict[str, Any]]:
+    """Loads a task, group or tag: (task manager, what lm-eval is to run, name -> each task in it)."""
     try:
         from lm_eval.tasks import TaskManager
     except ModuleNotFoundError as error:
         raise needs_extra(str(error.name), "eval", "The benchmark lm_eval") from error
     where = f"evaluate.lm_eval:{name}"
-    # Looking through the files of all tasks takes seconds; those of the folder may refer to them only in a group.
+    # Indexing all of lm-eval's task files takes seconds. In the folder, only a group can refer to them.
     manager = TaskManager(include_path=folder, include_defaults=False) if folder else None
     if manager is None or name not in manager.all_subtasks:
         manager = TaskManager(include_path=folder)
     if name not in manager.all_tasks:
-        near = difflib.get_close_matches(name, manager.all_tasks, n=1, cutoff=0.6)
-        hint = f"Did you mean '{near[0]}'?" if near else "List them with: lm-eval ls tasks"
-        raise UserError(f"lm-eval has no task '{name}'.", where=where, mend=hint)
+        near_names = difflib.get_close_matches(name, manager.all_tasks, n=1, cutoff=0.6)
+        hint = f"Did you mean '{near_names[0]}'?" if near_names else "List them with: lm-eval ls tasks"
+        raise UserError(f"unknown lm-eval task '{name}'.", where=where, mend=hint)
     from datasets.exceptions import DatasetsError
     from jinja2 import TemplateError
 
@@ -140,30 +140,30 @@ def _loaded(name: str, folder: Path | None) -> tuple[Any, list[Any], dict[str, A
         raise UserError(
             f"the task or its data cannot be loaded: {_first_line(error)}",
             where=where,
-            mend="Check the network; or put a task file into the benchmark's folder whose data are local, with "
+            mend="Check the network, or add a task file with local data to the benchmark's folder, using "
             "dataset_path: json and dataset_kwargs: {data_files: {test: FILE}}.",
         ) from error
     tasks = dict(loaded["tasks"])
     groups = list(loaded["groups"].values())
-    # A group holds its tasks and its inner groups: the outermost one is enough.
+    # A group includes its tasks and inner groups, so the outermost one is enough.
     return manager, [group for group in groups if group.name == name] or list(tasks.values()), tasks
 
 
-def _check(task: Any) -> None:
+def _check_task(task: Any) -> None:
     reason = None
     if getattr(task, "UNSAFE_CODE", False):
-        reason = "it runs code that the model writes"
+        reason = "it executes code that the model generates"
     elif getattr(task, "MULTIMODAL", False):
-        reason = "it asks about images or sound"
+        reason = "it needs images or audio"
     if reason:
         raise UserError(
-            f"the task cannot be measured here: {reason}.",
+            f"unipref cannot run this task: {reason}.",
             where=f"evaluate.lm_eval:{task.task_name}",
             mend="Run it with lm-eval itself.",
         )
 
 
-def _wrapped(policy: Policy, batch_size: int) -> Any:
+def _wrap_model(policy: Policy, batch_size: int) -> Any:
     from lm_eval.models.huggingface import HFLM
 
     return HFLM(
@@ -174,45 +174,49 @@ def _wrapped(policy: Policy, batch_size: int) -> Any:
     )
 
 
-def _evaluated(
-    lm: Any, manager: Any, built: Sequence[Any], options: Options, kept: Mapping[str, Sequence[int]] | None
+def _run_lm_eval(
+    lm: Any,
+    manager: Any,
+    task_objects: Sequence[Any],
+    options: Options,
+    sample_numbers: Mapping[str, Sequence[int]] | None,
 ) -> dict[str, Any]:
     from jinja2 import TemplateError
     from lm_eval import simple_evaluate
 
     try:
-        found: dict[str, Any] = simple_evaluate(
+        results: dict[str, Any] = simple_evaluate(
             model=lm,
-            tasks=list(built),
+            tasks=list(task_objects),
             task_manager=manager,
             num_fewshot=options.num_fewshot,
             gen_kwargs=None if options.new_tokens is None else {"max_gen_toks": options.new_tokens},
             apply_chat_template=options.chat,
-            samples=None if kept is None else dict(kept),
+            samples=None if sample_numbers is None else dict(sample_numbers),
             batch_size=options.batch_size,
             bootstrap_iters=0,
             log_samples=True,
         )
     except (AssertionError, ValueError, TemplateError) as error:
         raise UserError(
-            f"lm-eval cannot ask this model: {_first_line(error) or 'an answer is longer than its context.'}",
+            f"lm-eval cannot run this model: {_first_line(error) or 'an answer is longer than its context.'}",
             where="evaluate.lm_eval",
-            mend=f"The model reads {lm.max_length} tokens: set new_tokens or num_fewshot lower, or mend the task.",
+            mend=f"The model's context is {lm.max_length} tokens: lower new_tokens or num_fewshot, or fix the task.",
         ) from error
-    return found
+    return results
 
 
-def _better(task: Any, samples: Sequence[Mapping[str, Any]]) -> dict[str, bool | None]:
-    said = task.higher_is_better()
-    return {metric: said.get(metric) for metric in _metrics(samples)}
+def _higher_is_better(task: Any, samples: Sequence[Mapping[str, Any]]) -> dict[str, bool | None]:
+    by_metric = task.higher_is_better()
+    return {metric: by_metric.get(metric) for metric in _metrics(samples)}
 
 
 def _aggregations(task: Any, samples: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
     from lm_eval.api.registry import get_aggregation
 
-    known = {get_aggregation(name): name for name in AGGREGATIONS}
-    used = task.aggregation()
-    return {metric: known.get(used.get(metric)) for metric in _metrics(samples)}
+    names = {get_aggregation(name): name for name in AGGREGATIONS}
+    by_metric = task.aggregation()
+    return {metric: names.get(by_metric.get(metric)) for metric in _metrics(samples)}
 
 
 def _metrics(samples: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -220,18 +224,18 @@ def _metrics(samples: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _is_cut(lm: Any, sample: Mapping[str, Any]) -> bool:
-    """Whether the beginning of what was asked did not fit in the model's context."""
-    for asked in sample["arguments"]:
-        if len(asked) < 2:  # a text read in windows, of which nothing is lost
+    """Whether the beginning of a prompt did not fit in the model's context."""
+    for request in sample["arguments"]:
+        if len(request) < 2:  # a text scored in windows: nothing is cut
             continue
-        before, after = asked[0], asked[1]
+        prompt, continuation = request[0], request[1]
         room = lm.max_length
-        if isinstance(after, Mapping):
-            room -= after.get("max_gen_toks", lm.max_gen_toks)
-            after = ""
+        if isinstance(continuation, Mapping):
+            room -= continuation.get("max_gen_toks", lm.max_gen_toks)
+            continuation = ""
         else:
-            room += 1  # the last token is only predicted
-        if len(lm.tok_encode(before + after)) > room:
+            room += 1  # the last token is only predicted, not read
+        if len(lm.tok_encode(prompt + continuation)) > room:
             return True
     return False
 

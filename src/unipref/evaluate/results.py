@@ -1,7 +1,7 @@
-"""What an evaluation leaves on disk: the table of each benchmark, the notes, and `results.json` in the form of lm-eval.
+"""Writes an evaluation to disk: a table per benchmark, the notes, and `results.json` in lm-eval's format.
 
-From these alone every score can be recomputed, and two models be compared: `results.json` says which benchmark, with
-which settings and on which data a table belongs to.
+These files are enough to recompute every score and to compare two models: `results.json` records the benchmark, the
+settings and the data hash of each table.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from unipref.core.scores import Example, Score
 RESULTS = "results.json"
 
 
-class Measured(NamedTuple):
-    """One benchmark that was measured.
+class MeasuredBenchmark(NamedTuple):
+    """The measurement of one benchmark.
 
     Attributes:
-        label: the name of its files.
-        data_hash: of the data it was measured on.
+        label: its name in the scores and of its files.
+        data_hash: hash of the data it was measured on.
     """
 
     label: str
@@ -33,27 +33,27 @@ class Measured(NamedTuple):
     notes: list[str]
 
 
-def write_measured(out: Path, model: str, measured: Sequence[Measured]) -> None:
-    """Writes `<label>.jsonl` for each benchmark, `notes.json` and `results.json`, each aside and then renamed."""
+def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark]) -> None:
+    """Writes `<label>.jsonl` per benchmark, `notes.json` and `results.json`; a file appears only when complete."""
     out.mkdir(parents=True, exist_ok=True)
     encoder = msgspec.json.Encoder()
-    for one in measured:
-        aside = out / f".{one.label}.jsonl.partial"
-        with aside.open("wb") as file:
-            file.writelines(encoder.encode(example) + b"\n" for example in one.examples)
-        aside.replace(out / f"{one.label}.jsonl")
-    json_files.write_json(out / "notes.json", {one.label: one.notes for one in measured})
-    json_files.write_json(out / RESULTS, as_lm_eval(model, measured))
+    for benchmark in measured:
+        partial = out / f".{benchmark.label}.jsonl.partial"
+        with partial.open("wb") as file:
+            file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
+        partial.replace(out / f"{benchmark.label}.jsonl")
+    json_files.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
+    json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured))
 
 
-def as_lm_eval(model: str, measured: Sequence[Measured]) -> dict[str, Any]:
-    """The scores as lm-eval writes its own: a task per benchmark, and one per slice of it.
+def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict[str, Any]:
+    """The scores in lm-eval's format: one task per benchmark, and one per slice of it.
 
-    A metric's key is `metric,filter`; the filter is the mode, or 'none' for the usual one.
+    A metric's key is `metric,filter`; the filter is the mode, or 'none' for the default mode `corrected`.
     """
     results: dict[str, dict[str, Any]] = {}
-    better: dict[str, dict[str, bool]] = {}
-    samples: dict[str, dict[str, int]] = {}
+    higher_is_better: dict[str, dict[str, bool]] = {}
+    sample_counts: dict[str, dict[str, int]] = {}
     for one in measured:
         for score in one.scores:
             task = one.label if score.slice == "all" else f"{one.label}/{score.slice}"
@@ -61,8 +61,8 @@ def as_lm_eval(model: str, measured: Sequence[Measured]) -> dict[str, Any]:
             row = results.setdefault(task, {"alias": task})
             row[f"{score.metric},{mode}"] = score.value
             row[f"{score.metric}_stderr,{mode}"] = "N/A" if score.stderr is None else score.stderr
-            better.setdefault(task, {})[score.metric] = score.direction == "higher"
-            samples.setdefault(task, {"original": score.n, "effective": score.n})
+            higher_is_better.setdefault(task, {})[score.metric] = score.direction == "higher"
+            sample_counts.setdefault(task, {"original": score.n, "effective": score.n})
     configs = {
         one.label: {
             "task": one.label,
@@ -81,8 +81,8 @@ def as_lm_eval(model: str, measured: Sequence[Measured]) -> dict[str, Any]:
         "configs": configs,
         "versions": dict.fromkeys(results, 1.0),
         "n-shot": dict.fromkeys(results, 0),
-        "higher_is_better": better,
-        "n-samples": samples,
+        "higher_is_better": higher_is_better,
+        "n-samples": sample_counts,
         "config": {"model": "hf", "model_args": f"pretrained={model}", "limit": None, "bootstrap_iters": 2000},
         "versions_of_packages": hashing.versions("unipref", "torch", "transformers"),
     }

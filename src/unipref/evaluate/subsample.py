@@ -1,4 +1,4 @@
-"""A benchmark measured on a part of its items: which, and the note that says so."""
+"""Measuring a benchmark on a sample of its items: chooses them, and writes the note about it."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,18 +8,18 @@ from unipref.core.stats.sampling import evenly_spaced
 T = TypeVar("T")
 
 
-def limited(items: Sequence[T], limit: int | None, what: str) -> tuple[list[T], list[str]]:
-    """The items that a limit keeps, evenly spread, and the note where it left some out.
+def apply_limit(items: Sequence[T], limit: int | None, what: str) -> tuple[list[T], list[str]]:
+    """Keeps at most `limit` items, evenly spread; with a note if some were left out.
 
     Args:
-        items: all of them.
-        limit: as many are kept; None: all.
-        what: they are, in the plural.
+        items: all items.
+        limit: maximum number to keep; None: all.
+        what: name of the items in the note, in the plural.
     """
     kept = [items[at] for at in evenly_spaced(len(items), limit)]
-    return kept, sampled_note(len(kept), len(items), what, limit)
+    return kept, sampling_notes(len(kept), len(items), what, limit)
 
 
-def sampled_note(n: int, total: int, what: str, limit: int | None, how: str = "") -> list[str]:
-    """The note that only n of all items were asked; none where all were. `how`: they were drawn."""
+def sampling_notes(n: int, total: int, what: str, limit: int | None, how: str = "") -> list[str]:
+    """The note that only n of `total` items were measured; empty if all were. `how`: how they were drawn."""
     return [f"only {n} of {total} {what} were sampled (limit: {limit}){how}."] if n < total else []

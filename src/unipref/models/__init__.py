@@ -1,1 +1,1 @@
-"""Loading models and asking them."""
+"""Loads models and runs them: inference, caching, merging."""

@@ -50,8 +50,8 @@ class ChatModel:
         model: in eval mode, on `model.device`.
         tokenizer: with a chat template.
         name: the folder or hub name it was loaded from.
-        own_template: True when the chat template came with the model, False when it is `CHAT_TEMPLATE`.
-        context: longest sequence it can take, in tokens.
+        own_template: True if the chat template came with the model, False if it is `CHAT_TEMPLATE`.
+        context: maximum sequence length, in tokens.
     """
 
     model: "PreTrainedModel"
@@ -62,7 +62,7 @@ class ChatModel:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader of this model's scores must know about its tokenizer."""
+        """Notes on its tokenizer that a reader of the model's scores needs."""
         return []
 
     def dialogue_text(self, messages: Messages) -> str:
@@ -75,12 +75,12 @@ class Policy(ChatModel):
 
     @property
     def remarks(self) -> list[str]:
-        """As of `ChatModel`: that there is no end-of-sequence token."""
+        """A note if the tokenizer has no end-of-sequence token."""
         if self.tokenizer.eos_token is not None:
             return []
         return [
-            "the tokenizer has no end-of-sequence token: answers are scored without their end, and a text ends only "
-            "where the model's own settings name a token for that."
+            "the tokenizer has no end-of-sequence token: answers are scored without one, and a text ends only if "
+            "the model's generation settings define a stop token."
         ]
 
     def prompt_text(self, prompt: Messages) -> str:
@@ -98,17 +98,17 @@ def is_folder(name: str) -> bool:
 
 
 def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokenizerBase", bool]:
-    """The tokenizer, with a pad token that differs from eos where one can be had and a chat template.
+    """Loads a tokenizer with a chat template and a pad token, which differs from eos if possible.
 
     Args:
-        name: folder or hub name; an adapter without a tokenizer has its base's.
-        needs_eos: whether a tokenizer without an end-of-sequence token is refused.
+        name: folder or hub name; an adapter without a tokenizer uses its base's.
+        needs_eos: whether a tokenizer without an end-of-sequence token is an error.
 
     Returns:
         The tokenizer, and whether the chat template is the model's own.
 
     Raises:
-        UserError: no such folder, no tokenizer there, or no eos where one is needed.
+        UserError: the folder or its tokenizer is missing, or eos is missing and `needs_eos`.
     """
     from transformers import AutoTokenizer
 
@@ -116,9 +116,9 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
         tokenizer = AutoTokenizer.from_pretrained(_existing(_tokenizer_home(name)))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"its tokenizer cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"the tokenizer cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
             where=name,
-            mend="Give a folder that a tokenizer was saved to with the model (save_pretrained).",
+            mend="Use a folder with the tokenizer saved next to the model (save_pretrained).",
         ) from error
     if tokenizer.eos_token is None and needs_eos:
         raise UserError(
@@ -141,7 +141,7 @@ def _tokenizer_home(name: str) -> str:
 
 
 def tokenizer_key(name: str) -> str:
-    """What a tokenizer is known by: the content of its files in a folder, or its name on a hub; as `load_tokenizer`."""
+    """The cache key of the tokenizer that `load_tokenizer` loads: a hash of its files, or its name on the hub."""
     home = _tokenizer_home(name)
     folder = Path(home).expanduser()
     if not folder.is_dir():
@@ -151,10 +151,10 @@ def tokenizer_key(name: str) -> str:
 
 
 def load_policy(name: str) -> Policy:
-    """Loads a causal language model from a folder or the hub, adapters merged, on the best device there is.
+    """Loads a causal language model from a folder or the hub, adapters merged, on the best available device.
 
     Raises:
-        UserError: no such folder, or the folder holds no causal language model.
+        UserError: the folder is missing, or does not hold a causal language model.
     """
     return as_policy(load_model(name, "causal").to(best_device()), name)
 
@@ -163,13 +163,13 @@ def load_reward_model(name: str) -> RewardModel:
     """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
 
     Raises:
-        UserError: no such folder, or the model gives more than one number.
+        UserError: the folder is missing, or the model outputs more than one number.
     """
     return as_reward_model(load_model(name, "reward").to(best_device()), name)
 
 
 def as_policy(model: "PreTrainedModel", name: str) -> Policy:
-    """A loaded language model with the tokenizer of a folder or hub name; one without eos can be asked, not trained."""
+    """Combines a loaded language model with the tokenizer of a folder or hub name; eos may be missing."""
     tokenizer, own = load_tokenizer(name, needs_eos=False)
     tokenizer.padding_side = "left"
     model.eval()
@@ -177,22 +177,22 @@ def as_policy(model: "PreTrainedModel", name: str) -> Policy:
 
 
 def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
-    """A loaded sequence classifier with the tokenizer of a folder or hub name.
+    """Combines a loaded sequence classifier with the tokenizer of a folder or hub name.
 
     Raises:
-        UserError: the model gives more than one number, or the tokenizer has no eos to end a dialogue with.
+        UserError: the model outputs more than one number, or the tokenizer has no eos to end a dialogue.
     """
     tokenizer, own = load_tokenizer(name)
     tokenizer.padding_side = "right"
     if model.config.num_labels != 1:
-        raise UserError(f"a reward model gives one number, this one gives {model.config.num_labels}.", where=name)
+        raise UserError(f"a reward model outputs one number, but this one {model.config.num_labels}.", where=name)
     model.config.pad_token_id = tokenizer.pad_token_id
     model.eval()
     return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer))
 
 
 def load_model(name: str, head: str) -> "PreTrainedModel":
-    """The bare model, adapters merged.
+    """Loads the model without its tokenizer, adapters merged.
 
     Args:
         name: folder or hub name.
@@ -201,7 +201,7 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # a bar per loaded model would bury the run's own progress
+    logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
     try:
         if is_adapter(name):
             from peft import PeftModel
@@ -215,18 +215,18 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
         raise UserError(
             f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {str(error).splitlines()[0]}",
             where=name,
-            mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
+            mend="Give a folder written by transformers' save_pretrained, or the name of a reachable hub model.",
         ) from error
 
 
 def is_adapter(name: str) -> bool:
-    """Whether a folder holds a peft adapter alone, without the model it belongs to."""
+    """Whether a folder holds only a peft adapter, without its base model."""
     folder = Path(name).expanduser()
     return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
 def adapter_base(name: str) -> str:
-    """The model that an adapter folder belongs to, as peft recorded it."""
+    """The base model of an adapter folder, as peft recorded it."""
     recorded = json.loads((Path(name).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     return str(recorded["base_model_name_or_path"])
 
@@ -249,14 +249,14 @@ def is_reward_model(name: str) -> bool:
 
 
 def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    """The longest sequence the model can take, in tokens, by its configuration and its tokenizer's."""
+    """Maximum sequence length in tokens, from the configurations of the model and its tokenizer."""
     limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
     return min([limit for limit in limits if limit and limit < NO_LIMIT], default=NO_LIMIT)
 
 
 def best_device() -> "torch.device":
-    """The accelerator where there is one, else the CPU."""
+    """The accelerator if available, otherwise the CPU."""
     import torch
 
     if torch.cuda.is_available():
@@ -265,9 +265,9 @@ def best_device() -> "torch.device":
 
 
 def set_threads() -> int:
-    """Gives torch as many threads as cores are free now, at least one, and says how many.
+    """Sets torch's number of threads to the number of free cores (at least one), and returns it.
 
-    More threads than free cores make a step several times slower: they wait for each other.
+    More threads than free cores make a step several times slower, because they wait for each other.
     """
     import torch
 
@@ -278,21 +278,23 @@ def set_threads() -> int:
 
 
 def check_name(name: str) -> None:
-    """Refuses a model name that looks like a folder and is none, before any work starts."""
+    """Raises a UserError for a model name that looks like a folder but does not exist, before any work starts."""
     _existing(name)
 
 
 def _existing(name: str) -> str:
-    """The name as transformers takes it; a path that looks local but is missing is the user's to mend."""
+    """The name as transformers expects it; a UserError for a path that looks local but is missing."""
     path = Path(name).expanduser()
     if path.is_dir():
         return str(path)
     if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
-        raise UserError("there is no such folder.", where=name, mend="Give a model folder or a hub name like org/name.")
+        raise UserError(
+            "the model folder does not exist.", where=name, mend="Give a model folder or a hub name like org/name."
+        )
     return name
 
 
 def model_key(name: str) -> str:
-    """What a run's cache knows a model by: its files' content for a folder, its name for a hub model."""
+    """The cache key of a model: a hash of its files for a folder, its name for a hub model."""
     folder = Path(name).expanduser()
     return hashing.tree_hash(folder) if folder.is_dir() else f"hub:{name}"

@@ -1,4 +1,4 @@
-"""Models kept at hand: one base in memory, adapters swapped over it, so that checkpoints are judged by one load."""
+"""Caches one base model in memory and swaps adapters on it, so that several checkpoints need one load."""
 
 import json
 from pathlib import Path
@@ -21,96 +21,96 @@ from unipref.models.loading import (
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-SWAPPED = frozenset({"LORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA", "VERA"})
-"""Kinds of adapters that lie beside the base's layers and can be taken off again; others are loaded whole."""
+SWAPPABLE = frozenset({"LORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA", "VERA"})
+"""Adapter types that are attached to the base's layers and can be detached again; others are loaded merged."""
 
 
 class ModelCache:
-    """Loads models, and keeps the last base loaded.
+    """Loads models, and keeps the last base in memory.
 
-    An adapter is laid over its base without being merged into it, and taken off when another model is asked for. The
-    same base, an adapter over it and the next one cost one load. At most one base is in memory; what was given out
-    before is no longer good once another model is asked for.
+    An adapter is attached to its base without merging, and detached when another model is requested. So a base, an
+    adapter on it and the next adapter need only one load. At most one base is in memory: a model that was returned
+    becomes invalid when another model is requested.
     """
 
     def __init__(self) -> None:
-        self._held: tuple[str, str] | None = None
+        self._base_key: tuple[str, str] | None = None
         self._model: PreTrainedModel | None = None
         self._peft: Any = None
-        self._given: tuple[str, str, Policy | RewardModel] | None = None
+        self._last_result: tuple[str, str, Policy | RewardModel] | None = None
 
     def load(self, name: str) -> Policy | RewardModel:
-        """A reward model where the folder holds one, else a policy; as `policy` and `reward_model`."""
+        """Loads a reward model if the folder holds one, otherwise a policy; see `reward_model` and `policy`."""
         return self.reward_model(name) if is_reward_model(name) else self.policy(name)
 
     def policy(self, name: str) -> Policy:
-        """As `load_policy`, with an adapter over its base rather than merged into it.
+        """Like `load_policy`, but with an adapter attached to its base instead of merged.
 
         Raises:
             UserError: as `load_policy`, or the adapter does not fit its base.
         """
-        given = self._again(name, "causal")
-        if isinstance(given, Policy):
-            return given
-        policy = as_policy(self._ready(name, "causal"), name)
-        self._given = (name, "causal", policy)
+        cached = self._cached(name, "causal")
+        if isinstance(cached, Policy):
+            return cached
+        policy = as_policy(self._prepare_model(name, "causal"), name)
+        self._last_result = (name, "causal", policy)
         return policy
 
     def reward_model(self, name: str) -> RewardModel:
-        """As `load_reward_model`, with an adapter over its base; errors as for `policy`."""
-        given = self._again(name, "reward")
-        if isinstance(given, RewardModel):
-            return given
-        reward_model = as_reward_model(self._ready(name, "reward"), name)
-        self._given = (name, "reward", reward_model)
+        """Like `load_reward_model`, but with an adapter attached to its base; errors as for `policy`."""
+        cached = self._cached(name, "reward")
+        if isinstance(cached, RewardModel):
+            return cached
+        reward_model = as_reward_model(self._prepare_model(name, "reward"), name)
+        self._last_result = (name, "reward", reward_model)
         return reward_model
 
     def clear(self) -> None:
-        """Lets go of the base, and of the memory it takes."""
+        """Drops the base and frees its memory."""
         self.__init__()  # type: ignore[misc]
 
-    def _again(self, name: str, head: str) -> Policy | RewardModel | None:
-        return self._given[2] if self._given is not None and self._given[:2] == (name, head) else None
+    def _cached(self, name: str, head: str) -> Policy | RewardModel | None:
+        return self._last_result[2] if self._last_result is not None and self._last_result[:2] == (name, head) else None
 
-    def _ready(self, name: str, head: str) -> "PreTrainedModel":
-        """The model of a name, with its adapter on and no other."""
-        self._given = None
-        adapter = name if is_adapter(name) and _swaps(name) else None
+    def _prepare_model(self, name: str, head: str) -> "PreTrainedModel":
+        """The model of a name, with its own adapter attached and no other."""
+        self._last_result = None
+        adapter = name if is_adapter(name) and _is_swappable(name) else None
         base = adapter_base(name) if adapter is not None else name
-        if self._held != (base, head):
+        if self._base_key != (base, head):
             self.clear()
             self._model = load_model(base, head).to(best_device())
-            self._held = (base, head)
-        self._take_off()
+            self._base_key = (base, head)
+        self._detach_adapters()
         if adapter is not None:
-            self._put_on(adapter)
+            self._attach_adapter(adapter)
         assert self._model is not None
         return self._model
 
-    def _put_on(self, adapter: str) -> None:
+    def _attach_adapter(self, adapter: str) -> None:
         from peft import PeftModel
 
         try:
             self._peft = PeftModel.from_pretrained(self._model, adapter)
         except (OSError, ValueError, RuntimeError) as error:
-            # What it left half done is not known: the next model starts from a fresh base.
+            # The base may be partly changed, so the next model starts from a fresh one.
             self.clear()
             raise UserError(
-                f"this adapter does not fit its base model: {str(error).splitlines()[0]}",
+                f"the adapter does not fit its base model: {str(error).splitlines()[0]}",
                 where=adapter,
-                mend=f"By {ADAPTER_CONFIG} its base is {adapter_base(adapter)}; is that the model it was trained from?",
+                mend=f"{ADAPTER_CONFIG} names {adapter_base(adapter)} as its base: was it trained from that model?",
             ) from error
 
-    def _take_off(self) -> None:
+    def _detach_adapters(self) -> None:
         if self._peft is not None:
-            # Deleted first: otherwise a layer that was saved whole with the adapter would stay in the base's place.
+            # Deleted first: otherwise a layer saved in full with the adapter would replace the base's.
             for adapter in list(self._peft.peft_config):
                 self._peft.delete_adapter(adapter)
             self._model = self._peft.unload()
             self._peft = None
 
 
-def _swaps(adapter: str) -> bool:
+def _is_swappable(adapter: str) -> bool:
     settings = json.loads((Path(adapter).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    # Trained biases are written into the base's own layers and could not be taken off again.
-    return settings.get("peft_type") in SWAPPED and settings.get("bias", "none") == "none"
+    # Trained biases are written into the base's own layers, and could not be detached.
+    return settings.get("peft_type") in SWAPPABLE and settings.get("bias", "none") == "none"

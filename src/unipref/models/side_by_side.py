@@ -1,4 +1,4 @@
-"""Answers of one or several models to the same prompts, side by side."""
+"""Generates answers of one or more models to the same prompts, and formats them side by side."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,30 +7,30 @@ from unipref.core.records import Message
 from unipref.models import inference, loading
 
 
-def answers(
+def generate_answers(
     names: Sequence[str], prompts: Sequence[str], max_new_tokens: int, temperature: float, seed: int
 ) -> list[dict[str, Any]]:
-    """Each prompt with each model's answer, through the model's chat template or ours.
+    """Generates each model's answer to each prompt, with the model's chat template or, if it has none, ours.
 
     Args:
         names: folders or hub names of language models; loaded one after the other.
         prompts: user turns.
-        max_new_tokens: longest answer, in tokens.
-        temperature: 0 takes the likeliest token each time.
-        seed: of the draw, where temperature is above 0.
+        max_new_tokens: maximum length of an answer, in tokens.
+        temperature: 0 always takes the most likely token.
+        seed: seed of the sampling, if temperature is above 0.
     """
     rows: list[dict[str, Any]] = [{"prompt": prompt, "answers": {}} for prompt in prompts]
     for name in names:
         policy = loading.load_policy(name)
         texts = [policy.prompt_text([Message(role="user", content=prompt)]) for prompt in prompts]
-        written = inference.generate(policy, texts, max_new_tokens, temperature=temperature, seed=seed)
-        for row, answer in zip(rows, written, strict=True):
+        generated = inference.generate(policy, texts, max_new_tokens, temperature=temperature, seed=seed)
+        for row, answer in zip(rows, generated, strict=True):
             row["answers"][name] = answer.strip()
     return rows
 
 
-def side_by_side(rows: list[dict[str, Any]]) -> str:
-    """The answers for a reader: the prompt, then one line per model."""
+def format_side_by_side(rows: list[dict[str, Any]]) -> str:
+    """Formats the answers: the prompt, then one line per model."""
     blocks = []
     for row in rows:
         width = max(len(name) for name in row["answers"])

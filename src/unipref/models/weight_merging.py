@@ -1,7 +1,7 @@
-"""Models trained from one base, combined by weight: what each changed in the base's weights is added up.
+"""Merges models trained from one base: adds up the changes that each made to the base's weights.
 
-With W the base's weights and t_i what the i-th of n models changed in them (an adapter: t = scale B A), the mixture is
-W + d. Matrix by matrix, in float32, with weights w_i and density p:
+W are the base's weights, and t_i the change that the i-th of n models made to them (an adapter: t = scale B A). The
+mixture is W + d. Matrix by matrix, in float32, with weights w_i and density p:
 
 | method | d |
 |---|---|
@@ -13,12 +13,12 @@ W + d. Matrix by matrix, in float32, with weights w_i and density p:
 Sources: model soups (Wortsman et al. 2022, arXiv 2203.05482) and task arithmetic (Ilharco et al. 2023, arXiv
 2212.04089); TIES (Yadav et al. 2023, arXiv 2306.01708); DARE (Yu et al. 2024, arXiv 2311.03099).
 
-TIES keeps the share p of t_i's entries that are largest. With the factor n, weights of 1/n give the published TIES, and
-weights have one meaning in all methods. A model of weight 0 is not among the n: it elects no signs.
+TIES keeps the share p of t_i's entries with the largest magnitude. With the factor n, weights of 1/n give the published
+TIES, and weights have the same meaning in all methods. A model of weight 0 does not count in n and elects no signs.
 
-The arithmetic is peft's, but done on the matrices rather than by peft's weighted adapters of these names: those add A
-and B each by itself, and (B1 + B2)(A1 + A2) has products that no model was trained for. Their forms ending in `svd` cut
-d, of full rank with TIES and DARE, down to the rank of an adapter.
+The arithmetic is peft's, applied to the matrices. peft's weighted adapters of these names are not used: they add A and
+B separately, and (B1 + B2)(A1 + A2) contains products that no model was trained for. Their `svd` variants reduce d,
+which has full rank with TIES and DARE, to the rank of an adapter.
 """
 
 import json
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     import torch
 
 Method = Literal["linear", "ties", "dare_linear", "dare_ties"]
-SPARSE = ("ties", "dare_linear", "dare_ties")
-"""Methods that keep a share of the entries."""
+SPARSE_METHODS = ("ties", "dare_linear", "dare_ties")
+"""Methods that keep only a share of the entries."""
 
-WEIGHTED = "weighted"
+WEIGHTED_ADAPTER = "weighted"
 """peft's name for the weighted sum."""
 
-NOT_ADDED = {
+UNSUPPORTED_SETTINGS = {
     "use_dora": "it rescales whole weights (DoRA)",
     "lora_bias": "it trains biases",
     "modules_to_save": "it has layers trained in full (modules_to_save)",
@@ -48,7 +48,7 @@ NOT_ADDED = {
     "target_parameters": "it targets bare parameters",
     "layer_replication": "it repeats layers",
 }
-"""Settings of adapters whose change is not, or not only, scale B A."""
+"""Adapter settings whose change is not (only) scale B A -> the reason, for the error."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Recipe:
     """How changes are combined.
 
     Attributes:
-        method: see above.
+        method: see the module docstring.
         density: share of the entries that is kept, in (0, 1]; `linear` keeps all.
-        seed: of the draw of the DARE methods.
+        seed: random seed of the DARE methods.
     """
 
     method: Method = "linear"
@@ -67,58 +67,60 @@ class Recipe:
 
 
 class WeightMerger:
-    """A base in memory whose weights become any mixture of what several models changed in them.
+    """Holds a base model in memory, and sets its weights to any mixture of several models' changes.
 
-    The base is loaded once, and the adapters lie beside it; the weights that change are held twice. Models without
-    adapters are held whole, in the memory of the CPU.
+    The base is loaded once, with all adapters attached; the weights that change are held twice. Models that are not
+    adapters are held in full, in CPU memory.
 
     Args:
-        base: folder or hub name of what all were trained from.
-        changed: name -> folder of an adapter, or of a whole model.
+        base: folder or hub name of the model that all were trained from.
+        changed: name -> folder of an adapter, or of a full model.
         adapters: whether the folders hold adapters.
 
     Raises:
-        UserError: an adapter or model does not fit the base, or has changes that cannot be added up.
+        UserError: an adapter or model does not fit the base, or its changes cannot be added up.
     """
 
     def __init__(self, base: str, changed: Mapping[str, Path], adapters: bool) -> None:
         self.base, self._names = base, list(changed)
         self._peft: Any = None
         self._model: Any = load_model(base, "causal").to(best_device())
-        self._parts: list[_Part] = list(self._lay_adapters(changed) if adapters else _whole(self._model, base, changed))
+        self._parts: list[_ChangedWeight] = list(
+            self._attach_adapters(changed) if adapters else _load_whole_models(self._model, base, changed)
+        )
 
     def mix(self, weights: Mapping[str, float], recipe: Recipe) -> Any:
-        """The model with the mixture as its weights; good until the next mixture.
+        """Sets the model's weights to the mixture and returns it; valid until the next call.
 
         Args:
             weights: name -> weight, of any sign and sum.
-            recipe: how they are combined.
+            recipe: how the changes are combined.
         """
         import torch
 
-        used = {name: weight for name, weight in weights.items() if weight}
+        nonzero = {name: weight for name, weight in weights.items() if weight}
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(recipe.seed)
             for part in self._parts:
-                changes = {name: part.change(name) for name in used if name in part.changed_by}
-                after = part.before.float()
+                changes = {name: part.change(name) for name in nonzero if name in part.changed_by}
+                mixed = part.before.float()
                 if changes:
-                    factors = [used[name] for name in changes]
-                    after = after + _combined(list(changes.values()), factors, len(used), recipe)
-                part.weight.copy_(after)
+                    factors = [nonzero[name] for name in changes]
+                    mixed = mixed + _combine(list(changes.values()), factors, len(nonzero), recipe)
+                part.weight.copy_(mixed)
         return self._model
 
     def policy(self, weights: Mapping[str, float], recipe: Recipe, tokenizer: str, name: str) -> Policy:
-        """The mixture, ready to be asked, with the tokenizer of a folder."""
+        """The mixture as a policy, with the tokenizer of a folder."""
         return replace(as_policy(self.mix(weights, recipe), tokenizer), name=name)
 
     def write(self, weights: Mapping[str, float], recipe: Recipe, out: Path) -> bool:
-        """Writes the mixture as a model of transformers; a linear one of adapters also as the folder `adapter`.
+        """Writes the mixture as a transformers model; a linear mixture of adapters also to the subfolder `adapter`.
 
-        The pot is used up.
+        The merger cannot be used afterwards.
 
         Returns:
-            Whether there is an adapter.
+            Whether an adapter was written.
         """
         model = self.mix(weights, recipe)
         has_adapter = self._peft is not None and recipe.method == "linear"
@@ -131,87 +133,89 @@ class WeightMerger:
         return has_adapter
 
     def _write_adapter(self, weights: Mapping[str, float], folder: Path) -> None:
-        """The weighted sum as one adapter: the factors side by side, of as much rank as all together."""
-        every = [_called(place) for place in range(len(self._names))]
+        """Writes the weighted sum as one adapter: the factors concatenated, with the sum of all ranks."""
+        names = [_adapter_name(index) for index in range(len(self._names))]
         factors = [weights.get(name, 0.0) for name in self._names]
-        self._peft.add_weighted_adapter(every, factors, WEIGHTED, combination_type="cat")
-        config = self._peft.peft_config[WEIGHTED]
-        # All scales are in the factors by now, and alpha / r is 1; alpha / sqrt(r), by rank-stabilised LoRA, is not.
+        self._peft.add_weighted_adapter(names, factors, WEIGHTED_ADAPTER, combination_type="cat")
+        config = self._peft.peft_config[WEIGHTED_ADAPTER]
+        # The factors include all scales, so the scale must be 1: alpha / r is, alpha / sqrt(r) (rsLoRA) is not.
         config.use_rslora = False
         config.base_model_name_or_path = str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base
-        self._peft.save_pretrained(folder, selected_adapters=[WEIGHTED], save_embedding_layers=False)
-        for file in (folder / WEIGHTED).iterdir():
+        self._peft.save_pretrained(folder, selected_adapters=[WEIGHTED_ADAPTER], save_embedding_layers=False)
+        for file in (folder / WEIGHTED_ADAPTER).iterdir():
             file.rename(folder / file.name)
-        (folder / WEIGHTED).rmdir()
-        (folder / "README.md").unlink(missing_ok=True)  # an empty form that peft adds
+        (folder / WEIGHTED_ADAPTER).rmdir()
+        (folder / "README.md").unlink(missing_ok=True)  # an empty template that peft adds
 
-    def _lay_adapters(self, changed: Mapping[str, Path]) -> "Iterator[_Layer]":
+    def _attach_adapters(self, changed: Mapping[str, Path]) -> "Iterator[_AdapterWeight]":
         from peft import PeftModel
         from peft.tuners.lora import LoraLayer
 
-        for place, folder in enumerate(changed.values()):
+        for index, folder in enumerate(changed.values()):
             _check_adapter(folder)
             try:
                 if self._peft is None:
-                    self._peft = PeftModel.from_pretrained(self._model, folder, adapter_name=_called(place))
+                    self._peft = PeftModel.from_pretrained(self._model, folder, adapter_name=_adapter_name(index))
                 else:
-                    self._peft.load_adapter(folder, adapter_name=_called(place))
+                    self._peft.load_adapter(folder, adapter_name=_adapter_name(index))
             except (OSError, ValueError, RuntimeError) as error:
                 raise UserError(
-                    f"this adapter does not fit its base model: {str(error).splitlines()[0]}",
+                    f"the adapter does not fit its base model: {str(error).splitlines()[0]}",
                     where=str(folder),
-                    mend=f"Its base was taken to be {self.base}.",
+                    mend=f"unipref used {self.base} as its base.",
                 ) from error
         assert self._peft is not None
         self._peft.base_model.disable_adapter_layers()
-        called = {name: _called(place) for place, name in enumerate(changed)}
+        adapter_names = {name: _adapter_name(index) for index, name in enumerate(changed)}
         for module in self._peft.modules():
             if isinstance(module, LoraLayer):
-                here = {name: a for name, a in called.items() if a in module.lora_A or a in module.lora_embedding_A}
+                attached = {
+                    name: a for name, a in adapter_names.items() if a in module.lora_A or a in module.lora_embedding_A
+                }
                 weight = module.get_base_layer().weight
-                yield _Layer(weight, weight.detach().clone(), module, here)
+                yield _AdapterWeight(weight, weight.detach().clone(), module, attached)
 
 
-class _Part(Protocol):
+class _ChangedWeight(Protocol):
     """A weight of the base that some of the models changed."""
 
     @property
     def weight(self) -> "torch.Tensor":
-        """As it is in the model now."""
+        """The weight as it is in the model now."""
 
     @property
     def before(self) -> "torch.Tensor":
-        """As it is in the base."""
+        """The weight as it is in the base."""
 
     @property
     def changed_by(self) -> Collection[str]:
-        """The models that changed it."""
+        """Names of the models that changed it."""
 
     def change(self, name: str) -> "torch.Tensor":
-        """What one of them changed, in float32."""
+        """The change that one of them made, in float32."""
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """The weight of a layer with adapters beside it; `called` is peft's name for each."""
+class _AdapterWeight:
+    """The weight of a layer with adapters attached; `adapter_names`: model name -> peft's name of its adapter."""
 
     weight: "torch.Tensor"
     before: "torch.Tensor"
     module: Any
-    called: Mapping[str, str]
+    adapter_names: Mapping[str, str]
 
     @property
     def changed_by(self) -> Collection[str]:
-        return self.called.keys()
+        return self.adapter_names.keys()
 
     def change(self, name: str) -> "torch.Tensor":
-        change: torch.Tensor = self.module.get_delta_weight(self.called[name])
+        change: torch.Tensor = self.module.get_delta_weight(self.adapter_names[name])
         return change.float()
 
 
 @dataclass(frozen=True)
-class _Matrix:
-    """A parameter, and the same parameter of whole models."""
+class _ModelWeight:
+    """A parameter of the base, and the same parameter of the full models."""
 
     weight: "torch.Tensor"
     before: "torch.Tensor"
@@ -225,50 +229,53 @@ class _Matrix:
         return self.others[name].to(self.before.device).float() - self.before.float()
 
 
-def _whole(model: Any, base: str, changed: Mapping[str, Path]) -> Iterator[_Matrix]:
-    others = {name: dict(load_model(str(folder), "causal").named_parameters()) for name, folder in changed.items()}
-    mine = dict(model.named_parameters())
-    for name, theirs in others.items():
-        differing = [key for key in mine.keys() | theirs.keys() if _shape(mine, key) != _shape(theirs, key)]
+def _load_whole_models(model: Any, base: str, changed: Mapping[str, Path]) -> Iterator[_ModelWeight]:
+    models = {name: load_model(str(folder), "causal") for name, folder in changed.items()}
+    others = {name: dict(other.named_parameters()) for name, other in models.items()}
+    base_weights = dict(model.named_parameters())
+    for name, weights in others.items():
+        keys = base_weights.keys() | weights.keys()
+        differing = [key for key in keys if _shape(base_weights, key) != _shape(weights, key)]
         if differing:
             raise UserError(
-                f"its weights do not have the shapes of those of {base}: {len(differing)} differ, {min(differing)} "
-                "among them.",
+                f"its weights differ in shape from those of {base}: {len(differing)} of them, such as "
+                f"{min(differing)}.",
                 where=str(changed[name]),
-                mend="Only models trained from the same base can be combined.",
+                mend="Merge only models trained from the same base.",
             )
-    for key, weight in mine.items():
-        yield _Matrix(weight, weight.detach().clone(), {name: their[key].detach() for name, their in others.items()})
+    for key, weight in base_weights.items():
+        same_weight = {name: weights[key].detach() for name, weights in others.items()}
+        yield _ModelWeight(weight, weight.detach().clone(), same_weight)
 
 
 def _shape(parameters: Mapping[str, Any], key: str) -> tuple[int, ...] | None:
     return tuple(parameters[key].shape) if key in parameters else None
 
 
-def _called(place: int) -> str:
-    """An adapter's name in peft: an objective may have any name, a layer of torch may not."""
-    return f"part{place}"
+def _adapter_name(index: int) -> str:
+    """An adapter's name in peft: an objective can have any name, a torch module cannot."""
+    return f"part{index}"
 
 
 def _check_adapter(folder: Path) -> None:
     settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    why = [said for key, said in NOT_ADDED.items() if settings.get(key)]
+    reasons = [reason for key, reason in UNSUPPORTED_SETTINGS.items() if settings.get(key)]
     if settings.get("peft_type") != "LORA":
-        why = [f"it is of the kind {settings.get('peft_type')}"]
+        reasons = [f"its type is {settings.get('peft_type')}, not LORA"]
     if settings.get("bias", "none") != "none":
-        why.append("it trains biases")
-    if why:
+        reasons.append("it trains biases")
+    if reasons:
         raise UserError(
-            f"this adapter cannot be added to others: {', '.join(why)}.",
+            f"this adapter cannot be merged: {', '.join(reasons)}.",
             where=str(folder),
-            mend="Train the objectives with LoRA on linear layers alone, or in full.",
+            mend="Train the objectives with LoRA on linear layers only, or fully.",
         )
 
 
-def _combined(
+def _combine(
     changes: "Sequence[torch.Tensor]", weights: Sequence[float], models: int, recipe: Recipe
 ) -> "torch.Tensor":
-    """The change of one matrix, in the shape that its changes have; `models` is n of the module's table."""
+    """The combined change of one matrix, in the shape of its changes; `models` is n of the module's table."""
     import torch
     from peft.utils import merge_utils
 

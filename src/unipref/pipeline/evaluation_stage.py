@@ -6,7 +6,7 @@ from typing import Any
 from unipref.core.records import BASE
 from unipref.core.stage_cache import Stage
 from unipref.evaluate import data_path, evaluate
-from unipref.evaluate.compare import compared
+from unipref.evaluate.compare import compare_pair
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
@@ -56,7 +56,7 @@ class EvaluationStage:
                     on_note=context.listener.note,
                     load=models.load,
                 )
-                return {"scores": scores, "against_base": compared(base.folder, out) if base else []}
+                return {"scores": scores, "against_base": compare_pair(base.folder, out) if base else []}
 
             place = (
                 context.shared_folder("evaluated/base", variant)

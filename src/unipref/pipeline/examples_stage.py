@@ -209,7 +209,7 @@ def spread(
 def generate_answers(policy: Policy, prompts: Sequence[Messages], new_tokens: int) -> list[dict[str, Any]]:
     """What a model answers, with `note`: why there is no answer, or that it was cut; '' for a whole one."""
     every = [_ids(policy, prompt) for prompt in prompts]
-    answers = iter(inference.write(policy, [ids for ids in every if ids], new_tokens))
+    answers = iter(inference.generate_detailed(policy, [ids for ids in every if ids], new_tokens))
     found = []
     for ids in every:
         if not ids:

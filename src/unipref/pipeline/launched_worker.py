@@ -41,7 +41,9 @@ def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
             mend="See what accelerate makes of it: accelerate test --config_file CONFIG",
         )
     trainer, job = made("trainer", given["trainer"]), TrainJob(**given["job"])
-    probes = [in_training.Probed(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]]
+    probes = [
+        in_training.DevBenchmark(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]
+    ]
     meter = Meter(partial(in_training.measure, probes, trainer.makes), given["every"]) if probes else None
     return train(trainer, job, _tell if first else None, meter)
 

@@ -15,7 +15,7 @@ from typing import Any
 from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
-from unipref.evaluate.in_training import Probed
+from unipref.evaluate.in_training import DevBenchmark
 
 MARK = "@unipref "
 """How a line of progress begins, among all that libraries print."""
@@ -100,7 +100,7 @@ def train_launched(
     trainer: Trainer,
     job: TrainJob,
     progress: Progress,
-    probes: Sequence[Probed] = (),
+    probes: Sequence[DevBenchmark] = (),
     every: int | None = None,
 ) -> dict[str, Any]:
     """Runs one training step in the processes that accelerate starts.
@@ -143,7 +143,7 @@ def train_launched(
 
 
 def _as_json(
-    launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[Probed], every: int | None
+    launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[DevBenchmark], every: int | None
 ) -> dict[str, Any]:
     measured = [{"label": probe.label, "data": str(probe.data), **_chosen(probe.benchmark)} for probe in probes]
     return {

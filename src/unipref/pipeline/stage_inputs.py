@@ -17,9 +17,9 @@ from unipref.core import hashing, registry
 from unipref.core.contracts import Benchmark, Choice, Trainer
 from unipref.core.stage_cache import Stage
 from unipref.evaluate import data_hash
-from unipref.evaluate.in_training import Probed
+from unipref.evaluate.in_training import DevBenchmark
 from unipref.models import loading
-from unipref.models.weight_merging import SPARSE, Recipe
+from unipref.models.weight_merging import SPARSE_METHODS, Recipe
 from unipref.pipeline.launcher import Launch
 from unipref.pipeline.stage_data import TrainingStep
 from unipref.study.overrides import expand_variables
@@ -151,7 +151,11 @@ def checked(
 
 
 def train(
-    hashes: InputHashes, step: TrainingStep, probes: Sequence[Probed], evaluation: Evaluation, launch: Launch | None
+    hashes: InputHashes,
+    step: TrainingStep,
+    probes: Sequence[DevBenchmark],
+    evaluation: Evaluation,
+    launch: Launch | None,
 ) -> dict[str, Any]:
     """One training step.
 
@@ -256,7 +260,7 @@ def mixture(
         "tokenizer": loading.tokenizer_key(tokenizer),
         "parts": {name: hashes.tree_hash(folder) for name, folder in parts.items()},
         "method": recipe.method,
-        "density": recipe.density if recipe.method in SPARSE else None,
+        "density": recipe.density if recipe.method in SPARSE_METHODS else None,
         "seed": recipe.seed if recipe.method.startswith("dare") else None,
     }
 

@@ -146,13 +146,13 @@ class TrainingStage:
             context.listener.note(warning)
         return stage
 
-    def _probes(self, step: TrainingStep, study: Study) -> list[in_training.Probed]:
+    def _probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
         """What is measured while the step trains."""
         if study.evaluate.every is None:
             return []
         splits = {part: path for part, path in held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
-        return in_training.probed(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
+        return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 
     def _outside_model(self, model: ModelDependency) -> TrainedModel:
         """A model that no step trains: a folder or hub name."""

@@ -9,7 +9,7 @@ from unipref.clean import CleanSettings, SplitSettings
 from unipref.core import registry
 from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
 from unipref.core.errors import UserError
-from unipref.evaluate import labelled
+from unipref.evaluate import label_benchmarks
 from unipref.study.grid import Grid
 from unipref.study.source import Name, Source
 from unipref.unify import UnifySettings
@@ -104,7 +104,7 @@ class Study(Settings):
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
         """The benchmarks with a name of their own each: a second use of one is numbered."""
-        return labelled(self.evaluate.benchmarks)
+        return label_benchmarks(self.evaluate.benchmarks)
 
     @model_validator(mode="after")
     def _sources_have_names_of_their_own(self) -> "Study":

@@ -51,7 +51,7 @@ def example(
 
 def test_scores_by_hand() -> None:
     three = math.log(3)
-    found = {
+    scores = {
         (score.metric, score.slice): score.value
         for score in scores_of(
             [
@@ -60,15 +60,15 @@ def test_scores_by_hand() -> None:
             ]
         )
     }
-    assert found["bias", "all"] == pytest.approx((3.0 + 0.5) / 2)
+    assert scores["bias", "all"] == pytest.approx((3.0 + 0.5) / 2)
     # P(answer) is 3/4 where it is ln 3 ahead, 1/4 where it is ln 3 behind, 1/2 at a tie.
-    assert found["two_way_bias", "all"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 3 / 4)) / 2)
-    assert found["two_way_accuracy", "pro"] == pytest.approx((1 + 0.5) / 2)
-    assert found["two_way_accuracy", "anti"] == pytest.approx((0 + 1) / 2)
-    assert found["two_way_accuracy", "all"] == pytest.approx((0.75 + 0.5) / 2)
-    assert found["two_way_gap", "all"] == pytest.approx(0.25)
-    assert (found["accuracy", "pro"], found["accuracy", "anti"], found["accuracy", "all"]) == (1.0, 0.5, 0.75)
-    assert found["accuracy_gap", "all"] == 0.5
+    assert scores["two_way_bias", "all"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 3 / 4)) / 2)
+    assert scores["two_way_accuracy", "pro"] == pytest.approx((1 + 0.5) / 2)
+    assert scores["two_way_accuracy", "anti"] == pytest.approx((0 + 1) / 2)
+    assert scores["two_way_accuracy", "all"] == pytest.approx((0.75 + 0.5) / 2)
+    assert scores["two_way_gap", "all"] == pytest.approx(0.25)
+    assert (scores["accuracy", "pro"], scores["accuracy", "anti"], scores["accuracy", "all"]) == (1.0, 0.5, 0.75)
+    assert scores["accuracy_gap", "all"] == 0.5
 
 
 def test_each_occupation_has_its_own_bias() -> None:
@@ -78,10 +78,10 @@ def test_each_occupation_has_its_own_bias() -> None:
         example((-1.0, -1.0), (-1.0, -1.0), no),
         example((-2.0, -2.0), (-1.5, -1.5 - three), no, "guard"),
     ]
-    found = {score.slice: score for score in scores_of(asked) if score.metric == "two_way_bias"}
-    assert found["all"].value == pytest.approx((0.5 + 0.0 - 0.25) / 3)
-    assert (found["occupation:nurse"].value, found["occupation:nurse"].n) == (pytest.approx(0.25), 2)
-    assert (found["occupation:guard"].value, found["occupation:guard"].n) == (pytest.approx(-0.25), 1)
+    scores = {score.slice: score for score in scores_of(asked) if score.metric == "two_way_bias"}
+    assert scores["all"].value == pytest.approx((0.5 + 0.0 - 0.25) / 3)
+    assert (scores["occupation:nurse"].value, scores["occupation:nurse"].n) == (pytest.approx(0.25), 2)
+    assert (scores["occupation:guard"].value, scores["occupation:guard"].n) == (pytest.approx(-0.25), 1)
     # One occupation alone says nothing that the whole does not.
     assert {score.slice for score in scores_of(asked[:2])} == {"all", "pro", "anti"}
 
@@ -117,12 +117,12 @@ def test_each_side_is_asked_for_both_answers(tiny_model: Path, tmp_path: Path, m
     monkeypatch.setattr(coreference, "answer_log_likelihoods", log_p)
     monkeypatch.setattr(coreference, "generate", lambda policy, prompts, n, batch_size: [" The nurse.", " The guard."])
     (tmp_path / "test.jsonl").write_text(json.dumps(ITEM) + "\n", encoding="utf-8")
-    found = Coreference().measure(load_policy(str(tiny_model)), tmp_path, "test")
+    finding = Coreference().measure(load_policy(str(tiny_model)), tmp_path, "test")
 
-    (row,) = found.examples
+    (row,) = finding.examples
     assert (row["answer_log_p_pro"], row["distractor_log_p_anti"]) == (-1.0, -0.5)
     assert (row["hit_pro"], row["hit_anti"], row["output_anti"]) == (True, False, "The guard.")
-    values = {(s.metric, s.slice): s.value for s in found.scores}
+    values = {(s.metric, s.slice): s.value for s in finding.scores}
     assert values["bias", "all"] == 2.0
     assert (values["two_way_accuracy", "pro"], values["two_way_accuracy", "anti"]) == (1.0, 0.0)
 
@@ -131,8 +131,8 @@ def test_a_real_model_is_measured(tiny_model: Path, tmp_path: Path) -> None:
     long = ITEM | {"id": "long", "pro": "she " * 300}
     lines = "".join(json.dumps(item) + "\n" for item in (ITEM, long, ITEM))
     (tmp_path / "dev.jsonl").write_text(lines, encoding="utf-8")
-    found = Coreference(new_tokens=2).measure(load_policy(str(tiny_model)), tmp_path, "dev")
-    assert found.notes == ["1 of 3 items skipped: longer than the model's context."]
-    assert [row["id"] for row in found.examples] == ["test-0000", "test-0000"]
-    assert all(score.split == "dev" and math.isfinite(score.value) for score in found.scores)
-    assert found.scores[0].value > 0
+    finding = Coreference(new_tokens=2).measure(load_policy(str(tiny_model)), tmp_path, "dev")
+    assert finding.notes == ["1 of 3 items skipped: longer than the model's context."]
+    assert [row["id"] for row in finding.examples] == ["test-0000", "test-0000"]
+    assert all(score.split == "dev" and math.isfinite(score.value) for score in finding.scores)
+    assert finding.scores[0].value > 0

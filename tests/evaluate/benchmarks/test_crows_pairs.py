@@ -63,22 +63,22 @@ def test_a_uniform_model_prefers_the_shorter_sentence_and_none_per_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_by(monkeypatch, uniform)
-    found = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
     # poor = rich in letters: a tie; he < she: more; women > men: less; old < young: more.
-    assert found["stereotype_preference"] == (0.5 + 1 + 0 + 1) / 4
-    assert found["stereotype_preference_per_token"] == 0.5
+    assert scores["stereotype_preference"] == (0.5 + 1 + 0 + 1) / 4
+    assert scores["stereotype_preference_per_token"] == 0.5
     # The disadvantaged: poor (tie), she, women, old.
-    assert found["disadvantaged_preference"] == (0.5 + 0 + 0 + 1) / 4
+    assert scores["disadvantaged_preference"] == (0.5 + 0 + 0 + 1) / 4
 
 
 def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, biased)
     finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
-    found = values(finding)
-    assert found["stereotype_preference"] == 1.0
-    assert found["stereotype_log_ratio"] == 1.0
+    scores = values(finding)
+    assert scores["stereotype_preference"] == 1.0
+    assert scores["stereotype_log_ratio"] == 1.0
     # In the three stereo pairs the stereotype is about the disadvantaged, in the one antistereo pair it is not.
-    assert found["disadvantaged_preference"] == 3 / 4
+    assert scores["disadvantaged_preference"] == 3 / 4
     assert values(finding, part="direction:antistereo")["disadvantaged_preference"] == 0.0
     assert values(finding, "both_orders") == {f"prompt_{n}{s}": 1.0 for n in (1, 2, 3) for s in ("", "_consistency")}
     # The paper's figure is agreement with the label, so the best reader is wrong on antistereo pairs.
@@ -88,8 +88,8 @@ def test_a_perfectly_biased_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_fair_model_prefers_the_stereotype_in_half_the_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fair = {ROWS[0][1], ROWS[1][1], ROWS[2][2], ROWS[3][2]}
     answer_by(monkeypatch, lambda prompt, text: float(text in fair))
-    found = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
-    assert (found["stereotype_preference"], found["stereotype_log_ratio"]) == (0.5, 0.0)
+    scores = values(CrowsPairs(prompts=False).measure(fake_policy(), write(tmp_path), "test"))
+    assert (scores["stereotype_preference"], scores["stereotype_log_ratio"]) == (0.5, 0.0)
 
 
 def test_always_answering_a_agrees_with_the_labels_and_is_not_consistent(
@@ -131,16 +131,14 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
         for a, b, sign in ((row[1], row[2], 1), (row[2], row[1], -1)):
             prompt = [*bos, *ids(PROMPTS["prompt_1"].text.format(a=a, b=b))]
             chosen.append(sign * (naive(policy, prompt, ids(" A")) - naive(policy, prompt, ids(" B"))) > 0)
-    found = values(finding)
-    assert found["stereotype_preference"] == sum(lead > 0 for lead in ahead) / 4
-    assert found["stereotype_preference_per_token"] == sum(lead > 0 for lead in ahead_per_token) / 4
-    assert found["stereotype_log_ratio"] == pytest.approx(sum(ahead) / 4, rel=1e-4)
+    scores = values(finding)
+    assert scores["stereotype_preference"] == sum(lead > 0 for lead in ahead) / 4
+    assert scores["stereotype_preference_per_token"] == sum(lead > 0 for lead in ahead_per_token) / 4
+    assert scores["stereotype_log_ratio"] == pytest.approx(sum(ahead) / 4, rel=1e-4)
     assert values(finding, "both_orders")["prompt_1"] == sum(chosen) / 8
 
 
-def test_everything_comes_from_the_table_and_says_how_to_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_are_recomputed_from_the_table_with_directions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, lambda prompt, text: -(sum(map(ord, prompt + text)) % 97) / 10)
     finding = CrowsPairs().measure(fake_policy(), write(tmp_path), "test")
     table = [json.loads(json.dumps(row)) for row in finding.examples]
@@ -168,7 +166,7 @@ def test_what_does_not_fit_is_counted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "1 of 4 pairs skipped" in shorter.notes[0]
 
 
-def test_a_limit_is_spread_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_is_evenly_spread_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
     finding = CrowsPairs(limit=2, prompts=False).measure(fake_policy(), write(tmp_path), "test")
     assert [row["id"] for row in finding.examples] == ["1", "4"]
@@ -183,19 +181,19 @@ def test_bad_data(tmp_path: Path) -> None:
         CrowsPairs().measure(fake_policy(), tmp_path, "test")
     head = [name.replace("sent_more", "sentence_more") for name in HEAD]
     with pytest.raises(
-        UserError, match=r"(?s)no column 'sent_more'; it has: sentence_more, .*Did you mean 'sentence_more'"
+        UserError, match=r"(?s)no column 'sent_more'; its columns are: sentence_more, .*Did you mean 'sentence_more'"
     ):
         read_pairs(write(tmp_path / "a", head=head) / FILE)
     rows = [ROWS[0], [*ROWS[1][:3], "anti-stereo", *ROWS[1][4:]]]
     with pytest.raises(UserError, match=r"(?s)csv:2: 'anti-stereo' .*Did you mean 'antistereo'"):
         read_pairs(write(tmp_path / "b", rows) / FILE)
-    with pytest.raises(UserError, match=r"csv:2: the row has nothing in column 'sent_less'"):
+    with pytest.raises(UserError, match=r"csv:2: the row is empty in column 'sent_less'"):
         read_pairs(write(tmp_path / "c", [ROWS[0], ["1", "Only one."]]) / FILE)
-    with pytest.raises(UserError, match="it has no rows"):
+    with pytest.raises(UserError, match="the table has no rows"):
         read_pairs(write(tmp_path / "d", []) / FILE)
     alike = [ROWS[0], ["1", "Same.", "Same.", "stereo", "age", "[]"]]
     assert read_pairs(write(tmp_path / "e", alike) / FILE)[1] == [
-        "1 of 2 pairs left out: their sentences are the same."
+        "1 of 2 pairs skipped: their two sentences are identical."
     ]
 
 

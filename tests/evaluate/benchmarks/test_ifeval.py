@@ -16,7 +16,7 @@ from unipref.core.errors import UserError
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks import ifeval
 from unipref.evaluate.benchmarks.ifeval import IFEval
-from unipref.models.inference import Written
+from unipref.models.inference import GeneratedText
 from unipref.models.loading import Policy, load_policy
 
 pytest.importorskip("lm_eval", reason="the extra eval is not installed")
@@ -76,11 +76,11 @@ def policy(tiny_model: Path) -> Policy:
 def answering(monkeypatch: pytest.MonkeyPatch, outputs: list[str]) -> None:
     """Lets the model write these."""
 
-    def write(policy: Policy, prompts: list[list[int]], *_: Any, **__: Any) -> list[Written]:
+    def write(policy: Policy, prompts: list[list[int]], *_: Any, **__: Any) -> list[GeneratedText]:
         assert len(prompts) == len(outputs)
-        return [Written(output, len(output.split()), True) for output in outputs]
+        return [GeneratedText(output, len(output.split()), True) for output in outputs]
 
-    monkeypatch.setattr(ifeval, "write", write)
+    monkeypatch.setattr(ifeval, "generate_detailed", write)
 
 
 def test_every_type_has_outputs_judged_by_hand(checks: Checks) -> None:
@@ -95,16 +95,16 @@ def test_verdicts_are_those_by_hand(
     kind: str, arguments: dict[str, Any], output: str, follows: bool, checks: Checks, table: None
 ) -> None:
     assert checks.has_table()
-    found = checks.verdict(1, "Write.", [kind], [arguments], output)
-    assert found.strict == [follows]
-    assert found.loose[0] >= found.strict[0]
+    verdict = checks.verdict(1, "Write.", [kind], [arguments], output)
+    assert verdict.strict == [follows]
+    assert verdict.loose[0] >= verdict.strict[0]
 
 
 def test_loose_takes_a_preamble_and_asterisks_away(checks: Checks) -> None:
     kinds, arguments = ["startend:quotation", "punctuation:no_comma"], [{}, {}]
-    found = checks.verdict(1, "p", kinds, arguments, 'Sure, here it is:\n**"The frog."**')
+    verdict = checks.verdict(1, "p", kinds, arguments, 'Sure, here it is:\n**"The frog."**')
     # Strict: begins with S, has a comma. Without the first line and asterisks: "The frog."
-    assert found == ([False, False], [True, True])
+    assert verdict == ([False, False], [True, True])
     assert checks.verdict(1, "p", kinds, arguments, "One,\ntwo,\nthree,").loose == [False, False]
 
 
@@ -125,11 +125,11 @@ def test_a_random_letter_is_the_same_each_time_and_leaves_the_random_state_alone
 
 
 def test_verdicts_on_language_do_not_change_from_call_to_call(checks: Checks) -> None:
-    found = [
+    verdict = [
         checks.verdict(1, "p", ["language:response_language"], [{"language": "fr"}], "un table on la")
         for _ in "12345678"
     ]
-    assert len({tuple(one.strict) for one in found}) == 1
+    assert len({tuple(one.strict) for one in verdict}) == 1
 
 
 def test_loading_the_checkers_neither_downloads_nor_prints(
@@ -168,8 +168,8 @@ def test_figures_by_hand(policy: Policy, tmp_path: Path, no_table: None, monkeyp
     unchecked = finding.examples[3]
     assert (unchecked["key"], unchecked["unchecked"], "strict" in unchecked) == (4, "punkt_tab", False)
     assert finding.notes == [
-        "1 of 4 prompts unchecked, neither followed nor not: their checkers need NLTK's table punkt_tab, which is not "
-        "on this machine. Where there is a network: python -m nltk.downloader punkt_tab"
+        "1 of 4 prompts unchecked and in no metric: their checkers need NLTK's table punkt_tab, which is not "
+        "installed. With a network connection, run: python -m nltk.downloader punkt_tab"
     ]
     from_table = [statistic.score() for statistic in IFEval.statistics(json.loads(json.dumps(finding.examples)))]
     assert from_table == finding.scores
@@ -206,7 +206,7 @@ def test_nothing_to_judge_gives_no_score(policy: Policy, tmp_path: Path, no_tabl
     ("items", "message"),
     [
         ([item(1, ["punctuation:no_coma"])], "unknown instruction type 'punctuation:no_coma'.\n  Did you mean 'punct"),
-        ([{**item(1, ["punctuation:no_comma"]), "kwargs": []}], "it has 1 instructions and 0 sets of arguments"),
+        ([{**item(1, ["punctuation:no_comma"]), "kwargs": []}], "it has 1 instructions but 0 sets of arguments"),
         ([item(1, [])], "it has 0 instructions"),
         ([item(7, ["punctuation:no_comma"])] * 2, "the prompt with key 7: another prompt has the same key"),
         ([{"key": 1, "prompt": "p"}], "instruction_id_list"),
@@ -217,7 +217,7 @@ def test_nothing_to_judge_gives_no_score(policy: Policy, tmp_path: Path, no_tabl
         ([{**item(1, ["keywords:existence"]), "kwargs": [{"keywords": ["("]}]}], "cannot be checked"),
     ],
 )  # fmt: skip
-def test_wrong_items_are_said(
+def test_wrong_items_are_reported(
     items: list[dict[str, Any]], message: str, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, ["An answer."])
@@ -262,7 +262,7 @@ def test_the_published_prompts_have_a_verdict_each_or_are_unchecked(
     assert again.examples == finding.examples
 
 
-def test_a_missing_package_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_an_error_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str) -> Policy:
         raise AssertionError("the model was loaded")
 

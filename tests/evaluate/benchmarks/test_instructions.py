@@ -114,32 +114,32 @@ def test_share_followed_over_all_and_per_type(
         return [" sun sun", " cat", " Yes.", " loud"]
 
     monkeypatch.setattr(instructions, "generate", answers)
-    found = Instructions().measure(load_policy(str(tiny_model)), write(tmp_path / "data", ITEMS), "test")
+    finding = Instructions().measure(load_policy(str(tiny_model)), write(tmp_path / "data", ITEMS), "test")
 
     assert asked[0] == "<s>Question: Sun twice.\n\nAnswer:"
-    assert [example["followed"] for example in found.examples] == [True, False, True, False]
+    assert [example["followed"] for example in finding.examples] == [True, False, True, False]
     # all: 2 of 4; repeats: 1 of 2; one_word: 1 of 1; capitals: 0 of 1.
-    assert {score.slice: (score.value, score.n) for score in found.scores} == {
+    assert {score.slice: (score.value, score.n) for score in finding.scores} == {
         "all": (0.5, 4),
         "type:repeats": (0.5, 2),
         "type:one_word": (1.0, 1),
         "type:capitals": (0.0, 1),
     }
-    assert all(score.metric == "followed" and score.direction == "higher" for score in found.scores)
+    assert all(score.metric == "followed" and score.direction == "higher" for score in finding.scores)
 
 
-def test_prompts_beyond_the_context_are_skipped_and_said(tiny_model: Path, tmp_path: Path) -> None:
+def test_prompts_beyond_the_context_are_skipped_with_a_note(tiny_model: Path, tmp_path: Path) -> None:
     long = {"id": "long", "prompt": "sun " * 300, "rule": "one_word"}
-    found = Instructions(new_tokens=2).measure(
+    finding = Instructions(new_tokens=2).measure(
         load_policy(str(tiny_model)), write(tmp_path / "d", [long, *ITEMS]), "test"
     )
-    assert [example["id"] for example in found.examples] == ["a", "b", "c", "d"]
-    assert found.notes == ["1 of 5 items skipped: longer than the model's context."]
+    assert [example["id"] for example in finding.examples] == ["a", "b", "c", "d"]
+    assert finding.notes == ["1 of 5 items skipped: longer than the model's context."]
 
 
-def test_a_line_that_is_no_item_is_named(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_line_that_is_not_an_item_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "d", [ITEMS[0], {"id": "x", "prompt": 3}])
-    with pytest.raises(UserError, match=r"test\.jsonl:2: no item of this benchmark"):
+    with pytest.raises(UserError, match=r"test\.jsonl:2: the line is not a valid item of this benchmark"):
         Instructions().measure(load_policy(str(tiny_model)), data, "test")
 
 
@@ -148,9 +148,9 @@ def test_a_missing_part_is_named(tiny_model: Path, tmp_path: Path) -> None:
         Instructions().measure(load_policy(str(tiny_model)), write(tmp_path / "d", ITEMS), "dev")
 
 
-def test_a_limit_is_said(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_limit_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(i), "prompt": f"Say {i}.", "rule": "one_word"}) for i in range(5)]
     (tmp_path / "test.jsonl").write_text("\n".join(lines))
-    found = Instructions(new_tokens=1, limit=3).measure(load_policy(str(tiny_model)), tmp_path, "test")
-    assert [row["id"] for row in found.examples] == ["0", "2", "4"]
-    assert found.notes == ["only 3 of 5 items were sampled (limit: 3)."]
+    finding = Instructions(new_tokens=1, limit=3).measure(load_policy(str(tiny_model)), tmp_path, "test")
+    assert [row["id"] for row in finding.examples] == ["0", "2", "4"]
+    assert finding.notes == ["only 3 of 5 items were sampled (limit: 3)."]

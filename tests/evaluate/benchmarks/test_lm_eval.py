@@ -93,10 +93,10 @@ def test_figures_are_aggregated_as_the_task_says() -> None:
 
 def test_tasks_of_a_group_are_given_together_and_alone() -> None:
     rows = [row(0, {"acc": 1.0}, "a"), row(1, {"acc": 1.0}, "a"), row(0, {"acc": 0.0}, "b"), row(0, {"ppl": 1.0}, "c")]
-    found = scored(rows)
-    assert found["all", "acc"].value == pytest.approx(2 / 3)
-    assert (found["task:a", "acc"].value, found["task:b", "acc"].value) == (1.0, 0.0)
-    assert found["all", "ppl"].n == 1
+    scores = scored(rows)
+    assert scores["all", "acc"].value == pytest.approx(2 / 3)
+    assert (scores["task:a", "acc"].value, scores["task:b", "acc"].value) == (1.0, 0.0)
+    assert scores["all", "ppl"].n == 1
     # Where two tasks do not mean the same by a metric, there is none over both.
     other = [row(0, {"acc": 1.0}, "a"), row(0, {"acc": 0.0}, "b", higher=False)]
     assert set(scored(other)) == {("task:a", "acc"), ("task:b", "acc")}
@@ -104,10 +104,10 @@ def test_tasks_of_a_group_are_given_together_and_alone() -> None:
 
 def test_two_models_are_compared_sample_by_sample() -> None:
     one, two = ([row(i, {"acc": float(i in right)}) for i in range(4)] for right in ((0, 1), (1, 2, 3)))
-    found = difference(next(LmEval.statistics(one)), next(LmEval.statistics(two[1:])))
+    result = difference(next(LmEval.statistics(one)), next(LmEval.statistics(two[1:])))
     # Over samples 1 to 3: 1, 0, 0 and 1, 1, 1. Two gained, none lost: p = 2 / 2^2.
-    assert (found.first, found.second, found.n, found.alone) == (pytest.approx(1 / 3), 1.0, 3, 1)
-    assert found.p == pytest.approx(0.5)
+    assert (result.first, result.second, result.n, result.alone) == (pytest.approx(1 / 3), 1.0, 3, 1)
+    assert result.p == pytest.approx(0.5)
 
 
 def test_a_task_is_named_behind_a_colon_and_its_folder_may_be_missing(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_task_is_named_behind_a_colon_and_its_folder_may_be_missing(tmp_path: 
     assert made.title == "lm_eval:hellaswag"
     assert data_path(made, tmp_path, {}) == tmp_path / "lm_eval"
     assert data_path(LmEval(task="x", data=None), tmp_path, {}) == tmp_path / "lm_eval"
-    with pytest.raises(UserError, match="there is no"):
+    with pytest.raises(UserError, match="my_tasks does not exist"):
         data_path(LmEval(task="x", data="my_tasks"), tmp_path, {})
     with pytest.raises(UserError, match="task"):
         registry.make("benchmark", "lm_eval", {}, "evaluate")
@@ -135,7 +135,7 @@ def test_a_study_may_name_a_task_without_a_folder(tiny_model: Path, tmp_path: Pa
     # Benchmarks are taken out of the preferences; what lm-eval fetches is not there to be looked at.
     assert (unipref.select_preferences(study, tmp_path / "run") / "main/0/train.parquet").is_file()
     study["evaluate"] = [{"lm_eval": {"task": "mine", "data": "my_tasks"}}]
-    with pytest.raises(UserError, match=r"there is no .*my_tasks"):
+    with pytest.raises(UserError, match="my_tasks does not exist"):
         unipref.select_preferences(study, tmp_path / "run")
 
 
@@ -175,10 +175,10 @@ def of_lm_eval(policy: Policy, folder: Path, task: str, **options: Any) -> dict[
     from lm_eval.tasks import TaskManager
 
     lm = HFLM(pretrained=policy.model, tokenizer=policy.tokenizer, batch_size=1)
-    found = simple_evaluate(
+    results = simple_evaluate(
         model=lm, tasks=[task], task_manager=TaskManager(include_path=folder), bootstrap_iters=0, **options
     )
-    return {key: value for key, value in found["results"][task].items() if isinstance(value, float)}
+    return {key: value for key, value in results["results"][task].items() if isinstance(value, float)}
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_figures_equal_those_of_lm_eval(
     left_out = {"own_choice": {"f1,none"}}.get(task, set())
     assert mine.keys() == theirs.keys() - left_out
     assert mine == {key: pytest.approx(theirs[key], rel=1e-5) for key in mine}
-    notes = ["own_choice: f1 left out: it is no mean over samples."] if left_out else []
+    notes = ["own_choice: f1 left out: its aggregation is not a mean over samples."] if left_out else []
     assert finding.notes == notes
     assert {score.direction for score in finding.scores} == {"lower" if task == "own_rolling" else "higher"}
     assert {score.chance for score in finding.scores} == {None}
@@ -212,7 +212,7 @@ def test_groups_limits_and_the_chat_template(policy: Policy, tasks: Path) -> Non
     }
     assert {row["mode"] for row in finding.examples} == {"corrected", "first-letter", "whole"}
     assert all("Question: Question: is" in row["prompt"] for row in finding.examples)
-    assert finding.notes[0] == "own_choice: only 3 of 9 samples were taken (limit: 3)."
+    assert finding.notes[0] == "own_choice: only 3 of 9 samples were sampled (limit: 3)."
     assert {score.slice for score in finding.scores} == {"all", "task:own_choice", "task:own_written"}
 
 
@@ -222,8 +222,8 @@ def test_fewshot_examples_and_lost_beginnings(policy: Policy, tasks: Path) -> No
     assert all(row["prompt"].count("Question:") == 3 for row in finding.examples)
     policy.context = 12
     finding = LmEval(task="own_choice", num_fewshot=2, limit=2).measure(policy, tasks, "test")
-    assert finding.notes[-1] == "2 samples lost their beginning: longer than the model's context of 12 tokens."
-    with pytest.raises(UserError, match=r"lm-eval cannot ask this model: .*\(40\) must be less than .* \(12\)"):
+    assert finding.notes[-1] == "2 prompts lost their beginning: longer than the model's context of 12 tokens."
+    with pytest.raises(UserError, match=r"lm-eval cannot run this model: .*\(40\) must be less than .* \(12\)"):
         LmEval(task="own_written", new_tokens=40).measure(policy, tasks, "test")
 
 
@@ -243,11 +243,11 @@ def test_it_leaves_the_random_states_and_the_log_as_they_were(policy: Policy, ta
 
 
 @pytest.mark.slow
-def test_what_cannot_be_run_is_said(policy: Policy, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="lm-eval has no task 'own_choise'") as caught:
+def test_what_cannot_be_run_is_reported(policy: Policy, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="unknown lm-eval task 'own_choise'") as caught:
         LmEval(task="own_choise").measure(policy, tasks, "test")
     assert caught.value.mend == "Did you mean 'own_choice'?"
-    with pytest.raises(UserError, match="lm-eval has no task 'zzzzzz'") as caught:
+    with pytest.raises(UserError, match="unknown lm-eval task 'zzzzzz'") as caught:
         LmEval(task="zzzzzz").measure(policy, tasks, "test")
     assert caught.value.mend == "List them with: lm-eval ls tasks"
     with pytest.raises(UserError, match=r"the task or its data cannot be loaded: .*nothing\.jsonl"):
@@ -255,7 +255,7 @@ def test_what_cannot_be_run_is_said(policy: Policy, tasks: Path, monkeypatch: py
     with pytest.raises(UserError, match="the task or its data cannot be loaded: 'qestion' is undefined"):
         LmEval(task="own_wrong").measure(policy, tasks, "test")
     monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.UNSAFE_CODE", True, raising=False)
-    with pytest.raises(UserError, match="it runs code that the model writes"):
+    with pytest.raises(UserError, match="it executes code that the model generates"):
         LmEval(task="own_choice").measure(policy, tasks, "test")
 
 
@@ -269,8 +269,8 @@ def test_an_evaluation_states_the_form_and_writes_its_table(policy: Policy, task
     rows = evaluate(
         policy.name, benchmarks, data_root=tasks, splits={}, out=tmp_path, on_note=said.append, load=lambda _: policy
     )  # fmt: skip
-    assert "lm_eval-own_choice: asked with plain text." in said
-    assert any(note.startswith("lm_eval-own_choice-2: asked in completion form") for note in said)
+    assert "lm_eval-own_choice: prompts are plain text." in said
+    assert any(note.startswith("lm_eval-own_choice-2: prompts use the completion layout") for note in said)
     assert {row["benchmark"] for row in rows} == {"lm_eval-own_choice", "lm_eval-own_choice-2"}
     assert len((tmp_path / "lm_eval-own_choice.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))

@@ -80,8 +80,8 @@ def test_policy_ranks_by_sum_and_per_token(policy: Policy, tmp_path: Path) -> No
     finding = PreferenceAccuracy(batch_size=2).measure(policy, write(tmp_path / "p.parquet", PREFERENCES), "test")
     assert [row["id"] for row in finding.examples] == ["a", "b", "e"]
     assert finding.notes == [
-        "1 of 5 preferences left out: they have only one side.",
-        "1 of 5 preferences left out: longer than the model's context of 256 tokens.",
+        "1 of 5 preferences skipped: they have only one side.",
+        "1 of 5 preferences skipped: longer than the model's context of 256 tokens.",
     ]
     wins, wins_per_token = [], []
     for used in (PREFERENCES[0], PREFERENCES[1], PREFERENCES[4]):
@@ -90,12 +90,12 @@ def test_policy_ranks_by_sum_and_per_token(policy: Policy, tmp_path: Path) -> No
         sums, tokens = answer_log_likelihoods(policy, [(used.prompt, used.chosen), (used.prompt, used.rejected)])
         wins.append(float(sums[0] > sums[1]))
         wins_per_token.append(float(sums[0] / tokens[0] > sums[1] / tokens[1]))
-    found = {(score.slice, score.metric): score for score in finding.scores}
-    assert found["all", "accuracy"].value == pytest.approx(sum(wins) / 3)
-    assert found["all", "accuracy_per_token"].value == pytest.approx(sum(wins_per_token) / 3)
-    assert found["source:oasst", "accuracy"].value == pytest.approx(sum(wins[:2]) / 2)
-    assert found["objective:instruction", "accuracy"].value == pytest.approx((wins[0] + wins[2]) / 2)
-    assert {name for name, _ in found} == {
+    scores = {(score.slice, score.metric): score for score in finding.scores}
+    assert scores["all", "accuracy"].value == pytest.approx(sum(wins) / 3)
+    assert scores["all", "accuracy_per_token"].value == pytest.approx(sum(wins_per_token) / 3)
+    assert scores["source:oasst", "accuracy"].value == pytest.approx(sum(wins[:2]) / 2)
+    assert scores["objective:instruction", "accuracy"].value == pytest.approx((wins[0] + wins[2]) / 2)
+    assert {name for name, _ in scores} == {
         "all",
         "source:hh",
         "source:oasst",
@@ -165,8 +165,8 @@ def test_a_constant_reward_model_is_at_chance_and_all_ties(reward_model: RewardM
         for parameter in constant.model.parameters():
             parameter.zero_()
     finding = PreferenceAccuracy().measure(constant, write(tmp_path / "p.parquet", PREFERENCES), "test")
-    found = {score.metric: score.value for score in finding.scores if score.slice == "all"}
-    assert found == {"accuracy": 0.5, "ties": 1.0}
+    scores = {score.metric: score.value for score in finding.scores if score.slice == "all"}
+    assert scores == {"accuracy": 0.5, "ties": 1.0}
     assert at_chance(finding.scores)
 
 
@@ -197,7 +197,7 @@ def test_no_usable_preference_gives_no_score(policy: Policy, tmp_path: Path) -> 
     assert len(finding.notes) == 2
 
 
-def test_a_file_of_something_else_is_said(policy: Policy, tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_reported(policy: Policy, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     path.write_text("not parquet")
     with pytest.raises(UserError, match="cannot be read as Parquet"):

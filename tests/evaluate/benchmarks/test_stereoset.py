@@ -52,22 +52,22 @@ def words(ranks: dict[str, float]):
 
 def test_a_constant_model_is_at_fifty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, constant)
-    found = values(StereoSet().measure(fake_policy(), write(tmp_path), "dev"))
-    assert found == dict.fromkeys(["lms", "ss", "icat", "lms_per_token", "ss_per_token", "icat_per_token"], 50.0)
+    scores = values(StereoSet().measure(fake_policy(), write(tmp_path), "dev"))
+    assert scores == dict.fromkeys(["lms", "ss", "icat", "lms_per_token", "ss_per_token", "icat_per_token"], 50.0)
 
 
 def test_perfect_and_stereotyped_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write(tmp_path)
     fair = {"dreams": 2.0, "counts": 1.0, "sings": 1.0, "lifts": 2.0, "cooks": 1.0, "welds": 1.0}
     answer_by(monkeypatch, words(fair))
-    found = values(StereoSet().measure(fake_policy(), folder, "dev"))
+    scores = values(StereoSet().measure(fake_policy(), folder, "dev"))
     # poet: one of two; aunt: a tie.
-    assert (found["lms"], found["ss"], found["icat"]) == (100.0, 50.0, 100.0)
+    assert (scores["lms"], scores["ss"], scores["icat"]) == (100.0, 50.0, 100.0)
     answer_by(
         monkeypatch, words({"dreams": 2.0, "sings": 2.0, "cooks": 2.0, "counts": 1.0, "lifts": 1.0, "welds": 1.0})
     )
-    found = values(StereoSet().measure(fake_policy(), folder, "dev"))
-    assert (found["lms"], found["ss"], found["icat"]) == (100.0, 100.0, 0.0)
+    scores = values(StereoSet().measure(fake_policy(), folder, "dev"))
+    assert (scores["lms"], scores["ss"], scores["icat"]) == (100.0, 100.0, 0.0)
 
 
 def test_terms_are_averaged_not_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,11 +75,11 @@ def test_terms_are_averaged_not_items(tmp_path: Path, monkeypatch: pytest.Monkey
     ranks = {"dreams": 3.0, "counts": 1.0, "melts": 2.0, "sings": 1.0, "lifts": 2.0, "cooks": 2.0, "welds": 1.0}
     answer_by(monkeypatch, words(ranks))
     finding = StereoSet().measure(fake_policy(), write(tmp_path), "dev")
-    found = values(finding)
+    scores = values(finding)
     ss = (100 / 2 + 100) / 2
     lms = (100 * (0.5 + 1) / 2 + 100) / 2
-    assert (found["ss"], found["lms"]) == (ss, lms)
-    assert found["icat"] == pytest.approx(lms * min(ss, 100 - ss) / 50)
+    assert (scores["ss"], scores["lms"]) == (ss, lms)
+    assert scores["icat"] == pytest.approx(lms * min(ss, 100 - ss) / 50)
     assert values(finding, "bias_type:gender")["ss"] == 100.0
     assert values(finding, "agreed:yes")["ss"] == 100.0  # item a
     assert values(finding, "agreed:no")["ss"] == 50.0  # items b and c
@@ -115,8 +115,8 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
         100 * sum(sum(one[at] for one in rows) / len(rows) for rows in per_term.values()) / len(per_term)
         for at in range(3)
     )
-    found = values(finding)
-    assert (found["lms"], found["ss"], found["ss_per_token"]) == pytest.approx((lms, ss, ss_per_token))
+    scores = values(finding)
+    assert (scores["lms"], scores["ss"], scores["ss_per_token"]) == pytest.approx((lms, ss, ss_per_token))
 
 
 def test_stereosets_own_form_has_a_second_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_the_form_of_editbias_without_annotators(tmp_path: Path, monkeypatch: py
     answer_by(monkeypatch, constant)
     finding = StereoSet(split="test").measure(fake_policy(), tmp_path, "test")
     assert [row["agreed"] for row in finding.examples] == ["unknown", "no"]
-    assert finding.notes == ["1 of 2 items have labels, but not what each annotator said."]
+    assert finding.notes == ["1 of 2 items have labels, but not those of each annotator."]
     assert finding.examples[0]["stereotype"] == "The poet dreams."
 
 
@@ -158,11 +158,11 @@ def test_everything_comes_from_the_table_and_skips_are_counted(tmp_path: Path, m
 
 def test_bad_data(tmp_path: Path) -> None:
     folder = write(tmp_path, name="devs.json")
-    with pytest.raises(UserError, match=r"no file in it ends in dev.json[\s\S]*Did you mean 'devs.json'"):
+    with pytest.raises(UserError, match=r"no file whose name ends in dev.json[\s\S]*Did you mean 'devs.json'"):
         StereoSet().measure(fake_policy(), folder, "dev")
     for content, said in [
-        ([], "it has no items"),
-        ({"data": {"intra": []}}, "it holds no items of StereoSet"),
+        ([], "the file has no items"),
+        ({"data": {"intra": []}}, "the file does not hold StereoSet items"),
         ([ITEMS[0], {"id": "x", "target": "y", "context": "z"}], r"json:2: an item needs 'bias_type'; it has: id"),
         ([3], "an item needs keys; it has: a int"),
         ([{**ITEMS[0], "sentences": ITEMS[0]["sentences"][:2]}], "a sentence labelled 'unrelated'"),
@@ -195,4 +195,4 @@ def test_a_public_model(shared: Path) -> None:
         on_note=notes.append,
     )
     assert {row["split"] for row in rows} == {"dev", "test"}
-    assert "stereoset-2: 253 of 332 items have labels, but not what each annotator said." in notes
+    assert "stereoset-2: 253 of 332 items have labels, but not those of each annotator." in notes

@@ -18,7 +18,7 @@ from unipref.evaluate.benchmarks.winobias import (
     paper_text,
     plain_text,
 )
-from unipref.evaluate.readers.winobias import Sentence, parse, read_pairs
+from unipref.evaluate.readers.winobias import Sentence, parse_line, read_pairs
 from unipref.models.inference import encode, log_likelihoods
 from unipref.models.loading import Policy, load_policy
 
@@ -67,7 +67,7 @@ def values(scores: list, mode: str, part: str = "all") -> dict[str, float]:
 
 
 def test_brackets_become_tokens_and_span_ends() -> None:
-    sentence = parse("296 The editor met [the construction worker], whose [ hers] was [her].\n")
+    sentence = parse_line("296 The editor met [the construction worker], whose [ hers] was [her].\n")
     assert sentence is not None
     assert " ".join(sentence.tokens) == "The editor met the construction worker , whose hers was her ."
     # "the construction worker" is tokens 3 to 5; each pronoun begins and ends on its own token.
@@ -78,7 +78,7 @@ def test_brackets_become_tokens_and_span_ends() -> None:
 
 
 def test_a_doubled_article_and_a_possessive_stay_as_they_are() -> None:
-    sentence = parse("3 The assistant saw the [the chief] 's car and asked [her].")
+    sentence = parse_line("3 The assistant saw the [the chief] 's car and asked [her].")
     assert sentence is not None
     assert " ".join(sentence.tokens) == "The assistant saw the the chief 's car and asked her ."
     assert sentence.ends == (4, 5, 10, 10)
@@ -88,7 +88,7 @@ def test_a_doubled_article_and_a_possessive_stay_as_they_are() -> None:
     "line", ["1 no brackets", "1 [The chief left.", "1 The] chief [left]", "1 [[The] chief] x", "1 [a] b"]
 )
 def test_lines_without_a_person_and_a_pronoun_are_not_sentences(line: str) -> None:
-    assert parse(line) is None
+    assert parse_line(line) is None
 
 
 def test_pairs_know_the_other_person_and_whether_they_match(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_line_that_cannot_be_read_costs_only_its_pair(tmp_path: Path) -> None:
     assert "type 1 line 1" in notes[0]
 
 
-def test_missing_files_and_unequal_lengths_are_said(tmp_path: Path) -> None:
+def test_missing_files_and_unequal_lengths_are_reported(tmp_path: Path) -> None:
     write(tmp_path, anti={**ANTI, 2: ANTI[2][:1]})
-    with pytest.raises(UserError, match="type 2 has 2 and 1 lines"):
+    with pytest.raises(UserError, match="type 2 has 2 and 1"):
         read_pairs(tmp_path, "test")
     with pytest.raises(UserError, match=r"pro_stereotyped_type1\.txt\.dev .*missing"):
         read_pairs(tmp_path, "dev")
@@ -182,16 +182,16 @@ EXAMPLES = [
 
 
 def test_scores_by_hand() -> None:
-    found = values(scored(EXAMPLES), "paper")
-    assert found["bias"] == pytest.approx((2 + 1) / 2)
-    assert found["bias_entropy"] == pytest.approx((0.25 + 0.75) / 2)
-    assert found["bias_cluster"] == pytest.approx((4 + 2) / 2)
-    assert found["accuracy"] == pytest.approx(3 / 4)
-    assert found["accuracy_gap"] == pytest.approx(1 - 1 / 2)
-    assert found["similarity"] == pytest.approx(1 - 1 / 2)
-    assert found["two_way_accuracy"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)
-    assert found["two_way_gap"] == pytest.approx((1 + 0.5) / 2 - (0 + 1) / 2)
-    assert found["two_way_bias"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 2 / 3)) / 2)
+    scores = values(scored(EXAMPLES), "paper")
+    assert scores["bias"] == pytest.approx((2 + 1) / 2)
+    assert scores["bias_entropy"] == pytest.approx((0.25 + 0.75) / 2)
+    assert scores["bias_cluster"] == pytest.approx((4 + 2) / 2)
+    assert scores["accuracy"] == pytest.approx(3 / 4)
+    assert scores["accuracy_gap"] == pytest.approx(1 - 1 / 2)
+    assert scores["similarity"] == pytest.approx(1 - 1 / 2)
+    assert scores["two_way_accuracy"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)
+    assert scores["two_way_gap"] == pytest.approx((1 + 0.5) / 2 - (0 + 1) / 2)
+    assert scores["two_way_bias"] == pytest.approx(((3 / 4 - 1 / 4) + (1 / 2 - 2 / 3)) / 2)
     assert values(scored(EXAMPLES), "paper", "pro") == pytest.approx({"accuracy": 1.0, "two_way_accuracy": 0.75})
     assert values(scored(EXAMPLES), "paper", "anti") == pytest.approx({"accuracy": 0.5, "two_way_accuracy": 0.5})
     assert values(scored(EXAMPLES), "paper", "type:2")["bias"] == 1.0
@@ -232,7 +232,7 @@ def test_modes_differ_in_prompt_bos_and_pairs(policy: Policy, tmp_path: Path) ->
     corrected = [row for row in finding.examples if row["mode"] == "corrected"]
     assert len(paper) == 4
     assert [(row["type"], row["line"]) for row in corrected] == [(1, 1), (1, 2), (2, 2)]
-    assert "3 of 4 pairs of lines differ in nothing but gender" in finding.notes[0]
+    assert "3 of 4 pairs of lines differ only in gender" in finding.notes[0]
     text = 'the mechanic called the nurse because he broke his leg. "he" refers to:'
     assert (paper[0]["prompt_pro"], corrected[0]["prompt_pro"]) == (f"{text} ", text)
     bos = policy.tokenizer.bos_token_id
@@ -291,7 +291,7 @@ def test_occupations_have_slices_of_their_own(policy: Policy, tmp_path: Path) ->
     assert mine["bias"].value == pytest.approx(
         np.mean([abs(row["noun_log_p_pro"] - row["noun_log_p_anti"]) for row in nurse])
     )
-    assert "no labour statistics beside it, so no correlation with them." in finding.notes
+    assert "no labour statistics found, so correlations with them are not computed." in finding.notes
     assert not any(score.metric.startswith("labour") for score in finding.scores)
 
 
@@ -324,7 +324,7 @@ def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Pa
     finding = WinoBias(mode="paper", new_tokens=1, labour="../own/occupations-stats.tsv").measure(
         policy, folder, "test"
     )
-    found = {score.metric: score for score in finding.scores if score.metric.startswith("labour")}
+    scores = {score.metric: score for score in finding.scores if score.metric.startswith("labour")}
     lean: dict[str, list[float]] = {}
     for row in finding.examples:
         p = {
@@ -334,8 +334,8 @@ def test_labour_statistics_beside_the_data_or_named(policy: Policy, tmp_path: Pa
         female_minus_male = (p["pro"] - p["anti"]) * (1 if row["occupation"] == "nurse" else -1)
         lean.setdefault(row["occupation"], []).append(female_minus_male)
     x = [float(np.mean(lean[name])) for name in ("mechanic", "nurse", "construction worker")]
-    assert found["labour_pearson"].value == pytest.approx(np.corrcoef(x, [1.8, 89.58, 4.0])[0, 1], abs=1e-6)
-    assert (found["labour_pearson"].n, found["labour_pearson"].unit) == (3, "occupations")
+    assert scores["labour_pearson"].value == pytest.approx(np.corrcoef(x, [1.8, 89.58, 4.0])[0, 1], abs=1e-6)
+    assert (scores["labour_pearson"].n, scores["labour_pearson"].unit) == (3, "occupations")
     with pytest.raises(UserError, match="cannot be read as a table"):
         WinoBias(mode="paper", new_tokens=1, labour="../none.tsv").measure(policy, folder, "test")
 
@@ -353,13 +353,13 @@ def test_paper_mode_gives_the_known_values(shared: Path) -> None:
         out=None,
         on_note=notes.append,
     )
-    found = {row["metric"]: row for row in rows if row["slice"] == "all"}
-    assert found["bias"]["value"] == pytest.approx(0.61986, abs=1e-4)
-    assert found["bias_entropy"]["value"] == pytest.approx(0.10948, abs=1e-4)
-    assert found["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
-    assert found["bias"]["n"] == 792
+    scores = {row["metric"]: row for row in rows if row["slice"] == "all"}
+    assert scores["bias"]["value"] == pytest.approx(0.61986, abs=1e-4)
+    assert scores["bias_entropy"]["value"] == pytest.approx(0.10948, abs=1e-4)
+    assert scores["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
+    assert scores["bias"]["n"] == 792
     # 781 when himself and herself are taken for different words.
-    assert "winobias: 782 of 792 pairs of lines differ in nothing but gender; corrected mode uses them." in notes
+    assert "winobias: 782 of 792 pairs of lines differ only in gender; corrected mode uses them." in notes
     assert "winobias: labour statistics: occupations-stats.tsv has 20 of the 40 occupations." in notes
 
 

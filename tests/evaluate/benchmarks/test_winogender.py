@@ -60,7 +60,7 @@ BIASES = ("gender_gap", "gotcha_gap", "occupation_gap", "two_way_bias", "labour_
 
 
 @pytest.mark.parametrize("rule", [constant, uniform])
-def test_a_model_that_knows_nothing(rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_uniform_model_is_at_chance(rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_by(monkeypatch, rule)
     finding = Winogender().measure(fake_policy(), write(tmp_path), "test")
     found = values(finding)
@@ -79,9 +79,9 @@ def test_a_perfect_and_fair_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return float(names_occupation == is_meant)
 
     answer_by(monkeypatch, rule)
-    found = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
-    assert {value for name, value in found.items() if name.startswith("accuracy")} == {1.0}
-    assert {found[name] for name in BIASES} == {0.0}
+    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    assert {value for name, value in scores.items() if name.startswith("accuracy")} == {1.0}
+    assert {scores[name] for name in BIASES} == {0.0}
 
 
 def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,21 +91,21 @@ def test_a_model_that_goes_by_the_stereotype_alone(tmp_path: Path, monkeypatch: 
         return float(np.log(3)) * (names_occupation == fits)
 
     answer_by(monkeypatch, rule)
-    found = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
-    assert found["accuracy"] == 0.5
-    assert (found["accuracy/gotcha:yes"], found["accuracy/gotcha:no"], found["gotcha_gap"]) == (0.0, 1.0, 1.0)
-    assert found["accuracy/gotcha:yes,gender:female"] == 0.0
+    scores = values(Winogender().measure(fake_policy(), write(tmp_path), "test"))
+    assert scores["accuracy"] == 0.5
+    assert (scores["accuracy/gotcha:yes"], scores["accuracy/gotcha:no"], scores["gotcha_gap"]) == (0.0, 1.0, 1.0)
+    assert scores["accuracy/gotcha:yes,gender:female"] == 0.0
     # Chosen with a pronoun that fits, at odds of 3 to 1: P = 3/4, and 1/4 with the other.
-    assert found["two_way_bias"] == pytest.approx(3 / 4 - 1 / 4)
-    assert [found[f"two_way_bias/occupation:{name}"] for name in STATS] == pytest.approx([3 / 4 - 1 / 4] * len(STATS))
+    assert scores["two_way_bias"] == pytest.approx(3 / 4 - 1 / 4)
+    assert [scores[f"two_way_bias/occupation:{name}"] for name in STATS] == pytest.approx([3 / 4 - 1 / 4] * len(STATS))
     # Female - male is 1, -1, 1 for nurse, plumber, baker: two occupations of women against one of men.
-    assert found["occupation_gap"] == pytest.approx(1 / 3)
-    assert found["gender_gap"] == pytest.approx(0.0)
+    assert scores["occupation_gap"] == pytest.approx(1 / 3)
+    assert scores["gender_gap"] == pytest.approx(0.0)
     r = np.corrcoef([1.0, -1.0, 1.0], [90.0, 1.0, 60.0])[0, 1]
-    assert found["labour_pearson_choices"] == pytest.approx(r)
-    assert found["labour_pearson"] == pytest.approx(r)
+    assert scores["labour_pearson_choices"] == pytest.approx(r)
+    assert scores["labour_pearson"] == pytest.approx(r)
     # Ranks 2.5, 1, 2.5 and 3, 1, 2.
-    assert found["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
+    assert scores["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
 
 
 def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,13 +118,13 @@ def test_turning_the_genders_round_turns_the_bias_round(tmp_path: Path, monkeypa
 
         return log_p
 
-    found = []
+    results = []
     for sign in (1, -1):
         answer_by(monkeypatch, rule(sign))
-        found.append(values(Winogender().measure(fake_policy(), write(tmp_path), "test")))
+        results.append(values(Winogender().measure(fake_policy(), write(tmp_path), "test")))
     for name in BIASES:
-        assert found[1][name] == pytest.approx(-found[0][name]), name
-    assert found[0]["two_way_bias"] > 0.1
+        assert results[1][name] == pytest.approx(-results[0][name]), name
+    assert results[0]["two_way_bias"] > 0.1
 
 
 def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path) -> None:
@@ -182,23 +182,23 @@ def test_limits_take_whole_templates_and_what_does_not_fit_is_counted(
 def test_bad_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the file occupations-stats.tsv is missing"):
         read_schemas(tmp_path)
-    with pytest.raises(UserError, match=r"no labour statistics for 'plumber'"):
+    with pytest.raises(UserError, match=r"the labour statistics do not have 'plumber'"):
         read_schemas(write(tmp_path / "a", {"nurse": 90.0, "plumbers": 1.0, "baker": 60.0}))
     with pytest.raises(UserError, match=r"template nurse.0 with 'patient' has no female sentence"):
         read_schemas(write(tmp_path / "b", leave_out="nurse.patient.0.female"))
-    with pytest.raises(UserError, match=r"'101.0' in column 'bls_pct_female' is no percentage"):
+    with pytest.raises(UserError, match=r"'101.0' in column 'bls_pct_female' is not a percentage"):
         read_schemas(write(tmp_path / "c", STATS | {"nurse": 101.0}))
     folder = write(tmp_path / "d")
     path = folder / "all_sentences.tsv"
     path.write_text(path.read_text().replace("nurse.patient.1.male.txt", "nurse.patient.male.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is no sentence id"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:1: 'nurse.patient.male.txt' is not a sentence id"):
         read_schemas(folder)
     path.write_text(path.read_text().replace("nurse.patient.male.txt", "nurse.patient.1.neutral.txt", 1))
-    with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence has no 'they'"):
+    with pytest.raises(UserError, match=r"all_sentences.tsv:1: the sentence lacks its template's pronoun 'they'"):
         read_schemas(folder)
     templates = folder / "templates.tsv"
     templates.write_text(templates.read_text().replace("$NOM_PRONOUN", "$PRONOUN", 1))
-    with pytest.raises(UserError, match=r"templates.tsv:1: the template has no pronoun"):
+    with pytest.raises(UserError, match=r"templates.tsv:1: the template has no placeholder"):
         read_schemas(folder)
 
 
@@ -224,6 +224,6 @@ def test_a_public_model(shared: Path) -> None:
         out=None,
         on_note=notes.append,
     )
-    found = {row["metric"]: row for row in rows if row["slice"] == "all"}
-    assert found["accuracy"]["n"] == 20
+    scores = {row["metric"]: row for row in rows if row["slice"] == "all"}
+    assert scores["accuracy"]["n"] == 20
     assert not any("published" in note or "skipped" in note for note in notes)

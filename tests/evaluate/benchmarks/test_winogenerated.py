@@ -79,24 +79,24 @@ def test_a_constant_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_model_of_the_stereotype(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Odds of 3 to 1 for the gender of the majority; they as likely as he.
     answer_by(monkeypatch, lean({"nurse": math.log(3), "plumber": -math.log(3), "baker": math.log(3)}, neutral=0.0))
-    found = values(Winogenerated().measure(fake_policy(), write(tmp_path), "test"))
+    scores = values(Winogenerated().measure(fake_policy(), write(tmp_path), "test"))
     # Sentences: nurse, plumber, baker, nurse.
-    assert found["female_share"] == pytest.approx((3 / 4 + 1 / 4 + 3 / 4 + 3 / 4) / 4)
-    assert (found["female_choice"], found["stereotype_choice"]) == (3 / 4, 1.0)
+    assert scores["female_share"] == pytest.approx((3 / 4 + 1 / 4 + 3 / 4 + 3 / 4) / 4)
+    assert (scores["female_choice"], scores["stereotype_choice"]) == (3 / 4, 1.0)
     # 1 of 1 + 3 + 1, of 1 + 1/3 + 1, of 1 + 3 + 1 twice.
-    assert found["neutral_share"] == pytest.approx((1 / 5 + 3 / 7 + 1 / 5 + 1 / 5) / 4)
+    assert scores["neutral_share"] == pytest.approx((1 / 5 + 3 / 7 + 1 / 5 + 1 / 5) / 4)
     # Per occupation: nurse, plumber, baker.
-    assert found["labour_pearson"] == pytest.approx(np.corrcoef([0.75, 0.25, 0.75], [90, 2, 60])[0, 1])
-    assert found["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
+    assert scores["labour_pearson"] == pytest.approx(np.corrcoef([0.75, 0.25, 0.75], [90, 2, 60])[0, 1])
+    assert scores["labour_spearman"] == pytest.approx(np.corrcoef([2.5, 1, 2.5], [3, 1, 2])[0, 1])
 
 
 def test_turning_the_genders_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nats = {"nurse": 0.3, "plumber": -1.2, "baker": 0.9}
-    found = []
+    results = []
     for sign in (1, -1):
         answer_by(monkeypatch, lean({name: sign * value for name, value in nats.items()}))
-        found.append(values(Winogenerated().measure(fake_policy(), write(tmp_path), "test")))
-    one, two = found
+        results.append(values(Winogenerated().measure(fake_policy(), write(tmp_path), "test")))
+    one, two = results
     assert two["female_share"] == pytest.approx(1 - one["female_share"])
     for metric in ("labour_pearson", "labour_spearman"):
         assert two[metric] == pytest.approx(-one[metric])
@@ -112,8 +112,8 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
         ids = [policy.tokenizer.encode(text, add_special_tokens=False) for text in texts]
         male, female, neutral = (naive(policy, [policy.tokenizer.bos_token_id], one) for one in ids)
         shares.append(math.exp(female) / (math.exp(female) + math.exp(male)))
-        found = [example[f"log_p_{gender}"] for gender in ("male", "female", "neutral")]
-        assert found == pytest.approx([male, female, neutral], rel=1e-4)
+        log_p = [example[f"log_p_{gender}"] for gender in ("male", "female", "neutral")]
+        assert log_p == pytest.approx([male, female, neutral], rel=1e-4)
     assert values(finding)["female_share"] == pytest.approx(np.mean(shares), rel=1e-4)
 
 
@@ -135,9 +135,9 @@ def test_bad_data(tmp_path: Path) -> None:
         Winogenerated().measure(fake_policy(), tmp_path, "test")
     for bad, said in [
         ({**ROWS[1], "pronoun_options": ["she", "he", "they"]}, r"jsonl:2: the options are \['she', 'he', 'they'\]"),
-        ({**ROWS[1], "sentence_with_blank": "None."}, "needs one blank"),
-        ({**ROWS[1], "BLS_percent_women_2019": 130.0}, "130.0 is no percentage"),
-        ({**ROWS[1], "occupation": "nurse"}, "2.0 is no percentage, or not that of the earlier lines on 'nurse'"),
+        ({**ROWS[1], "sentence_with_blank": "None."}, "needs exactly one blank"),
+        ({**ROWS[1], "BLS_percent_women_2019": 130.0}, "130.0 is not a percentage"),
+        ({**ROWS[1], "occupation": "nurse"}, "2.0 is not a percentage, or differs from the earlier lines on 'nurse'"),
         ({"occupations" if k == "occupation" else k: v for k, v in ROWS[1].items()}, "Did you mean 'occupations'"),
     ]:
         with pytest.raises(UserError, match=said):

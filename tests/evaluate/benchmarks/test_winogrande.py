@@ -89,9 +89,9 @@ def test_against_the_definition_on_a_real_model(tiny_model: Path, tmp_path: Path
             prompt, after = continuation_ids(policy, before + one[option], rest)
             log_p.append(naive(policy, [policy.tokenizer.bos_token_id, *prompt], after))
         right.append((log_p[0] > log_p[1]) == (one["answer"] == "1"))
-    found = values(WinoGrande().measure(policy, write(tmp_path), "dev"))
-    assert found["accuracy"] == pytest.approx(sum(right) / 5)
-    assert found["twin_accuracy"] == ((right[0] and right[1]) + (right[3] and right[4])) / 2
+    scores = values(WinoGrande().measure(policy, write(tmp_path), "dev"))
+    assert scores["accuracy"] == pytest.approx(sum(right) / 5)
+    assert scores["twin_accuracy"] == ((right[0] and right[1]) + (right[3] and right[4])) / 2
 
 
 def test_limits_keep_twins_together_and_skips_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,12 +104,12 @@ def test_limits_keep_twins_together_and_skips_are_counted(tmp_path: Path, monkey
     assert finding.notes == ["3 of 5 sentences skipped: longer than the model's context of 40 tokens."]
 
 
-def test_labels_may_stand_beside(tmp_path: Path) -> None:
+def test_labels_may_be_in_their_own_file(tmp_path: Path) -> None:
     bare = [{key: value for key, value in one.items() if key != "answer"} for one in ROWS]
     assert [one["answer"] for one in read_sentences(write(tmp_path, bare, "21112") / "dev.jsonl")] == list("21112")
     with pytest.raises(UserError, match=r"dev.jsonl:2: the answer is '1', and '2' in dev-labels.lst"):
         read_sentences(write(tmp_path, ROWS, "22112") / "dev.jsonl")
-    with pytest.raises(UserError, match=r"4 labels for the 5 sentences"):
+    with pytest.raises(UserError, match=r"4 labels, but dev.jsonl has 5 sentences"):
         read_sentences(write(tmp_path, ROWS, "2112") / "dev.jsonl")
 
 
@@ -122,9 +122,9 @@ def test_bad_data(tmp_path: Path) -> None:
         WinoGrande().measure(fake_policy(), folder, "dev")
     for bad, said in [
         ({**ROWS[0], "answer": "0"}, r"dev.jsonl:1: the answer is '0'; expected '1' or '2'"),
-        ({**ROWS[0], "sentence": "No blank."}, "needs one blank"),
-        ({**ROWS[0], "sentence": "Two _ blanks _."}, "needs one blank"),
-        ({**ROWS[0], "sentence": "Nothing after the _"}, "a text after it"),
+        ({**ROWS[0], "sentence": "No blank."}, "needs exactly one blank"),
+        ({**ROWS[0], "sentence": "Two _ blanks _."}, "needs exactly one blank"),
+        ({**ROWS[0], "sentence": "Nothing after the _"}, "text after it"),
         ({"qIDs" if key == "qID" else key: value for key, value in ROWS[0].items()}, "Did you mean 'qIDs'"),
         ({**ROWS[0], "answer": 1}, "Expected `str"),
     ]:

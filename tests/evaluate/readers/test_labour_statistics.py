@@ -35,15 +35,15 @@ def test_two_models_are_compared_on_the_same_occupations() -> None:
     y = np.arange(20.0)
     names = [f"{at:02}" for at in range(20)]
     with_bias, without = (correlation("r", names, x, y) for x in (y, np.tile([1.0, -1.0], 10)))
-    found = difference(without, with_bias)
-    assert found.second == pytest.approx(1.0)
-    assert found.verdict == "worse"
+    result = difference(without, with_bias)
+    assert result.second == pytest.approx(1.0)
+    assert result.verdict == "worse"
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "stats.tsv"
     path.write_text("occupation\tbls_pct_women\nnurse\t90\n")
-    with pytest.raises(UserError, match=r"no column 'bls_pct_female'; it has: occupation, bls_pct_women\."):
+    with pytest.raises(UserError, match=r"no column 'bls_pct_female'; its columns are: occupation, bls_pct_women\."):
         read_percent_women(path)
     path.write_text("occupation\tbls_pct_female\nNurse \t90\nbaker\tmany\n")
     with pytest.raises(UserError, match=r"stats.tsv:2: 'many' in column"):

@@ -17,7 +17,7 @@ from unipref.models.inference import (
     continuation_ids,
     encode,
     encode_all,
-    fits,
+    fits_context,
     forward,
     generate,
     log_likelihoods,
@@ -109,17 +109,17 @@ def test_log_likelihoods_equal_a_loop_over_tokens(policy: Policy, batch_size: in
 
 def test_uniform_model_gives_minus_n_log_v(uniform: Policy) -> None:
     v = len(uniform.tokenizer)
-    found = log_likelihoods(uniform, [([1], [5]), ([1, 9], [5, 6, 7]), ([1], [])])
-    np.testing.assert_allclose(found, [-math.log(v), -3 * math.log(v), 0.0], rtol=1e-6)
+    log_p = log_likelihoods(uniform, [([1], [5]), ([1, 9], [5, 6, 7]), ([1], [])])
+    np.testing.assert_allclose(log_p, [-math.log(v), -3 * math.log(v), 0.0], rtol=1e-6)
 
 
 def test_requests_beyond_the_context_are_nan_and_harm_no_other(policy: Policy) -> None:
     assert policy.context == 256
     alone = log_likelihoods(policy, [([1, 2], [3])])[0]
-    found = log_likelihoods(policy, [([5] * 256, [6]), ([1, 2], [3]), ([5] * 255, [6])])
-    assert math.isnan(found[0])
-    assert found[1] == pytest.approx(alone, rel=1e-5)
-    assert np.isfinite(found[2])
+    log_p = log_likelihoods(policy, [([5] * 256, [6]), ([1, 2], [3]), ([5] * 255, [6])])
+    assert math.isnan(log_p[0])
+    assert log_p[1] == pytest.approx(alone, rel=1e-5)
+    assert np.isfinite(log_p[2])
 
 
 def test_no_requests_give_an_empty_array_and_an_empty_prompt_is_refused(policy: Policy) -> None:
@@ -132,10 +132,10 @@ def test_equal_requests_are_computed_once(policy: Policy, monkeypatch: pytest.Mo
     sizes = []
     plain = forward.pack
     monkeypatch.setattr(forward, "pack", lambda rows: sizes.extend(row.size for row in rows) or plain(rows))
-    found = log_likelihoods(policy, [([1, 2], [3]), ([1, 2], (3,)), ((1, 2), [4])])
+    log_p = log_likelihoods(policy, [([1, 2], [3]), ([1, 2], (3,)), ((1, 2), [4])])
     # Only 1 and 2 are read: 3 and 4 are predicted.
     assert sizes == [2]
-    assert found[0] == found[1] != found[2]
+    assert log_p[0] == log_p[1] != log_p[2]
 
 
 def test_a_batch_that_does_not_fit_in_memory_is_halved(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_a_batch_that_does_not_fit_in_memory_is_halved(policy: Policy, monkeypat
     assert tried == [8, 4, 2, 2, 2, 2]
 
 
-def test_no_memory_for_one_sequence_is_said(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_for_one_sequence_is_reported(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(rows: list) -> forward.Packed:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
@@ -176,7 +176,7 @@ def test_many_logits_are_split_into_smaller_passes(policy: Policy, monkeypatch: 
     requests = some_requests(len(policy.tokenizer))
     questions = [NextToken(prompt) for prompt, _ in requests]
     sums, rows = log_likelihoods(policy, requests), ask_each(policy, questions)
-    monkeypatch.setattr(forward, "LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr(forward, "MAX_LOGITS", 1)
     plain, sizes = forward.pack, []
     monkeypatch.setattr(forward, "pack", lambda rows: sizes.append(len(rows)) or plain(rows))
     np.testing.assert_allclose(log_likelihoods(policy, requests), sums, rtol=1e-5)
@@ -193,12 +193,12 @@ def test_a_diverged_model_is_reported(uniform: Policy) -> None:
 
 def test_next_token_distributions_come_in_order_and_sum_to_one(policy: Policy) -> None:
     prompts = [[1, 5, 6], [1] * 300, [1], [9] * 40]
-    found = ask_each(policy, [NextToken(prompt) for prompt in prompts], batch_size=2)
-    assert np.isnan(found[1]).all()
+    answers = ask_each(policy, [NextToken(prompt) for prompt in prompts], batch_size=2)
+    assert np.isnan(answers[1]).all()
     for i in (0, 2, 3):
         expected = torch.log_softmax(next_logits(policy, prompts[i]), dim=-1).numpy()
-        np.testing.assert_allclose(found[i], expected, rtol=1e-4, atol=1e-5)
-        assert np.exp(found[i]).sum() == pytest.approx(1, abs=1e-6)
+        np.testing.assert_allclose(answers[i], expected, rtol=1e-4, atol=1e-5)
+        assert np.exp(answers[i]).sum() == pytest.approx(1, abs=1e-6)
 
 
 def test_start_ids_are_what_plain_text_gets(policy: Policy) -> None:
@@ -213,7 +213,7 @@ def test_a_text_is_scored_after_bos_or_else_eos(policy: Policy, gpt2: Policy, ti
     bare.tokenizer.bos_token = None
     assert opening_ids(bare) == [bare.tokenizer.eos_token_id]
     bare.tokenizer.eos_token = None
-    with pytest.raises(UserError, match="no token that may begin a text"):
+    with pytest.raises(UserError, match="neither a BOS nor an eos token"):
         opening_ids(bare)
 
 
@@ -271,9 +271,9 @@ def test_greedy_text_equals_a_loop_over_tokens(policy: Policy, batch_size: int) 
 
 def test_generation_stops_at_the_end_of_the_context(policy: Policy) -> None:
     full, one_left = "z" * 256, "z" * 255
-    assert not fits(policy, full)
-    assert fits(policy, one_left)
-    assert not fits(policy, one_left, new_tokens=2)
+    assert not fits_context(policy, full)
+    assert fits_context(policy, one_left)
+    assert not fits_context(policy, one_left, new_tokens=2)
     texts = generate(policy, [full, one_left], 5)
     assert texts[0] == ""
     assert texts[1] == slow_generate(policy, one_left, 5)
@@ -299,9 +299,9 @@ def test_rewards_equal_one_at_a_time_and_long_dialogues_are_nan(reward_model: Re
         return [{"role": "user", "content": "The nurse?"}, {"role": "assistant", "content": text}]
 
     dialogues = [dialogue(text) for text in ("late", "she was late because he was late", "?", "w " * 200)]
-    found = rewards(reward_model, dialogues)
-    assert math.isnan(found[3])
-    for value, messages in zip(found[:3], dialogues[:3], strict=True):
+    scores = rewards(reward_model, dialogues)
+    assert math.isnan(scores[3])
+    for value, messages in zip(scores[:3], dialogues[:3], strict=True):
         ids = encode(reward_model, reward_model.dialogue_text(messages))
         assert ids[-1] == reward_model.tokenizer.eos_token_id
         with torch.no_grad():

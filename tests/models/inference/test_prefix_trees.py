@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipref.models.inference.prefix_trees import Branch, Row, grow, pack, plan
+from unipref.models.inference.prefix_trees import Branch, Row, build_tree, pack, pack_into_rows
 from unipref.models.inference.tokens import common_length
 
 
@@ -18,7 +18,7 @@ def branches(*texts: tuple[int, ...]) -> list[Branch]:
 def row_of(*texts: tuple[int, ...]) -> Row:
     row = Row()
     for branch in branches(*texts):
-        row.add(branch, row.added(branch.ids))
+        row.add(branch, row.growth(branch.ids))
     return row
 
 
@@ -26,7 +26,7 @@ def test_a_tree_by_hand() -> None:
     #  1 ── 2 ── 3        nodes 0 1 2
     #       └─── 4 ── 5   nodes     3 4
     #  9                  node  5
-    tree = grow([(1, 2), (1, 2, 3), (1, 2, 4, 5), (9,)])
+    tree = build_tree([(1, 2), (1, 2, 3), (1, 2, 4, 5), (9,)])
     assert tree.ids == [1, 2, 3, 4, 5, 9]
     assert tree.depths == [0, 1, 2, 2, 3, 0]
     assert tree.ends == [5, 5, 3, 5, 5, 6]
@@ -72,30 +72,30 @@ def test_each_token_sees_the_start_of_its_text_and_nothing_else(given_texts: lis
 @given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=6).map(tuple), max_size=30), st.booleans())
 def test_every_text_is_in_one_row(given_texts: list[tuple[int, ...]], branching: bool) -> None:
     groups = [Branch(ids, 0, owner, owner // 3) for owner, ids in enumerate(given_texts)]
-    rows = plan(groups, branching)
+    rows = pack_into_rows(groups, branching)
     assert sorted(branch.owner for row in rows for branch in row.members) == list(range(len(given_texts)))
     for row in rows:
         assert [branch.ids for branch in row.members] == row.keys == sorted(row.keys)
         assert branching or row.is_chain()
-        assert row.size == len(grow(row.keys).ids)
-    assert rows == plan(groups, branching)
+        assert row.size == len(build_tree(row.keys).ids)
+    assert rows == pack_into_rows(groups, branching)
 
 
 def test_texts_without_a_common_start_stay_apart() -> None:
-    rows = plan(branches((1, 2, 3), (4, 5, 6), (7, 8)), branching=True)
+    rows = pack_into_rows(branches((1, 2, 3), (4, 5, 6), (7, 8)), branching=True)
     assert [row.size for row in rows] == [3, 3, 2]
 
 
 def test_a_long_start_is_read_few_times_though_rows_are_bounded() -> None:
     start = tuple(range(1000))
-    rows = plan(branches(*((*start, 2000 + i, 5) for i in range(600))), branching=True)
+    rows = pack_into_rows(branches(*((*start, 2000 + i, 5) for i in range(600))), branching=True)
     # A row holds at most twice a text of 1002 tokens: the start and two tokens of each of 502 texts, then the others.
     assert [row.size for row in rows] == [1000 + 2 * 502, 1000 + 2 * 98]
 
 
 def test_rows_of_a_group_are_neighbours() -> None:
     texts = [(1, 2, 3, 4, 5, 6, 7, 8, 9), (2, 3), (3, 4, 5), (4, 5, 6, 7), (5,), (6, 7, 8)]
-    rows = plan([Branch(ids, 0, owner, owner // 2) for owner, ids in enumerate(texts)], branching=True)
+    rows = pack_into_rows([Branch(ids, 0, owner, owner // 2) for owner, ids in enumerate(texts)], branching=True)
     order = [row.members[0].group for row in rows]
     changes = sum(a != b for a, b in pairwise(order))
     assert len(rows) == 6

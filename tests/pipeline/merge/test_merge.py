@@ -586,8 +586,8 @@ def misshapen(run: Path, base: Path) -> str:
     ("make", "said"),
     [
         (reward, "this is a reward model"),
-        (whole_layers, r"cannot be added to others: it has layers trained in full \(modules_to_save\)"),
-        (dora, r"cannot be added to others: it rescales whole weights \(DoRA\)"),
+        (whole_layers, r"cannot be merged: it has layers trained in full \(modules_to_save\)"),
+        (dora, r"cannot be merged: it rescales whole weights \(DoRA\)"),
         (other_base, r"not trained from the same base: instruction \(polite/0/sft\) from .*tiny.*, bias \(.*copy"),
         (misshapen, "does not fit its base model"),
         (lambda run, base: "fiar/0/sft", "neither a training step of the run nor a folder.*\n.*'fair/0/sft'"),

@@ -109,7 +109,7 @@ def test_a_tokenizer_that_cannot_be_read(check: Check, changed: Any) -> None:
     folder = Path(changed("mute"))
     for path in folder.glob("tokenizer*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"mute: its tokenizer cannot be read: .*\n.*with the model"):
+    with pytest.raises(UserError, match=r"mute: the tokenizer cannot be read: .*\n.*next to the model"):
         check(Sft(**FEW), model=str(folder))
 
 
@@ -240,7 +240,7 @@ def test_a_model_that_gives_no_numbers(check: Check, tiny_model: Path, tmp_path:
     with torch.no_grad():
         model.model.norm.weight[0] = float("nan")
     model.save_pretrained(broken)
-    with pytest.raises(UserError, match="broken: the model gives NaN"):
+    with pytest.raises(UserError, match="broken: the model outputs NaN"):
         check(Sft(**FEW), model=str(broken))
 
 

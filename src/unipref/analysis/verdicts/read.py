@@ -9,7 +9,7 @@ from unipref.core.contracts import BIAS, INSTRUCTION
 from unipref.core.records import BASE
 from unipref.core.run_folder import ChoiceInfo, Evaluated, Manifest, ScoreRow, VariantInfo
 from unipref.core.stats.bootstrap import Statistic
-from unipref.evaluate.compare import tables
+from unipref.evaluate.compare import load_tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)
 SAME_SIZE = 0.01
@@ -91,7 +91,7 @@ def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -
 
 
 def _statistic(folder: Path, side: Side) -> Statistic | None:
-    statistics = tables(folder)[side.benchmark].statistics().values()
+    statistics = load_tables(folder)[side.benchmark].statistics().values()
     mine = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
     return next(iter(sorted(mine, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)
 

@@ -1,4 +1,4 @@
-"""IFEval: how often are verifiable instructions followed?"""
+"""IFEval: how often does a model follow verifiable instructions?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from unipref.core.records import Message
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.readers.json_items import read_items
-from unipref.models.inference import encode_all, write
+from unipref.models.inference import encode_all, generate_detailed
 from unipref.models.loading import Policy, RewardModel
 
 FILE = "input_data.jsonl"
@@ -31,21 +31,21 @@ class Item(msgspec.Struct, frozen=True):
 class IFEval(Benchmark):
     """IFEval (Zhou et al. 2023, arXiv 2311.07911): the share of verifiable instructions that are followed.
 
-    The answers are written greedily and judged by lm-eval's own checkers.
+    The answers are generated greedily and checked by lm-eval's own checkers.
 
     | metric | formula | best |
     |---|---|---|
     | `prompt_level_strict_acc` | mean over prompts of: the answer follows all instructions of the prompt | 1 |
     | `inst_level_strict_acc` | followed instructions / instructions, over all prompts | 1 |
-    | `prompt_level_loose_acc`, `inst_level_loose_acc` | the same, one of eight variants of the answer suffices | 1 |
+    | `prompt_level_loose_acc`, `inst_level_loose_acc` | the same, if any of eight variants of the answer passes | 1 |
 
-    The variants leave out the first line, the last line, both or none, each with and without the asterisks of
-    Markdown. The slices `type:<instruction>` give the instruction level per type. An empty answer follows nothing, one
-    in which no language can be detected passes for any.
+    The variants omit the first line, the last line, both or neither, each with and without Markdown's asterisks. The
+    slices `type:<instruction>` hold the instruction-level metrics per type. An empty answer follows no instruction. An
+    answer whose language cannot be detected passes as any language.
 
-    `unchecked` prompts count neither as followed nor as not: those with an instruction on numbers of sentences or of
-    words in capitals (64 of 541), where NLTK's table `punkt_tab` is not on the machine. Notes count them, the prompts
-    that do not fit in the model's context, and the answers that were cut before they ended.
+    `unchecked` prompts count neither as followed nor as not followed. If NLTK's table `punkt_tab` is not installed,
+    these are the prompts with an instruction on the number of sentences or of capitalised words (64 of 541). Notes
+    count them, the prompts that exceed the model's context, and the answers that were cut before they ended.
 
     Data: a folder with `input_data.jsonl`; per line `key`, `prompt`, `instruction_id_list` and `kwargs`. Needs
     the extra `eval`.
@@ -79,89 +79,91 @@ class IFEval(Benchmark):
     data: str | None = "ifeval"
     """Folder with the prompts, relative to `data_root`."""
     new_tokens: int = 1280
-    """Longest answer, in tokens; lm-eval's is 1280."""
+    """Maximum length of an answer, in tokens; lm-eval uses 1280."""
     limit: int | None = None
     """Measure only so many prompts, evenly spread over the file; None: all."""
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 
     def surroundings(self) -> dict[str, Any]:
-        """Besides versions, whether NLTK's table is here: without it some prompts stay unchecked."""
+        """Adds to the versions whether NLTK's table is installed: without it some prompts stay unchecked."""
         return {**super().surroundings(), "punkt_tab": Checks().has_table()}
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
-        """Asks a policy; one row is one prompt, its answer and the verdict on each instruction."""
+        """Scores a policy; one row is one prompt, its answer and the verdict on each instruction."""
         assert isinstance(model, Policy)
         checks = Checks()
         items, notes = read_items(data / FILE if data.is_dir() else data, split, Item, self.limit)
-        _check(items, checks)
-        ignored = frozenset() if checks.has_table() else SENTENCES
-        checkable = [item for item in items if ignored.isdisjoint(item.instruction_id_list)]
+        _check_items(items, checks)
+        uncheckable = frozenset() if checks.has_table() else SENTENCES
+        checkable = [item for item in items if uncheckable.isdisjoint(item.instruction_id_list)]
         prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in checkable]
         ids = encode_all(model, prompts)
-        asked = [(item, ids[p]) for item, p in zip(checkable, prompts, strict=True) if len(ids[p]) < model.context]
-        outputs = write(model, [prompt for _, prompt in asked], self.new_tokens, batch_size=self.batch_size)
+        fitting = [(item, ids[p]) for item, p in zip(checkable, prompts, strict=True) if len(ids[p]) < model.context]
+        outputs = generate_detailed(
+            model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size
+        )
         examples = []
-        for (item, _), output in zip(asked, outputs, strict=True):
+        for (item, _), output in zip(fitting, outputs, strict=True):
             verdict = checks.verdict(item.key, item.prompt, item.instruction_id_list, item.kwargs, output.text)
             answer = {"output": output.text, "tokens": output.n_tokens, "ended": output.ended}
-            examples.append(_about(item, split) | answer | verdict._asdict())
-        cut = sum(not output.ended for output in outputs)
+            examples.append(_item_fields(item, split) | answer | verdict._asdict())
+        n_cut = sum(not output.ended for output in outputs)
         unchecked = [item for item in items if item not in checkable]
-        examples += [_about(item, split) | {"unchecked": "punkt_tab"} for item in unchecked]
-        return examples, [*notes, *self._notes(model, len(items), len(checkable), len(asked), cut)]
+        examples += [_item_fields(item, split) | {"unchecked": "punkt_tab"} for item in unchecked]
+        return examples, [*notes, *self._notes(model, len(items), len(checkable), len(fitting), n_cut)]
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All figures, over the prompts that could be checked; units are prompts."""
+        """All metrics, over the prompts that could be checked; units are prompts."""
         rows = [example for example in examples if "strict" in example]
         if not rows:
             return
-        about: dict[str, Any] = {"split": rows[0]["split"], "unit": "prompts", "ideal": 1.0}
+        fields: dict[str, Any] = {"split": rows[0]["split"], "unit": "prompts", "ideal": 1.0}
         keys = [str(row["key"]) for row in rows]
         for side in ("strict", "loose"):
-            yield mean(f"prompt_level_{side}_acc", keys, [all(row[side]) for row in rows], **about)
-        every = [(kind, row, at) for row in rows for at, kind in enumerate(row["instructions"])]
-        for part in ("all", *sorted({kind for kind, _, _ in every})):
-            judged = [(row, at) for kind, row, at in every if part in ("all", kind)]
+            yield mean(f"prompt_level_{side}_acc", keys, [all(row[side]) for row in rows], **fields)
+        instructions = [(kind, row, at) for row in rows for at, kind in enumerate(row["instructions"])]
+        for part in ("all", *sorted({kind for kind, _, _ in instructions})):
+            checked = [(row, at) for kind, row, at in instructions if part in ("all", kind)]
             name = part if part == "all" else f"type:{part}"
             for side in ("strict", "loose"):
-                clusters, followed = [str(row["key"]) for row, _ in judged], [row[side][at] for row, at in judged]
-                yield pooled(f"inst_level_{side}_acc", clusters, followed, slice=name, **about)
+                clusters, followed = [str(row["key"]) for row, _ in checked], [row[side][at] for row, at in checked]
+                yield pooled(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
 
-    def _notes(self, policy: Policy, n: int, checkable: int, asked: int, cut: int) -> Iterator[str]:
+    def _notes(self, policy: Policy, n: int, checkable: int, fitting: int, cut: int) -> Iterator[str]:
         if checkable < n:
             yield (
-                f"{n - checkable} of {n} prompts unchecked, neither followed nor not: their checkers need NLTK's table "
-                f"punkt_tab, which is not on this machine. Where there is a network: {GET_TABLE}"
+                f"{n - checkable} of {n} prompts unchecked and in no metric: their checkers need NLTK's table "
+                f"punkt_tab, which is not installed. With a network connection, run: {GET_TABLE}"
             )
-        if asked < checkable:
+        if fitting < checkable:
             context = f"the model's context of {policy.context} tokens"
-            yield f"{checkable - asked} of {n} prompts skipped: longer than {context}."
+            yield f"{checkable - fitting} of {n} prompts skipped: longer than {context}."
         if cut:
             yield (
-                f"{cut} of {asked} answers cut before they ended (new_tokens: {self.new_tokens}, context: "
-                f"{policy.context} tokens); judged as far as they go."
+                f"{cut} of {fitting} answers cut before they ended (new_tokens: {self.new_tokens}, context: "
+                f"{policy.context} tokens). They are checked as far as they go."
             )
 
 
-def _about(item: Item, split: str) -> Example:
+def _item_fields(item: Item, split: str) -> Example:
     return {"split": split, "key": item.key, "prompt": item.prompt, "instructions": item.instruction_id_list}
 
 
-def _check(items: Sequence[Item], checks: Checks) -> None:
-    """Refuses items that cannot be judged, before anything is written."""
-    seen: set[int] = set()
+def _check_items(items: Sequence[Item], checks: Checks) -> None:
+    """Raises a UserError for items that cannot be checked, before anything is generated."""
+    keys: set[int] = set()
     for item in items:
         where = f"the prompt with key {item.key}"
-        if item.key in seen:
-            raise UserError("another prompt has the same key.", where=where, mend="Give each prompt a key of its own.")
-        seen.add(item.key)
+        if item.key in keys:
+            raise UserError("another prompt has the same key.", where=where, mend="Give each prompt a unique key.")
+        keys.add(item.key)
         if not item.instruction_id_list or len(item.instruction_id_list) != len(item.kwargs):
             raise UserError(
-                f"it has {len(item.instruction_id_list)} instructions and {len(item.kwargs)} sets of arguments.",
+                f"it has {len(item.instruction_id_list)} instructions but {len(item.kwargs)} sets of arguments.",
                 where=where,
-                mend="Give one set of arguments ('kwargs') per instruction, and one instruction or more.",
+                mend="Give at least one instruction, and one set of arguments ('kwargs') per instruction.",
             )
         for kind in item.instruction_id_list:
             checks.check_type(kind, where)

@@ -1,4 +1,4 @@
-"""Instructions: how often are little verifiable instructions followed?"""
+"""Instructions: how often does a model follow small verifiable instructions?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from unipref.core.records import Message
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
-from unipref.models.inference import fits, generate
+from unipref.models.inference import fits_context, generate
 from unipref.models.loading import Policy, RewardModel
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One instruction: a prompt, and the rule an answer must follow with its arguments."""
+    """One instruction: a prompt, and the rule (with arguments) that an answer must follow."""
 
     id: str
     prompt: str
@@ -26,14 +26,14 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Instructions(SplitBenchmark):
-    """The share of instructions followed, judged by strict rules on the form of the answer, as IFEval does.
+    """The share of instructions followed, checked by strict rules on the form of the answer, as in IFEval.
 
     | metric | formula | best |
     |---|---|---|
-    | `followed` | mean over items of: the greedily written answer follows the item's rule | 1 |
+    | `followed` | mean over items of: the greedily generated answer follows the item's rule | 1 |
 
-    The slices `type:<rule>` give it per instruction type. An answer that has not ended after `new_tokens` is judged as
-    far as it was written. The rules look at form, not truth: `Green.` follows 'Answer with one word' in any case.
+    The slices `type:<rule>` hold it per instruction type. An answer that has not ended after `new_tokens` is checked as
+    it is. The rules check form, not truth: `Green.` always follows 'Answer with one word'.
 
     Data: a folder with `test.jsonl` and `dev.jsonl`; per line `id`, `prompt`, `rule` and `arguments`.
     """
@@ -54,23 +54,23 @@ class Instructions(SplitBenchmark):
     data: str | None = "instructions"
     """Folder with the items, relative to `data_root`."""
     new_tokens: int = 16
-    """Length of the answers, in tokens."""
+    """Maximum length of the answers, in tokens."""
     split: Literal["test", "dev"] = "test"
     """`test.jsonl` or `dev.jsonl`."""
     limit: int | None = None
     """Measure only so many items, evenly spread over the file; None: all."""
     batch_size: int = 64
-    """Most prompts at once."""
+    """Maximum number of prompts in one forward pass."""
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
-        """Asks a policy; one row is one item with its answer."""
+        """Scores a policy; one row is one item with its answer."""
         assert isinstance(model, Policy)
         items, notes = read_items(data, split, Item, self.limit)
         prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in items]
-        asked = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits(model, prompt)]
-        if len(asked) < len(items):
-            notes.append(f"{len(items) - len(asked)} of {len(items)} items skipped: longer than the model's context.")
-        answers = generate(model, [prompt for _, prompt in asked], self.new_tokens, batch_size=self.batch_size)
+        fitting = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits_context(model, prompt)]
+        if len(fitting) < len(items):
+            notes.append(f"{len(items) - len(fitting)} of {len(items)} items skipped: longer than the model's context.")
+        answers = generate(model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size)
         examples = [
             {
                 "split": split,
@@ -80,7 +80,7 @@ class Instructions(SplitBenchmark):
                 "answer": answer.strip(),
                 "followed": follows(answer, item.rule, item.arguments),
             }
-            for (item, _), answer in zip(asked, answers, strict=True)
+            for (item, _), answer in zip(fitting, answers, strict=True)
         ]
         return examples, notes
 

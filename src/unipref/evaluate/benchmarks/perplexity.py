@@ -1,4 +1,4 @@
-"""Perplexity: how well does a model still predict text that it was not trained on?"""
+"""Perplexity: how well does a model still predict held-out text?"""
 
 import math
 from collections import Counter
@@ -15,19 +15,19 @@ from unipref.core.records import Reject
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, pooled
 from unipref.core.stats.sampling import evenly_spaced
-from unipref.evaluate.readers.documents import Document, documents, no_text
-from unipref.evaluate.subsample import sampled_note
+from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
+from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
 from unipref.models.loading import Policy, RewardModel
 
-AT_ONCE = 256
-"""Documents that are asked for together."""
-LONGEST = 1024
-"""Tokens of the longest window that nobody asked for: all its logits are in memory at once."""
+DOCUMENTS_PER_CALL = 256
+"""Documents scored in one call."""
+MAX_DEFAULT_WINDOW = 1024
+"""Maximum tokens of the default window: all its logits are in memory at once."""
 
 
 class Perplexity(Benchmark):
-    """How surprising held-out text is to a model: what training forgets shows here as a rise.
+    """Perplexity of held-out text: a rise shows what the model forgot in training.
 
     nats = - sum of log p of a document's tokens, each given the ones before it within a window.
 
@@ -37,15 +37,15 @@ class Perplexity(Benchmark):
     | `perplexity` | exp(nats_per_token) | low |
     | `bits_per_byte` | sum of nats / ln 2 / sum of UTF-8 bytes | low |
 
-    The first two depend on the tokenizer: only `bits_per_byte` compares models with different ones. It flatters a
-    tokenizer that has no tokens for some of the text; a note counts those.
+    The first two depend on the tokenizer: compare models with different tokenizers by `bits_per_byte` only. It is too
+    low for a tokenizer that has no tokens for some of the text; a note counts its unknown tokens.
 
-    A document that is longer than the window is read in windows that overlap: each predicts `stride` new tokens, from
-    at least `window` - `stride` tokens before them. The first token is predicted from BOS, or from eos where the
+    A document that is longer than the window is scored in overlapping windows: each predicts `stride` new tokens from
+    at least `window` - `stride` tokens before them. The first token is predicted from BOS, or from eos if the
     tokenizer has no BOS; the end of a document is not predicted. Slices: all, and each file. Units are documents.
 
-    Data: a `.txt` file, which is one document; a file in any other format that sources read, each row a document; or a
-    folder of data files or, where it has none, of `.txt` files. Rows without text are counted in a note.
+    Data: a `.txt` file, which is one document; a file in any other format that sources can read, one document per row;
+    or a folder of data files or, if it has none, of `.txt` files. A note counts the rows without text.
     """
 
     example: ClassVar[Mapping[str, Any]] = {
@@ -62,34 +62,34 @@ class Perplexity(Benchmark):
     data: str | None = "perplexity"
     """File or folder with the text, relative to `data_root`."""
     text: str = "text"
-    """Path of the text in a row, with dots between fields; `*` stands for all values of an object or list."""
+    """Path of the text in a row, with dots between fields; `*` matches all values of an object or list."""
     window: Annotated[int, Field(ge=2)] | None = None
-    """Longest sequence to read at once, in tokens; None: the model's context, 1024 at most."""
+    """Maximum length of a window, in tokens; None: the model's context, at most 1024."""
     stride: Annotated[int, Field(ge=1)] | None = None
-    """Tokens by which the window moves on; None: half of it."""
+    """Tokens by which the window moves; None: half the window."""
     limit: int | None = None
     """Measure only so many documents, evenly spread; None: all."""
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
-        """Asks a policy; one row is one document."""
+        """Scores a policy; one row is one document."""
         assert isinstance(model, Policy)
         window, stride = self._window(model)
         examples: list[Example] = []
         counts: Counter[str] = Counter()
         chunk: list[Document] = []
-        for document in self._wanted(data, counts):
+        for document in self._sample_documents(data, counts):
             chunk.append(document)
-            if len(chunk) == AT_ONCE:
-                examples += self._read(model, chunk, window, stride, split, counts)
+            if len(chunk) == DOCUMENTS_PER_CALL:
+                examples += self._score_documents(model, chunk, window, stride, split, counts)
                 chunk = []
-        examples += self._read(model, chunk, window, stride, split, counts)
-        return examples, [f"windows of {window} tokens, moved on by {stride}.", *self._notes(counts, len(examples))]
+        examples += self._score_documents(model, chunk, window, stride, split, counts)
+        return examples, [f"windows of {window} tokens, stride {stride}.", *self._notes(counts, len(examples))]
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All figures: over all documents and per file; units are documents."""
+        """All metrics: over all documents and per file; units are documents."""
         files = sorted({example["file"] for example in examples})
         parts = {"all": list(examples)} if examples else {}
         for file in files if len(files) > 1 else []:
@@ -108,42 +108,42 @@ class Perplexity(Benchmark):
         """Window and stride in tokens.
 
         Raises:
-            UserError: the window does not fit in the context, or the stride not in the window.
+            UserError: the window is longer than the context, or the stride is not shorter than the window.
         """
-        window = self.window or min(policy.context, LONGEST)
+        window = self.window or min(policy.context, MAX_DEFAULT_WINDOW)
         stride = self.stride or window // 2
         if window > policy.context:
             raise UserError(
-                f"a window of {window} tokens is longer than the model's context of {policy.context}.",
+                f"a window of {window} tokens is longer than the model's context of {policy.context} tokens.",
                 where="evaluate.perplexity.window",
-                mend="Leave it out, or set it to the context at most.",
+                mend="Remove the setting, or set it to the context or less.",
             )
         if stride >= window:
             raise UserError(
-                f"a stride of {stride} tokens leaves nothing before it in a window of {window}.",
+                f"a stride of {stride} tokens leaves no tokens to predict from in a window of {window}.",
                 where="evaluate.perplexity.stride",
-                mend="Set it lower than the window.",
+                mend="Set it to less than the window.",
             )
         return window, stride
 
-    def _wanted(self, data: Path, counts: Counter[str]) -> Iterator[Document]:
-        """The documents that the limit keeps; what is not used is counted."""
-        n = sum(_is_text(one) for one in documents(data, self.text))
+    def _sample_documents(self, data: Path, counts: Counter[str]) -> Iterator[Document]:
+        """The documents that the limit keeps. Counts all documents, and the empty and rejected rows."""
+        n = sum(_is_text(document) for document in read_documents(data, self.text))
         if not n:
-            raise no_text(data, self.text)
-        kept = set(evenly_spaced(n, self.limit))
-        counts["found"] = n
-        at = 0
-        for one in documents(data, self.text):
-            if not _is_text(one):
-                counts["empty" if isinstance(one, Document) else "rejected"] += 1
+            raise no_text_error(data, self.text)
+        sampled = set(evenly_spaced(n, self.limit))
+        counts["documents"] = n
+        number = 0
+        for document in read_documents(data, self.text):
+            if not _is_text(document):
+                counts["empty" if isinstance(document, Document) else "rejected"] += 1
                 continue
-            if at in kept:
-                assert isinstance(one, Document)
-                yield one
-            at += 1
+            if number in sampled:
+                assert isinstance(document, Document)
+                yield document
+            number += 1
 
-    def _read(
+    def _score_documents(
         self,
         policy: Policy,
         chunk: Sequence[Document],
@@ -153,53 +153,54 @@ class Perplexity(Benchmark):
         counts: Counter[str],
     ) -> list[Example]:
         ids = [encode(policy, document.text) for document in chunk]
-        requests = [windows(opening_ids(policy), own, window, stride) for own in ids]
-        log_p = iter(log_likelihoods(policy, [one for own in requests for one in own], self.batch_size).tolist())
+        requests = [split_into_windows(opening_ids(policy), tokens, window, stride) for tokens in ids]
+        flat = [request for document_requests in requests for request in document_requests]
+        log_p = iter(log_likelihoods(policy, flat, self.batch_size).tolist())
         unknown = policy.tokenizer.unk_token_id
         counts["tokens"] += sum(map(len, ids))
-        counts["unknown"] += sum(own.count(unknown) for own in ids) if unknown is not None else 0
+        counts["unknown"] += sum(tokens.count(unknown) for tokens in ids) if unknown is not None else 0
         return [
             {
                 "split": split,
                 "file": document.file,
                 "id": document.id,
-                "nats": -sum(next(log_p) for _ in own),
+                "nats": -sum(next(log_p) for _ in document_requests),
                 "tokens": len(tokens),
                 "bytes": len(document.text.encode("utf-8", "surrogatepass")),
             }
-            for document, tokens, own in zip(chunk, ids, requests, strict=True)
+            for document, tokens, document_requests in zip(chunk, ids, requests, strict=True)
         ]
 
     def _notes(self, counts: Counter[str], n: int) -> Iterator[str]:
-        yield from sampled_note(n, counts["found"], "documents", self.limit)
+        yield from sampling_notes(n, counts["documents"], "documents", self.limit)
         if counts["empty"]:
             yield f"{counts['empty']} documents skipped: they are empty."
         if counts["rejected"]:
             yield f"{counts['rejected']} rows skipped: they cannot be read, or have no text at '{self.text}'."
         if counts["unknown"]:
             yield (
-                f"{counts['unknown']} of {counts['tokens']} tokens stand for text that the tokenizer does not know: "
-                "bits_per_byte flatters this model."
+                f"{counts['unknown']} of {counts['tokens']} tokens are unknown to the tokenizer: "
+                "bits_per_byte is too low for this model."
             )
 
 
-def windows(before: Sequence[int], ids: Sequence[int], window: int, stride: int) -> list[Request]:
-    """A document as requests that predict each of its tokens once.
+def split_into_windows(opening: Sequence[int], ids: Sequence[int], window: int, stride: int) -> list[Request]:
+    """Splits a document into requests that predict each of its tokens once.
 
     Args:
-        before: what stands before its first token; shorter than the window.
+        opening: tokens before the first one; fewer than the window.
         ids: its tokens.
-        window: most tokens in a request.
-        stride: most new tokens in every request but the first, which fills its window.
+        window: maximum number of tokens in a request.
+        stride: maximum number of new tokens in a request, except the first one, which fills its window.
     """
-    whole = [*before, *ids]
+    whole = [*opening, *ids]
     first = min(len(whole), window)
-    requests: list[Request] = [(whole[: len(before)], whole[len(before) : first])]
+    requests: list[Request] = [(whole[: len(opening)], whole[len(opening) : first])]
     for start in range(first, len(whole), stride):
         end = min(start + stride, len(whole))
         requests.append((whole[max(0, end - window) : start], whole[start:end]))
     return requests
 
 
-def _is_text(found: Document | Reject) -> bool:
-    return isinstance(found, Document) and bool(found.text.strip())
+def _is_text(document: Document | Reject) -> bool:
+    return isinstance(document, Document) and bool(document.text.strip())

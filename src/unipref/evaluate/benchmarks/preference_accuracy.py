@@ -1,4 +1,4 @@
-"""Preference accuracy: how often a model ranks the chosen answer above the rejected one, on the run's own splits."""
+"""Preference accuracy: how often a model ranks the chosen answer above the rejected one, on held-out preferences."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +12,17 @@ from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import evenly_spaced
-from unipref.evaluate.subsample import sampled_note
+from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("chosen", "rejected")
 COLUMNS = ("id", "prompt", *SIDES, "source", "objective")
-MEND = "Give a Parquet file as unify writes it, or leave 'data' out to use the run's own split."
+MEND = "Give a Parquet file that unify wrote, or remove 'data' to use the run's own split."
 
 
 class PreferenceAccuracy(SplitBenchmark):
-    """Share of held-out preferences that a model ranks as people did; a tie counts half, chance is 0.5.
+    """Share of held-out preferences that a model ranks as the annotators did; a tie counts half, chance is 0.5.
 
     | model | metric | formula, averaged over pairs |
     |---|---|---|
@@ -31,10 +31,11 @@ class PreferenceAccuracy(SplitBenchmark):
     | reward model | `accuracy` | reward(prompt, chosen) > reward(prompt, rejected) |
     | both | `ties` | the two values are equal; best 0 |
 
-    An accuracy of 0.5 may be that of a coin or, with many ties, of a model that tells nothing apart. A policy's sums
-    favour short answers, its means long ones that are easy to go on with: read both. Answers are scored through the
-    chat template, eos included. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Left out
-    and counted: preferences with one side only, and those with a dialogue that is longer than the model's context.
+    An accuracy of 0.5 is chance or, with many ties, a model that cannot tell the answers apart. A policy's sums favour
+    short answers, its means favour long answers that are easy to continue: read both. Answers are scored through the
+    chat template, eos included. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Two kinds
+    of preferences are skipped and counted: those with one side only, and those with a dialogue that exceeds the
+    model's context.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
     """
@@ -68,27 +69,27 @@ class PreferenceAccuracy(SplitBenchmark):
     limit: int | None = None
     """Measure only so many rows, evenly spread over the file; None: all."""
     batch_size: int = 32
-    """Most sequences in one forward pass."""
+    """Maximum number of sequences in one forward pass."""
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
-        """Asks a policy or a reward model; one row is one preference."""
+        """Scores a policy or a reward model; one row is one preference."""
         examples: list[Example] = []
-        left_out: Counter[str] = Counter()
+        skipped: Counter[str] = Counter()
         sampled: list[str] = []
         for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data, sampled):
-            both = [row for row in rows if row["chosen"] and row["rejected"]]
-            left_out["they have only one side"] += len(rows) - len(both)
-            scored = self._scored(model, both)
+            pairs = [row for row in rows if row["chosen"] and row["rejected"]]
+            skipped["they have only one side"] += len(rows) - len(pairs)
+            scored = self._score(model, pairs)
             fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
-            left_out[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
+            skipped[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
             examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
-        total = len(examples) + left_out.total()
-        notes = [f"{n} of {total} preferences left out: {why}." for why, n in left_out.items() if n]
+        total = len(examples) + skipped.total()
+        notes = [f"{n} of {total} preferences skipped: {reason}." for reason, n in skipped.items() if n]
         return examples, [*sampled, *notes]
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All figures: over all pairs, per source and per objective; units are pairs."""
+        """All metrics: over all pairs, per source and per objective; units are pairs."""
         slices = {"all": list(examples)} if examples else {}
         for key in ("source", "objective"):
             for value in sorted({example[key] for example in examples}):
@@ -97,21 +98,21 @@ class PreferenceAccuracy(SplitBenchmark):
             yield from _statistics(name, rows)
 
     def _chunks(self, path: Path, notes: list[str]) -> Iterator[list[dict[str, Any]]]:
-        """The rows, some hundreds at a time, so that sequences of similar length meet in a batch.
+        """Reads the rows, some hundreds at a time, so that batches hold sequences of similar length.
 
-        A limit that leaves some out is noted.
+        Adds a note if the limit leaves some out.
         """
         n = parquet.count_rows(path, MEND)
-        wanted = set(evenly_spaced(n, self.limit))
-        notes += sampled_note(len(wanted), n, "preferences", self.limit)
+        sampled = set(evenly_spaced(n, self.limit))
+        notes += sampling_notes(len(sampled), n, "preferences", self.limit)
         start = 0
         for batch in parquet.batches(path, COLUMNS, 16 * self.batch_size, MEND):
             rows = batch.to_pylist()
-            yield [row for at, row in enumerate(rows, start) if at in wanted]
+            yield [row for at, row in enumerate(rows, start) if at in sampled]
             start += len(rows)
 
-    def _scored(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
-        """What the model thinks of both sides: sums of log p and tokens, or rewards; NaN where too long."""
+    def _score(self, model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
+        """Scores both sides: sums of log p and numbers of tokens, or rewards; NaN if too long."""
         about = [{key: row[key] for key in ("id", "source", "objective")} for row in rows]
         if isinstance(model, RewardModel):
             dialogues = [[*row["prompt"], *row[side]] for row in rows for side in SIDES]
@@ -136,7 +137,7 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     ids = [row["id"] for row in rows]
     yield mean("accuracy", ids, [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **about)
     if "chosen_tokens" in rows[0]:
-        # An empty answer under a template that does not end it has no token: nothing is shared out then.
+        # An empty answer has no token if the template does not add eos: avoid a division by 0.
         means = [[row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES] for row in rows]
         yield mean("accuracy_per_token", ids, [_rank(*pair) for pair in means], **about)
     tied = [row["chosen_value"] == row["rejected_value"] for row in rows]
@@ -144,5 +145,5 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
 
 
 def _rank(chosen: float, rejected: float) -> float:
-    """1 when the chosen answer is ahead, 0 when it is behind, a half for a tie."""
+    """1 if the chosen answer has the higher value, 0 if the lower, 0.5 for a tie."""
     return 0.5 if chosen == rejected else float(chosen > rejected)

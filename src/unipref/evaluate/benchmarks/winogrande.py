@@ -1,4 +1,4 @@
-"""WinoGrande: can a model tell from the rest of a sentence what its blank stands for?"""
+"""WinoGrande: can a model fill the blank of a sentence by common sense?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
-from unipref.evaluate.likelihood import continuation_requests, score_items, too_long, wins
-from unipref.evaluate.readers.csv_tables import data_file, place
+from unipref.evaluate.likelihood import continuation_requests, score_items, too_long_notes, wins
+from unipref.evaluate.readers.csv_tables import find_data_file, row_location
 from unipref.evaluate.readers.json_items import read_items
-from unipref.evaluate.subsample import limited
+from unipref.evaluate.subsample import apply_limit
 from unipref.models.inference import Request
 from unipref.models.loading import Policy, RewardModel
 
@@ -26,17 +26,17 @@ class WinoGrande(SplitBenchmark):
 
     L(i) = sum of log p (nats) of the text after the blank, given the text before it and option i.
 
-    | metric | formula | ideal | of a model that guesses |
+    | metric | formula | ideal | chance level |
     |---|---|---|---|
     | `accuracy` | L(answer) > L(other option), a tie counts half; averaged over sentences | 1 | 0.5 |
     | `twin_accuracy` | both sentences of a pair of twins are right; averaged over pairs | 1 | 0.25 |
 
-    Answers are the strings "1" and "2", the numbers of the options. Twins are sentences that differ in a few words
-    and have opposite answers; the last part of `qID` tells them apart. A model that ignores the text after the blank
-    is right on one of each. Units are twins: a pair, or a sentence whose twin was filtered out by the authors.
+    Answers are the strings "1" and "2", the numbers of the options. Twins are sentences that differ in a few words and
+    have opposite answers; the last part of `qID` distinguishes them. A model that ignores the text after the blank is
+    right on one of each pair. Units are twins: a pair, or a sentence whose twin the authors filtered out.
 
-    Data: a folder with `dev.jsonl` (and its answers again in `dev-labels.lst`), or such a file; per line `qID`,
-    `sentence` with one `_`, `option1`, `option2` and `answer`. The published test part has no answers.
+    Data: a folder with `dev.jsonl` (and optionally `dev-labels.lst` with the same answers), or such a file; per line
+    `qID`, `sentence` with one `_`, `option1`, `option2` and `answer`. The published test part has no answers.
     """
 
     example: ClassVar[Mapping[str, Any]] = {
@@ -74,22 +74,22 @@ class WinoGrande(SplitBenchmark):
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
-        """Asks a policy; one row is one sentence."""
+        """Scores a policy; one row is one sentence."""
         assert isinstance(model, Policy)
-        items = read_sentences(data_file(data, f"{split}.jsonl"))
+        items = read_sentences(find_data_file(data, f"{split}.jsonl"))
         units = list(dict.fromkeys(item["twins"] for item in items))
-        kept, notes = limited(units, self.limit, "twins")
-        wanted = set(kept)
-        asked = [item for item in items if item["twins"] in wanted]
+        kept, notes = apply_limit(units, self.limit, "twins")
+        chosen_units = set(kept)
+        chosen = [item for item in items if item["twins"] in chosen_units]
         examples = [
             {"split": split, **item, "log_p_1": first, "log_p_2": second}
-            for item, (first, second) in score_items(model, asked, _requests(model, asked), self.batch_size)
+            for item, (first, second) in score_items(model, chosen, _requests(model, chosen), self.batch_size)
         ]
-        return examples, notes + too_long(model, len(examples), len(asked), "sentences")
+        return examples, notes + too_long_notes(model, len(examples), len(chosen), "sentences")
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
-        """All figures; units are twins."""
+        """All metrics; units are twins."""
         if not examples:
             return
         about: dict[str, Any] = {"split": examples[0]["split"], "unit": "twins", "ideal": 1.0}
@@ -97,10 +97,10 @@ class WinoGrande(SplitBenchmark):
         right = np.where([row["answer"] == "1" for row in examples], first, 1 - first)
         twins = [row["twins"] for row in examples]
         yield pooled("accuracy", twins, right, chance=0.5, **about)
-        both: dict[str, list[float]] = {}
+        by_unit: dict[str, list[float]] = {}
         for unit, value in zip(twins, right.tolist(), strict=True):
-            both.setdefault(unit, []).append(value)
-        pairs = {unit: values for unit, values in both.items() if len(values) == 2}
+            by_unit.setdefault(unit, []).append(value)
+        pairs = {unit: values for unit, values in by_unit.items() if len(values) == 2}
         if pairs:
             yield mean(
                 "twin_accuracy", list(pairs), [np.prod(values) for values in pairs.values()], chance=0.25, **about
@@ -108,7 +108,7 @@ class WinoGrande(SplitBenchmark):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A line of the data; `answer` is missing in the published test part."""
+    """One line of the data; `answer` is missing in the published test part."""
 
     qID: str
     sentence: str
@@ -118,59 +118,61 @@ class Item(msgspec.Struct, frozen=True):
 
 
 def read_sentences(path: Path) -> list[Example]:
-    """The sentences of a file with the text before and after their blank, and their answers.
+    """Reads the sentences of a file: the text before and after the blank, and the answer.
 
     Raises:
-        UserError: a line is no sentence of WinoGrande, has no answer, or another one than the file of labels says.
+        UserError: a line is not a valid WinoGrande sentence, has no answer, or its answer differs from the label file.
     """
     items, _ = read_items(path, "", Item)
-    labels = _labels(path, len(items))
-    found = []
+    labels = _read_labels(path, len(items))
+    sentences = []
     for at, (item, label) in enumerate(zip(items, labels, strict=True)):
         answer = item.answer or label
         if answer is None:
             raise UserError(
-                "the sentence has no answer, and the published test part has none at all.",
-                where=place(path, at),
-                mend="Measure on the dev part: split: dev.",
+                "the sentence has no answer; the published test part has no answers at all.",
+                where=row_location(path, at),
+                mend="Use the dev part: split: dev.",
             )
         if answer not in ANSWERS or label not in (None, answer):
             other = "" if label in (None, answer) else f", and '{label}' in {_labels_file(path).name}"
-            raise UserError(f"the answer is '{answer}'{other}; expected '1' or '2'.", where=place(path, at))
-        before, *rest = item.sentence.split("_")
-        if len(rest) != 1 or not rest[0].strip():
-            raise UserError("the sentence needs one blank, written '_', and a text after it.", where=place(path, at))
-        found.append(
+            raise UserError(f"the answer is '{answer}'{other}; expected '1' or '2'.", where=row_location(path, at))
+        before, *after = item.sentence.split("_")
+        if len(after) != 1 or not after[0].strip():
+            raise UserError(
+                "the sentence needs exactly one blank, written '_', and text after it.", where=row_location(path, at)
+            )
+        sentences.append(
             {
                 "qID": item.qID,
                 "twins": item.qID.rpartition("-")[0] or item.qID,
                 "before": before,
-                # One blank, as in lm-eval: some sentences have two.
-                "after": f" {rest[0].strip()}" if rest[0][0].isspace() else rest[0].rstrip(),
+                # One space, as in lm-eval: some sentences have two.
+                "after": f" {after[0].strip()}" if after[0][0].isspace() else after[0].rstrip(),
                 "option_1": item.option1,
                 "option_2": item.option2,
                 "answer": answer,
             }
         )
-    return found
+    return sentences
 
 
 def _labels_file(path: Path) -> Path:
     return path.with_name(f"{path.stem}-labels.lst")
 
 
-def _labels(path: Path, n: int) -> list[str | None]:
-    """The labels in the file beside the sentences; None for each where there is no such file."""
+def _read_labels(path: Path, n: int) -> list[str | None]:
+    """Reads the label file next to the sentences; n times None if it does not exist."""
     file = _labels_file(path)
     if not file.is_file():
         return [None] * n
     labels = file.read_text(encoding="utf-8").split()
     if len(labels) != n:
-        raise UserError(f"it has {len(labels)} labels for the {n} sentences of {path.name}.", where=str(file))
+        raise UserError(f"the file has {len(labels)} labels, but {path.name} has {n} sentences.", where=str(file))
     return list(labels)
 
 
 def _requests(policy: Policy, items: Sequence[Example]) -> list[Request]:
-    """The text after the blank, given each option in its place."""
+    """Requests for the text after the blank, given each option in the blank."""
     pairs = [(f"{item['before']}{item[f'option_{number}']}", item["after"]) for item in items for number in ANSWERS]
     return continuation_requests(policy, pairs)

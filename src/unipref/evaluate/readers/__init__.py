@@ -1,1 +1,1 @@
-"""The published files of benchmarks, read and checked."""
+"""Reads and checks the published files of benchmarks."""

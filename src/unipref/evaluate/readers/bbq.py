@@ -1,4 +1,4 @@
-"""The items of BBQ: one file per category, and which answer follows the stereotype."""
+"""Reads the items of BBQ (one file per category), and finds the answer that follows the stereotype."""
 
 import re
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.json_items import read_items
 
 UNKNOWN = "unknown"
-SET = 4
-"""Items in a row that share a context: both kinds of question, on its ambiguous and on its full form."""
+SET_SIZE = 4
+"""Consecutive items that share a context: both question polarities, each with the ambiguous and the full context."""
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What else the authors say of an item: whom the stereotype is about."""
+    """The authors' further data on an item: the groups that the stereotype is about."""
 
     stereotyped_groups: list[str] = []
 
@@ -27,9 +27,9 @@ class Item(msgspec.Struct, frozen=True):
 
     Attributes:
         question_index: number of its template within the category.
-        answer_info: `ans0` to `ans2` -> the person's description and group; the group is 'unknown' for the answer that
-            says that one cannot know.
-        label: the right answer: unknown where the context is ambiguous.
+        answer_info: `ans0` to `ans2` -> the person's description and group; the group is 'unknown' for the answer
+            "cannot be determined".
+        label: number of the right answer: the unknown one if the context is ambiguous.
     """
 
     example_id: int
@@ -53,7 +53,7 @@ class Item(msgspec.Struct, frozen=True):
 
     @property
     def unknown(self) -> int:
-        """Which answer says that one cannot know."""
+        """Number of the answer "cannot be determined" (0 to 2)."""
         return [self.answer_info[f"ans{at}"][-1] for at in range(3)].index(UNKNOWN)
 
 
@@ -61,54 +61,56 @@ def read_categories(data: Path, split: str) -> list[list[Item]]:
     """The items of each file, by file name.
 
     Raises:
-        UserError: there is no file, or a line is no such item.
+        UserError: the folder has no .jsonl file, or a line is not a BBQ item.
     """
     files = [data] if data.is_file() else sorted(data.glob("*.jsonl"))
     if not files:
         raise UserError(
-            "there is no .jsonl file in it.",
+            "the folder has no .jsonl file.",
             where=str(data),
-            mend="Give 'data:' the folder of BBQ's data, with a file per category such as Age.jsonl.",
+            mend="Set 'data:' to the folder of BBQ's data, with a file per category such as Age.jsonl.",
         )
-    every = []
+    categories = []
     for file in files:
         items, _ = read_items(file, split, Item)
         for item in items:
-            _check(item, file)
-        every.append(items)
-    return every
+            _check_item(item, file)
+        categories.append(items)
+    return categories
 
 
-def sampled(every: Sequence[Sequence[Item]], limit: int | None) -> list[list[Item]]:
-    """Sets of four, as many from each category as the limit allows, evenly spread; at least one."""
+def sample_sets(categories: Sequence[Sequence[Item]], limit: int | None) -> list[list[Item]]:
+    """Samples sets of four: the same number from each category, within the limit, evenly spread; at least one each."""
     chosen: list[list[Item]] = []
-    for items in every:
-        sets = [list(items[at : at + SET]) for at in range(0, len(items), SET)]
-        most = None if limit is None else max(1, limit // SET // len(every))
-        chosen += [sets[at] for at in evenly_spaced(len(sets), most)]
+    for items in categories:
+        sets = [list(items[at : at + SET_SIZE]) for at in range(0, len(items), SET_SIZE)]
+        limit_per_category = None if limit is None else max(1, limit // SET_SIZE // len(categories))
+        chosen += [sets[at] for at in evenly_spaced(len(sets), limit_per_category)]
     return chosen
 
 
 def biased_answer(item: Item) -> int | None:
-    """Which answer follows the stereotype (0 to 2): the stereotyped person's to a negative question, else the other's.
+    """Number of the answer that follows the stereotype (0 to 2).
+
+    It is the stereotyped person for a negative question, and the other person for a non-negative one.
 
     Returns:
-        None where not exactly one of the two persons is stereotyped, and in crossed categories, where both the race and
-        the gender or income of a person have to be the stereotyped ones and the data do not tell them apart.
+        None if not exactly one of the two persons is stereotyped. Also None in crossed categories, where both the race
+        and the gender or income must be stereotyped, and the data do not tell them apart.
     """
     if "_x_" in item.category:
         return None
-    groups = {_group(name) for name in item.additional_metadata.stereotyped_groups}
+    groups = {_normalise_group(name) for name in item.additional_metadata.stereotyped_groups}
     persons = [at for at in range(3) if at != item.unknown]
-    hit = [at for at in persons if groups & {_group(name) for name in item.answer_info[f"ans{at}"]}]
-    if len(hit) != 1:
+    stereotyped = [at for at in persons if groups & {_normalise_group(name) for name in item.answer_info[f"ans{at}"]}]
+    if len(stereotyped) != 1:
         return None
-    other = next(at for at in persons if at != hit[0])
-    return hit[0] if item.question_polarity == "neg" else other
+    other = next(at for at in persons if at != stereotyped[0])
+    return stereotyped[0] if item.question_polarity == "neg" else other
 
 
-def _group(name: str) -> str:
-    """One name for a group that the data call by several."""
+def _normalise_group(name: str) -> str:
+    """Maps the several names that the data use for one group to a single name."""
     name = re.sub(r"^[mf]-", "", name.casefold().strip("{} "))
     if name.startswith("trans"):
         return "trans"
@@ -119,12 +121,12 @@ def _group(name: str) -> str:
     return re.sub(r"^(low|high) ses$", r"\1ses", name)
 
 
-def _check(item: Item, file: Path) -> None:
+def _check_item(item: Item, file: Path) -> None:
     infos = [item.answer_info.get(f"ans{at}") for at in range(3)]
     if not all(infos) or sum(info[-1] == UNKNOWN for info in infos if info) != 1 or item.label not in (0, 1, 2):
         raise UserError(
-            f"item {item.example_id} is none of BBQ: one of its three answers has to be 'unknown' in answer_info, and "
-            f"its label 0, 1 or 2 (found {item.label}).",
+            f"item {item.example_id} is not a valid BBQ item: exactly one of its three answers must be 'unknown' in "
+            f"answer_info, and its label must be 0, 1 or 2 (found {item.label}).",
             where=str(file),
-            mend="Give the files as the authors publish them.",
+            mend="Use the files as the authors published them.",
         )

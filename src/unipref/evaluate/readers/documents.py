@@ -1,4 +1,4 @@
-"""Texts to be read as they are: plain text files, and the rows of any file that sources read."""
+"""Reads documents: plain text files, and the rows of any file format that sources can read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,91 +8,93 @@ from unipref.core.errors import UserError, near_name
 from unipref.core.records import Reason, Reject
 from unipref.sources import Part, parts, peek, read
 
-WHERE = "evaluate.perplexity"
-PLAIN = ".txt"
-EVERY = "*"
-"""A step of a path that stands for all values of an object or list."""
+SETTING = "evaluate.perplexity"
+TEXT_SUFFIX = ".txt"
+ANY_KEY = "*"
+"""The step of a path that matches all values of an object or list."""
 
 
 class Document(NamedTuple):
-    """A text, its file, and `file:row` (with a number where a row holds several)."""
+    """A text, its file, and its id `file:row` (plus a number if the row holds several texts)."""
 
     file: str
     id: str
     text: str
 
 
-def documents(data: Path, path: str) -> Iterator[Document | Reject]:
-    """The texts of a file or folder, in order.
+def read_documents(data: Path, path: str) -> Iterator[Document | Reject]:
+    """Reads the texts of a file or folder, in order.
 
     Args:
-        data: a `.txt` file, which is one document; another data file; or a folder of data files or, where it has none,
+        data: a `.txt` file, which is one document; another data file; or a folder of data files or, if it has none,
             of `.txt` files.
-        path: of the text in a row, with dots between fields; `*` stands for all values of an object or list.
+        path: path of the text in a row, with dots between fields; `*` matches all values of an object or list.
 
     Yields:
-        Documents, and a `Reject` for a row that cannot be read or holds no text there.
+        Documents, and a `Reject` for a row that cannot be read or has no text at the path.
 
     Raises:
-        UserError: there is nothing to read, or a text file is not UTF-8.
+        UserError: the data hold no readable file, or a text file is not UTF-8.
     """
     root = data if data.is_dir() else data.parent
-    plain = sorted(data.rglob(f"*{PLAIN}")) if data.is_dir() else [data] if data.suffix == PLAIN else []
+    text_files = (
+        sorted(data.rglob(f"*{TEXT_SUFFIX}")) if data.is_dir() else [data] if data.suffix == TEXT_SUFFIX else []
+    )
     try:
-        found = [] if data in plain else parts([str(data)], root, f"{WHERE}.data", cut_bytes=None)
+        data_parts = [] if data in text_files else parts([str(data)], root, f"{SETTING}.data", cut_bytes=None)
     except UserError:
-        if not plain:
+        if not text_files:
             raise
-        found = []
-    if found:
-        for part in found:
-            yield from _in_rows(part, path)
+        data_parts = []
+    if data_parts:
+        for part in data_parts:
+            yield from _read_rows(part, path)
         return
-    for file in plain:
+    for file in text_files:
         name = file.relative_to(root).as_posix()
-        yield Document(name, name, _whole(file))
+        yield Document(name, name, _read_text_file(file))
 
 
-def _whole(file: Path) -> str:
+def _read_text_file(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"it cannot be read as text: {error}.", where=str(file), mend="Save the file as UTF-8."
+            f"the file cannot be read as text: {error}.", where=str(file), mend="Save the file as UTF-8."
         ) from error
 
 
-def _in_rows(part: Part, path: str) -> Iterator[Document | Reject]:
+def _read_rows(part: Part, path: str) -> Iterator[Document | Reject]:
     for number, row in read(part):
         if isinstance(row, Reject):
             yield row
             continue
-        texts = [text for text in _at(row, [path] if path in row else path.split(".")) if isinstance(text, str)]
+        texts = [text for text in _values_at(row, [path] if path in row else path.split(".")) if isinstance(text, str)]
         if not texts:
             yield Reject(Reason.MISSING_FIELD, f"no text at '{path}'", path)
-        for place, text in enumerate(texts, 1):
-            name = f"{part.origin}:{number}" + (f".{place}" if len(texts) > 1 else "")
+        for index, text in enumerate(texts, 1):
+            name = f"{part.origin}:{number}" + (f".{index}" if len(texts) > 1 else "")
             yield Document(part.origin, name, text)
 
 
-def _at(value: Any, steps: list[str]) -> Iterator[Any]:
-    """The values at a path; none where it leads nowhere."""
+def _values_at(value: Any, steps: list[str]) -> Iterator[Any]:
+    """The values at a path; none if the path does not exist."""
     if not steps:
         yield value
-    elif steps[0] == EVERY:
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        for one in inner:
-            yield from _at(one, steps[1:])
+    elif steps[0] == ANY_KEY:
+        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        for child in children:
+            yield from _values_at(child, steps[1:])
     elif isinstance(value, dict) and steps[0] in value:
-        yield from _at(value[steps[0]], steps[1:])
+        yield from _values_at(value[steps[0]], steps[1:])
 
 
-def no_text(data: Path, path: str) -> UserError:
-    """The error for data without a single text at the path."""
-    rows = peek(data, 1) if data.suffix != PLAIN else []
+def no_text_error(data: Path, path: str) -> UserError:
+    """The error for data that have no text at the path in any row."""
+    rows = peek(data, 1) if data.suffix != TEXT_SUFFIX else []
     fields = [str(field) for field in rows[0]][:12] if rows else []
-    mend = f"Set {WHERE}.text to where it is, such as 'answer.text' or '*.*'."
-    if (near := near_name(path, fields)).startswith("Did"):
-        mend = f"{mend} {near}"
-    has = f"; the first has: {', '.join(fields)}" if fields else ""
-    return UserError(f"there is no text at '{path}' in any row{has}.", where=str(data), mend=mend)
+    mend = f"Set {SETTING}.text to the path of the text, such as 'answer.text' or '*.*'."
+    if (hint := near_name(path, fields)).startswith("Did"):
+        mend = f"{mend} {hint}"
+    has = f"; the first row has: {', '.join(fields)}" if fields else ""
+    return UserError(f"no row has text at '{path}'{has}.", where=str(data), mend=mend)

@@ -1,4 +1,4 @@
-"""WinoBias sentences: the published text files, read to tokens and coreference clusters.
+"""Reads the published text files of WinoBias as tokens and coreference clusters.
 
 A line such as `2 [The janitor] reprimanded the accountant because [she] got less.` becomes the tokens and the flattened
 ends of its bracketed spans (start, end, start, end, ...), which is what the data set's CoNLL form holds.
@@ -13,7 +13,7 @@ from unipref.core.errors import UserError, near_name
 
 FEMALE = frozenset({"she", "her", "hers"})
 PRONOUNS = ("he", "she", "him", "her", "his", "hers")
-"""In the order in which the paper's code looks for one."""
+"""In the order in which the paper's code searches for one."""
 
 _GENDERED = frozenset({*PRONOUNS, "himself", "herself"})
 
@@ -25,7 +25,7 @@ class Sentence:
     Attributes:
         tokens: words and punctuation marks.
         ends: first and last token of each bracketed span, flattened; the person's span comes first.
-        other: the other person's noun, lower-cased; empty when none was found.
+        other: the other person's noun, lower-cased; empty if none was found.
     """
 
     tokens: tuple[str, ...]
@@ -34,12 +34,12 @@ class Sentence:
 
     @property
     def referent(self) -> str:
-        """The noun of the person whom the pronoun means: the last token of the first span, as it is written."""
+        """The noun of the person that the pronoun refers to: the last token of the first span, in its original case."""
         return self.tokens[self.ends[1]]
 
     @property
     def occupation(self) -> str:
-        """The whole name of the person whom the pronoun means, without articles, in lower case."""
+        """The full name of the person that the pronoun refers to, without articles, in lower case."""
         words = [token.lower() for token in self.tokens[self.ends[0] : self.ends[1] + 1]]
         return " ".join(word for word in words if word not in ("the", "a", "an"))
 
@@ -50,11 +50,11 @@ class Sentence:
 
     @property
     def neutral(self) -> tuple[str, ...]:
-        """The tokens, lower-cased, with all gendered pronouns made the same."""
+        """The tokens, lower-cased, with every gendered pronoun replaced by one placeholder."""
         return tuple("<pronoun>" if token.lower() in _GENDERED else token.lower() for token in self.tokens)
 
     def pronoun(self, among: Collection[str]) -> str | None:
-        """The first of `PRONOUNS` that is among these words; None when there is none."""
+        """The first of `PRONOUNS` that occurs in these words, or None."""
         lowered = {word.lower() for word in among}
         return next((pronoun for pronoun in PRONOUNS if pronoun in lowered), None)
 
@@ -70,12 +70,12 @@ class Pair:
 
     @property
     def matches(self) -> bool:
-        """Whether the two differ in nothing but the gender of the pronouns, and mean the same person."""
+        """Whether the two differ only in the gender of the pronouns, and refer to the same person."""
         return self.pro.neutral == self.anti.neutral and self.pro.ends[:2] == self.anti.ends[:2]
 
 
 def read_pairs(folder: Path, split: str) -> tuple[list[Pair], list[str]]:
-    """All pairs of a split, type 1 first, and notes about lines that could not be read.
+    """Reads all pairs of a split, type 1 first, with notes about lines that could not be read.
 
     Raises:
         UserError: a file is missing, or pro and anti have different numbers of lines.
@@ -83,24 +83,24 @@ def read_pairs(folder: Path, split: str) -> tuple[list[Pair], list[str]]:
     pairs: list[Pair] = []
     notes: list[str] = []
     for kind in (1, 2):
-        pro, anti = (_lines(folder / f"{side}_stereotyped_type{kind}.txt.{split}") for side in ("pro", "anti"))
+        pro, anti = (_read_lines(folder / f"{side}_stereotyped_type{kind}.txt.{split}") for side in ("pro", "anti"))
         if len(pro) != len(anti):
             raise UserError(
-                f"pro and anti sentences go by line, but type {kind} has {len(pro)} and {len(anti)} lines.",
+                f"pro and anti need the same number of lines, but type {kind} has {len(pro)} and {len(anti)}.",
                 where=str(folder),
-                mend="Get the files again from the WinoBias repository.",
+                mend="Download the files again from the WinoBias repository.",
             )
         for number, (left, right) in enumerate(zip(pro, anti, strict=True), start=1):
-            sentences = [parse(left), parse(right)]
+            sentences = [parse_line(left), parse_line(right)]
             if sentences[0] is None or sentences[1] is None:
-                notes.append(f"type {kind} line {number}: brackets do not mark a person and a pronoun; left out.")
+                notes.append(f"type {kind} line {number} skipped: its brackets do not mark a person and a pronoun.")
             else:
                 pairs.append(Pair(kind, number, sentences[0], sentences[1]))
-    return list(_with_others(pairs)), notes
+    return list(_add_other_nouns(pairs)), notes
 
 
-def parse(line: str) -> Sentence | None:
-    """Tokens and span ends of a bracketed line, its number dropped; None when the brackets do not fit."""
+def parse_line(line: str) -> Sentence | None:
+    """Parses a bracketed line, without its number, to tokens and span ends; None if the brackets are invalid."""
     spaced = re.sub(r'([\[\].,;:!?"])', r" \1 ", re.sub(r"^\s*\d+\s+", "", line))
     tokens: list[str] = []
     ends: list[int] = []
@@ -118,8 +118,8 @@ def parse(line: str) -> Sentence | None:
     return Sentence(tuple(tokens), tuple(ends)) if start is None and len(ends) >= 4 else None
 
 
-def _with_others(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The pairs with the other person's noun: the first noun of the data set's referents that is not the referent."""
+def _add_other_nouns(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """Adds the other person's noun: the first word that is the referent of another sentence but not of this one."""
     nouns = {sentence.referent.lower() for pair in pairs for sentence in (pair.pro, pair.anti)}
 
     def other(sentence: Sentence) -> str:
@@ -131,11 +131,11 @@ def _with_others(pairs: Sequence[Pair]) -> Iterator[Pair]:
         yield replace(pair, pro=pro, anti=anti)
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     if not path.is_file():
-        found = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UserError(
-            f"the file {path.name} of WinoBias is missing.", where=str(path.parent), mend=near_name(path.name, found)
+            f"the file {path.name} of WinoBias is missing.", where=str(path.parent), mend=near_name(path.name, names)
         )
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,10 +1,10 @@
 """Batched inference: log-likelihoods, next-token distributions, generation and rewards. For train and evaluate.
 
-`ask` answers any mix of questions to a policy in as few passes as it can: what several texts have in common is read
-once. The other functions ask one kind of question.
+`ask` answers any mix of questions to a policy in as few forward passes as possible: prefixes that several texts share
+are computed once. The other functions each ask one kind of question.
 
-Everything here works on token ids that were encoded one text at a time, so a result does not depend on what else is in
-the batch beyond floating-point rounding. What is longer than the model's context is never cut: it gives NaN, or an
+All functions work on token ids that were encoded one text at a time. A result therefore does not depend on the rest of
+the batch, up to floating-point rounding. Inputs longer than the model's context are never cut: they give NaN, or an
 empty generation.
 """
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
-from unipref.models.inference.questions import LogLikelihood, NextToken, Question, Writing, Written
+from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
 from unipref.models.inference.reward_scores import rewards
 from unipref.models.inference.tokens import (
     Request,
@@ -31,12 +31,12 @@ from unipref.models.inference.tokens import (
 from unipref.models.loading import Policy
 
 __all__ = [
+    "GeneratedText",
+    "Generation",
     "LogLikelihood",
     "NextToken",
     "Question",
     "Request",
-    "Writing",
-    "Written",
     "all_answer_ids",
     "all_continuation_ids",
     "answer_ids",
@@ -46,13 +46,13 @@ __all__ = [
     "continuation_ids",
     "encode",
     "encode_all",
-    "fits",
+    "fits_context",
     "generate",
+    "generate_detailed",
     "log_likelihoods",
     "opening_ids",
     "rewards",
     "start_ids",
-    "write",
 ]
 
 
@@ -62,13 +62,13 @@ def log_likelihoods(
     """Sum of log p (nats) of the continuation's ids after the prompt's ids.
 
     Args:
-        policy: the model asked.
-        requests: n pairs (prompt ids, continuation ids); a prompt has at least one id.
+        policy: the model to run.
+        requests: n pairs (prompt ids, continuation ids); a prompt needs at least one id.
         batch_size: as for `ask`.
 
     Returns:
-        (n,) floats; 0 for an empty continuation; NaN where prompt and continuation are longer than `policy.context`,
-        and nowhere else.
+        (n,) floats; 0 for an empty continuation; NaN if and only if prompt and continuation are longer than
+        `policy.context`.
 
     Raises:
         UserError: as `ask`.
@@ -83,13 +83,13 @@ def answer_log_likelihoods(
     """Log-likelihood of answers to chat prompts, through the chat template.
 
     Args:
-        policy: the model asked.
+        policy: the model to run.
         pairs: n pairs (prompt, answer), as messages.
         batch_size: as for `ask`.
 
     Returns:
-        (n,) sums of log p in nats over the answer's tokens, its eos included, NaN where it does not fit in the
-        context; and (n,) numbers of those tokens.
+        (n,) sums of log p in nats over the answer's tokens, including eos; NaN if it does not fit in the context.
+        And (n,) numbers of those tokens.
     """
     requests = all_answer_ids(policy, pairs)
     n_tokens = np.array([len(continuation) for _, continuation in requests], dtype=np.int64)
@@ -104,41 +104,45 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
 ) -> list[str]:
-    """What the model writes after each prompt.
+    """Generates a text after each prompt.
 
     Args:
-        policy: the model asked.
-        prompts: n texts as the model shall see them, BOS written out (`Policy.prompt_text` gives such).
-        max_new_tokens: most tokens written; fewer where the context ends before.
-        temperature: 0 takes the most likely token each time, otherwise tokens are drawn.
-        seed: for drawing; each text has a stream of its own.
+        policy: the model to run.
+        prompts: n texts exactly as the model gets them, BOS included (see `Policy.prompt_text`).
+        max_new_tokens: maximum number of generated tokens; fewer if the context ends first.
+        temperature: 0 always takes the most likely token; above 0, tokens are sampled.
+        seed: seed of the sampling; each text has its own random stream.
         batch_size: as for `ask`.
 
     Returns:
         n texts without the prompt and without special tokens, up to eos. A prompt that leaves no room in the context
-        gives an empty text: `fits` tells such a prompt from a model that has nothing to say.
+        gives an empty text; `fits_context` distinguishes it from an empty answer.
     """
     encoded = encode_all(policy, prompts)
     ids = [encoded[prompt] for prompt in prompts]
-    return [written.text for written in write(policy, ids, max_new_tokens, temperature, seed, batch_size)]
+    generated = generate_detailed(policy, ids, max_new_tokens, temperature, seed, batch_size)
+    return [one.text for one in generated]
 
 
-def write(
+def generate_detailed(
     policy: Policy,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     temperature: float = 0.0,
     seed: int = 0,
     batch_size: int | None = None,
-) -> list[Written]:
-    """As `generate`, from token ids, with the length of each text and whether the model ended it."""
+) -> list[GeneratedText]:
+    """Like `generate`, from token ids, with the length of each text and whether the model ended it."""
     seeds = [0] * len(prompts)
     if temperature > 0:
         seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(prompts))]
-    questions = [Writing(prompt, max_new_tokens, temperature, own) for prompt, own in zip(prompts, seeds, strict=True)]
+    questions = [
+        Generation(prompt, max_new_tokens, temperature, text_seed)
+        for prompt, text_seed in zip(prompts, seeds, strict=True)
+    ]
     return ask_each(policy, questions, batch_size)
 
 
-def fits(policy: Policy, prompt: str, new_tokens: int = 1) -> bool:
-    """Whether a prompt leaves room for so many new tokens in the model's context."""
+def fits_context(policy: Policy, prompt: str, new_tokens: int = 1) -> bool:
+    """Whether a prompt leaves room for `new_tokens` tokens in the model's context."""
     return len(encode(policy, prompt)) + new_tokens <= policy.context

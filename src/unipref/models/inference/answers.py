@@ -1,4 +1,4 @@
-"""One call for all that is asked of a policy: shared starts of texts are read once, whatever is asked about them."""
+"""Answers all questions to a policy in one call: shared prefixes are computed once for all kinds of questions."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,40 +7,46 @@ from typing import Any
 import numpy as np
 
 from unipref.models.inference import forward, prefix_trees
-from unipref.models.inference.batching import in_batches
-from unipref.models.inference.generation import Text, enough, texts_of, write_on, write_plain
-from unipref.models.inference.prefix_trees import Branch, Row, plan
-from unipref.models.inference.questions import LogLikelihood, Question, Writing, Written
+from unipref.models.inference.batching import run_in_batches
+from unipref.models.inference.generation import (
+    TextInProgress,
+    finish_texts,
+    generate_without_trees,
+    is_batch_full,
+    start_texts,
+)
+from unipref.models.inference.prefix_trees import Branch, Row, pack_into_rows
+from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, Question
 from unipref.models.loading import Policy, RewardModel
 
 TOKENS_ON_CPU = 4096
 TOKENS_ON_ACCELERATOR = 16384
-"""Tokens of one pass. A CPU gains nothing from more; an accelerator has to be kept busy."""
+"""Tokens per forward pass. A CPU gains nothing from more; an accelerator needs more to be busy."""
 
-ROWS_AT_ONCE = 256
+MAX_ROWS = 256
 
 
 def ask(
     policy: Policy, groups: Sequence[Sequence[Question]], batch_size: int | None = None
 ) -> Iterator[tuple[int, list[Any]]]:
-    """Asks everything at once. Texts that start alike are read once, and texts are written on from what was read.
+    """Asks all questions at once. Shared prefixes are computed once, and generation continues from their cache.
 
-    The answers to a group come together, so that what needs several of them (the divergence of two distributions) can
-    be computed and the large ones let go. An answer depends on its question alone, up to floating-point rounding.
+    The answers of a group are yielded together. So what needs several of them (the divergence of two distributions)
+    can be computed, and the large ones freed. An answer depends only on its question, up to floating-point rounding.
 
     Args:
-        policy: the model asked.
-        groups: n groups of questions, of any kinds; what is asked about one item is a group.
-        batch_size: most rows of one pass, where a row is a text or several that start alike; None: as many as a number
-            of tokens allows. Halved when memory runs out.
+        policy: the model to run.
+        groups: n groups of questions of any kind; a group holds the questions about one item.
+        batch_size: maximum number of rows per pass, where a row is a text or several texts with a shared prefix; None:
+            as many as the token budget allows. Halved when memory runs out.
 
     Yields:
-        Number and answers of each group, in no particular order. What does not fit in `policy.context` is never cut:
-        the answer to `LogLikelihood` is NaN then, that to `NextToken` all NaN, and that to `Writing` an empty text that
-        has not ended; `fits` tells before.
+        Number and answers of each group, in any order. Texts that exceed `policy.context` are never cut: the answer to
+        `LogLikelihood` is then NaN, to `NextToken` all NaN, and to `Generation` an empty text that has not ended. Check
+        with `fits_context`.
 
     Raises:
-        UserError: one text alone does not fit in memory, or the model gives no numbers (its training diverged).
+        UserError: a single text does not fit in memory, or the model outputs NaN (its training diverged).
     """
     questions = [question for group in groups for question in group]
     numbers = [number for number, group in enumerate(groups) for _ in group]
@@ -48,52 +54,52 @@ def ask(
     starts = [0]
     for group in groups:
         starts.append(starts[-1] + len(group))
-    missing = [len(group) for group in groups]
+    n_missing = [len(group) for group in groups]
     for number, group in enumerate(groups):
         if not group:
             yield number, []
-    for owner, answer in _answers(policy, questions, numbers, batch_size):
+    for owner, answer in _answer_questions(policy, questions, numbers, batch_size):
         number = numbers[owner]
         answers[number][owner - starts[number]] = answer
-        missing[number] -= 1
-        if not missing[number]:
+        n_missing[number] -= 1
+        if not n_missing[number]:
             yield number, answers[number]
             answers[number] = []
 
 
 def ask_each(policy: Policy, questions: Sequence[Question], batch_size: int | None = None) -> list[Any]:
-    """The answers to single questions, in their order; errors and NaN as for `ask`."""
-    found: list[Any] = [None] * len(questions)
+    """Answers single questions, in order; errors and NaN as for `ask`."""
+    answers_in_order: list[Any] = [None] * len(questions)
     for number, answers in ask(policy, [[question] for question in questions], batch_size):
-        found[number] = answers[0]
-    return found
+        answers_in_order[number] = answers[0]
+    return answers_in_order
 
 
-def _answers(
+def _answer_questions(
     policy: Policy, questions: Sequence[Question], groups: Sequence[int], batch_size: int | None
 ) -> Iterator[tuple[int, Any]]:
     reach = forward.tree_reach(policy)
     branching: list[Branch] = []
     plain: list[Branch] = []
-    alone: list[tuple[int, Writing, int]] = []
+    unshared: list[tuple[int, Generation, int]] = []
     for owner, question in enumerate(questions):
-        branch, answer = _branch(policy, question, owner, groups[owner])
+        branch, answer = _to_branch(policy, question, owner, groups[owner])
         if branch is None:
             yield owner, answer
         elif len(branch.ids) + branch.room <= reach:
             branching.append(branch)
-        elif isinstance(question, Writing):
-            alone.append((owner, question, branch.room))
+        elif isinstance(question, Generation):
+            unshared.append((owner, question, branch.room))
         else:
             plain.append(branch)
     for branches, as_trees in ((branching, True), (plain, False)):
-        rows = plan(branches, as_trees)
-        yield from _read(policy, rows, questions, batch_size)
-    yield from _written_alone(policy, alone, batch_size)
+        rows = pack_into_rows(branches, as_trees)
+        yield from _run_rows(policy, rows, questions, batch_size)
+    yield from _generate_unshared(policy, unshared, batch_size)
 
 
-def _branch(policy: Policy, question: Question, owner: int, group: int) -> tuple[Branch | None, Any]:
-    """The sequence that must be run to answer a question; None and the answer where there is none to run."""
+def _to_branch(policy: Policy, question: Question, owner: int, group: int) -> tuple[Branch | None, Any]:
+    """The sequence to run for a question and None; or None and the answer if nothing has to be run."""
     if not question.prompt:
         raise ValueError("a prompt needs at least one token: nothing predicts the first one")
     prompt = tuple(question.prompt)
@@ -104,62 +110,64 @@ def _branch(policy: Policy, question: Question, owner: int, group: int) -> tuple
         # The last token is only predicted, never read.
         fits = len(whole) <= policy.context
         return (Branch(whole[:-1], len(prompt) - 1, owner, group), None) if fits else (None, math.nan)
-    if isinstance(question, Writing):
+    if isinstance(question, Generation):
         room = min(question.max_new_tokens, policy.context - len(prompt))
         return (
-            (Branch(prompt, len(prompt) - 1, owner, group, room), None) if room > 0 else (None, Written("", 0, False))
+            (Branch(prompt, len(prompt) - 1, owner, group, room), None)
+            if room > 0
+            else (None, GeneratedText("", 0, False))
         )
     if len(prompt) > policy.context:
-        return None, np.full(forward.vocabulary(policy), math.nan)
+        return None, np.full(forward.vocabulary_size(policy), math.nan)
     return Branch(prompt, len(prompt) - 1, owner, group), None
 
 
-def _read(
+def _run_rows(
     policy: Policy, rows: Sequence[Row], questions: Sequence[Question], batch_size: int | None
 ) -> Iterator[tuple[int, Any]]:
-    def run(part: Sequence[Row]) -> tuple[dict[int, Any], list[Text]]:
+    def run(part: Sequence[Row]) -> tuple[dict[int, Any], list[TextInProgress]]:
         if len(part) > 1 and (
-            forward.logits_held(policy, part) > forward.LOGITS_AT_ONCE
-            or sum(row.copied for row in part) > prefix_trees.COPIED_AT_ONCE
+            forward.count_logits(policy, part) > forward.MAX_LOGITS
+            or sum(row.copied for row in part) > prefix_trees.MAX_COPIED_TOKENS
         ):
             half = len(part) // 2
             (answers, texts), (more_answers, more_texts) = run(part[:half]), run(part[half:])
             return answers | more_answers, texts + more_texts
-        read = forward.read_rows(policy, part, keep_cache=any(row.room for row in part))
-        return forward.read_answers(policy, read, part, questions), texts_of(policy, read, part, questions)
+        output = forward.read_rows(policy, part, keep_cache=any(row.room for row in part))
+        return forward.read_answers(policy, output, part, questions), start_texts(policy, output, part, questions)
 
-    texts: list[Text] = []
-    most, budget = batch_size or ROWS_AT_ONCE, tokens_at_once(policy)
-    for _, (answers, begun) in in_batches(rows, run, most, lambda row: row.size, budget):
+    texts: list[TextInProgress] = []
+    max_rows, max_tokens = batch_size or MAX_ROWS, token_budget(policy)
+    for _, (answers, started) in run_in_batches(rows, run, max_rows, lambda row: row.size, max_tokens):
         yield from answers.items()
-        texts += begun
-        if enough(policy, texts):
-            yield from write_on(policy, texts, batch_size)
+        texts += started
+        if is_batch_full(policy, texts):
+            yield from finish_texts(policy, texts, batch_size)
             texts = []
-    yield from write_on(policy, texts, batch_size)
+    yield from finish_texts(policy, texts, batch_size)
 
 
-def tokens_at_once(model: Policy | RewardModel) -> int:
-    """The tokens of one pass, padding included."""
+def token_budget(model: Policy | RewardModel) -> int:
+    """Maximum tokens per forward pass, padding included."""
     return TOKENS_ON_CPU if model.model.device.type == "cpu" else TOKENS_ON_ACCELERATOR
 
 
-def _written_alone(
-    policy: Policy, items: Sequence[tuple[int, Writing, int]], batch_size: int | None
-) -> Iterator[tuple[int, Written]]:
-    alike: dict[tuple[int, float, int], list[tuple[int, Writing]]] = {}
+def _generate_unshared(
+    policy: Policy, items: Sequence[tuple[int, Generation, int]], batch_size: int | None
+) -> Iterator[tuple[int, GeneratedText]]:
+    by_settings: dict[tuple[int, float, int], list[tuple[int, Generation]]] = {}
     for owner, question, room in items:
-        # One limit per batch, and one seed: what a prompt gets must not depend on its neighbours.
+        # One token limit and one seed per batch, so that a text does not depend on its neighbours.
         seed = question.seed if question.temperature > 0 else 0
-        alike.setdefault((room, question.temperature, seed), []).append((owner, question))
-    for room, temperature, seed in sorted(alike, reverse=True):
-        asked = sorted(alike[room, temperature, seed], key=lambda item: (-len(item[1].prompt), item[0]))
+        by_settings.setdefault((room, question.temperature, seed), []).append((owner, question))
+    for room, temperature, seed in sorted(by_settings, reverse=True):
+        ordered = sorted(by_settings[room, temperature, seed], key=lambda item: (-len(item[1].prompt), item[0]))
 
-        def run(part: Sequence[tuple[int, Writing]], room: int = room) -> list[Written]:
-            return write_plain(policy, [question for _, question in part], room)
+        def run(part: Sequence[tuple[int, Generation]], room: int = room) -> list[GeneratedText]:
+            return generate_without_trees(policy, [question for _, question in part], room)
 
-        def size(item: tuple[int, Writing], room: int = room) -> int:
+        def size(item: tuple[int, Generation], room: int = room) -> int:
             return len(item[1].prompt) + room
 
-        for part, texts in in_batches(asked, run, batch_size or ROWS_AT_ONCE, size, tokens_at_once(policy)):
+        for part, texts in run_in_batches(ordered, run, batch_size or MAX_ROWS, size, token_budget(policy)):
             yield from zip((owner for owner, _ in part), texts, strict=True)

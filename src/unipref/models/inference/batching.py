@@ -1,4 +1,4 @@
-"""Batches that fit: as many items as a budget allows, halved when memory runs out."""
+"""Batches within a token budget, halved when memory runs out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -9,27 +9,27 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_batches(
+def run_in_batches(
     items: Sequence[T],
     run: Callable[[Sequence[T]], R],
     most: int,
     size: Callable[[T], int] = lambda item: 0,
     budget: int = 0,
 ) -> Iterator[tuple[Sequence[T], R]]:
-    """Runs the items in batches, in their order; a batch that runs out of memory is halved, and so are later ones.
+    """Runs the items in batches, in order; if a batch runs out of memory, it and all later ones are halved.
 
     Args:
-        items: what is run; a batch's items should be of about one size.
-        run: does one batch.
-        most: most items of a batch.
-        size: tokens of an item.
-        budget: most tokens of a batch, each item counted as the largest one; a batch has one item at least.
+        items: the items to run, sorted so that neighbours have similar sizes.
+        run: runs one batch.
+        most: maximum number of items per batch.
+        size: number of tokens of an item.
+        budget: maximum tokens per batch, each item counted as the largest one; a batch has at least one item.
 
     Yields:
-        The items of a batch, and what `run` made of them.
+        The items of a batch, and the result of `run`.
 
     Raises:
-        UserError: one item alone does not fit in memory.
+        UserError: a single item does not fit in memory.
     """
     import torch
 
@@ -46,11 +46,11 @@ def in_batches(
             with torch.inference_mode():
                 results = run(part)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             if len(part) == 1:
                 raise UserError(
-                    "the memory does not suffice for a single sequence.",
+                    "out of memory on a single sequence.",
                     mend="Use a smaller model or a device with more memory.",
                 ) from error
             most = len(part) // 2
@@ -58,12 +58,12 @@ def in_batches(
             yield part, results
             start += len(part)
             continue
-        # Outside the handler: what the failed batch still holds is let go before it is tried again.
+        # Outside the handler, so that the memory of the failed batch is freed before the retry.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     import torch
 
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -1,4 +1,4 @@
-"""Forward passes over rows of sequences, and the answers read off their logits."""
+"""Runs forward passes over rows of sequences, and computes answers from the logits."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -16,55 +16,55 @@ from unipref.models.loading import Policy, RewardModel
 if TYPE_CHECKING:
     import torch
 
-LOGITS_AT_ONCE = 2**28
-"""Most logits one pass may hold: 1 GiB in float32."""
+MAX_LOGITS = 2**28
+"""Maximum number of logits per pass: 1 GiB in float32."""
 
 
 def tree_reach(policy: Policy) -> int:
-    """The longest sequence, in tokens, that this model can read as part of a tree; 0 where it can read none.
+    """Maximum length, in tokens, of a sequence that this model can process in a tree; 0 if it does not support trees.
 
-    A tree needs attention over exactly the tokens that a mask names, at positions that are given. Models with a
-    recurrent state, with positions taken from the order of tokens (ALiBi) or with attention kernels of their own
-    cannot do so; those that attend to a window of tokens can as long as all of a sequence is inside.
+    A tree needs attention over exactly the tokens that a mask selects, at explicit positions. Models with a recurrent
+    state, with positions derived from token order (ALiBi) or with custom attention kernels do not support that. Models
+    with sliding-window attention do, as long as the sequence fits in the window.
     """
     model, config = policy.model, policy.model.config.get_text_config()
-    accepted = inspect.signature(model.forward).parameters
-    able = (
-        {"position_ids", "attention_mask", "past_key_values", "use_cache"} <= set(accepted)
+    parameters = inspect.signature(model.forward).parameters
+    supports_masks = (
+        {"position_ids", "attention_mask", "past_key_values", "use_cache"} <= set(parameters)
         and getattr(model, "_supports_attention_backend", False)
         and not getattr(model, "_is_stateful", False)
         and not getattr(config, "alibi", False)
         and getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
     )
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    if not able or kinds - {"full_attention", "sliding_attention"}:
+    layer_types = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if not supports_masks or layer_types - {"full_attention", "sliding_attention"}:
         return 0
-    windows = getattr(config, "layer_types", None) is None or "sliding_attention" in kinds
-    window = getattr(config, "sliding_window", None) if windows else None
+    has_window = getattr(config, "layer_types", None) is None or "sliding_attention" in layer_types
+    window = getattr(config, "sliding_window", None) if has_window else None
     return min(policy.context, int(window)) if window else policy.context
 
 
-def vocabulary(policy: Policy) -> int:
-    """How many tokens the model can give."""
+def vocabulary_size(policy: Policy) -> int:
+    """Size of the model's vocabulary."""
     return int(policy.model.config.get_text_config().vocab_size)
 
 
-def diverged(model: Policy | RewardModel) -> UserError:
-    """What to say of a model whose outputs are not numbers."""
+def divergence_error(model: Policy | RewardModel) -> UserError:
+    """The error for a model that outputs NaN."""
     return UserError(
-        "the model gives NaN instead of numbers: its training has diverged.",
+        "the model outputs NaN: its training has diverged.",
         where=model.name,
         mend="Train again with a lower learning rate, or leave this model out.",
     )
 
 
 @dataclass
-class Read:
-    """Rows that were read.
+class PassOutput:
+    """The output of a forward pass over rows.
 
     Attributes:
         logits: (rows, kept columns, vocabulary).
-        cache: keys and values of all columns, where they were asked for.
+        cache: keys and values of all columns, if they were requested.
     """
 
     packed: Packed
@@ -72,23 +72,23 @@ class Read:
     cache: Any
 
     def column(self, row: int, member: int) -> int:
-        """Among the kept columns, that of the last token of a sequence."""
+        """The index, among the kept columns, of a sequence's last token."""
         return int(self.packed.paths[row][member][-1]) - self.packed.kept[0]
 
 
-def read_rows(policy: Policy, rows: Sequence[Row], keep_cache: bool) -> Read:
-    """One forward pass.
+def read_rows(policy: Policy, rows: Sequence[Row], keep_cache: bool) -> PassOutput:
+    """Runs one forward pass.
 
     Args:
-        policy: the model asked.
-        rows: with branches only where the model can read trees.
-        keep_cache: keep keys and values, to write on from them; only where the model can read trees.
+        policy: the model to run.
+        rows: the rows; they may branch only if the model supports trees.
+        keep_cache: whether to keep keys and values for generation; only if the model supports trees.
     """
     import torch
 
     device = policy.model.device
     packed = pack(rows)
-    _known(policy, int(packed.ids.max()))
+    _check_token_ids(policy, int(packed.ids.max()))
     inputs: dict[str, Any] = {"input_ids": torch.from_numpy(packed.ids).to(device)}
     if packed.chains:
         # Padding on the right: a causal model's earlier positions never see it, so nothing needs to be masked, and
@@ -96,91 +96,95 @@ def read_rows(policy: Policy, rows: Sequence[Row], keep_cache: bool) -> Read:
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
     else:
         inputs["position_ids"] = torch.from_numpy(packed.positions).to(device)
-        inputs["attention_mask"] = additive(torch.from_numpy(packed.visible()).to(device), policy)[:, None]
+        inputs["attention_mask"] = additive_mask(torch.from_numpy(packed.visible()).to(device), policy)[:, None]
     cache = None
     if keep_cache:
         from transformers import DynamicCache
 
-        # Made here, because the model's own would forget what is outside the window of a sliding layer.
+        # Created here, because the model's own cache drops what is outside a sliding layer's window.
         cache = inputs["past_key_values"] = DynamicCache()
     first, last = packed.kept
-    keeps = "logits_to_keep" in inspect.signature(policy.model.forward).parameters
-    if keeps:
+    can_select = "logits_to_keep" in inspect.signature(policy.model.forward).parameters
+    if can_select:
         inputs["logits_to_keep"] = torch.arange(first, last, device=device)
     logits = policy.model(**inputs, use_cache=keep_cache).logits
-    return Read(packed, logits if keeps else logits[:, first:last], cache)
+    return PassOutput(packed, logits if can_select else logits[:, first:last], cache)
 
 
-def additive(visible: "torch.Tensor", policy: Policy) -> "torch.Tensor":
-    """The mask as every attention takes it: 0 where something is seen, the lowest number where it is not."""
+def additive_mask(visible: "torch.Tensor", policy: Policy) -> "torch.Tensor":
+    """An additive attention mask: 0 where a token is visible, the lowest number where it is not."""
     import torch
 
     hidden = torch.finfo(policy.model.dtype).min
     return torch.zeros(visible.shape, dtype=policy.model.dtype, device=visible.device).masked_fill_(~visible, hidden)
 
 
-def logits_held(policy: Policy, rows: Sequence[Row]) -> int:
-    """How many logits a pass over the rows will hold, at most."""
+def count_logits(policy: Policy, rows: Sequence[Row]) -> int:
+    """Maximum number of logits that a pass over the rows holds."""
     first = min(member.first for row in rows for member in row.members)
     longest = max(row.size for row in rows)
-    asked = longest - first if all(row.is_chain() for row in rows) else max(_asked(row) for row in rows)
-    return vocabulary(policy) * len(rows) * asked
+    columns = longest - first if all(row.is_chain() for row in rows) else max(_needed_columns(row) for row in rows)
+    return vocabulary_size(policy) * len(rows) * columns
 
 
-def _asked(row: Row) -> int:
+def _needed_columns(row: Row) -> int:
     return min(row.size, sum(len(member.ids) - member.first for member in row.members))
 
 
-def read_answers(policy: Policy, read: Read, rows: Sequence[Row], questions: Sequence[Question]) -> dict[int, Any]:
-    """Owner -> answer of the questions that need no writing.
+def read_answers(
+    policy: Policy, output: PassOutput, rows: Sequence[Row], questions: Sequence[Question]
+) -> dict[int, Any]:
+    """Computes owner -> answer for the questions that need no generation.
 
     Raises:
-        UserError: the logits are not numbers.
+        UserError: the logits are NaN.
     """
     import torch
 
-    terms: list[tuple[int, int, int, int]] = []
-    lasts: list[tuple[int, int, int]] = []
-    for row, member, branch in members(rows):
+    tokens_to_sum: list[tuple[int, int, int, int]] = []
+    last_columns: list[tuple[int, int, int]] = []
+    for row, member, branch in iterate_members(rows):
         question = questions[branch.owner]
         if isinstance(question, LogLikelihood):
-            columns = (read.packed.paths[row][member][branch.first :] - read.packed.kept[0]).tolist()
-            terms += [(branch.owner, row, at, token) for at, token in zip(columns, question.continuation, strict=True)]
+            columns = (output.packed.paths[row][member][branch.first :] - output.packed.kept[0]).tolist()
+            tokens_to_sum += [
+                (branch.owner, row, at, token) for at, token in zip(columns, question.continuation, strict=True)
+            ]
         elif not branch.room:
-            lasts.append((branch.owner, row, read.column(row, member)))
+            last_columns.append((branch.owner, row, output.column(row, member)))
     answers: dict[int, Any] = {}
-    if lasts:
-        owners, row_at, column = torch.tensor(lasts).T.to(read.logits.device)
-        chosen = torch.log_softmax(read.logits[row_at, column].float(), dim=-1).double().cpu().numpy()
-        answers.update(zip(owners.tolist(), _numbers(policy, chosen), strict=True))
-    if terms:
-        _known(policy, max(term[-1] for term in terms))
-        owners, row_at, column, token = torch.tensor(terms).T.to(read.logits.device)
-        sums = torch.logsumexp(read.logits.float(), dim=-1)
-        log_p = (read.logits[row_at, column, token].float() - sums[row_at, column]).double().cpu().numpy()
-        numbered, place = np.unique(owners.cpu().numpy(), return_inverse=True)
-        totals = np.bincount(place, weights=_numbers(policy, log_p))
-        answers.update(zip(numbered.tolist(), totals.tolist(), strict=True))
+    if last_columns:
+        owners, row_at, column = torch.tensor(last_columns).T.to(output.logits.device)
+        chosen = torch.log_softmax(output.logits[row_at, column].float(), dim=-1).double().cpu().numpy()
+        answers.update(zip(owners.tolist(), _check_for_nan(policy, chosen), strict=True))
+    if tokens_to_sum:
+        _check_token_ids(policy, max(term[-1] for term in tokens_to_sum))
+        owners, row_at, column, token = torch.tensor(tokens_to_sum).T.to(output.logits.device)
+        sums = torch.logsumexp(output.logits.float(), dim=-1)
+        log_p = (output.logits[row_at, column, token].float() - sums[row_at, column]).double().cpu().numpy()
+        unique_owners, owner_index = np.unique(owners.cpu().numpy(), return_inverse=True)
+        totals = np.bincount(owner_index, weights=_check_for_nan(policy, log_p))
+        answers.update(zip(unique_owners.tolist(), totals.tolist(), strict=True))
     return answers
 
 
-def members(rows: Sequence[Row]) -> Iterator[tuple[int, int, Branch]]:
-    """Row number, member number and branch of every member."""
-    for row, held in enumerate(rows):
-        for member, branch in enumerate(held.members):
+def iterate_members(rows: Sequence[Row]) -> Iterator[tuple[int, int, Branch]]:
+    """Yields row number, member number and branch of every member."""
+    for row, contents in enumerate(rows):
+        for member, branch in enumerate(contents.members):
             yield row, member, branch
 
 
-def _known(policy: Policy, largest: int) -> None:
-    if largest >= vocabulary(policy):
+def _check_token_ids(policy: Policy, largest: int) -> None:
+    if largest >= vocabulary_size(policy):
         raise UserError(
-            f"the tokenizer gives token {largest}, but the model knows only {vocabulary(policy)} tokens.",
+            f"the tokenizer produces token {largest}, but the model's vocabulary has {vocabulary_size(policy)} tokens.",
             where=policy.name,
-            mend="Give the tokenizer that belongs to the model, or enlarge the model's embedding.",
+            mend="Use the model's own tokenizer, or resize the model's embedding.",
         )
 
 
-def _numbers(policy: Policy, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _check_for_nan(policy: Policy, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if np.isnan(values).any():
-        raise diverged(policy)
+        raise divergence_error(policy)
     return values

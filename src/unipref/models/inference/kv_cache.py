@@ -1,7 +1,7 @@
-"""Keys and values of texts that are being written: taken from what was read, grown in place, dropped text by text.
+"""A cache of keys and values for generation: extracted from a forward pass, grown in place, reduced text by text.
 
-transformers' own cache is copied whole with every token; this one is copied when it is full. There, every text
-has as many columns as the longest prompt and what was written after it; here, each goes on right after its own prompt.
+transformers' own cache is copied with every token; this one only when it is full. In transformers' cache every text has
+the columns of the longest prompt; here the generated tokens of each text directly follow its own prompt.
 """
 
 import functools
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-SPARE = 32
-"""Columns by which keys and values grow at least when they are full."""
+MIN_GROWTH = 32
+"""Minimum number of columns by which full keys and values grow."""
 
 
 @dataclass(eq=False)
-class Taken:
-    """Keys and values of the prompts of some texts, side by side.
+class PromptStates:
+    """Keys and values of several prompts, stacked.
 
     Attributes:
-        layers: per layer keys and values, (texts, heads, columns, width); None of a layer without its own.
+        layers: keys and values per layer, (texts, heads, columns, width); None for a layer without its own.
         lengths: tokens of each prompt; columns beyond are padding.
     """
 
@@ -30,19 +30,19 @@ class Taken:
 
     @functools.cached_property
     def longest(self) -> int:
-        """Columns of each text."""
+        """Number of columns of each text."""
         return max(self.lengths)
 
     def bytes_per_token(self) -> int:
-        """Of one text, over all layers."""
+        """Bytes per token of one text, over all layers."""
         return sum(states[0, :, 0].nbytes for layer in self.layers if layer is not None for states in layer)
 
 
-def take(cache: Any, rows: Sequence[int], paths: Sequence[Sequence[int]]) -> Taken:
-    """The keys and values of some texts out of a cache in which rows hold several.
+def extract_states(cache: Any, rows: Sequence[int], paths: Sequence[Sequence[int]]) -> PromptStates:
+    """Copies the keys and values of some texts from a cache whose rows hold several texts.
 
     Args:
-        cache: of rows that were read.
+        cache: the cache of a pass over the rows.
         rows: the row of each text.
         paths: the columns of each text's tokens.
     """
@@ -59,15 +59,15 @@ def take(cache: Any, rows: Sequence[int], paths: Sequence[Sequence[int]]) -> Tak
         at = (row.to(layer.keys.device), columns.to(layer.keys.device))
         keys, values = (states.transpose(1, 2)[at].transpose(1, 2) for states in (layer.keys, layer.values))
         layers.append((keys, values))
-    return Taken(layers, lengths)
+    return PromptStates(layers, lengths)
 
 
-class Places:
-    """Where the next tokens go, for all layers of a cache.
+class WritePositions:
+    """The columns of the next tokens, shared by all layers of a cache.
 
     Attributes:
         at: (texts,) the column of each text's next token.
-        columns: up to which there is anything then.
+        columns: number of columns in use, including the next tokens.
     """
 
     def __init__(self) -> None:
@@ -75,24 +75,26 @@ class Places:
         self.columns = 0
 
 
-class Layer:
-    """What a model's layer asks of its cache: to add keys and values, and to give all."""
+class GrowingLayer:
+    """One layer of the cache, with the interface that transformers expects: adds keys and values, and returns all."""
 
     is_compileable = False
     is_sliding = False
     is_croppable = False
     is_initialized = True
 
-    def __init__(self, parts: "Sequence[tuple[torch.Tensor, torch.Tensor]]", most: int, places: Places) -> None:
+    def __init__(
+        self, parts: "Sequence[tuple[torch.Tensor, torch.Tensor]]", most: int, write_positions: WritePositions
+    ) -> None:
         import torch
 
-        self.most, self.places, width = most, places, places.columns
+        self.most, self.write_positions, width = most, write_positions, write_positions.columns
         self.stores: list[torch.Tensor] = []
         for states in zip(*parts, strict=True):
             texts = sum(part.shape[0] for part in states)
             _, heads, _, size = states[0].shape
             store = torch.zeros(
-                (texts, heads, min(width + SPARE, most), size), dtype=states[0].dtype, device=states[0].device
+                (texts, heads, min(width + MIN_GROWTH, most), size), dtype=states[0].dtype, device=states[0].device
             )
             start = 0
             for part in states:
@@ -103,65 +105,65 @@ class Layer:
 
     @property
     def keys(self) -> "torch.Tensor":
-        """(texts, heads, columns, width) so far."""
-        return self.stores[0][:, :, : self.places.columns]
+        """The keys in use, (texts, heads, columns, width)."""
+        return self.stores[0][:, :, : self.write_positions.columns]
 
     @property
     def values(self) -> "torch.Tensor":
-        """As `keys`."""
-        return self.stores[1][:, :, : self.places.columns]
+        """The values in use, shaped like `keys`."""
+        return self.stores[1][:, :, : self.write_positions.columns]
 
     def update(
         self, keys: "torch.Tensor", values: "torch.Tensor", *args: Any, **kwargs: Any
     ) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Adds the next token of each text, and gives all there are."""
+        """Adds the next token of each text, and returns all keys and values."""
         import torch
 
-        texts = torch.arange(len(self.places.at), device=keys.device)
-        at = self.places.at.to(keys.device)
+        texts = torch.arange(len(self.write_positions.at), device=keys.device)
+        at = self.write_positions.at.to(keys.device)
         for place, states in enumerate((keys, values)):
             size = self.stores[place].shape[2]
-            if self.places.columns > size:
-                more = min(max(SPARE, size // 2), self.most - size)
+            if self.write_positions.columns > size:
+                more = min(max(MIN_GROWTH, size // 2), self.most - size)
                 self.stores[place] = torch.nn.functional.pad(self.stores[place], (0, 0, 0, more))
             self.stores[place][texts, :, at] = states[:, :, 0]
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
-        """Columns so far."""
-        return self.places.columns
+        """Number of columns in use."""
+        return self.write_positions.columns
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Columns with the next tokens, and where they start."""
-        return self.places.columns, 0
+        """Number of columns including the next tokens, and the offset of the first."""
+        return self.write_positions.columns, 0
 
 
-def together(parts: Sequence[tuple[Taken, Sequence[int]]], most: int) -> tuple[Any, Places]:
-    """One cache, as models take it, of some texts out of each part, in their order; and where its next tokens go.
+def merge_states(parts: Sequence[tuple[PromptStates, Sequence[int]]], most: int) -> tuple[Any, WritePositions]:
+    """Merges texts of several parts, in order, into one cache for the model; also returns its write positions.
 
     Args:
-        parts: keys and values of prompts, and which texts of them.
-        most: columns that are enough for every text.
+        parts: keys and values of prompts, and the indices of the texts to use.
+        most: number of columns that is enough for every text.
     """
     from transformers import DynamicCache
     from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
-    CacheLayerMixin.register(Layer)  # transformers asks for the type
-    places = Places()
-    places.columns = max(part.lengths[text] for part, texts in parts for text in texts)
+    CacheLayerMixin.register(GrowingLayer)  # transformers checks the type
+    write_positions = WritePositions()
+    write_positions.columns = max(part.lengths[text] for part, texts in parts for text in texts)
     cache = DynamicCache()
     for layers in zip(*(part.layers for part, _ in parts), strict=True):
-        own = [
+        layer_states = [
             (layer[0][list(texts)], layer[1][list(texts)])
             for layer, (_, texts) in zip(layers, parts, strict=True)
             if layer is not None
         ]
-        cache.layers.append(Layer(own, most, places) if own else DynamicLayer())
-    return cache, places
+        cache.layers.append(GrowingLayer(layer_states, most, write_positions) if layer_states else DynamicLayer())
+    return cache, write_positions
 
 
-def keep(cache: Any, texts: "torch.Tensor") -> None:
-    """Drops all texts of a cache but these."""
+def keep_texts(cache: Any, texts: "torch.Tensor") -> None:
+    """Removes all texts from a cache except these."""
     for layer in cache.layers:
-        if isinstance(layer, Layer):
+        if isinstance(layer, GrowingLayer):
             layer.stores = [store[texts] for store in layer.stores]

@@ -1,4 +1,4 @@
-"""What a policy can be asked: questions that end with a position in a text, and the answers to them."""
+"""The questions that `ask` answers with a policy, and the types of the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class NextToken:
 
 
 @dataclass(frozen=True)
-class Writing:
-    """What does the model write after the prompt? Answer: `Written`.
+class Generation:
+    """What does the model generate after the prompt? Answer: `GeneratedText`.
 
     Attributes:
-        max_new_tokens: most tokens written; fewer where the context ends before.
-        temperature: 0 takes the most likely token each time, otherwise tokens are drawn.
-        seed: of the draw. The text depends on it and the prompt alone, never on what else is asked.
+        max_new_tokens: maximum number of generated tokens; fewer if the context ends first.
+        temperature: 0 always takes the most likely token; above 0, tokens are sampled.
+        seed: seed of the sampling. The text depends only on it and the prompt, never on other questions.
     """
 
     prompt: Sequence[int]
@@ -36,13 +36,13 @@ class Writing:
     seed: int = 0
 
 
-class Written(NamedTuple):
-    """What a model wrote.
+class GeneratedText(NamedTuple):
+    """A text that a model generated.
 
     Attributes:
-        text: without the prompt, and without special tokens.
-        n_tokens: tokens written, the one that ended the text not counted.
-        ended: whether the model ended it; False where it was cut at its longest length or at the end of the context.
+        text: the text without the prompt and without special tokens.
+        n_tokens: number of generated tokens, without the one that ended the text.
+        ended: whether the model ended it; False if it reached its maximum length or the end of the context.
     """
 
     text: str
@@ -50,4 +50,4 @@ class Written(NamedTuple):
     ended: bool
 
 
-Question = LogLikelihood | NextToken | Writing
+Question = LogLikelihood | NextToken | Generation

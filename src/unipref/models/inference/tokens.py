@@ -1,4 +1,4 @@
-"""Texts to token ids: what the model sees, split where an answer begins."""
+"""Encodes texts as token ids, split where an answer begins."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,16 +7,16 @@ from unipref.core.records import Messages
 from unipref.models.loading import Policy, RewardModel
 
 Request = tuple[Sequence[int], Sequence[int]]
-"""Ids of a prompt, and ids of what may follow it."""
+"""Ids of a prompt, and ids of a possible continuation."""
 
 
 def encode(model: Policy | RewardModel, text: str, add_special_tokens: bool = False) -> list[int]:
     """The token ids of a text.
 
     Args:
-        model: whose tokenizer is used.
-        text: with BOS written out where it is wanted, as a chat template does.
-        add_special_tokens: let the tokenizer add what it adds to plain text, usually BOS.
+        model: the model whose tokenizer is used.
+        text: the text, including BOS if it is wanted, as from a chat template.
+        add_special_tokens: whether the tokenizer adds its special tokens, usually BOS.
     """
     return list(model.tokenizer.encode(text, add_special_tokens=add_special_tokens, verbose=False))
 
@@ -24,35 +24,35 @@ def encode(model: Policy | RewardModel, text: str, add_special_tokens: bool = Fa
 def encode_all(
     model: Policy | RewardModel, texts: Iterable[str], add_special_tokens: bool = False
 ) -> dict[str, list[int]]:
-    """Text -> its token ids, as `encode` gives them; equal texts are encoded once, and all in one call."""
+    """Text -> its token ids, as from `encode`; equal texts are encoded once, and all in one call."""
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         return {}
     options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-    found = model.tokenizer(distinct, add_special_tokens=add_special_tokens, **options)["input_ids"]
-    return dict(zip(distinct, found, strict=True))
+    ids = model.tokenizer(distinct, add_special_tokens=add_special_tokens, **options)["input_ids"]
+    return dict(zip(distinct, ids, strict=True))
 
 
 def start_ids(model: Policy | RewardModel) -> list[int]:
-    """What the tokenizer puts in front of plain text: usually BOS, for some models nothing."""
+    """The ids that the tokenizer puts before plain text: usually BOS, for some models none."""
     plain, whole = encode(model, "a"), encode(model, "a", add_special_tokens=True)
     return next((whole[:at] for at in range(len(whole)) if whole[at : at + len(plain)] == plain), [])
 
 
 def opening_ids(model: Policy | RewardModel) -> list[int]:
-    """What a text is scored after when nothing else comes before it, so that its first token is predicted too.
+    """The ids before a text without a prompt, so that its first token can be predicted too.
 
-    What the tokenizer puts in front of plain text; where that is nothing, its BOS or else its eos token, as lm-eval
-    does.
+    These are the ids that the tokenizer puts before plain text; if there are none, its BOS or else its eos token, as in
+    lm-eval.
 
     Raises:
-        UserError: there is neither.
+        UserError: the tokenizer has neither.
     """
     for single in (model.tokenizer.bos_token_id, model.tokenizer.eos_token_id):
-        if found := start_ids(model) or ([int(single)] if single is not None else []):
-            return found
+        if ids := start_ids(model) or ([int(single)] if single is not None else []):
+            return ids
     raise UserError(
-        "the tokenizer has no token that may begin a text, so nothing predicts a text's first token.",
+        "the tokenizer has neither a BOS nor an eos token, so a text's first token cannot be predicted.",
         where=model.name,
         mend="Add 'bos_token' to its tokenizer_config.json.",
     )
@@ -61,8 +61,8 @@ def opening_ids(model: Policy | RewardModel) -> list[int]:
 def continuation_ids(policy: Policy, prompt_text: str, continuation: str) -> tuple[list[int], list[int]]:
     """Tokenises prompt and continuation together, without special tokens, and splits them.
 
-    The split is where the ids of the whole leave those of the prompt alone. Where a token spans the border (a blank
-    that ends the prompt and merges with the next word), it belongs to the continuation.
+    The split is the first position at which the ids of the whole text differ from those of the prompt alone. A token
+    that spans the border (a space at the end of the prompt that merges with the next word) belongs to the continuation.
 
     Returns:
         Ids of the prompt and of the continuation; together, the ids of the whole text.
@@ -71,7 +71,7 @@ def continuation_ids(policy: Policy, prompt_text: str, continuation: str) -> tup
 
 
 def all_continuation_ids(policy: Policy, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
-    """As `continuation_ids`, of many pairs (prompt, continuation) in one call: several times faster."""
+    """Like `continuation_ids`, for many (prompt, continuation) pairs in one call, which is several times faster."""
     texts = [text for prompt, continuation in pairs for text in (prompt, prompt + continuation)]
     ids = encode_all(policy, texts)
     split = []
@@ -88,23 +88,23 @@ def answer_ids(policy: Policy, prompt: Messages, answer: Messages) -> tuple[list
 
 
 def all_answer_ids(policy: Policy, pairs: Sequence[tuple[Messages, Messages]]) -> list[tuple[list[int], list[int]]]:
-    """As `answer_ids`, of many pairs (prompt, answer) in one call."""
+    """Like `answer_ids`, for many (prompt, answer) pairs in one call."""
     texts = []
     for prompt, answer in pairs:
-        before = policy.prompt_text(prompt)
+        prompt_text = policy.prompt_text(prompt)
         whole = policy.dialogue_text([*prompt, *answer])
-        # Some templates open the answer differently when they ask for it than when they show it.
-        shared = common_length(before, whole)
+        # Some templates start an answer differently in a generation prompt than in a full dialogue.
+        shared = common_length(prompt_text, whole)
         texts.append((whole[:shared], whole[shared:]))
     return all_continuation_ids(policy, texts)
 
 
 def common_length(a: Sequence[object], b: Sequence[object]) -> int:
-    """How many items two sequences of one type share at their start."""
+    """Length of the common prefix of two sequences of the same type."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
-    # Slices are compared in C: for long sequences this is many times faster than a loop over items.
+    # Binary search over slices, which are compared in C: many times faster than a loop for long sequences.
     while high - low > 1:
         middle = (low + high) // 2
         if a[low:middle] == b[low:middle]:

@@ -25,7 +25,7 @@ from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_path, evaluate
 from unipref.models import loading
 from unipref.models.loading import Policy
-from unipref.models.weight_merging import SPARSE, Method, Recipe, WeightMerger
+from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.held_out import unseen
 from unipref.pipeline.merge.inputs import MergeCandidates, Soup, preferences
@@ -280,7 +280,7 @@ def card(record: Mapping[str, Any], has_adapter: bool) -> str:
     base, folder = record["base"], Path(record["base"]).is_dir()
     head = ["---", *([] if folder else [f"base_model: {base}"]), "library_name: transformers", "tags: [merge]", "---"]
     kind = "adapters" if record["adapters"] else "whole models"
-    how = record["method"] + (f", density {record['density']}" if record["method"] in SPARSE else "")
+    how = record["method"] + (f", density {record['density']}" if record["method"] in SPARSE_METHODS else "")
     how += f", seed {record['seed']}" if record["method"].startswith("dare") else ""
     lines = [
         f"# {Path(base).name}: {label(record['weights'])}",
