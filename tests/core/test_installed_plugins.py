@@ -32,14 +32,14 @@ class BestOf(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """A column called zorro."""
-        return Guess({"best": "zorro"}, 1.0, ["there is a zorro"]) if columns.at("zorro") else None
+        return Guess({"best": "zorro"}, 1.0, ["there is a zorro"]) if columns.find("zorro") else None
 
     def feedback(self, row):
         """The best answer is better than each other one."""
         best = get_path(row, self.best)
         answers = [Response(assistant_turn(text)) for text in row["answers"]]
         comparisons = [Comparison(best, other) for other in range(len(answers)) if other != best]
-        yield Feedback(self.ask(row, "prompt"), answers, comparisons)
+        yield Feedback(self.read_prompt(row, "prompt"), answers, comparisons)
 '''
 LONGEST = '''
 from typing import ClassVar

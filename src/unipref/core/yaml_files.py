@@ -131,6 +131,15 @@ def _write_float(representer: SafeRepresenter, value: float) -> Any:
     return representer.represent_scalar(TAG + "float", text)
 
 
+LINE_BREAKS = ("\x85", "\u2028", "\u2029")
+"""Characters that YAML 1.1 takes for line breaks and YAML 1.2 does not: they are written as escapes."""
+
+
+def _write_text(representer: SafeRepresenter, value: str) -> Any:
+    style = '"' if any(character in value for character in LINE_BREAKS) else None
+    return representer.represent_scalar(TAG + "str", value, style=style)
+
+
 class _Writer(SafeRepresenter):
     """Represents plain values."""
 
@@ -141,6 +150,7 @@ class _CommentWriter(RoundTripRepresenter):
 
 for _kind in (_Writer, _CommentWriter):
     _kind.add_representer(float, _write_float)
+    _kind.add_representer(str, _write_text)
 
 
 class _Check:
