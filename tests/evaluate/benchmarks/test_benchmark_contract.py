@@ -17,7 +17,7 @@ from support.fakes import answer_any, fake_policy
 from unipref.core import registry
 from unipref.core.contracts import BIAS, INSTRUCTION, Benchmark, SplitBenchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Finding
+from unipref.core.scores import Finding
 from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.example_files import write_example
 
@@ -116,7 +116,7 @@ def check_score(benchmark: type[Benchmark], score: Any) -> None:
 
 def check_headline(benchmark: type[Benchmark], finding: Finding) -> None:
     whole = {score.metric for score in finding.scores if score.slice == "all" and score.mode != "paper"}
-    if (headline := benchmark.lead) is not None:
+    if (headline := benchmark.headline_metric) is not None:
         assert headline.objective in (INSTRUCTION, BIAS)
         assert headline.metric in whole
         assert headline.beside is None or headline.beside in whole
