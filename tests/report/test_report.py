@@ -15,8 +15,8 @@ from rich.console import Console
 from unipref import report
 from unipref.core.errors import UserError
 from unipref.report.content import Figure
-from unipref.report.render.html import as_text, data_table
-from unipref.report.render.markdown import escaped
+from unipref.report.render.html import data_table, escape_text
+from unipref.report.render.markdown import escape
 
 VOID = {"meta"}
 RAW = {"script", "style"}
@@ -229,7 +229,7 @@ def test_seeds_are_drawn_with_their_mean(run_folder, score_row):
     (figure,) = figures_of(run_folder, "Each measure")
     assert figure.traces[1]["x"] == pytest.approx([0.3, 0.2, 0.4])
     assert figure.traces[1]["text"][0] == "sft, mean of 2 seeds: 0.300"
-    assert figure.said == "base 0.100, sft 0.300."
+    assert figure.description == "base 0.100, sft 0.300."
 
 
 def figures_of(run_folder, title=None):
@@ -241,18 +241,18 @@ def test_every_heading_table_and_figure_is_on_both_pages(run_folder, page, text)
     content = report._content(run_folder)
     shown = " ".join("".join(page.texts).split())
     for section in content.sections:
-        assert f"\n## {escaped(section.title)}\n" in text
+        assert f"\n## {escape(section.title)}\n" in text
         for said in [section.title, *section.paragraphs, *(points.head for points in section.points)]:
             assert said in shown
-            assert escaped(said) in text
+            assert escape(said) in text
         for table in section.tables:
             assert table.caption in shown
-            assert f"**{escaped(table.caption)}**" in text
-            assert len(rows_of(text, escaped(table.caption))) == len(table.rows) + 1
+            assert f"**{escape(table.caption)}**" in text
+            assert len(rows_of(text, escape(table.caption))) == len(table.rows) + 1
         for figure in section.figures:
-            for said in (figure.title, figure.said, figure.note):
+            for said in (figure.title, figure.description, figure.note):
                 assert said in shown
-                assert escaped(said) in text
+                assert escape(said) in text
     assert re.findall(r"^## (.*)$", text.split("**study.yaml**")[0], re.MULTILINE) == [
         s.title for s in content.sections
     ]
@@ -323,7 +323,7 @@ def test_text_in_a_figure_is_no_markup():
         "hovertemplate": "<b>%{x}</b>",
         "meta": {"variant": "<"},
     }
-    assert as_text([figure]) == [
+    assert escape_text([figure]) == [
         {
             "name": "&lt;b&gt;a&lt;/b&gt; &amp; b<br>c",
             "x": [1.0, None],

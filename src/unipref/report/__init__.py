@@ -11,20 +11,20 @@ from unipref.core.json_files import write_text
 from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow
 from unipref.report.content import Content, Section, Table
 from unipref.report.model_card import write_cards
-from unipref.report.render.html import html
-from unipref.report.render.markdown import markdown
-from unipref.report.render.terminal import plain, terminal, told, warned
-from unipref.report.scores import headline, labels, paired_verdicts
+from unipref.report.render.html import render_html
+from unipref.report.render.markdown import render_markdown
+from unipref.report.render.terminal import make_list, make_warning_list, render_results, render_table
+from unipref.report.scores import group_by_measure, label_models, paired_verdicts
 from unipref.report.sections.bias_by_group import bias_section, shown_models
 from unipref.report.sections.comparison import comparison
 from unipref.report.sections.examples import example_section
 from unipref.report.sections.mixtures import soup_section
 from unipref.report.sections.pareto_front import efficient_steps, front_table
 from unipref.report.sections.reproduce import reproduce_sections
-from unipref.report.sections.results import changes, result_sections, result_table
-from unipref.report.sections.selection import DOUBTS, epoch_warnings, selection_warnings
-from unipref.report.sections.trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
-from unipref.report.sections.training import count_sections, lead, terminal_sections
+from unipref.report.sections.results import describe_changes, result_sections, result_table
+from unipref.report.sections.selection import SELECTION_HEAD, epoch_warnings, selection_warnings
+from unipref.report.sections.trade_off import SHORT_NOTE, side_by_side, trade_off_section, variants_by_label
+from unipref.report.sections.training import count_sections, describe_run, terminal_sections
 from unipref.report.sections.verdict import failure_warnings, summary, verdict_section
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def write(run: Path) -> Path:
     """
     content = _content(run)
     page = run / "report.html"
-    for path, text in ((run / "report.md", markdown(content)), (page, html(content))):
+    for path, text in ((run / "report.md", render_markdown(content)), (page, render_html(content))):
         # Half a surrogate pair, which the JSON of a manifest can hold, cannot be written.
         write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
     return page
@@ -96,16 +96,21 @@ def console(run: Path) -> "RenderableType":
     scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
     if not scores:
         return source_counts(manifest)
-    measures, named = headline(scores), labels(scores)
+    measures, named = group_by_measure(scores), label_models(scores)
     if verdicts and len(named) > MOST_MODELS:
-        results: RenderableType = Group(plain(side_by_side(verdicts)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
+        results: RenderableType = Group(
+            render_table(side_by_side(verdicts)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}"
+        )
     else:
         paired = paired_verdicts(folder.paired())
-        results = terminal(result_table(measures, named), changes(measures, named, paired))
+        results = render_results(result_table(measures, named), describe_changes(measures, named, paired))
     # The signs of failure tell of over-aggressive selection themselves.
     doubts = epoch_warnings(manifest) if verdicts else selection_warnings(manifest)
-    warnings = [*warned("Signs of failure", failure_warnings(verdicts)), *warned(DOUBTS, doubts)]
-    return Group(results, *warnings, *told("Verdict", summary(verdicts)))
+    warnings = [
+        *make_warning_list("Signs of failure", failure_warnings(verdicts)),
+        *make_warning_list(SELECTION_HEAD, doubts),
+    ]
+    return Group(results, *warnings, *make_list("Verdict", summary(verdicts)))
 
 
 def source_counts(manifest: Manifest) -> "RenderableType":
@@ -115,8 +120,8 @@ def source_counts(manifest: Manifest) -> "RenderableType":
     parts: list[Any] = []
     for section in terminal_sections(manifest):
         narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
-        parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
-    parts += warned(DOUBTS, selection_warnings(manifest))
+        parts += [*section.paragraphs, *(render_table(table, WIDE) for table in narrow), ""]
+    parts += make_warning_list(SELECTION_HEAD, selection_warnings(manifest))
     return Group(*parts) if parts else "No scores: the study names no benchmarks."
 
 
@@ -131,12 +136,12 @@ def score_table(rows: list[dict[str, Any]]) -> "RenderableType":
         rows: as `api.evaluate_models` returns them.
     """
     models = list(dict.fromkeys(row["model"] for row in rows))
-    names = {model: Path(model).name or model for model in models}
-    if len(set(names.values())) < len(models):
-        names = {model: model for model in models}
-    named = [{**row, "variant": "", "step": names[row["model"]]} for row in rows]
+    variants_by_label = {model: Path(model).name or model for model in models}
+    if len(set(variants_by_label.values())) < len(models):
+        variants_by_label = {model: model for model in models}
+    named = [{**row, "variant": "", "step": variants_by_label[row["model"]]} for row in rows]
     scores = msgspec.convert(named, list[ScoreRow], strict=False)
-    return terminal(result_table(headline(scores), labels(scores)), [])
+    return render_results(result_table(group_by_measure(scores), label_models(scores)), [])
 
 
 def efficient(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> set[str]:
@@ -155,7 +160,7 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), made: Path
     from rich.console import Group
 
     table = front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
-    return Group(*([plain(table), table.note] if table else []), *([f"Model: {made}"] if made else []))
+    return Group(*([render_table(table), table.note] if table else []), *([f"Model: {made}"] if made else []))
 
 
 def _content(run: Path) -> Content:
@@ -168,8 +173,8 @@ def _content(run: Path) -> Content:
     judged += [bias_section(scores, manifest), soup_section(folder.mixtures(), scores, models, sides)]
     sections = [section for section in judged if section is not None] + results
     sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
-    variants = _variants(manifest, scores) | names(verdicts)
-    return Content(title, lead(manifest), sorted(sections, key=_place), variants)
+    variants = _variants(manifest, scores) | variants_by_label(verdicts)
+    return Content(title, describe_run(manifest), sorted(sections, key=_place), variants)
 
 
 def _place(section: Section) -> int:
@@ -179,7 +184,7 @@ def _place(section: Section) -> int:
 
 def _variants(manifest: Manifest, scores: list[ScoreRow]) -> dict[str, str]:
     """Variants by their own names and by those of their models."""
-    of_models = {label: model.variant for model, label in labels(scores).items() if not model.is_base}
+    of_models = {label: model.variant for model, label in label_models(scores).items() if not model.is_base}
     return {variant: variant for variant in (*manifest.variants, *manifest.selected, *manifest.train)} | of_models
 
 

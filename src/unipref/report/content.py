@@ -60,14 +60,14 @@ class Figure:
         title: what is drawn.
         traces: plotly traces, of JSON values alone.
         layout: plotly layout: axes, bars stacked or beside each other, shapes.
-        said: what it shows, in a sentence or two, for those who do not see it and for `report.md`.
+        description: what it shows, in a sentence or two, for those who do not see it and for `report.md`.
         note: what was sampled or left out.
     """
 
     title: str
     traces: list[dict[str, Any]]
     layout: dict[str, Any]
-    said: str
+    description: str
     note: str = ""
 
 
@@ -98,12 +98,12 @@ class Content:
     """A whole report. `variants`: names of models and variants -> the variant; the base model is no variant's."""
 
     title: str
-    lead: list[str]
+    introduction: list[str]
     sections: list[Section]
     variants: dict[str, str] = field(default_factory=dict)
 
 
-def level(axis: str, value: float, name: str) -> dict[str, Any]:
+def reference_line(axis: str, value: float, name: str) -> dict[str, Any]:
     """A dashed line across a figure at a value of its axis `x` or `y`, with its name; for `layout["shapes"]`."""
     across = "y" if axis == "x" else "x"
     shape = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
@@ -112,7 +112,7 @@ def level(axis: str, value: float, name: str) -> dict[str, Any]:
     return {"type": "line", "layer": "below", "line": {"dash": "dot", "width": 1.5}, "label": label, **shape}
 
 
-def room(values: Iterable[float], part: float = 0.06) -> list[float]:
+def axis_range(values: Iterable[float], part: float = 0.06) -> list[float]:
     """The range of an axis: from the least to the greatest value, and a part of what lies between around them."""
     known = list(values)
     low, high = min(known), max(known)
@@ -120,7 +120,7 @@ def room(values: Iterable[float], part: float = 0.06) -> list[float]:
     return [low - pad, high + pad]
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A score as it is shown: three decimals, fewer for large ones, an exponent for tiny ones, a dash for none."""
     if value is None or value != value:
         return "–"
@@ -129,17 +129,17 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
 
 
-def interval(low: float | None, high: float | None) -> str:
+def format_interval(low: float | None, high: float | None) -> str:
     """The two ends of an interval in brackets; nothing where one is not known."""
-    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+    return "" if low is None or high is None else f"[{format_number(low)}, {format_number(high)}]"
 
 
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+def format_with_interval(value: float | None, low: float | None, high: float | None) -> str:
     """A score, and behind it its interval where it has one."""
-    return f"{number(value)} {interval(low, high)}".rstrip()
+    return f"{format_number(value)} {format_interval(low, high)}".rstrip()
 
 
-def which_way(direction: str, ideal: float | None) -> str:
+def describe_direction(direction: str, ideal: float | None) -> str:
     """Which way a figure is better, in words.
 
     Args:
@@ -149,11 +149,11 @@ def which_way(direction: str, ideal: float | None) -> str:
     return f"{direction} is better" if ideal is None else f"nearer to {ideal:g} is better"
 
 
-def count(value: object) -> str:
+def format_count(value: object) -> str:
     """A count with thousands separated; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
-def share(part: float, whole: float) -> str:
+def format_share(part: float, whole: float) -> str:
     """A part as a percentage of the whole."""
     return f"{100 * part / whole:.1f} %" if whole else "–"

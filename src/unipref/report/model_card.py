@@ -11,8 +11,8 @@ from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
-from unipref.report.content import count, number
-from unipref.report.render.markdown import escaped
+from unipref.report.content import format_count, format_number
+from unipref.report.render.markdown import escape
 
 HEAD = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 UNKNOWN = "unknown"
@@ -59,7 +59,7 @@ class Card:
             yaml_files.write(self._front()).rstrip(),
             "---",
             "",
-            f"# {escaped(str(self.manifest.name))}: {self.step}",
+            f"# {escape(str(self.manifest.name))}: {self.step}",
             "",
         ]
         parts += [self._what(), "", "## Data", "", *self._data(), "", "## Recipe", "", *self._recipe(), ""]
@@ -97,7 +97,7 @@ class Card:
     def _what(self) -> str:
         kind = "A reward model" if self.recipe.makes == "reward" else "A language model"
         steps = " → ".join(self._chain())
-        origin = f"made from {escaped(self._front()['base_model'])} by {steps}"
+        origin = f"made from {escape(self._front()['base_model'])} by {steps}"
         return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
 
     def _data(self) -> list[str]:
@@ -105,12 +105,12 @@ class Card:
         rows = []
         for name, source in self.sources.items():
             facts = [name, source.kind or "–", source.objective or "–", source.licence or UNKNOWN]
-            facts += [count(source.rows), count(source.preferences)]
-            rows.append([*facts, count(selected.by_source.get(name, (0, 0))[1])])
+            facts += [format_count(source.rows), format_count(source.preferences)]
+            rows.append([*facts, format_count(selected.by_source.get(name, (0, 0))[1])])
         table = _table(["source", "shape", "objective", "licence", "rows", "preferences", "selected to train on"], rows)
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
-        text = f"This step used {count(trained.used)} of the selected preferences and left out {left_out:,}."
+        text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
         if UNKNOWN in self._licences():
             text += " **The licence of some of the data is unknown: find it out before you pass the model on.**"
         return [*table, "", text]
@@ -120,8 +120,9 @@ class Card:
         for step in self._chain():
             recipe, trained = self._recipe_of(step), self.trained.get(step) or TrainedStep()
             lines += [
-                f"`{step}`: {recipe.trainer} from {recipe.start}, {count(trained.steps)} optimiser steps, "
-                f"{count(trained.tokens)} tokens" + (":" if recipe.settings else ", all settings at their defaults."),
+                f"`{step}`: {recipe.trainer} from {recipe.start}, {format_count(trained.steps)} optimiser steps, "
+                f"{format_count(trained.tokens)} tokens"
+                + (":" if recipe.settings else ", all settings at their defaults."),
                 "",
                 *(f"    {line}" for line in yaml_files.write(recipe.settings).splitlines() if recipe.settings),
                 "",
@@ -137,11 +138,11 @@ class Card:
         }
         rows = []
         for row in mine:
-            interval = "–" if row.low is None else f"{number(row.low)} to {number(row.high)}"
+            interval = "–" if row.low is None else f"{format_number(row.low)} to {format_number(row.high)}"
             before = base.get(_measure(row))
             better = f"near {row.ideal:g}" if row.direction == "ideal" and row.ideal is not None else row.direction
-            cells = [row.benchmark, row.mode, row.split, row.metric, number(row.value), interval, str(row.n)]
-            rows.append([*cells, better, number(row.chance), number(before.value if before else None)])
+            cells = [row.benchmark, row.mode, row.split, row.metric, format_number(row.value), interval, str(row.n)]
+            rows.append([*cells, better, format_number(row.chance), format_number(before.value if before else None)])
         heads = [
             "benchmark",
             "mode",
@@ -168,7 +169,7 @@ class Card:
             "Preferences are judgements of the people or models behind each source; their errors and leanings are "
             "learnt too.",
         ]
-        limits += [f"Warning of the training: {escaped(warning)}." for warning in self.trained[self.step].warnings]
+        limits += [f"Warning of the training: {escape(warning)}." for warning in self.trained[self.step].warnings]
         return [f"- {line}" for line in limits]
 
     def _use(self) -> list[str]:
@@ -198,4 +199,4 @@ def _measure(row: ScoreRow) -> tuple[str, ...]:
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> list[str]:
     lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(map(escaped, cells))} |" for cells in lines]
+    return [f"| {' | '.join(map(escape, cells))} |" for cells in lines]

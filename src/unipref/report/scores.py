@@ -35,7 +35,7 @@ class Measure(NamedTuple):
     part: str = WHOLE
 
 
-Headline = dict[Measure, dict[Model, ScoreRow]]
+ScoresByMeasure = dict[Measure, dict[Model, ScoreRow]]
 """Measures in the order they are shown, each with the models' scores."""
 
 
@@ -59,7 +59,7 @@ def model_of(row: ScoreRow) -> Model:
     return Model(row.variant, row.seed, row.step)
 
 
-def labels(rows: Iterable[ScoreRow]) -> dict[Model, str]:
+def label_models(rows: Iterable[ScoreRow]) -> dict[Model, str]:
     """Models in order of appearance, base first, with short names: variant and seed only where they differ."""
     models = list(dict.fromkeys(model_of(row) for row in rows))
     tuned = [model for model in models if not model.is_base]
@@ -73,14 +73,14 @@ def labels(rows: Iterable[ScoreRow]) -> dict[Model, str]:
     return named
 
 
-def headline(rows: Iterable[ScoreRow]) -> Headline:
+def group_by_measure(rows: Iterable[ScoreRow]) -> ScoresByMeasure:
     """The measures of the result table: whole splits and the two sides of a contrast; 'corrected' before others.
 
     The test split is taken where there is one. Sides belong here: a model that always follows the stereotype is right
     on all pro and on no anti sentences, and half right in sum, as one that guesses.
     """
     whole = [row for row in rows if row.slice in SHOWN]
-    measures: Headline = {}
+    measures: ScoresByMeasure = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
         splits = dict.fromkeys(row.split for row in mine)
@@ -90,7 +90,7 @@ def headline(rows: Iterable[ScoreRow]) -> Headline:
     return measures
 
 
-def preferred(measures: Headline) -> Headline:
+def keep_first_mode(measures: ScoresByMeasure) -> ScoresByMeasure:
     """Of each benchmark, the measures in its first mode only."""
     first: dict[str, str] = {}
     for measure in measures:
@@ -98,7 +98,7 @@ def preferred(measures: Headline) -> Headline:
     return {measure: scores for measure, scores in measures.items() if first[measure.benchmark] == measure.mode}
 
 
-def span(row: ScoreRow) -> tuple[float, float] | None:
+def goodness_interval(row: ScoreRow) -> tuple[float, float] | None:
     """The interval on the scale of `goodness`; None where there is no interval."""
     if row.low is None or row.high is None:
         return None
@@ -108,7 +108,7 @@ def span(row: ScoreRow) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
+def compare_scores(base: ScoreRow, tuned: ScoreRow) -> str:
     """'better', 'worse', 'unchanged', or 'no clear difference' where both have intervals and these overlap.
 
     Overlap is the cautious test: intervals that overlap a little may still differ at 95 % when examples are paired.
@@ -116,7 +116,7 @@ def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
     gain = goodness(tuned, tuned.value) - goodness(base, base.value)
     if abs(gain) < 1e-12:
         return "unchanged"
-    spans = span(base), span(tuned)
+    spans = goodness_interval(base), goodness_interval(tuned)
     if spans[0] is not None and spans[1] is not None:
         if max(spans[0][0], spans[1][0]) <= min(spans[0][1], spans[1][1]):
             return "no clear difference"
@@ -124,7 +124,7 @@ def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
     return f"{'better' if gain > 0 else 'worse'}, no interval"
 
 
-def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
+def at_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -> bool:
     """Whether a model does no better than guessing on the benchmark and mode of a measure."""
     return chance.at_chance(
         scores[model]
@@ -133,7 +133,7 @@ def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
     )
 
 
-def best(measures: Headline, measure: Measure) -> set[Model]:
+def find_best(measures: ScoresByMeasure, measure: Measure) -> set[Model]:
     """The models with the best value; none where there is no contest or all are alike.
 
     Models at chance do not compete for the least bias.

@@ -8,11 +8,11 @@ WORDS = {"source", "shape", "objective", "licence", "level", "reason", "part", "
 WORDS |= {"folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark", "preference", "twin"}
 WORDS |= {"input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
 """Columns that hold words; the others hold numbers."""
-NAMED = 6
+MOST_SUBJECTS = 6
 """At most this many subjects are named per sentence."""
 
 
-def table(
+def make_table(
     caption: str, heads: list[str], rows: Iterable[list[str]], note: str = "", folded: bool = False
 ) -> Table | None:
     """A table of text, or None where there are no rows; a head of the form `group: head` stands under its group."""
@@ -24,17 +24,17 @@ def table(
     return Table(caption, columns, cells, note, folded) if cells else None
 
 
-def present(*tables: Table | None) -> list[Table]:
+def drop_missing(*tables: Table | None) -> list[Table]:
     """Those that there are."""
     return [table for table in tables if table is not None]
 
 
-def seconds(value: float | None) -> str:
+def format_decimal(value: float | None) -> str:
     """A duration in seconds; a dash where there is none."""
     return "–" if value is None else f"{value:,.1f}"
 
 
-def together(sentences: Iterable[tuple[str, str]]) -> list[str]:
+def merge_sentences(sentences: Iterable[tuple[str, str]]) -> list[str]:
     """Sentences of the form 'subject: text'; those with the same text become one.
 
     Args:
@@ -45,6 +45,6 @@ def together(sentences: Iterable[tuple[str, str]]) -> list[str]:
         by_text.setdefault(text, []).append(subject)
     merged = []
     for text, subjects in by_text.items():
-        more = [f"{len(subjects) - NAMED} more"] if len(subjects) > NAMED else []
-        merged.append(f"{'; '.join([*subjects[:NAMED], *more])}: {text}")
+        more = [f"{len(subjects) - MOST_SUBJECTS} more"] if len(subjects) > MOST_SUBJECTS else []
+        merged.append(f"{'; '.join([*subjects[:MOST_SUBJECTS], *more])}: {text}")
     return merged

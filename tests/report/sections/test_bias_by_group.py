@@ -35,7 +35,7 @@ def test_the_groups_in_which_the_base_is_most_biased_come_first(by_group, nasty)
     assert second["text"][1] == "guard, main · sft: -0.100 [-1.000, 1.000], 20 pairs"
     assert figure.title == "winobias: two_way_bias by occupation"
     # Nearer to 0 for the nasty one and the guard, farther for the nurse.
-    assert figure.said == (
+    assert figure.description == (
         f"Most for base: {nasty} -0.400, guard 0.200, nurse 0.100. main · sft is less biased in 2 of 3."
     )
     assert figure.note == "A group has 20 pairs (median). Sorted by the bias of the base model."
@@ -79,12 +79,12 @@ def test_seeds_are_averaged_and_models_that_guess_are_named(by_group):
     (figure,) = bias_section(scores, Manifest()).figures
     assert figure.traces[1]["x"] == pytest.approx([0.3] * 3)
     assert figure.traces[1]["text"][0] == "a, main · sft: 0.300, mean of 2 seeds (0.200, 0.400)"
-    assert "main · sft is less biased in 3 of 3." in figure.said
-    assert figure.said.endswith("At chance on this benchmark, where a small bias means nothing: main · sft.")
+    assert "main · sft is less biased in 3 of 3." in figure.description
+    assert figure.description.endswith("At chance on this benchmark, where a small bias means nothing: main · sft.")
     assert figure.note.endswith("Means over seeds.")
     # One seed of three at chance is less than half.
     scores.append(by_group("sft", "all", 0.9, seed=2, **skill))
-    assert "At chance" not in bias_section(scores, Manifest()).figures[0].said
+    assert "At chance" not in bias_section(scores, Manifest()).figures[0].description
 
 
 def test_many_groups_and_models_are_cut_and_counted(by_group):
@@ -110,7 +110,7 @@ def test_without_groups_or_base(by_group, score_row):
     assert bias_section([by_group("base", "all", 0.1)], Manifest()) is None
     section = bias_section([by_group("sft", f"occupation:{name}", 0.1) for name in "abc"], Manifest())
     assert [trace["name"] for trace in section.figures[0].traces] == ["main · sft"]
-    assert section.figures[0].said == "Most for main · sft: a 0.100, b 0.100, c 0.100."
+    assert section.figures[0].description == "Most for main · sft: a 0.100, b 0.100, c 0.100."
     assert "Sorted by the bias of main · sft." in section.figures[0].note
     assert section.tables[0].note == "Sorted by the bias of main · sft."
 
@@ -120,7 +120,7 @@ def test_groups_are_sorted_by_the_first_model_that_was_measured_on_them(by_group
     scores += [by_group("sft", f"occupation:{name}", value) for name, value in (("a", 0.1), ("b", 0.3), ("c", 0.2))]
     figure = bias_section(scores, Manifest()).figures[0]
     assert figure.traces[0]["y"] == ["b", "c", "a"]
-    assert figure.said == "Most for main · sft: b 0.300, c 0.200, a 0.100."
+    assert figure.description == "Most for main · sft: b 0.300, c 0.200, a 0.100."
     assert "Sorted by the bias of main · sft." in figure.note
 
 

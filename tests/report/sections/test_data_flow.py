@@ -4,7 +4,7 @@ from typing import Any
 
 from support.run_records import manifest_from, sources_from
 from unipref.core.run_folder import Manifest
-from unipref.report.sections.data_flow import MOST_REASONS, MOST_VARIANTS, balance, flow, flow_section
+from unipref.report.sections.data_flow import MOST_REASONS, MOST_VARIANTS, check_counts, count_rows, flow_section
 
 
 def source(rows: int, used: int, groups: int, preferences: int, **more: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def manifest(nasty: str = "a") -> dict[str, Any]:
 
 
 def test_the_way_of_each_source(nasty: str) -> None:
-    found = flow(manifest_from(manifest(nasty)))
+    found = count_rows(manifest_from(manifest(nasty)))
     assert found.steps == {
         "rows": {nasty: 110, "b": 30},
         "rows used": {nasty: 100, "b": 30},
@@ -40,7 +40,7 @@ def test_the_way_of_each_source(nasty: str) -> None:
         "selected: main": {nasty: 12, "b": 8},
         "selected: full": {nasty: 30, "b": 20},
     }
-    assert found.fallen == {
+    assert found.drop_counts == {
         ("row", "not_json"): {nasty: 10},
         ("group", "tie"): {nasty: 10, "b": 2},
         ("preference", "below_min_margin"): {"b": 2},
@@ -57,8 +57,8 @@ def test_figure_and_table_have_the_same_numbers(nasty: str) -> None:
         (nasty, [110, 100, 50, 40, 35, 30, 12, 30]),
         ("b", [30, 30, 30, 28, 25, 20, 8, 20]),
     ]
-    assert all(trace["y"] == list(flow(manifest_from(manifest(nasty))).steps) for trace in way.traces)
-    assert way.said == (
+    assert all(trace["y"] == list(count_rows(manifest_from(manifest(nasty))).steps) for trace in way.traces)
+    assert way.description == (
         "140 rows, 130 rows used, 80 groups, 68 preferences, 60 kept by clean, 50 to train on; "
         "selected: main 20, full 50."
     )
@@ -117,7 +117,7 @@ def test_variants_with_data_of_their_own_are_named() -> None:
         "full": {"sources": made["sources"], "clean": made["clean"]},
         "main": {"sources": {}},
     }
-    assert flow(manifest_from(made)).own == ["main"]
+    assert count_rows(manifest_from(made)).variants_with_own_data == ["main"]
     section = flow_section(manifest_from(made))
     assert section is not None
     assert "of which only what they selected is shown: main." in section.figures[0].note
@@ -128,7 +128,7 @@ def test_a_run_that_went_only_so_far() -> None:
     section = flow_section(manifest_from({"sources": {"a": {"rows": 3, "preferences": 2}}}))
     assert section is not None
     assert [table.caption for table in section.tables] == ["From rows to preferences"]
-    assert section.figures[0].said == "3 rows, 2 preferences."
+    assert section.figures[0].description == "3 rows, 2 preferences."
     cleaned = manifest()
     del cleaned["selected"]
     section = flow_section(manifest_from(cleaned))
@@ -137,11 +137,11 @@ def test_a_run_that_went_only_so_far() -> None:
 
 
 def test_the_books() -> None:
-    assert balance(sources_from(manifest()["sources"]))[0].startswith("The books balance")
-    assert balance(sources_from({"a": source(10, 8, 5, 5, rejected={"not_json": 1})})) == [
+    assert check_counts(sources_from(manifest()["sources"]))[0].startswith("The books balance")
+    assert check_counts(sources_from({"a": source(10, 8, 5, 5, rejected={"not_json": 1})})) == [
         "The books of a do not balance: 10 rows, 8 used, 1 rejected."
     ]
-    assert balance(sources_from({"a": {"rows": 3}})) == []
+    assert check_counts(sources_from({"a": {"rows": 3}})) == []
 
 
 def test_rarer_reasons_are_said_to_be_where_they_are() -> None:

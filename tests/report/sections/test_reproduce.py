@@ -11,7 +11,7 @@ from support.run_records import manifest_from
 from support.study_files import manifest_of, write_sources
 from unipref.core.hashing import tree_hash
 from unipref.core.run_folder import Manifest
-from unipref.report.sections.reproduce import commands, reproduce_sections
+from unipref.report.sections.reproduce import make_commands, reproduce_sections
 
 
 def stage(folder: str, seconds: float, cpu: float | None, peak: float) -> dict[str, Any]:
@@ -75,11 +75,11 @@ def test_inputs_and_commands(tmp_path: Path, nasty: str) -> None:
     assert rows_of(versions) == [["unipref", "0.1.0"], ["python", "3.11.7"], ["torch", "2.13.0+cpu"]]
     assert rows_of(made) == [["clean", "c1ea"]]
     assert section.paragraphs[0].startswith("Seeds: 0, 1. Machine: Linux, x86_64, 2 cores. ")
-    assert commands(manifest_from(manifest)).splitlines()[:2] == [
+    assert make_commands(manifest_from(manifest)).splitlines()[:2] == [
         "# unipref 0.1.0: pip install . in its source folder",
         "pip install 'torch==2.13.0'",
     ]
-    assert "pip install '" not in commands(Manifest())
+    assert "pip install '" not in make_commands(Manifest())
     assert "someone" not in str(section)
 
 

@@ -14,8 +14,8 @@ from support.run_records import manifest_from
 from unipref import report
 from unipref.core.run_folder import Manifest, PromptMap
 from unipref.report.sections.prompt_map import prompt_map
-from unipref.report.sections.selection import MAPS, Saving, savings, selection_section, selection_warnings
-from unipref.report.tables import NAMED, together
+from unipref.report.sections.selection import MAPS, Saving, estimate_savings, selection_section, selection_warnings
+from unipref.report.tables import MOST_SUBJECTS, merge_sentences
 
 
 def summary(candidates: int, kept: int, words: tuple[int, int], **more: Any) -> dict[str, Any]:
@@ -65,14 +65,14 @@ def test_savings_are_seconds_per_step_times_steps_saved() -> None:
     one = manifest()
     del one["selected"]["part"]["1"]
     # 50 s / 100 steps * (100 - 40) steps = 30 s
-    assert savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, 100, 0.5, 30.0)], False)
+    assert estimate_savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, 100, 0.5, 30.0)], False)
 
 
 def test_savings_without_a_run_on_everything_are_estimated_from_words() -> None:
     one = manifest()
     del one["selected"]["full"], one["selected"]["part"]["1"]
     # 21 s for 2,000 of 5,000 words: 21 * (5000 / 2000 - 1) = 31.5 s
-    assert savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, None, 0.525, 31.5)], True)
+    assert estimate_savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, None, 0.525, 31.5)], True)
     section = selection_section(manifest_from(one))
     assert section is not None
     (table,) = [table for table in section.tables if table.caption.startswith("What selecting cost")]
@@ -84,13 +84,13 @@ def test_savings_are_means_over_seeds() -> None:
     both = manifest()
     both["train"]["full"]["1"] = {"sft": fit(100, 70.0, 2)}
     # 30 s and 70 / 100 * 60 = 42 s; 2 s and 4 s spent selecting.
-    found, estimated = savings(manifest_from(both))
+    found, estimated = estimate_savings(manifest_from(both))
     assert found == [Saving("part", "sft", 3.0, 40, 100, pytest.approx(0.6), pytest.approx(36.0))]
     assert not estimated
 
 
 def test_nothing_is_saved_before_anything_is_trained() -> None:
-    assert savings(manifest_from({"selected": manifest()["selected"]})) == ([], False)
+    assert estimate_savings(manifest_from({"selected": manifest()["selected"]})) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_is_said_of_several_is_said_once() -> None:
     section = selection_section(manifest_from(one))
     assert section is not None
     assert section.points[-1].items == ["part, seed 0; part, seed 1: a is short."]
-    assert together((str(at), "x") for at in range(NAMED + 2)) == ["0; 1; 2; 3; 4; 5; 2 more: x"]
+    assert merge_sentences((str(at), "x") for at in range(MOST_SUBJECTS + 2)) == ["0; 1; 2; 3; 4; 5; 2 more: x"]
 
 
 def test_what_became_of_the_budget_is_told_with_variant_and_seed() -> None:
@@ -178,7 +178,7 @@ def test_the_map_parts_kept_and_left_out() -> None:
     dropped, kept = figure.traces
     assert (dropped["name"], dropped["x"], dropped["y"]) == ("left out", [10], [0])
     assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
-    assert figure.said == "3 of 30 prompts, drawn at random: 2 kept, 1 left out."
+    assert figure.description == "3 of 30 prompts, drawn at random: 2 kept, 1 left out."
     assert "customdata" not in kept
     told = known | {
         "prompts": ["one two " * 10, "b", "c"],

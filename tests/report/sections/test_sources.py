@@ -24,7 +24,7 @@ from unipref.analysis.audit.findings import (
     Ties,
 )
 from unipref.core.errors import UserError
-from unipref.report.sections.sources import near_ties, source_section
+from unipref.report.sections.sources import count_near_ties, source_section
 
 
 def manifest(nasty: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
         ["b", "–", "–", "–", "–", "known data set alpaca", "–"],
         ["c", "–", "–", "–", "–", "the format's own names", "–"],
     ]
-    assert near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
+    assert count_near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
     assert rows_of(said) == [
         [nasty, "20", "8", "20.0 %", "10.0 %", "50.0 %", "2", "1", "0", "contradicts", "1 / 9"],
         ["b", "5", "5", "–", "–", "–", "–", "–", "–", "cannot be known", "–"],
@@ -86,7 +86,7 @@ def test_near_ties_are_of_the_whole_range_of_a_source(tmp_path: Path) -> None:
     chosen, rejected = [10.0, 1.0, 15.0, 100.0], [6.0, 1.0, 10.0, 0.0]
     table = pa.table({"source": ["a", "b", "a", "a"], "chosen_score": chosen, "rejected_score": rejected})
     pq.write_table(table, tmp_path / "p.parquet", row_group_size=2)
-    assert near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
+    assert count_near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
 
 
 def page(nasty: str) -> Page:

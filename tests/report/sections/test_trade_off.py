@@ -6,7 +6,7 @@ import pytest
 
 from support.run_records import verdicts_from
 from unipref.core.run_folder import ScoreRow, Verdicts
-from unipref.report.sections.trade_off import ROOM, corners, trade_off_figure, trade_off_section
+from unipref.report.sections.trade_off import ROOM, place_marks, trade_off_figure, trade_off_section
 
 
 def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> Verdicts:
@@ -62,8 +62,8 @@ def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models(
     assert (dpo["error_x"]["array"], dpo["error_y"]["arrayminus"]) == ([pytest.approx(0.1)], [pytest.approx(0.1)])
     hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400]\naccuracy 0.750"
     assert dpo["customdata"] == [[hover]]
-    assert figure.said.startswith("No model is better on both sides than: part · sft, main · dpo.")
-    assert "Across: followed of instructions (higher is better)" in figure.said
+    assert figure.description.startswith("No model is better on both sides than: part · sft, main · dpo.")
+    assert "Across: followed of instructions (higher is better)" in figure.description
     assert "By step: circle sft, square dpo." in figure.note
 
 
@@ -106,7 +106,7 @@ def test_a_model_that_guesses_is_open() -> None:
 def test_without_a_front_that_is_said() -> None:
     figure = trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
     assert figure is not None
-    assert figure.said.startswith("There is no front: every model guesses on one of the sides. Across: ")
+    assert figure.description.startswith("There is no front: every model guesses on one of the sides. Across: ")
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
 
 
@@ -138,7 +138,7 @@ def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_gues
     far = (("base", "base", 0.9, 0.0, True), *((f"v{i}", "sft", 0.1 + i / 100, 0.5, False) for i in range(3)))
     section = trade_off_section(found(*far), scores())
     assert section is not None
-    whole, trained = (figure.said for figure in section.figures)
+    whole, trained = (figure.description for figure in section.figures)
     assert whole.startswith("No model is better on both sides than: base.")
     assert trained.startswith("No trained model is on the front: the base model is ahead of them all. Across: ")
 
@@ -155,6 +155,6 @@ def test_one_side_alone_has_a_table_and_no_figure() -> None:
 
 def test_marks_keep_away_from_other_points() -> None:
     # The second point lies to the right and above, so the first one's mark does not.
-    first, second = corners([(0.5, 0.5), (0.53, 0.55)])
+    first, second = place_marks([(0.5, 0.5), (0.53, 0.55)])
     assert first == "bottom left"
     assert second != "bottom left"

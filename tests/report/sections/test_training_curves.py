@@ -7,7 +7,7 @@ from typing import Any
 
 from support.run_records import manifest_from
 from unipref import report
-from unipref.report.sections.training_curves import FIGURES, LINES, MOST_POINTS, POINTS, TOLD, curve_figures
+from unipref.report.sections.training_curves import FIGURES, LINES, MOST_IN_TEXT, MOST_POINTS, POINTS, curve_figures
 
 
 def fit(losses: list[float], **more: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def test_lines_are_the_values_over_the_steps() -> None:
     (line,) = figure.traces
     assert (line["x"], line["y"], line["name"]) == ([1, 2, 3], [3.0, 2.0, 1.0], "main, seed 0")
     assert line["meta"] == {"variant": "main"}
-    assert figure.said == "At the end, main, seed 0: 1.000."
+    assert figure.description == "At the end, main, seed 0: 1.000."
     assert "shapes" not in figure.layout
 
 
@@ -35,8 +35,8 @@ def test_each_step_and_figure_has_a_figure_and_each_run_a_line() -> None:
     figures, left_out = curve_figures(manifest_from({"train": {"main": many}}))
     assert [figure.title for figure in figures] == ["sft: loss", "dpo: loss", "dpo: dev wb/accuracy"]
     assert [line["name"] for line in figures[0].traces] == [f"main, seed {seed}" for seed in range(LINES)]
-    assert "main, seed 0: 0.800; " in figures[2].said
-    assert figures[2].said.endswith(f"{LINES - TOLD} more.")
+    assert "main, seed 0: 0.800; " in figures[2].description
+    assert figures[2].description.endswith(f"{LINES - MOST_IN_TEXT} more.")
     (chance,) = figures[2].layout["shapes"]
     assert (chance["y0"], chance["y1"], chance["label"]["text"], figures[2].note) == (
         0.5,
@@ -60,7 +60,7 @@ def test_what_cannot_be_drawn_is_left_out_and_long_lines_are_thinned() -> None:
     (of_dev,), _ = curve_figures(manifest_from({"train": {"main": {"0": {"dpo": gap}}}}))
     assert (of_dev.traces[0]["x"], of_dev.traces[0]["y"]) == ([0, 2], [0.4, 0.6])
     assert (figures[1].traces[0]["x"][0], figures[1].traces[0]["x"][-1]) == (1, 5000)
-    assert figures[1].said == "At the end, main, seed 0: 4999.0."
+    assert figures[1].description == "At the end, main, seed 0: 4999.0."
     many = {str(seed): {"sft": fit([float(i) for i in range(5000)])} for seed in range(LINES)}
     figures, _ = curve_figures(manifest_from({"train": {"main": many}}))
     assert sum(len(line["x"]) for line in figures[0].traces) <= MOST_POINTS

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from unipref.report.content import Cell, Column, Content, Figure, Table, number
+from unipref.report.content import Cell, Column, Content, Figure, Table, format_number
 
 HERE = Path(__file__).parent
 MARKUP = {"hovertemplate", "texttemplate", "meta"}
@@ -24,7 +24,7 @@ MOST_POINTS = 60
 POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def html(content: Content) -> str:
+def render_html(content: Content) -> str:
     """The whole report as one HTML text; plotly.js is in it where there are figures."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -33,9 +33,9 @@ def html(content: Content) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     figures = [figure for section in content.sections for figure in section.figures]
-    drawn = [{"traces": as_text(figure.traces), "layout": as_text(figure.layout)} for figure in figures]
+    drawn = [{"traces": escape_text(figure.traces), "layout": escape_text(figure.layout)} for figure in figures]
     variants = list(dict.fromkeys(content.variants.values()))
-    library = plotly() if figures else None
+    library = load_plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
     hashes = [_hash(script)] + ([library.hash] if library else [])
     return environment.get_template("page.html.j2").render(
@@ -67,7 +67,7 @@ class Library:
 
 
 @functools.lru_cache(maxsize=1)
-def plotly() -> Library:
+def load_plotly() -> Library:
     """The plotly.js that comes with the plotly package."""
     from importlib.metadata import distribution
 
@@ -86,12 +86,12 @@ def _hash(script: str | bytes) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(data).digest()).decode('ascii')}'"
 
 
-def as_text(value: Any) -> Any:
+def escape_text(value: Any) -> Any:
     """A figure's JSON with all text as text: plotly would read a part of HTML in it. Line breaks become `<br>`."""
     if isinstance(value, dict):
-        return {key: item if key in MARKUP else as_text(item) for key, item in value.items()}
+        return {key: item if key in MARKUP else escape_text(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_text(item) for item in value]
+        return [escape_text(item) for item in value]
     if isinstance(value, str):
         escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return escaped.replace("\n", "<br>")
@@ -133,7 +133,7 @@ def _axis(figure: Figure, axis: str) -> str:
 
 
 def _told(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
+    return format_number(value) if isinstance(value, float) else str(value)
 
 
 def variant_of(variants: dict[str, str], table: Table, row: list[Cell]) -> str | None:

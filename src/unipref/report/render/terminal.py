@@ -18,7 +18,7 @@ MARK = "†"
 COLOURS = {"better": "green", "worse": "red"}
 
 
-def terminal(table: Table, changes: list[Points]) -> "RenderableType":
+def render_results(table: Table, changes: list[Points]) -> "RenderableType":
     """The result table, a metric a line, and what changed in words."""
     from rich.console import Group
     from rich.text import Text
@@ -33,7 +33,7 @@ def terminal(table: Table, changes: list[Points]) -> "RenderableType":
     return Group(*parts)
 
 
-def warned(head: str, items: list[str]) -> "list[RenderableType]":
+def make_warning_list(head: str, items: list[str]) -> "list[RenderableType]":
     """A headed list of what a reader must not miss; nothing where there is nothing."""
     from rich.text import Text
 
@@ -42,14 +42,14 @@ def warned(head: str, items: list[str]) -> "list[RenderableType]":
     return [Text(f"\n{head}", style="bold"), *(Text(f"  • {item}", style="yellow") for item in items)]
 
 
-def told(head: str, items: list[str]) -> "list[RenderableType]":
+def make_list(head: str, items: list[str]) -> "list[RenderableType]":
     """A headed list of sentences; nothing where there is nothing."""
     from rich.text import Text
 
     return [Text(f"\n{head}", style="bold"), *(Text(f"  • {item}") for item in items)] if items else []
 
 
-def plain(table: Table, without: Collection[str] = ()) -> "RenderableType":
+def render_table(table: Table, without: Collection[str] = ()) -> "RenderableType":
     """Any table as it is, without the columns of these heads."""
     from rich.table import Table as RichTable
     from rich.text import Text

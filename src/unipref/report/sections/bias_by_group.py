@@ -12,12 +12,12 @@ from unipref.report.content import (
     Figure,
     Section,
     Table,
-    interval,
-    level,
-    number,
-    room,
-    which_way,
-    with_interval,
+    axis_range,
+    describe_direction,
+    format_interval,
+    format_number,
+    format_with_interval,
+    reference_line,
 )
 from unipref.report.scores import Model, model_of
 
@@ -171,14 +171,14 @@ def _figure(groups: Groups, models: Mapping[Model, str]) -> Figure:
     first = next(row for by_model in groups.values.values() for seeds in by_model.values() for row in seeds)
     traces = [_trace(groups, model, label) for model, label in models.items() if _measured(groups.values, model)]
     ideal = first.ideal or 0.0
-    better = which_way(first.direction, ideal if first.direction == "ideal" else None)
+    better = describe_direction(first.direction, ideal if first.direction == "ideal" else None)
     values = [_mean(seeds) for by_model in groups.values.values() for seeds in by_model.values()]
     layout = {
         "height": AROUND + LINE * len(groups.values),
         "hovermode": "closest",
-        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": room([*values, ideal])},
+        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": axis_range([*values, ideal])},
         "yaxis": {"type": "category", "autorange": "reversed"},
-        "shapes": [level("x", ideal, "ideal")],
+        "shapes": [reference_line("x", ideal, "ideal")],
     }
     return Figure(_title(groups), traces, layout, _summary(groups, models), _note(groups, first, models))
 
@@ -204,9 +204,10 @@ def _trace(groups: Groups, model: Model, label: str) -> dict[str, Any]:
 
 def _value_text(seeds: Seeds) -> str:
     if len(seeds) > 1:
-        return f"{number(_mean(seeds))}, mean of {len(seeds)} seeds ({', '.join(number(row.value) for row in seeds)})"
+        values = ", ".join(format_number(row.value) for row in seeds)
+        return f"{format_number(_mean(seeds))}, mean of {len(seeds)} seeds ({values})"
     row = seeds[0]
-    return f"{with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
+    return f"{format_with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
 
 
 def _title(groups: Groups) -> str:
@@ -221,7 +222,9 @@ def _summary(groups: Groups, models: Mapping[Model, str]) -> str:
     (first, label), *others = ((model, name) for model, name in models.items() if _measured(groups.values, model))
     most = [(group, by_model[first]) for group, by_model in groups.values.items() if first in by_model][:TOLD]
     sentences = (
-        [f"Most for {label}: {', '.join(f'{group} {number(_mean(seeds))}' for group, seeds in most)}."] if most else []
+        [f"Most for {label}: {', '.join(f'{group} {format_number(_mean(seeds))}' for group, seeds in most)}."]
+        if most
+        else []
     )
     for model, name in others:
         both = [by_model for by_model in groups.values.values() if first in by_model and model in by_model]
@@ -267,4 +270,4 @@ def _cell(seeds: Seeds) -> Cell:
     if not seeds:
         return Cell("–")
     row = seeds[0]
-    return Cell(number(_mean(seeds)), interval(row.low, row.high) if len(seeds) == 1 else "")
+    return Cell(format_number(_mean(seeds)), format_interval(row.low, row.high) if len(seeds) == 1 else "")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.stats.chance import SIDES, WHOLE
-from unipref.report.content import Cell, Column, Table, interval, number
-from unipref.report.render.terminal import plain
+from unipref.report.content import Cell, Column, Table, format_interval, format_number
+from unipref.report.render.terminal import render_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,7 +30,7 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
         mine = [row for row in rows if row["model"] == model]
         for benchmark in dict.fromkeys(row["benchmark"] for row in mine):
             shown = [r for r in mine if r["benchmark"] == benchmark and (every_slice or r["slice"] in SIDES)]
-            parts += [Text(f"\n{benchmark}", style="bold"), plain(_table(shown))]
+            parts += [Text(f"\n{benchmark}", style="bold"), render_table(_table(shown))]
         parts.append("")
     parts.append(
         Text(
@@ -54,9 +54,9 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
     mode = "" if row["mode"] == "corrected" else f" [{row['mode']}]"
     return [
         Cell(f"{row['metric']}{part}{mode} {SIGNS[row['direction']]}"),
-        Cell(number(row["first"])),
-        Cell(number(row["second"])),
-        Cell(number(row["second"] - row["first"]), interval(row["low"], row["high"])),
+        Cell(format_number(row["first"])),
+        Cell(format_number(row["second"])),
+        Cell(format_number(row["second"] - row["first"]), format_interval(row["low"], row["high"])),
         Cell(f"{row['n']:,}"),
         Cell("" if row["p"] is None else f"{row['p']:.2g}"),
         Cell(row["verdict"]),

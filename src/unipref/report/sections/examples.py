@@ -6,7 +6,7 @@ from typing import Any
 
 from unipref.core.errors import UserError
 from unipref.core.run_folder import ExamplesInfo, Manifest
-from unipref.report.content import Cell, Column, Section, Table, number
+from unipref.report.content import Cell, Column, Section, Table, format_number
 
 OPEN = 2
 """Examples that are not folded."""
@@ -82,7 +82,7 @@ def _table(place: int, example: dict[str, Any]) -> Table:
         rows.append([Cell(f"answer of {model}"), Cell(answer["text"] or "–", remark=_remark(answer["note"]))])
     about = [f"{example['source']} ({example['kind']}, {example['objective']})"]
     if example.get("margin") is not None:
-        about.append(f"margin {number(example['margin'])}")
+        about.append(f"margin {format_number(example['margin'])}")
     if example.get("confidence") is not None:
         about.append(f"{example['confidence']:.0%} of judgements agree")
     return Table(f"Example {place}: {', '.join(about)}", COLUMNS, rows, folded=place > OPEN)

@@ -7,8 +7,8 @@ from typing import Any
 
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import WHOLE
-from unipref.report.content import Figure, level, number, room, with_interval
-from unipref.report.scores import Headline, Measure, Model, best, preferred
+from unipref.report.content import Figure, axis_range, format_number, format_with_interval, reference_line
+from unipref.report.scores import Measure, Model, ScoresByMeasure, find_best, keep_first_mode
 
 LINES, TOLD = 40, 8
 """Most lines in a figure, and models whose values are told in words."""
@@ -19,7 +19,7 @@ LINE, AROUND = 24, 90
 Row = tuple[Model, ScoreRow]
 
 
-def head(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
+def describe_metric(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
     """A measure's metric with the sign for which way is better."""
     row = next(iter(scores.values()))
     sign = {"higher": "↑", "lower": "↓"}.get(row.direction, f"→ {row.ideal or 0:g}")
@@ -27,44 +27,46 @@ def head(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
     return f"{measure.metric}{part} {sign}"
 
 
-def group(measure: Measure) -> str:
+def describe_benchmark(measure: Measure) -> str:
     """A measure's benchmark, with mode and split where they are not the usual ones."""
     notes = [mode for mode in [measure.mode] if mode != "corrected"]
     notes += [split for split in [measure.split] if split != "test"]
     return f"{measure.benchmark} ({', '.join(notes)})" if notes else measure.benchmark
 
 
-def measure_figures(measures: Headline, named: dict[Model, str]) -> list[Figure]:
+def measure_figures(measures: ScoresByMeasure, named: dict[Model, str]) -> list[Figure]:
     """A figure per measure in its benchmark's first mode, where there are models to compare."""
-    shown = [(measure, scores) for measure, scores in preferred(measures).items() if len(scores) > 1]
+    shown = [(measure, scores) for measure, scores in keep_first_mode(measures).items() if len(scores) > 1]
     return [measure_figure(measures, measure, named) for measure, _ in shown]
 
 
-def measure_figure(measures: Headline, measure: Measure, named: dict[Model, str]) -> Figure:
+def measure_figure(measures: ScoresByMeasure, measure: Measure, named: dict[Model, str]) -> Figure:
     """Values with intervals, a line for each variant and step; of several seeds, each one's value and their mean."""
     scores = measures[measure]
     lines = _lines([(model, scores[model]) for model in named if model in scores])
-    winners = best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
+    winners = find_best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
     shown = dict(list(lines.items())[:LINES])
     first = next(iter(scores.values()))
     places = _places({label: rows[0][0] for label, rows in shown.items()})
     traces = [_trace(label, places[label], rows, named, rows[0][0] in winners) for label, rows in shown.items()]
-    marks = [level("x", first.chance, "chance")] if first.chance is not None else []
+    marks = [reference_line("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
-        marks.append(level("x", first.ideal or 0.0, "ideal"))
+        marks.append(reference_line("x", first.ideal or 0.0, "ideal"))
     ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
     ends += [first.ideal or 0.0] if first.direction == "ideal" else []
     layout = {
         "height": AROUND + LINE * len(shown),
         "showlegend": False,
         "hovermode": "closest",
-        "xaxis": {"range": room(ends)},
+        "xaxis": {"range": axis_range(ends)},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": marks,
     }
-    told = [f"{label} {number(fmean(row.value for _, row in rows))}" for label, rows in list(shown.items())[:TOLD]]
+    told = [
+        f"{label} {format_number(fmean(row.value for _, row in rows))}" for label, rows in list(shown.items())[:TOLD]
+    ]
     told += [f"{len(lines) - TOLD} more in the table"] if len(lines) > TOLD else []
-    title = f"{group(measure)}: {head(measure, scores)}"
+    title = f"{describe_benchmark(measure)}: {describe_metric(measure, scores)}"
     return Figure(title, traces, layout, f"{', '.join(told)}.", _note(lines, first, winners))
 
 
@@ -102,7 +104,7 @@ def _cut(text: str, ending: str) -> str:
 def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
     """The values of one line; `place`: where they stand on the axis."""
     values = [row.value for _, row in rows]
-    texts = [f"{named[model]}: {with_interval(row.value, row.low, row.high)}" for model, row in rows]
+    texts = [f"{named[model]}: {format_with_interval(row.value, row.low, row.high)}" for model, row in rows]
     marker: dict[str, Any] = {"size": 10, "symbol": "star" if is_best else "circle"}
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -113,7 +115,7 @@ def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_
     trace["meta"] = {} if rows[0][0].is_base else {"variant": rows[0][0].variant}
     if len(rows) > 1:
         mean = fmean(values)
-        values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {number(mean)}", *texts]
+        values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {format_number(mean)}", *texts]
         marker = {"size": [11] + [7] * len(rows), "symbol": ["diamond"] + ["circle-open"] * len(rows), "opacity": 1}
     elif rows[0][1].low is not None and rows[0][1].high is not None:
         row = rows[0][1]
@@ -128,9 +130,9 @@ def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> 
     else:
         said = ["Bars: 95 % intervals."] + (["Star: best."] if winners else [])
     if first.chance is not None:
-        said.append(f"Chance: {number(first.chance)}.")
+        said.append(f"Chance: {format_number(first.chance)}.")
     if first.direction == "ideal":
-        said.append(f"Ideal: {number(first.ideal or 0.0)}.")
+        said.append(f"Ideal: {format_number(first.ideal or 0.0)}.")
     if len(lines) > LINES:
         said.append(f"{len(lines) - LINES} more are in the table and not drawn.")
     return " ".join(said)

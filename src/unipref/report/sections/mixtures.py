@@ -9,10 +9,19 @@ import msgspec
 from unipref.core.records import BASE
 from unipref.core.run_folder import MixtureRow, ScoreRow, SideRecord
 from unipref.core.stats.chance import WHOLE
-from unipref.report.content import Column, Figure, Section, level, number, room, which_way, with_interval
-from unipref.report.scores import Headline, Measure, Model, headline, model_of
-from unipref.report.sections.measures import group
-from unipref.report.sections.pareto_front import axes, efficient_steps, front_table
+from unipref.report.content import (
+    Column,
+    Figure,
+    Section,
+    axis_range,
+    describe_direction,
+    format_number,
+    format_with_interval,
+    reference_line,
+)
+from unipref.report.scores import Measure, Model, ScoresByMeasure, group_by_measure, model_of
+from unipref.report.sections.measures import describe_benchmark
+from unipref.report.sections.pareto_front import choose_axes, efficient_steps, front_table
 
 MIXTURES = "mixtures"
 TOLD = 8
@@ -38,8 +47,8 @@ def soup_section(
     seed = mixed[0].seed
     beside: list[ScoreRow] = [*rows, *_own(scores, models, seed)]
     by = _judged(rows, sides)
-    measures = headline(beside)
-    shown = axes(measures, by)
+    measures = group_by_measure(beside)
+    shown = choose_axes(measures, by)
     figure = _figure(measures, shown[:2], efficient_steps(beside, by), rows) if len(shown) > 1 else None
     introduction = (
         f"Models mixed by weight without training, {mixed[0].method or 'linear'}, of seed {seed}: "
@@ -77,7 +86,7 @@ def _other_examples(rows: Sequence[MixtureRow], scores: Sequence[ScoreRow], show
         mixed = {row.n for row in rows if row.weights and _measure(row) == measure}
         own = {row.n for row in scores if _measure(row) == measure}
         if mixed and own and mixed != own:
-            others.append(group(measure))
+            others.append(describe_benchmark(measure))
     named = ", ".join(dict.fromkeys(others))
     return [f"Measured on other examples than the run's own models, and not to be compared: {named}."] if named else []
 
@@ -86,7 +95,9 @@ def _measure(row: ScoreRow) -> Measure:
     return Measure(row.benchmark, row.mode, row.split, row.metric, row.slice)
 
 
-def _figure(measures: Headline, shown: list[Measure], marked: set[str], rows: Sequence[MixtureRow]) -> Figure | None:
+def _figure(
+    measures: ScoresByMeasure, shown: list[Measure], marked: set[str], rows: Sequence[MixtureRow]
+) -> Figure | None:
     """The mixtures as a line, where they are of two objectives, with the base and the run's own models beside them."""
     across, up = shown
     weights = {row.step: row.weights for row in rows if row.weights}
@@ -105,7 +116,7 @@ def _figure(measures: Headline, shown: list[Measure], marked: set[str], rows: Se
     for axis, measure in zip("xy", shown, strict=True):
         drawn, ideal = _axis(measure, measures)
         layout[f"{axis}axis"] = drawn
-        layout["shapes"] += [level(axis, ideal, "ideal")] if ideal is not None else []
+        layout["shapes"] += [reference_line(axis, ideal, "ideal")] if ideal is not None else []
     told = [f"{model.step} {_both(model, measures, shown)}" for model in mixed[:TOLD]]
     told += [f"{len(mixed) - TOLD} more in the table"] if len(mixed) > TOLD else []
     best = ", ".join(model.step for model in both if model.step in marked)
@@ -113,21 +124,21 @@ def _figure(measures: Headline, shown: list[Measure], marked: set[str], rows: Se
     return Figure("Mixtures between objectives", traces, layout, said, "Stars: not beaten on all figures of the table.")
 
 
-def _axis(measure: Measure, measures: Headline) -> tuple[dict[str, Any], float | None]:
+def _axis(measure: Measure, measures: ScoresByMeasure) -> tuple[dict[str, Any], float | None]:
     """An axis on which better is to the right or up, and the ideal where there is one."""
     rows = list(measures[measure].values())
     ideal = (rows[0].ideal or 0.0) if rows[0].direction == "ideal" else None
-    ends = room([*(row.value for row in rows), *([] if ideal is None else [ideal])], 0.1)
-    title = f"{measure.metric} of {group(measure)}\n{which_way(rows[0].direction, ideal)}"
+    ends = axis_range([*(row.value for row in rows), *([] if ideal is None else [ideal])], 0.1)
+    title = f"{measure.metric} of {describe_benchmark(measure)}\n{describe_direction(rows[0].direction, ideal)}"
     return {"title": {"text": title}, "range": ends[::-1] if rows[0].direction == "lower" else ends}, ideal
 
 
-def _both(model: Model, measures: Headline, shown: list[Measure]) -> str:
-    return " and ".join(number(measures[measure][model].value) for measure in shown)
+def _both(model: Model, measures: ScoresByMeasure, shown: list[Measure]) -> str:
+    return " and ".join(format_number(measures[measure][model].value) for measure in shown)
 
 
 def _trace(
-    name: str, models: list[Model], measures: Headline, shown: list[Measure], marked: set[str]
+    name: str, models: list[Model], measures: ScoresByMeasure, shown: list[Measure], marked: set[str]
 ) -> dict[str, Any]:
     across, up = shown
     plain = "diamond" if name == "base" else "circle"
@@ -143,9 +154,9 @@ def _trace(
     }
 
 
-def _figure_texts(model: Model, measures: Headline, shown: list[Measure]) -> list[str]:
+def _figure_texts(model: Model, measures: ScoresByMeasure, shown: list[Measure]) -> list[str]:
     said = []
     for measure in shown:
         row = measures[measure][model]
-        said.append(f"{measure.metric} {with_interval(row.value, row.low, row.high)}")
+        said.append(f"{measure.metric} {format_with_interval(row.value, row.low, row.high)}")
     return said

@@ -6,9 +6,17 @@ from unipref.core.errors import UserError, near_name
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, guesses, is_bias, is_skill
 from unipref.core.stats.pareto import efficient_points
-from unipref.report.content import Cell, Column, Table, interval, number
-from unipref.report.scores import Headline, Measure, Model, at_chance, headline, model_of, preferred
-from unipref.report.sections.measures import group, head
+from unipref.report.content import Cell, Column, Table, format_interval, format_number
+from unipref.report.scores import (
+    Measure,
+    Model,
+    ScoresByMeasure,
+    at_chance,
+    group_by_measure,
+    keep_first_mode,
+    model_of,
+)
+from unipref.report.sections.measures import describe_benchmark, describe_metric
 
 EFFICIENT = "●"
 
@@ -26,16 +34,16 @@ def efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[s
     Raises:
         UserError: there is no such measure.
     """
-    measures = headline(scores)
-    measured_by = axes(measures, by)
+    measures = group_by_measure(scores)
+    measured_by = choose_axes(measures, by)
     models = list(dict.fromkeys(model for measure in measured_by for model in measures[measure]))
     points = [[_good(measures, measure, model) for measure in measured_by] for model in models]
     return {model.step for model, is_efficient in zip(models, efficient_points(points), strict=True) if is_efficient}
 
 
-def axes(measures: Headline, by: Sequence[str] = ()) -> list[Measure]:
+def choose_axes(measures: ScoresByMeasure, by: Sequence[str] = ()) -> list[Measure]:
     """What the front is drawn over; as `efficient_steps`."""
-    first = [measure for measure in preferred(measures) if measure.part == WHOLE]
+    first = [measure for measure in keep_first_mode(measures) if measure.part == WHOLE]
     if by:
         known = {f"{measure.benchmark}.{measure.metric}": measure for measure in reversed(first)}
         if unknown := [name for name in by if name not in known]:
@@ -51,10 +59,10 @@ def axes(measures: Headline, by: Sequence[str] = ()) -> list[Measure]:
 
 def front_table(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> Table:
     """One model a line with its figures on the axes; the efficient ones are marked."""
-    measures, marked = headline(scores), efficient_steps(scores, by)
-    measured_by = axes(measures, by)
+    measures, marked = group_by_measure(scores), efficient_steps(scores, by)
+    measured_by = choose_axes(measures, by)
     columns = [Column("weights", numeric=False)]
-    columns += [Column(f"{group(m)} {head(m, measures[m])}") for m in measured_by] + [
+    columns += [Column(f"{describe_benchmark(m)} {describe_metric(m, measures[m])}") for m in measured_by] + [
         Column("efficient", numeric=False)
     ]
     lines = [
@@ -69,21 +77,21 @@ def front_table(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> Table:
     return Table("Trade-off", columns, lines, note)
 
 
-def _cell(measures: Headline, measure: Measure, model: Model) -> Cell:
+def _cell(measures: ScoresByMeasure, measure: Measure, model: Model) -> Cell:
     row = measures[measure].get(model)
     if row is None:
         return Cell("–")
     remark = "at chance" if guesses(row) else ""
     remark = AT_CHANCE if _guessed(measures, measure, model, row) else remark
-    return Cell(number(row.value), interval(row.low, row.high), remark)
+    return Cell(format_number(row.value), format_interval(row.low, row.high), remark)
 
 
-def _good(measures: Headline, measure: Measure, model: Model) -> float:
+def _good(measures: ScoresByMeasure, measure: Measure, model: Model) -> float:
     row = measures[measure].get(model)
     if row is None or _guessed(measures, measure, model, row):
         return float("-inf")
     return goodness(row, row.value)
 
 
-def _guessed(measures: Headline, measure: Measure, model: Model, row: ScoreRow) -> bool:
+def _guessed(measures: ScoresByMeasure, measure: Measure, model: Model, row: ScoreRow) -> bool:
     return not is_skill(row) and at_chance(measures, measure, model)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from unipref.core.run_folder import CheckedStep, Preflight, each_seed
 from unipref.core.run_folder.training_records import MemoryNeed, StepSchedule, TokenCounts
-from unipref.report.content import Cell, Column, Points, Section, Table, count, number
-from unipref.report.tables import together
+from unipref.report.content import Cell, Column, Points, Section, Table, format_count, format_number
+from unipref.report.tables import merge_sentences
 
 HEADS = ["rows", "used", "median tokens", "95 %", "longest", "limit", "batch", "steps", "epochs"]
 HEADS += ["parameters", "trained", "memory, GB", "free, GB"]
@@ -21,8 +21,8 @@ def check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Section |
         own = checks.model.accuracy if checks.model else None
         if own is not None and own.accuracy is not None:
             ranks = (
-                f"before training the model ranks the chosen answer first in {number(own.accuracy)} of "
-                f"{own.n} pairs of {own.of} (95 % interval {number(own.low)} to {number(own.high)})."
+                f"before training the model ranks the chosen answer first in {format_number(own.accuracy)} of "
+                f"{own.n} pairs of {own.of} (95 % interval {format_number(own.low)} to {format_number(own.high)})."
             )
             accuracies.append((subject, ranks))
         warnings += [(subject, text) for text in checks.warnings]
@@ -34,17 +34,19 @@ def check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Section |
         "Memory is weights, gradients and optimiser, counted, and the estimate of what a batch keeps, of one process."
     )
     table = Table("What each step was found to need", columns, rows, note, folded=True)
-    points = [Points("Warnings before training", together(warnings))] if warnings else []
-    return Section("Checks before training", paragraphs=together(accuracies), points=points, tables=[table])
+    points = [Points("Warnings before training", merge_sentences(warnings))] if warnings else []
+    return Section("Checks before training", paragraphs=merge_sentences(accuracies), points=points, tables=[table])
 
 
 def _row(variant: str, seed: str, name: str, step: CheckedStep) -> list[Cell]:
     tokens = step.tokens or TokenCounts()
     schedule, memory = step.schedule or StepSchedule(), step.memory or MemoryNeed()
-    cells = [variant, seed, name, count(step.rows), count(step.used)]
+    cells = [variant, seed, name, format_count(step.rows), format_count(step.used)]
     lengths = (tokens.median, tokens.p95, tokens.max, tokens.limit)
-    cells += [count(round(length)) if length is not None and math.isfinite(length) else "–" for length in lengths]
-    cells += [count(schedule.batch), count(schedule.steps), number(schedule.epochs)]
-    cells += [count(step.parameters), count(step.trained)]
+    cells += [
+        format_count(round(length)) if length is not None and math.isfinite(length) else "–" for length in lengths
+    ]
+    cells += [format_count(schedule.batch), format_count(schedule.steps), format_number(schedule.epochs)]
+    cells += [format_count(step.parameters), format_count(step.trained)]
     cells += ["–" if size is None else f"{size / 2**30:.2f}" for size in (memory.total, memory.free)]
     return [Cell(text) for text in cells]

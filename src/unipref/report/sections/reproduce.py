@@ -8,7 +8,7 @@ from typing import Any
 from unipref.core.run_folder import SCORES, STUDY, Manifest, StageCost
 from unipref.core.stage_cache import kind_of
 from unipref.report.content import Section, Table
-from unipref.report.tables import present, seconds, table
+from unipref.report.tables import drop_missing, format_decimal, make_table
 
 DATA = ("unified", "clean", "selected")
 """Kinds of stages whose files are the same, to the byte, wherever they are made."""
@@ -29,8 +29,8 @@ def _cost(stages: list[StageCost]) -> Section | None:
         [
             stage.stage,
             stage.folder,
-            seconds(stage.seconds),
-            seconds(stage.cpu_seconds),
+            format_decimal(stage.seconds),
+            format_decimal(stage.cpu_seconds),
             _megabytes(stage.peak_mb),
             "yes" if stage.cached else "no",
         ]
@@ -41,8 +41,8 @@ def _cost(stages: list[StageCost]) -> Section | None:
         "CPU: computing time of all cores together."
     )
     heads = ["stage", "folder", "seconds", "CPU seconds", "peak MB", "cached"]
-    every = table("Stages", heads, rows, note, folded=True)
-    return Section("Time and memory", tables=present(_by_kind(stages), every)) if every else None
+    every = make_table("Stages", heads, rows, note, folded=True)
+    return Section("Time and memory", tables=drop_missing(_by_kind(stages), every)) if every else None
 
 
 def _by_kind(stages: list[StageCost]) -> Table | None:
@@ -54,13 +54,13 @@ def _by_kind(stages: list[StageCost]) -> Table | None:
     if len(rows) > 1:
         rows.append(["all", *_summed(stages)])
     heads = ["stage", "number", "seconds", "CPU seconds", "most MB"]
-    return table("What the stages cost", heads, rows, "Of all variants and seeds together.")
+    return make_table("What the stages cost", heads, rows, "Of all variants and seeds together.")
 
 
 def _summed(stages: list[StageCost]) -> list[str]:
     def total(costs: list[float | None]) -> str:
         known = [cost for cost in costs if cost is not None]
-        return seconds(sum(known)) if len(known) == len(costs) else "–"
+        return format_decimal(sum(known)) if len(known) == len(costs) else "–"
 
     most = max((stage.peak_mb for stage in stages if stage.peak_mb is not None), default=None)
     wall, cpu = total([stage.seconds for stage in stages]), total([stage.cpu_seconds for stage in stages])
@@ -73,21 +73,21 @@ def _megabytes(value: float | None) -> str:
 
 def _reproduce(manifest: Manifest, run: Path) -> Section | None:
     study = run / STUDY
-    code = [("Commands", commands(manifest))] if study.is_file() else []
+    code = [("Commands", make_commands(manifest))] if study.is_file() else []
     if study.is_file():
         code.append((STUDY, study.read_text(encoding="utf-8").rstrip()))
     versions = {"unipref": manifest.unipref, "python": manifest.python, **manifest.versions}
     packages = [[name, version] for name, version in versions.items() if version]
-    tables = present(
+    tables = drop_missing(
         _inputs(manifest, run),
-        table("Versions", ["package", "version"], packages),
-        table("Hashes", ["file", "sha256"], _files(run)),
+        make_table("Versions", ["package", "version"], packages),
+        make_table("Hashes", ["file", "sha256"], _files(run)),
         _artefacts(manifest.stages),
     )
     return Section("How to reproduce", paragraphs=_surroundings(manifest), tables=tables, code=code) if tables else None
 
 
-def commands(manifest: Manifest) -> str:
+def make_commands(manifest: Manifest) -> str:
     """What is typed to run it again, in a folder with the study below as `study.yaml`."""
     # What stands behind a plus says how it was built, and is not on the index.
     pins = [f"'{name}=={version.partition('+')[0]}'" for name, version in manifest.versions.items() if version]
@@ -125,7 +125,7 @@ def _inputs(manifest: Manifest, run: Path) -> Table | None:
         rows.append([f"source {name}", (", ".join(source.files[:3]) + more) or "–", source.hash or "–"])
     for label, hash_ in _benchmarks(manifest, run).items():
         rows.append([f"benchmark {label}", "–", hash_])
-    return table("Inputs", ["input", "file", "hash"], rows)
+    return make_table("Inputs", ["input", "file", "hash"], rows)
 
 
 def _benchmarks(manifest: Manifest, run: Path) -> dict[str, str]:
@@ -156,4 +156,4 @@ def _files(run: Path) -> list[list[str]]:
 
 def _artefacts(stages: list[StageCost]) -> Table | None:
     rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA]
-    return table("Data made on the way", ["folder", "hash"], rows, folded=True)
+    return make_table("Data made on the way", ["folder", "hash"], rows, folded=True)

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import AT_CHANCE, WHOLE, guesses, is_bias
-from unipref.report.content import Cell, Column, Points, Section, Table, interval, number
+from unipref.report.content import Cell, Column, Points, Section, Table, format_interval, format_number
 from unipref.report.scores import (
-    Headline,
     Measure,
     Model,
     Paired,
+    ScoresByMeasure,
     at_chance,
-    best,
-    headline,
-    labels,
+    compare_scores,
+    find_best,
+    group_by_measure,
+    keep_first_mode,
+    label_models,
     model_of,
-    preferred,
-    verdict,
 )
-from unipref.report.sections.measures import group, head, measure_figures
+from unipref.report.sections.measures import describe_benchmark, describe_metric, measure_figures
 
 ALL_ROWS = 1000
 FOLDED_FROM = 7
@@ -29,11 +29,11 @@ def result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
     """The sections on results: the table, what changed, each measure drawn, and every score."""
     if not scores:
         return []
-    measures, named = headline(scores), labels(scores)
+    measures, named = group_by_measure(scores), label_models(scores)
     sections = []
     if measures:
         sections.append(Section("Results", tables=[result_table(measures, named)]))
-    changed = changes(measures, named, paired)
+    changed = describe_changes(measures, named, paired)
     if changed:
         note = (
             "Each trained model against the base model, example by example. 'No clear difference' means that the 95 % "
@@ -47,11 +47,13 @@ def result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
     return sections
 
 
-def result_table(measures: Headline, named: dict[Model, str]) -> Table:
+def result_table(measures: ScoresByMeasure, named: dict[Model, str]) -> Table:
     """Models by measures; the best value of each measure is marked."""
     columns = [Column("model", numeric=False)]
-    columns += [Column(head(measure, scores), group(measure)) for measure, scores in measures.items()]
-    winners = {measure: best(measures, measure) for measure in measures}
+    columns += [
+        Column(describe_metric(measure, scores), describe_benchmark(measure)) for measure, scores in measures.items()
+    ]
+    winners = {measure: find_best(measures, measure) for measure in measures}
     rows = []
     for model, label in named.items():
         cells = [
@@ -64,15 +66,15 @@ def result_table(measures: Headline, named: dict[Model, str]) -> Table:
     return Table("Scores of the base model and of each trained model", columns, rows, note)
 
 
-def _score_cell(measures: Headline, measure: Measure, model: Model, is_best: bool) -> Cell:
+def _score_cell(measures: ScoresByMeasure, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
     remark = "at chance" if guesses(row) else ""
     if is_bias(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
-    return Cell(number(row.value), interval(row.low, row.high), remark, is_best)
+    return Cell(format_number(row.value), format_interval(row.low, row.high), remark, is_best)
 
 
-def changes(measures: Headline, named: dict[Model, str], paired: Paired) -> list[Points]:
+def describe_changes(measures: ScoresByMeasure, named: dict[Model, str], paired: Paired) -> list[Points]:
     """For each trained model, what got better and worse against the base model, in words.
 
     Where the two were not compared example by example, overlapping intervals are taken for no clear difference.
@@ -85,8 +87,8 @@ def changes(measures: Headline, named: dict[Model, str], paired: Paired) -> list
     return [replace(points, folded=len(found) >= FOLDED_FROM) for points in found]
 
 
-def _changes_of(model: Model, label: str, measures: Headline, paired: Paired) -> Points | None:
-    compared = preferred(measures)
+def _changes_of(model: Model, label: str, measures: ScoresByMeasure, paired: Paired) -> Points | None:
+    compared = keep_first_mode(measures)
     clear: dict[str, list[str]] = {"better": [], "worse": []}
     alike: list[str] = []
     for measure, scores in compared.items():
@@ -94,8 +96,8 @@ def _changes_of(model: Model, label: str, measures: Headline, paired: Paired) ->
         if base is None or model not in scores:
             continue
         tuned = scores[model]
-        said, name = paired.get((model, measure)) or verdict(base, tuned), _named(measure, compared)
-        values = f"{name}: base {number(base.value)} → {label} {number(tuned.value)}"
+        said, name = paired.get((model, measure)) or compare_scores(base, tuned), _named(measure, compared)
+        values = f"{name}: base {format_number(base.value)} → {label} {format_number(tuned.value)}"
         pair = (("base", model_of(base)), (label, model))
         guessing = [who for who, one in pair if at_chance(measures, measure, one)]
         if is_bias(tuned) and guessing:
@@ -111,11 +113,11 @@ def _changes_of(model: Model, label: str, measures: Headline, paired: Paired) ->
     return Points(f"{label}: {line}", items, about=label)
 
 
-def _named(measure: Measure, measures: Headline) -> str:
+def _named(measure: Measure, measures: ScoresByMeasure) -> str:
     """'benchmark', or 'benchmark, metric' where the benchmark has several."""
     several = sum(other.benchmark == measure.benchmark for other in measures) > 1
     part = "" if measure.part == WHOLE else f" ({measure.part})"
-    return f"{group(measure)}, {measure.metric}{part}" if several else group(measure)
+    return f"{describe_benchmark(measure)}, {measure.metric}{part}" if several else describe_benchmark(measure)
 
 
 def full_table(scores: list[ScoreRow], named: dict[Model, str]) -> Table:
@@ -136,10 +138,18 @@ def full_table(scores: list[ScoreRow], named: dict[Model, str]) -> Table:
     columns = [Column(name, numeric=name in ("value", "95 % interval", "n", "chance")) for name in heads]
     rows = []
     for row in scores[:ALL_ROWS]:
-        ends = "–" if row.low is None else f"{number(row.low)} to {number(row.high)}"
+        ends = "–" if row.low is None else f"{format_number(row.low)} to {format_number(row.high)}"
         better = f"{row.ideal or 0:g}" if row.direction == "ideal" else row.direction
-        texts = [named[model_of(row)], row.benchmark, row.mode, row.split, row.slice, row.metric, number(row.value)]
-        texts += [ends, f"{row.n:,}", better, number(row.chance)]
+        texts = [
+            named[model_of(row)],
+            row.benchmark,
+            row.mode,
+            row.split,
+            row.slice,
+            row.metric,
+            format_number(row.value),
+        ]
+        texts += [ends, f"{row.n:,}", better, format_number(row.chance)]
         rows.append([Cell(text) for text in texts])
     left = len(scores) - len(rows)
     note = f"{left:,} more rows are in scores.json." if left else "The same rows are in scores.json."

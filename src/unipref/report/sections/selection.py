@@ -5,9 +5,9 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, Selected, SelectedPart, SelectionAccount, TrainedStep, each_seed
-from unipref.report.content import Points, Section, Table, count, number, share
+from unipref.report.content import Points, Section, Table, format_count, format_number, format_share
 from unipref.report.sections.prompt_map import prompt_map
-from unipref.report.tables import present, seconds, table, together
+from unipref.report.tables import drop_missing, format_decimal, make_table, merge_sentences
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
 """A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
@@ -15,7 +15,7 @@ ONE_BY_ONE = 4
 """Trainings that are named one by one where their epochs are too few or too many."""
 MAPS = 6
 """Most maps on the page, one per variant."""
-DOUBTS = "Selected too little, or not seen"
+SELECTION_HEAD = "Selected too little, or not seen"
 """Head of what `selection_warnings` says."""
 MIDDLE = 2
 """Place of the median among the quantiles of the margin."""
@@ -29,8 +29,8 @@ def selection_section(manifest: Manifest) -> Section | None:
     selected = manifest.selected
     accounts = dict(_first_accounts(selected))
     warnings = selection_warnings(manifest)
-    saved, estimated = savings(manifest)
-    tables = present(
+    saved, estimated = estimate_savings(manifest)
+    tables = drop_missing(
         _totals(selected),
         _parts("What selection changed", accounts, ("all", "objective")),
         _parts("What selection changed in each source", accounts, ("source",), folded=True),
@@ -46,7 +46,11 @@ def selection_section(manifest: Manifest) -> Section | None:
     figures = [prompt_map(variant, drawn) for variant, drawn in list(maps.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn." if len(maps) > MAPS else ""
     notes = [(f"{variant}, seed {seed}", note) for variant, seed, s in each_seed(selected) for note in s.notes]
-    points = [Points(title, items) for title, items in ((DOUBTS, warnings), ("Budget", together(notes))) if items]
+    points = [
+        Points(title, items)
+        for title, items in ((SELECTION_HEAD, warnings), ("Budget", merge_sentences(notes)))
+        if items
+    ]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=figures)
 
 
@@ -57,7 +61,7 @@ def selection_warnings(manifest: Manifest) -> list[str]:
         for variant, seed, selection in each_seed(manifest.selected)
         for warning in selection.warnings
     ]
-    return [*together(aggressive), *epoch_warnings(manifest)]
+    return [*merge_sentences(aggressive), *epoch_warnings(manifest)]
 
 
 def epoch_warnings(manifest: Manifest) -> list[str]:
@@ -116,19 +120,19 @@ def _totals(selected: Selections) -> Table | None:
     rows = []
     for variant, seed, selection in each_seed(selected):
         before, after = selection.candidates, selection.kept
-        row = [variant, seed, count(before), count(after), share(after or 0, before or 0)]
-        rows.append([*row, *map(number, selection.mean_margin), seconds(selection.seconds)])
+        row = [variant, seed, format_count(before), format_count(after), format_share(after or 0, before or 0)]
+        rows.append([*row, *map(format_number, selection.mean_margin), format_decimal(selection.seconds)])
     heads = ["variant", "seed", "candidates", "kept", "share", "mean margin before", "after", "seconds"]
-    return table("Selected for training", heads, rows)
+    return make_table("Selected for training", heads, rows)
 
 
 def _by_source(selected: Selections) -> Table | None:
     rows = [
-        [variant, seed, source, count(before), count(after), share(after, before)]
+        [variant, seed, source, format_count(before), format_count(after), format_share(after, before)]
         for variant, seed, selection in each_seed(selected)
         for source, (before, after) in selection.by_source.items()
     ]
-    return table("By source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True)
+    return make_table("By source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True)
 
 
 def _parts(
@@ -150,7 +154,7 @@ def _parts(
         "mean cosine distance of a prompt to its nearest other; at random: of as many preferences drawn at random. "
         "distinct-2: share of different word pairs, in samples of equal size."
     )
-    return table(caption, heads, rows, note, folded)
+    return make_table(caption, heads, rows, note, folded)
 
 
 def _part(part: SelectedPart) -> str:
@@ -159,17 +163,17 @@ def _part(part: SelectedPart) -> str:
 
 def _figures(part: SelectedPart) -> list[str]:
     return [
-        _both(part.count, count),
-        _both(part.tokens, count),
-        *(_both([_quantile(margins, at) for margins in part.margin], number) for at in (0, MIDDLE, -1)),
+        _both(part.count, format_count),
+        _both(part.tokens, format_count),
+        *(_both([_quantile(margins, at) for margins in part.margin], format_number) for at in (0, MIDDLE, -1)),
         _both(part.chosen_words, _one_decimal),
         _both(part.rejected_words, _one_decimal),
-        _both(part.length_ratio, number),
-        _both(part.clusters, count),
-        _both(part.entropy, number),
-        _both(part.nearest[:2], number),
-        number(part.nearest[2]),
-        _both(part.distinct_2, number),
+        _both(part.length_ratio, format_number),
+        _both(part.clusters, format_count),
+        _both(part.entropy, format_number),
+        _both(part.nearest[:2], format_number),
+        format_number(part.nearest[2]),
+        _both(part.distinct_2, format_number),
     ]
 
 
@@ -206,7 +210,7 @@ class Saving(NamedTuple):
     saved: float
 
 
-def savings(manifest: Manifest) -> tuple[list[Saving], bool]:
+def estimate_savings(manifest: Manifest) -> tuple[list[Saving], bool]:
     """Seconds of training saved by each variant and step, and whether any of them is an estimate.
 
     With a variant that trains on everything: its seconds per step times the steps saved. Without: the step's own
@@ -275,11 +279,11 @@ def _saved(saved: list[Saving], estimated: bool) -> Table | None:
         [
             s.variant,
             s.step,
-            seconds(s.selecting),
+            format_decimal(s.selecting),
             f"{s.steps:,.0f}",
             "–" if s.all_steps is None else f"{s.all_steps:,.0f}",
-            number(s.per_step),
-            seconds(s.saved),
+            format_number(s.per_step),
+            format_decimal(s.saved),
             "estimated from words" if s.all_steps is None else "measured",
         ]
         for s in saved
@@ -293,4 +297,4 @@ def _saved(saved: list[Saving], estimated: bool) -> Table | None:
             " Estimated, for want of such a variant: what the same number of epochs on everything would have taken, by "
             "the words left out; nothing is saved where the number of steps is fixed."
         )
-    return table("What selecting cost and saved (means over seeds)", heads, rows, note)
+    return make_table("What selecting cost and saved (means over seeds)", heads, rows, note)

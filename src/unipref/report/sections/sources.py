@@ -10,8 +10,8 @@ from unipref.core import parquet, yaml_files
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.core.run_folder import STUDY, CleanCounts, Manifest, Polarity, SourceCounts
-from unipref.report.content import Points, Section, Table, count, share
-from unipref.report.tables import present, table
+from unipref.report.content import Points, Section, Table, format_count, format_share
+from unipref.report.tables import drop_missing, make_table
 
 AUDIT = "audit.json"
 LONGEST_HOW = 240
@@ -31,7 +31,7 @@ def source_section(manifest: Manifest, run: Path) -> Section | None:
     if not sources:
         return None
     audit, old = read_audit(run)
-    tables = present(_how(sources, _entries(run)), _data_checks(sources, manifest.clean or CleanCounts(), run))
+    tables = drop_missing(_how(sources, _entries(run)), _data_checks(sources, manifest.clean or CleanCounts(), run))
     tables += _audited(audit) if audit else []
     paragraphs = []
     if audit is None:
@@ -98,7 +98,7 @@ def _how(sources: Mapping[str, SourceCounts], entries: dict[str, dict[str, Any]]
         for name, source in sources.items()
     ]
     note = "Shape: the format that reads a row. Axis: the scale that decides which answer is better."
-    return table("Sources", ["source", "objective", "licence", "shape", "axis", "read by", "files"], rows, note)
+    return make_table("Sources", ["source", "objective", "licence", "shape", "axis", "read by", "files"], rows, note)
 
 
 def _mapping(entry: dict[str, Any]) -> str:
@@ -127,7 +127,7 @@ def _files(files: list[str]) -> str:
 
 def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: Path) -> Table | None:
     """Ties, copies, leaks and polarity of each source."""
-    near = near_ties(run / "unified" / "preferences.parquet")
+    near = count_near_ties(run / "unified" / "preferences.parquet")
     rows = []
     for name, source in sources.items():
         groups, refused = source.groups or 0, source.groups_rejected
@@ -136,12 +136,12 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
         rows.append(
             [
                 name,
-                count(source.rows),
-                count(source.preferences),
-                share(refused.get("tie", 0), groups),
-                share(refused.get("contradiction", 0), groups),
-                share(close, scored),
-                *(count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
+                format_count(source.rows),
+                format_count(source.preferences),
+                format_share(refused.get("tie", 0), groups),
+                format_share(refused.get("contradiction", 0), groups),
+                format_share(close, scored),
+                *(format_count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
                 (polarity.verdict or "–").replace("_", " "),
                 f"{polarity.agree:,} / {polarity.against:,}" if polarity.agree or polarity.against else "–",
             ]
@@ -154,14 +154,14 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
         f"whose scores differ by no more than {NEAR_TIE:.0%} of the range of the source's scores. Polarity: does the "
         "other evidence in the data (further axes) speak for the chosen answer; docs/polarity.md."
     )
-    return table("What the data say of themselves", heads, rows, note)
+    return make_table("What the data say of themselves", heads, rows, note)
 
 
 REMOVED = ("duplicate", "near_duplicate", "benchmark")
 SCORES = ("chosen_score", "rejected_score")
 
 
-def near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
+def count_near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
     """Source -> pairs that are nearly tied, and pairs with two scores; empty where there is no such file.
 
     Scores are read in batches; 8 bytes are held for each preference that has two.
@@ -202,10 +202,10 @@ def _audited(audit: dict[str, Any]) -> list[Table]:
                 _with_across(page["opposites"]),
                 _length(length),
                 _languages(page["languages"]),
-                count(prompts["different"]),
-                count(sum(prompts["shared"].values())),
-                "–" if leaks is None else count(sum(leak["exact"] + leak["overlapping"] for leak in leaks)),
-                share(cost["lost"], cost["ordered"]),
+                format_count(prompts["different"]),
+                format_count(sum(prompts["shared"].values())),
+                "–" if leaks is None else format_count(sum(leak["exact"] + leak["overlapping"] for leak in leaks)),
+                format_share(cost["lost"], cost["ordered"]),
             ]
         )
     heads = ["source", "copies", "opposites", "longer chosen", "languages", "prompts", "shared prompts"]
@@ -215,8 +215,8 @@ def _audited(audit: dict[str, Any]) -> list[Table]:
         "length. Shared: prompts that other sources have too. Order lost: ordered pairs of answers in the data that "
         "the preferences neither hold nor imply. docs/audit.md says how each is counted."
     )
-    made = table("Audit", heads, rows, note)
-    return present(made, _gold(audit.get("gold")))
+    made = make_table("Audit", heads, rows, note)
+    return drop_missing(made, _gold(audit.get("gold")))
 
 
 def _with_across(found: dict[str, Any]) -> str:
@@ -233,13 +233,13 @@ def _length(length: dict[str, Any]) -> str:
 
 def _languages(languages: dict[str, Any]) -> str:
     most = sorted(languages["found"].items(), key=lambda item: (-item[1], item[0]))[:LANGUAGES]
-    return ", ".join(f"{name} {share(n, languages['sampled'])}" for name, n in most) or "–"
+    return ", ".join(f"{name} {format_share(n, languages['sampled'])}" for name, n in most) or "–"
 
 
 def _gold(gold: dict[str, Any] | None) -> Table | None:
     """Conversion accuracy on a gold file."""
     rows = [
-        [file, count(right), count(of), share(right, of)]
+        [file, format_count(right), format_count(of), format_share(right, of)]
         for file, (right, of) in (gold or {}).get("by_file", {}).items()
     ]
-    return table("Entries judged by hand", ["file", "right", "entries", "share"], rows)
+    return make_table("Entries judged by hand", ["file", "right", "entries", "share"], rows)

@@ -13,12 +13,12 @@ from unipref.report.content import (
     Figure,
     Section,
     Table,
-    interval,
-    level,
-    number,
-    room,
-    which_way,
-    with_interval,
+    axis_range,
+    describe_direction,
+    format_interval,
+    format_number,
+    format_with_interval,
+    reference_line,
 )
 
 SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
@@ -87,7 +87,7 @@ def side_by_side(verdicts: Verdicts) -> Table:
     return Table("Instruction following against bias", columns, rows, SHORT_NOTE)
 
 
-def names(verdicts: Verdicts | None) -> dict[str, str]:
+def variants_by_label(verdicts: Verdicts | None) -> dict[str, str]:
     """What the section calls a model -> its variant."""
     models = verdicts.models if verdicts else []
     return {_name(model): model.variant for model in models if model.step != "base"}
@@ -112,13 +112,13 @@ def trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], trained_alo
     layout: dict[str, Any] = {"height": 520, "hovermode": "closest", "shapes": []}
     for axis, words, way, ends in zip("xy", said, ways, ranges, strict=True):
         layout[f"{axis}axis"] = {"title": {"text": "\n".join(words)}, "range": ends}
-        layout["shapes"] += [level(axis, way.ideal, "ideal")] if way.ideal is not None else []
+        layout["shapes"] += [reference_line(axis, way.ideal, "ideal")] if way.ideal is not None else []
     steps = list(dict.fromkeys(model.step for model in shown if model.step != "base"))
     spots = [(_part(_at(model, across), ranges[0]), _part(_at(model, up), ranges[1])) for model in shown]
     front = sorted((model for model in shown if model.front), key=lambda model: _at(model, across) or 0.0)
     traces = [_front(front, across, up)] if len(front) > 1 else []
     number_of = itertools.count(1)
-    for model, corner in zip(shown, corners(spots), strict=True):
+    for model, corner in zip(shown, place_marks(spots), strict=True):
         mark = "◆" if model.step == "base" else str(next(number_of))
         symbol = SYMBOLS[steps.index(model.step) % len(SYMBOLS)] if model.step in steps else "diamond"
         traces.append(_point(verdicts, model, symbol, mark) | {"textposition": corner})
@@ -145,7 +145,10 @@ def _in_words(
 ) -> str:
     """The figure in sentences. `has_front`: some model is on the front, whether shown or not."""
     across, up = objectives
-    told = [f"{_name(model)} {number(_at(model, across))} and {number(_at(model, up))}" for model in shown[:TOLD]]
+    told = [
+        f"{_name(model)} {format_number(_at(model, across))} and {format_number(_at(model, up))}"
+        for model in shown[:TOLD]
+    ]
     told += [f"{len(shown) - TOLD} more in the table"] if len(shown) > TOLD else []
     if front:
         best = f"No model is better on both sides than: {', '.join(map(_name, front))}."
@@ -165,7 +168,7 @@ def _range(shown: list[JudgedModel], objective: str, way: Way) -> list[float]:
     figures = [_figure_of(model, objective) for model in shown]
     ends = [end for figure in figures for end in (figure.low, figure.high)]
     known = [end for end in ends if end is not None] + values + ([] if way.ideal is None else [way.ideal])
-    frame, whole = room(values, ROOM), room(known)
+    frame, whole = axis_range(values, ROOM), axis_range(known)
     both = [max(frame[0], whole[0]), min(frame[1], whole[1])]
     return both[::-1] if way.direction == "lower" else both
 
@@ -174,7 +177,7 @@ def _part(value: float | None, ends: list[float]) -> float:
     return ((value or 0.0) - ends[0]) / (ends[1] - ends[0])
 
 
-def corners(spots: list[tuple[float, float]]) -> list[str]:
+def place_marks(spots: list[tuple[float, float]]) -> list[str]:
     """Where each point's mark stands: in the corner that is farthest from other points and marks.
 
     Args:
@@ -225,7 +228,7 @@ def _direction(side: SideRecord, scores: Iterable[ScoreRow]) -> Way:
 def _side(side: SideRecord, way: Way) -> tuple[str, str]:
     """What a side is, and which way it is better."""
     part = "" if side.slice == WHOLE else f" ({side.slice})"
-    return f"{side.metric} of {side.benchmark}{part}", which_way(way.direction, way.ideal)
+    return f"{side.metric} of {side.benchmark}{part}", describe_direction(way.direction, way.ideal)
 
 
 def _front(front: list[JudgedModel], across: str, up: str) -> dict[str, Any]:
@@ -265,8 +268,8 @@ def _point(verdicts: Verdicts, model: JudgedModel, symbol: str, mark: str) -> di
 def _figure_text(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = _figure_of(model, objective), verdicts.sides[objective]
-    value = with_interval(figure.value, figure.low, figure.high)
-    beside = f"\n{side.beside} {number(figure.beside)}" if side.beside else ""
+    value = format_with_interval(figure.value, figure.low, figure.high)
+    beside = f"\n{side.beside} {format_number(figure.beside)}" if side.beside else ""
     guess = ", at chance" if figure.at_chance else ""
     return f"{side.metric} {value}{beside}{guess}"
 
@@ -293,7 +296,7 @@ def _table(verdicts: Verdicts) -> Table:
             figure = model.figures.get(objective)
             cells.append(_figure(figure))
             if verdicts.sides[objective].beside:
-                cells.append(Cell(number(figure.beside) if figure else "–"))
+                cells.append(Cell(format_number(figure.beside) if figure else "–"))
         cells += [_gain(model.gains.get(name, {}).get(objective)) for name in compared for objective in sides]
         rows.append(cells)
     return Table("Instruction following against bias", columns, rows, NOTE)
@@ -307,7 +310,9 @@ def _figure_of(model: JudgedModel, objective: str) -> FigureRecord:
 def _figure(figure: FigureRecord | None) -> Cell:
     if figure is None:
         return Cell("–")
-    return Cell(number(figure.value), interval(figure.low, figure.high), "at chance" if figure.at_chance else "")
+    return Cell(
+        format_number(figure.value), format_interval(figure.low, figure.high), "at chance" if figure.at_chance else ""
+    )
 
 
 def _gain(gain: GainRecord | None) -> Cell:

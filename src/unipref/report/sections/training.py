@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from unipref.core.run_folder import Manifest, TrainedStep
-from unipref.report.content import Points, Section, count, number
+from unipref.report.content import Points, Section, format_count, format_number
 from unipref.report.sections.clean import cleaned_section
 from unipref.report.sections.data_flow import flow_section
 from unipref.report.sections.preflight import check_section
 from unipref.report.sections.selection import selection_section
 from unipref.report.sections.sources import source_section
 from unipref.report.sections.training_curves import curve_figures
-from unipref.report.tables import seconds, table, together
+from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
 def count_sections(manifest: Manifest, run: Path) -> list[Section]:
@@ -37,7 +37,7 @@ def terminal_sections(manifest: Manifest) -> list[Section]:
     return [section for section in sections if section is not None]
 
 
-def lead(manifest: Manifest) -> list[str]:
+def describe_run(manifest: Manifest) -> list[str]:
     """What the run did, in a sentence or two."""
     sentences = []
     if sources := manifest.sources:
@@ -61,19 +61,19 @@ def train_section(manifest: Manifest) -> Section | None:
     rows, warnings = [], []
     for variant, seed, step, trained in manifest.trained_steps():
         left_out = ", ".join(f"{reason} {n:,}" for reason, n in sorted(trained.left_out.items()) if n)
-        row = [variant, seed, step, count(trained.used), left_out or "–", count(trained.steps)]
-        row += [count(trained.tokens), seconds(trained.seconds), *_losses(trained)]
+        row = [variant, seed, step, format_count(trained.used), left_out or "–", format_count(trained.steps)]
+        row += [format_count(trained.tokens), format_decimal(trained.seconds), *_losses(trained)]
         rows.append(row)
         warnings += [(f"{variant}, seed {seed}, {step}", text) for text in trained.warnings]
     heads = ["variant", "seed", "step", "used", "left out", "optimiser steps", "tokens", "seconds"]
-    steps = table("Training steps", [*heads, "first loss", "last loss"], rows)
+    steps = make_table("Training steps", [*heads, "first loss", "last loss"], rows)
     if steps is None:
         return None
     figures, left_out = curve_figures(manifest)
-    points = [Points("Warnings", together(warnings))] if warnings else []
+    points = [Points("Warnings", merge_sentences(warnings))] if warnings else []
     return Section("Training", [left_out] if left_out else [], points, tables=[steps], figures=figures)
 
 
 def _losses(trained: TrainedStep) -> tuple[str, str]:
     losses = [point["loss"] for point in trained.curve if isinstance(point.get("loss"), int | float)]
-    return (number(losses[0]), number(losses[-1])) if losses else ("–", "–")
+    return (format_number(losses[0]), format_number(losses[-1])) if losses else ("–", "–")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, TrainedStep
-from unipref.report.content import Figure, level, number
+from unipref.report.content import Figure, format_number, reference_line
 
 LOGGED = {
     "loss": "loss",
@@ -19,7 +19,7 @@ LOGGED = {
     "completions/mean_length": "mean length of answers, tokens",
 }
 """Figures that are drawn, of those a trainer logs, in this order; all are in `curve.jsonl`."""
-LINES, FIGURES, POINTS, TOLD = 24, 24, 120, 8
+LINES, FIGURES, POINTS, MOST_IN_TEXT = 24, 24, 120, 8
 """Most lines in a figure, figures on the page, points of a line, and runs of which the last value is told in words."""
 MOST_POINTS = 1500
 """Most points in a figure: of many lines each has fewer."""
@@ -100,10 +100,10 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
         )
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "optimiser steps"}}, "hovermode": "closest"}
     if chance is not None:
-        layout["shapes"] = [level("y", chance, "chance")]
-    ends = [f"{run}: {number(series[-1][1])}" for run, series in shown[:TOLD]]
-    more = [f"{len(shown) - TOLD} more"] if len(shown) > TOLD else []
-    note = "" if chance is None else f"Chance: {number(chance)}."
+        layout["shapes"] = [reference_line("y", chance, "chance")]
+    ends = [f"{run}: {format_number(series[-1][1])}" for run, series in shown[:MOST_IN_TEXT]]
+    more = [f"{len(shown) - MOST_IN_TEXT} more"] if len(shown) > MOST_IN_TEXT else []
+    note = "" if chance is None else f"Chance: {format_number(chance)}."
     return Figure(title, traces, layout, f"At the end, {'; '.join(ends + more)}.", note)
 
 

@@ -1,7 +1,7 @@
 """The verdict: three sentences, the claims with their rules, and what went wrong."""
 
 from unipref.core.run_folder import Verdicts
-from unipref.report.content import Points, Section, number
+from unipref.report.content import Points, Section, format_number
 
 
 def verdict_section(verdicts: Verdicts | None) -> Section | None:
@@ -18,7 +18,7 @@ def verdict_section(verdicts: Verdicts | None) -> Section | None:
     if front := verdicts.front:
         paragraphs.append(
             f"No model is better on both sides than: {', '.join(front.models)}. Hypervolume "
-            f"{number(front.hypervolume)}, from {front.measured_from}."
+            f"{format_number(front.hypervolume)}, from {front.measured_from}."
         )
     signs = failure_warnings(verdicts)
     points = [Points("Signs of failure", signs)] if signs else []
