@@ -90,7 +90,7 @@ def visible(page, selector):
 
 def test_every_figure_is_drawn(page, run):
     drawn = page.evaluate("plots.map(plot => plot.place.querySelectorAll('.main-svg .trace, .main-svg .point').length)")
-    content = report._content(run)
+    content = report._make_content(run)
     figures = [figure for section in content.sections for figure in section.figures]
     titles = ["Instruction following against bias", "coreference: accuracy ↑", f"Prompts of {LABEL}", "sft: loss"]
     assert {figure.title for figure in figures} >= set(titles)
@@ -252,7 +252,7 @@ def test_a_screen_reader_finds_its_way(page):
     assert page.get_by_role("navigation", name="Contents").count() == 1
     assert page.get_by_role("main").count() == 1
     described = page.locator(".plot").first.get_attribute("aria-describedby")
-    assert page.locator(f"#{described}").inner_text().startswith("No model is better on both sides than")
+    assert page.locator(f"#{described}").inner_text().startswith("On the Pareto front")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])
@@ -340,7 +340,7 @@ def test_without_plotly_that_is_said(opened):
 def test_without_scripts_words_and_tables_are_there(opened):
     page = opened(java_script_enabled=False)
     assert page.locator("noscript").count() == 1
-    assert page.get_by_text("No model is better on both sides than").first.is_visible()
+    assert page.get_by_text("On the Pareto front").first.is_visible()
     assert len(visible(page, "table")) > 3
     assert page.locator("summary", has_text="Every score").is_visible()
 

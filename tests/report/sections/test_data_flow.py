@@ -36,7 +36,7 @@ def test_the_way_of_each_source(nasty: str) -> None:
         "groups": {nasty: 50, "b": 30},
         "preferences": {nasty: 40, "b": 28},
         "kept by clean": {nasty: 40 - 5, "b": 28 - 3},
-        "to train on": {nasty: 30, "b": 20},
+        "for training": {nasty: 30, "b": 20},
         "selected: main": {nasty: 12, "b": 8},
         "selected: full": {nasty: 30, "b": 20},
     }
@@ -59,7 +59,7 @@ def test_figure_and_table_have_the_same_numbers(nasty: str) -> None:
     ]
     assert all(trace["y"] == list(count_rows(manifest_from(manifest(nasty))).steps) for trace in way.traces)
     assert way.description == (
-        "140 rows, 130 rows used, 80 groups, 68 preferences, 60 kept by clean, 50 to train on; "
+        "140 rows, 130 rows used, 80 groups, 68 preferences, 60 kept by clean, 50 for training; "
         "selected: main 20, full 50."
     )
     # Most first: 12 ties, then 10 rows that are not JSON, 5, 3 and 2.
@@ -78,7 +78,7 @@ def test_figure_and_table_have_the_same_numbers(nasty: str) -> None:
     ]
     # Held out: what clean kept, less what there is to train on.
     assert [f"{column.group} {column.head}".strip() for column in second.columns] == [
-        *("source", "preferences", "removed", "held out", "to train on"),
+        *("source", "preferences", "removed", "held out", "for training"),
         *("selected main", "selected full"),
     ]
     assert [[cell.text for cell in row] for row in second.rows] == [
@@ -107,7 +107,7 @@ def test_many_sources_and_variants_stay_legible() -> None:
     assert [label for label in way.traces[0]["y"] if label.startswith("selected")][
         -1
     ] == f"selected: v{MOST_VARIANTS - 1}"
-    assert way.note == "4 more variants are under Selection."
+    assert way.note == "4 more variants are in the section Selection."
     assert len(section.tables[0].rows) == 20
 
 
@@ -120,7 +120,7 @@ def test_variants_with_data_of_their_own_are_named() -> None:
     assert count_rows(manifest_from(made)).variants_with_own_data == ["main"]
     section = flow_section(manifest_from(made))
     assert section is not None
-    assert "of which only what they selected is shown: main." in section.figures[0].note
+    assert "Only the selection is shown of variants with their own data: main." in section.figures[0].note
 
 
 def test_a_run_that_went_only_so_far() -> None:
@@ -137,9 +137,9 @@ def test_a_run_that_went_only_so_far() -> None:
 
 
 def test_the_books() -> None:
-    assert check_counts(sources_from(manifest()["sources"]))[0].startswith("The books balance")
+    assert check_counts(sources_from(manifest()["sources"]))[0].startswith("All counts add up")
     assert check_counts(sources_from({"a": source(10, 8, 5, 5, rejected={"not_json": 1})})) == [
-        "The books of a do not balance: 10 rows, 8 used, 1 rejected."
+        "The counts of a do not add up: 10 rows, 8 used, 1 rejected."
     ]
     assert check_counts(sources_from({"a": {"rows": 3}})) == []
 
@@ -152,4 +152,4 @@ def test_rarer_reasons_are_said_to_be_where_they_are() -> None:
     # tie, below_min_margin, duplicate and benchmark beside them.
     notes = [figure.note for figure in section.figures if "by reason" in figure.title]
     assert len(notes) == 1
-    assert notes[0].startswith("4 rarer reasons are in the table; those of clean are under Split and clean. ")
+    assert notes[0].startswith("4 rarer reasons are in the table; those of clean are in the section Split and clean. ")

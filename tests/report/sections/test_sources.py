@@ -69,7 +69,7 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
     assert rows_of(how) == [
         [nasty, "bias", "MIT", "ratings", "help", "map {prompt: q, keep: [x]}", "a.csv and 2 more"],
         ["b", "–", "–", "–", "–", "known data set alpaca", "–"],
-        ["c", "–", "–", "–", "–", "the format's own names", "–"],
+        ["c", "–", "–", "–", "–", "default field names", "–"],
     ]
     assert count_near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
     assert rows_of(said) == [
@@ -135,7 +135,7 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     record.write_text(json.dumps({"key": "2"}))
     section = source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
-    assert section.paragraphs[0].startswith("The audit is of earlier data.")
+    assert section.paragraphs[0].startswith("The audit in this folder belongs to earlier data.")
     assert len(section.tables) == 2
     record.unlink()
     unknown = json.loads(kept)
@@ -144,13 +144,13 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert (
         source_section(manifest_from(manifest(nasty)), tmp_path)
         .paragraphs[0]
-        .startswith("The audit is of earlier data.")
+        .startswith("The audit in this folder belongs to earlier data.")
     )
     (tmp_path / "audit.json").write_text('{"pages": {}}')
-    with pytest.raises(UserError, match="this is no audit"):
+    with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
         source_section(manifest_from(manifest(nasty)), tmp_path)
     (tmp_path / "audit.json").write_text("{}")
-    with pytest.raises(UserError, match="this is no audit"):
+    with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
         source_section(manifest_from(manifest(nasty)), tmp_path)
 
 

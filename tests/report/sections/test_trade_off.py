@@ -62,9 +62,9 @@ def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models(
     assert (dpo["error_x"]["array"], dpo["error_y"]["arrayminus"]) == ([pytest.approx(0.1)], [pytest.approx(0.1)])
     hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400]\naccuracy 0.750"
     assert dpo["customdata"] == [[hover]]
-    assert figure.description.startswith("No model is better on both sides than: part · sft, main · dpo.")
-    assert "Across: followed of instructions (higher is better)" in figure.description
-    assert "By step: circle sft, square dpo." in figure.note
+    assert figure.description.startswith("On the Pareto front: part · sft, main · dpo.")
+    assert "Horizontal: followed of instructions (higher is better)" in figure.description
+    assert "Symbols: circle sft, square dpo." in figure.note
 
 
 def test_better_is_to_the_right_and_up() -> None:
@@ -99,14 +99,16 @@ def test_a_model_that_guesses_is_open() -> None:
     figure = trade_off_figure(guessing, scores())
     assert figure is not None
     assert figure.traces[2]["marker"]["symbol"] == "circle-open"
-    assert "Open: the model guesses" in figure.note
+    assert "Open symbols: the model is at chance" in figure.note
     assert figure.traces[2]["customdata"][0][0].endswith("at chance")
 
 
 def test_without_a_front_that_is_said() -> None:
     figure = trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
     assert figure is not None
-    assert figure.description.startswith("There is no front: every model guesses on one of the sides. Across: ")
+    assert figure.description.startswith(
+        "No model is on the Pareto front: every model is at chance on one of the objectives. Horizontal: "
+    )
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
 
 
@@ -139,8 +141,8 @@ def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_gues
     section = trade_off_section(found(*far), scores())
     assert section is not None
     whole, trained = (figure.description for figure in section.figures)
-    assert whole.startswith("No model is better on both sides than: base.")
-    assert trained.startswith("No trained model is on the front: the base model is ahead of them all. Across: ")
+    assert whole.startswith("On the Pareto front: base.")
+    assert trained.startswith("No trained model is on the Pareto front: the base model beats them all. Horizontal: ")
 
 
 def test_one_side_alone_has_a_table_and_no_figure() -> None:

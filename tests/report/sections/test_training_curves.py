@@ -80,5 +80,5 @@ def test_the_page_has_the_curves_and_markdown_what_they_say(tmp_path: Path, figu
     assert "&lt;b&gt;sft: loss" in page
     assert name not in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "**&lt;b&gt;sft: loss** (drawn in report.html)" in text
+    assert "**&lt;b&gt;sft: loss** (figure in report.html)" in text
     assert "At the end, main, seed 0: 1.000." in text

@@ -1,4 +1,4 @@
-"""A report as Markdown. Everything from data is escaped: a name cannot become a tag, a link or a table border."""
+"""Rendering as Markdown. All text from data is escaped: a name cannot become a tag, a link or a table border."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SPECIAL = re.compile(r"([\\`*\[\]|#~])|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(content: Content) -> str:
-    """The whole report as one Markdown text."""
+    """Renders the whole report as one Markdown text."""
     lines = [f"# {escape(content.title)}", ""]
     for paragraph in content.introduction:
         lines += [escape(paragraph), ""]
@@ -19,7 +19,7 @@ def render_markdown(content: Content) -> str:
 
 
 def escape(text: str) -> str:
-    """Text on one line, with nothing in it that Markdown or HTML would read as markup."""
+    """Escapes Markdown and HTML markup, and puts the text on one line."""
     flat = " ".join(text.split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(lambda match: "\\" + match.group(), flat)
@@ -34,12 +34,12 @@ def _section(section: Section) -> Iterator[str]:
         yield from (f"- {escape(item)}" for item in points.items)
         yield ""
     for figure in section.figures:
-        yield from (f"**{escape(figure.title)}** (drawn in report.html)", "")
+        yield from (f"**{escape(figure.title)}** (figure in report.html)", "")
         yield from (escape(f"{figure.description} {figure.note}"), "")
     for table in section.tables:
         yield from _table(table)
     for title, text in section.code:
-        # A fence longer than any in the text cannot be closed by it.
+        # The fence is longer than any in the text, so the text cannot close it.
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
         yield from (f"**{escape(title)}**", "", fence, text, fence, "")
 

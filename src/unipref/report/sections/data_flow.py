@@ -1,4 +1,4 @@
-"""The data flow: what became of each source's rows, from the files to what is trained on, and what fell out where."""
+"""The section on data flow: counts per source from raw rows to training data, and what was rejected or removed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,16 @@ from unipref.report.content import Figure, Section, Table, format_count, format_
 from unipref.report.tables import drop_missing, make_table
 
 MOST_SOURCES = 7
-"""Sources with a colour of their own, where there are more than eight; the smaller ones are drawn as one."""
+"""With more than eight sources, this many have their own colour; the smaller ones share one."""
 LINE, AROUND = 26, 90
-"""Height in pixels of a bar, and of what stands around the bars."""
+"""Height in pixels of a bar, and of the space around the bars."""
 MOST_VARIANTS = 8
 MOST_REASONS = 15
 Sources = Mapping[str, SourceCounts]
 
 
 def list_rejections(source: SourceCounts) -> list[tuple[str, dict[str, int], int | None]]:
-    """What unify left out of a source: the level, reason -> count, and the number that a count is a share of."""
+    """What unify rejected of a source: the level, reason -> count, and the total that a count is a share of."""
     return [
         ("row", source.rejected, source.rows),
         ("part", source.parts_rejected, None),
@@ -28,13 +28,13 @@ def list_rejections(source: SourceCounts) -> list[tuple[str, dict[str, int], int
 
 
 class Flow(NamedTuple):
-    """Counts of each source along the way.
+    """Counts of each source at each stage.
 
     Attributes:
-        steps: what is counted -> source -> count, in the order of the way; steps that the run did not reach are not in.
-        drop_counts: (level, reason) -> source -> how many were left out or removed for it.
-        variants_not_shown: variants for which there is no room.
-        variants_with_own_data: variants that read or clean the data in their own way.
+        steps: name of the count -> source -> count, in order; steps that the run did not reach are missing.
+        drop_counts: (level, reason) -> source -> how many were rejected or removed for it.
+        variants_not_shown: variants beyond MOST_VARIANTS.
+        variants_with_own_data: variants with their own settings of sources or clean.
     """
 
     steps: dict[str, dict[str, int]]
@@ -44,7 +44,7 @@ class Flow(NamedTuple):
 
 
 def flow_section(manifest: Manifest) -> Section | None:
-    """The section; None where the manifest has no sources."""
+    """The section; None if the manifest has no sources."""
     sources = manifest.sources
     if not sources:
         return None
@@ -55,7 +55,7 @@ def flow_section(manifest: Manifest) -> Section | None:
 
 
 def count_rows(manifest: Manifest) -> Flow:
-    """The counts of a manifest, of the study as written; of a variant what it selected with its first seed."""
+    """The counts of the common data, and of what each variant selected with its first seed."""
     sources, clean = manifest.sources, manifest.clean or CleanCounts()
     own = [name for name, info in manifest.variants.items() if _has_own_data(manifest, info)]
     steps: dict[str, dict[str, int]] = {}
@@ -71,7 +71,7 @@ def count_rows(manifest: Manifest) -> Flow:
             selected.setdefault(variant, selection.by_source)
     before = next((by_source for variant, by_source in selected.items() if variant not in own), None)
     if before is not None:
-        _add_step(steps, "to train on", {name: candidates for name, (candidates, _) in before.items()})
+        _add_step(steps, "for training", {name: candidates for name, (candidates, _) in before.items()})
     for variant, by_source in list(selected.items())[:MOST_VARIANTS]:
         _add_step(steps, f"selected: {variant}", {name: kept for name, (_, kept) in by_source.items()})
     return Flow(
@@ -80,15 +80,15 @@ def count_rows(manifest: Manifest) -> Flow:
 
 
 def _has_own_data(manifest: Manifest, variant: VariantInfo) -> bool:
-    """Whether a variant was read or cleaned in another way than the study as written."""
+    """Whether a variant's sources or clean counts differ from the common ones."""
     pairs = (variant.sources, manifest.sources), (variant.clean, manifest.clean)
     return any(own is not None and own != common for own, common in pairs)
 
 
 def _add_step(steps: dict[str, dict[str, int]], label: str, counts: Mapping[str, int | None]) -> None:
-    known = {name: n for name, n in counts.items() if n is not None}
-    if known:
-        steps[label] = known
+    present = {name: n for name, n in counts.items() if n is not None}
+    if present:
+        steps[label] = present
 
 
 def _count_kept(clean: CleanCounts, source: str) -> int:
@@ -109,68 +109,70 @@ def _count_drops(sources: Sources, clean: CleanCounts) -> dict[tuple[str, str], 
 
 
 def check_counts(sources: Sources) -> list[str]:
-    """Whether the counts of the sources add up, in words; nothing where they are not complete."""
-    faults = [line for name, source in sources.items() for line in _imbalance(name, source)]
-    if faults:
-        return faults
+    """Says whether the counts of the sources add up; empty if counts are missing."""
+    errors = [line for name, source in sources.items() for line in _find_errors(name, source)]
+    if errors:
+        return errors
     complete = all(
         n is not None
         for source in sources.values()
         for n in (source.rows, source.used, source.groups, source.projected)
     )
-    text = "The books balance: in every source, rows = used + rejected, and groups = projected + rejected."
+    text = "All counts add up: in every source, rows = used + rejected, and groups = projected + rejected."
     return [text] if complete else []
 
 
-def _imbalance(name: str, source: SourceCounts) -> list[str]:
-    """A sentence for each sum of a source that does not come out."""
-    faults = []
+def _find_errors(name: str, source: SourceCounts) -> list[str]:
+    """A sentence for each sum of a source that does not add up."""
+    errors = []
     for whole, part, total, used, reasons in (
         ("rows", "used", source.rows, source.used, source.rejected),
         ("groups", "projected", source.groups, source.projected, source.groups_rejected),
     ):
-        refused = sum(reasons.values())
-        if total is not None and used is not None and total != used + refused:
-            faults.append(
-                f"The books of {name} do not balance: {total:,} {whole}, {used:,} {part}, {refused:,} rejected."
+        rejected = sum(reasons.values())
+        if total is not None and used is not None and total != used + rejected:
+            errors.append(
+                f"The counts of {name} do not add up: {total:,} {whole}, {used:,} {part}, {rejected:,} rejected."
             )
-    return faults
+    return errors
 
 
 def _flow_figure(counts: Flow) -> Figure | None:
-    """Bars from rows to what was selected, stacked by source."""
+    """Bars from rows to selected preferences, stacked by source."""
     if len(counts.steps) < 2:
         return None
     names = [name for name in counts.steps if not name.startswith("selected: ")]
     totals = {label: sum(by_source.values()) for label, by_source in counts.steps.items()}
-    said = ", ".join(f"{totals[label]:,} {label}" for label in names)
-    picked = [f"{label.removeprefix('selected: ')} {n:,}" for label, n in totals.items() if label not in names]
-    if picked:
-        said += f"; selected: {', '.join(picked)}"
+    description = ", ".join(f"{totals[label]:,} {label}" for label in names)
+    selections = [f"{label.removeprefix('selected: ')} {n:,}" for label, n in totals.items() if label not in names]
+    if selections:
+        description += f"; selected: {', '.join(selections)}"
     notes = _not_shown(counts)
-    return _bars("From rows to what is trained on", counts.steps, list(counts.steps), f"{said}.", notes)
+    return _bars("From raw rows to training data", counts.steps, list(counts.steps), f"{description}.", notes)
 
 
 def _drop_figure(counts: Flow) -> Figure | None:
-    """Bars by reason, stacked by source; the reasons with most first."""
+    """Bars by reason, stacked by source; the most frequent reasons first."""
     totals = Counter({key: sum(by_source.values()) for key, by_source in counts.drop_counts.items()})
     most = [key for key, n in totals.most_common(MOST_REASONS) if n]
     if not most:
         return None
     by_reason = {f"{reason} ({level})": counts.drop_counts[level, reason] for level, reason in most}
-    said = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
+    description = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
     rest = len(+totals) - len(most)
     has_removed = any(level == "removed" for level, _ in counts.drop_counts)
-    elsewhere = "; those of clean are under Split and clean" if has_removed else ""
+    elsewhere = "; those of clean are in the section Split and clean" if has_removed else ""
     note = f"{rest} rarer reasons are in the table{elsewhere}. " if rest else ""
-    note += (
-        "In brackets what was left out: a raw row, a part of one, a group of answers, a preference; removed: by clean."
+    note += "In brackets: what was rejected (a raw row, a part of one, a group, a preference), or removed by clean."
+    return _bars(
+        "Rejected and removed data, by reason", by_reason, list(by_reason), f"Most frequent: {description}.", note
     )
-    return _bars("What was left out, by reason", by_reason, list(by_reason), f"Most often: {said}.", note)
 
 
-def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str], said: str, note: str = "") -> Figure:
-    """Horizontal bars, one a label, stacked by source."""
+def _bars(
+    title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str], description: str, note: str = ""
+) -> Figure:
+    """Horizontal bars, one per label, stacked by source."""
     size: Counter[str] = Counter()
     for by_source in counts.values():
         size.update(by_source)
@@ -185,11 +187,11 @@ def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str]
         "xaxis": {"title": {"text": "count"}},
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
-    return Figure(title, traces, layout, said, note)
+    return Figure(title, traces, layout, description, note)
 
 
 def _split_by_size(size: Counter[str]) -> tuple[list[str], list[str]]:
-    """The sources with bars of their own, and the smaller ones, where there are too many."""
+    """Splits the sources into those with their own bars and, if there are many, the smaller ones."""
     names = list(size)
     if len(names) <= MOST_SOURCES + 1:
         return names, []
@@ -204,10 +206,10 @@ def _trace(name: str, labels: list[str], values: list[int]) -> dict[str, Any]:
 def _not_shown(counts: Flow) -> str:
     sentences = []
     if counts.variants_not_shown:
-        sentences.append(f"{len(counts.variants_not_shown)} more variants are under Selection.")
+        sentences.append(f"{len(counts.variants_not_shown)} more variants are in the section Selection.")
     if counts.variants_with_own_data:
         sentences.append(
-            f"Data of their own, of which only what they selected is shown: {', '.join(counts.variants_with_own_data)}."
+            f"Only the selection is shown of variants with their own data: {', '.join(counts.variants_with_own_data)}."
         )
     return " ".join(sentences)
 
@@ -226,17 +228,17 @@ def _to_preferences(sources: Sources) -> Table | None:
         ]
         for name, source in sources.items()
     ]
-    note = "Rows in the files, groups of answers to one prompt, and the preferences they gave."
+    note = "Rows in the files, groups of answers to one prompt, and preferences made from them."
     return make_table("From rows to preferences", heads, rows, note)
 
 
 def _to_training(counts: Flow, sources: Iterable[str]) -> Table | None:
-    """Preferences, what clean removed, what is held out, what there is to train on, and what each variant selected."""
+    """Preferences: all, removed by clean, held out, for training, and selected by each variant."""
     steps = counts.steps
-    picked = [label for label in steps if label.startswith("selected: ")]
-    if "kept by clean" not in steps and not picked:
+    selections = [label for label in steps if label.startswith("selected: ")]
+    if "kept by clean" not in steps and not selections:
         return None
-    train = steps.get("to train on")
+    train = steps.get("for training")
     rows = []
     for name in sources:
         kept = steps.get("kept by clean", {}).get(name)
@@ -244,8 +246,14 @@ def _to_training(counts: Flow, sources: Iterable[str]) -> Table | None:
         row = [name, format_count(had), _format_difference(had, kept)]
         if train is not None:
             row += [_format_difference(kept, train.get(name, 0)), format_count(train.get(name, 0))]
-        rows.append([*row, *(format_count(steps[label].get(name, 0)) for label in picked)])
-    heads = ["source", "preferences", "removed", *(["held out", "to train on"] if train is not None else []), *picked]
+        rows.append([*row, *(format_count(steps[label].get(name, 0)) for label in selections)])
+    heads = [
+        "source",
+        "preferences",
+        "removed",
+        *(["held out", "for training"] if train is not None else []),
+        *selections,
+    ]
     note = "Removed: by clean. Held out: for dev and test. Selected: of each variant's first seed. "
     return make_table("From preferences to training", heads, rows, (note + _not_shown(counts)).rstrip())
 
@@ -261,4 +269,4 @@ def _reasons(sources: Sources) -> Table | None:
         for level, reasons, whole in list_rejections(source)
         for reason, n in sorted(reasons.items())
     ]
-    return make_table("What was left out, and why", ["source", "level", "reason", "count", "share"], rows)
+    return make_table("Rejected data, by source and reason", ["source", "level", "reason", "count", "share"], rows)
