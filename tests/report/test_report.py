@@ -186,7 +186,10 @@ def test_the_counts(text, nasty):
     assert "The counts of thumbs do not add up: 50 rows, 49 used, 0 rejected." in text
     assert rows_of(text, "Preferences in each part")[1:] == [["train", "250"], ["dev", "40"], ["test", "38"]]
     assert rows_of(text, "Selected for training")[1] == ["main", "0", "250", "100", "40.0 %", "0.500", "0.800", "1.5"]
-    assert [row[3:] for row in rows_of(text, "By source")[1:]] == [["200", "80", "40.0 %"], ["50", "20", "40.0 %"]]
+    assert [row[3:] for row in rows_of(text, "Selected per source")[1:]] == [
+        ["200", "80", "40.0 %"],
+        ["50", "20", "40.0 %"],
+    ]
     sft, dpo = rows_of(text, "Training steps")[1:]
     assert sft == ["main", "0", "sft", "90", "too_long 10", "30", "12,345", "61.2", "2.500", "1.250"]
     assert dpo == ["main", "0", "dpo", "90", "–", "30", "–", "–", "–", "–"]

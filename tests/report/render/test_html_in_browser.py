@@ -145,10 +145,10 @@ def test_a_point_says_what_it_is(page):
 def test_arrow_keys_go_from_point_to_point_and_are_heard(page):
     plot = page.locator("figure", has_text="Instruction following against bias").locator(".plot")
     plot.focus()
-    heard = page.locator("#said")
+    heard = page.locator("#announcement")
     for key, said in (("Right", "base; accuracy 0.500 [0.480, 0.520]"), ("Right", "main · sft; "), ("Left", "base; ")):
         page.keyboard.press(f"Arrow{key}")
-        page.wait_for_function("said => document.getElementById('said').textContent.startsWith(said)", arg=said)
+        page.wait_for_function("said => document.getElementById('announcement').textContent.startsWith(said)", arg=said)
     assert heard.text_content().startswith("base; accuracy 0.500 [0.480, 0.520]; accuracy 0.750; <script>")
 
 
@@ -309,7 +309,7 @@ def test_a_browser_that_cannot_unpack_says_so(opened):
     page = opened(script="delete window.DecompressionStream")
     texts = page.locator(".plot .failed").all_inner_texts()
     assert len(texts) == page.locator("figure").count()
-    assert "cannot draw the figure: it lacks DecompressionStream" in texts[0]
+    assert "cannot draw the figure: DecompressionStream is missing" in texts[0]
 
 
 def test_one_figure_that_fails_leaves_the_others(opened):

@@ -36,7 +36,8 @@ def test_the_groups_in_which_the_base_is_most_biased_come_first(by_group, nasty)
     assert figure.title == "winobias: two_way_bias by occupation"
     # Nearer to 0 for the nasty one and the guard, farther for the nurse.
     assert figure.description == (
-        f"Most for base: {nasty} -0.400, guard 0.200, nurse 0.100. main · sft is less biased in 2 of 3."
+        f"Most biased groups of base: {nasty} -0.400, guard 0.200, nurse 0.100. "
+        "main · sft is less biased in 2 of 3 groups."
     )
     assert figure.note == "A group has 20 pairs (median). Sorted by the bias of the base model."
     assert figure.layout["yaxis"]["autorange"] == "reversed"
@@ -79,8 +80,8 @@ def test_seeds_are_averaged_and_models_that_guess_are_named(by_group):
     (figure,) = bias_section(scores, Manifest()).figures
     assert figure.traces[1]["x"] == pytest.approx([0.3] * 3)
     assert figure.traces[1]["text"][0] == "a, main · sft: 0.300, mean of 2 seeds (0.200, 0.400)"
-    assert "main · sft is less biased in 3 of 3." in figure.description
-    assert figure.description.endswith("At chance on this benchmark, where a small bias means nothing: main · sft.")
+    assert "main · sft is less biased in 3 of 3 groups." in figure.description
+    assert figure.description.endswith("At chance on this benchmark, so their bias is meaningless: main · sft.")
     assert figure.note.endswith("Means over seeds.")
     # One seed of three at chance is less than half.
     scores.append(by_group("sft", "all", 0.9, seed=2, **skill))
@@ -99,7 +100,7 @@ def test_many_groups_and_models_are_cut_and_counted(by_group):
     assert Model("a", None, "dpo") in shown
     section = bias_section(scores, manifest)
     # Of seven variants two steps each were measured, of which four models are shown.
-    assert "10 more are in scores.json" in section.paragraphs[1]
+    assert "10 more models are in scores.json" in section.paragraphs[1]
     assert len(section.tables[0].rows) == MOST_GROUPS
     assert section.tables[0].rows[0][0].text == "34"
     assert "5 more groups" in section.tables[0].note
@@ -110,7 +111,7 @@ def test_without_groups_or_base(by_group, score_row):
     assert bias_section([by_group("base", "all", 0.1)], Manifest()) is None
     section = bias_section([by_group("sft", f"occupation:{name}", 0.1) for name in "abc"], Manifest())
     assert [trace["name"] for trace in section.figures[0].traces] == ["main · sft"]
-    assert section.figures[0].description == "Most for main · sft: a 0.100, b 0.100, c 0.100."
+    assert section.figures[0].description == "Most biased groups of main · sft: a 0.100, b 0.100, c 0.100."
     assert "Sorted by the bias of main · sft." in section.figures[0].note
     assert section.tables[0].note == "Sorted by the bias of main · sft."
 
@@ -120,7 +121,7 @@ def test_groups_are_sorted_by_the_first_model_that_was_measured_on_them(by_group
     scores += [by_group("sft", f"occupation:{name}", value) for name, value in (("a", 0.1), ("b", 0.3), ("c", 0.2))]
     figure = bias_section(scores, Manifest()).figures[0]
     assert figure.traces[0]["y"] == ["b", "c", "a"]
-    assert figure.description == "Most for main · sft: b 0.300, c 0.200, a 0.100."
+    assert figure.description == "Most biased groups of main · sft: b 0.300, c 0.200, a 0.100."
     assert "Sorted by the bias of main · sft." in figure.note
 
 

@@ -75,9 +75,9 @@ def test_savings_without_a_run_on_everything_are_estimated_from_words() -> None:
     assert estimate_savings(manifest_from(one)) == ([Saving("part", "sft", 2.0, 40, None, 0.525, 31.5)], True)
     section = selection_section(manifest_from(one))
     assert section is not None
-    (table,) = [table for table in section.tables if table.caption.startswith("What selecting cost")]
+    (table,) = [table for table in section.tables if table.caption.startswith("Selection time")]
     assert [cell.text for cell in table.rows[0]][-1] == "estimated from words"
-    assert "nothing is saved where the number of steps is fixed" in table.note
+    assert "With a fixed number of steps, nothing is saved" in table.note
 
 
 def test_savings_are_means_over_seeds() -> None:
@@ -96,10 +96,10 @@ def test_nothing_is_saved_before_anything_is_trained() -> None:
 @pytest.mark.parametrize(
     ("epochs", "said"),
     [
-        (0.5, "part, seed 0, sft: 0.5 epochs, fewer than one: a part of what was kept was not seen."),
+        (0.5, "part, seed 0, sft: 0.5 epochs, fewer than one: training did not see all selected data."),
         (1, None),
         (10, None),
-        (12.5, "part, seed 0, sft: 12.5 epochs, more than 10: too little was kept for these steps."),
+        (12.5, "part, seed 0, sft: 12.5 epochs, more than 10: too little data was selected for this number of steps."),
     ],
 )
 def test_epochs_that_do_not_fit_the_selection_are_named(epochs: float, said: str | None) -> None:
@@ -150,7 +150,7 @@ def test_a_selection_is_told_before_and_after() -> None:
     section = selection_section(manifest_from(manifest()))
     assert section is not None
     tables = {table.caption: table for table in section.tables}
-    (row,) = tables["What selection changed"].rows  # the first seed of the variant that left something out
+    (row,) = tables["Before and after selection"].rows  # the first seed of the variant that left something out
     assert [cell.text for cell in row] == [
         "part",
         "all",
@@ -168,7 +168,7 @@ def test_a_selection_is_told_before_and_after() -> None:
         "0.375",
         "0.750 → 0.800",
     ]
-    (row,) = tables["What selection changed in each source"].rows
+    (row,) = tables["Before and after selection, by source"].rows
     assert row[1].text == "a|b"
 
 
@@ -229,7 +229,7 @@ def test_page_and_markdown_show_it_and_escape_names(
     assert (kept["name"], kept["x"], kept["y"]) == ("kept", [0, 1000], [5, 7])
     assert 'role="img" aria-label="Prompts of ' in page
     assert "3 of 30 prompts, drawn at random: 2 kept, 1 left out." in text
-    assert "Selected too little, or not seen" in text
+    assert "Selection warnings" in text
 
 
 def test_the_terminal_shows_the_warnings(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_where_many_trainings_do_not_see_what_was_kept_they_are_told_in_one_sent
     one["selected"] = {"part": {str(seed): kept for seed in range(6)}}
     one["train"] = {"part": {str(seed): {"sft": fit(40, 21.0, (seed + 1) / 10)} for seed in range(6)}}
     assert selection_warnings(manifest_from(one)) == [
-        "part, seed 0, and 5 others, sft: 0.1 to 0.6 epochs, fewer than one: a part of what was kept was not seen."
+        "part, seed 0, and 5 others, sft: 0.1 to 0.6 epochs, fewer than one: training did not see all selected data."
     ]
 
 

@@ -26,7 +26,7 @@ def test_lines_are_the_values_over_the_steps() -> None:
     (line,) = figure.traces
     assert (line["x"], line["y"], line["name"]) == ([1, 2, 3], [3.0, 2.0, 1.0], "main, seed 0")
     assert line["meta"] == {"variant": "main"}
-    assert figure.description == "At the end, main, seed 0: 1.000."
+    assert figure.description == "Last values: main, seed 0: 1.000."
     assert "shapes" not in figure.layout
 
 
@@ -60,14 +60,14 @@ def test_what_cannot_be_drawn_is_left_out_and_long_lines_are_thinned() -> None:
     (of_dev,), _ = curve_figures(manifest_from({"train": {"main": {"0": {"dpo": gap}}}}))
     assert (of_dev.traces[0]["x"], of_dev.traces[0]["y"]) == ([0, 2], [0.4, 0.6])
     assert (figures[1].traces[0]["x"][0], figures[1].traces[0]["x"][-1]) == (1, 5000)
-    assert figures[1].description == "At the end, main, seed 0: 4999.0."
+    assert figures[1].description == "Last values: main, seed 0: 4999.0."
     many = {str(seed): {"sft": fit([float(i) for i in range(5000)])} for seed in range(LINES)}
     figures, _ = curve_figures(manifest_from({"train": {"main": many}}))
     assert sum(len(line["x"]) for line in figures[0].traces) <= MOST_POINTS
     steps = {f"s{i}": fit([2.0, 1.0]) for i in range(FIGURES + 3)}
     figures, left_out = curve_figures(manifest_from({"train": {"main": {"0": steps}}}))
     assert len(figures) == FIGURES
-    assert left_out == "3 more figures are not drawn; their numbers are in curve.jsonl of each step."
+    assert left_out == "3 more figures are not drawn; curve.jsonl of each step has their numbers."
 
 
 def test_the_page_has_the_curves_and_markdown_what_they_say(tmp_path: Path, figures_of: Callable[[str], Any]) -> None:
@@ -81,4 +81,4 @@ def test_the_page_has_the_curves_and_markdown_what_they_say(tmp_path: Path, figu
     assert name not in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "**&lt;b&gt;sft: loss** (figure in report.html)" in text
-    assert "At the end, main, seed 0: 1.000." in text
+    assert "Last values: main, seed 0: 1.000." in text

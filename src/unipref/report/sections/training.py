@@ -1,4 +1,4 @@
-"""The counts of a run, from its manifest: what came in, what was left out and why, what was selected and trained."""
+"""The section on training, and the list of all sections on counts."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
 def count_sections(manifest: Manifest, run: Path) -> list[Section]:
-    """The sections on data, selection and training; what the manifest lacks is left out."""
+    """The sections on data, selection and training, if the manifest has their counts."""
     sections = [
         flow_section(manifest),
         source_section(manifest, run),
@@ -27,7 +27,7 @@ def count_sections(manifest: Manifest, run: Path) -> list[Section]:
 
 
 def terminal_sections(manifest: Manifest) -> list[Section]:
-    """Those that a terminal shows, from the manifest alone."""
+    """The sections that the terminal shows; they need the manifest only."""
     sections = [
         flow_section(manifest),
         selection_section(manifest),
@@ -38,7 +38,7 @@ def terminal_sections(manifest: Manifest) -> list[Section]:
 
 
 def describe_run(manifest: Manifest) -> list[str]:
-    """What the run did, in a sentence or two."""
+    """Describes the run in a sentence or two."""
     sentences = []
     if sources := manifest.sources:
         rows, kept = (sum(n or 0 for n in counts) for counts in _rows_and_preferences(manifest))
@@ -57,7 +57,7 @@ def _rows_and_preferences(manifest: Manifest) -> tuple[list[int | None], list[in
 
 
 def train_section(manifest: Manifest) -> Section | None:
-    """The section on the training steps; None where nothing was trained."""
+    """The section on training; None if no step was trained."""
     rows, warnings = [], []
     for variant, seed, step, trained in manifest.trained_steps():
         left_out = ", ".join(f"{reason} {n:,}" for reason, n in sorted(trained.left_out.items()) if n)
