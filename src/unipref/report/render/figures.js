@@ -141,7 +141,7 @@ class Plot {
       const sign = make("i", { textContent: trace.meta?.mark ?? (trace.mode === "lines" ? "━" : "●") });
       sign.style.color = trace.marker?.color && typeof trace.marker.color === "string" ? trace.marker.color : this.colour(trace, at);
       sign.ariaHidden = "true";
-      const button = make("button", { type: "button" }, sign, unescape(key));
+      const button = make("button", { type: "button" }, sign, unescapeText(key));
       button.ariaPressed = String(!this.hidden.has(key));
       button.classList.toggle("off", hiddenVariants.has(trace.meta?.variant));
       button.addEventListener("click", () => {
@@ -178,7 +178,7 @@ class Plot {
 function wrap(title, letters) {
   const lines = title.split("<br>").flatMap((line) => {
     const rows = [""];
-    for (const word of unescape(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
+    for (const word of unescapeText(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
       if (!rows.at(-1)) rows[rows.length - 1] = word;
       else if (rows.at(-1).length + word.length < letters) rows[rows.length - 1] += ` ${word}`;
       else rows.push(word);
@@ -188,7 +188,7 @@ function wrap(title, letters) {
 }
 
 // Undoes the escaping of text for plotly, for use elsewhere on the page.
-function unescape(text) {
+function unescapeText(text) {
   return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
