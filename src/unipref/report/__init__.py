@@ -14,18 +14,18 @@ from unipref.report.model_card import write_cards
 from unipref.report.render.html import render_html
 from unipref.report.render.markdown import render_markdown
 from unipref.report.render.terminal import make_list, make_warning_list, render_results, render_table
-from unipref.report.scores import group_by_measure, label_models, paired_verdicts
-from unipref.report.sections.bias_by_group import bias_section, shown_models
+from unipref.report.scores import group_by_measure, index_paired_verdicts, label_models
+from unipref.report.sections.bias_by_group import choose_models, make_bias_section
 from unipref.report.sections.comparison import comparison
-from unipref.report.sections.examples import example_section
-from unipref.report.sections.mixtures import mixture_section
-from unipref.report.sections.pareto_front import efficient_steps, front_table
-from unipref.report.sections.reproduce import reproduce_sections
-from unipref.report.sections.results import describe_changes, result_sections, result_table
-from unipref.report.sections.selection import SELECTION_HEAD, epoch_warnings, selection_warnings
-from unipref.report.sections.trade_off import SHORT_NOTE, side_by_side, trade_off_section, variants_by_label
-from unipref.report.sections.training import count_sections, describe_run, terminal_sections
-from unipref.report.sections.verdict import failure_warnings, verdict_section
+from unipref.report.sections.examples import make_example_section
+from unipref.report.sections.mixtures import make_mixture_section
+from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
+from unipref.report.sections.reproduce import make_reproduce_sections
+from unipref.report.sections.results import describe_changes, make_result_sections, make_result_table
+from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
+from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
+from unipref.report.sections.training import describe_run, make_count_sections, make_terminal_sections
+from unipref.report.sections.verdict import list_failures, make_verdict_section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,15 +100,17 @@ def console(run: Path) -> "RenderableType":
     measures, model_names = group_by_measure(scores), label_models(scores)
     if verdicts and len(model_names) > MOST_MODELS:
         results: RenderableType = Group(
-            render_table(side_by_side(verdicts)), SHORT_NOTE, f"{len(model_names)} models: {MORE_IN_REPORT}"
+            render_table(make_narrow_table(verdicts)), SHORT_NOTE, f"{len(model_names)} models: {MORE_IN_REPORT}"
         )
     else:
-        paired = paired_verdicts(folder.paired())
-        results = render_results(result_table(measures, model_names), describe_changes(measures, model_names, paired))
+        paired = index_paired_verdicts(folder.paired())
+        results = render_results(
+            make_result_table(measures, model_names), describe_changes(measures, model_names, paired)
+        )
     # The signs of failure already include over-aggressive selection.
-    selection_notes = epoch_warnings(manifest) if verdicts else selection_warnings(manifest)
+    selection_notes = list_epoch_warnings(manifest) if verdicts else list_selection_warnings(manifest)
     warnings = [
-        *make_warning_list("Signs of failure", failure_warnings(verdicts)),
+        *make_warning_list("Signs of failure", list_failures(verdicts)),
         *make_warning_list(SELECTION_HEAD, selection_notes),
     ]
     return Group(results, *warnings, *make_list("Verdict", verdicts.summary if verdicts else []))
@@ -119,10 +121,10 @@ def source_counts(manifest: Manifest) -> "RenderableType":
     from rich.console import Group
 
     parts: list[Any] = []
-    for section in terminal_sections(manifest):
+    for section in make_terminal_sections(manifest):
         narrow = [table for table in section.tables if _count_terminal_columns(table) <= MOST_COLUMNS]
         parts += [*section.paragraphs, *(render_table(table, PAGE_ONLY_COLUMNS) for table in narrow), ""]
-    parts += make_warning_list(SELECTION_HEAD, selection_warnings(manifest))
+    parts += make_warning_list(SELECTION_HEAD, list_selection_warnings(manifest))
     return Group(*parts) if parts else "No scores: the study has no benchmarks."
 
 
@@ -142,12 +144,12 @@ def score_table(rows: list[dict[str, Any]]) -> "RenderableType":
         short_names = {model: model for model in models}
     named_rows = [{**row, "variant": "", "step": short_names[row["model"]]} for row in rows]
     scores = msgspec.convert(named_rows, list[ScoreRow], strict=False)
-    return render_results(result_table(group_by_measure(scores), label_models(scores)), [])
+    return render_results(make_result_table(group_by_measure(scores), label_models(scores)), [])
 
 
 def efficient(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> set[str]:
-    """The steps of the Pareto-efficient models; like `efficient_steps`, but for rows in the form of `scores.json`."""
-    return efficient_steps(msgspec.convert(list(rows), list[ScoreRow], strict=False), by)
+    """The steps of the Pareto-efficient models; `find_efficient_steps` for rows in the form of `scores.json`."""
+    return find_efficient_steps(msgspec.convert(list(rows), list[ScoreRow], strict=False), by)
 
 
 def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: Path | None = None) -> "RenderableType":
@@ -160,7 +162,7 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: P
     """
     from rich.console import Group
 
-    table = front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
+    table = make_front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
     return Group(*([render_table(table), table.note] if table else []), *([f"Model: {written}"] if written else []))
 
 
@@ -168,12 +170,16 @@ def _make_content(run: Path) -> Content:
     folder = _open_run(run)
     scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
     title = f"unipref report: {manifest.name or run.resolve().name}"
-    results = result_sections(scores, paired_verdicts(folder.paired()))
-    judgements = [verdict_section(verdicts), trade_off_section(verdicts, scores), example_section(manifest, run)]
-    models, sides = shown_models(scores, manifest), verdicts.sides if verdicts else {}
-    judgements += [bias_section(scores, manifest), mixture_section(folder.mixtures(), scores, models, sides)]
+    results = make_result_sections(scores, index_paired_verdicts(folder.paired()))
+    judgements = [
+        make_verdict_section(verdicts),
+        make_trade_off_section(verdicts, scores),
+        make_example_section(manifest, run),
+    ]
+    models, sides = choose_models(scores, manifest), verdicts.sides if verdicts else {}
+    judgements += [make_bias_section(scores, manifest), make_mixture_section(folder.mixtures(), scores, models, sides)]
     sections = [section for section in judgements if section is not None] + results
-    sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
+    sections += make_count_sections(manifest, run) + make_reproduce_sections(manifest, run)
     variants = _variants(manifest, scores) | variants_by_label(verdicts)
     return Content(title, describe_run(manifest), sorted(sections, key=_section_order), variants)
 

@@ -43,7 +43,7 @@ Paired = dict[tuple[Model, Measure], str]
 """Verdicts of the paired comparison with the base model."""
 
 
-def paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
+def index_paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
     """The verdicts of the rows of `against_base.json`, by model and measure."""
     return {
         (

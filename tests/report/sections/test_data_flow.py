@@ -4,7 +4,7 @@ from typing import Any
 
 from support.run_records import manifest_from, sources_from
 from unipref.core.run_folder import Manifest
-from unipref.report.sections.data_flow import MOST_REASONS, MOST_VARIANTS, check_counts, count_rows, flow_section
+from unipref.report.sections.data_flow import MOST_REASONS, MOST_VARIANTS, check_counts, count_rows, make_flow_section
 
 
 def source(rows: int, used: int, groups: int, preferences: int, **more: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_the_way_of_each_source(nasty: str) -> None:
 
 
 def test_figure_and_table_have_the_same_numbers(nasty: str) -> None:
-    section = flow_section(manifest_from(manifest(nasty)))
+    section = make_flow_section(manifest_from(manifest(nasty)))
     assert section is not None
     way, fallen = section.figures
     assert [(trace["name"], trace["x"]) for trace in way.traces] == [
@@ -98,7 +98,7 @@ def test_many_sources_and_variants_stay_legible() -> None:
         "sources": {f"s{n}": source(100 - n, 100 - n, 9, 9) for n in range(20)},
         "selected": {f"v{n}": {"0": {"by_source": {"s0": [9, n]}}} for n in range(12)},
     }
-    section = flow_section(manifest_from(made))
+    section = make_flow_section(manifest_from(made))
     assert section is not None
     (way,) = section.figures
     assert [trace["name"] for trace in way.traces] == [*(f"s{n}" for n in range(7)), "13 more sources"]
@@ -118,20 +118,20 @@ def test_variants_with_data_of_their_own_are_named() -> None:
         "main": {"sources": {}},
     }
     assert count_rows(manifest_from(made)).variants_with_own_data == ["main"]
-    section = flow_section(manifest_from(made))
+    section = make_flow_section(manifest_from(made))
     assert section is not None
     assert "Only the selection is shown of variants with their own data: main." in section.figures[0].note
 
 
 def test_a_run_that_went_only_so_far() -> None:
-    assert flow_section(Manifest()) is None
-    section = flow_section(manifest_from({"sources": {"a": {"rows": 3, "preferences": 2}}}))
+    assert make_flow_section(Manifest()) is None
+    section = make_flow_section(manifest_from({"sources": {"a": {"rows": 3, "preferences": 2}}}))
     assert section is not None
     assert [table.caption for table in section.tables] == ["From rows to preferences"]
     assert section.figures[0].description == "3 rows, 2 preferences."
     cleaned = manifest()
     del cleaned["selected"]
-    section = flow_section(manifest_from(cleaned))
+    section = make_flow_section(manifest_from(cleaned))
     assert section is not None
     assert [[cell.text for cell in row] for row in section.tables[1].rows] == [["a", "40", "5"], ["b", "28", "3"]]
 
@@ -147,7 +147,7 @@ def test_the_books() -> None:
 def test_rarer_reasons_are_said_to_be_where_they_are() -> None:
     one = manifest()
     one["sources"]["a"]["rejected"] = {f"reason_{n}": 2 for n in range(MOST_REASONS)}
-    section = flow_section(manifest_from(one))
+    section = make_flow_section(manifest_from(one))
     assert section is not None
     # tie, below_min_margin, duplicate and benchmark beside them.
     notes = [figure.note for figure in section.figures if "by reason" in figure.title]

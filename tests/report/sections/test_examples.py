@@ -9,7 +9,7 @@ import pytest
 from support.run_records import manifest_from
 from unipref import report
 from unipref.core.errors import UserError
-from unipref.report.sections.examples import example_section
+from unipref.report.sections.examples import make_example_section
 
 ABOUT = {"part": "test", "models": ["base", "main · dpo"], "left_out": ["b · dpo"], "new_tokens": 64, "notes": ["x"]}
 
@@ -46,7 +46,7 @@ def left(run: Path, found: Any) -> None:
 def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None:
     turns = [{"role": "system", "content": "Be."}, {"role": "user", "content": "Hello"}]
     left(tmp_path, [example(nasty), example(nasty, prompt=turns), example(nasty)])
-    section = example_section(manifest_from({"examples": ABOUT | {"folder": "examples"}}), tmp_path)
+    section = make_example_section(manifest_from({"examples": ABOUT | {"folder": "examples"}}), tmp_path)
     assert section is not None
     assert "held out for test" in section.paragraphs[0]
     assert "at most 64 tokens" in section.paragraphs[0]
@@ -69,11 +69,11 @@ def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    assert example_section(manifest_from({}), tmp_path) is None
-    skipped = example_section(manifest_from({"examples": {"skipped": "No examples are shown: why."}}), tmp_path)
+    assert make_example_section(manifest_from({}), tmp_path) is None
+    skipped = make_example_section(manifest_from({"examples": {"skipped": "No examples are shown: why."}}), tmp_path)
     assert skipped is not None
     assert skipped.paragraphs == ["No examples are shown: why."]
-    gone = example_section(manifest_from({"examples": ABOUT}), tmp_path)
+    gone = make_example_section(manifest_from({"examples": ABOUT}), tmp_path)
     assert gone is not None
     assert "run the study again" in gone.paragraphs[0]
 
@@ -83,7 +83,7 @@ def test_broken_examples_are_not_told_as_missing(tmp_path: Path, text: str) -> N
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "examples.json").write_text(text)
     with pytest.raises(UserError, match=r"examples\.json is corrupt or from another version"):
-        example_section(manifest_from({"examples": ABOUT}), tmp_path)
+        make_example_section(manifest_from({"examples": ABOUT}), tmp_path)
 
 
 def test_both_pages_have_them_and_take_no_markup(run_folder: Path, nasty: str) -> None:

@@ -1,7 +1,7 @@
 """Lines of a measure keep apart, however long the names of their variants are."""
 
 from unipref.report.scores import ScoreRow, group_by_measure, label_models
-from unipref.report.sections.measures import LONGEST_LABEL, measure_figure
+from unipref.report.sections.measures import LONGEST_LABEL, make_measure_figure
 
 
 def test_of_a_long_name_the_variant_is_cut_and_the_step_kept() -> None:
@@ -14,7 +14,7 @@ def test_of_a_long_name_the_variant_is_cut_and_the_step_kept() -> None:
     rows += [row("short", "dpo")]
     measures = group_by_measure(rows)
     (measure,) = measures
-    figure = measure_figure(measures, measure, label_models(rows))
+    figure = make_measure_figure(measures, measure, label_models(rows))
     places = [trace["y"][0] for trace in figure.traces]
     start = "v" * (LONGEST_LABEL - len("… · sft"))
     assert sorted(places) == sorted(

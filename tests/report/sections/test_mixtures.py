@@ -7,8 +7,8 @@ import pytest
 from unipref import report
 from unipref.core.errors import UserError
 from unipref.core.run_folder import Manifest, RunFolder, SideRecord
-from unipref.report.sections.bias_by_group import shown_models
-from unipref.report.sections.mixtures import mixture_section
+from unipref.report.sections.bias_by_group import choose_models
+from unipref.report.sections.mixtures import make_mixture_section
 
 SIDES = {
     "instruction": SideRecord("follow", "followed"),
@@ -51,7 +51,7 @@ def run(tmp_path, score_row):
 def section_of(run, sides=SIDES):
     folder = RunFolder(run)
     scores = folder.scores()
-    return mixture_section(folder.mixtures(), scores, shown_models(scores, Manifest()), sides)
+    return make_mixture_section(folder.mixtures(), scores, choose_models(scores, Manifest()), sides)
 
 
 def test_mixtures_stand_beside_the_runs_own_models(run):

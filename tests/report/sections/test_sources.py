@@ -24,7 +24,7 @@ from unipref.analysis.audit.findings import (
     Ties,
 )
 from unipref.core.errors import UserError
-from unipref.report.sections.sources import count_near_ties, source_section
+from unipref.report.sections.sources import count_near_ties, make_source_section
 
 
 def manifest(nasty: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
     write_scores(tmp_path, nasty)
     study = {"sources": [{"name": nasty, "map": {"prompt": "q", "keep": ["x"]}}, {"name": "b", "dataset": "alpaca"}]}
     (tmp_path / "study.yaml").write_text(json.dumps(study))
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
     how, said = section.tables
     assert rows_of(how) == [
@@ -122,7 +122,7 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
         keep(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
     record.write_text(json.dumps({"key": "1"}))
     assert str(tmp_path) not in kept
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
     assert section.paragraphs == []
     audited, by_hand = section.tables[-2:]
@@ -133,7 +133,7 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert section.points[-1].items == ["look here"]
 
     record.write_text(json.dumps({"key": "2"}))
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
     assert section.paragraphs[0].startswith("The audit in this folder belongs to earlier data.")
     assert len(section.tables) == 2
@@ -142,20 +142,20 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     del unknown["unified"]
     (tmp_path / "audit.json").write_text(json.dumps(unknown))
     assert (
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
         .paragraphs[0]
         .startswith("The audit in this folder belongs to earlier data.")
     )
     (tmp_path / "audit.json").write_text('{"pages": {}}')
     with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
     (tmp_path / "audit.json").write_text("{}")
     with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
 
 
 def test_a_run_without_sources_or_files(tmp_path: Path) -> None:
-    assert source_section(manifest_from({}), tmp_path) is None
-    section = source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
+    assert make_source_section(manifest_from({}), tmp_path) is None
+    section = make_source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
     assert section is not None
     assert rows_of(section.tables[1]) == [["a", *["–"] * 10]]

@@ -60,9 +60,9 @@ class Groups(NamedTuple):
     guessing: frozenset[Model]
 
 
-def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
+def make_bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
     """The section; None if no benchmark measures bias by group."""
-    models = shown_models(scores, manifest)
+    models = choose_models(scores, manifest)
     figures_by_group = [
         group_scores(rows, about, kind, models, _guessing(scores, about, models))
         for (about, kind), rows in _bias_rows(scores, manifest).items()
@@ -83,7 +83,7 @@ def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
     )
 
 
-def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, str]:
+def choose_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, str]:
     """The base model and the last policy of the first variants -> their names; a model covers all its seeds.
 
     If the manifest lacks the steps of a variant, all its models count as policies.
@@ -91,11 +91,11 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
     measured = list(dict.fromkeys(model_of(row)._replace(seed=None) for row in scores))
     last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, manifest)}
     order = [*manifest.variants, *last]
-    shown = {model: "base" for model in measured if model.is_base and model.variant == "base"}
+    names = {model: "base" for model in measured if model.is_base and model.variant == "base"}
     for variant in dict.fromkeys(order):
-        if variant in last and len(shown) < MOST_MODELS:
-            shown[last[variant]] = f"{variant} · {last[variant].step}"
-    return shown
+        if variant in last and len(names) < MOST_MODELS:
+            names[last[variant]] = f"{variant} · {last[variant].step}"
+    return names
 
 
 def _is_policy(model: Model, manifest: Manifest) -> bool:
@@ -159,8 +159,8 @@ def group_scores(
             values.setdefault(row.slice.partition(":")[2], {}).setdefault(model, []).append(row)
     first = next((model for model in models if _is_measured(values, model)), None)
     order = sorted(values, key=lambda name: (_rate(values[name].get(first, [])) if first else 0.0, name))
-    shown = {name: values[name] for name in order[:MOST_GROUPS]}
-    return Groups(about, kind, shown, max(0, len(order) - MOST_GROUPS), guessing)
+    first_groups = {name: values[name] for name in order[:MOST_GROUPS]}
+    return Groups(about, kind, first_groups, max(0, len(order) - MOST_GROUPS), guessing)
 
 
 def _rate(seeds: Seeds) -> float:
@@ -259,16 +259,16 @@ def _left_out(groups: Groups) -> str:
 
 
 def _table(groups: Groups, models: Mapping[Model, str]) -> Table:
-    shown = {model: label for model, label in models.items() if _is_measured(groups.values, model)}
+    measured_models = {model: label for model, label in models.items() if _is_measured(groups.values, model)}
     columns = [
         Column(KIND_LABELS[groups.kind], numeric=False),
         Column("n"),
-        *(Column(label) for label in shown.values()),
+        *(Column(label) for label in measured_models.values()),
     ]
     rows = []
     for group, by_model in groups.values.items():
         n = next(iter(by_model.values()))[0].n
-        rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in shown)])
+        rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in measured_models)])
     return Table(_title(groups), columns, rows, f"{_sorted(groups, models)}{_left_out(groups)}", folded=True)
 
 

@@ -11,7 +11,7 @@ LEAK_NOTE = (
 TWIN_NOTE = "Twin: the preference that was kept instead or, for a benchmark prompt, the benchmark's text."
 
 
-def cleaned_section(clean: CleanCounts | None) -> Section | None:
+def make_clean_section(clean: CleanCounts | None) -> Section | None:
     """The section; None if the run has not reached clean."""
     if clean is None:
         return None

@@ -27,10 +27,12 @@ def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice
     parts: list[Any] = []
     for model in dict.fromkeys(row["model"] for row in rows):
         parts.append(Text(f"{model} compared with the first model", style="bold"))
-        mine = [row for row in rows if row["model"] == model]
-        for benchmark in dict.fromkeys(row["benchmark"] for row in mine):
-            shown = [r for r in mine if r["benchmark"] == benchmark and (every_slice or r["slice"] in SIDES)]
-            parts += [Text(f"\n{benchmark}", style="bold"), render_table(_table(shown))]
+        model_rows = [row for row in rows if row["model"] == model]
+        for benchmark in dict.fromkeys(row["benchmark"] for row in model_rows):
+            visible_rows = [
+                r for r in model_rows if r["benchmark"] == benchmark and (every_slice or r["slice"] in SIDES)
+            ]
+            parts += [Text(f"\n{benchmark}", style="bold"), render_table(_table(visible_rows))]
         parts.append("")
     parts.append(
         Text(

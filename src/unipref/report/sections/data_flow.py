@@ -43,7 +43,7 @@ class Flow(NamedTuple):
     variants_with_own_data: list[str]
 
 
-def flow_section(manifest: Manifest) -> Section | None:
+def make_flow_section(manifest: Manifest) -> Section | None:
     """The section; None if the manifest has no sources."""
     sources = manifest.sources
     if not sources:

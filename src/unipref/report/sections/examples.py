@@ -15,7 +15,7 @@ REQUIRED_KEYS = ("source", "kind", "objective", "prompt", "chosen", "rejected")
 COLUMNS = [Column("part", numeric=False), Column("text", numeric=False)]
 
 
-def example_section(manifest: Manifest, run: Path) -> Section | None:
+def make_example_section(manifest: Manifest, run: Path) -> Section | None:
     """The section; None if the run has no examples.
 
     Raises:
@@ -33,9 +33,9 @@ def example_section(manifest: Manifest, run: Path) -> Section | None:
     return Section("Examples", paragraphs=_introduction(about, len(examples)), tables=tables)
 
 
-def _introduction(about: ExamplesInfo, shown: int) -> list[str]:
+def _introduction(about: ExamplesInfo, n: int) -> list[str]:
     text = (
-        f"{shown} of the preferences held out for {about.part or 'test'}, drawn with the seed and spread over the "
+        f"{n} of the preferences held out for {about.part or 'test'}, drawn with the seed and spread over the "
         "sources: the raw row, the preference made from it, and the models' answers to the prompt (greedy decoding"
     )
     text += f", at most {about.new_tokens} tokens)." if about.new_tokens else ")."
@@ -70,8 +70,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _table(place: int, example: dict[str, Any]) -> Table:
     rows = [
-        [Cell(f"raw row {shown['origin']}"), Cell(shown["text"] or "–", remark=_remark(shown["note"]))]
-        for shown in example.get("raw") or []
+        [Cell(f"raw row {row['origin']}"), Cell(row["text"] or "–", remark=_remark(row["note"]))]
+        for row in example.get("raw") or []
     ]
     more = len(example.get("origin") or []) - len(rows)
     if more > 0:

@@ -34,28 +34,30 @@ def describe_benchmark(measure: Measure) -> str:
     return f"{measure.benchmark} ({', '.join(notes)})" if notes else measure.benchmark
 
 
-def measure_figures(measures: ScoresByMeasure, model_names: dict[Model, str]) -> list[Figure]:
+def make_measure_figures(measures: ScoresByMeasure, model_names: dict[Model, str]) -> list[Figure]:
     """A figure per measure in its benchmark's first mode, if it has at least two models."""
-    shown = [(measure, scores) for measure, scores in keep_first_mode(measures).items() if len(scores) > 1]
-    return [measure_figure(measures, measure, model_names) for measure, _ in shown]
+    comparable = [measure for measure, scores in keep_first_mode(measures).items() if len(scores) > 1]
+    return [make_measure_figure(measures, measure, model_names) for measure in comparable]
 
 
-def measure_figure(measures: ScoresByMeasure, measure: Measure, model_names: dict[Model, str]) -> Figure:
+def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names: dict[Model, str]) -> Figure:
     """Values with intervals, one line per variant and step; with several seeds, the value of each and their mean."""
     scores = measures[measure]
     lines = _group_by_line([(model, scores[model]) for model in model_names if model in scores])
     winners = find_best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
-    shown = dict(list(lines.items())[:LINES])
+    visible_lines = dict(list(lines.items())[:LINES])
     first = next(iter(scores.values()))
-    places = _axis_labels({label: rows[0][0] for label, rows in shown.items()})
-    traces = [_trace(label, places[label], rows, model_names, rows[0][0] in winners) for label, rows in shown.items()]
+    places = _axis_labels({label: rows[0][0] for label, rows in visible_lines.items()})
+    traces = [
+        _trace(label, places[label], rows, model_names, rows[0][0] in winners) for label, rows in visible_lines.items()
+    ]
     marks = [reference_line("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
         marks.append(reference_line("x", first.ideal or 0.0, "ideal"))
     ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
     ends += [first.ideal or 0.0] if first.direction == "ideal" else []
     layout = {
-        "height": AROUND + LINE * len(shown),
+        "height": AROUND + LINE * len(visible_lines),
         "showlegend": False,
         "hovermode": "closest",
         "xaxis": {"range": axis_range(ends)},
@@ -64,7 +66,7 @@ def measure_figure(measures: ScoresByMeasure, measure: Measure, model_names: dic
     }
     values = [
         f"{label} {format_number(fmean(row.value for _, row in rows))}"
-        for label, rows in list(shown.items())[:MOST_IN_TEXT]
+        for label, rows in list(visible_lines.items())[:MOST_IN_TEXT]
     ]
     values += [f"{len(lines) - MOST_IN_TEXT} more in the table"] if len(lines) > MOST_IN_TEXT else []
     title = f"{describe_benchmark(measure)}: {describe_metric(measure, scores)}"

@@ -21,14 +21,14 @@ from unipref.report.content import (
 )
 from unipref.report.scores import Measure, Model, ScoresByMeasure, group_by_measure, model_of
 from unipref.report.sections.measures import describe_benchmark
-from unipref.report.sections.pareto_front import choose_axes, efficient_steps, front_table
+from unipref.report.sections.pareto_front import choose_axes, find_efficient_steps, make_front_table
 
 MIXTURES = "mixtures"
 """Name of the mixtures' trace."""
 MOST_IN_TEXT = 8
 
 
-def mixture_section(
+def make_mixture_section(
     rows: Sequence[MixtureRow],
     scores: Sequence[ScoreRow],
     models: Mapping[Model, str],
@@ -50,14 +50,14 @@ def mixture_section(
     by = _headline_metrics(rows, sides)
     measures = group_by_measure(all_rows)
     axes = choose_axes(measures, by)
-    figure = _figure(measures, axes[:2], efficient_steps(all_rows, by), rows) if len(axes) > 1 else None
+    figure = _figure(measures, axes[:2], find_efficient_steps(all_rows, by), rows) if len(axes) > 1 else None
     introduction = (
         f"These mixtures are weighted merges ({mixed[0].method or 'linear'}) of the trained models of seed {seed}, "
         "without further training. unipref soup RUN --weights writes one of them (docs/soup.md). They use the models "
         "that the run had when the front was traced."
     )
     paragraphs = [introduction, *_other_examples(rows, scores, axes)]
-    table = front_table(all_rows, by)
+    table = make_front_table(all_rows, by)
     columns = [Column("model", numeric=False), *table.columns[1:]]
     table = replace(table, caption="Mixtures, named by their weights, beside models of the run", columns=columns)
     return Section("Mixtures", paragraphs=paragraphs, figures=[figure] if figure else [], tables=[table])

@@ -21,7 +21,7 @@ from unipref.report.sections.measures import describe_benchmark, describe_metric
 EFFICIENT = "●"
 
 
-def efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[str]:
+def find_efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[str]:
     """The steps of those models that are Pareto-efficient.
 
     A model is efficient if no other is at least as good on every axis and better on one. The bias of a model at chance
@@ -42,7 +42,7 @@ def efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[s
 
 
 def choose_axes(measures: ScoresByMeasure, by: Sequence[str] = ()) -> list[Measure]:
-    """The axes of the front; arguments as for `efficient_steps`."""
+    """The axes of the front; arguments as for `find_efficient_steps`."""
     first = [measure for measure in keep_first_mode(measures) if measure.part == WHOLE]
     if by:
         measured = {f"{measure.benchmark}.{measure.metric}": measure for measure in reversed(first)}
@@ -59,9 +59,9 @@ def choose_axes(measures: ScoresByMeasure, by: Sequence[str] = ()) -> list[Measu
     return sorted(axis_of.values(), key=first.index)
 
 
-def front_table(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> Table:
+def make_front_table(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> Table:
     """One row per model with its values on the axes; efficient models are marked."""
-    measures, efficient = group_by_measure(scores), efficient_steps(scores, by)
+    measures, efficient = group_by_measure(scores), find_efficient_steps(scores, by)
     measured_by = choose_axes(measures, by)
     columns = [Column("weights", numeric=False)]
     columns += [Column(f"{describe_benchmark(m)} {describe_metric(m, measures[m])}") for m in measured_by] + [

@@ -12,7 +12,7 @@ HEADS = ["rows", "used", "median tokens", "95 %", "longest", "limit", "batch", "
 HEADS += ["parameters", "trained", "memory, GB", "free, GB"]
 
 
-def check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Section | None:
+def make_check_section(preflight: Mapping[str, Mapping[str, Preflight]]) -> Section | None:
     """The section; None if the study has no training steps."""
     rows: list[list[Cell]] = []
     accuracies, warnings = list[tuple[str, str]](), list[tuple[str, str]]()

@@ -11,7 +11,7 @@ WIDTH = 44
 HOVER = "%{customdata[0]}<br><i>%{customdata[1]}</i><br>%{customdata[2]}<extra></extra>"
 
 
-def prompt_map(variant: str, points: PromptMap) -> Figure:
+def make_prompt_map(variant: str, points: PromptMap) -> Figure:
     """The map of a variant's prompts.
 
     Args:
@@ -23,8 +23,8 @@ def prompt_map(variant: str, points: PromptMap) -> Figure:
         _trace(name, points, [at for at, mark in enumerate(marks) if mark is is_kept], is_kept)
         for name, is_kept in SIDES
     ]
-    shown, kept = len(marks), sum(marks)
-    size = f"{shown:,} of {points.of:,} prompts, drawn at random" if shown < points.of else f"{shown:,} prompts"
+    total, kept = len(marks), sum(marks)
+    size = f"{total:,} of {points.of:,} prompts, drawn at random" if total < points.of else f"{total:,} prompts"
     first, second = (f"{100 * part:.0f} %" for part in points.variance)
     axis = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": {"standoff": 6}}
     layout = {
@@ -33,7 +33,7 @@ def prompt_map(variant: str, points: PromptMap) -> Figure:
         "xaxis": axis | {"title": {"text": f"first component ({first})"}},
         "yaxis": axis | {"title": {"text": f"second component ({second})"}},
     }
-    summary = f"{size}: {kept:,} kept, {shown - kept:,} left out."
+    summary = f"{size}: {kept:,} kept, {total - kept:,} left out."
     note = (
         "Each point is a prompt; prompts with similar wording are close together. Axes: principal components, with "
         "their share of the variance."

@@ -20,7 +20,7 @@ HASH_NOTE = (
 )
 
 
-def reproduce_sections(manifest: Manifest, run: Path) -> list[Section]:
+def make_reproduce_sections(manifest: Manifest, run: Path) -> list[Section]:
     """The sections on cost and reproduction, if the manifest has their data."""
     return [section for section in (_cost(manifest.stages), _reproduce(manifest, run)) if section]
 

@@ -18,21 +18,21 @@ from unipref.report.scores import (
     label_models,
     model_of,
 )
-from unipref.report.sections.measures import describe_benchmark, describe_metric, measure_figures
+from unipref.report.sections.measures import describe_benchmark, describe_metric, make_measure_figures
 
 ALL_ROWS = 1000
 FOLDED_FROM = 7
 """From this number of models on, the changes of each are folded."""
 
 
-def result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
+def make_result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
     """The sections on results: the table, the changes, a figure per metric, and all scores."""
     if not scores:
         return []
     measures, model_names = group_by_measure(scores), label_models(scores)
     sections = []
     if measures:
-        sections.append(Section("Results", tables=[result_table(measures, model_names)]))
+        sections.append(Section("Results", tables=[make_result_table(measures, model_names)]))
     changes = describe_changes(measures, model_names, paired)
     if changes:
         note = (
@@ -41,14 +41,14 @@ def result_sections(scores: list[ScoreRow], paired: Paired) -> list[Section]:
             "training seeds."
         )
         sections.append(Section("Changes from the base model", paragraphs=[note], points=changes))
-    figures = measure_figures(measures, model_names)
+    figures = make_measure_figures(measures, model_names)
     if figures:
         sections.append(Section("Scores by metric", figures=figures))
-    sections.append(Section("All scores", tables=[full_table(scores, model_names)]))
+    sections.append(Section("All scores", tables=[make_full_table(scores, model_names)]))
     return sections
 
 
-def result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) -> Table:
+def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) -> Table:
     """One row per model, one column per measure; the best value of each measure is marked."""
     columns = [Column("model", numeric=False)]
     columns += [
@@ -121,7 +121,7 @@ def _measure_name(measure: Measure, measures: ScoresByMeasure) -> str:
     return f"{describe_benchmark(measure)}, {measure.metric}{part}" if several else describe_benchmark(measure)
 
 
-def full_table(scores: list[ScoreRow], model_names: dict[Model, str]) -> Table:
+def make_full_table(scores: list[ScoreRow], model_names: dict[Model, str]) -> Table:
     """All scores, up to ALL_ROWS rows."""
     heads = [
         "model",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, Selected, SelectedPart, SelectionAccount, TrainedStep, each_seed
 from unipref.report.content import Points, Section, Table, format_count, format_number, format_share
-from unipref.report.sections.prompt_map import prompt_map
+from unipref.report.sections.prompt_map import make_prompt_map
 from unipref.report.tables import drop_missing, format_decimal, make_table, merge_sentences
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
@@ -24,11 +24,11 @@ Selections = Mapping[str, Mapping[str, Selected]]
 """Variant -> seed -> its selection."""
 
 
-def selection_section(manifest: Manifest) -> Section | None:
+def make_selection_section(manifest: Manifest) -> Section | None:
     """The section; None if the manifest has no selection."""
     selected = manifest.selected
     accounts = dict(_first_accounts(selected))
-    warnings = selection_warnings(manifest)
+    warnings = list_selection_warnings(manifest)
     saved, estimated = estimate_savings(manifest)
     tables = drop_missing(
         _totals(selected),
@@ -42,8 +42,10 @@ def selection_section(manifest: Manifest) -> Section | None:
     single_source_variants = [name for name, variant in manifest.variants.items() if variant.strategy.takes_whole]
     # The map of a variant on one source shows the source rather than the strategy, so these maps come last.
     in_order = sorted(accounts, key=single_source_variants.__contains__)
-    maps = {variant: drawn for variant in in_order if (drawn := accounts[variant].map) is not None and drawn.kept}
-    figures = [prompt_map(variant, drawn) for variant, drawn in list(maps.items())[:MAPS]]
+    maps = {
+        variant: map_data for variant in in_order if (map_data := accounts[variant].map) is not None and map_data.kept
+    }
+    figures = [make_prompt_map(variant, map_data) for variant, map_data in list(maps.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn." if len(maps) > MAPS else ""
     notes = [(f"{variant}, seed {seed}", note) for variant, seed, s in each_seed(selected) for note in s.notes]
     points = [
@@ -54,17 +56,17 @@ def selection_section(manifest: Manifest) -> Section | None:
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=figures)
 
 
-def selection_warnings(manifest: Manifest) -> list[str]:
+def list_selection_warnings(manifest: Manifest) -> list[str]:
     """Warnings on over-aggressive selection, and on training for too few or too many epochs."""
     aggressive = [
         (f"{variant}, seed {seed}", warning)
         for variant, seed, selection in each_seed(manifest.selected)
         for warning in selection.warnings
     ]
-    return [*merge_sentences(aggressive), *epoch_warnings(manifest)]
+    return [*merge_sentences(aggressive), *list_epoch_warnings(manifest)]
 
 
-def epoch_warnings(manifest: Manifest) -> list[str]:
+def list_epoch_warnings(manifest: Manifest) -> list[str]:
     """Warnings on training for too few or too many epochs of the selected data."""
     few: dict[str, list[tuple[str, float]]] = {}
     many: dict[str, list[tuple[str, float]]] = {}

@@ -26,7 +26,7 @@ AUDIT_HINT = (
 )
 
 
-def source_section(manifest: Manifest, run: Path) -> Section | None:
+def make_source_section(manifest: Manifest, run: Path) -> Section | None:
     """The section; None if the manifest has no sources."""
     sources = manifest.sources
     if not sources:

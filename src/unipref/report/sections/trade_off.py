@@ -48,13 +48,13 @@ SHORT_NOTE = (
 )
 
 
-def trade_off_section(verdicts: Verdicts | None, scores: list[ScoreRow]) -> Section | None:
+def make_trade_off_section(verdicts: Verdicts | None, scores: list[ScoreRow]) -> Section | None:
     """The section; None without verdicts."""
     if verdicts is None:
         return None
-    figures = [trade_off_figure(verdicts, scores)] if len(verdicts.sides) > 1 else []
+    figures = [make_trade_off_figure(verdicts, scores)] if len(verdicts.sides) > 1 else []
     if figures and _is_far_off(verdicts):
-        figures.append(trade_off_figure(verdicts, scores, trained_alone=True))
+        figures.append(make_trade_off_figure(verdicts, scores, trained_alone=True))
     return Section("Trade-off", figures=[figure for figure in figures if figure], tables=[_table(verdicts)])
 
 
@@ -69,7 +69,7 @@ def _is_far_off(verdicts: Verdicts) -> bool:
     return False
 
 
-def side_by_side(verdicts: Verdicts) -> Table:
+def make_narrow_table(verdicts: Verdicts) -> Table:
     """The models' values and gains over the base model, without intervals, for a narrow screen."""
     sides = list(verdicts.sides)
     columns = [
@@ -93,7 +93,7 @@ def variants_by_label(verdicts: Verdicts | None) -> dict[str, str]:
     return {_name(model): model.variant for model in models if model.step != "base"}
 
 
-def trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], trained_alone: bool = False) -> Figure | None:
+def make_trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], trained_alone: bool = False) -> Figure | None:
     """One objective against the other; None if no model was measured on both.
 
     Args:
@@ -103,8 +103,8 @@ def trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], trained_alo
     """
     across, up = verdicts.sides
     models = [model for model in verdicts.models if not (trained_alone and model.step == "base")]
-    shown = [model for model in models if _at(model, across) is not None and _at(model, up) is not None]
-    if not shown:
+    visible_models = [model for model in models if _at(model, across) is not None and _at(model, up) is not None]
+    if not visible_models:
         return None
     directions = [_find_direction(verdicts.sides[objective], scores) for objective in (across, up)]
     titles = [
@@ -112,25 +112,30 @@ def trade_off_figure(verdicts: Verdicts, scores: Iterable[ScoreRow], trained_alo
         for objective, direction in zip((across, up), directions, strict=True)
     ]
     ranges = [
-        _range(shown, objective, direction) for objective, direction in zip((across, up), directions, strict=True)
+        _range(visible_models, objective, direction)
+        for objective, direction in zip((across, up), directions, strict=True)
     ]
     layout: dict[str, Any] = {"height": 520, "hovermode": "closest", "shapes": []}
     for axis, words, direction, ends in zip("xy", titles, directions, ranges, strict=True):
         layout[f"{axis}axis"] = {"title": {"text": "\n".join(words)}, "range": ends}
         layout["shapes"] += [reference_line(axis, direction.ideal, "ideal")] if direction.ideal is not None else []
-    steps = list(dict.fromkeys(model.step for model in shown if model.step != "base"))
-    spots = [(_part(_at(model, across), ranges[0]), _part(_at(model, up), ranges[1])) for model in shown]
-    front = sorted((model for model in shown if model.front), key=lambda model: _at(model, across) or 0.0)
+    steps = list(dict.fromkeys(model.step for model in visible_models if model.step != "base"))
+    spots = [(_part(_at(model, across), ranges[0]), _part(_at(model, up), ranges[1])) for model in visible_models]
+    front = sorted((model for model in visible_models if model.front), key=lambda model: _at(model, across) or 0.0)
     traces = [_front(front, across, up)] if len(front) > 1 else []
     number_of = itertools.count(1)
-    for model, corner in zip(shown, place_marks(spots), strict=True):
+    for model, corner in zip(visible_models, place_marks(spots), strict=True):
         mark = "◆" if model.step == "base" else str(next(number_of))
         symbol = SYMBOLS[steps.index(model.step) % len(SYMBOLS)] if model.step in steps else "diamond"
         traces.append(_point(verdicts, model, symbol, mark) | {"textposition": corner})
     title = f"{_title_of(across)} against {up}{': the trained models alone' if trained_alone else ''}"
     has_front = any(model.front for model in verdicts.models)
     return Figure(
-        title, traces, layout, _describe(shown, front, has_front, titles, (across, up)), _note(steps, shown, up)
+        title,
+        traces,
+        layout,
+        _describe(visible_models, front, has_front, titles, (across, up)),
+        _note(steps, visible_models, up),
     )
 
 
@@ -142,19 +147,19 @@ class Direction(NamedTuple):
 
 
 def _describe(
-    shown: list[JudgedModel],
+    visible_models: list[JudgedModel],
     front: list[JudgedModel],
     has_front: bool,
     titles: list[tuple[str, str]],
     objectives: tuple[str, str],
 ) -> str:
-    """Describes the figure in sentences. `has_front`: whether any model, shown or not, is on the front."""
+    """Describes the figure in sentences. `has_front`: whether any model, visible or not, is on the front."""
     across, up = objectives
     values = [
         f"{_name(model)} {format_number(_at(model, across))} and {format_number(_at(model, up))}"
-        for model in shown[:MOST_IN_TEXT]
+        for model in visible_models[:MOST_IN_TEXT]
     ]
-    values += [f"{len(shown) - MOST_IN_TEXT} more in the table"] if len(shown) > MOST_IN_TEXT else []
+    values += [f"{len(visible_models) - MOST_IN_TEXT} more in the table"] if len(visible_models) > MOST_IN_TEXT else []
     if front:
         best = f"On the Pareto front: {', '.join(map(_name, front))}."
     elif has_front:
@@ -167,10 +172,10 @@ def _describe(
     return f"{best} {sides}. {'; '.join(values)}."
 
 
-def _range(shown: list[JudgedModel], objective: str, direction: Direction) -> list[float]:
+def _range(visible_models: list[JudgedModel], objective: str, direction: Direction) -> list[float]:
     """The range of an axis, with the better end to the right or top. Long intervals are cut at the frame."""
-    values = [_at(model, objective) or 0.0 for model in shown]
-    figures = [_figure_of(model, objective) for model in shown]
+    values = [_at(model, objective) or 0.0 for model in visible_models]
+    figures = [_figure_of(model, objective) for model in visible_models]
     ends = [end for figure in figures for end in (figure.low, figure.high)]
     numbers = [end for end in ends if end is not None] + values + ([] if direction.ideal is None else [direction.ideal])
     frame, whole = axis_range(values, ROOM), axis_range(numbers)
@@ -205,14 +210,14 @@ def _title_of(objective: str) -> str:
     return "Instruction following" if objective == "instruction" else objective.capitalize()
 
 
-def _note(steps: list[str], shown: list[JudgedModel], up: str) -> str:
+def _note(steps: list[str], visible_models: list[JudgedModel], up: str) -> str:
     sentences = ["Means over seeds; bars: 95 % intervals over seeds and examples, cut at the frame."]
-    sentences += ["Diamond: the base model."] if any(model.step == "base" for model in shown) else []
-    sentences += ["Line: the Pareto front."] if sum(model.front for model in shown) > 1 else []
+    sentences += ["Diamond: the base model."] if any(model.step == "base" for model in visible_models) else []
+    sentences += ["Line: the Pareto front."] if sum(model.front for model in visible_models) > 1 else []
     if len(steps) > 1:
         forms = ", ".join(f"{SYMBOLS[at % len(SYMBOLS)].split('-')[0]} {step}" for at, step in enumerate(steps))
         sentences.append(f"Symbols: {forms}.")
-    if any(_figure_of(model, up).at_chance for model in shown):
+    if any(_figure_of(model, up).at_chance for model in visible_models):
         sentences.append("Open symbols: the model is at chance, so its bias is meaningless.")
     return " ".join(sentences)
 

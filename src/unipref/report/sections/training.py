@@ -4,35 +4,35 @@ from pathlib import Path
 
 from unipref.core.run_folder import Manifest, TrainedStep
 from unipref.report.content import Points, Section, format_count, format_number
-from unipref.report.sections.clean import cleaned_section
-from unipref.report.sections.data_flow import flow_section
-from unipref.report.sections.preflight import check_section
-from unipref.report.sections.selection import selection_section
-from unipref.report.sections.sources import source_section
-from unipref.report.sections.training_curves import curve_figures
+from unipref.report.sections.clean import make_clean_section
+from unipref.report.sections.data_flow import make_flow_section
+from unipref.report.sections.preflight import make_check_section
+from unipref.report.sections.selection import make_selection_section
+from unipref.report.sections.sources import make_source_section
+from unipref.report.sections.training_curves import make_curve_figures
 from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
-def count_sections(manifest: Manifest, run: Path) -> list[Section]:
+def make_count_sections(manifest: Manifest, run: Path) -> list[Section]:
     """The sections on data, selection and training, if the manifest has their counts."""
     sections = [
-        flow_section(manifest),
-        source_section(manifest, run),
-        cleaned_section(manifest.clean),
-        selection_section(manifest),
-        check_section(manifest.preflight),
-        train_section(manifest),
+        make_flow_section(manifest),
+        make_source_section(manifest, run),
+        make_clean_section(manifest.clean),
+        make_selection_section(manifest),
+        make_check_section(manifest.preflight),
+        make_training_section(manifest),
     ]
     return [section for section in sections if section is not None]
 
 
-def terminal_sections(manifest: Manifest) -> list[Section]:
+def make_terminal_sections(manifest: Manifest) -> list[Section]:
     """The sections that the terminal shows; they need the manifest only."""
     sections = [
-        flow_section(manifest),
-        selection_section(manifest),
-        check_section(manifest.preflight),
-        train_section(manifest),
+        make_flow_section(manifest),
+        make_selection_section(manifest),
+        make_check_section(manifest.preflight),
+        make_training_section(manifest),
     ]
     return [section for section in sections if section is not None]
 
@@ -56,7 +56,7 @@ def _rows_and_preferences(manifest: Manifest) -> tuple[list[int | None], list[in
     return [source.rows for source in sources], [source.preferences for source in sources]
 
 
-def train_section(manifest: Manifest) -> Section | None:
+def make_training_section(manifest: Manifest) -> Section | None:
     """The section on training; None if no step was trained."""
     rows, warnings = [], []
     for variant, seed, step, trained in manifest.trained_steps():
@@ -69,7 +69,7 @@ def train_section(manifest: Manifest) -> Section | None:
     steps = make_table("Training steps", [*heads, "first loss", "last loss"], rows)
     if steps is None:
         return None
-    figures, left_out = curve_figures(manifest)
+    figures, left_out = make_curve_figures(manifest)
     points = [Points("Warnings", merge_sentences(warnings))] if warnings else []
     return Section("Training", [left_out] if left_out else [], points, tables=[steps], figures=figures)
 

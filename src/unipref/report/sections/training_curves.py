@@ -37,7 +37,7 @@ class Run(NamedTuple):
         return f"{self.variant}, seed {self.seed}"
 
 
-def curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
+def make_curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
     """A figure for each training step and logged metric, with a line for each variant and seed.
 
     Returns:
@@ -83,10 +83,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure:
-    shown = list(runs.items())[:LINES]
+    visible_runs = list(runs.items())[:LINES]
     traces = []
-    for run, series in shown:
-        points = _thin(series, min(POINTS, MOST_POINTS // len(shown)))
+    for run, series in visible_runs:
+        points = _thin(series, min(POINTS, MOST_POINTS // len(visible_runs)))
         traces.append(
             {
                 "type": "scatter",
@@ -101,8 +101,8 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "optimiser steps"}}, "hovermode": "closest"}
     if chance is not None:
         layout["shapes"] = [reference_line("y", chance, "chance")]
-    ends = [f"{run}: {format_number(series[-1][1])}" for run, series in shown[:MOST_IN_TEXT]]
-    more = [f"{len(shown) - MOST_IN_TEXT} more"] if len(shown) > MOST_IN_TEXT else []
+    ends = [f"{run}: {format_number(series[-1][1])}" for run, series in visible_runs[:MOST_IN_TEXT]]
+    more = [f"{len(visible_runs) - MOST_IN_TEXT} more"] if len(visible_runs) > MOST_IN_TEXT else []
     note = "" if chance is None else f"Chance: {format_number(chance)}."
     return Figure(title, traces, layout, f"Last values: {'; '.join(ends + more)}.", note)
 

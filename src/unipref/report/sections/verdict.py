@@ -4,7 +4,7 @@ from unipref.core.run_folder import Verdicts
 from unipref.report.content import Points, Section, format_number
 
 
-def verdict_section(verdicts: Verdicts | None) -> Section | None:
+def make_verdict_section(verdicts: Verdicts | None) -> Section | None:
     """The section; None without verdicts."""
     if verdicts is None:
         return None
@@ -20,7 +20,7 @@ def verdict_section(verdicts: Verdicts | None) -> Section | None:
             f"On the Pareto front: {', '.join(front.models)}. Hypervolume {format_number(front.hypervolume)}, "
             f"measured from {front.measured_from}."
         )
-    signs = failure_warnings(verdicts)
+    signs = list_failures(verdicts)
     points = [Points("Signs of failure", signs)] if signs else []
     rules = [f"{claim.claim}: {claim.rule}" for claim in verdicts.claims]
     points.append(Points("Rules of the claims", rules, folded=True))
@@ -29,7 +29,7 @@ def verdict_section(verdicts: Verdicts | None) -> Section | None:
     return Section("Verdict", paragraphs=paragraphs, points=points)
 
 
-def failure_warnings(verdicts: Verdicts | None) -> list[str]:
+def list_failures(verdicts: Verdicts | None) -> list[str]:
     """The signs of failure that occurred, each with its threshold and place."""
     signs = verdicts.signatures if verdicts else []
     return [f"{sign.name} ({sign.threshold}): {place}" for sign in signs for place in sign.occurrences]
