@@ -188,8 +188,8 @@ def _quantile(quantiles: list[float] | None, at: int) -> float | None:
     return quantiles[at] if quantiles and len(quantiles) > MEDIAN else None
 
 
-def _before_and_after(pair: Sequence[Any], as_text: Callable[[Any], str]) -> str:
-    before, after = map(as_text, pair)
+def _before_and_after(pair: Sequence[Any], format_value: Callable[[Any], str]) -> str:
+    before, after = map(format_value, pair)
     return "–" if before == after == "–" else f"{before} → {after}"
 
 
