@@ -49,7 +49,7 @@ def test_the_checks_are_made_once_told_and_kept(study: dict[str, Any], tmp_path:
     assert second.notes == first.notes
 
     report = (tmp_path / "run" / "report.md").read_text()
-    assert "What each step was found to need" in report
+    assert "Requirements of each step" in report
     assert "before training the model ranks the chosen answer first in" in report
 
 

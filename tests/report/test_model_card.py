@@ -89,7 +89,7 @@ def test_the_data_with_their_licences_and_counts(run: Path) -> None:
     assert "| stars | ratings | help | CC-BY-4.0 | 1,000 | 300 | 120 |" in body
     assert "| mine | pairs | bias | unknown | 50 | 40 | 9 |" in body
     assert "used 90 of the selected preferences and left out 10." in body
-    assert "licence of some of the data is unknown" in body
+    assert "licence of some data is unknown" in body
     assert front["license"] == "other"
 
     manifest = json.loads((run / "manifest.json").read_text())
@@ -108,7 +108,7 @@ def test_the_recipe_is_every_step_that_led_there(run: Path) -> None:
     assert "    learning_rate: 0.001\n    lora:\n      r: 4\n" in body
     assert "`dpo`: dpo from sft, 12 optimiser steps, 3,456 tokens, all settings at their defaults." in body
     assert "`judge`" not in body
-    assert "Warning of the training: it collapsed at step 9." in body
+    assert "Training warning: it collapsed at step 9." in body
 
 
 def test_the_models_own_scores_beside_the_base_models(run: Path) -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 from unipref import report
 from unipref.core.errors import UserError
 from unipref.report.content import Figure
-from unipref.report.render.html import as_text, data_table
-from unipref.report.render.markdown import escaped
+from unipref.report.render.html import data_table, escape_text
+from unipref.report.render.markdown import escape
 
 VOID = {"meta"}
 RAW = {"script", "style"}
@@ -127,11 +127,11 @@ def test_data_stays_text(page, run_folder, nasty):
 def test_what_clean_removed(text, nasty):
     escaped = nasty.replace("<", "&lt;").replace(">", "&gt;")
     assert "11 preferences removed: benchmark 1, duplicate 10" in text
-    removed = rows_of(text, "Removed")
+    removed = rows_of(text, "Removed preferences")
     assert removed[0] == ["source", "reason", "preferences", "share"]
     assert [row[1:] for row in removed[1:]] == [["duplicate", "10", "3.4 %"], ["benchmark", "1", "2.0 %"]]
     assert rows_of(text, "Prompts that occur in benchmarks")[1:] == [["winobias", "3,162", "1"], ["ifeval", "598", "0"]]
-    (example,) = rows_of(text, "The first that were removed")[1:]
+    (example,) = rows_of(text, "Examples of removed preferences")[1:]
     assert example[0] == "duplicate"
     assert example[1].startswith(escaped[:10])
     assert example[2].endswith(".csv:3")
@@ -175,18 +175,21 @@ def test_what_changed_in_words(text):
 def test_the_counts(text, nasty):
     assert "2 sources with 1,060 rows gave 339 preferences. 2 models were trained (sft, dpo)." in text
     source = rows_of(text, "Sources")[1]
-    assert source[1:] == ["instruction", "CC0-1.0", "ratings", "–", "the format's own names", "ratings.csv"]
+    assert source[1:] == ["instruction", "CC0-1.0", "ratings", "–", "default field names", "ratings.csv"]
     source = rows_of(text, "From rows to preferences")[1]
     assert source[1:] == ["1,010", "1,000", "10", "300", "290", "290"]
-    assert [row[1:] for row in rows_of(text, "What was left out, and why")[1:]] == [
+    assert [row[1:] for row in rows_of(text, "Rejected data, by source and reason")[1:]] == [
         ["row", "empty_prompt", "3", "0.3 %"],
         ["row", "not_json", "7", "0.7 %"],
         ["group", "tie", "10", "3.3 %"],
     ]
-    assert "The books of thumbs do not balance: 50 rows, 49 used, 0 rejected." in text
+    assert "The counts of thumbs do not add up: 50 rows, 49 used, 0 rejected." in text
     assert rows_of(text, "Preferences in each part")[1:] == [["train", "250"], ["dev", "40"], ["test", "38"]]
     assert rows_of(text, "Selected for training")[1] == ["main", "0", "250", "100", "40.0 %", "0.500", "0.800", "1.5"]
-    assert [row[3:] for row in rows_of(text, "By source")[1:]] == [["200", "80", "40.0 %"], ["50", "20", "40.0 %"]]
+    assert [row[3:] for row in rows_of(text, "Selected per source")[1:]] == [
+        ["200", "80", "40.0 %"],
+        ["50", "20", "40.0 %"],
+    ]
     sft, dpo = rows_of(text, "Training steps")[1:]
     assert sft == ["main", "0", "sft", "90", "too_long 10", "30", "12,345", "61.2", "2.500", "1.250"]
     assert dpo == ["main", "0", "dpo", "90", "–", "30", "–", "–", "–", "–"]
@@ -205,11 +208,11 @@ def test_balanced_books_are_said_to_balance(run_folder, nasty):
     del manifest["sources"]["thumbs"]
     (run_folder / "manifest.json").write_text(json.dumps(manifest))
     report.write(run_folder)
-    assert "The books balance" in (run_folder / "report.md").read_text(encoding="utf-8")
+    assert "All counts add up" in (run_folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_measure_is_drawn_with_its_intervals(run_folder):
-    figures = {figure.title: figure for figure in figures_of(run_folder, "Each measure")}
+    figures = {figure.title: figure for figure in figures_of(run_folder, "Scores by metric")}
     assert list(figures) == ["instructions: accuracy ↑", "coreference: accuracy ↑", "coreference: bias ↓"]
     base, sft, dpo = figures["instructions: accuracy ↑"].traces
     assert [trace["x"] for trace in (base, sft, dpo)] == [[0.08], [0.50], [0.10]]
@@ -226,40 +229,40 @@ def test_a_measure_is_drawn_with_its_intervals(run_folder):
 def test_seeds_are_drawn_with_their_mean(run_folder, score_row):
     rows = [score_row("base", "b", "m", 0.1), score_row("sft", "b", "m", 0.2), score_row("sft", "b", "m", 0.4, seed=1)]
     (run_folder / "scores.json").write_text(json.dumps(rows))
-    (figure,) = figures_of(run_folder, "Each measure")
+    (figure,) = figures_of(run_folder, "Scores by metric")
     assert figure.traces[1]["x"] == pytest.approx([0.3, 0.2, 0.4])
     assert figure.traces[1]["text"][0] == "sft, mean of 2 seeds: 0.300"
-    assert figure.said == "base 0.100, sft 0.300."
+    assert figure.description == "base 0.100, sft 0.300."
 
 
 def figures_of(run_folder, title=None):
-    sections = report._content(run_folder).sections
+    sections = report._make_content(run_folder).sections
     return [figure for section in sections if title in (None, section.title) for figure in section.figures]
 
 
 def test_every_heading_table_and_figure_is_on_both_pages(run_folder, page, text):
-    content = report._content(run_folder)
+    content = report._make_content(run_folder)
     shown = " ".join("".join(page.texts).split())
     for section in content.sections:
-        assert f"\n## {escaped(section.title)}\n" in text
+        assert f"\n## {escape(section.title)}\n" in text
         for said in [section.title, *section.paragraphs, *(points.head for points in section.points)]:
             assert said in shown
-            assert escaped(said) in text
+            assert escape(said) in text
         for table in section.tables:
             assert table.caption in shown
-            assert f"**{escaped(table.caption)}**" in text
-            assert len(rows_of(text, escaped(table.caption))) == len(table.rows) + 1
+            assert f"**{escape(table.caption)}**" in text
+            assert len(rows_of(text, escape(table.caption))) == len(table.rows) + 1
         for figure in section.figures:
-            for said in (figure.title, figure.said, figure.note):
+            for said in (figure.title, figure.description, figure.note):
                 assert said in shown
-                assert escaped(said) in text
+                assert escape(said) in text
     assert re.findall(r"^## (.*)$", text.split("**study.yaml**")[0], re.MULTILINE) == [
         s.title for s in content.sections
     ]
 
 
 def test_every_section_has_its_place(run_folder):
-    content = report._content(run_folder)
+    content = report._make_content(run_folder)
     titles = [section.title for section in content.sections]
     assert set(titles) <= set(report.ORDER)
     assert titles == sorted(titles, key=report.ORDER.index)
@@ -323,7 +326,7 @@ def test_text_in_a_figure_is_no_markup():
         "hovertemplate": "<b>%{x}</b>",
         "meta": {"variant": "<"},
     }
-    assert as_text([figure]) == [
+    assert escape_text([figure]) == [
         {
             "name": "&lt;b&gt;a&lt;/b&gt; &amp; b<br>c",
             "x": [1.0, None],
@@ -381,7 +384,7 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
     shown = in_terminal(report.console(run_folder), width=80)
     assert re.search(r"v3 · sft ★ +0\.375 +0\.125 +\+0\.125 \* +\+0\.375 *\n", shown)
     assert re.search(r"v7 · sft +0\.375 +0\.125 † +\+0\.125 \* +\+0\.375 † *\n", shown)
-    assert "21 models: all their scores" in shown
+    assert "21 models: the report has all scores" in shown
     assert "• One." in shown
     assert len(shown.splitlines()) < 40
 
@@ -402,4 +405,4 @@ def test_without_scores_the_terminal_shows_what_became_of_the_sources(run_folder
 def test_the_terminal_says_when_there_is_nothing_to_show(run_folder):
     (run_folder / "scores.json").write_text("[]")
     (run_folder / "manifest.json").write_text("{}")
-    assert report.console(run_folder) == "No scores: the study names no benchmarks."
+    assert report.console(run_folder) == "No scores: the study has no benchmarks."

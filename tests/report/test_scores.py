@@ -7,8 +7,8 @@ import pytest
 from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
 from unipref.core.stats.chance import guesses
-from unipref.report.content import number, room
-from unipref.report.scores import Measure, Model, best, headline, labels, verdict
+from unipref.report.content import axis_range, format_number
+from unipref.report.scores import Measure, Model, compare_scores, find_best, group_by_measure, label_models
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_verdicts(rows, base, tuned, settings, expected):
         (("base", "b", "m", base[0]), {**settings, **dict(zip(keys, base[1:], strict=True))}),
         (("sft", "b", "m", tuned[0]), {**settings, **dict(zip(keys, tuned[1:], strict=True))}),
     )
-    assert verdict(one, two) == expected
+    assert compare_scores(one, two) == expected
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_headline_takes_the_test_split_the_whole_and_corrected_first(rows):
         (("sft", "b", "bias", 4.0), {}),
         (("sft", "c", "bias", 5.0), {"split": "dev"}),
     )
-    found = {measure: [row.value for row in scores.values()] for measure, scores in headline(made).items()}
+    found = {measure: [row.value for row in scores.values()] for measure, scores in group_by_measure(made).items()}
     assert list(found.items()) == [
         (Measure("b", "corrected", "test", "bias"), [4.0]),
         (Measure("b", "paper", "test", "bias"), [1.0]),
@@ -83,27 +83,27 @@ def test_headline_takes_the_test_split_the_whole_and_corrected_first(rows):
 
 def test_names_say_variant_and_seed_only_where_they_differ(rows):
     plain = rows((("sft", "b", "m", 1.0), {}), (("base", "b", "m", 1.0), {}))
-    assert list(labels(plain).values()) == ["base", "sft"]
+    assert list(label_models(plain).values()) == ["base", "sft"]
     several = rows(
         (("base", "b", "m", 1.0), {}),
         (("sft", "b", "m", 1.0), {"variant": "full"}),
         (("sft", "b", "m", 1.0), {"variant": "random", "seed": 1}),
     )
-    assert list(labels(several).values()) == ["base", "full · sft · seed 0", "random · sft · seed 1"]
+    assert list(label_models(several).values()) == ["base", "full · sft · seed 0", "random · sft · seed 1"]
 
 
 def test_best_values_by_direction(rows):
     base, sft = Model("base", None, "base"), Model("main", 0, "sft")
     for direction, ideal, expected in [("higher", None, sft), ("lower", None, base), ("ideal", 0.6, sft)]:
         changes = {"direction": direction, "ideal": ideal}
-        measures = headline(rows((("base", "b", "m", 0.2), changes), (("sft", "b", "m", 0.9), changes)))
-        assert best(measures, next(iter(measures))) == {expected}
+        measures = group_by_measure(rows((("base", "b", "m", 0.2), changes), (("sft", "b", "m", 0.9), changes)))
+        assert find_best(measures, next(iter(measures))) == {expected}
 
 
 def test_no_best_among_equals_or_alone(rows):
     for made in ([("base", 0.5), ("sft", 0.5)], [("sft", 0.5)]):
-        measures = headline(rows(*(((step, "b", "m", value), {}) for step, value in made)))
-        assert best(measures, next(iter(measures))) == set()
+        measures = group_by_measure(rows(*(((step, "b", "m", value), {}) for step, value in made)))
+        assert find_best(measures, next(iter(measures))) == set()
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path, score_row):
@@ -139,7 +139,7 @@ def test_broken_scores_are_named(tmp_path, text):
     [(0.5, "0.500"), (10.45794, "10.458"), (1234.56, "1234.6"), (0.0, "0.000"), (0.00012, "1.2e-04"), (None, "–")],
 )
 def test_numbers(value, expected):
-    assert number(value) == expected
+    assert format_number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_numbers(value, expected):
     ],
 )
 def test_the_range_of_an_axis_leaves_room(values, expected):
-    assert room(values) == pytest.approx(expected)
+    assert axis_range(values) == pytest.approx(expected)

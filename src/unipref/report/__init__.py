@@ -1,4 +1,4 @@
-"""The report of a run: `report.md` and a self-contained `report.html` from the same content, and the terminal's."""
+"""The report of a run: `report.md` and a self-contained `report.html` with the same content, and terminal output."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,21 +11,21 @@ from unipref.core.json_files import write_text
 from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow
 from unipref.report.content import Content, Section, Table
 from unipref.report.model_card import write_cards
-from unipref.report.render.html import html
-from unipref.report.render.markdown import markdown
-from unipref.report.render.terminal import plain, terminal, told, warned
-from unipref.report.scores import headline, labels, paired_verdicts
-from unipref.report.sections.bias_by_group import bias_section, shown_models
+from unipref.report.render.html import render_html
+from unipref.report.render.markdown import render_markdown
+from unipref.report.render.terminal import make_list, make_warning_list, render_results, render_table
+from unipref.report.scores import group_by_measure, index_paired_verdicts, label_models
+from unipref.report.sections.bias_by_group import choose_models, make_bias_section
 from unipref.report.sections.comparison import comparison
-from unipref.report.sections.examples import example_section
-from unipref.report.sections.mixtures import soup_section
-from unipref.report.sections.pareto_front import efficient_steps, front_table
-from unipref.report.sections.reproduce import reproduce_sections
-from unipref.report.sections.results import changes, result_sections, result_table
-from unipref.report.sections.selection import DOUBTS, epoch_warnings, selection_warnings
-from unipref.report.sections.trade_off import SHORT_NOTE, names, side_by_side, trade_off_section
-from unipref.report.sections.training import count_sections, lead, terminal_sections
-from unipref.report.sections.verdict import failure_warnings, summary, verdict_section
+from unipref.report.sections.examples import make_example_section
+from unipref.report.sections.mixtures import make_mixture_section
+from unipref.report.sections.pareto_front import find_efficient_steps, make_front_table
+from unipref.report.sections.reproduce import make_reproduce_sections
+from unipref.report.sections.results import describe_changes, make_result_sections, make_result_table
+from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
+from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
+from unipref.report.sections.training import describe_run, make_count_sections, make_terminal_sections
+from unipref.report.sections.verdict import list_failures, make_verdict_section
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,8 +35,8 @@ ORDER = (
     "Results",
     "Trade-off",
     "Mixtures",
-    "What changed",
-    "Each measure",
+    "Changes from the base model",
+    "Scores by metric",
     "Data flow",
     "Sources",
     "Split and clean",
@@ -49,14 +49,14 @@ ORDER = (
     "Time and memory",
     "How to reproduce",
 )
-"""The sections of a report, by title, as far as a run has them."""
-WIDE = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
-"""Columns that are on the page but would not fit a terminal."""
+"""The titles of the sections, in order; a run may lack some."""
+PAGE_ONLY_COLUMNS = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
+"""Columns that do not fit a terminal and are shown on the page only."""
 MOST_MODELS = 12
-"""Of more models the terminal shows the verdict's table alone."""
-ELSEWHERE = "all their scores, with intervals, and what changed in each are in the report."
+"""With more models, the terminal shows only the table of the verdict."""
+MORE_IN_REPORT = "the report has all scores with intervals, and the changes of each model."
 MOST_COLUMNS = 10
-"""Tables of more columns are on the page only."""
+"""Tables with more columns are shown on the page only."""
 
 __all__ = ["comparison", "console", "efficient", "score_table", "trade_off", "write", "write_cards"]
 
@@ -64,7 +64,7 @@ __all__ = ["comparison", "console", "efficient", "score_table", "trade_off", "wr
 def write(run: Path) -> Path:
     """Writes `report.md` and `report.html` from a run's `manifest.json`, `scores.json` and `study.yaml`.
 
-    Any of the three may lack parts or be missing, if one is there; the sections made from it are then left out.
+    The manifest or the scores must exist. Sections whose data is missing are left out.
 
     Args:
         run: the run folder.
@@ -73,121 +73,133 @@ def write(run: Path) -> Path:
         The HTML page's path.
 
     Raises:
-        UserError: the folder holds no run, or one of its files is broken.
+        UserError: the folder is not a run folder, or one of its files is corrupt.
     """
-    content = _content(run)
+    content = _make_content(run)
     page = run / "report.html"
-    for path, text in ((run / "report.md", markdown(content)), (page, html(content))):
-        # Half a surrogate pair, which the JSON of a manifest can hold, cannot be written.
+    for path, text in ((run / "report.md", render_markdown(content)), (page, render_html(content))):
+        # The JSON of a manifest can hold a lone surrogate, which UTF-8 cannot encode.
         write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
     return page
 
 
 def console(run: Path) -> "RenderableType":
-    """The result table, what changed in words and where selection went too far, for rich to print; of many models the
-    verdict's table instead; the sources' counts when there are no scores.
+    """The terminal report, for rich to print: result table, changes in words, warnings, verdict.
+
+    With many models it shows the table of the verdict instead, and without scores the counts of the sources.
 
     Raises:
-        UserError: the folder holds no run, or its scores are broken.
+        UserError: the folder is not a run folder, or its scores are corrupt.
     """
     from rich.console import Group
 
-    folder = _opened(run)
+    folder = _open_run(run)
     scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
     if not scores:
         return source_counts(manifest)
-    measures, named = headline(scores), labels(scores)
-    if verdicts and len(named) > MOST_MODELS:
-        results: RenderableType = Group(plain(side_by_side(verdicts)), SHORT_NOTE, f"{len(named)} models: {ELSEWHERE}")
+    measures, model_names = group_by_measure(scores), label_models(scores)
+    if verdicts and len(model_names) > MOST_MODELS:
+        results: RenderableType = Group(
+            render_table(make_narrow_table(verdicts)), SHORT_NOTE, f"{len(model_names)} models: {MORE_IN_REPORT}"
+        )
     else:
-        paired = paired_verdicts(folder.paired())
-        results = terminal(result_table(measures, named), changes(measures, named, paired))
-    # The signs of failure tell of over-aggressive selection themselves.
-    doubts = epoch_warnings(manifest) if verdicts else selection_warnings(manifest)
-    warnings = [*warned("Signs of failure", failure_warnings(verdicts)), *warned(DOUBTS, doubts)]
-    return Group(results, *warnings, *told("Verdict", summary(verdicts)))
+        paired = index_paired_verdicts(folder.paired())
+        results = render_results(
+            make_result_table(measures, model_names), describe_changes(measures, model_names, paired)
+        )
+    # The signs of failure already include over-aggressive selection.
+    selection_notes = list_epoch_warnings(manifest) if verdicts else list_selection_warnings(manifest)
+    warnings = [
+        *make_warning_list("Signs of failure", list_failures(verdicts)),
+        *make_warning_list(SELECTION_HEAD, selection_notes),
+    ]
+    return Group(results, *warnings, *make_list("Verdict", verdicts.summary if verdicts else []))
 
 
 def source_counts(manifest: Manifest) -> "RenderableType":
-    """What became of each source's rows, and what was selected and trained, for rich to print."""
+    """Counts of each source's rows, of selection and training, for rich to print."""
     from rich.console import Group
 
     parts: list[Any] = []
-    for section in terminal_sections(manifest):
-        narrow = [table for table in section.tables if _shown(table) <= MOST_COLUMNS]
-        parts += [*section.paragraphs, *(plain(table, WIDE) for table in narrow), ""]
-    parts += warned(DOUBTS, selection_warnings(manifest))
-    return Group(*parts) if parts else "No scores: the study names no benchmarks."
+    for section in make_terminal_sections(manifest):
+        narrow = [table for table in section.tables if _count_terminal_columns(table) <= MOST_COLUMNS]
+        parts += [*section.paragraphs, *(render_table(table, PAGE_ONLY_COLUMNS) for table in narrow), ""]
+    parts += make_warning_list(SELECTION_HEAD, list_selection_warnings(manifest))
+    return Group(*parts) if parts else "No scores: the study has no benchmarks."
 
 
-def _shown(table: Table) -> int:
-    return sum(column.head not in WIDE for column in table.columns)
+def _count_terminal_columns(table: Table) -> int:
+    return sum(column.head not in PAGE_ONLY_COLUMNS for column in table.columns)
 
 
 def score_table(rows: list[dict[str, Any]]) -> "RenderableType":
-    """Scores of models for rich to print: those over all examples and their two sides; other slices are in the JSON.
+    """Scores of models for rich to print: over all examples and the two sides; the JSON output has the other slices.
 
     Args:
-        rows: as `api.evaluate_models` returns them.
+        rows: the result of `api.evaluate_models`.
     """
     models = list(dict.fromkeys(row["model"] for row in rows))
-    names = {model: Path(model).name or model for model in models}
-    if len(set(names.values())) < len(models):
-        names = {model: model for model in models}
-    named = [{**row, "variant": "", "step": names[row["model"]]} for row in rows]
-    scores = msgspec.convert(named, list[ScoreRow], strict=False)
-    return terminal(result_table(headline(scores), labels(scores)), [])
+    short_names = {model: Path(model).name or model for model in models}
+    if len(set(short_names.values())) < len(models):
+        short_names = {model: model for model in models}
+    named_rows = [{**row, "variant": "", "step": short_names[row["model"]]} for row in rows]
+    scores = msgspec.convert(named_rows, list[ScoreRow], strict=False)
+    return render_results(make_result_table(group_by_measure(scores), label_models(scores)), [])
 
 
 def efficient(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> set[str]:
-    """The steps of those models that no other beats; as `efficient_steps`, from rows as `scores.json` has them."""
-    return efficient_steps(msgspec.convert(list(rows), list[ScoreRow], strict=False), by)
+    """The steps of the Pareto-efficient models; `find_efficient_steps` for rows in the form of `scores.json`."""
+    return find_efficient_steps(msgspec.convert(list(rows), list[ScoreRow], strict=False), by)
 
 
-def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), made: Path | None = None) -> "RenderableType":
-    """Mixtures for rich to print: one a line, the efficient ones marked; and where one was written.
+def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: Path | None = None) -> "RenderableType":
+    """Mixtures for rich to print, one per line, with the efficient ones marked, and the folder of a written one.
 
     Args:
-        rows: as `soup.trace` returns them.
+        rows: the result of `soup.trace`.
         by: as for `efficient`.
-        made: the folder of a mixture.
+        written: the folder of the mixture that was written, if any.
     """
     from rich.console import Group
 
-    table = front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
-    return Group(*([plain(table), table.note] if table else []), *([f"Model: {made}"] if made else []))
+    table = make_front_table(msgspec.convert(list(rows), list[ScoreRow], strict=False), by) if rows else None
+    return Group(*([render_table(table), table.note] if table else []), *([f"Model: {written}"] if written else []))
 
 
-def _content(run: Path) -> Content:
-    folder = _opened(run)
+def _make_content(run: Path) -> Content:
+    folder = _open_run(run)
     scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
     title = f"unipref report: {manifest.name or run.resolve().name}"
-    results = result_sections(scores, paired_verdicts(folder.paired()))
-    judged = [verdict_section(verdicts), trade_off_section(verdicts, scores), example_section(manifest, run)]
-    models, sides = shown_models(scores, manifest), verdicts.sides if verdicts else {}
-    judged += [bias_section(scores, manifest), soup_section(folder.mixtures(), scores, models, sides)]
-    sections = [section for section in judged if section is not None] + results
-    sections += count_sections(manifest, run) + reproduce_sections(manifest, run)
-    variants = _variants(manifest, scores) | names(verdicts)
-    return Content(title, lead(manifest), sorted(sections, key=_place), variants)
+    results = make_result_sections(scores, index_paired_verdicts(folder.paired()))
+    judgements = [
+        make_verdict_section(verdicts),
+        make_trade_off_section(verdicts, scores),
+        make_example_section(manifest, run),
+    ]
+    models, sides = choose_models(scores, manifest), verdicts.sides if verdicts else {}
+    judgements += [make_bias_section(scores, manifest), make_mixture_section(folder.mixtures(), scores, models, sides)]
+    sections = [section for section in judgements if section is not None] + results
+    sections += make_count_sections(manifest, run) + make_reproduce_sections(manifest, run)
+    variants = _variants(manifest, scores) | variants_by_label(verdicts)
+    return Content(title, describe_run(manifest), sorted(sections, key=_section_order), variants)
 
 
-def _place(section: Section) -> int:
-    """Where a section stands; one that is not in ORDER stands before what is there for looking up."""
+def _section_order(section: Section) -> int:
+    """The place of a section; one that is not in ORDER comes before the reference sections."""
     return ORDER.index(section.title if section.title in ORDER else "All scores")
 
 
 def _variants(manifest: Manifest, scores: list[ScoreRow]) -> dict[str, str]:
-    """Variants by their own names and by those of their models."""
-    of_models = {label: model.variant for model, label in labels(scores).items() if not model.is_base}
+    """Names of variants and of their models -> the variant."""
+    of_models = {label: model.variant for model, label in label_models(scores).items() if not model.is_base}
     return {variant: variant for variant in (*manifest.variants, *manifest.selected, *manifest.train)} | of_models
 
 
-def _opened(run: Path) -> RunFolder:
+def _open_run(run: Path) -> RunFolder:
     folder = RunFolder(run)
     if not folder.has_manifest and not folder.has_scores:
         raise UserError(
-            f"there is neither a {MANIFEST} nor a {SCORES} in it, so this is not a run folder.",
+            f"this is not a run folder: it contains neither {MANIFEST} nor {SCORES}.",
             where=str(run),
             mend="Give the folder that `unipref run STUDY -o FOLDER` wrote.",
         )

@@ -1,4 +1,4 @@
-"""What a report says, before it is a page: the one object that Markdown, HTML and the terminal are made from."""
+"""The content of a report: the one object that Markdown, HTML and terminal text are rendered from."""
 
 import itertools
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, the interval and the remark that stand small behind it, and whether it is the best."""
+    """A table cell: its text, an interval and a remark in small print, and whether it is the best value."""
 
     text: str
     interval: str = ""
@@ -17,13 +17,13 @@ class Cell:
 
     @property
     def small(self) -> str:
-        """Interval and remark in one."""
+        """Interval and remark, joined."""
         return " ".join(part for part in (self.interval, self.remark) if part)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A table column: its head, the group of columns it belongs to, and whether it holds numbers."""
+    """A table column: its heading, the group of columns it belongs to, and whether it holds numbers."""
 
     head: str
     group: str = ""
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of each row names it. `folded`: shown only when asked for, where that can be done."""
+    """A table; the first cell of each row names the row. `folded`: collapsed on the HTML page."""
 
     caption: str
     columns: list[Column]
@@ -42,7 +42,7 @@ class Table:
 
     @property
     def spans(self) -> list[tuple[str, int]]:
-        """The groups in column order with the number of columns each spans; empty where no column has a group."""
+        """The groups in column order with the number of columns each spans; empty if no column has a group."""
         if not any(column.group for column in self.columns):
             return []
         return [(name, len(list(run))) for name, run in itertools.groupby(column.group for column in self.columns)]
@@ -50,30 +50,30 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as plotly.js takes it. Colours, fonts and margins are the page's; `layout` says only what is its own.
+    """A figure for plotly.js. The page sets colours, fonts and margins; `layout` holds only what differs.
 
-    All text is taken as text, a line break as a line break; only `hovertemplate` and `texttemplate` are markup. A trace
-    whose `meta` names its `variant` has that variant's colour, and goes and comes with it; `meta` may have a short
-    `mark` for the legend. Traces of one `legendgroup` have one place in the legend.
+    The page shows all text literally, with its line breaks; only `hovertemplate` and `texttemplate` are markup. A trace
+    whose `meta` names its `variant` has that variant's colour and is hidden with it; `meta` may have a short `mark` for
+    the legend. Traces of one `legendgroup` share one legend entry.
 
     Attributes:
-        title: what is drawn.
-        traces: plotly traces, of JSON values alone.
-        layout: plotly layout: axes, bars stacked or beside each other, shapes.
-        said: what it shows, in a sentence or two, for those who do not see it and for `report.md`.
-        note: what was sampled or left out.
+        title: what the figure shows.
+        traces: plotly traces, JSON values only.
+        layout: plotly layout: axes, stacked or grouped bars, shapes.
+        description: the content of the figure in a sentence or two, for screen readers and for `report.md`.
+        note: what the figure samples or leaves out.
     """
 
     title: str
     traces: list[dict[str, Any]]
     layout: dict[str, Any]
-    said: str
+    description: str
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Points:
-    """A line and the points under it. `about`: the model or variant they are about; `folded`: as in a table."""
+    """A heading and the bullet points under it. `about`: their model or variant; `folded`: as in `Table`."""
 
     head: str
     items: list[str]
@@ -83,7 +83,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, in the order: paragraphs, points, figures, tables, code (title, text)."""
+    """A section of the report. Its parts appear in this order; `code` holds (title, text)."""
 
     title: str
     paragraphs: list[str] = field(default_factory=list)
@@ -95,16 +95,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Content:
-    """A whole report. `variants`: names of models and variants -> the variant; the base model is no variant's."""
+    """A whole report. `variants`: name of a model or variant -> its variant; the base model is left out."""
 
     title: str
-    lead: list[str]
+    introduction: list[str]
     sections: list[Section]
     variants: dict[str, str] = field(default_factory=dict)
 
 
-def level(axis: str, value: float, name: str) -> dict[str, Any]:
-    """A dashed line across a figure at a value of its axis `x` or `y`, with its name; for `layout["shapes"]`."""
+def reference_line(axis: str, value: float, name: str) -> dict[str, Any]:
+    """A dashed, labelled line across a figure at a value of its axis `x` or `y`, for `layout["shapes"]`."""
     across = "y" if axis == "x" else "x"
     shape = {f"{axis}0": value, f"{axis}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
     anchor = {"xanchor": "left", "yanchor": "top"} if axis == "x" else {"xanchor": "right", "yanchor": "bottom"}
@@ -112,16 +112,16 @@ def level(axis: str, value: float, name: str) -> dict[str, Any]:
     return {"type": "line", "layer": "below", "line": {"dash": "dot", "width": 1.5}, "label": label, **shape}
 
 
-def room(values: Iterable[float], part: float = 0.06) -> list[float]:
-    """The range of an axis: from the least to the greatest value, and a part of what lies between around them."""
-    known = list(values)
-    low, high = min(known), max(known)
+def axis_range(values: Iterable[float], part: float = 0.06) -> list[float]:
+    """The range of an axis: from the lowest to the highest value, with `part` of their distance added on each side."""
+    numbers = list(values)
+    low, high = min(numbers), max(numbers)
     pad = part * (high - low) or 0.05 * (abs(high) or 1.0)
     return [low - pad, high + pad]
 
 
-def number(value: float | None) -> str:
-    """A score as it is shown: three decimals, fewer for large ones, an exponent for tiny ones, a dash for none."""
+def format_number(value: float | None) -> str:
+    """Formats a score: three decimals, one for large numbers, an exponent for tiny ones, a dash for a missing one."""
     if value is None or value != value:
         return "–"
     if abs(value) >= 100:
@@ -129,31 +129,31 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """The two ends of an interval in brackets; nothing where one is not known."""
-    return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
+def format_interval(low: float | None, high: float | None) -> str:
+    """Formats an interval in brackets; empty if an end is missing."""
+    return "" if low is None or high is None else f"[{format_number(low)}, {format_number(high)}]"
 
 
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """A score, and behind it its interval where it has one."""
-    return f"{number(value)} {interval(low, high)}".rstrip()
+def format_with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Formats a score, followed by its interval if it has one."""
+    return f"{format_number(value)} {format_interval(low, high)}".rstrip()
 
 
-def which_way(direction: str, ideal: float | None) -> str:
-    """Which way a figure is better, in words.
+def describe_direction(direction: str, ideal: float | None) -> str:
+    """Says which values of a metric are better.
 
     Args:
         direction: 'higher', 'lower' or 'ideal'.
-        ideal: the value that it should be near to; None: it should be as high or low as can be.
+        ideal: the best value, for the direction 'ideal'; else None.
     """
     return f"{direction} is better" if ideal is None else f"nearer to {ideal:g} is better"
 
 
-def count(value: object) -> str:
-    """A count with thousands separated; a dash where there is none."""
+def format_count(value: object) -> str:
+    """Formats a count with thousands separators; a dash if it is missing."""
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
-def share(part: float, whole: float) -> str:
-    """A part as a percentage of the whole."""
+def format_share(part: float, whole: float) -> str:
+    """Formats a part as a percentage of the whole; a dash if the whole is 0."""
     return f"{100 * part / whole:.1f} %" if whole else "–"

@@ -1,6 +1,6 @@
-"""The card beside every trained model: data with their licences, recipe, scores, limits.
+"""The model card of every trained model: data with licences, recipe, scores, limits.
 
-It is made from `manifest.json` and `scores.json` alone, so it can be written again when more is known.
+A card needs only `manifest.json` and `scores.json`, so it can be rewritten when there are more scores.
 """
 
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
-from unipref.report.content import count, number
-from unipref.report.render.markdown import escaped
+from unipref.report.content import format_count, format_number
+from unipref.report.render.markdown import escape
 
-HEAD = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
+AUTO_CLASSES = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 UNKNOWN = "unknown"
 
 
@@ -22,27 +22,27 @@ def write_cards(run: Path) -> list[Path]:
     """Writes `README.md` beside every trained model of a run.
 
     Args:
-        run: the run folder; without a manifest nothing is written.
+        run: the run folder; without a manifest, no cards are written.
 
     Returns:
-        The cards.
+        The paths of the cards.
     """
     folder = RunFolder(run)
     if not folder.has_manifest:
         return []
     manifest, scores = folder.manifest, folder.scores()
-    written: dict[Path, None] = {}
+    paths: dict[Path, None] = {}
     for variant, seed, step, trained in manifest.trained_steps():
         model = run / trained.folder
-        # Variants may share a model: its card is that of the first.
-        if trained.folder and model.is_dir() and model / CARD not in written:
+        # Variants may share a model: its card names the first one.
+        if trained.folder and model.is_dir() and model / CARD not in paths:
             write_text(model / CARD, Card(manifest, scores, variant, seed, step).text())
-            written[model / CARD] = None
-    return list(written)
+            paths[model / CARD] = None
+    return list(paths)
 
 
 class Card:
-    """One model's card."""
+    """The card of one model."""
 
     def __init__(self, manifest: Manifest, scores: list[ScoreRow], variant: str, seed: str, step: str) -> None:
         self.manifest, self.variant, self.seed, self.step = manifest, variant, seed, step
@@ -59,7 +59,7 @@ class Card:
             yaml_files.write(self._front()).rstrip(),
             "---",
             "",
-            f"# {escaped(str(self.manifest.name))}: {self.step}",
+            f"# {escape(str(self.manifest.name))}: {self.step}",
             "",
         ]
         parts += [self._what(), "", "## Data", "", *self._data(), "", "## Recipe", "", *self._recipe(), ""]
@@ -84,7 +84,7 @@ class Card:
         licences, base = self._licences(), str(self.manifest.model)
         front: dict[str, Any] = {
             "library_name": "peft" if self.recipe.adapter else "transformers",
-            # A folder of one machine means nothing elsewhere.
+            # An absolute path is meaningless on other machines.
             "base_model": Path(base).name if Path(base).is_absolute() else base,
             "tags": ["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
         }
@@ -97,7 +97,7 @@ class Card:
     def _what(self) -> str:
         kind = "A reward model" if self.recipe.makes == "reward" else "A language model"
         steps = " → ".join(self._chain())
-        origin = f"made from {escaped(self._front()['base_model'])} by {steps}"
+        origin = f"made from {escape(self._front()['base_model'])} by {steps}"
         return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
 
     def _data(self) -> list[str]:
@@ -105,14 +105,16 @@ class Card:
         rows = []
         for name, source in self.sources.items():
             facts = [name, source.kind or "–", source.objective or "–", source.licence or UNKNOWN]
-            facts += [count(source.rows), count(source.preferences)]
-            rows.append([*facts, count(selected.by_source.get(name, (0, 0))[1])])
-        table = _table(["source", "shape", "objective", "licence", "rows", "preferences", "selected to train on"], rows)
+            facts += [format_count(source.rows), format_count(source.preferences)]
+            rows.append([*facts, format_count(selected.by_source.get(name, (0, 0))[1])])
+        table = _table(
+            ["source", "shape", "objective", "licence", "rows", "preferences", "selected for training"], rows
+        )
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
-        text = f"This step used {count(trained.used)} of the selected preferences and left out {left_out:,}."
+        text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
         if UNKNOWN in self._licences():
-            text += " **The licence of some of the data is unknown: find it out before you pass the model on.**"
+            text += " **The licence of some data is unknown: check it before you share the model.**"
         return [*table, "", text]
 
     def _recipe(self) -> list[str]:
@@ -120,8 +122,9 @@ class Card:
         for step in self._chain():
             recipe, trained = self._recipe_of(step), self.trained.get(step) or TrainedStep()
             lines += [
-                f"`{step}`: {recipe.trainer} from {recipe.start}, {count(trained.steps)} optimiser steps, "
-                f"{count(trained.tokens)} tokens" + (":" if recipe.settings else ", all settings at their defaults."),
+                f"`{step}`: {recipe.trainer} from {recipe.start}, {format_count(trained.steps)} optimiser steps, "
+                f"{format_count(trained.tokens)} tokens"
+                + (":" if recipe.settings else ", all settings at their defaults."),
                 "",
                 *(f"    {line}" for line in yaml_files.write(recipe.settings).splitlines() if recipe.settings),
                 "",
@@ -129,19 +132,19 @@ class Card:
         return lines[:-1]
 
     def _scores(self) -> list[str]:
-        mine = [row for row in self.scores if self._is_mine(row) and row.slice == "all"]
-        if not mine:
+        own_rows = [row for row in self.scores if self._is_own(row) and row.slice == "all"]
+        if not own_rows:
             return ["Not measured."]
         base = {
             _measure(row): row for row in self.scores if row.step == "base" and row.variant in ("base", self.variant)
         }
         rows = []
-        for row in mine:
-            interval = "–" if row.low is None else f"{number(row.low)} to {number(row.high)}"
+        for row in own_rows:
+            interval = "–" if row.low is None else f"{format_number(row.low)} to {format_number(row.high)}"
             before = base.get(_measure(row))
             better = f"near {row.ideal:g}" if row.direction == "ideal" and row.ideal is not None else row.direction
-            cells = [row.benchmark, row.mode, row.split, row.metric, number(row.value), interval, str(row.n)]
-            rows.append([*cells, better, number(row.chance), number(before.value if before else None)])
+            cells = [row.benchmark, row.mode, row.split, row.metric, format_number(row.value), interval, str(row.n)]
+            rows.append([*cells, better, format_number(row.chance), format_number(before.value if before else None)])
         heads = [
             "benchmark",
             "mode",
@@ -156,23 +159,23 @@ class Card:
         ]
         return _table(heads, rows)
 
-    def _is_mine(self, row: ScoreRow) -> bool:
+    def _is_own(self, row: ScoreRow) -> bool:
         return row.step == self.step and row.variant == self.variant and str(row.seed) == self.seed
 
     def _limits(self) -> list[str]:
         limits = [
-            "What the base model cannot do, and what it learnt wrongly, is still there; fine-tuning shifts it.",
-            "The scores hold for these benchmarks and intervals, from one evaluation; they say nothing of other uses, "
-            "languages or kinds of bias, and are no test of safety.",
-            "A model at chance shows no bias because it guesses, not because it has none.",
-            "Preferences are judgements of the people or models behind each source; their errors and leanings are "
-            "learnt too.",
+            "Fine-tuning shifts the base model's behaviour; its gaps and errors largely remain.",
+            "The scores apply to these benchmarks only, from one evaluation. They do not cover other uses, languages "
+            "or kinds of bias, and they are not a safety test.",
+            "A model at chance shows no bias because it guesses: its bias scores are meaningless.",
+            "Preferences are judgements of the people or models behind each source; the model also learns their errors "
+            "and biases.",
         ]
-        limits += [f"Warning of the training: {escaped(warning)}." for warning in self.trained[self.step].warnings]
+        limits += [f"Training warning: {escape(warning)}." for warning in self.trained[self.step].warnings]
         return [f"- {line}" for line in limits]
 
     def _use(self) -> list[str]:
-        kind = HEAD.get(self.recipe.makes, HEAD["policy"])
+        kind = AUTO_CLASSES.get(self.recipe.makes, AUTO_CLASSES["policy"])
         library = "transformers"
         if self.recipe.adapter:
             library, kind = "peft", kind.replace("Auto", "AutoPeft")
@@ -184,7 +187,7 @@ class Card:
         ]
         note = "The chat template is saved with the tokenizer."
         if self.recipe.makes == "reward":
-            note += " The reward is that of a whole dialogue, read at its last token, the end of the sequence."
+            note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
         return ["```python", *code, "```", "", note]
 
     def _versions(self) -> list[str]:
@@ -198,4 +201,4 @@ def _measure(row: ScoreRow) -> tuple[str, ...]:
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> list[str]:
     lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(map(escaped, cells))} |" for cells in lines]
+    return [f"| {' | '.join(map(escape, cells))} |" for cells in lines]

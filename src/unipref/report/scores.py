@@ -1,4 +1,4 @@
-"""Scores as the report shows them: which models and measures there are, which value is better, what is at chance."""
+"""Scores as the report shows them: models and measures, better or worse, at chance or not."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ SHOWN = SIDES
 
 
 class Model(NamedTuple):
-    """A model of the run."""
+    """A model of the run: a variant after one of its steps, with one seed."""
 
     variant: str
     seed: int | None
@@ -21,12 +21,12 @@ class Model(NamedTuple):
 
     @property
     def is_base(self) -> bool:
-        """Whether it is the study's model, before any training."""
+        """Whether this is the base model, before any training."""
         return self.step == BASE
 
 
 class Measure(NamedTuple):
-    """A column of the result table: one metric of a benchmark, on one of its splits: on all of it or on one side."""
+    """A column of the result table: one metric of a benchmark on a split, over all examples or over one side."""
 
     benchmark: str
     mode: str
@@ -35,15 +35,15 @@ class Measure(NamedTuple):
     part: str = WHOLE
 
 
-Headline = dict[Measure, dict[Model, ScoreRow]]
-"""Measures in the order they are shown, each with the models' scores."""
+ScoresByMeasure = dict[Measure, dict[Model, ScoreRow]]
+"""Measures in display order, each with the models' scores."""
 
 
 Paired = dict[tuple[Model, Measure], str]
-"""The verdicts of a paired comparison with the base model."""
+"""Verdicts of the paired comparison with the base model."""
 
 
-def paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
+def index_paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
     """The verdicts of the rows of `against_base.json`, by model and measure."""
     return {
         (
@@ -55,32 +55,32 @@ def paired_verdicts(rows: Iterable[PairedRow]) -> Paired:
 
 
 def model_of(row: ScoreRow) -> Model:
-    """Whose score a row is."""
+    """The model that a score belongs to."""
     return Model(row.variant, row.seed, row.step)
 
 
-def labels(rows: Iterable[ScoreRow]) -> dict[Model, str]:
-    """Models in order of appearance, base first, with short names: variant and seed only where they differ."""
+def label_models(rows: Iterable[ScoreRow]) -> dict[Model, str]:
+    """Models in order of appearance, base first, with short names: variant and seed only if there are several."""
     models = list(dict.fromkeys(model_of(row) for row in rows))
     tuned = [model for model in models if not model.is_base]
     variants, seeds = {model.variant for model in tuned}, {model.seed for model in tuned}
-    named = {}
+    model_names = {}
     for model in sorted(models, key=lambda m: not m.is_base):
         parts = [model.variant] if len(variants) > 1 and not model.is_base else []
         parts += [model.step]
         parts += [f"seed {model.seed}"] if len(seeds) > 1 and not model.is_base else []
-        named[model] = " · ".join(parts)
-    return named
+        model_names[model] = " · ".join(parts)
+    return model_names
 
 
-def headline(rows: Iterable[ScoreRow]) -> Headline:
-    """The measures of the result table: whole splits and the two sides of a contrast; 'corrected' before others.
+def group_by_measure(rows: Iterable[ScoreRow]) -> ScoresByMeasure:
+    """The scores of the result table: whole splits and the two sides of a contrast; 'corrected' before other modes.
 
-    The test split is taken where there is one. Sides belong here: a model that always follows the stereotype is right
-    on all pro and on no anti sentences, and half right in sum, as one that guesses.
+    Uses the test split if there is one. The sides matter: a model that always follows the stereotype is right on all
+    pro and no anti sentences. In total it is half right, like a model that guesses.
     """
     whole = [row for row in rows if row.slice in SHOWN]
-    measures: Headline = {}
+    measures: ScoresByMeasure = {}
     for benchmark in dict.fromkeys(row.benchmark for row in whole):
         mine = [row for row in whole if row.benchmark == benchmark]
         splits = dict.fromkeys(row.split for row in mine)
@@ -90,16 +90,16 @@ def headline(rows: Iterable[ScoreRow]) -> Headline:
     return measures
 
 
-def preferred(measures: Headline) -> Headline:
-    """Of each benchmark, the measures in its first mode only."""
+def keep_first_mode(measures: ScoresByMeasure) -> ScoresByMeasure:
+    """Keeps only the measures in the first mode of each benchmark."""
     first: dict[str, str] = {}
     for measure in measures:
         first.setdefault(measure.benchmark, measure.mode)
     return {measure: scores for measure, scores in measures.items() if first[measure.benchmark] == measure.mode}
 
 
-def span(row: ScoreRow) -> tuple[float, float] | None:
-    """The interval on the scale of `goodness`; None where there is no interval."""
+def goodness_interval(row: ScoreRow) -> tuple[float, float] | None:
+    """The interval on the scale of `goodness`; None if the score has none."""
     if row.low is None or row.high is None:
         return None
     ends = sorted(goodness(row, end) for end in (row.low, row.high))
@@ -108,15 +108,15 @@ def span(row: ScoreRow) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
-    """'better', 'worse', 'unchanged', or 'no clear difference' where both have intervals and these overlap.
+def compare_scores(base: ScoreRow, tuned: ScoreRow) -> str:
+    """'better', 'worse', 'unchanged', or 'no clear difference' if both have intervals that overlap.
 
-    Overlap is the cautious test: intervals that overlap a little may still differ at 95 % when examples are paired.
+    This test is conservative: with paired examples, values may differ at 95 % although their intervals overlap.
     """
     gain = goodness(tuned, tuned.value) - goodness(base, base.value)
     if abs(gain) < 1e-12:
         return "unchanged"
-    spans = span(base), span(tuned)
+    spans = goodness_interval(base), goodness_interval(tuned)
     if spans[0] is not None and spans[1] is not None:
         if max(spans[0][0], spans[1][0]) <= min(spans[0][1], spans[1][1]):
             return "no clear difference"
@@ -124,8 +124,8 @@ def verdict(base: ScoreRow, tuned: ScoreRow) -> str:
     return f"{'better' if gain > 0 else 'worse'}, no interval"
 
 
-def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
-    """Whether a model does no better than guessing on the benchmark and mode of a measure."""
+def at_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -> bool:
+    """Whether a model is at chance on the benchmark and mode of a measure."""
     return chance.at_chance(
         scores[model]
         for other, scores in measures.items()
@@ -133,10 +133,10 @@ def at_chance(measures: Headline, measure: Measure, model: Model) -> bool:
     )
 
 
-def best(measures: Headline, measure: Measure) -> set[Model]:
-    """The models with the best value; none where there is no contest or all are alike.
+def find_best(measures: ScoresByMeasure, measure: Measure) -> set[Model]:
+    """The models with the best value; empty for fewer than two models or if all values are equal.
 
-    Models at chance do not compete for the least bias.
+    Models at chance are excluded from the comparison of biases.
     """
     scores = measures[measure]
     goods = {

@@ -1,41 +1,41 @@
-"""What the sections made from a manifest share: tables of text, durations, and sentences said of several."""
+"""Helpers shared by the sections: tables of text, and merging of equal sentences."""
 
 from collections.abc import Iterable
 
 from unipref.report.content import Cell, Column, Table
 
-WORDS = {"source", "shape", "objective", "licence", "level", "reason", "part", "variant", "step", "left out", "stage"}
-WORDS |= {"folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark", "preference", "twin"}
-WORDS |= {"input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
-"""Columns that hold words; the others hold numbers."""
-NAMED = 6
+TEXT_COLUMNS = {"source", "shape", "objective", "licence", "level", "reason", "part", "variant", "step", "left out"}
+TEXT_COLUMNS |= {"stage", "folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark"}
+TEXT_COLUMNS |= {"preference", "twin", "input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
+"""Columns that hold text; the others hold numbers."""
+MOST_SUBJECTS = 6
 """At most this many subjects are named per sentence."""
 
 
-def table(
+def make_table(
     caption: str, heads: list[str], rows: Iterable[list[str]], note: str = "", folded: bool = False
 ) -> Table | None:
-    """A table of text, or None where there are no rows; a head of the form `group: head` stands under its group."""
+    """Makes a table of text; None if there are no rows. A heading `group: head` puts the column under a group."""
     cells = [[Cell(text) for text in row] for row in rows]
     columns = []
     for head in heads:
         group, _, name = head.rpartition(": ")
-        columns.append(Column(name, group, numeric=head not in WORDS))
+        columns.append(Column(name, group, numeric=head not in TEXT_COLUMNS))
     return Table(caption, columns, cells, note, folded) if cells else None
 
 
-def present(*tables: Table | None) -> list[Table]:
-    """Those that there are."""
+def drop_missing(*tables: Table | None) -> list[Table]:
+    """The tables that are not None."""
     return [table for table in tables if table is not None]
 
 
-def seconds(value: float | None) -> str:
-    """A duration in seconds; a dash where there is none."""
+def format_decimal(value: float | None) -> str:
+    """Formats a number with one decimal; a dash if it is missing."""
     return "–" if value is None else f"{value:,.1f}"
 
 
-def together(sentences: Iterable[tuple[str, str]]) -> list[str]:
-    """Sentences of the form 'subject: text'; those with the same text become one.
+def merge_sentences(sentences: Iterable[tuple[str, str]]) -> list[str]:
+    """Makes sentences 'subject: text'; subjects with the same text share a sentence.
 
     Args:
         sentences: (subject, text) each.
@@ -45,6 +45,6 @@ def together(sentences: Iterable[tuple[str, str]]) -> list[str]:
         by_text.setdefault(text, []).append(subject)
     merged = []
     for text, subjects in by_text.items():
-        more = [f"{len(subjects) - NAMED} more"] if len(subjects) > NAMED else []
-        merged.append(f"{'; '.join([*subjects[:NAMED], *more])}: {text}")
+        more = [f"{len(subjects) - MOST_SUBJECTS} more"] if len(subjects) > MOST_SUBJECTS else []
+        merged.append(f"{'; '.join([*subjects[:MOST_SUBJECTS], *more])}: {text}")
     return merged

@@ -1,7 +1,7 @@
 """Being good at what guessing gives for nothing is no merit."""
 
-from unipref.report.scores import ScoreRow, headline, labels
-from unipref.report.sections.results import changes
+from unipref.report.scores import ScoreRow, group_by_measure, label_models
+from unipref.report.sections.results import describe_changes
 
 
 def rows_of(step, similarity, accuracy):
@@ -17,22 +17,22 @@ def rows_of(step, similarity, accuracy):
 
 def test_a_model_at_chance_is_not_praised_for_being_even_handed():
     rows = rows_of("base", 0.95, 0.8) + rows_of("sft", 1.0, 0.5)
-    (told,) = changes(headline(rows), labels(rows), {})
+    (told,) = describe_changes(group_by_measure(rows), label_models(rows), {})
     assert told.head == "sft: better in 0, worse in 1, neither in 1"
     assert any("similarity" in item and "at chance" in item for item in told.items)
 
 
 def test_a_paired_comparison_has_the_last_word():
     rows = rows_of("base", 0.95, 0.8) + rows_of("sft", 0.955, 0.8)
-    measure = next(m for m in headline(rows) if m.metric == "similarity")
-    sft = next(model for model, label in labels(rows).items() if label == "sft")
-    (alone,) = changes(headline(rows), labels(rows), {})
-    (paired,) = changes(headline(rows), labels(rows), {(sft, measure): "better"})
+    measure = next(m for m in group_by_measure(rows) if m.metric == "similarity")
+    sft = next(model for model, label in label_models(rows).items() if label == "sft")
+    (alone,) = describe_changes(group_by_measure(rows), label_models(rows), {})
+    (paired,) = describe_changes(group_by_measure(rows), label_models(rows), {(sft, measure): "better"})
     assert alone.head == "sft: better in 0, worse in 0, neither in 2"
     assert paired.head == "sft: better in 1, worse in 0, neither in 1"
 
 
 def test_a_model_above_chance_is():
     rows = rows_of("base", 0.95, 0.8) + rows_of("sft", 1.0, 0.8)
-    (told,) = changes(headline(rows), labels(rows), {})
+    (told,) = describe_changes(group_by_measure(rows), label_models(rows), {})
     assert "winobias, similarity: base 0.950 → sft 1.000 (better)" in told.items

@@ -517,7 +517,7 @@ def test_a_mixture_is_efficient_when_no_other_is_as_good_on_all_and_better_on_on
 def test_a_model_that_guesses_does_not_win_by_its_lack_of_bias() -> None:
     rows = [*scored("guesses", bias=0.0, accuracy=0.5), *scored("knows", bias=0.2, accuracy=0.8)]
     assert efficient(rows) == {"knows"}
-    with pytest.raises(UserError, match=r"no figure 'b.bais' was measured.\n  Did you mean 'b.bias'"):
+    with pytest.raises(UserError, match=r"the metric 'b.bais' was not measured.\n  Did you mean 'b.bias'"):
         efficient(rows, ["b.bais"])
 
 

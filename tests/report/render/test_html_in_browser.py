@@ -90,7 +90,7 @@ def visible(page, selector):
 
 def test_every_figure_is_drawn(page, run):
     drawn = page.evaluate("plots.map(plot => plot.place.querySelectorAll('.main-svg .trace, .main-svg .point').length)")
-    content = report._content(run)
+    content = report._make_content(run)
     figures = [figure for section in content.sections for figure in section.figures]
     titles = ["Instruction following against bias", "coreference: accuracy ↑", f"Prompts of {LABEL}", "sft: loss"]
     assert {figure.title for figure in figures} >= set(titles)
@@ -145,10 +145,10 @@ def test_a_point_says_what_it_is(page):
 def test_arrow_keys_go_from_point_to_point_and_are_heard(page):
     plot = page.locator("figure", has_text="Instruction following against bias").locator(".plot")
     plot.focus()
-    heard = page.locator("#said")
+    heard = page.locator("#announcement")
     for key, said in (("Right", "base; accuracy 0.500 [0.480, 0.520]"), ("Right", "main · sft; "), ("Left", "base; ")):
         page.keyboard.press(f"Arrow{key}")
-        page.wait_for_function("said => document.getElementById('said').textContent.startsWith(said)", arg=said)
+        page.wait_for_function("said => document.getElementById('announcement').textContent.startsWith(said)", arg=said)
     assert heard.text_content().startswith("base; accuracy 0.500 [0.480, 0.520]; accuracy 0.750; <script>")
 
 
@@ -252,7 +252,7 @@ def test_a_screen_reader_finds_its_way(page):
     assert page.get_by_role("navigation", name="Contents").count() == 1
     assert page.get_by_role("main").count() == 1
     described = page.locator(".plot").first.get_attribute("aria-describedby")
-    assert page.locator(f"#{described}").inner_text().startswith("No model is better on both sides than")
+    assert page.locator(f"#{described}").inner_text().startswith("On the Pareto front")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])
@@ -309,7 +309,7 @@ def test_a_browser_that_cannot_unpack_says_so(opened):
     page = opened(script="delete window.DecompressionStream")
     texts = page.locator(".plot .failed").all_inner_texts()
     assert len(texts) == page.locator("figure").count()
-    assert "cannot draw the figure: it lacks DecompressionStream" in texts[0]
+    assert "cannot draw the figure: DecompressionStream is missing" in texts[0]
 
 
 def test_one_figure_that_fails_leaves_the_others(opened):
@@ -340,7 +340,7 @@ def test_without_plotly_that_is_said(opened):
 def test_without_scripts_words_and_tables_are_there(opened):
     page = opened(java_script_enabled=False)
     assert page.locator("noscript").count() == 1
-    assert page.get_by_text("No model is better on both sides than").first.is_visible()
+    assert page.get_by_text("On the Pareto front").first.is_visible()
     assert len(visible(page, "table")) > 3
     assert page.locator("summary", has_text="Every score").is_visible()
 

@@ -9,7 +9,7 @@ import pytest
 from support.run_records import manifest_from
 from unipref import report
 from unipref.core.errors import UserError
-from unipref.report.sections.examples import example_section
+from unipref.report.sections.examples import make_example_section
 
 ABOUT = {"part": "test", "models": ["base", "main · dpo"], "left_out": ["b · dpo"], "new_tokens": 64, "notes": ["x"]}
 
@@ -46,11 +46,11 @@ def left(run: Path, found: Any) -> None:
 def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None:
     turns = [{"role": "system", "content": "Be."}, {"role": "user", "content": "Hello"}]
     left(tmp_path, [example(nasty), example(nasty, prompt=turns), example(nasty)])
-    section = example_section(manifest_from({"examples": ABOUT | {"folder": "examples"}}), tmp_path)
+    section = make_example_section(manifest_from({"examples": ABOUT | {"folder": "examples"}}), tmp_path)
     assert section is not None
     assert "held out for test" in section.paragraphs[0]
     assert "at most 64 tokens" in section.paragraphs[0]
-    assert section.paragraphs[1] == "Not asked: b · dpo."
+    assert section.paragraphs[1] == "Models without answers: b · dpo."
     assert section.paragraphs[2] == "x"
     first, second, third = section.tables
     assert (first.folded, second.folded, third.folded) == (False, False, True)
@@ -69,11 +69,11 @@ def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    assert example_section(manifest_from({}), tmp_path) is None
-    skipped = example_section(manifest_from({"examples": {"skipped": "No examples are shown: why."}}), tmp_path)
+    assert make_example_section(manifest_from({}), tmp_path) is None
+    skipped = make_example_section(manifest_from({"examples": {"skipped": "No examples are shown: why."}}), tmp_path)
     assert skipped is not None
     assert skipped.paragraphs == ["No examples are shown: why."]
-    gone = example_section(manifest_from({"examples": ABOUT}), tmp_path)
+    gone = make_example_section(manifest_from({"examples": ABOUT}), tmp_path)
     assert gone is not None
     assert "run the study again" in gone.paragraphs[0]
 
@@ -82,8 +82,8 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 def test_broken_examples_are_not_told_as_missing(tmp_path: Path, text: str) -> None:
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "examples.json").write_text(text)
-    with pytest.raises(UserError, match="these are no examples"):
-        example_section(manifest_from({"examples": ABOUT}), tmp_path)
+    with pytest.raises(UserError, match=r"examples\.json is corrupt or from another version"):
+        make_example_section(manifest_from({"examples": ABOUT}), tmp_path)
 
 
 def test_both_pages_have_them_and_take_no_markup(run_folder: Path, nasty: str) -> None:

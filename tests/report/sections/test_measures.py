@@ -1,7 +1,7 @@
 """Lines of a measure keep apart, however long the names of their variants are."""
 
-from unipref.report.scores import ScoreRow, headline, labels
-from unipref.report.sections.measures import LONGEST_LABEL, measure_figure
+from unipref.report.scores import ScoreRow, group_by_measure, label_models
+from unipref.report.sections.measures import LONGEST_LABEL, make_measure_figure
 
 
 def test_of_a_long_name_the_variant_is_cut_and_the_step_kept() -> None:
@@ -12,9 +12,9 @@ def test_of_a_long_name_the_variant_is_cut_and_the_step_kept() -> None:
     long = "v" * 40
     rows = [row(variant, step) for variant in (f"{long}1", f"{long}2") for step in ("sft", "dpo")]
     rows += [row("short", "dpo")]
-    measures = headline(rows)
+    measures = group_by_measure(rows)
     (measure,) = measures
-    figure = measure_figure(measures, measure, labels(rows))
+    figure = make_measure_figure(measures, measure, label_models(rows))
     places = [trace["y"][0] for trace in figure.traces]
     start = "v" * (LONGEST_LABEL - len("… · sft"))
     assert sorted(places) == sorted(

@@ -7,8 +7,8 @@ import pytest
 from unipref import report
 from unipref.core.errors import UserError
 from unipref.core.run_folder import Manifest, RunFolder, SideRecord
-from unipref.report.sections.bias_by_group import shown_models
-from unipref.report.sections.mixtures import soup_section
+from unipref.report.sections.bias_by_group import choose_models
+from unipref.report.sections.mixtures import make_mixture_section
 
 SIDES = {
     "instruction": SideRecord("follow", "followed"),
@@ -51,7 +51,7 @@ def run(tmp_path, score_row):
 def section_of(run, sides=SIDES):
     folder = RunFolder(run)
     scores = folder.scores()
-    return soup_section(folder.mixtures(), scores, shown_models(scores, Manifest()), sides)
+    return make_mixture_section(folder.mixtures(), scores, choose_models(scores, Manifest()), sides)
 
 
 def test_mixtures_stand_beside_the_runs_own_models(run):
@@ -74,7 +74,7 @@ def test_mixtures_stand_beside_the_runs_own_models(run):
     assert line["marker"]["symbol"] == ["star", "circle", "star"]
     assert own["marker"]["symbol"] == ["star"]
     assert base["marker"]["symbol"] == ["diamond"]
-    assert figure.said.startswith("Not beaten on all figures: instruction=0,bias=1, instruction=1,bias=0, main · dpo.")
+    assert figure.description.startswith("On the Pareto front: instruction=0,bias=1, instruction=1,bias=0, main · dpo.")
     assert figure.layout["xaxis"]["title"]["text"] == "followed of follow\nhigher is better"
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["base", "0.100", "0.600", ""],
@@ -91,7 +91,7 @@ def test_other_examples_are_not_compared_in_silence(run):
     rows = [row | ({"n": 90} if row["benchmark"] == "follow" else {}) for row in json.loads(path.read_text())]
     path.write_text(json.dumps(rows))
     assert section_of(run).paragraphs[1] == (
-        "Measured on other examples than the run's own models, and not to be compared: follow."
+        "Not comparable with the run's own models, which were measured on other examples: follow."
     )
 
 
@@ -105,7 +105,7 @@ def test_without_verdicts_the_figures_are_the_fronts_own(run):
 def test_a_run_without_a_front_and_one_that_is_broken(run, tmp_path):
     page = report.write(run).read_text(encoding="utf-8")
     assert "Mixtures, named by their weights" in page
-    assert "**Mixtures between objectives** (drawn in report.html)" in (run / "report.md").read_text()
+    assert "**Mixtures between objectives** (figure in report.html)" in (run / "report.md").read_text()
     (run / "soup" / "front.json").write_text('[{"step": 1}]')
     with pytest.raises(UserError, match=r"front\.json is corrupt or from another version"):
         report.write(run)

@@ -11,7 +11,7 @@ from support.run_records import manifest_from
 from support.study_files import manifest_of, write_sources
 from unipref.core.hashing import tree_hash
 from unipref.core.run_folder import Manifest
-from unipref.report.sections.reproduce import commands, reproduce_sections
+from unipref.report.sections.reproduce import make_commands, make_reproduce_sections
 
 
 def stage(folder: str, seconds: float, cpu: float | None, peak: float) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def test_what_the_stages_cost_together(tmp_path: Path) -> None:
         stage("train/other/1/sft", 3.5, 1.0, 40),
         stage("evaluated/main/0/sft/bbq", 1.0, None, 20),
     ]
-    (section,) = reproduce_sections(manifest_from({"stages": stages}), tmp_path)
+    (section,) = make_reproduce_sections(manifest_from({"stages": stages}), tmp_path)
     kinds, every = section.tables
     assert rows_of(kinds) == [
         ["unified", "1", "1.0", "2.0", "10"],
@@ -64,7 +64,7 @@ def test_inputs_and_commands(tmp_path: Path, nasty: str) -> None:
         ],
         "stages": [{**stage("clean", 1.0, 1.0, 1), "content": "c1ea"}, {**stage("train/main/0/s", 1.0, 1.0, 1)}],
     }
-    _, section = reproduce_sections(manifest_from(manifest), tmp_path)
+    _, section = make_reproduce_sections(manifest_from(manifest), tmp_path)
     inputs, versions, _, made = section.tables
     assert rows_of(inputs) == [
         ["model", "models/m", "beef"],
@@ -75,16 +75,16 @@ def test_inputs_and_commands(tmp_path: Path, nasty: str) -> None:
     assert rows_of(versions) == [["unipref", "0.1.0"], ["python", "3.11.7"], ["torch", "2.13.0+cpu"]]
     assert rows_of(made) == [["clean", "c1ea"]]
     assert section.paragraphs[0].startswith("Seeds: 0, 1. Machine: Linux, x86_64, 2 cores. ")
-    assert commands(manifest_from(manifest)).splitlines()[:2] == [
+    assert make_commands(manifest_from(manifest)).splitlines()[:2] == [
         "# unipref 0.1.0: pip install . in its source folder",
         "pip install 'torch==2.13.0'",
     ]
-    assert "pip install '" not in commands(Manifest())
+    assert "pip install '" not in make_commands(Manifest())
     assert "someone" not in str(section)
 
 
 def test_nothing_known_nothing_said(tmp_path: Path) -> None:
-    assert reproduce_sections(Manifest(), tmp_path) == []
+    assert make_reproduce_sections(Manifest(), tmp_path) == []
 
 
 def test_a_run_leaves_what_is_needed(tmp_path: Path) -> None:

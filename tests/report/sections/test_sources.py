@@ -24,7 +24,7 @@ from unipref.analysis.audit.findings import (
     Ties,
 )
 from unipref.core.errors import UserError
-from unipref.report.sections.sources import near_ties, source_section
+from unipref.report.sections.sources import count_near_ties, make_source_section
 
 
 def manifest(nasty: str) -> dict[str, Any]:
@@ -63,15 +63,15 @@ def test_each_source_and_what_its_data_say(tmp_path: Path, nasty: str) -> None:
     write_scores(tmp_path, nasty)
     study = {"sources": [{"name": nasty, "map": {"prompt": "q", "keep": ["x"]}}, {"name": "b", "dataset": "alpaca"}]}
     (tmp_path / "study.yaml").write_text(json.dumps(study))
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
     how, said = section.tables
     assert rows_of(how) == [
         [nasty, "bias", "MIT", "ratings", "help", "map {prompt: q, keep: [x]}", "a.csv and 2 more"],
         ["b", "–", "–", "–", "–", "known data set alpaca", "–"],
-        ["c", "–", "–", "–", "–", "the format's own names", "–"],
+        ["c", "–", "–", "–", "–", "default field names", "–"],
     ]
-    assert near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
+    assert count_near_ties(tmp_path / "unified" / "preferences.parquet") == {nasty: (2, 4)}
     assert rows_of(said) == [
         [nasty, "20", "8", "20.0 %", "10.0 %", "50.0 %", "2", "1", "0", "contradicts", "1 / 9"],
         ["b", "5", "5", "–", "–", "–", "–", "–", "–", "cannot be known", "–"],
@@ -86,7 +86,7 @@ def test_near_ties_are_of_the_whole_range_of_a_source(tmp_path: Path) -> None:
     chosen, rejected = [10.0, 1.0, 15.0, 100.0], [6.0, 1.0, 10.0, 0.0]
     table = pa.table({"source": ["a", "b", "a", "a"], "chosen_score": chosen, "rejected_score": rejected})
     pq.write_table(table, tmp_path / "p.parquet", row_group_size=2)
-    assert near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
+    assert count_near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
 
 
 def page(nasty: str) -> Page:
@@ -122,7 +122,7 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
         keep(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
     record.write_text(json.dumps({"key": "1"}))
     assert str(tmp_path) not in kept
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
     assert section.paragraphs == []
     audited, by_hand = section.tables[-2:]
@@ -133,29 +133,29 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert section.points[-1].items == ["look here"]
 
     record.write_text(json.dumps({"key": "2"}))
-    section = source_section(manifest_from(manifest(nasty)), tmp_path)
+    section = make_source_section(manifest_from(manifest(nasty)), tmp_path)
     assert section is not None
-    assert section.paragraphs[0].startswith("The audit is of earlier data.")
+    assert section.paragraphs[0].startswith("The audit in this folder belongs to earlier data.")
     assert len(section.tables) == 2
     record.unlink()
     unknown = json.loads(kept)
     del unknown["unified"]
     (tmp_path / "audit.json").write_text(json.dumps(unknown))
     assert (
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
         .paragraphs[0]
-        .startswith("The audit is of earlier data.")
+        .startswith("The audit in this folder belongs to earlier data.")
     )
     (tmp_path / "audit.json").write_text('{"pages": {}}')
-    with pytest.raises(UserError, match="this is no audit"):
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+    with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
     (tmp_path / "audit.json").write_text("{}")
-    with pytest.raises(UserError, match="this is no audit"):
-        source_section(manifest_from(manifest(nasty)), tmp_path)
+    with pytest.raises(UserError, match=r"audit\.json is corrupt or from another version"):
+        make_source_section(manifest_from(manifest(nasty)), tmp_path)
 
 
 def test_a_run_without_sources_or_files(tmp_path: Path) -> None:
-    assert source_section(manifest_from({}), tmp_path) is None
-    section = source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
+    assert make_source_section(manifest_from({}), tmp_path) is None
+    section = make_source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
     assert section is not None
     assert rows_of(section.tables[1]) == [["a", *["–"] * 10]]

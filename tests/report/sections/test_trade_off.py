@@ -6,7 +6,7 @@ import pytest
 
 from support.run_records import verdicts_from
 from unipref.core.run_folder import ScoreRow, Verdicts
-from unipref.report.sections.trade_off import ROOM, corners, trade_off_figure, trade_off_section
+from unipref.report.sections.trade_off import ROOM, make_trade_off_figure, make_trade_off_section, place_marks
 
 
 def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> Verdicts:
@@ -49,7 +49,7 @@ MODELS = (
 
 
 def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models() -> None:
-    figure = trade_off_figure(found(*MODELS), scores())
+    figure = make_trade_off_figure(found(*MODELS), scores())
     assert figure is not None
     front, base, sft, dpo, part = figure.traces
     assert (front["x"], front["y"], front["name"]) == ([0.5, 0.8], [0.1, 0.3], "front")
@@ -62,18 +62,18 @@ def test_points_have_their_figures_and_intervals_and_the_front_joins_its_models(
     assert (dpo["error_x"]["array"], dpo["error_y"]["arrayminus"]) == ([pytest.approx(0.1)], [pytest.approx(0.1)])
     hover = "main · dpo\nfollowed 0.800 [0.700, 0.900]\ntwo_way_bias 0.300 [0.200, 0.400]\naccuracy 0.750"
     assert dpo["customdata"] == [[hover]]
-    assert figure.said.startswith("No model is better on both sides than: part · sft, main · dpo.")
-    assert "Across: followed of instructions (higher is better)" in figure.said
-    assert "By step: circle sft, square dpo." in figure.note
+    assert figure.description.startswith("On the Pareto front: part · sft, main · dpo.")
+    assert "Horizontal: followed of instructions (higher is better)" in figure.description
+    assert "Symbols: circle sft, square dpo." in figure.note
 
 
 def test_better_is_to_the_right_and_up() -> None:
-    lower = trade_off_figure(found(*MODELS), scores("lower", None))
+    lower = make_trade_off_figure(found(*MODELS), scores("lower", None))
     assert lower is not None
     ranges = [lower.layout[axis]["range"] for axis in ("xaxis", "yaxis")]
     assert ranges[0][0] < ranges[0][1]
     assert ranges[1][0] > ranges[1][1]
-    near = trade_off_figure(found(*MODELS), scores())
+    near = make_trade_off_figure(found(*MODELS), scores())
     assert near is not None
     (ideal,) = near.layout["shapes"]
     assert (ideal["y0"], ideal["label"]["text"]) == (0.0, "ideal")
@@ -84,7 +84,7 @@ def test_a_long_interval_leaves_the_frame() -> None:
     figures = wide.models[1].figures
     assert figures["instruction"] is not None
     figures["instruction"].low, figures["instruction"].high = -9.0, 9.0
-    figure = trade_off_figure(wide, scores())
+    figure = make_trade_off_figure(wide, scores())
     assert figure is not None
     # Values from 0.2 to 0.8, and half of that distance on either side.
     assert figure.layout["xaxis"]["range"] == pytest.approx([0.2 - ROOM * 0.6, 0.8 + ROOM * 0.6])
@@ -96,51 +96,53 @@ def test_a_model_that_guesses_is_open() -> None:
     figures = guessing.models[1].figures
     assert figures["bias"] is not None
     figures["bias"].at_chance = True
-    figure = trade_off_figure(guessing, scores())
+    figure = make_trade_off_figure(guessing, scores())
     assert figure is not None
     assert figure.traces[2]["marker"]["symbol"] == "circle-open"
-    assert "Open: the model guesses" in figure.note
+    assert "Open symbols: the model is at chance" in figure.note
     assert figure.traces[2]["customdata"][0][0].endswith("at chance")
 
 
 def test_without_a_front_that_is_said() -> None:
-    figure = trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
+    figure = make_trade_off_figure(found(*((*model[:4], False) for model in MODELS)), scores())
     assert figure is not None
-    assert figure.said.startswith("There is no front: every model guesses on one of the sides. Across: ")
+    assert figure.description.startswith(
+        "No model is on the Pareto front: every model is at chance on one of the objectives. Horizontal: "
+    )
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "main · dpo", "part · sft"]
 
 
 def test_models_of_which_one_side_was_not_measured_are_left_out() -> None:
     half = found(*MODELS)
     half.models[2].figures["bias"] = None
-    figure = trade_off_figure(half, scores())
+    figure = make_trade_off_figure(half, scores())
     assert figure is not None
     assert [trace["name"] for trace in figure.traces] == ["base", "main · sft", "part · sft ★"]
     for model in half.models:
         model.figures["bias"] = None
-    assert trade_off_figure(half, scores()) is None
+    assert make_trade_off_figure(half, scores()) is None
 
 
 def test_trained_models_far_from_the_base_are_drawn_again_without_it() -> None:
-    section = trade_off_section(found(*MODELS), scores())
+    section = make_trade_off_section(found(*MODELS), scores())
     assert section is not None
     assert len(section.figures) == 1  # 0.4 to 0.8 is more than a third of 0.2 to 0.8
     far = (("base", "base", 0.0, 0.9, False), *((f"v{i}", "sft", 0.7 + i / 100, 0.1, i == 2) for i in range(3)))
-    section = trade_off_section(found(*far), scores())
+    section = make_trade_off_section(found(*far), scores())
     assert section is not None
     assert [figure.title for figure in section.figures][1].endswith("the trained models alone")
     assert [trace["name"] for trace in section.figures[1].traces] == ["v0 · sft", "v1 · sft", "v2 · sft ★"]
     assert "base" not in section.figures[1].note
-    assert trade_off_section(None, []) is None
+    assert make_trade_off_section(None, []) is None
 
 
 def test_where_the_base_alone_is_on_the_front_the_trained_models_do_not_all_guess() -> None:
     far = (("base", "base", 0.9, 0.0, True), *((f"v{i}", "sft", 0.1 + i / 100, 0.5, False) for i in range(3)))
-    section = trade_off_section(found(*far), scores())
+    section = make_trade_off_section(found(*far), scores())
     assert section is not None
-    whole, trained = (figure.said for figure in section.figures)
-    assert whole.startswith("No model is better on both sides than: base.")
-    assert trained.startswith("No trained model is on the front: the base model is ahead of them all. Across: ")
+    whole, trained = (figure.description for figure in section.figures)
+    assert whole.startswith("On the Pareto front: base.")
+    assert trained.startswith("No trained model is on the Pareto front: the base model beats them all. Horizontal: ")
 
 
 def test_one_side_alone_has_a_table_and_no_figure() -> None:
@@ -148,13 +150,13 @@ def test_one_side_alone_has_a_table_and_no_figure() -> None:
     del one.sides["bias"]
     for model in one.models:
         del model.figures["bias"]
-    section = trade_off_section(one, scores())
+    section = make_trade_off_section(one, scores())
     assert section is not None
     assert (section.figures, len(section.tables[0].rows)) == ([], 4)
 
 
 def test_marks_keep_away_from_other_points() -> None:
     # The second point lies to the right and above, so the first one's mark does not.
-    first, second = corners([(0.5, 0.5), (0.53, 0.55)])
+    first, second = place_marks([(0.5, 0.5), (0.53, 0.55)])
     assert first == "bottom left"
     assert second != "bottom left"

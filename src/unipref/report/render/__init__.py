@@ -1,1 +1,1 @@
-"""A report as HTML, Markdown or terminal text."""
+"""Rendering of a report as HTML, Markdown or terminal text."""

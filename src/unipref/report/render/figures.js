@@ -1,14 +1,14 @@
-// The figures: plotly.js is unpacked, and each is drawn in the page's colours, with a legend of buttons beneath it.
+// The figures: unpacks plotly.js and draws each figure in the page's colours, with a legend of buttons below it.
 
 const PALETTE = 8;
 const FONT = "system-ui, sans-serif";
 const COARSE = matchMedia("(pointer: coarse)").matches;
-// plotly's own buttons could send the data of a figure to a server.
+// Some of plotly's own buttons send the data of a figure to a server, so they are left out.
 const BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
 if (COARSE) CONFIG.displayModeBar = false;
-const [BESIDE, LETTER] = [120, 7.5]; // pixels of what stands beside an axis, and of a letter of its title
-const HOVER_AFTER = 80; // plotly shows a label at most every 50 milliseconds
+const [BESIDE, LETTER] = [120, 7.5]; // in pixels: space beside an axis, and width of a character of its title
+const HOVER_AFTER = 80; // milliseconds; plotly shows a label at most every 50
 const FIXED = { kept: "--kept", "left out": "--left", front: "--soft", base: "--ink" };
 const WITH_LEGEND = new Set(["scatter", "bar", "box", "violin", "histogram"]);
 let printing = false;
@@ -20,7 +20,7 @@ function colour(name) {
 function template() {
   const [ink, soft, line, page, panel] = ["--ink", "--soft", "--line", "--page", "--panel"].map(colour);
   const errors = { thickness: 1.2, width: 0 };
-  // Where one scrolls with a finger, a figure must not take the finger's way for its own.
+  // On touch screens, dragging must scroll the page rather than the figure.
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickcolor: line, automargin: true };
   axis.fixedrange = COARSE;
   axis.title = { standoff: 10, font: { color: soft } };
@@ -35,7 +35,7 @@ function template() {
       hoverlabel: { bgcolor: panel, bordercolor: soft, font: { family: FONT, color: ink, size: 13 }, align: "left", namelength: -1 },
       autotypenumbers: "strict",
       xaxis: axis,
-      yaxis: { ...axis, ticks: "outside", ticklen: 6, tickcolor: page }, // apart from what is drawn
+      yaxis: { ...axis, ticks: "outside", ticklen: 6, tickcolor: page }, // a gap between labels and points
       shapedefaults: { line: { color: soft }, label: { font: { color: soft } } },
     },
     data: {
@@ -58,7 +58,7 @@ class Plot {
     return trace.legendgroup ?? trace.name ?? "";
   }
 
-  // A trace's own colour: that of its name, its variant or its place.
+  // The colour of a trace: by its name, its variant or its index.
   colour(trace, at) {
     const variant = variants.indexOf(trace.meta?.variant);
     const own = FIXED[trace.name];
@@ -85,15 +85,15 @@ class Plot {
   layout() {
     const layout = { ...structuredClone(this.spec.layout), template: template(), showlegend: false };
     layout.height = this.height;
-    if (layout.yaxis?.type === "category") layout.height = this.ofLines();
+    if (layout.yaxis?.type === "category") layout.height = this.heightOfLines();
     for (const [axis, length] of [[layout.xaxis, this.place.clientWidth - BESIDE], [layout.yaxis, layout.height - BESIDE]])
-      if (axis?.title?.text) axis.title.text = wrapped(axis.title.text, Math.max(length, BESIDE) / LETTER);
+      if (axis?.title?.text) axis.title.text = wrap(axis.title.text, Math.max(length, BESIDE) / LETTER);
     if (printing) layout.width = this.place.closest(".figures").children.length > 1 ? 500 : 1000;
     return layout;
   }
 
-  // The height of a figure with a line for each category, as many as are shown.
-  ofLines() {
+  // The height of a figure with one line per visible category.
+  heightOfLines() {
     const names = (traces) => new Set(traces.flatMap((trace) => trace.y ?? [])).size;
     const around = 90;
     const part = names(this.spec.traces.filter((trace) => this.shown(trace))) / (names(this.spec.traces) || 1);
@@ -109,16 +109,16 @@ class Plot {
     return done;
   }
 
-  // Instead of the figure stands why there is none; what was drawn of it goes.
+  // Replaces the figure by the reason why it cannot be drawn.
   fail(error) {
     this.drawn = false;
     this.failed = true;
     this.place.parentElement.querySelector(".legend").replaceChildren();
     this.place.replaceChildren();
-    tellFailure(this.place, error);
+    showFailure(this.place, error);
   }
 
-  // Whether it is drawn.
+  // Returns whether the figure was drawn.
   async drawOrFail() {
     if (this.failed) return false;
     try {
@@ -141,7 +141,7 @@ class Plot {
       const sign = make("i", { textContent: trace.meta?.mark ?? (trace.mode === "lines" ? "━" : "●") });
       sign.style.color = trace.marker?.color && typeof trace.marker.color === "string" ? trace.marker.color : this.colour(trace, at);
       sign.ariaHidden = "true";
-      const button = make("button", { type: "button" }, sign, unescaped(key));
+      const button = make("button", { type: "button" }, sign, unescapeText(key));
       button.ariaPressed = String(!this.hidden.has(key));
       button.classList.toggle("off", hiddenVariants.has(trace.meta?.variant));
       button.addEventListener("click", () => {
@@ -155,7 +155,7 @@ class Plot {
     box.replaceChildren(...buttons);
   }
 
-  // With the arrow keys one goes from point to point, and hears what stands there.
+  // Moves to another point with the arrow keys and announces its label to screen readers.
   step(by) {
     const points = this.place.data.flatMap((trace, curveNumber) =>
       trace.visible === false || !Array.isArray(trace.x) || trace.hoverinfo === "skip"
@@ -164,7 +164,7 @@ class Plot {
     if (!points.length) return;
     this.at = (this.at + by + points.length) % points.length;
     Plotly.Fx.hover(this.place, [points[this.at]]);
-    setTimeout(() => say(this.label()), HOVER_AFTER);
+    setTimeout(() => announce(this.label()), HOVER_AFTER);
   }
 
   label() {
@@ -174,53 +174,53 @@ class Plot {
   }
 }
 
-// A title on lines of no more than so many letters.
-function wrapped(title, letters) {
+// Wraps a title into lines of at most `letters` characters.
+function wrap(title, letters) {
   const lines = title.split("<br>").flatMap((line) => {
-    const found = [""];
-    for (const word of unescaped(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
-      if (!found.at(-1)) found[found.length - 1] = word;
-      else if (found.at(-1).length + word.length < letters) found[found.length - 1] += ` ${word}`;
-      else found.push(word);
-    return found;
+    const rows = [""];
+    for (const word of unescapeText(line).match(new RegExp(`\\S{1,${Math.floor(letters)}}`, "g")) ?? [])
+      if (!rows.at(-1)) rows[rows.length - 1] = word;
+      else if (rows.at(-1).length + word.length < letters) rows[rows.length - 1] += ` ${word}`;
+      else rows.push(word);
+    return rows;
   });
   return lines.map((line) => line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")).join("<br>");
 }
 
-// Text that plotly takes for text has its signs escaped; elsewhere they are themselves.
-function unescaped(text) {
+// Undoes the escaping of text for plotly, for use elsewhere on the page.
+function unescapeText(text) {
   return text.replaceAll("<br>", " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
-function tellFailure(place, error) {
-  const words = `This browser cannot draw the figure: ${error.message}. The words below say what it shows.`;
+function showFailure(place, error) {
+  const words = `This browser cannot draw the figure: ${error.message}. The text below describes it.`;
   place.style.height = "auto";
   place.append(make("p", { className: "failed", textContent: words }));
 }
 
 let plots = [];
 
-async function unpacked(id) {
-  if (!("DecompressionStream" in window)) throw new Error("it lacks DecompressionStream");
+async function unpack(id) {
+  if (!("DecompressionStream" in window)) throw new Error("DecompressionStream is missing");
   const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 }
 
 async function drawAll(places) {
   try {
-    const specs = JSON.parse(await unpacked("figures"));
-    document.head.append(make("script", { textContent: await unpacked("plotly") }));
+    const specs = JSON.parse(await unpack("figures"));
+    document.head.append(make("script", { textContent: await unpack("plotly") }));
     if (!window.Plotly) throw new Error("plotly.js did not start");
     plots = specs.map((spec, at) => new Plot(spec, places[at]));
   } catch (error) {
-    for (const place of places) tellFailure(place, error);
+    for (const place of places) showFailure(place, error);
     root.dataset.figures = "failed";
     return;
   }
   for (const plot of plots) {
     if (!plot.drawn && !(await plot.drawOrFail())) continue;
     plot.place.tabIndex = 0;
-    plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Arrow keys go from point to point.`);
+    plot.place.setAttribute("aria-label", `${plot.place.getAttribute("aria-label")}. Use the arrow keys to move between points.`);
     plot.place.addEventListener("keydown", (event) => {
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!by) return;
@@ -252,7 +252,7 @@ addEventListener("afterprint", () => {
   redraw();
 });
 
-changed.push(redraw);
+redrawCallbacks.push(redraw);
 const places = [...document.querySelectorAll(".plot")];
 if (places.length) drawAll(places);
 else root.dataset.figures = "drawn";

@@ -1,8 +1,7 @@
-"""A report as one HTML file that loads nothing: words and tables are static, figures are drawn by plotly.js within it.
+"""Rendering as one self-contained HTML file: text and tables are static, and plotly.js in the file draws the figures.
 
-No text from data can become markup: jinja escapes what stands on the page; in the figures, which are packed as JSON,
-what plotly would take for markup is escaped; and the page's policy lets only its own scripts run, by their hash, and
-nothing be fetched.
+Text from data cannot become markup. Jinja escapes the text on the page; `escape_text` escapes the text of the figures,
+which are packed as JSON. The content security policy allows only the page's own scripts, by hash, and no requests.
 """
 
 import base64
@@ -14,18 +13,18 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from unipref.report.content import Cell, Column, Content, Figure, Table, number
+from unipref.report.content import Cell, Column, Content, Figure, Table, format_number
 
 HERE = Path(__file__).parent
 MARKUP = {"hovertemplate", "texttemplate", "meta"}
-"""Attributes of a trace that are the report's own: the templates, and what the page reads itself."""
+"""Attributes of a trace that are not escaped: plotly templates, and the data that the page itself reads."""
 MOST_POINTS = 60
-"""Figures of no more points than this have their data in a table."""
+"""Figures with more points have no data table."""
 POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def html(content: Content) -> str:
-    """The whole report as one HTML text; plotly.js is in it where there are figures."""
+def render_html(content: Content) -> str:
+    """Renders the whole report as one HTML text, with plotly.js if there are figures."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -33,18 +32,18 @@ def html(content: Content) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     figures = [figure for section in content.sections for figure in section.figures]
-    drawn = [{"traces": as_text(figure.traces), "layout": as_text(figure.layout)} for figure in figures]
+    figure_data = [{"traces": escape_text(figure.traces), "layout": escape_text(figure.layout)} for figure in figures]
     variants = list(dict.fromkeys(content.variants.values()))
-    library = plotly() if figures else None
+    library = load_plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
-    hashes = [_hash(script)] + ([library.hash] if library else [])
+    hashes = [_source_hash(script)] + ([library.hash] if library else [])
     return environment.get_template("page.html.j2").render(
         content=content,
         policy=POLICY.format(scripts=" ".join(hashes)),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        variants=Markup(_json(variants)),
-        figures=_packed(json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")),
+        variants=Markup(_script_json(variants)),
+        figures=_pack(json.dumps(figure_data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")),
         library=library,
         data_table=data_table,
         variant_of=functools.partial(variant_of, content.variants),
@@ -52,46 +51,46 @@ def html(content: Content) -> str:
 
 
 class Library:
-    """plotly.js, packed.
+    """The plotly.js library, compressed.
 
     Attributes:
-        version: of the Python package.
-        packed: deflated, in base64.
-        hash: of the script, for the page's policy.
+        version: the version of the Python package.
+        packed: the script, deflated, in base64.
+        hash: the hash of the script, for the content security policy.
     """
 
     def __init__(self, version: str, script: bytes) -> None:
         self.version = version
-        self.packed = _packed(script)
-        self.hash = _hash(script)
+        self.packed = _pack(script)
+        self.hash = _source_hash(script)
 
 
 @functools.lru_cache(maxsize=1)
-def plotly() -> Library:
-    """The plotly.js that comes with the plotly package."""
+def load_plotly() -> Library:
+    """Reads plotly.js from the plotly package."""
     from importlib.metadata import distribution
 
     package = distribution("plotly")
     return Library(package.version, Path(str(package.locate_file("plotly/package_data/plotly.min.js"))).read_bytes())
 
 
-def _packed(data: bytes) -> str:
-    """Deflated, in base64."""
+def _pack(data: bytes) -> str:
+    """Deflates data and encodes it in base64."""
     return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
 
 
-def _hash(script: str | bytes) -> str:
-    """A script's source in a content security policy."""
+def _source_hash(script: str | bytes) -> str:
+    """The source expression of a script in a content security policy."""
     data = script.encode("utf-8") if isinstance(script, str) else script
     return f"'sha256-{base64.b64encode(hashlib.sha256(data).digest()).decode('ascii')}'"
 
 
-def as_text(value: Any) -> Any:
-    """A figure's JSON with all text as text: plotly would read a part of HTML in it. Line breaks become `<br>`."""
+def escape_text(value: Any) -> Any:
+    """Escapes all text in a figure's JSON, because plotly reads some HTML. Line breaks become `<br>`."""
     if isinstance(value, dict):
-        return {key: item if key in MARKUP else as_text(item) for key, item in value.items()}
+        return {key: item if key in MARKUP else escape_text(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_text(item) for item in value]
+        return [escape_text(item) for item in value]
     if isinstance(value, str):
         escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return escaped.replace("\n", "<br>")
@@ -100,8 +99,8 @@ def as_text(value: Any) -> Any:
     return value
 
 
-def _json(value: Any) -> str:
-    """JSON that may stand in a script element: nothing in it closes one."""
+def _script_json(value: Any) -> str:
+    """Encodes JSON that cannot close a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -109,35 +108,35 @@ def _json(value: Any) -> str:
 
 
 def data_table(figure: Figure) -> Table | None:
-    """The points of a figure as a table; None where there are none in x and y, or more than MOST_POINTS."""
-    drawn = [trace for trace in figure.traces if isinstance(trace.get("x"), list) and isinstance(trace.get("y"), list)]
-    if len(drawn) < len(figure.traces) or not 0 < sum(len(trace["x"]) for trace in drawn) <= MOST_POINTS:
+    """The points of a figure as a table; None without x and y, or with more than MOST_POINTS points."""
+    traces = [trace for trace in figure.traces if isinstance(trace.get("x"), list) and isinstance(trace.get("y"), list)]
+    if len(traces) < len(figure.traces) or not 0 < sum(len(trace["x"]) for trace in traces) <= MOST_POINTS:
         return None
-    named = any(trace.get("name") for trace in drawn)
+    has_names = any(trace.get("name") for trace in traces)
     rows = [
-        [*([Cell(str(trace.get("name", "")))] if named else []), Cell(_told(x)), Cell(_told(y))]
-        for trace in drawn
+        [*([Cell(str(trace.get("name", "")))] if has_names else []), Cell(_format_value(x)), Cell(_format_value(y))]
+        for trace in traces
         for x, y in zip(trace["x"], trace["y"], strict=False)
     ]
-    numeric = [not any(isinstance(value, str) for trace in drawn for value in trace[axis]) for axis in "xy"]
-    heads = [_axis(figure, axis) for axis in "xy"]
-    columns = [Column("series", numeric=False)] if named else []
+    numeric = [not any(isinstance(value, str) for trace in traces for value in trace[axis]) for axis in "xy"]
+    heads = [_axis_title(figure, axis) for axis in "xy"]
+    columns = [Column("series", numeric=False)] if has_names else []
     columns += [Column(head, numeric=is_numeric) for head, is_numeric in zip(heads, numeric, strict=True)]
     return Table(f"Data of the figure: {figure.title}", columns, rows, folded=True)
 
 
-def _axis(figure: Figure, axis: str) -> str:
+def _axis_title(figure: Figure, axis: str) -> str:
     title = (figure.layout.get(f"{axis}axis") or {}).get("title") or {}
     text = title.get("text", "") if isinstance(title, dict) else title
     return str(text).replace("\n", ", ") or axis
 
 
-def _told(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
+def _format_value(value: Any) -> str:
+    return format_number(value) if isinstance(value, float) else str(value)
 
 
 def variant_of(variants: dict[str, str], table: Table, row: list[Cell]) -> str | None:
-    """The variant a row is about, by its column `variant` or `model`; None where it is about none."""
+    """The variant of a row, from its column `variant` or `model`; None if it has none."""
     for column, cell in zip(table.columns, row, strict=True):
         if column.head in ("variant", "model") and not column.group:
             return variants.get(cell.text)

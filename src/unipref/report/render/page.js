@@ -1,11 +1,11 @@
 "use strict";
-// What a reader can do with the page: hide variants, search and sort tables, choose light or dark, print. All words and
-// tables are there without it.
+// Interaction: hide variants, search and sort tables, choose light or dark colours, print. The page shows all text and
+// tables without JavaScript.
 
 const root = document.documentElement;
 const variants = JSON.parse(document.getElementById("variants").textContent);
 const hiddenVariants = new Set();
-const changed = []; // called after the theme or the variants shown have changed
+const redrawCallbacks = []; // called after a change of the theme or of the visible variants
 root.classList.add("js");
 
 function make(tag, properties, ...children) {
@@ -14,12 +14,12 @@ function make(tag, properties, ...children) {
   return element;
 }
 
-function say(text) {
-  document.getElementById("said").textContent = text;
+function announce(text) {
+  document.getElementById("announcement").textContent = text;
 }
 
-// Light and dark. What was chosen is kept where the browser lets a file keep something.
-function kept(theme) {
+// Light and dark. The choice is stored if the browser allows local storage for a file.
+function storedTheme(theme) {
   try {
     if (theme) localStorage.setItem("unipref-theme", theme);
     return localStorage.getItem("unipref-theme");
@@ -36,13 +36,13 @@ function setUpTheme(aside) {
   const button = make("button", { id: "theme", type: "button" });
   const show = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Change to ${isDark() ? "light" : "dark"} colours`);
-    changed.forEach((redo) => redo());
+    button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
+    redrawCallbacks.forEach((redo) => redo());
   };
-  if (["light", "dark"].includes(kept())) root.dataset.theme = kept();
+  if (["light", "dark"].includes(storedTheme())) root.dataset.theme = storedTheme();
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    kept(root.dataset.theme);
+    storedTheme(root.dataset.theme);
     show();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
@@ -50,7 +50,7 @@ function setUpTheme(aside) {
   show();
 }
 
-// The variants shown, in tables and figures.
+// The checkboxes that hide variants in tables and figures.
 function setUpFilter(aside) {
   if (variants.length < 2) return;
   const boxes = variants.map((variant) => {
@@ -62,8 +62,8 @@ function setUpFilter(aside) {
     for (const box of some) hiddenVariants[box.checked ? "delete" : "add"](box.value);
     for (const part of document.querySelectorAll("[data-variant]"))
       part.classList.toggle("off", hiddenVariants.has(part.dataset.variant));
-    changed.forEach((redo) => redo());
-    say(`${boxes.length - hiddenVariants.size} of ${boxes.length} variants shown`);
+    redrawCallbacks.forEach((redo) => redo());
+    announce(`${boxes.length - hiddenVariants.size} of ${boxes.length} variants shown`);
   }
   const set = (checked) => {
     boxes.forEach((box) => (box.checked = checked));
@@ -82,7 +82,7 @@ function setUpFilter(aside) {
   aside.append(details);
 }
 
-// Where there is no room beside the page, contents and filter lie over it, one at a time, until something is done.
+// On narrow screens, contents and filter lie over the page, one at a time, and close after a click elsewhere.
 function setUpBar(aside) {
   const narrow = matchMedia("(max-width: 71.99rem)");
   const folds = [...aside.querySelectorAll("details")];
@@ -104,14 +104,14 @@ function setUpBar(aside) {
 
 function setUpContents() {
   const links = new Map([...document.querySelectorAll("aside nav a")].map((link) => [link.hash.slice(1), link]));
-  const seen = new IntersectionObserver((entries) => {
+  const observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       links.forEach((link) => link.removeAttribute("aria-current"));
       links.get(entry.target.getAttribute("aria-labelledby"))?.setAttribute("aria-current", "true");
     }
   }, { rootMargin: "-15% 0px -80% 0px" });
-  document.querySelectorAll("main > section").forEach((section) => seen.observe(section));
+  document.querySelectorAll("main > section").forEach((section) => observer.observe(section));
 }
 
 // Tables.
@@ -127,7 +127,7 @@ function setUpTable(table) {
 
 function addSearch(table, rows) {
   const input = make("input", { type: "search", autocomplete: "off" });
-  const found = make("span", { role: "status" });
+  const matchCount = make("span", { role: "status" });
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
@@ -137,9 +137,9 @@ function addSearch(table, rows) {
       row.classList.toggle("unmatched", !matches);
       count += matches;
     }
-    found.textContent = words.length ? `${count} of ${rows.length} rows` : "";
+    matchCount.textContent = words.length ? `${count} of ${rows.length} rows` : "";
   });
-  table.closest(".table").prepend(make("div", { className: "search" }, make("label", {}, "Search", input), found));
+  table.closest(".table").prepend(make("div", { className: "search" }, make("label", {}, "Search", input), matchCount));
 }
 
 function addSort(table, head, at) {
@@ -157,30 +157,30 @@ function addSort(table, head, at) {
 }
 
 function sortValue(cell, head) {
-  // A name stands alone before its star; a cell's text is in a span of its own.
+  // The text of a heading cell precedes its star; the text of a data cell is in its own span.
   const text = (cell.tagName === "TH" ? cell.firstChild : cell.firstElementChild)?.textContent ?? "";
   if (!head.classList.contains("number")) return text.trim();
   const number = parseFloat(text.replaceAll(",", "").replace("−", "-"));
   return Number.isNaN(number) ? null : number;
 }
 
-// What has no value stands last, whichever way.
+// Missing values come last in both directions.
 function compare(a, b, sign) {
   if (a === null || b === null) return (a === null) - (b === null);
   return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
-// On paper all is unfolded, and a table that is too wide for the page is made smaller.
-const PAPER = 1030; // pixels of A4, landscape, between its margins
-const SMALLER = 0.82; // what is left of a table's width in the letters of paper
-const LEAST = 0.5;
+// In print, all folded parts are open, and tables wider than the page are scaled down.
+const PAPER = 1030; // width of A4 landscape between its margins, in pixels
+const PRINT_SCALE = 0.82; // width of a table in print, relative to the screen
+const LEAST_ZOOM = 0.5;
 let unfolded = [];
 
 addEventListener("beforeprint", () => {
   unfolded = [...document.querySelectorAll("main details:not([open])")];
   unfolded.forEach((fold) => (fold.open = true));
   for (const table of document.querySelectorAll("table"))
-    table.style.zoom = Math.max(LEAST, Math.min(1, PAPER / (SMALLER * table.scrollWidth || 1)));
+    table.style.zoom = Math.max(LEAST_ZOOM, Math.min(1, PAPER / (PRINT_SCALE * table.scrollWidth || 1)));
 });
 addEventListener("afterprint", () => {
   unfolded.forEach((fold) => (fold.open = false));

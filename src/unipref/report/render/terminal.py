@@ -1,4 +1,4 @@
-"""The results of a run for the terminal: the same table and sentences as on the page, turned to fit a narrow screen."""
+"""Rendering for the terminal: the same table and sentences as on the page, transposed to fit a narrow screen."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MODELS_AT_ONCE = 5
-ROOMY = 2
-"""So few models leave room for the intervals beside the values."""
+INTERVALS_BESIDE = 2
+"""Up to this many models, intervals are printed beside the values rather than below them."""
 MARK = "†"
-"""Stands for the remark that a model is at chance, which would fill a narrow column."""
+"""Short form of the remark that a model is at chance, for narrow columns."""
 COLOURS = {"better": "green", "worse": "red"}
 
 
-def terminal(table: Table, changes: list[Points]) -> "RenderableType":
-    """The result table, a metric a line, and what changed in words."""
+def render_results(table: Table, changes: list[Points]) -> "RenderableType":
+    """Renders the result table, one metric per line, and the changes in words."""
     from rich.console import Group
     from rich.text import Text
 
     models = range(len(table.rows))
     parts: list[RenderableType] = [
-        _turned(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
+        _transpose(table, models[start : start + MODELS_AT_ONCE]) for start in models[::MODELS_AT_ONCE]
     ]
     parts.append(Text(f"{table.note} {MARK} {AT_CHANCE}.", style="dim"))
     for points in changes:
-        parts += [Text(f"\n{points.head}", style="bold"), *(_sentence(item) for item in points.items)]
+        parts += [Text(f"\n{points.head}", style="bold"), *(_colour_by_verdict(item) for item in points.items)]
     return Group(*parts)
 
 
-def warned(head: str, items: list[str]) -> "list[RenderableType]":
-    """A headed list of what a reader must not miss; nothing where there is nothing."""
+def make_warning_list(head: str, items: list[str]) -> "list[RenderableType]":
+    """A list of warnings with a heading; empty without items."""
     from rich.text import Text
 
     if not items:
@@ -42,57 +42,57 @@ def warned(head: str, items: list[str]) -> "list[RenderableType]":
     return [Text(f"\n{head}", style="bold"), *(Text(f"  • {item}", style="yellow") for item in items)]
 
 
-def told(head: str, items: list[str]) -> "list[RenderableType]":
-    """A headed list of sentences; nothing where there is nothing."""
+def make_list(head: str, items: list[str]) -> "list[RenderableType]":
+    """A list of sentences with a heading; empty without items."""
     from rich.text import Text
 
     return [Text(f"\n{head}", style="bold"), *(Text(f"  • {item}") for item in items)] if items else []
 
 
-def plain(table: Table, without: Collection[str] = ()) -> "RenderableType":
-    """Any table as it is, without the columns of these heads."""
+def render_table(table: Table, hidden: Collection[str] = ()) -> "RenderableType":
+    """Renders a table without the columns of the given headings."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    made = RichTable(box=None, pad_edge=False)
-    shown = [place for place, column in enumerate(table.columns) if column.head not in without]
-    for place in shown:
+    grid = RichTable(box=None, pad_edge=False)
+    places = [place for place, column in enumerate(table.columns) if column.head not in hidden]
+    for place in places:
         column = table.columns[place]
-        made.add_column(Text(column.head), justify="right" if column.numeric else "left", overflow="fold")
+        grid.add_column(Text(column.head), justify="right" if column.numeric else "left", overflow="fold")
     for row in table.rows:
-        made.add_row(*(_cell(row[place], row[place].remark, " ") for place in shown))
-    return made
+        grid.add_row(*(_cell(row[place], row[place].remark, " ") for place in places))
+    return grid
 
 
-def _turned(table: Table, models: range) -> "RenderableType":
-    """Models as columns and metrics as rows, a heading for each benchmark."""
+def _transpose(table: Table, models: range) -> "RenderableType":
+    """The table with models as columns and metrics as rows, under a heading per benchmark."""
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    made = RichTable(box=None, pad_edge=False)
-    made.add_column("", no_wrap=True)
+    grid = RichTable(box=None, pad_edge=False)
+    grid.add_column("", no_wrap=True)
     for model in models:
-        made.add_column(Text(table.rows[model][0].text), justify="right", overflow="fold")
-    apart = " " if len(models) <= ROOMY else "\n"
+        grid.add_column(Text(table.rows[model][0].text), justify="right", overflow="fold")
+    separator = " " if len(models) <= INTERVALS_BESIDE else "\n"
     benchmark = None
     for place, column in enumerate(table.columns[1:], 1):
         if column.group != benchmark:
-            made.add_row(Text(column.group, style="bold"))
+            grid.add_row(Text(column.group, style="bold"))
             benchmark = column.group
-        made.add_row(Text(f"  {column.head}"), *(_cell(table.rows[model][place], MARK, apart) for model in models))
-    return made
+        grid.add_row(Text(f"  {column.head}"), *(_cell(table.rows[model][place], MARK, separator) for model in models))
+    return grid
 
 
-def _cell(cell: Cell, remark: str, apart: str) -> "Text":
+def _cell(cell: Cell, remark: str, separator: str) -> "Text":
     from rich.text import Text
 
     text = Text(f"{cell.text} ★" if cell.best else cell.text, style="bold" if cell.best else "")
     small = " ".join(part for part in (cell.interval, remark if cell.remark else "") if part)
-    return text.append(f"{apart}{small}", style="not bold dim") if small else text
+    return text.append(f"{separator}{small}", style="not bold dim") if small else text
 
 
-def _sentence(item: str) -> "Text":
+def _colour_by_verdict(item: str) -> "Text":
     from rich.text import Text
 
-    said = item.rpartition("(")[2].split(",")[0].rstrip(")")
-    return Text(f"  • {item}", style=COLOURS.get(said, ""))
+    verdict = item.rpartition("(")[2].split(",")[0].rstrip(")")
+    return Text(f"  • {item}", style=COLOURS.get(verdict, ""))

@@ -1,4 +1,4 @@
-"""Bias by group: per occupation, category or type that a benchmark tells apart, the base model beside trained ones."""
+"""The section on bias by group: base and trained models per occupation, category or type of a benchmark."""
 
 from collections.abc import Iterable, Mapping
 from statistics import fmean, median
@@ -12,39 +12,45 @@ from unipref.report.content import (
     Figure,
     Section,
     Table,
-    interval,
-    level,
-    number,
-    room,
-    which_way,
-    with_interval,
+    axis_range,
+    describe_direction,
+    format_interval,
+    format_number,
+    format_with_interval,
+    reference_line,
 )
 from unipref.report.scores import Model, model_of
 
 KINDS = ("occupation", "category", "bias_type", "type")
-"""What stands before the colon of a slice that is a group of people or of stereotypes."""
+"""Prefixes, before the colon, of slices that are groups of people or stereotypes."""
 MOST_GROUPS = 30
 MOST_MODELS = 5
 FEWEST_DRAWN = 3
-"""Groups below which a table says it all."""
-TOLD = 3
+"""With fewer groups there is a table and no figure."""
+MOST_IN_TEXT = 3
+"""Most groups in the description of a figure."""
 LINE, AROUND = 22, 110
-"""Height in pixels of a line, and of what stands around the lines."""
-SIGNS = {"occupation": "occupation", "category": "category", "bias_type": "type of bias", "type": "type of sentence"}
+"""Height in pixels of a line, and of the space around the lines."""
+KIND_LABELS = {
+    "occupation": "occupation",
+    "category": "category",
+    "bias_type": "type of bias",
+    "type": "type of sentence",
+}
 
 Seeds = list[ScoreRow]
 
 
 class Groups(NamedTuple):
-    """One bias figure by one kind of groups.
+    """One bias metric by one kind of groups.
 
     Attributes:
         about: benchmark, mode, split and metric.
-        kind: of groups.
-        values: group -> model (variant and step, without seed) -> its scores, one per seed; the group in which the
-            first model that was measured, mostly the base model, is most biased first.
-        left_out: groups for which there is no room.
-        guessing: models that do no better than guessing on the benchmark.
+        kind: kind of the groups, one of KINDS.
+        values: group -> model (variant and step, without seed) -> its scores, one per seed. The groups are sorted by
+            the bias of the first measured model, usually the base model, the most biased first.
+        left_out: number of groups beyond MOST_GROUPS.
+        guessing: models at chance on the benchmark.
     """
 
     about: tuple[str, str, str, str]
@@ -54,11 +60,11 @@ class Groups(NamedTuple):
     guessing: frozenset[Model]
 
 
-def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
-    """The section; None where no benchmark tells a bias by group."""
-    models = shown_models(scores, manifest)
+def make_bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
+    """The section; None if no benchmark measures bias by group."""
+    models = choose_models(scores, manifest)
     figures_by_group = [
-        groups(rows, about, kind, models, _guessing(scores, about, models))
+        group_scores(rows, about, kind, models, _guessing(scores, about, models))
         for (about, kind), rows in _bias_rows(scores, manifest).items()
     ]
     parts = [part for part in figures_by_group if part.values]
@@ -66,31 +72,30 @@ def bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | None:
         return None
     figures = [_figure(part, models) for part in parts if len(part.values) >= FEWEST_DRAWN]
     measured = {model._replace(seed=None) for model in map(model_of, scores) if not model.is_base}
-    paragraphs = [
-        "Each group is a part of a benchmark and holds few items: look at the pattern rather than at single groups."
-    ]
+    paragraphs = ["Each group is a small part of a benchmark: look at the pattern rather than at single groups."]
     if left_out := len(measured - set(models)):
         paragraphs.append(
-            f"Shown are the base model and the last step of the first variants; {left_out} more are in scores.json."
+            f"The figures show the base model and the last step of the first variants; {left_out} more models are in "
+            "scores.json."
         )
     return Section(
         "Bias by group", paragraphs=paragraphs, figures=figures, tables=[_table(part, models) for part in parts]
     )
 
 
-def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, str]:
-    """The base model, and the last policy of each of the first variants, by name; a model stands for all its seeds.
+def choose_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, str]:
+    """The base model and the last policy of the first variants -> their names; a model covers all its seeds.
 
-    Where the manifest does not say what a variant's steps make, each of its models is taken for a policy.
+    If the manifest lacks the steps of a variant, all its models count as policies.
     """
     measured = list(dict.fromkeys(model_of(row)._replace(seed=None) for row in scores))
     last = {model.variant: model for model in measured if not model.is_base and _is_policy(model, manifest)}
     order = [*manifest.variants, *last]
-    shown = {model: "base" for model in measured if model.is_base and model.variant == "base"}
+    names = {model: "base" for model in measured if model.is_base and model.variant == "base"}
     for variant in dict.fromkeys(order):
-        if variant in last and len(shown) < MOST_MODELS:
-            shown[last[variant]] = f"{variant} · {last[variant].step}"
-    return shown
+        if variant in last and len(names) < MOST_MODELS:
+            names[last[variant]] = f"{variant} · {last[variant].step}"
+    return names
 
 
 def _is_policy(model: Model, manifest: Manifest) -> bool:
@@ -102,11 +107,11 @@ def _is_policy(model: Model, manifest: Manifest) -> bool:
 def _bias_rows(
     scores: Iterable[ScoreRow], manifest: Manifest
 ) -> dict[tuple[tuple[str, str, str, str], str], list[ScoreRow]]:
-    """(What is measured, kind of group) -> its rows; of each benchmark the bias it is judged by, or else its first."""
+    """(Metric, kind of group) -> its rows, for the headline metric of each benchmark, or else its first bias metric."""
     rows_by_figure: dict[tuple[tuple[str, str, str, str], str], list[ScoreRow]] = {}
     for row in scores:
         kind, colon, group = row.slice.partition(":")
-        # A part of a part, such as a category's sentences for the stereotype, is no group.
+        # A slice of a slice, such as the sentences of a category for the stereotype, is not a group.
         if colon and kind in KINDS and "," not in group and not is_skill(row):
             rows_by_figure.setdefault(((row.benchmark, row.mode, row.split, row.metric), kind), []).append(row)
     metrics = {
@@ -123,13 +128,13 @@ def _bias_rows(
 
 
 def _rank(about: tuple[str, str, str, str], metrics: Mapping[str, str]) -> tuple[bool, bool, bool]:
-    """The figure that verdicts judge by goes first, then the usual mode and the test split."""
+    """Sort key: first the headline metric, then the mode 'corrected', then the test split."""
     benchmark, mode, split, metric = about
     return metric != metrics.get(benchmark), mode != "corrected", split != "test"
 
 
 def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: Iterable[Model]) -> frozenset[Model]:
-    """The models that guess on the benchmark, in the mode and split of a figure, in half of their seeds or more."""
+    """The models at chance on the benchmark, in this mode and split, in at least half of their seeds."""
     of_seeds: dict[Model, dict[Model, list[ScoreRow]]] = {}
     for row in scores:
         if (row.benchmark, row.mode, row.split) == about[:3]:
@@ -139,27 +144,27 @@ def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: 
     return frozenset(model for model in models if model in own and 2 * sum(own[model]) >= len(own[model]))
 
 
-def groups(
+def group_scores(
     rows: Iterable[ScoreRow],
     about: tuple[str, str, str, str],
     kind: str,
     models: Mapping[Model, str],
     guessing: frozenset[Model] = frozenset(),
 ) -> Groups:
-    """The rows by group and model, sorted by how biased the first model is that was measured, mostly the base model."""
+    """Groups rows by group and model, sorted by the bias of the first measured model, usually the base model."""
     values: dict[str, dict[Model, Seeds]] = {}
     for row in rows:
         model = model_of(row)._replace(seed=None)
         if model in models:
             values.setdefault(row.slice.partition(":")[2], {}).setdefault(model, []).append(row)
-    first = next((model for model in models if _measured(values, model)), None)
-    order = sorted(values, key=lambda name: (_gap(values[name].get(first, [])) if first else 0.0, name))
-    shown = {name: values[name] for name in order[:MOST_GROUPS]}
-    return Groups(about, kind, shown, max(0, len(order) - MOST_GROUPS), guessing)
+    first = next((model for model in models if _is_measured(values, model)), None)
+    order = sorted(values, key=lambda name: (_rate(values[name].get(first, [])) if first else 0.0, name))
+    first_groups = {name: values[name] for name in order[:MOST_GROUPS]}
+    return Groups(about, kind, first_groups, max(0, len(order) - MOST_GROUPS), guessing)
 
 
-def _gap(seeds: Seeds) -> float:
-    """How good the mean is, the worst first; what was not measured last."""
+def _rate(seeds: Seeds) -> float:
+    """Sort key: the goodness of the mean, worst first, unmeasured last."""
     return goodness(seeds[0], _mean(seeds)) if seeds else float("inf")
 
 
@@ -169,34 +174,34 @@ def _mean(seeds: Seeds) -> float:
 
 def _figure(groups: Groups, models: Mapping[Model, str]) -> Figure:
     first = next(row for by_model in groups.values.values() for seeds in by_model.values() for row in seeds)
-    traces = [_trace(groups, model, label) for model, label in models.items() if _measured(groups.values, model)]
+    traces = [_trace(groups, model, label) for model, label in models.items() if _is_measured(groups.values, model)]
     ideal = first.ideal or 0.0
-    better = which_way(first.direction, ideal if first.direction == "ideal" else None)
+    better = describe_direction(first.direction, ideal if first.direction == "ideal" else None)
     values = [_mean(seeds) for by_model in groups.values.values() for seeds in by_model.values()]
     layout = {
         "height": AROUND + LINE * len(groups.values),
         "hovermode": "closest",
-        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": room([*values, ideal])},
+        "xaxis": {"title": {"text": f"{first.metric}, {better}"}, "range": axis_range([*values, ideal])},
         "yaxis": {"type": "category", "autorange": "reversed"},
-        "shapes": [level("x", ideal, "ideal")],
+        "shapes": [reference_line("x", ideal, "ideal")],
     }
     return Figure(_title(groups), traces, layout, _summary(groups, models), _note(groups, first, models))
 
 
-def _measured(values: Mapping[str, Mapping[Model, Seeds]], model: Model) -> bool:
+def _is_measured(values: Mapping[str, Mapping[Model, Seeds]], model: Model) -> bool:
     return any(model in by_model for by_model in values.values())
 
 
 def _trace(groups: Groups, model: Model, label: str) -> dict[str, Any]:
-    known = {group: by_model[model] for group, by_model in groups.values.items() if model in by_model}
+    by_group = {group: by_model[model] for group, by_model in groups.values.items() if model in by_model}
     return {
         "type": "scatter",
         "mode": "markers",
         "name": label,
         "meta": {} if model.is_base else {"variant": model.variant},
-        "x": [_mean(seeds) for seeds in known.values()],
-        "y": list(known),
-        "text": [f"{group}, {label}: {_value_text(seeds)}" for group, seeds in known.items()],
+        "x": [_mean(seeds) for seeds in by_group.values()],
+        "y": list(by_group),
+        "text": [f"{group}, {label}: {_value_text(seeds)}" for group, seeds in by_group.items()],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 10 if model.is_base else 9, "symbol": "diamond" if model.is_base else "circle"},
     }
@@ -204,33 +209,33 @@ def _trace(groups: Groups, model: Model, label: str) -> dict[str, Any]:
 
 def _value_text(seeds: Seeds) -> str:
     if len(seeds) > 1:
-        return f"{number(_mean(seeds))}, mean of {len(seeds)} seeds ({', '.join(number(row.value) for row in seeds)})"
+        values = ", ".join(format_number(row.value) for row in seeds)
+        return f"{format_number(_mean(seeds))}, mean of {len(seeds)} seeds ({values})"
     row = seeds[0]
-    return f"{with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
+    return f"{format_with_interval(row.value, row.low, row.high)}, {row.n:,} {row.unit}"
 
 
 def _title(groups: Groups) -> str:
     benchmark, mode, split, metric = groups.about
     notes = ([mode] if mode != "corrected" else []) + ([split] if split != "test" else [])
     beside = f" ({', '.join(notes)})" if notes else ""
-    return f"{benchmark}{beside}: {metric} by {SIGNS[groups.kind]}"
+    return f"{benchmark}{beside}: {metric} by {KIND_LABELS[groups.kind]}"
 
 
 def _summary(groups: Groups, models: Mapping[Model, str]) -> str:
-    """Where the first model is most biased, and in how many groups each other one is less so."""
-    (first, label), *others = ((model, name) for model, name in models.items() if _measured(groups.values, model))
-    most = [(group, by_model[first]) for group, by_model in groups.values.items() if first in by_model][:TOLD]
-    sentences = (
-        [f"Most for {label}: {', '.join(f'{group} {number(_mean(seeds))}' for group, seeds in most)}."] if most else []
-    )
+    """Names the groups with the most bias of the first model, and counts those in which each other model has less."""
+    (first, label), *others = ((model, name) for model, name in models.items() if _is_measured(groups.values, model))
+    most = [(group, by_model[first]) for group, by_model in groups.values.items() if first in by_model][:MOST_IN_TEXT]
+    values = ", ".join(f"{group} {format_number(_mean(seeds))}" for group, seeds in most)
+    sentences = [f"Most biased groups of {label}: {values}."] if most else []
     for model, name in others:
         both = [by_model for by_model in groups.values.values() if first in by_model and model in by_model]
         if both:
-            less = sum(_gap(by_model[model]) > _gap(by_model[first]) for by_model in both)
-            sentences.append(f"{name} is less biased in {less} of {len(both)}.")
-    guess = [name for model, name in models.items() if model in groups.guessing]
-    if guess:
-        sentences.append(f"At chance on this benchmark, where a small bias means nothing: {', '.join(guess)}.")
+            less = sum(_rate(by_model[model]) > _rate(by_model[first]) for by_model in both)
+            sentences.append(f"{name} is less biased in {less} of {len(both)} groups.")
+    guessing = [name for model, name in models.items() if model in groups.guessing]
+    if guessing:
+        sentences.append(f"At chance on this benchmark, so their bias is meaningless: {', '.join(guessing)}.")
     return " ".join(sentences)
 
 
@@ -243,23 +248,27 @@ def _note(groups: Groups, first: ScoreRow, models: Mapping[Model, str]) -> str:
 
 
 def _sorted(groups: Groups, models: Mapping[Model, str]) -> str:
-    first = next(model for model in models if _measured(groups.values, model))
+    first = next(model for model in models if _is_measured(groups.values, model))
     return f"Sorted by the bias of {'the base model' if first.is_base else models[first]}."
 
 
 def _left_out(groups: Groups) -> str:
     if not groups.left_out:
         return ""
-    return f" {groups.left_out} more groups, in which it is less biased, are in scores.json."
+    return f" {groups.left_out} more groups, with less bias, are in scores.json."
 
 
 def _table(groups: Groups, models: Mapping[Model, str]) -> Table:
-    shown = {model: label for model, label in models.items() if _measured(groups.values, model)}
-    columns = [Column(SIGNS[groups.kind], numeric=False), Column("n"), *(Column(label) for label in shown.values())]
+    measured_models = {model: label for model, label in models.items() if _is_measured(groups.values, model)}
+    columns = [
+        Column(KIND_LABELS[groups.kind], numeric=False),
+        Column("n"),
+        *(Column(label) for label in measured_models.values()),
+    ]
     rows = []
     for group, by_model in groups.values.items():
         n = next(iter(by_model.values()))[0].n
-        rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in shown)])
+        rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in measured_models)])
     return Table(_title(groups), columns, rows, f"{_sorted(groups, models)}{_left_out(groups)}", folded=True)
 
 
@@ -267,4 +276,4 @@ def _cell(seeds: Seeds) -> Cell:
     if not seeds:
         return Cell("–")
     row = seeds[0]
-    return Cell(number(_mean(seeds)), interval(row.low, row.high) if len(seeds) == 1 else "")
+    return Cell(format_number(_mean(seeds)), format_interval(row.low, row.high) if len(seeds) == 1 else "")

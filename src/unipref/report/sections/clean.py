@@ -1,37 +1,37 @@
-"""What clean did: the parts, what was removed of each source and why, leaks by benchmark, examples with their twins."""
+"""The section on split and clean: sizes of the parts, removals by source and reason, benchmark leaks, examples."""
 
 from unipref.core.run_folder import CleanCounts
-from unipref.report.content import Section, count, share
-from unipref.report.tables import present, table
+from unipref.report.content import Section, format_count, format_share
+from unipref.report.tables import drop_missing, make_table
 
-LEAKS = (
-    "Compared are the user turns of prompts with all texts of five words or more; answers are not. A preference counts "
-    "for each benchmark it is found in."
+LEAK_NOTE = (
+    "The user turns of prompts are compared with all benchmark texts of at least five words; answers are not compared. "
+    "A preference counts once for each benchmark that contains its prompt."
 )
-TWINS = "The twin is what is kept in its place or, for a benchmark's prompt, the text of the benchmark."
+TWIN_NOTE = "Twin: the preference that was kept instead or, for a benchmark prompt, the benchmark's text."
 
 
-def cleaned_section(clean: CleanCounts | None) -> Section | None:
-    """The section on split and clean; None when the run did not go so far."""
+def make_clean_section(clean: CleanCounts | None) -> Section | None:
+    """The section; None if the run has not reached clean."""
     if clean is None:
         return None
-    parts = [[part, count(n)] for part, n in clean.parts().items()]
+    parts = [[part, format_count(n)] for part, n in clean.parts().items()]
     removed = [
-        [source, reason, count(n), share(n, clean.before(source))]
+        [source, reason, format_count(n), format_share(n, clean.before(source))]
         for source in clean.by_source
         for reason, n in clean.removed_from(source).items()
     ]
-    leaks = [[name, count(leak.texts), count(leak.found)] for name, leak in clean.benchmarks.items()]
+    leaks = [[name, format_count(leak.texts), format_count(leak.found)] for name, leak in clean.benchmarks.items()]
     examples = [
         [reason, example.origin, example.twin_origin]
         for reason, several in clean.examples.items()
         for example in several
     ]
-    tables = present(
-        table("Preferences in each part", ["part", "preferences"], parts),
-        table("Removed", ["source", "reason", "preferences", "share"], removed),
-        table("Prompts that occur in benchmarks", ["benchmark", "texts", "preferences removed"], leaks, LEAKS),
-        table("The first that were removed", ["reason", "preference", "twin"], examples, TWINS),
+    tables = drop_missing(
+        make_table("Preferences in each part", ["part", "preferences"], parts),
+        make_table("Removed preferences", ["source", "reason", "preferences", "share"], removed),
+        make_table("Prompts that occur in benchmarks", ["benchmark", "texts", "preferences removed"], leaks, LEAK_NOTE),
+        make_table("Examples of removed preferences", ["reason", "preference", "twin"], examples, TWIN_NOTE),
     )
-    notes = ["Parts are split by group of prompts; training never sees dev or test.", *clean.notes]
+    notes = ["The data are split by groups of prompts; training never uses dev or test.", *clean.notes]
     return Section("Split and clean", paragraphs=notes, tables=tables) if tables else None

@@ -1,41 +1,43 @@
-"""A comparison of models for the terminal: a table per benchmark and further model."""
+"""A comparison of models for the terminal: a table per benchmark and model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.stats.chance import SIDES, WHOLE
-from unipref.report.content import Cell, Column, Table, interval, number
-from unipref.report.render.terminal import plain
+from unipref.report.content import Cell, Column, Table, format_interval, format_number
+from unipref.report.render.terminal import render_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SIGNS = {"higher": "↑", "lower": "↓", "ideal": "→"}
+ARROWS = {"higher": "↑", "lower": "↓", "ideal": "→"}
 
 
 def comparison(rows: Sequence[dict[str, Any]], notes: Sequence[str], every_slice: bool) -> "RenderableType":
-    """The rows of `comparison.compare` as tables, with a word on how to read them.
+    """The rows of `evaluate.compare` as tables, with a note on how to read them.
 
     Args:
-        rows: as `compare` gives them.
-        notes: on what could not be compared.
-        every_slice: show subgroups too, not only the whole and the two sides of a contrast.
+        rows: the result of `compare`.
+        notes: notes on models and metrics that could not be compared.
+        every_slice: whether to show all slices rather than only the whole and the two sides of a contrast.
     """
     from rich.console import Group
     from rich.text import Text
 
     parts: list[Any] = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        parts.append(Text(f"{model} against the first", style="bold"))
-        mine = [row for row in rows if row["model"] == model]
-        for benchmark in dict.fromkeys(row["benchmark"] for row in mine):
-            shown = [r for r in mine if r["benchmark"] == benchmark and (every_slice or r["slice"] in SIDES)]
-            parts += [Text(f"\n{benchmark}", style="bold"), plain(_table(shown))]
+        parts.append(Text(f"{model} compared with the first model", style="bold"))
+        model_rows = [row for row in rows if row["model"] == model]
+        for benchmark in dict.fromkeys(row["benchmark"] for row in model_rows):
+            visible_rows = [
+                r for r in model_rows if r["benchmark"] == benchmark and (every_slice or r["slice"] in SIDES)
+            ]
+            parts += [Text(f"\n{benchmark}", style="bold"), render_table(_table(visible_rows))]
         parts.append("")
     parts.append(
         Text(
-            "difference = this model - the first, with its paired 95 % bootstrap interval; p: McNemar's exact test, "
-            "where each unit is right or wrong. With many figures, some will look clear by chance.",
+            "difference = this model - the first model, with its paired 95 % bootstrap interval. p: McNemar's exact "
+            "test, if each unit is right or wrong. With many metrics, some will differ by chance.",
             style="dim",
         )
     )
@@ -53,10 +55,10 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
     part = "" if row["slice"] == WHOLE else f" ({row['slice']})"
     mode = "" if row["mode"] == "corrected" else f" [{row['mode']}]"
     return [
-        Cell(f"{row['metric']}{part}{mode} {SIGNS[row['direction']]}"),
-        Cell(number(row["first"])),
-        Cell(number(row["second"])),
-        Cell(number(row["second"] - row["first"]), interval(row["low"], row["high"])),
+        Cell(f"{row['metric']}{part}{mode} {ARROWS[row['direction']]}"),
+        Cell(format_number(row["first"])),
+        Cell(format_number(row["second"])),
+        Cell(format_number(row["second"] - row["first"]), format_interval(row["low"], row["high"])),
         Cell(f"{row['n']:,}"),
         Cell("" if row["p"] is None else f"{row['p']:.2g}"),
         Cell(row["verdict"]),

@@ -1,24 +1,24 @@
-"""The data flow: what became of each source's rows, from the files to what is trained on, and what fell out where."""
+"""The section on data flow: counts per source from raw rows to training data, and what was rejected or removed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import CleanCounts, Manifest, SourceCounts, VariantInfo, each_seed
-from unipref.report.content import Figure, Section, Table, count, share
-from unipref.report.tables import present, table
+from unipref.report.content import Figure, Section, Table, format_count, format_share
+from unipref.report.tables import drop_missing, make_table
 
 MOST_SOURCES = 7
-"""Sources with a colour of their own, where there are more than eight; the smaller ones are drawn as one."""
+"""With more than eight sources, this many have their own colour; the smaller ones share one."""
 LINE, AROUND = 26, 90
-"""Height in pixels of a bar, and of what stands around the bars."""
+"""Height in pixels of a bar, and of the space around the bars."""
 MOST_VARIANTS = 8
 MOST_REASONS = 15
 Sources = Mapping[str, SourceCounts]
 
 
-def left_out(source: SourceCounts) -> list[tuple[str, dict[str, int], int | None]]:
-    """What unify left out of a source: the level, reason -> count, and the number that a count is a share of."""
+def list_rejections(source: SourceCounts) -> list[tuple[str, dict[str, int], int | None]]:
+    """What unify rejected of a source: the level, reason -> count, and the total that a count is a share of."""
     return [
         ("row", source.rejected, source.rows),
         ("part", source.parts_rejected, None),
@@ -28,153 +28,155 @@ def left_out(source: SourceCounts) -> list[tuple[str, dict[str, int], int | None
 
 
 class Flow(NamedTuple):
-    """Counts of each source along the way.
+    """Counts of each source at each stage.
 
     Attributes:
-        steps: what is counted -> source -> count, in the order of the way; steps that the run did not reach are not in.
-        fallen: (level, reason) -> source -> how many were left out or removed for it.
-        left_out: variants for which there is no room.
-        own: variants that read or clean the data in their own way.
+        steps: name of the count -> source -> count, in order; steps that the run did not reach are missing.
+        drop_counts: (level, reason) -> source -> how many were rejected or removed for it.
+        variants_not_shown: variants beyond MOST_VARIANTS.
+        variants_with_own_data: variants with their own settings of sources or clean.
     """
 
     steps: dict[str, dict[str, int]]
-    fallen: dict[tuple[str, str], dict[str, int]]
-    left_out: list[str]
-    own: list[str]
+    drop_counts: dict[tuple[str, str], dict[str, int]]
+    variants_not_shown: list[str]
+    variants_with_own_data: list[str]
 
 
-def flow_section(manifest: Manifest) -> Section | None:
-    """The section; None where the manifest has no sources."""
+def make_flow_section(manifest: Manifest) -> Section | None:
+    """The section; None if the manifest has no sources."""
     sources = manifest.sources
     if not sources:
         return None
-    counts = flow(manifest)
-    tables = present(_to_preferences(sources), _to_training(counts, sources), _reasons(sources))
-    figures = [figure for figure in (_way(counts), _fallen(counts)) if figure is not None]
-    return Section("Data flow", paragraphs=balance(sources), figures=figures, tables=tables)
+    counts = count_rows(manifest)
+    tables = drop_missing(_to_preferences(sources), _to_training(counts, sources), _reasons(sources))
+    figures = [figure for figure in (_flow_figure(counts), _drop_figure(counts)) if figure is not None]
+    return Section("Data flow", paragraphs=check_counts(sources), figures=figures, tables=tables)
 
 
-def flow(manifest: Manifest) -> Flow:
-    """The counts of a manifest, of the study as written; of a variant what it selected with its first seed."""
+def count_rows(manifest: Manifest) -> Flow:
+    """The counts of the common data, and of what each variant selected with its first seed."""
     sources, clean = manifest.sources, manifest.clean or CleanCounts()
-    own = [name for name, info in manifest.variants.items() if _has_own(manifest, info)]
+    own = [name for name, info in manifest.variants.items() if _has_own_data(manifest, info)]
     steps: dict[str, dict[str, int]] = {}
-    _put(steps, "rows", {name: source.rows for name, source in sources.items()})
-    _put(steps, "rows used", {name: source.used for name, source in sources.items()})
-    _put(steps, "groups", {name: source.groups for name, source in sources.items()})
-    _put(steps, "preferences", {name: source.preferences for name, source in sources.items()})
+    _add_step(steps, "rows", {name: source.rows for name, source in sources.items()})
+    _add_step(steps, "rows used", {name: source.used for name, source in sources.items()})
+    _add_step(steps, "groups", {name: source.groups for name, source in sources.items()})
+    _add_step(steps, "preferences", {name: source.preferences for name, source in sources.items()})
     if clean.by_source:
-        _put(steps, "kept by clean", {name: _kept_by(clean, name) for name in clean.by_source})
+        _add_step(steps, "kept by clean", {name: _count_kept(clean, name) for name in clean.by_source})
     selected: dict[str, Mapping[str, tuple[int, int]]] = {}
     for variant, _, selection in each_seed(manifest.selected):
         if selection.by_source:
             selected.setdefault(variant, selection.by_source)
     before = next((by_source for variant, by_source in selected.items() if variant not in own), None)
     if before is not None:
-        _put(steps, "to train on", {name: candidates for name, (candidates, _) in before.items()})
+        _add_step(steps, "for training", {name: candidates for name, (candidates, _) in before.items()})
     for variant, by_source in list(selected.items())[:MOST_VARIANTS]:
-        _put(steps, f"selected: {variant}", {name: kept for name, (_, kept) in by_source.items()})
+        _add_step(steps, f"selected: {variant}", {name: kept for name, (_, kept) in by_source.items()})
     return Flow(
-        steps, _falls(sources, clean), list(selected)[MOST_VARIANTS:], [name for name in own if name in selected]
+        steps, _count_drops(sources, clean), list(selected)[MOST_VARIANTS:], [name for name in own if name in selected]
     )
 
 
-def _has_own(manifest: Manifest, variant: VariantInfo) -> bool:
-    """Whether a variant was read or cleaned in another way than the study as written."""
+def _has_own_data(manifest: Manifest, variant: VariantInfo) -> bool:
+    """Whether a variant's sources or clean counts differ from the common ones."""
     pairs = (variant.sources, manifest.sources), (variant.clean, manifest.clean)
     return any(own is not None and own != common for own, common in pairs)
 
 
-def _put(steps: dict[str, dict[str, int]], label: str, counts: Mapping[str, int | None]) -> None:
-    known = {name: n for name, n in counts.items() if n is not None}
-    if known:
-        steps[label] = known
+def _add_step(steps: dict[str, dict[str, int]], label: str, counts: Mapping[str, int | None]) -> None:
+    present = {name: n for name, n in counts.items() if n is not None}
+    if present:
+        steps[label] = present
 
 
-def _kept_by(clean: CleanCounts, source: str) -> int:
+def _count_kept(clean: CleanCounts, source: str) -> int:
     return clean.before(source) - sum(clean.removed_from(source).values())
 
 
-def _falls(sources: Sources, clean: CleanCounts) -> dict[tuple[str, str], dict[str, int]]:
-    fallen: dict[tuple[str, str], dict[str, int]] = {}
+def _count_drops(sources: Sources, clean: CleanCounts) -> dict[tuple[str, str], dict[str, int]]:
+    drop_counts: dict[tuple[str, str], dict[str, int]] = {}
     for name, source in sources.items():
-        for level, reasons, _ in left_out(source):
+        for level, reasons, _ in list_rejections(source):
             for reason, n in reasons.items():
-                fallen.setdefault((level, reason), {})[name] = n
+                drop_counts.setdefault((level, reason), {})[name] = n
     for name in clean.by_source:
         for reason, n in clean.removed_from(name).items():
             if n:
-                fallen.setdefault(("removed", reason), {})[name] = n
-    return fallen
+                drop_counts.setdefault(("removed", reason), {})[name] = n
+    return drop_counts
 
 
-def balance(sources: Sources) -> list[str]:
-    """Whether the counts of the sources add up, in words; nothing where they are not complete."""
-    faults = [line for name, source in sources.items() for line in _imbalance(name, source)]
-    if faults:
-        return faults
+def check_counts(sources: Sources) -> list[str]:
+    """Says whether the counts of the sources add up; empty if counts are missing."""
+    errors = [line for name, source in sources.items() for line in _find_errors(name, source)]
+    if errors:
+        return errors
     complete = all(
         n is not None
         for source in sources.values()
         for n in (source.rows, source.used, source.groups, source.projected)
     )
-    text = "The books balance: in every source, rows = used + rejected, and groups = projected + rejected."
+    text = "All counts add up: in every source, rows = used + rejected, and groups = projected + rejected."
     return [text] if complete else []
 
 
-def _imbalance(name: str, source: SourceCounts) -> list[str]:
-    """A sentence for each sum of a source that does not come out."""
-    faults = []
+def _find_errors(name: str, source: SourceCounts) -> list[str]:
+    """A sentence for each sum of a source that does not add up."""
+    errors = []
     for whole, part, total, used, reasons in (
         ("rows", "used", source.rows, source.used, source.rejected),
         ("groups", "projected", source.groups, source.projected, source.groups_rejected),
     ):
-        refused = sum(reasons.values())
-        if total is not None and used is not None and total != used + refused:
-            faults.append(
-                f"The books of {name} do not balance: {total:,} {whole}, {used:,} {part}, {refused:,} rejected."
+        rejected = sum(reasons.values())
+        if total is not None and used is not None and total != used + rejected:
+            errors.append(
+                f"The counts of {name} do not add up: {total:,} {whole}, {used:,} {part}, {rejected:,} rejected."
             )
-    return faults
+    return errors
 
 
-def _way(counts: Flow) -> Figure | None:
-    """Bars from rows to what was selected, stacked by source."""
+def _flow_figure(counts: Flow) -> Figure | None:
+    """Bars from rows to selected preferences, stacked by source."""
     if len(counts.steps) < 2:
         return None
     names = [name for name in counts.steps if not name.startswith("selected: ")]
     totals = {label: sum(by_source.values()) for label, by_source in counts.steps.items()}
-    said = ", ".join(f"{totals[label]:,} {label}" for label in names)
-    picked = [f"{label.removeprefix('selected: ')} {n:,}" for label, n in totals.items() if label not in names]
-    if picked:
-        said += f"; selected: {', '.join(picked)}"
+    description = ", ".join(f"{totals[label]:,} {label}" for label in names)
+    selections = [f"{label.removeprefix('selected: ')} {n:,}" for label, n in totals.items() if label not in names]
+    if selections:
+        description += f"; selected: {', '.join(selections)}"
     notes = _not_shown(counts)
-    return _bars("From rows to what is trained on", counts.steps, list(counts.steps), f"{said}.", notes)
+    return _bars("From raw rows to training data", counts.steps, list(counts.steps), f"{description}.", notes)
 
 
-def _fallen(counts: Flow) -> Figure | None:
-    """Bars by reason, stacked by source; the reasons with most first."""
-    totals = Counter({key: sum(by_source.values()) for key, by_source in counts.fallen.items()})
+def _drop_figure(counts: Flow) -> Figure | None:
+    """Bars by reason, stacked by source; the most frequent reasons first."""
+    totals = Counter({key: sum(by_source.values()) for key, by_source in counts.drop_counts.items()})
     most = [key for key, n in totals.most_common(MOST_REASONS) if n]
     if not most:
         return None
-    by_reason = {f"{reason} ({level})": counts.fallen[level, reason] for level, reason in most}
-    said = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
+    by_reason = {f"{reason} ({level})": counts.drop_counts[level, reason] for level, reason in most}
+    description = ", ".join(f"{reason} ({level}) {totals[level, reason]:,}" for level, reason in most[:5])
     rest = len(+totals) - len(most)
-    by_clean = any(level == "removed" for level, _ in counts.fallen)
-    elsewhere = "; those of clean are under Split and clean" if by_clean else ""
+    has_removed = any(level == "removed" for level, _ in counts.drop_counts)
+    elsewhere = "; those of clean are in the section Split and clean" if has_removed else ""
     note = f"{rest} rarer reasons are in the table{elsewhere}. " if rest else ""
-    note += (
-        "In brackets what was left out: a raw row, a part of one, a group of answers, a preference; removed: by clean."
+    note += "In brackets: what was rejected (a raw row, a part of one, a group, a preference), or removed by clean."
+    return _bars(
+        "Rejected and removed data, by reason", by_reason, list(by_reason), f"Most frequent: {description}.", note
     )
-    return _bars("What was left out, by reason", by_reason, list(by_reason), f"Most often: {said}.", note)
 
 
-def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str], said: str, note: str = "") -> Figure:
-    """Horizontal bars, one a label, stacked by source."""
+def _bars(
+    title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str], description: str, note: str = ""
+) -> Figure:
+    """Horizontal bars, one per label, stacked by source."""
     size: Counter[str] = Counter()
     for by_source in counts.values():
         size.update(by_source)
-    own, rest = _apart(size)
+    own, rest = _split_by_size(size)
     traces = [_trace(name, labels, [counts[label].get(name, 0) for label in labels]) for name in own]
     if rest:
         summed = [sum(counts[label].get(name, 0) for name in rest) for label in labels]
@@ -185,11 +187,11 @@ def _bars(title: str, counts: Mapping[str, Mapping[str, int]], labels: list[str]
         "xaxis": {"title": {"text": "count"}},
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
-    return Figure(title, traces, layout, said, note)
+    return Figure(title, traces, layout, description, note)
 
 
-def _apart(size: Counter[str]) -> tuple[list[str], list[str]]:
-    """The sources with bars of their own, and the smaller ones, where there are too many."""
+def _split_by_size(size: Counter[str]) -> tuple[list[str], list[str]]:
+    """Splits the sources into those with their own bars and, if there are many, the smaller ones."""
     names = list(size)
     if len(names) <= MOST_SOURCES + 1:
         return names, []
@@ -203,10 +205,12 @@ def _trace(name: str, labels: list[str], values: list[int]) -> dict[str, Any]:
 
 def _not_shown(counts: Flow) -> str:
     sentences = []
-    if counts.left_out:
-        sentences.append(f"{len(counts.left_out)} more variants are under Selection.")
-    if counts.own:
-        sentences.append(f"Data of their own, of which only what they selected is shown: {', '.join(counts.own)}.")
+    if counts.variants_not_shown:
+        sentences.append(f"{len(counts.variants_not_shown)} more variants are in the section Selection.")
+    if counts.variants_with_own_data:
+        sentences.append(
+            f"Only the selection is shown of variants with their own data: {', '.join(counts.variants_with_own_data)}."
+        )
     return " ".join(sentences)
 
 
@@ -215,48 +219,54 @@ def _to_preferences(sources: Sources) -> Table | None:
     rows = [
         [
             name,
-            count(source.rows),
-            count(source.used),
-            count(sum(source.rejected.values())),
-            count(source.groups),
-            count(source.projected),
-            count(source.preferences),
+            format_count(source.rows),
+            format_count(source.used),
+            format_count(sum(source.rejected.values())),
+            format_count(source.groups),
+            format_count(source.projected),
+            format_count(source.preferences),
         ]
         for name, source in sources.items()
     ]
-    note = "Rows in the files, groups of answers to one prompt, and the preferences they gave."
-    return table("From rows to preferences", heads, rows, note)
+    note = "Rows in the files, groups of answers to one prompt, and preferences made from them."
+    return make_table("From rows to preferences", heads, rows, note)
 
 
 def _to_training(counts: Flow, sources: Iterable[str]) -> Table | None:
-    """Preferences, what clean removed, what is held out, what there is to train on, and what each variant selected."""
+    """Preferences: all, removed by clean, held out, for training, and selected by each variant."""
     steps = counts.steps
-    picked = [label for label in steps if label.startswith("selected: ")]
-    if "kept by clean" not in steps and not picked:
+    selections = [label for label in steps if label.startswith("selected: ")]
+    if "kept by clean" not in steps and not selections:
         return None
-    train = steps.get("to train on")
+    train = steps.get("for training")
     rows = []
     for name in sources:
         kept = steps.get("kept by clean", {}).get(name)
         had = steps.get("preferences", {}).get(name)
-        row = [name, count(had), _less(had, kept)]
+        row = [name, format_count(had), _format_difference(had, kept)]
         if train is not None:
-            row += [_less(kept, train.get(name, 0)), count(train.get(name, 0))]
-        rows.append([*row, *(count(steps[label].get(name, 0)) for label in picked)])
-    heads = ["source", "preferences", "removed", *(["held out", "to train on"] if train is not None else []), *picked]
+            row += [_format_difference(kept, train.get(name, 0)), format_count(train.get(name, 0))]
+        rows.append([*row, *(format_count(steps[label].get(name, 0)) for label in selections)])
+    heads = [
+        "source",
+        "preferences",
+        "removed",
+        *(["held out", "for training"] if train is not None else []),
+        *selections,
+    ]
     note = "Removed: by clean. Held out: for dev and test. Selected: of each variant's first seed. "
-    return table("From preferences to training", heads, rows, (note + _not_shown(counts)).rstrip())
+    return make_table("From preferences to training", heads, rows, (note + _not_shown(counts)).rstrip())
 
 
-def _less(whole: int | None, part: int | None) -> str:
-    return "–" if whole is None or part is None else count(whole - part)
+def _format_difference(whole: int | None, part: int | None) -> str:
+    return "–" if whole is None or part is None else format_count(whole - part)
 
 
 def _reasons(sources: Sources) -> Table | None:
     rows = [
-        [name, level, reason, count(n), "–" if level in ("part", "preference") else share(n, whole or 0)]
+        [name, level, reason, format_count(n), "–" if level in ("part", "preference") else format_share(n, whole or 0)]
         for name, source in sources.items()
-        for level, reasons, whole in left_out(source)
+        for level, reasons, whole in list_rejections(source)
         for reason, n in sorted(reasons.items())
     ]
-    return table("What was left out, and why", ["source", "level", "reason", "count", "share"], rows)
+    return make_table("Rejected data, by source and reason", ["source", "level", "reason", "count", "share"], rows)

@@ -1,4 +1,4 @@
-"""Each measure of a run: how it is called, and a figure of the models' values and intervals."""
+"""The section on scores by metric: names of metrics, and a figure of the models' values and intervals for each."""
 
 import itertools
 from collections.abc import Iterable
@@ -7,102 +7,107 @@ from typing import Any
 
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import WHOLE
-from unipref.report.content import Figure, level, number, room, with_interval
-from unipref.report.scores import Headline, Measure, Model, best, preferred
+from unipref.report.content import Figure, axis_range, format_number, format_with_interval, reference_line
+from unipref.report.scores import Measure, Model, ScoresByMeasure, find_best, keep_first_mode
 
-LINES, TOLD = 40, 8
-"""Most lines in a figure, and models whose values are told in words."""
+LINES, MOST_IN_TEXT = 40, 8
+"""Most lines in a figure, and most models in its description."""
 LONGEST_LABEL = 34
 LINE, AROUND = 24, 90
-"""Height in pixels of a line, and of what stands above and below the lines."""
+"""Height in pixels of a line, and of the space above and below the lines."""
 
 Row = tuple[Model, ScoreRow]
 
 
-def head(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
-    """A measure's metric with the sign for which way is better."""
+def describe_metric(measure: Measure, scores: dict[Model, ScoreRow]) -> str:
+    """A measure's metric with an arrow for its direction."""
     row = next(iter(scores.values()))
     sign = {"higher": "↑", "lower": "↓"}.get(row.direction, f"→ {row.ideal or 0:g}")
     part = "" if measure.part == WHOLE else f" ({measure.part})"
     return f"{measure.metric}{part} {sign}"
 
 
-def group(measure: Measure) -> str:
-    """A measure's benchmark, with mode and split where they are not the usual ones."""
+def describe_benchmark(measure: Measure) -> str:
+    """A measure's benchmark, with mode and split unless they are 'corrected' and 'test'."""
     notes = [mode for mode in [measure.mode] if mode != "corrected"]
     notes += [split for split in [measure.split] if split != "test"]
     return f"{measure.benchmark} ({', '.join(notes)})" if notes else measure.benchmark
 
 
-def measure_figures(measures: Headline, named: dict[Model, str]) -> list[Figure]:
-    """A figure per measure in its benchmark's first mode, where there are models to compare."""
-    shown = [(measure, scores) for measure, scores in preferred(measures).items() if len(scores) > 1]
-    return [measure_figure(measures, measure, named) for measure, _ in shown]
+def make_measure_figures(measures: ScoresByMeasure, model_names: dict[Model, str]) -> list[Figure]:
+    """A figure per measure in its benchmark's first mode, if it has at least two models."""
+    comparable = [measure for measure, scores in keep_first_mode(measures).items() if len(scores) > 1]
+    return [make_measure_figure(measures, measure, model_names) for measure in comparable]
 
 
-def measure_figure(measures: Headline, measure: Measure, named: dict[Model, str]) -> Figure:
-    """Values with intervals, a line for each variant and step; of several seeds, each one's value and their mean."""
+def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names: dict[Model, str]) -> Figure:
+    """Values with intervals, one line per variant and step; with several seeds, the value of each and their mean."""
     scores = measures[measure]
-    lines = _lines([(model, scores[model]) for model in named if model in scores])
-    winners = best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
-    shown = dict(list(lines.items())[:LINES])
+    lines = _group_by_line([(model, scores[model]) for model in model_names if model in scores])
+    winners = find_best(measures, measure) if all(len(rows) == 1 for rows in lines.values()) else set()
+    visible_lines = dict(list(lines.items())[:LINES])
     first = next(iter(scores.values()))
-    places = _places({label: rows[0][0] for label, rows in shown.items()})
-    traces = [_trace(label, places[label], rows, named, rows[0][0] in winners) for label, rows in shown.items()]
-    marks = [level("x", first.chance, "chance")] if first.chance is not None else []
+    places = _axis_labels({label: rows[0][0] for label, rows in visible_lines.items()})
+    traces = [
+        _trace(label, places[label], rows, model_names, rows[0][0] in winners) for label, rows in visible_lines.items()
+    ]
+    marks = [reference_line("x", first.chance, "chance")] if first.chance is not None else []
     if first.direction == "ideal" and first.ideal != first.chance:
-        marks.append(level("x", first.ideal or 0.0, "ideal"))
+        marks.append(reference_line("x", first.ideal or 0.0, "ideal"))
     ends = [end for row in scores.values() for end in (row.value, row.low, row.high, row.chance) if end is not None]
     ends += [first.ideal or 0.0] if first.direction == "ideal" else []
     layout = {
-        "height": AROUND + LINE * len(shown),
+        "height": AROUND + LINE * len(visible_lines),
         "showlegend": False,
         "hovermode": "closest",
-        "xaxis": {"range": room(ends)},
+        "xaxis": {"range": axis_range(ends)},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": marks,
     }
-    told = [f"{label} {number(fmean(row.value for _, row in rows))}" for label, rows in list(shown.items())[:TOLD]]
-    told += [f"{len(lines) - TOLD} more in the table"] if len(lines) > TOLD else []
-    title = f"{group(measure)}: {head(measure, scores)}"
-    return Figure(title, traces, layout, f"{', '.join(told)}.", _note(lines, first, winners))
+    values = [
+        f"{label} {format_number(fmean(row.value for _, row in rows))}"
+        for label, rows in list(visible_lines.items())[:MOST_IN_TEXT]
+    ]
+    values += [f"{len(lines) - MOST_IN_TEXT} more in the table"] if len(lines) > MOST_IN_TEXT else []
+    title = f"{describe_benchmark(measure)}: {describe_metric(measure, scores)}"
+    return Figure(title, traces, layout, f"{', '.join(values)}.", _note(lines, first, winners))
 
 
-def _lines(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of the same variant and step together, whatever their seed; the variant is named where there are several."""
+def _group_by_line(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Groups rows by variant and step, over seeds; labels name the variant if there are several."""
     rows = list(rows)
     several = len({model.variant for model, _ in rows if not model.is_base}) > 1
-    found: dict[str, list[Row]] = {}
+    rows_by_label: dict[str, list[Row]] = {}
     for model, row in rows:
         label = f"{model.variant} · {model.step}" if several and not model.is_base else model.step
-        found.setdefault(label, []).append((model, row))
-    return found
+        rows_by_label.setdefault(label, []).append((model, row))
+    return rows_by_label
 
 
-def _places(models: dict[str, Model]) -> dict[str, str]:
-    """Label -> what stands on the axis, different for each: of a long one the variant is cut, and the step kept."""
-    found: dict[str, str] = {}
+def _axis_labels(models: dict[str, Model]) -> dict[str, str]:
+    """Label -> its distinct text on the axis; a long label keeps the step and loses the end of the variant."""
+    places: dict[str, str] = {}
     for label, model in models.items():
         variant = label.removesuffix(model.step)
         ending = f"… · {model.step}" if variant else ""
         place, number_of = label, itertools.count(2)
         if len(label) > LONGEST_LABEL:
-            place = _cut(variant, ending) if variant else _cut(label, "…")
+            place = _shorten(variant, ending) if variant else _shorten(label, "…")
         whole = place
-        while place in found.values():
+        while place in places.values():
             place = f"{whole} ({next(number_of)})"
-        found[label] = place
-    return found
+        places[label] = place
+    return places
 
 
-def _cut(text: str, ending: str) -> str:
+def _shorten(text: str, ending: str) -> str:
     return f"{text[: max(1, LONGEST_LABEL - len(ending))]}{ending}"
 
 
-def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_best: bool) -> dict[str, Any]:
-    """The values of one line; `place`: where they stand on the axis."""
+def _trace(label: str, place: str, rows: list[Row], model_names: dict[Model, str], is_best: bool) -> dict[str, Any]:
+    """The trace of one line. `place`: its text on the axis."""
     values = [row.value for _, row in rows]
-    texts = [f"{named[model]}: {with_interval(row.value, row.low, row.high)}" for model, row in rows]
+    texts = [f"{model_names[model]}: {format_with_interval(row.value, row.low, row.high)}" for model, row in rows]
     marker: dict[str, Any] = {"size": 10, "symbol": "star" if is_best else "circle"}
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -113,7 +118,7 @@ def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_
     trace["meta"] = {} if rows[0][0].is_base else {"variant": rows[0][0].variant}
     if len(rows) > 1:
         mean = fmean(values)
-        values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {number(mean)}", *texts]
+        values, texts = [mean, *values], [f"{label}, mean of {len(rows)} seeds: {format_number(mean)}", *texts]
         marker = {"size": [11] + [7] * len(rows), "symbol": ["diamond"] + ["circle-open"] * len(rows), "opacity": 1}
     elif rows[0][1].low is not None and rows[0][1].high is not None:
         row = rows[0][1]
@@ -124,13 +129,13 @@ def _trace(label: str, place: str, rows: list[Row], named: dict[Model, str], is_
 
 def _note(lines: dict[str, list[Row]], first: ScoreRow, winners: set[Model]) -> str:
     if any(len(rows) > 1 for rows in lines.values()):
-        said = ["Open circles: seeds; diamonds: their mean."]
+        sentences = ["Open circles: seeds; diamonds: their mean."]
     else:
-        said = ["Bars: 95 % intervals."] + (["Star: best."] if winners else [])
+        sentences = ["Bars: 95 % intervals."] + (["Star: best."] if winners else [])
     if first.chance is not None:
-        said.append(f"Chance: {number(first.chance)}.")
+        sentences.append(f"Chance: {format_number(first.chance)}.")
     if first.direction == "ideal":
-        said.append(f"Ideal: {number(first.ideal or 0.0)}.")
+        sentences.append(f"Ideal: {format_number(first.ideal or 0.0)}.")
     if len(lines) > LINES:
-        said.append(f"{len(lines) - LINES} more are in the table and not drawn.")
-    return " ".join(said)
+        sentences.append(f"{len(lines) - LINES} more are in the table only.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""What a run cost, and what it takes to run it again: commands, settings, seeds, versions, hashes of all inputs."""
+"""The sections on cost and on reproduction: commands, study, seeds, versions, hashes of all inputs."""
 
 import hashlib
 import json
@@ -8,19 +8,20 @@ from typing import Any
 from unipref.core.run_folder import SCORES, STUDY, Manifest, StageCost
 from unipref.core.stage_cache import kind_of
 from unipref.report.content import Section, Table
-from unipref.report.tables import present, seconds, table
+from unipref.report.tables import drop_missing, format_decimal, make_table
 
-DATA = ("unified", "clean", "selected")
-"""Kinds of stages whose files are the same, to the byte, wherever they are made."""
-AS_READ = (
-    "Hashes are xxh3-128, but where sha256 is said. A source's is of its files' content, names and cuts, as the run's "
-    "cache knows it; a model's of all files of its folder. Unified, cleaned and selected data are the same to the byte "
-    "for the same inputs and settings, on any machine; models and scores are so for the same versions and threads."
+DATA_STAGES = ("unified", "clean", "selected")
+"""Kinds of stages whose files are identical on every machine."""
+HASH_NOTE = (
+    "Hashes are xxh3-128 unless labelled sha256. The hash of a source covers the content, names and limits of its "
+    "files, as in the cache of the run; that of a model covers all files of its folder. Unified, cleaned and selected "
+    "data are identical to the byte on any machine for the same inputs and settings. Models and scores are identical "
+    "for the same package versions and number of threads."
 )
 
 
-def reproduce_sections(manifest: Manifest, run: Path) -> list[Section]:
-    """The sections on cost and reproduction; what the manifest lacks is left out."""
+def make_reproduce_sections(manifest: Manifest, run: Path) -> list[Section]:
+    """The sections on cost and reproduction, if the manifest has their data."""
     return [section for section in (_cost(manifest.stages), _reproduce(manifest, run)) if section]
 
 
@@ -29,38 +30,38 @@ def _cost(stages: list[StageCost]) -> Section | None:
         [
             stage.stage,
             stage.folder,
-            seconds(stage.seconds),
-            seconds(stage.cpu_seconds),
+            format_decimal(stage.seconds),
+            format_decimal(stage.cpu_seconds),
             _megabytes(stage.peak_mb),
             "yes" if stage.cached else "no",
         ]
         for stage in stages
     ]
     note = (
-        "Seconds and peak memory are those of the run that did the work; a cached stage was taken from an earlier one. "
-        "CPU: computing time of all cores together."
+        "Seconds and peak memory are from the run that executed the stage; a cached stage was executed in an earlier "
+        "run. CPU seconds: sum over all cores."
     )
     heads = ["stage", "folder", "seconds", "CPU seconds", "peak MB", "cached"]
-    every = table("Stages", heads, rows, note, folded=True)
-    return Section("Time and memory", tables=present(_by_kind(stages), every)) if every else None
+    all_stages = make_table("Stages", heads, rows, note, folded=True)
+    return Section("Time and memory", tables=drop_missing(_by_kind(stages), all_stages)) if all_stages else None
 
 
 def _by_kind(stages: list[StageCost]) -> Table | None:
-    """The cost of all stages of a kind together."""
+    """The summed cost of all stages of a kind."""
     kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
         kinds.setdefault(kind_of(stage.folder), []).append(stage)
-    rows = [[kind, *_summed(of_kind)] for kind, of_kind in kinds.items()]
+    rows = [[kind, *_sum_costs(of_kind)] for kind, of_kind in kinds.items()]
     if len(rows) > 1:
-        rows.append(["all", *_summed(stages)])
-    heads = ["stage", "number", "seconds", "CPU seconds", "most MB"]
-    return table("What the stages cost", heads, rows, "Of all variants and seeds together.")
+        rows.append(["all", *_sum_costs(stages)])
+    heads = ["stage", "number", "seconds", "CPU seconds", "peak MB"]
+    return make_table("Cost by stage", heads, rows, "Sums over all variants and seeds; peak MB is their maximum.")
 
 
-def _summed(stages: list[StageCost]) -> list[str]:
+def _sum_costs(stages: list[StageCost]) -> list[str]:
     def total(costs: list[float | None]) -> str:
-        known = [cost for cost in costs if cost is not None]
-        return seconds(sum(known)) if len(known) == len(costs) else "–"
+        numbers = [cost for cost in costs if cost is not None]
+        return format_decimal(sum(numbers)) if len(numbers) == len(costs) else "–"
 
     most = max((stage.peak_mb for stage in stages if stage.peak_mb is not None), default=None)
     wall, cpu = total([stage.seconds for stage in stages]), total([stage.cpu_seconds for stage in stages])
@@ -73,30 +74,31 @@ def _megabytes(value: float | None) -> str:
 
 def _reproduce(manifest: Manifest, run: Path) -> Section | None:
     study = run / STUDY
-    code = [("Commands", commands(manifest))] if study.is_file() else []
+    code = [("Commands", make_commands(manifest))] if study.is_file() else []
     if study.is_file():
         code.append((STUDY, study.read_text(encoding="utf-8").rstrip()))
     versions = {"unipref": manifest.unipref, "python": manifest.python, **manifest.versions}
     packages = [[name, version] for name, version in versions.items() if version]
-    tables = present(
+    tables = drop_missing(
         _inputs(manifest, run),
-        table("Versions", ["package", "version"], packages),
-        table("Hashes", ["file", "sha256"], _files(run)),
-        _artefacts(manifest.stages),
+        make_table("Versions", ["package", "version"], packages),
+        make_table("Hashes", ["file", "sha256"], _file_hashes(run)),
+        _intermediate_hashes(manifest.stages),
     )
-    return Section("How to reproduce", paragraphs=_surroundings(manifest), tables=tables, code=code) if tables else None
+    paragraphs = _seeds_and_machine(manifest)
+    return Section("How to reproduce", paragraphs=paragraphs, tables=tables, code=code) if tables else None
 
 
-def commands(manifest: Manifest) -> str:
-    """What is typed to run it again, in a folder with the study below as `study.yaml`."""
-    # What stands behind a plus says how it was built, and is not on the index.
+def make_commands(manifest: Manifest) -> str:
+    """The commands that run the study again, in a folder with the study as `study.yaml`."""
+    # The part after a plus is a local build version, which the package index lacks.
     pins = [f"'{name}=={version.partition('+')[0]}'" for name, version in manifest.versions.items() if version]
     version = f" {manifest.unipref}" if manifest.unipref else ""
     return "\n".join(
         [
             f"# unipref{version}: pip install . in its source folder",
             *([f"pip install {' '.join(pins)}"] if pins else []),
-            "# study.yaml is below; DATA is the folder in which its paths start",
+            "# study.yaml is below; DATA is the folder that its paths are relative to",
             "unipref run study.yaml -o RUN --set data_root=DATA --dry-run",
             "unipref run study.yaml -o RUN --set data_root=DATA",
             "unipref report RUN",
@@ -104,7 +106,7 @@ def commands(manifest: Manifest) -> str:
     )
 
 
-def _surroundings(manifest: Manifest) -> list[str]:
+def _seeds_and_machine(manifest: Manifest) -> list[str]:
     sentences = []
     if manifest.seeds:
         sentences.append(f"Seeds: {', '.join(map(str, manifest.seeds))}.")
@@ -112,11 +114,11 @@ def _surroundings(manifest: Manifest) -> list[str]:
         parts = [part for part in (machine.system, machine.processor) if part]
         parts += [f"{machine.cores} cores"] if machine.cores else []
         sentences.append(f"Machine: {', '.join(parts)}.")
-    return [" ".join([*sentences, AS_READ])]
+    return [" ".join([*sentences, HASH_NOTE])]
 
 
 def _inputs(manifest: Manifest, run: Path) -> Table | None:
-    """Model, sources and benchmarks with their hashes."""
+    """The table of model, sources and benchmarks with their hashes."""
     rows = []
     if manifest.model:
         rows.append(["model", manifest.model, manifest.model_hash or "–"])
@@ -125,11 +127,11 @@ def _inputs(manifest: Manifest, run: Path) -> Table | None:
         rows.append([f"source {name}", (", ".join(source.files[:3]) + more) or "–", source.hash or "–"])
     for label, hash_ in _benchmarks(manifest, run).items():
         rows.append([f"benchmark {label}", "–", hash_])
-    return table("Inputs", ["input", "file", "hash"], rows)
+    return make_table("Inputs", ["input", "file", "hash"], rows)
 
 
 def _benchmarks(manifest: Manifest, run: Path) -> dict[str, str]:
-    """Benchmark -> the hash of the data it measured on, from the first evaluation with it."""
+    """Benchmark -> the hash of its data, from its first evaluation."""
     hashes: dict[str, str] = {}
     for evaluated in manifest.evaluated:
         if evaluated.benchmark in hashes or not evaluated.folder:
@@ -142,18 +144,18 @@ def _benchmarks(manifest: Manifest, run: Path) -> dict[str, str]:
 
 def _data_hash(results: Path, label: str) -> str | None:
     try:
-        known: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-        return str(known["configs"][label]["metadata"]["data_hash"])
+        content: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+        return str(content["configs"][label]["metadata"]["data_hash"])
     except (OSError, ValueError, KeyError, TypeError):
-        # A run folder may be passed on without its tables: then this is not known.
+        # A copied run folder may lack this file.
         return None
 
 
-def _files(run: Path) -> list[list[str]]:
+def _file_hashes(run: Path) -> list[list[str]]:
     files = [run / name for name in (STUDY, SCORES)]
     return [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files if path.is_file()]
 
 
-def _artefacts(stages: list[StageCost]) -> Table | None:
-    rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA]
-    return table("Data made on the way", ["folder", "hash"], rows, folded=True)
+def _intermediate_hashes(stages: list[StageCost]) -> Table | None:
+    rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA_STAGES]
+    return make_table("Hashes of intermediate data", ["folder", "hash"], rows, folded=True)

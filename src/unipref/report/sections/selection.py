@@ -1,67 +1,73 @@
-"""What selection did, from a run's manifest: counts, quality and variety before and after, a map, and what it saved."""
+"""The section on selection: counts, quality and diversity before and after, maps of prompts, and time saved."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, Selected, SelectedPart, SelectionAccount, TrainedStep, each_seed
-from unipref.report.content import Points, Section, Table, count, number, share
-from unipref.report.sections.prompt_map import prompt_map
-from unipref.report.tables import present, seconds, table, together
+from unipref.report.content import Points, Section, Table, format_count, format_number, format_share
+from unipref.report.sections.prompt_map import make_prompt_map
+from unipref.report.tables import drop_missing, format_decimal, make_table, merge_sentences
 
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 10
-"""A selection trained on for fewer epochs was not all seen; for more, it is learned by heart."""
-ONE_BY_ONE = 4
-"""Trainings that are named one by one where their epochs are too few or too many."""
+"""With fewer epochs, training does not see all selected data; with more, the model memorises it."""
+MOST_NAMED_RUNS = 4
+"""Up to this many training runs with unsuitable epochs get a warning each; more share one."""
 MAPS = 6
-"""Most maps on the page, one per variant."""
-DOUBTS = "Selected too little, or not seen"
-"""Head of what `selection_warnings` says."""
-MIDDLE = 2
-"""Place of the median among the quantiles of the margin."""
+"""Most maps on the page; each variant has one."""
+SELECTION_HEAD = "Selection warnings"
+"""Heading of `selection_warnings`."""
+MEDIAN = 2
+"""Index of the median in the quantiles of the margin."""
 
 Selections = Mapping[str, Mapping[str, Selected]]
-"""Variant -> seed -> what was selected."""
+"""Variant -> seed -> its selection."""
 
 
-def selection_section(manifest: Manifest) -> Section | None:
-    """The section on selection; None where the manifest has none."""
+def make_selection_section(manifest: Manifest) -> Section | None:
+    """The section; None if the manifest has no selection."""
     selected = manifest.selected
     accounts = dict(_first_accounts(selected))
-    warnings = selection_warnings(manifest)
-    saved, estimated = savings(manifest)
-    tables = present(
+    warnings = list_selection_warnings(manifest)
+    saved, estimated = estimate_savings(manifest)
+    tables = drop_missing(
         _totals(selected),
-        _parts("What selection changed", accounts, ("all", "objective")),
-        _parts("What selection changed in each source", accounts, ("source",), folded=True),
+        _parts("Before and after selection", accounts, ("all", "objective")),
+        _parts("Before and after selection, by source", accounts, ("source",), folded=True),
         _by_source(selected),
-        _saved(saved, estimated),
+        _savings_table(saved, estimated),
     )
     if not tables:
         return None
-    alone = [name for name, variant in manifest.variants.items() if variant.strategy.takes_whole]
-    # One source alone shows where the source lies, and not what a strategy did: those maps come last.
-    in_order = sorted(accounts, key=alone.__contains__)
-    maps = {variant: drawn for variant in in_order if (drawn := accounts[variant].map) is not None and drawn.kept}
-    figures = [prompt_map(variant, drawn) for variant, drawn in list(maps.items())[:MAPS]]
+    single_source_variants = [name for name, variant in manifest.variants.items() if variant.strategy.takes_whole]
+    # The map of a variant on one source shows the source rather than the strategy, so these maps come last.
+    in_order = sorted(accounts, key=single_source_variants.__contains__)
+    maps = {
+        variant: map_data for variant in in_order if (map_data := accounts[variant].map) is not None and map_data.kept
+    }
+    figures = [make_prompt_map(variant, map_data) for variant, map_data in list(maps.items())[:MAPS]]
     left_out = f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn." if len(maps) > MAPS else ""
     notes = [(f"{variant}, seed {seed}", note) for variant, seed, s in each_seed(selected) for note in s.notes]
-    points = [Points(title, items) for title, items in ((DOUBTS, warnings), ("Budget", together(notes))) if items]
+    points = [
+        Points(title, items)
+        for title, items in ((SELECTION_HEAD, warnings), ("Budget", merge_sentences(notes)))
+        if items
+    ]
     return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=figures)
 
 
-def selection_warnings(manifest: Manifest) -> list[str]:
-    """Selections that are over-aggressive, and trainings that do not see what was kept, or see it too often."""
+def list_selection_warnings(manifest: Manifest) -> list[str]:
+    """Warnings on over-aggressive selection, and on training for too few or too many epochs."""
     aggressive = [
         (f"{variant}, seed {seed}", warning)
         for variant, seed, selection in each_seed(manifest.selected)
         for warning in selection.warnings
     ]
-    return [*together(aggressive), *epoch_warnings(manifest)]
+    return [*merge_sentences(aggressive), *list_epoch_warnings(manifest)]
 
 
-def epoch_warnings(manifest: Manifest) -> list[str]:
-    """Trainings that do not see what was kept, or see it too often."""
+def list_epoch_warnings(manifest: Manifest) -> list[str]:
+    """Warnings on training for too few or too many epochs of the selected data."""
     few: dict[str, list[tuple[str, float]]] = {}
     many: dict[str, list[tuple[str, float]]] = {}
     for variant, seed, selection in each_seed(manifest.selected):
@@ -75,40 +81,40 @@ def epoch_warnings(manifest: Manifest) -> list[str]:
             elif epochs is not None and epochs > MOST_EPOCHS:
                 many.setdefault(step, []).append((where, epochs))
     return [
-        *_off(few, "fewer than one: a part of what was kept was not seen."),
-        *_off(many, f"more than {MOST_EPOCHS}: too little was kept for these steps."),
+        *_describe_epochs(few, "fewer than one: training did not see all selected data."),
+        *_describe_epochs(many, f"more than {MOST_EPOCHS}: too little data was selected for this number of steps."),
     ]
 
 
-def _off(by_step: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
-    """Steps that saw too few or too many epochs, where they are many in one sentence for each step."""
+def _describe_epochs(by_step: dict[str, list[tuple[str, float]]], what: str) -> Iterator[str]:
+    """A sentence per training run with unsuitable epochs, or per step if there are many runs."""
     for step, trained in by_step.items():
-        if len(trained) <= ONE_BY_ONE:
-            yield from (f"{where}, {step}: {seen:.3g} epochs, {what}" for where, seen in trained)
+        if len(trained) <= MOST_NAMED_RUNS:
+            yield from (f"{where}, {step}: {epochs:.3g} epochs, {what}" for where, epochs in trained)
         else:
-            low, high = min(seen for _, seen in trained), max(seen for _, seen in trained)
+            low, high = min(epochs for _, epochs in trained), max(epochs for _, epochs in trained)
             others = f"{trained[0][0]}, and {len(trained) - 1} others"
             yield f"{others}, {step}: {low:.3g} to {high:.3g} epochs, {what}"
 
 
 def _writes_answers(manifest: Manifest, variant: str, step: str) -> bool:
-    """Whether a step learns from answers that the model writes: epochs over its prompts say little about selection."""
+    """Whether a step trains on answers that the model generates; its epochs say little about selection."""
     steps = manifest.variants[variant].steps if variant in manifest.variants else []
     return any(planned.writes_answers for planned in steps if planned.name == step)
 
 
 def _epochs(trained: TrainedStep) -> float | None:
-    """How often a step saw its rows, as the trainer counted."""
+    """The epochs of a step, as logged by the trainer."""
     epochs = [point["epoch"] for point in trained.curve if isinstance(point.get("epoch"), int | float)]
     return float(epochs[-1]) if epochs else None
 
 
 def _first_accounts(selected: Selections) -> Iterator[tuple[str, SelectionAccount]]:
-    """Variant -> the account of its first seed; of the variants that left anything out."""
-    seen = set()
+    """Variants that left something out -> the account of their first seed."""
+    variants = set()
     for variant, _, selection in each_seed(selected):
-        if variant not in seen and selection.account and not selection.keeps_all:
-            seen.add(variant)
+        if variant not in variants and selection.account and not selection.keeps_all:
+            variants.add(variant)
             yield variant, selection.account
 
 
@@ -116,23 +122,25 @@ def _totals(selected: Selections) -> Table | None:
     rows = []
     for variant, seed, selection in each_seed(selected):
         before, after = selection.candidates, selection.kept
-        row = [variant, seed, count(before), count(after), share(after or 0, before or 0)]
-        rows.append([*row, *map(number, selection.mean_margin), seconds(selection.seconds)])
+        row = [variant, seed, format_count(before), format_count(after), format_share(after or 0, before or 0)]
+        rows.append([*row, *map(format_number, selection.mean_margin), format_decimal(selection.seconds)])
     heads = ["variant", "seed", "candidates", "kept", "share", "mean margin before", "after", "seconds"]
-    return table("Selected for training", heads, rows)
+    return make_table("Selected for training", heads, rows)
 
 
 def _by_source(selected: Selections) -> Table | None:
     rows = [
-        [variant, seed, source, count(before), count(after), share(after, before)]
+        [variant, seed, source, format_count(before), format_count(after), format_share(after, before)]
         for variant, seed, selection in each_seed(selected)
         for source, (before, after) in selection.by_source.items()
     ]
-    return table("By source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True)
+    return make_table(
+        "Selected per source", ["variant", "seed", "source", "before", "after", "share"], rows, folded=True
+    )
 
 
 def _parts(
-    caption: str, accounts: Mapping[str, SelectionAccount], which: tuple[str, ...], folded: bool = False
+    caption: str, accounts: Mapping[str, SelectionAccount], kinds: tuple[str, ...], folded: bool = False
 ) -> Table | None:
     heads = ["variant", "part", "preferences", "words", "margin: 10 %", "margin: median", "margin: 90 %"]
     heads += ["mean words: chosen", "mean words: rejected", "mean words: ratio", "prompts: clusters"]
@@ -141,16 +149,16 @@ def _parts(
         [variant, _part(part), *_figures(part)]
         for variant, account in accounts.items()
         for part in account.parts
-        if part.of in which
+        if part.of in kinds
     ]
     embedders = ", ".join(dict.fromkeys(account.embedder for account in accounts.values()))
     note = (
-        "Before → after, of each variant's first seed; the others are in manifest.json. Clusters: k-means clusters of "
-        f"prompts (vectors: {embedders}) that hold a preference, and the entropy of their shares in nats. Nearest: "
-        "mean cosine distance of a prompt to its nearest other; at random: of as many preferences drawn at random. "
-        "distinct-2: share of different word pairs, in samples of equal size."
+        "Before → after selection, for each variant's first seed; manifest.json has the others. Clusters: k-means "
+        f"clusters of prompts (vectors: {embedders}) with at least one preference. Entropy: of their shares, in nats. "
+        "Nearest: mean cosine distance from a prompt to its nearest neighbour. At random: the same for a random "
+        "subset of equal size. distinct-2: share of distinct word pairs, in samples of equal size."
     )
-    return table(caption, heads, rows, note, folded)
+    return make_table(caption, heads, rows, note, folded)
 
 
 def _part(part: SelectedPart) -> str:
@@ -159,42 +167,41 @@ def _part(part: SelectedPart) -> str:
 
 def _figures(part: SelectedPart) -> list[str]:
     return [
-        _both(part.count, count),
-        _both(part.tokens, count),
-        *(_both([_quantile(margins, at) for margins in part.margin], number) for at in (0, MIDDLE, -1)),
-        _both(part.chosen_words, _one_decimal),
-        _both(part.rejected_words, _one_decimal),
-        _both(part.length_ratio, number),
-        _both(part.clusters, count),
-        _both(part.entropy, number),
-        _both(part.nearest[:2], number),
-        number(part.nearest[2]),
-        _both(part.distinct_2, number),
+        _before_and_after(part.count, format_count),
+        _before_and_after(part.tokens, format_count),
+        *(
+            _before_and_after([_quantile(margins, at) for margins in part.margin], format_number)
+            for at in (0, MEDIAN, -1)
+        ),
+        _before_and_after(part.chosen_words, format_decimal),
+        _before_and_after(part.rejected_words, format_decimal),
+        _before_and_after(part.length_ratio, format_number),
+        _before_and_after(part.clusters, format_count),
+        _before_and_after(part.entropy, format_number),
+        _before_and_after(part.nearest[:2], format_number),
+        format_number(part.nearest[2]),
+        _before_and_after(part.distinct_2, format_number),
     ]
 
 
 def _quantile(quantiles: list[float] | None, at: int) -> float | None:
-    return quantiles[at] if quantiles and len(quantiles) > MIDDLE else None
+    return quantiles[at] if quantiles and len(quantiles) > MEDIAN else None
 
 
-def _both(pair: Sequence[Any], as_text: Callable[[Any], str]) -> str:
-    before, after = map(as_text, pair)
+def _before_and_after(pair: Sequence[Any], format_value: Callable[[Any], str]) -> str:
+    before, after = map(format_value, pair)
     return "–" if before == after == "–" else f"{before} → {after}"
 
 
-def _one_decimal(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.1f}"
-
-
 class Saving(NamedTuple):
-    """What a variant's training step saved against one on everything.
+    """The time that a variant's training step saved, compared with training on all data.
 
     Attributes:
         selecting: seconds spent selecting, mean over seeds.
         steps: its optimiser steps.
-        all_steps: those on everything; None where no variant trains on everything.
-        per_step: seconds per step, measured.
-        saved: seconds, mean over seeds; estimated where `all_steps` is None.
+        all_steps: the optimiser steps on all data; None if no variant trains on all data.
+        per_step: measured seconds per step.
+        saved: seconds saved, mean over seeds; an estimate if `all_steps` is None.
     """
 
     variant: str
@@ -206,11 +213,11 @@ class Saving(NamedTuple):
     saved: float
 
 
-def savings(manifest: Manifest) -> tuple[list[Saving], bool]:
-    """Seconds of training saved by each variant and step, and whether any of them is an estimate.
+def estimate_savings(manifest: Manifest) -> tuple[list[Saving], bool]:
+    """The training time saved by each variant and step, and whether any of it is an estimate.
 
-    With a variant that trains on everything: its seconds per step times the steps saved. Without: the step's own
-    seconds, scaled by the words left out, as if everything had been trained on for as many epochs.
+    If a variant trains on all data: its seconds per step times the steps saved. Otherwise an estimate: the step's own
+    seconds, scaled by the words left out, which assumes the same number of epochs on all data.
     """
     selected = manifest.selected
     whole = next(
@@ -222,14 +229,14 @@ def savings(manifest: Manifest) -> tuple[list[Saving], bool]:
             continue
         for step, trained in manifest.trained(variant, seed).items():
             full = manifest.trained(whole, seed).get(step) if whole else None
-            saving = _saving(variant, step, selection, trained, full)
+            saving = _estimate_saving(variant, step, selection, trained, full)
             if saving is not None:
                 by_step.setdefault((variant, step), []).append(saving)
-    every = [_mean(group) for group in by_step.values()]
-    return every, any(saving.all_steps is None for saving in every)
+    means = [_mean(group) for group in by_step.values()]
+    return means, any(saving.all_steps is None for saving in means)
 
 
-def _saving(
+def _estimate_saving(
     variant: str, step: str, selection: Selected, trained: TrainedStep, full: TrainedStep | None
 ) -> Saving | None:
     if not trained.steps or trained.seconds is None:
@@ -260,7 +267,7 @@ def _mean(group: list[Saving]) -> Saving:
     )
 
 
-def _saved(saved: list[Saving], estimated: bool) -> Table | None:
+def _savings_table(saved: list[Saving], estimated: bool) -> Table | None:
     heads = [
         "variant",
         "step",
@@ -275,22 +282,22 @@ def _saved(saved: list[Saving], estimated: bool) -> Table | None:
         [
             s.variant,
             s.step,
-            seconds(s.selecting),
+            format_decimal(s.selecting),
             f"{s.steps:,.0f}",
             "–" if s.all_steps is None else f"{s.all_steps:,.0f}",
-            number(s.per_step),
-            seconds(s.saved),
+            format_number(s.per_step),
+            format_decimal(s.saved),
             "estimated from words" if s.all_steps is None else "measured",
         ]
         for s in saved
     ]
     note = (
-        "Measured: seconds per step of the variant that trains on everything, times the steps saved. Selection is done "
-        "once for all steps; its seconds hold embedding and scoring, less where they were in the cache."
+        "Measured: seconds per step of the variant that trains on all data, times the steps saved. Selection runs once "
+        "for all steps; its time includes embedding and scoring, unless cached."
     )
     if estimated:
         note += (
-            " Estimated, for want of such a variant: what the same number of epochs on everything would have taken, by "
-            "the words left out; nothing is saved where the number of steps is fixed."
+            " Estimated, without such a variant: the time that the same number of epochs on all data would take, from "
+            "the number of words left out. With a fixed number of steps, nothing is saved."
         )
-    return table("What selecting cost and saved (means over seeds)", heads, rows, note)
+    return make_table("Selection time and training time saved (means over seeds)", heads, rows, note)

@@ -1,4 +1,4 @@
-"""The sources: how each is read, what its data say of themselves, and the audit, where the run has one."""
+"""The section on sources: how each is read, data checks, and the audit if the run has one."""
 
 import json
 from array import array
@@ -8,34 +8,39 @@ from typing import Any
 
 from unipref.core import parquet, yaml_files
 from unipref.core.display import shorten
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.core.run_folder import STUDY, CleanCounts, Manifest, Polarity, SourceCounts
-from unipref.report.content import Points, Section, Table, count, share
-from unipref.report.tables import present, table
+from unipref.report.content import Points, Section, Table, format_count, format_share
+from unipref.report.tables import drop_missing, make_table
 
 AUDIT = "audit.json"
-LONGEST_HOW = 240
-"""Characters of a mapping that are shown."""
+LONGEST_MAPPING = 240
+"""Most characters of a mapping that are shown."""
 NEAR_TIE = 0.05
-"""Gap between two scores, as a share of the range of a source's scores, up to which a pair is nearly tied."""
+"""Largest gap between two scores of a near tie, as a share of the range of the source's scores."""
 LANGUAGES = 3
-ASK = (
-    "Copies, opposite labels, length bias, languages and shared prompts are told by unipref audit RUN, which reads "
-    "all unified data once (some 20 seconds for 100,000 short preferences); unipref report RUN then shows them here."
+"""Most languages named per source."""
+AUDIT_HINT = (
+    "unipref audit RUN counts copies, opposite labels, length bias, languages and shared prompts. It reads all unified "
+    "data once (about 20 seconds for 100,000 short preferences). unipref report RUN then shows the counts here."
 )
 
 
-def source_section(manifest: Manifest, run: Path) -> Section | None:
-    """The section; None where the manifest has no sources."""
+def make_source_section(manifest: Manifest, run: Path) -> Section | None:
+    """The section; None if the manifest has no sources."""
     sources = manifest.sources
     if not sources:
         return None
-    audit, old = read_audit(run)
-    tables = present(_how(sources, _entries(run)), _data_checks(sources, manifest.clean or CleanCounts(), run))
-    tables += _audited(audit) if audit else []
+    audit, is_outdated = read_audit(run)
+    tables = drop_missing(
+        _source_table(sources, _entries(run)), _data_checks(sources, manifest.clean or CleanCounts(), run)
+    )
+    tables += _audit_tables(audit) if audit else []
     paragraphs = []
     if audit is None:
-        paragraphs.append(f"The audit is of earlier data. {ASK}" if old else ASK)
+        paragraphs.append(
+            f"The audit in this folder belongs to earlier data. {AUDIT_HINT}" if is_outdated else AUDIT_HINT
+        )
     by_reason: dict[str, list[str]] = {}
     for name, source in sources.items():
         if source.polarity and source.polarity.verdict != "agrees":
@@ -43,43 +48,44 @@ def source_section(manifest: Manifest, run: Path) -> Section | None:
     points = []
     if by_reason:
         items = [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
-        points.append(Points("Labels beside the other evidence", items))
+        points.append(Points("Label direction (polarity)", items))
     if audit and audit.get("notable"):
-        points.append(Points("Worth a look", [str(line) for line in audit["notable"]]))
+        points.append(Points("Audit warnings", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)
 
 
 def read_audit(run: Path) -> tuple[dict[str, Any] | None, bool]:
-    """The audit of the run's unified data, and whether there is one of other data instead.
+    """Reads the audit of the run's unified data; also returns whether the folder has an audit of other data.
 
     Raises:
-        UserError: the file is broken.
+        UserError: the file is corrupt.
     """
     path = run / AUDIT
     if not path.is_file():
         return None, False
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found["pages"], list):
-            raise TypeError("no list of pages")
+        audit = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(audit["pages"], list):
+            raise TypeError("'pages' is not a list")
     except (ValueError, TypeError, KeyError) as error:
         mend = f"Run: unipref audit {run}"
-        raise UserError("this is no audit.", where=str(path), mend=mend) from error
-    key = _key_of(run / "unified" / "stage.json")
-    old = key is None or found.get("unified") != key
-    return (None, True) if old else (found, False)
+        what = f"{AUDIT} is corrupt or from another version: {first_line(error)}."
+        raise UserError(what, where=str(path), mend=mend) from error
+    key = _read_key(run / "unified" / "stage.json")
+    is_outdated = key is None or audit.get("unified") != key
+    return (None, True) if is_outdated else (audit, False)
 
 
-def _key_of(record: Path) -> str | None:
+def _read_key(record: Path) -> str | None:
     try:
         return str(json.loads(record.read_text(encoding="utf-8"))["key"])
     except (OSError, ValueError, KeyError, TypeError):
-        # Without its record a stage is not done, and whatever was audited is not known.
+        # Without its record the stage is unfinished, and the audited data are unknown.
         return None
 
 
 def _entries(run: Path) -> dict[str, dict[str, Any]]:
-    """Source -> its entry in the study as it was run."""
+    """Source -> its entry in the run's study file."""
     path = run / STUDY
     raw = yaml_files.read(path) if path.is_file() else None
     entries = raw.get("sources") if isinstance(raw, dict) else None
@@ -87,7 +93,7 @@ def _entries(run: Path) -> dict[str, dict[str, Any]]:
     return {str(entry.get("name")): entry for entry in listed if isinstance(entry, dict)}
 
 
-def _how(sources: Mapping[str, SourceCounts], entries: dict[str, dict[str, Any]]) -> Table | None:
+def _source_table(sources: Mapping[str, SourceCounts], entries: dict[str, dict[str, Any]]) -> Table | None:
     rows = [
         [
             name,
@@ -97,25 +103,25 @@ def _how(sources: Mapping[str, SourceCounts], entries: dict[str, dict[str, Any]]
         ]
         for name, source in sources.items()
     ]
-    note = "Shape: the format that reads a row. Axis: the scale that decides which answer is better."
-    return table("Sources", ["source", "objective", "licence", "shape", "axis", "read by", "files"], rows, note)
+    note = "Shape: the format of the source. Axis: the scale that decides which answer is better."
+    return make_table("Sources", ["source", "objective", "licence", "shape", "axis", "read by", "files"], rows, note)
 
 
 def _mapping(entry: dict[str, Any]) -> str:
-    """A source's entry in the study, in a line: its known data set, and its own settings."""
-    said = [f"known data set {entry['dataset']}"] if entry.get("dataset") else []
+    """A source's entry in the study on one line: its known data set, and its own settings."""
+    parts = [f"known data set {entry['dataset']}"] if entry.get("dataset") else []
     for key in ("map", "records", "join", "tie_within"):
         if entry.get(key):
-            said.append(f"{key} {_brief(entry[key])}")
-    return shorten("; ".join(said) or "the format's own names", LONGEST_HOW)
+            parts.append(f"{key} {_inline_yaml(entry[key])}")
+    return shorten("; ".join(parts) or "default field names", LONGEST_MAPPING)
 
 
-def _brief(value: Any) -> str:
-    """A setting as YAML writes it on one line."""
+def _inline_yaml(value: Any) -> str:
+    """Formats a setting as YAML on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_brief(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_inline_yaml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_brief, value)) + "]"
+        return "[" + ", ".join(map(_inline_yaml, value)) + "]"
     return str(value)
 
 
@@ -127,21 +133,21 @@ def _files(files: list[str]) -> str:
 
 def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: Path) -> Table | None:
     """Ties, copies, leaks and polarity of each source."""
-    near = near_ties(run / "unified" / "preferences.parquet")
+    near_ties = count_near_ties(run / "unified" / "preferences.parquet")
     rows = []
     for name, source in sources.items():
-        groups, refused = source.groups or 0, source.groups_rejected
-        close, scored = near.get(name, (0, 0))
+        groups, rejected = source.groups or 0, source.groups_rejected
+        tied, scored = near_ties.get(name, (0, 0))
         removed, polarity = clean.removed_from(name), source.polarity or Polarity()
         rows.append(
             [
                 name,
-                count(source.rows),
-                count(source.preferences),
-                share(refused.get("tie", 0), groups),
-                share(refused.get("contradiction", 0), groups),
-                share(close, scored),
-                *(count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
+                format_count(source.rows),
+                format_count(source.preferences),
+                format_share(rejected.get("tie", 0), groups),
+                format_share(rejected.get("contradiction", 0), groups),
+                format_share(tied, scored),
+                *(format_count(removed.get(reason, 0)) if name in clean.by_source else "–" for reason in REMOVED),
                 (polarity.verdict or "–").replace("_", " "),
                 f"{polarity.agree:,} / {polarity.against:,}" if polarity.agree or polarity.against else "–",
             ]
@@ -150,21 +156,21 @@ def _data_checks(sources: Mapping[str, SourceCounts], clean: CleanCounts, run: P
     heads += ["removed: duplicates", "removed: near-duplicates", "removed: in benchmarks"]
     heads += ["polarity: verdict", "polarity: for / against"]
     note = (
-        "Ties and contradictions: shares of the groups, which gave no preference. Near ties: share of the scored pairs "
-        f"whose scores differ by no more than {NEAR_TIE:.0%} of the range of the source's scores. Polarity: does the "
-        "other evidence in the data (further axes) speak for the chosen answer; docs/polarity.md."
+        "Ties and contradictions: share of the groups that gave no preference for this reason. Near ties: share of the "
+        f"scored pairs whose scores differ by at most {NEAR_TIE:.0%} of the range of the source's scores. Polarity: "
+        "whether other evidence in the data (further axes) favours the chosen answer; see docs/polarity.md."
     )
-    return table("What the data say of themselves", heads, rows, note)
+    return make_table("Data checks", heads, rows, note)
 
 
 REMOVED = ("duplicate", "near_duplicate", "benchmark")
 SCORES = ("chosen_score", "rejected_score")
 
 
-def near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
-    """Source -> pairs that are nearly tied, and pairs with two scores; empty where there is no such file.
+def count_near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
+    """Source -> number of near ties, and of pairs with two scores; empty if the file does not exist.
 
-    Scores are read in batches; 8 bytes are held for each preference that has two.
+    Reads the scores in batches and keeps 8 bytes for each preference with two scores.
     """
     if not preferences.is_file():
         return {}
@@ -183,14 +189,14 @@ def near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
                 low, high = ends.get(name, (np.inf, -np.inf))
                 ends[name] = min(low, float(mine.min())), max(high, float(mine.max()))
                 gaps.setdefault(name, array("d")).frombytes(np.abs(mine[0] - mine[1]).tobytes())
-    found = {}
+    counts = {}
     for name, (low, high) in ends.items():
         within = np.frombuffer(gaps[name]) <= NEAR_TIE * (high - low) + 1e-12
-        found[name] = int(within.sum()), len(gaps[name])
-    return found
+        counts[name] = int(within.sum()), len(gaps[name])
+    return counts
 
 
-def _audited(audit: dict[str, Any]) -> list[Table]:
+def _audit_tables(audit: dict[str, Any]) -> list[Table]:
     rows = []
     for page in audit["pages"]:
         length, prompts, cost = page["length"], page["prompts"], page["cost"]
@@ -198,48 +204,48 @@ def _audited(audit: dict[str, Any]) -> list[Table]:
         rows.append(
             [
                 str(page["source"]),
-                _with_across(page["repeats"]),
-                _with_across(page["opposites"]),
+                _format_within_across(page["repeats"]),
+                _format_within_across(page["opposites"]),
                 _length(length),
                 _languages(page["languages"]),
-                count(prompts["different"]),
-                count(sum(prompts["shared"].values())),
-                "–" if leaks is None else count(sum(leak["exact"] + leak["overlapping"] for leak in leaks)),
-                share(cost["lost"], cost["ordered"]),
+                format_count(prompts["different"]),
+                format_count(sum(prompts["shared"].values())),
+                "–" if leaks is None else format_count(sum(leak["exact"] + leak["overlapping"] for leak in leaks)),
+                format_share(cost["lost"], cost["ordered"]),
             ]
         )
     heads = ["source", "copies", "opposites", "longer chosen", "languages", "prompts", "shared prompts"]
     heads += ["prompts in benchmarks", "order lost"]
     note = (
-        "Copies and opposite labels within the source + in others. Longer chosen: share of the pairs that differ in "
-        "length. Shared: prompts that other sources have too. Order lost: ordered pairs of answers in the data that "
-        "the preferences neither hold nor imply. docs/audit.md says how each is counted."
+        "Copies and opposites (contradicting labels): within the source + in others. Longer chosen: share of the "
+        "pairs with different lengths. Shared prompts: those that other sources have too. Order lost: share of the "
+        "ordered pairs of answers that the preferences neither contain nor imply. Definitions: docs/audit.md."
     )
-    made = table("Audit", heads, rows, note)
-    return present(made, _gold(audit.get("gold")))
+    audit_table = make_table("Audit", heads, rows, note)
+    return drop_missing(audit_table, _gold_table(audit.get("gold")))
 
 
-def _with_across(found: dict[str, Any]) -> str:
-    return f"{found['within']:,} + {sum(found['across'].values()):,}"
+def _format_within_across(counts: dict[str, Any]) -> str:
+    return f"{counts['within']:,} + {sum(counts['across'].values()):,}"
 
 
 def _length(length: dict[str, Any]) -> str:
     longer = length["characters"]["share"]
     if longer is None:
         return "–"
-    named = f" ({length['verdict']})" if length["verdict"] in ("longer", "shorter") else ""
-    return f"{100 * longer:.0f} %{named}"
+    verdict = f" ({length['verdict']})" if length["verdict"] in ("longer", "shorter") else ""
+    return f"{100 * longer:.0f} %{verdict}"
 
 
 def _languages(languages: dict[str, Any]) -> str:
     most = sorted(languages["found"].items(), key=lambda item: (-item[1], item[0]))[:LANGUAGES]
-    return ", ".join(f"{name} {share(n, languages['sampled'])}" for name, n in most) or "–"
+    return ", ".join(f"{name} {format_share(n, languages['sampled'])}" for name, n in most) or "–"
 
 
-def _gold(gold: dict[str, Any] | None) -> Table | None:
-    """Conversion accuracy on a gold file."""
+def _gold_table(gold: dict[str, Any] | None) -> Table | None:
+    """The table of conversion accuracy on the gold file."""
     rows = [
-        [file, count(right), count(of), share(right, of)]
+        [file, format_count(right), format_count(of), format_share(right, of)]
         for file, (right, of) in (gold or {}).get("by_file", {}).items()
     ]
-    return table("Entries judged by hand", ["file", "right", "entries", "share"], rows)
+    return make_table("Conversion accuracy on the gold file", ["file", "correct", "entries", "share"], rows)

@@ -1,44 +1,44 @@
-"""The counts of a run, from its manifest: what came in, what was left out and why, what was selected and trained."""
+"""The section on training, and the list of all sections on counts."""
 
 from pathlib import Path
 
 from unipref.core.run_folder import Manifest, TrainedStep
-from unipref.report.content import Points, Section, count, number
-from unipref.report.sections.clean import cleaned_section
-from unipref.report.sections.data_flow import flow_section
-from unipref.report.sections.preflight import check_section
-from unipref.report.sections.selection import selection_section
-from unipref.report.sections.sources import source_section
-from unipref.report.sections.training_curves import curve_figures
-from unipref.report.tables import seconds, table, together
+from unipref.report.content import Points, Section, format_count, format_number
+from unipref.report.sections.clean import make_clean_section
+from unipref.report.sections.data_flow import make_flow_section
+from unipref.report.sections.preflight import make_check_section
+from unipref.report.sections.selection import make_selection_section
+from unipref.report.sections.sources import make_source_section
+from unipref.report.sections.training_curves import make_curve_figures
+from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
-def count_sections(manifest: Manifest, run: Path) -> list[Section]:
-    """The sections on data, selection and training; what the manifest lacks is left out."""
+def make_count_sections(manifest: Manifest, run: Path) -> list[Section]:
+    """The sections on data, selection and training, if the manifest has their counts."""
     sections = [
-        flow_section(manifest),
-        source_section(manifest, run),
-        cleaned_section(manifest.clean),
-        selection_section(manifest),
-        check_section(manifest.preflight),
-        train_section(manifest),
+        make_flow_section(manifest),
+        make_source_section(manifest, run),
+        make_clean_section(manifest.clean),
+        make_selection_section(manifest),
+        make_check_section(manifest.preflight),
+        make_training_section(manifest),
     ]
     return [section for section in sections if section is not None]
 
 
-def terminal_sections(manifest: Manifest) -> list[Section]:
-    """Those that a terminal shows, from the manifest alone."""
+def make_terminal_sections(manifest: Manifest) -> list[Section]:
+    """The sections that the terminal shows; they need the manifest only."""
     sections = [
-        flow_section(manifest),
-        selection_section(manifest),
-        check_section(manifest.preflight),
-        train_section(manifest),
+        make_flow_section(manifest),
+        make_selection_section(manifest),
+        make_check_section(manifest.preflight),
+        make_training_section(manifest),
     ]
     return [section for section in sections if section is not None]
 
 
-def lead(manifest: Manifest) -> list[str]:
-    """What the run did, in a sentence or two."""
+def describe_run(manifest: Manifest) -> list[str]:
+    """Describes the run in a sentence or two."""
     sentences = []
     if sources := manifest.sources:
         rows, kept = (sum(n or 0 for n in counts) for counts in _rows_and_preferences(manifest))
@@ -56,24 +56,24 @@ def _rows_and_preferences(manifest: Manifest) -> tuple[list[int | None], list[in
     return [source.rows for source in sources], [source.preferences for source in sources]
 
 
-def train_section(manifest: Manifest) -> Section | None:
-    """The section on the training steps; None where nothing was trained."""
+def make_training_section(manifest: Manifest) -> Section | None:
+    """The section on training; None if no step was trained."""
     rows, warnings = [], []
     for variant, seed, step, trained in manifest.trained_steps():
         left_out = ", ".join(f"{reason} {n:,}" for reason, n in sorted(trained.left_out.items()) if n)
-        row = [variant, seed, step, count(trained.used), left_out or "–", count(trained.steps)]
-        row += [count(trained.tokens), seconds(trained.seconds), *_losses(trained)]
+        row = [variant, seed, step, format_count(trained.used), left_out or "–", format_count(trained.steps)]
+        row += [format_count(trained.tokens), format_decimal(trained.seconds), *_losses(trained)]
         rows.append(row)
         warnings += [(f"{variant}, seed {seed}, {step}", text) for text in trained.warnings]
     heads = ["variant", "seed", "step", "used", "left out", "optimiser steps", "tokens", "seconds"]
-    steps = table("Training steps", [*heads, "first loss", "last loss"], rows)
+    steps = make_table("Training steps", [*heads, "first loss", "last loss"], rows)
     if steps is None:
         return None
-    figures, left_out = curve_figures(manifest)
-    points = [Points("Warnings", together(warnings))] if warnings else []
+    figures, left_out = make_curve_figures(manifest)
+    points = [Points("Warnings", merge_sentences(warnings))] if warnings else []
     return Section("Training", [left_out] if left_out else [], points, tables=[steps], figures=figures)
 
 
 def _losses(trained: TrainedStep) -> tuple[str, str]:
     losses = [point["loss"] for point in trained.curve if isinstance(point.get("loss"), int | float)]
-    return (number(losses[0]), number(losses[-1])) if losses else ("–", "–")
+    return (format_number(losses[0]), format_number(losses[-1])) if losses else ("–", "–")

@@ -1,11 +1,11 @@
-"""The curves of training, from the manifest: each step's figures and dev scores over its optimiser steps."""
+"""Training curves: logged metrics and dev scores over the optimiser steps of each training step."""
 
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, TrainedStep
-from unipref.report.content import Figure, level, number
+from unipref.report.content import Figure, format_number, reference_line
 
 LOGGED = {
     "loss": "loss",
@@ -18,17 +18,17 @@ LOGGED = {
     "entropy": "entropy, nats per token",
     "completions/mean_length": "mean length of answers, tokens",
 }
-"""Figures that are drawn, of those a trainer logs, in this order; all are in `curve.jsonl`."""
-LINES, FIGURES, POINTS, TOLD = 24, 24, 120, 8
-"""Most lines in a figure, figures on the page, points of a line, and runs of which the last value is told in words."""
+"""Logged metrics with a figure, in this order -> their titles; `curve.jsonl` has all metrics."""
+LINES, FIGURES, POINTS, MOST_IN_TEXT = 24, 24, 120, 8
+"""Most lines in a figure, figures on the page, points of a line, and runs in the description of a figure."""
 MOST_POINTS = 1500
-"""Most points in a figure: of many lines each has fewer."""
+"""Most points in a figure; with many lines, each has fewer points."""
 
 Series = list[tuple[float, float]]
 
 
 class Run(NamedTuple):
-    """One training of a step."""
+    """A variant and seed."""
 
     variant: str
     seed: str
@@ -37,24 +37,24 @@ class Run(NamedTuple):
         return f"{self.variant}, seed {self.seed}"
 
 
-def curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
-    """A figure for each training step and logged figure, a line for each variant and seed.
+def make_curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
+    """A figure for each training step and logged metric, with a line for each variant and seed.
 
     Returns:
-        The figures, and what was left out of them in words; empty where nothing was.
+        The figures, and a sentence on what they leave out, which may be empty.
     """
-    named = dict(_named(manifest))
-    figures = [_figure(title, runs, chance) for title, (runs, chance) in list(named.items())[:FIGURES]]
+    by_title = dict(_group_by_title(manifest))
+    figures = [_figure(title, runs, chance) for title, (runs, chance) in list(by_title.items())[:FIGURES]]
     left_out = []
-    if more := len(named) - len(figures):
-        left_out.append(f"{more} more figures are not drawn; their numbers are in curve.jsonl of each step.")
-    if any(len(runs) > LINES for runs, _ in named.values()):
+    if more := len(by_title) - len(figures):
+        left_out.append(f"{more} more figures are not drawn; curve.jsonl of each step has their numbers.")
+    if any(len(runs) > LINES for runs, _ in by_title.values()):
         left_out.append(f"Only the first {LINES} of a step's runs are drawn.")
     return figures, " ".join(left_out)
 
 
-def _named(manifest: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], float | None]]]:
-    """Title -> run -> points, and the chance level, in the order of steps and figures."""
+def _group_by_title(manifest: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], float | None]]]:
+    """Yields title -> (run -> points, chance level), in the order of steps and metrics."""
     by_step: dict[str, dict[str, tuple[dict[Run, Series], float | None]]] = {}
     for variant, seed, step, trained in manifest.trained_steps():
         for title, series, chance in _series(trained):
@@ -66,11 +66,11 @@ def _named(manifest: Manifest) -> Iterator[tuple[str, tuple[dict[Run, Series], f
 
 
 def _series(trained: TrainedStep) -> Iterator[tuple[str, Series, float | None]]:
-    """Every line of one run with more than one point: its title, its points and the chance level."""
-    for name, words in LOGGED.items():
+    """Yields the lines of one run with at least two points: title, points and chance level."""
+    for name, title in LOGGED.items():
         points = [(p["step"], p[name]) for p in trained.curve if _is_number(p.get("step")) and _is_number(p.get(name))]
         if len(points) > 1:
-            yield words, points, None
+            yield title, points, None
     for name, first in trained.dev[0].scores.items() if trained.dev else ():
         values = [(point.step, point.scores[name].value) for point in trained.dev if name in point.scores]
         points = [(step, value) for step, value in values if value is not None and _is_number(value)]
@@ -83,10 +83,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure:
-    shown = list(runs.items())[:LINES]
+    visible_runs = list(runs.items())[:LINES]
     traces = []
-    for run, series in shown:
-        thin = _thinned(series, min(POINTS, MOST_POINTS // len(shown)))
+    for run, series in visible_runs:
+        points = _thin(series, min(POINTS, MOST_POINTS // len(visible_runs)))
         traces.append(
             {
                 "type": "scatter",
@@ -94,21 +94,21 @@ def _figure(title: str, runs: dict[Run, Series], chance: float | None) -> Figure
                 "name": str(run),
                 "legendgroup": run.variant,
                 "meta": {"variant": run.variant},
-                "x": [step for step, _ in thin],
-                "y": [float(f"{value:.5g}") for _, value in thin],
+                "x": [step for step, _ in points],
+                "y": [float(f"{value:.5g}") for _, value in points],
             }
         )
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "optimiser steps"}}, "hovermode": "closest"}
     if chance is not None:
-        layout["shapes"] = [level("y", chance, "chance")]
-    ends = [f"{run}: {number(series[-1][1])}" for run, series in shown[:TOLD]]
-    more = [f"{len(shown) - TOLD} more"] if len(shown) > TOLD else []
-    note = "" if chance is None else f"Chance: {number(chance)}."
-    return Figure(title, traces, layout, f"At the end, {'; '.join(ends + more)}.", note)
+        layout["shapes"] = [reference_line("y", chance, "chance")]
+    ends = [f"{run}: {format_number(series[-1][1])}" for run, series in visible_runs[:MOST_IN_TEXT]]
+    more = [f"{len(visible_runs) - MOST_IN_TEXT} more"] if len(visible_runs) > MOST_IN_TEXT else []
+    note = "" if chance is None else f"Chance: {format_number(chance)}."
+    return Figure(title, traces, layout, f"Last values: {'; '.join(ends + more)}.", note)
 
 
-def _thinned(series: Series, most: int) -> Series:
-    """At most so many of the points, evenly spread, the last one among them."""
+def _thin(series: Series, most: int) -> Series:
+    """At most `most` of the points, evenly spaced, including the last."""
     if len(series) <= most:
         return series
     return [series[round(i * (len(series) - 1) / (most - 1))] for i in range(most)]

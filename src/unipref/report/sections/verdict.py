@@ -1,40 +1,35 @@
-"""The verdict: three sentences, the claims with their rules, and what went wrong."""
+"""The section with the verdict: a summary, the rules of the claims, and signs of failure."""
 
 from unipref.core.run_folder import Verdicts
-from unipref.report.content import Points, Section, number
+from unipref.report.content import Points, Section, format_number
 
 
-def verdict_section(verdicts: Verdicts | None) -> Section | None:
-    """The section; None where there are no verdicts."""
+def make_verdict_section(verdicts: Verdicts | None) -> Section | None:
+    """The section; None without verdicts."""
     if verdicts is None:
         return None
     sides = "; ".join(
         f"{objective}: {side.metric} of {side.benchmark}"
         + (f" ({side.slice})" if side.slice != "all" else "")
-        + (f", read beside {side.beside}" if side.beside else "")
+        + (f", together with {side.beside}" if side.beside else "")
         for objective, side in verdicts.sides.items()
     )
-    paragraphs = [*verdicts.summary, f"Judged by {sides}."]
+    paragraphs = [*verdicts.summary, f"Headline metrics: {sides}."]
     if front := verdicts.front:
         paragraphs.append(
-            f"No model is better on both sides than: {', '.join(front.models)}. Hypervolume "
-            f"{number(front.hypervolume)}, from {front.measured_from}."
+            f"On the Pareto front: {', '.join(front.models)}. Hypervolume {format_number(front.hypervolume)}, "
+            f"measured from {front.measured_from}."
         )
-    signs = failure_warnings(verdicts)
+    signs = list_failures(verdicts)
     points = [Points("Signs of failure", signs)] if signs else []
     rules = [f"{claim.claim}: {claim.rule}" for claim in verdicts.claims]
-    points.append(Points("When a claim counts", rules, folded=True))
+    points.append(Points("Rules of the claims", rules, folded=True))
     absent = [f"{sign.name}: {sign.threshold}" for sign in verdicts.signatures if not sign.occurrences]
-    points += [Points("Looked for and not found", absent, folded=True)] if absent else []
+    points += [Points("Signs of failure that did not occur", absent, folded=True)] if absent else []
     return Section("Verdict", paragraphs=paragraphs, points=points)
 
 
-def failure_warnings(verdicts: Verdicts | None) -> list[str]:
-    """The signs of failure that occurred, each with its threshold."""
+def list_failures(verdicts: Verdicts | None) -> list[str]:
+    """The signs of failure that occurred, each with its threshold and place."""
     signs = verdicts.signatures if verdicts else []
     return [f"{sign.name} ({sign.threshold}): {place}" for sign in signs for place in sign.occurrences]
-
-
-def summary(verdicts: Verdicts | None) -> list[str]:
-    """The three sentences."""
-    return verdicts.summary if verdicts else []
