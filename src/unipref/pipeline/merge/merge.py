@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from unipref import report
 from unipref.core import hashing, json_files, registry
+from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
@@ -24,7 +25,6 @@ from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_path, evaluate
 from unipref.models import loading
-from unipref.models.loading import Policy
 from unipref.models.weight_merging import SPARSE_METHODS, Method, Recipe, WeightMerger
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.held_out import unseen
