@@ -248,9 +248,9 @@ def audit(
     from unipref.analysis import audit as auditing
 
     found = auditing.audit(folder, gold, benchmarks)
-    if not auditing.keep(found, folder):
+    if not auditing.write_audit(found, folder):
         typer.echo(f"{folder} may not be written to: the report will not have this.", err=True)
-    _answer(found.as_dict(), as_json, auditing.terminal(found))
+    _answer(found.as_dict(), as_json, auditing.render_terminal(found))
 
 
 @app.command()
