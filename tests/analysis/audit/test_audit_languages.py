@@ -26,7 +26,7 @@ def test_a_language_is_named_or_said_to_be_unknown(content, code):
 def test_the_draw_is_bounded_and_blind_to_order_and_repeats(monkeypatch):
     looked_at = []
     monkeypatch.setattr(languages, "SAMPLE", 5)
-    monkeypatch.setattr(languages, "language", lambda prompt: looked_at.append(prompt) or prompt[-1])
+    monkeypatch.setattr(languages, "detect_language", lambda prompt: looked_at.append(prompt) or prompt[-1])
     prompts = [f"prompt {i % 30}" for i in range(60)]
     forwards, backwards = LanguageSample(), LanguageSample()
     for prompt in prompts:
@@ -39,7 +39,7 @@ def test_the_draw_is_bounded_and_blind_to_order_and_repeats(monkeypatch):
 
 
 def test_the_commonest_language_comes_first(monkeypatch):
-    monkeypatch.setattr(languages, "language", lambda prompt: prompt[:2])
+    monkeypatch.setattr(languages, "detect_language", lambda prompt: prompt[:2])
     sample = LanguageSample()
     for prompt in ("de 1", "en 1", "en 2", "ar 1", "en 2"):
         sample.add(prompt)

@@ -118,7 +118,7 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert write_audit(Audit(str(tmp_path), [page(nasty)], None, gold, ["look here"]), tmp_path)
     kept = (tmp_path / "audit.json").read_text()
     record.write_text("{}")
-    with pytest.raises(UserError, match=r"stage\.json: the record of unify is corrupt"):
+    with pytest.raises(UserError, match=r"stage\.json: the record is corrupt"):
         write_audit(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
     record.write_text(json.dumps({"key": "1"}))
     assert str(tmp_path) not in kept

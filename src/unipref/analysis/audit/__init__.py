@@ -72,7 +72,7 @@ def write_audit(result: Audit, folder: Path) -> bool:
             unified = json.loads(record.read_text(encoding="utf-8"))["key"]
     except (ValueError, KeyError, TypeError) as error:
         mend = "Run unify again: unipref unify STUDY -o RUN"
-        raise UserError("the record of unify is corrupt or from another version.", where=str(record), mend=mend) from error
+        raise UserError("the record is corrupt or from another version.", where=str(record), mend=mend) from error
     content: dict[str, Any] = {"unified": unified, **result.as_dict()}
     # The path of the run is private to this machine.
     del content["run"]
