@@ -217,7 +217,7 @@ def soup_models(
         UserError: no such run, objective or model, or a weight that is no number.
     """
     how = Recipe(seed=seed or 0, **recipe)
-    return merge.make(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
+    return merge.write_mixture(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
 
 
 def trace_soup(
