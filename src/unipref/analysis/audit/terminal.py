@@ -138,9 +138,9 @@ def _describe_lengths(lengths: Lengths) -> str:
 def _describe_prompts(source: SourceAudit) -> Iterator[Line]:
     languages, prompts = source.languages, source.prompts
     if languages.sampled:
-        named = list(languages.found.items())
-        shares = ", ".join(f"{code} {_share(n, languages.sampled)}" for code, n in named[:LANGUAGES])
-        rest = sum(n for _, n in named[LANGUAGES:])
+        counts = list(languages.found.items())
+        shares = ", ".join(f"{code} {_share(n, languages.sampled)}" for code, n in counts[:LANGUAGES])
+        rest = sum(n for _, n in counts[LANGUAGES:])
         shares += f", others {_share(rest, languages.sampled)}" if rest else ""
         yield "languages", f"{shares} (of {languages.sampled:,} of {languages.prompts:,} prompts)", ""
     if prompts.shared:

@@ -127,10 +127,9 @@ def judge_combined(evidence: Evidence) -> Claim:
 def _name_excluded(evidence: Evidence) -> str:
     """Names the single-source variants that are not compared, because more than their selection differs."""
     compared = {variant.name for variant in _find_comparable(evidence)}
-    apart = [
-        a.name for a in evidence.variants.values() if a.alone and a.alone[0] == "source" and a.name not in compared
-    ]
-    return f" Not compared, because their training differs: {', '.join(apart)}." if apart else ""
+    single = [variant.name for variant in evidence.variants.values() if variant.alone and variant.alone[0] == "source"]
+    excluded = ", ".join(name for name in single if name not in compared)
+    return f" Not compared, because their training differs: {excluded}." if excluded else ""
 
 
 def judge_subset(evidence: Evidence) -> Claim:
@@ -211,8 +210,8 @@ def judge_after_sft(evidence: Evidence) -> Claim:
         p for p, by in fit.items() if any(g.is_worse for g in by.values()) and not any(g.is_better for g in by.values())
     ]
     verdict = SHOWN if adds else REFUTED if len(costs) == len(gains) else NOT_SHOWN
-    shown = adds or list(fit)
-    return Claim(name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(fit[pair])}" for pair in shown) + ".", gains)
+    pairs = adds or list(fit)
+    return Claim(name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(fit[pair])}" for pair in pairs) + ".", gains)
 
 
 def _are_all_at_least(by_side: dict[str, Gain]) -> bool:
