@@ -29,9 +29,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from unipref.core.chat_models import Policy
 from unipref.evaluate.benchmarks.winobias import WinoBias
 from unipref.evaluate.readers.winobias import PRONOUNS, Pair, Sentence, read_pairs
-from unipref.models.loading import Policy, best_device, load_policy
+from unipref.models.loading import best_device, load_policy
 
 T = TypeVar("T")
 METRICS = ("bias", "bias_entropy", "bias_cluster", "accuracy", "similarity")

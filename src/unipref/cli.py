@@ -221,7 +221,7 @@ def soup(  # noqa: PLR0913, options of one command
         options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
         rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
         wants_model = weights is not None or trace is None
-        made = merge.make(folder, weights or "", out, recipe, **options) if wants_model else None
+        made = merge.write_mixture(folder, weights or "", out, recipe, **options) if wants_model else None
     _answer({"model": str(made) if made else None, "rows": rows}, as_json, page.trade_off(rows, by or [], made))
 
 
@@ -248,9 +248,9 @@ def audit(
     from unipref.analysis import audit as auditing
 
     found = auditing.audit(folder, gold, benchmarks)
-    if not auditing.keep(found, folder):
+    if not auditing.write_audit(found, folder):
         typer.echo(f"{folder} may not be written to: the report will not have this.", err=True)
-    _answer(found.as_dict(), as_json, auditing.terminal(found))
+    _answer(found.as_dict(), as_json, auditing.render_terminal(found))
 
 
 @app.command()
@@ -313,8 +313,8 @@ def demo(
 
     with ConsoleProgress() as listener:
         table.run(out / "full", side_by_side, listener)
-    page = reproduction_page.write(out / "full")
-    found = list(reproduction_page.claims(out / "full"))
+    page = reproduction_page.write_page(out / "full")
+    found = list(reproduction_page.read_claims(out / "full"))
     told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
     _answer([dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in found], as_json, told)
     if not as_json:

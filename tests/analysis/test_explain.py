@@ -106,7 +106,7 @@ def test_what_stood_in_the_way_is_named(run: Path) -> None:
         assert not entry["kept"]
         assert entry["blocked_by"] in set(ids_of(run, "selected/deita/0/train.parquet"))
         assert entry["distance"] < 0.9
-        assert f"({entry['near']}, at distance {entry['distance']:.3f})" in explain.as_text(
+        assert f"({entry['blocked_by']}, at distance {entry['distance']:.3f})" in explain.as_text(
             unipref.explain(run, row["id"])
         )
 
@@ -116,14 +116,14 @@ def test_a_preference_that_is_held_out_is_not_selected_from(run: Path) -> None:
     found = unipref.explain(run, key)
     assert [entry["part"] for entry in found["clean"]] == ["dev"]
     assert found["selected"] == []
-    assert "not among what was selected from" in explain.as_text(found)
+    assert "not a candidate: it is not in train" in explain.as_text(found)
 
 
 def test_a_copy_that_clean_removed_is_told_with_its_twin(run: Path) -> None:
     (removed,) = pq.read_table(run / "clean/removed.parquet").to_pylist()
     (entry,) = unipref.explain(run, removed["id"])["clean"]
     assert (entry["removed"], entry["twin"]) == ("duplicate", removed["twin"])
-    assert f"removed as duplicate, kept in its place: {removed['twin']}" in explain.as_text(
+    assert f"removed as duplicate, its copy is kept: {removed['twin']}" in explain.as_text(
         unipref.explain(run, removed["id"])
     )
 
@@ -174,14 +174,14 @@ def test_an_origin_that_is_not_there_is_the_users_to_mend(run: Path) -> None:
     assert "Did you mean 'ratings.csv'" in str(caught.value.mend)
     with pytest.raises(UserError, match=r"comes from 'ratings\.csv:999'") as caught:
         unipref.explain(run, "ratings.csv:999")
-    assert "'ratings.csv' was read" in str(caught.value.mend)
+    assert "The run read 'ratings.csv'" in str(caught.value.mend)
 
 
 def test_a_run_without_selection_and_no_run_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no manifest\.json"):
         unipref.explain(tmp_path, "abcd")
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="unify has left no preferences here"):
+    with pytest.raises(UserError, match="the run has no unified preferences"):
         unipref.explain(tmp_path, "abcd")
     (tmp_path / "manifest.json").write_text("[")
     with pytest.raises(UserError, match=r"manifest\.json is corrupt or from another version"):

@@ -20,7 +20,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("study", full.demo_studies(), ids=lambda study: study.name)
+@pytest.mark.parametrize("study", full.list_demo_studies(), ids=lambda study: study.name)
 def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
     loaded = load(full.build_study(study, world, world / "model"), [])
     variants = set(loaded.variants)
@@ -38,7 +38,7 @@ def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
 
 def test_twice_the_feedback_takes_twice_the_steps() -> None:
     folder = Path("world")
-    by_name = {study.name: full.build_study(study, folder, folder)["train"] for study in full.demo_studies()}
+    by_name = {study.name: full.build_study(study, folder, folder)["train"] for study in full.list_demo_studies()}
     for at, name in enumerate(("sft", "dpo")):
         once, twice = (by_name[study][at][name]["max_steps"] for study in ("careless", "twice"))
         assert twice == 2 * once
@@ -77,13 +77,13 @@ def finished(folder: Path, verdict: str) -> None:
 
 def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> None:
     finished(tmp_path / "careless", "shown")
-    text = reproduction_page.write(tmp_path).read_text()
+    text = reproduction_page.write_page(tmp_path).read_text()
     # Seeds 1 and 2 have biases of 1 and 2 nats; kept is the mean of 1000 and 1002.
     assert "| `combined` ◆ | 1,001 | sft | 0.500 | 0.250† | 0.750 | 1.500 |" in text
     assert "| `combined` ◆ | 1,001 | sft | +0.400 [+0.300, +0.500] * | – |" in text
     assert "| 2 selected | careless | **shown** | So it is. |" in text
     assert "Not run: rl, 0.25M, 3M, twice, gaussian, adversarial." in text
-    assert [claim for _, claim, _, _ in reproduction_page.claims(tmp_path)] == list(
+    assert [claim for _, claim, _, _ in reproduction_page.read_claims(tmp_path)] == list(
         reproduction_page.SHORT_CLAIMS.values()
     )
 
@@ -91,7 +91,9 @@ def test_the_page_shows_what_is_finished_and_names_the_rest(tmp_path: Path) -> N
 def test_the_page_compares_model_sizes(tmp_path: Path) -> None:
     finished(tmp_path / "careless", "shown")
     finished(tmp_path / "3M", "not shown")
-    rows = [line for line in reproduction_page.page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))]
+    rows = [
+        line for line in reproduction_page.make_page(tmp_path).splitlines() if line.startswith(("| 1M |", "| 3M |"))
+    ]
     assert [row.split(" | ")[2] for row in rows] == ["`base`", "`combined` ◆"] * 2
 
 

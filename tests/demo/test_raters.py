@@ -13,7 +13,8 @@ import unipref
 from unipref.core import yaml_files
 from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
 from unipref.demo.coreference import Case, Frame
-from unipref.demo.feedback import Question, add_copies, case_question, pair_row
+from unipref.demo.feedback import add_copies, case_question, pair_row
+from unipref.demo.questions import Question
 from unipref.demo.raters import (
     ADVERSARIAL_MANNER,
     CARELESS_MANNER,

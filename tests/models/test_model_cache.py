@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.models import model_cache
 from unipref.models.inference import Generation, ask_each, forward, log_likelihoods, rewards
-from unipref.models.loading import Policy, RewardModel, load_model, load_policy, load_reward_model
+from unipref.models.loading import load_model, load_policy, load_reward_model
 from unipref.models.model_cache import ModelCache
 
 REQUESTS = [([1, 20, 30, 40], [50, 60]), ([1, 20, 30, 41], [50]), ([7], [8, 9, 10])]

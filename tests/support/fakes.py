@@ -11,8 +11,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from unipref.core.chat_models import Policy
 from unipref.models.inference import GeneratedText, Generation, LogLikelihood, Question
-from unipref.models.loading import CHAT_TEMPLATE, Policy
+from unipref.models.loading import CHAT_TEMPLATE
 
 Rule = Callable[[str, str], float]
 """Text of the prompt and text of the continuation -> log p of the continuation, in nats."""

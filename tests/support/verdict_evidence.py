@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unipref.analysis.verdicts.claims import claims
+from unipref.analysis.verdicts.claims import judge_claims
 from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, Model, Side, Variant
 from unipref.core.run_folder import PlannedStep
 from unipref.core.stats.bootstrap import Statistic, mean
@@ -67,7 +67,7 @@ GOOD = BASE | {
 
 
 def verdicts_of(found: Evidence) -> list[str]:
-    return [claim.verdict for claim in claims(found)]
+    return [claim.verdict for claim in judge_claims(found)]
 
 
 MANIFEST = {

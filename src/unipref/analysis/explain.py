@@ -1,6 +1,6 @@
-"""Why a preference was kept or dropped: its way through a run, from raw row to each variant's and seed's selection.
+"""Explains why a preference was kept or dropped, from its raw row to the selection of each variant and seed.
 
-Files are streamed, one or two columns at a time; text is read for the one preference that is asked about.
+It streams the files, one or two columns at a time, and reads text only of the preference in question.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from unipref.core.records import Messages, Reason
 from unipref.core.run_folder import Manifest, RunFolder, each_seed
 
 PARTS = ("train", "dev", "test")
-SHOWN = 200
-"""Characters of a text that a reader is shown."""
-MANY = 8
-"""Ids that are listed where a prefix fits several."""
-LEAST = 4
-"""Places in which an id must agree with what was asked to be offered in its stead."""
+MAX_TEXT = 200
+"""Maximum number of characters shown of a text."""
+MAX_IDS = 8
+"""Maximum number of ids listed if a prefix matches several."""
+MIN_MATCHING = 4
+"""Minimum number of matching characters for an id to be suggested."""
 ORIGINS = ("source", "kind", "objective", "origin", "axis", "chosen_score", "rejected_score", "margin", "confidence")
-PLAIN = (
+NOT_SCORES = (
     "id",
     "source",
     "objective",
@@ -35,116 +35,118 @@ PLAIN = (
     "blocked_by",
     "distance",
 )
-"""Columns of `decisions.parquet` that are no scorer's."""
+"""Columns of `decisions.parquet` that are not scores."""
 
 
-def explain(folder: Path, asked: str) -> dict[str, Any]:
-    """What became of one preference, or of one raw row.
+def explain(folder: Path, query: str) -> dict[str, Any]:
+    """Explains what became of one preference, or of one raw row.
 
     Args:
-        folder: of a run that got at least as far as unify.
-        asked: a preference's id or the beginning of one, or a raw row's origin (`ratings.csv:17`).
+        folder: a run folder in which unify is finished.
+        query: a preference's id or the beginning of one, or a raw row's origin (`ratings.csv:17`).
 
     Returns:
-        `id` and `preference` (where it came from, its scores and texts) for a preference; `origin`, `rejects` (what
-        unify rejected of the row, with reasons) and `preferences` (ids that were made of it) for a row. `clean`: one
-        entry for each cleaned data set of the run, with the `part` it is in, or the `removed` reason and `twin`.
-        `selected`: one entry per variant and seed, with `kept`, `reason` and what the strategy knew. Both are left out
-        for a row.
+        For a preference: `id` and `preference` (its origin, scores and texts); `clean`, one entry for each cleaned data
+        set of the run, with the `part` it is in, or the `removed` reason and `twin`; and `selected`, one entry per
+        variant and seed, with `kept`, `reason` and the values of the strategy. For a row: `origin`, `rejects` (what
+        unify rejected of it, with reasons) and `preferences` (the ids made from it).
 
     Raises:
-        UserError: there is no such run, id or origin; the near one is offered.
+        UserError: the run, the id or the origin is missing; the message suggests a near one.
     """
     manifest = RunFolder(folder).manifest
-    unified = _unified(folder)
-    if ":" in asked:
-        return _row(unified, asked)
-    found = _ids(unified, asked)
-    if not found:
-        raise UserError(f"no preference has the id '{asked}'.", where=str(folder), mend=_near_id(unified, asked))
-    if len(found) > 1:
-        listed = ", ".join(found[:MANY]) + (", ..." if len(found) > MANY else "")
+    unified = _find_unified(folder)
+    if ":" in query:
+        return _explain_row(unified, query)
+    ids = _find_ids(unified, query)
+    if not ids:
+        raise UserError(f"no preference has the id '{query}'.", where=str(folder), mend=_suggest_id(unified, query))
+    if len(ids) > 1:
+        listed = ", ".join(ids[:MAX_IDS]) + (", ..." if len(ids) > MAX_IDS else "")
         raise UserError(
-            f"'{asked}' is the beginning of {len(found)} ids.", where=str(folder), mend=f"Give more of it: {listed}"
+            f"'{query}' is the beginning of {len(ids)} ids.", where=str(folder), mend=f"Give more characters: {listed}"
         )
-    (key,) = found
+    (key,) = ids
     return {
         "id": key,
-        "preference": _preference(unified, key),
-        "clean": list(_cleaned(folder, key)),
-        "selected": list(_selected(folder, manifest, key)),
+        "preference": _read_preference(unified, key),
+        "clean": list(_explain_clean(folder, key)),
+        "selected": list(_explain_selection(folder, manifest, key)),
     }
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """The explanation for a reader."""
-    if "origin" in found:
-        lines = [found["origin"]]
+def as_text(explanation: dict[str, Any]) -> str:
+    """Renders an explanation as text."""
+    if "origin" in explanation:
+        lines = [explanation["origin"]]
         lines += [
             f"  unify     rejected ({reject['level']}, {reject['reason']}): {reject['detail']}"
-            for reject in found["rejects"]
+            for reject in explanation["rejects"]
         ]
-        lines += [f"  unify     made preference {key}: unipref explain RUN {key}" for key in found["preferences"]]
+        lines += [f"  unify     made preference {key}: unipref explain RUN {key}" for key in explanation["preferences"]]
         return "\n".join(lines)
-    made = found["preference"]
-    lines = [f"{found['id']}  {made['source']}, {made['kind']}, {made['objective']}"]
-    lines += [f"  {side:9} {_short(made[side])}" for side in ("prompt", "chosen", "rejected") if made[side]]
-    lines += [f"  {'unify':9} from {', '.join(made['origin'])}; {_label(made)}"]
-    lines += [f"  {'clean':9} {_clean_text(entry, len(found['clean']) > 1)}" for entry in found["clean"]]
-    for entry in found["selected"]:
-        lines += [f"  {'select':9} {entry['variant']}, seed {entry['seed']}: {_choice_text(entry)}"]
-        lines += [f"  {'':9}   {line}" for line in _score_lines(entry)]
-    if not found["selected"]:
-        removed = bool(found["clean"]) and all(entry["part"] != "train" for entry in found["clean"])
-        why = "not among what was selected from" if removed else "nothing has been selected in this run yet"
-        lines += [f"  {'select':9} {why}"]
+    preference = explanation["preference"]
+    lines = [f"{explanation['id']}  {preference['source']}, {preference['kind']}, {preference['objective']}"]
+    lines += [
+        f"  {side:9} {_shorten(preference[side])}" for side in ("prompt", "chosen", "rejected") if preference[side]
+    ]
+    lines += [f"  {'unify':9} from {', '.join(preference['origin'])}; {_describe_label(preference)}"]
+    cleaned = explanation["clean"]
+    lines += [f"  {'clean':9} {_describe_clean(entry, len(cleaned) > 1)}" for entry in cleaned]
+    for entry in explanation["selected"]:
+        lines += [f"  {'select':9} {entry['variant']}, seed {entry['seed']}: {_describe_selection(entry)}"]
+        lines += [f"  {'':9}   {line}" for line in _describe_scores(entry)]
+    if not explanation["selected"]:
+        not_in_train = bool(cleaned) and all(entry["part"] != "train" for entry in cleaned)
+        reason = "not a candidate: it is not in train" if not_in_train else "this run has no selection yet"
+        lines += [f"  {'select':9} {reason}"]
     return "\n".join(lines)
 
 
-def _unified(folder: Path) -> list[Path]:
-    """The folders that unify wrote: the study's, and those of variants that change its sources."""
+def _find_unified(folder: Path) -> list[Path]:
+    """Finds the folders of unified data: the study's, and those of variants with other sources."""
     folders = [path.parent for path in sorted(folder.glob("unified*/preferences.parquet"))]
     if not folders:
         raise UserError(
-            "unify has left no preferences here.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
+            "the run has no unified preferences.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
         )
     return folders
 
 
-def _all_ids(unified: list[Path]) -> Iterator[str]:
+def _read_ids(unified: list[Path]) -> Iterator[str]:
     for folder in unified:
         for row in parquet.rows(folder / "preferences.parquet", ["id"]):
             yield row["id"]
 
 
-def _ids(unified: list[Path], asked: str) -> list[str]:
-    """The id itself where there is one, else those that begin with it."""
-    wanted = asked.lower()
-    fitting = {key for key in _all_ids(unified) if key.startswith(wanted)}
-    return [wanted] if wanted in fitting else sorted(fitting)
+def _find_ids(unified: list[Path], query: str) -> list[str]:
+    """Finds the id itself, or else the ids that begin with the query."""
+    prefix = query.lower()
+    ids = {key for key in _read_ids(unified) if key.startswith(prefix)}
+    return [prefix] if prefix in ids else sorted(ids)
 
 
-def _near_id(unified: list[Path], asked: str) -> str:
-    """The id that shares most characters, place by place; the whole list would be of no use to anyone."""
-    wanted = asked.lower()
+def _suggest_id(unified: list[Path], query: str) -> str:
+    """Suggests the id with the most matching characters, position by position."""
+    lowered = query.lower()
 
-    def shared(key: str) -> int:
-        return sum(a == b for a, b in zip(key, wanted, strict=False))
+    def count_matching(key: str) -> int:
+        return sum(a == b for a, b in zip(key, lowered, strict=False))
 
-    nearest = max(_all_ids(unified), key=shared, default=None)
+    nearest = max(_read_ids(unified), key=count_matching, default=None)
     if nearest is None:
-        return "There are no preferences in this run."
-    if shared(nearest) >= max(LEAST, len(wanted) // 2):
+        return "The run has no preferences."
+    if count_matching(nearest) >= max(MIN_MATCHING, len(lowered) // 2):
         return f"Did you mean '{nearest}'?"
-    return "Ids are in the column 'id' of unified/preferences.parquet; a raw row is meant by its origin, as in file:17."
+    return "Ids are in the column 'id' of unified/preferences.parquet. Name a raw row by its origin, such as file:17."
 
 
-def _row(unified: list[Path], origin: str) -> dict[str, Any]:
-    """What unify made of one raw row, or rejected of it."""
+def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
+    """Explains what unify made from one raw row, and what it rejected."""
     import pyarrow.compute as pc
 
     rejects: list[dict[str, Any]] = []
-    made: dict[str, None] = {}
+    ids: dict[str, None] = {}
     files: set[str] = set()
     for folder in unified:
         for batch in parquet.batches(folder / "rejects.parquet"):
@@ -154,20 +156,20 @@ def _row(unified: list[Path], origin: str) -> dict[str, Any]:
                     rejects.append(row)
         for batch in parquet.batches(folder / "preferences.parquet", ["id", "origin"]):
             parents = pc.list_parent_indices(batch["origin"])
-            mine = pc.take(parents, pc.indices_nonzero(pc.equal(batch["origin"].flatten(), origin)))
-            made |= dict.fromkeys(batch["id"].take(mine).to_pylist())
+            rows = pc.take(parents, pc.indices_nonzero(pc.equal(batch["origin"].flatten(), origin)))
+            ids |= dict.fromkeys(batch["id"].take(rows).to_pylist())
             files.update(place.rpartition(":")[0] for place in batch["origin"].flatten().to_pylist())
-    if not rejects and not made:
+    if not rejects and not ids:
         file = origin.rpartition(":")[0]
         mend = near_name(file, files)
         if file in files:
-            mend = f"'{file}' was read: it has no such row, or the row is an answer between the best and the worst."
+            mend = f"The run read '{file}', but the row is missing or holds an answer between the best and the worst."
         raise UserError(f"nothing in this run comes from '{origin}'.", where=str(unified[0].parent), mend=mend)
-    return {"origin": origin, "rejects": rejects, "preferences": list(made)}
+    return {"origin": origin, "rejects": rejects, "preferences": list(ids)}
 
 
-def _preference(unified: list[Path], key: str) -> dict[str, Any]:
-    """Where a preference came from, its scores and its texts."""
+def _read_preference(unified: list[Path], key: str) -> dict[str, Any]:
+    """Reads a preference's origin, scores and texts."""
     import pyarrow.compute as pc
 
     columns = ["id", *ORIGINS, "prompt", "chosen", "rejected"]
@@ -176,11 +178,11 @@ def _preference(unified: list[Path], key: str) -> dict[str, Any]:
             rows = batch.filter(pc.equal(batch["id"], key)).to_pylist()
             if rows:
                 return {name: rows[0][name] for name in columns[1:]}
-    raise AssertionError(f"{key} was found before")
+    raise AssertionError(f"{key} is in the column 'id'")
 
 
-def _cleaned(folder: Path, key: str) -> Iterator[dict[str, Any]]:
-    """What became of a preference in each cleaned data set: its part, or why it was removed."""
+def _explain_clean(folder: Path, key: str) -> Iterator[dict[str, Any]]:
+    """Yields the part that a preference is in, or why it was removed, for each cleaned data set."""
     import pyarrow.compute as pc
 
     for place in sorted(path.parent for path in folder.glob("clean*/removed.parquet")):
@@ -191,7 +193,7 @@ def _cleaned(folder: Path, key: str) -> Iterator[dict[str, Any]]:
                 entry["part"] = part
         for batch in parquet.batches(place / "removed.parquet"):
             for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
-                # The same preference may stand twice: once kept, and once removed as its own copy.
+                # The same preference may occur twice: one copy kept and the other removed.
                 entry |= {
                     "removed": row["reason"],
                     **{k: v for k, v in row.items() if k not in ("id", "reason", "source")},
@@ -200,8 +202,8 @@ def _cleaned(folder: Path, key: str) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def _selected(folder: Path, manifest: Manifest, key: str) -> Iterator[dict[str, Any]]:
-    """Each variant's and seed's decision; variants that share a selection say the same."""
+def _explain_selection(folder: Path, manifest: Manifest, key: str) -> Iterator[dict[str, Any]]:
+    """Yields the decision of each variant and seed; variants that share a selection have equal ones."""
     import pyarrow.compute as pc
 
     for variant, seed, selected in each_seed(manifest.selected):
@@ -214,52 +216,51 @@ def _selected(folder: Path, manifest: Manifest, key: str) -> Iterator[dict[str, 
                 yield {"variant": variant, "seed": int(seed), **columns}
 
 
-def _short(messages: Messages) -> str:
-    return shorten(" / ".join(message["content"] for message in messages), SHOWN, one_line=True)
+def _shorten(messages: Messages) -> str:
+    return shorten(" / ".join(message["content"] for message in messages), MAX_TEXT, one_line=True)
 
 
-def _label(made: dict[str, Any]) -> str:
-    """What decided, in words."""
-    said = []
-    if made["axis"] is not None and None not in (made["chosen_score"], made["rejected_score"]):
-        said.append(f"{made['axis']} {made['chosen_score']:g} against {made['rejected_score']:g}")
-    said.append("no margin" if made["margin"] is None else f"margin {made['margin']:.3f} (percentile)")
-    if made["confidence"] is not None:
-        said.append(f"{made['confidence']:.0%} of judgements agree")
-    return ", ".join(said)
+def _describe_label(preference: dict[str, Any]) -> str:
+    """Describes the evidence for the label."""
+    axis, chosen, rejected = (preference[name] for name in ("axis", "chosen_score", "rejected_score"))
+    facts = [] if None in (axis, chosen, rejected) else [f"{axis} {chosen:g} against {rejected:g}"]
+    margin, confidence = preference["margin"], preference["confidence"]
+    facts.append("no margin" if margin is None else f"margin {margin:.3f} (percentile)")
+    if confidence is not None:
+        facts.append(f"{confidence:.0%} of judgements agree")
+    return ", ".join(facts)
 
 
-def _clean_text(entry: dict[str, Any], several: bool) -> str:
-    where = f"{entry['folder']}: " if several else ""
+def _describe_clean(entry: dict[str, Any], has_several: bool) -> str:
+    where = f"{entry['folder']}: " if has_several else ""
     if "removed" not in entry:
         return f"{where}in {entry['part']}"
     reason, twin = entry["removed"], entry.get("twin")
-    instead = "found at" if reason == Reason.BENCHMARK.value else "kept in its place:"
-    removed = f"removed as {reason}" + (f", {instead} {twin}" if twin else "")
+    relation = "the same text is at" if reason == Reason.BENCHMARK.value else "its copy is kept:"
+    removed = f"removed as {reason}" + (f", {relation} {twin}" if twin else "")
     return where + (f"in {entry['part']}, and a copy of it {removed}" if entry["part"] else removed)
 
 
-def _choice_text(entry: dict[str, Any]) -> str:
-    """Kept or dropped, and why, in words."""
-    said = (
-        f"{'kept' if entry['kept'] else 'dropped'}, {entry.get('reason') or 'for a reason its strategy does not give'}"
-    )
+def _describe_selection(entry: dict[str, Any]) -> str:
+    """Describes whether the preference was kept, and why."""
+    decision = "kept" if entry["kept"] else "dropped"
+    text = f"{decision}, {entry.get('reason') or 'its strategy gives no reason'}"
     if entry.get("blocked_by"):
-        said += f" ({entry['blocked_by']}, at distance {entry['distance']:.3f})"
+        text += f" ({entry['blocked_by']}, at distance {entry['distance']:.3f})"
     if entry.get("rank") is not None:
-        said += f"; rank {entry['rank']} of {entry['cell_size']} in its cell, of which {entry['cell_kept']} are kept"
+        text += f"; rank {entry['rank']} of {entry['cell_size']} in its cell, which keeps {entry['cell_kept']}"
     if entry.get("cluster") is not None:
-        said += f"; cluster {entry['cluster']}"
-    return said
+        text += f"; cluster {entry['cluster']}"
+    return text
 
 
-def _score_lines(entry: dict[str, Any]) -> Iterator[str]:
-    """What each scorer said, and the percentile among its source's; then the quality made of them."""
+def _describe_scores(entry: dict[str, Any]) -> Iterator[str]:
+    """Yields each score with its percentile within the source, then the combined quality."""
     for name, value in entry.items():
-        if name in PLAIN or name in ("variant", "seed") or name.endswith("_percentile"):
+        if name in NOT_SCORES or name in ("variant", "seed") or name.endswith("_percentile"):
             continue
         percentile = entry.get(f"{name}_percentile")
-        told = "says nothing" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-        yield f"{name} {told}" + (f", percentile {percentile:.3f} in its source" if percentile is not None else "")
+        score = "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        yield f"{name} {score}" + (f", percentile {percentile:.3f} in its source" if percentile is not None else "")
     if entry.get("quality") is not None:
         yield f"quality {entry['quality']:.3f} (percentile in its source)"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unipref.core import hashing
 from unipref.core.candidates import Candidates
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.records import Axis, Feedback, Reject, Row
 from unipref.core.scores import Example, Finding
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from unipref.core.stats.bootstrap import Statistic
-    from unipref.models.loading import Policy, RewardModel
 
 
 class Settings(BaseModel):
@@ -323,7 +323,7 @@ class Benchmark(Choice):
         return self.name() if self.argument is None else f"{self.name()}:{getattr(self, self.argument)}"
 
     @abc.abstractmethod
-    def examine(self, model: "Policy | RewardModel", data: Path, split: str) -> tuple[list[Example], list[str]]:
+    def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
         """Asks the model.
 
         Args:
@@ -343,7 +343,7 @@ class Benchmark(Choice):
     def statistics(cls, examples: Sequence[Example]) -> "Iterator[Statistic]":
         """All figures, from the table alone; none from an empty one."""
 
-    def measure(self, model: "Policy | RewardModel", data: Path, split: str) -> Finding:
+    def measure(self, model: Policy | RewardModel, data: Path, split: str) -> Finding:
         """Asks the model and computes all scores; arguments and errors as for `examine`."""
         examples, notes = self.examine(model, data, split)
         return Finding([statistic.score() for statistic in self.statistics(examples)], examples, notes)

@@ -9,15 +9,15 @@ import itertools
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from unipref.core.contracts import Settings
 from unipref.demo import truth
 from unipref.demo.coreference import Case, Cases, format_answer
 from unipref.demo.instructions import Task, Tasks
-from unipref.demo.raters import Rater, Raters, relative_lengths
+from unipref.demo.questions import JudgedQuestion, Question, Row
+from unipref.demo.raters import Rater, Raters
 
 FOLLOW_UP = 10
 """Every 10th tree has a follow-up question below its best answer."""
@@ -30,8 +30,6 @@ COPIES = 2
 WORDINGS = ("Please: {}", "{} Thanks.", "Hello. {}", "{} Thank you.", "Now, please: {}")
 """Templates of the paraphrases."""
 
-Row = dict[str, Any]
-
 
 class FeedbackSizes(Settings):
     """Number of prompts per feedback file, and the share that is repeated."""
@@ -43,46 +41,6 @@ class FeedbackSizes(Settings):
     thumbs: int = 400
     near_duplicates: float = 0.1
     """Share of each file's prompts that are repeated twice in other words, in addition to the numbers above."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A prompt and answers of known quality, the right one first.
-
-    Attributes:
-        copy_of: the prompt that it paraphrases; None for an original prompt.
-    """
-
-    prompt: str
-    answers: tuple[str, ...]
-    qualities: tuple[float, ...]
-    copy_of: str | None = None
-
-    @property
-    def lengths(self) -> list[float]:
-        """Relative length of each answer, between the shortest and the longest."""
-        return relative_lengths(self.answers)
-
-    def shuffled(self, rng: random.Random) -> list[tuple[str, float, float]]:
-        """(answer, quality, length) of each answer, in random order."""
-        answers = list(zip(self.answers, self.qualities, self.lengths, strict=True))
-        rng.shuffle(answers)
-        return answers
-
-    def chooses_right(self, rater: Rater) -> bool:
-        """Whether a rater chooses the right one of two answers."""
-        first, second = zip(self.qualities, self.lengths, strict=True)
-        return rater.prefers(first, second)
-
-
-@dataclass(frozen=True)
-class JudgedQuestion:
-    """A question with its rater, the rows that hold its label, and whether the label ranks the right answer first."""
-
-    question: Question
-    rater: Rater
-    rows: list[Row]
-    right: bool
 
 
 def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters: Raters, seed: int) -> None:

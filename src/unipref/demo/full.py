@@ -37,7 +37,7 @@ RLOO = {
 }
 """Settings of RL, as in `benchmarks/training_study.py`."""
 NO_PAIRS = "source-thumbs"
-"""The variant whose feedback yields no pairs, which DPO needs: it ends with SFT."""
+"""The variant without pairs, which DPO needs: it ends with SFT."""
 TWICE_FEEDBACK = FeedbackSizes(pairs=1400, multiple_choice=800, ratings=1200, tree=800, thumbs=800)
 """Twice the prompts, except for thumbs: there are not enough instructions."""
 SIZES = {
@@ -79,7 +79,7 @@ GRID_CHANGES: dict[str, Any] = {"grid": "paper", "variants": None}
 SCALING_CHANGES: dict[str, Any] = {"variants": FEW_VARIANTS, "seeds": [0, 1]}
 
 
-def demo_studies() -> Iterator[DemoStudy]:
+def list_demo_studies() -> Iterator[DemoStudy]:
     """Yields all studies, the most important first."""
     yield DemoStudy(
         "careless", "The paper's table, careless raters", "careless", {**GRID_CHANGES, "seeds": [0, 1, 2, 3, 4]}
@@ -96,7 +96,7 @@ def demo_studies() -> Iterator[DemoStudy]:
 
 
 def prepare(folder: Path, demo_study: DemoStudy, progress: Progress) -> Path:
-    """Writes the world, model and study file of a study, the same bytes each time; a finished model is kept.
+    """Writes the world, model and study file of a study, the same bytes each time. It keeps a finished model.
 
     Args:
         folder: output folder of all studies.
@@ -120,8 +120,8 @@ def prepare(folder: Path, demo_study: DemoStudy, progress: Progress) -> Path:
 
 def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, Any]:
     """Applies a study's changes to the demo's study file."""
-    written = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
-    study: dict[str, Any] = yaml_files.parse(written, "study.yaml")
+    demo_yaml = resources.files("unipref.demo").joinpath("study.yaml").read_text(encoding="utf-8")
+    study: dict[str, Any] = yaml_files.parse(demo_yaml, "study.yaml")
     study |= {
         "name": demo_study.title,
         "data_root": str(world.resolve()),
@@ -134,17 +134,17 @@ def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, An
     return {key: value for key, value in study.items() if value is not None}
 
 
-def build_steps(demo_study: DemoStudy, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The training steps of a study: twice as long on twice the feedback, and with RLOO in the study on RL.
+def build_steps(demo_study: DemoStudy, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Builds the training steps of a study: twice as long on twice the feedback, and with RLOO in the study on RL.
 
     Args:
         demo_study: one of `demo_studies()`.
-        written: `train` of the demo's study, each step with its settings.
+        steps: `train` of the demo's study, each step with its settings.
     """
     times = 2 if demo_study.twice else 1
     train_steps = [
         {name: {**settings, "max_steps": times * settings["max_steps"]} for name, settings in step.items()}
-        for step in written
+        for step in steps
     ]
     return [*train_steps, {"rloo": RLOO}] if demo_study.name == "rl" else train_steps
 
@@ -157,7 +157,7 @@ def run(folder: Path, jobs: int, listener: ProgressListener) -> None:
         jobs: number of processes that train and evaluate in parallel.
         listener: receives notes and progress.
     """
-    for demo_study in demo_studies():
+    for demo_study in list_demo_studies():
         study_file = prepare(folder, demo_study, listener.progress)
         listener.note(f"{demo_study.name}: {demo_study.title}")
         execute.run(study_file, folder / demo_study.name, jobs=jobs, listener=listener)

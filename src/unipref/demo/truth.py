@@ -13,15 +13,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from unipref.demo.feedback import JudgedQuestion
+from unipref.demo.questions import JudgedQuestion
 
 FILE = "truth.jsonl"
 
 
-def truth_lines(judged_questions: "Mapping[str, Iterable[JudgedQuestion]]") -> Iterator[dict[str, Any]]:
+def truth_lines(judged_questions: Mapping[str, Iterable[JudgedQuestion]]) -> Iterator[dict[str, Any]]:
     """Yields the lines of `truth.jsonl`, from file name -> its judged questions in file order."""
     for name, parts in judged_questions.items():
         last = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Score
 from unipref.core.stats import chance
@@ -18,7 +19,7 @@ from unipref.evaluate.data_files import (
     published_file_notes,
 )
 from unipref.evaluate.results import RESULTS, MeasuredBenchmark, write_results
-from unipref.models.loading import Policy, RewardModel, is_reward_model, load_policy, load_reward_model
+from unipref.models.loading import is_reward_model, load_policy, load_reward_model
 
 __all__ = [
     "RESULTS",

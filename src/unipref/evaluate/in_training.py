@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark, SplitBenchmark
 from unipref.core.scores import Score
 from unipref.evaluate import dev_path
-from unipref.models.loading import CHAT_TEMPLATE, Policy, RewardModel, context_length
+from unipref.models.loading import CHAT_TEMPLATE, context_length
 
 SLICES = ("all", "objective:")
 """Slices whose scores are kept: everything, and each objective."""

@@ -6,9 +6,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.chat_models import Policy
 from unipref.core.stats.bootstrap import Floats
 from unipref.models.inference import Request, all_continuation_ids, encode_all, log_likelihoods, opening_ids
-from unipref.models.loading import Policy
 
 T = TypeVar("T")
 

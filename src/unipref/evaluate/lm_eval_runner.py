@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError, needs_extra
 from unipref.core.stats.sampling import evenly_spaced
-from unipref.models.loading import NO_LIMIT, Policy
+from unipref.models.loading import NO_LIMIT
 
 AGGREGATIONS = ("mean", "nanmean", "perplexity", "weighted_perplexity", "bits_per_byte")
 """Those of lm-eval's aggregations that are functions of means over samples."""

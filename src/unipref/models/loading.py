@@ -8,13 +8,12 @@ saved with every model trained from it.
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipref.core import hashing
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
-from unipref.core.records import Messages
 from unipref.core.workers.local import free_cores
 
 if TYPE_CHECKING:
@@ -40,56 +39,6 @@ TOKENIZER_FILE = re.compile(
     r"(tokenizer|special_tokens|added_tokens|chat_template|vocab|merges|spiece|sentencepiece).*|.*\.(model|tiktoken)"
 )
 """The files of a folder that a tokenizer is read from."""
-
-
-@dataclass
-class ChatModel:
-    """A model that takes dialogues, with its tokenizer.
-
-    Attributes:
-        model: in eval mode, on `model.device`.
-        tokenizer: with a chat template.
-        name: the folder or hub name it was loaded from.
-        own_template: True if the chat template came with the model, False if it is `CHAT_TEMPLATE`.
-        context: maximum sequence length, in tokens.
-    """
-
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
-    name: str
-    own_template: bool
-    context: int
-
-    @property
-    def remarks(self) -> list[str]:
-        """Notes on its tokenizer that a reader of the model's scores needs."""
-        return []
-
-    def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
-
-
-class Policy(ChatModel):
-    """A causal language model. Its tokenizer pads on the left; eos and pad token may be missing."""
-
-    @property
-    def remarks(self) -> list[str]:
-        """A note if the tokenizer has no end-of-sequence token."""
-        if self.tokenizer.eos_token is not None:
-            return []
-        return [
-            "the tokenizer has no end-of-sequence token: answers are scored without one, and a text ends only if "
-            "the model's generation settings define a stop token."
-        ]
-
-    def prompt_text(self, prompt: Messages) -> str:
-        """The prompt as the model sees it before it answers, BOS included."""
-        return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
-
-
-class RewardModel(ChatModel):
-    """A sequence classifier with one output: the reward of `dialogue_text`. Its tokenizer has eos and pads right."""
 
 
 def is_folder(name: str) -> bool:

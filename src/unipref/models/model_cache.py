@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.models.loading import (
     ADAPTER_CONFIG,
-    Policy,
-    RewardModel,
     adapter_base,
     as_policy,
     as_reward_model,

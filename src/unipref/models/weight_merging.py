@@ -27,8 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
-from unipref.models.loading import ADAPTER_CONFIG, Policy, as_policy, best_device, load_model
+from unipref.models.loading import ADAPTER_CONFIG, as_policy, best_device, load_model
 
 if TYPE_CHECKING:
     import torch

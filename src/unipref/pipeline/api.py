@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from unipref.analysis import explain as explanation
-from unipref.analysis.audit import audit, keep
+from unipref.analysis.audit import audit, write_audit
 from unipref.core import registry
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
@@ -185,7 +185,7 @@ def audit_run(
         UserError: no such run, a wrong gold file, or no benchmarks there.
     """
     found = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
-    keep(found, Path(folder))
+    write_audit(found, Path(folder))
     return found.as_dict()
 
 
@@ -217,7 +217,7 @@ def soup_models(
         UserError: no such run, objective or model, or a weight that is no number.
     """
     how = Recipe(seed=seed or 0, **recipe)
-    return merge.make(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
+    return merge.write_mixture(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
 
 
 def trace_soup(

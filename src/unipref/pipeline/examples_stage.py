@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref.core import hashing, json_files, parquet, text_keys
+from unipref.core.chat_models import Policy
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN, Messages
 from unipref.core.stage_cache import Stage
 from unipref.models import inference
-from unipref.models.loading import Policy
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext

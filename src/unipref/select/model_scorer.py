@@ -17,7 +17,7 @@ from unipref.select.text_cache import compute_cached, make_folder_name
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from unipref.models.loading import Policy, RewardModel
+    from unipref.core.chat_models import Policy, RewardModel
 
 DIALOGUES_AT_ONCE = 256
 """New dialogues that are scored and cached together; sequences of similar length share a forward pass."""

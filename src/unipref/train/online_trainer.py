@@ -18,7 +18,7 @@ from unipref.train.monitor.checkpoints import Checkpoint
 from unipref.train.rewards.probe import make_probe_callback
 from unipref.train.rewards.reliability import HeldOutAccuracy
 from unipref.train.rewards.settings import CheckerReward, FunctionReward, ModelReward, Reward
-from unipref.train.rewards.validation import RewardValidation, validate_rewards
+from unipref.train.rewards.validation import RewardValidation, ValidationSettings, validate_rewards
 from unipref.train.trl_trainer import TrlTrainer
 
 
@@ -192,7 +192,7 @@ class Online(TrlTrainer):
             As `Trainer.fit`, with the results of the reward's tests.
         """
         with silence_libraries():
-            validation = validate_rewards(self, job)
+            validation = validate_rewards(self._make_validation_settings(job), job)
         warnings = self._warn_of_reward(validation)
 
         def build(arguments: dict[str, Any]) -> Any:
@@ -213,6 +213,19 @@ class Online(TrlTrainer):
             result = fit(self, prompt_job, build, validation.context, validation.restrict(self.view()))
         result["warnings"] += warnings + validation.list_warnings()
         return result | validation.as_record()
+
+    def _make_validation_settings(self, job: TrainJob) -> ValidationSettings:
+        """Collects what the tests of the rewards need."""
+        return ValidationSettings(
+            rewards=self.list_rewards(job),
+            reference=self.reference,
+            unterminated_reward=self.unterminated_reward,
+            check_prompts=self.check_prompts,
+            probe_prompts=self.probe_prompts,
+            answers_per_prompt=self.num_generations,
+            max_tokens=self.max_completion_length,
+            temperature=(self.model_extra or {}).get("temperature", 1.0),
+        )
 
     def _warn_of_reward(self, validation: RewardValidation) -> list[str]:
         """Lists the reasons to doubt the reward.

@@ -35,7 +35,7 @@ def folder(tmp_path):
 def leaks(make_run, folder, *prompts):
     run = make_run([preference("a", f"a:{i}", prompt, "yes", "no") for i, prompt in enumerate(prompts, 1)])
     found = audit(run, benchmarks=folder)
-    return [(leak.benchmark, leak.exact, leak.overlapping, leak.examples) for leak in found.pages[0].prompts.leaks]
+    return [(leak.benchmark, leak.exact, leak.overlapping, leak.examples) for leak in found.sources[0].prompts.leaks]
 
 
 def test_the_same_prompt_is_found_whatever_its_case_and_blanks(make_run, folder):
@@ -120,7 +120,7 @@ def test_the_known_overlaps_of_public_data_are_found(shared, tmp_path):
         "sources": [{"name": name, "dataset": name, "path": name} for name in ("llmbar", "alpaca")],
     }
     unipref.unify_feedback(study, tmp_path / "run")
-    found = {page.source: page for page in audit(tmp_path / "run", benchmarks=shared / "data" / "eval").pages}
+    found = {page.source: page for page in audit(tmp_path / "run", benchmarks=shared / "data" / "eval").sources}
     (llmbar,), (alpaca,) = found["llmbar"].prompts.leaks, found["alpaca"].prompts.leaks
     # Of the three, one is the same, one differs in a question mark, one has another first sentence.
     assert (llmbar.benchmark, llmbar.exact, llmbar.overlapping) == ("mt_bench", 1, 2)
@@ -140,5 +140,5 @@ def test_a_folder_named_from_here_is_read_as_one_named_in_full(make_run, tmp_pat
     (folder / "qa.csv").write_text('n,question\n1,"Who invented the light bulb?"\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for named in (tmp_path / "eval", Path("eval")):
-        (page,) = audit(run, benchmarks=named).pages
+        (page,) = audit(run, benchmarks=named).sources
         assert [(leak.benchmark, leak.exact) for leak in page.prompts.leaks] == [("qa", 1)]

@@ -101,7 +101,7 @@ def test_the_accuracy_has_an_interval_and_the_wrong_ones_are_listed(make_run, tm
         ("- {origin: 'd/f.jsonl:1', reject: too_bad}", "reject"),
         ("- just text", "expected an entry with 'origin'"),
         ("origin: x", "expected a list of entries"),
-        ("[]", "there is no entry"),
+        ("[]", "the gold file has no entries"),
         ("- {origin: 'e/g.jsonl:1', reject: tie}", "the run read d/f.jsonl"),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_wrong_gold_file_is_refused_with_its_place(make_run, tmp_path, content
 def test_a_line_that_is_no_json_is_named(make_run, tmp_path):
     gold = tmp_path / "gold.jsonl"
     gold.write_text('{"origin": "d/f.jsonl:5", "reject": "tie"}\n\n{"origin"\n')
-    with pytest.raises(UserError, match=r"gold\.jsonl:3: the line is no JSON"):
+    with pytest.raises(UserError, match=r"gold\.jsonl:3: the line is not valid JSON"):
         audit(make_run(ROWS, REJECTS), gold=gold)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from unipref.analysis.audit import languages
-from unipref.analysis.audit.languages import LanguageSample, language
+from unipref.analysis.audit.languages import LanguageSample, detect_language
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from unipref.analysis.audit.languages import LanguageSample, language
     ],
 )
 def test_a_language_is_named_or_said_to_be_unknown(content, code):
-    assert language(content) == code
+    assert detect_language(content) == code
 
 
 def test_the_draw_is_bounded_and_blind_to_order_and_repeats(monkeypatch):
     looked_at = []
     monkeypatch.setattr(languages, "SAMPLE", 5)
-    monkeypatch.setattr(languages, "language", lambda prompt: looked_at.append(prompt) or prompt[-1])
+    monkeypatch.setattr(languages, "detect_language", lambda prompt: looked_at.append(prompt) or prompt[-1])
     prompts = [f"prompt {i % 30}" for i in range(60)]
     forwards, backwards = LanguageSample(), LanguageSample()
     for prompt in prompts:
@@ -34,15 +34,15 @@ def test_the_draw_is_bounded_and_blind_to_order_and_repeats(monkeypatch):
     assert len(looked_at) < 30
     for prompt in reversed(prompts):
         backwards.add(prompt)
-    assert forwards.languages(30) == backwards.languages(30)
-    assert forwards.languages(30).sampled == sum(forwards.languages(30).found.values()) == 5
+    assert forwards.count_languages(30) == backwards.count_languages(30)
+    assert forwards.count_languages(30).sampled == sum(forwards.count_languages(30).found.values()) == 5
 
 
 def test_the_commonest_language_comes_first(monkeypatch):
-    monkeypatch.setattr(languages, "language", lambda prompt: prompt[:2])
+    monkeypatch.setattr(languages, "detect_language", lambda prompt: prompt[:2])
     sample = LanguageSample()
     for prompt in ("de 1", "en 1", "en 2", "ar 1", "en 2"):
         sample.add(prompt)
-    found = sample.languages(4)
+    found = sample.count_languages(4)
     assert list(found.found.items()) == [("en", 2), ("ar", 1), ("de", 1)]
     assert (found.sampled, found.prompts) == (4, 4)

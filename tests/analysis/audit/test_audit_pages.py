@@ -7,7 +7,7 @@ from rich.console import Console
 
 import unipref
 from support.audit_rows import preference, reject
-from unipref.analysis.audit import audit, terminal
+from unipref.analysis.audit import audit, render_terminal
 from unipref.core import records
 from unipref.core.errors import UserError
 from unipref.core.stats.wilson import wilson
@@ -26,7 +26,7 @@ ROWS = [
 
 
 def pages(run, **options):
-    return {page.source: page for page in audit(run, **options).pages}
+    return {page.source: page for page in audit(run, **options).sources}
 
 
 def test_duplicates_are_the_same_texts_with_the_same_label(make_run):
@@ -117,7 +117,7 @@ def test_wilson_against_published_values():
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def test_books_rejects_and_ties(make_run):
+def test_counts_rejects_and_ties(make_run):
     rejects = [
         reject("a", "row", "empty_response", "a:7", "answer"),
         reject("a", "group", "tie", "a:8"),
@@ -128,10 +128,15 @@ def test_books_rejects_and_ties(make_run):
         reject("a", "preference", "below_min_margin", "a:13"),
     ]
     page = pages(make_run(ROWS, rejects))["a"]
-    assert (page.books.rows, page.books.used, page.books.rejected) == (11, 8, 3)
-    assert (page.books.groups, page.books.projected, page.books.groups_rejected) == (8, 5, 3)
-    assert (page.books.preferences, page.books.pairs, page.books.only_chosen, page.books.only_rejected) == (5, 3, 1, 1)
-    assert page.books.faults == []
+    assert (page.counts.rows, page.counts.used, page.counts.rejected) == (11, 8, 3)
+    assert (page.counts.groups, page.counts.projected, page.counts.groups_rejected) == (8, 5, 3)
+    assert (page.counts.preferences, page.counts.pairs, page.counts.only_chosen, page.counts.only_rejected) == (
+        5,
+        3,
+        1,
+        1,
+    )
+    assert page.counts.faults == []
     assert [(r.level, r.reason, r.count, r.example, r.detail) for r in page.rejects] == [
         ("row", "empty_response", 2, "a:7", "field 'answer': why"),
         ("row", "bad_label", 1, "a:11", "why"),
@@ -151,11 +156,11 @@ def test_books_rejects_and_ties(make_run):
         ({"parts_rejected": {"tie": 1}}, "parts_rejected is {'tie': 1} in the manifest, {} in rejects.parquet"),
     ],
 )
-def test_books_that_do_not_balance_are_said_to(make_run, changes, fault):
+def test_counts_that_do_not_add_up_are_listed(make_run, changes, fault):
     found = audit(make_run(ROWS, a=changes))
-    assert found.pages[0].books.faults == [fault]
-    assert found.notable[0] == f"a: the books do not balance: {fault}"
-    assert found.pages[1].books.faults == []
+    assert found.sources[0].counts.faults == [fault]
+    assert found.notable[0] == f"a: the counts do not add up: {fault}"
+    assert found.sources[1].counts.faults == []
 
 
 def test_what_going_binary_costs(make_run):
@@ -169,7 +174,7 @@ def test_what_is_notable_is_said_in_words(make_run):
     said = audit(make_run(ROWS, rejects, b={"polarity": POLARITY})).notable
     assert said == [
         "a: 29 % of its groups are ties",
-        "a: 2 pairs are in it with opposite labels",
+        "a: 2 pairs have opposite labels within the source",
         "a: 1 pair has the opposite label in b",
         "a: 1 preference repeats an earlier one",
         "b: the labels contradict the data: 1 of 9",
@@ -182,7 +187,7 @@ POLARITY = {"verdict": "contradicts", "why": "1 of 9", "agree": 1, "against": 8,
 
 def test_the_page_fits_eighty_columns_and_says_the_figures(make_run, capsys):
     found = audit(make_run(ROWS, [reject("a", "row", "bad_label", "a:6")], b={"polarity": POLARITY}))
-    Console(width=80, highlight=False).print(terminal(found))
+    Console(width=80, highlight=False).print(render_terminal(found))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     said = " ".join(out.split())
@@ -202,7 +207,7 @@ def test_the_page_fits_eighty_columns_and_says_the_figures(make_run, capsys):
 
 def test_a_run_without_preferences_of_a_source_is_audited(make_run):
     page = pages(make_run(ROWS, [reject("c", "row", "no_order", "c:1")]))["c"]
-    assert (page.books.preferences, page.prompts.different, page.languages.sampled) == (0, 0, 0)
+    assert (page.counts.preferences, page.prompts.different, page.languages.sampled) == (0, 0, 0)
     assert page.length.characters.share is None
 
 
@@ -221,12 +226,12 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, make_run):
     with pytest.raises(UserError, match=r"lack implied_pairs: another version"):
         audit(run)
     (run / "manifest.json").write_text(whole.replace('"b": {', '"c": {'))
-    with pytest.raises(UserError, match="a row of source 'b', of which"):
+    with pytest.raises(UserError, match="a row is of source 'b', which is missing"):
         audit(run)
     (run / "manifest.json").write_text(whole)
     (run / "unified" / "preferences.parquet").write_bytes(b"PAR1 cut off")
     with pytest.raises(UserError, match="cannot be read"):
         audit(run)
     (run / "unified" / "rejects.parquet").unlink()
-    with pytest.raises(UserError, match="unify has left no preferences"):
+    with pytest.raises(UserError, match="the run has no unified preferences"):
         audit(run)

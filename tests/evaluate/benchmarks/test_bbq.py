@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.scores import Finding, Score
@@ -17,7 +18,7 @@ from unipref.evaluate.benchmarks import bbq
 from unipref.evaluate.benchmarks.bbq import BBQ
 from unipref.evaluate.readers.bbq import Item, Metadata, biased_answer, read_categories, sample_sets
 from unipref.models.inference import answer_log_likelihoods
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 Judge = Callable[[Item], Sequence[float]]
 """An item -> the log-likelihoods of its three answers."""

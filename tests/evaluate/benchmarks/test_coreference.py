@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
 from unipref.core.scores import Score
 from unipref.evaluate.benchmarks import coreference
 from unipref.evaluate.benchmarks.coreference import Coreference, names_referent
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 
 def scores_of(examples: list[dict[str, object]]) -> list[Score]:

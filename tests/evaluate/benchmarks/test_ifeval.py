@@ -12,12 +12,13 @@ import pytest
 
 from support.ifeval_verdicts import VERDICTS
 from unipref.core.answer_checks.ifeval import SENTENCES, Checks
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks import ifeval
 from unipref.evaluate.benchmarks.ifeval import IFEval
 from unipref.models.inference import GeneratedText
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 from unipref.study.load import load as load_study
 
 pytest.importorskip("lm_eval", reason="the extra eval is not installed")

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from unipref.core.answer_checks.rules import RULES, follows
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.evaluate.benchmarks import instructions
 from unipref.evaluate.benchmarks.instructions import Instructions
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 ANIMALS = ["dog", "cat", "frog"]
 

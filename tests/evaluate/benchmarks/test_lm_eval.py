@@ -14,6 +14,7 @@ import torch
 
 import unipref
 from unipref.core import registry
+from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Score
@@ -21,7 +22,7 @@ from unipref.core.stats.bootstrap import difference
 from unipref.evaluate import evaluate
 from unipref.evaluate.benchmarks.lm_eval import LmEval
 from unipref.evaluate.data_files import data_path
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 QUESTIONS = [{"id": f"q{i}", "question": f"Question: is {i} even? Answer:", "label": i % 2} for i in range(9)]
 TASK = """

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
 from unipref.core.scores import Finding
 from unipref.evaluate.benchmarks.perplexity import Perplexity, split_into_windows
 from unipref.evaluate.readers.documents import Document, read_documents
 from unipref.models.inference import encode, opening_ids
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 TEXTS = ["The nurse was late.", "Question: who was it? " * 12, "été"]
 

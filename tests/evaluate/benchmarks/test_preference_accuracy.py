@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages, Preference, preference_schema
 from unipref.core.stats.chance import at_chance
 from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
 from unipref.models.inference import answer_log_likelihoods, rewards
-from unipref.models.loading import Policy, RewardModel, load_model, load_policy, load_reward_model
+from unipref.models.loading import load_model, load_policy, load_reward_model
 
 
 def assistant(text: str) -> Messages:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from unipref.core import hashing
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.core.scores import Score
 from unipref.evaluate import data_hash, evaluate
@@ -20,7 +21,7 @@ from unipref.evaluate.benchmarks.winobias import (
 )
 from unipref.evaluate.readers.winobias import Sentence, parse_line, read_pairs
 from unipref.models.inference import encode, log_likelihoods
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 PRO = {
     1: [

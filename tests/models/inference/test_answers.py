@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.models.inference import (
     GeneratedText,
@@ -24,7 +25,7 @@ from unipref.models.inference import (
     kv_cache,
     prefix_trees,
 )
-from unipref.models.loading import Policy, load_policy
+from unipref.models.loading import load_policy
 
 TINY: dict[str, Any] = {
     "vocab_size": 312,

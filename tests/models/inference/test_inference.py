@@ -8,6 +8,7 @@ import pytest
 import torch
 from tokenizers.processors import ByteLevel
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.models.inference import (
@@ -25,7 +26,7 @@ from unipref.models.inference import (
     rewards,
     start_ids,
 )
-from unipref.models.loading import Policy, RewardModel, is_reward_model, load_model, load_policy, load_reward_model
+from unipref.models.loading import is_reward_model, load_model, load_policy, load_reward_model
 
 
 @pytest.fixture(scope="module")

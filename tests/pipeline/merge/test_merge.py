@@ -274,7 +274,7 @@ def test_models_without_adapters_are_averaged_whole(run: Path, tiny_model: Path)
     assert heard == [
         "instruction: polite/0/sft",
         "bias: fair/0/sft",
-        "whole models are combined, as they have no adapters.",
+        "unipref merges the whole models, because they have no adapters.",
     ]
     assert not (made / "adapter").exists()
 
@@ -396,7 +396,7 @@ def test_models_of_variants_with_a_clean_of_their_own_are_measured_on_its_parts(
     assert [row["value"] for row in rows if row["step"] == "base"] == [0.2]
 
 
-def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -> None:
+def test_prompts_that_a_merged_model_was_trained_on_are_not_measured(run: Path) -> None:
     parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
     held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5], main_selected=[1])
     heard: list[str] = []
@@ -407,7 +407,7 @@ def test_prompts_that_a_mixed_model_was_trained_on_are_not_measured(run: Path) -
 
     rows = unipref.trace_soup(run, 2, listener=Ear())
     assert measured_on(run) == {"main1"}
-    assert "2 of 3 test preferences are left out: a mixed model was trained on them." in heard
+    assert "2 of 3 test preferences are left out: a merged model was trained on them." in heard
     assert {row["n"] for row in rows if row["variant"] == "base" and row["slice"] == "all"} == {1}, (
         "the run's figures are of other preferences"
     )
@@ -417,14 +417,16 @@ def test_a_model_whose_training_data_are_gone_is_not_measured(run: Path) -> None
     parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
     held_out(run, **parts, polite_selected=[3, 4], fair_selected=[2, 5])
     (run / "selected/fair/0/train.parquet").unlink()
-    with pytest.raises(UserError, match=r"selected: what fair/0 was trained on is not there, so it cannot be kept out"):
+    with pytest.raises(
+        UserError, match=r"selected: the training data of fair/0 is missing, so unipref cannot exclude it"
+    ):
         unipref.trace_soup(run, 2)
 
 
 def test_where_nothing_unseen_is_left_it_says_so(run: Path) -> None:
     parts = {"main_test": [1, 2, 3], "polite_test": [1, 2], "fair_test": [1, 3]}
     held_out(run, **parts, polite_selected=[3, 1], fair_selected=[2, 5])
-    with pytest.raises(UserError, match=r"every test preference was trained on by a mixed model.\n  Name models with"):
+    with pytest.raises(UserError, match=r"a merged model was trained on every test preference.\n  Name models with"):
         unipref.trace_soup(run, 2)
 
 
@@ -450,8 +452,8 @@ def test_what_a_model_from_elsewhere_was_trained_on_is_said_not_to_be_known(run:
             heard.append(text)
 
     unipref.trace_soup(run, 2, adapters={"instruction": "polite/0/sft", "bias": str(elsewhere)}, listener=Ear())
-    said = f"bias: what {elsewhere} was trained on is not known, and not left out."
-    assert [text for text in heard if "not known" in text] == [said]
+    said = f"bias: the training data of {elsewhere} is unknown, so none of it is left out."
+    assert [text for text in heard if "is unknown" in text] == [said]
 
 
 def test_another_tokenizer_is_another_mixture(run: Path) -> None:
@@ -482,8 +484,8 @@ def test_the_ends_of_a_trace_score_as_the_models_they_are(run: Path) -> None:
 
 
 def test_a_line_has_its_ends_and_equal_steps() -> None:
-    assert merge.line(["a", "b"], 3) == [{"a": 1, "b": 0}, {"a": 0.5, "b": 0.5}, {"a": 0, "b": 1}]
-    three = merge.line(["a", "b", "c"], 3)
+    assert merge.list_weights(["a", "b"], 3) == [{"a": 1, "b": 0}, {"a": 0.5, "b": 0.5}, {"a": 0, "b": 1}]
+    three = merge.list_weights(["a", "b", "c"], 3)
     assert len(three) == 6
     assert all(sum(weights.values()) == 1 for weights in three)
 
@@ -539,14 +541,14 @@ def test_the_command_writes_a_model_and_prints_the_front(run: Path) -> None:
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
-        ("instruction=0.7,bais=0.3", r"no model is known that was trained on 'bais' alone.\n  Did you mean 'bias'"),
-        ("instruction=0.7,bias=much", r"--weights: the weight of 'bias' is no number: 'much'"),
-        ("instruction=nan,bias=1", r"the weight of 'instruction' is no number"),
+        ("instruction=0.7,bais=0.3", r"the run has no model trained on 'bais' alone.\n  Did you mean 'bias'"),
+        ("instruction=0.7,bias=much", r"--weights: the weight of 'bias' is not a number: 'much'"),
+        ("instruction=nan,bias=1", r"the weight of 'instruction' is not a number"),
         ("instruction,bias=1", r"--weights: expected OBJECTIVE=VALUE, found 'instruction'"),
-        ("bias=1,bias=2", r"'bias' is named twice"),
+        ("bias=1,bias=2", r"'bias' has two weights"),
         ("instruction=0,bias=0", r"all weights are 0: that is the base model"),
-        ("instruction=1", r"two objectives or more are combined, but there is only instruction"),
-        ("", r"no weights are given.\n  Say --weights"),
+        ("instruction=1", r"merging needs two objectives or more, found only instruction"),
+        ("", r"the weights are missing.\n  Give --weights"),
     ],
 )
 def test_weights_that_mean_nothing_are_refused(weights: str, said: str, run: Path) -> None:
@@ -608,7 +610,9 @@ def test_which_model_is_meant_is_asked_where_two_are_alike(run: Path) -> None:
         manifest["selected"]["again"] = {"0": kept("bias", count)}
         (run / "manifest.json").write_text(json.dumps(manifest))
         if refused:
-            with pytest.raises(UserError, match=r"on as many preferences of 'bias' alone: fair/0/sft, again/0/sft"):
+            with pytest.raises(
+                UserError, match=r"on equally many preferences of 'bias' alone: fair/0/sft, again/0/sft"
+            ):
                 unipref.soup_models(run, "instruction=1,bias=1")
         else:
             unipref.soup_models(run, "instruction=1,bias=1")
@@ -616,15 +620,15 @@ def test_which_model_is_meant_is_asked_where_two_are_alike(run: Path) -> None:
 
 def test_other_settings_are_checked_before_any_model_is_loaded(run: Path, loads: list[str], tmp_path: Path) -> None:
     weights = "instruction=1,bias=1"
-    with pytest.raises(UserError, match=r"there is no method 'tie'.\n  Did you mean 'ties'"):
+    with pytest.raises(UserError, match=r"the method 'tie' does not exist.\n  Did you mean 'ties'"):
         unipref.soup_models(run, weights, method="tie")
-    with pytest.raises(UserError, match=r"above 0 and at most 1, not 0"):
+    with pytest.raises(UserError, match=r"above 0 and at most 1, found 0"):
         unipref.soup_models(run, weights, method="ties", density=0)
     with pytest.raises(UserError, match="the run has no seed 5"):
         unipref.soup_models(run, weights, seed=5)
-    with pytest.raises(UserError, match="this holds something else"):
+    with pytest.raises(UserError, match="is not empty and was not written by"):
         unipref.soup_models(run, weights, run / "train")
-    with pytest.raises(UserError, match="a line has two points or more"):
+    with pytest.raises(UserError, match="a trace needs two points or more"):
         unipref.trace_soup(run, 1)
     with pytest.raises(UserError, match=r"no manifest\.json in it"):
         unipref.soup_models(tmp_path, weights)

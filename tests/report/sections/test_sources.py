@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.run_records import manifest_from
-from unipref.analysis.audit import Audit, Page, keep
+from unipref.analysis.audit import Audit, SourceAudit, write_audit
 from unipref.analysis.audit.findings import (
     Cost,
     CountCheck,
-    GoldVerdict,
+    GoldAccuracy,
     Languages,
     Leak,
     LengthBias,
@@ -89,15 +89,15 @@ def test_near_ties_are_of_the_whole_range_of_a_source(tmp_path: Path) -> None:
     assert count_near_ties(tmp_path / "p.parquet") == {"a": (2, 3), "b": (1, 1)}
 
 
-def page(nasty: str) -> Page:
+def page(nasty: str) -> SourceAudit:
     lengths = Lengths(30, 10, 2, 0.75, 0.6, 0.86, 1.4)
-    return Page(
+    return SourceAudit(
         source=nasty,
         kind="pairs",
         objective="bias",
         licence="MIT",
         axis=None,
-        books=CountCheck(9, 9, 0, 9, 9, 0, 9, 9, 0, 0, {}, []),
+        counts=CountCheck(9, 9, 0, 9, 9, 0, 9, 9, 0, 0, {}, []),
         rejects=[],
         ties=Ties(0, 0, 9),
         repeats=Repeats(3, {"b": 2, "c": 1}, []),
@@ -114,12 +114,12 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     (tmp_path / "unified").mkdir()
     record = tmp_path / "unified" / "stage.json"
     record.write_text(json.dumps({"key": "1"}))
-    gold = GoldVerdict(1, 2, 0.5, 0.1, 0.9, {"a.csv": (1, 2)}, [])
-    assert keep(Audit(str(tmp_path), [page(nasty)], None, gold, ["look here"]), tmp_path)
+    gold = GoldAccuracy(1, 2, 0.5, 0.1, 0.9, {"a.csv": (1, 2)}, [])
+    assert write_audit(Audit(str(tmp_path), [page(nasty)], None, gold, ["look here"]), tmp_path)
     kept = (tmp_path / "audit.json").read_text()
     record.write_text("{}")
-    with pytest.raises(UserError, match=r"stage\.json: this is no record of a stage"):
-        keep(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
+    with pytest.raises(UserError, match=r"stage\.json: the record is corrupt"):
+        write_audit(Audit(str(tmp_path), [page(nasty)], None, gold, []), tmp_path)
     record.write_text(json.dumps({"key": "1"}))
     assert str(tmp_path) not in kept
     section = make_source_section(manifest_from(manifest(nasty)), tmp_path)

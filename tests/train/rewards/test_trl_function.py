@@ -8,10 +8,11 @@ import pytest
 
 from unipref.core.answer_checks.ifeval import Checks
 from unipref.core.answer_checks.prompt_file import Checker
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.models.inference import rewards
-from unipref.models.loading import Policy, RewardModel, load_policy, load_reward_model
+from unipref.models.loading import load_policy, load_reward_model
 from unipref.train.rewards.scorers import (
     CheckerRewarder,
     FunctionRewarder,

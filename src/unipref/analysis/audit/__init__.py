@@ -1,6 +1,6 @@
-"""What is in a run's unified data, per source: books, ties, copies, contradictions, length, languages, overlaps, cost.
+"""Audits a run's unified data: counts, ties, duplicates, contradictions, length, languages, overlaps and cost.
 
-The data is read once, batch by batch; per preference 37 bytes of hashes and numbers are held, never text.
+It reads the data once, batch by batch. Per preference it holds 37 bytes of hashes and numbers, never text.
 """
 
 import json
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from unipref.analysis.audit.benchmark_overlap import Leaks
-from unipref.analysis.audit.copies import Copies, Found
-from unipref.analysis.audit.counts import Counts, cost, ties
-from unipref.analysis.audit.findings import Audit, BenchmarkFiles, Opposites, Page, Prompts, Repeats
-from unipref.analysis.audit.gold import Gold, GoldEntry
+from unipref.analysis.audit.copies import Copies, CopyCounts
+from unipref.analysis.audit.counts import Counts, compute_cost, count_ties
+from unipref.analysis.audit.findings import Audit, BenchmarkFiles, Opposites, Prompts, Repeats, SourceAudit
+from unipref.analysis.audit.gold import GoldCheck, GoldEntry
 from unipref.analysis.audit.languages import LanguageSample
 from unipref.analysis.audit.length_bias import LengthTally
-from unipref.analysis.audit.shared_prompts import Shared, SharedPrompts
-from unipref.analysis.audit.terminal import terminal
-from unipref.analysis.audit.unified_run import Judged, UnifiedRun
-from unipref.analysis.audit.warnings import notable
+from unipref.analysis.audit.shared_prompts import SharedCounts, SharedPrompts
+from unipref.analysis.audit.terminal import render_terminal
+from unipref.analysis.audit.unified_run import AuditedPreference, UnifiedRun
+from unipref.analysis.audit.warnings import find_notable
 from unipref.clean.text_overlap import Benchmarks, files_in
 from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
@@ -25,46 +25,46 @@ from unipref.core.text_keys import normalised
 
 AUDIT = "audit.json"
 
-__all__ = ["AUDIT", "Audit", "GoldEntry", "Page", "audit", "keep", "terminal"]
+__all__ = ["AUDIT", "Audit", "GoldEntry", "SourceAudit", "audit", "render_terminal", "write_audit"]
 
 
 def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None) -> Audit:
     """Audits the unified data of a run.
 
     Args:
-        folder: a run that got at least as far as unify.
+        folder: a run folder in which unify is finished.
         gold: a gold file (YAML or JSON Lines of `GoldEntry`), for conversion accuracy.
-        benchmarks: a folder of benchmarks, for prompts that occur in them.
+        benchmarks: a folder of benchmarks, to find prompts that occur in them.
 
     Raises:
-        UserError: no such run, a wrong gold file, or no benchmarks there.
+        UserError: the run is missing, the gold file is invalid, or the folder holds no benchmarks.
     """
     run = UnifiedRun(folder)
-    judge = Gold(gold) if gold else None
-    texts = _texts_in(benchmarks) if benchmarks else None
+    gold_check = GoldCheck(gold) if gold else None
+    texts = _read_benchmarks(benchmarks) if benchmarks else None
     tallies = _Tallies(list(run.sources), texts)
-    for preference in run.preferences():
+    for preference in run.read_preferences():
         tallies.add(preference)
-        if judge:
-            judge.add(preference)
-    for row in run.rejects():
+        if gold_check:
+            gold_check.add(preference)
+    for row in run.read_rejects():
         tallies.counts.add_reject(row)
-        if judge:
-            judge.add_reject(row)
-    pages = tallies.pages(run)
-    verdict = judge.verdict() if judge else None
-    read = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
-    return Audit(str(folder), pages, read, verdict, notable(pages, verdict))
+        if gold_check:
+            gold_check.add_reject(row)
+    sources = tallies.audit_sources(run)
+    accuracy = gold_check.compute_accuracy() if gold_check else None
+    files = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
+    return Audit(str(folder), sources, files, accuracy, find_notable(sources, accuracy))
 
 
-def keep(found: Audit, folder: Path) -> bool:
-    """Leaves an audit in its run, where the report finds it; False where the folder may not be written to.
+def write_audit(result: Audit, folder: Path) -> bool:
+    """Writes an audit into its run, for the report. Returns False if the folder is not writable.
 
-    `unified` is the key of the data that were audited: those of a later unify are others. It is null where unify left
-    no record beside them.
+    `unified` is the stage key of the audited data, by which the report detects data of a later unify. It is null if
+    unify left no record.
 
     Raises:
-        UserError: the record is broken.
+        UserError: the record of unify is corrupt.
     """
     unified, record = None, folder / "unified" / hashing.RECORD
     try:
@@ -72,26 +72,26 @@ def keep(found: Audit, folder: Path) -> bool:
             unified = json.loads(record.read_text(encoding="utf-8"))["key"]
     except (ValueError, KeyError, TypeError) as error:
         mend = "Run unify again: unipref unify STUDY -o RUN"
-        raise UserError("this is no record of a stage.", where=str(record), mend=mend) from error
-    kept: dict[str, Any] = {"unified": unified, **found.as_dict()}
-    # Where the run lies is known to whoever has it, and nothing to others who are sent it.
-    del kept["run"]
+        raise UserError("the record is corrupt or from another version.", where=str(record), mend=mend) from error
+    content: dict[str, Any] = {"unified": unified, **result.as_dict()}
+    # The path of the run is private to this machine.
+    del content["run"]
     try:
-        json_files.write_json(folder / AUDIT, kept)
+        json_files.write_json(folder / AUDIT, content)
     except OSError:
         return False
     return True
 
 
-def _texts_in(folder: Path) -> Benchmarks:
+def _read_benchmarks(folder: Path) -> Benchmarks:
     texts = Benchmarks(files_in(folder))
     if not len(texts):
-        raise UserError("no text of five words or more is in it.", where=str(folder))
+        raise UserError("the folder has no text of five words or more.", where=str(folder))
     return texts
 
 
 class _Tallies:
-    """All that is collected while the preferences stream past."""
+    """Collects the counts of all sources from the stream of preferences."""
 
     def __init__(self, sources: list[str], texts: Benchmarks | None) -> None:
         self.counts = Counts()
@@ -100,51 +100,51 @@ class _Tallies:
         self._languages = {name: LanguageSample() for name in sources}
         self._leaks = Leaks(texts) if texts else None
 
-    def add(self, judged: Judged) -> None:
-        root = normalised(judged.asked[0])
-        self.counts.add(judged)
-        self._copies.add(judged)
-        self._prompts.add(judged, root)
-        self._lengths[judged.source].add(judged)
-        self._languages[judged.source].add(root)
+    def add(self, preference: AuditedPreference) -> None:
+        root = normalised(preference.user_turns[0])
+        self.counts.add(preference)
+        self._copies.add(preference)
+        self._prompts.add(preference, root)
+        self._lengths[preference.source].add(preference)
+        self._languages[preference.source].add(root)
         if self._leaks:
-            self._leaks.add(judged, root)
+            self._leaks.add(preference, root)
 
-    def pages(self, run: UnifiedRun) -> list[Page]:
-        repeats, opposites = self._copies.found()
-        shared = self._prompts.found()
-        kinds: list[Found | Shared] = [*repeats.values(), *opposites.values(), *shared.values()]
-        places = run.places({number for kind in kinds for example in kind.examples for number in example})
-        after = run.after_clean()
+    def audit_sources(self, run: UnifiedRun) -> list[SourceAudit]:
+        repeats, opposites = self._copies.count()
+        shared = self._prompts.count()
+        kinds: list[CopyCounts | SharedCounts] = [*repeats.values(), *opposites.values(), *shared.values()]
+        places = run.find_places({number for kind in kinds for example in kind.examples for number in example})
+        after = run.count_after_clean()
 
-        def told(found: Found | Shared) -> list[tuple[str, str]]:
-            return [(places[one], places[other]) for one, other in found.examples]
+        def example_places(kind: CopyCounts | SharedCounts) -> list[tuple[str, str]]:
+            return [(places[one], places[other]) for one, other in kind.examples]
 
-        pages = []
+        audits = []
         for name, counts in run.sources.items():
-            copies, contrary, prompts = repeats[name], opposites[name], shared[name]
-            pages.append(
-                Page(
+            copies, opposite, prompts = repeats[name], opposites[name], shared[name]
+            audits.append(
+                SourceAudit(
                     source=name,
                     kind=counts.kind,
                     objective=counts.objective,
                     licence=counts.licence,
                     axis=counts.axis,
-                    books=self.counts.check(name, counts, after.get(name, {})),
-                    rejects=self.counts.rejects_of(name),
-                    ties=ties(counts),
-                    repeats=Repeats(copies.within, copies.across, told(copies)),
-                    opposites=Opposites(contrary.again, contrary.within, contrary.across, told(contrary)),
-                    length=self._lengths[name].bias(),
-                    languages=self._languages[name].languages(prompts.different),
+                    counts=self.counts.check(name, counts, after.get(name, {})),
+                    rejects=self.counts.list_rejects(name),
+                    ties=count_ties(counts),
+                    repeats=Repeats(copies.within, copies.across, example_places(copies)),
+                    opposites=Opposites(opposite.again, opposite.within, opposite.across, example_places(opposite)),
+                    length=self._lengths[name].compute_bias(),
+                    languages=self._languages[name].count_languages(prompts.different),
                     prompts=Prompts(
                         prompts.different,
                         prompts.shared,
-                        told(prompts),
-                        self._leaks.of(name) if self._leaks else None,
+                        example_places(prompts),
+                        self._leaks.list_leaks(name) if self._leaks else None,
                     ),
-                    cost=cost(counts),
+                    cost=compute_cost(counts),
                     polarity=counts.polarity,
                 )
             )
-        return pages
+        return audits

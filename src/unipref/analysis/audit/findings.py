@@ -1,4 +1,4 @@
-"""What an audit says: one `Page` per source, the benchmarks read, the gold's verdict. Numbers, places, no text."""
+"""The result of an audit: one `SourceAudit` per source, the benchmarks read, the accuracy on gold."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from unipref.core.run_folder import Polarity
 
 
 class RejectCount(msgspec.Struct, frozen=True):
-    """How much was left out for one reason.
+    """How much unify rejected for one reason.
 
     Attributes:
         level: row, part (of a row), group or preference.
         example: `file:row` of the first one.
-        detail: what was found there.
+        detail: what unify found there.
     """
 
     level: str
@@ -25,15 +25,15 @@ class RejectCount(msgspec.Struct, frozen=True):
 
 
 class CountCheck(msgspec.Struct, frozen=True):
-    """Where the rows went.
+    """What became of the rows.
 
     Attributes:
         rows, used, rejected: raw rows.
-        groups, projected, groups_rejected: answers to one prompt.
-        preferences: what is in `preferences.parquet`; `pairs` of them have both sides.
+        groups, projected, groups_rejected: groups of answers to one prompt.
+        preferences: rows of `preferences.parquet`; `pairs` of them have both sides.
         only_chosen, only_rejected: those with one side.
-        after_clean: part -> preferences, of the stage after; empty when the run did not go so far.
-        faults: the sums that do not come out; none: the books balance.
+        after_clean: part -> preferences; empty if clean is not finished.
+        faults: the counts that do not add up; empty if all do.
     """
 
     rows: int
@@ -51,7 +51,7 @@ class CountCheck(msgspec.Struct, frozen=True):
 
 
 class Ties(msgspec.Struct, frozen=True):
-    """Groups whose evidence prefers nothing: `ties`, or judgements that cancel out (`contradictions`)."""
+    """Groups whose evidence prefers no answer (`ties`), or whose judgements cancel out (`contradictions`)."""
 
     ties: int
     contradictions: int
@@ -59,12 +59,12 @@ class Ties(msgspec.Struct, frozen=True):
 
 
 class Repeats(msgspec.Struct, frozen=True):
-    """Preferences whose prompt, chosen and rejected texts are those of another.
+    """Preferences with the same prompt, chosen and rejected texts as another.
 
     Attributes:
         within: preferences that repeat an earlier one of this source.
-        across: other source -> different preferences found in both.
-        examples: places of a preference and of its twin.
+        across: other source -> distinct preferences that occur in both.
+        examples: places of a preference and of its duplicate.
     """
 
     within: int
@@ -73,12 +73,12 @@ class Repeats(msgspec.Struct, frozen=True):
 
 
 class Opposites(msgspec.Struct, frozen=True):
-    """The same two answers to the same prompt, once this way and once the other; or one answer judged good and bad.
+    """The same two answers to the same prompt, once in each order; or one answer judged both good and bad.
 
     Attributes:
-        again: different pairs of this source that are in it more than once.
-        within: of these, the pairs that are in it both ways.
-        across: other source -> pairs that are the other way round there.
+        again: distinct pairs that this source holds more than once.
+        within: of these, the pairs that it holds in both orders.
+        across: other source -> pairs that it holds in the other order.
         examples: places of both judgements.
     """
 
@@ -89,11 +89,11 @@ class Opposites(msgspec.Struct, frozen=True):
 
 
 class Lengths(msgspec.Struct, frozen=True):
-    """Is the chosen answer the longer one?
+    """How often the chosen answer is the longer one.
 
     Attributes:
-        longer, shorter, equal: pairs in which chosen is so.
-        share: longer / (longer + shorter); None when no pair differs.
+        longer, shorter, equal: number of pairs in which chosen is longer, shorter or equally long.
+        share: longer / (longer + shorter); None if no pair differs.
         low, high: its 95 % Wilson interval.
         ratio: geometric mean of length of chosen / length of rejected, over all pairs.
     """
@@ -117,10 +117,10 @@ class LengthBias(msgspec.Struct, frozen=True):
 
 
 class Languages(msgspec.Struct, frozen=True):
-    """Languages of the first user turns: ISO 639 code -> prompts, commonest first; `unknown` for what cannot be told.
+    """Languages of the first user turns: ISO 639 code -> prompts, commonest first; `unknown` if uncertain.
 
     Attributes:
-        sampled, prompts: prompts looked at, of so many different ones.
+        sampled, prompts: number of prompts in the sample, and of distinct prompts.
     """
 
     sampled: int
@@ -132,8 +132,8 @@ class Leak(msgspec.Struct, frozen=True):
     """Prompts of a source that occur in one benchmark.
 
     Attributes:
-        exact: different prompts that are one of its texts, normalised.
-        overlapping: others that share 0.8 of the 8-word runs of the shorter of both.
+        exact: distinct prompts that equal one of its texts, both normalised.
+        overlapping: other prompts that share 0.8 of the 8-word runs of the shorter text.
         examples: places of the preference and of the benchmark's text.
     """
 
@@ -144,13 +144,13 @@ class Leak(msgspec.Struct, frozen=True):
 
 
 class Prompts(msgspec.Struct, frozen=True):
-    """The prompts of a source and where else they are.
+    """The prompts of a source, and where else they occur.
 
     Attributes:
-        different: different first user turns, normalised.
-        shared: other source -> how many of these are there too.
-        examples: places of both.
-        leaks: benchmarks in which they are; None when none were given.
+        different: number of distinct first user turns, normalised.
+        shared: other source -> how many of these it has too.
+        examples: places of the same prompt in both sources.
+        leaks: the benchmarks that hold some; None if no benchmarks were given.
     """
 
     different: int
@@ -160,7 +160,7 @@ class Prompts(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What going binary costs: ordered pairs of answers in the data = kept + implied by those kept + lost."""
+    """What binary pairs lose: ordered pairs of answers in the data = kept + implied by the kept ones + lost."""
 
     ordered: int
     kept: int
@@ -168,15 +168,15 @@ class Cost(msgspec.Struct, frozen=True):
     lost: int
 
 
-class Page(msgspec.Struct, frozen=True):
-    """All that is said of one source; `polarity` as `manifest.json` has it."""
+class SourceAudit(msgspec.Struct, frozen=True):
+    """The findings on one source; `polarity` is that of `manifest.json`."""
 
     source: str
     kind: str
     objective: str
     licence: str
     axis: str | None
-    books: CountCheck
+    counts: CountCheck = msgspec.field(name="books")
     rejects: list[RejectCount]
     ties: Ties
     repeats: Repeats
@@ -189,14 +189,14 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class BenchmarkFiles(msgspec.Struct, frozen=True):
-    """What was read as benchmarks: name -> texts of at least five words; files that could not be read, and why."""
+    """The benchmarks read: name -> number of texts of five words or more; and the unreadable files, with reasons."""
 
     texts: dict[str, int]
     unread: list[str]
 
 
 class WrongEntry(msgspec.Struct, frozen=True):
-    """An entry of the gold file that the conversion missed: its number, place, what it says, what was found."""
+    """An entry of the gold file that the conversion misses: its number and place, what it expects, what unify made."""
 
     entry: int
     origin: str
@@ -204,7 +204,7 @@ class WrongEntry(msgspec.Struct, frozen=True):
     found: str
 
 
-class GoldVerdict(msgspec.Struct, frozen=True):
+class GoldAccuracy(msgspec.Struct, frozen=True):
     """Conversion accuracy on the gold file, with its 95 % Wilson interval.
 
     Attributes:
@@ -221,15 +221,15 @@ class GoldVerdict(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The whole audit; `notable` says in words what a reader should look at."""
+    """The whole audit; `notable` lists in words what a reader should look at."""
 
     run: str
-    pages: list[Page]
+    sources: list[SourceAudit] = msgspec.field(name="pages")
     benchmarks: BenchmarkFiles | None
-    gold: GoldVerdict | None
+    gold: GoldAccuracy | None
     notable: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        told: dict[str, Any] = plain(msgspec.to_builtins(self))
-        return told
+        """Returns the audit as JSON values."""
+        values: dict[str, Any] = plain(msgspec.to_builtins(self))
+        return values

@@ -1,4 +1,4 @@
-"""Conversion accuracy against a gold file: what a person who read the raw rows says they prefer."""
+"""Measures conversion accuracy against a gold file, in which a person wrote down what raw rows prefer."""
 
 import json
 from collections import Counter
@@ -9,8 +9,8 @@ from typing import Any
 import xxhash
 from pydantic import Field, model_validator
 
-from unipref.analysis.audit.findings import GoldVerdict, WrongEntry
-from unipref.analysis.audit.unified_run import Judged
+from unipref.analysis.audit.findings import GoldAccuracy, WrongEntry
+from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
@@ -18,51 +18,52 @@ from unipref.core.records import Messages, Reason
 from unipref.core.stats.wilson import wilson
 
 BEGINNING = 20
-"""Most characters of an answer that an entry may quote."""
+"""Maximum number of characters of an answer that an entry may quote."""
 SHOWN = 20
+"""Number of characters of an answer in messages."""
 
 
 class Side(Settings):
-    """How an entry names an answer."""
+    """How an entry identifies an answer."""
 
     begins: str | None = None
     xxh: str | None = None
 
-    def fits(self, turns: Messages | None) -> bool:
-        """Whether this is the answer meant; an entry that names none wants none."""
+    def matches(self, turns: Messages | None) -> bool:
+        """Whether the entry means this answer; an entry without an answer matches a missing one."""
         if self.begins is None and self.xxh is None:
             return turns is None
         if turns is None:
             return False
-        said = answer(turns)
-        begins = self.begins is None or said.startswith(" ".join(self.begins.split()))
+        text = last_turn_text(turns)
+        begins = self.begins is None or text.startswith(" ".join(self.begins.split()))
         return begins and (self.xxh is None or answer_hash(turns) == self.xxh)
 
-    def shown(self) -> str:
-        """The answer meant, for the list of wrong entries."""
+    def describe(self) -> str:
+        """Describes the answer, for the list of wrong entries."""
         return "none" if self.begins is self.xxh is None else repr(self.begins) if self.begins else f"xxh {self.xxh}"
 
 
 class GoldEntry(Settings):
-    """One judgement of a person: what a raw row says. A side that is left out must be missing in the preference."""
+    """One judgement of a raw row by a person. A side left out here must be missing in the preference."""
 
     origin: str
     """`file:row` of the raw row, as in the column `origin`."""
     prompt: str | None = None
-    """Beginning of a user turn of the prompt, where the row holds several."""
+    """Beginning of a user turn of the prompt, if the row holds several prompts."""
     chosen_begins: str | None = Field(default=None, min_length=1, max_length=BEGINNING)
     """First characters of the better answer."""
     rejected_begins: str | None = Field(default=None, min_length=1, max_length=BEGINNING)
     """First characters of the worse answer."""
     chosen_xxh: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
-    """Instead, or besides: the xxh3-64 hash of the better answer, blanks and line ends made one blank."""
+    """Instead, or in addition: the xxh3-64 hash of the better answer, each run of white space replaced by one space."""
     rejected_xxh: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
-    """The same of the worse answer."""
+    """The same for the worse answer."""
     reject: Reason | None = None
-    """Instead of answers: nothing can be told from this row, for this reason."""
+    """Instead of answers: the reason why this row yields no preference."""
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> "GoldEntry":
+    def _check_answers_or_reject(self) -> "GoldEntry":
         answers = any((self.chosen_begins, self.rejected_begins, self.chosen_xxh, self.rejected_xxh))
         if answers == (self.reject is not None):
             raise ValueError("give either answers (chosen_begins, rejected_begins, ..._xxh) or 'reject'")
@@ -70,120 +71,119 @@ class GoldEntry(Settings):
 
     @property
     def chosen(self) -> Side:
-        """How the better answer is named."""
+        """The better answer."""
         return Side(begins=self.chosen_begins, xxh=self.chosen_xxh)
 
     @property
     def rejected(self) -> Side:
-        """How the worse answer is named."""
+        """The worse answer."""
         return Side(begins=self.rejected_begins, xxh=self.rejected_xxh)
 
-    def expected(self) -> str:
-        """What it says, in words."""
+    def describe(self) -> str:
+        """Describes what the entry expects."""
         if self.reject is not None:
             return f"reject: {self.reject.value}"
-        return f"chosen {self.chosen.shown()}, rejected {self.rejected.shown()}"
+        return f"chosen {self.chosen.describe()}, rejected {self.rejected.describe()}"
 
 
-def answer(turns: Messages) -> str:
-    """The last turn of a side, with blanks and line ends made one blank."""
+def last_turn_text(turns: Messages) -> str:
+    """The text of a side's last turn, each run of white space replaced by one space."""
     return " ".join(turns[-1]["content"].split())
 
 
 def answer_hash(turns: Messages) -> str:
-    """The xxh3-64 hash of `answer`, 16 hexadecimal digits."""
-    return str(xxhash.xxh3_64_hexdigest(answer(turns).encode("utf-8", "surrogatepass")))
+    """The xxh3-64 hash of `last_turn_text`, 16 hexadecimal digits."""
+    return str(xxhash.xxh3_64_hexdigest(last_turn_text(turns).encode("utf-8", "surrogatepass")))
 
 
-class Gold:
-    """The entries of a gold file, and what became of each as preferences and rejects stream past.
+class GoldCheck:
+    """Compares the entries of a gold file with a stream of preferences and rejects.
 
     Args:
         path: YAML (a list) or JSON Lines (.jsonl).
 
     Raises:
-        UserError: no such file, an entry that is wrong, or none at all.
+        UserError: the file is missing or empty, or an entry is invalid.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.entries = [registry.checked(GoldEntry, raw, where) for where, raw in _read(path)]
         if not self.entries:
-            raise UserError("there is no entry in it.", where=str(path))
-        self._at: dict[str, list[int]] = {}
+            raise UserError("the gold file has no entries.", where=str(path))
+        self._entries_of: dict[str, list[int]] = {}
         for number, entry in enumerate(self.entries):
-            self._at.setdefault(entry.origin, []).append(number)
+            self._entries_of.setdefault(entry.origin, []).append(number)
         self._right: set[int] = set()
-        self._against: dict[int, str] = {}
+        self._contrary: dict[int, str] = {}
         self._other: dict[int, str] = {}
         self._files: set[str] = set()
 
-    def add(self, judged: Judged) -> None:
-        """Holds a preference against the entries of its rows."""
-        for origin in judged.origin:
+    def add(self, preference: AuditedPreference) -> None:
+        """Compares a preference with the entries about its rows."""
+        for origin in preference.origin:
             self._files.add(_file(origin))
-            for number in self._at.get(origin, ()):
+            for number in self._entries_of.get(origin, ()):
                 entry = self.entries[number]
-                if entry.prompt is None or any(_begins(turn, entry.prompt) for turn in judged.asked):
-                    self._hold(number, entry, judged)
+                if entry.prompt is None or any(_begins(turn, entry.prompt) for turn in preference.user_turns):
+                    self._compare(number, entry, preference)
 
-    def _hold(self, number: int, entry: GoldEntry, judged: Judged) -> None:
-        chosen, rejected = (_shown(side) for side in (judged.chosen, judged.rejected))
-        said = f"chosen {chosen}, rejected {rejected}"
+    def _compare(self, number: int, entry: GoldEntry, preference: AuditedPreference) -> None:
+        chosen, rejected = (_quote(side) for side in (preference.chosen, preference.rejected))
+        found = f"chosen {chosen}, rejected {rejected}"
         if entry.reject is not None:
-            self._against[number] = said
+            self._contrary[number] = found
             return
-        right = entry.chosen.fits(judged.chosen) and entry.rejected.fits(judged.rejected)
-        flipped = entry.chosen.fits(judged.rejected) and entry.rejected.fits(judged.chosen)
+        right = entry.chosen.matches(preference.chosen) and entry.rejected.matches(preference.rejected)
+        flipped = entry.chosen.matches(preference.rejected) and entry.rejected.matches(preference.chosen)
         if right and flipped:
-            self._against[number] = f"both answers fit either side ({said}); tell them apart with chosen_xxh"
+            self._contrary[number] = f"both answers fit either side ({found}); tell them apart with chosen_xxh"
         elif right:
             self._right.add(number)
         elif flipped:
-            self._against[number] = f"the other way round: {said}"
+            self._contrary[number] = f"the other way round: {found}"
         else:
-            self._other.setdefault(number, said)
+            self._other.setdefault(number, found)
 
     def add_reject(self, row: dict[str, Any]) -> None:
-        """Holds a row of `rejects.parquet` against the entries of its rows."""
+        """Compares a row of `rejects.parquet` with the entries about its rows."""
         for origin in row["origin"]:
             self._files.add(_file(origin))
-            for number in self._at.get(origin, ()):
+            for number in self._entries_of.get(origin, ()):
                 if self.entries[number].reject == row["reason"]:
                     self._right.add(number)
                 else:
                     self._other.setdefault(number, f"reject: {row['reason']} ({row['detail']})")
 
-    def verdict(self) -> GoldVerdict:
-        """The accuracy. An entry is right when a preference, or a reject, of its row says what it says and none says
-        the contrary.
+    def compute_accuracy(self) -> GoldAccuracy:
+        """Computes the accuracy. An entry is right if a preference or a reject of its row agrees and none disagrees.
 
         Raises:
-            UserError: the run has read none of the files the entries name.
+            UserError: the run read none of the files that the entries name.
         """
-        wanted = {_file(entry.origin) for entry in self.entries}
-        if not wanted & self._files:
+        files = {_file(entry.origin) for entry in self.entries}
+        if not files & self._files:
             raise UserError(
-                f"its entries are about {', '.join(sorted(wanted)[:3])}; the run read "
+                f"the entries are about {', '.join(sorted(files)[:3])}; the run read "
                 f"{', '.join(sorted(self._files)[:3]) or 'nothing'}.",
                 where=str(self._path),
-                mend="Write each origin as it stands in the run: the file relative to data_root, a colon, the row.",
+                mend="Write each origin as in the run: the file relative to data_root, a colon, the row.",
             )
-        wrong, by_file = [], {name: Counter[bool]() for name in sorted(wanted)}
+        wrong, by_file = [], {name: Counter[bool]() for name in sorted(files)}
         for number, entry in enumerate(self.entries):
-            is_right = number in self._right and number not in self._against
+            is_right = number in self._right and number not in self._contrary
             by_file[_file(entry.origin)][is_right] += 1
             if not is_right:
-                found = self._against.get(number) or self._other.get(number) or "nothing came from this row"
-                wrong.append(WrongEntry(number + 1, entry.origin, entry.expected(), found))
+                found = self._contrary.get(number) or self._other.get(number) or "nothing came from this row"
+                wrong.append(WrongEntry(number + 1, entry.origin, entry.describe(), found))
         n, right = len(self.entries), len(self.entries) - len(wrong)
         low, high = wilson(right, n)
         shares = {name: (count[True], count.total()) for name, count in by_file.items()}
-        return GoldVerdict(right, n, right / n, low, high, shares, wrong)
+        return GoldAccuracy(right, n, right / n, low, high, shares, wrong)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each entry with its place in the file."""
+    """Yields each entry with its place in the file."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -203,7 +203,7 @@ def _json(line: str, where: str) -> Any:
     try:
         return json.loads(line)
     except ValueError as error:
-        raise UserError(f"the line is no JSON: {error}.", where=where) from None
+        raise UserError(f"the line is not valid JSON: {error}.", where=where) from None
 
 
 def _entry(value: Any, where: str) -> tuple[str, Any]:
@@ -220,5 +220,5 @@ def _begins(turn: str, beginning: str) -> bool:
     return " ".join(turn.split()).startswith(" ".join(beginning.split()))
 
 
-def _shown(turns: Messages | None) -> str:
-    return "none" if turns is None else repr(answer(turns)[:SHOWN])
+def _quote(turns: Messages | None) -> str:
+    return "none" if turns is None else repr(last_turn_text(turns)[:SHOWN])

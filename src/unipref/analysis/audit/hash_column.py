@@ -1,4 +1,4 @@
-"""Text as hashes, held in flat arrays: 16 bytes per text, whatever its length."""
+"""Holds texts as hashes in a flat array: 16 bytes per text."""
 
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 WIDTH = 16
-"""Bytes of a hash."""
+"""Number of bytes of a hash."""
 
 
-class Column:
-    """One number per preference: the hash of a text, held as 16 bytes, later numbered."""
+class HashColumn:
+    """The hash of one text per preference."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -22,8 +22,8 @@ class Column:
         """Appends the hash of a text."""
         self._bytes += text_hash(content)
 
-    def numbered(self) -> "npt.NDArray[np.int64]":
-        """(n,) the same number for the same hash, from 0."""
+    def number_hashes(self) -> "npt.NDArray[np.int64]":
+        """Returns (n,) numbers from 0, equal for equal hashes."""
         import numpy as np
 
         halves = np.frombuffer(bytes(self._bytes), dtype=np.uint64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The languages of a source's prompts, on a sample that any order of rows draws alike."""
+"""Detects the languages of a source's prompts on a sample that does not depend on the order of rows."""
 
 import functools
 import heapq
@@ -10,15 +10,15 @@ import xxhash
 from unipref.analysis.audit.findings import Languages
 
 SAMPLE = 2000
-"""Most different prompts of a source that are looked at."""
+"""Maximum number of distinct prompts in the sample of a source."""
 SEED = 0
-"""Of the draw."""
+"""Seed of the sample."""
 READ = 1000
-"""Characters of a prompt that are looked at."""
+"""Number of characters of a prompt that are read."""
 LETTER_BYTES = 20
-"""Letters, in UTF-8 bytes, below which a prompt is too short: 20 Latin letters, 7 Chinese characters."""
+"""Minimum letters of a prompt, in UTF-8 bytes: 20 Latin letters or 7 Chinese characters."""
 SURE = 0.5
-"""Probability below which a language is not named."""
+"""Minimum probability for naming a language."""
 UNKNOWN = "unknown"
 
 
@@ -29,8 +29,8 @@ def _identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def language(content: str) -> str:
-    """The language of a text as ISO 639 code, or `unknown`: too short, or the identifier (py3langid) is not sure."""
+def detect_language(content: str) -> str:
+    """Detects the language of a text: its ISO 639 code, or `unknown` if it is too short or py3langid is uncertain."""
     head = content[:READ]
     letters = "".join(character for character in head if character.isalpha())
     if len(letters.encode("utf-8", "surrogatepass")) < LETTER_BYTES:
@@ -40,27 +40,27 @@ def language(content: str) -> str:
 
 
 class LanguageSample:
-    """The prompts of a source with the smallest seeded hashes; of each, its hash and its language are held."""
+    """Holds hash and language of the prompts of a source with the smallest seeded hashes."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, str]] = []
         self._in: set[int] = set()
 
     def add(self, prompt: str) -> None:
-        """Takes in a prompt, if the draw falls on it; the same prompt again changes nothing."""
-        drawn = xxhash.xxh3_64_intdigest(prompt.encode("utf-8", "surrogatepass"), seed=SEED)
+        """Adds a prompt if its hash is among the smallest; a repeated prompt changes nothing."""
+        draw = xxhash.xxh3_64_intdigest(prompt.encode("utf-8", "surrogatepass"), seed=SEED)
         full = len(self._heap) == SAMPLE
-        if drawn in self._in or (full and drawn > -self._heap[0][0]):
+        if draw in self._in or (full and draw > -self._heap[0][0]):
             return
-        entry = (-drawn, language(prompt))
+        entry = (-draw, detect_language(prompt))
         if full:
             self._in.discard(-heapq.heapreplace(self._heap, entry)[0])
         else:
             heapq.heappush(self._heap, entry)
-        self._in.add(drawn)
+        self._in.add(draw)
 
-    def languages(self, prompts: int) -> Languages:
-        """What was found, of so many different prompts."""
+    def count_languages(self, prompts: int) -> Languages:
+        """Counts the languages in the sample, which is of so many distinct prompts."""
         counts = Counter(code for _, code in self._heap)
-        found = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-        return Languages(sampled=len(self._heap), prompts=prompts, found=found)
+        ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return Languages(sampled=len(self._heap), prompts=prompts, found=ordered)

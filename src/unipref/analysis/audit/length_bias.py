@@ -1,17 +1,17 @@
-"""Length bias: is the chosen answer the longer one, more often than chance and by a margin that matters?"""
+"""Measures length bias: whether the chosen answer is the longer one clearly more, or less, often than chance."""
 
 import math
 from dataclasses import dataclass
 
 from unipref.analysis.audit.findings import LengthBias, Lengths
-from unipref.analysis.audit.unified_run import Judged
+from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.core.records import Messages
 from unipref.core.stats.wilson import wilson
 
 HIGH, LOW = 0.6, 0.4
-"""Share of pairs in which chosen is longer above or below which a bias is named, if its interval excludes 0.5."""
+"""A bias is named if chosen is longer in a share of pairs above or below these, and the interval excludes 0.5."""
 FEWEST = 20
-"""Pairs of different length below which nothing is named."""
+"""Minimum number of pairs of different length for naming a bias."""
 
 
 @dataclass
@@ -27,7 +27,7 @@ class _Tally:
         self.equal += chosen == rejected
         self.log_ratio += math.log(max(chosen, 1) / max(rejected, 1))
 
-    def lengths(self) -> Lengths:
+    def summarise(self) -> Lengths:
         unequal = self.longer + self.shorter
         n = unequal + self.equal
         low, high = wilson(self.longer, unequal)
@@ -37,35 +37,35 @@ class _Tally:
 
 
 class LengthTally:
-    """Compares the two answers of each pair of a source; one-sided preferences have nothing to compare."""
+    """Compares the two answers of each pair of a source; it ignores one-sided preferences."""
 
     def __init__(self) -> None:
         self._pairs, self._characters, self._words = 0, _Tally(), _Tally()
 
-    def add(self, judged: Judged) -> None:
-        """Takes in one preference."""
-        if judged.chosen is None or judged.rejected is None:
+    def add(self, preference: AuditedPreference) -> None:
+        """Adds one preference."""
+        if preference.chosen is None or preference.rejected is None:
             return
-        chosen, rejected = _answer(judged.chosen), _answer(judged.rejected)
+        chosen, rejected = _answer(preference.chosen), _answer(preference.rejected)
         self._pairs += 1
         self._characters.add(len(chosen), len(rejected))
         self._words.add(len(chosen.split()), len(rejected.split()))
 
-    def bias(self) -> LengthBias:
-        """What was found; the verdict goes by characters, for not every script parts its words."""
-        characters = self._characters.lengths()
-        return LengthBias(self._pairs, characters, self._words.lengths(), verdict(characters))
+    def compute_bias(self) -> LengthBias:
+        """Computes the bias. The verdict is based on characters, because not every script separates words."""
+        characters = self._characters.summarise()
+        return LengthBias(self._pairs, characters, self._words.summarise(), name_bias(characters))
 
 
-def verdict(found: Lengths) -> str:
-    """longer, shorter, none or too_few, by the thresholds above."""
-    if found.share is None or found.longer + found.shorter < FEWEST:
+def name_bias(lengths: Lengths) -> str:
+    """Names the bias by the thresholds above: longer, shorter, none or too_few."""
+    if lengths.share is None or lengths.longer + lengths.shorter < FEWEST:
         return "too_few"
-    if found.share > HIGH and found.low > 0.5:
+    if lengths.share > HIGH and lengths.low > 0.5:
         return "longer"
-    return "shorter" if found.share < LOW and found.high < 0.5 else "none"
+    return "shorter" if lengths.share < LOW and lengths.high < 0.5 else "none"
 
 
 def _answer(turns: Messages) -> str:
-    """What the assistant says on one side; where the sides are whole dialogues, the user's turns do not count."""
+    """The assistant's text on one side; in a whole dialogue, the user's turns do not count."""
     return "\n".join(turn["content"] for turn in turns if turn["role"] == "assistant")

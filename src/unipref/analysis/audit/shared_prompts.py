@@ -1,16 +1,16 @@
-"""Prompts that several sources share: the first user turn, normalised as in the column `group`."""
+"""Counts prompts that several sources share: the first user turn, normalised as in the column `group`."""
 
 from array import array
 from dataclasses import dataclass, field
 
 from unipref.analysis.audit.copies import EXAMPLES
-from unipref.analysis.audit.hash_column import Column
-from unipref.analysis.audit.unified_run import Judged
+from unipref.analysis.audit.hash_column import HashColumn
+from unipref.analysis.audit.unified_run import AuditedPreference
 
 
 @dataclass
-class Shared:
-    """How many different prompts a source has, and how many of them each other source has too."""
+class SharedCounts:
+    """Number of distinct prompts of a source, and how many of them each other source has too."""
 
     different: int = 0
     shared: dict[str, int] = field(default_factory=dict)
@@ -18,40 +18,40 @@ class Shared:
 
 
 class SharedPrompts:
-    """Collects, per preference, the hash of its root prompt and its source. Eighteen bytes each.
+    """Collects per preference the hash of its root prompt and its source: 18 bytes.
 
-    The column `group` is not used: where a source declares twins, it stands for the twins and not for the prompt.
+    It does not use the column `group`, which names the twins instead of the prompt if a source declares twins.
     """
 
     def __init__(self, sources: list[str]) -> None:
         self._sources = sources
         self._index = {name: place for place, name in enumerate(sources)}
-        self._roots, self._of = Column(), array("H")
+        self._roots, self._of = HashColumn(), array("H")
 
-    def add(self, judged: Judged, root: str) -> None:
-        """Takes in one preference, with its normalised root prompt."""
+    def add(self, preference: AuditedPreference, root: str) -> None:
+        """Adds one preference, with its normalised root prompt."""
         self._roots.add(root)
-        self._of.append(self._index[judged.source])
+        self._of.append(self._index[preference.source])
 
-    def found(self) -> dict[str, Shared]:
-        """Source -> its prompts; the examples are numbers of preferences."""
+    def count(self) -> dict[str, SharedCounts]:
+        """Returns source -> counts; examples are numbers of preferences in the file."""
         import numpy as np
 
-        roots, of = self._roots.numbered(), np.array(self._of, dtype=np.int64)
+        roots, of = self._roots.number_hashes(), np.array(self._of, dtype=np.int64)
         firsts = []
         for place in range(len(self._sources)):
             rows = np.flatnonzero(of == place)
-            known, first = np.unique(roots[rows], return_index=True)
-            firsts.append((known, rows[first]))
+            distinct, first = np.unique(roots[rows], return_index=True)
+            firsts.append((distinct, rows[first]))
         result = {}
         for name, (mine, rows) in zip(self._sources, firsts, strict=True):
-            result[name] = shared = Shared(different=len(mine))
+            result[name] = shared = SharedCounts(different=len(mine))
             for other_name, (theirs, other_rows) in zip(self._sources, firsts, strict=True):
                 if other_name == name:
                     continue
-                _, here, there = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
-                if len(here):
-                    shared.shared[other_name] = len(here)
-                    both = sorted(zip(rows[here].tolist(), other_rows[there].tolist(), strict=True))
+                _, mine_at, theirs_at = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
+                if len(mine_at):
+                    shared.shared[other_name] = len(mine_at)
+                    both = sorted(zip(rows[mine_at].tolist(), other_rows[theirs_at].tolist(), strict=True))
                     shared.examples += both[: max(0, EXAMPLES - len(shared.examples))]
         return result

@@ -1,40 +1,40 @@
-"""An audit for the terminal: one block per source, a line per question, readable at 80 columns."""
+"""Renders an audit for the terminal: one block per source, one line per figure, at 80 columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from unipref.analysis.audit.findings import Audit, GoldVerdict, Lengths, Page
+from unipref.analysis.audit.findings import Audit, GoldAccuracy, Lengths, SourceAudit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LANGUAGES = 6
-"""Languages named; the others are counted together."""
+"""Maximum number of languages named; the others are counted together."""
 
 Line = tuple[str, str, str]
-"""Label, what is said, and a style."""
+"""Label, text and style."""
 
 
-def terminal(found: Audit) -> "RenderableType":
-    """The audit, and at its end what is notable: that is what stays on the screen."""
+def render_terminal(audit: Audit) -> "RenderableType":
+    """Renders the audit. The notable findings come last, where they stay on the screen."""
     from rich.console import Group
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for page in found.pages:
-        head = Text(page.source, style="bold")
-        facts = [page.kind, page.objective, page.licence, *([f"axis {page.axis}"] if page.axis else [])]
-        parts += [head.append("  " + " · ".join(facts), style="not bold dim"), _block(_page(page)), Text()]
-    if found.benchmarks:
-        texts = ", ".join(f"{name} {n:,}" for name, n in found.benchmarks.texts.items())
-        unread = found.benchmarks.unread
+    for source in audit.sources:
+        head = Text(source.source, style="bold")
+        facts = [source.kind, source.objective, source.licence, *([f"axis {source.axis}"] if source.axis else [])]
+        parts += [head.append("  " + " · ".join(facts), style="not bold dim"), _block(_describe_source(source)), Text()]
+    if audit.benchmarks:
+        texts = ", ".join(f"{name} {n:,}" for name, n in audit.benchmarks.texts.items())
+        unread = audit.benchmarks.unread
         lines = [("read", f"{texts} texts", "")]
         lines += [("not read", f"{len(unread):,}: {'; '.join(unread[:3])}", "yellow")] if unread else []
         parts += [Text("Benchmarks", style="bold"), _block(lines), Text()]
-    if found.gold:
-        parts += [Text("Gold", style="bold"), _block(_gold(found.gold)), Text()]
-    parts.append(Text("Worth a look" if found.notable else "Nothing stands out.", style="bold"))
-    parts += [Text(f"  • {item}") for item in found.notable]
+    if audit.gold:
+        parts += [Text("Gold", style="bold"), _block(_describe_gold(audit.gold)), Text()]
+    parts.append(Text("Worth a look" if audit.notable else "Nothing stands out.", style="bold"))
+    parts += [Text(f"  • {item}") for item in audit.notable]
     return Group(*parts)
 
 
@@ -46,18 +46,18 @@ def _block(lines: Iterable[Line]) -> "RenderableType":
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, said, style in lines:
-        grid.add_row(Text(label, style="dim"), Text(said, style=style))
+    for label, text, style in lines:
+        grid.add_row(Text(label, style="dim"), Text(text, style=style))
     return Padding(grid, (0, 0, 0, 2))
 
 
-def _page(page: Page) -> Iterator[Line]:
-    yield from _books(page)
-    yield from _rejects(page)
-    yield from _copies(page)
-    yield from _length(page)
-    yield from _prompts(page)
-    cost = page.cost
+def _describe_source(source: SourceAudit) -> Iterator[Line]:
+    yield from _describe_counts(source)
+    yield from _describe_rejects(source)
+    yield from _describe_copies(source)
+    yield from _describe_length(source)
+    yield from _describe_prompts(source)
+    cost = source.cost
     if cost.ordered:
         yield (
             "binary cost",
@@ -66,100 +66,100 @@ def _page(page: Page) -> Iterator[Line]:
             "",
         )
     else:
-        yield "binary cost", "no ordered pair in the data", ""
-    by_axis = ", ".join(f"{axis} {agree}:{against}" for axis, (agree, against) in page.polarity.by_axis.items())
-    said = page.polarity.verdict.replace("_", " ")
-    style = "red" if page.polarity.verdict == "contradicts" else ""
-    yield "polarity", f"{said}: {page.polarity.why}" + (f" (for:against {by_axis})" if by_axis else ""), style
+        yield "binary cost", "no ordered pairs in the data", ""
+    by_axis = ", ".join(f"{axis} {agree}:{against}" for axis, (agree, against) in source.polarity.by_axis.items())
+    verdict = source.polarity.verdict.replace("_", " ")
+    style = "red" if source.polarity.verdict == "contradicts" else ""
+    yield "polarity", f"{verdict}: {source.polarity.why}" + (f" (for:against {by_axis})" if by_axis else ""), style
 
 
-def _books(page: Page) -> Iterator[Line]:
-    books = page.books
-    yield "rows", f"{books.rows:,} = {books.used:,} used + {books.rejected:,} rejected", ""
-    yield "groups", f"{books.groups:,} = {books.projected:,} projected + {books.groups_rejected:,} rejected", ""
-    sides = [(books.pairs, "pairs"), (books.only_chosen, "chosen only"), (books.only_rejected, "rejected only")]
-    told = " + ".join(f"{n:,} {what}" for n, what in sides if n)
-    yield "preferences", f"{books.preferences:,}" + (f" = {told}" if told else ""), ""
-    if books.after_clean:
-        yield "after clean", ", ".join(f"{part} {n:,}" for part, n in books.after_clean.items()), ""
-    if books.faults:
-        yield "balance", "NO: " + "; ".join(books.faults), "red"
+def _describe_counts(source: SourceAudit) -> Iterator[Line]:
+    counts = source.counts
+    yield "rows", f"{counts.rows:,} = {counts.used:,} used + {counts.rejected:,} rejected", ""
+    yield "groups", f"{counts.groups:,} = {counts.projected:,} projected + {counts.groups_rejected:,} rejected", ""
+    sides = [(counts.pairs, "pairs"), (counts.only_chosen, "chosen only"), (counts.only_rejected, "rejected only")]
+    parts = " + ".join(f"{n:,} {kind}" for n, kind in sides if n)
+    yield "preferences", f"{counts.preferences:,}" + (f" = {parts}" if parts else ""), ""
+    if counts.after_clean:
+        yield "after clean", ", ".join(f"{part} {n:,}" for part, n in counts.after_clean.items()), ""
+    if counts.faults:
+        yield "balance", "NO: " + "; ".join(counts.faults), "red"
     else:
         yield "balance", "yes", "green"
 
 
-def _rejects(page: Page) -> Iterator[Line]:
-    for place, reject in enumerate(page.rejects):
-        said = f"{reject.count:,} {reject.reason} ({reject.level}), first {reject.example}: {reject.detail}"
-        yield "" if place else "rejects", said, ""
-    ties = page.ties
+def _describe_rejects(source: SourceAudit) -> Iterator[Line]:
+    for place, reject in enumerate(source.rejects):
+        text = f"{reject.count:,} {reject.reason} ({reject.level}), first {reject.example}: {reject.detail}"
+        yield "" if place else "rejects", text, ""
+    ties = source.ties
     if ties.ties or ties.contradictions:
-        said = f"{ties.ties:,} of {ties.groups:,} groups ({_share(ties.ties, ties.groups)})"
-        said += f"; {ties.contradictions:,} more whose judgements cancel out" if ties.contradictions else ""
-        yield "ties", said, ""
+        text = f"{ties.ties:,} of {ties.groups:,} groups ({_share(ties.ties, ties.groups)})"
+        text += f"; {ties.contradictions:,} more whose judgements cancel out" if ties.contradictions else ""
+        yield "ties", text, ""
 
 
-def _copies(page: Page) -> Iterator[Line]:
-    repeats, opposites = page.repeats, page.opposites
+def _describe_copies(source: SourceAudit) -> Iterator[Line]:
+    repeats, opposites = source.repeats, source.opposites
     if repeats.within or repeats.across:
         yield "duplicates", f"{repeats.within:,} within{_across(repeats.across)}", ""
         yield from _examples(repeats.examples)
     if opposites.within or opposites.across:
-        said = f"{opposites.within:,} within, of {opposites.again:,} pairs judged again{_across(opposites.across)}"
-        yield "opposites", said, "yellow"
+        text = f"{opposites.within:,} within, of {opposites.again:,} pairs judged again{_across(opposites.across)}"
+        yield "opposites", text, "yellow"
         yield from _examples(opposites.examples)
     if not (repeats.within or repeats.across or opposites.within or opposites.across):
         yield "copies", "no duplicates, no opposite labels", ""
 
 
-def _length(page: Page) -> Iterator[Line]:
-    found = page.length
-    if not found.pairs:
+def _describe_length(source: SourceAudit) -> Iterator[Line]:
+    bias = source.length
+    if not bias.pairs:
         return
     words = {
-        "longer": "BIAS: chosen is the longer one",
-        "shorter": "BIAS: chosen is the shorter one",
-        "none": "no bias named",
+        "longer": "BIAS: chosen is usually longer",
+        "shorter": "BIAS: chosen is usually shorter",
+        "none": "no bias",
         "too_few": "too few pairs to name a bias",
     }
-    style = "yellow" if found.verdict in ("longer", "shorter") else ""
-    yield "length", words[found.verdict], style
-    for unit, lengths in (("characters", found.characters), ("words", found.words)):
-        yield "", f"{unit}: {_lengths(lengths)}", ""
+    style = "yellow" if bias.verdict in ("longer", "shorter") else ""
+    yield "length", words[bias.verdict], style
+    for unit, lengths in (("characters", bias.characters), ("words", bias.words)):
+        yield "", f"{unit}: {_describe_lengths(lengths)}", ""
 
 
-def _lengths(found: Lengths) -> str:
-    if found.share is None or found.ratio is None:
+def _describe_lengths(lengths: Lengths) -> str:
+    if lengths.share is None or lengths.ratio is None:
         return "all equal"
-    share = f"chosen longer {100 * found.share:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]"
-    return f"{share} of {found.longer + found.shorter:,} that differ, mean ratio {found.ratio:.2f}"
+    share = f"chosen longer {100 * lengths.share:.1f} % [{100 * lengths.low:.1f}, {100 * lengths.high:.1f}]"
+    return f"{share} of {lengths.longer + lengths.shorter:,} that differ, mean ratio {lengths.ratio:.2f}"
 
 
-def _prompts(page: Page) -> Iterator[Line]:
-    languages, prompts = page.languages, page.prompts
+def _describe_prompts(source: SourceAudit) -> Iterator[Line]:
+    languages, prompts = source.languages, source.prompts
     if languages.sampled:
-        named = list(languages.found.items())
-        told = ", ".join(f"{code} {_share(n, languages.sampled)}" for code, n in named[:LANGUAGES])
-        rest = sum(n for _, n in named[LANGUAGES:])
-        told += f", others {_share(rest, languages.sampled)}" if rest else ""
-        yield "languages", f"{told} (of {languages.sampled:,} of {languages.prompts:,} prompts)", ""
+        counts = list(languages.found.items())
+        shares = ", ".join(f"{code} {_share(n, languages.sampled)}" for code, n in counts[:LANGUAGES])
+        rest = sum(n for _, n in counts[LANGUAGES:])
+        shares += f", others {_share(rest, languages.sampled)}" if rest else ""
+        yield "languages", f"{shares} (of {languages.sampled:,} of {languages.prompts:,} prompts)", ""
     if prompts.shared:
         shared = ", ".join(f"{n:,} with {other}" for other, n in prompts.shared.items())
-        yield "prompts", f"{prompts.different:,} different; shared {shared}", ""
+        yield "prompts", f"{prompts.different:,} distinct; shared: {shared}", ""
         yield from _examples(prompts.examples)
     else:
-        yield "prompts", f"{prompts.different:,} different, none in another source", ""
+        yield "prompts", f"{prompts.different:,} distinct, none in another source", ""
     for leak in prompts.leaks or ():
-        said = f"{leak.benchmark}: prompts that are in it {leak.exact:,}, that overlap {leak.overlapping:,}"
-        yield "benchmark", said, "yellow"
+        text = f"{leak.benchmark}: {leak.exact:,} prompts are in it, {leak.overlapping:,} overlap"
+        yield "benchmark", text, "yellow"
         yield from _examples(leak.examples)
     if prompts.leaks == []:
-        yield "benchmark", "none of its prompts is in a benchmark", ""
+        yield "benchmark", "no prompt occurs in a benchmark", ""
 
 
-def _gold(gold: GoldVerdict) -> Iterator[Line]:
-    said = f"{gold.right} of {gold.entries} entries: {100 * gold.accuracy:.1f} %"
-    yield "accuracy", f"{said} [{100 * gold.low:.1f}, {100 * gold.high:.1f}]", "red" if gold.wrong else "green"
+def _describe_gold(gold: GoldAccuracy) -> Iterator[Line]:
+    text = f"{gold.right} of {gold.entries} entries: {100 * gold.accuracy:.1f} %"
+    yield "accuracy", f"{text} [{100 * gold.low:.1f}, {100 * gold.high:.1f}]", "red" if gold.wrong else "green"
     for place, (name, (right, n)) in enumerate(gold.by_file.items()):
         yield "" if place else "by file", f"{name} {right}/{n}", ""
     for wrong in gold.wrong:

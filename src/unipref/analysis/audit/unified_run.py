@@ -1,4 +1,4 @@
-"""A run folder -> what unify wrote: the counts of its sources, and preferences and rejects as a stream."""
+"""Reads what unify wrote into a run folder: the counts of its sources, and preferences and rejects as a stream."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from unipref.core.records import Messages
 from unipref.core.run_folder import Polarity, RunFolder
 
 BATCH = 1024
-"""Preferences held in memory with their text at a time."""
+"""Number of preferences with text in memory at a time."""
 COLUMNS = ["source", "prompt", "chosen", "rejected", "origin"]
 PARTS = ("train", "dev", "test", "removed")
 
 
 class UnifiedSource(msgspec.Struct, frozen=True):
-    """What unify made of a source, complete; fields as in `SourceCounts`."""
+    """The counts of a source, none of them missing; fields as in `SourceCounts`."""
 
     kind: str
     objective: str
@@ -43,8 +43,8 @@ class UnifiedSource(msgspec.Struct, frozen=True):
 REQUIRED = tuple(name for name in UnifiedSource.__struct_fields__ if name != "axis")
 
 
-class Judged(NamedTuple):
-    """One preference as the audit sees it: its number in the file, its texts and where it came from."""
+class AuditedPreference(NamedTuple):
+    """One preference: its number in the file, its texts and its origin."""
 
     number: int
     source: str
@@ -54,21 +54,21 @@ class Judged(NamedTuple):
     origin: list[str]
 
     @property
-    def asked(self) -> list[str]:
-        """The user turns of the prompt."""
+    def user_turns(self) -> list[str]:
+        """The texts of the prompt's user turns."""
         return [turn["content"] for turn in self.prompt if turn["role"] == "user"]
 
     @property
     def place(self) -> str:
-        """Where it came from, in words."""
+        """Its origin in one line: `file:row, file:row`."""
         return ", ".join(self.origin)
 
 
 class UnifiedRun:
-    """The folder of a run that got at least as far as `unify`.
+    """A run folder in which `unify` is finished.
 
     Raises:
-        UserError: there is no such run, or unify did not finish.
+        UserError: the run is missing, or unify is not finished.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,13 +79,13 @@ class UnifiedRun:
         sources = RunFolder(folder).manifest.sources
         if not sources or not self.preferences_file.is_file() or not self.rejects_file.is_file():
             raise UserError(
-                "unify has left no preferences here.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
+                "the run has no unified preferences.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"
             )
-        if lacking := sorted(
+        if missing := sorted(
             {name for counts in sources.values() for name in REQUIRED if getattr(counts, name) is None}
         ):
             raise UserError(
-                f"the sources in manifest.json lack {', '.join(lacking)}: another version of unipref wrote them.",
+                f"the sources in manifest.json lack {', '.join(missing)}: another version of unipref wrote them.",
                 where=str(folder),
                 mend="Run unify again.",
             )
@@ -93,41 +93,41 @@ class UnifiedRun:
             name: msgspec.convert(counts, UnifiedSource, from_attributes=True) for name, counts in sources.items()
         }
 
-    def preferences(self) -> Iterator[Judged]:
-        """Every preference in file order."""
-        for number, row in enumerate(self._known(self.preferences_file, COLUMNS)):
-            yield Judged(number, **row)
+    def read_preferences(self) -> Iterator[AuditedPreference]:
+        """Yields every preference in file order."""
+        for number, row in enumerate(self._read_rows(self.preferences_file, COLUMNS)):
+            yield AuditedPreference(number, **row)
 
-    def rejects(self) -> Iterator[dict[str, Any]]:
-        """Every row of `rejects.parquet`."""
-        return self._known(self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"])
+    def read_rejects(self) -> Iterator[dict[str, Any]]:
+        """Yields every row of `rejects.parquet`."""
+        return self._read_rows(self.rejects_file, ["source", "level", "reason", "field", "detail", "origin"])
 
-    def _known(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-        """The rows of a table, all of which must be of a source in the manifest."""
+    def _read_rows(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """Yields the rows of a table; the source of each must be in the manifest."""
         for row in parquet.rows(path, columns, BATCH, "Run unify again."):
             if row["source"] not in self.sources:
                 raise UserError(
-                    f"there is a row of source '{row['source']}', of which manifest.json knows nothing.",
+                    f"a row is of source '{row['source']}', which is missing in manifest.json.",
                     where=str(path),
-                    mend="The run was broken off: run unify again.",
+                    mend="The run was interrupted: run unify again.",
                 )
             yield row
 
-    def places(self, numbers: set[int]) -> dict[int, str]:
-        """Number of a preference -> where it came from, for the numbers asked for."""
+    def find_places(self, numbers: set[int]) -> dict[int, str]:
+        """Returns number of a preference -> its origin."""
         if not numbers:
             return {}
         rows = parquet.rows(self.preferences_file, ["origin"], BATCH)
         return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
 
-    def after_clean(self) -> dict[str, dict[str, int]]:
-        """Source -> part (train, dev, test, removed) -> preferences; empty when clean has not been done."""
-        found: dict[str, dict[str, int]] = {}
+    def count_after_clean(self) -> dict[str, dict[str, int]]:
+        """Counts the preferences by source and part (train, dev, test, removed); empty if clean is not finished."""
+        by_source: dict[str, dict[str, int]] = {}
         for part in PARTS:
             path = self.folder / "clean" / f"{part}.parquet"
             if not path.is_file():
                 continue
             counts = Counter(row["source"] for row in parquet.rows(path, ["source"]))
             for source, n in counts.items():
-                found.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
-        return found
+                by_source.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
+        return by_source

@@ -1,78 +1,78 @@
-"""What a run shows: gains with intervals over seeds and examples, the front, the paper's claims, and what went wrong.
+"""Judges a run: gains with intervals over seeds and examples, the Pareto front, the paper's claims, signs of failure.
 
-Everything is computed from the files of the run: `manifest.json`, `scores.json` and the tables of examples.
-`docs/verdicts.md` states the rules.
+It uses only files of the run: `manifest.json`, `scores.json` and the tables of examples. `docs/verdicts.md` states the
+rules.
 """
 
 from pathlib import Path
 
 import msgspec
 
-from unipref.analysis.verdicts.claims import claims, is_base, random_rival
+from unipref.analysis.verdicts.claims import find_random_rival, is_base, judge_claims
 from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Model
-from unipref.analysis.verdicts.failure_signs import failure_signs
-from unipref.analysis.verdicts.read import read
-from unipref.core import json_files, stage_cache
+from unipref.analysis.verdicts.failure_signs import find_failure_signs
+from unipref.analysis.verdicts.read import read_evidence
+from unipref.core import json_files
 from unipref.core.run_folder import VERDICTS, FrontRecord, JudgedModel, Manifest, RunFolder, Verdicts
 from unipref.core.stats.pareto import contributions, efficient_points, hypervolume
 
-__all__ = ["judge", "stage_cache", "verdicts", "write_verdicts"]
+__all__ = ["judge", "judge_run", "write_verdicts"]
 
 
 def write_verdicts(run: Path) -> None:
-    """Writes `verdicts.json`; a run in which nothing was measured this time leaves it as it is.
+    """Writes `verdicts.json`, unless the run has nothing to judge.
 
     Raises:
-        UserError: a table of examples is not what it should be.
+        UserError: a table of examples is corrupt.
     """
-    record = verdicts(run)
+    record = judge_run(run)
     if record is not None:
         json_files.write_json(run / VERDICTS, msgspec.to_builtins(record))
 
 
-def verdicts(run: Path) -> Verdicts | None:
-    """What `judge` says of a run; None where no trained policy was measured on anything that verdicts judge by."""
+def judge_run(run: Path) -> Verdicts | None:
+    """Judges a run. Returns None if no trained policy has scores of a headline metric."""
     folder = RunFolder(run)
     if not folder.has_scores:
         return None
-    evidence = read(run, folder.manifest, folder.scores())
+    evidence = read_evidence(run, folder.manifest, folder.scores())
     trained = any(not is_base(model) for models in evidence.measured.values() for model in models)
     return judge(evidence, folder.manifest) if trained else None
 
 
 def judge(evidence: Evidence, manifest: Manifest) -> Verdicts:
-    """The verdicts.
+    """Computes the verdicts.
 
     Returns:
-        `summary` (three sentences), `sides` (objective -> the figure that stands for it), `models` (each with its
-        figures, its gains over the base model, over all data and over a random part of its size, and whether it is on
-        the front), `front` (hypervolume and what it is measured from), `claims` and `signatures` (the failure signs).
+        `summary` (three sentences), `sides` (objective -> its headline metric), `models` (each with its figures, its
+        gains over the base model, all data and a random part of its size, and whether it is on the front), `front`
+        (hypervolume and its reference point), `claims` and `signatures` (the signs of failure).
     """
-    judged = claims(evidence)
+    claims = judge_claims(evidence)
     models = list(dict.fromkeys(model for by_model in evidence.measured.values() for model in by_model))
-    front, places = _front(evidence, models)
+    front, places = _compute_front(evidence, models)
     return Verdicts(
-        summary=[claim.sentence for claim in judged],
+        summary=[claim.sentence for claim in claims],
         sides={objective: side.record() for objective, side in evidence.sides.items()},
-        models=[_judged_model(evidence, model, *places.get(model, (False, None))) for model in models],
+        models=[_judge_model(evidence, model, *places.get(model, (False, None))) for model in models],
         front=front,
-        claims=[claim.record() for claim in judged],
-        signatures=failure_signs(manifest, evidence),
+        claims=[claim.record() for claim in claims],
+        signatures=find_failure_signs(manifest, evidence),
     )
 
 
-def _judged_model(evidence: Evidence, model: Model, is_on_front: bool, contribution: float | None) -> JudgedModel:
-    """One model's figures and gains, per objective, and its place."""
-    figures = {objective: evidence.value(objective, model) for objective in evidence.sides}
+def _judge_model(evidence: Evidence, model: Model, is_on_front: bool, contribution: float | None) -> JudgedModel:
+    """Collects one model's figures and gains by objective, and its place on the front."""
+    figures = {objective: evidence.compute_figure(objective, model) for objective in evidence.sides}
     gains = {}
-    for name, other in _rivals(evidence, model).items():
-        by_side = {objective: evidence.gain(objective, model, other) for objective in evidence.sides}
+    for name, other in _find_rivals(evidence, model).items():
+        by_side = {objective: evidence.compute_gain(objective, model, other) for objective in evidence.sides}
         gains[name] = {objective: gain.record() for objective, gain in by_side.items() if gain is not None}
     return JudgedModel(model.variant, model.step, figures, gains, is_on_front, contribution)
 
 
-def _rivals(evidence: Evidence, model: Model) -> dict[str, Model]:
-    """What a model is compared with: the base model, all data and a random part of its size, after the same step."""
+def _find_rivals(evidence: Evidence, model: Model) -> dict[str, Model]:
+    """Finds what a model is compared with, after the same step: the base model, all data, a random part of its size."""
     if is_base(model):
         return {}
     rivals = {"base": evidence.base_of(model)}
@@ -84,26 +84,27 @@ def _rivals(evidence: Evidence, model: Model) -> dict[str, Model]:
     )
     if full is not None and full.name != variant.name and variant.kind != "full":
         rivals["full"] = Model(full.name, model.step)
-    chance = random_rival(evidence, variant) if variant.kind in ("selected", "weighted") else None
-    return rivals | ({"random": Model(chance.name, model.step)} if chance else {})
+    random = find_random_rival(evidence, variant) if variant.kind in ("selected", "weighted") else None
+    return rivals | ({"random": Model(random.name, model.step)} if random else {})
 
 
-def _front(
+def _compute_front(
     evidence: Evidence, models: list[Model]
 ) -> tuple[FrontRecord | None, dict[Model, tuple[bool, float | None]]]:
-    """The front of the models measured on both sides; None where there is no second side.
+    """Computes the front of the models measured on both sides.
 
-    The area is measured from the base model, or where that guesses, from the worst value of each side in the run.
+    The reference point of the area is the base model or, if that guesses, the worst value of each side in the run.
 
     Returns:
-        The front, and model -> whether it is on it, and the hypervolume that it alone adds.
+        The front, None without a second side; and model -> whether it is on the front, and the hypervolume that only
+        it adds.
     """
     if len(evidence.sides) < 2:
         return None, {}
     instruction, bias = evidence.sides
     points: dict[Model, tuple[float, float]] = {}
     for model in models:
-        x, y = evidence.goodness(instruction, model), evidence.goodness(bias, model)
+        x, y = evidence.compute_goodness(instruction, model), evidence.compute_goodness(bias, model)
         if x is not None and y is not None:
             points[model] = (x, y)
     if not points:

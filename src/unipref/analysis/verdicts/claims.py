@@ -1,4 +1,4 @@
-"""The paper's three claims, each shown, refuted or not shown by a rule that is stated with it."""
+"""Judges the paper's three claims: each is shown, refuted or not shown by a stated rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,36 +11,36 @@ from unipref.core.stats.bootstrap import LEVEL
 
 SHOWN, REFUTED, NOT_SHOWN = "shown", "refuted", "not shown"
 MARGIN = 0.02
-"""Two models match on a figure when one is clearly not worse by this much: two points in a hundred."""
+"""A model matches another if it is clearly not worse by this much: two points in a hundred."""
 SFT = "demonstrations"
 """What an SFT step learns from."""
 
 COMBINED = (
-    "Shown when the model trained on all sources is clearly better than the base model on both sides, and every "
+    "Shown if the model trained on all sources is clearly better than the base model on both sides, and every "
     "source alone is clearly behind it on at least one side and not clearly better than the base model on both. "
-    "Refuted when it is clearly worse than the base model on a side, or a source alone is clearly better on both. "
+    "Refuted if it is clearly worse than the base model on a side, or a source alone is clearly better on both. "
     "Clearly: the 95 % interval over seeds and examples excludes 0."
 )
 SUBSET = (
-    f"Shown when a selected part is, on both sides, clearly not worse than all data by {MARGIN:g} or more. "
-    f"Refuted when every selected part is clearly worse by more than {MARGIN:g} on some side. The interval is that of "
-    "95 % divided among the parts that are tried (Bonferroni)."
+    f"Shown if a selected part is, on both sides, clearly not worse than all data by {MARGIN:g} or more. "
+    f"Refuted if every selected part is clearly worse by more than {MARGIN:g} on some side. The intervals "
+    "are those of 1 - 0.05 / k for k parts (Bonferroni)."
 )
 ADDS = (
-    "Shown when a step after SFT is clearly better on one side than the model it starts from, and clearly not worse by "
-    f"{MARGIN:g} or more on the other. Refuted when every such step is clearly worse on some side and clearly better "
-    "on none. The interval is that of 95 % divided among the steps (Bonferroni)."
+    "Shown if a step after SFT is clearly better on one side than the model it starts from, and clearly not worse by "
+    f"{MARGIN:g} or more on the other. Refuted if every such step is clearly worse on some side and clearly better "
+    "on none. The intervals are those of 1 - 0.05 / k for k steps (Bonferroni)."
 )
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim and what became of it.
+    """A claim and its verdict.
 
     Attributes:
-        claim: in words; rule: when it counts as shown or refuted.
+        claim: in words; rule: when it is shown or refuted.
         verdict: SHOWN, REFUTED or NOT_SHOWN; why: in words, with the figures.
-        gains: what it rests on: comparison -> objective -> gain.
+        gains: its evidence: comparison -> objective -> gain.
     """
 
     claim: str
@@ -51,143 +51,147 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """Claim, verdict and reason in one."""
+        """Claim, verdict and reason as text."""
         return f"{self.claim}: {self.verdict}. {self.why}"
 
     def record(self) -> ClaimRecord:
-        """For `verdicts.json`."""
+        """Converts it for `verdicts.json`."""
         gains = {name: {side: gain.record() for side, gain in by.items()} for name, by in self.gains.items()}
         return ClaimRecord(self.claim, self.verdict, self.why, self.rule, gains)
 
 
-def claims(evidence: Evidence) -> list[Claim]:
-    """The three claims, in the paper's order."""
-    return [combined_beats_one(evidence), subset_matches_all(evidence), more_than_sft(evidence)]
+def judge_claims(evidence: Evidence) -> list[Claim]:
+    """Judges the three claims, in the paper's order."""
+    return [judge_combined(evidence), judge_subset(evidence), judge_after_sft(evidence)]
 
 
-def _family(evidence: Evidence) -> list[Variant]:
-    """The variants that differ from the study as written in their selection alone, and leave a policy behind."""
+def _find_comparable(evidence: Evidence) -> list[Variant]:
+    """Finds the variants that train a policy and differ from the study as written only in their selection."""
     first = next(iter(evidence.variants.values()), None)
     if first is None:
         return []
-    alike = [other for other in evidence.variants.values() if other.settings_hash == first.settings_hash]
-    return [variant for variant in alike if variant.last is not None]
+    comparable = [other for other in evidence.variants.values() if other.settings_hash == first.settings_hash]
+    return [variant for variant in comparable if variant.last is not None]
 
 
-def combined_variant(evidence: Evidence) -> Variant | None:
-    """The variant that stands for all feedback together: one that keeps everything, else the study as written."""
-    family = _family(evidence)
-    full = next((variant for variant in family if variant.kind == "full"), None)
-    return full or next((variant for variant in family if variant.name == MAIN and variant.kind != "alone"), None)
+def find_combined_variant(evidence: Evidence) -> Variant | None:
+    """Finds the variant for all feedback together: one that keeps everything, else the study as written."""
+    comparable = _find_comparable(evidence)
+    full = next((variant for variant in comparable if variant.kind == "full"), None)
+    return full or next((variant for variant in comparable if variant.name == MAIN and variant.kind != "alone"), None)
 
 
-def combined_beats_one(evidence: Evidence) -> Claim:
-    """Claim 1: feedback of several kinds together improves both areas at once, and one source alone does not."""
+def judge_combined(evidence: Evidence) -> Claim:
+    """Judges claim 1: combined feedback improves both sides at once, one source alone does not."""
     name = "Combined feedback improves instruction following and bias at once, one source alone does not"
 
-    def told(verdict: str, why: str, gains: dict[str, dict[str, Gain]] | None = None) -> Claim:
+    def conclude(verdict: str, why: str, gains: dict[str, dict[str, Gain]] | None = None) -> Claim:
         return Claim(name, COMBINED, verdict, why, gains or {})
 
-    variant = combined_variant(evidence)
+    variant = find_combined_variant(evidence)
     if variant is None or variant.last is None:
-        return told(NOT_SHOWN, "No policy was trained on all sources together.")
+        return conclude(NOT_SHOWN, "No policy is trained on all sources together.")
     model, base = variant.last, evidence.base_of(variant.last)
-    gains = {f"{model} - base": _gains(evidence, model, base)}
+    gains = {f"{model} - base": _compute_gains(evidence, model, base)}
     mine = gains[f"{model} - base"]
-    if reason := _unfit(mine):
-        return told(NOT_SHOWN, reason, gains)
-    said = f"{model} against the base model: {in_words(mine)}.{_trained_otherwise(evidence)}"
-    alone = [other for other in _family(evidence) if other.alone]
+    if reason := _explain_unusable(mine):
+        return conclude(NOT_SHOWN, reason, gains)
+    figures = f"{model} against the base model: {describe_gains(mine)}.{_name_excluded(evidence)}"
+    alone = [other for other in _find_comparable(evidence) if other.alone]
     alone = [other for other in alone if other.alone and other.alone[0] == "source"] or alone
     both, behind = [], []
     for other in alone:
         assert other.last is not None
-        against_base = _gains(evidence, other.last, evidence.base_of(other.last))
-        ahead = _gains(evidence, model, other.last)
+        against_base = _compute_gains(evidence, other.last, evidence.base_of(other.last))
+        ahead = _compute_gains(evidence, model, other.last)
         gains |= {f"{other.last} - base": against_base, f"{model} - {other.last}": ahead}
-        better = len(against_base) == len(OBJECTIVES) and all(gain.better for gain in against_base.values())
+        better = len(against_base) == len(OBJECTIVES) and all(gain.is_better for gain in against_base.values())
         both += [str(other.last)] if better else []
-        behind += [str(other.last)] if not better and any(gain.better for gain in ahead.values()) else []
-    if worse := [side for side, gain in mine.items() if gain.worse]:
-        return told(REFUTED, f"It is clearly worse on {' and '.join(worse)}. {said}", gains)
+        behind += [str(other.last)] if not better and any(gain.is_better for gain in ahead.values()) else []
+    if worse := [side for side, gain in mine.items() if gain.is_worse]:
+        return conclude(REFUTED, f"It is clearly worse on {' and '.join(worse)}. {figures}", gains)
     if both:
-        return told(REFUTED, f"Better on both sides than the base model, from one source: {', '.join(both)}.", gains)
-    if lacking := [side for side, gain in mine.items() if not gain.better]:
-        return told(NOT_SHOWN, f"It is not clearly better on {' and '.join(lacking)}. {said}", gains)
+        return conclude(
+            REFUTED, f"Better on both sides than the base model, from one source: {', '.join(both)}.", gains
+        )
+    if missing := [side for side, gain in mine.items() if not gain.is_better]:
+        return conclude(NOT_SHOWN, f"It is not clearly better on {' and '.join(missing)}. {figures}", gains)
     if not alone:
-        return told(NOT_SHOWN, f"{said} The study trains on no source alone.", gains)
+        return conclude(NOT_SHOWN, f"{figures} The study has no variant with one source alone.", gains)
     if len(behind) < len(alone):
         rest = [str(other.last) for other in alone if str(other.last) not in behind]
-        return told(NOT_SHOWN, f"{said} It is not clearly ahead of {', '.join(rest)}.", gains)
-    return told(SHOWN, f"{said} Each source alone is behind it on a side.", gains)
+        return conclude(NOT_SHOWN, f"{figures} It is not clearly ahead of {', '.join(rest)}.", gains)
+    return conclude(SHOWN, f"{figures} Each source alone is behind it on a side.", gains)
 
 
-def _trained_otherwise(evidence: Evidence) -> str:
-    """The sources alone that are no part of the comparison, for not only their selection is their own."""
-    family = {variant.name for variant in _family(evidence)}
-    apart = [a.name for a in evidence.variants.values() if a.alone and a.alone[0] == "source" and a.name not in family]
-    return f" Not compared, for their training differs: {', '.join(apart)}." if apart else ""
+def _name_excluded(evidence: Evidence) -> str:
+    """Names the single-source variants that are not compared, because more than their selection differs."""
+    compared = {variant.name for variant in _find_comparable(evidence)}
+    single = [variant.name for variant in evidence.variants.values() if variant.alone and variant.alone[0] == "source"]
+    excluded = ", ".join(name for name in single if name not in compared)
+    return f" Not compared, because their training differs: {excluded}." if excluded else ""
 
 
-def subset_matches_all(evidence: Evidence) -> Claim:
-    """Claim 2: a selected subset matches or beats the full data."""
+def judge_subset(evidence: Evidence) -> Claim:
+    """Judges claim 2: a selected subset matches or beats the full data."""
     name = "A selected subset matches or beats the full data"
-    family = _family(evidence)
-    full = next((variant for variant in family if variant.kind == "full"), None)
-    parts = [variant for variant in family if variant.kind == "selected"]
+    comparable = _find_comparable(evidence)
+    full = next((variant for variant in comparable if variant.kind == "full"), None)
+    parts = [variant for variant in comparable if variant.kind == "selected"]
     if full is None or full.last is None or not parts:
-        lacking = "no selected part" if full else "no variant on all data ('select: all')"
-        return Claim(name, SUBSET, NOT_SHOWN, f"The study has {lacking} to be compared.")
+        missing = "no selected part" if full else "no variant on all data ('select: all')"
+        return Claim(name, SUBSET, NOT_SHOWN, f"The study has {missing} to compare with.")
     level = 1 - (1 - LEVEL) / len(parts)
     gains = {
-        f"{variant.last} - {full.last}": _gains(evidence, variant.last, full.last, level)
+        f"{variant.last} - {full.last}": _compute_gains(evidence, variant.last, full.last, level)
         for variant in parts
         if variant.last
     }
-    if reason := _unfit_all(gains):
+    if reason := _explain_all_unusable(gains):
         return Claim(name, SUBSET, NOT_SHOWN, reason, gains)
-    fit = {pair: by for pair, by in gains.items() if not _unfit(by)}
-    matching = [pair for pair, by in fit.items() if all(gain.at_least(MARGIN) for gain in by.values())]
+    fit = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
+    matching = [pair for pair, by in fit.items() if all(gain.is_at_least(MARGIN) for gain in by.values())]
     if matching:
         best = max(matching, key=lambda pair: sum(gain.value for gain in fit[pair].values()))
-        beats = " and beats them" if any(gain.better for gain in fit[best].values()) else ""
-        why = f"{best}: {in_words(fit[best])}; it matches all data{beats}. {_of_chance(evidence, best, parts)}"
+        beats = " and beats them" if any(gain.is_better for gain in fit[best].values()) else ""
+        against_random = _compare_with_random(evidence, best, parts)
+        why = f"{best}: {describe_gains(fit[best])}; it matches all data{beats}. {against_random}"
         return Claim(name, SUBSET, SHOWN, why, gains)
-    lost = [pair for pair, by in fit.items() if any(g.tells and g.high < -MARGIN for g in by.values())]
+    lost = [pair for pair, by in fit.items() if any(g.is_conclusive and g.high < -MARGIN for g in by.values())]
     nearest = max(fit, key=lambda pair: min(gain.low for gain in fit[pair].values()))
-    why = f"The nearest is {nearest}: {in_words(fit[nearest])}."
+    why = f"The nearest is {nearest}: {describe_gains(fit[nearest])}."
     return Claim(name, SUBSET, REFUTED if len(lost) == len(gains) else NOT_SHOWN, why, gains)
 
 
-def _of_chance(evidence: Evidence, pair: str, parts: Sequence[Variant]) -> str:
-    """How the part that matches compares with a random one of its size."""
+def _compare_with_random(evidence: Evidence, pair: str, parts: Sequence[Variant]) -> str:
+    """Compares the part that matches with a random part of its size."""
     variant = next(variant for variant in parts if pair.startswith(f"{variant.last} - "))
-    rival = random_rival(evidence, variant)
+    rival = find_random_rival(evidence, variant)
     if rival is None or rival.last is None or variant.last is None:
-        return "No random part of its size was tried."
-    against = _gains(evidence, variant.last, rival.last)
-    clear = all(gain.at_least(0.0) or gain.value >= 0 for gain in against.values()) and any(
-        gain.better for gain in against.values()
+        return "The study has no random part of its size."
+    against = _compute_gains(evidence, variant.last, rival.last)
+    clear = all(gain.is_at_least(0.0) or gain.value >= 0 for gain in against.values()) and any(
+        gain.is_better for gain in against.values()
     )
     verdict = "clearly better than" if clear else "not clearly better than"
-    return f"It is {verdict} a random part of its size ({in_words(against)})."
+    return f"It is {verdict} a random part of its size ({describe_gains(against)})."
 
 
-def random_rival(evidence: Evidence, variant: Variant) -> Variant | None:
-    """The random part of a variant's size, in its family."""
-    from unipref.analysis.verdicts.read import same_size
+def find_random_rival(evidence: Evidence, variant: Variant) -> Variant | None:
+    """Finds the random variant of the same size among the comparable variants."""
+    from unipref.analysis.verdicts.read import has_same_size
 
-    alike = [other for other in evidence.variants.values() if other.settings_hash == variant.settings_hash]
-    random = [other for other in alike if other.kind == "random" and other.name != variant.name]
-    return next((other for other in random if same_size(variant, other)), None)
+    comparable = [other for other in evidence.variants.values() if other.settings_hash == variant.settings_hash]
+    random = [other for other in comparable if other.kind == "random" and other.name != variant.name]
+    return next((other for other in random if has_same_size(variant, other)), None)
 
 
-def more_than_sft(evidence: Evidence) -> Claim:
-    """Claim 3: reinforcement learning, or DPO, adds to SFT."""
+def judge_after_sft(evidence: Evidence) -> Claim:
+    """Judges claim 3: reinforcement learning, or DPO, adds to SFT."""
     name = "RL or DPO adds to SFT"
-    variant = combined_variant(evidence)
+    variant = find_combined_variant(evidence)
     if variant is None:
-        return Claim(name, ADDS, NOT_SHOWN, "No policy was trained on all sources together.")
+        return Claim(name, ADDS, NOT_SHOWN, "No policy is trained on all sources together.")
     learns_from = {step.name: step.learns_from for step in variant.steps}
     later = [
         (Model(variant.name, step.name), Model(variant.name, step.start))
@@ -197,50 +201,52 @@ def more_than_sft(evidence: Evidence) -> Claim:
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")
     level = 1 - (1 - LEVEL) / len(later)
-    gains = {f"{model} - {start.step}": _gains(evidence, model, start, level) for model, start in later}
-    if reason := _unfit_all(gains):
+    gains = {f"{model} - {start.step}": _compute_gains(evidence, model, start, level) for model, start in later}
+    if reason := _explain_all_unusable(gains):
         return Claim(name, ADDS, NOT_SHOWN, reason, gains)
-    fit = {pair: by for pair, by in gains.items() if not _unfit(by)}
-    adds = [p for p, by in fit.items() if any(g.better for g in by.values()) and _all_at_least(by)]
-    costs = [p for p, by in fit.items() if any(g.worse for g in by.values()) and not any(g.better for g in by.values())]
+    fit = {pair: by for pair, by in gains.items() if not _explain_unusable(by)}
+    adds = [p for p, by in fit.items() if any(g.is_better for g in by.values()) and _are_all_at_least(by)]
+    costs = [
+        p for p, by in fit.items() if any(g.is_worse for g in by.values()) and not any(g.is_better for g in by.values())
+    ]
     verdict = SHOWN if adds else REFUTED if len(costs) == len(gains) else NOT_SHOWN
-    shown = adds or list(fit)
-    return Claim(name, ADDS, verdict, "; ".join(f"{pair}: {in_words(fit[pair])}" for pair in shown) + ".", gains)
+    pairs = adds or list(fit)
+    return Claim(name, ADDS, verdict, "; ".join(f"{pair}: {describe_gains(fit[pair])}" for pair in pairs) + ".", gains)
 
 
-def _all_at_least(by_side: dict[str, Gain]) -> bool:
-    return all(gain.at_least(MARGIN) for gain in by_side.values())
+def _are_all_at_least(by_side: dict[str, Gain]) -> bool:
+    return all(gain.is_at_least(MARGIN) for gain in by_side.values())
 
 
-def _gains(evidence: Evidence, model: Model, other: Model, level: float = LEVEL) -> dict[str, Gain]:
-    found = {objective: evidence.gain(objective, model, other, level) for objective in evidence.sides}
-    return {objective: gain for objective, gain in found.items() if gain is not None}
+def _compute_gains(evidence: Evidence, model: Model, other: Model, level: float = LEVEL) -> dict[str, Gain]:
+    gains = {objective: evidence.compute_gain(objective, model, other, level) for objective in evidence.sides}
+    return {objective: gain for objective, gain in gains.items() if gain is not None}
 
 
-def _unfit(gains: dict[str, Gain]) -> str:
-    """Why nothing can be claimed from these figures; empty where something can."""
+def _explain_unusable(gains: dict[str, Gain]) -> str:
+    """Explains why these gains support no verdict; empty if they do."""
     if missing := [objective for objective in OBJECTIVES if objective not in gains]:
-        return f"Nothing measures {' and '.join(missing)} in these models."
-    if void := [objective for objective, gain in gains.items() if gain.void]:
-        who = list(dict.fromkeys(one for objective in void for one in gains[objective].guessing))
-        what = "guess, so that their" if len(who) > 1 else "guesses, so that its"
-        return f"{' and '.join(who)} {what} {' and '.join(void)} means nothing ({in_words(gains)})."
+        return f"No benchmark measures {' and '.join(missing)} in these models."
+    if void := [objective for objective, gain in gains.items() if gain.is_void]:
+        models = list(dict.fromkeys(one for objective in void for one in gains[objective].guessing))
+        guess = "guess, so their" if len(models) > 1 else "guesses, so its"
+        return f"{' and '.join(models)} {guess} {' and '.join(void)} is meaningless ({describe_gains(gains)})."
     if min(gain.seeds for gain in gains.values()) < 2:
         return (
-            f"One seed shows nothing: how much trainings differ is not known ({in_words(gains)}; intervals over "
+            f"One seed shows nothing: the spread between trainings is unknown ({describe_gains(gains)}; intervals over "
             "examples alone)."
         )
     return ""
 
 
-def _unfit_all(gains: dict[str, dict[str, Gain]]) -> str:
-    """Why nothing can be claimed from any of several comparisons."""
-    reasons = [_unfit(by_side) for by_side in gains.values()]
+def _explain_all_unusable(gains: dict[str, dict[str, Gain]]) -> str:
+    """Explains why none of several comparisons supports a verdict; empty if one does."""
+    reasons = [_explain_unusable(by_side) for by_side in gains.values()]
     return "" if not all(reasons) else next(iter(reasons), "Nothing was measured.")
 
 
-def in_words(gains: dict[str, Gain]) -> str:
-    """Gains with their intervals; above 0 is better."""
+def describe_gains(gains: dict[str, Gain]) -> str:
+    """Writes gains with their intervals; above 0 is better."""
     return ", ".join(
         f"{side} {gain.value:+.3f}" + ("" if gain.low != gain.low else f" [{gain.low:+.3f}, {gain.high:+.3f}]")
         for side, gain in gains.items()

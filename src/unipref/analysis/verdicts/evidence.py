@@ -1,4 +1,4 @@
-"""What verdicts rest on: each model's figure per objective and seed, and differences paired by example and seed."""
+"""The evidence for verdicts: each model's figure per objective and seed, and gains paired by example and seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from unipref.core.stats.chance import goodness, is_skill
 
 
 class Model(NamedTuple):
-    """A trained model of the run, all its seeds taken together; the base model is ('base', 'base')."""
+    """A trained model of the run, over all its seeds; the base model is ('base', 'base')."""
 
     variant: str
     step: str
@@ -28,13 +28,13 @@ BASE_MODEL = Model(BASE, BASE)
 
 @dataclass(frozen=True)
 class Side:
-    """The figure that stands for an objective.
+    """The headline metric of an objective.
 
     Attributes:
         objective: 'instruction' or 'bias'.
-        benchmark, slice, metric: where it is in the scores.
-        beside: the skill shown beside it; None: it is a skill itself.
-        unit: how much of it is one.
+        benchmark, slice, metric: its rows in the scores.
+        beside: the skill read together with it; None: it is a skill itself.
+        unit: the value that counts as 1: 100 for per cent.
     """
 
     objective: str
@@ -45,7 +45,7 @@ class Side:
     unit: float = 1.0
 
     def record(self) -> SideRecord:
-        """For `verdicts.json`."""
+        """Converts it for `verdicts.json`."""
         return SideRecord(self.benchmark, self.metric, self.slice, self.beside)
 
 
@@ -54,9 +54,9 @@ class Measured:
     """One model's figure for one objective.
 
     Attributes:
-        by_seed: seed -> the statistic; the base model has None for its seed.
-        guessing: in how many of the seeds the model is at chance in that benchmark.
-        beside: mean over seeds of the skill that stands beside it.
+        by_seed: seed -> the statistic; the seed of the base model is None.
+        guessing: number of seeds in which the model is at chance in that benchmark.
+        beside: mean over seeds of the skill read together with it.
     """
 
     by_seed: Mapping[int | None, Statistic]
@@ -74,11 +74,11 @@ class Variant:
     """A variant.
 
     Attributes:
-        kind: 'full' (everything is kept), 'alone' (some sources or objectives), 'random', 'weighted' (shares of its
-            own), 'selected' (a part chosen by a strategy) or 'unknown' (nothing was selected yet).
-        alone: what it keeps alone: ('source' or 'objective', name), where it is one.
+        kind: 'full' (keeps everything), 'alone' (some sources or objectives), 'random', 'weighted' (its own shares),
+            'selected' (a part chosen by a strategy) or 'unknown' (without selection so far).
+        alone: ('source' or 'objective', name), if it keeps exactly one.
         kept: preferences kept, mean over seeds.
-        settings_hash: of all other settings; variants are compared within a family of the same hash.
+        settings_hash: of all other settings; only variants with the same hash are compared.
         steps: its training steps, as in the manifest.
     """
 
@@ -91,7 +91,7 @@ class Variant:
 
     @property
     def policies(self) -> list[str]:
-        """Its steps that leave a policy behind, in order."""
+        """Its steps that train a policy, in order."""
         return [step.name for step in self.steps if step.makes == "policy"]
 
     @property
@@ -104,8 +104,8 @@ class Gain(NamedTuple):
     """How much better one model is than another: mean over seeds and examples, and its interval; above 0 is better.
 
     Attributes:
-        seeds, n: how many of each it is over.
-        guessing: which of the two guess, so that their bias means nothing.
+        seeds, n: number of seeds and examples.
+        guessing: which of the two models guess, so that their bias is meaningless.
     """
 
     value: float
@@ -116,35 +116,35 @@ class Gain(NamedTuple):
     guessing: tuple[str, ...] = ()
 
     @property
-    def void(self) -> bool:
-        """Whether a bias that means nothing is in it."""
+    def is_void(self) -> bool:
+        """Whether it compares a meaningless bias."""
         return bool(self.guessing)
 
     @property
-    def tells(self) -> bool:
-        """Whether it can show anything: one seed does not, for how much trainings differ is not known."""
-        return not self.void and self.seeds > 1
+    def is_conclusive(self) -> bool:
+        """Whether it can show anything: one seed cannot, because the spread between trainings is unknown."""
+        return not self.is_void and self.seeds > 1
 
     @property
-    def better(self) -> bool:
+    def is_better(self) -> bool:
         """Whether it is clearly better."""
-        return self.tells and self.low > 0
+        return self.is_conclusive and self.low > 0
 
     @property
-    def worse(self) -> bool:
+    def is_worse(self) -> bool:
         """Whether it is clearly worse."""
-        return self.tells and self.high < 0
+        return self.is_conclusive and self.high < 0
 
-    def at_least(self, margin: float) -> bool:
+    def is_at_least(self, margin: float) -> bool:
         """Whether it is clearly not worse by `margin` or more."""
-        return self.tells and self.low > -margin
+        return self.is_conclusive and self.low > -margin
 
     def record(self) -> GainRecord:
-        """For `verdicts.json`."""
+        """Converts it for `verdicts.json`."""
         low, high = _finite(self.low), _finite(self.high)
-        clear = "better" if self.better else "worse" if self.worse else None
+        clear = "better" if self.is_better else "worse" if self.is_worse else None
         value = round(self.value, 6)
-        return GainRecord(value, low, high, self.seeds, self.n, list(self.guessing), clear, self.void)
+        return GainRecord(value, low, high, self.seeds, self.n, list(self.guessing), clear, self.is_void)
 
 
 def _finite(value: float) -> float | None:
@@ -153,12 +153,12 @@ def _finite(value: float) -> float | None:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was measured.
+    """The measurements of a run.
 
     Attributes:
-        sides: objective -> its figure.
+        sides: objective -> its headline metric.
         measured: objective -> model -> its figure.
-        variants: variant -> what it is, the study as written first.
+        variants: name -> variant, the study as written first.
     """
 
     sides: Mapping[str, Side]
@@ -167,21 +167,21 @@ class Evidence:
     _gains: dict[tuple[str, Model, Model, float], Gain | None] = field(default_factory=dict, compare=False)
 
     def base_of(self, model: Model) -> Model:
-        """The base model as it was measured for a variant: on that variant's own test part, where it has one."""
+        """The base model with the scores for a variant: on that variant's own test part, if it has one."""
         own = Model(model.variant, BASE)
         return own if any(own in models for models in self.measured.values()) else BASE_MODEL
 
-    def value(self, objective: str, model: Model) -> FigureRecord | None:
-        """Mean over seeds of a figure, in its own units, with its interval over seeds and examples."""
+    def compute_figure(self, objective: str, model: Model) -> FigureRecord | None:
+        """Computes the mean over seeds of a figure, in its own units, with its interval over seeds and examples."""
         measured = self.measured.get(objective, {}).get(model)
         if measured is None:
             return None
-        tables = _tables([[statistic] for statistic in measured.by_seed.values()])
+        tables = _stack_tables([[statistic] for statistic in measured.by_seed.values()])
         first = next(iter(measured.by_seed.values()))
-        width = _width(first)
+        width = _count_columns(first)
 
         def at(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return first.at(_part(first, means, 0, width))
+            return first.at(_select_columns(first, means, 0, width))
 
         low, high = paired_interval(tables, at, resamples=RESAMPLES, student=True)
         value = float(np.mean(at(tables.mean(axis=1))))
@@ -195,58 +195,60 @@ class Evidence:
             beside=None if measured.beside is None else round(measured.beside, 6),
         )
 
-    def goodness(self, objective: str, model: Model) -> float | None:
-        """Mean over seeds of how good a figure is, the higher the better; None where it was not measured or is void."""
+    def compute_goodness(self, objective: str, model: Model) -> float | None:
+        """Computes the mean goodness over seeds, the higher the better; None if it is not measured or void."""
         measured = self.measured.get(objective, {}).get(model)
-        if measured is None or self._void(objective, measured):
+        if measured is None or self._is_void(objective, measured):
             return None
         values = [goodness(one, one.at(one.values.mean(axis=0, keepdims=True)))[0] for one in measured.by_seed.values()]
         mean = float(np.mean(values)) / self.sides[objective].unit
         return mean if np.isfinite(mean) else None
 
-    def gain(self, objective: str, model: Model, other: Model, level: float = LEVEL) -> Gain | None:
-        """How much better a model is than another, in units of one; None where the two cannot be compared."""
+    def compute_gain(self, objective: str, model: Model, other: Model, level: float = LEVEL) -> Gain | None:
+        """Computes how much better a model is than another, in units of one; None if they cannot be compared."""
         key = objective, model, other, level
         if key not in self._gains:
-            self._gains[key] = self._gain(objective, model, other, level)
+            self._gains[key] = self._compute_gain(objective, model, other, level)
         return self._gains[key]
 
-    def _gain(self, objective: str, model: Model, other: Model, level: float) -> Gain | None:
+    def _compute_gain(self, objective: str, model: Model, other: Model, level: float) -> Gain | None:
         by_model = self.measured.get(objective, {})
         if model not in by_model or other not in by_model:
             return None
         mine, theirs = by_model[model], by_model[other]
-        pairs = _pairs(mine.by_seed, theirs.by_seed)
-        tables = _tables(pairs) if pairs else np.zeros((0, 0, 0))
+        pairs = _pair_by_seed(mine.by_seed, theirs.by_seed)
+        tables = _stack_tables(pairs) if pairs else np.zeros((0, 0, 0))
         if not tables.size:
             return None
-        first, width, unit = pairs[0][0], _width(pairs[0][0]), self.sides[objective].unit
+        first, width, unit = pairs[0][0], _count_columns(pairs[0][0]), self.sides[objective].unit
 
-        def separation(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        def compute_gains(means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             """(r,) gains at (r, 2 width) means."""
-            both = [goodness(first, first.at(_part(first, means, at, width))) for at in (0, 1)]
+            both = [goodness(first, first.at(_select_columns(first, means, at, width))) for at in (0, 1)]
             return (both[0] - both[1]) / unit
 
-        value = float(np.mean(separation(tables.mean(axis=1))))
-        low, high = paired_interval(tables, separation, level=level, resamples=RESAMPLES, student=True)
+        value = float(np.mean(compute_gains(tables.mean(axis=1))))
+        low, high = paired_interval(tables, compute_gains, level=level, resamples=RESAMPLES, student=True)
         both = ((model, mine), (other, theirs))
-        guessing = tuple(str(one) for one, measured in both if self._void(objective, measured))
+        guessing = tuple(str(one) for one, measured in both if self._is_void(objective, measured))
         return Gain(value, low, high, len(pairs), tables.shape[1], guessing)
 
-    def _void(self, objective: str, measured: Measured) -> bool:
-        """A model that guesses has no bias to show; a skill at chance is as low as it is."""
+    def _is_void(self, objective: str, measured: Measured) -> bool:
+        """Whether a figure is meaningless: the bias of a model that guesses. A skill at chance is just low."""
         return measured.at_chance and not is_skill(next(iter(measured.by_seed.values())))
 
 
-def _pairs(mine: Mapping[int | None, Statistic], theirs: Mapping[int | None, Statistic]) -> list[list[Statistic]]:
-    """Two models' statistics, seed by seed; the base model, which has no seed, stands beside each."""
+def _pair_by_seed(
+    mine: Mapping[int | None, Statistic], theirs: Mapping[int | None, Statistic]
+) -> list[list[Statistic]]:
+    """Pairs two models' statistics by seed; the base model, which has no seed, is paired with each."""
     if None in theirs:
         return [[one, theirs[None]] for one in mine.values()]
     return [[one, theirs[seed]] for seed, one in mine.items() if seed in theirs]
 
 
-def _tables(rows: list[list[Statistic]]) -> npt.NDArray[np.float64]:
-    """(seeds, units, columns) values of the units that all have, the statistics of a seed side by side."""
+def _stack_tables(rows: list[list[Statistic]]) -> npt.NDArray[np.float64]:
+    """Stacks the values of the shared units as (seeds, units, columns), the statistics of a seed side by side."""
     shared = set(rows[0][0].units).intersection(*(statistic.units for row in rows for statistic in row))
     order = [unit for unit in rows[0][0].units if unit in shared]
     tables = []
@@ -255,16 +257,18 @@ def _tables(rows: list[list[Statistic]]) -> npt.NDArray[np.float64]:
         for statistic in row:
             place = {unit: at for at, unit in enumerate(statistic.units)}
             values = statistic.values[[place[unit] for unit in order]]
-            columns.append(values.reshape(len(order), _width(statistic)))
+            columns.append(values.reshape(len(order), _count_columns(statistic)))
         tables.append(np.concatenate(columns, axis=1))
     return np.stack(tables)
 
 
-def _width(statistic: Statistic) -> int:
+def _count_columns(statistic: Statistic) -> int:
     return 1 if statistic.values.ndim == 1 else statistic.values.shape[1]
 
 
-def _part(statistic: Statistic, means: npt.NDArray[np.float64], at: int, width: int) -> npt.NDArray[np.float64]:
-    """One model's columns, in the form that the statistic takes them."""
+def _select_columns(
+    statistic: Statistic, means: npt.NDArray[np.float64], at: int, width: int
+) -> npt.NDArray[np.float64]:
+    """Selects one model's columns, in the form that the statistic takes."""
     part = means[:, at * width : (at + 1) * width]
     return part if statistic.values.ndim > 1 else part[:, 0]

@@ -1,4 +1,4 @@
-"""The signs of failure of the method: what is known to go wrong, each shown by a stated threshold."""
+"""Finds the known signs of failure of the method, each by a fixed threshold."""
 
 from collections.abc import Iterator
 
@@ -7,41 +7,41 @@ from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import FailureSign, Manifest, each_seed
 
 OVERLAP = 0.05
-"""Sources hardly overlap when a smaller part of the clusters of prompts holds prompts of two of them."""
+"""Sources hardly overlap if a smaller share of the prompt clusters holds prompts of two of them."""
 
 
-def failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSign]:
-    """All of them, whether they occurred or not."""
+def find_failure_signs(manifest: Manifest, evidence: Evidence) -> list[FailureSign]:
+    """Lists all signs, whether they occurred or not."""
     return [
         FailureSign(
             "conversion in doubt",
-            "further evidence speaks against a source's labels, or not clearly for them (3 standard errors)",
-            list(dict.fromkeys(_doubtful(manifest))),
+            "other evidence contradicts a source's labels, or does not clearly support them (3 standard errors)",
+            list(dict.fromkeys(_find_doubtful_sources(manifest))),
         ),
         FailureSign(
             "over-aggressive filtering",
-            "a source or objective keeps less than 0.2 of its share, or 10 % of the clusters of prompts are emptied",
-            list(_aggressive(manifest)),
+            "a source or objective keeps less than 0.2 of its share, or 10 % of the prompt clusters are emptied",
+            list(_find_strict_selections(manifest)),
         ),
         FailureSign(
             "one objective bought with the other",
             "a model is clearly better than the base model on one side and clearly worse on the other",
-            list(_bought(evidence)),
+            list(_find_trades(evidence)),
         ),
         FailureSign(
             "sources that hardly overlap",
-            f"under {100 * OVERLAP:g} % of the clusters of prompts hold prompts of two sources or more",
-            list(dict.fromkeys(_apart(manifest))),
+            f"under {100 * OVERLAP:g} % of the prompt clusters hold prompts of two sources or more",
+            list(dict.fromkeys(_find_separate_sources(manifest))),
         ),
         FailureSign(
             "training collapse",
-            "a training step left its bounds (docs/training.md) and was stopped",
-            list(_collapsed(manifest)),
+            "a training step left its bounds and stopped (docs/training.md)",
+            list(_find_collapses(manifest)),
         ),
     ]
 
 
-def _doubtful(manifest: Manifest) -> Iterator[str]:
+def _find_doubtful_sources(manifest: Manifest) -> Iterator[str]:
     for variant in dict.fromkeys([MAIN, *manifest.variants]):
         for source, counts in manifest.sources_of(variant).items():
             polarity = counts.polarity
@@ -49,37 +49,36 @@ def _doubtful(manifest: Manifest) -> Iterator[str]:
                 yield f"{source}: {polarity.why}"
 
 
-def _aggressive(manifest: Manifest) -> Iterator[str]:
+def _find_strict_selections(manifest: Manifest) -> Iterator[str]:
     for variant, seed, selected in each_seed(manifest.selected):
         for warning in selected.warnings:
             yield f"{variant}, seed {seed}: {warning}"
 
 
-def _bought(evidence: Evidence) -> Iterator[str]:
+def _find_trades(evidence: Evidence) -> Iterator[str]:
     models = dict.fromkeys(model for models in evidence.measured.values() for model in models)
     for model in models:
         if model.step == BASE:
             continue
-        gains = {side: evidence.gain(side, model, evidence.base_of(model)) for side in evidence.sides}
-        better = [side for side, gain in gains.items() if gain and gain.better]
-        worse = [side for side, gain in gains.items() if gain and gain.worse]
+        gains = {side: evidence.compute_gain(side, model, evidence.base_of(model)) for side in evidence.sides}
+        better = [side for side, gain in gains.items() if gain and gain.is_better]
+        worse = [side for side, gain in gains.items() if gain and gain.is_worse]
         if better and worse:
             yield f"{model}: better on {', '.join(better)}, worse on {', '.join(worse)}"
 
 
-def _apart(manifest: Manifest) -> Iterator[str]:
+def _find_separate_sources(manifest: Manifest) -> Iterator[str]:
     for _, _, selected in each_seed(manifest.selected):
         account = selected.account
         if account is None or account.shared_clusters is None or not account.clusters:
             continue
         if account.shared_clusters < OVERLAP * account.clusters:
             yield (
-                f"{account.shared_clusters} of {account.clusters} clusters of prompts hold prompts of two sources or "
-                "more"
+                f"{account.shared_clusters} of {account.clusters} prompt clusters hold prompts of two sources or more"
             )
 
 
-def _collapsed(manifest: Manifest) -> Iterator[str]:
+def _find_collapses(manifest: Manifest) -> Iterator[str]:
     for variant, seed, step, trained in manifest.trained_steps():
         if trained.collapse:
             yield f"{variant}, seed {seed}, {step}: {trained.collapse.why}"

@@ -1,4 +1,4 @@
-"""A run folder -> the evidence: variants from the manifest, figures computed again from the tables of examples."""
+"""Reads the evidence of a run: variants from the manifest, figures recomputed from the tables of examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,42 +13,44 @@ from unipref.evaluate.compare import load_tables
 
 OBJECTIVES = (INSTRUCTION, BIAS)
 SAME_SIZE = 0.01
-"""Two parts are of one size when their numbers of preferences differ by no more than this part."""
+"""Two parts have the same size if their numbers of preferences differ by at most this share."""
 
 Scores = Sequence[ScoreRow]
 
 
-def read(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
-    """The evidence of a run.
+def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
+    """Reads the evidence of a run.
 
     Args:
-        run: its folder.
-        manifest: the run's.
+        run: the run folder.
+        manifest: its manifest.
         scores: the rows of its `scores.json`.
 
     Raises:
-        UserError: a table of examples is not what it should be.
+        UserError: a table of examples is corrupt.
     """
-    variants = {name: _variant(name, info, manifest) for name, info in manifest.variants.items()}
+    variants = {name: _describe_variant(name, info, manifest) for name, info in manifest.variants.items()}
     policies = {(v.name, step) for v in variants.values() for step in [*v.policies, BASE]} | {(BASE, BASE)}
     evaluated = [one for one in manifest.evaluated if (one.variant, one.step) in policies]
-    sides = _sides(manifest, evaluated, scores)
+    sides = _choose_sides(manifest, evaluated, scores)
     measured: dict[str, dict[Model, Measured]] = {}
     for objective, side in sides.items():
         by_model: dict[Model, dict[int | None, Statistic]] = {}
         for one in evaluated:
             if one.benchmark == side.benchmark:
-                statistic = _statistic(run / one.folder, side)
+                statistic = _read_statistic(run / one.folder, side)
                 if statistic is not None:
                     by_model.setdefault(Model(one.variant, one.step), {})[one.seed] = statistic
         measured[objective] = {
-            model: Measured(by_seed, _guessing(scores, model, side, by_seed), _beside(scores, model, side))
+            model: Measured(
+                by_seed, _count_guessing(scores, model, side, by_seed), _average_beside(scores, model, side)
+            )
             for model, by_seed in by_model.items()
         }
     return Evidence(sides, measured, variants)
 
 
-def _variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:
+def _describe_variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:
     selections = list(manifest.selected.get(name, {}).values())
     main = next(iter(manifest.variants.values())).strategy
     alone = [(kind, one) for kind in ("source", "objective") for one in info.strategy.settings.get(f"{kind}s") or ()]
@@ -57,13 +59,13 @@ def _variant(name: str, info: VariantInfo, manifest: Manifest) -> Variant:
     elif all(selected.keeps_all for selected in selections):
         kind = "full"
     else:
-        kind = _kind(info.strategy, main)
+        kind = _name_kind(info.strategy, main)
     kept = fmean(selected.kept or 0 for selected in selections) if selections else 0.0
     single = alone[0] if kind == "alone" and len(alone) == 1 else None
     return Variant(name, kind, kept, info.settings_hash, tuple(info.steps), single)
 
 
-def _kind(strategy: ChoiceInfo, main: ChoiceInfo) -> str:
+def _name_kind(strategy: ChoiceInfo, main: ChoiceInfo) -> str:
     if strategy.takes_whole:
         return "alone"
     shares = strategy.settings.get("shares")
@@ -72,8 +74,8 @@ def _kind(strategy: ChoiceInfo, main: ChoiceInfo) -> str:
     return "random" if strategy.random else "selected"
 
 
-def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -> dict[str, Side]:
-    """Of each objective, the first benchmark of the study that judges it, and else how its preferences are ranked."""
+def _choose_sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -> dict[str, Side]:
+    """Chooses for each objective the first benchmark with a headline metric, or else accuracy on its preferences."""
     main = next(iter(manifest.variants.values()), VariantInfo())
     benchmarks = {one.benchmark for one in evaluated}
     sides: dict[str, Side] = {}
@@ -90,29 +92,29 @@ def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -
     return {objective: sides[objective] for objective in OBJECTIVES if objective in sides}
 
 
-def _statistic(folder: Path, side: Side) -> Statistic | None:
+def _read_statistic(folder: Path, side: Side) -> Statistic | None:
     statistics = load_tables(folder)[side.benchmark].statistics().values()
-    mine = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
-    return next(iter(sorted(mine, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)
+    matching = [s for s in statistics if s.metric == side.metric and s.slice == side.slice and s.mode != "paper"]
+    return next(iter(sorted(matching, key=lambda s: (s.mode != "corrected", s.split != "test"))), None)
 
 
-def _rows_of(scores: Scores, model: Model, side: Side) -> Iterator[ScoreRow]:
+def _select_rows(scores: Scores, model: Model, side: Side) -> Iterator[ScoreRow]:
     for row in scores:
         if (row.variant, row.step, row.benchmark) == (*model, side.benchmark) and row.mode != "paper":
             yield row
 
 
-def _guessing(scores: Scores, model: Model, side: Side, by_seed: Mapping[int | None, Statistic]) -> int:
+def _count_guessing(scores: Scores, model: Model, side: Side, by_seed: Mapping[int | None, Statistic]) -> int:
     mode = next(iter(by_seed.values())).mode
-    return len({row.seed for row in _rows_of(scores, model, side) if row.mode == mode and row.at_chance})
+    return len({row.seed for row in _select_rows(scores, model, side) if row.mode == mode and row.at_chance})
 
 
-def _beside(scores: Scores, model: Model, side: Side) -> float | None:
-    rows = _rows_of(scores, model, side)
+def _average_beside(scores: Scores, model: Model, side: Side) -> float | None:
+    rows = _select_rows(scores, model, side)
     values = [row.value for row in rows if row.metric == side.beside and row.slice == "all"]
     return fmean(values) if values else None
 
 
-def same_size(one: Variant, other: Variant) -> bool:
-    """Whether two variants keep as many preferences."""
+def has_same_size(one: Variant, other: Variant) -> bool:
+    """Whether two variants keep the same number of preferences, within `SAME_SIZE`."""
     return abs(one.kept - other.kept) <= max(1.0, SAME_SIZE * one.kept)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
@@ -15,7 +16,6 @@ from unipref.core.stats.chance import WHOLE
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods
-from unipref.models.loading import Policy, RewardModel
 
 CONTEXTS = {"ambig": "ambiguous", "disambig": "disambiguated"}
 SETS_PER_CALL = 512

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.answer_checks.rules import words
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
@@ -17,7 +18,6 @@ from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.slices import group_by_value
 from unipref.models.inference import answer_log_likelihoods, fits_context, generate
-from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("pro", "anti")
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
@@ -22,7 +23,6 @@ from unipref.evaluate.likelihood import (
 from unipref.evaluate.readers.csv_tables import find_data_file, read_table, row_location
 from unipref.evaluate.slices import slice_examples
 from unipref.evaluate.subsample import apply_limit
-from unipref.models.loading import Policy, RewardModel
 
 FILE = "crows_pairs_anonymized.csv"
 DIRECTIONS = ("stereo", "antistereo")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from unipref.core.answer_checks.ifeval import GET_TABLE, SENTENCES, Checks
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message
@@ -14,7 +15,6 @@ from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import encode_all, generate_detailed
-from unipref.models.loading import Policy, RewardModel
 
 FILE = "input_data.jsonl"
 

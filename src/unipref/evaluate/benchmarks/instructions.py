@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from unipref.core.answer_checks.rules import follows
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, HeadlineMetric, SplitBenchmark
 from unipref.core.records import Message
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import fits_context, generate
-from unipref.models.loading import Policy, RewardModel
 
 
 class Item(msgspec.Struct, frozen=True):

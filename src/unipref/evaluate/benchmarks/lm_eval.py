@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pooled
 from unipref.evaluate.lm_eval_runner import Options, TaskResults, run_task
-from unipref.models.loading import Policy, RewardModel
 
 DEFAULT_MODE = "corrected"
 """The mode of metrics that have no filter."""

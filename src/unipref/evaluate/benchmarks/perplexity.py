@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
@@ -18,7 +19,6 @@ from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
-from unipref.models.loading import Policy, RewardModel
 
 DOCUMENTS_PER_CALL = 256
 """Documents scored in one call."""

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from unipref.core import parquet
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import evenly_spaced
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
-from unipref.models.loading import Policy, RewardModel
 
 SIDES = ("chosen", "rejected")
 COLUMNS = ("id", "prompt", *SIDES, "source", "objective")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
@@ -14,7 +15,6 @@ from unipref.core.stats.bootstrap import Floats, Statistic, mean
 from unipref.evaluate.likelihood import continuation_requests, score_items, split_into_groups, too_long_notes, wins
 from unipref.evaluate.slices import slice_examples
 from unipref.evaluate.subsample import apply_limit
-from unipref.models.loading import Policy, RewardModel
 
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 TASKS = ("intrasentence", "intersentence")

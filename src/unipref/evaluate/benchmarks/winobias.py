@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, HeadlineMetric, SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
@@ -29,7 +30,6 @@ from unipref.models.inference import (
     encode_all,
     start_ids,
 )
-from unipref.models.loading import Policy, RewardModel
 
 OCCUPATION_METRICS = frozenset({"bias", "two_way_accuracy", "two_way_bias"})
 

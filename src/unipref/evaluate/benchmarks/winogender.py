@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
@@ -23,7 +24,6 @@ from unipref.evaluate.readers.csv_tables import find_data_file, read_table, row_
 from unipref.evaluate.readers.labour_statistics import STATISTICS_FILE, correlations, read_percent_women
 from unipref.evaluate.slices import group_by_value
 from unipref.evaluate.subsample import apply_limit
-from unipref.models.loading import Policy, RewardModel
 
 GENDERS = ("male", "female", "neutral")
 PRONOUNS = {

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
@@ -17,7 +18,6 @@ from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.readers.labour_statistics import correlations
 from unipref.evaluate.subsample import apply_limit
 from unipref.models.inference import Request
-from unipref.models.loading import Policy, RewardModel
 
 FILES = ("winogenerated_examples.jsonl", "generated_winogender_data.jsonl")
 """The file's name in the repository, and its name in the repository's README."""

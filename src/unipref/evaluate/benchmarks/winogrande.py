@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
@@ -16,7 +17,6 @@ from unipref.evaluate.readers.csv_tables import find_data_file, row_location
 from unipref.evaluate.readers.json_items import read_items
 from unipref.evaluate.subsample import apply_limit
 from unipref.models.inference import Request
-from unipref.models.loading import Policy, RewardModel
 
 ANSWERS = ("1", "2")
 

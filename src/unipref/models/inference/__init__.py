@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
@@ -28,7 +29,6 @@ from unipref.models.inference.tokens import (
     opening_ids,
     start_ids,
 )
-from unipref.models.loading import Policy
 
 __all__ = [
     "GeneratedText",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.models.inference import forward, prefix_trees
 from unipref.models.inference.batching import run_in_batches
 from unipref.models.inference.generation import (
@@ -17,7 +18,6 @@ from unipref.models.inference.generation import (
 )
 from unipref.models.inference.prefix_trees import Branch, Row, pack_into_rows
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, Question
-from unipref.models.loading import Policy, RewardModel
 
 TOKENS_ON_CPU = 4096
 TOKENS_ON_ACCELERATOR = 16384

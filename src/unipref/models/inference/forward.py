@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.models.inference.prefix_trees import Branch, Packed, Row, pack
 from unipref.models.inference.questions import LogLikelihood, Question
-from unipref.models.loading import Policy, RewardModel
 
 if TYPE_CHECKING:
     import torch

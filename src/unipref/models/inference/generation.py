@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unipref.core.chat_models import Policy
 from unipref.models.inference.batching import run_in_batches
 from unipref.models.inference.forward import PassOutput, additive_mask, divergence_error, iterate_members
 from unipref.models.inference.kv_cache import PromptStates, extract_states, keep_texts, merge_states
 from unipref.models.inference.prefix_trees import Row
 from unipref.models.inference.questions import GeneratedText, Generation, Question
-from unipref.models.loading import Policy
 
 if TYPE_CHECKING:
     import torch

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.chat_models import RewardModel
 from unipref.core.records import Messages
 from unipref.models.inference.answers import token_budget
 from unipref.models.inference.batching import run_in_batches
 from unipref.models.inference.forward import divergence_error
 from unipref.models.inference.tokens import encode_all
-from unipref.models.loading import RewardModel
 
 
 def rewards(reward_model: RewardModel, dialogues: Sequence[Messages], batch_size: int = 32) -> npt.NDArray[np.float64]:

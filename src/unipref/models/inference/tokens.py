@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
-from unipref.models.loading import Policy, RewardModel
 
 Request = tuple[Sequence[int], Sequence[int]]
 """Ids of a prompt, and ids of a possible continuation."""

@@ -1,1 +1,1 @@
-"""Models of one objective each, merged by weight."""
+"""Merges models trained on one objective each, by weight."""

@@ -1,4 +1,4 @@
-"""What a mixture is measured on: held-out preferences that no model in it was trained on."""
+"""Chooses what a mixture is measured on: held-out preferences that none of its models was trained on."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -9,18 +9,18 @@ from unipref.core.records import MAIN
 from unipref.core.run_folder import CleanCounts, Manifest
 from unipref.core.stage_cache import StageCache
 from unipref.pipeline import stage_inputs
-from unipref.pipeline.merge.drop_prompts import drop_prompts
+from unipref.pipeline.merge.drop_prompts import write_without_prompts
 
 PARTS = ("dev", "test")
 
 
-class Unseen(NamedTuple):
-    """Held-out parts fit for several models of a run.
+class HeldOutParts(NamedTuple):
+    """Held-out parts that several models of a run can be measured on.
 
     Attributes:
-        splits: part -> its file; where all of a part is left out, it has no rows.
-        variant: whose parts they are.
-        left_out: part -> how many of its preferences are left out, and of how many, where some are.
+        splits: part -> its file, which has no rows if all of the part is left out.
+        variant: the variant that the parts are from.
+        left_out: part -> number of preferences left out, and of all; only parts with some left out.
     """
 
     splits: dict[str, Path]
@@ -28,47 +28,49 @@ class Unseen(NamedTuple):
     left_out: dict[str, tuple[int, int]]
 
 
-def unseen(manifest: Manifest, run: StageCache, models: Collection[tuple[str, str]], name: str) -> Unseen:
-    """The held-out parts that the models' variants share, or else those of the study as written.
+def choose_held_out(
+    manifest: Manifest, run: StageCache, models: Collection[tuple[str, str]], name: str
+) -> HeldOutParts:
+    """Chooses the held-out parts that the models' variants share, or else those of the study as written.
 
-    Variants with other sources, another split or another clean draw other parts. Where the variants do not share
-    theirs, the study's own are taken without the prompts that a model was trained on.
+    Variants with other settings for sources, split or clean have other parts. If the variants do not share theirs, the
+    result is the parts of the study as written, without the prompts that a model was trained on.
 
     Args:
         manifest: of the run.
-        run: the run folder.
-        models: variant and seed of each.
-        name: the stage that writes parts without some prompts, relative to the run.
+        run: the run's stage cache.
+        models: variant and seed of each model.
+        name: the stage that writes the parts, relative to the run.
 
     Raises:
-        UserError: what a model was trained on is not there.
+        UserError: the training data of a model is missing.
     """
-    cleans = {variant: _clean(manifest, variant) for variant, _ in models} or {MAIN: _clean(manifest, MAIN)}
+    cleans = {variant: _find_clean(manifest, variant) for variant, _ in models} or {MAIN: _find_clean(manifest, MAIN)}
     shared = len({clean.folder for clean in cleans.values()}) == 1
-    home = next(iter(cleans)) if shared else MAIN
-    clean = _clean(manifest, home)
+    variant = next(iter(cleans)) if shared else MAIN
+    clean = _find_clean(manifest, variant)
     splits = {part: run.folder / clean.folder / f"{part}.parquet" for part in PARTS if clean.parts().get(part)}
     if shared or not splits:
-        return Unseen(splits, home, {})
-    files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
+        return HeldOutParts(splits, variant, {})
+    files = [_find_training_data(manifest, run.folder, *model) for model in models]
     inputs = stage_inputs.parts_without_prompts(splits, files)
-    stage = run.stage(name, inputs, lambda out: drop_prompts(splits, files, out))
-    counts = {part: (found[0], found[1]) for part, found in stage.result.items()}
+    stage = run.stage(name, inputs, lambda out: write_without_prompts(splits, files, out))
+    counts = {part: (left_out, n) for part, (left_out, n) in stage.result.items()}
     kept = {part: stage.folder / f"{part}.parquet" for part in counts}
-    return Unseen(kept, home, {part: found for part, found in counts.items() if found[0]})
+    return HeldOutParts(kept, variant, {part: count for part, count in counts.items() if count[0]})
 
 
-def _clean(manifest: Manifest, variant: str) -> CleanCounts:
+def _find_clean(manifest: Manifest, variant: str) -> CleanCounts:
     return manifest.clean_of(variant) or CleanCounts()
 
 
-def _trained_on(manifest: Manifest, folder: Path, variant: str, seed: str) -> Path:
+def _find_training_data(manifest: Manifest, folder: Path, variant: str, seed: str) -> Path:
     selected = manifest.selection(variant, seed)
     place = selected.folder if selected else ""
     path = folder / place / "train.parquet"
     if not place or not path.is_file():
         raise UserError(
-            f"what {variant}/{seed} was trained on is not there, so it cannot be kept out of what is measured.",
+            f"the training data of {variant}/{seed} is missing, so unipref cannot exclude it from the measurement.",
             where=str(folder / "selected"),
             mend="Run the study again: unipref run STUDY -o RUN",
         )

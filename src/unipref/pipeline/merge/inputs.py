@@ -1,4 +1,4 @@
-"""Which models of a run can be combined: those trained on one objective each, from the same base."""
+"""Finds the models of a run that can be merged: trained on one objective each, from the same base."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from unipref.core.yaml_files import read as read_yaml
 from unipref.models import loading
 from unipref.models.weight_merging import WeightMerger
 
-NAMING = "Name its model with: --adapter {}=VARIANT/SEED/STEP"
+NAME_MODEL = "Name its model with: --adapter {}=VARIANT/SEED/STEP"
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class MergeInput:
     """A model trained on one objective.
 
     Attributes:
-        place: `VARIANT/SEED/STEP` of the run, or a folder as it is named.
-        folder: its model.
-        adapter: its adapter, if it has one.
-        origin: the model that its run started from; None when it is of no step of the run.
+        place: `VARIANT/SEED/STEP` of the run, or a folder as the user named it.
+        folder: folder of the model.
+        adapter: folder of its adapter, if it has one.
+        origin: the model that its variant started from; None if it is not a step of the run.
     """
 
     place: str
@@ -32,16 +32,16 @@ class MergeInput:
 
 
 class MergeCandidates:
-    """The models of a run that can be combined, by objective.
+    """The models of a run that can be merged, by objective.
 
     Args:
         run: the run folder.
-        adapters: objective -> `VARIANT/SEED/STEP` or a folder, for those that are named.
-        seed: the run's seed whose models are taken for objectives that are not named; None: the first.
-        listener: told which models were taken.
+        adapters: objective -> `VARIANT/SEED/STEP` or a folder, for the objectives that the user named.
+        seed: the run's seed for the other objectives; None: the first.
+        listener: receives the names of the chosen models.
 
     Raises:
-        UserError: the folder is no run, or a named model is not there.
+        UserError: the folder is not a run, or the run lacks the seed.
     """
 
     def __init__(self, run: Path, adapters: Mapping[str, str], seed: int | None, listener: ProgressListener) -> None:
@@ -51,15 +51,15 @@ class MergeCandidates:
         if seed is not None and seeds and str(seed) not in seeds:
             raise UserError(f"the run has no seed {seed}.", where="--seed", mend=near_name(str(seed), seeds))
         self.seed = str(seed if seed is not None else next(iter(seeds), 0))
-        self.known = {**self._trained_alone(), **{name: [place] for name, place in adapters.items()}}
+        self.places = {**self._find_trained_alone(), **{name: [place] for name, place in adapters.items()}}
 
-    def _trained_alone(self) -> dict[str, list[str]]:
-        """Objective -> the models trained on it alone: of the variants with the most preferences, the last policy."""
+    def _find_trained_alone(self) -> dict[str, list[str]]:
+        """Returns objective -> the last policies of the variants with the most preferences of that objective alone."""
         places: dict[str, list[tuple[int, str]]] = {}
         for variant in self.manifest.selected:
             selected = self.manifest.selection(variant, self.seed)
             kept = selected.kept_of("objective") if selected else {}
-            step = self._last_policy(variant)
+            step = self._find_last_policy(variant)
             if len(kept) == 1 and step:
                 ((objective, count),) = kept.items()
                 places.setdefault(objective, []).append((count, f"{variant}/{self.seed}/{step}"))
@@ -67,49 +67,49 @@ class MergeCandidates:
             name: [place for count, place in several if count == max(several)[0]] for name, several in places.items()
         }
 
-    def _last_policy(self, variant: str) -> str | None:
+    def _find_last_policy(self, variant: str) -> str | None:
         policies = (
             step
             for step in reversed(list(self.manifest.trained(variant, self.seed)))
-            if not loading.is_reward_model(str(self._step(variant, step)))
+            if not loading.is_reward_model(str(self._step_folder(variant, step)))
         )
         return next(policies, None)
 
-    def _step(self, variant: str, step: str) -> Path:
+    def _step_folder(self, variant: str, step: str) -> Path:
         return self.run / "train" / variant / self.seed / step
 
-    def ingredient(self, objective: str) -> MergeInput:
-        """The model of an objective.
+    def find_input(self, objective: str) -> MergeInput:
+        """Finds the model of an objective.
 
         Raises:
-            UserError: there is none, or it is not clear which.
+            UserError: the run has no such model, or several.
         """
-        places = self.known.get(objective, [])
+        places = self.places.get(objective, [])
         if not places:
-            near = near_name(objective, self.known)
+            near = near_name(objective, self.places)
             raise UserError(
-                f"no model is known that was trained on '{objective}' alone.",
+                f"the run has no model trained on '{objective}' alone.",
                 where=str(self.run),
-                mend=f"{near} {NAMING.format(objective)}".strip(),
+                mend=f"{near} {NAME_MODEL.format(objective)}".strip(),
             )
         if len(places) > 1:
             raise UserError(
-                f"several models were trained on as many preferences of '{objective}' alone: {', '.join(places)}.",
+                f"several models are trained on equally many preferences of '{objective}' alone: {', '.join(places)}.",
                 where=str(self.run),
-                mend=NAMING.format(objective),
+                mend=NAME_MODEL.format(objective),
             )
-        found = self._found(places[0])
-        if loading.is_reward_model(str(found.adapter or found.folder)):
-            raise UserError("this is a reward model.", where=places[0], mend="Only language models can be combined.")
-        return found
+        merge_input = self._resolve_place(places[0])
+        if loading.is_reward_model(str(merge_input.adapter or merge_input.folder)):
+            raise UserError("this is a reward model.", where=places[0], mend="Only language models can be merged.")
+        return merge_input
 
-    def _found(self, place: str) -> MergeInput:
-        """A step of the run, or else a folder."""
-        if step := self._step_at(place):
+    def _resolve_place(self, place: str) -> MergeInput:
+        """Resolves a step of the run, or else a folder."""
+        if step := self._find_step(place):
             folder = self.run / "train" / step
             changes = (read_yaml(self.run / "study.yaml").get("variants") or {}).get(step.split("/")[0]) or {}
             origin = str(changes.get("model", self.manifest.model))
-            return MergeInput(step, folder, _adapter_of(folder), origin)
+            return MergeInput(step, folder, _find_adapter(folder), origin)
         folder = Path(place).expanduser()
         if not any((folder / name).is_file() for name in ("config.json", loading.ADAPTER_CONFIG)):
             steps = [p.relative_to(self.run / "train").as_posix() for p in self.run.glob("train/*/*/*") if p.is_dir()]
@@ -118,13 +118,13 @@ class MergeCandidates:
                 where=place,
                 mend=near_name(place, steps),
             )
-        return MergeInput(place, folder, _adapter_of(folder), None)
+        return MergeInput(place, folder, _find_adapter(folder), None)
 
-    def _step_at(self, place: str) -> str | None:
-        """`VARIANT/SEED/STEP`, named so or by the path of the step or of its adapter; None: it is none of the run's."""
-        root, named = self.run / "train", place.strip("/")
-        if len(named.split("/")) == 3 and (root / named).is_dir():
-            return named
+    def _find_step(self, place: str) -> str | None:
+        """Finds `VARIANT/SEED/STEP` by its name or by the path of the step or adapter; None: not a step of the run."""
+        root, name = self.run / "train", place.strip("/")
+        if len(name.split("/")) == 3 and (root / name).is_dir():
+            return name
         folder = Path(place).expanduser().resolve()
         if not folder.is_dir() or not folder.is_relative_to(root.resolve()):
             return None
@@ -133,13 +133,13 @@ class MergeCandidates:
 
 
 @dataclass
-class Soup:
-    """Models of several objectives that can be combined.
+class MergeSet:
+    """Models of several objectives that can be merged.
 
     Attributes:
         parts: objective -> its model.
-        base: what they were trained from.
-        adapters: whether their adapters are combined, or the whole models.
+        base: the model they were trained from.
+        adapters: whether to merge their adapters, or the whole models.
     """
 
     parts: dict[str, MergeInput]
@@ -147,64 +147,64 @@ class Soup:
     adapters: bool
 
     @classmethod
-    def of(cls, kitchen: MergeCandidates, objectives: Sequence[str]) -> "Soup":
-        """The adapters where all have the same base, or else the whole models where the run trained all of them.
+    def choose(cls, candidates: MergeCandidates, objectives: Sequence[str]) -> "MergeSet":
+        """Chooses the adapters if all have the same base, or else the whole models if all are steps of the run.
 
         Raises:
-            UserError: fewer than two objectives, or their models have no common base.
+            UserError: fewer than two objectives, or models without a common base.
         """
         if len(objectives) < 2:
-            named = f"only {objectives[0]}" if objectives else "none"
+            count = f"only {objectives[0]}" if objectives else "none"
             raise UserError(
-                f"two objectives or more are combined, but there is {named}.",
-                where=str(kitchen.run),
+                f"merging needs two objectives or more, found {count}.",
+                where=str(candidates.run),
                 mend="Train a variant on each objective alone, or name models: --adapter OBJECTIVE=VARIANT/SEED/STEP",
             )
-        parts = {name: kitchen.ingredient(name) for name in objectives}
+        parts = {name: candidates.find_input(name) for name in objectives}
         for name, part in parts.items():
-            kitchen.listener.note(f"{name}: {part.place}")
-        bases = {name: _base_of(part.adapter) for name, part in parts.items()}
+            candidates.listener.note(f"{name}: {part.place}")
+        bases = {name: _find_base(part.adapter) for name, part in parts.items()}
         if None not in bases.values() and len(set(bases.values())) == 1:
             return cls(parts, str(bases[objectives[0]]), adapters=True)
         origins = {part.origin for part in parts.values()}
         whole = all((part.folder / "config.json").is_file() for part in parts.values())
         if len(origins) == 1 and None not in origins and whole:
             why = "they have no adapters" if None in bases.values() else "their adapters have different bases"
-            kitchen.listener.note(f"whole models are combined, as {why}.")
+            candidates.listener.note(f"unipref merges the whole models, because {why}.")
             return cls(parts, str(origins.pop()), adapters=False)
-        told = [f"{name} ({part.place}) from {bases[name] or part.origin or '?'}" for name, part in parts.items()]
+        starts = [f"{name} ({part.place}) from {bases[name] or part.origin or '?'}" for name, part in parts.items()]
         raise UserError(
-            f"these models were not trained from the same base: {', '.join(told)}.",
-            where=str(kitchen.run),
-            mend="Name steps that were, with: --adapter OBJECTIVE=VARIANT/SEED/STEP",
+            f"these models were not trained from the same base: {', '.join(starts)}.",
+            where=str(candidates.run),
+            mend="Name steps with the same base: --adapter OBJECTIVE=VARIANT/SEED/STEP",
         )
 
     def folder_of(self, name: str) -> Path:
-        """The folder of what is combined."""
+        """The folder to merge: the adapter's, or the whole model's."""
         part = self.parts[name]
         return part.adapter if self.adapters and part.adapter else part.folder
 
-    def trained_as(self) -> list[tuple[str, str]]:
-        """Variant and seed of the models that are steps of the run; a folder from elsewhere has none."""
+    def list_variants_and_seeds(self) -> list[tuple[str, str]]:
+        """Lists variant and seed of the models that are steps of the run."""
         steps = [part.place.split("/") for part in self.parts.values() if part.origin is not None]
         return [(variant, seed) for variant, seed, _ in steps]
 
-    def foreign(self) -> list[str]:
-        """The objectives whose models are no steps of the run."""
+    def list_foreign(self) -> list[str]:
+        """Lists the objectives whose models are not steps of the run."""
         return [name for name, part in self.parts.items() if part.origin is None]
 
     @property
     def tokenizer(self) -> str:
-        """A folder whose tokenizer and template the mixture has."""
+        """Folder with the tokenizer and chat template for the mixture."""
         return str(next(iter(self.parts.values())).folder)
 
-    def pot(self) -> WeightMerger:
-        """Base and changes, loaded."""
+    def load_merger(self) -> WeightMerger:
+        """Loads the base and the changes."""
         return WeightMerger(self.base, {name: self.folder_of(name) for name in self.parts}, self.adapters)
 
 
-def preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
-    """Source -> the preferences selected from it for a step of the run."""
+def count_preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
+    """Counts the preferences by source that a step of the run was trained on; empty for a folder from elsewhere."""
     if part.origin is None:
         return {}
     variant, seed, _ = part.place.split("/")
@@ -212,13 +212,13 @@ def preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
     return selected.kept_of("source") if selected else {}
 
 
-def _adapter_of(folder: Path) -> Path | None:
+def _find_adapter(folder: Path) -> Path | None:
     if (folder / "adapter" / loading.ADAPTER_CONFIG).is_file():
         return folder / "adapter"
     return folder if loading.is_adapter(str(folder)) else None
 
 
-def _base_of(adapter: Path | None) -> str | None:
+def _find_base(adapter: Path | None) -> str | None:
     if adapter is None:
         return None
     base = loading.adapter_base(str(adapter))

@@ -12,7 +12,7 @@ from unipref.select.model_scorer import PolicyScorer
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from unipref.models.loading import Policy
+    from unipref.core.chat_models import Policy
 
 
 class Ifd(PolicyScorer):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from unipref.models.loading import Policy
+    from unipref.core.chat_models import Policy
 
 
 class PolicyMargin(PolicyScorer):

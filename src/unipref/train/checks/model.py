@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unipref.core.chat_models import RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages, Row
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods, rewards
-from unipref.models.loading import RewardModel, is_reward_model, load_policy, load_reward_model
+from unipref.models.loading import is_reward_model, load_policy, load_reward_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core import parquet
+from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
 from unipref.core.stats.bootstrap import resampled
 from unipref.core.stats.sampling import evenly_spaced
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods
-from unipref.models.loading import Policy
 from unipref.train.rewards.sample_answers import AnswerSampler
 from unipref.train.rewards.scorers import Answer, Rewarder, as_assistant_turn
 from unipref.train.rewards.trl_function import WeightedSum

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
-from unipref.models.loading import Policy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

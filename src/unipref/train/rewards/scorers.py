@@ -11,11 +11,12 @@ import numpy as np
 
 from unipref.core import user_functions
 from unipref.core.answer_checks.prompt_file import Checker
+from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Message, Messages
 from unipref.models import loading
 from unipref.models.inference import answer_log_likelihoods, rewards
-from unipref.models.loading import NO_LIMIT, Policy, RewardModel
+from unipref.models.loading import NO_LIMIT
 from unipref.train.rewards.settings import (
     CheckerReward,
     FunctionReward,

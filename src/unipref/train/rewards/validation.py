@@ -1,8 +1,9 @@
 """Loads and tests a step's rewards, and prepares them for TRL."""
 
 import gc
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unipref.core.contracts import TrainJob
 from unipref.core.records import Messages, Row
@@ -19,10 +20,8 @@ from unipref.train.rewards.reliability import (
 )
 from unipref.train.rewards.sample_answers import AnswerSampler
 from unipref.train.rewards.scorers import CheckerRewarder, Rewarder, RewardModels, compute_penalty, make_rewarder
+from unipref.train.rewards.settings import Reward
 from unipref.train.rewards.trl_function import RewardFunction, WeightedSum
-
-if TYPE_CHECKING:
-    from unipref.train.online_trainer import Online
 
 MANY_UNJUDGED = 0.5
 """Share of answers a reward could not judge above which unipref warns."""
@@ -87,18 +86,42 @@ class RewardValidation:
         }
 
 
-def validate_rewards(settings: "Online", job: TrainJob) -> RewardValidation:
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How the rewards of a step are tested; the fields of the trainer that it takes them from.
+
+    Attributes:
+        rewards: of the step.
+        reference: a checker or function that is always right; None: the first reward that is.
+        unterminated_reward: of an answer that does not end; None: computed from the dev pairs.
+        check_prompts: prompts for the test on the policy's own answers; 0: no such test.
+        probe_prompts: dev prompts that the policy answers repeatedly in training; 0: none.
+        answers_per_prompt: for the test on the policy's own answers.
+        max_tokens, temperature: of the answers.
+    """
+
+    rewards: Sequence[Reward]
+    reference: Reward | None
+    unterminated_reward: float | None
+    check_prompts: int
+    probe_prompts: int
+    answers_per_prompt: int
+    max_tokens: int
+    temperature: float
+
+
+def validate_rewards(settings: ValidationSettings, job: TrainJob) -> RewardValidation:
     """Loads the rewards and tests them on dev pairs and on the policy's own answers.
 
     Args:
-        settings: of the step.
+        settings: the rewards, and how to test them.
         job: the policy to train, the dev preferences, and the models' folders.
 
     Raises:
         UserError: a model or a file of the rewards is missing.
     """
     models = RewardModels(job)
-    rewarders = [make_rewarder(reward, models, job.data_root) for reward in settings.list_rewards(job)]
+    rewarders = [make_rewarder(reward, models, job.data_root) for reward in settings.rewards]
     dev = score_dev_pairs(rewarders, job.held_out)
     fixed = settings.unterminated_reward
     functions = [
@@ -107,7 +130,7 @@ def validate_rewards(settings: "Online", job: TrainJob) -> RewardValidation:
     ]
     truth = make_rewarder(settings.reference, models, job.data_root) if settings.reference else None
     truth = truth or next((one for one in rewarders if not one.is_fallible), None)
-    max_tokens, temperature = settings.max_completion_length, (settings.model_extra or {}).get("temperature", 1.0)
+    max_tokens, temperature = settings.max_tokens, settings.temperature
     on_policy, probe = None, RewardProbe([], WeightedSum(functions))
     if settings.check_prompts or settings.probe_prompts:
         policy = load_policy(str(job.policy))
@@ -117,7 +140,7 @@ def validate_rewards(settings: "Online", job: TrainJob) -> RewardValidation:
             function.end_ids = sampler.end_ids
         if settings.check_prompts and any(one.is_fallible for one in rewarders):
             prompts = _choose_test_prompts(truth, job, sampler, context, settings.check_prompts)
-            answers = max(4, settings.num_generations)
+            answers = max(4, settings.answers_per_prompt)
             if prompts:
                 on_policy = check_on_policy(policy, sampler, prompts, WeightedSum(functions), truth, answers)
         probe.prompts = _choose_probe_prompts(rewarders, job, sampler, context, settings.probe_prompts)
