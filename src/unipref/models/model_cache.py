@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models.loading import (
     ADAPTER_CONFIG,
     Policy,
@@ -96,7 +96,7 @@ class ModelCache:
             # The base may be partly changed, so the next model starts from a fresh one.
             self.clear()
             raise UserError(
-                f"the adapter does not fit its base model: {str(error).splitlines()[0]}",
+                f"the adapter does not fit its base model: {first_line(error)}",
                 where=adapter,
                 mend=f"{ADAPTER_CONFIG} names {adapter_base(adapter)} as its base: was it trained from that model?",
             ) from error

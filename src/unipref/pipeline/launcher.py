@@ -14,7 +14,7 @@ from typing import Any
 
 from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.evaluate.in_training import DevBenchmark
 
 MARK = "@unipref "
@@ -82,7 +82,7 @@ def read_launch(config: str | os.PathLike[str]) -> Launch:
     try:
         settings = load_config_from_file(str(path))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"accelerate refuses it: {str(error).splitlines()[0]}", where=str(path), mend=mend) from error
+        raise UserError(f"accelerate refuses it: {first_line(error)}", where=str(path), mend=mend) from error
     # accelerate reads YAML 1.1, where NO is false and 010 is 8: what counts is what it has read.
     machines = settings.num_machines or 1
     if machines != 1:
