@@ -32,7 +32,7 @@ class DataStages:
     def run_unify(self, variant: str, study: Study) -> Stage:
         """Sources -> preferences."""
         context, resolved = self.context, self.context.resolved.sources[variant]
-        inputs = stage_inputs.unified(study, resolved)
+        inputs = stage_inputs.unify_inputs(study, resolved)
 
         def work(out: Path) -> dict[str, Any]:
             parts = [part for source in resolved for part in source.parts]
@@ -52,7 +52,7 @@ class DataStages:
         hashes = {
             source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)
         }
-        context.manifest.unified(variant, stage, hashes)
+        context.manifest.record_unify(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage
 
@@ -64,14 +64,14 @@ class DataStages:
         name = context.shared_folder("clean", variant)
         stage = context.cache.stage(
             name,
-            stage_inputs.clean(context.hashes, study, unified, benchmarks, fetched),
+            stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
             lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched),
         )
         if stage.pending:
             return stage
         if stage.folder == context.cache.folder / name:
             self._note(stage.result["notes"])
-        return context.manifest.cleaned(variant, stage)
+        return context.manifest.record_clean(variant, stage)
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
         """Train -> the part of it that is trained on."""
@@ -79,13 +79,13 @@ class DataStages:
         candidates, cache = cleaned.folder / "train.parquet", context.cache.folder / "cache"
         stage = context.cache.stage(
             f"selected/{variant}/{seed}",
-            stage_inputs.selected(context.hashes, study, cleaned, seed),
+            stage_inputs.select_inputs(context.hashes, study, cleaned, seed),
             lambda out: choose(study.select, candidates, out, seed, cache, study.model),
         )
         if stage.pending:
             return stage
         self._note([*stage.result["notes"], *stage.result["account"]["warnings"]])
-        return context.manifest.selected(variant, seed, stage)
+        return context.manifest.record_select(variant, seed, stage)
 
     def benchmark_data(self) -> dict[str, Path]:
         """Benchmark -> its data, for the benchmarks of all variants that have data of their own.

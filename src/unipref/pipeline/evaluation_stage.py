@@ -43,7 +43,7 @@ class EvaluationStage:
             comparable = step != BASE and model.makes == context.base_model(study).makes
             base = self._base_scores.get((variant, label)) if comparable else None
             data = data_path(benchmark, root, splits)
-            inputs = stage_inputs.evaluated(context.hashes, model.key, benchmark, label, data, cleaned, base)
+            inputs = stage_inputs.evaluate_inputs(context.hashes, model.key, benchmark, label, data, cleaned, base)
 
             def work(out: Path, benchmark: Any = benchmark, label: str = label, base: Any = base) -> dict[str, Any]:
                 scores = evaluate(
@@ -69,4 +69,4 @@ class EvaluationStage:
             if stage.pending:
                 continue
             shared = stage.folder.parent.name == BASE
-            context.manifest.scored(BASE if shared else variant, seed, step, model.folder, stage)
+            context.manifest.record_evaluation(BASE if shared else variant, seed, step, model.folder, stage)

@@ -16,7 +16,8 @@ from unipref.core.stage_cache import Stage, StageCache
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.evaluation_stage import EvaluationStage
-from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
+from unipref.pipeline.examples import AnsweringModel
+from unipref.pipeline.examples_stage import ExamplesStage, find_last_policy
 from unipref.pipeline.launcher import Launch
 from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import VariantData
@@ -65,7 +66,7 @@ class Run:
         try:
             self.walk(until)
             if until != "evaluate":
-                self._recall_scores()
+                self._carry_over_scores()
         finally:
             manifest.write()
             report.write_cards(folder)
@@ -73,12 +74,12 @@ class Run:
         report.write(folder)
         return folder
 
-    def _recall_scores(self) -> None:
+    def _carry_over_scores(self) -> None:
         """Takes over the scores that an earlier run has of these very models; scores of replaced models go."""
         if self.context.manifest.has_scores():
             earlier = Run(self.context.resolved, self.context.cache.folder, ProgressListener(), dry_run=True)
             earlier.walk("evaluate")
-            self.context.manifest.recall(earlier.context.manifest)
+            self.context.manifest.carry_over(earlier.context.manifest)
 
     def walk(self, until: str) -> None:
         """All stages in order, as far as `until`."""
@@ -87,7 +88,7 @@ class Run:
         if depth < STAGES.index("train"):
             return
         if (main := context.resolved.study).model is not None:
-            context.manifest.model(context.base_model(main).key)
+            context.manifest.record_model(context.base_model(main).key)
         policies = {}
         for variant, (study, cleaned, selected) in data.items():
             if study.model is None:
@@ -98,7 +99,7 @@ class Run:
                 models = self.training.run_steps(variant, seed, study, chosen, cleaned)
                 for step, model in models.items() if depth >= STAGES.index("evaluate") else ():
                     self.evaluation.run_benchmarks(variant, seed, step, study, model, cleaned)
-                if seed == study.seeds[0] and (last := last_policy(variant, models)):
+                if seed == study.seeds[0] and (last := find_last_policy(variant, models)):
                     policies[variant] = last
         if depth >= STAGES.index("evaluate"):
             self._run_examples(data, policies)
@@ -130,4 +131,4 @@ class Run:
         alike = {n: last for n, last in policies.items() if data[n].cleaned.content == main.cleaned.content}
         apart = [last.label for name, last in policies.items() if name not in alike]
         answering = AnsweringModel(BASE, base.folder, base.key)
-        ExamplesStage(self.context).stage(main, self._unified[MAIN], answering, alike, apart)
+        ExamplesStage(self.context).run_examples(main, self._unified[MAIN], answering, alike, apart)

@@ -36,7 +36,7 @@ CODE = {
     "train": ("unipref.train",),
     "measured in training": ("unipref.evaluate.in_training",),
     "evaluated": _SCORING,
-    "examples": ("unipref.pipeline.raw_rows", "unipref.models.model_cache", "unipref.models.inference"),
+    "examples": ("unipref.pipeline.examples",),
     "mixture": ("unipref.models.weight_merging", *_SCORING),
     "held-out parts": ("unipref.pipeline.merge.drop_prompts",),
 }
@@ -76,12 +76,12 @@ class InputHashes:
         return {place: hashing.file_hash(self.data_root / expand_variables(path)) for place, path in files}
 
 
-def code(stage: str, *choices: Choice) -> str:
+def hash_code(stage: str, *choices: Choice) -> str:
     """The hash of a stage's code: its entry modules, those of the choices it uses, and all that these import."""
     return hashing.code_key(*CODE[stage], *registry.code_modules(*choices))
 
 
-def unified(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
+def unify_inputs(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
     """Sources -> preferences."""
     return {
         "settings": study.unify.model_dump(),
@@ -93,11 +93,11 @@ def unified(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
             }
             for source in resolved
         ],
-        "code": code("unified", *(source.format for source in resolved)),
+        "code": hash_code("unified", *(source.format for source in resolved)),
     }
 
 
-def clean(
+def clean_inputs(
     hashes: InputHashes, study: Study, unified: Stage, benchmarks: Mapping[str, Path], fetched: Collection[str]
 ) -> dict[str, Any]:
     """Preferences -> train, dev and test.
@@ -115,12 +115,12 @@ def clean(
         "clean": study.clean.model_dump(),
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
-        "code": code("clean"),
+        "code": hash_code("clean"),
         "versions": hashing.versions("rensa") if study.clean.duplicates == "near" else {},
     }
 
 
-def selected(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> dict[str, Any]:
+def select_inputs(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> dict[str, Any]:
     """The training part -> the rows that are trained on."""
     embedder = getattr(study.select, "embedder", None)
     return {
@@ -129,11 +129,11 @@ def selected(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> di
         "models": [hashes.model_key(name) for name in study.select.models(study.model)],
         "seed": seed if study.select.seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
-        "code": code("selected", study.select),
+        "code": hash_code("selected", study.select),
     }
 
 
-def checked(
+def check_inputs(
     hashes: InputHashes, study: Study, selected: Stage, cleaned: Stage, launch: Launch | None
 ) -> dict[str, Any]:
     """The checks before training, of all steps on one selection."""
@@ -144,13 +144,13 @@ def checked(
         "data": _training_data(selected, cleaned),
         "files": [hashes.trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
-        "code": code("checked", *study.train),
+        "code": hash_code("checked", *study.train),
         "versions": hashing.versions(*TRAINING_PACKAGES),
         **_launch(launch),
     }
 
 
-def train(
+def train_inputs(
     hashes: InputHashes,
     step: TrainingStep,
     probes: Sequence[DevBenchmark],
@@ -174,7 +174,7 @@ def train(
         "files": hashes.trainer_files(step.trainer),
         "data": _training_data(step.selected, step.cleaned),
         "seed": step.seed,
-        "code": code("train", step.trainer),
+        "code": hash_code("train", step.trainer),
         "versions": hashing.versions(*TRAINING_PACKAGES),
         **_launch(launch),
     }
@@ -189,12 +189,12 @@ def train(
                 ]
                 for probe in probes
             ],
-            "code": code("measured in training", *(probe.benchmark for probe in probes)),
+            "code": hash_code("measured in training", *(probe.benchmark for probe in probes)),
         }
     return inputs
 
 
-def evaluated(
+def evaluate_inputs(
     hashes: InputHashes, model: str, benchmark: Benchmark, label: str, data: Path, cleaned: Stage, base: Stage | None
 ) -> dict[str, Any]:
     """One benchmark on one model.
@@ -214,12 +214,12 @@ def evaluated(
         "label": label,
         "data": hashes.benchmark_data(benchmark, data, cleaned),
         "surroundings": benchmark.surroundings(),
-        "code": code("evaluated", benchmark),
+        "code": hash_code("evaluated", benchmark),
         "base": base.key if base else None,
     }
 
 
-def examples(
+def examples_inputs(
     study: Study, unified: Stage, cleaned: Stage, part: str, models: Mapping[str, str], left_out: Sequence[str]
 ) -> dict[str, Any]:
     """Examples of what the models answer.
@@ -238,12 +238,12 @@ def examples(
         "left_out": list(left_out),
         "seed": study.seeds[0],
         "settings": study.report.model_dump(),
-        "code": code("examples"),
+        "code": hash_code("examples"),
         "versions": hashing.versions("torch", "transformers"),
     }
 
 
-def mixture(
+def mixture_inputs(
     hashes: InputHashes, base: str, tokenizer: str, parts: Mapping[str, Path], recipe: Recipe
 ) -> dict[str, Any]:
     """What all mixtures of some models share; `mixture_scores` takes it with the weights.
@@ -265,7 +265,9 @@ def mixture(
     }
 
 
-def mixture_scores(hashes: InputHashes, model: Mapping[str, Any], benchmark: Benchmark, data: Path) -> dict[str, Any]:
+def mixture_score_inputs(
+    hashes: InputHashes, model: Mapping[str, Any], benchmark: Benchmark, data: Path
+) -> dict[str, Any]:
     """One benchmark on one mixture.
 
     Args:
@@ -279,11 +281,11 @@ def mixture_scores(hashes: InputHashes, model: Mapping[str, Any], benchmark: Ben
         "benchmark": registry.cache_identity(benchmark),
         "data": hashes.benchmark_data(benchmark, data),
         "surroundings": benchmark.surroundings(),
-        "code": code("mixture", benchmark),
+        "code": hash_code("mixture", benchmark),
     }
 
 
-def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Path]) -> dict[str, Any]:
+def held_out_inputs(splits: Mapping[str, Path], trained_on: Collection[Path]) -> dict[str, Any]:
     """Held-out parts without the prompts that some models were trained on.
 
     Args:
@@ -293,7 +295,7 @@ def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Pat
     return {
         "held_out": {part: hashing.file_hash(path) for part, path in splits.items()},
         "trained": [hashing.file_hash(path) for path in trained_on],
-        "code": code("held-out parts"),
+        "code": hash_code("held-out parts"),
     }
 
 

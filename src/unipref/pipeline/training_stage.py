@@ -56,7 +56,7 @@ class TrainingStage:
                 if checks.pending:
                     continue
                 disk[checks.key] = [step["disk"] for step in checks.result["steps"].values() if "disk" in step]
-                self.context.manifest.checked(variant, seed, checks)
+                self.context.manifest.record_check(variant, seed, checks)
         steps = [step for steps in disk.values() for step in steps]
         for note in check_disk(steps, self.context.cache.folder / "train"):
             self.context.listener.note(note)
@@ -80,7 +80,7 @@ class TrainingStage:
             json_files.write_json(out / "preflight.json", findings)
             return findings
 
-        inputs = stage_inputs.checked(self.context.hashes, study, selected, cleaned, launch)
+        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch)
         stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.context.listener.note(note)
@@ -113,14 +113,14 @@ class TrainingStage:
             )
             stage = self._run_step(step, study)
             if not stage.pending:
-                self.context.manifest.trained(variant, seed, name, stage, describe(trainer, origin.start))
+                self.context.manifest.record_train(variant, seed, name, stage, describe(trainer, origin.start))
             models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
         return {name: model for name, model in models.items() if name != BASE}
 
     def _run_step(self, step: TrainingStep, study: Study) -> Stage:
         """Trains one step, or resumes it from the last checkpoint of a killed run."""
         context, probes = self.context, self._probes(step, study)
-        inputs = stage_inputs.train(context.hashes, step, probes, study.evaluate, context.launch)
+        inputs = stage_inputs.train_inputs(context.hashes, step, probes, study.evaluate, context.launch)
 
         def work(out: Path, checkpoint_dir: Path) -> dict[str, Any]:
             job = TrainJob(

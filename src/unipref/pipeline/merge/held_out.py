@@ -51,7 +51,7 @@ def unseen(manifest: Manifest, run: StageCache, models: Collection[tuple[str, st
     if shared or not splits:
         return Unseen(splits, home, {})
     files = [_trained_on(manifest, run.folder, variant, seed) for variant, seed in models]
-    inputs = stage_inputs.parts_without_prompts(splits, files)
+    inputs = stage_inputs.held_out_inputs(splits, files)
     stage = run.stage(name, inputs, lambda out: drop_prompts(splits, files, out))
     counts = {part: (found[0], found[1]) for part, found in stage.result.items()}
     kept = {part: stage.folder / f"{part}.parquet" for part in counts}

@@ -154,7 +154,7 @@ class _Measuring:
             self._check_rows(benchmark)
         self.hashes = InputHashes(self.root)
         folders = {name: soup.folder_of(name) for name in soup.parts}
-        self.mixture = stage_inputs.mixture(self.hashes, soup.base, soup.tokenizer, folders, recipe)
+        self.mixture = stage_inputs.mixture_inputs(self.hashes, soup.base, soup.tokenizer, folders, recipe)
         self._pot: WeightMerger | None = None
         self._asked: tuple[Mapping[str, float], Policy] | None = None
 
@@ -210,7 +210,7 @@ class _Measuring:
     ) -> list[dict[str, Any]]:
         """Scores of a mixture, or of the base where there are no weights."""
         splits = self.unseen.splits
-        inputs = stage_inputs.mixture_scores(self.hashes, key, benchmark, self._path(benchmark))
+        inputs = stage_inputs.mixture_score_inputs(self.hashes, key, benchmark, self._path(benchmark))
 
         def work(out: Path) -> dict[str, Any]:
             scores = evaluate(
