@@ -13,7 +13,7 @@ def page() -> str:
     parts = [HEAD]
     for what in (*options.KIND_OF, "datasets"):
         parts.append(
-            f"## {what.capitalize()}\n\n```text\n{options.as_text(options.entries(what, installed=False))}\n```\n"
+            f"## {what.capitalize()}\n\n```text\n{options.format_entries(options.list_entries(what, installed=False))}\n```\n"
         )
     return "\n".join(parts)
 

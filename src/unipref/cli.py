@@ -38,7 +38,7 @@ def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of f
     """Write a study for some files, to standard output: unipref init FILES > study.yaml"""
     from unipref.study import draft
 
-    typer.echo(draft.study_for(files), nl=False)
+    typer.echo(draft.draft_study(files), nl=False)
 
 
 @app.command()
@@ -119,10 +119,10 @@ def run(
         _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
         return
     from unipref.pipeline import api
-    from unipref.pipeline.dry_run import as_text
+    from unipref.pipeline.dry_run import format_estimate
 
     found = api.dry_run(study, out, overrides=overrides or [])
-    _answer(found, as_json, as_text(found, jobs))
+    _answer(found, as_json, format_estimate(found, jobs))
 
 
 @app.command()
@@ -276,8 +276,8 @@ def list_choices(
     """List what a study can name, with each one's settings."""
     from unipref.study import options
 
-    found = options.entries(what)
-    _answer(found, as_json, options.as_text(found))
+    found = options.list_entries(what)
+    _answer(found, as_json, options.format_entries(found))
 
 
 @app.command()

@@ -54,7 +54,7 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
 
 def test_accelerate_starts_the_processes_and_torchrun_those_on_a_cpu_that_it_would_not(two: Any) -> None:
     launch = read_launch(two())
-    assert (launch.processes, launch.kind, launch.sharded) == (2, "MULTI_CPU", False)
+    assert (launch.processes, launch.kind, launch.is_sharded) == (2, "MULTI_CPU", False)
     command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
     assert command[1:4] == ["-m", "torch.distributed.run", "--standalone"]
     assert command[-3:] == ["-m", "unipref.pipeline.launched_worker", "job.json"]
@@ -66,7 +66,7 @@ def test_accelerate_starts_the_processes_and_torchrun_those_on_a_cpu_that_it_wou
         launch = read_launch(two(**changes))
         command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
         assert command[1:5] == ["-m", "accelerate.commands.launch", "--config_file", str(launch.config)]
-    assert launch.sharded
+    assert launch.is_sharded
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
     example = registry.find("trainer", name).example["settings"]
     settings = {**example, "name": "mine", "from": "base", "optim": "adamw_torch", "warmup_steps": 0.1}
     trainer = registry.make("trainer", name, settings, "train")
-    again = launcher.made("trainer", json.loads(json.dumps(launcher._chosen(trainer))))
+    again = launcher.make_choice("trainer", json.loads(json.dumps(launcher._describe_choice(trainer))))
     assert again == trainer
     assert registry.cache_identity(again) == registry.cache_identity(trainer)
 

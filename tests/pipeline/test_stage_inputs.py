@@ -104,7 +104,7 @@ def inputs_of(folder: Path, settings: list[str]) -> dict[str, str]:
         "evaluate": {"benchmarks": [{"preference_accuracy": {"split": "dev"}}, "stereoset"], "every": 1},
     }
     run = Run(load(study, settings), folder / "run", ProgressListener(), dry_run=True)
-    run.walk("evaluate")
+    run.run_stages("evaluate")
     pending = run.context.cache.pending
     inputs: dict[str, str] = {}
     for stage in pending:

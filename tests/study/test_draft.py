@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def drafted(*paths: str) -> tuple[dict[str, Any], list[str]]:
-    text = draft.study_for(paths)
+    text = draft.draft_study(paths)
     study = yaml_files.parse(text, "study")
     return study, [line for line in text.splitlines() if line.startswith("#")]
 

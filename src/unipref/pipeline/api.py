@@ -78,12 +78,12 @@ def dry_run(
 
 def unify_feedback(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
     """Sources -> one preference format. Options as for `run`; returns the Parquet file of the preferences."""
-    return _until("unify", study, out, **options) / "unified" / "preferences.parquet"
+    return _run_until("unify", study, out, **options) / "unified" / "preferences.parquet"
 
 
 def select_preferences(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
     """As far as selection. Options as for `run`; returns the folder `selected` of the run."""
-    return _until("select", study, out, **options) / "selected"
+    return _run_until("select", study, out, **options) / "selected"
 
 
 def check_training(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> dict[str, Any]:
@@ -100,14 +100,14 @@ def check_training(study: StudyLike, out: str | os.PathLike[str] | None = None, 
     Raises:
         UserError: a step would fail.
     """
-    run = RunFolder(_until("check", study, out, **options))
+    run = RunFolder(_run_until("check", study, out, **options))
     checks: dict[str, Any] = msgspec.to_builtins(run.manifest.preflight)
     return checks
 
 
 def train_models(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
     """As far as training. Options as for `run`; returns the folder `train` of the run."""
-    return _until("train", study, out, **options) / "train"
+    return _run_until("train", study, out, **options) / "train"
 
 
 def evaluate_model(
@@ -137,8 +137,8 @@ def evaluate_model(
         UserError: no such model, benchmark or data.
     """
     root = Path(data)
-    named = _present(root) if benchmarks is None else benchmarks
-    made = [one if isinstance(one, Benchmark) else _named(one, limit) for one in named]
+    named = _find_benchmarks(root) if benchmarks is None else benchmarks
+    made = [one if isinstance(one, Benchmark) else _make_benchmark(one, limit) for one in named]
     rows = evaluate(model, made, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
 
@@ -152,7 +152,7 @@ def evaluate_models(
 ) -> list[dict[str, Any]]:
     """Measures several models, one after the other; as `evaluate_model`. Each has its own folder in `out`."""
     rows: list[dict[str, Any]] = []
-    for model, place in zip(models, _places(models), strict=True):
+    for model, place in zip(models, _name_folders(models), strict=True):
         folder = out / place if out is not None and len(models) > 1 else out
         rows += evaluate_model(model, benchmarks, data, folder, **options)
     return rows
@@ -251,7 +251,7 @@ def trace_soup(
     return merge.trace(Path(folder), points, how, adapters or {}, by, seed, listener)
 
 
-def _named(given: str, limit: int | None) -> Benchmark:
+def _make_benchmark(given: str, limit: int | None) -> Benchmark:
     """`NAME` or `NAME=FOLDER` as a benchmark that reads that folder."""
     name, _, folder = given.partition("=")
     settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
@@ -263,7 +263,7 @@ def _named(given: str, limit: int | None) -> Benchmark:
     return made
 
 
-def _present(root: Path) -> list[str]:
+def _find_benchmarks(root: Path) -> list[str]:
     """The benchmarks whose data are in a folder, under their own name or another that they go by."""
     found = [
         choice.name()
@@ -281,7 +281,7 @@ def _present(root: Path) -> list[str]:
     return found
 
 
-def _places(models: Sequence[str]) -> list[str]:
+def _name_folders(models: Sequence[str]) -> list[str]:
     """A folder name for each model: the last part of its own, numbered where two are alike."""
     names = [Path(model).name or "model" for model in models]
     return [name if names.count(name) == 1 else f"{name}-{at}" for at, name in enumerate(names, 1)]
@@ -303,7 +303,7 @@ def explain(folder: str | os.PathLike[str], preference: str) -> dict[str, Any]:
     return explanation.explain(Path(folder), preference)
 
 
-def _until(
+def _run_until(
     stage: str,
     study: StudyLike,
     out: str | os.PathLike[str] | None,

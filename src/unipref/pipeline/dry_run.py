@@ -42,8 +42,8 @@ def estimate(
     """
     folder = Path(out)
     run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
-    run.walk(until)
-    costs = costs_of(folder)
+    run.run_stages(until)
+    costs = read_costs(folder)
     stages = []
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
@@ -63,7 +63,7 @@ def estimate(
     }
 
 
-def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:
+def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
     """Kind of stage -> seconds and bytes of each that is in the run folder, of former settings too."""
     found: dict[str, list[tuple[float, int]]] = {}
     for record in sorted(folder.rglob(RECORD)) if folder.is_dir() else ():
@@ -87,7 +87,7 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def as_text(estimate: Mapping[str, Any], jobs: int = 1) -> str:
+def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
     """The estimate as text for a terminal."""
     width = max((len(stage["name"]) for stage in estimate["stages"]), default=0)
     lines = []

@@ -10,7 +10,7 @@ from unipref.evaluate.compare import compare_pair
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
-from unipref.pipeline.stage_data import TrainedModel, held_out_files
+from unipref.pipeline.stage_data import TrainedModel, find_held_out_files
 from unipref.study.schema import Study
 
 
@@ -34,7 +34,7 @@ class EvaluationStage:
     ) -> None:
         """One model on every benchmark that can judge it."""
         context = self.context
-        root, splits = context.resolved.data_root, held_out_files(cleaned, study)
+        root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
         for benchmark, label in study.labelled_benchmarks():
             if model.makes not in benchmark.measures:

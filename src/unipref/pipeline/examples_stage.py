@@ -10,7 +10,7 @@ from unipref.core.stage_cache import Stage
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.examples import AnsweringModel, ExampleMaker
-from unipref.pipeline.stage_data import TrainedModel, VariantData, held_out_files
+from unipref.pipeline.stage_data import TrainedModel, VariantData, find_held_out_files
 
 EXAMPLES = "examples"
 FILE = "examples.json"
@@ -46,7 +46,7 @@ class ExamplesStage:
         """
         if not self.settings.examples:
             return None
-        held_out = held_out_files(main.cleaned, main.study)
+        held_out = find_held_out_files(main.cleaned, main.study)
         part = next((part for part in ("test", "dev") if part in held_out), None)
         if part is None or not trained:
             reason = "no policy was trained" if part else "no preference is held out"

@@ -9,7 +9,7 @@ from unipref.core.errors import UserError
 from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
-from unipref.pipeline.scheduler import side_by_side
+from unipref.pipeline.scheduler import run_side_by_side
 from unipref.study.load import load
 
 
@@ -55,6 +55,6 @@ def run(
             mend="Give one of the two.",
         )
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
-        done = side_by_side(resolved, folder, until, jobs, listener)
-        return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).go(until)
-    return Run(resolved, folder, listener, launch).go(until)
+        done = run_side_by_side(resolved, folder, until, jobs, listener)
+        return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).execute(until)
+    return Run(resolved, folder, listener, launch).execute(until)

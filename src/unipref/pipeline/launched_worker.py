@@ -12,7 +12,7 @@ from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.core.workers.parent_process import exit_with_standard_input
 from unipref.evaluate import in_training
-from unipref.pipeline.launcher import ERROR, MARK, RESULT, made
+from unipref.pipeline.launcher import ERROR, MARK, RESULT, make_choice
 from unipref.train import Meter, train
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     exit_with_standard_input()
     sys.path.append(os.getcwd())
     try:
-        done = _trained(json.loads(path.read_text(encoding="utf-8")), first)
+        done = _train(json.loads(path.read_text(encoding="utf-8")), first)
     except UserError as error:
         if first:
             fault = {"what": error.what, "where": error.where, "mend": error.mend}
@@ -33,22 +33,23 @@ def main() -> None:
         json_files.write_json(path.with_name(RESULT), done)
 
 
-def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
+def _train(given: dict[str, Any], first: bool) -> dict[str, Any]:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != given["processes"]:
         raise UserError(
             f"{started} processes were started, and accelerate's configuration says {given['processes']}.",
             mend="See what accelerate makes of it: accelerate test --config_file CONFIG",
         )
-    trainer, job = made("trainer", given["trainer"]), TrainJob(**given["job"])
+    trainer, job = make_choice("trainer", given["trainer"]), TrainJob(**given["job"])
     probes = [
-        in_training.DevBenchmark(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]
+        in_training.DevBenchmark(one["label"], make_choice("benchmark", one), Path(one["data"]))
+        for one in given["probes"]
     ]
     meter = Meter(partial(in_training.measure, probes, trainer.makes), given["every"]) if probes else None
-    return train(trainer, job, _tell if first else None, meter)
+    return train(trainer, job, _print_progress if first else None, meter)
 
 
-def _tell(step: int, steps: int, figures: dict[str, Any]) -> None:
+def _print_progress(step: int, steps: int, figures: dict[str, Any]) -> None:
     print(MARK + json.dumps([step, steps, figures]), flush=True)
 
 

@@ -42,7 +42,7 @@ class Launch:
     kind: str
 
     @property
-    def sharded(self) -> bool:
+    def is_sharded(self) -> bool:
         """Whether the weights are spread over the processes."""
         return self.kind in SHARDED
 
@@ -123,7 +123,7 @@ def train_launched(
     folder.mkdir(exist_ok=True)
     for left in (RESULT, ERROR):
         (folder / left).unlink(missing_ok=True)
-    json_files.write_json(folder / "job.json", _as_json(launch, trainer, job, probes, every))
+    json_files.write_json(folder / "job.json", _describe_job(launch, trainer, job, probes, every))
     status = _run(launch.command("unipref.pipeline.launched_worker", folder / "job.json"), folder / LOG, progress)
     error, result = folder / ERROR, folder / RESULT
     if error.is_file():
@@ -142,20 +142,22 @@ def train_launched(
     return done
 
 
-def _as_json(
+def _describe_job(
     launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[DevBenchmark], every: int | None
 ) -> dict[str, Any]:
-    measured = [{"label": probe.label, "data": str(probe.data), **_chosen(probe.benchmark)} for probe in probes]
+    measured = [
+        {"label": probe.label, "data": str(probe.data), **_describe_choice(probe.benchmark)} for probe in probes
+    ]
     return {
         "processes": launch.processes,
-        "trainer": _chosen(trainer),
+        "trainer": _describe_choice(trainer),
         "job": job.model_dump(mode="json"),
         "every": every,
         "probes": measured,
     }
 
 
-def _chosen(choice: Any) -> dict[str, Any]:
+def _describe_choice(choice: Any) -> dict[str, Any]:
     """A choice by its name, or the module of code outside unipref, and its settings."""
     return {
         "name": registry.reference(type(choice)),
@@ -163,7 +165,7 @@ def _chosen(choice: Any) -> dict[str, Any]:
     }
 
 
-def made(kind: str, chosen: dict[str, Any]) -> Any:
+def make_choice(kind: str, chosen: dict[str, Any]) -> Any:
     """The choice that `_chosen` described."""
     return registry.make(kind, chosen["name"], chosen["settings"], kind)
 

@@ -37,7 +37,7 @@ from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
-from unipref.study.steps import origins, steps_of
+from unipref.study.steps import find_origins, list_steps
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ while their selections stay comparable."""
@@ -182,7 +182,7 @@ def _describe_variant(study: Study) -> VariantInfo:
     """
     other_settings = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
     other_settings["train"] = [registry.cache_identity(trainer) for trainer in study.train]
-    starts = origins(study)
+    starts = find_origins(study)
     return VariantInfo(
         strategy=msgspec.convert(
             {
@@ -202,7 +202,7 @@ def _describe_variant(study: Study) -> VariantInfo:
                 trainer.learns_from,
                 trainer.writes_answers,
             )
-            for trainer, name in steps_of(study)
+            for trainer, name in list_steps(study)
         ],
         judged={
             label: HeadlineInfo(*benchmark.headline_metric)

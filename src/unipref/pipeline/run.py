@@ -60,11 +60,11 @@ class Run:
         self.evaluation = EvaluationStage(self.context)
         self._unified: dict[str, Stage] = {}
 
-    def go(self, until: str) -> Path:
+    def execute(self, until: str) -> Path:
         """Runs all variants and seeds as far as the stage `until`, and writes manifest, verdicts and report."""
         folder, manifest = self.context.cache.folder, self.context.manifest
         try:
-            self.walk(until)
+            self.run_stages(until)
             if until != "evaluate":
                 self._carry_over_scores()
         finally:
@@ -78,10 +78,10 @@ class Run:
         """Takes over the scores that an earlier run has of these very models; scores of replaced models go."""
         if self.context.manifest.has_scores():
             earlier = Run(self.context.resolved, self.context.cache.folder, ProgressListener(), dry_run=True)
-            earlier.walk("evaluate")
+            earlier.run_stages("evaluate")
             self.context.manifest.carry_over(earlier.context.manifest)
 
-    def walk(self, until: str) -> None:
+    def run_stages(self, until: str) -> None:
         """All stages in order, as far as `until`."""
         depth, context = STAGES.index(until), self.context
         data = self.prepare(depth)

@@ -24,7 +24,7 @@ from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.stage_inputs import UPSTREAM_KEYS
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
-from unipref.study.steps import origins
+from unipref.study.steps import find_origins
 
 SCHEDULED_STAGES = ("train", "evaluated")
 """Kinds of stages that jobs do; what is left comes after them."""
@@ -57,7 +57,9 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener) -> set[str]:
+def run_side_by_side(
+    resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener
+) -> set[str]:
     """Does all stages as far as `until`: data and checks here, then training and evaluation in `jobs` processes.
 
     Args:
@@ -84,7 +86,7 @@ def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, l
         run.context.manifest.write()
     done = {stage.key for stage in cache.stages if not stage.cached}
     rest = Run(resolved, folder, ProgressListener(), dry_run=True)
-    rest.walk(until)
+    rest.run_stages(until)
     jobs_before = find_predecessors(rest.context.cache.pending)
     processes = min(jobs, max(1, len(jobs_before)))
     for outcome in _run_jobs(jobs_before, resolved, folder, until, processes, listener, cache.folders()):
@@ -199,7 +201,7 @@ class _Worker:
         selected = run.data.run_select(job.variant, job.seed, study, cleaned)
         # The process that made the data has reported their notes.
         self.listener.notes = []
-        needed = _ancestry(study, job.step)
+        needed = _find_ancestry(study, job.step)
         models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=needed)
         if measures:
             run.evaluation.run_benchmarks(job.variant, job.seed, job.step, study, models[job.step], cleaned)
@@ -207,9 +209,9 @@ class _Worker:
         return Outcome(keys, cache.folders(), self.listener.notes, time.monotonic() - start)
 
 
-def _ancestry(study: Study, step: str) -> set[str]:
+def _find_ancestry(study: Study, step: str) -> set[str]:
     """The step and all steps that it is made from, directly or not."""
-    ancestry, origin_of = set[str](), origins(study)
+    ancestry, origin_of = set[str](), find_origins(study)
     todo: list[str | None] = [step]
     while todo:
         name = todo.pop()

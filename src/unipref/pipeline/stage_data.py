@@ -46,7 +46,7 @@ class TrainingStep(NamedTuple):
     cleaned: Stage
 
 
-def held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:
+def find_held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:
     """Held-out part -> its file, of the parts that have rows; in a dry run, of those that have a share."""
     rows = {part: getattr(study.split, part) if cleaned.pending else cleaned.result[part] for part in ("dev", "test")}
     return {part: cleaned.folder / f"{part}.parquet" for part, count in rows.items() if count}

@@ -87,7 +87,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, 
         "settings": study.unify.model_dump(),
         "sources": [
             {
-                "projection": {**msgspec.to_builtins(source.projection), "axes": _axes(source)},
+                "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},
                 "format": registry.cache_identity(source.format),
                 "files": sources.fingerprint(source.parts),
             }
@@ -141,12 +141,12 @@ def check_inputs(
     return {
         "model": hashes.model_key(study.model),
         "steps": [registry.cache_identity(trainer) for trainer in study.train],
-        "data": _training_data(selected, cleaned),
+        "data": _training_input(selected, cleaned),
         "files": [hashes.trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
         "code": hash_code("checked", *study.train),
         "versions": hashing.versions(*TRAINING_PACKAGES),
-        **_launch(launch),
+        **_launch_input(launch),
     }
 
 
@@ -172,11 +172,11 @@ def train_inputs(
         "reward": step.reward_model.key if step.reward_model else None,
         "dependencies": {name: model.key for name, model in step.dependencies.items()},
         "files": hashes.trainer_files(step.trainer),
-        "data": _training_data(step.selected, step.cleaned),
+        "data": _training_input(step.selected, step.cleaned),
         "seed": step.seed,
         "code": hash_code("train", step.trainer),
         "versions": hashing.versions(*TRAINING_PACKAGES),
-        **_launch(launch),
+        **_launch_input(launch),
     }
     if probes:
         inputs["measured"] = {
@@ -299,16 +299,16 @@ def held_out_inputs(splits: Mapping[str, Path], trained_on: Collection[Path]) ->
     }
 
 
-def _axes(source: ResolvedSource) -> dict[str, Any]:
+def _describe_axes(source: ResolvedSource) -> dict[str, Any]:
     """The axes with all their fields: which defaults msgspec omits differs between processes."""
     return {name: msgspec.structs.asdict(axis) for name, axis in source.projection.axes.items()}
 
 
-def _training_data(selected: Stage, cleaned: Stage) -> list[str]:
+def _training_input(selected: Stage, cleaned: Stage) -> list[str]:
     """What a training step learns from: selections that keep the same rows are the same, however they were made."""
     return [selected.files.get("train.parquet", selected.key), cleaned.content]
 
 
-def _launch(launch: Launch | None) -> dict[str, Any]:
+def _launch_input(launch: Launch | None) -> dict[str, Any]:
     """What the launch adds to a key; nothing for one process."""
     return {"launch": launch.cache_identity()} if launch else {}

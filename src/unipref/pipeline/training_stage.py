@@ -13,13 +13,13 @@ from unipref.evaluate import in_training
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, held_out_files
+from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files
 from unipref.study.schema import Study
-from unipref.study.steps import origins, steps_of
+from unipref.study.steps import find_origins, list_steps
 from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
 
 
-def describe(trainer: Trainer, origin: str) -> dict[str, Any]:
+def describe_step(trainer: Trainer, origin: str) -> dict[str, Any]:
     """What the manifest has of a step, for cards and reports.
 
     Args:
@@ -71,7 +71,7 @@ class TrainingStage:
             held_out=cleaned.folder / "dev.parquet",
             where="train" if variant == MAIN else f"variants.{variant}.train",
             processes=launch.processes if launch else 1,
-            is_sharded=launch.sharded if launch else False,
+            is_sharded=launch.is_sharded if launch else False,
             data_root=self.context.resolved.data_root,
         )
 
@@ -97,7 +97,7 @@ class TrainingStage:
     ) -> dict[str, TrainedModel]:
         """The training steps in order, or those named `only`, which must include all that they start from."""
         models = {BASE: self.context.base_model(study)}
-        for (trainer, name), origin in zip(steps_of(study), origins(study).values(), strict=True):
+        for (trainer, name), origin in zip(list_steps(study), find_origins(study).values(), strict=True):
             if only is not None and name not in only:
                 continue
             dependencies = trainer.model_dependencies()
@@ -113,7 +113,7 @@ class TrainingStage:
             )
             stage = self._run_step(step, study)
             if not stage.pending:
-                self.context.manifest.record_train(variant, seed, name, stage, describe(trainer, origin.start))
+                self.context.manifest.record_train(variant, seed, name, stage, describe_step(trainer, origin.start))
             models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
         return {name: model for name, model in models.items() if name != BASE}
 
@@ -150,7 +150,7 @@ class TrainingStage:
         """What is measured while the step trains."""
         if study.evaluate.every is None:
             return []
-        splits = {part: path for part, path in held_out_files(step.cleaned, study).items() if part == "dev"}
+        splits = {part: path for part, path in find_held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
         return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 

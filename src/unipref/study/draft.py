@@ -14,7 +14,7 @@ PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
 """The benchmark for data without pairs: the perplexity of the good answers of the test split."""
 
 
-def study_for(paths: Sequence[Path | str]) -> str:
+def draft_study(paths: Sequence[Path | str]) -> str:
     """Drafts a study for some files, as YAML: each file with its format and mapping, and a default model to replace.
 
     Files of one folder with the same format and mapping become one source; a file named twice is read once.
@@ -25,7 +25,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
     groups: list[tuple[Inspection, list[Inspection]]] = []
     read: set[Path] = set()
     for path in paths:
-        groups += _alike(path, read)
+        groups += _group_files(path, read)
     if not any(file.source for file, _ in groups):
         raise UserError("no file has a shape that a format reads.", mend="See why with: unipref inspect FILES")
     sources: list[dict[str, Any]] = []
@@ -36,7 +36,7 @@ def study_for(paths: Sequence[Path | str]) -> str:
         if not first.source:
             comments.insert(0, "no format fits; it is left out")
         else:
-            label = _unused(first.source["name"], {source["name"] for source in sources})
+            label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
             unanswered = open_questions(first.source["map"], f"sources.{label}.map")
             comments += [f"to be answered where it says '?': {', '.join(unanswered)}"] * bool(unanswered)
@@ -80,7 +80,7 @@ def _format(source: dict[str, Any]) -> type[Format]:
     return found
 
 
-def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
+def _group_files(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
     """Groups the files of one path by folder, format and mapping: the first, with an entry for all, and the rest.
 
     Args:
@@ -102,7 +102,7 @@ def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Ins
     return [(first, others) for first, *others in groups.values()]
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _find_unused_name(name: str, taken: set[str]) -> str:
     """The name, with a number behind it if another source has it."""
     numbered = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
     return next(candidate for candidate in numbered if candidate not in taken)

@@ -15,7 +15,7 @@ STRATEGY = "cluster_quality"
 BUDGETS = ("fraction", "count", "tokens")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Arms = dict[str, dict[str, Any]]
+VariantChanges = dict[str, dict[str, Any]]
 """Variant -> what it lays over the study."""
 
 
@@ -34,7 +34,7 @@ class Grid(Settings):
     """The part that is selected in the sweep."""
 
 
-def expand(grid: Grid, select: Any, sources: Sequence[tuple[str, str]]) -> Arms:
+def expand(grid: Grid, select: Any, sources: Sequence[tuple[str, str]]) -> VariantChanges:
     """The variants of a grid, in the order of the table.
 
     All are selections of the same cleaned preferences, so that they share them and their held-out prompts. `combined`
@@ -47,41 +47,43 @@ def expand(grid: Grid, select: Any, sources: Sequence[tuple[str, str]]) -> Arms:
         select: the study's `select`, as it is written.
         sources: name and objective of each source.
     """
-    strategy, settings = _written(select)
-    arms: Arms = {"combined": _select("all", {})}
+    strategy, settings = _find_strategy(select)
+    variants: VariantChanges = {"combined": _select("all", {})}
     names = [name for name, _ in sources]
     for name in names if len(names) > 1 else ():
-        arms[f"source-{name}"] = _select("only", {"sources": [name]})
+        variants[f"source-{name}"] = _select("only", {"sources": [name]})
     objectives = list(dict.fromkeys(objective for _, objective in sources))
     for name in objectives if len(objectives) > 1 else ():
-        arms[f"objective-{_slug(name)}"] = _select("only", {"objectives": [name]})
-    for part in grid.fractions:
-        arms[f"selected-{part:g}"] = _select(strategy, {**settings, "fraction": part})
-        arms[f"random-{part:g}"] = _select("random", {**_blind(settings), "fraction": part})
-    for part in grid.ablations:
-        arms |= _ablations(settings, part)
+        variants[f"objective-{_slugify(name)}"] = _select("only", {"objectives": [name]})
+    for fraction in grid.fractions:
+        variants[f"selected-{fraction:g}"] = _select(strategy, {**settings, "fraction": fraction})
+        variants[f"random-{fraction:g}"] = _select("random", {**_keep_blind_settings(settings), "fraction": fraction})
+    for fraction in grid.ablations:
+        variants |= _ablations(settings, fraction)
         # What is compared with a part of that size needs one chosen at random.
-        arms.setdefault(f"random-{part:g}", _select("random", {**_blind(settings), "fraction": part}))
+        variants.setdefault(
+            f"random-{fraction:g}", _select("random", {**_keep_blind_settings(settings), "fraction": fraction})
+        )
     # What passes unscored would come on top of the shares.
     sampled = {"unscored": "sample"} if settings.get("unscored", "keep") == "keep" else {}
     # With two objectives, the share of one is the other's too.
     for name in objectives if len(objectives) > 2 else objectives[:1] if len(objectives) == 2 else ():
         for weight in grid.weights:
             shares = {"shares": {name: weight}, "fraction": grid.weights_at}
-            arms[f"weight-{_slug(name)}-{weight:g}"] = _select(strategy, {**settings, **sampled, **shares})
-    return arms
+            variants[f"weight-{_slugify(name)}-{weight:g}"] = _select(strategy, {**settings, **sampled, **shares})
+    return variants
 
 
-def _ablations(settings: dict[str, Any], part: float) -> Arms:
+def _ablations(settings: dict[str, Any], fraction: float) -> VariantChanges:
     quality = {key: value for key, value in settings.items() if key in ("quality", "unscored", "shares")}
-    diversity = _blind(settings) | ({"embedder": settings["embedder"]} if "embedder" in settings else {})
+    diversity = _keep_blind_settings(settings) | ({"embedder": settings["embedder"]} if "embedder" in settings else {})
     return {
-        f"quality-{part:g}": _select("quality", {**quality, "fraction": part}),
-        f"diversity-{part:g}": _select("facility_location", {**diversity, "fraction": part}),
+        f"quality-{fraction:g}": _select("quality", {**quality, "fraction": fraction}),
+        f"diversity-{fraction:g}": _select("facility_location", {**diversity, "fraction": fraction}),
     }
 
 
-def _written(select: Any) -> tuple[str, dict[str, Any]]:
+def _find_strategy(select: Any) -> tuple[str, dict[str, Any]]:
     """The strategy that is compared, and its settings; its own budget is taken out."""
     name, settings = select, None
     if isinstance(select, dict) and len(select) == 1:
@@ -101,7 +103,7 @@ def _is_compared(name: str) -> bool:
     return issubclass(strategy, Strategy) and not strategy.random and "fraction" in strategy.model_fields
 
 
-def _blind(settings: dict[str, Any]) -> dict[str, Any]:
+def _keep_blind_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """What a strategy that looks at no quality takes over: shares, and what passes without a score."""
     kept = {"shares": settings["shares"]} if "shares" in settings else {}
     return kept | ({"unscored": settings["unscored"]} if settings.get("unscored") in ("keep", "sample") else {})
@@ -112,6 +114,6 @@ def _select(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {"select": {name: settings}} if settings else {"select": name}
 
 
-def _slug(name: str) -> str:
+def _slugify(name: str) -> str:
     """An objective's name as a part of a variant's, which is a folder's."""
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name)

@@ -15,7 +15,7 @@ from unipref.study.check import check_variant
 from unipref.study.grid import expand
 from unipref.study.overrides import apply, expand_path, expand_variables, merge
 from unipref.study.schema import Study
-from unipref.study.source import in_memory, resolve_source
+from unipref.study.source import mark_in_memory, resolve_source
 from unipref.unify import ResolvedSource
 
 NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
@@ -61,7 +61,7 @@ def load(
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder, text = _raw(source)
+    raw, folder, text = _read_settings(source)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:
@@ -70,9 +70,9 @@ def load(
     _resolve_selection(raw.get("select"), folder)
     study = registry.checked(Study, raw, "")
     variants = {MAIN: study}
-    root = _data_root(study.data_root, folder)
-    for name, changes in _variant_changes(study, raw, root).items():
-        variants[name] = _variant(name, raw, changes, folder)
+    root = _resolve_data_root(study.data_root, folder)
+    for name, changes in _collect_changes(study, raw, root).items():
+        variants[name] = _make_variant(name, raw, changes, folder)
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
@@ -82,10 +82,10 @@ def load(
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
     """The sources, ready to be read; `rows` names those whose rows were given from Python."""
     resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
-    return [in_memory(source) if source.projection.source in rows else source for source in resolved]
+    return [mark_in_memory(source) if source.projection.source in rows else source for source in resolved]
 
 
-def _variant_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+def _collect_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
     """Variant -> its changes: those of the grid, with the study's own laid over them, then the others."""
     if study.grid is None:
         return study.variants
@@ -94,7 +94,7 @@ def _variant_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[s
     return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
 
 
-def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
+def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
     """The study with a variant's settings laid over it."""
     where = f"variants.{name}"
     if name in (MAIN, BASE):
@@ -108,7 +108,7 @@ def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], fold
     return registry.checked(Study, merged, where)
 
 
-def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
+def _read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
     """The settings, the folder in which their paths start, and the text of the file."""
     if isinstance(source, Mapping):
         return merge({}, copy.deepcopy(dict(source))), Path.cwd(), None
@@ -155,7 +155,7 @@ def _resolve_selection(settings: Any, folder: Path) -> None:
             _resolve_selection(item, folder)
 
 
-def _data_root(value: str, folder: Path) -> Path:
+def _resolve_data_root(value: str, folder: Path) -> Path:
     root = (folder / expand_path(value, "data_root")).resolve()
     if not root.is_dir():
         raise UserError(f"there is no folder {root}.", where="data_root", mend="Set it with: --set data_root=FOLDER")

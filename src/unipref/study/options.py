@@ -16,7 +16,7 @@ KIND_OF = {
 }
 
 
-def entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
+def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     """Each choice with its description and settings, or each known dataset.
 
     Args:
@@ -31,17 +31,19 @@ def entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     if what not in KIND_OF:
         raise UserError(f"there is no list of '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
     kind = KIND_OF[what]
-    usable = [_entry(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None]
+    usable = [
+        _describe_choice(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None
+    ]
     unusable = registry.broken(kind) if installed else {}
     return usable + [{"name": name, "about": f"cannot be used: {error}"} for name, error in unusable.items()]
 
 
-def _entry(choice: type[Any]) -> dict[str, Any]:
+def _describe_choice(choice: type[Any]) -> dict[str, Any]:
     """Name, description and settings of one choice; `package` for that of an installed package."""
     settings = [
         {
             "name": field.alias or name,
-            "default": None if field.is_required() else _shown(field.get_default(call_default_factory=True)),
+            "default": None if field.is_required() else _to_plain(field.get_default(call_default_factory=True)),
             "required": field.is_required(),
             "about": field.description or "",
         }
@@ -52,15 +54,15 @@ def _entry(choice: type[Any]) -> dict[str, Any]:
     return entry if package is None else {**entry, "package": package}
 
 
-def _shown(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump()
     if isinstance(value, dict):
-        return {key: _shown(inner) for key, inner in value.items()}
-    return [_shown(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
+        return {key: _to_plain(inner) for key, inner in value.items()}
+    return [_to_plain(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
-def as_text(choices: list[dict[str, Any]]) -> str:
+def format_entries(choices: list[dict[str, Any]]) -> str:
     """The entries as indented text."""
     blocks = []
     for entry in choices:

@@ -73,25 +73,25 @@ def apply(raw: dict[str, Any], override: str) -> None:
     for depth, part in enumerate(path):
         where = f"--set {'.'.join(path[: depth + 1])}"
         if isinstance(current, list):
-            current = _item(current, part, [*path, last][depth + 1], where)
+            current = _find_item(current, part, [*path, last][depth + 1], where)
         else:
-            current = _settings(current, part, where)
+            current = _find_settings(current, part, where)
         if depth == 0 and part == "select" and isinstance(current, dict):
-            _only(current, [*path, last][1])
+            _keep_only(current, [*path, last][1])
     if isinstance(current, list):
-        index = _index(current, last, f"--set {key}")
-        current[index] = {last: value} if _choice_name(current[index]) == last else value
+        index = _find_index(current, last, f"--set {key}")
+        current[index] = {last: value} if _find_choice_name(current[index]) == last else value
     else:
         current[last] = value
 
 
-def _only(choice: dict[str, Any], name: str) -> None:
+def _keep_only(choice: dict[str, Any], name: str) -> None:
     """Leaves the one choice that is being set."""
     for other in [k for k in choice if k != name]:
         del choice[other]
 
 
-def _settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] | list[Any]:
+def _find_settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] | list[Any]:
     """What is under a key, made a mapping where it is nothing yet or the bare name of a strategy."""
     value = current.get(key)
     if value is None:
@@ -103,15 +103,15 @@ def _settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] |
     return value
 
 
-def _item(items: list[Any], part: str, following: str, where: str) -> dict[str, Any]:
+def _find_item(items: list[Any], part: str, following: str, where: str) -> dict[str, Any]:
     """An item of a list; of a choice its settings, unless the key goes on with the choice's name."""
-    index = _index(items, part, where)
+    index = _find_index(items, part, where)
     if isinstance(items[index], str):
         items[index] = {items[index]: {}}
     item = items[index]
     if not isinstance(item, dict):
         raise UserError(f"{item!r} has no settings inside.", where=where)
-    name = _choice_name(item)
+    name = _find_choice_name(item)
     if name is None or name == following:
         return item
     item[name] = item[name] or {}
@@ -119,9 +119,9 @@ def _item(items: list[Any], part: str, following: str, where: str) -> dict[str, 
     return inside
 
 
-def _index(items: list[Any], part: str, where: str) -> int:
+def _find_index(items: list[Any], part: str, where: str) -> int:
     """Which item of a list is meant."""
-    names = [_names(item) for item in items]
+    names = [_list_names(item) for item in items]
     for i, known in enumerate(names):
         if part in known:
             return i
@@ -131,7 +131,7 @@ def _index(items: list[Any], part: str, where: str) -> int:
     raise UserError(f"'{part}' names no item of the list of {len(items)}.", where=where, mend=mend)
 
 
-def _choice_name(item: Any) -> str | None:
+def _find_choice_name(item: Any) -> str | None:
     """The name of the choice that an item is: `name` or `{name: settings}`."""
     if isinstance(item, dict) and len(item) == 1:
         ((name, settings),) = item.items()
@@ -139,9 +139,9 @@ def _choice_name(item: Any) -> str | None:
     return item if isinstance(item, str) else None
 
 
-def _names(item: Any) -> list[str]:
+def _list_names(item: Any) -> list[str]:
     """What an item can be called."""
-    choice = _choice_name(item)
+    choice = _find_choice_name(item)
     given = item.get("name") if isinstance(item, dict) else None
     if choice is not None and isinstance(item, dict) and item[choice] is not None:
         given = item[choice].get("name")

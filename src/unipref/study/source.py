@@ -66,7 +66,7 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
             mend=f"Formats: {', '.join(registry.names('format'))}. unipref inspect FILE names the format of a file.",
         )
     mapping = merge(known.map if known and name == known.format else {}, source.map)
-    if open_question := _asked(mapping, f"{where}.map"):
+    if open_question := _find_open_question(mapping, f"{where}.map"):
         mend = "unipref inspect says what the data cannot tell; put the answer there."
         raise UserError(f"'{PLACEHOLDER}' stands for what is still to be said.", where=open_question, mend=mend)
     form = registry.make("format", name, mapping, f"{where}.map")
@@ -78,15 +78,15 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
         kind=form.name(),
         objective=source.objective or (known.objective if known else "instruction"),
         licence=source.licence or (known.licence if known else "unknown"),
-        axis=_axis(known.axis if known and source.axis is None else source.axis, axes, where),
+        axis=_resolve_axis(known.axis if known and source.axis is None else source.axis, axes, where),
         axes=axes,
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    return ResolvedSource(format=form, projection=how, parts=_parts(source, known, place, root))
+    return ResolvedSource(format=form, projection=how, parts=_find_parts(source, known, place, root))
 
 
-def _parts(source: Source, known: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
+def _find_parts(source: Source, known: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
     """The files of a source, with what is taken out of their rows and joined to them."""
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
@@ -109,22 +109,22 @@ def _expand(path: str | list[str]) -> str | list[str]:
     return expand_variables(path) if isinstance(path, str) else [expand_variables(one) for one in path]
 
 
-def _asked(value: Any, place: str) -> str | None:
+def _find_open_question(value: Any, place: str) -> str | None:
     """The place of the first question mark that `unipref init` left in a mapping."""
     if isinstance(value, Mapping | list):
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        return next((found for key, inner in items if (found := _asked(inner, f"{place}.{key}"))), None)
+        return next((found for key, inner in items if (found := _find_open_question(inner, f"{place}.{key}"))), None)
     return place if value == PLACEHOLDER else None
 
 
-def in_memory(plan: ResolvedSource) -> ResolvedSource:
+def mark_in_memory(plan: ResolvedSource) -> ResolvedSource:
     """Rows given from Python are from their source, not from the file they were brought in."""
     return msgspec.structs.replace(
         plan, parts=[msgspec.structs.replace(part, origin=plan.projection.source) for part in plan.parts]
     )
 
 
-def _axis(asked: str | dict[str, float] | None, axes: Mapping[str, Axis], where: str) -> str | None:
+def _resolve_axis(asked: str | dict[str, float] | None, axes: Mapping[str, Axis], where: str) -> str | None:
     """The name of the axis that decides."""
     if asked is None:
         return next(iter(axes), None)
@@ -133,7 +133,7 @@ def _axis(asked: str | dict[str, float] | None, axes: Mapping[str, Axis], where:
             mend = "Give axis -> weight, or the name of one axis, or leave 'axis' out."
             raise UserError("no axis is weighted.", where=f"{where}.axis", mend=mend)
         for name, weight in asked.items():
-            known = axes.get(_axis(name, axes, where) or "")
+            known = axes.get(_resolve_axis(name, axes, where) or "")
             if known is None or known.low is None or known.high is None:
                 mend = "Declare 'low' and 'high' of every axis that is weighted: they are brought to one scale."
                 raise UserError(f"the axis '{name}' has no declared scale.", where=f"{where}.axis", mend=mend)

@@ -7,7 +7,7 @@ from unipref.core.records import BASE
 from unipref.study.schema import Study
 
 
-def steps_of(study: Study) -> list[tuple[Trainer, str]]:
+def list_steps(study: Study) -> list[tuple[Trainer, str]]:
     """The training steps with their names, in order."""
     return list(zip(study.train, study.step_names(), strict=True))
 
@@ -26,11 +26,11 @@ class Origin(NamedTuple):
     dependencies: tuple[str, ...]
 
 
-def origins(study: Study) -> dict[str, Origin]:
+def find_origins(study: Study) -> dict[str, Origin]:
     """Step -> what it is made from, in order."""
     last: dict[str, str] = {"policy": BASE}
     found: dict[str, Origin] = {}
-    for trainer, name in steps_of(study):
+    for trainer, name in list_steps(study):
         reward_model = (trainer.reward or last.get("reward")) if trainer.needs_reward_model else None
         dependencies = tuple(model.name for model in trainer.model_dependencies() if model.name in found)
         found[name] = Origin(trainer.start or last["policy"], reward_model, dependencies)
