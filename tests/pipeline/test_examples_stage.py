@@ -169,7 +169,7 @@ def test_settings_are_checked(tmp_path: Path, tiny_model: Path) -> None:
         load(study | {"report": {"examples": -1}})
     with pytest.raises(UserError, match=r"report\.exampels"):
         load(study | {"report": {"exampels": 3}})
-    with pytest.raises(UserError, match="cannot change it"):
+    with pytest.raises(UserError, match="variants cannot change this setting"):
         load(study | {"variants": {"a": {"report": {"examples": 1}}}})
 
 

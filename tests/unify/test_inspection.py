@@ -107,7 +107,7 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
         write_jsonl(here / shape / "train.jsonl", SHAPES[shape][0])
     (here / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     text = draft.draft_study([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
-    assert "# notes.csv: no format fits; it is left out" in text
+    assert "# notes.csv: left out, because no format fits" in text
     (here / "study.yaml").write_text(text, encoding="utf-8")
     study = yaml_files.read(here / "study.yaml")
     names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
@@ -165,7 +165,7 @@ def test_unusable_files_are_reported_with_the_reason(here: Path, name: str) -> N
     assert (found.format, found.rows, found.source) == (None, 0, {})
     assert "no row can be read" in found.as_text()
     assert found.why[0].startswith("row ") or found.why == ["the file has no rows"]
-    with pytest.raises(UserError, match="no file has a shape that a format reads"):
+    with pytest.raises(UserError, match="no format fits any of the files"):
         draft.draft_study([name])
 
 
@@ -220,7 +220,7 @@ def test_an_open_question_is_an_error_that_names_its_place(here: Path, case: str
     name, mapping, place = ASKED[case]
     write_jsonl(here / "d.jsonl", [{"q": "Q", "a": "A"}])
     study = {"sources": [{"name": "s", "path": "d.jsonl", "format": name, "map": mapping}]}
-    with pytest.raises(UserError, match="stands for what is still to be said") as caught:
+    with pytest.raises(UserError, match="marks a question that is still open") as caught:
         unipref.unify_feedback(study, here / "run")
     assert caught.value.where == f"sources.0 (s).map.{place}"
     assert inspection.open_questions(mapping, "map")[0] == f"map.{place}"

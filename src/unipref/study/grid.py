@@ -1,4 +1,4 @@
-"""The shorthand for a table of variants: `grid: paper` becomes named variants, by a pure function."""
+"""Expands the shorthand `grid: paper` into named variants. A pure function."""
 
 import re
 from collections.abc import Sequence
@@ -11,40 +11,40 @@ from unipref.core.contracts import Settings, Strategy
 from unipref.core.errors import UserError
 
 STRATEGY = "cluster_quality"
-"""The paper's, where the study itself selects nothing."""
+"""The paper's strategy, used if the study itself does not select."""
 BUDGETS = ("fraction", "count", "tokens")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 VariantChanges = dict[str, dict[str, Any]]
-"""Variant -> what it lays over the study."""
+"""Variant -> the settings that it changes."""
 
 
 class Grid(Settings):
-    """The variants of the paper's table (arXiv 2408.02861, Table 1) and those that it lacks."""
+    """The variants of the paper's table (arXiv 2408.02861, Table 1), and the baselines that the table lacks."""
 
     name: Literal["paper"] = "paper"
-    """Which table."""
+    """The table."""
     fractions: Annotated[list[Fraction], Field(min_length=1)] = [0.2, 0.4, 0.6]
-    """Parts that are selected, and drawn at random beside it."""
+    """Fractions to select with the strategy and, as a baseline, at random."""
     ablations: list[Fraction] = [0.4]
-    """Parts at which quality and diversity are tried alone."""
+    """Fractions at which quality and diversity are each used alone."""
     weights: list[Fraction] = [0.25, 0.5, 0.75]
-    """Shares of an objective in what is selected, for the sweep; the others share the rest."""
+    """Shares of an objective in the selection, for the sweep; the other objectives share the rest."""
     weights_at: Fraction = 0.4
-    """The part that is selected in the sweep."""
+    """The fraction to select in the sweep."""
 
 
 def expand(grid: Grid, select: Any, sources: Sequence[tuple[str, str]]) -> VariantChanges:
-    """The variants of a grid, in the order of the table.
+    """Returns the variants of a grid, in the order of the table.
 
-    All are selections of the same cleaned preferences, so that they share them and their held-out prompts. `combined`
-    is everything; `source-NAME` and `objective-NAME` are one alone; `selected-F`, `random-F`, `quality-F` and
-    `diversity-F` are parts of F chosen by the study's strategy, by chance, by quality alone and by coverage of the
-    prompts alone; `weight-OBJECTIVE-W` is selected with that objective's share set to W.
+    All variants select from the same cleaned preferences, so they share these and the held-out prompts. `combined`
+    keeps everything; `source-NAME` and `objective-NAME` keep one source or objective alone. `selected-F`, `random-F`,
+    `quality-F` and `diversity-F` keep the fraction F, selected by the study's strategy, at random, by quality alone and
+    by coverage of the prompts alone. `weight-OBJECTIVE-W` selects with that objective's share set to W.
 
     Args:
         grid: its settings.
-        select: the study's `select`, as it is written.
+        select: the study's `select`, as written.
         sources: name and objective of each source.
     """
     strategy, settings = _find_strategy(select)
@@ -60,13 +60,13 @@ def expand(grid: Grid, select: Any, sources: Sequence[tuple[str, str]]) -> Varia
         variants[f"random-{fraction:g}"] = _select("random", {**_keep_blind_settings(settings), "fraction": fraction})
     for fraction in grid.ablations:
         variants |= _ablations(settings, fraction)
-        # What is compared with a part of that size needs one chosen at random.
+        # A selection is compared with a random one of the same size.
         variants.setdefault(
             f"random-{fraction:g}", _select("random", {**_keep_blind_settings(settings), "fraction": fraction})
         )
-    # What passes unscored would come on top of the shares.
+    # Unscored preferences that all pass would come on top of the shares.
     sampled = {"unscored": "sample"} if settings.get("unscored", "keep") == "keep" else {}
-    # With two objectives, the share of one is the other's too.
+    # With two objectives, the share of one determines the share of the other.
     for name in objectives if len(objectives) > 2 else objectives[:1] if len(objectives) == 2 else ():
         for weight in grid.weights:
             shares = {"shares": {name: weight}, "fraction": grid.weights_at}
@@ -84,36 +84,36 @@ def _ablations(settings: dict[str, Any], fraction: float) -> VariantChanges:
 
 
 def _find_strategy(select: Any) -> tuple[str, dict[str, Any]]:
-    """The strategy that is compared, and its settings; its own budget is taken out."""
+    """The strategy to compare and its settings, without its budget."""
     name, settings = select, None
     if isinstance(select, dict) and len(select) == 1:
         ((name, settings),) = select.items()
     if not isinstance(name, str) or not _is_compared(name):
         return STRATEGY, {}
-    # Variants are laid over the study: a budget that is only left out would still be there.
+    # Variants are merged into the study: a budget that is only left out would stay.
     return name, {key: None if key in BUDGETS else value for key, value in (settings or {}).items()}
 
 
 def _is_compared(name: str) -> bool:
-    """Whether a strategy keeps a chosen part: it has a budget, and does not draw at random."""
+    """Whether a strategy has a budget and does not draw at random."""
     try:
         strategy = registry.find("strategy", name)
     except UserError:
-        return True  # the check of the variants names the unknown strategy and its place
+        return True  # the check of the variants reports the unknown strategy and its place
     return issubclass(strategy, Strategy) and not strategy.random and "fraction" in strategy.model_fields
 
 
 def _keep_blind_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """What a strategy that looks at no quality takes over: shares, and what passes without a score."""
+    """The settings that also apply to a strategy without quality: shares, and whether unscored preferences pass."""
     kept = {"shares": settings["shares"]} if "shares" in settings else {}
     return kept | ({"unscored": settings["unscored"]} if settings.get("unscored") in ("keep", "sample") else {})
 
 
 def _select(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """One variant's changes. The strategy replaces the study's whole; its settings are not mixed with them."""
+    """One variant's changes. The strategy and its settings replace those of the study."""
     return {"select": {name: settings}} if settings else {"select": name}
 
 
 def _slugify(name: str) -> str:
-    """An objective's name as a part of a variant's, which is a folder's."""
+    """An objective's name in a form that is valid in a variant's name, which also names a folder."""
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name)

@@ -1,4 +1,4 @@
-"""Lists what a study can name: formats, datasets, scorers, strategies, trainers and benchmarks, with their settings."""
+"""Lists the formats, datasets, scorers, strategies, trainers and benchmarks for studies, with their settings."""
 
 import inspect
 from typing import Any
@@ -17,19 +17,19 @@ KIND_OF = {
 
 
 def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
-    """Each choice with its description and settings, or each known dataset.
+    """Returns each choice with its description and settings, or each known dataset.
 
     Args:
         what: formats, datasets, scorers, strategies, trainers or benchmarks.
-        installed: also list the choices of installed packages, and those of them that cannot be used.
+        installed: also list the choices of installed packages, including broken ones.
 
     Raises:
-        UserError: `what` is something else.
+        UserError: `what` is another word.
     """
     if what == "datasets":
         return [entry.model_dump() for entry in catalog.DATASETS]
     if what not in KIND_OF:
-        raise UserError(f"there is no list of '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
+        raise UserError(f"unknown list '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
     kind = KIND_OF[what]
     usable = [
         _describe_choice(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None
@@ -63,7 +63,7 @@ def _to_plain(value: Any) -> Any:
 
 
 def format_entries(choices: list[dict[str, Any]]) -> str:
-    """The entries as indented text."""
+    """Formats the entries as indented text."""
     blocks = []
     for entry in choices:
         lines = [entry["name"], *(f"  {line}" for line in entry["about"].splitlines())]
