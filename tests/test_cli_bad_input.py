@@ -337,7 +337,7 @@ def test_an_interrupt_says_how_to_go_on(here: Path, unipref: Any, monkeypatch: p
     monkeypatch.setattr(*((run, "unify") if where == "stage" else (execute, "load")), interrupted)
     answer = unipref("unify", study(here, source("good.jsonl")), "-o", "run")
     assert answer.status == 130
-    assert "Stopped. Run the same command again to go on: finished stages are kept." in answer.err
+    assert "Stopped. Run the same command again to resume; finished stages are kept." in answer.err
     assert not (here / "run/unified").exists()
 
 

@@ -91,7 +91,7 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
     )
     assert shown.exit_code == 0, shown.output
     assert "train/pairs/2/dpo" in shown.stdout
-    assert "nothing is known" not in shown.stdout
+    assert "without an estimate" not in shown.stdout
     assert " of disk." in shown.stdout
     assert not (one / "train" / "pairs" / "2").exists()
 

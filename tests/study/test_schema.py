@@ -98,7 +98,7 @@ UNKNOWN = [
     ("sources.0.format", "pears", "there is no format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
     ("sources.1.axis", "halp", "sources.1 (stars).axis: unknown axis 'halp'.\n  Did you mean 'help'?"),
-    ("sources.0.axis", "help", "This format scores no axes; leave 'axis' out."),
+    ("sources.0.axis", "help", "This format has no axes; remove 'axis'."),
     ("sources.0.path", "q.jsonl", "sources.0 (mine).path: the file or folder 'q.jsonl' does not exist."),
 ]
 
@@ -177,11 +177,11 @@ STEPS = [
     ([{"rloo": {"rewards": [{"likelihood": "base", "wieght": 2}]}}], "wieght: unknown key"),
     ([{"rloo": {"rewards": [{"likelihood": "base"}] * 2}}], "rewards: two are called 'likelihood-base'."),
     ([{"rloo": {"rewards": [{"likelihood": "base", "clip": [0, -1]}]}}], "clip: 0 is not below -1"),
-    ([{"reward": {}}, {"rloo": {"rewards": [{"model": "reward"}], "reward": "reward"}}], "reward: name it among the"),
+    ([{"reward": {}}, {"rloo": {"rewards": [{"model": "reward"}], "reward": "reward"}}], "reward: put it among the"),
     ([{"rloo": {"rewards": [{"checker": "p.jsnol"}]}}], "train.0.rewards.0.checker: the file "),
     ([{"rloo": {"rewards": [{"checker": "p.jsonl"}], "prompts": "q.jsonl"}}], "train.0.prompts: the file "),
     ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "the function 'no.such.thing' cannot be imported"),
-    ([{"reward": {}}, {"rloo": {"reference": {"likelihood": "base"}}}], "only a checker or a function can say"),
+    ([{"reward": {}}, {"rloo": {"reference": {"likelihood": "base"}}}], "only a checker or a function can decide"),
     ([{"sft": {}}, {"sft": {}}], "train.1: the step name 'sft' is already used."),
     ([{"sft": {"name": "base"}}], "train.0: the step name 'base' is already used."),
     ([{"sft": {"name": "../up"}}], "train.0.name: '../up' is not a valid step name."),

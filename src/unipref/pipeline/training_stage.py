@@ -1,4 +1,4 @@
-"""The training of a run: everything is checked before the first step; then each step is a stage that can be resumed."""
+"""Trains the models of a run: checks all steps first, then runs each step as a stage that can be resumed."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -20,25 +20,24 @@ from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
 
 
 def describe_step(trainer: Trainer, origin: str) -> dict[str, Any]:
-    """What the manifest has of a step, for cards and reports.
+    """Returns the manifest's description of a step, for cards and reports.
 
     Args:
         trainer: the step.
         origin: the step, or the study's model, that it starts from.
     """
     settings = trainer.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    adapter = settings.get("lora") is not None and not getattr(trainer, "merge_adapter", True)
     return {
         "trainer": trainer.name(),
         "makes": trainer.makes,
         "from": origin,
-        "adapter": adapter,
+        "adapter": trainer.saves_adapter,
         "settings": {name: value for name, value in settings.items() if name not in ("name", "from")},
     }
 
 
 class TrainingStage:
-    """Checks and trains in one run.
+    """Checks and trains the steps of one run.
 
     Args:
         context: of the run.
@@ -48,7 +47,7 @@ class TrainingStage:
         self.context = context
 
     def run_checks(self, data: Mapping[str, VariantData]) -> None:
-        """Looks for what would fail or mislead, before any of the training: every variant and seed, and the disk."""
+        """Checks all steps of every variant and seed, and the disk, before any training."""
         disk: dict[str, list[dict[str, int]]] = {}
         for variant, (study, cleaned, selected) in data.items():
             for seed, stage in selected.items() if study.train else ():
@@ -95,7 +94,7 @@ class TrainingStage:
         cleaned: Stage,
         only: Collection[str] | None = None,
     ) -> dict[str, TrainedModel]:
-        """The training steps in order, or those named `only`, which must include all that they start from."""
+        """Runs the training steps in order, or those in `only`, which must include all steps that they need."""
         models = {BASE: self.context.base_model(study)}
         for (trainer, name), origin in zip(list_steps(study), find_origins(study).values(), strict=True):
             if only is not None and name not in only:
@@ -107,7 +106,7 @@ class TrainingStage:
                 seed=seed,
                 start=models[origin.start],
                 reward_model=models[origin.reward_model] if origin.reward_model else None,
-                dependencies={d.name: models.get(d.name) or self._outside_model(d) for d in dependencies},
+                dependencies={d.name: models.get(d.name) or self._make_outside_model(d) for d in dependencies},
                 selected=selected,
                 cleaned=cleaned,
             )
@@ -119,7 +118,7 @@ class TrainingStage:
 
     def _run_step(self, step: TrainingStep, study: Study) -> Stage:
         """Trains one step, or resumes it from the last checkpoint of a killed run."""
-        context, probes = self.context, self._probes(step, study)
+        context, probes = self.context, self._find_probes(step, study)
         inputs = stage_inputs.train_inputs(context.hashes, step, probes, study.evaluate, context.launch)
 
         def work(out: Path, checkpoint_dir: Path) -> dict[str, Any]:
@@ -146,14 +145,14 @@ class TrainingStage:
             context.listener.note(warning)
         return stage
 
-    def _probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
-        """What is measured while the step trains."""
+    def _find_probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
+        """The benchmarks to measure during training."""
         if study.evaluate.every is None:
             return []
         splits = {part: path for part, path in find_held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
         return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 
-    def _outside_model(self, model: ModelDependency) -> TrainedModel:
-        """A model that no step trains: a folder or hub name."""
+    def _make_outside_model(self, model: ModelDependency) -> TrainedModel:
+        """Makes a model that no step trains from its folder or hub name."""
         return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.makes)
