@@ -279,15 +279,15 @@ def test_a_source_that_gives_nothing_does_not_stop_the_others_but_is_told_of(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["unify", "studdy.yaml"], "there is no such study file.\n  Did you mean 'study.yaml'?"),
+        (["unify", "studdy.yaml"], "the study file does not exist.\n  Did you mean 'study.yaml'?"),
         (["unify", "study.yaml", "--set", "selct.random.fraction=1"], "selct: unknown key. Did you mean 'select'?"),
-        (["unify", "study.yaml", "--set", "unify"], "'unify' is no setting.\n  Write it as key=value"),
+        (["unify", "study.yaml", "--set", "unify"], "invalid override 'unify': expected key=value."),
         (["unify", "study.yaml", "-o", "good.jsonl"], "good.jsonl: the run folder cannot be made"),
         (["run", "study.yaml", "--set", "model=./nowhere"], "./nowhere: the model folder does not exist."),
         (["run", "study.yaml", "--set", "train=[sft]"], "training and evaluation need a model."),
         (["inspect", "godo.jsonl"], "the file or folder 'godo.jsonl' does not exist"),
         (["init", "godo.jsonl"], "Did you mean 'good.jsonl'?"),
-        (["list", "fromats"], "there is no list of 'fromats'.\n  Did you mean 'formats'?"),
+        (["list", "fromats"], "unknown list 'fromats'.\n  Did you mean 'formats'?"),
         (["report", "."], "this is not a run folder."),
         (["unifie", "study.yaml"], "No such command 'unifie'"),
         (["unify"], "Missing argument"),
@@ -308,7 +308,7 @@ def test_inspect_of_rubbish_says_so_with_status_1(here: Path, unipref: Any) -> N
     assert "no row can be read\n  - row 1: not_json: not JSON" in answer.out
     answer = unipref("init", "diary.jsonl")
     assert answer.status == 2
-    assert "no file has a shape that a format reads." in answer.err
+    assert "no format fits any of the files." in answer.err
 
 
 def test_inspect_and_init_answer_programs_too(here: Path, unipref: Any) -> None:
@@ -337,7 +337,7 @@ def test_an_interrupt_says_how_to_go_on(here: Path, unipref: Any, monkeypatch: p
     monkeypatch.setattr(*((data_stages, "unify") if where == "stage" else (execute, "load")), interrupted)
     answer = unipref("unify", study(here, source("good.jsonl")), "-o", "run")
     assert answer.status == 130
-    assert "Stopped. Run the same command again to go on: finished stages are kept." in answer.err
+    assert "Stopped. Run the same command again to resume; finished stages are kept." in answer.err
     assert not (here / "run/unified").exists()
 
 
@@ -380,4 +380,4 @@ def test_from_a_shell_with_a_format_of_the_users_own_beside_the_study(here: Path
     words[-4:] = ["unify", "studi.yaml"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "studi.yaml: there is no such study file.\n  Did you mean 'study.yaml'?\n"
+    assert done.stderr == "studi.yaml: the study file does not exist.\n  Did you mean 'study.yaml'?\n"

@@ -20,7 +20,7 @@ def test_the_page_of_choices_is_current():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.page(), "run: make docs"
+    assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.format_page(), "run: make docs"
 
 
 def test_every_public_name_can_be_had_and_is_listed():

@@ -1,7 +1,7 @@
-"""unipref: many kinds of feedback, one preference.
+"""unipref: converts many kinds of feedback to one preference format, then selects, trains and evaluates.
 
-The public names are loaded when they are first used, so that `import unipref` costs nothing. They are all that code
-outside unipref needs, with `unipref.unify.format_bases` for formats; docs/adding/ has an example of each kind.
+Public names load on first use, so `import unipref` is fast. Code outside unipref needs only these names, and
+`unipref.unify.format_bases` for formats; docs/adding/ has an example of each kind.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,7 @@ __all__ = [
     "unify_feedback",
 ]
 
-_HOMES = {
+_MODULES = {
     "Axis": "core.records",
     "Benchmark": "core.contracts",
     "Candidates": "core.candidates",
@@ -133,11 +133,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'unipref' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module(f"unipref.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"unipref.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: one command per stage, in flow order. No logic: each command calls one function and prints."""
+"""The command line: one command per stage, in order. Each command only calls one function and prints its result."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import typer
 from unipref.core.errors import UserError, legible
 
 app = typer.Typer(
-    help="Many kinds of feedback, one preference: unify, select, train, evaluate, report.",
+    help="Convert many kinds of feedback to one preference format, then select, train, evaluate and report.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -19,37 +19,40 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
-"""Exit status of a command stopped by Ctrl-C."""
+"""Exit status after Ctrl-C."""
 
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
-Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="Another model; repeatable.")]
+Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/NAME-OF-THE-STUDY.")]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="The run folder; default: runs/STUDY-FILE-NAME.")]
 Accelerate = Annotated[
-    Path | None, typer.Option("--accelerate", metavar="CONFIG", help="Train in the processes of accelerate's CONFIG.")
+    Path | None,
+    typer.Option("--accelerate", metavar="CONFIG", help="Train in several processes, as in this accelerate CONFIG."),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that train and evaluate side by side.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done, and what it may take.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes that train and evaluate in parallel.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the stages that would run, with estimates of time and disk.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
 def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
-    """Write a study for some files, to standard output: unipref init FILES > study.yaml"""
+    """Draft a study from feedback files, on standard output: unipref init FILES > study.yaml"""
     from unipref.study import draft
 
-    typer.echo(draft.study_for(files), nl=False)
+    typer.echo(draft.draft_study(files), nl=False)
 
 
 @app.command()
 def inspect(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
 ) -> None:
-    """Show how files would be read: format, mapping and a few rows as prompt, chosen, rejected."""
+    """Show how unipref reads files: format, mapping and a few rows as prompt, chosen, rejected."""
     from unipref.unify import inspection
 
     findings = inspection.inspect(paths)
-    _answer([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
+    _print_result([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
     if not any(finding.format for finding in findings):
         raise typer.Exit(1)
 
@@ -60,7 +63,7 @@ def _run(
     out: Path | None,
     until: str,
     as_json: bool,
-    **how: Any,
+    **options: Any,
 ) -> None:
     from unipref import report
     from unipref.core.progress import ConsoleProgress
@@ -69,25 +72,25 @@ def _run(
 
     folder = out or api.default_folder(study)
     with ConsoleProgress() as listener:
-        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **how)
+        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
     if as_json:
         import msgspec
 
         _print_json(msgspec.to_builtins(RunFolder(folder).manifest))
         return
-    _show(report.console(folder))
+    _print_text(report.console(folder))
     typer.echo(f"\nReport: {folder / 'report.html'}")
 
 
 @app.command()
 def unify(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
-    """Read all sources into one preference format."""
+    """Convert all sources to one preference format."""
     _run(study, overrides, out, "unify", as_json)
 
 
 @app.command()
 def select(study: Study, overrides: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
-    """Unify, split, clean and choose the preferences to train on."""
+    """Unify, split, clean and select the preferences to train on."""
     _run(study, overrides, out, "select", as_json)
 
 
@@ -97,10 +100,10 @@ def train(
     overrides: Sets = None,
     out: Out = None,
     accelerate: Accelerate = None,
-    check: Annotated[bool, typer.Option("--check", help="Only look for what would fail; train nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check the training steps; train nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Everything up to the trained models."""
+    """Run everything up to the trained models."""
     _run(study, overrides, out, "check" if check else "train", as_json, accelerate=accelerate)
 
 
@@ -114,49 +117,53 @@ def run(
     accelerate: Accelerate = None,
     as_json: AsJson = False,
 ) -> None:
-    """The whole study: unify, select, train, evaluate, report. Finished stages are skipped."""
+    """Run the whole study: unify, select, train, evaluate, report. Finished stages are skipped."""
     if not dry_run:
         _run(study, overrides, out, "evaluate", as_json, jobs=jobs, accelerate=accelerate)
         return
     from unipref.pipeline import api
-    from unipref.pipeline.dry_run import as_text
+    from unipref.pipeline.dry_run import format_estimate
 
-    found = api.dry_run(study, out, overrides=overrides or [])
-    _answer(found, as_json, as_text(found, jobs))
+    estimate = api.dry_run(study, out, overrides=overrides or [])
+    _print_result(estimate, as_json, format_estimate(estimate, jobs))
 
 
 @app.command()
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model folders or hub names.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder that holds a folder per benchmark.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder with a folder for each benchmark.")],
     benchmarks: Annotated[
         list[str] | None,
         typer.Option(
-            "--benchmark", "-b", metavar="NAME[=FOLDER]", help="Repeatable; default: all whose data are there."
+            "--benchmark",
+            "-b",
+            metavar="NAME[=FOLDER]",
+            help="Repeatable; default: all benchmarks with data in the folder.",
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Measure only so many examples of each benchmark, evenly spread.")
+        int | None, typer.Option(min=1, help="Number of examples of each benchmark to measure, evenly spread.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, for compare.")
+        Path | None, typer.Option("-o", "--out", help="Folder for the tables of examples, which compare reads.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure models on benchmarks, reading DATA/<benchmark>."""
+    """Measure models on benchmarks, with data in DATA/<benchmark>."""
     from unipref import report
     from unipref.pipeline import api
 
-    rows = api.evaluate_models(models, benchmarks, data, out, limit=limit, on_note=_note)
-    _answer(rows, as_json, report.score_table(rows))
+    rows = api.evaluate_models(models, benchmarks, data, out, limit=limit, on_note=_print_note)
+    _print_result(rows, as_json, report.score_table(rows))
 
 
 @app.command()
 def compare(
     evaluations: Annotated[
-        list[Path], typer.Argument(metavar="A B...", help="Folders of evaluations; each is compared with the first.")
+        list[Path],
+        typer.Argument(metavar="A B...", help="Folders of evaluations; the first is compared with each other one."),
     ],
-    every_slice: Annotated[bool, typer.Option("--slices", help="Show every subgroup.")] = False,
+    every_slice: Annotated[bool, typer.Option("--slices", help="Show every slice of the examples.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare evaluated models example by example, with paired intervals: unipref compare A B"""
@@ -164,24 +171,24 @@ def compare(
     from unipref.pipeline import api
 
     rows, notes = api.compare_models(evaluations)
-    _answer({"rows": rows, "notes": notes}, as_json, report.comparison(rows, notes, every_slice))
+    _print_result({"rows": rows, "notes": notes}, as_json, report.comparison(rows, notes, every_slice))
 
 
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="A model folder or a hub name.")],
+    model: Annotated[str, typer.Argument(help="A model folder or hub name.")],
     prompts: Annotated[list[str], typer.Argument(help="One or several prompts.")],
     beside: Beside = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 for the likeliest answer.")] = 0.0,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token each time.")] = 0.0,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model answer prompts, side by side with others: unipref generate MODEL "prompt" --beside MODEL"""
+    """Let one or several models answer prompts: unipref generate MODEL "prompt" --beside MODEL"""
     from unipref.models import side_by_side as generation
 
     answers = generation.generate_answers([model, *(beside or [])], prompts, max_new_tokens, temperature, seed)
-    _answer(answers, as_json, generation.format_side_by_side(answers))
+    _print_result(answers, as_json, generation.format_side_by_side(answers))
 
 
 @app.command()
@@ -191,26 +198,30 @@ def soup(  # noqa: PLR0913, options of one command
         str | None, typer.Option("--weights", metavar="OBJECTIVE=W,...", help="Write the model with these weights.")
     ] = None,
     trace: Annotated[
-        int | None, typer.Option("--trace", "--front", metavar="N", help="Measure N mixtures from end to end.")
+        int | None,
+        typer.Option(
+            "--trace", "--front", metavar="N", help="Measure N mixtures, from one objective's model to the other's."
+        ),
     ] = None,
     method: Annotated[
-        Literal["linear", "ties", "dare_linear", "dare_ties"], typer.Option(help="How changes are combined.")
+        Literal["linear", "ties", "dare_linear", "dare_ties"],
+        typer.Option(help="How to merge the changes of the weights."),
     ] = "linear",
-    density: Annotated[float, typer.Option(help="Share of the entries that TIES and DARE keep.")] = 0.5,
+    density: Annotated[float, typer.Option(help="Share of the changes that TIES and DARE keep.")] = 0.5,
     adapters: Annotated[
         list[str] | None,
         typer.Option("--adapter", metavar="OBJECTIVE=PLACE", help="VARIANT/SEED/STEP, or a folder; repeatable."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The run's seed, and that of DARE's draw; default: the first.")
+        int | None, typer.Option(help="The run's seed, also the seed of DARE's draw; default: the first.")
     ] = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", metavar="BENCHMARK.METRIC", help="A figure to trade off; repeatable.")
+        list[str] | None, typer.Option("--by", metavar="BENCHMARK.METRIC", help="A metric to trade off; repeatable.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where the model is written.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the model.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Combine models trained on one objective each, by weight, without training: unipref soup RUN --trace 5"""
+    """Merge the weights of models trained on one objective each, without training: unipref soup RUN --trace 5"""
     from unipref import report as page
     from unipref.core.progress import ConsoleProgress
     from unipref.models.weight_merging import Recipe
@@ -221,51 +232,56 @@ def soup(  # noqa: PLR0913, options of one command
         options: dict[str, Any] = {"adapters": adapters or [], "seed": seed, "listener": listener}
         rows = [] if trace is None else merge.trace(folder, trace, recipe, by=by or [], **options)
         wants_model = weights is not None or trace is None
-        made = merge.write_mixture(folder, weights or "", out, recipe, **options) if wants_model else None
-    _answer({"model": str(made) if made else None, "rows": rows}, as_json, page.trade_off(rows, by or [], made))
+        model = merge.write_mixture(folder, weights or "", out, recipe, **options) if wants_model else None
+    _print_result(
+        {"model": str(model) if model else None, "rows": rows}, as_json, page.trade_off(rows, by or [], model)
+    )
 
 
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
-    """Write a run's report again, and print its table."""
+    """Write a run's report again and print its table."""
     from unipref import report as page
 
-    written = page.write(folder)
-    _show(page.console(folder))
-    typer.echo(f"\nReport: {written}")
+    path = page.write(folder)
+    _print_text(page.console(folder))
+    typer.echo(f"\nReport: {path}")
 
 
 @app.command()
 def audit(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    gold: Annotated[Path | None, typer.Option("--gold", help="Entries judged by hand: conversion accuracy.")] = None,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="Hand-labelled entries, to measure conversion accuracy.")
+    ] = None,
     benchmarks: Annotated[
-        Path | None, typer.Option("--benchmarks", help="Folder of benchmarks: which prompts occur in them.")
+        Path | None, typer.Option("--benchmarks", help="Folder of benchmarks, to find overlapping prompts.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look through a run's unified data: books, ties, copies, contradictions, length, languages, overlaps."""
+    """Audit a run's unified data: counts, ties, duplicates, contradictions, lengths, languages, overlaps."""
     from unipref.analysis import audit as auditing
 
-    found = auditing.audit(folder, gold, benchmarks)
-    if not auditing.write_audit(found, folder):
-        typer.echo(f"{folder} may not be written to: the report will not have this.", err=True)
-    _answer(found.as_dict(), as_json, auditing.render_terminal(found))
+    findings = auditing.audit(folder, gold, benchmarks)
+    if not auditing.write_audit(findings, folder):
+        typer.echo(f"{folder} is read-only, so the report will not show this audit.", err=True)
+    _print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
 
 
 @app.command()
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     preference: Annotated[
-        str, typer.Argument(metavar="ID", help="A preference's id or its beginning, or a raw row's origin (FILE:ROW).")
+        str,
+        typer.Argument(metavar="ID", help="A preference's id or the start of it, or a raw row's origin (FILE:ROW)."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Say why a preference was kept or dropped: origin, scores, cluster, rank, twin, for each variant and seed."""
+    """Explain why a preference was kept or dropped, for each variant and seed: origin, scores, cluster, rank, twin."""
     from unipref.analysis import explain as explanation
 
-    found = explanation.explain(folder, preference)
-    _answer(found, as_json, explanation.as_text(found))
+    facts = explanation.explain(folder, preference)
+    _print_result(facts, as_json, explanation.as_text(facts))
 
 
 @app.command("list")
@@ -273,25 +289,26 @@ def list_choices(
     what: Annotated[str, typer.Argument(help="formats, datasets, scorers, strategies, trainers or benchmarks")],
     as_json: AsJson = False,
 ) -> None:
-    """List what a study can name, with each one's settings."""
+    """List the choices for a study, with their settings."""
     from unipref.study import options
 
-    found = options.entries(what)
-    _answer(found, as_json, options.as_text(found))
+    entries = options.list_entries(what)
+    _print_result(entries, as_json, options.format_entries(entries))
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where the world and the run are written.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the world and the run.")] = Path("demo"),
     noise: Annotated[
         Literal["careless", "gaussian", "adversarial"] | None,
-        typer.Option(help="How its raters err; default: careless; see docs/world.md."),
+        typer.Option(help="The errors of its raters; default: careless; see docs/world.md."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="The paper's whole table, in about two hours on two cores; can be resumed.")
+        bool, typer.Option("--full", help="Run the paper's whole table, about two hours on two cores; can be resumed.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes side by side; default: one per core, at most 4.")
+        int | None,
+        typer.Option("--jobs", min=1, help="Number of parallel processes; default: one per core, at most 4."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -300,23 +317,25 @@ def demo(
     from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import usable_cores
 
-    side_by_side = jobs or min(usable_cores(), 4)
+    processes = jobs or min(usable_cores(), 4)
     if not full:
         with ConsoleProgress() as listener:
             study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
-        _run(study, None, out / "run", "evaluate", as_json, jobs=side_by_side)
+        _run(study, None, out / "run", "evaluate", as_json, jobs=processes)
         return
     if noise is not None:
-        raise UserError("--full has all models of noise.", where="--noise", mend="Leave one of the two out.")
+        raise UserError("--full runs all noise models.", where="--noise", mend="Remove one of the two.")
     from unipref.demo import full as table
     from unipref.demo import reproduction_page
 
     with ConsoleProgress() as listener:
-        table.run(out / "full", side_by_side, listener)
+        table.run(out / "full", processes, listener)
     page = reproduction_page.write_page(out / "full")
-    found = list(reproduction_page.read_claims(out / "full"))
-    told = "\n".join(f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in found)
-    _answer([dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in found], as_json, told)
+    claims = list(reproduction_page.read_claims(out / "full"))
+    lines = [f"{claim}, {study}: {verdict}. {why}" for study, claim, verdict, why in claims]
+    _print_result(
+        [dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in claims], as_json, "\n".join(lines)
+    )
     if not as_json:
         typer.echo(f"\nPage: {page}")
 
@@ -325,7 +344,7 @@ def demo(
 def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Many kinds of feedback, one preference."""
+    """Convert many kinds of feedback to one preference format, then select, train, evaluate and report."""
     if show:
         from unipref.core.version import __version__
 
@@ -333,15 +352,15 @@ def version(
         raise typer.Exit
 
 
-def _note(text: str) -> None:
+def _print_note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _answer(value: Any, as_json: bool, text: Any) -> None:
-    _print_json(value) if as_json else _show(text)
+def _print_result(value: Any, as_json: bool, text: Any) -> None:
+    _print_json(value) if as_json else _print_text(text)
 
 
-def _show(content: Any) -> None:
+def _print_text(content: Any) -> None:
     if isinstance(content, str):
         typer.echo(legible(content))
         return
@@ -355,8 +374,8 @@ def _print_json(value: Any) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's error is shown without a traceback, exit status 2."""
-    # Last, so that a module of the user's own is found where it is run and hides no installed one.
+    """Runs the command line. Prints a user's error without a traceback, and exits with status 2."""
+    # At the end, so that Python finds a user's module in the working folder, but installed modules come first.
     sys.path.append(os.getcwd())
     try:
         app(standalone_mode=True)
@@ -368,5 +387,5 @@ def main() -> None:
         # typer turns an interrupt inside a command into this exit status.
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise
-        typer.echo("Stopped. Run the same command again to go on: finished stages are kept.", err=True)
+        typer.echo("Stopped. Run the same command again to resume; finished stages are kept.", err=True)
         sys.exit(INTERRUPTED)

@@ -219,7 +219,7 @@ def test_the_benchmarks_of_all_variants_are_compared(tmp_path: Path, study_of: A
     loaded = load.load(study_of("items", variants=variants))
     run = Run(loaded, tmp_path / "run", ProgressListener())
     root = tmp_path / "data"
-    assert run.data.benchmark_data() == {"coreference": root / "items", "coreference-2": root / "winobias"}
+    assert run.data.find_benchmark_data() == {"coreference": root / "items", "coreference-2": root / "winobias"}
 
 
 def test_a_study_is_cleaned_of_its_benchmarks(tmp_path: Path, study_of: Any) -> None:

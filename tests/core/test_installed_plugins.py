@@ -139,8 +139,8 @@ print(json.dumps({
     "own by path": registry.find("format", "unipref.unify.formats.pairs").__module__,
     "identities": [before, registry.cache_identity(form)],
     "inspected": [found.format, found.map, found.examples[:1]],
-    "listed": options.as_text(options.entries("formats")),
-    "documented": options.as_text(options.entries("formats", installed=False)),
+    "listed": options.format_entries(options.list_entries("formats")),
+    "documented": options.format_entries(options.list_entries("formats", installed=False)),
 }))
 """
 

@@ -99,7 +99,7 @@ def test_the_page_compares_model_sizes(tmp_path: Path) -> None:
 
 def test_noise_with_full_is_an_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["demo", "--full", "--noise", "gaussian", "-o", str(tmp_path)])
-    assert "--full has all models of noise" in str(result.exception)
+    assert "--full runs all noise models" in str(result.exception)
 
 
 @pytest.mark.parametrize("as_json", [False, True])

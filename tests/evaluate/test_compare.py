@@ -117,7 +117,7 @@ def test_the_command_line_evaluates_several_models_and_compares_them(
 
 
 def test_benchmarks_are_found_by_their_data_or_by_the_folder_given(data: Path) -> None:
-    assert api._present(data) == ["instructions"]
-    assert api._named("instructions=elsewhere", 3).data == "elsewhere"
-    with pytest.raises(UserError, match="no benchmark's data"):
-        api._present(data / "instructions")
+    assert api._find_benchmarks(data) == ["instructions"]
+    assert api._make_benchmark("instructions=elsewhere", 3).data == "elsewhere"
+    with pytest.raises(UserError, match="the folder has no benchmark's data"):
+        api._find_benchmarks(data / "instructions")

@@ -41,8 +41,11 @@ def test_evaluate_is_a_list_or_a_mapping_with_intervals(study: dict[str, Any]) -
     [
         ({"evry": 5, "benchmarks": []}, r"evaluate\.evry: unknown key\. Did you mean 'every'"),
         ({"every": 0, "benchmarks": []}, r"evaluate\.every: Input should be greater than or equal to 1"),
-        ({"every": 5, "benchmarks": []}, r"evaluate\.every: no benchmark has a dev part .*\n.*preference_accuracy"),
-        ({"every": 5, "benchmarks": [{"instructions": {"data": "held"}}]}, r"no benchmark has a dev part"),
+        (
+            {"every": 5, "benchmarks": []},
+            r"evaluate\.every: measuring during training needs a benchmark .*\n.*preference_accuracy",
+        ),
+        ({"every": 5, "benchmarks": [{"instructions": {"data": "held"}}]}, r"needs a benchmark with a dev part"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(study: dict[str, Any], tmp_path: Path, evaluate: Any, said: str) -> None:

@@ -16,17 +16,16 @@ from support.study_files import done_now, manifest_of, study_of, write_sources
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema
 from unipref.models.loading import load_policy
-from unipref.pipeline import examples_stage, raw_rows
-from unipref.pipeline.examples_stage import (
+from unipref.pipeline import examples, raw_rows
+from unipref.pipeline.examples import (
     POOL,
     AnsweringModel,
-    answering_models,
-    draw,
+    add_raw_rows,
+    draw_preferences,
     generate_answers,
-    last_policy,
-    spread,
-    with_raw_rows,
+    spread_over_sources,
 )
+from unipref.pipeline.examples_stage import choose_models, find_last_policy
 from unipref.pipeline.stage_data import TrainedModel
 from unipref.sources import parts
 from unipref.study.load import load
@@ -56,7 +55,7 @@ def test_rows_come_back_from_where_they_were(tmp_path: Path) -> None:
     # Cut into ranges of about 100 bytes, as a file past 32 MB is.
     cut = parts(["long.jsonl", "packed.csv.gz", "t.parquet"], tmp_path, "sources.0.path", cut_bytes=100)
     assert len([part for part in cut if part.origin == "long.jsonl"]) > 100
-    found = raw_rows.rows_at(cut, ["long.jsonl:1", "long.jsonl:1777", "packed.csv.gz:2", "t.parquet:55"])
+    found = raw_rows.read_rows(cut, ["long.jsonl:1", "long.jsonl:1777", "packed.csv.gz:2", "t.parquet:55"])
     assert found == {
         "long.jsonl:1": {"n": 1},
         "long.jsonl:1777": {"n": 1777},
@@ -64,53 +63,53 @@ def test_rows_come_back_from_where_they_were(tmp_path: Path) -> None:
         "t.parquet:55": {"n": 55},
     }
     nested = [msgspec.structs.replace(part, records="rows") for part in parts(["inner.json"], tmp_path, "p")]
-    assert raw_rows.rows_at(nested, ["inner.json:1.2"])["inner.json:1.2"] == {"parent": {}, "n": 2}
+    assert raw_rows.read_rows(nested, ["inner.json:1.2"])["inner.json:1.2"] == {"parent": {}, "n": 2}
 
 
 def test_a_row_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"n": 1}\nnot json\n')
     there = parts(["a.jsonl"], tmp_path, "p")
-    found = raw_rows.rows_at(there, ["a.jsonl:2", "a.jsonl:9", "b.jsonl:1"])
+    found = raw_rows.read_rows(there, ["a.jsonl:2", "a.jsonl:9", "b.jsonl:1"])
     assert "JSON" in found["a.jsonl:2"]
-    assert found["a.jsonl:9"] == "the file has no such row any more"
+    assert found["a.jsonl:9"] == "the file no longer has this row"
     assert found["b.jsonl:1"] == "no file of its source has this name"
     (tmp_path / "a.jsonl").unlink()
-    gone = raw_rows.rows_at(there, ["a.jsonl:1"])["a.jsonl:1"]
+    gone = raw_rows.read_rows(there, ["a.jsonl:1"])["a.jsonl:1"]
     assert isinstance(gone, str)
     assert "No such file" in gone
     example = {"source": "a", "origin": ["a.jsonl:1"]}
-    with_raw_rows([example], {"a": there})
+    add_raw_rows([example], {"a": there})
     assert example["raw"] == [{"origin": "a.jsonl:1", "text": "", "note": f"it cannot be shown: {gone}"}]
 
 
 def test_long_rows_are_shortened_and_say_so() -> None:
-    text, cut = raw_rows.shortened({"a": "short", "n": [1, 2]})
+    text, cut = raw_rows.shorten_row({"a": "short", "n": [1, 2]})
     assert (json.loads(text), cut) == ({"a": "short", "n": [1, 2]}, False)
-    text, cut = raw_rows.shortened({"a": "x" * 500, "n": list(range(10))})
+    text, cut = raw_rows.shorten_row({"a": "x" * 500, "n": list(range(10))})
     assert cut
     assert "(100 more characters)" in text
     assert "(4 more items)" in text
     deep: dict[str, Any] = {}
     for _ in range(10):
         deep = {"in": deep, "with": 1}
-    assert "(2 fields)" in raw_rows.shortened(deep)[0]
-    text, cut = raw_rows.shortened({f"f{n}": "y" * 399 for n in range(50)})
+    assert "(2 fields)" in raw_rows.shorten_row(deep)[0]
+    text, cut = raw_rows.shorten_row({f"f{n}": "y" * 399 for n in range(50)})
     assert cut
-    assert len(text) == raw_rows.LONGEST_ROW
+    assert len(text) == raw_rows.MAX_ROW
 
 
 def test_the_draw_is_the_seeds_and_spread_over_sources(tmp_path: Path) -> None:
     rows = [preference(f"{source}{n}", source) for source in "abc" for n in range(40)]
     rows += [preference("d0", "d")]
     path = written(tmp_path / "test.parquet", rows)
-    drawn = draw(path, 0)
+    drawn = draw_preferences(path, 0)
     assert {source: len(found) for source, found in drawn.items()} == {"a": POOL, "b": POOL, "c": POOL, "d": 1}
     turned = written(tmp_path / "turned.parquet", rows[::-1])
     assert {s: [row["id"] for row in found] for s, found in drawn.items()} == {
-        s: [row["id"] for row in found] for s, found in sorted(draw(turned, 0).items())
+        s: [row["id"] for row in found] for s, found in sorted(draw_preferences(turned, 0).items())
     }
-    assert [row["id"] for row in drawn["a"]] != [row["id"] for row in draw(path, 1)["a"]]
-    chosen = spread(drawn, 8, 0, lambda prompt: True)
+    assert [row["id"] for row in drawn["a"]] != [row["id"] for row in draw_preferences(path, 1)["a"]]
+    chosen = spread_over_sources(drawn, 8, 0)
     # One of each of the four, three more of those that have a second, and one third: 1 + 2 + 2 + 3.
     assert sorted(Counter(row["source"] for row in chosen).values()) == [1, 2, 2, 3]
     assert len({row["id"] for row in chosen}) == 8
@@ -119,8 +118,10 @@ def test_the_draw_is_the_seeds_and_spread_over_sources(tmp_path: Path) -> None:
 def test_what_fits_goes_first_and_what_does_not_is_no_reason_for_none() -> None:
     long, short = preference("long", "a", "x" * 99), preference("short", "a", "x")
     only_long = preference("other", "b", "x" * 99)
-    found = spread({"a": [long, short], "b": [only_long]}, 2, 0, lambda prompt: len(prompt[0]["content"]) < 9)
-    assert {row["id"] for row in found} == {"short", "other"}
+    spread = spread_over_sources(
+        {"a": [long, short], "b": [only_long]}, 2, 0, lambda prompt: len(prompt[0]["content"]) < 9
+    )
+    assert {row["id"] for row in spread} == {"short", "other"}
 
 
 def test_models_that_are_the_same_are_one_and_too_many_are_named() -> None:
@@ -128,15 +129,15 @@ def test_models_that_are_the_same_are_one_and_too_many_are_named() -> None:
     trained = {
         v: AnsweringModel(f"{v} · dpo", v, key) for v, key in (("main", "1"), ("full", "1"), ("a", "2"), ("b", "3"))
     }
-    models, left_out = answering_models(base, trained, 3)
+    models, left_out = choose_models(base, trained, 3)
     assert [model.label for model in models] == ["base", "main · dpo, full · dpo", "a · dpo"]
     assert left_out == ["b · dpo"]
 
 
 def test_the_last_policy_is_no_reward_model() -> None:
     done = {"sft": TrainedModel("s", "1", "policy"), "reward": TrainedModel("r", "2", "reward")}
-    assert last_policy("main", done) == AnsweringModel("main · sft", "s", "1")
-    assert last_policy("main", {"reward": done["reward"]}) is None
+    assert find_last_policy("main", done) == AnsweringModel("main · sft", "s", "1")
+    assert find_last_policy("main", {"reward": done["reward"]}) is None
 
 
 def test_answers_say_when_they_were_cut_and_why_there_is_none(tiny_model: Path) -> None:
@@ -156,7 +157,7 @@ def test_a_prompt_that_the_template_refuses_has_no_answer_and_the_others_have(ti
     )
     prompt = [{"role": "user", "content": "Hello"}]
     refused, taken = generate_answers(policy, [[{"role": "system", "content": "Be."}, *prompt], prompt], 2)
-    assert refused == {"text": "", "note": "no answer: the model's chat template does not take this prompt"}
+    assert refused == {"text": "", "note": "no answer: the model's chat template does not accept this prompt"}
     assert "template" not in taken["note"]
 
 
@@ -168,7 +169,7 @@ def test_settings_are_checked(tmp_path: Path, tiny_model: Path) -> None:
         load(study | {"report": {"examples": -1}})
     with pytest.raises(UserError, match=r"report\.exampels"):
         load(study | {"report": {"exampels": 3}})
-    with pytest.raises(UserError, match="cannot change it"):
+    with pytest.raises(UserError, match="variants cannot change this setting"):
         load(study | {"variants": {"a": {"report": {"examples": 1}}}})
 
 
@@ -231,11 +232,11 @@ def test_nothing_to_show_is_said_and_what_fails_ends_no_run(
     def failing(*given: Any) -> None:
         raise UserError("the model gives no numbers.")
 
-    monkeypatch.setattr(examples_stage, "generate_answers", failing)
+    monkeypatch.setattr(examples, "generate_answers", failing)
     run = unipref.run(study, tmp_path / "run")
     found = json.loads((run / "examples" / "examples.json").read_text())
     assert {answer["note"] for row in found for answer in row["answers"].values()} == {
-        "it could not be asked: the model gives no numbers."
+        "it could not answer: the model gives no numbers."
     }
     assert len(manifest_of(run)["examples"]["notes"]) == 2
     monkeypatch.undo()

@@ -54,8 +54,8 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
 
 def test_accelerate_starts_the_processes_and_torchrun_those_on_a_cpu_that_it_would_not(two: Any) -> None:
     launch = read_launch(two())
-    assert (launch.processes, launch.kind, launch.sharded) == (2, "MULTI_CPU", False)
-    command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
+    assert (launch.processes, launch.kind, launch.is_sharded) == (2, "MULTI_CPU", False)
+    command = launch.build_command("unipref.pipeline.launched_worker", Path("job.json"))
     assert command[1:4] == ["-m", "torch.distributed.run", "--standalone"]
     assert command[-3:] == ["-m", "unipref.pipeline.launched_worker", "job.json"]
     for changes in (
@@ -64,9 +64,9 @@ def test_accelerate_starts_the_processes_and_torchrun_those_on_a_cpu_that_it_wou
         {"distributed_type": "FSDP", "use_cpu": False, "fsdp_config": {"fsdp_version": 2}},
     ):
         launch = read_launch(two(**changes))
-        command = launch.command("unipref.pipeline.launched_worker", Path("job.json"))
+        command = launch.build_command("unipref.pipeline.launched_worker", Path("job.json"))
         assert command[1:5] == ["-m", "accelerate.commands.launch", "--config_file", str(launch.config)]
-    assert launch.sharded
+    assert launch.is_sharded
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_repeated_key_in_a_configuration_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_is_not_there_is_refused_before_any_work(study: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such file"):
+    with pytest.raises(UserError, match=r"nowhere\.yaml: the file does not exist"):
         unipref.run(study, tmp_path / "run", accelerate="nowhere.yaml")
 
 
@@ -115,7 +115,7 @@ def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
     example = registry.find("trainer", name).example["settings"]
     settings = {**example, "name": "mine", "from": "base", "optim": "adamw_torch", "warmup_steps": 0.1}
     trainer = registry.make("trainer", name, settings, "train")
-    again = launcher.made("trainer", json.loads(json.dumps(launcher._chosen(trainer))))
+    again = launcher.make_choice("trainer", json.loads(json.dumps(launcher._describe_choice(trainer))))
     assert again == trainer
     assert registry.cache_identity(again) == registry.cache_identity(trainer)
 
@@ -171,7 +171,7 @@ def test_what_the_user_has_to_mend_comes_back_from_the_processes(
 ) -> None:
     study["train"] = [{"sft": {**FEW, "per_device_train_batch_size": 2}}]
     monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-m", module, str(job)])
-    with pytest.raises(UserError, match=r"1 processes were started, and accelerate's configuration says 2"):
+    with pytest.raises(UserError, match=r"accelerate started 1 processes, but its configuration says 2"):
         unipref.train_models(study, tmp_path / "run", accelerate=two())
     monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-c", "print(7); 1 / 0"])
     with pytest.raises(UserError, match=r"(?s)processes\.log: .*status 1:.*ZeroDivisionError.*accelerate test"):

@@ -91,7 +91,7 @@ def test_two_processes_leave_what_one_does_and_a_dry_run_knows_it_before(tmp_pat
     )
     assert shown.exit_code == 0, shown.output
     assert "train/pairs/2/dpo" in shown.stdout
-    assert "nothing is known" not in shown.stdout
+    assert "without an estimate" not in shown.stdout
     assert " of disk." in shown.stdout
     assert not (one / "train" / "pairs" / "2").exists()
 
@@ -125,7 +125,7 @@ def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> 
         folder = tmp_path / place
         folder.mkdir(parents=True)
         json_files.write_json(folder / hashing.RECORD, {"key": "k", "seconds": seconds})
-    costs = dry_run.costs_of(tmp_path)
+    costs = dry_run.read_costs(tmp_path)
     assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
     assert [
         dry_run.kind_of(n) for n in ("unified-x", "selected/a/0", "evaluated/base/ifeval", "evaluated/a/0/sft/bbq")

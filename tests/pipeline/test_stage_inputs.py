@@ -75,6 +75,7 @@ CASES = {
     "the code of a benchmark": Case({STEREOSET}, module="evaluate/benchmarks/stereoset.py"),
     "the code that compares": Case(SCORES, module="evaluate/compare.py"),
     "the number of examples": Case({"examples"}, ["report.examples=3"]),
+    "the code that draws examples": Case({"examples"}, module="pipeline/examples.py"),
     "the code that reads raw rows back": Case({"examples"}, module="pipeline/raw_rows.py"),
     "the scheduler": Case(set(), module="pipeline/scheduler.py"),
     "the report": Case(set(), module="report/content.py"),
@@ -103,7 +104,7 @@ def inputs_of(folder: Path, settings: list[str]) -> dict[str, str]:
         "evaluate": {"benchmarks": [{"preference_accuracy": {"split": "dev"}}, "stereoset"], "every": 1},
     }
     run = Run(load(study, settings), folder / "run", ProgressListener(), dry_run=True)
-    run.walk("evaluate")
+    run.run_stages("evaluate")
     pending = run.context.cache.pending
     inputs: dict[str, str] = {}
     for stage in pending:
@@ -145,10 +146,10 @@ def test_a_mixture_depends_on_its_models_its_recipe_and_its_benchmark(folder: Pa
     def key(**changes: Any) -> str:
         hashes = InputHashes(folder)
         recipe = Recipe(**{"method": "dare_ties", "density": 0.5, "seed": 0, **changes})
-        mixture = stage_inputs.mixture(hashes, str(model), str(model), {"bias": folder / "stereoset"}, recipe)
+        mixture = stage_inputs.mixture_inputs(hashes, str(model), str(model), {"bias": folder / "stereoset"}, recipe)
         data = folder / "stereoset"
         (benchmark,) = load(study_of(folder, model) | {"evaluate": ["stereoset"]}).study.evaluate.benchmarks
-        return hashing.json_hash(stage_inputs.mixture_scores(hashes, mixture, benchmark, data))
+        return hashing.json_hash(stage_inputs.mixture_score_inputs(hashes, mixture, benchmark, data))
 
     first = key()
     assert key() == first
@@ -160,10 +161,10 @@ def test_a_mixture_depends_on_its_models_its_recipe_and_its_benchmark(folder: Pa
 
 def test_held_out_parts_depend_on_what_was_trained_on(folder: Path) -> None:
     pairs, shown = folder / "pairs.jsonl", folder / "shown.json"
-    first = stage_inputs.parts_without_prompts({"dev": pairs}, [shown])
-    assert stage_inputs.parts_without_prompts({"dev": pairs}, [shown]) == first
-    assert stage_inputs.parts_without_prompts({"dev": pairs}, [pairs]) != first
-    assert stage_inputs.parts_without_prompts({"test": pairs}, [shown]) != first
+    first = stage_inputs.held_out_inputs({"dev": pairs}, [shown])
+    assert stage_inputs.held_out_inputs({"dev": pairs}, [shown]) == first
+    assert stage_inputs.held_out_inputs({"dev": pairs}, [pairs]) != first
+    assert stage_inputs.held_out_inputs({"test": pairs}, [shown]) != first
     closure = {path.relative_to(PACKAGE).as_posix() for path in import_closure(*CODE["held-out parts"])}
     assert "pipeline/merge/drop_prompts.py" in closure
     assert not any(path.startswith("train/") for path in closure)
@@ -172,5 +173,5 @@ def test_held_out_parts_depend_on_what_was_trained_on(folder: Path) -> None:
 def test_another_process_makes_the_same_key_of_a_study_that_it_is_given(folder: Path) -> None:
     here = load(study_of(folder, folder / "model"))
     there = pickle.loads(pickle.dumps(here))
-    inputs = [stage_inputs.unified(study.study, study.sources["main"]) for study in (here, there)]
+    inputs = [stage_inputs.unify_inputs(study.study, study.sources["main"]) for study in (here, there)]
     assert hashing.json_hash(inputs[0]) == hashing.json_hash(inputs[1])

@@ -157,4 +157,4 @@ def test_a_repository_without_those_files(hub: str, tmp_path: Path) -> None:
 
 def test_a_known_dataset_that_is_not_on_the_hub_needs_a_path(tmp_path: Path) -> None:
     done = run(unify("llmbar", tmp_path / "out"), tmp_path / "home", HF_HUB_OFFLINE="1")
-    assert "where the rows are is not said, and 'llmbar' is not to be had from the hub." in done.stdout
+    assert "the path is missing, and 'llmbar' cannot be fetched from the hub." in done.stdout

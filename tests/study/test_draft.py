@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def drafted(*paths: str) -> tuple[dict[str, Any], list[str]]:
-    text = draft.study_for(paths)
+    text = draft.draft_study(paths)
     study = yaml_files.parse(text, "study")
     return study, [line for line in text.splitlines() if line.startswith("#")]
 
@@ -45,8 +45,8 @@ def test_files_of_a_folder_that_are_read_alike_are_one_source_with_one_question(
     study, said = drafted("maths")
     (source,) = study["sources"]
     assert (source["name"], source["path"], source["format"]) == ("maths", "maths", "steps")
-    assert [line for line in said if "to be answered" in line] == [
-        "# maths: to be answered where it says '?': sources.maths.map.counted_from"
+    assert [line for line in said if "open questions" in line] == [
+        "# maths: open questions, marked '?': sources.maths.map.counted_from"
     ]
     # The place that is named is the one that --set takes.
     unipref.unify_feedback(study, here / "run", overrides=["sources.maths.map.counted_from=0"])

@@ -97,8 +97,8 @@ UNKNOWN = [
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
     ("sources.0.format", "pears", "there is no format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
-    ("sources.1.axis", "halp", "sources.1 (stars).axis: there is no axis 'halp'.\n  Did you mean 'help'?"),
-    ("sources.0.axis", "help", "This format scores no axes; leave 'axis' out."),
+    ("sources.1.axis", "halp", "sources.1 (stars).axis: unknown axis 'halp'.\n  Did you mean 'help'?"),
+    ("sources.0.axis", "help", "This format has no axes; remove 'axis'."),
     ("sources.0.path", "q.jsonl", "sources.0 (mine).path: the file or folder 'q.jsonl' does not exist."),
 ]
 
@@ -147,21 +147,27 @@ def test_several_mistakes_are_told_at_once(here: Path) -> None:
 
 
 STEPS = [
-    ([{"sft": {"from": "dpo"}}, {"dpo": {}}], "train.0.from: no policy 'dpo' before it."),
-    ([{"sft": {}}, {"dpo": {"from": "stf"}}], "train.1.from: no policy 'stf' before it.\n  Did you mean 'sft'?"),
-    ([{"sft": {}}, {"rloo": {}}], "train.1: 'rloo' needs a reward model, and no step before it trains one."),
+    ([{"sft": {"from": "dpo"}}, {"dpo": {}}], "train.0.from: no earlier step trains a policy 'dpo'."),
+    (
+        [{"sft": {}}, {"dpo": {"from": "stf"}}],
+        "train.1.from: no earlier step trains a policy 'stf'.\n  Did you mean 'sft'?",
+    ),
+    ([{"sft": {}}, {"rloo": {}}], "train.1: 'rloo' needs a reward model, but no earlier step trains one."),
     ([{"rloo": {}}, {"reward": {}}], "train.0: 'rloo' needs a reward model"),
     ([{"reward": {}}, {"rloo": {"reward": "rewards"}}], "Did you mean 'reward'?"),
-    ([{"reward": {"name": "r"}}, {"dpo": {"from": "r"}}], "no policy 'r' before it."),
-    ([{"reward": {}}, {"dpo": {"reward": "reward"}}], "train.1.reward: 'dpo' uses no reward model."),
-    ([{"rloo": {"rewards": [{"model": "reward"}]}}], "train.0.rewards.0.model: no reward model 'reward' before it."),
+    ([{"reward": {"name": "r"}}, {"dpo": {"from": "r"}}], "no earlier step trains a policy 'r'."),
+    ([{"reward": {}}, {"dpo": {"reward": "reward"}}], "train.1.reward: 'dpo' does not use a reward model."),
+    (
+        [{"rloo": {"rewards": [{"model": "reward"}]}}],
+        "train.0.rewards.0.model: no earlier step trains a reward model 'reward'.",
+    ),
     (
         [{"sft": {}}, {"grpo": {"rewards": [{"likelihood": "stf"}]}}],
-        "no policy 'stf' before it.\n  Did you mean 'sft'?",
+        "no earlier step trains a policy 'stf'.\n  Did you mean 'sft'?",
     ),
     (
         [{"sft": {}}, {"rloo": {"rewards": [{"implicit": "sft", "reference": "bsae"}]}}],
-        "train.1.rewards.0.reference: no policy 'bsae' before it.",
+        "train.1.rewards.0.reference: no earlier step trains a policy 'bsae'.",
     ),
     (
         [{"rloo": {"rewards": [{"likelihood": "./none"}]}}],
@@ -172,13 +178,13 @@ STEPS = [
     ([{"rloo": {"rewards": [{"likelihood": "base"}] * 2}}], "rewards: two rewards have the name 'likelihood-base'."),
     ([{"rloo": {"rewards": [{"likelihood": "base", "clip": [0, -1]}]}}], "clip: 0 is not below -1"),
     ([{"reward": {}}, {"rloo": {"rewards": [{"model": "reward"}], "reward": "reward"}}], "reward: put it among the"),
-    ([{"rloo": {"rewards": [{"checker": "p.jsnol"}]}}], "train.0.rewards.0.checker: there is no file"),
-    ([{"rloo": {"rewards": [{"checker": "p.jsonl"}], "prompts": "q.jsonl"}}], "train.0.prompts: there is no file"),
+    ([{"rloo": {"rewards": [{"checker": "p.jsnol"}]}}], "train.0.rewards.0.checker: the file "),
+    ([{"rloo": {"rewards": [{"checker": "p.jsonl"}], "prompts": "q.jsonl"}}], "train.0.prompts: the file "),
     ([{"rloo": {"rewards": [{"function": "no.such.thing"}]}}], "the function 'no.such.thing' cannot be imported"),
     ([{"reward": {}}, {"rloo": {"reference": {"likelihood": "base"}}}], "only a checker or a function can decide"),
-    ([{"sft": {}}, {"sft": {}}], "train.1: the step name 'sft' is taken."),
-    ([{"sft": {"name": "base"}}], "train.0: the step name 'base' is taken."),
-    ([{"sft": {"name": "../up"}}], "train.0.name: '../up' cannot name a step."),
+    ([{"sft": {}}, {"sft": {}}], "train.1: the step name 'sft' is already used."),
+    ([{"sft": {"name": "base"}}], "train.0: the step name 'base' is already used."),
+    ([{"sft": {"name": "../up"}}], "train.0.name: '../up' is not a valid step name."),
 ]
 
 
@@ -218,7 +224,7 @@ def test_a_dataset_gives_format_mapping_licence_and_axis_and_the_source_goes_ove
 @pytest.mark.parametrize("place", ["chosen", "prompt"])
 def test_a_question_that_init_left_open_is_refused_at_its_place(here: Path, place: str) -> None:
     said = refused(with_(f"sources.0.map.{place}", "?"))
-    assert f"sources.0 (mine).map.{place}: '?' stands for what is still to be said." in said
+    assert f"sources.0 (mine).map.{place}: '?' marks a question that is still open." in said
 
 
 # --set
@@ -270,15 +276,15 @@ def test_set_over_a_bare_strategy_replaces_it() -> None:
 
 
 BAD_SET = [
-    ("fraction", "--set: 'fraction' is no setting."),
-    ("=1", "--set: '=1' is no setting."),
-    ("a..b=1", "--set: 'a..b=1' is no setting."),
+    ("fraction", "--set: invalid override 'fraction': expected key=value."),
+    ("=1", "--set: invalid override '=1': expected key=value."),
+    ("a..b=1", "--set: invalid override 'a..b=1': expected key=value."),
     ("seeds=[1", "--set seeds, line 1, column 3: invalid YAML"),
     (
         "sources.stras.axis=harm",
-        "--set sources.stras: 'stras' names no item of the list of 2.\n  Did you mean 'stars'?",
+        "--set sources.stras: the list of 2 has no item 'stras'.\n  Did you mean 'stars'?",
     ),
-    ("sources.7.axis=harm", "'7' names no item of the list of 2"),
+    ("sources.7.axis=harm", "the list of 2 has no item '7'"),
     ("model.x=1", "--set model: 'org/name' has no settings inside."),
     ("seeds.0.x=1", "--set seeds.0: 0 has no settings inside."),
     ("sources.0.path.x=1", "--set sources.0.path: 'p.jsonl' has no settings inside."),
@@ -324,7 +330,10 @@ def test_data_root_typed_at_a_prompt_is_relative_to_where_the_user_stands(here: 
     study = written(here / "studies", f"data_root: nowhere\n{SOURCE}")
     assert load(study, ["data_root=."]).data_root == here
     said = refused(study)
-    assert f"data_root: there is no folder {here / 'studies/nowhere'}.\n  Set it with: --set data_root=FOLDER" in said
+    assert (
+        f"data_root: the folder {here / 'studies/nowhere'} does not exist.\n  Set it with: --set data_root=FOLDER"
+        in said
+    )
 
 
 def test_model_folder_is_relative_to_the_study_file_a_hub_name_stays(here: Path) -> None:
@@ -388,10 +397,8 @@ def test_benchmark_data_that_is_missing_is_found_before_any_work(here: Path) -> 
 
 
 def test_measuring_on_a_part_that_is_not_held_out_is_refused(here: Path) -> None:
-    assert "nothing is held out as 'test' to measure on" in refused(a_study(split={"test": 0}))
-    assert "nothing is held out as 'dev'" in refused(
-        a_study(split={"dev": 0}), "evaluate.preference_accuracy.split=dev"
-    )
+    assert "it measures the 'test' part, but the study holds out no such part" in refused(a_study(split={"test": 0}))
+    assert "it measures the 'dev' part" in refused(a_study(split={"dev": 0}), "evaluate.preference_accuracy.split=dev")
 
 
 # the file
@@ -401,7 +408,7 @@ def test_missing_study_file_gives_the_near_name(here: Path) -> None:
     written(here, SOURCE)
     assert (
         refused(here / "studdy.yaml")
-        == f"{here / 'studdy.yaml'}: there is no such study file.\n  Did you mean 'study.yaml'?"
+        == f"{here / 'studdy.yaml'}: the study file does not exist.\n  Did you mean 'study.yaml'?"
     )
     assert "Write one with: unipref init FILES" in refused(here / "models/study.yaml")
 
@@ -414,8 +421,8 @@ FILES = [
     ),
     ("split: {dev: 0.1, dev: 0.2}\n", "the key 'dev' is repeated"),
     ("name: {{ title }}\n", "a key must be plain text (are there double braces?)"),
-    ("- a\n- b\n", "a study is a mapping of settings."),
-    ("", "a study is a mapping of settings."),
+    ("- a\n- b\n", "a study must be a mapping of settings."),
+    ("", "a study must be a mapping of settings."),
     ("name: \x07\n", "line 1, column 7: invalid YAML: the character '\\x07' is not allowed."),
     ("1: x\n" + SOURCE, "1:"),
 ]
@@ -458,10 +465,10 @@ BAD_VARIANTS = [
     ({"less": {"split": {"dev": 2}}}, "variants.less.split.dev"),
     ({"less": {"train": [{"rloo": {}}]}}, "variants.less.train.0: 'rloo' needs a reward model"),
     ({"less": {"sources": [{**PAIRS, "path": "q"}]}}, "the file or folder 'q' does not exist"),
-    ({"main": {}}, "variants: 'main' is taken by the study itself."),
-    ({"base": {}}, "variants: 'base' is taken by the study itself."),
-    ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: a variant cannot change it."),
-    ({"less": {"variants": {}}}, "variants.less.variants: a variant cannot change it."),
+    ({"main": {}}, "variants: the name 'main' is reserved."),
+    ({"base": {}}, "variants: the name 'base' is reserved."),
+    ({"less": {"data_root": "elsewhere"}}, "variants.less.data_root: variants cannot change this setting."),
+    ({"less": {"variants": {}}}, "variants.less.variants: variants cannot change this setting."),
 ]
 
 
@@ -489,7 +496,7 @@ def test_rows_from_python_stand_in_for_a_sources_files(here: Path) -> None:
 
 
 def test_rows_for_a_source_that_is_not_there_give_the_near_name(here: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no source 'mien' for these rows.\n  Did you mean 'mine'"):
+    with pytest.raises(UserError, match=r"the study has no source 'mien' for these rows.\n  Did you mean 'mine'"):
         load(a_study(), rows={"mien": []}, rows_folder=here / "inputs")
 
 

@@ -178,7 +178,7 @@ def test_scores_that_are_not_numbers(study: Any) -> None:
         ({"codes": {"x": float("inf")}}, {}, "scores.help.codes"),
         ({}, {"axis": {"help": float("nan")}}, "sources.0.axis"),
         ({}, {"axis": {"help": float("inf")}}, "sources.0.axis"),
-        ({}, {"axis": {}}, "no axis is weighted"),
+        ({}, {"axis": {}}, "no axis has a weight"),
         ({}, {"tie_within": float("inf")}, "sources.0.tie_within"),
     ],
 )

@@ -106,8 +106,8 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
         (here / shape).mkdir()
         write_jsonl(here / shape / "train.jsonl", SHAPES[shape][0])
     (here / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    text = draft.study_for([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
-    assert "# notes.csv: no format fits; it is left out" in text
+    text = draft.draft_study([*sorted(str(p.relative_to(here)) for p in here.iterdir())])
+    assert "# notes.csv: left out, because no format fits" in text
     (here / "study.yaml").write_text(text, encoding="utf-8")
     study = yaml_files.read(here / "study.yaml")
     names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
@@ -129,7 +129,7 @@ def test_what_the_data_cannot_tell_is_a_question_and_a_study_with_it_an_error(he
     assert any("set 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
     assert "fill in before you run it: map.scores.verve.better" in found.as_text()
-    (here / "study.yaml").write_text(draft.study_for(["data.jsonl"]), encoding="utf-8")
+    (here / "study.yaml").write_text(draft.draft_study(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
     assert caught.value.where == "sources.0 (data).map.scores.verve.better"
@@ -165,8 +165,8 @@ def test_unusable_files_are_reported_with_the_reason(here: Path, name: str) -> N
     assert (found.format, found.rows, found.source) == (None, 0, {})
     assert "no row can be read" in found.as_text()
     assert found.why[0].startswith("row ") or found.why == ["the file has no rows"]
-    with pytest.raises(UserError, match="no file has a shape that a format reads"):
-        draft.study_for([name])
+    with pytest.raises(UserError, match="no format fits any of the files"):
+        draft.draft_study([name])
 
 
 def test_columns_of_an_unknown_shape_are_listed(here: Path) -> None:
@@ -186,7 +186,7 @@ def test_source_names_are_always_free_and_fit_a_study(here: Path) -> None:
     for name in ("a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"):
         (here / name).parent.mkdir(exist_ok=True)
         write_jsonl(here / name, SHAPES["hh"][0])
-    study = yaml_files.parse(draft.study_for(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
+    study = yaml_files.parse(draft.draft_study(["a.jsonl", "x/a.jsonl", "x/a-2.jsonl", "x/..odd name!.jsonl"]), "study")
     names = [source["name"] for source in study["sources"]]
     assert names[:3] == ["a", "a-2", "a-2-2"]
     assert len(set(names)) == 4
@@ -220,7 +220,7 @@ def test_an_open_question_is_an_error_that_names_its_place(here: Path, case: str
     name, mapping, place = ASKED[case]
     write_jsonl(here / "d.jsonl", [{"q": "Q", "a": "A"}])
     study = {"sources": [{"name": "s", "path": "d.jsonl", "format": name, "map": mapping}]}
-    with pytest.raises(UserError, match="stands for what is still to be said") as caught:
+    with pytest.raises(UserError, match="marks a question that is still open") as caught:
         unipref.unify_feedback(study, here / "run")
     assert caught.value.where == f"sources.0 (s).map.{place}"
     assert inspection.open_questions(mapping, "map")[0] == f"map.{place}"

@@ -154,6 +154,11 @@ class Strategy(Choice):
         """The models its scorers ask; arguments and errors as in `Scorer.models`."""
         return []
 
+    @property
+    def embedding_model(self) -> str | None:
+        """The embedder that its settings name, whose files its result depends on; None if it embeds nothing."""
+        return None
+
 
 class ModelDependency(NamedTuple):
     """A model that a trainer asks about answers, besides the one it trains.
@@ -222,6 +227,11 @@ class Trainer(Choice):
     @property
     def needs_reward_model(self) -> bool:
         """Whether it asks the reward model of an earlier step."""
+        return False
+
+    @property
+    def saves_adapter(self) -> bool:
+        """Whether it saves an adapter alone, which needs the model that the step started from."""
         return False
 
     def model_dependencies(self) -> list[ModelDependency]:

@@ -20,7 +20,7 @@ from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import RoundTripRepresenter, SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 
 MOST_ALIASED = 100_000
 """Most values that the aliases of one text may add to it; a study that refers to itself a billion times is refused."""
@@ -236,7 +236,7 @@ def _place(error: YAMLError, content: str) -> tuple[str, str]:
         return f", line {line + 1}, column {column + 1}", f"the character {content[error.position]!r} is not allowed"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+    problem = str(getattr(error, "problem", None) or first_line(error)).partition("\n")[0]
     if problem.startswith("but found"):
         problem = f"{getattr(error, 'context', '')}, {problem}"
     return place, problem

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unipref.core.chat_models import Policy
-from unipref.core.errors import UserError, needs_extra
+from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.stats.sampling import evenly_spaced
 from unipref.models.loading import NO_LIMIT
 
@@ -139,7 +139,7 @@ def _load_tasks(name: str, folder: Path | None) -> tuple[Any, list[Any], dict[st
         ) from error
     except (OSError, ValueError, KeyError, DatasetsError, TemplateError) as error:
         raise UserError(
-            f"the task or its data cannot be loaded: {_first_line(error)}",
+            f"the task or its data cannot be loaded: {first_line(error)}",
             where=where,
             mend="Check the network, or add a task file with local data to the benchmark's folder, using "
             "dataset_path: json and dataset_kwargs: {data_files: {test: FILE}}.",
@@ -199,8 +199,9 @@ def _run_lm_eval(
             log_samples=True,
         )
     except (AssertionError, ValueError, TemplateError) as error:
+        problem = first_line(error) if str(error).strip() else "an answer is longer than its context"
         raise UserError(
-            f"lm-eval cannot run this model: {_first_line(error) or 'an answer is longer than its context.'}",
+            f"lm-eval cannot run this model: {problem}.",
             where="evaluate.lm_eval",
             mend=f"The model's context is {lm.max_length} tokens: lower new_tokens or num_fewshot, or fix the task.",
         ) from error
@@ -239,7 +240,3 @@ def _is_cut(lm: Any, sample: Mapping[str, Any]) -> bool:
         if len(lm.tok_encode(prompt + continuation)) > room:
             return True
     return False
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from unipref.core import hashing
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.core.workers.local import free_cores
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
         tokenizer = AutoTokenizer.from_pretrained(_existing(_tokenizer_home(name)))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"the tokenizer cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"the tokenizer cannot be read: {first_line(error)}",
             where=name,
             mend="Use a folder with the tokenizer saved next to the model (save_pretrained).",
         ) from error
@@ -162,7 +162,7 @@ def load_model(name: str, head: str) -> "PreTrainedModel":
         return AutoModelForCausalLM.from_pretrained(_existing(name))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {str(error).splitlines()[0]}",
+            f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {first_line(error)}",
             where=name,
             mend="Give a folder written by transformers' save_pretrained, or the name of a reachable hub model.",
         ) from error

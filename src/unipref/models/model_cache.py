@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models.loading import (
     ADAPTER_CONFIG,
     adapter_base,
@@ -95,7 +95,7 @@ class ModelCache:
             # The base may be partly changed, so the next model starts from a fresh one.
             self.clear()
             raise UserError(
-                f"the adapter does not fit its base model: {str(error).splitlines()[0]}",
+                f"the adapter does not fit its base model: {first_line(error)}",
                 where=adapter,
                 mend=f"{ADAPTER_CONFIG} names {adapter_base(adapter)} as its base: was it trained from that model?",
             ) from error

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from unipref.core.chat_models import Policy
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models.loading import ADAPTER_CONFIG, as_policy, best_device, load_model
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class WeightMerger:
                     self._peft.load_adapter(folder, adapter_name=_adapter_name(index))
             except (OSError, ValueError, RuntimeError) as error:
                 raise UserError(
-                    f"the adapter does not fit its base model: {str(error).splitlines()[0]}",
+                    f"the adapter does not fit its base model: {first_line(error)}",
                     where=str(folder),
                     mend=f"unipref used {self.base} as its base.",
                 ) from error

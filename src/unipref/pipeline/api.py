@@ -1,4 +1,4 @@
-"""The same from Python: one function per stage. `import unipref` offers these without loading torch."""
+"""The public functions: one per stage. `import unipref` offers them without loading torch."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -37,17 +37,17 @@ def run(
     Args:
         study: a study file, or its content as a mapping.
         out: the run folder; default: `runs/` and the study file's name.
-        overrides: `key=value` settings laid over the study.
-        rows: source name -> its rows (an iterable of dicts or a DataFrame), for sources that are not files.
-        jobs: processes that train and evaluate side by side.
-        listener: hears what happens; default: nobody.
-        accelerate: configuration file of accelerate, to train in the processes that it says (`docs/training.md`).
+        overrides: `key=value` settings that replace those of the study.
+        rows: source name -> its rows (an iterable of dicts or a DataFrame), for sources in memory.
+        jobs: number of processes that train and evaluate in parallel.
+        listener: receives stages, notes and progress; default: none.
+        accelerate: configuration file of accelerate, to train in several processes (`docs/training.md`).
 
     Returns:
         The run folder, with `scores.json`, `manifest.json`, `report.md` and `report.html`.
 
     Raises:
-        UserError: a setting or a file is wrong, or nothing usable is left.
+        UserError: a setting or a file is wrong, or no usable preference is left.
     """
     folder = Path(out) if out is not None else default_folder(study)
     return execute.run(
@@ -58,15 +58,15 @@ def run(
 def dry_run(
     study: StudyLike, out: str | os.PathLike[str] | None = None, *, overrides: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What `run` would do, without doing it: `unipref run STUDY --dry-run --json`.
+    """Returns what `run` would do, without doing it, as `unipref run STUDY --dry-run --json`.
 
     Args:
         study: a study file, or its content as a mapping.
         out: the run folder; default: as for `run`.
-        overrides: `key=value` settings laid over the study.
+        overrides: `key=value` settings that replace those of the study.
 
     Returns:
-        As `pipeline.dry_run.estimate`: stages, which of them are done, seconds and bytes that the rest may take.
+        The stages, finished or not, and estimates of time and disk; as `pipeline.dry_run.estimate`.
 
     Raises:
         UserError: a setting or a file is wrong.
@@ -77,17 +77,17 @@ def dry_run(
 
 
 def unify_feedback(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
-    """Sources -> one preference format. Options as for `run`; returns the Parquet file of the preferences."""
-    return _until("unify", study, out, **options) / "unified" / "preferences.parquet"
+    """Converts all sources to one preference format. Options as for `run`; returns the Parquet file of preferences."""
+    return _run_until("unify", study, out, **options) / "unified" / "preferences.parquet"
 
 
 def select_preferences(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
-    """As far as selection. Options as for `run`; returns the folder `selected` of the run."""
-    return _until("select", study, out, **options) / "selected"
+    """Runs a study up to selection. Options as for `run`; returns the folder `selected` of the run."""
+    return _run_until("select", study, out, **options) / "selected"
 
 
 def check_training(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> dict[str, Any]:
-    """Looks for what would fail or mislead before anything is trained: `docs/training.md` says what.
+    """Checks every training step for errors and risks before any training; `docs/training.md` lists the checks.
 
     Args:
         study: as for `run`.
@@ -100,14 +100,14 @@ def check_training(study: StudyLike, out: str | os.PathLike[str] | None = None, 
     Raises:
         UserError: a step would fail.
     """
-    run = RunFolder(_until("check", study, out, **options))
+    run = RunFolder(_run_until("check", study, out, **options))
     checks: dict[str, Any] = msgspec.to_builtins(run.manifest.preflight)
     return checks
 
 
 def train_models(study: StudyLike, out: str | os.PathLike[str] | None = None, **options: Any) -> Path:
-    """As far as training. Options as for `run`; returns the folder `train` of the run."""
-    return _until("train", study, out, **options) / "train"
+    """Runs a study up to training. Options as for `run`; returns the folder `train` of the run."""
+    return _run_until("train", study, out, **options) / "train"
 
 
 def evaluate_model(
@@ -119,27 +119,27 @@ def evaluate_model(
     limit: int | None = None,
     **hooks: Any,
 ) -> list[dict[str, Any]]:
-    """Measures one model.
+    """Measures one model on benchmarks.
 
     Args:
         model: folder or hub name.
         benchmarks: `NAME` (reads `data/NAME`), `NAME=FOLDER` (reads `data/FOLDER`), or benchmarks with their settings;
-            None: all whose data are in `data`.
-        data: the folder their data are in.
-        out: folder for the tables of examples, which `compare_models` reads; None: not written.
-        limit: for benchmarks given by name: measure only so many examples, evenly spread.
-        hooks: `on_note`, told what a reader of the scores must know; `load`, how a model is loaded.
+            None: all that have data in `data`.
+        data: folder with a folder for each benchmark.
+        out: folder for the tables of examples, which `compare_models` reads; None: writes none.
+        limit: for benchmarks given by name: number of examples to measure, evenly spread.
+        hooks: `on_note`, called with notes for readers of the scores; `load`, the function that loads the model.
 
     Returns:
         The rows of `scores.json`, without variant, seed and step.
 
     Raises:
-        UserError: no such model, benchmark or data.
+        UserError: the model, a benchmark or its data do not exist.
     """
     root = Path(data)
-    named = _present(root) if benchmarks is None else benchmarks
-    made = [one if isinstance(one, Benchmark) else _named(one, limit) for one in named]
-    rows = evaluate(model, made, data_root=root, splits={}, out=out, **hooks)
+    choices = _find_benchmarks(root) if benchmarks is None else benchmarks
+    selected = [choice if isinstance(choice, Benchmark) else _make_benchmark(choice, limit) for choice in choices]
+    rows = evaluate(model, selected, data_root=root, splits={}, out=out, **hooks)
     return [{"model": model, **row} for row in rows]
 
 
@@ -150,16 +150,16 @@ def evaluate_models(
     out: Path | None = None,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """Measures several models, one after the other; as `evaluate_model`. Each has its own folder in `out`."""
+    """Measures several models in turn; arguments as for `evaluate_model`. Each model has its own folder in `out`."""
     rows: list[dict[str, Any]] = []
-    for model, place in zip(models, _places(models), strict=True):
-        folder = out / place if out is not None and len(models) > 1 else out
+    for model, name in zip(models, _name_folders(models), strict=True):
+        folder = out / name if out is not None and len(models) > 1 else out
         rows += evaluate_model(model, benchmarks, data, folder, **options)
     return rows
 
 
 def compare_models(evaluations: Sequence[str | os.PathLike[str]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Compares evaluated models unit by unit, each further one with the first; as `comparison.compare`."""
+    """Compares evaluated models unit by unit, the first with each of the others; as `evaluate.compare.compare`."""
     return compare.compare([Path(folder) for folder in evaluations])
 
 
@@ -169,24 +169,24 @@ def audit_run(
     gold: str | os.PathLike[str] | None = None,
     benchmarks: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Audits the unified data of a run: `docs/audit.md` says what each figure means.
+    """Audits the unified data of a run; `docs/audit.md` explains each figure.
 
-    The run keeps it as `audit.json`, for its report, where the folder may be written to.
+    Writes `audit.json` into the run folder, for its report, unless the folder is read-only.
 
     Args:
-        folder: a run that got at least as far as unify.
-        gold: a file of entries judged by hand, for conversion accuracy.
-        benchmarks: a folder of benchmarks, for prompts that occur in them.
+        folder: a run that has finished unify.
+        gold: a file of hand-labelled entries, for conversion accuracy.
+        benchmarks: a folder of benchmarks, to find prompts that overlap with them.
 
     Returns:
-        What `unipref audit --json` prints.
+        The audit, as `unipref audit --json` prints it.
 
     Raises:
-        UserError: no such run, a wrong gold file, or no benchmarks there.
+        UserError: the run does not exist, the gold file is invalid, or the folder has no benchmarks.
     """
-    found = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
-    write_audit(found, Path(folder))
-    return found.as_dict()
+    findings = audit(Path(folder), Path(gold) if gold else None, Path(benchmarks) if benchmarks else None)
+    write_audit(findings, Path(folder))
+    return findings.as_dict()
 
 
 def soup_models(
@@ -199,25 +199,27 @@ def soup_models(
     listener: ProgressListener | None = None,
     **recipe: Any,
 ) -> Path:
-    """Combines models that a run trained on one objective each, by weight, without training; `docs/soup.md`.
+    """Merges the weights of models that a run trained on one objective each, without training; see `docs/soup.md`.
 
     Args:
         folder: the run.
         weights: objective -> weight, or `instruction=0.7,bias=0.3`.
-        out: where the model is written; None: in the run.
-        adapters: objective -> `VARIANT/SEED/STEP` or a folder, for models that are not to be found by their data.
-        seed: the run's seed whose models are combined; also of the draw of DARE.
-        listener: told which models are combined.
+        out: folder for the model; None: a folder in the run.
+        adapters: objective -> `VARIANT/SEED/STEP` or a folder, for models that cannot be found by their data.
+        seed: the run's seed whose models are merged; also the seed of DARE's draw.
+        listener: receives the models that are merged.
         recipe: `method` ('linear', 'ties', 'dare_linear' or 'dare_ties') and `density`.
 
     Returns:
         The folder of the model.
 
     Raises:
-        UserError: no such run, objective or model, or a weight that is no number.
+        UserError: the run, an objective or a model does not exist, or a weight is not a number.
     """
-    how = Recipe(seed=seed or 0, **recipe)
-    return merge.write_mixture(Path(folder), weights, Path(out) if out else None, how, adapters or {}, seed, listener)
+    settings = Recipe(seed=seed or 0, **recipe)
+    return merge.write_mixture(
+        Path(folder), weights, Path(out) if out else None, settings, adapters or {}, seed, listener
+    )
 
 
 def trace_soup(
@@ -230,80 +232,80 @@ def trace_soup(
     listener: ProgressListener | None = None,
     **recipe: Any,
 ) -> list[dict[str, Any]]:
-    """Measures mixtures from one objective's model to the other's with the benchmarks of the run.
+    """Measures mixtures of two objectives' models, from one to the other, on the benchmarks of the run.
 
     Args:
-        folder: the run; `soup/front.json` is written there.
-        points: how many mixtures, the two ends included.
-        by: the figures that make a mixture efficient, as `BENCHMARK.METRIC`; none: one of each benchmark.
-        adapters: as for `soup_models`; where two or more are named, only these are mixed.
+        folder: the run; the function writes `soup/front.json` there.
+        points: number of mixtures, including the two ends.
+        by: the metrics to trade off, as `BENCHMARK.METRIC`; empty: one of each benchmark.
+        adapters: as for `soup_models`; if two or more are given, only these are mixed.
         seed: as for `soup_models`.
-        listener: told what is done.
+        listener: receives stages and notes.
         recipe: as for `soup_models`.
 
     Returns:
-        Rows as in `scores.json`, with `weights`, `method` and `efficient` besides.
+        Rows as in `scores.json`, with `weights`, `method` and `efficient`.
 
     Raises:
-        UserError: as for `soup_models`, or there is nothing to measure with.
+        UserError: as for `soup_models`, or the run has no benchmarks.
     """
-    how = Recipe(seed=seed or 0, **recipe)
-    return merge.trace(Path(folder), points, how, adapters or {}, by, seed, listener)
+    settings = Recipe(seed=seed or 0, **recipe)
+    return merge.trace(Path(folder), points, settings, adapters or {}, by, seed, listener)
 
 
-def _named(given: str, limit: int | None) -> Benchmark:
-    """`NAME` or `NAME=FOLDER` as a benchmark that reads that folder."""
-    name, _, folder = given.partition("=")
+def _make_benchmark(choice: str, limit: int | None) -> Benchmark:
+    """Makes the benchmark that `NAME` or `NAME=FOLDER` describes."""
+    name, _, folder = choice.partition("=")
     settings: dict[str, Any] = {"data": folder or name.partition(":")[0]}
     if limit is not None:
         settings["limit"] = limit
-    made = registry.make("benchmark", name, settings, "--benchmark")
-    if not isinstance(made, Benchmark):
-        raise AssertionError(f"{name} is no Benchmark")
-    return made
+    benchmark = registry.make("benchmark", name, settings, "--benchmark")
+    if not isinstance(benchmark, Benchmark):
+        raise AssertionError(f"{name} is not a Benchmark")
+    return benchmark
 
 
-def _present(root: Path) -> list[str]:
-    """The benchmarks whose data are in a folder, under their own name or another that they go by."""
-    found = [
+def _find_benchmarks(root: Path) -> list[str]:
+    """The benchmarks that have data in a folder, under their name or one of their other folder names."""
+    names = [
         choice.name()
         for choice in registry.every("benchmark")
         if issubclass(choice, Benchmark)
         and choice.argument is None
         and any((root / name).exists() for name in (choice.name(), *choice.folders))
     ]
-    if not found:
+    if not names:
         raise UserError(
-            "no benchmark's data are in it.",
+            "the folder has no benchmark's data.",
             where=str(root),
-            mend=f"It has to hold a folder named like one of: {', '.join(registry.names('benchmark'))}.",
+            mend=f"It needs a folder with the name of a benchmark: {', '.join(registry.names('benchmark'))}.",
         )
-    return found
+    return names
 
 
-def _places(models: Sequence[str]) -> list[str]:
-    """A folder name for each model: the last part of its own, numbered where two are alike."""
+def _name_folders(models: Sequence[str]) -> list[str]:
+    """A folder name for each model: the last part of its name, numbered if two are equal."""
     names = [Path(model).name or "model" for model in models]
     return [name if names.count(name) == 1 else f"{name}-{at}" for at, name in enumerate(names, 1)]
 
 
 def explain(folder: str | os.PathLike[str], preference: str) -> dict[str, Any]:
-    """Why a preference was kept or dropped, for each variant and seed of a run.
+    """Explains why a preference was kept or dropped, for each variant and seed of a run.
 
     Args:
-        folder: a run that got at least as far as unify.
+        folder: a run that has finished unify.
         preference: its id or the beginning of one, or the origin of a raw row (`ratings.csv:17`).
 
     Returns:
-        What `unipref explain --json` prints.
+        The explanation, as `unipref explain --json` prints it.
 
     Raises:
-        UserError: no such run, id or origin; the near one is offered.
+        UserError: the run, id or origin does not exist; the message suggests a similar one.
     """
     return explanation.explain(Path(folder), preference)
 
 
-def _until(
+def _run_until(
     stage: str,
     study: StudyLike,
     out: str | os.PathLike[str] | None,
@@ -319,5 +321,5 @@ def _until(
 
 
 def default_folder(study: StudyLike) -> Path:
-    """Where a run goes when nothing else is said: `runs/` and the study file's name."""
+    """Returns the default run folder: `runs/` and the study file's name."""
     return Path("runs") / ("study" if isinstance(study, Mapping) else Path(study).stem)

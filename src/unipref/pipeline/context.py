@@ -1,4 +1,4 @@
-"""What every stage of a run works with."""
+"""The context that the stages of a run share."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class RunContext:
 
     Attributes:
         resolved: the study.
-        cache: the stages of the run folder.
-        manifest: records what the stages return.
-        listener: hears what happens.
-        hashes: of models and data.
+        cache: the cached stages of the run folder.
+        manifest: records the results of the stages.
+        listener: receives stages, notes and progress.
+        hashes: the hashes of models and data.
         launch: the processes that train one model together; None: this process alone.
     """
 
@@ -34,12 +34,12 @@ class RunContext:
     launch: Launch | None = None
 
     def base_model(self, study: Study) -> TrainedModel:
-        """The model that a study starts from."""
+        """Returns the model that a study starts from."""
         if study.model is None:
-            raise AssertionError("the study is checked to have a model where one is needed")
+            raise AssertionError("load() checks that the study has a model if it needs one")
         makes = "reward" if loading.is_reward_model(study.model) else "policy"
         return TrainedModel(study.model, self.hashes.model_key(study.model), makes)
 
     def shared_folder(self, name: str, variant: str) -> str:
-        """The folder of a stage that variants share unless they change its settings."""
+        """Returns the folder of a stage that variants share unless they change its settings."""
         return name if variant == next(iter(self.resolved.variants)) else f"{name}-{variant}"

@@ -30,9 +30,9 @@ class DataStages:
         self.context = context
 
     def run_unify(self, variant: str, study: Study) -> Stage:
-        """Sources -> preferences."""
+        """Converts the sources to preferences."""
         context, resolved = self.context, self.context.resolved.sources[variant]
-        inputs = stage_inputs.unified(study, resolved)
+        inputs = stage_inputs.unify_inputs(study, resolved)
 
         def work(out: Path) -> dict[str, Any]:
             parts = [part for source in resolved for part in source.parts]
@@ -52,46 +52,48 @@ class DataStages:
         hashes = {
             source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)
         }
-        context.manifest.unified(variant, stage, hashes)
+        context.manifest.record_unify(variant, stage, hashes)
         refuse_contradictions(stage.result, {source.name for source in study.sources if source.accept_polarity})
         return stage
 
     def run_clean(self, variant: str, study: Study, unified: Stage) -> Stage:
-        """Preferences -> train, dev and test."""
+        """Splits and cleans the preferences: train, dev and test."""
         context = self.context
-        benchmarks, fetched = (self.benchmark_data(), self.fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
+        benchmarks, fetched = (
+            (self.find_benchmark_data(), self.find_fetched_benchmarks()) if study.clean.benchmarks else ({}, [])
+        )
         preferences = unified.folder / "preferences.parquet"
         name = context.shared_folder("clean", variant)
         stage = context.cache.stage(
             name,
-            stage_inputs.clean(context.hashes, study, unified, benchmarks, fetched),
+            stage_inputs.clean_inputs(context.hashes, study, unified, benchmarks, fetched),
             lambda out: clean(preferences, study.split, study.clean, out, benchmarks, fetched),
         )
         if stage.pending:
             return stage
         if stage.folder == context.cache.folder / name:
             self._note(stage.result["notes"])
-        return context.manifest.cleaned(variant, stage)
+        return context.manifest.record_clean(variant, stage)
 
     def run_select(self, variant: str, seed: int, study: Study, cleaned: Stage) -> Stage:
-        """Train -> the part of it that is trained on."""
+        """Selects the preferences of the train part to train on."""
         context = self.context
         candidates, cache = cleaned.folder / "train.parquet", context.cache.folder / "cache"
         stage = context.cache.stage(
             f"selected/{variant}/{seed}",
-            stage_inputs.selected(context.hashes, study, cleaned, seed),
+            stage_inputs.select_inputs(context.hashes, study, cleaned, seed),
             lambda out: choose(study.select, candidates, out, seed, cache, study.model),
         )
         if stage.pending:
             return stage
         self._note([*stage.result["notes"], *stage.result["account"]["warnings"]])
-        return context.manifest.selected(variant, seed, stage)
+        return context.manifest.record_select(variant, seed, stage)
 
-    def benchmark_data(self) -> dict[str, Path]:
-        """Benchmark -> its data, for the benchmarks of all variants that have data of their own.
+    def find_benchmark_data(self) -> dict[str, Path]:
+        """Returns benchmark -> its data, for the benchmarks of all variants that have a data folder.
 
-        Data that a benchmark fetches itself are not among them. Variants share them, or they could not share their
-        preferences. The same benchmark on other data is numbered.
+        Data that a benchmark fetches itself are left out. All variants use the same mapping, so that they can share
+        their preferences. A benchmark with several data folders gets a number for each.
         """
         names: dict[Path, str] = {}
         uses: Counter[str] = Counter()
@@ -102,9 +104,9 @@ class DataStages:
                 names[path] = name + (f"-{uses[name]}" if uses[name] > 1 else "")
         return {name: path for path, name in names.items()}
 
-    def fetched_benchmarks(self) -> list[str]:
-        """The benchmarks, of all variants, that bring data themselves which the run does not have."""
-        compared = set(self.benchmark_data().values())
+    def find_fetched_benchmarks(self) -> list[str]:
+        """Returns the benchmarks of all variants that fetch data which the run does not have."""
+        compared = set(self.find_benchmark_data().values())
         unread = [one for one in self._benchmarks() if one.fetches and self._own_data(one) not in compared]
         return sorted({benchmark.title for benchmark in unread})
 
@@ -113,7 +115,7 @@ class DataStages:
         return [benchmark for study in variants for benchmark in study.evaluate.benchmarks]
 
     def _own_data(self, benchmark: Benchmark) -> Path | None:
-        """Where a benchmark's own data are; None if it reads the run's."""
+        """The data folder of a benchmark; None if it reads the run's held-out parts."""
         return None if benchmark.data is None else data_path(benchmark, self.context.resolved.data_root, {}).resolve()
 
     def _note(self, notes: Iterable[str]) -> None:

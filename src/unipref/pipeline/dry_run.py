@@ -1,4 +1,4 @@
-"""What a run would do: its stages, what is done, and what the rest may take by what such stages have taken."""
+"""Estimates what a run would do: which stages are finished, and the time and disk that the others may take."""
 
 import json
 import os
@@ -22,34 +22,34 @@ def estimate(
     overrides: Sequence[str] = (),
     until: str = "evaluate",
 ) -> dict[str, Any]:
-    """Says what a run would do, and writes nothing.
+    """Estimates what a run would do; writes nothing.
 
-    Stages behind one that is not done are known by what they come from, not by its content: of two selections that
-    turn out to keep the same rows, both trainings are counted.
+    A stage behind an unfinished one is identified by the key of that stage, not by its content. So if two selections
+    will keep the same rows, the estimate counts both trainings.
 
     Args:
         study: a study file, or its content as a mapping.
         out: the run folder; it need not exist.
-        overrides: `key=value` settings laid over the study.
+        overrides: `key=value` settings that replace those of the study.
         until: the last stage to run.
 
     Returns:
-        `stages` in order: `name`, `done`, and as estimates or None `seconds` and `bytes`; `seconds` and `bytes` in all,
-        with `unknown`, the number of stages that nothing is known of; `free`, the bytes that are free there.
+        `stages` in order: `name`, `done`, and the estimates `seconds` and `bytes` or None; the totals `seconds` and
+        `bytes`; `unknown`, the number of stages without an estimate; `free`, the free bytes on the disk.
 
     Raises:
         UserError: a setting or a file is wrong.
     """
     folder = Path(out)
     run = Run(load(study, overrides), folder, ProgressListener(), dry_run=True)
-    run.walk(until)
-    costs = costs_of(folder)
+    run.run_stages(until)
+    costs = read_costs(folder)
     stages = []
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
         row: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
         if stage.pending and (past := costs.get(kind_of(name))):
-            row |= {key: median(cost[at] for cost in past) for at, key in enumerate(("seconds", "bytes"))}
+            row |= {key: median(cost[i] for cost in past) for i, key in enumerate(("seconds", "bytes"))}
         stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
     estimated = [stage for stage in left if stage["seconds"] is not None]
@@ -59,13 +59,13 @@ def estimate(
         "seconds": round(sum(stage["seconds"] for stage in estimated), 1),
         "bytes": int(sum(stage["bytes"] for stage in estimated)),
         "unknown": len(left) - len(estimated),
-        "free": _free(folder),
+        "free": _measure_free_space(folder),
     }
 
 
-def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:
-    """Kind of stage -> seconds and bytes of each that is in the run folder, of former settings too."""
-    found: dict[str, list[tuple[float, int]]] = {}
+def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
+    """Returns kind of stage -> seconds and bytes of each stage in the run folder, also of earlier settings."""
+    costs: dict[str, list[tuple[float, int]]] = {}
     for record in sorted(folder.rglob(RECORD)) if folder.is_dir() else ():
         name = record.parent.relative_to(folder).as_posix()
         if LOCKS in name or ".partial" in name:
@@ -73,22 +73,22 @@ def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:
         try:
             seconds = float(json.loads(record.read_text(encoding="utf-8"))["seconds"])
         except (ValueError, KeyError, TypeError):
-            # Not a record of this version: the stage will be done again, and its cost is not known.
+            # Not a record of this version: the stage will run again, and its cost is unknown.
             continue
         size = sum(path.stat().st_size for path in record.parent.rglob("*") if path.is_file())
-        found.setdefault(kind_of(name), []).append((seconds, size))
-    return found
+        costs.setdefault(kind_of(name), []).append((seconds, size))
+    return costs
 
 
-def _free(folder: Path) -> int:
+def _measure_free_space(folder: Path) -> int:
     import shutil
 
-    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
-    return shutil.disk_usage(there).free
+    existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    return shutil.disk_usage(existing).free
 
 
-def as_text(estimate: Mapping[str, Any], jobs: int = 1) -> str:
-    """The estimate as text for a terminal."""
+def format_estimate(estimate: Mapping[str, Any], jobs: int = 1) -> str:
+    """Formats the estimate as text for a terminal."""
     width = max((len(stage["name"]) for stage in estimate["stages"]), default=0)
     lines = []
     for stage in estimate["stages"]:
@@ -99,11 +99,11 @@ def as_text(estimate: Mapping[str, Any], jobs: int = 1) -> str:
     done = len(estimate["stages"]) - estimate["to_do"]
     lines.append(f"\n{len(estimate['stages'])} stages: {done} done, {estimate['to_do']} to do.")
     if estimate["to_do"] > estimate["unknown"]:
-        apart = f" (trained and evaluated in {jobs} processes: less)" if jobs > 1 else ""
+        note = f" (less, with {jobs} processes)" if jobs > 1 else ""
         lines.append(
-            f"About {format_seconds(estimate['seconds'])}{apart} and {format_bytes(estimate['bytes'])} of disk."
+            f"About {format_seconds(estimate['seconds'])}{note} and {format_bytes(estimate['bytes'])} of disk."
         )
     if estimate["unknown"]:
-        lines.append(f"Of {estimate['unknown']} nothing is known: no stage of their kind has been done in this run.")
-    lines.append(f"{format_bytes(estimate['free'])} are free.")
+        lines.append(f"{estimate['unknown']} without an estimate: this run has not finished a stage of their kind.")
+    lines.append(f"{format_bytes(estimate['free'])} of disk are free.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Evaluation: every benchmark on every model is a stage, compared with the base model's."""
+"""Evaluation: one stage for each benchmark and model, compared with the base model."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from unipref.evaluate.compare import compare_pair
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
-from unipref.pipeline.stage_data import TrainedModel, held_out_files
+from unipref.pipeline.stage_data import TrainedModel, find_held_out_files
 from unipref.study.schema import Study
 
 
 class EvaluationStage:
-    """Measures the models of one run.
+    """Measures the models of one run on its benchmarks.
 
     Args:
         context: of the run.
@@ -26,24 +26,24 @@ class EvaluationStage:
         self._base_scores: dict[tuple[str, str], Stage] = {}
 
     def run_base(self, variant: str, study: Study, cleaned: Stage) -> None:
-        """The study's model on every benchmark that can judge it; before the models it is compared with."""
+        """Measures the study's model on every benchmark that can; runs before the models compared with it."""
         self.run_benchmarks(variant, None, BASE, study, self.context.base_model(study), cleaned)
 
     def run_benchmarks(
         self, variant: str, seed: int | None, step: str, study: Study, model: TrainedModel, cleaned: Stage
     ) -> None:
-        """One model on every benchmark that can judge it."""
+        """Measures one model on every benchmark that can measure it."""
         context = self.context
-        root, splits = context.resolved.data_root, held_out_files(cleaned, study)
+        root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
         for benchmark, label in study.labelled_benchmarks():
             if model.makes not in benchmark.measures:
                 continue
-            # A reward model is asked for rewards, the base for likelihoods: they share no measure.
+            # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
             comparable = step != BASE and model.makes == context.base_model(study).makes
             base = self._base_scores.get((variant, label)) if comparable else None
             data = data_path(benchmark, root, splits)
-            inputs = stage_inputs.evaluated(context.hashes, model.key, benchmark, label, data, cleaned, base)
+            inputs = stage_inputs.evaluate_inputs(context.hashes, model.key, benchmark, label, data, cleaned, base)
 
             def work(out: Path, benchmark: Any = benchmark, label: str = label, base: Any = base) -> dict[str, Any]:
                 scores = evaluate(
@@ -58,15 +58,15 @@ class EvaluationStage:
                 )
                 return {"scores": scores, "against_base": compare_pair(base.folder, out) if base else []}
 
-            place = (
+            folder = (
                 context.shared_folder("evaluated/base", variant)
                 if step == BASE
                 else f"evaluated/{variant}/{seed}/{step}"
             )
-            stage = context.cache.stage(f"{place}/{label}", inputs, work)
+            stage = context.cache.stage(f"{folder}/{label}", inputs, work)
             if step == BASE:
                 self._base_scores[variant, label] = stage
             if stage.pending:
                 continue
-            shared = stage.folder.parent.name == BASE
-            context.manifest.scored(BASE if shared else variant, seed, step, model.folder, stage)
+            is_shared = stage.folder.parent.name == BASE
+            context.manifest.record_evaluation(BASE if is_shared else variant, seed, step, model.folder, stage)

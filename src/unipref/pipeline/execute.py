@@ -1,4 +1,4 @@
-"""Starts a study: in this process, or by the scheduler in several."""
+"""Runs a study: in this process, or in several with the scheduler."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from unipref.core.errors import UserError
 from unipref.core.progress import DeferredNotes, ProgressListener
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
-from unipref.pipeline.scheduler import side_by_side
+from unipref.pipeline.scheduler import run_side_by_side
 from unipref.study.load import load
 
 
@@ -28,19 +28,19 @@ def run(
 
     Args:
         study: a study file, or its content as a mapping.
-        out: the run folder; finished stages found there are not done again.
-        overrides: `key=value` settings laid over the study.
-        rows: source name -> rows (mappings, or a DataFrame) for sources that are not files.
+        out: the run folder; stages that are finished there are skipped.
+        overrides: `key=value` settings that replace those of the study.
+        rows: source name -> its rows (an iterable of mappings or a DataFrame), for sources in memory.
         until: the last stage to run.
-        jobs: processes that train and evaluate models side by side.
-        listener: hears what happens.
-        accelerate: configuration file of accelerate, to train in the processes that it says.
+        jobs: number of processes that train and evaluate models in parallel.
+        listener: receives stages, notes and progress.
+        accelerate: configuration file of accelerate, to train in several processes.
 
     Returns:
         The run folder.
 
     Raises:
-        UserError: a setting or a file is wrong, or nothing usable is left.
+        UserError: a setting or a file is wrong, or no usable preference is left.
     """
     folder = Path(out)
     resolved, listener = (
@@ -50,11 +50,11 @@ def run(
     launch = read_launch(accelerate) if accelerate is not None else None
     if jobs > 1 and launch is not None:
         raise UserError(
-            "accelerate trains one model in several processes, --jobs several models in one each.",
+            "accelerate trains one model in several processes, but --jobs trains several models in one process each.",
             where="--jobs",
-            mend="Give one of the two.",
+            mend="Remove one of the two.",
         )
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
-        done = side_by_side(resolved, folder, until, jobs, listener)
-        return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).go(until)
-    return Run(resolved, folder, listener, launch).go(until)
+        done = run_side_by_side(resolved, folder, until, jobs, listener)
+        return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).execute(until)
+    return Run(resolved, folder, listener, launch).execute(until)

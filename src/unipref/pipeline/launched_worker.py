@@ -1,4 +1,4 @@
-"""One of several processes that train a step together, started by `launcher` with `python -m`."""
+"""One of several processes that train a step together; `launcher` starts it with `python -m`."""
 
 import json
 import os
@@ -12,43 +12,44 @@ from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.core.workers.parent_process import exit_with_standard_input
 from unipref.evaluate import in_training
-from unipref.pipeline.launcher import ERROR, MARK, RESULT, made
+from unipref.pipeline.launcher import ERROR, MARK, RESULT, make_choice
 from unipref.train import Meter, train
 
 
 def main() -> None:
-    """Trains the step that the job file describes; the first process writes what came of it beside that file."""
+    """Trains the step that the job file describes; the first process writes the result or error beside that file."""
     path = Path(sys.argv[1])
-    first = os.environ.get("RANK", "0") == "0"
+    is_first = os.environ.get("RANK", "0") == "0"
     exit_with_standard_input()
     sys.path.append(os.getcwd())
     try:
-        done = _trained(json.loads(path.read_text(encoding="utf-8")), first)
+        result = _train(json.loads(path.read_text(encoding="utf-8")), is_first)
     except UserError as error:
-        if first:
-            fault = {"what": error.what, "where": error.where, "mend": error.mend}
-            json_files.write_json(path.with_name(ERROR), fault)
+        if is_first:
+            message = {"what": error.what, "where": error.where, "mend": error.mend}
+            json_files.write_json(path.with_name(ERROR), message)
         sys.exit(2)
-    if first:
-        json_files.write_json(path.with_name(RESULT), done)
+    if is_first:
+        json_files.write_json(path.with_name(RESULT), result)
 
 
-def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
+def _train(description: dict[str, Any], is_first: bool) -> dict[str, Any]:
     started = int(os.environ.get("WORLD_SIZE", "1"))
-    if started != given["processes"]:
+    if started != description["processes"]:
         raise UserError(
-            f"{started} processes were started, and accelerate's configuration says {given['processes']}.",
-            mend="See what accelerate makes of it: accelerate test --config_file CONFIG",
+            f"accelerate started {started} processes, but its configuration says {description['processes']}.",
+            mend="Test the configuration with: accelerate test --config_file CONFIG",
         )
-    trainer, job = made("trainer", given["trainer"]), TrainJob(**given["job"])
+    trainer, job = make_choice("trainer", description["trainer"]), TrainJob(**description["job"])
     probes = [
-        in_training.DevBenchmark(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]
+        in_training.DevBenchmark(one["label"], make_choice("benchmark", one), Path(one["data"]))
+        for one in description["probes"]
     ]
-    meter = Meter(partial(in_training.measure, probes, trainer.makes), given["every"]) if probes else None
-    return train(trainer, job, _tell if first else None, meter)
+    meter = Meter(partial(in_training.measure, probes, trainer.makes), description["every"]) if probes else None
+    return train(trainer, job, _print_progress if is_first else None, meter)
 
 
-def _tell(step: int, steps: int, figures: dict[str, Any]) -> None:
+def _print_progress(step: int, steps: int, figures: dict[str, Any]) -> None:
     print(MARK + json.dumps([step, steps, figures]), flush=True)
 
 

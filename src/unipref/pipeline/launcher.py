@@ -1,6 +1,6 @@
-"""Training in several processes: accelerate starts them by its own configuration file, and each runs `launched`.
+"""Trains in several processes: accelerate starts them from its configuration file, and each runs `launched_worker`.
 
-What a step needs goes there as JSON; progress comes back as lines, the result or the user's error as a file.
+They read the step from a JSON file. They print progress as lines, and write the result or the error to a file.
 """
 
 import json
@@ -14,14 +14,14 @@ from typing import Any
 
 from unipref.core import hashing, json_files, registry, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.evaluate.in_training import DevBenchmark
 
 MARK = "@unipref "
-"""How a line of progress begins, among all that libraries print."""
+"""The prefix of a progress line, to tell it from the output of libraries."""
 RESULT, ERROR, LOG = "result.json", "error.json", "processes.log"
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Kinds of launch that spread a model's weights over the processes."""
+"""Kinds of launch that shard a model's weights over the processes."""
 LAST_LINES = 12
 
 Progress = Callable[[int, int, dict[str, Any]], None]
@@ -29,11 +29,11 @@ Progress = Callable[[int, int, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Launch:
-    """How accelerate is to start a step.
+    """How accelerate starts a step.
 
     Attributes:
-        config: accelerate's file.
-        processes: how many it starts.
+        config: accelerate's configuration file.
+        processes: number of processes.
         kind: its `distributed_type`.
     """
 
@@ -42,19 +42,19 @@ class Launch:
     kind: str
 
     @property
-    def sharded(self) -> bool:
-        """Whether the weights are spread over the processes."""
+    def is_sharded(self) -> bool:
+        """Whether the weights are sharded over the processes."""
         return self.kind in SHARDED
 
     def cache_identity(self) -> dict[str, Any]:
-        """What a step's result depends on."""
+        """Returns what a step's result depends on."""
         return {"config": hashing.file_hash(self.config), "processes": self.processes}
 
-    def command(self, module: str, argument: Path) -> list[str]:
-        """What is run.
+    def build_command(self, module: str, argument: Path) -> list[str]:
+        """Returns the command that starts the processes.
 
-        accelerate starts several processes on a CPU only through mpirun, and without it one alone, whatever its file
-        says: torchrun, with which it starts those on GPUs, starts them then.
+        On CPUs, accelerate starts several processes only through mpirun; without mpirun it starts one, whatever its
+        configuration says. Then this command uses torchrun, as accelerate does for GPUs.
         """
         own = ["-m", module, str(argument)]
         if self.kind == "MULTI_CPU" and "mpirun_config" not in self.config.read_text(encoding="utf-8"):
@@ -68,26 +68,26 @@ def read_launch(config: str | os.PathLike[str]) -> Launch:
     """Reads accelerate's configuration.
 
     Raises:
-        UserError: there is no such file, accelerate refuses it, or it is for several machines.
+        UserError: the file does not exist, accelerate refuses it, or it is for several machines.
     """
     path = Path(config).resolve()
     if not path.is_file():
-        raise UserError("there is no such file.", where=str(path), mend="Write one with: accelerate config")
-    given = yaml_files.read(path)
+        raise UserError("the file does not exist.", where=str(path), mend="Write one with: accelerate config")
+    content = yaml_files.read(path)
     mend = "Write one with: accelerate config"
-    if not isinstance(given, dict):
-        raise UserError("accelerate's configuration is a mapping of settings.", where=str(path), mend=mend)
+    if not isinstance(content, dict):
+        raise UserError("accelerate's configuration must be a mapping of settings.", where=str(path), mend=mend)
     from accelerate.commands.config.config_args import load_config_from_file
 
     try:
         settings = load_config_from_file(str(path))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"accelerate refuses it: {str(error).splitlines()[0]}", where=str(path), mend=mend) from error
-    # accelerate reads YAML 1.1, where NO is false and 010 is 8: what counts is what it has read.
+        raise UserError(f"accelerate refuses it: {first_line(error)}", where=str(path), mend=mend) from error
+    # accelerate reads YAML 1.1, where NO is false and 010 is 8, so its own reading of the settings counts.
     machines = settings.num_machines or 1
     if machines != 1:
         raise UserError(
-            f"it is for {machines} machines, and a run starts the processes of one.",
+            f"it is for {machines} machines, but unipref starts processes on one machine only.",
             where=f"{path}: num_machines",
             mend="Set num_machines: 1.",
         )
@@ -106,25 +106,25 @@ def train_launched(
     """Runs one training step in the processes that accelerate starts.
 
     Args:
-        launch: how.
+        launch: how the processes start.
         trainer: the step.
-        job: from which model, on which preferences, to which folder.
-        progress: told (step, steps, figures) as the first process says.
-        probes: what is measured while it trains.
+        job: the model to start from, the preferences and the output folder.
+        progress: called with (step, steps, figures) for each progress line of the first process.
+        probes: benchmarks to measure during training.
         every: optimiser steps between two measurements.
 
     Returns:
         As `Trainer.fit`.
 
     Raises:
-        UserError: as raised in the processes, or they died.
+        UserError: a process raised it, or the processes died.
     """
     folder = job.out.with_name(f".{job.out.name}-job")
     folder.mkdir(exist_ok=True)
-    for left in (RESULT, ERROR):
-        (folder / left).unlink(missing_ok=True)
-    json_files.write_json(folder / "job.json", _as_json(launch, trainer, job, probes, every))
-    status = _run(launch.command("unipref.pipeline.launched_worker", folder / "job.json"), folder / LOG, progress)
+    for name in (RESULT, ERROR):
+        (folder / name).unlink(missing_ok=True)
+    json_files.write_json(folder / "job.json", _describe_job(launch, trainer, job, probes, every))
+    status = _run(launch.build_command("unipref.pipeline.launched_worker", folder / "job.json"), folder / LOG, progress)
     error, result = folder / ERROR, folder / RESULT
     if error.is_file():
         raise UserError(**json.loads(error.read_text(encoding="utf-8")))
@@ -133,47 +133,49 @@ def train_launched(
         raise UserError(
             f"the training processes ended with status {status}:\n" + "\n".join(lines[-LAST_LINES:]),
             where=str(folder / LOG),
-            mend=f"See whether this works: accelerate test --config_file {launch.config}",
+            mend=f"Test the configuration with: accelerate test --config_file {launch.config}",
         )
-    done: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    record: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    return done
+    return record
 
 
-def _as_json(
+def _describe_job(
     launch: Launch, trainer: Trainer, job: TrainJob, probes: Sequence[DevBenchmark], every: int | None
 ) -> dict[str, Any]:
-    measured = [{"label": probe.label, "data": str(probe.data), **_chosen(probe.benchmark)} for probe in probes]
+    measured = [
+        {"label": probe.label, "data": str(probe.data), **_describe_choice(probe.benchmark)} for probe in probes
+    ]
     return {
         "processes": launch.processes,
-        "trainer": _chosen(trainer),
+        "trainer": _describe_choice(trainer),
         "job": job.model_dump(mode="json"),
         "every": every,
         "probes": measured,
     }
 
 
-def _chosen(choice: Any) -> dict[str, Any]:
-    """A choice by its name, or the module of code outside unipref, and its settings."""
+def _describe_choice(choice: Any) -> dict[str, Any]:
+    """The name of a choice, or its module if it is from outside unipref, and its settings."""
     return {
         "name": registry.reference(type(choice)),
         "settings": choice.model_dump(mode="json", by_alias=True, exclude_unset=True),
     }
 
 
-def made(kind: str, chosen: dict[str, Any]) -> Any:
-    """The choice that `_chosen` described."""
-    return registry.make(kind, chosen["name"], chosen["settings"], kind)
+def make_choice(kind: str, description: dict[str, Any]) -> Any:
+    """Makes the choice that `_describe_choice` described."""
+    return registry.make(kind, description["name"], description["settings"], kind)
 
 
 def _run(command: Sequence[str], log: Path, progress: Progress) -> int:
-    """Runs it to its end; what it prints goes to the log, all but progress. Stopped here, it stops there."""
-    with log.open("w", encoding="utf-8") as kept:
-        # The processes end when nobody holds the other end of their input any more.
+    """Runs a command, with its output in the log except progress lines. If this process stops, so does the command."""
+    with log.open("w", encoding="utf-8") as log_file:
+        # The processes end when this process closes the other end of their standard input.
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=kept, text=True, errors="replace"
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file, text=True, errors="replace"
         )
         assert process.stdout is not None
         try:
@@ -181,8 +183,8 @@ def _run(command: Sequence[str], log: Path, progress: Progress) -> int:
                 if line.startswith(MARK):
                     progress(*json.loads(line.removeprefix(MARK)))
                 else:
-                    kept.write(line)
-                    kept.flush()
+                    log_file.write(line)
+                    log_file.flush()
             return process.wait()
         except BaseException:
             process.terminate()

@@ -1,4 +1,4 @@
-"""What a run records about itself: `manifest.json`, `scores.json`, `against_base.json` and the study as it was run."""
+"""Writes what a run records about itself: `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`."""
 
 import os
 import platform
@@ -37,102 +37,104 @@ from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
-from unipref.study.steps import origins, steps_of
+from unipref.study.steps import find_origins, list_steps
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
-"""Settings in which variants may differ and still be compared on what they select."""
+"""Settings in which variants may differ while their selections stay comparable."""
 CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "examples")
-"""Fields on the models that were scored, as far as the current run did not reach them."""
+"""Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
 
 class ManifestWriter:
     """Collects what the stages return as the records of a manifest, and writes it."""
 
-    def __init__(self, run: StageCache, loaded: ResolvedStudy) -> None:
-        self._run, self._loaded = run, loaded
+    def __init__(self, cache: StageCache, resolved: ResolvedStudy) -> None:
+        self._cache, self._resolved = cache, resolved
         self._scores: list[dict[str, Any]] = []
         self._against_base: list[dict[str, Any]] = []
         self._seen: set[str] = set()
         self._record = Manifest(
             unipref=__version__,
-            name=loaded.study.name,
-            model=loaded.study.model,
-            seeds=loaded.study.seeds,
-            data_root=str(loaded.data_root),
+            name=resolved.study.name,
+            model=resolved.study.model,
+            seeds=resolved.study.seeds,
+            data_root=str(resolved.data_root),
             python=platform.python_version(),
             machine=Machine(platform.system(), platform.machine(), os.cpu_count()),
             versions=hashing.versions(*PACKAGES),
-            variants={name: _variant_info(study) for name, study in loaded.variants.items()},
+            variants={name: _describe_variant(study) for name, study in resolved.variants.items()},
         )
 
-    def model(self, key: str) -> None:
+    def record_model(self, key: str) -> None:
         """Records the study's model: the hash of its files, or its name on the hub."""
         self._record.model_hash = key
 
-    def unified(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
-        """Records what unify returned, with the files of each source and the hash of their content."""
+    def record_unify(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
+        """Records the result of unify, with the files of each source and their hash."""
         sources = {}
-        for plan in self._loaded.sources[variant]:
-            name = plan.projection.source
-            files = sorted({part.origin for part in plan.parts})
+        for source in self._resolved.sources[variant]:
+            name = source.projection.source
+            files = sorted({part.origin for part in source.parts})
             sources[name] = msgspec.convert({**stage.result[name], "files": files, "hash": hashes[name]}, SourceCounts)
-        self._owner(variant).sources = sources
+        self._find_record(variant).sources = sources
         return stage
 
-    def cleaned(self, variant: str, stage: Stage) -> Stage:
-        """Records what clean returned, and its folder: variants may share one."""
-        self._owner(variant).clean = msgspec.convert({**stage.result, "folder": self._place(stage)}, CleanCounts)
+    def record_clean(self, variant: str, stage: Stage) -> Stage:
+        """Records the result of clean, and its folder, which variants may share."""
+        self._find_record(variant).clean = msgspec.convert(
+            {**stage.result, "folder": self._relative_folder(stage)}, CleanCounts
+        )
         return stage
 
-    def selected(self, variant: str, seed: int, stage: Stage) -> Stage:
-        """Records what select returned, and its folder: variants may share one."""
-        record = msgspec.convert({**stage.result, "folder": self._place(stage)}, Selected)
+    def record_select(self, variant: str, seed: int, stage: Stage) -> Stage:
+        """Records the result of select, and its folder, which variants may share."""
+        record = msgspec.convert({**stage.result, "folder": self._relative_folder(stage)}, Selected)
         _put(self._record.selected, variant, seed, record)
         return stage
 
-    def checked(self, variant: str, seed: int, stage: Stage) -> None:
-        """Records what the checks before training found."""
+    def record_check(self, variant: str, seed: int, stage: Stage) -> None:
+        """Records the result of the checks before training."""
         _put(self._record.preflight, variant, seed, msgspec.convert(stage.result, Preflight))
 
-    def trained(self, variant: str, seed: int, step: str, stage: Stage, about: dict[str, Any]) -> None:
-        """Records what a training step returned, and `about` the step: trainer, settings and what it started from."""
+    def record_train(self, variant: str, seed: int, step: str, stage: Stage, about: dict[str, Any]) -> None:
+        """Records the result of a training step; `about` has its trainer, its settings and where it started."""
         fields = {name: value for name, value in stage.result.items() if name in TrainedStep.__struct_fields__}
         other = {name: value for name, value in stage.result.items() if name not in fields}
         try:
-            record = msgspec.convert({**fields, "other": other, "folder": self._place(stage)}, TrainedStep)
+            record = msgspec.convert({**fields, "other": other, "folder": self._relative_folder(stage)}, TrainedStep)
         except msgspec.ValidationError as error:
             raise UserError(
-                f"the trainer '{about['trainer']}' returned a record of the wrong form: {error}.",
-                where=self._place(stage),
-                mend="Return from `fit` what `unipref.core.contracts.Trainer.fit` says.",
+                f"the trainer '{about['trainer']}' returned an invalid record: {error}.",
+                where=self._relative_folder(stage),
+                mend="Return from `fit` what the docstring of `unipref.core.contracts.Trainer.fit` describes.",
             ) from error
         steps = self._record.train.get(variant, {}).get(str(seed), {})
         _put(self._record.train, variant, seed, {**steps, step: record})
         recipes = self._record.steps.get(variant, {})
         self._record.steps[variant] = {**recipes, step: msgspec.convert(about, StepRecipe)}
 
-    def exemplified(self, about: dict[str, Any]) -> None:
-        """Records which models answered the examples, or why there are none."""
+    def record_examples(self, about: dict[str, Any]) -> None:
+        """Records which models answered the examples, or why the run has none."""
         self._record.examples = msgspec.convert(about, ExamplesInfo)
 
-    def scored(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
-        """Records one benchmark's scores of one model; the base model's once."""
+    def record_evaluation(self, variant: str, seed: int | None, step: str, model: str, stage: Stage) -> None:
+        """Records the scores of one benchmark for one model; those of the base model only once."""
         place = f"{variant}/{seed}/{step}/{stage.key}"
         if place in self._seen:
             return
         self._seen.add(place)
-        self._record.evaluated.append(Evaluated(variant, seed, step, stage.folder.name, self._place(stage)))
-        who = {"variant": variant, "seed": seed, "step": step, "model": self._short(model)}
-        self._scores += [msgspec.convert({**row, **who}, ScoreRow).as_dict() for row in stage.result["scores"]]
-        self._against_base += [{**row, **who} for row in stage.result["against_base"]]
+        self._record.evaluated.append(Evaluated(variant, seed, step, stage.folder.name, self._relative_folder(stage)))
+        labels = {"variant": variant, "seed": seed, "step": step, "model": self._shorten_model(model)}
+        self._scores += [msgspec.convert({**row, **labels}, ScoreRow).as_dict() for row in stage.result["scores"]]
+        self._against_base += [{**row, **labels} for row in stage.result["against_base"]]
 
     def has_scores(self) -> bool:
         """Whether the folder has scores of an earlier run."""
-        return (self._run.folder / SCORES).is_file()
+        return (self._cache.folder / SCORES).is_file()
 
-    def recall(self, earlier: "ManifestWriter") -> None:
-        """Takes over the scores that another manifest of this run has; without any, those on disk are removed."""
+    def carry_over(self, earlier: "ManifestWriter") -> None:
+        """Takes over the scores of another manifest of this run; if it has none, removes those on disk."""
         self._scores, self._against_base = earlier._scores, earlier._against_base
         if earlier._record.evaluated:
             self._record.evaluated = earlier._record.evaluated
@@ -141,30 +143,30 @@ class ManifestWriter:
                 setattr(self._record, name, getattr(earlier._record, name))
         if not self._scores:
             for name in (SCORES, PAIRED, VERDICTS):
-                (self._run.folder / name).unlink(missing_ok=True)
+                (self._cache.folder / name).unlink(missing_ok=True)
 
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
-        folder = self._run.folder
-        raw, text = self._loaded.raw, self._loaded.text
+        folder = self._cache.folder
+        raw, text = self._resolved.raw, self._resolved.text
         study = yaml_files.write(raw) if text is None else yaml_files.rewrite(text, raw)
         json_files.write_text(folder / STUDY, study)
         if self._scores:
             json_files.write_json(folder / SCORES, self._scores)
             json_files.write_json(folder / PAIRED, self._against_base)
-        self._record.stages = msgspec.convert(self._run.costs(), list[StageCost])
+        self._record.stages = msgspec.convert(self._cache.costs(), list[StageCost])
         json_files.write_json(folder / MANIFEST, msgspec.to_builtins(self._record))
 
-    def _owner(self, variant: str) -> Manifest | VariantInfo:
-        """The record that has the sources and the clean of a variant."""
+    def _find_record(self, variant: str) -> Manifest | VariantInfo:
+        """The record with the sources and the clean counts of a variant."""
         return self._record if variant == MAIN else self._record.variants[variant]
 
-    def _place(self, stage: Stage) -> str:
-        return stage.folder.relative_to(self._run.folder).as_posix()
+    def _relative_folder(self, stage: Stage) -> str:
+        return stage.folder.relative_to(self._cache.folder).as_posix()
 
-    def _short(self, model: str) -> str:
-        """A model of this run by its place in the run, any other as the study names it."""
-        folder = str(self._run.folder)
+    def _shorten_model(self, model: str) -> str:
+        """The path within the run folder for a model of this run; the name in the study for other models."""
+        folder = str(self._cache.folder)
         return model[len(folder) :].lstrip("/\\") if model.startswith(folder) else model
 
 
@@ -172,15 +174,15 @@ def _put(records: dict[str, dict[str, Any]], variant: str, seed: int, record: An
     records[variant] = {**records.get(variant, {}), str(seed): record}
 
 
-def _variant_info(study: Study) -> VariantInfo:
-    """What tells a variant from others.
+def _describe_variant(study: Study) -> VariantInfo:
+    """Describes a variant.
 
-    Reports and verdicts read this and not the classes: what they need to know of a strategy, a trainer or a benchmark
-    is copied here from its class.
+    Reports and verdicts read this description instead of the classes. So it copies what they need from the classes of
+    strategies, trainers and benchmarks.
     """
-    rest = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
-    rest["train"] = [registry.cache_identity(trainer) for trainer in study.train]
-    starts = origins(study)
+    other_settings = study.model_dump(mode="json", exclude=set(VARIANT_FIELDS))
+    other_settings["train"] = [registry.cache_identity(trainer) for trainer in study.train]
+    starts = find_origins(study)
     return VariantInfo(
         strategy=msgspec.convert(
             {
@@ -190,7 +192,7 @@ def _variant_info(study: Study) -> VariantInfo:
             },
             ChoiceInfo,
         ),
-        settings_hash=hashing.json_hash(rest),
+        settings_hash=hashing.json_hash(other_settings),
         steps=[
             PlannedStep(
                 name,
@@ -200,7 +202,7 @@ def _variant_info(study: Study) -> VariantInfo:
                 trainer.learns_from,
                 trainer.writes_answers,
             )
-            for trainer, name in steps_of(study)
+            for trainer, name in list_steps(study)
         ],
         judged={
             label: HeadlineInfo(*benchmark.headline_metric)

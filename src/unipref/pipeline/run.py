@@ -1,8 +1,8 @@
 """The stages in order.
 
-sources -> unify -> clean -> select -> check -> train -> evaluate -> verdicts, report, for every variant and seed; once
-there are models, examples of what they answer. Each stage is skipped if its inputs, settings and code have not changed:
-`stage_inputs.py` lists what these are.
+sources -> unify -> clean -> select -> check -> train -> evaluate -> verdicts, report, for every variant and seed. After
+training, the models answer examples. A stage is skipped if its inputs, settings and code have not changed;
+`stage_inputs.py` lists these.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,7 +16,8 @@ from unipref.core.stage_cache import Stage, StageCache
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.evaluation_stage import EvaluationStage
-from unipref.pipeline.examples_stage import AnsweringModel, ExamplesStage, last_policy
+from unipref.pipeline.examples import AnsweringModel
+from unipref.pipeline.examples_stage import ExamplesStage, find_last_policy
 from unipref.pipeline.launcher import Launch
 from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import VariantData
@@ -26,16 +27,16 @@ from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 
 STAGES = ("unify", "select", "check", "train", "evaluate")
-"""How far a run may be asked to go."""
+"""The stages at which a run can stop."""
 
 
 class Run:
-    """One study on its way through the stages, in one folder.
+    """Runs the stages of one study in one folder.
 
     Args:
         resolved: the study.
-        folder: of the run.
-        listener: hears what happens.
+        folder: the run folder.
+        listener: receives stages, notes and progress.
         launch: the processes that train one model together; None: this process alone.
         dry_run: as in `StageCache`.
         done_by_others: as in `StageCache`.
@@ -59,13 +60,13 @@ class Run:
         self.evaluation = EvaluationStage(self.context)
         self._unified: dict[str, Stage] = {}
 
-    def go(self, until: str) -> Path:
-        """Runs all variants and seeds as far as the stage `until`, and writes manifest, verdicts and report."""
+    def execute(self, until: str) -> Path:
+        """Runs all variants and seeds up to the stage `until`, and writes manifest, verdicts and report."""
         folder, manifest = self.context.cache.folder, self.context.manifest
         try:
-            self.walk(until)
+            self.run_stages(until)
             if until != "evaluate":
-                self._recall_scores()
+                self._carry_over_scores()
         finally:
             manifest.write()
             report.write_cards(folder)
@@ -73,21 +74,21 @@ class Run:
         report.write(folder)
         return folder
 
-    def _recall_scores(self) -> None:
-        """Takes over the scores that an earlier run has of these very models; scores of replaced models go."""
+    def _carry_over_scores(self) -> None:
+        """Takes over the scores that an earlier run has of the same models, and removes those of replaced models."""
         if self.context.manifest.has_scores():
             earlier = Run(self.context.resolved, self.context.cache.folder, ProgressListener(), dry_run=True)
-            earlier.walk("evaluate")
-            self.context.manifest.recall(earlier.context.manifest)
+            earlier.run_stages("evaluate")
+            self.context.manifest.carry_over(earlier.context.manifest)
 
-    def walk(self, until: str) -> None:
-        """All stages in order, as far as `until`."""
+    def run_stages(self, until: str) -> None:
+        """Runs the stages in order, up to `until`."""
         depth, context = STAGES.index(until), self.context
         data = self.prepare(depth)
         if depth < STAGES.index("train"):
             return
         if (main := context.resolved.study).model is not None:
-            context.manifest.model(context.base_model(main).key)
+            context.manifest.record_model(context.base_model(main).key)
         policies = {}
         for variant, (study, cleaned, selected) in data.items():
             if study.model is None:
@@ -98,13 +99,13 @@ class Run:
                 models = self.training.run_steps(variant, seed, study, chosen, cleaned)
                 for step, model in models.items() if depth >= STAGES.index("evaluate") else ():
                     self.evaluation.run_benchmarks(variant, seed, step, study, model, cleaned)
-                if seed == study.seeds[0] and (last := last_policy(variant, models)):
-                    policies[variant] = last
+                if seed == study.seeds[0] and (policy := find_last_policy(variant, models)):
+                    policies[variant] = policy
         if depth >= STAGES.index("evaluate"):
             self._run_examples(data, policies)
 
     def prepare(self, depth: int) -> dict[str, VariantData]:
-        """Variant -> its data, selected and checked where STAGES[depth] is as far as that."""
+        """Runs the data stages and the checks, up to `STAGES[depth]`. Returns variant -> its data."""
         data = {
             variant: self._prepare_variant(variant, study, depth)
             for variant, study in self.context.resolved.variants.items()
@@ -121,13 +122,13 @@ class Run:
         return VariantData(study, cleaned, selected)
 
     def _run_examples(self, data: Mapping[str, VariantData], policies: Mapping[str, AnsweringModel]) -> None:
-        """Examples of what the models answer, before and after training."""
+        """Makes examples of what the models answer, before and after training."""
         main = data[MAIN]
         if main.study.model is None:
             return
         base = self.context.base_model(main.study)
-        # What is held out here may have been trained on by a variant that splits or cleans otherwise.
-        alike = {n: last for n, last in policies.items() if data[n].cleaned.content == main.cleaned.content}
-        apart = [last.label for name, last in policies.items() if name not in alike]
+        # A variant with another split or cleaning may have trained on the preferences held out here.
+        comparable = {n: policy for n, policy in policies.items() if data[n].cleaned.content == main.cleaned.content}
+        excluded = [policy.label for name, policy in policies.items() if name not in comparable]
         answering = AnsweringModel(BASE, base.folder, base.key)
-        ExamplesStage(self.context).stage(main, self._unified[MAIN], answering, alike, apart)
+        ExamplesStage(self.context).run_examples(main, self._unified[MAIN], answering, comparable, excluded)

@@ -1,8 +1,8 @@
-"""Training and evaluation side by side: a scheduler in this process, and N processes that do one job at a time.
+"""Trains and evaluates in parallel: a scheduler in this process, and N processes that run one job at a time.
 
-A job is one training step of one variant and seed, with the evaluation of its model. Which stages are left and what
-each waits for is known before any is done, for a stage's key is made of the keys of what goes into it. A stage that
-variants share is in one job only; the jobs behind it wait. So no two processes write one stage.
+A job is one training step of one variant and seed, with the evaluation of its model. A stage's key is computed from the
+keys of its inputs, so the scheduler knows all unfinished stages and their dependencies before any job starts. A stage
+that variants share belongs to one job only, and dependent jobs wait for it. So two processes never write one stage.
 """
 
 import concurrent.futures
@@ -24,14 +24,14 @@ from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.stage_inputs import UPSTREAM_KEYS
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
-from unipref.study.steps import origins
+from unipref.study.steps import find_origins
 
 SCHEDULED_STAGES = ("train", "evaluated")
-"""Kinds of stages that jobs do; what is left comes after them."""
+"""Kinds of stages that jobs run; the other stages run after them, in this process."""
 
 
 class Job(NamedTuple):
-    """One training step of one variant and seed, and what is measured of it."""
+    """One training step of one variant and seed, and the evaluation of its model."""
 
     variant: str
     seed: int
@@ -42,13 +42,13 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a job has done.
+    """The result of a job.
 
     Attributes:
-        keys: of the stages that it did.
-        folders: key -> folder of these and of the stages that it used.
-        notes: what a reader should know.
-        seconds: how long it took.
+        keys: keys of the stages that it ran.
+        folders: key -> folder, of these stages and of those that it used.
+        notes: notes for the reader.
+        seconds: duration.
     """
 
     keys: list[str]
@@ -57,21 +57,23 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener) -> set[str]:
-    """Does all stages as far as `until`: data and checks here, then training and evaluation in `jobs` processes.
+def run_side_by_side(
+    resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener
+) -> set[str]:
+    """Runs all stages up to `until`: data and checks here, then training and evaluation in `jobs` processes.
 
     Args:
         resolved: the study.
-        folder: of the run.
+        folder: the run folder.
         until: 'train' or 'evaluate'.
-        jobs: processes.
-        listener: hears what happens.
+        jobs: number of processes.
+        listener: receives stages, notes and progress.
 
     Returns:
-        The keys of the stages that were done.
+        The keys of the stages that ran.
 
     Raises:
-        UserError: as `pipeline.run`. What is done by then is kept; jobs that have begun are ended with the process.
+        UserError: as for `pipeline.run`. Finished stages are kept; running jobs stop with the process.
     """
     depth = STAGES.index(until)
     run = Run(resolved, folder, listener)
@@ -84,7 +86,7 @@ def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, l
         run.context.manifest.write()
     done = {stage.key for stage in cache.stages if not stage.cached}
     rest = Run(resolved, folder, ProgressListener(), dry_run=True)
-    rest.walk(until)
+    rest.run_stages(until)
     jobs_before = find_predecessors(rest.context.cache.pending)
     processes = min(jobs, max(1, len(jobs_before)))
     for outcome in _run_jobs(jobs_before, resolved, folder, until, processes, listener, cache.folders()):
@@ -93,10 +95,10 @@ def side_by_side(resolved: ResolvedStudy, folder: Path, until: str, jobs: int, l
 
 
 def find_predecessors(pending: Sequence[PendingStage]) -> dict[Job, set[Job]]:
-    """Job -> the jobs that must be done before it, in the order of the study.
+    """Returns job -> the jobs that must finish before it, in the order of the study.
 
     Args:
-        pending: the stages that a dry run would do.
+        pending: the unfinished stages, from a dry run.
     """
     owner: dict[str, Job] = {}
     before: dict[Job, set[Job]] = {}
@@ -121,10 +123,10 @@ def _run_jobs(
     listener: ProgressListener,
     folders: dict[str, str],
 ) -> list[Outcome]:
-    """Does each job as soon as the jobs before it are done.
+    """Runs each job as soon as the jobs before it have finished.
 
-    A process knows the stages that it did itself. `folders` (key -> folder) tells it of those that others did, which
-    two variants may share: without it, it would do them again in a folder of its own.
+    A process knows only the stages that it ran itself. `folders` (key -> folder) lists those of other processes, which
+    variants may share; without it, a process would run them again in another folder.
     """
     order = graphlib.TopologicalSorter(jobs_before)
     order.prepare()
@@ -132,16 +134,16 @@ def _run_jobs(
     pool = concurrent.futures.ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
+        initializer=_start_worker,
         initargs=(resolved, folder, os.getpid()),
     )
     running: dict[concurrent.futures.Future[Outcome], Job] = {}
     try:
         while order.is_active():
             for job in order.get_ready():
-                running[pool.submit(_work, job, until, dict(folders))] = job
-            ended, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in ended:
+                running[pool.submit(_run_job, job, until, dict(folders))] = job
+            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in finished:
                 job = running.pop(future)
                 outcomes.append(outcome := future.result())
                 folders |= outcome.folders
@@ -153,9 +155,9 @@ def _run_jobs(
                         listener.note(note)
                     notes.add(note)
     except BrokenProcessPool as error:
-        at_work = ", ".join(str(job) for job in running.values())
-        mend = "Most often there is too little memory: take fewer --jobs. The same command goes on where it stopped."
-        raise UserError(f"a process ended in the middle of its work ({at_work}).", where="--jobs", mend=mend) from error
+        job_names = ", ".join(str(job) for job in running.values())
+        mend = "Usually memory runs out: use fewer --jobs. Run the same command again to resume."
+        raise UserError(f"a process died while it ran {job_names}.", where="--jobs", mend=mend) from error
     except BaseException:
         workers = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
@@ -167,7 +169,7 @@ def _run_jobs(
 
 
 class _Notes(ProgressListener):
-    """Collects the notes."""
+    """Collects the notes of a job."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -177,39 +179,39 @@ class _Notes(ProgressListener):
 
 
 class _Worker:
-    """What a process keeps from job to job: the run, and each variant's cleaned data."""
+    """The state that a process keeps between jobs: the run, and each variant's cleaned data."""
 
     def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
         self.listener = _Notes()
         self.run = Run(resolved, folder, self.listener)
         self._cleaned: dict[str, Stage] = {}
 
-    def work(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
+    def run_job(self, job: Job, until: str, folders: dict[str, str]) -> Outcome:
         run, cache = self.run, self.run.context.cache
         cache.folders_of_others |= folders
         start, before = time.monotonic(), len(cache.stages)
         study = run.context.resolved.variants[job.variant]
-        measures = STAGES.index(until) >= STAGES.index("evaluate")
+        evaluates = STAGES.index(until) >= STAGES.index("evaluate")
         if job.variant not in self._cleaned:
             cleaned = run.data.run_clean(job.variant, study, run.data.run_unify(job.variant, study))
-            if measures:
+            if evaluates:
                 run.evaluation.run_base(job.variant, study, cleaned)
             self._cleaned[job.variant] = cleaned
         cleaned = self._cleaned[job.variant]
         selected = run.data.run_select(job.variant, job.seed, study, cleaned)
-        # The process that made the data has reported their notes.
+        # The process that made the data has already reported their notes.
         self.listener.notes = []
-        needed = _ancestry(study, job.step)
-        models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=needed)
-        if measures:
+        step_names = _find_ancestry(study, job.step)
+        models = run.training.run_steps(job.variant, job.seed, study, selected, cleaned, only=step_names)
+        if evaluates:
             run.evaluation.run_benchmarks(job.variant, job.seed, job.step, study, models[job.step], cleaned)
         keys = [stage.key for stage in cache.stages[before:] if not stage.cached]
         return Outcome(keys, cache.folders(), self.listener.notes, time.monotonic() - start)
 
 
-def _ancestry(study: Study, step: str) -> set[str]:
-    """The step and all steps that it is made from, directly or not."""
-    ancestry, origin_of = set[str](), origins(study)
+def _find_ancestry(study: Study, step: str) -> set[str]:
+    """The step and all steps whose models it needs, directly or not."""
+    ancestry, origin_of = set[str](), find_origins(study)
     todo: list[str | None] = [step]
     while todo:
         name = todo.pop()
@@ -223,8 +225,8 @@ def _ancestry(study: Study, step: str) -> set[str]:
 _worker: _Worker | None = None
 
 
-def _begin(resolved: ResolvedStudy, folder: Path, parent: int) -> None:
-    """Sets a process up: one thread of computation, and an end when the run is no more."""
+def _start_worker(resolved: ResolvedStudy, folder: Path, parent: int) -> None:
+    """Prepares a process: it computes with one thread, and exits when the run's process does."""
     global _worker
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -235,6 +237,6 @@ def _begin(resolved: ResolvedStudy, folder: Path, parent: int) -> None:
     _worker = _Worker(resolved, folder)
 
 
-def _work(job: Job, until: str, folders: dict[str, str]) -> Outcome:
+def _run_job(job: Job, until: str, folders: dict[str, str]) -> Outcome:
     assert _worker is not None
-    return _worker.work(job, until, folders)
+    return _worker.run_job(job, until, folders)

@@ -1,4 +1,4 @@
-"""What the stages of a run pass to each other: a variant's data, a trained model, a training step that is due."""
+"""The values that the stages of a run pass to each other: a variant's data, a trained model, a training step."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from unipref.study.schema import Study
 
 
 class VariantData(NamedTuple):
-    """A variant, its cleaned data, and what was selected of them for each seed."""
+    """A variant, its cleaned data, and the selection for each seed."""
 
     study: Study
     cleaned: Stage
@@ -18,7 +18,7 @@ class VariantData(NamedTuple):
 
 
 class TrainedModel(NamedTuple):
-    """A model of the run: its folder or hub name, the key of the stage that made it, and 'policy' or 'reward'."""
+    """A model of the run: its folder or hub name, the key of its stage, and its kind, 'policy' or 'reward'."""
 
     folder: str
     key: str
@@ -26,13 +26,13 @@ class TrainedModel(NamedTuple):
 
 
 class TrainingStep(NamedTuple):
-    """One training step: which, from which models, on which data.
+    """One training step with its models and data.
 
     Attributes:
         place: its folder in the run.
         trainer, seed: the settings.
         start: the model it starts from; reward_model: the last reward model, if it needs one.
-        dependencies: name in the settings -> a further model that it asks.
+        dependencies: name in the settings -> a further model that it uses.
         selected, cleaned: the data.
     """
 
@@ -46,7 +46,7 @@ class TrainingStep(NamedTuple):
     cleaned: Stage
 
 
-def held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:
-    """Held-out part -> its file, of the parts that have rows; in a dry run, of those that have a share."""
+def find_held_out_files(cleaned: Stage, study: Study) -> dict[str, Path]:
+    """Returns held-out part -> its file, for parts with rows; in a dry run, for parts with a share."""
     rows = {part: getattr(study.split, part) if cleaned.pending else cleaned.result[part] for part in ("dev", "test")}
     return {part: cleaned.folder / f"{part}.parquet" for part, count in rows.items() if count}

@@ -1,8 +1,8 @@
-"""What each stage's result depends on: the inputs of its cache key, all in this file.
+"""The inputs of each stage's cache key: everything that its result depends on.
 
-`core/stage_cache.py` hashes the inputs to the key, and skips a stage whose key is that of the stage on disk. So a
-setting, a file, a package version or a module that is named here for a stage makes it run again when it changes, and
-nothing else does. The code of a stage is named by its entry modules: the key covers all that they import, too.
+`core/stage_cache.py` hashes the inputs to the key, and skips a stage if the stage on disk has the same key. So a stage
+runs again if a setting, file, package version or module that this file names for it changes, and only then. For the
+code of a stage, this file names the entry modules; the key also covers everything that they import.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -36,21 +36,21 @@ CODE = {
     "train": ("unipref.train",),
     "measured in training": ("unipref.evaluate.in_training",),
     "evaluated": _SCORING,
-    "examples": ("unipref.pipeline.raw_rows", "unipref.models.model_cache", "unipref.models.inference"),
+    "examples": ("unipref.pipeline.examples",),
     "mixture": ("unipref.models.weight_merging", *_SCORING),
     "held-out parts": ("unipref.pipeline.merge.drop_prompts",),
 }
-"""Stage -> the entry modules of its code. The modules of the formats, trainers, ... that it uses are added."""
+"""Stage -> the entry modules of its code. `hash_code` adds those of the formats, trainers, ... that it uses."""
 TRAINING_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
 UPSTREAM_KEYS = ("start", "reward", "model", "base")
-"""Inputs that are keys of training and evaluation stages; the values of `dependencies` are such keys too."""
+"""Inputs that are keys of training and evaluation stages; so are the values of `dependencies`."""
 
 
 class InputHashes:
     """Hashes of models, files and benchmark data, each computed once per run.
 
     Args:
-        data_root: where the paths in settings start.
+        data_root: the folder in which paths in settings start.
     """
 
     def __init__(self, data_root: Path) -> None:
@@ -58,55 +58,55 @@ class InputHashes:
         self.model_key = cache(loading.model_key)
         self.tree_hash = cache(hashing.tree_hash)
 
-    def benchmark_data(self, benchmark: Benchmark, data: Path, cleaned: Stage | None = None) -> str:
-        """The hash of what a benchmark reads.
+    def hash_benchmark_data(self, benchmark: Benchmark, data: Path, cleaned: Stage | None = None) -> str:
+        """Returns the hash of what a benchmark reads.
 
         Args:
-            benchmark: which.
+            benchmark: the benchmark.
             data: its data.
-            cleaned: the run's own parts; a dry run knows them by what they will be made from.
+            cleaned: the run's own parts; a dry run identifies unfinished parts by their inputs.
         """
         if cleaned is not None and cleaned.pending and data.parent == cleaned.folder:
             return f"{data.name} {cleaned.content}"
         return data_hash(benchmark, data, self.tree_hash)
 
-    def trainer_files(self, trainer: Trainer) -> dict[str, str]:
-        """Setting -> hash of the file that it names."""
+    def hash_trainer_files(self, trainer: Trainer) -> dict[str, str]:
+        """Returns setting -> hash of the file that it names."""
         files = trainer.files().items()
         return {place: hashing.file_hash(self.data_root / expand_variables(path)) for place, path in files}
 
 
-def code(stage: str, *choices: Choice) -> str:
-    """The hash of a stage's code: its entry modules, those of the choices it uses, and all that these import."""
+def hash_code(stage: str, *choices: Choice) -> str:
+    """Returns the hash of a stage's code: its entry modules, those of its choices, and everything they import."""
     return hashing.code_key(*CODE[stage], *registry.code_modules(*choices))
 
 
-def unified(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
-    """Sources -> preferences."""
+def unify_inputs(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
+    """Returns the inputs of unify, which converts sources to preferences."""
     return {
         "settings": study.unify.model_dump(),
         "sources": [
             {
-                "projection": {**msgspec.to_builtins(source.projection), "axes": _axes(source)},
+                "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},
                 "format": registry.cache_identity(source.format),
                 "files": sources.fingerprint(source.parts),
             }
             for source in resolved
         ],
-        "code": code("unified", *(source.format for source in resolved)),
+        "code": hash_code("unified", *(source.format for source in resolved)),
     }
 
 
-def clean(
+def clean_inputs(
     hashes: InputHashes, study: Study, unified: Stage, benchmarks: Mapping[str, Path], fetched: Collection[str]
 ) -> dict[str, Any]:
-    """Preferences -> train, dev and test.
+    """Returns the inputs of clean, which makes train, dev and test.
 
     Args:
-        hashes: of the run.
+        hashes: the hashes of the run.
         study: the variant.
-        unified: the stage before.
-        benchmarks: name -> data that preferences are compared with.
+        unified: the stage of unify.
+        benchmarks: name -> data that clean compares preferences with.
         fetched: benchmarks whose data the run does not have.
     """
     return {
@@ -115,68 +115,68 @@ def clean(
         "clean": study.clean.model_dump(),
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
-        "code": code("clean"),
+        "code": hash_code("clean"),
         "versions": hashing.versions("rensa") if study.clean.duplicates == "near" else {},
     }
 
 
-def selected(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> dict[str, Any]:
-    """The training part -> the rows that are trained on."""
-    embedder = getattr(study.select, "embedder", None)
+def select_inputs(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> dict[str, Any]:
+    """Returns the inputs of select, which chooses the rows to train on."""
+    embedder = study.select.embedding_model
     return {
-        "clean": cleaned.content,  # not its key: another benchmark that removes nothing changes nothing
+        "clean": cleaned.content,  # not its key: a new benchmark that removes no row changes nothing
         "strategy": registry.cache_identity(study.select),
         "models": [hashes.model_key(name) for name in study.select.models(study.model)],
         "seed": seed if study.select.seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
-        "code": code("selected", study.select),
+        "code": hash_code("selected", study.select),
     }
 
 
-def checked(
+def check_inputs(
     hashes: InputHashes, study: Study, selected: Stage, cleaned: Stage, launch: Launch | None
 ) -> dict[str, Any]:
-    """The checks before training, of all steps on one selection."""
+    """Returns the inputs of the checks before training, for all steps on one selection."""
     assert study.model is not None
     return {
         "model": hashes.model_key(study.model),
         "steps": [registry.cache_identity(trainer) for trainer in study.train],
-        "data": _training_data(selected, cleaned),
-        "files": [hashes.trainer_files(trainer) for trainer in study.train],
+        "data": _training_input(selected, cleaned),
+        "files": [hashes.hash_trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
-        "code": code("checked", *study.train),
+        "code": hash_code("checked", *study.train),
         "versions": hashing.versions(*TRAINING_PACKAGES),
-        **_launch(launch),
+        **_launch_input(launch),
     }
 
 
-def train(
+def train_inputs(
     hashes: InputHashes,
     step: TrainingStep,
     probes: Sequence[DevBenchmark],
     evaluation: Evaluation,
     launch: Launch | None,
 ) -> dict[str, Any]:
-    """One training step.
+    """Returns the inputs of one training step.
 
     Args:
-        hashes: of the run.
+        hashes: the hashes of the run.
         step: the step.
-        probes: what is measured while it trains.
-        evaluation: how often.
-        launch: the processes that train it together; None: one.
+        probes: benchmarks to measure during training.
+        evaluation: says how often.
+        launch: the processes that train it together; None: one process.
     """
     inputs: dict[str, Any] = {
         "trainer": registry.cache_identity(step.trainer),
         "start": step.start.key,
         "reward": step.reward_model.key if step.reward_model else None,
         "dependencies": {name: model.key for name, model in step.dependencies.items()},
-        "files": hashes.trainer_files(step.trainer),
-        "data": _training_data(step.selected, step.cleaned),
+        "files": hashes.hash_trainer_files(step.trainer),
+        "data": _training_input(step.selected, step.cleaned),
         "seed": step.seed,
-        "code": code("train", step.trainer),
+        "code": hash_code("train", step.trainer),
         "versions": hashing.versions(*TRAINING_PACKAGES),
-        **_launch(launch),
+        **_launch_input(launch),
     }
     if probes:
         inputs["measured"] = {
@@ -185,52 +185,52 @@ def train(
                 [
                     probe.label,
                     registry.cache_identity(probe.benchmark),
-                    hashes.benchmark_data(probe.benchmark, probe.data, step.cleaned),
+                    hashes.hash_benchmark_data(probe.benchmark, probe.data, step.cleaned),
                 ]
                 for probe in probes
             ],
-            "code": code("measured in training", *(probe.benchmark for probe in probes)),
+            "code": hash_code("measured in training", *(probe.benchmark for probe in probes)),
         }
     return inputs
 
 
-def evaluated(
+def evaluate_inputs(
     hashes: InputHashes, model: str, benchmark: Benchmark, label: str, data: Path, cleaned: Stage, base: Stage | None
 ) -> dict[str, Any]:
-    """One benchmark on one model.
+    """Returns the inputs of one benchmark on one model.
 
     Args:
-        hashes: of the run.
+        hashes: the hashes of the run.
         model: key of the model.
-        benchmark: which.
+        benchmark: the benchmark.
         label: its name in the study.
         data: its data.
         cleaned: the run's own parts.
-        base: the same benchmark on the base model, which the scores are compared with.
+        base: the stage of the base model on this benchmark, for the comparison.
     """
     return {
         "model": model,
         "benchmark": registry.cache_identity(benchmark),
         "label": label,
-        "data": hashes.benchmark_data(benchmark, data, cleaned),
+        "data": hashes.hash_benchmark_data(benchmark, data, cleaned),
         "surroundings": benchmark.surroundings(),
-        "code": code("evaluated", benchmark),
+        "code": hash_code("evaluated", benchmark),
         "base": base.key if base else None,
     }
 
 
-def examples(
+def examples_inputs(
     study: Study, unified: Stage, cleaned: Stage, part: str, models: Mapping[str, str], left_out: Sequence[str]
 ) -> dict[str, Any]:
-    """Examples of what the models answer.
+    """Returns the inputs of the examples.
 
     Args:
         study: the study as written.
-        unified: its preferences.
-        cleaned: the same, cleaned and split.
-        part: 'dev' or 'test', from which the examples are drawn.
+        unified: its unified preferences.
+        cleaned: its cleaned and split preferences.
+        part: the part to draw from, 'dev' or 'test'.
         models: label -> key of each model that answers.
-        left_out: labels of the others.
+        left_out: labels of the models that do not answer.
     """
     return {
         "preferences": [unified.key, cleaned.content, part],
@@ -238,22 +238,22 @@ def examples(
         "left_out": list(left_out),
         "seed": study.seeds[0],
         "settings": study.report.model_dump(),
-        "code": code("examples"),
+        "code": hash_code("examples"),
         "versions": hashing.versions("torch", "transformers"),
     }
 
 
-def mixture(
+def mixture_inputs(
     hashes: InputHashes, base: str, tokenizer: str, parts: Mapping[str, Path], recipe: Recipe
 ) -> dict[str, Any]:
-    """What all mixtures of some models share; `mixture_scores` takes it with the weights.
+    """Returns the inputs that all mixtures of some models share; `mixture_score_inputs` adds the weights.
 
     Args:
-        hashes: of the run.
+        hashes: the hashes of the run.
         base: folder or hub name of the base model.
-        tokenizer: the model whose tokenizer is used.
+        tokenizer: the model that gives the tokenizer.
         parts: objective -> folder of its model.
-        recipe: how they are combined.
+        recipe: the settings of the merge.
     """
     return {
         "base": hashes.model_key(base),
@@ -265,26 +265,28 @@ def mixture(
     }
 
 
-def mixture_scores(hashes: InputHashes, model: Mapping[str, Any], benchmark: Benchmark, data: Path) -> dict[str, Any]:
-    """One benchmark on one mixture.
+def mixture_score_inputs(
+    hashes: InputHashes, model: Mapping[str, Any], benchmark: Benchmark, data: Path
+) -> dict[str, Any]:
+    """Returns the inputs of one benchmark on one mixture.
 
     Args:
-        hashes: of the run.
-        model: what identifies the mixture; of the base model, `base` alone.
-        benchmark: which.
+        hashes: the hashes of the run.
+        model: the inputs of the mixture; for the base model, `base` alone.
+        benchmark: the benchmark.
         data: its data.
     """
     return {
         **model,
         "benchmark": registry.cache_identity(benchmark),
-        "data": hashes.benchmark_data(benchmark, data),
+        "data": hashes.hash_benchmark_data(benchmark, data),
         "surroundings": benchmark.surroundings(),
-        "code": code("mixture", benchmark),
+        "code": hash_code("mixture", benchmark),
     }
 
 
-def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Path]) -> dict[str, Any]:
-    """Held-out parts without the prompts that some models were trained on.
+def held_out_inputs(splits: Mapping[str, Path], trained_on: Collection[Path]) -> dict[str, Any]:
+    """Returns the inputs of held-out parts without the prompts that some models were trained on.
 
     Args:
         splits: part -> its file.
@@ -293,20 +295,20 @@ def parts_without_prompts(splits: Mapping[str, Path], trained_on: Collection[Pat
     return {
         "held_out": {part: hashing.file_hash(path) for part, path in splits.items()},
         "trained": [hashing.file_hash(path) for path in trained_on],
-        "code": code("held-out parts"),
+        "code": hash_code("held-out parts"),
     }
 
 
-def _axes(source: ResolvedSource) -> dict[str, Any]:
-    """The axes with all their fields: which defaults msgspec omits differs between processes."""
+def _describe_axes(source: ResolvedSource) -> dict[str, Any]:
+    """The axes with all their fields: msgspec omits defaults, and which ones differs between processes."""
     return {name: msgspec.structs.asdict(axis) for name, axis in source.projection.axes.items()}
 
 
-def _training_data(selected: Stage, cleaned: Stage) -> list[str]:
-    """What a training step learns from: selections that keep the same rows are the same, however they were made."""
+def _training_input(selected: Stage, cleaned: Stage) -> list[str]:
+    """Identifies the training data by content: selections that keep the same rows count as the same."""
     return [selected.files.get("train.parquet", selected.key), cleaned.content]
 
 
-def _launch(launch: Launch | None) -> dict[str, Any]:
-    """What the launch adds to a key; nothing for one process."""
+def _launch_input(launch: Launch | None) -> dict[str, Any]:
+    """The launch as an input; empty for one process."""
     return {"launch": launch.cache_identity()} if launch else {}

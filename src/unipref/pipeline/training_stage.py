@@ -1,4 +1,4 @@
-"""The training of a run: everything is checked before the first step; then each step is a stage that can be resumed."""
+"""Trains the models of a run: checks all steps first, then runs each step as a stage that can be resumed."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -13,32 +13,31 @@ from unipref.evaluate import in_training
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
-from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, held_out_files
+from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files
 from unipref.study.schema import Study
-from unipref.study.steps import origins, steps_of
+from unipref.study.steps import find_origins, list_steps
 from unipref.train import Meter, PreflightRequest, check_disk, preflight, train
 
 
-def describe(trainer: Trainer, origin: str) -> dict[str, Any]:
-    """What the manifest has of a step, for cards and reports.
+def describe_step(trainer: Trainer, origin: str) -> dict[str, Any]:
+    """Returns the manifest's description of a step, for cards and reports.
 
     Args:
         trainer: the step.
         origin: the step, or the study's model, that it starts from.
     """
     settings = trainer.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    adapter = settings.get("lora") is not None and not getattr(trainer, "merge_adapter", True)
     return {
         "trainer": trainer.name(),
         "makes": trainer.makes,
         "from": origin,
-        "adapter": adapter,
+        "adapter": trainer.saves_adapter,
         "settings": {name: value for name, value in settings.items() if name not in ("name", "from")},
     }
 
 
 class TrainingStage:
-    """Checks and trains in one run.
+    """Checks and trains the steps of one run.
 
     Args:
         context: of the run.
@@ -48,7 +47,7 @@ class TrainingStage:
         self.context = context
 
     def run_checks(self, data: Mapping[str, VariantData]) -> None:
-        """Looks for what would fail or mislead, before any of the training: every variant and seed, and the disk."""
+        """Checks all steps of every variant and seed, and the disk, before any training."""
         disk: dict[str, list[dict[str, int]]] = {}
         for variant, (study, cleaned, selected) in data.items():
             for seed, stage in selected.items() if study.train else ():
@@ -56,7 +55,7 @@ class TrainingStage:
                 if checks.pending:
                     continue
                 disk[checks.key] = [step["disk"] for step in checks.result["steps"].values() if "disk" in step]
-                self.context.manifest.checked(variant, seed, checks)
+                self.context.manifest.record_check(variant, seed, checks)
         steps = [step for steps in disk.values() for step in steps]
         for note in check_disk(steps, self.context.cache.folder / "train"):
             self.context.listener.note(note)
@@ -71,7 +70,7 @@ class TrainingStage:
             held_out=cleaned.folder / "dev.parquet",
             where="train" if variant == MAIN else f"variants.{variant}.train",
             processes=launch.processes if launch else 1,
-            is_sharded=launch.sharded if launch else False,
+            is_sharded=launch.is_sharded if launch else False,
             data_root=self.context.resolved.data_root,
         )
 
@@ -80,7 +79,7 @@ class TrainingStage:
             json_files.write_json(out / "preflight.json", findings)
             return findings
 
-        inputs = stage_inputs.checked(self.context.hashes, study, selected, cleaned, launch)
+        inputs = stage_inputs.check_inputs(self.context.hashes, study, selected, cleaned, launch)
         stage = self.context.cache.stage(f"checked/{variant}/{seed}", inputs, work)
         for note in [*stage.result.get("notes", ()), *stage.result.get("warnings", ())]:
             self.context.listener.note(note)
@@ -95,9 +94,9 @@ class TrainingStage:
         cleaned: Stage,
         only: Collection[str] | None = None,
     ) -> dict[str, TrainedModel]:
-        """The training steps in order, or those named `only`, which must include all that they start from."""
+        """Runs the training steps in order, or those in `only`, which must include all steps that they need."""
         models = {BASE: self.context.base_model(study)}
-        for (trainer, name), origin in zip(steps_of(study), origins(study).values(), strict=True):
+        for (trainer, name), origin in zip(list_steps(study), find_origins(study).values(), strict=True):
             if only is not None and name not in only:
                 continue
             dependencies = trainer.model_dependencies()
@@ -107,20 +106,20 @@ class TrainingStage:
                 seed=seed,
                 start=models[origin.start],
                 reward_model=models[origin.reward_model] if origin.reward_model else None,
-                dependencies={d.name: models.get(d.name) or self._outside_model(d) for d in dependencies},
+                dependencies={d.name: models.get(d.name) or self._make_outside_model(d) for d in dependencies},
                 selected=selected,
                 cleaned=cleaned,
             )
             stage = self._run_step(step, study)
             if not stage.pending:
-                self.context.manifest.trained(variant, seed, name, stage, describe(trainer, origin.start))
+                self.context.manifest.record_train(variant, seed, name, stage, describe_step(trainer, origin.start))
             models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
         return {name: model for name, model in models.items() if name != BASE}
 
     def _run_step(self, step: TrainingStep, study: Study) -> Stage:
         """Trains one step, or resumes it from the last checkpoint of a killed run."""
-        context, probes = self.context, self._probes(step, study)
-        inputs = stage_inputs.train(context.hashes, step, probes, study.evaluate, context.launch)
+        context, probes = self.context, self._find_probes(step, study)
+        inputs = stage_inputs.train_inputs(context.hashes, step, probes, study.evaluate, context.launch)
 
         def work(out: Path, checkpoint_dir: Path) -> dict[str, Any]:
             job = TrainJob(
@@ -146,14 +145,14 @@ class TrainingStage:
             context.listener.note(warning)
         return stage
 
-    def _probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
-        """What is measured while the step trains."""
+    def _find_probes(self, step: TrainingStep, study: Study) -> list[in_training.DevBenchmark]:
+        """The benchmarks to measure during training."""
         if study.evaluate.every is None:
             return []
-        splits = {part: path for part, path in held_out_files(step.cleaned, study).items() if part == "dev"}
+        splits = {part: path for part, path in find_held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
         return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
 
-    def _outside_model(self, model: ModelDependency) -> TrainedModel:
-        """A model that no step trains: a folder or hub name."""
+    def _make_outside_model(self, model: ModelDependency) -> TrainedModel:
+        """Makes a model that no step trains from its folder or hub name."""
         return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.makes)

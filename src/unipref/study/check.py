@@ -1,4 +1,4 @@
-"""What a study is checked for before any work starts: its steps, its files and its benchmarks."""
+"""Checks a study's steps, files and benchmarks before any work starts."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from unipref.study.source import NAME
 
 
 def check_variant(study: Study, where: str, root: Path) -> None:
-    """Checks what the settings refer to: steps, models, files and benchmarks.
+    """Checks the steps, models, files and benchmarks that the settings refer to.
 
     Args:
         study: the study as written, or one of its variants.
@@ -22,29 +22,33 @@ def check_variant(study: Study, where: str, root: Path) -> None:
         root: the study's `data_root`.
 
     Raises:
-        UserError: something is missing or does not fit.
+        UserError: one of them is missing, or does not fit.
     """
     _check_steps(study, f"{where}train")
     _check_files(study, root, f"{where}train")
     _check_benchmarks(study, root)
     study.clean.check(f"{where}clean")
-    # The models that scorers need must be known before any work starts.
+    # Fails here, before any work starts, if a scorer needs a model and has none.
     study.select.models(study.model)
 
 
 def _check_steps(study: Study, where: str) -> None:
-    """Step names are unique, and each step refers to earlier ones only."""
+    """Checks that step names are unique and each step refers to earlier ones only."""
     policies, rewards = [BASE], list[str]()
     for place, step in enumerate(study.train):
         here, name = f"{where}.{place}", step.step or step.name()
         if not re.fullmatch(NAME, name):
-            mend = "Use letters, digits and any of _ . + -; it becomes a folder's name."
-            raise UserError(f"'{name}' cannot name a step.", where=f"{here}.name", mend=mend)
+            mend = "Use letters, digits and _ . + -: unipref names a folder after the step."
+            raise UserError(f"'{name}' is not a valid step name.", where=f"{here}.name", mend=mend)
         if name in policies or name in rewards:
-            raise UserError(f"the step name '{name}' is taken.", where=here, mend="Give it another: 'name: ...'.")
+            raise UserError(
+                f"the step name '{name}' is already used.", where=here, mend="Set another name: 'name: ...'."
+            )
         if step.start is not None and step.start not in policies:
             raise UserError(
-                f"no policy '{step.start}' before it.", where=f"{here}.from", mend=near_name(step.start, policies)
+                f"no earlier step trains a policy '{step.start}'.",
+                where=f"{here}.from",
+                mend=near_name(step.start, policies),
             )
         _check_models(step, policies, rewards, here)
         (rewards if step.makes == "reward" else policies).append(name)
@@ -55,35 +59,35 @@ def _check_steps(study: Study, where: str) -> None:
 
 
 def _check_models(step: Trainer, policies: list[str], rewards: list[str], here: str) -> None:
-    """The models that a step needs besides the one it starts from exist."""
+    """Checks that the models which a step needs besides its start exist."""
     if step.reward is not None and step.reward not in rewards:
         raise UserError(
-            f"no reward model '{step.reward}' before it.",
+            f"no earlier step trains a reward model '{step.reward}'.",
             where=f"{here}.reward",
             mend=near_name(step.reward, rewards),
         )
     if step.reward is not None and not step.needs_reward_model:
-        mend = "Take 'reward' out, or use rloo."
-        raise UserError(f"'{step.name()}' uses no reward model.", where=f"{here}.reward", mend=mend)
+        mend = "Remove 'reward', or use rloo."
+        raise UserError(f"'{step.name()}' does not use a reward model.", where=f"{here}.reward", mend=mend)
     for model in step.model_dependencies():
         _check_dependency(model, policies, rewards, here)
     if step.needs_reward_model and not rewards:
         raise UserError(
-            f"'{step.name()}' needs a reward model, and no step before it trains one.",
+            f"'{step.name()}' needs a reward model, but no earlier step trains one.",
             where=here,
             mend="Add '- reward: {}' before it.",
         )
 
 
 def _check_dependency(model: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:
-    """The model is an earlier step of that kind, a folder or a hub name."""
-    known = rewards if model.makes == "reward" else policies
-    if model.name in known:
+    """Checks that the model is an earlier step of that kind, a folder or a hub name."""
+    step_names = rewards if model.makes == "reward" else policies
+    if model.name in step_names:
         return
     kind = "reward model" if model.makes == "reward" else "policy"
     if "/" not in model.name:
-        mend = near_name(model.name, known) if known else "Name a step before it, a model's folder or a hub name."
-        raise UserError(f"no {kind} '{model.name}' before it.", where=f"{where}.{model.place}", mend=mend)
+        mend = near_name(model.name, step_names) if step_names else "Give an earlier step, a folder or a hub name."
+        raise UserError(f"no earlier step trains a {kind} '{model.name}'.", where=f"{where}.{model.place}", mend=mend)
     try:
         loading.check_name(model.name)
     except UserError as error:
@@ -91,14 +95,16 @@ def _check_dependency(model: ModelDependency, policies: list[str], rewards: list
 
 
 def _check_files(study: Study, root: Path, where: str) -> None:
-    """The files that training steps name exist."""
+    """Checks that the files which training steps name exist."""
     for place, step in enumerate(study.train):
         for setting, name in step.files().items():
             here = f"{where}.{place}.{setting}"
             path = root / expand_path(name, here)
             if not path.is_file():
                 near = near_name(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-                raise UserError(f"there is no file {path}.", where=here, mend=near or "Paths start at data_root.")
+                raise UserError(
+                    f"the file {path} does not exist.", where=here, mend=near or "Paths start at data_root."
+                )
 
 
 def _check_benchmarks(study: Study, root: Path) -> None:
@@ -113,17 +119,19 @@ def _check_benchmarks(study: Study, root: Path) -> None:
                 raise UserError(error.what, where=f"{where}.data", mend=error.mend) from None
         part = benchmark.part
         if benchmark.data is None and not benchmark.fetches and not getattr(study.split, part):
-            mend = f"Give it a share, as in split: {{{part}: 0.1}}."
-            raise UserError(f"nothing is held out as '{part}' to measure on.", where=where, mend=mend)
-    if study.evaluate.every is not None and not _measurable(study, root):
+            mend = f"Give this part a share, for example: split: {{{part}: 0.1}}."
+            raise UserError(
+                f"it measures the '{part}' part, but the study holds out no such part.", where=where, mend=mend
+            )
+    if study.evaluate.every is not None and not _has_dev_part(study, root):
         raise UserError(
-            "no benchmark has a dev part to be measured while a model is trained.",
+            "measuring during training needs a benchmark with a dev part, and the study has none.",
             where="evaluate.every",
-            mend="Add preference_accuracy and hold dev rows out (split: {dev: 0.1}), or take 'every' out.",
+            mend="Add preference_accuracy and hold out dev rows (split: {dev: 0.1}), or remove 'every'.",
         )
 
 
-def _measurable(study: Study, root: Path) -> bool:
+def _has_dev_part(study: Study, root: Path) -> bool:
     """Whether some benchmark has a dev part."""
     own = {"dev": root} if study.split.dev else {}
     return any(dev_path(benchmark, root, own) is not None for benchmark in study.evaluate.benchmarks)

@@ -1,4 +1,4 @@
-"""Drafts a study from files of feedback, for `unipref init`: comments on top say what the rows leave open."""
+"""Drafts a study from files of feedback, for `unipref init`: comments at the top list what the rows do not say."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,35 +11,35 @@ from unipref.core.errors import UserError
 from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, open_questions, source_name
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
-"""The benchmark for data without pairs: the perplexity of the good answers of the test split."""
+"""The benchmark for data without pairs: the perplexity of the good answers in the test split."""
 
 
-def study_for(paths: Sequence[Path | str]) -> str:
-    """Drafts a study for some files, as YAML: each file with its format and mapping, and a default model to replace.
+def draft_study(paths: Sequence[Path | str]) -> str:
+    """Drafts a study for some files, as YAML: each file with its format and mapping, and a model to replace.
 
-    Files of one folder with the same format and mapping become one source; a file named twice is read once.
+    Files of one folder with the same format and mapping become one source. A file that is given twice is read once.
 
     Raises:
-        UserError: no file has a shape that a format reads.
+        UserError: no format fits any of the files.
     """
     groups: list[tuple[Inspection, list[Inspection]]] = []
     read: set[Path] = set()
     for path in paths:
-        groups += _alike(path, read)
+        groups += _group_files(path, read)
     if not any(file.source for file, _ in groups):
-        raise UserError("no file has a shape that a format reads.", mend="See why with: unipref inspect FILES")
+        raise UserError("no format fits any of the files.", mend="See why with: unipref inspect FILES")
     sources: list[dict[str, Any]] = []
-    lines = ["# Written by: unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
+    lines = ["# Written by unipref init. Check every source: unipref inspect FILE shows how its rows are read."]
     for first, others in groups:
         label = first.file
         comments = list(dict.fromkeys(doubt for file in (first, *others) for doubt in file.doubts))
         if not first.source:
-            comments.insert(0, "no format fits; it is left out")
+            comments.insert(0, "left out, because no format fits")
         else:
-            label = _unused(first.source["name"], {source["name"] for source in sources})
+            label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
             unanswered = open_questions(first.source["map"], f"sources.{label}.map")
-            comments += [f"to be answered where it says '?': {', '.join(unanswered)}"] * bool(unanswered)
+            comments += [f"open questions, marked '?': {', '.join(unanswered)}"] * bool(unanswered)
             comments += [
                 describe_catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name
             ]
@@ -48,12 +48,12 @@ def study_for(paths: Sequence[Path | str]) -> str:
 
 
 def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The study, with the training steps and the benchmark that fit what the sources give."""
-    gives = {_format(source).gives for source in sources}
+    """The study, with training steps and a benchmark that fit the sources."""
+    kinds = {_format(source).gives for source in sources}
     train: list[dict[str, Any]] = [{"sft": {}}]
-    if "single" in gives:
+    if "single" in kinds:
         train.append({"kto": {}})
-    elif "pairs" in gives:
+    elif "pairs" in kinds:
         train.append({"dpo": {}})
     return {
         "name": "my study",
@@ -75,17 +75,17 @@ def _has_pairs(source: dict[str, Any]) -> bool:
 
 def _format(source: dict[str, Any]) -> type[Format]:
     """The class of a source's format."""
-    found = registry.find("format", source["format"])
-    assert issubclass(found, Format)
-    return found
+    format_class = registry.find("format", source["format"])
+    assert issubclass(format_class, Format)
+    return format_class
 
 
-def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
-    """Groups the files of one path by folder, format and mapping: the first, with an entry for all, and the rest.
+def _group_files(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Inspection]]]:
+    """Groups the files of one path by folder, format and mapping; the first of a group gets the entry for all.
 
     Args:
         path: a file or a folder.
-        read: files to leave out, because they were read before; those of this path are added.
+        read: files to leave out, because another path has them; those of this path are added.
     """
     groups: dict[tuple[Any, ...], list[Inspection]] = {}
     files = inspect([path])
@@ -96,13 +96,13 @@ def _alike(path: Path | str, read: set[Path]) -> list[tuple[Inspection, list[Ins
         groups.setdefault(alike, []).append(file)
     for first, *others in groups.values():
         if others:
-            every = [first.file, *(file.file for file in others)]
+            paths = [first.file, *(file.file for file in others)]
             first.source["name"] = source_name(Path(first.file).parent)
-            first.source["path"] = str(path) if len(every) == len(files) and Path(path).is_dir() else every
+            first.source["path"] = str(path) if len(paths) == len(files) and Path(path).is_dir() else paths
     return [(first, others) for first, *others in groups.values()]
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it if another source has it."""
+def _find_unused_name(name: str, used: set[str]) -> str:
+    """The name, with a number appended if another source has it."""
     numbered = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
-    return next(candidate for candidate in numbered if candidate not in taken)
+    return next(candidate for candidate in numbered if candidate not in used)

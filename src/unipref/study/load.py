@@ -1,4 +1,4 @@
-"""Reads a study file with its overrides and checks it whole, with all its files, before any work starts."""
+"""Reads a study file with its overrides, and checks it and all its files before any work starts."""
 
 import copy
 import os
@@ -15,24 +15,24 @@ from unipref.study.check import check_variant
 from unipref.study.grid import expand
 from unipref.study.overrides import apply, expand_path, expand_variables, merge
 from unipref.study.schema import Study
-from unipref.study.source import in_memory, resolve_source
+from unipref.study.source import mark_in_memory, resolve_source
 from unipref.unify import ResolvedSource
 
 NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
-"""Settings that a study has once, for all its variants."""
+"""Settings that variants cannot change."""
 
 
 @dataclass(frozen=True)
 class ResolvedStudy:
-    """A study that has been checked: its settings, its variants and its files.
+    """A checked study: its settings, its variants and its files.
 
     Attributes:
-        raw: the mapping that was checked, overrides applied.
+        raw: the settings as a mapping, overrides applied.
         study: the study as written.
         variants: name -> study, `main` (as written) first.
         data_root: absolute.
-        sources: variant name -> its sources, ready to be read.
-        text: the study file, with the user's comments; None for a study that is not from a file.
+        sources: variant name -> its sources, ready to read.
+        text: the study file, with the user's comments; None if the study does not come from a file.
     """
 
     raw: dict[str, Any]
@@ -54,14 +54,14 @@ def load(
 
     Args:
         source: a study file, or its content as a mapping.
-        overrides: `key=value` settings that go over it, as from `--set`.
-        rows: source name -> its rows, for sources that are not files.
-        rows_folder: where those rows are written, so that the run can be repeated without them.
+        overrides: `key=value` settings that replace those of the study, as from `--set`.
+        rows: source name -> its rows, for sources in memory.
+        rows_folder: unipref writes these rows there, so that the run can be repeated without them.
 
     Raises:
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
-    raw, folder, text = _raw(source)
+    raw, folder, text = _read_settings(source)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:
@@ -70,9 +70,9 @@ def load(
     _resolve_selection(raw.get("select"), folder)
     study = registry.checked(Study, raw, "")
     variants = {MAIN: study}
-    root = _data_root(study.data_root, folder)
-    for name, changes in _variant_changes(study, raw, root).items():
-        variants[name] = _variant(name, raw, changes, folder)
+    root = _resolve_data_root(study.data_root, folder)
+    for name, changes in _collect_changes(study, raw, root).items():
+        variants[name] = _make_variant(name, raw, changes, folder)
     for name, variant in variants.items():
         check_variant(variant, "" if name == MAIN else f"variants.{name}.", root)
     sources = {name: _resolve_sources(variant, root, rows or {}) for name, variant in variants.items()}
@@ -80,35 +80,35 @@ def load(
 
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
-    """The sources, ready to be read; `rows` names those whose rows were given from Python."""
+    """The sources, ready to read; `rows` names those whose rows come from Python."""
     resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
-    return [in_memory(source) if source.projection.source in rows else source for source in resolved]
+    return [mark_in_memory(source) if source.projection.source in rows else source for source in resolved]
 
 
-def _variant_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
-    """Variant -> its changes: those of the grid, with the study's own laid over them, then the others."""
+def _collect_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+    """Variant -> its changes: those of the grid, overridden by the study's own, then the other variants."""
     if study.grid is None:
         return study.variants
     sources = [resolve_source(source, place, root).projection for place, source in enumerate(study.sources)]
-    changes = expand(study.grid, raw.get("select", "all"), [(how.source, how.objective) for how in sources])
+    changes = expand(study.grid, raw.get("select", "all"), [(source.source, source.objective) for source in sources])
     return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
 
 
-def _variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
-    """The study with a variant's settings laid over it."""
+def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any], folder: Path) -> Study:
+    """The study with a variant's settings in place of its own."""
     where = f"variants.{name}"
     if name in (MAIN, BASE):
-        raise UserError(f"'{name}' is taken by the study itself.", where="variants", mend="Call it otherwise.")
+        raise UserError(f"the name '{name}' is reserved.", where="variants", mend="Use another name.")
     if fixed := [key for key in NOT_VARIED if key in changes]:
-        mend = "Set it once for the whole study."
-        raise UserError("a variant cannot change it.", where=f"{where}.{fixed[0]}", mend=mend)
+        mend = "Set it once, for the whole study."
+        raise UserError("variants cannot change this setting.", where=f"{where}.{fixed[0]}", mend=mend)
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
     _resolve_model(merged, folder, f"{where}.model")
     _resolve_selection(merged.get("select"), folder)
     return registry.checked(Study, merged, where)
 
 
-def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
+def _read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:
     """The settings, the folder in which their paths start, and the text of the file."""
     if isinstance(source, Mapping):
         return merge({}, copy.deepcopy(dict(source))), Path.cwd(), None
@@ -116,34 +116,36 @@ def _raw(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, 
     if not path.is_file():
         near = near_name(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
         raise UserError(
-            "there is no such study file.", where=str(path), mend=near or "Write one with: unipref init FILES"
+            "the study file does not exist.", where=str(path), mend=near or "Write one with: unipref init FILES"
         )
     text = yaml_files.read_text(path)
     raw = yaml_files.parse(text, str(path))
     if not isinstance(raw, dict):
-        raise UserError("a study is a mapping of settings.", where=str(path))
+        raise UserError("a study must be a mapping of settings.", where=str(path))
     return raw, path.resolve().parent, text
 
 
 def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> None:
-    """Writes the rows given from Python to files and points their sources there."""
-    given = raw.get("sources")
-    by_name = {str(s.get("name")): s for s in given if isinstance(s, dict)} if isinstance(given, list) else {}
+    """Writes rows from Python to files, and sets the paths of their sources."""
+    sources = raw.get("sources")
+    by_name = {str(s.get("name")): s for s in sources if isinstance(s, dict)} if isinstance(sources, list) else {}
     for name, values in rows.items():
         if name not in by_name:
-            raise UserError(f"there is no source '{name}' for these rows.", where="rows", mend=near_name(name, by_name))
+            raise UserError(
+                f"the study has no source '{name}' for these rows.", where="rows", mend=near_name(name, by_name)
+            )
         by_name[name]["path"] = str(spill_rows(values, folder.resolve()))
 
 
 def _resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
-    """A model folder relative to the study file becomes absolute; a hub name stays."""
+    """Makes a model folder relative to the study file absolute; a hub name stays."""
     if isinstance(raw.get("model"), str):
         value = expand_path(raw["model"], where)
         raw["model"] = str((folder / value).resolve()) if (folder / value).is_dir() else value
 
 
 def _resolve_selection(settings: Any, folder: Path) -> None:
-    """Folders of scorers' models and of embedders, relative to the study file, become absolute; names stay."""
+    """Makes folders of scorers' models and embedders relative to the study file absolute; names stay."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             if key in ("model", "embedder") and isinstance(value, str) and (folder / expand_variables(value)).is_dir():
@@ -155,8 +157,10 @@ def _resolve_selection(settings: Any, folder: Path) -> None:
             _resolve_selection(item, folder)
 
 
-def _data_root(value: str, folder: Path) -> Path:
+def _resolve_data_root(value: str, folder: Path) -> Path:
     root = (folder / expand_path(value, "data_root")).resolve()
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}.", where="data_root", mend="Set it with: --set data_root=FOLDER")
+        raise UserError(
+            f"the folder {root} does not exist.", where="data_root", mend="Set it with: --set data_root=FOLDER"
+        )
     return root

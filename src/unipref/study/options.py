@@ -1,4 +1,4 @@
-"""Lists what a study can name: formats, datasets, scorers, strategies, trainers and benchmarks, with their settings."""
+"""Lists the formats, datasets, scorers, strategies, trainers and benchmarks for studies, with their settings."""
 
 import inspect
 from typing import Any
@@ -16,32 +16,34 @@ KIND_OF = {
 }
 
 
-def entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
-    """Each choice with its description and settings, or each known dataset.
+def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
+    """Returns each choice with its description and settings, or each known dataset.
 
     Args:
         what: formats, datasets, scorers, strategies, trainers or benchmarks.
-        installed: also list the choices of installed packages, and those of them that cannot be used.
+        installed: also list the choices of installed packages, including broken ones.
 
     Raises:
-        UserError: `what` is something else.
+        UserError: `what` is another word.
     """
     if what == "datasets":
         return [entry.model_dump() for entry in catalog.DATASETS]
     if what not in KIND_OF:
-        raise UserError(f"there is no list of '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
+        raise UserError(f"unknown list '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
     kind = KIND_OF[what]
-    usable = [_entry(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None]
+    usable = [
+        _describe_choice(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None
+    ]
     unusable = registry.broken(kind) if installed else {}
     return usable + [{"name": name, "about": f"cannot be used: {error}"} for name, error in unusable.items()]
 
 
-def _entry(choice: type[Any]) -> dict[str, Any]:
+def _describe_choice(choice: type[Any]) -> dict[str, Any]:
     """Name, description and settings of one choice; `package` for that of an installed package."""
     settings = [
         {
             "name": field.alias or name,
-            "default": None if field.is_required() else _shown(field.get_default(call_default_factory=True)),
+            "default": None if field.is_required() else _to_plain(field.get_default(call_default_factory=True)),
             "required": field.is_required(),
             "about": field.description or "",
         }
@@ -52,16 +54,16 @@ def _entry(choice: type[Any]) -> dict[str, Any]:
     return entry if package is None else {**entry, "package": package}
 
 
-def _shown(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump()
     if isinstance(value, dict):
-        return {key: _shown(inner) for key, inner in value.items()}
-    return [_shown(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
+        return {key: _to_plain(inner) for key, inner in value.items()}
+    return [_to_plain(inner) for inner in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
-def as_text(choices: list[dict[str, Any]]) -> str:
-    """The entries as indented text."""
+def format_entries(choices: list[dict[str, Any]]) -> str:
+    """Formats the entries as indented text."""
     blocks = []
     for entry in choices:
         lines = [entry["name"], *(f"  {line}" for line in entry["about"].splitlines())]

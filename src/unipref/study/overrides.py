@@ -1,4 +1,4 @@
-"""Settings laid over settings: a variant over the study, and `--set key=value` over both."""
+"""Merges settings: a variant's into the study, and `--set key=value` into both."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from unipref.core import yaml_files
 from unipref.core.errors import UserError, near_name
 
 TYPED_PATHS = ("data_root", "model")
-"""Settings that, typed at a prompt, are relative to where the user stands and not to the study file."""
+"""Settings that, given on the command line, are relative to the working directory, not to the study file."""
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them: mappings key by key, all else whole.
+    """Returns settings with others merged into them: mappings key by key, all other values as a whole.
 
-    A stage's choice is replaced, not mixed, when the name differs: `{random: ...}` over `{cluster_quality: ...}`.
+    A strategy of another name replaces the strategy and its settings: `{random: ...}` over `{cluster_quality: ...}`.
     """
     result = dict(under)
     for key, value in over.items():
@@ -54,17 +54,19 @@ def expand_path(value: str, where: str) -> str:
 
 
 def apply(raw: dict[str, Any], override: str) -> None:
-    """Lays one `key=value` over the settings, in place.
+    """Applies one `key=value` to the settings, in place.
 
-    The key's parts are joined by dots. A list's item is meant by its number from 0 or by its name: a source's, a
-    choice's, or the name a choice is given (`train.sft.max_steps=10`).
+    Dots join the parts of the key. An item of a list is named by its number, from 0, or by its name: that of a source,
+    of a choice, or the one in the choice's setting `name` (`train.sft.max_steps=10`).
 
     Raises:
-        UserError: it is no `key=value`, the value is no YAML, or the key leads nowhere.
+        UserError: the override is not `key=value`, the value is not YAML, or the key does not exist.
     """
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
-        raise UserError(f"'{override}' is no setting.", where="--set", mend="Write it as key=value, as in seeds=[0,1].")
+        raise UserError(
+            f"invalid override '{override}': expected key=value.", where="--set", mend="For example: --set seeds=[0,1]"
+        )
     value = yaml_files.parse(text, f"--set {key}")
     if key in TYPED_PATHS and isinstance(value, str) and Path(expand_variables(value)).exists():
         value = str(Path(expand_variables(value)).resolve())
@@ -73,26 +75,26 @@ def apply(raw: dict[str, Any], override: str) -> None:
     for depth, part in enumerate(path):
         where = f"--set {'.'.join(path[: depth + 1])}"
         if isinstance(current, list):
-            current = _item(current, part, [*path, last][depth + 1], where)
+            current = _find_item(current, part, [*path, last][depth + 1], where)
         else:
-            current = _settings(current, part, where)
+            current = _find_settings(current, part, where)
         if depth == 0 and part == "select" and isinstance(current, dict):
-            _only(current, [*path, last][1])
+            _keep_only(current, [*path, last][1])
     if isinstance(current, list):
-        index = _index(current, last, f"--set {key}")
-        current[index] = {last: value} if _choice_name(current[index]) == last else value
+        index = _find_index(current, last, f"--set {key}")
+        current[index] = {last: value} if _find_choice_name(current[index]) == last else value
     else:
         current[last] = value
 
 
-def _only(choice: dict[str, Any], name: str) -> None:
-    """Leaves the one choice that is being set."""
+def _keep_only(choice: dict[str, Any], name: str) -> None:
+    """Removes all choices but the one that is set."""
     for other in [k for k in choice if k != name]:
         del choice[other]
 
 
-def _settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] | list[Any]:
-    """What is under a key, made a mapping where it is nothing yet or the bare name of a strategy."""
+def _find_settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] | list[Any]:
+    """The settings under a key; if the key is unset or the bare name of a strategy, makes it a mapping."""
     value = current.get(key)
     if value is None:
         value = current[key] = {}
@@ -103,46 +105,46 @@ def _settings(current: dict[str, Any], key: str, where: str) -> dict[str, Any] |
     return value
 
 
-def _item(items: list[Any], part: str, following: str, where: str) -> dict[str, Any]:
-    """An item of a list; of a choice its settings, unless the key goes on with the choice's name."""
-    index = _index(items, part, where)
+def _find_item(items: list[Any], part: str, following: str, where: str) -> dict[str, Any]:
+    """An item of a list; for a choice, its settings, unless the choice's name is the next part of the key."""
+    index = _find_index(items, part, where)
     if isinstance(items[index], str):
         items[index] = {items[index]: {}}
     item = items[index]
     if not isinstance(item, dict):
         raise UserError(f"{item!r} has no settings inside.", where=where)
-    name = _choice_name(item)
+    name = _find_choice_name(item)
     if name is None or name == following:
         return item
     item[name] = item[name] or {}
-    inside: dict[str, Any] = item[name]
-    return inside
+    settings: dict[str, Any] = item[name]
+    return settings
 
 
-def _index(items: list[Any], part: str, where: str) -> int:
-    """Which item of a list is meant."""
-    names = [_names(item) for item in items]
-    for i, known in enumerate(names):
-        if part in known:
+def _find_index(items: list[Any], part: str, where: str) -> int:
+    """The position of the item that a part of a key names."""
+    names = [_list_names(item) for item in items]
+    for i, item_names in enumerate(names):
+        if part in item_names:
             return i
     if part.isdecimal() and int(part) < len(items):
         return int(part)
-    mend = near_name(part, [name for known in names for name in known] or [str(i) for i in range(len(items))])
-    raise UserError(f"'{part}' names no item of the list of {len(items)}.", where=where, mend=mend)
+    mend = near_name(part, [name for item_names in names for name in item_names] or [str(i) for i in range(len(items))])
+    raise UserError(f"the list of {len(items)} has no item '{part}'.", where=where, mend=mend)
 
 
-def _choice_name(item: Any) -> str | None:
-    """The name of the choice that an item is: `name` or `{name: settings}`."""
+def _find_choice_name(item: Any) -> str | None:
+    """The name of a choice written as `name` or `{name: settings}`; None for other items."""
     if isinstance(item, dict) and len(item) == 1:
         ((name, settings),) = item.items()
         return str(name) if settings is None or isinstance(settings, dict) else None
     return item if isinstance(item, str) else None
 
 
-def _names(item: Any) -> list[str]:
-    """What an item can be called."""
-    choice = _choice_name(item)
-    given = item.get("name") if isinstance(item, dict) else None
+def _list_names(item: Any) -> list[str]:
+    """The names by which a key can refer to an item."""
+    choice = _find_choice_name(item)
+    own_name = item.get("name") if isinstance(item, dict) else None
     if choice is not None and isinstance(item, dict) and item[choice] is not None:
-        given = item[choice].get("name")
-    return [name for name in (given, choice) if isinstance(name, str)]
+        own_name = item[choice].get("name")
+    return [name for name in (own_name, choice) if isinstance(name, str)]

@@ -32,26 +32,26 @@ def _one(kind: str, place: str) -> BeforeValidator:
 
 
 class Evaluation(Settings):
-    """The benchmarks, and how often they are measured while a model is trained. A list is its benchmarks alone."""
+    """The benchmarks, and how often to measure them during training. You can give a list of benchmarks instead."""
 
     benchmarks: list[Annotated[Benchmark, _one("benchmark", "evaluate")]] = []
-    """What every model is measured with when it is trained."""
+    """Benchmarks that measure every trained model."""
     every: Annotated[int, Field(ge=1)] | None = None
-    """Optimiser steps between two measurements of the model in training, on the dev part of each benchmark that has
-    one. None: it is not measured before it is trained."""
+    """Optimiser steps between two measurements during training, on the dev part of each benchmark that has one. None:
+    no measurements during training."""
     limit: Annotated[int, Field(ge=1)] = 200
-    """Most items of a benchmark that are asked then."""
+    """Most items of a benchmark in a measurement during training."""
 
 
 class Reporting(Settings):
-    """What the report shows besides what the stages leave."""
+    """What the report shows besides the results of the stages."""
 
     examples: Annotated[int, Field(ge=0, le=100)] = 8
-    """Held-out preferences that are shown beside their raw rows and what the models answer; 0: none."""
+    """Number of held-out preferences shown with their raw rows and the models' answers; 0: none."""
     models: Annotated[int, Field(ge=2)] = 5
-    """Most models that answer them: the base model, and the last policy of that many variants less one."""
+    """Most models that answer them: the base model, and the last policies of the other variants."""
     new_tokens: Annotated[int, Field(ge=1)] = 64
-    """Longest answer, in tokens; the model's context may end it before."""
+    """Longest answer, in tokens; the model's context may end it earlier."""
 
 
 def _as_evaluation(value: Any) -> Any:
@@ -70,7 +70,7 @@ class Study(Settings):
     model: str | None = None
     """The model to start from: a hub name or a folder. Needed to train and evaluate."""
     data_root: str = "."
-    """Where relative paths start; itself relative to the study file. Environment variables may be used."""
+    """The folder in which relative paths start; itself relative to the study file. It may use environment variables."""
     sources: Annotated[list[Source], Field(min_length=1)]
     """The feedback."""
     unify: UnifySettings = UnifySettings()
@@ -78,37 +78,37 @@ class Study(Settings):
     split: SplitSettings = SplitSettings()
     """Which prompts are held out."""
     clean: CleanSettings = CleanSettings()
-    """What is removed."""
+    """Which preferences are removed."""
     select: Annotated[Strategy, _one("strategy", "select")] = Field(default="all", validate_default=True)
     """Which preferences are trained on."""
     train: list[Annotated[Trainer, _one("trainer", "train")]] = []
     """Training steps, in order."""
     evaluate: Annotated[Evaluation, BeforeValidator(_as_evaluation)] = Evaluation()
-    """Benchmarks that every model is measured with."""
+    """Benchmarks that measure every model."""
     variants: dict[Name, dict[str, Any]] = {}
-    """Named overrides of the above; each is run besides the study as written."""
+    """Named changes of the settings above; each variant runs besides the study as written."""
     grid: Annotated[Grid | None, BeforeValidator(_as_grid)] = None
-    """`paper`: the variants of the paper's table and their baselines; `variants` are laid over those of their name."""
+    """`paper`: the variants of the paper's table and their baselines; `variants` of the same name change these."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
-    """One run of selection and training for each."""
+    """Selection and training run once for each seed."""
     report: Reporting = Reporting()
-    """What the report shows besides."""
+    """What the report shows besides the results."""
     engine: Literal["local"] = "local"
-    """Where row work runs."""
+    """The engine that processes rows."""
     workers: Annotated[int, Field(ge=1)] | None = None
     """Processes of the local engine; default: the free cores."""
 
     def step_names(self) -> list[str]:
-        """The names of the training steps, in order."""
+        """Returns the names of the training steps, in order."""
         return [step.step or step.name() for step in self.train]
 
     def labelled_benchmarks(self) -> list[tuple[Benchmark, str]]:
-        """The benchmarks with a name of their own each: a second use of one is numbered."""
+        """Returns the benchmarks with unique labels; a benchmark that is used again gets a number."""
         return label_benchmarks(self.evaluate.benchmarks)
 
     @model_validator(mode="after")
-    def _sources_have_names_of_their_own(self) -> "Study":
+    def _check_source_names(self) -> "Study":
         names = [source.name for source in self.sources]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two sources are called {', '.join(sorted(twice))}; give each a name of its own")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two sources are called {', '.join(sorted(repeated))}; names must be unique")
         return self

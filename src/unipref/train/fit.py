@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.contracts import TrainJob
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.rows import RowUsage, View, write_rows
@@ -217,7 +217,7 @@ def _build_trainer(build: Build, arguments: dict[str, Any]) -> Any:
     try:
         hf = build(arguments)
     except (ValueError, ImportError, NotImplementedError) as error:
-        raise UserError(f"TRL refuses the step: {str(error).splitlines()[0]}") from error
+        raise UserError(f"TRL refuses the step: {first_line(error)}") from error
     # Without progress bars the trainer would print its figures; standard output belongs to the command.
     hf.remove_callback(PrinterCallback)
     return hf

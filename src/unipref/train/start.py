@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models.loading import base_model, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def open_config(name: str) -> Any:
         return AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot be read as a model: {str(error).splitlines()[0]}",
+            f"cannot be read as a model: {first_line(error)}",
             where=name,
             mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
         ) from error

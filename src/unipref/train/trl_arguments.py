@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.contracts import TrainJob
-from unipref.core.errors import UserError, near_name
+from unipref.core.errors import UserError, first_line, near_name
 from unipref.models.loading import NO_LIMIT
 from unipref.train.data.rows import RowFacts, write_rows
 from unipref.train.start import Start
@@ -92,7 +92,7 @@ def make_config(trainer: TrlTrainer, settings: dict[str, Any]) -> Any:
     try:
         return getattr(trl, trainer.trl_config)(**settings)
     except (ValueError, ImportError, NotImplementedError) as error:
-        raise UserError(f"TRL refuses the settings: {str(error).splitlines()[0]}") from error
+        raise UserError(f"TRL refuses the settings: {first_line(error)}") from error
 
 
 def _check_report_to(names: str | list[str] | None) -> None:

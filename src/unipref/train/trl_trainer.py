@@ -190,6 +190,11 @@ class TrlTrainer(Trainer):
         return self
 
     @property
+    def saves_adapter(self) -> bool:
+        """Whether the step saves its adapter alone."""
+        return self.lora is not None and not self.merge_adapter
+
+    @property
     def is_sharded(self) -> bool:
         """Whether the settings spread the weights over several processes."""
         extra = self.model_extra or {}

@@ -98,7 +98,7 @@ class BBQ(Benchmark):
     data: str | None = "bbq"
     """Folder with a file per category, or one such file, relative to `data_root`."""
     limit: int | None = None
-    """Measure only so many items: sets of four that share a context, as many from each category; None: all."""
+    """Number of items to measure, in sets of four that share a context, as many from each category; None: all."""
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 

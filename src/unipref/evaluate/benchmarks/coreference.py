@@ -93,7 +93,7 @@ class Coreference(SplitBenchmark):
     split: Literal["test", "dev"] = "test"
     """`test.jsonl` or `dev.jsonl`."""
     limit: int | None = None
-    """Measure only so many items, evenly spread over the file; None: all."""
+    """Number of items to measure, evenly spread over the file; None: all."""
     batch_size: int = 64
     """Maximum number of sequences in one forward pass."""
 

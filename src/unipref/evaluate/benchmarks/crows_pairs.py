@@ -103,7 +103,7 @@ class CrowsPairs(Benchmark):
     prompts: bool = True
     """Whether to ask the three prompts too; they take about ten times as long as the sentence likelihoods."""
     limit: int | None = None
-    """Measure only so many pairs, evenly spread over the file; None: all."""
+    """Number of pairs to measure, evenly spread over the file; None: all."""
     batch_size: int | None = None
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 

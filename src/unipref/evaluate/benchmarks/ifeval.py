@@ -81,7 +81,7 @@ class IFEval(Benchmark):
     new_tokens: int = 1280
     """Maximum length of an answer, in tokens; lm-eval uses 1280."""
     limit: int | None = None
-    """Measure only so many prompts, evenly spread over the file; None: all."""
+    """Number of prompts to measure, evenly spread over the file; None: all."""
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 

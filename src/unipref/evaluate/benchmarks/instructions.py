@@ -58,7 +58,7 @@ class Instructions(SplitBenchmark):
     split: Literal["test", "dev"] = "test"
     """`test.jsonl` or `dev.jsonl`."""
     limit: int | None = None
-    """Measure only so many items, evenly spread over the file; None: all."""
+    """Number of items to measure, evenly spread over the file; None: all."""
     batch_size: int = 64
     """Maximum number of prompts in one forward pass."""
 

@@ -53,7 +53,7 @@ class LmEval(Benchmark):
     chat: bool = False
     """Whether to format prompts with the chat template instead of as plain text."""
     limit: int | None = None
-    """Measure only so many samples of each task, evenly spread; None: all."""
+    """Number of samples of each task to measure, evenly spread; None: all."""
     batch_size: int = 16
     """Maximum number of sequences in one forward pass."""
 

@@ -68,7 +68,7 @@ class Perplexity(Benchmark):
     stride: Annotated[int, Field(ge=1)] | None = None
     """Tokens by which the window moves; None: half the window."""
     limit: int | None = None
-    """Measure only so many documents, evenly spread; None: all."""
+    """Number of documents to measure, evenly spread; None: all."""
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 

@@ -67,7 +67,7 @@ class PreferenceAccuracy(SplitBenchmark):
     split: Literal["test", "dev"] = "test"
     """Which of the run's splits; in a folder of `data`, `test.parquet` or `dev.parquet`."""
     limit: int | None = None
-    """Measure only so many rows, evenly spread over the file; None: all."""
+    """Number of rows to measure, evenly spread over the file; None: all."""
     batch_size: int = 32
     """Maximum number of sequences in one forward pass."""
 

@@ -75,7 +75,7 @@ class StereoSet(SplitBenchmark):
     split: Literal["dev", "test"] = "dev"
     """`dev.json`, or all files whose names end in `test.json`; the test part of StereoSet itself has no labels."""
     limit: int | None = None
-    """Measure only so many items, evenly spread over the files; None: all."""
+    """Number of items to measure, evenly spread over the files; None: all."""
     batch_size: int | None = None
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 

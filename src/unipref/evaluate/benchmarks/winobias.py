@@ -103,7 +103,7 @@ class WinoBias(SplitBenchmark):
     split: Literal["test", "dev"] = "test"
     """The files whose names end in `.test` or in `.dev`."""
     limit: int | None = None
-    """Measure only so many pairs, evenly spread over the files; None: all."""
+    """Number of pairs to measure, evenly spread over the files; None: all."""
     labour: str | None = None
     """A TSV with `occupation` and `bls_pct_female`, relative to the benchmark's folder; None: Winogender's
     `occupations-stats.tsv`, in this folder or in the neighbouring folder `winogender`."""

@@ -108,7 +108,7 @@ class Winogender(Benchmark):
     data: str | None = "winogender"
     """Folder with the three files, relative to `data_root`."""
     limit: int | None = None
-    """Measure only so many templates, evenly spread, each with all its sentences; None: all 120."""
+    """Number of templates to measure, evenly spread, each with all its sentences; None: all 120."""
     batch_size: int | None = None
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 

@@ -72,7 +72,7 @@ class Winogenerated(Benchmark):
     data: str | None = "winogenerated"
     """Folder with the JSON lines, or that file, relative to `data_root`."""
     limit: int | None = None
-    """Measure only so many sentences, evenly spread over the file; None: all."""
+    """Number of sentences to measure, evenly spread over the file; None: all."""
     batch_size: int | None = None
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 

@@ -69,7 +69,7 @@ class WinoGrande(SplitBenchmark):
     split: Literal["dev", "test"] = "dev"
     """`dev.jsonl` or `test.jsonl`."""
     limit: int | None = None
-    """Measure only so many units (twins together), evenly spread; None: all."""
+    """Number of units (twins together) to measure, evenly spread; None: all."""
     batch_size: int | None = None
     """Most sentences in one forward pass; None: as many as memory allows. Halved when memory runs out."""
 

@@ -53,7 +53,7 @@ def choose_held_out(
     if shared or not splits:
         return HeldOutParts(splits, variant, {})
     files = [_find_training_data(manifest, run.folder, *model) for model in models]
-    inputs = stage_inputs.parts_without_prompts(splits, files)
+    inputs = stage_inputs.held_out_inputs(splits, files)
     stage = run.stage(name, inputs, lambda out: write_without_prompts(splits, files, out))
     counts = {part: (left_out, n) for part, (left_out, n) in stage.result.items()}
     kept = {part: stage.folder / f"{part}.parquet" for part in counts}

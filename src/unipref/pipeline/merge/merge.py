@@ -163,7 +163,7 @@ class _Measurement:
             self._check_rows(benchmark)
         self.hashes = InputHashes(self.root)
         folders = {name: merge_set.folder_of(name) for name in merge_set.parts}
-        self.mixture = stage_inputs.mixture(self.hashes, merge_set.base, merge_set.tokenizer, folders, recipe)
+        self.mixture = stage_inputs.mixture_inputs(self.hashes, merge_set.base, merge_set.tokenizer, folders, recipe)
         self._merger: WeightMerger | None = None
         self._loaded: tuple[Mapping[str, float], Policy] | None = None
 
@@ -221,7 +221,7 @@ class _Measurement:
     ) -> list[dict[str, Any]]:
         """Measures a mixture, or the base if there are no weights."""
         splits = self.held_out.splits
-        inputs = stage_inputs.mixture_scores(self.hashes, key, benchmark, self._find_data(benchmark))
+        inputs = stage_inputs.mixture_score_inputs(self.hashes, key, benchmark, self._find_data(benchmark))
 
         def evaluate_model(out: Path) -> dict[str, Any]:
             scores = evaluate(

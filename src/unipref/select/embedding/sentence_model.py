@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unipref.core.errors import UserError, needs_extra
+from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.text_keys import digest
 from unipref.select.text_cache import Texts, compute_cached, make_folder_name
 
@@ -103,7 +103,7 @@ def _load(model: str, precision: str) -> "SentenceTransformer":
     # The hub's client raises errors of several libraries: no network, no such name, a broken folder.
     except Exception as error:
         raise UserError(
-            f"the embedder cannot be loaded: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"the embedder cannot be loaded: {first_line(error)}",
             where=model,
             mend="Give the folder of a sentence-transformers model, or use 'tfidf', which needs no model.",
         ) from error

@@ -39,6 +39,11 @@ class ClusterQuality(QualityStrategy):
     """`tfidf`, `minilm` (sentence-transformers/all-MiniLM-L6-v2), or a folder or hub name of another
     sentence-transformers model."""
 
+    @property
+    def embedding_model(self) -> str:
+        """The embedder, whose files the selection depends on."""
+        return self.embedder
+
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best of each (cluster, source, objective), ties by id."""
         if self.keeps_everything(candidates):

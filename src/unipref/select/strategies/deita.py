@@ -36,6 +36,11 @@ class Deita(QualityStrategy):
     embedder: Embedder = "tfidf"
     """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
 
+    @property
+    def embedding_model(self) -> str:
+        """The embedder, whose files the selection depends on."""
+        return self.embedder
+
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best that are far enough from one another, ties by id; unscored after scored candidates."""
         grades = self.grade(candidates, seed)

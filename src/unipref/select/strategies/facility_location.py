@@ -36,6 +36,11 @@ class FacilityLocation(BlindStrategy):
     embedder: Embedder = "tfidf"
     """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
 
+    @property
+    def embedding_model(self) -> str:
+        """The embedder, whose files the selection depends on."""
+        return self.embedder
+
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the first of each cell's greedy order, ties by id."""
         from unipref.select.clusters import partition

@@ -41,6 +41,11 @@ class QualityGate(QualityStrategy):
     embedder: Embedder = "tfidf"
     """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
 
+    @property
+    def embedding_model(self) -> str:
+        """The embedder, whose files the selection depends on."""
+        return self.embedder
+
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects in rounds over the clusters of those that passed the gate, ties by quality and then by id."""
         if self.keeps_everything(candidates):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.display import format_bytes
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
@@ -138,7 +138,7 @@ def _add_adapter(model: Any, trainer: Any) -> Any:
             {name.rpartition(".")[2] for name, part in model.named_modules() if hasattr(part, "in_features")}
         )
         raise UserError(
-            f"the adapter fits none of the model's layers: {str(error).splitlines()[0]}",
+            f"the adapter fits none of the model's layers: {first_line(error)}",
             mend=f"Set lora.target_modules to some of: {', '.join(names)}; or to all-linear.",
         ) from error
 
