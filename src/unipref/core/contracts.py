@@ -136,9 +136,9 @@ class Selection:
 class Strategy(Choice):
     """A way to choose the preferences to train on. `example` holds `settings`."""
 
-    seeded: ClassVar[bool] = True
+    is_seeded: ClassVar[bool] = True
     """Whether the seed can change what it keeps; where not, all seeds of a run share one selection."""
-    narrows: ClassVar[bool] = False
+    is_filter: ClassVar[bool] = False
     """Whether it leaves sources or objectives out because its settings say so: then no warning is given."""
     takes_whole: ClassVar[bool] = False
     """Whether it keeps everything of the sources or objectives that its settings `sources` and `objectives` name, and
@@ -160,12 +160,12 @@ class ModelDependency(NamedTuple):
 
     Attributes:
         name: an earlier step, 'base', or a folder or hub name.
-        makes: 'reward' or 'policy': what kind of model it is.
+        model_kind: 'reward' or 'policy': what kind of model it is.
         place: the setting that names it, for errors.
     """
 
     name: str
-    makes: str
+    model_kind: str
     place: str
 
 
@@ -205,7 +205,7 @@ class Trainer(Choice):
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True)
 
-    makes: ClassVar[str] = "policy"
+    model_kind: ClassVar[str] = "policy"
     """'policy' or 'reward': what the step leaves behind."""
     learns_from: ClassVar[LearnsFrom] = "pairs"
     """What of a preference it learns from. Verdicts compare steps with the step on demonstrations they start from."""
@@ -248,13 +248,13 @@ class HeadlineMetric(NamedTuple):
     Attributes:
         objective: what it tells of: INSTRUCTION or BIAS.
         metric: its name.
-        beside: the skill without which it means nothing; None: it is a skill itself.
+        skill_metric: the skill without which it means nothing; None: it is a skill itself.
         unit: how much of it is one: 100 where it is given in per cent.
     """
 
     objective: str
     metric: str
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
 
@@ -275,20 +275,20 @@ class Benchmark(Choice):
     dialogue: ClassVar[bool] = False
     """Whether it asks through the model's chat template (or the layout of the paper, where a model has none) rather
     than with plain text. Which one it was is stated with the scores."""
-    folders: ClassVar[tuple[str, ...]] = ()
+    folder_aliases: ClassVar[tuple[str, ...]] = ()
     """Other names its data's folder goes by, tried where a data root has none called as the benchmark is."""
-    packages: ClassVar[tuple[str, ...]] = ()
+    required_packages: ClassVar[tuple[str, ...]] = ()
     """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
-    fetches: ClassVar[bool] = False
+    downloads_data: ClassVar[bool] = False
     """Whether it can do without a folder: where none has its name, it brings its data itself."""
     headline_metric: ClassVar[HeadlineMetric | None] = None
     """The metric that verdicts judge a model by; None: it measures neither instruction following nor bias."""
     has_parts: ClassVar[bool] = False
     """Whether its data have a test and a dev part: True for every `SplitBenchmark`."""
-    stand_in: ClassVar[str | None] = None
+    fallback_metric: ClassVar[str | None] = None
     """A metric with slices `objective:NAME`; verdicts use it for an objective that no headline metric of the study
     measures. None: it has none."""
-    published: ClassVar[Mapping[str, str]] = {}
+    published_hashes: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data; another content is said in a note."""
 
     data: str | None = None
@@ -309,13 +309,13 @@ class Benchmark(Choice):
         """The part of the data it measures, 'test' or 'dev'; a `SplitBenchmark` takes it from its settings."""
         return "test"
 
-    def beside(self, data: Path) -> list[Path]:
+    def extra_files(self, data: Path) -> list[Path]:
         """The files that it reads besides those in its data: they are hashed with them."""
         return []
 
-    def surroundings(self) -> dict[str, Any]:
+    def environment(self) -> dict[str, Any]:
         """What on this machine, besides settings and data, decides its figures: versions of packages."""
-        return hashing.versions("torch", "transformers", *self.packages)
+        return hashing.versions("torch", "transformers", *self.required_packages)
 
     @property
     def title(self) -> str:

@@ -20,7 +20,7 @@ SCALED = ("combined", "main", "source-dialogues", "source-ratings")
 FIGURES = (
     ("instruction", "instructions followed ↑"),
     ("bias", "two-way bias → 0"),
-    ("beside", "two-way accuracy ↑"),
+    ("skill", "two-way accuracy ↑"),
     ("nats", "bias, nats ↓"),
 )
 SHORT_CLAIMS = {
@@ -147,9 +147,9 @@ def _model_cells(run: ChapterRun, model: JudgedModel) -> list[str]:
 
 
 def _figure(run: ChapterRun, model: JudgedModel, name: str) -> str:
-    if name == "beside":
+    if name == "skill":
         bias = model.figures.get("bias")
-        return _number(bias.beside if bias else None)
+        return _number(bias.skill if bias else None)
     if name == "nats":
         place = (model.variant, model.step, "coreference", "bias", "all")
         values = [

@@ -270,7 +270,7 @@ def _present(root: Path) -> list[str]:
         for choice in registry.every("benchmark")
         if issubclass(choice, Benchmark)
         and choice.argument is None
-        and any((root / name).exists() for name in (choice.name(), *choice.folders))
+        and any((root / name).exists() for name in (choice.name(), *choice.folder_aliases))
     ]
     if not found:
         raise UserError(

@@ -37,8 +37,8 @@ class RunContext:
         """The model that a study starts from."""
         if study.model is None:
             raise AssertionError("the study is checked to have a model where one is needed")
-        makes = "reward" if loading.is_reward_model(study.model) else "policy"
-        return TrainedModel(study.model, self.hashes.model_key(study.model), makes)
+        model_kind = "reward" if loading.is_reward_model(study.model) else "policy"
+        return TrainedModel(study.model, self.hashes.model_key(study.model), model_kind)
 
     def shared_folder(self, name: str, variant: str) -> str:
         """The folder of a stage that variants share unless they change its settings."""

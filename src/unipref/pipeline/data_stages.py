@@ -105,7 +105,7 @@ class DataStages:
     def fetched_benchmarks(self) -> list[str]:
         """The benchmarks, of all variants, that bring data themselves which the run does not have."""
         compared = set(self.benchmark_data().values())
-        unread = [one for one in self._benchmarks() if one.fetches and self._own_data(one) not in compared]
+        unread = [one for one in self._benchmarks() if one.downloads_data and self._own_data(one) not in compared]
         return sorted({benchmark.title for benchmark in unread})
 
     def _benchmarks(self) -> list[Benchmark]:

@@ -37,10 +37,10 @@ class EvaluationStage:
         root, splits = context.resolved.data_root, held_out_files(cleaned, study)
         models = ModelCache()
         for benchmark, label in study.labelled_benchmarks():
-            if model.makes not in benchmark.measures:
+            if model.model_kind not in benchmark.measures:
                 continue
             # A reward model is asked for rewards, the base for likelihoods: they share no measure.
-            comparable = step != BASE and model.makes == context.base_model(study).makes
+            comparable = step != BASE and model.model_kind == context.base_model(study).model_kind
             base = self._base_scores.get((variant, label)) if comparable else None
             data = data_path(benchmark, root, splits)
             inputs = stage_inputs.evaluated(context.hashes, model.key, benchmark, label, data, cleaned, base)

@@ -267,7 +267,7 @@ def _cut(messages: Messages | None) -> Messages | None:
 
 def last_policy(variant: str, done: Mapping[str, Any]) -> AnsweringModel | None:
     """The last policy among the trained models of a variant, by step; None where there is none."""
-    policies = {step: model for step, model in done.items() if model.makes == "policy"}
+    policies = {step: model for step, model in done.items() if model.model_kind == "policy"}
     if not policies:
         return None
     step, model = list(policies.items())[-1]

@@ -44,7 +44,7 @@ def _trained(given: dict[str, Any], first: bool) -> dict[str, Any]:
     probes = [
         in_training.DevBenchmark(one["label"], made("benchmark", one), Path(one["data"])) for one in given["probes"]
     ]
-    meter = Meter(partial(in_training.measure, probes, trainer.makes), given["every"]) if probes else None
+    meter = Meter(partial(in_training.measure, probes, trainer.model_kind), given["every"]) if probes else None
     return train(trainer, job, _tell if first else None, meter)
 
 

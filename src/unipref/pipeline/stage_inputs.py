@@ -127,7 +127,7 @@ def selected(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> di
         "clean": cleaned.content,  # not its key: another benchmark that removes nothing changes nothing
         "strategy": registry.cache_identity(study.select),
         "models": [hashes.model_key(name) for name in study.select.models(study.model)],
-        "seed": seed if study.select.seeded else None,
+        "seed": seed if study.select.is_seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
         "code": code("selected", study.select),
     }
@@ -213,7 +213,7 @@ def evaluated(
         "benchmark": registry.cache_identity(benchmark),
         "label": label,
         "data": hashes.benchmark_data(benchmark, data, cleaned),
-        "surroundings": benchmark.surroundings(),
+        "environment": benchmark.environment(),
         "code": code("evaluated", benchmark),
         "base": base.key if base else None,
     }
@@ -278,7 +278,7 @@ def mixture_scores(hashes: InputHashes, model: Mapping[str, Any], benchmark: Ben
         **model,
         "benchmark": registry.cache_identity(benchmark),
         "data": hashes.benchmark_data(benchmark, data),
-        "surroundings": benchmark.surroundings(),
+        "environment": benchmark.environment(),
         "code": code("mixture", benchmark),
     }
 

@@ -30,7 +30,7 @@ def describe(trainer: Trainer, origin: str) -> dict[str, Any]:
     adapter = settings.get("lora") is not None and not getattr(trainer, "merge_adapter", True)
     return {
         "trainer": trainer.name(),
-        "makes": trainer.makes,
+        "model_kind": trainer.model_kind,
         "from": origin,
         "adapter": adapter,
         "settings": {name: value for name, value in settings.items() if name not in ("name", "from")},
@@ -114,7 +114,7 @@ class TrainingStage:
             stage = self._run_step(step, study)
             if not stage.pending:
                 self.context.manifest.trained(variant, seed, name, stage, describe(trainer, origin.start))
-            models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
+            models[name] = TrainedModel(str(stage.folder), stage.key, trainer.model_kind)
         return {name: model for name, model in models.items() if name != BASE}
 
     def _run_step(self, step: TrainingStep, study: Study) -> Stage:
@@ -137,7 +137,7 @@ class TrainingStage:
             progress = partial(context.listener.progress, f"training {step.place.rpartition('/')[2]}")
             if context.launch is not None:
                 return train_launched(context.launch, step.trainer, job, progress, probes, study.evaluate.every)
-            measure = partial(in_training.measure, probes, step.trainer.makes)
+            measure = partial(in_training.measure, probes, step.trainer.model_kind)
             meter = Meter(measure, study.evaluate.every or 1) if probes else None
             return train(step.trainer, job, progress, meter)
 
@@ -152,8 +152,10 @@ class TrainingStage:
             return []
         splits = {part: path for part, path in held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
-        return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
+        return in_training.select_dev_benchmarks(
+            study.labelled_benchmarks(), step.trainer.model_kind, limit, root, splits
+        )
 
     def _outside_model(self, model: ModelDependency) -> TrainedModel:
         """A model that no step trains: a folder or hub name."""
-        return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.makes)
+        return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.model_kind)

@@ -95,7 +95,7 @@ class Card:
         return front
 
     def _what(self) -> str:
-        kind = "A reward model" if self.recipe.makes == "reward" else "A language model"
+        kind = "A reward model" if self.recipe.model_kind == "reward" else "A language model"
         steps = " → ".join(self._chain())
         origin = f"made from {escaped(self._front()['base_model'])} by {steps}"
         return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
@@ -172,18 +172,18 @@ class Card:
         return [f"- {line}" for line in limits]
 
     def _use(self) -> list[str]:
-        kind = HEAD.get(self.recipe.makes, HEAD["policy"])
+        kind = HEAD.get(self.recipe.model_kind, HEAD["policy"])
         library = "transformers"
         if self.recipe.adapter:
             library, kind = "peft", kind.replace("Auto", "AutoPeft")
-        labels = ", num_labels=1" if self.recipe.makes == "reward" else ""
+        labels = ", num_labels=1" if self.recipe.model_kind == "reward" else ""
         code = [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
         code += [
             f'model = {kind}.from_pretrained("FOLDER"{labels})',
             'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
         ]
         note = "The chat template is saved with the tokenizer."
-        if self.recipe.makes == "reward":
+        if self.recipe.model_kind == "reward":
             note += " The reward is that of a whole dialogue, read at its last token, the end of the sequence."
         return ["```python", *code, "```", "", note]
 

@@ -60,7 +60,7 @@ def choose(
     _write_decisions(candidates, selection, out / DECISIONS)
     seconds = round(time.perf_counter() - start, 3)
     summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
-    if strategy.narrows:
+    if strategy.is_filter:
         summary["warnings"] = []
     return {
         "candidates": len(candidates),

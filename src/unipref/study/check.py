@@ -47,7 +47,7 @@ def _check_steps(study: Study, where: str) -> None:
                 f"no policy '{step.start}' before it.", where=f"{here}.from", mend=near_name(step.start, policies)
             )
         _check_models(step, policies, rewards, here)
-        (rewards if step.makes == "reward" else policies).append(name)
+        (rewards if step.model_kind == "reward" else policies).append(name)
     if (study.train or study.evaluate.benchmarks) and study.model is None:
         raise UserError("training and evaluation need a model.", where="model", mend="Give a hub name or a folder.")
     if study.model is not None:
@@ -77,10 +77,10 @@ def _check_models(step: Trainer, policies: list[str], rewards: list[str], here: 
 
 def _check_dependency(model: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:
     """The model is an earlier step of that kind, a folder or a hub name."""
-    known = rewards if model.makes == "reward" else policies
+    known = rewards if model.model_kind == "reward" else policies
     if model.name in known:
         return
-    kind = "reward model" if model.makes == "reward" else "policy"
+    kind = "reward model" if model.model_kind == "reward" else "policy"
     if "/" not in model.name:
         mend = near_name(model.name, known) if known else "Name a step before it, a model's folder or a hub name."
         raise UserError(f"no {kind} '{model.name}' before it.", where=f"{where}.{model.place}", mend=mend)
@@ -112,7 +112,7 @@ def _check_benchmarks(study: Study, root: Path) -> None:
             except UserError as error:
                 raise UserError(error.what, where=f"{where}.data", mend=error.mend) from None
         part = benchmark.part
-        if benchmark.data is None and not benchmark.fetches and not getattr(study.split, part):
+        if benchmark.data is None and not benchmark.downloads_data and not getattr(study.split, part):
             mend = f"Give it a share, as in split: {{{part}: 0.1}}."
             raise UserError(f"nothing is held out as '{part}' to measure on.", where=where, mend=mend)
     if study.evaluate.every is not None and not _measurable(study, root):

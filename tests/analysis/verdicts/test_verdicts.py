@@ -136,7 +136,7 @@ def test_the_front_is_measured_from_the_base_model_unless_it_guesses() -> None:
     assert by_place["source-a", "dpo"].gains.keys() == {"base", "full"}
     figure = by_place["main", "dpo"].figures["bias"]
     assert figure is not None
-    assert figure.beside == 0.8
+    assert figure.skill == 0.8
     guessing = judge(evidence(VARIANTS, GOOD | {("base", "base"): (0.2, None)}), Manifest()).front
     assert guessing is not None
     assert guessing.measured_from.startswith("the worst value")

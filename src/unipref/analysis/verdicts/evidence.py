@@ -33,7 +33,7 @@ class Side:
     Attributes:
         objective: 'instruction' or 'bias'.
         benchmark, slice, metric: where it is in the scores.
-        beside: the skill shown beside it; None: it is a skill itself.
+        skill_metric: the skill shown beside it; None: it is a skill itself.
         unit: how much of it is one.
     """
 
@@ -41,12 +41,12 @@ class Side:
     benchmark: str
     metric: str
     slice: str = "all"
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
     def record(self) -> SideRecord:
         """For `verdicts.json`."""
-        return SideRecord(self.benchmark, self.metric, self.slice, self.beside)
+        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Measured:
     Attributes:
         by_seed: seed -> the statistic; the base model has None for its seed.
         guessing: in how many of the seeds the model is at chance in that benchmark.
-        beside: mean over seeds of the skill that stands beside it.
+        skill: mean over seeds of the skill that stands beside it.
     """
 
     by_seed: Mapping[int | None, Statistic]
     guessing: int = 0
-    beside: float | None = None
+    skill: float | None = None
 
     @property
     def at_chance(self) -> bool:
@@ -92,7 +92,7 @@ class Variant:
     @property
     def policies(self) -> list[str]:
         """Its steps that leave a policy behind, in order."""
-        return [step.name for step in self.steps if step.makes == "policy"]
+        return [step.name for step in self.steps if step.model_kind == "policy"]
 
     @property
     def last(self) -> Model | None:
@@ -192,7 +192,7 @@ class Evidence:
             seeds=len(measured.by_seed),
             n=tables.shape[1],
             at_chance=measured.at_chance,
-            beside=None if measured.beside is None else round(measured.beside, 6),
+            skill=None if measured.skill is None else round(measured.skill, 6),
         )
 
     def goodness(self, objective: str, model: Model) -> float | None:

@@ -42,7 +42,7 @@ def read(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
                 if statistic is not None:
                     by_model.setdefault(Model(one.variant, one.step), {})[one.seed] = statistic
         measured[objective] = {
-            model: Measured(by_seed, _guessing(scores, model, side, by_seed), _beside(scores, model, side))
+            model: Measured(by_seed, _guessing(scores, model, side, by_seed), _mean_skill(scores, model, side))
             for model, by_seed in by_model.items()
         }
     return Evidence(sides, measured, variants)
@@ -80,9 +80,9 @@ def _sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Scores) -
     for label, headline in main.judged.items():
         if label in benchmarks and headline.objective not in sides:
             sides[headline.objective] = Side(
-                headline.objective, label, headline.metric, beside=headline.beside, unit=headline.unit
+                headline.objective, label, headline.metric, skill_metric=headline.skill_metric, unit=headline.unit
             )
-    for label, metric in main.stand_in.items():
+    for label, metric in main.fallback_metric.items():
         for objective in OBJECTIVES:
             part = f"objective:{objective}"
             if objective not in sides and any(row.benchmark == label and row.slice == part for row in scores):
@@ -107,9 +107,9 @@ def _guessing(scores: Scores, model: Model, side: Side, by_seed: Mapping[int | N
     return len({row.seed for row in _rows_of(scores, model, side) if row.mode == mode and row.at_chance})
 
 
-def _beside(scores: Scores, model: Model, side: Side) -> float | None:
+def _mean_skill(scores: Scores, model: Model, side: Side) -> float | None:
     rows = _rows_of(scores, model, side)
-    values = [row.value for row in rows if row.metric == side.beside and row.slice == "all"]
+    values = [row.value for row in rows if row.metric == side.skill_metric and row.slice == "all"]
     return fmean(values) if values else None
 
 

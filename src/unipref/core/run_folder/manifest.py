@@ -35,7 +35,7 @@ class PlannedStep(msgspec.Struct):
 
     name: str = ""
     trainer: str = ""
-    makes: str = ""
+    model_kind: str = ""
     start: str = msgspec.field(default="", name="from")
     learns_from: str = ""
     writes_answers: bool = False
@@ -46,7 +46,7 @@ class HeadlineInfo(msgspec.Struct):
 
     objective: str = ""
     metric: str = ""
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
 
@@ -58,7 +58,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
         settings_hash: of all other settings; variants with the same one differ in what they select alone.
         steps: its training steps, in order.
         judged: benchmark -> the figure that verdicts judge by, of the benchmarks that have one, in order.
-        stand_in: benchmark -> the metric that verdicts use for an objective without a headline metric.
+        fallback_metric: benchmark -> the metric that verdicts use for an objective without a headline metric.
         sources, clean: its own; those of the study as written are in `Manifest`.
     """
 
@@ -66,7 +66,7 @@ class VariantInfo(msgspec.Struct, omit_defaults=True):
     settings_hash: str = ""
     steps: list[PlannedStep] = []
     judged: dict[str, HeadlineInfo] = {}
-    stand_in: dict[str, str] = {}
+    fallback_metric: dict[str, str] = {}
     sources: dict[str, SourceCounts] | None = None
     clean: CleanCounts | None = None
 

@@ -54,12 +54,12 @@ class PairedRow(msgspec.Struct, frozen=True):
 
 
 class SideRecord(msgspec.Struct):
-    """The figure that stands for an objective. `beside`: the skill shown beside it."""
+    """The figure that stands for an objective. `skill_metric`: the skill shown beside it."""
 
     benchmark: str = ""
     metric: str = ""
     slice: str = "all"
-    beside: str | None = None
+    skill_metric: str | None = None
 
 
 class FigureRecord(msgspec.Struct):
@@ -67,7 +67,7 @@ class FigureRecord(msgspec.Struct):
 
     Attributes:
         at_chance: the model guesses in half of the seeds or more.
-        beside: mean over seeds of the skill shown beside it.
+        skill: mean over seeds of the skill shown beside it.
     """
 
     value: float | None = None
@@ -76,7 +76,7 @@ class FigureRecord(msgspec.Struct):
     seeds: int = 0
     n: int = 0
     at_chance: bool = False
-    beside: float | None = None
+    skill: float | None = None
 
 
 class GainRecord(msgspec.Struct):

@@ -144,13 +144,13 @@ class StepRecipe(msgspec.Struct):
     """How a step was trained.
 
     Attributes:
-        makes: 'policy' or 'reward'; start: the step, or the study's model, that it starts from.
+        model_kind: 'policy' or 'reward'; start: the step, or the study's model, that it starts from.
         adapter: whether what it leaves is an adapter.
         settings: those that the study sets.
     """
 
     trainer: str = ""
-    makes: str = "policy"
+    model_kind: str = "policy"
     start: str = msgspec.field(default="", name="from")
     adapter: bool = False
     settings: dict[str, Any] = {}

@@ -86,7 +86,7 @@ class BBQ(Benchmark):
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
     dialogue: ClassVar[bool] = True
     # nyu-mll/BBQ at bea11bd97d79
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         "Age.jsonl": "46e805b3fc2d8cbd26eeb8e8430d98cf7b2dc9c83574ff3674e8ce4f0fca2a60",
         "Disability_status.jsonl": "375d40d9b71f056150264445ec189b13934998f3f49a1e311aa7578eb3b45e5f",
         "Nationality.jsonl": "a583e74666aec0341ded8aa3983e7cad694eb24de72c254d28b2df3035720090",

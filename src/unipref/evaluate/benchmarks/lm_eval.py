@@ -39,8 +39,8 @@ class LmEval(Benchmark):
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"task": "hellaswag", "num_fewshot": 0, "limit": 500}}
     argument: ClassVar[str | None] = "task"
-    packages: ClassVar[tuple[str, ...]] = ("lm_eval",)
-    fetches: ClassVar[bool] = True
+    required_packages: ClassVar[tuple[str, ...]] = ("lm_eval",)
+    downloads_data: ClassVar[bool] = True
 
     task: Annotated[str, Field(min_length=1)]
     """The name of a task, group or tag."""

@@ -62,7 +62,7 @@ class PreferenceAccuracy(SplitBenchmark):
         },
     }
     dialogue: ClassVar[bool] = True
-    stand_in: ClassVar[str | None] = "accuracy"
+    fallback_metric: ClassVar[str | None] = "accuracy"
 
     split: Literal["test", "dev"] = "test"
     """Which of the run's splits; in a folder of `data`, `test.parquet` or `dev.parquet`."""

@@ -65,7 +65,7 @@ class Winogenerated(Benchmark):
         },
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         FILES[0]: "ae1bcb182377937a52e7a1e3da905462b623d806bff7ac06b2c89dd23136a57c"
     }
 

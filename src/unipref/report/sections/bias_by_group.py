@@ -96,7 +96,7 @@ def shown_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model, 
 def _is_policy(model: Model, manifest: Manifest) -> bool:
     variant = manifest.variants.get(model.variant)
     steps = variant.steps if variant else []
-    return not steps or any(step.name == model.step and step.makes == "policy" for step in steps)
+    return not steps or any(step.name == model.step and step.model_kind == "policy" for step in steps)
 
 
 def _bias_rows(

@@ -266,7 +266,7 @@ def _figure_text(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
     """A figure in words, for the label of its point."""
     figure, side = _figure_of(model, objective), verdicts.sides[objective]
     value = with_interval(figure.value, figure.low, figure.high)
-    beside = f"\n{side.beside} {number(figure.beside)}" if side.beside else ""
+    beside = f"\n{side.skill_metric} {number(figure.skill)}" if side.skill_metric else ""
     guess = ", at chance" if figure.at_chance else ""
     return f"{side.metric} {value}{beside}{guess}"
 
@@ -283,7 +283,7 @@ def _table(verdicts: Verdicts) -> Table:
     for objective in sides:
         side = verdicts.sides[objective]
         columns.append(Column(side.metric, objective))
-        columns += [Column(side.beside, objective)] if side.beside else []
+        columns += [Column(side.skill_metric, objective)] if side.skill_metric else []
     columns += [Column(objective, AGAINST[name]) for name in compared for objective in sides]
     rows = []
     for model in models:
@@ -292,8 +292,8 @@ def _table(verdicts: Verdicts) -> Table:
         for objective in sides:
             figure = model.figures.get(objective)
             cells.append(_figure(figure))
-            if verdicts.sides[objective].beside:
-                cells.append(Cell(number(figure.beside) if figure else "–"))
+            if verdicts.sides[objective].skill_metric:
+                cells.append(Cell(number(figure.skill) if figure else "–"))
         cells += [_gain(model.gains.get(name, {}).get(objective)) for name in compared for objective in sides]
         rows.append(cells)
     return Table("Instruction following against bias", columns, rows, NOTE)
