@@ -71,12 +71,12 @@ class CheckedStep(msgspec.Struct):
 
 
 class Preflight(msgspec.Struct):
-    """What the checks before training found for one variant and seed. `said`: the same in lines for the terminal."""
+    """What the checks before training found for one variant and seed. `notes`: the same in lines for the terminal."""
 
     model: CheckedModel | None = None
     steps: dict[str, CheckedStep] = {}
     warnings: list[str] = []
-    said: list[str] = []
+    notes: list[str] = []
 
 
 class DevScore(msgspec.Struct, omit_defaults=True):
@@ -118,7 +118,7 @@ class TrainedStep(msgspec.Struct):
     Attributes:
         used: rows trained on; left_out: reason -> rows.
         curve: what the trainer logged, point by point, under TRL's names.
-        taken_up: the optimiser step at which a killed run was resumed.
+        resumed_at: the optimiser step at which a killed run was resumed.
         dev: dev scores measured on the way, and how many seconds they took.
         collapse: set where training collapsed and was stopped.
         other: what else the trainer returned.
@@ -132,7 +132,7 @@ class TrainedStep(msgspec.Struct):
     seconds: float | None = None
     curve: list[dict[str, Any]] = []
     warnings: list[str] = []
-    taken_up: int | None = None
+    resumed_at: int | None = None
     dev: list[DevPoint] = []
     dev_seconds: float | None = None
     collapse: CollapseInfo | None = None
