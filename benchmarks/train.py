@@ -35,7 +35,7 @@ import numpy as np
 
 import unipref
 from unipref.core.contracts import TrainJob
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 from unipref.models import inference, loading
 from unipref.train import fit
 from unipref.train.trainers.dpo import Dpo
@@ -94,7 +94,7 @@ def rows_of(path: Path, trainer: str, tokenizer: Any, context: int, most: int) -
         texts = [tokenizer.apply_chat_template(row["prompt"] + side, tokenize=False) for side in sides]
         if max(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]) <= context:
             found.append(row)
-    return [found[position] for position in evenly_spaced(len(found), most)]
+    return [found[position] for position in sample_evenly(len(found), most)]
 
 
 def plain_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
-from unipref.core.stats.chance import guesses
+from unipref.core.stats.chance import is_at_chance
 from unipref.report.content import number, room
 from unipref.report.scores import Measure, Model, best, headline, labels, verdict
 
@@ -62,7 +62,7 @@ def test_verdicts(rows, base, tuned, settings, expected):
     ],
 )
 def test_guessing(rows, value, changes, expected):
-    assert guesses(rows((("sft", "b", "accuracy", value), changes))[0]) is expected
+    assert is_at_chance(rows((("sft", "b", "accuracy", value), changes))[0]) is expected
 
 
 def test_headline_takes_the_test_split_the_whole_and_corrected_first(rows):

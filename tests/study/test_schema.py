@@ -194,7 +194,7 @@ def test_two_sources_of_one_name_are_refused(here: Path) -> None:
 def test_a_source_needs_a_format_or_a_dataset(here: Path) -> None:
     said = refused(a_study(sources=[{"name": "s", "path": "p.jsonl"}]))
     assert (
-        f"sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: {', '.join(registry.names('format'))}"
+        f"sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: {', '.join(registry.list_names('format'))}"
         in said
     )
 

@@ -315,7 +315,7 @@ class Benchmark(Choice):
 
     def environment(self) -> dict[str, Any]:
         """What on this machine, besides settings and data, decides its figures: versions of packages."""
-        return hashing.versions("torch", "transformers", *self.required_packages)
+        return hashing.find_versions("torch", "transformers", *self.required_packages)
 
     @property
     def title(self) -> str:

@@ -55,7 +55,7 @@ def code_key(*modules: str, package: Path = PACKAGE) -> str:
     return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
 
 
-def versions(*packages: str) -> dict[str, str]:
+def find_versions(*packages: str) -> dict[str, str]:
     """Package -> installed version, of those that are installed."""
     found = {}
     for package in packages:

@@ -18,7 +18,7 @@ def write_text(path: Path, content: str) -> None:
     os.replace(aside, path)
 
 
-def plain(value: Any) -> Any:
+def to_plain_json(value: Any) -> Any:
     """The value as JSON gives it back: what a cached stage returns equals what the first one did."""
     return json.loads(json.dumps(value, default=_scalar, ensure_ascii=False))
 

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 4096
 MEND = "Run the stage that writes this file again."
 
 
-def batches(
+def read_batches(
     path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
 ) -> "Iterator[pa.RecordBatch]":
     """Yields the record batches of a file, in order.
@@ -38,22 +38,22 @@ def batches(
         yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
 
 
-def rows(
+def read_rows(
     path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a file as dicts, in order; arguments and errors as for `batches`."""
-    for batch in batches(path, columns, rows_at_once, mend):
+    """Yields the rows of a file as dicts, in order; arguments and errors as for `read_batches`."""
+    for batch in read_batches(path, columns, rows_at_once, mend):
         yield from batch.to_pylist()
 
 
 def count_rows(path: Path, mend: str = MEND) -> int:
-    """Returns the number of rows of a file; errors as for `batches`."""
+    """Returns the number of rows of a file; errors as for `read_batches`."""
     with _open(path, mend) as file:
         return int(file.metadata.num_rows)
 
 
-def schema(path: Path) -> "pa.Schema":
-    """Returns the Arrow schema of a file; errors as for `batches`."""
+def read_schema(path: Path) -> "pa.Schema":
+    """Returns the Arrow schema of a file; errors as for `read_batches`."""
     with _open(path, MEND) as file:
         return file.schema_arrow
 

@@ -53,12 +53,12 @@ GROUPS = {
 """Kind of choice -> the group of entry points by which installed packages add more."""
 
 
-def names(kind: str) -> list[str]:
+def list_names(kind: str) -> list[str]:
     """The names of a kind's choices, sorted: unipref's own and those of installed packages."""
-    return sorted({*own_names(kind), *_entry_points(kind)})
+    return sorted({*list_own_names(kind), *_entry_points(kind)})
 
 
-def own_names(kind: str) -> list[str]:
+def list_own_names(kind: str) -> list[str]:
     """The names of unipref's own choices of a kind: the modules of its folder without an underscore in front."""
     package = importlib.import_module(PACKAGES[kind])
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
@@ -70,15 +70,15 @@ def find(kind: str, name: str) -> type[Choice]:
     Raises:
         UserError: unknown name (with the near one), a package whose choice cannot be loaded, or a name that two have.
     """
-    own, plugins = own_names(kind), _entry_points(kind)
+    own, plugins = list_own_names(kind), _entry_points(kind)
     if name in plugins:
         return _from_package(kind, name, plugins[name], own)
     if name not in own and "." not in name:
-        raise UserError(f"there is no {kind} '{name}'.", mend=near_name(name, names(kind)))
+        raise UserError(f"there is no {kind} '{name}'.", mend=near_name(name, list_names(kind)))
     path = f"{PACKAGES[kind]}.{name}" if name in own else name
     not_found = UserError(
         f"there is no {kind} '{name}': the module cannot be imported.",
-        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(names(kind))}.",
+        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(list_names(kind))}.",
     )
     if not all(part.isidentifier() for part in path.split(".")):
         raise not_found
@@ -151,13 +151,13 @@ def _entry_points_on(path: tuple[str, ...]) -> dict[str, dict[str, list[importli
     return found
 
 
-def package_of(choice: type[Choice]) -> str | None:
+def find_package(choice: type[Choice]) -> str | None:
     """Name and version of the installed package that adds a choice; None for unipref's own and for dotted paths."""
     points = _entry_points(kind_of(choice)).get(choice.name(), [])
     return next((_package(point) for point in points if point.module == choice.__module__), None)
 
 
-def broken(kind: str) -> dict[str, UserError]:
+def find_broken(kind: str) -> dict[str, UserError]:
     """Names whose choice cannot be used, because of an installed package, with the error that says why."""
     found = {}
     for name in _entry_points(kind):
@@ -168,13 +168,13 @@ def broken(kind: str) -> dict[str, UserError]:
     return found
 
 
-def every(kind: str) -> Iterator[type[Choice]]:
+def find_all(kind: str) -> Iterator[type[Choice]]:
     """All choices of a kind that can be used, in order of their names: a broken package does not break the others.
 
     unipref's own come even where a package has one of the same name.
     """
-    own, unusable = own_names(kind), broken(kind)
-    for name in names(kind):
+    own, unusable = list_own_names(kind), find_broken(kind)
+    for name in list_names(kind):
         if name in own:
             yield find(kind, f"{PACKAGES[kind]}.{name}")
         elif name not in unusable:
@@ -205,7 +205,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
                 f"'{name}' takes nothing behind a colon (found '{value}').", where=where, mend=f"Write '{name}'."
             )
         settings = {choice.argument: value, **settings}
-    return checked(choice, settings, f"{where}.{name}")
+    return validate_settings(choice, settings, f"{where}.{name}")
 
 
 def cache_identity(choice: Choice) -> dict[str, Any]:
@@ -250,15 +250,15 @@ def _is_own(choice: type[Choice]) -> bool:
     return choice.__module__.startswith("unipref.")
 
 
-def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:
+def validate_settings(choice: type[C], settings: dict[str, Any], where: str) -> C:
     """Makes `choice(**settings)`; turns pydantic's errors into one `UserError`."""
     try:
         return choice.model_validate(settings)
     except ValidationError as error:
-        raise explain(error, choice, where) from None
+        raise explain_validation_error(error, choice, where) from None
 
 
-def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
+def explain_validation_error(error: ValidationError, model: type[Any], where: str) -> UserError:
     """Turns pydantic's error into a `UserError`: wrong settings, the values found, near names of unknown ones."""
     lines = []
     for fault in error.errors():

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError
 from unipref.core.hashing import RECORD, checksums, json_hash
-from unipref.core.json_files import plain, write_json
+from unipref.core.json_files import to_plain_json, write_json
 
 LOCKS = ".locks"
 """Folder of a run with a lock for each stage that a process is working on."""
@@ -179,7 +179,7 @@ class StageCache:
             key,
             json_hash(files),
             files,
-            plain(result),
+            to_plain_json(result),
             seconds,
             peak[0],
             cached=False,
@@ -221,7 +221,7 @@ class StageCache:
         ]
 
 
-def kind_of(name: str) -> str:
+def stage_kind(name: str) -> str:
     """The kind of a stage, such as one training step of any variant and seed. Stages of a kind cost about the same."""
     parts = name.split("/")
     return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]

@@ -267,7 +267,7 @@ def _present(root: Path) -> list[str]:
     """The benchmarks whose data are in a folder, under their own name or another that they go by."""
     found = [
         choice.name()
-        for choice in registry.every("benchmark")
+        for choice in registry.find_all("benchmark")
         if issubclass(choice, Benchmark)
         and choice.argument is None
         and any((root / name).exists() for name in (choice.name(), *choice.folder_aliases))
@@ -276,7 +276,7 @@ def _present(root: Path) -> list[str]:
         raise UserError(
             "no benchmark's data are in it.",
             where=str(root),
-            mend=f"It has to hold a folder named like one of: {', '.join(registry.names('benchmark'))}.",
+            mend=f"It has to hold a folder named like one of: {', '.join(registry.list_names('benchmark'))}.",
         )
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 from unipref.core.display import format_bytes, format_seconds
 from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import LOCKS, kind_of
+from unipref.core.stage_cache import LOCKS, stage_kind
 from unipref.pipeline.run import Run
 from unipref.study.load import load
 
@@ -48,7 +48,7 @@ def estimate(
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
         row: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
-        if stage.pending and (past := costs.get(kind_of(name))):
+        if stage.pending and (past := costs.get(stage_kind(name))):
             row |= {key: median(cost[at] for cost in past) for at, key in enumerate(("seconds", "bytes"))}
         stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
@@ -76,7 +76,7 @@ def costs_of(folder: Path) -> dict[str, list[tuple[float, int]]]:
             # Not a record of this version: the stage will be done again, and its cost is not known.
             continue
         size = sum(path.stat().st_size for path in record.parent.rglob("*") if path.is_file())
-        found.setdefault(kind_of(name), []).append((seconds, size))
+        found.setdefault(stage_kind(name), []).append((seconds, size))
     return found
 
 

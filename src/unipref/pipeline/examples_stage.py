@@ -179,7 +179,7 @@ def draw(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
         seed: of the draw.
     """
     lowest: dict[str, list[tuple[str, str]]] = {}
-    for batch in parquet.batches(path, ["id", "source"]):
+    for batch in parquet.read_batches(path, ["id", "source"]):
         fresh: dict[str, list[tuple[str, str]]] = {}
         for row in batch.to_pylist():
             fresh.setdefault(row["source"], []).append((text_keys.digest(str(seed), row["id"]), row["id"]))
@@ -187,7 +187,7 @@ def draw(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
             lowest[source] = heapq.nsmallest(POOL, lowest.get(source, []) + new)
     wanted = {key for several in lowest.values() for _, key in several}
     rows: dict[str, dict[str, Any]] = {}
-    for batch in parquet.batches(path, COLUMNS, 1024):
+    for batch in parquet.read_batches(path, COLUMNS, 1024):
         at = [place for place, key in enumerate(batch["id"].to_pylist()) if key in wanted]
         rows |= {row["id"]: row for row in batch.take(at).to_pylist()} if at else {}
     return {source: [rows[key] for _, key in dict.fromkeys(several)] for source, several in lowest.items()}

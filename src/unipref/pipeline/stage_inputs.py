@@ -116,7 +116,7 @@ def clean(
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
         "code": code("clean"),
-        "versions": hashing.versions("rensa") if study.clean.duplicates == "near" else {},
+        "versions": hashing.find_versions("rensa") if study.clean.duplicates == "near" else {},
     }
 
 
@@ -145,7 +145,7 @@ def checked(
         "files": [hashes.trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
         "code": code("checked", *study.train),
-        "versions": hashing.versions(*TRAINING_PACKAGES),
+        "versions": hashing.find_versions(*TRAINING_PACKAGES),
         **_launch(launch),
     }
 
@@ -175,7 +175,7 @@ def train(
         "data": _training_data(step.selected, step.cleaned),
         "seed": step.seed,
         "code": code("train", step.trainer),
-        "versions": hashing.versions(*TRAINING_PACKAGES),
+        "versions": hashing.find_versions(*TRAINING_PACKAGES),
         **_launch(launch),
     }
     if probes:
@@ -239,7 +239,7 @@ def examples(
         "seed": study.seeds[0],
         "settings": study.report.model_dump(),
         "code": code("examples"),
-        "versions": hashing.versions("torch", "transformers"),
+        "versions": hashing.find_versions("torch", "transformers"),
     }
 
 

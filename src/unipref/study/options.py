@@ -31,8 +31,10 @@ def entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     if what not in KIND_OF:
         raise UserError(f"there is no list of '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
     kind = KIND_OF[what]
-    usable = [_entry(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None]
-    unusable = registry.broken(kind) if installed else {}
+    usable = [
+        _entry(choice) for choice in registry.find_all(kind) if installed or registry.find_package(choice) is None
+    ]
+    unusable = registry.find_broken(kind) if installed else {}
     return usable + [{"name": name, "about": f"cannot be used: {error}"} for name, error in unusable.items()]
 
 
@@ -48,7 +50,7 @@ def _entry(choice: type[Any]) -> dict[str, Any]:
         for name, field in choice.model_fields.items()
     ]
     entry = {"name": choice.name(), "about": inspect.cleandoc(choice.__doc__ or ""), "settings": settings}
-    package = registry.package_of(choice)
+    package = registry.find_package(choice)
     return entry if package is None else {**entry, "package": package}
 
 

@@ -21,7 +21,7 @@ from unipref.core.records import Finding
 from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.example_files import write_example
 
-BENCHMARKS = [choice for choice in registry.every("benchmark") if issubclass(choice, Benchmark)]
+BENCHMARKS = [choice for choice in registry.find_all("benchmark") if issubclass(choice, Benchmark)]
 LOCAL = [benchmark for benchmark in BENCHMARKS if not benchmark.downloads_data]
 """Those that read files of their own; the others leave data and model to another library."""
 every_benchmark = pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name())
@@ -38,7 +38,7 @@ def made(benchmark: type[Benchmark], **more: Any) -> Benchmark:
     """The benchmark as its example says, on its example's files."""
     pytest.importorskip("lm_eval") if "lm_eval" in benchmark.required_packages else None
     own = {key: value for key, value in benchmark.example["settings"].items() if key not in ("data", "limit")}
-    return registry.checked(benchmark, {**own, **more}, benchmark.name())
+    return registry.validate_settings(benchmark, {**own, **more}, benchmark.name())
 
 
 def small(benchmark: type[Benchmark], **more: Any) -> Benchmark:

@@ -200,7 +200,7 @@ def test_a_model_that_is_missing_or_of_the_wrong_kind_is_the_users_to_mend(tiny_
     assert Margin().models(None) == []
 
 
-@pytest.mark.parametrize("scorer", list(registry.every("scorer")), ids=lambda scorer: scorer.name())
+@pytest.mark.parametrize("scorer", list(registry.find_all("scorer")), ids=lambda scorer: scorer.name())
 def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     """One number or NaN for each, in order, whatever the batches; nothing for nothing."""
     settings = dict(scorer.example["settings"])

@@ -56,7 +56,7 @@ ACCOUNTS: dict[str, tuple[int, dict[str, int]]] = {
 """What a trainer learns from -> how many of the rows it uses, and why it leaves the others out."""
 
 
-@pytest.mark.parametrize("trainer", registry.every("trainer"), ids=lambda trainer: trainer.name())
+@pytest.mark.parametrize("trainer", registry.find_all("trainer"), ids=lambda trainer: trainer.name())
 def test_a_step_leaves_a_plain_model_and_the_account(
     trainer: type[Trainer], job: Job, reward_folder: Path, tiny_model: Path
 ) -> None:

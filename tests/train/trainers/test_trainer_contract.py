@@ -17,7 +17,7 @@ from unipref.core.errors import UserError
 from unipref.train.trl_arguments import device_defaults, made_config
 from unipref.train.trl_trainer import REFUSED, TrlTrainer
 
-TRAINERS = [choice for choice in registry.every("trainer") if issubclass(choice, Trainer)]
+TRAINERS = [choice for choice in registry.find_all("trainer") if issubclass(choice, Trainer)]
 every_trainer = pytest.mark.parametrize("trainer", TRAINERS, ids=lambda trainer: trainer.name())
 
 

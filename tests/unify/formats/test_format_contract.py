@@ -22,12 +22,12 @@ from unipref.unify.map_reduce import GroupEntry, _read_row
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
-FORMATS = [choice for choice in registry.every("format") if issubclass(choice, Format)]
+FORMATS = [choice for choice in registry.find_all("format") if issubclass(choice, Format)]
 every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name())
 
 
 def made(form: type[Format], **more: Any) -> Format:
-    return registry.checked(form, {**form.example["settings"], **more}, form.name())
+    return registry.validate_settings(form, {**form.example["settings"], **more}, form.name())
 
 
 def how(form: Format) -> Projection:

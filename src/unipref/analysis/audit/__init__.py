@@ -21,7 +21,7 @@ from unipref.analysis.audit.warnings import notable
 from unipref.clean.text_overlap import Benchmarks, files_in
 from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
-from unipref.core.text_keys import normalised
+from unipref.core.text_keys import normalise
 
 AUDIT = "audit.json"
 
@@ -101,7 +101,7 @@ class _Tallies:
         self._leaks = Leaks(texts) if texts else None
 
     def add(self, judged: Judged) -> None:
-        root = normalised(judged.asked[0])
+        root = normalise(judged.asked[0])
         self.counts.add(judged)
         self._copies.add(judged)
         self._prompts.add(judged, root)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core.json_files import plain
+from unipref.core.json_files import to_plain_json
 from unipref.core.run_folder import Polarity
 
 
@@ -231,5 +231,5 @@ class Audit(msgspec.Struct, frozen=True):
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        told: dict[str, Any] = plain(msgspec.to_builtins(self))
+        told: dict[str, Any] = to_plain_json(msgspec.to_builtins(self))
         return told

@@ -107,7 +107,7 @@ class Gold:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.entries = [registry.checked(GoldEntry, raw, where) for where, raw in _read(path)]
+        self.entries = [registry.validate_settings(GoldEntry, raw, where) for where, raw in _read(path)]
         if not self.entries:
             raise UserError("there is no entry in it.", where=str(path))
         self._at: dict[str, list[int]] = {}

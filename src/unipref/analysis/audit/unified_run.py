@@ -104,7 +104,7 @@ class UnifiedRun:
 
     def _known(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
         """The rows of a table, all of which must be of a source in the manifest."""
-        for row in parquet.rows(path, columns, BATCH, "Run unify again."):
+        for row in parquet.read_rows(path, columns, BATCH, "Run unify again."):
             if row["source"] not in self.sources:
                 raise UserError(
                     f"there is a row of source '{row['source']}', of which manifest.json knows nothing.",
@@ -117,7 +117,7 @@ class UnifiedRun:
         """Number of a preference -> where it came from, for the numbers asked for."""
         if not numbers:
             return {}
-        rows = parquet.rows(self.preferences_file, ["origin"], BATCH)
+        rows = parquet.read_rows(self.preferences_file, ["origin"], BATCH)
         return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
 
     def after_clean(self) -> dict[str, dict[str, int]]:
@@ -127,7 +127,7 @@ class UnifiedRun:
             path = self.folder / "clean" / f"{part}.parquet"
             if not path.is_file():
                 continue
-            counts = Counter(row["source"] for row in parquet.rows(path, ["source"]))
+            counts = Counter(row["source"] for row in parquet.read_rows(path, ["source"]))
             for source, n in counts.items():
                 found.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
         return found

@@ -65,7 +65,7 @@ class Checks:
         for kind, kwargs in zip(instructions, arguments, strict=True):
             example = self._utils.InputExample(key, [kind], prompt, [dict(kwargs)])
             for side, check in zip(sides, checks, strict=True):
-                with _seeded(key):
+                with _fixed_seed(key):
                     side.append(_is_followed(check, example, output))
         return Verdict(*sides)
 
@@ -95,7 +95,7 @@ def _load() -> Any:
 
 
 @contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _fixed_seed(seed: int) -> Iterator[None]:
     """Seeds the checkers' random draws, and restores the program's own random state afterwards."""
     import langdetect
 

@@ -64,7 +64,7 @@ class Checker:
         if entry.rule is None and not self._is_checkable(entry, where):
             self.unchecked += 1
             return
-        prompt = messages_of(entry.prompt, where)
+        prompt = to_messages(entry.prompt, where)
         self.prompts.append(prompt)
         self._lines[prompt_key(prompt)] = entry
 
@@ -104,7 +104,7 @@ class Checker:
         return sum(strict) / len(strict)
 
 
-def messages_of(prompt: str | list[dict[str, str]], where: str) -> Messages:
+def to_messages(prompt: str | list[dict[str, str]], where: str) -> Messages:
     """A prompt as messages: a text is one user turn.
 
     Raises:

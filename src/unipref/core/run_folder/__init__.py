@@ -17,7 +17,7 @@ from unipref.core.run_folder.folder import (
     STUDY,
     VERDICTS,
     RunFolder,
-    read_rows,
+    read_score_rows,
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
@@ -91,5 +91,5 @@ __all__ = [
     "VariantInfo",
     "Verdicts",
     "each_seed",
-    "read_rows",
+    "read_score_rows",
 ]

@@ -72,7 +72,7 @@ class RunFolder:
         """
         if not self.has_scores:
             return []
-        return read_rows(self.path / SCORES, ScoreRow)
+        return read_score_rows(self.path / SCORES, ScoreRow)
 
     def paired(self) -> list[PairedRow]:
         """Each trained model compared with the base model; empty where there is no such file.
@@ -91,7 +91,7 @@ class RunFolder:
         """
         path = self.path / MIXTURES
         mend = f"Trace it again: unipref soup {self.path} --trace 5"
-        return read_rows(path, MixtureRow, mend) if path.is_file() else []
+        return read_score_rows(path, MixtureRow, mend) if path.is_file() else []
 
     def verdicts(self) -> Verdicts | None:
         """The verdicts; None where there are none.
@@ -110,7 +110,7 @@ class RunFolder:
         return _convert(path, content, Manifest)
 
 
-def read_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Row]:
+def read_score_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Row]:
     """Rows of scores in a JSON file, without those whose value is not a number.
 
     Args:

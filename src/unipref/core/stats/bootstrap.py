@@ -62,7 +62,7 @@ class Statistic:
     def score(self, seed: int = 0) -> Score:
         """Its value with the 95 % percentile bootstrap interval and the standard error of the same resamples."""
         value = float(self.at(self.values.mean(axis=0, keepdims=True))[0])
-        low, high, error = interval(self.values, self.at, seed)
+        low, high, error = bootstrap_interval(self.values, self.at, seed)
         return Score(
             metric=self.metric,
             value=value,
@@ -92,7 +92,7 @@ def mean(metric: str, units: Sequence[str], values: npt.ArrayLike, **fields: Any
     return Statistic(metric, units, np.asarray(values, dtype=np.float64), **fields)
 
 
-def pooled(
+def pool_clusters(
     metric: str,
     clusters: Sequence[str],
     parts: npt.ArrayLike,
@@ -120,10 +120,10 @@ def pooled(
         ratio = means[:, 0] / means[:, 1]
         return ratio if of_ratio is None else of_ratio(ratio)
 
-    return clustered(metric, clusters, np.stack([above, below], axis=1), of_means, **fields)
+    return sum_clusters(metric, clusters, np.stack([above, below], axis=1), of_means, **fields)
 
 
-def clustered(
+def sum_clusters(
     metric: str, clusters: Sequence[str], columns: npt.ArrayLike, of_means: OfMeans, **fields: Any
 ) -> Statistic:
     """A function of sums of columns over examples that does not depend on their number, clusters being the units.
@@ -144,7 +144,7 @@ def clustered(
     return Statistic(metric, names.tolist(), np.stack(sums, axis=1), of_means, **fields)
 
 
-def resampled(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
+def resample(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
     """(RESAMPLES,) values of a function of means, over units drawn with replacement.
 
     Args:
@@ -160,7 +160,7 @@ def resampled(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
     return of_means(means)
 
 
-def interval(
+def bootstrap_interval(
     units: npt.ArrayLike, of_means: OfMeans | None = None, seed: int = 0
 ) -> tuple[float | None, float | None, float | None]:
     """The 95 % percentile bootstrap interval of a mean, or of a function of means, over resampled units.
@@ -177,7 +177,7 @@ def interval(
     values = np.asarray(units, dtype=np.float64)
     if len(values) < 2:
         return None, None, None
-    draws = resampled(values, of_means or (lambda means: means), seed)
+    draws = resample(values, of_means or (lambda means: means), seed)
     low, high = _ends(draws)
     return low, high, None if low is None else float(draws[np.isfinite(draws)].std())
 
@@ -250,7 +250,7 @@ def difference(first: Statistic, second: Statistic, seed: int = 0) -> Difference
     value, gain = sides(whole)[0], float(separations(whole)[0, 1])
     ends: tuple[tuple[float | None, float | None], ...] = ((None, None), (None, None))
     if len(columns) > 1:
-        draws = resampled(columns, separations, seed)
+        draws = resample(columns, separations, seed)
         ends = tuple(_ends(draws[:, column]) for column in (0, 1))
     p = _mcnemar(first, one, two)
     return Difference(float(value[0]), float(value[1]), *ends[0], gain, *ends[1], len(both), alone, p)

@@ -59,17 +59,17 @@ def is_bias(score: Rated) -> bool:
     return not is_skill(score) and score.chance is not None
 
 
-def guesses(score: Score) -> bool:
+def is_at_chance(score: Score) -> bool:
     """Whether a skill is not clearly above chance: its interval's lower end, or else the value."""
     if score.chance is None or not is_skill(score):
         return False
     return (score.value if score.low is None else score.low) <= score.chance
 
 
-def at_chance(scores: Iterable[Score]) -> bool:
+def is_guessing(scores: Iterable[Score]) -> bool:
     """Whether a model guesses, by its scores in one mode of one benchmark.
 
     True if at least one skill has a chance level and no skill is clearly above it, on the whole or on a side.
     """
     skills = [score for score in scores if score.slice in SIDES and is_skill(score) and score.chance is not None]
-    return bool(skills) and all(guesses(score) for score in skills)
+    return bool(skills) and all(is_at_chance(score) for score in skills)

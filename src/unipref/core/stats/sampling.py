@@ -1,7 +1,7 @@
 """Which of many items a limit keeps."""
 
 
-def evenly_spaced(n: int, most: int | None) -> list[int]:
+def sample_evenly(n: int, most: int | None) -> list[int]:
     """Positions of at most `most` of n items, ascending, evenly spaced from the first to the last; None: all."""
     import numpy as np
 

@@ -11,7 +11,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import encode_all, generate_detailed
 from unipref.models.loading import Policy, RewardModel
@@ -131,7 +131,7 @@ class IFEval(Benchmark):
             name = part if part == "all" else f"type:{part}"
             for side in ("strict", "loose"):
                 clusters, followed = [str(row["key"]) for row, _ in checked], [row[side][at] for row, at in checked]
-                yield pooled(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
+                yield pool_clusters(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
 
     def _notes(self, policy: Policy, n: int, checkable: int, fitting: int, cut: int) -> Iterator[str]:
         if checkable < n:

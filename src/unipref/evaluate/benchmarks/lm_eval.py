@@ -10,7 +10,7 @@ from pydantic import Field
 
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.lm_eval_runner import Options, TaskResults, run_task
 from unipref.models.loading import Policy, RewardModel
 
@@ -146,9 +146,9 @@ def _aggregate(metric: str, aggregation: str, rows: Sequence[Example], about: Ma
     values = np.array([row["values"][metric]["value"] for row in rows], dtype=np.float64)
     if aggregation in ("weighted_perplexity", "bits_per_byte"):
         of_ratio = (lambda r: np.exp(-r)) if aggregation == "weighted_perplexity" else (lambda r: -r / math.log(2))
-        return pooled(metric, units, values[:, 0], values[:, 1], of_ratio, **about)
+        return pool_clusters(metric, units, values[:, 0], values[:, 1], of_ratio, **about)
     if aggregation == "nanmean":
         is_finite = np.isfinite(values)
-        return pooled(metric, units, np.where(is_finite, values, 0.0), is_finite, **about)
+        return pool_clusters(metric, units, np.where(is_finite, values, 0.0), is_finite, **about)
     of_means = (lambda means: np.exp(-means)) if aggregation == "perplexity" else None
     return mean(metric, units, values, of_means=of_means, **about)

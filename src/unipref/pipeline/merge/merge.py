@@ -138,7 +138,7 @@ class _Measuring:
         self.kitchen, self.soup, self.recipe = kitchen, soup, recipe
         run = kitchen.run
         self.dir = StageCache(run, kitchen.listener.stage)
-        study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
+        study = registry.validate_settings(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(kitchen.manifest.data_root or run)
         self.unseen = unseen(kitchen.manifest, self.dir, soup.trained_as(), f"{SOUP}/held_out")
         for part, (gone, n) in self.unseen.left_out.items():
@@ -316,7 +316,7 @@ def _record(kitchen: MergeCandidates, soup: Soup, weights: Mapping[str, float], 
         "density": recipe.density,
         "seed": recipe.seed,
         "parts": parts,
-        "versions": hashing.versions("torch", "transformers", "peft"),
+        "versions": hashing.find_versions("torch", "transformers", "peft"),
     }
 
 

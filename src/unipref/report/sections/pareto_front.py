@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, guesses, is_bias, is_skill
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, is_at_chance, is_bias, is_skill
 from unipref.core.stats.pareto import efficient_points
 from unipref.report.content import Cell, Column, Table, interval, number
 from unipref.report.scores import Headline, Measure, Model, at_chance, headline, model_of, preferred
@@ -73,7 +73,7 @@ def _cell(measures: Headline, measure: Measure, model: Model) -> Cell:
     row = measures[measure].get(model)
     if row is None:
         return Cell("–")
-    remark = "at chance" if guesses(row) else ""
+    remark = "at chance" if is_at_chance(row) else ""
     remark = AT_CHANCE if _guessed(measures, measure, model, row) else remark
     return Cell(number(row.value), interval(row.low, row.high), remark)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.run_folder import SCORES, STUDY, Manifest, StageCost
-from unipref.core.stage_cache import kind_of
+from unipref.core.stage_cache import stage_kind
 from unipref.report.content import Section, Table
 from unipref.report.tables import present, seconds, table
 
@@ -49,7 +49,7 @@ def _by_kind(stages: list[StageCost]) -> Table | None:
     """The cost of all stages of a kind together."""
     kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
-        kinds.setdefault(kind_of(stage.folder), []).append(stage)
+        kinds.setdefault(stage_kind(stage.folder), []).append(stage)
     rows = [[kind, *_summed(of_kind)] for kind, of_kind in kinds.items()]
     if len(rows) > 1:
         rows.append(["all", *_summed(stages)])
@@ -155,5 +155,5 @@ def _files(run: Path) -> list[list[str]]:
 
 
 def _artefacts(stages: list[StageCost]) -> Table | None:
-    rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA]
+    rows = [[stage.folder, stage.content] for stage in stages if stage.content and stage_kind(stage.folder) in DATA]
     return table("Data made on the way", ["folder", "hash"], rows, folded=True)

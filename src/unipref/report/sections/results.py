@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, guesses, is_bias
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, is_at_chance, is_bias
 from unipref.report.content import Cell, Column, Points, Section, Table, interval, number
 from unipref.report.scores import (
     Headline,
@@ -66,7 +66,7 @@ def result_table(measures: Headline, named: dict[Model, str]) -> Table:
 
 def _score_cell(measures: Headline, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
-    remark = "at chance" if guesses(row) else ""
+    remark = "at chance" if is_at_chance(row) else ""
     if is_bias(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
     return Cell(number(row.value), interval(row.low, row.high), remark, is_best)

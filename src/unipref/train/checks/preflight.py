@@ -90,7 +90,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         work = Path(folder)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
-        first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
+        first = itertools.islice(parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
         template = check_template(opened.tokenizer, list(first), request.model)
         errors: list[UserError] = []
         steps: dict[str, Any] = {}
