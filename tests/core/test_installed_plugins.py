@@ -168,7 +168,7 @@ def test_a_broken_package_is_named_and_breaks_no_other(found: Any) -> None:
     for name, words in {
         "broken": "cannot be loaded: ModuleNotFoundError: No module named 'not_to_be_had'",
         "syntax": "cannot be loaded: SyntaxError",
-        "empty": "defines no Format",
+        "empty": "does not define a Format",
         "wrong": "its entry point leads to the module 'bad.other_name'",
     }.items():
         error = found["errors"][name]

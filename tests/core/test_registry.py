@@ -71,7 +71,7 @@ def test_an_unknown_name_gives_the_near_one(kind: str) -> None:
     with pytest.raises(UserError, match=f"Did you mean '{name}'") as caught:
         registry.make(kind, name + "x", None, "here")
     assert caught.value.where == "here"
-    assert f"there is no {kind} '{name}x'" in str(caught.value)
+    assert f"unknown {kind} '{name}x'" in str(caught.value)
 
 
 def test_a_name_near_to_none_gives_them_all() -> None:
@@ -133,9 +133,9 @@ def test_a_module_that_is_not_there_is_the_users_to_mend(own_module: Path, name:
 
 
 def test_a_module_without_a_choice_is_the_users_to_mend(own_module: Path) -> None:
-    with pytest.raises(UserError, match=r"module 'own_formats.nothing' defines no Format"):
+    with pytest.raises(UserError, match=r"module 'own_formats.nothing' does not define a Format"):
         registry.find("format", "own_formats.nothing")
-    with pytest.raises(UserError, match=r"module 'own_formats.votes' defines no Strategy"):
+    with pytest.raises(UserError, match=r"module 'own_formats.votes' does not define a Strategy"):
         registry.find("strategy", "own_formats.votes")
 
 

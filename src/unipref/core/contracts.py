@@ -291,7 +291,7 @@ class Benchmark(Choice):
     has_parts: ClassVar[bool] = False
     """Whether its data have a test and a dev part; True for every `SplitBenchmark`."""
     fallback_metric: ClassVar[str | None] = None
-    """A metric with slices `objective:NAME`. Verdicts use it for an objective without a headline metric in the study."""
+    """A metric with slices `objective:NAME`. Verdicts use it for objectives without a headline metric in the study."""
     published_hashes: ClassVar[Mapping[str, str]] = {}
     """File name -> SHA-256 of the published data. If a file differs, a note says so."""
 
@@ -300,7 +300,8 @@ class Benchmark(Choice):
     data_hash: str | None = None
     """The expected hash of the data, as an earlier evaluation printed it. Other data are an error."""
     limit: int | None = None
-    """Measure at most this many items, evenly spaced; None: all. `examine` must apply it."""
+    """Measure at most this many items, evenly spaced; None: all. `examine` must apply it, with
+    `evaluate.subsample.apply_limit`."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

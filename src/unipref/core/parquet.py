@@ -1,6 +1,6 @@
-"""Streams Parquet files that unipref wrote: a batch of rows in memory at a time, and one error for an unreadable file.
+"""Streams Parquet files that unipref wrote, one batch of rows in memory at a time, with one error for unreadable files.
 
-`sources/parquet_rows.py` reads users' own files, under other rules: there an unreadable row group is a rejected row.
+`sources/parquet_rows.py` reads users' own files. There, an unreadable row group is a rejected row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,10 +27,10 @@ def read_batches(
         path: the Parquet file.
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
         rows_at_once: most rows of a batch.
-        mend: how to put an unreadable file right, for the error.
+        mend: how to fix an unreadable file, for the error.
 
     Raises:
-        UserError: the file is missing or damaged, or lacks one of the columns.
+        UserError: the file is missing or damaged, or has no such column.
     """
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:

@@ -214,7 +214,7 @@ def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     for values in found[1:]:
         assert values == pytest.approx(found[0], abs=1e-5, nan_ok=True)
     some = np.array([True, False, False, True])
-    assert candidates(EVERY, model=str(tiny_model), **numbers).only(some).score(made) == pytest.approx(
+    assert candidates(EVERY, model=str(tiny_model), **numbers).subset(some).score(made) == pytest.approx(
         found[0][some], abs=1e-5, nan_ok=True
     )
     assert candidates([], model=str(tiny_model)).score(made).shape == (0,)
