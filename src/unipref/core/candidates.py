@@ -65,8 +65,8 @@ class Candidates:
         scores = np.asarray(scorer.score(self), dtype=np.float64)
         if scores.shape != (len(self),) or np.isinf(scores).any():
             raise UserError(
-                f"the scorer returned an array of shape {scores.shape} with {int(np.isinf(scores).sum())} infinite values "
-                f"for {len(self)} preferences.",
+                f"the scorer returned an array of shape {scores.shape} with {int(np.isinf(scores).sum())} infinite "
+                f"values for {len(self)} preferences.",
                 where=f"the scorer {scorer.name()}",
                 mend="Return one number per preference, and NaN for no score.",
             )

@@ -214,7 +214,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
 
 
 def cache_identity(choice: Choice) -> dict[str, Any]:
-    """Returns what a cache key contains of a choice: kind, name and settings; for code outside unipref also a file hash.
+    """Returns what a cache key contains of a choice: kind, name, settings and, for plug-ins, the hash of its file.
 
     The path of a choice's file within unipref is not part of it, so renaming a folder keeps caches valid.
     """
