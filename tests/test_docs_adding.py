@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from unipref.core.stage_cache import code_key
+from unipref.core.hashing import code_key
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "adding").glob("*.md"))

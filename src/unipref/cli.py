@@ -298,9 +298,9 @@ def demo(
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
     from unipref.core.progress import ConsoleProgress
-    from unipref.core.workers.local import usable_cores
+    from unipref.core.workers.local import count_usable_cores
 
-    side_by_side = jobs or min(usable_cores(), 4)
+    side_by_side = jobs or min(count_usable_cores(), 4)
     if not full:
         with ConsoleProgress() as listener:
             study = world.build(out, listener.progress, world.World(noise=noise or "careless"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from unipref.core import hashing
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
-from unipref.core.workers.local import free_cores
+from unipref.core.workers.local import count_free_cores
 
 if TYPE_CHECKING:
     import torch
@@ -273,7 +273,7 @@ def set_threads() -> int:
 
     chosen = os.environ.get("OMP_NUM_THREADS")
     if chosen is None:
-        torch.set_num_threads(free_cores())
+        torch.set_num_threads(count_free_cores())
     return int(torch.get_num_threads())
 
 

@@ -14,7 +14,7 @@ from unipref.analysis.verdicts.failure_signs import failure_signs
 from unipref.analysis.verdicts.read import read
 from unipref.core import json_files, stage_cache
 from unipref.core.run_folder import VERDICTS, FrontRecord, JudgedModel, Manifest, RunFolder, Verdicts
-from unipref.core.stats.pareto import contributions, efficient_points, hypervolume
+from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
 
 __all__ = ["judge", "stage_cache", "verdicts", "write_verdicts"]
 
@@ -114,7 +114,7 @@ def _front(
     parts = contributions(values, reference)
     places: dict[Model, tuple[bool, float | None]] = {
         model: (is_on_front, round(part, 6))
-        for model, is_on_front, part in zip(points, efficient_points(values), parts, strict=True)
+        for model, is_on_front, part in zip(points, find_efficient_points(values), parts, strict=True)
     }
     front = FrontRecord(
         hypervolume=round(hypervolume(values, reference), 6),

@@ -1,4 +1,4 @@
-"""The run folder: the schema of its JSON files, and `RunFolder`, which reads them."""
+"""The run folder: the schemas of its JSON files, and `RunFolder`, which reads them."""
 
 from unipref.core.run_folder.data_records import (
     CleanCounts,

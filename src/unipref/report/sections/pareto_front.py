@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from unipref.core.errors import UserError, near_name
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, is_at_chance, is_bias, is_skill
-from unipref.core.stats.pareto import efficient_points
+from unipref.core.stats.pareto import find_efficient_points
 from unipref.report.content import Cell, Column, Table, interval, number
 from unipref.report.scores import Headline, Measure, Model, at_chance, headline, model_of, preferred
 from unipref.report.sections.measures import group, head
@@ -30,7 +30,9 @@ def efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> set[s
     measured_by = axes(measures, by)
     models = list(dict.fromkeys(model for measure in measured_by for model in measures[measure]))
     points = [[_good(measures, measure, model) for measure in measured_by] for model in models]
-    return {model.step for model, is_efficient in zip(models, efficient_points(points), strict=True) if is_efficient}
+    return {
+        model.step for model, is_efficient in zip(models, find_efficient_points(points), strict=True) if is_efficient
+    }
 
 
 def axes(measures: Headline, by: Sequence[str] = ()) -> list[Measure]:
