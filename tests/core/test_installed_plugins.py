@@ -39,7 +39,7 @@ class BestOf(Mapped):
         best = get_path(row, self.best)
         answers = [Response(assistant_turn(text)) for text in row["answers"]]
         comparisons = [Comparison(best, other) for other in range(len(answers)) if other != best]
-        yield Feedback(self.ask(row, "prompt"), answers, comparisons)
+        yield Feedback(self.read_prompt(row, "prompt"), answers, comparisons)
 '''
 LONGEST = '''
 from typing import ClassVar

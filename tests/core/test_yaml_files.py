@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -138,6 +138,7 @@ def in_version_1_1(content: str) -> Any:
 
 
 @given(VALUES)
+@example({"\x85": None, "a\u2028b": "\x85"})
 def test_what_is_written_reads_back_equal_in_both_versions(value: Any) -> None:
     content = yaml_files.write(value)
     assert repr(yaml_files.parse(content, "here")) == repr(value)

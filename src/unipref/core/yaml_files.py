@@ -26,6 +26,7 @@ MOST_ALIASED = 100_000
 """Most values that the aliases of one text may add to it; protects against a file that expands to billions."""
 WIDTH = 110
 TAG = "tag:yaml.org,2002:"
+LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
 NULL, BOOL = re.compile(r"(?:~|null|Null|NULL|)\Z"), re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 INT = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 FLOAT = re.compile(
@@ -131,6 +132,12 @@ def _write_float(representer: SafeRepresenter, value: float) -> Any:
     return representer.represent_scalar(TAG + "float", text)
 
 
+def _write_text(representer: SafeRepresenter, value: str) -> Any:
+    """Quotes Unicode line breaks, which a key in single quotes would lose."""
+    style = '"' if LINE_BREAKS.search(value) else None
+    return representer.represent_scalar(TAG + "str", value, style=style)
+
+
 class _Writer(SafeRepresenter):
     """Represents plain values."""
 
@@ -141,6 +148,7 @@ class _CommentWriter(RoundTripRepresenter):
 
 for _kind in (_Writer, _CommentWriter):
     _kind.add_representer(float, _write_float)
+    _kind.add_representer(str, _write_text)
 
 
 class _Check:

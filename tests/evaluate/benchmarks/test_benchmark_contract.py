@@ -17,7 +17,7 @@ from support.fakes import answer_any, fake_policy
 from unipref.core import registry
 from unipref.core.contracts import BIAS, INSTRUCTION, Benchmark, SplitBenchmark
 from unipref.core.errors import UserError
-from unipref.core.records import Finding
+from unipref.core.scores import Finding
 from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.example_files import write_example
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from unipref.core import registry
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError
-from unipref.train.trl_arguments import device_defaults, made_config
+from unipref.train.trl_arguments import device_defaults, make_config
 from unipref.train.trl_trainer import REFUSED, TrlTrainer
 
 TRAINERS = [choice for choice in registry.find_all("trainer") if issubclass(choice, Trainer)]
@@ -60,7 +60,7 @@ def test_example_makes_trl_arguments(trainer: type[Trainer], tmp_path: Path) -> 
     given = one.for_trl()
     assert set(given) <= config_fields(trainer)
     assert not set(given) & (trainer.ours | set(REFUSED))  # type: ignore[attr-defined]
-    config = made_config(one, device_defaults(given) | given | {"output_dir": str(tmp_path), "use_cpu": True})
+    config = make_config(one, device_defaults(given) | given | {"output_dir": str(tmp_path), "use_cpu": True})
     assert config.learning_rate == one.rate
 
 
