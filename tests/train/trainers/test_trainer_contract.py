@@ -15,7 +15,7 @@ from unipref.core import registry
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError
 from unipref.train.trl_arguments import device_defaults, make_config
-from unipref.train.trl_trainer import REFUSED, TrlTrainer
+from unipref.train.trl_trainer import REFUSED_FIELDS, TrlTrainer
 
 TRAINERS = [choice for choice in registry.find_all("trainer") if issubclass(choice, Trainer)]
 every_trainer = pytest.mark.parametrize("trainer", TRAINERS, ids=lambda trainer: trainer.name())
@@ -59,7 +59,7 @@ def test_example_makes_trl_arguments(trainer: type[Trainer], tmp_path: Path) -> 
     one = made(trainer)
     given = one.for_trl()
     assert set(given) <= config_fields(trainer)
-    assert not set(given) & (trainer.ours | set(REFUSED))  # type: ignore[attr-defined]
+    assert not set(given) & (trainer.ours | set(REFUSED_FIELDS))  # type: ignore[attr-defined]
     config = make_config(one, device_defaults(given) | given | {"output_dir": str(tmp_path), "use_cpu": True})
     assert config.learning_rate == one.rate
 
