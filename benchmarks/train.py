@@ -15,8 +15,8 @@ in one process, in changing order and with another seed in each round:
 
 Times are of the whole step: reading, tokenising, training, saving; `loop` is training only (for DPO including the
 reference, if it is evaluated beforehand). `seconds` are CPU seconds of the process, which do not depend on other
-work of the machine, and on a GPU wall seconds; `wall` are wall seconds. Tokens exclude padding. `dev` is the loss on held-out
-rows, to show that speed does not cost quality.
+work of the machine, and on a GPU wall seconds; `wall` are wall seconds. Tokens exclude padding. `dev` is the loss
+on held-out rows, to show that speed does not cost quality.
 """
 
 import argparse
