@@ -47,7 +47,7 @@ class Choice(Settings, abc.ABC):
         return cls.__module__.rpartition(".")[2]
 
 
-Gives = Literal["pairs", "single", "demonstrations"]
+FeedbackKind = Literal["pairs", "single", "demonstrations"]
 """What a preference holds: two answers to compare, one answer judged by itself, or one good answer."""
 
 
@@ -59,7 +59,7 @@ class Format(Choice):
 
     across_rows: ClassVar[bool] = False
     """Whether the answers to one prompt are spread over several rows; unify then groups them by prompt."""
-    gives: ClassVar[Gives] = "pairs"
+    feedback_kind: ClassVar[FeedbackKind] = "pairs"
     """What most preferences of this format hold; `unipref init` chooses the training steps by it."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`. If no format fits, `inspect` lists
@@ -79,7 +79,7 @@ class Format(Choice):
     @classmethod
     def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
         """Returns whether rows give two answers to compare when read with these settings, which may be incomplete."""
-        return cls.gives == "pairs"
+        return cls.feedback_kind == "pairs"
 
     def axes(self) -> dict[str, Axis]:
         """Returns the axes this format scores answers on, in declared order.

@@ -48,12 +48,12 @@ def study_for(paths: Sequence[Path | str]) -> str:
 
 
 def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The study, with the training steps and the benchmark that fit what the sources give."""
-    gives = {_format(source).gives for source in sources}
+    """Returns a study with the training steps and the benchmark that fit the sources."""
+    kinds = {_format(source).feedback_kind for source in sources}
     train: list[dict[str, Any]] = [{"sft": {}}]
-    if "single" in gives:
+    if "single" in kinds:
         train.append({"kto": {}})
-    elif "pairs" in gives:
+    elif "pairs" in kinds:
         train.append({"dpo": {}})
     return {
         "name": "my study",

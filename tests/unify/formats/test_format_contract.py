@@ -71,7 +71,7 @@ def test_example_becomes_preferences(form: type[Format]) -> None:
     pairs = [preference for preference in preferences if preference.chosen and preference.rejected]
     if form.has_pairs(form.example["settings"]):
         assert pairs
-    elif form.gives == "demonstrations":
+    elif form.feedback_kind == "demonstrations":
         assert all(preference.chosen and not preference.rejected for preference in preferences)
     assert preferences[0].prompt[-1]["role"] == "user"
     for side in (preferences[0].chosen, preferences[0].rejected):
