@@ -17,7 +17,7 @@ import zstandard
 
 from unipref import cli
 from unipref.core import yaml_files
-from unipref.pipeline import execute, run
+from unipref.pipeline import data_stages, execute
 
 GOOD = [
     {"prompt": f"Of the {animal}?", "chosen": f"The {animal} sleeps.", "rejected": "No idea."}
@@ -334,7 +334,7 @@ def test_an_interrupt_says_how_to_go_on(here: Path, unipref: Any, monkeypatch: p
     def interrupted(*args: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(*((run, "unify") if where == "stage" else (execute, "load")), interrupted)
+    monkeypatch.setattr(*((data_stages, "unify") if where == "stage" else (execute, "load")), interrupted)
     answer = unipref("unify", study(here, source("good.jsonl")), "-o", "run")
     assert answer.status == 130
     assert "Stopped. Run the same command again to go on: finished stages are kept." in answer.err

@@ -17,7 +17,6 @@ OWN = {"unipref", "support"}
 NOT_IMPORTED = {
     "plotly": "the report reads its plotly.min.js as a file",
     "pytest-xdist": "a plug-in of pytest",
-    "ruff": "a command",
     "mypy": "a command, whose version is read",
     "import-linter": "a command",
 }

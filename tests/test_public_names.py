@@ -11,15 +11,15 @@ NAMES = [
     "Axis", "Benchmark", "Candidates", "Comparison", "Feedback", "Format", "HeadlineMetric", "Message",
     "Messages", "Preference", "Reason", "Reject", "Response", "Row", "Scorer", "Selection", "Settings",
     "SplitBenchmark", "Strategy", "TrainJob", "Trainer", "UserError", "__version__", "audit_run",
-    "check_training", "compare_models", "evaluate_model", "evaluate_models", "explain", "plan",
+    "check_training", "compare_models", "dry_run", "evaluate_model", "evaluate_models", "explain",
     "preference_schema", "run", "select_preferences", "soup_models", "trace_soup", "train_models",
     "unify_feedback",
 ]  # fmt: skip
 OF_FORMATS = [
-    "ASK", "AxisSpec", "Column", "Columns", "Dialogues", "Guess", "Mapped", "OneAnswer", "Path", "Paths",
-    "Scale", "TwoAnswers", "answer_text", "asked_in", "assistant_turn", "conversation", "describe", "get_path",
-    "join_texts", "number", "paths", "prompt_and_answer", "quoted", "scores_in", "split_dialogue", "text",
-    "user_prompt",
+    "AxisSpec", "Column", "Columns", "Dialogues", "Guess", "Mapped", "OneAnswer", "PLACEHOLDER", "Path", "Paths",
+    "Scale", "TwoAnswers", "assistant_turn", "describe", "find_prompt", "find_prompt_and_answer", "find_scores",
+    "get_path", "join_texts", "parse_turns", "path_setting", "quote_names", "read_answer", "read_number",
+    "read_text", "split_dialogue", "user_prompt",
 ]  # fmt: skip
 
 

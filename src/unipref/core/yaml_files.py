@@ -26,7 +26,6 @@ MOST_ALIASED = 100_000
 """Most values that the aliases of one text may add to it; protects against a file that expands to billions."""
 WIDTH = 110
 TAG = "tag:yaml.org,2002:"
-LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
 NULL, BOOL = re.compile(r"(?:~|null|Null|NULL|)\Z"), re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 INT = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 FLOAT = re.compile(
@@ -132,9 +131,12 @@ def _write_float(representer: SafeRepresenter, value: float) -> Any:
     return representer.represent_scalar(TAG + "float", text)
 
 
+LINE_BREAKS = ("\x85", "\u2028", "\u2029")
+"""Characters that YAML 1.1 takes for line breaks and YAML 1.2 does not: they are written as escapes."""
+
+
 def _write_text(representer: SafeRepresenter, value: str) -> Any:
-    """Quotes Unicode line breaks, which a key in single quotes would lose."""
-    style = '"' if LINE_BREAKS.search(value) else None
+    style = '"' if any(character in value for character in LINE_BREAKS) else None
     return representer.represent_scalar(TAG + "str", value, style=style)
 
 

@@ -116,7 +116,7 @@ def check_score(benchmark: type[Benchmark], score: Any) -> None:
 
 def check_headline(benchmark: type[Benchmark], finding: Finding) -> None:
     whole = {score.metric for score in finding.scores if score.slice == "all" and score.mode != "paper"}
-    if (headline := benchmark.lead) is not None:
+    if (headline := benchmark.headline_metric) is not None:
         assert headline.objective in (INSTRUCTION, BIAS)
         assert headline.metric in whole
         assert headline.skill_metric is None or headline.skill_metric in whole

@@ -273,4 +273,4 @@ def test_a_missing_package_is_an_error_before_any_work(tmp_path: Path, monkeypat
     source = {"name": "pairs", "path": "input_data.jsonl", "format": "pairs", "map": {"prompt": "prompt"}}
     asked = {"model": "org/name", "data_root": str(tmp_path), "sources": [source]}
     with pytest.raises(UserError, match="The benchmark lm_eval needs the package 'lm_eval'"):
-        load.load({**asked, "evaluate": ["lm_eval:hellaswag"]})
+        load_study({**asked, "evaluate": ["lm_eval:hellaswag"]})

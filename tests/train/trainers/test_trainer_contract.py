@@ -51,15 +51,15 @@ def test_declares_what_it_makes_and_its_rates(trainer: type[Trainer]) -> None:
     assert made(trainer, learning_rate=None, lora=None).rate == trainer.full_rate
     assert made(trainer, learning_rate=None, lora={}).rate == trainer.lora_rate
     fields = {name for field, about in trainer.model_fields.items() for name in (field, about.alias)}
-    assert trainer.ours <= fields
+    assert trainer.own_fields <= fields
 
 
 @every_trainer
 def test_example_makes_trl_arguments(trainer: type[Trainer], tmp_path: Path) -> None:
     one = made(trainer)
-    given = one.for_trl()
+    given = one.build_trl_settings()
     assert set(given) <= config_fields(trainer)
-    assert not set(given) & (trainer.ours | set(REFUSED_FIELDS))  # type: ignore[attr-defined]
+    assert not set(given) & (trainer.own_fields | set(REFUSED_FIELDS))  # type: ignore[attr-defined]
     config = make_config(one, device_defaults(given) | given | {"output_dir": str(tmp_path), "use_cpu": True})
     assert config.learning_rate == one.rate
 
@@ -99,13 +99,13 @@ def test_it_uses_the_shapes_that_it_says_it_learns_from(trainer: type[Trainer]) 
         for row in rows if isinstance(rows, list) else []:
             assert {*view.columns, *view.others} <= set(row)
             assert all(dialogue[0]["role"] == "user" for dialogue in view.dialogues(row))
-    assert view.to_answer == trainer.writes_answers == (made(trainer).room() > 0)
+    assert view.prompts_only == trainer.writes_answers == (made(trainer).count_reserved_tokens() > 0)
 
 
 @every_trainer
 @pytest.mark.parametrize(("wrong", "near"), [("warmup_step", "warmup_steps"), ("merge_adaptor", "merge_adapter")])
 def test_unknown_setting_is_refused_with_the_near_name(trainer: type[Trainer], wrong: str, near: str) -> None:
-    with pytest.raises(UserError, match=rf"train\[0\]\.\w+: '{wrong}' is no setting.*'{near}'"):
+    with pytest.raises(UserError, match=rf"train\[0\]\.\w+: '{wrong}' is not a setting.*'{near}'"):
         made(trainer, **{wrong: 3})
 
 
@@ -135,4 +135,4 @@ def test_whatever_a_setting_holds_it_is_made_or_refused_in_words(trainer: type[T
         assert str(error).startswith("train[0]")  # noqa: PT017
         return
     assert isinstance(one, TrlTrainer)
-    assert set(one.for_trl()) <= config_fields(trainer)
+    assert set(one.build_trl_settings()) <= config_fields(trainer)
