@@ -18,6 +18,7 @@ from unipref.evaluate.benchmarks import ifeval
 from unipref.evaluate.benchmarks.ifeval import IFEval
 from unipref.models.inference import GeneratedText
 from unipref.models.loading import Policy, load_policy
+from unipref.study.load import load as load_study
 
 pytest.importorskip("lm_eval", reason="the extra eval is not installed")
 CASES = [
