@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from unipref.core.contracts import Scorer
-
 
 class Dialogue(NamedTuple):
     """The texts of one preference; one of the two answers may be missing."""
@@ -21,6 +19,17 @@ class Dialogue(NamedTuple):
     prompt: Messages
     chosen: Messages | None
     rejected: Messages | None
+
+
+class CandidateScorer(Protocol):
+    """What `Candidates.score` needs of a `contracts.Scorer`, which itself needs `Candidates`."""
+
+    @classmethod
+    def name(cls) -> str:
+        """Its name in the study file."""
+
+    def score(self, candidates: "Candidates") -> "npt.NDArray[np.float64]":
+        """Returns (n,) scores."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -54,7 +63,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def score(self, scorer: "Scorer") -> "npt.NDArray[np.float64]":
+    def score(self, scorer: "CandidateScorer") -> "npt.NDArray[np.float64]":
         """Returns (n,) scores of the candidates in the scorer's units: the higher the better, NaN for no score.
 
         Raises:
