@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# One torch thread in each of the two test processes: more threads than free cores wait for each other.
+# One torch thread in each of the two test processes: more threads than free cores slow each other down.
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo test check lint types format docs clean
 
-help:  ## what can be made
+help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
 .venv/installed: pyproject.toml constraints.txt
@@ -19,13 +19,13 @@ help:  ## what can be made
 	$(PIP) --editable '.[dev]'
 	touch $@
 
-demo: .venv/installed  ## the main job on the built-in world: a table, and the path of the report
+demo: .venv/installed  ## run the demo study; prints a table and the path of the report
 	$(BIN)/unipref demo
 
-test: .venv/installed-dev lint types  ## lint, types and all tests
+test: .venv/installed-dev lint types  ## run lint, type checks and all tests
 	$(PYTEST)
 
-check: .venv/installed-dev lint types  ## lint, types and the fast tests, while you work
+check: .venv/installed-dev lint types  ## run lint, type checks and the fast tests
 	$(PYTEST) -m "not slow"
 
 lint: .venv/installed-dev
@@ -36,11 +36,11 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-format: .venv/installed-dev  ## let ruff put the code in order
+format: .venv/installed-dev  ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/installed-dev  ## write docs/choices.md again from the code
+docs: .venv/installed-dev  ## regenerate docs/choices.md from the code
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove the environment, caches and the demo

@@ -1,10 +1,10 @@
-"""Inverts the label of each known dataset in turn and shows whether it is noticed.
+"""Inverts the label of each known dataset and shows whether unipref notices.
 
     python benchmarks/flip_table.py DATA_FOLDER
 
-DATA_FOLDER has a folder for each dataset, named as in the catalog. Each is read twice by its catalog entry: as it is,
-and with its label the wrong way round, as a mistake in a mapping would have it. The table says what the run makes of
-both. Nothing else changes: the same files, the same further evidence.
+DATA_FOLDER has a folder for each dataset, named as in the catalog. unipref reads each twice with its catalog entry: as
+published, and with the label inverted, as by a mistake in the mapping. The table shows the verdict on both. Files and
+further evidence are the same.
 """
 
 import json
@@ -20,38 +20,38 @@ from unipref.core.records import Row
 from unipref.sources.catalog import DATASETS, Dataset
 
 PATHS = {"oasst_trees": "en_100_tree.jsonl", "winogrande": "train_m.jsonl"}
-"""Folders that hold the same data twice: the file that is read."""
+"""Folders with two copies of the data -> the file to read."""
 EVIDENCE: dict[str, dict[str, Any]] = {
     "winogrande": {
         "join": [{"path": "winogrande/train_m-labels.lst", "on": "row", "as": "apart"}],
         "map": {"check": "apart.line"},
     }
 }
-"""Dataset -> what a study has to say so that evidence from another file is used."""
+"""Dataset -> settings of a study that use evidence from another file."""
 
 
 class Flip(NamedTuple):
-    """What the label is, how it is inverted, and the mapping that does it."""
+    """The label, how it is inverted, and the mapping for that."""
 
     label: str
     how: str
     map: dict[str, Any]
 
 
-def flip_of(entry: Dataset) -> Flip | None:
-    """The inverted label of a dataset; None where it has none."""
+def find_flip(entry: Dataset) -> Flip | None:
+    """Returns how to invert the label of a dataset; None if it has no label."""
     make = FLIPS.get(entry.format)
     return make(entry) if make is not None else None
 
 
 def _pairs(entry: Dataset) -> Flip:
     if "label" in entry.map:
-        return Flip(entry.map["label"], "codes swapped", {"codes": _swapped(entry.map["codes"])})
+        return Flip(entry.map["label"], "codes swapped", {"codes": _swap_codes(entry.map["codes"])})
     sides = {"chosen": entry.map["rejected"], "rejected": entry.map["chosen"]}
     return Flip("chosen, rejected", "paths swapped", sides)
 
 
-def _swapped(codes: dict[Any, str]) -> dict[Any, str]:
+def _swap_codes(codes: dict[Any, str]) -> dict[Any, str]:
     other = {"first": "second", "second": "first", "tie": "tie"}
     return {code: other[side] for code, side in codes.items()}
 
@@ -66,7 +66,7 @@ def _graded(entry: Dataset) -> Flip:
 def _votes(entry: Dataset) -> Flip:
     votes = entry.map["votes"]
     named = votes if isinstance(votes, str) else ", ".join(votes)
-    return Flip(named, "codes swapped", {"codes": _swapped(entry.map["codes"])})
+    return Flip(named, "codes swapped", {"codes": _swap_codes(entry.map["codes"])})
 
 
 def _axis(entry: Dataset) -> Flip:
@@ -99,12 +99,12 @@ def _steps(entry: Dataset) -> Flip:
 
 
 def other_option(row: Row) -> Row:
-    """The row with the other one of two options as its answer."""
+    """Replaces the answer of a row by the other of its two options."""
     return {**row, "answer": {"1": "2", "2": "1"}[row["answer"]]}
 
 
 def other_mark(row: Row) -> Row:
-    """The row with a mistake where none was marked, and none where one was."""
+    """Marks the first step as a mistake if no step is marked; otherwise removes the mark."""
     return {**row, "mistake_index": 0 if row["mistake_index"] is None else None}
 
 
@@ -123,7 +123,7 @@ FLIPS: dict[str, Callable[[Dataset], Flip]] = {
 
 
 class Outcome(NamedTuple):
-    """What a run made of one dataset: the verdict and why, or the error before work started."""
+    """The result of a run on one dataset: verdict and reason, or the error before it started."""
 
     verdict: str
     why: str
@@ -131,8 +131,8 @@ class Outcome(NamedTuple):
     against: int = 0
 
 
-def outcome(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
-    """Reads a dataset with further settings laid over its mapping."""
+def run_unify(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
+    """Reads a dataset with further settings merged into its mapping."""
     evidence = EVIDENCE.get(entry.name, {})
     source = {
         "name": entry.name,
@@ -140,7 +140,7 @@ def outcome(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
         "path": f"{entry.name}/{PATHS.get(entry.name, '')}".rstrip("/"),
         **evidence,
         "map": {**evidence.get("map", {}), **more},
-        "accept_polarity": True,  # so that the figures are there to be shown
+        "accept_polarity": True,  # so that the run goes on and reports its counts
     }
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -148,12 +148,12 @@ def outcome(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
         except UserError as error:
             return Outcome("error", error.what.partition("\n")[0])
         manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
-    found = manifest["sources"][entry.name]["polarity"]
-    return Outcome(found["verdict"], found["why"], found["agree"], found["against"])
+    polarity = manifest["sources"][entry.name]["polarity"]
+    return Outcome(polarity["verdict"], polarity["why"], polarity["agree"], polarity["against"])
 
 
-def conclusion(flip: Flip | None, inverted: Outcome | None) -> str:
-    """Whether the inverted label was noticed, in words."""
+def describe_conclusion(flip: Flip | None, inverted: Outcome | None) -> str:
+    """Describes whether unipref noticed the inverted label."""
     if flip is None or inverted is None:
         return "cannot be known: it has no label"
     if inverted.verdict == "contradicts":
@@ -164,28 +164,28 @@ def conclusion(flip: Flip | None, inverted: Outcome | None) -> str:
     return f"cannot be known: {reasons.get(inverted.verdict, 'the further evidence is not clear enough')}"
 
 
-def figures(found: Outcome | None) -> str:
-    """Verdict, and how many preferences are spoken for and against."""
-    if found is None:
+def format_outcome(result: Outcome | None) -> str:
+    """Formats the verdict, and the numbers of preferences that the evidence supports and contradicts."""
+    if result is None:
         return ""
-    return f"{found.verdict} {found.agree}:{found.against}" if found.agree + found.against else found.verdict
+    return f"{result.verdict} {result.agree}:{result.against}" if result.agree + result.against else result.verdict
 
 
-def table(data: Path) -> str:
-    """The Markdown table over all datasets of the catalog that are in a folder.
+def make_table(data: Path) -> str:
+    """Makes the Markdown table of all datasets of the catalog that are in a folder.
 
     Raises:
-        SystemExit: none of them is.
+        SystemExit: the folder has none of them.
     """
-    lines = ["| dataset | label | inverted | as it is | inverted | conclusion |", "|---|---|---|---|---|---|"]
+    lines = ["| dataset | label | inversion | as published | inverted | conclusion |", "|---|---|---|---|---|---|"]
     for entry in DATASETS:
         if not (data / entry.name).is_dir():
             continue
-        flip = flip_of(entry)
-        plain = outcome(entry, data, {}) if flip is not None else None
-        inverted = outcome(entry, data, flip.map) if flip is not None else None
+        flip = find_flip(entry)
+        plain = run_unify(entry, data, {}) if flip is not None else None
+        inverted = run_unify(entry, data, flip.map) if flip is not None else None
         cells = [entry.name, flip.label if flip else "none", flip.how if flip else ""]
-        cells += [figures(plain), figures(inverted), conclusion(flip, inverted)]
+        cells += [format_outcome(plain), format_outcome(inverted), describe_conclusion(flip, inverted)]
         lines.append(f"| {' | '.join(cells)} |")
     if len(lines) == 2:
         raise SystemExit(
@@ -197,4 +197,4 @@ def table(data: Path) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    print(table(Path(sys.argv[1])))
+    print(make_table(Path(sys.argv[1])))

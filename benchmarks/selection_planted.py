@@ -1,8 +1,8 @@
-"""What each strategy keeps in a world where everything is known: topics, wrong labels and copies of known place.
+"""What each strategy keeps of synthetic data with known topics, wrong labels and copies.
 
     python benchmarks/selection_planted.py [--worlds 5] [--rows 5000] [--timed 5000 50000]
 
-Prints the two tables of docs/selection.md: purity and coverage against `random`, and seconds. No model is trained.
+Prints the two tables of docs/selection.md: purity and coverage against `random`, and seconds. It trains no model.
 """
 
 import argparse
@@ -30,9 +30,9 @@ TOPICS = 24
 NOISY = (1, 4, 7, 10, 13, 16, 19, 22)
 """Topics whose raters are careless."""
 SPREAD, CARELESS = 0.35, 0.9
-"""Standard deviation of the raters' error about a true gap in (0, 1), and that of careless ones."""
+"""Standard deviation of the error of raters, and of careless raters, around a true gap in (0, 1)."""
 COPIES = 0.25
-"""Share of prompts that are an earlier one with a word exchanged; prompts with a wide true gap are copied most."""
+"""Share of prompts that copy another one with one word changed; prompts with a wide true gap are copied most."""
 WORDS_OF_TOPIC, WORDS_OF_ALL = 40, 60
 STRATEGIES: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
@@ -50,11 +50,11 @@ MEASURES = ("filled", "purity", "families", "topics", "copies", "useful")
 
 @dataclass(frozen=True)
 class World:
-    """Preferences and what is true of each.
+    """Preferences with the truth about each.
 
     Attributes:
         file: Parquet file of n preferences.
-        right: (n,) the label is right.
+        right: (n,) True if the label is right.
         topic, family: (n,) codes; a family is a prompt and its copies.
     """
 
@@ -64,13 +64,13 @@ class World:
     family: npt.NDArray[np.int64]
 
     def measure(self, kept: npt.NDArray[np.int64], fraction: float) -> dict[str, float]:
-        """How good and how varied a selection is.
+        """Measures how good and how varied a selection is.
 
         Returns:
-            `filled`: preferences kept / those that the budget grants. `purity`: share of right labels. `families`:
-            different families kept / as many as could be. `topics`: exp(entropy of the topics' shares), the effective
-            number of topics. `copies`: share of what is kept beyond the first of each family. `useful`: families with
-            a right label kept / as many as could be.
+            `filled`: kept preferences / those that the budget allows. `purity`: share of right labels. `families`:
+            different families kept / the most possible. `topics`: exp(entropy of the topics' shares), the effective
+            number of topics. `copies`: share of kept preferences beyond the first of each family. `useful`: families
+            kept with a right label / the most possible.
         """
         shares = np.bincount(self.topic[kept]) / len(kept)
         shares = shares[shares > 0]
@@ -87,7 +87,7 @@ class World:
 
 
 def build(folder: Path, n: int, seed: int) -> World:
-    """Writes a world of n preferences in two sources of 4 to 1."""
+    """Writes a world of n preferences in two sources, 4 to 1."""
     dice = np.random.default_rng(seed)
     topic = dice.choice(TOPICS, n, p=1 / np.arange(1, TOPICS + 1) / (1 / np.arange(1, TOPICS + 1)).sum())
     gap = dice.beta(2, 2, n)
@@ -100,7 +100,7 @@ def build(folder: Path, n: int, seed: int) -> World:
     seen = gap + np.where(np.isin(topic, NOISY), CARELESS, SPREAD) * dice.normal(size=n)
     source = dice.choice(["big", "small"], n, p=[0.8, 0.2])
     margin = percentiles_within(np.abs(seen), (source == "small").astype(np.int64))
-    prompts = _prompts(topic, family, copies, dice)
+    prompts = _make_prompts(topic, family, copies, dice)
     rows = [
         {
             "id": digest(str(seed), str(i)),
@@ -126,13 +126,13 @@ def build(folder: Path, n: int, seed: int) -> World:
     return World(file, seen > 0, topic, family)
 
 
-def _prompts(
+def _make_prompts(
     topic: npt.NDArray[np.int64],
     family: npt.NDArray[np.int64],
     copies: npt.NDArray[np.int64],
     dice: np.random.Generator,
 ) -> list[str]:
-    """Eight words of the topic and four of any, in the family's order; a copy has one word of its topic exchanged."""
+    """Makes prompts of eight words of the topic and four common ones; a copy has one changed word of its topic."""
     n = len(topic)
     own = dice.integers(0, WORDS_OF_TOPIC, (n, 8))
     common = dice.integers(0, WORDS_OF_ALL, (n, 4))
@@ -144,38 +144,38 @@ def _prompts(
     ]
 
 
-def strategy(name: str, fraction: float) -> Strategy:
-    """A row of the table as the strategy it stands for."""
+def make_strategy(name: str, fraction: float) -> Strategy:
+    """Makes the strategy of a row of the table."""
     choice, settings = STRATEGIES[name]
-    made = registry.make("strategy", choice, {"fraction": fraction, **settings}, "select")
-    assert isinstance(made, Strategy)
-    return made
+    strategy = registry.make("strategy", choice, {"fraction": fraction, **settings}, "select")
+    assert isinstance(strategy, Strategy)
+    return strategy
 
 
 def compare(worlds: list[World], fraction: float, cache: Path) -> dict[str, dict[str, list[float]]]:
-    """Strategy -> measure -> its value in each world."""
-    found: dict[str, dict[str, list[float]]] = {name: {key: [] for key in MEASURES} for name in STRATEGIES}
+    """Returns strategy -> measure -> its value in each world."""
+    values: dict[str, dict[str, list[float]]] = {name: {key: [] for key in MEASURES} for name in STRATEGIES}
     for seed, world in enumerate(worlds):
         candidates = read_candidates(world.file, cache, 4096)
         vectors = candidates.embed("tfidf")
         candidates.embed = lambda embedder, vectors=vectors: vectors
         for name in STRATEGIES:
-            kept = strategy(name, fraction).select(candidates, seed).kept
+            kept = make_strategy(name, fraction).select(candidates, seed).kept
             for key, value in world.measure(kept, fraction).items():
-                found[name][key].append(value)
-    return found
+                values[name][key].append(value)
+    return values
 
 
-def table(found: dict[str, dict[str, list[float]]], fraction: float) -> str:
-    """Markdown: mean over the worlds, and in brackets the paired difference from `random` with its 95 % interval."""
+def make_table(by_strategy: dict[str, dict[str, list[float]]], fraction: float) -> str:
+    """Renders means over the worlds, with the 95 % interval of the paired difference from `random` in brackets."""
     lines = [f"| {fraction:g} kept | {' | '.join(MEASURES)} |", "|---" * (len(MEASURES) + 1) + "|"]
-    for name, values in found.items():
+    for name, values in by_strategy.items():
         cells = []
         for key in MEASURES:
-            mine, chance = np.array(values[key]), np.array(found["random"][key])
-            cell = f"{mine.mean():.3f}" if key != "topics" else f"{mine.mean():.1f}"
+            own, chance = np.array(values[key]), np.array(by_strategy["random"][key])
+            cell = f"{own.mean():.3f}" if key != "topics" else f"{own.mean():.1f}"
             if name != "random" and key != "filled":
-                low, high = _interval(mine - chance)
+                low, high = _interval(own - chance)
                 digits = 1 if key == "topics" else 3
                 cell += f" ({low:+.{digits}f} to {high:+.{digits}f})"
             cells.append(cell)
@@ -184,7 +184,7 @@ def table(found: dict[str, dict[str, list[float]]], fraction: float) -> str:
 
 
 def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Student's 95 % interval of the mean."""
+    """Computes Student's 95 % interval of the mean."""
     from scipy.stats import t
 
     n = len(differences)
@@ -192,18 +192,18 @@ def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
     return float(differences.mean() - half), float(differences.mean() + half)
 
 
-def seconds(world: World, cache: Path) -> dict[str, float]:
-    """Strategy -> seconds at 0.4, embedding not counted; `tfidf` -> those of embedding."""
+def measure_seconds(world: World, cache: Path) -> dict[str, float]:
+    """Returns strategy -> seconds at 0.4 without embedding; `tfidf` -> seconds of embedding."""
     candidates: Candidates = read_candidates(world.file, cache, 4096)
     start = time.perf_counter()
     vectors = candidates.embed("tfidf")
-    found = {"tfidf": time.perf_counter() - start}
+    seconds = {"tfidf": time.perf_counter() - start}
     candidates.embed = lambda embedder: vectors
     for name in STRATEGIES:
         start = time.perf_counter()
-        strategy(name, 0.4).select(candidates, 0)
-        found[name] = time.perf_counter() - start
-    return found
+        make_strategy(name, 0.4).select(candidates, 0)
+        seconds[name] = time.perf_counter() - start
+    return seconds
 
 
 def main() -> None:
@@ -212,15 +212,15 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--timed", type=int, nargs="*", default=[5000, 50_000])
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        worlds = [build(folder, asked.rows, seed) for seed in range(asked.worlds)]
+        worlds = [build(folder, args.rows, seed) for seed in range(args.worlds)]
         wrong = np.mean([1 - world.right.mean() for world in worlds])
-        print(f"{asked.worlds} worlds of {asked.rows:,} preferences, {wrong:.1%} of the labels wrong\n")
+        print(f"{args.worlds} worlds of {args.rows:,} preferences, {wrong:.1%} of the labels wrong\n")
         for fraction in (0.2, 0.4):
-            print(table(compare(worlds, fraction, folder), fraction) + "\n")
-        timings = {n: seconds(build(folder, n, 0), folder) for n in asked.timed}
+            print(make_table(compare(worlds, fraction, folder), fraction) + "\n")
+        timings = {n: measure_seconds(build(folder, n, 0), folder) for n in args.timed}
         if timings:
             print(f"| seconds | {' | '.join(f'{n:,} candidates' for n in timings)} |\n{'|---' * (len(timings) + 1)}|")
             for name in ("tfidf", *STRATEGIES):

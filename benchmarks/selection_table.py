@@ -26,7 +26,7 @@ METRICS = {
 
 
 class Purity(NamedTuple):
-    """What a selection holds: preferences, those that SFT learns from, and the shares of both that are right."""
+    """A selection: number of preferences, of those that SFT learns from, and the share of right labels in both."""
 
     kept: int
     learned: int
@@ -34,55 +34,60 @@ class Purity(NamedTuple):
     teaches_right: float
 
 
-def write(out: Path, seeds: Mapping[str, int], arms: list[Any], settings: dict[str, Any]) -> None:
+def write(out: Path, seeds: Mapping[str, int], variants: list[Any], settings: dict[str, Any]) -> None:
     """Writes `results.json` and `table.md` from the run folders.
 
     Args:
         out: the folder of `selection_study.py`.
-        seeds: noise -> how many seeds there are.
-        arms: its arms.
-        settings: those that were chosen on dev.
+        seeds: noise -> number of seeds.
+        variants: its variants.
+        settings: those that tuning chose.
     """
-    results = {noise: _of_noise(noise, out, count, arms) for noise, count in seeds.items()}
+    results = {noise: _of_noise(noise, out, count, variants) for noise, count in seeds.items()}
     whole = {"settings": settings, "seeds": dict(seeds), "noises": results}
     (out / "results.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    table = "\n".join(line for noise, found in results.items() for line in _tables(noise, found, seeds[noise], arms))
+    table = "\n".join(
+        line for noise, found in results.items() for line in _tables(noise, found, seeds[noise], variants)
+    )
     (out / "table.md").write_text(table, encoding="utf-8")
     print(table)
 
 
-def _of_noise(noise: str, out: Path, seeds: int, arms: list[Any]) -> dict[str, Any]:
-    """Every arm's means, purity and differences."""
+def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[str, Any]:
+    """Computes means, purity and differences of every variant."""
     runs = [out / "runs" / f"{noise}-{seed}" for seed in range(seeds)]
     truth = demo.Truth(out / "worlds" / noise)
     order = _true_orders(runs[0], truth)
-    units = {arm.name: [units_of(run, arm.name, seed, order) for seed, run in enumerate(runs)] for arm in arms}
+    units = {
+        variant.name: [units_of(run, variant.name, seed, order) for seed, run in enumerate(runs)]
+        for variant in variants
+    }
     base = units_of(runs[0], None, None, order)
-    found: dict[str, Any] = {"base": {"mean": {name: round(float(np.mean(base[name])), 4) for name in METRICS}}}
-    for arm in arms:
-        mine = units[arm.name]
-        pure = [purity(run / "selected" / arm.selects_as.name / str(seed), truth) for seed, run in enumerate(runs)]
-        found[arm.name] = {
-            "mean": {name: round(float(np.mean([one[name].mean() for one in mine])), 4) for name in METRICS},
-            "by_seed": {name: [round(float(one[name].mean()), 4) for one in mine] for name in METRICS},
+    results: dict[str, Any] = {"base": {"mean": {name: round(float(np.mean(base[name])), 4) for name in METRICS}}}
+    for variant in variants:
+        own = units[variant.name]
+        pure = [purity(run / "selected" / variant.selects_as.name / str(seed), truth) for seed, run in enumerate(runs)]
+        results[variant.name] = {
+            "mean": {name: round(float(np.mean([one[name].mean() for one in own])), 4) for name in METRICS},
+            "by_seed": {name: [round(float(one[name].mean()), 4) for one in own] for name in METRICS},
             **{field: round(float(np.mean([getattr(p, field) for p in pure])), 4) for field in Purity._fields},
         }
-        for against, other in (("random", arm.rival), ("full", arms[0] if arm.strategy else None)):
+        for against, other in (("random", variant.rival), ("full", variants[0] if variant.strategy else None)):
             if other is not None:
                 theirs = units[other.name]
-                found[arm.name][f"minus_{against}"] = {name: _difference(mine, theirs, name) for name in METRICS}
-    return found
+                results[variant.name][f"minus_{against}"] = {name: _difference(own, theirs, name) for name in METRICS}
+    return results
 
 
 def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, bool]) -> Units:
-    """One value per example and metric of one model.
+    """Returns one value per example and metric of one model.
 
     Args:
         run: the run folder.
-        variant: whose model; None: the base model's.
+        variant: the variant of the model; None: the base model.
         seed: of its training.
-        order: ids of the test preferences whose true order is known and whose prompt has no copy in training ->
-            whether the label has it.
+        order: id of a test preference with a known true order and no near-duplicate in training -> whether its label
+            has that order.
     """
     place = run / "evaluated" / (f"{variant}/{seed}/sft" if variant else "base")
     followed = [row["followed"] for row in examples(place / "instructions")]
@@ -107,7 +112,7 @@ def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, 
 
 
 def examples(folder: Path) -> list[dict[str, Any]]:
-    """The table of examples of a benchmark, by id."""
+    """Reads the table of examples of a benchmark, sorted by id."""
     (path,) = folder.glob("*.jsonl")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return sorted(rows, key=lambda row: str(row["id"]))
@@ -121,14 +126,14 @@ def _preferences(path: Path) -> list[dict[str, Any]]:
 
 
 def _true_orders(run: Path, truth: demo.Truth) -> dict[str, bool]:
-    """Test preferences that have no near-duplicate in training -> whether their label has the true order."""
+    """Returns id of each test preference without a near-duplicate in training -> whether its label is right."""
     trained = {truth.original(row) for row in _preferences(run / "clean" / "train.parquet")}
     rows = _preferences(run / "clean" / "test.parquet")
     return {row["id"]: truth.is_order_right(row) for row in rows if truth.original(row) not in trained}
 
 
 def purity(selected: Path, truth: demo.Truth) -> Purity:
-    """What a selection holds, by the truth."""
+    """Compares a selection with the true labels."""
     rows = _preferences(selected / "train.parquet")
     teaches = [right for right in map(truth.is_chosen_right, rows) if right is not None]
     return Purity(
@@ -137,37 +142,37 @@ def purity(selected: Path, truth: demo.Truth) -> Purity:
 
 
 def _difference(mine: list[Units], theirs: list[Units], metric: str) -> list[float]:
-    """Mean difference and its 95 % interval, paired by seed and example."""
+    """Computes the mean difference and its 95 % interval, paired by seed and example."""
     table = np.stack([a[metric] - b[metric] for a, b in zip(mine, theirs, strict=True)])
     return [round(value, 4) for value in (float(table.mean()), *paired_interval(table))]
 
 
-def _tables(noise: str, found: dict[str, Any], seeds: int, arms: list[Any]) -> list[str]:
-    """The Markdown of one noise: values, and the differences to random and to all data."""
+def _tables(noise: str, found: dict[str, Any], seeds: int, variants: list[Any]) -> list[str]:
+    """Renders the tables of one noise: values, and the differences to random and to all data."""
     lines = [f"### {noise}", "", f"Means over {seeds} seeds.", ""]
-    heads = ["arm", "kept", "right", "SFT learns right", *METRICS.values()]
+    heads = ["variant", "kept", "right", "SFT learns right", *METRICS.values()]
     rows = [["base", "", "", "", *(f"{found['base']['mean'][name]:.3f}" for name in METRICS)]]
-    for arm in arms:
-        one = found[arm.name]
+    for variant in variants:
+        one = found[variant.name]
         shares = [f"{one['kept']:,.0f}", f"{one['ordered_right']:.2f}", f"{one['teaches_right']:.2f}"]
-        rows.append([_title(arm), *shares, *(f"{one['mean'][name]:.3f}" for name in METRICS)])
+        rows.append([_title(variant), *shares, *(f"{one['mean'][name]:.3f}" for name in METRICS)])
     lines += _markdown(heads, rows)
-    for against, title in (("random", "a random part of the same size"), ("full", "all data")):
-        lines += ["", f"Difference to {title} [95 % interval]; * where it leaves out 0.", ""]
+    for against, title in (("random", "a random subset of equal size"), ("full", "all data")):
+        lines += ["", f"Difference to {title} [95 % interval]; * if it excludes 0.", ""]
         rows = [
-            [_title(arm), *(_cell(found[arm.name][f"minus_{against}"][name]) for name in METRICS)]
-            for arm in arms
-            if f"minus_{against}" in found[arm.name]
+            [_title(variant), *(_cell(found[variant.name][f"minus_{against}"][name]) for name in METRICS)]
+            for variant in variants
+            if f"minus_{against}" in found[variant.name]
         ]
-        lines += _markdown(["arm", *METRICS.values()], rows)
+        lines += _markdown(["variant", *METRICS.values()], rows)
     return [*lines, ""]
 
 
-def _title(arm: Any) -> str:
-    if arm.strategy is None:
+def _title(variant: Any) -> str:
+    if variant.strategy is None:
         return "all data"
-    notes = [{"epochs": "equal epochs"}.get(arm.matched), {"keep": "unscored kept"}.get(arm.unscored)]
-    return ", ".join([f"`{arm.strategy}` {arm.fraction:g}", *(note for note in notes if note)])
+    notes = [{"epochs": "equal epochs"}.get(variant.matched), {"keep": "unscored kept"}.get(variant.unscored)]
+    return ", ".join([f"`{variant.strategy}` {variant.fraction:g}", *(note for note in notes if note)])
 
 
 def _cell(difference: list[float]) -> str:

@@ -1,22 +1,22 @@
-"""Training speed: unipref against a bare TRL script on the same model, batch and data.
+"""Training speed: unipref compared with a plain TRL script on the same model, batches and data.
 
     python benchmarks/train.py DATA_FOLDER --model MODEL_FOLDER [--rows 800] [--rounds 3] [--batch 8]
     python benchmarks/train.py DATA_FOLDER --model MODEL_FOLDER --random 10    # random weights of about 10M parameters
     python benchmarks/train.py DATA_FOLDER --model MODEL_FOLDER --random 1000 --gpu
 
-DATA_FOLDER has hh_rlhf, alpaca and kto_thumbs; their texts have all lengths. Both sides see each of the same rows once
-in batches of the same size, on the CPU in float32 (with --gpu in bfloat16), without gradient checkpointing. Four ways
-in one process, in turn and round about, each round with another seed:
+DATA_FOLDER has hh_rlhf, alpaca and kto_thumbs; their texts have all lengths. Both sides train once on the same rows in
+batches of the same size, on the CPU in float32 (with --gpu in bfloat16), without gradient checkpointing. Four ways run
+in one process, in changing order and with another seed in each round:
 
-- bare: `SFTTrainer` or `DPOTrainer` on conversational rows, with TRL's defaults but for what a CPU needs;
-- bare-in-order: the same with the rows in the order of the file, so that both sides have the very same batches;
-- equal: unipref with the rows in that order and, for DPO, the reference asked in each step, as bare does it;
+- bare: `SFTTrainer` or `DPOTrainer` on conversational rows, with TRL's defaults except for what a CPU needs;
+- bare-in-order: the same with the rows in file order, so that both sides have identical batches;
+- equal: unipref with the rows in that order and, for DPO, the reference evaluated in each step, like bare;
 - unipref: unipref with its own defaults.
 
-Times are of the whole step: rows read, tokenised, trained on, model saved; `loop` is training alone (for DPO with the
-reference asked beforehand, that too). Seconds are CPU seconds of the process, which do not depend on what else the
-machine does; wall seconds stand beside them. On a GPU they are wall seconds. Tokens are those that are no padding.
-`dev` is the loss on rows that are not trained on: speed at a worse loss would be nothing.
+Times are of the whole step: reading, tokenising, training, saving; `loop` is training only (for DPO including the
+reference, if it is evaluated beforehand). `seconds` are CPU seconds of the process, which do not depend on other
+work of the machine, and on a GPU wall seconds; `wall` are wall seconds. Tokens exclude padding. `dev` is the loss
+on held-out rows, to show that speed does not cost quality.
 """
 
 import argparse
@@ -35,7 +35,7 @@ import numpy as np
 
 import unipref
 from unipref.core.contracts import TrainJob
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 from unipref.models import inference, loading
 from unipref.train import fit
 from unipref.train.trainers.dpo import Dpo
@@ -48,7 +48,7 @@ WAYS = ("bare", "bare-in-order", "equal", "unipref")
 
 
 class Timed(NamedTuple):
-    """One training step: seconds (CPU and wall) in all and of the loop, tokens, dev loss."""
+    """One training step: total seconds (CPU and wall), seconds of the loop, tokens, dev loss."""
 
     seconds: float
     wall: float
@@ -58,7 +58,7 @@ class Timed(NamedTuple):
 
 
 class Clock:
-    """CPU seconds of the process, or wall seconds on a GPU; and those of the training loop within."""
+    """Measures CPU seconds of the process (on a GPU wall seconds), in total and of the training loop."""
 
     def __init__(self, gpu: bool) -> None:
         self.now = time.monotonic if gpu else time.process_time
@@ -71,8 +71,8 @@ class Clock:
         self.loop += self.now() - began
 
 
-def unified(data: Path, folder: Path) -> Path:
-    """HH, Alpaca and KTO as preferences, split."""
+def unify(data: Path, folder: Path) -> Path:
+    """Unifies and splits HH, Alpaca and KTO; returns the folder of the parts."""
     sources = [
         {"name": "hh", "dataset": "hh_rlhf", "path": "hh_rlhf"},
         {"name": "alpaca", "dataset": "alpaca", "path": "alpaca"},
@@ -83,22 +83,22 @@ def unified(data: Path, folder: Path) -> Path:
 
 
 def rows_of(path: Path, trainer: str, tokenizer: Any, context: int, most: int) -> list[dict[str, Any]]:
-    """Preferences that the trainer can use whole, evenly spread over the file."""
+    """Reads preferences that the trainer can use untruncated, evenly spaced over the file."""
     import pyarrow.parquet as pq
 
-    found = []
+    usable = []
     for row in pq.read_table(path).to_pylist():
         sides = [row["chosen"]] if trainer == "sft" else [row["chosen"], row["rejected"]]
         if not all(sides) or (trainer == "dpo" and sides[0] == sides[1]):
             continue
         texts = [tokenizer.apply_chat_template(row["prompt"] + side, tokenize=False) for side in sides]
         if max(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]) <= context:
-            found.append(row)
-    return [found[position] for position in evenly_spaced(len(found), most)]
+            usable.append(row)
+    return [usable[position] for position in sample_evenly(len(usable), most)]
 
 
 def plain_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What both sides are given."""
+    """Returns the settings of both sides."""
     return {
         "per_device_train_batch_size": args.batch,
         "num_train_epochs": 1,
@@ -111,7 +111,7 @@ def plain_settings(args: argparse.Namespace) -> dict[str, Any]:
 def bare(
     trainer: str, rows: list[dict[str, Any]], model: Path, out: Path, args: argparse.Namespace, in_order: bool
 ) -> Clock:
-    """What one writes without unipref."""
+    """Trains as a script without unipref would."""
     import trl
     from datasets import Dataset
 
@@ -147,7 +147,7 @@ def bare(
 
 
 def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.Namespace, equal: bool) -> Clock:
-    """A step of unipref's, its loop timed."""
+    """Trains with unipref and times the loop."""
     settings: dict[str, Any] = {**plain_settings(args), "learning_rate": RATES[trainer]}
     if equal:
         settings["train_sampling_strategy"] = "sequential"
@@ -163,7 +163,7 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
     def timed_build(make: Any, arguments: Any) -> Any:
         if trainer == "sft" or equal:
             return build(make, arguments)
-        # The reference is asked while the trainer is built.
+        # The reference is evaluated while the trainer is built.
         with clock.looping():
             return build(make, arguments)
 
@@ -177,14 +177,14 @@ def by_unipref(trainer: str, rows: Path, model: Path, out: Path, args: argparse.
 
 
 def tokens_of(rows: Sequence[dict[str, Any]], trainer: str, tokenizer: Any) -> int:
-    """Tokens of the dialogues that are trained on."""
+    """Counts the tokens of the training dialogues."""
     sides = ("chosen",) if trainer == "sft" else ("chosen", "rejected")
     texts = [tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for row in rows for side in sides]
     return sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 
 def dev_loss(trainer: str, folder: Path, start: Path, rows: Sequence[dict[str, Any]]) -> float:
-    """SFT: nats per token of the chosen answers; DPO: its loss at beta 0.1."""
+    """Computes the loss on dev rows. SFT: nats per token of the chosen answers; DPO: its loss at beta 0.1."""
     policy = loading.load_policy(str(folder))
     chosen = [(row["prompt"], row["chosen"]) for row in rows]
     if trainer == "sft":
@@ -200,7 +200,7 @@ def dev_loss(trainer: str, folder: Path, start: Path, rows: Sequence[dict[str, A
 
 
 def random_model(folder: Path, like: Path, millions: float, seed: int = 0) -> Path:
-    """A Llama with random weights of about so many million parameters, with another model's tokenizer."""
+    """Makes a Llama of about `millions` million random parameters, with another model's tokenizer."""
     import torch
     from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
@@ -228,7 +228,7 @@ def random_model(folder: Path, like: Path, millions: float, seed: int = 0) -> Pa
 
 
 def measure(trainer: str, clean: Path, model: Path, work: Path, args: argparse.Namespace) -> dict[str, list[Timed]]:
-    """All ways in turn, so many rounds."""
+    """Runs all ways in turn for `args.rounds` rounds, after one round of warm-up."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -241,13 +241,13 @@ def measure(trainer: str, clean: Path, model: Path, work: Path, args: argparse.N
     path = work / f"{trainer}.parquet"
     pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), path)
     tokens = tokens_of(rows, trainer, tokenizer)
-    found: dict[str, list[Timed]] = {way: [] for way in WAYS}
+    runs: dict[str, list[Timed]] = {way: [] for way in WAYS}
     for turn in range(args.rounds + 1):
         for way in (WAYS[turn % 4 :] + WAYS[: turn % 4])[:: 1 if turn % 2 else -1]:
             out, args.seed = work / "out", turn
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
-            # What bare TRL prints is no part of the result.
+            # The output of TRL is not part of the result.
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 if way.startswith("bare"):
                     clock = bare(trainer, rows, model, out, args, way != "bare")
@@ -257,12 +257,12 @@ def measure(trainer: str, clean: Path, model: Path, work: Path, args: argparse.N
                 # The first round warms up: imports, caches, allocators.
                 if turn:
                     loss = dev_loss(trainer, out, model, dev)
-                    found[way].append(Timed(seconds, wall, clock.loop, tokens, loss))
-    return found
+                    runs[way].append(Timed(seconds, wall, clock.loop, tokens, loss))
+    return runs
 
 
 def flops_share(trainer: str, timed: Timed, parameters: int) -> float | None:
-    """Share of the card's peak: 6 FLOP per parameter and token, and for DPO 2 more for the reference."""
+    """Returns the share of the card's peak: 6 FLOP per parameter and token, plus 2 for DPO's reference."""
     import torch
 
     if not torch.cuda.is_available():
@@ -272,10 +272,10 @@ def flops_share(trainer: str, timed: Timed, parameters: int) -> float | None:
     return None if peak is None else (6 if trainer == "sft" else 8) * parameters * timed.tokens / timed.loop / peak
 
 
-def line(trainer: str, found: dict[str, list[Timed]], parameters: int) -> dict[str, Any]:
-    """The figures of one trainer: medians of each way, and of the ratios within a round."""
-    result: dict[str, Any] = {"trainer": trainer, "parameters": parameters, "tokens": found["bare"][0].tokens}
-    for way, runs in found.items():
+def summarise(trainer: str, by_way: dict[str, list[Timed]], parameters: int) -> dict[str, Any]:
+    """Summarises one trainer: medians of each way, and of the ratios within a round."""
+    result: dict[str, Any] = {"trainer": trainer, "parameters": parameters, "tokens": by_way["bare"][0].tokens}
+    for way, runs in by_way.items():
         result[way] = {
             "seconds": round(statistics.median(run.seconds for run in runs), 2),
             "wall": round(statistics.median(run.wall for run in runs), 2),
@@ -284,7 +284,7 @@ def line(trainer: str, found: dict[str, list[Timed]], parameters: int) -> dict[s
             "dev": round(statistics.median(run.dev for run in runs), 4),
             "flops_share": flops_share(trainer, runs[-1], parameters),
         }
-    turns = list(zip(*(found[way] for way in WAYS), strict=True))
+    turns = list(zip(*(by_way[way] for way in WAYS), strict=True))
     result["overhead"] = round(statistics.median(equal.seconds / same.seconds for _, same, equal, _ in turns) - 1, 4)
     result["overhead_loop"] = round(statistics.median(equal.loop / same.loop for _, same, equal, _ in turns) - 1, 4)
     result["speedup"] = round(statistics.median(bare.seconds / ours.seconds for bare, _, _, ours in turns), 3)
@@ -308,10 +308,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         model = random_model(work / "model", args.model, args.random) if args.random else args.model
-        clean = unified(args.data, work / "run")
+        clean = unify(args.data, work / "run")
         parameters = sum(p.numel() for p in loading.load_model(str(model), "causal").parameters())
         for trainer in args.trainers:
-            print(json.dumps(line(trainer, measure(trainer, clean, model, work, args), parameters)), flush=True)
+            print(json.dumps(summarise(trainer, measure(trainer, clean, model, work, args), parameters)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What DPO, RLOO and GRPO add to SFT on the built-in world, and how good its reward models are: five seeds, paired.
+"""What DPO, RLOO and GRPO add to SFT on the demo world, and how good its reward models are: five seeds, paired.
 
     python benchmarks/training_study.py tune -o FOLDER                 # learning rates, on the dev parts
-    python benchmarks/training_study.py run -o FOLDER --processes 2    # every seed, measured on the test parts
+    python benchmarks/training_study.py run -o FOLDER --processes 2    # every seed, evaluated on the test parts
     python benchmarks/training_study.py table -o FOLDER                # training.json and training.md
 
-FOLDER may be that of `selection_study.py`: the world, its model and the settings of SFT are shared with it. Each
-trainer starts from the SFT model of its seed and is compared with it example by example.
+FOLDER may be that of `selection_study.py`, which has the same world, base model and SFT settings. Each trainer starts
+from the SFT model of its seed. The tables compare it with that model, example by example.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from unipref.core.stats.bootstrap import paired_interval
 NOISE = "careless"
 TRAINERS = ("dpo", "rloo", "grpo")
 RATES = {"dpo": (1e-4, 3e-4), "rloo": (3e-4,), "grpo": (3e-4,)}
-"""Learning rates tried on dev; a single one is taken as it is."""
+"""Learning rates to try on dev; a single one is not tuned."""
 STEPS = {"dpo": 150, "rloo": 80, "grpo": 80}
 SEEDS = 5
 BATCH = 16
 TUNING = "training-tuning.json"
-FOUND = {
+METRICS = {
     "instructions": "instructions followed ↑",
     "two_way": "two-way accuracy ↑",
     "pro": "pro ↑",
@@ -46,10 +46,10 @@ FOUND = {
 
 
 def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
-    """SFT, a reward model on it, and each trainer of `rates` from the SFT model.
+    """Returns a study with SFT, a reward model from it, and each trainer of `rates` from the SFT model.
 
     Args:
-        out: the folder of everything.
+        out: the output folder.
         seed: of selection and training.
         rates: trainer -> learning rate.
     """
@@ -73,7 +73,7 @@ def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
 
 
 def reward_settings() -> dict[str, Any]:
-    """A reward model from the SFT model."""
+    """Returns the settings of a reward model that starts from the SFT model."""
     return {
         "from": "sft",
         "learning_rate": 3e-4,
@@ -84,7 +84,7 @@ def reward_settings() -> dict[str, Any]:
 
 
 def dpo_settings(rate: float) -> dict[str, Any]:
-    """DPO whose second loss keeps the chosen answers likely."""
+    """Returns settings of DPO with a second loss that keeps the chosen answers likely."""
     return {
         "from": "sft",
         "learning_rate": rate,
@@ -97,7 +97,7 @@ def dpo_settings(rate: float) -> dict[str, Any]:
 
 
 def online_settings(name: str, rate: float) -> dict[str, Any]:
-    """Eight answers to each of eight prompts a step, rewarded by their likelihood under the DPO model."""
+    """Returns settings: eight answers to each of eight prompts per step, rewarded by likelihood under the DPO model."""
     own = {"normalize_advantages": True} if name == "rloo" else {}
     return {
         "from": "sft",
@@ -116,7 +116,7 @@ def online_settings(name: str, rate: float) -> dict[str, Any]:
 
 
 def tune(out: Path) -> None:
-    """Tries learning rates on dev, one trainer after the other: its mean of instructions and two-way accuracy."""
+    """Tunes learning rates on dev, one trainer after the other, by the mean of instructions and two-way accuracy."""
     from unipref.pipeline import execute
 
     seed, rates = selection_study.TUNING_SEED, dict[str, float]()
@@ -137,20 +137,20 @@ def tune(out: Path) -> None:
 
 
 def chosen_rates(out: Path) -> dict[str, float]:
-    """The learning rates that tuning chose.
+    """Reads the learning rates that tuning chose.
 
     Raises:
-        SystemExit: nothing was tuned.
+        SystemExit: the file of `tune` is missing.
     """
     path = out / TUNING
     if not path.is_file():
-        raise SystemExit(f"{path} is not there: tune first.")
+        raise SystemExit(f"{path} is missing. Run the command tune first.")
     rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["chosen"]
     return rates
 
 
 def run(out: Path, seeds: int, processes: int) -> None:
-    """Every seed, each in a folder of its own."""
+    """Runs every seed in its own folder."""
     rates = chosen_rates(out)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
@@ -162,12 +162,12 @@ def run(out: Path, seeds: int, processes: int) -> None:
 
 
 def folder_of(seed: int, out: Path) -> Path:
-    """The run folder of a seed."""
+    """Returns the run folder of a seed."""
     return out / "training" / str(seed)
 
 
 def units_of(run: Path, seed: int, step: str) -> dict[str, Any]:
-    """Metric -> (n,) one value per example of one model, in the same order for all."""
+    """Returns metric -> (n,) one value per example of a model, in the same order for all models."""
     place = run / "evaluated" / (f"main/{seed}/{step}" if step != "base" else "base")
     cases = examples(place / "coreference")
     answer, distractor = (
@@ -190,33 +190,37 @@ def write(out: Path, seeds: int) -> None:
     """Writes `training.json` and `training.md`: means, and differences to SFT with paired intervals."""
     steps = ["base", "sft", *TRAINERS]
     units = {step: [units_of(folder_of(seed, out), seed, step) for seed in range(seeds)] for step in steps}
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "rates": chosen_rates(out),
-        "reward": [_reward(folder_of(s, out), s) for s in range(seeds)],
+        "reward": [_measure_reward_accuracy(folder_of(s, out), s) for s in range(seeds)],
     }
-    lines = ["| model | " + " | ".join(FOUND.values()) + " |", "|---" * (len(FOUND) + 1) + "|"]
+    lines = ["| model | " + " | ".join(METRICS.values()) + " |", "|---" * (len(METRICS) + 1) + "|"]
     for step in steps:
-        means = {name: float(np.mean([one[name].mean() for one in units[step]])) for name in FOUND}
-        found[step] = {"mean": means}
-        lines.append(f"| {step} | " + " | ".join(f"{means[name]:.3f}" for name in FOUND) + " |")
-    lines += ["", "Difference to SFT [95 % interval over examples and seeds]; * where it leaves out 0.", ""]
-    lines += ["| model | " + " | ".join(FOUND.values()) + " |", "|---" * (len(FOUND) + 1) + "|"]
+        means = {name: float(np.mean([one[name].mean() for one in units[step]])) for name in METRICS}
+        results[step] = {"mean": means}
+        lines.append(f"| {step} | " + " | ".join(f"{means[name]:.3f}" for name in METRICS) + " |")
+    lines += ["", "Difference to SFT [95 % interval over examples and seeds]; * if it excludes 0.", ""]
+    lines += ["| model | " + " | ".join(METRICS.values()) + " |", "|---" * (len(METRICS) + 1) + "|"]
     for step in TRAINERS:
         cells = []
-        for name in FOUND:
+        for name in METRICS:
             table = np.stack([a[name] - b[name] for a, b in zip(units[step], units["sft"], strict=True)])
             low, high = paired_interval(table)
-            found[step].setdefault("minus_sft", {})[name] = [float(table.mean()), low, high]
+            results[step].setdefault("minus_sft", {})[name] = [float(table.mean()), low, high]
             cells.append(f"{table.mean():+.3f} [{low:+.3f}, {high:+.3f}]{' *' if low > 0 or high < 0 else ''}")
         lines.append(f"| {step} | " + " | ".join(cells) + " |")
-    lines += ["", f"Reward model, accuracy on dev pairs by seed: {', '.join(f'{a:.3f}' for a in found['reward'])}.", ""]
-    (out / "training.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    lines += [
+        "",
+        f"Reward model, accuracy on dev pairs by seed: {', '.join(f'{a:.3f}' for a in results['reward'])}.",
+        "",
+    ]
+    (out / "training.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (out / "training.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 
 
-def _reward(run: Path, seed: int) -> float:
-    """The reward model's accuracy on the dev pairs."""
+def _measure_reward_accuracy(run: Path, seed: int) -> float:
+    """Measures the reward model's accuracy on the dev pairs."""
     from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
     from unipref.models.loading import load_reward_model
 
@@ -226,19 +230,19 @@ def _reward(run: Path, seed: int) -> float:
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("tune", "run", "table"))
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    given = parser.parse_args()
-    if given.what == "tune":
-        tune(given.out)
-    elif given.what == "run":
-        run(given.out, given.seeds, given.processes)
+    args = parser.parse_args()
+    if args.what == "tune":
+        tune(args.out)
+    elif args.what == "run":
+        run(args.out, args.seeds, args.processes)
     else:
-        write(given.out, given.seeds)
+        write(args.out, args.seeds)
 
 
 if __name__ == "__main__":

@@ -315,7 +315,7 @@ def demo(
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
     from unipref.core.progress import ConsoleProgress
-    from unipref.core.workers.local import usable_cores
+    from unipref.core.workers.local import count_usable_cores
 
     processes = jobs or min(usable_cores(), 4)
     if not full:

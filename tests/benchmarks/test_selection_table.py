@@ -1,4 +1,4 @@
-"""The arms of the selection study."""
+"""The variants of the selection study."""
 
 import importlib.util
 import sys
@@ -20,12 +20,12 @@ def load(name: str) -> ModuleType:
 
 def test_arms_are_named_and_compared_with_a_random_part_of_their_kind() -> None:
     study = load("selection_study")
-    arms = {arm.name: arm for arm in study.arms(kept=True)}
-    assert len(arms) == 1 + 3 * 4 + 4 + 4
-    rivals = {name: arm.rival.name for name, arm in arms.items() if arm.rival}
-    assert set(rivals.values()) <= set(arms)
+    variants = {variant.name: variant for variant in study.make_variants(kept=True)}
+    assert len(variants) == 1 + 3 * 4 + 4 + 4
+    rivals = {name: variant.rival.name for name, variant in variants.items() if variant.rival}
+    assert set(rivals.values()) <= set(variants)
     assert rivals["quality-04-epochs"] == "random-04-epochs"
     assert rivals["quality_gate-04-keep"] == "random-04-keep"
     assert rivals["cluster_quality-06"] == "random-06"
-    assert arms["quality-04-epochs"].selects_as.name == "quality-04"
+    assert variants["quality-04-epochs"].selects_as.name == "quality-04"
     assert study.FULL not in rivals

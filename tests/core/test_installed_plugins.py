@@ -130,10 +130,10 @@ path = Path("SITE/good/best_of.py")
 path.write_text(path.read_text() + "# changed\\n")
 found = inspect([rows])[0]
 print(json.dumps({
-    "names": registry.names("format"),
-    "every": [one.name() for one in registry.every("format")],
-    "pairs": [one.__module__ for one in registry.every("format") if one.name() == "pairs"],
-    "scorers": [type(scorer).__module__, registry.package_of(type(scorer))],
+    "names": registry.list_names("format"),
+    "every": [one.name() for one in registry.find_all("format")],
+    "pairs": [one.__module__ for one in registry.find_all("format") if one.name() == "pairs"],
+    "scorers": [type(scorer).__module__, registry.find_package(type(scorer))],
     "errors": {name: error_of(name) for name in ("best_off", "broken", "syntax", "empty", "wrong", "pairs")},
     "by path": registry.find("format", "taken.pairs").__module__,
     "own by path": registry.find("format", "unipref.unify.formats.pairs").__module__,
@@ -168,7 +168,7 @@ def test_a_broken_package_is_named_and_breaks_no_other(found: Any) -> None:
     for name, words in {
         "broken": "cannot be loaded: ModuleNotFoundError: No module named 'not_to_be_had'",
         "syntax": "cannot be loaded: SyntaxError",
-        "empty": "defines no Format",
+        "empty": "does not define a Format",
         "wrong": "its entry point leads to the module 'bad.other_name'",
     }.items():
         error = found["errors"][name]

@@ -12,7 +12,7 @@ ALSO_WORDS = {
     "ratings", "reward", "steps", "tree", "votes", "lm_eval",
 }  # fmt: skip
 """Names that are words with another meaning too: a kind of model, a column, a package."""
-NAMES = {name for kind in registry.CONTRACTS for name in registry.own_names(kind)} - ALSO_WORDS
+NAMES = {name for kind in registry.CONTRACTS for name in registry.list_own_names(kind)} - ALSO_WORDS
 
 
 def compared(tree: ast.AST) -> list[tuple[int, str]]:

@@ -16,27 +16,27 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_batches_hold_no_more_rows_than_asked_for(path: Path) -> None:
-    batches = list(parquet.batches(path, ["id"], rows_at_once=4))
+    batches = list(parquet.read_batches(path, ["id"], rows_at_once=4))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert batches[0].schema.names == ["id"]
 
 
 def test_rows_come_as_dicts_in_order(path: Path) -> None:
-    assert [row["id"] for row in parquet.rows(path, rows_at_once=3)] == [str(i) for i in range(10)]
+    assert [row["id"] for row in parquet.read_rows(path, rows_at_once=3)] == [str(i) for i in range(10)]
 
 
 def test_a_column_inside_another_can_be_read(path: Path) -> None:
-    assert next(parquet.rows(path, ["turns.list.element.role"])) == {"turns": [{"role": "user"}]}
+    assert next(parquet.read_rows(path, ["turns.list.element.role"])) == {"turns": [{"role": "user"}]}
 
 
 def test_count_and_schema(path: Path) -> None:
     assert parquet.count_rows(path) == 10
-    assert parquet.schema(path).names == ["id", "turns"]
+    assert parquet.read_schema(path).names == ["id", "turns"]
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.parquet: the file is missing"):
-        list(parquet.rows(tmp_path / "none.parquet"))
+        list(parquet.read_rows(tmp_path / "none.parquet"))
 
 
 def test_a_damaged_file_is_an_error(path: Path) -> None:
@@ -47,12 +47,12 @@ def test_a_damaged_file_is_an_error(path: Path) -> None:
 
 def test_a_missing_column_is_an_error(path: Path) -> None:
     with pytest.raises(UserError, match="the file has no column chosen, rejected"):
-        next(parquet.batches(path, ["id", "chosen", "rejected"]))
+        next(parquet.read_batches(path, ["id", "chosen", "rejected"]))
 
 
 def test_an_error_of_the_reader_of_the_rows_is_left_alone(path: Path) -> None:
     def fail() -> None:
-        for _ in parquet.rows(path):
+        for _ in parquet.read_rows(path):
             raise FileNotFoundError
 
     with pytest.raises(FileNotFoundError):

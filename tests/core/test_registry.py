@@ -13,7 +13,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import Axis, Feedback
 
 KINDS = list(registry.CONTRACTS)
-EVERY = [(kind, choice) for kind in KINDS for choice in registry.every(kind)]
+EVERY = [(kind, choice) for kind in KINDS for choice in registry.find_all(kind)]
 every_choice = pytest.mark.parametrize(("kind", "choice"), EVERY, ids=[f"{s}-{c.name()}" for s, c in EVERY])
 
 
@@ -43,9 +43,9 @@ every_choice = pytest.mark.parametrize(("kind", "choice"), EVERY, ids=[f"{s}-{c.
     ],
 )
 def test_names_are_the_files_without_an_underscore(kind: str, expected: set[str]) -> None:
-    assert set(registry.names(kind)) >= expected
+    assert set(registry.list_names(kind)) >= expected
     folder = Path(importlib.import_module(registry.PACKAGES[kind]).__file__).parent
-    assert registry.names(kind) == sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+    assert registry.list_names(kind) == sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
 
 
 @every_choice
@@ -67,15 +67,15 @@ def test_settings_cannot_be_changed_once_made(kind: str, choice: type[Choice]) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_name_gives_the_near_one(kind: str) -> None:
-    name = registry.names(kind)[0]
+    name = registry.list_names(kind)[0]
     with pytest.raises(UserError, match=f"Did you mean '{name}'") as caught:
         registry.make(kind, name + "x", None, "here")
     assert caught.value.where == "here"
-    assert f"there is no {kind} '{name}x'" in str(caught.value)
+    assert f"unknown {kind} '{name}x'" in str(caught.value)
 
 
 def test_a_name_near_to_none_gives_them_all() -> None:
-    with pytest.raises(UserError, match=f"Known names: {', '.join(registry.names('format'))}"):
+    with pytest.raises(UserError, match=f"Known names: {', '.join(registry.list_names('format'))}"):
         registry.find("format", "zzz")
 
 
@@ -133,9 +133,9 @@ def test_a_module_that_is_not_there_is_the_users_to_mend(own_module: Path, name:
 
 
 def test_a_module_without_a_choice_is_the_users_to_mend(own_module: Path) -> None:
-    with pytest.raises(UserError, match=r"module 'own_formats.nothing' defines no Format"):
+    with pytest.raises(UserError, match=r"module 'own_formats.nothing' does not define a Format"):
         registry.find("format", "own_formats.nothing")
-    with pytest.raises(UserError, match=r"module 'own_formats.votes' defines no Strategy"):
+    with pytest.raises(UserError, match=r"module 'own_formats.votes' does not define a Strategy"):
         registry.find("strategy", "own_formats.votes")
 
 
@@ -156,7 +156,7 @@ def test_code_of_ones_own_does_its_work_again_when_it_changes(own_module: Path) 
 
 @pytest.mark.parametrize("kind", registry.CONTRACTS)
 def test_no_cache_identity_holds_where_a_file_lies(kind: str) -> None:
-    for choice in registry.every(kind):
+    for choice in registry.find_all(kind):
         one = registry.make(kind, choice.name(), dict(choice.example.get("settings", {})), kind)
         identity = registry.cache_identity(one)
         assert identity["kind"] == kind

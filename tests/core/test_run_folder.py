@@ -22,7 +22,7 @@ MAP = {"x": [1, 2], "y": [1, 2], "kept": "10"}
         ("[]", "Expected `object`, got `array`"),
         ('{"sources": {"a": {"rows": "many"}}}', r"Expected `int \| null`, got `str` - at `\$.sources"),
         ('{"train": {"main": {"0": {"sft": {"curve": [3]}}}}}', "Expected `object`, got `int`"),
-        ('{"arms": {}}', "it has the key 'arms' of a former version"),
+        ('{"arms": {}}', "it has the key 'arms' of an earlier version"),
     ],
 )
 def test_a_damaged_manifest_is_named_with_what_was_expected(tmp_path: Path, text: str, why: str) -> None:
@@ -51,7 +51,7 @@ def test_a_folder_without_a_manifest_is_not_a_run_folder(tmp_path: Path) -> None
     folder = RunFolder(tmp_path)
     assert (folder.scores(), folder.paired(), folder.mixtures(), folder.verdicts()) == ([], [], [], None)
     assert folder.manifest_if_any == Manifest()
-    with pytest.raises(UserError, match=r"there is no manifest\.json in it, so this is not a run folder"):
+    with pytest.raises(UserError, match=r"the folder has no manifest\.json, so it is not a run folder"):
         _ = folder.manifest
 
 

@@ -191,5 +191,5 @@ def test_a_result_that_has_no_form_in_json_is_a_bug_and_leaves_nothing(tmp_path:
 
 def test_run_folder_that_is_a_file_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x", encoding="utf-8")
-    with pytest.raises(UserError, match="the run folder cannot be made"):
+    with pytest.raises(UserError, match="the run folder cannot be created"):
         StageCache(tmp_path / "run")

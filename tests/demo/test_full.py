@@ -52,7 +52,7 @@ def finished(folder: Path, verdict: str) -> None:
     """A run folder with the files that the page reads."""
     figures = {
         "instruction": {"value": 0.5, "at_chance": False},
-        "bias": {"value": 0.25, "at_chance": True, "beside": 0.75},
+        "bias": {"value": 0.25, "at_chance": True, "skill": 0.75},
     }
     gains = {"base": {"instruction": gain(0.4, 0.3, 0.5), "bias": gain(0.1, -0.1, 0.2, void=True)}}
     models: list[dict[str, Any]] = [

@@ -110,7 +110,7 @@ def test_a_configuration_that_is_not_there_is_refused_before_any_work(study: dic
         unipref.run(study, tmp_path / "run", accelerate="nowhere.yaml")
 
 
-@pytest.mark.parametrize("name", registry.names("trainer"))
+@pytest.mark.parametrize("name", registry.list_names("trainer"))
 def test_a_trainer_is_the_same_after_it_was_handed_over(name: str) -> None:
     example = registry.find("trainer", name).example["settings"]
     settings = {**example, "name": "mine", "from": "base", "optim": "adamw_torch", "warmup_steps": 0.1}

@@ -17,7 +17,7 @@ from support.study_files import study_of, write_sources
 from unipref.core import hashing
 from unipref.core.import_closure import PACKAGE, import_closure
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import kind_of
+from unipref.core.stage_cache import stage_kind
 from unipref.models.weight_merging import Recipe
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.run import Run
@@ -111,7 +111,7 @@ def inputs_of(folder: Path, settings: list[str]) -> dict[str, str]:
         text = json.dumps([stage.name, stage.inputs], sort_keys=True, default=str)
         for other in pending:
             text = text.replace(other.key, other.name)
-        inputs[kind_of(stage.name)] = inputs.get(kind_of(stage.name), "") + text
+        inputs[stage_kind(stage.name)] = inputs.get(stage_kind(stage.name), "") + text
     return inputs
 
 
@@ -124,10 +124,10 @@ def test_a_change_voids_the_stages_that_depend_on_it(case: Case, folder: Path, m
     if case.module:
         monkeypatch.setattr(hashing, "file_hash", changed(hashing.file_hash, PACKAGE / case.module))
     if case.package:
-        versions = hashing.versions
+        versions = hashing.find_versions
         monkeypatch.setattr(
             hashing,
-            "versions",
+            "find_versions",
             lambda *packages: versions(*packages) | dict.fromkeys({case.package} & set(packages), "0.0.changed"),
         )
     after = inputs_of(folder, case.settings)

@@ -11,7 +11,7 @@ from unipref.report import write_cards
 
 
 def step(trainer: str, origin: str, **changes: Any) -> dict[str, Any]:
-    about = {"trainer": trainer, "makes": "policy", "from": origin, "adapter": False, "settings": {}}
+    about = {"trainer": trainer, "model_kind": "policy", "from": origin, "adapter": False, "settings": {}}
     return about | changes
 
 
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Path:
         "steps": {
             "main": {
                 "sft": step("sft", "base", settings={"learning_rate": 0.001, "lora": {"r": 4}}),
-                "judge": step("reward", "base", makes="reward"),
+                "judge": step("reward", "base", model_kind="reward"),
                 "dpo": step("dpo", "sft", adapter=True),
             }
         },

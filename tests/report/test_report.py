@@ -365,7 +365,7 @@ def test_the_terminal_shows_the_table_and_the_words(run_folder):
 
 def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, score_row):
     def figure(value, at_chance=False):
-        return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "beside": None}
+        return {"value": value, "low": 0.1, "high": 0.9, "seeds": 2, "at_chance": at_chance, "skill": None}
 
     def gain(value, clear=None, void=False):
         return {"value": value, "low": 0.0, "high": 0.5, "clear": clear, "void": void}
@@ -376,7 +376,7 @@ def test_of_many_models_the_terminal_shows_the_verdicts_table_alone(run_folder, 
         gains = {"base": {"instruction": gain(0.125, clear="better"), "bias": gain(0.375, void=n == 7)}}
         figures = {"instruction": figure(0.375), "bias": figure(0.125, at_chance=n == 7)}
         models.append({"variant": f"v{n}", "step": "sft", "front": n == 3, "gains": gains, "figures": figures})
-    side = {"benchmark": "b", "metric": "m", "slice": "all", "beside": None}
+    side = {"benchmark": "b", "metric": "m", "slice": "all", "skill_metric": None}
     found = {"summary": ["One.", "Two."], "claims": [], "signatures": [], "front": None, "models": models}
     (run_folder / "verdicts.json").write_text(json.dumps(found | {"sides": {"instruction": side, "bias": side}}))
     rows = [score_row("sft", "b", "m", 0.5, variant=f"v{n}") for n in range(20)]

@@ -62,7 +62,7 @@ def test_verdicts(rows, base, tuned, settings, expected):
     ],
 )
 def test_guessing(rows, value, changes, expected):
-    assert guesses(rows((("sft", "b", "accuracy", value), changes))[0]) is expected
+    assert is_at_chance(rows((("sft", "b", "accuracy", value), changes))[0]) is expected
 
 
 def test_headline_takes_the_test_split_the_whole_and_corrected_first(rows):

@@ -90,12 +90,12 @@ UNKNOWN = [
         "sources.1 (stars).map.ratings.scores.help.hihg: unknown key. Did you mean 'high'?",
     ),
     ("select.cluster_quality.fractoin", 0.4, "select.cluster_quality.fractoin: unknown key. Did you mean 'fraction'?"),
-    ("select", {"clusterquality": {}}, "select: there is no strategy 'clusterquality'"),
+    ("select", {"clusterquality": {}}, "select: unknown strategy 'clusterquality'"),
     ("select", "radnom", "Did you mean 'random'?"),
-    ("train.0", {"stf": {}}, "train: there is no trainer 'stf'.\n  Did you mean 'sft'?"),
-    ("evaluate.0", "winobais", "evaluate: there is no benchmark 'winobais'.\n  Did you mean 'winobias'?"),
+    ("train.0", {"stf": {}}, "train: unknown trainer 'stf'.\n  Did you mean 'sft'?"),
+    ("evaluate.0", "winobais", "evaluate: unknown benchmark 'winobais'.\n  Did you mean 'winobias'?"),
     ("evaluate.0.winobias.moed", "paper", "evaluate.winobias.moed: unknown key."),
-    ("sources.0.format", "pears", "there is no format 'pears'.\n  Did you mean 'pairs'?"),
+    ("sources.0.format", "pears", "unknown format 'pears'.\n  Did you mean 'pairs'?"),
     ("sources.0.dataset", "hh-rlhf", "unknown dataset 'hh-rlhf'.\n  Did you mean 'hh_rlhf'?"),
     ("sources.1.axis", "halp", "sources.1 (stars).axis: unknown axis 'halp'.\n  Did you mean 'help'?"),
     ("sources.0.axis", "help", "This format has no axes; remove 'axis'."),
@@ -200,7 +200,7 @@ def test_two_sources_of_one_name_are_refused(here: Path) -> None:
 def test_a_source_needs_a_format_or_a_dataset(here: Path) -> None:
     said = refused(a_study(sources=[{"name": "s", "path": "p.jsonl"}]))
     assert (
-        f"sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: {', '.join(registry.names('format'))}"
+        f"sources.0 (s): a source needs 'dataset' or 'format'.\n  Formats: {', '.join(registry.list_names('format'))}"
         in said
     )
 

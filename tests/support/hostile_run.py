@@ -39,11 +39,11 @@ def _scores() -> list[dict[str, Any]]:
 
 def _verdicts() -> dict[str, Any]:
     def side(metric: str) -> dict[str, Any]:
-        return {"benchmark": "coreference", "metric": metric, "slice": "all", "beside": "accuracy"}
+        return {"benchmark": "coreference", "metric": metric, "slice": "all", "skill_metric": "accuracy"}
 
     def figure(value: float) -> dict[str, Any]:
         ends = {"low": value - 0.02, "high": value + 0.02, "seeds": 2, "n": 100}
-        return {"value": value, **ends, "at_chance": False, "beside": 0.75}
+        return {"value": value, **ends, "at_chance": False, "skill": 0.75}
 
     def model(variant: str, step: str, x: float, y: float, front: bool) -> dict[str, Any]:
         figures = {"instruction": figure(x), "bias": figure(y)}

@@ -12,7 +12,7 @@ from unipref.core.stats.bootstrap import Statistic, mean
 N = 200
 SIDES = {
     "instruction": Side("instruction", "instructions", "followed"),
-    "bias": Side("bias", "coreference", "two_way_bias", beside="two_way_accuracy"),
+    "bias": Side("bias", "coreference", "two_way_bias", skill_metric="two_way_accuracy"),
 }
 STEPS = (
     PlannedStep("sft", "sft", "policy", "base", "demonstrations"),

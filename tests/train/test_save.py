@@ -27,9 +27,9 @@ def test_an_adapter_merged_apart_is_the_one_merged_in_place(trainer: Trainer, jo
 
     given = job()
     train(trainer, given)
-    start = open_start(given.policy, tmp_path, trainer.makes)
+    start = open_start(given.policy, tmp_path, trainer.model_kind)
     apart = merge_reloaded(trainer, start, given.out / "adapter").state_dict()  # type: ignore[arg-type]
-    saved = load_model(str(given.out), "reward" if trainer.makes == "reward" else "causal").state_dict()
+    saved = load_model(str(given.out), "reward" if trainer.model_kind == "reward" else "causal").state_dict()
     assert apart.keys() == saved.keys()
     assert all(torch.allclose(apart[name], value, atol=1e-6) for name, value in saved.items())
     before = load_model(str(given.policy), "causal").state_dict()

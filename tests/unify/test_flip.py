@@ -40,7 +40,7 @@ def test_twenty_folders_are_known() -> None:
 
 @pytest.mark.parametrize("entry", entries())
 def test_every_label_is_inverted(entry: Any, flips: ModuleType) -> None:
-    flip = flips.flip_of(entry)
+    flip = flips.find_flip(entry)
     assert (flip is None) is (entry.name in UNLABELLED)
     if flip is not None:
         assert flip.map
@@ -51,28 +51,28 @@ def test_every_label_is_inverted(entry: Any, flips: ModuleType) -> None:
 @pytest.mark.parametrize("entry", entries())
 def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: ModuleType, shared: Path) -> None:
     data = shared / "data" / "feedback"
-    flip = flips.flip_of(entry)
+    flip = flips.find_flip(entry)
     if entry.name == "shepherd_critiques":  # nothing usable is left without a scorer
-        assert flips.outcome(entry, data, {}).verdict == "error"
+        assert flips.run_unify(entry, data, {}).verdict == "error"
         return
-    plain = flips.outcome(entry, data, {})
+    plain = flips.run_unify(entry, data, {})
     assert plain.verdict == ("agrees" if entry.name in CAUGHT else "cannot_be_known")
     if flip is None:
         return
-    inverted = flips.outcome(entry, data, flip.map)
+    inverted = flips.run_unify(entry, data, flip.map)
     if entry.name in CAUGHT:
         assert inverted.verdict == "contradicts"
-        assert flips.conclusion(flip, inverted) == "caught: the run stops"
+        assert flips.describe_conclusion(flip, inverted) == "caught: the run stops"
     else:
         assert inverted.verdict == "cannot_be_known"
-        assert flips.conclusion(flip, inverted).startswith("cannot be known: nothing else")
+        assert flips.describe_conclusion(flip, inverted).startswith("cannot be known: nothing else")
 
 
 @pytest.mark.shared
 def test_the_table_has_a_line_for_each_folder(flips: ModuleType, shared: Path, tmp_path: Path) -> None:
     for name in ("alpaca", "topical_chat_ratings"):
         (tmp_path / name).symlink_to(shared / "data" / "feedback" / name)
-    assert flips.table(tmp_path).splitlines()[2:] == [
+    assert flips.make_table(tmp_path).splitlines()[2:] == [
         "| alpaca | none |  |  |  | cannot be known: it has no label |",
         "| topical_chat_ratings | overall | better: low | agrees 48:0 | contradicts 0:48 | caught: the run stops |",
     ]
@@ -80,4 +80,4 @@ def test_the_table_has_a_line_for_each_folder(flips: ModuleType, shared: Path, t
 
 def test_an_empty_folder_is_an_error(flips: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no folder named as a dataset"):
-        flips.table(tmp_path)
+        flips.make_table(tmp_path)

@@ -115,7 +115,7 @@ def _find_unified(folder: Path) -> list[Path]:
 
 def _read_ids(unified: list[Path]) -> Iterator[str]:
     for folder in unified:
-        for row in parquet.rows(folder / "preferences.parquet", ["id"]):
+        for row in parquet.read_rows(folder / "preferences.parquet", ["id"]):
             yield row["id"]
 
 
@@ -149,12 +149,12 @@ def _explain_row(unified: list[Path], origin: str) -> dict[str, Any]:
     ids: dict[str, None] = {}
     files: set[str] = set()
     for folder in unified:
-        for batch in parquet.batches(folder / "rejects.parquet"):
+        for batch in parquet.read_batches(folder / "rejects.parquet"):
             for row in batch.to_pylist():
                 files.update(place.rpartition(":")[0] for place in row["origin"])
                 if origin in row["origin"]:
                     rejects.append(row)
-        for batch in parquet.batches(folder / "preferences.parquet", ["id", "origin"]):
+        for batch in parquet.read_batches(folder / "preferences.parquet", ["id", "origin"]):
             parents = pc.list_parent_indices(batch["origin"])
             rows = pc.take(parents, pc.indices_nonzero(pc.equal(batch["origin"].flatten(), origin)))
             ids |= dict.fromkeys(batch["id"].take(rows).to_pylist())
@@ -174,7 +174,7 @@ def _read_preference(unified: list[Path], key: str) -> dict[str, Any]:
 
     columns = ["id", *ORIGINS, "prompt", "chosen", "rejected"]
     for folder in unified:
-        for batch in parquet.batches(folder / "preferences.parquet", columns):
+        for batch in parquet.read_batches(folder / "preferences.parquet", columns):
             rows = batch.filter(pc.equal(batch["id"], key)).to_pylist()
             if rows:
                 return {name: rows[0][name] for name in columns[1:]}
@@ -188,10 +188,10 @@ def _explain_clean(folder: Path, key: str) -> Iterator[dict[str, Any]]:
     for place in sorted(path.parent for path in folder.glob("clean*/removed.parquet")):
         entry: dict[str, Any] = {"folder": place.name, "part": None}
         for part in PARTS:
-            batches = parquet.batches(place / f"{part}.parquet", ["id"])
+            batches = parquet.read_batches(place / f"{part}.parquet", ["id"])
             if any(pc.any(pc.equal(batch["id"], key)).as_py() for batch in batches):
                 entry["part"] = part
-        for batch in parquet.batches(place / "removed.parquet"):
+        for batch in parquet.read_batches(place / "removed.parquet"):
             for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
                 # The same preference may occur twice: one copy kept and the other removed.
                 entry |= {
@@ -210,7 +210,7 @@ def _explain_selection(folder: Path, manifest: Manifest, key: str) -> Iterator[d
         place = folder / (selected.folder or f"selected/{variant}/{seed}")
         if not (place / "decisions.parquet").is_file():
             continue
-        for batch in parquet.batches(place / "decisions.parquet"):
+        for batch in parquet.read_batches(place / "decisions.parquet"):
             for row in batch.filter(pc.equal(batch["id"], key)).to_pylist():
                 columns = {name: value for name, value in row.items() if name not in ("id", "source", "objective")}
                 yield {"variant": variant, "seed": int(seed), **columns}

@@ -23,7 +23,7 @@ from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_part
 from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason
-from unipref.core.text_keys import root_of
+from unipref.core.text_keys import root_prompt_key
 
 __all__ = ["CleanSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
 
@@ -104,7 +104,7 @@ class _RemovalSearch:
         columns = ["group", "prompt"] + (["chosen", "rejected"] if self._exact else [])
 
         def rows() -> Iterator[dict[str, Any]]:
-            return parquet.rows(preferences, columns, BATCH)
+            return parquet.read_rows(preferences, columns, BATCH)
 
         def remaining_rows() -> Iterator[tuple[int, dict[str, Any]]]:
             return ((place, row) for place, row in enumerate(rows()) if place not in self.removals)
@@ -114,7 +114,7 @@ class _RemovalSearch:
             if removal := self._find_removal(place, row):
                 self.removals[place] = removal
                 continue
-            self.families.add(row["group"], root_of(row["prompt"]))
+            self.families.add(row["group"], root_prompt_key(row["prompt"]))
             if self.near:
                 pending.append((place, row))
                 if len(pending) == BATCH:

@@ -28,7 +28,7 @@ from unipref.clean.minhash import Sketches
 from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages
-from unipref.core.text_keys import root_of
+from unipref.core.text_keys import root_prompt_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ class NearDuplicates:
         """Adds some preferences, each with its row number."""
         import numpy as np
 
-        fresh = [(place, row) for place, row in rows if self._is_new(root_of(row["prompt"]))]
+        fresh = [(place, row) for place, row in rows if self._is_new(root_prompt_key(row["prompt"]))]
         if rows:
             texts = [_split_preference(row) for _, row in rows]
             hashes, counts = hash_shingles(
@@ -136,7 +136,7 @@ class NearDuplicates:
                     groups[place] = row["group"]
                 if place in prompt_places:
                     prompt_store.add(prompt_places[place], (), [_first_user_words(row["prompt"])])
-                    roots[prompt_places[place]] = root_of(row["prompt"])
+                    roots[prompt_places[place]] = root_prompt_key(row["prompt"])
             file.flush()
             verifier, prompt_verifier = (
                 _PairVerifier(store, self._settings),

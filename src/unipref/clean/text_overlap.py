@@ -17,7 +17,7 @@ import xxhash
 from unipref import sources
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
-from unipref.core.text_keys import normalised, text_hash
+from unipref.core.text_keys import normalise, text_hash
 from unipref.sources import Part
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Benchmarks:
                     self._add(
                         number,
                         row_number,
-                        normalised(_remove_span_marks(content) if part.shape == "lines" else content),
+                        normalise(_remove_span_marks(content) if part.shape == "lines" else content),
                     )
 
     def _add(self, file: int, row: int | str, content: str) -> None:
@@ -201,7 +201,7 @@ class Benchmarks:
         """
         matches: dict[str, Match] = {}
         for turn in user_turns:
-            content = normalised(turn)
+            content = normalise(turn)
             content_words = split_words(content)
             if len(content_words) < MIN_WORDS:
                 continue

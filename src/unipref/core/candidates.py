@@ -1,4 +1,4 @@
-"""The preferences that a strategy chooses from."""
+"""`Candidates`: the preferences that a strategy selects from."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,18 +34,18 @@ class CandidateScorer(Protocol):
 
 @dataclass(kw_only=True, eq=False)
 class Candidates:
-    """The preferences a strategy chooses from: numbers at hand, text only as a stream.
+    """The preferences that a strategy selects from: numbers in memory, texts only as a stream.
 
     Attributes:
         ids: (n,) preference ids, in file order.
         margins: (n,) percentiles in [0, 1], NaN where unscored.
-        confidences: (n,) shares of judgements that agree, NaN where there was only one judgement.
+        confidences: (n,) shares of judgements that agree, NaN for a single judgement.
         sources, objectives, groups: (n,) strings.
         tokens: (n,) length of prompt and answers together, in white-space words.
         embed: embedder settings -> (n, d) float32 unit rows, one per prompt; cached on disk.
-        texts: gives the n dialogues in batches, as often as it is called.
-        model: the study's model, which model-based scorers ask unless they name another; None: there is none.
-        cache: folder in which what models say of texts is kept between runs; None: nothing is kept.
+        texts: each call yields the n dialogues in batches.
+        model: the study's model, which model-based scorers use unless they name another; None: the study has none.
+        cache: folder that keeps models' results for texts between runs; None: nothing is kept.
     """
 
     ids: "npt.NDArray[np.str_]"
@@ -67,43 +67,43 @@ class Candidates:
         """(n,) what a scorer says of each candidate, in its own units: the higher the better, NaN for nothing.
 
         Raises:
-            UserError: the scorer breaks its contract, or needs a model that cannot be had.
+            UserError: the scorer returned a wrong shape or infinite values, or its model is missing.
         """
         import numpy as np
 
-        found = np.asarray(scorer.score(self), dtype=np.float64)
-        if found.shape != (len(self),) or np.isinf(found).any():
+        scores = np.asarray(scorer.score(self), dtype=np.float64)
+        if scores.shape != (len(self),) or np.isinf(scores).any():
             raise UserError(
-                f"it gave an array of shape {found.shape} with {int(np.isinf(found).sum())} infinite values for "
-                f"{len(self)} preferences.",
+                f"the scorer returned an array of shape {scores.shape} with {int(np.isinf(scores).sum())} infinite "
+                f"values for {len(self)} preferences.",
                 where=f"the scorer {scorer.name()}",
-                mend="Give one number per preference, NaN where there is none.",
+                mend="Return one number per preference, and NaN for no score.",
             )
-        return found
+        return scores
 
-    def only(self, wanted: "npt.NDArray[np.bool_]") -> "Candidates":
-        """Some of the candidates, as candidates of their own.
+    def subset(self, mask: "npt.NDArray[np.bool_]") -> "Candidates":
+        """Returns some of the candidates.
 
         Args:
-            wanted: (n,) mask.
+            mask: (n,) True for the candidates to keep.
         """
 
         def texts() -> Iterator[list[Dialogue]]:
             start = 0
             for batch in self.texts():
-                mask = wanted[start : start + len(batch)]
+                batch_mask = mask[start : start + len(batch)]
                 start += len(batch)
-                yield [dialogue for dialogue, mine in zip(batch, mask, strict=True) if mine]
+                yield [dialogue for dialogue, is_in in zip(batch, batch_mask, strict=True) if is_in]
 
         return Candidates(
-            ids=self.ids[wanted],
-            margins=self.margins[wanted],
-            sources=self.sources[wanted],
-            objectives=self.objectives[wanted],
-            groups=self.groups[wanted],
-            tokens=self.tokens[wanted],
-            embed=lambda embedder: self.embed(embedder)[wanted],
-            confidences=self.confidences[wanted],
+            ids=self.ids[mask],
+            margins=self.margins[mask],
+            sources=self.sources[mask],
+            objectives=self.objectives[mask],
+            groups=self.groups[mask],
+            tokens=self.tokens[mask],
+            embed=lambda embedder: self.embed(embedder)[mask],
+            confidences=self.confidences[mask],
             texts=texts,
             model=self.model,
             cache=self.cache,

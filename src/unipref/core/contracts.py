@@ -1,7 +1,7 @@
-"""The verbs: what a format, a scorer, a strategy, a trainer and a benchmark must do.
+"""The base classes of plug-ins: format, scorer, strategy, trainer and benchmark.
 
-Each is a `Choice`: a frozen pydantic object whose fields are its settings, whose docstring is its documentation and
-whose one or two methods do the work. A choice lives in a file of its stage's folder, and the file's name is its name.
+Each is a `Choice`: a frozen pydantic object. Its fields are its settings, its docstring is its documentation, and one
+or two methods do the work. A choice is one file in the folder of its stage, and the file's name is its name.
 """
 
 import abc
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Settings(BaseModel):
-    """Typed settings: immutable, unknown keys and infinite numbers refused, documented at the field."""
+    """Typed, immutable settings, each documented at its field. Unknown keys and infinite numbers are errors."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True, allow_inf_nan=False
@@ -37,9 +37,9 @@ class Choice(Settings, abc.ABC):
     """One way to do a stage's work. Its name in the study file is the name of its file."""
 
     example: ClassVar[Mapping[str, Any]]
-    """Settings (and, for formats, raw rows) from which the docs and the contract tests are made."""
+    """Settings (of a format also rows, of a benchmark also files) for the docs and the contract tests."""
     argument: ClassVar[str | None] = None
-    """The setting that `NAME:VALUE` gives a value; None: its name is always written alone."""
+    """The setting whose value `NAME:VALUE` gives; None: a value after the name is an error."""
 
     @classmethod
     def name(cls) -> str:
@@ -47,50 +47,53 @@ class Choice(Settings, abc.ABC):
         return cls.__module__.rpartition(".")[2]
 
 
-Gives = Literal["pairs", "single", "demonstrations"]
-"""What a preference holds: two answers to compare; one answer that is judged by itself; or a good answer alone."""
+FeedbackKind = Literal["pairs", "single", "demonstrations"]
+"""What a preference holds: two answers to compare, one answer judged by itself, or one good answer."""
 
 
 class Format(Choice):
-    """A shape of feedback: reads a raw row to `Feedback`. Reading is a pure function of the row.
+    """A shape of feedback: it turns a raw row into `Feedback`. The result depends on the row and the settings alone.
 
     `example` holds `settings` (the `map:` of a study file) and `rows` (raw rows of that shape).
     """
 
     across_rows: ClassVar[bool] = False
-    """True when the answers to one prompt are spread over several rows, to be brought together by prompt."""
-    gives: ClassVar[Gives] = "pairs"
-    """What most preferences of this format are; a drafted study chooses its training steps by it."""
+    """Whether the answers to one prompt are spread over several rows; unify then groups them by prompt."""
+    feedback_kind: ClassVar[FeedbackKind] = "pairs"
+    """What most preferences of this format hold; `unipref init` chooses the training steps by it."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`: where no format fits, `inspect` says
-    which of these are missing. Empty: the format is not suggested."""
+    """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`. If no format fits, `inspect` lists
+    which of these are missing. Empty: `inspect` does not suggest the format."""
 
     @abc.abstractmethod
     def read(self, row: Row) -> Iterator[Feedback | Reject]:
-        """What one raw row says.
+        """Reads one raw row.
 
         Yields:
-            Any number of `Feedback`; a `Reject` for a part of the row that cannot be used.
+            Any number of `Feedback`, and a `Reject` for each part of the row that cannot be used.
 
         Raises:
-            Reject: when the whole row cannot be used.
+            Reject: the whole row cannot be used.
         """
 
     @classmethod
     def has_pairs(cls, settings: Mapping[str, Any]) -> bool:
-        """Whether rows read with these settings, which may still be incomplete, give two answers to compare."""
-        return cls.gives == "pairs"
+        """Returns whether rows give two answers to compare when read with these settings, which may be incomplete."""
+        return cls.feedback_kind == "pairs"
 
     def axes(self) -> dict[str, Axis]:
-        """The axes this format scores answers on, in declared order; the first decides unless the source says."""
+        """Returns the axes this format scores answers on, in declared order.
+
+        The first one decides, unless the source names another.
+        """
         return {}
 
 
 class Scorer(Choice):
     """A measure of how good a preference is to learn from. `example` holds `settings`.
 
-    Strategies combine scorers: each one's numbers become midrank percentiles within their source, so that no units
-    have to agree, and the percentiles are averaged by `weight`.
+    Strategies combine scorers of any unit: the scores become midrank percentiles within their source, and the
+    percentiles are averaged by `weight`.
     """
 
     weight: float = Field(default=1.0, gt=0)
@@ -98,33 +101,34 @@ class Scorer(Choice):
 
     @abc.abstractmethod
     def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
-        """(n,) numbers in the scorer's own units: the higher the better, NaN where it has nothing to say."""
+        """Returns (n,) scores in the scorer's own units: the higher the better, NaN for no score."""
 
     def models(self, default: str | None) -> list[str]:
-        """The models it asks.
+        """Returns the models that it queries.
 
         Args:
             default: the study's model.
 
         Raises:
-            UserError: it needs one, and there is none.
+            UserError: the scorer needs a model, but neither its settings nor the study name one.
         """
         return []
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a strategy chose, and its values for each candidate.
+    """What a strategy kept, and its values for each candidate.
 
     Attributes:
         kept: positions of the kept candidates, ascending, without repeats.
         columns: name -> (n,) values, written to `decisions.parquet` and shown by `unipref explain`. NaN, -1 and the
             empty text mean no value. Names with a fixed meaning: `quality` (percentile), `cluster`, `rank` (place
             within its cell, 1 first), `cell_size` (candidates in that cell), `cell_kept` (how many of them were kept),
-            `reason` (in words), `blocked_by` (id of the kept candidate that is too near to it). A scorer's numbers
+            `reason` (in words), `blocked_by` (id of the kept candidate that is too similar to it). A scorer's scores
             are under its name, their percentiles under `NAME_percentile`.
-        shortfall: source and objective -> preferences (or tokens) that the budget grants and the strategy cannot fill.
-        notes: what a reader of the result must know.
+        shortfall: source and objective -> preferences (or tokens) that the budget allows but the strategy cannot
+            fill.
+        notes: what a reader of the result should know.
     """
 
     kept: "npt.NDArray[np.int64]"
@@ -136,22 +140,22 @@ class Selection:
 class Strategy(Choice):
     """A way to choose the preferences to train on. `example` holds `settings`."""
 
-    seeded: ClassVar[bool] = True
-    """Whether the seed can change what it keeps; where not, all seeds of a run share one selection."""
-    narrows: ClassVar[bool] = False
-    """Whether it leaves sources or objectives out because its settings say so: then no warning is given."""
+    is_seeded: ClassVar[bool] = True
+    """Whether the seed can change what it keeps. If not, all seeds of a run share one selection."""
+    is_filter: ClassVar[bool] = False
+    """Whether its settings name the sources or objectives to keep. Then nothing warns that the others are missing."""
     takes_whole: ClassVar[bool] = False
-    """Whether it keeps everything of the sources or objectives that its settings `sources` and `objectives` name, and
-    nothing else. Reports and verdicts then treat the variant as one source (or objective) alone."""
+    """Whether it keeps exactly the sources or objectives that its settings `sources` and `objectives` name, complete.
+    Reports and verdicts then treat the variant as one source (or objective) alone."""
     random: ClassVar[bool] = False
-    """Whether it keeps a random part. Reports and verdicts compare selected parts with a random part of their size."""
+    """Whether it keeps a random subset. Reports and verdicts compare selections with a random subset of equal size."""
 
     @abc.abstractmethod
     def select(self, candidates: Candidates, seed: int) -> Selection:
-        """Which candidates are kept, and why. Ties are broken by id."""
+        """Selects candidates and says why. Ties are broken by id."""
 
     def models(self, default: str | None) -> list[str]:
-        """The models its scorers ask; arguments and errors as in `Scorer.models`."""
+        """Returns the models that its scorers query; arguments and errors as in `Scorer.models`."""
         return []
 
     @property
@@ -161,21 +165,21 @@ class Strategy(Choice):
 
 
 class ModelDependency(NamedTuple):
-    """A model that a trainer asks about answers, besides the one it trains.
+    """A model that a trainer queries about answers, besides the one it trains.
 
     Attributes:
         name: an earlier step, 'base', or a folder or hub name.
-        makes: 'reward' or 'policy': what kind of model it is.
+        model_kind: 'reward' or 'policy'.
         place: the setting that names it, for errors.
     """
 
     name: str
-    makes: str
+    model_kind: str
     place: str
 
 
 class TrainJob(Settings):
-    """What a trainer is given: where to start, what to learn from and where to write."""
+    """The input of a trainer: where to start, what to learn from and where to write."""
 
     policy: Path
     """Folder of the model to start from."""
@@ -186,39 +190,39 @@ class TrainJob(Settings):
     reward_model: Path | None = None
     """Folder of the reward model, for trainers that need one."""
     dependencies: dict[str, Path] = {}
-    """Name, as in the settings -> folder (or hub name) of a further model that the trainer asks."""
+    """Name, as in the settings -> folder (or hub name) of a further model that the trainer queries."""
     data_root: Path = Path()
-    """Where the paths in the settings start."""
+    """The folder that paths in the settings are relative to."""
     out: Path
     """Folder to write the trained model to; exists and is empty."""
     checkpoint_dir: Path | None = None
-    """Folder for checkpoints, created when needed. It outlives the process, and the same step finds it again when it is
-    run again. None: the step cannot be resumed."""
+    """Folder for checkpoints, created when needed. It outlives the process, so the step can resume from it. None: the
+    step cannot be resumed."""
     seed: int = 0
 
 
 LearnsFrom = Literal["demonstrations", "pairs", "labels", "prompts"]
-"""Chosen answers alone; chosen and rejected answers; single answers, each labelled good or bad; or prompts alone."""
+"""Only chosen answers; chosen and rejected answers; single answers labelled good or bad; or only prompts."""
 
 
 class Trainer(Choice):
     """A training step: from one model folder to the next. `example` holds `settings`.
 
-    A thin wrapper around one TRL trainer: it builds TRL's arguments, calls it and saves. TRL's own fields are passed
-    through under their own names.
+    It wraps one TRL trainer: it builds TRL's arguments, calls TRL and saves the model. TRL's fields keep their
+    names.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, populate_by_name=True)
 
-    makes: ClassVar[str] = "policy"
-    """'policy' or 'reward': what the step leaves behind."""
+    model_kind: ClassVar[str] = "policy"
+    """The kind of model that the step trains: 'policy' or 'reward'."""
     learns_from: ClassVar[LearnsFrom] = "pairs"
-    """What of a preference it learns from. Verdicts compare steps with the step on demonstrations they start from."""
+    """The part of a preference it learns from. Verdicts compare a step with the demonstrations step it starts from."""
     writes_answers: ClassVar[bool] = False
-    """Whether it learns from answers that the model writes itself. Then the number of epochs over the prompts says
-    little about the selection, and the report gives no warning about too few of them."""
+    """Whether it learns from answers that the model generates. Then the number of epochs over the prompts says little
+    about the selection, and the report does not warn about too few epochs."""
     step: str | None = Field(default=None, alias="name")
-    """The step's name, where it differs from the trainer's; later steps refer to it."""
+    """The step's name, if it differs from the trainer's; later steps refer to it."""
     start: str | None = Field(default=None, alias="from")
     """The step to start from; None: the last policy. 'base' is the study's model."""
     reward: str | None = None
@@ -226,7 +230,7 @@ class Trainer(Choice):
 
     @property
     def needs_reward_model(self) -> bool:
-        """Whether it asks the reward model of an earlier step."""
+        """Whether it uses the reward model of an earlier step."""
         return False
 
     @property
@@ -235,36 +239,37 @@ class Trainer(Choice):
         return False
 
     def model_dependencies(self) -> list[ModelDependency]:
-        """The models that the settings name, besides the one it starts from and the last reward model."""
+        """Returns the models that the settings name, besides the one it starts from and the last reward model."""
         return []
 
     def files(self) -> dict[str, str]:
-        """The files that the settings name: the setting -> the path, which starts at `data_root`."""
+        """Returns the files that the settings name: setting -> path, relative to `data_root`."""
         return {}
 
     @abc.abstractmethod
     def fit(self, job: TrainJob) -> dict[str, Any]:
-        """Trains, saves model and tokenizer to `job.out` and returns what happened.
+        """Trains, saves model and tokenizer to `job.out` and returns a record of the training.
 
         Returns:
-            `used` and `left_out` (reason -> count) preferences, `tokens`, `steps` and the `curve` (a list of the
-            figures TRL logged, one mapping per logging step).
+            `used` and `left_out` (reason -> count) preferences, `tokens`, `steps` and `curve` (the metrics TRL logged,
+            one mapping per logging step).
         """
 
 
 class HeadlineMetric(NamedTuple):
-    """The figure by which a benchmark is judged where one has to stand for it: mode `corrected`, all examples.
+    """The one metric that stands for a benchmark, in mode `corrected` over all examples.
 
     Attributes:
-        objective: what it tells of: INSTRUCTION or BIAS.
+        objective: what it measures: INSTRUCTION or BIAS.
         metric: its name.
-        beside: the skill without which it means nothing; None: it is a skill itself.
-        unit: how much of it is one: 100 where it is given in per cent.
+        skill_metric: a metric shown beside it; if that is at chance, this one is meaningless. None: it is a skill
+            itself.
+        unit: the value that stands for 1: 100 for a percentage.
     """
 
     objective: str
     metric: str
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
 
@@ -272,64 +277,64 @@ INSTRUCTION, BIAS = "instruction", "bias"
 
 
 class Benchmark(Choice):
-    """A way to measure a model. `example` holds `settings` and `files`: the benchmark's data in small, file name ->
-    text or rows (`unipref.evaluate.example_files` writes them; the contract test damages them).
+    """A way to measure a model. `example` holds `settings` and `files`: a small copy of the data, file name -> text or
+    rows (`unipref.evaluate.example_files` writes them; the contract test damages them).
 
-    Two steps that never mix: `examine` asks the model and gives a table, one row per example; `statistics` computes
-    every figure from that table alone. So each figure can be recomputed from what is on disk, and models be compared
-    unit by unit without asking them again.
+    It works in two separate steps: `examine` queries the model and returns a table with one row per example;
+    `statistics` computes every score from that table alone. So scores can be recomputed from disk, and models compared
+    unit by unit, without querying them again.
     """
 
     measures: ClassVar[frozenset[str]] = frozenset({"policy"})
-    """What it can judge: 'policy', 'reward' or both."""
+    """The kinds of model it can measure: 'policy', 'reward' or both."""
     dialogue: ClassVar[bool] = False
-    """Whether it asks through the model's chat template (or the layout of the paper, where a model has none) rather
-    than with plain text. Which one it was is stated with the scores."""
-    folders: ClassVar[tuple[str, ...]] = ()
-    """Other names its data's folder goes by, tried where a data root has none called as the benchmark is."""
-    packages: ClassVar[tuple[str, ...]] = ()
-    """Packages of the extra `eval` that it needs; their absence is told before anything is done."""
-    fetches: ClassVar[bool] = False
-    """Whether it can do without a folder: where none has its name, it brings its data itself."""
+    """Whether it uses the model's chat template (or the paper's layout, if the model has none) instead of plain text.
+    The scores state which one was used."""
+    folder_aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names of its data folder, tried if the data root has no folder with the benchmark's name."""
+    required_packages: ClassVar[tuple[str, ...]] = ()
+    """Packages of the extra `eval` that it needs. unipref checks them before a run starts."""
+    downloads_data: ClassVar[bool] = False
+    """Whether it downloads its data if no folder has its name."""
     headline_metric: ClassVar[HeadlineMetric | None] = None
-    """The metric that verdicts judge a model by; None: it measures neither instruction following nor bias."""
+    """The metric that verdicts use; None: it measures neither instruction following nor bias."""
     has_parts: ClassVar[bool] = False
-    """Whether its data have a test and a dev part: True for every `SplitBenchmark`."""
-    stand_in: ClassVar[str | None] = None
-    """A metric with slices `objective:NAME`; verdicts use it for an objective that no headline metric of the study
-    measures. None: it has none."""
-    published: ClassVar[Mapping[str, str]] = {}
-    """File name -> SHA-256 of the published data; another content is said in a note."""
+    """Whether its data have a test and a dev part; True for every `SplitBenchmark`."""
+    fallback_metric: ClassVar[str | None] = None
+    """A metric with slices `objective:NAME`. Verdicts use it for objectives without a headline metric in the study."""
+    published_hashes: ClassVar[Mapping[str, str]] = {}
+    """File name -> SHA-256 of the published data. If a file differs, a note says so."""
 
     data: str | None = None
     """Folder or file with the benchmark's data, relative to `data_root`; None: the run's own splits."""
     data_hash: str | None = None
-    """The hash that the data must have, as an earlier evaluation printed it; other data are refused."""
+    """The expected hash of the data, as an earlier evaluation printed it. Other data are an error."""
     limit: int | None = None
-    """Measure only so many items, evenly spread; None: all. `examine` has to obey it: `evaluate.subsample.limited`."""
+    """Measure at most this many items, evenly spaced; None: all. `examine` must apply it, with
+    `evaluate.subsample.apply_limit`."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuses a setting `split` that nothing would read."""
+        """Raises TypeError if a subclass has a setting `split` but is not a `SplitBenchmark`."""
         if "split" in cls.model_fields and not cls.has_parts:
             raise TypeError(f"{cls.__name__} has a setting 'split': make it a subclass of SplitBenchmark")
 
     @property
     def part(self) -> str:
-        """The part of the data it measures, 'test' or 'dev'; a `SplitBenchmark` takes it from its settings."""
+        """The part of the data it measures, 'test' or 'dev'; a setting of `SplitBenchmark`."""
         return "test"
 
-    def beside(self, data: Path) -> list[Path]:
-        """The files that it reads besides those in its data: they are hashed with them."""
+    def extra_files(self, data: Path) -> list[Path]:
+        """Returns files that it reads outside its data; their hash is part of the data's hash."""
         return []
 
-    def surroundings(self) -> dict[str, Any]:
-        """What on this machine, besides settings and data, decides its figures: versions of packages."""
-        return hashing.versions("torch", "transformers", *self.packages)
+    def environment(self) -> dict[str, Any]:
+        """Returns what else on this machine affects its scores, such as package versions; part of the cache key."""
+        return hashing.find_versions("torch", "transformers", *self.required_packages)
 
     @property
     def title(self) -> str:
-        """What it is called in the scores: its name, and the value of its `argument` where it has one."""
+        """Its name in the scores, with the value of its `argument` if it has one."""
         return self.name() if self.argument is None else f"{self.name()}:{getattr(self, self.argument)}"
 
     @abc.abstractmethod
@@ -342,16 +347,16 @@ class Benchmark(Choice):
             split: 'test' or 'dev'.
 
         Returns:
-            The table, JSON values only, and notes: what a reader of the scores must know, such as what was skipped.
+            The table, JSON values only, and notes: what a reader of the scores should know, such as skipped items.
 
         Raises:
-            UserError: the data cannot be read as this benchmark's.
+            UserError: the data are not in this benchmark's format.
         """
 
     @classmethod
     @abc.abstractmethod
     def statistics(cls, examples: Sequence[Example]) -> "Iterator[Statistic]":
-        """All figures, from the table alone; none from an empty one."""
+        """Yields all statistics of a table; none for an empty one."""
 
     def measure(self, model: Policy | RewardModel, data: Path, split: str) -> Finding:
         """Asks the model and computes all scores; arguments and errors as for `examine`."""
@@ -360,7 +365,7 @@ class Benchmark(Choice):
 
 
 class SplitBenchmark(Benchmark):
-    """A benchmark whose data have a test and a dev part. Dev parts can be measured while a model is trained."""
+    """A benchmark whose data have a test and a dev part. The dev part can be measured during training."""
 
     has_parts: ClassVar[bool] = True
 
@@ -369,16 +374,16 @@ class SplitBenchmark(Benchmark):
 
     @property
     def part(self) -> str:
-        """The part of the data it measures, as its settings say."""
+        """The part of the data that its settings name."""
         return self.split
 
 
 def read_all(form: Format, rows: Iterable[Row]) -> list[Feedback | Reject]:
-    """Every row's feedback and rejects, a whole-row reject included: for tests, docs and `inspect`."""
-    found: list[Feedback | Reject] = []
+    """Returns the feedback and rejects of all rows, rejects of whole rows included: for tests, docs and `inspect`."""
+    records: list[Feedback | Reject] = []
     for row in rows:
         try:
-            found.extend(form.read(row))
+            records.extend(form.read(row))
         except Reject as reject:
-            found.append(reject)
-    return found
+            records.append(reject)
+    return records

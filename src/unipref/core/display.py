@@ -1,13 +1,13 @@
-"""How texts, numbers of bytes and durations are shown to a reader."""
+"""Formats texts, sizes and durations for a reader."""
 
 
 def shorten(text: str, most: int, *, one_line: bool = False, keep_end: bool = False) -> str:
-    """The text in at most `most` characters, with an ellipsis where something is left out.
+    """Shortens a text to at most `most` characters; an ellipsis marks what is left out.
 
     Args:
         text: of any length.
         most: characters of the result, the ellipsis included.
-        one_line: whether to turn each run of white space into one space.
+        one_line: whether to replace each run of white space by one space.
         keep_end: whether to leave out the middle rather than the end.
     """
     if one_line:
@@ -21,14 +21,14 @@ def shorten(text: str, most: int, *, one_line: bool = False, keep_end: bool = Fa
 
 
 def format_bytes(count: float) -> str:
-    """A number of bytes in GB, MB or kB, which are powers of 1000."""
+    """Formats a number of bytes in GB, MB or kB (powers of 1000)."""
     if count >= 1e9:
         return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration in seconds, minutes or hours."""
+    """Formats a duration in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
-"""The one error that users should see.
+"""`UserError`, the one error that users should see.
 
-`UserError` says what is wrong, where, and how to fix it; the command line prints it without a traceback.
-Any other exception is a bug in unipref.
+It says what is wrong, where, and how to fix it. The command line prints it without a traceback. Any other exception is
+a bug in unipref.
 """
 
 import difflib
@@ -23,27 +23,27 @@ class UserError(Exception):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """The lines of the message: place and error on the first, how to fix it below."""
+        """Returns the lines of the message: place and error first, then how to fix it."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return [head, f"  {self.mend}"] if self.mend else [head]
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Characters that control a terminal or reverse text (UAX 9), and lone surrogates, which no file can hold."""
+"""Characters that control a terminal or reverse text (UAX 9), and lone surrogates, which cannot be encoded."""
 
 
 def legible(text: str) -> str:
-    """Replaces characters that would control a terminal by their codes; line ends and tabs stay."""
+    """Replaces characters that control a terminal by their codes; keeps line ends and tabs."""
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message without its full stop; the name of its class where it has no message."""
+    """Returns the first line of an error's message without its full stop; without a message, the name of its class."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
 
 
 def near_name(name: str, known: Iterable[str]) -> str:
-    """'Did you mean X?' for the closest known name, else a sentence with all known names."""
+    """Returns 'Did you mean X?' for a similar known name, or else a sentence with all known names."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -52,7 +52,7 @@ def near_name(name: str, known: Iterable[str]) -> str:
 
 
 def needs_extra(package: str, extra: str, used_for: str) -> UserError:
-    """The error for an optional package that is not installed."""
+    """Returns the error for an optional package that is not installed."""
     return UserError(
         f"{used_for} needs the package '{package}', which is not installed.",
         mend=f"Install it with: pip install 'unipref[{extra}]'",

@@ -1,4 +1,4 @@
-"""Hashes of files, folders, JSON values and code: what the cache keys of stages are made of."""
+"""Hashes of files, folders, JSON values and code, from which the cache keys of stages are computed."""
 
 import contextlib
 import json
@@ -11,13 +11,13 @@ import xxhash
 from unipref.core.import_closure import PACKAGE, import_closure
 
 RECORD = "stage.json"
-"""File of a stage folder that holds its key, the hashes of its files and its result."""
+"""File in a stage folder with its key, the hashes of its files and its result."""
 CARD = "README.md"
-"""File of a stage folder that later stages may rewrite; it does not count as part of the stage's content."""
+"""File in a stage folder that later stages may rewrite; it is not part of the stage's content hash."""
 
 
 def file_hash(path: Path) -> str:
-    """Hash of a file's bytes, streamed."""
+    """Hashes the bytes of a file, streamed."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -26,25 +26,25 @@ def file_hash(path: Path) -> str:
 
 
 def tree_hash(path: Path) -> str:
-    """Hash of a file, or of all files of a folder with their relative paths."""
+    """Hashes a file, or all files of a folder with their relative paths."""
     return file_hash(path) if path.is_file() else json_hash(checksums(path))
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Relative path -> hash, for every file of a stage but its record and its card."""
-    besides = (folder / RECORD, folder / CARD)
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in besides)
+    """Returns relative path -> hash for each file of a stage except its record and its card."""
+    excluded = (folder / RECORD, folder / CARD)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in excluded)
     return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
 
 
 def json_hash(value: Any) -> str:
-    """Hash of a JSON value, whatever the order of its keys."""
-    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return xxhash.xxh3_128_hexdigest(plain.encode("utf-8", "surrogatepass"))
+    """Hashes a JSON value, independent of the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 
 def code_key(*modules: str, package: Path = PACKAGE) -> str:
-    """Hash of the code behind some modules of unipref and all that they import: changed code does its work again.
+    """Hashes the code of some modules of unipref and of all that they import: if it changes, stages run again.
 
     Only the content of the files counts, not their names.
 
@@ -55,10 +55,10 @@ def code_key(*modules: str, package: Path = PACKAGE) -> str:
     return json_hash(sorted(file_hash(file) for file in import_closure(*modules, package=package)))
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """Package -> installed version, of those that are installed."""
-    found = {}
+def find_versions(*packages: str) -> dict[str, str]:
+    """Returns package -> version, for those packages that are installed."""
+    installed = {}
     for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+            installed[package] = metadata.version(package)
+    return installed

@@ -1,4 +1,4 @@
-"""The modules of unipref that a result depends on: some entry modules and everything they import, read with `ast`."""
+"""Finds the modules that a result depends on: some entry modules and everything they import, read with `ast`."""
 
 import ast
 import functools
@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def import_closure(*modules: str, package: Path = PACKAGE) -> list[Path]:
-    """The source files of some modules and of all that they import, directly or not, sorted.
+    """Returns the source files of some modules and of all that they import, directly or indirectly, sorted.
 
-    An import inside a function counts; an import under `if TYPE_CHECKING` does not run, and does not count. The
-    `__init__.py` of a parent package counts only where something is imported from it.
+    An import inside a function counts; an import under `if TYPE_CHECKING` does not. The `__init__.py` of a parent
+    package counts only if something is imported from it.
 
     Args:
         modules: dotted names within the package, such as `unipref.unify`.
@@ -23,20 +23,20 @@ def import_closure(*modules: str, package: Path = PACKAGE) -> list[Path]:
     """
     todo: list[Path] = []
     for module in modules:
-        path = _module_file(package, module)
+        path = _find_module_file(package, module)
         if path is None:
-            raise LookupError(f"there is no module '{module}' in {package}")
+            raise LookupError(f"the module '{module}' is missing in {package}")
         todo.append(path)
     seen: set[Path] = set()
     while todo:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            todo += _imported_files(package, path, path.stat().st_mtime_ns)
+            todo += _find_imported_files(package, path, path.stat().st_mtime_ns)
     return sorted(seen)
 
 
-def _module_file(package: Path, module: str) -> Path | None:
+def _find_module_file(package: Path, module: str) -> Path | None:
     first, *rest = module.split(".")
     path = package.joinpath(*rest)
     if first != package.name:
@@ -46,22 +46,22 @@ def _module_file(package: Path, module: str) -> Path | None:
 
 
 @functools.cache
-def _imported_files(package: Path, path: Path, modified: int) -> frozenset[Path]:
-    """The files of the package that one file imports; `modified` makes a changed file be read again."""
-    found = set[Path]()
-    for module, name in _imports(ast.parse(path.read_bytes())):
-        # `from package import name` imports a submodule where there is one, else something that the package defines.
-        file = (_module_file(package, f"{module}.{name}") if name else None) or _module_file(package, module)
+def _find_imported_files(package: Path, path: Path, modified: int) -> frozenset[Path]:
+    """Returns the files of the package that one file imports; `modified` is part of the cache's key only."""
+    files = set[Path]()
+    for module, name in _find_imports(ast.parse(path.read_bytes())):
+        # `from package import name` imports a submodule if it exists, else something that the package defines.
+        file = (_find_module_file(package, f"{module}.{name}") if name else None) or _find_module_file(package, module)
         if file is not None:
-            found.add(file)
-    return frozenset(found)
+            files.add(file)
+    return frozenset(files)
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
-    """Module and imported name of every import that runs."""
+def _find_imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+    """Yields module and imported name of every import that runs."""
     if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
         for branch in tree.orelse:
-            yield from _imports(branch)
+            yield from _find_imports(branch)
         return
     if isinstance(tree, ast.ImportFrom) and tree.level == 0:
         for alias in tree.names:
@@ -70,4 +70,4 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
         for alias in tree.names:
             yield alias.name, None
     for node in ast.iter_child_nodes(tree):
-        yield from _imports(node)
+        yield from _find_imports(node)

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writes files atomically: a reader never sees half of one."""
 
 import json
 import os
@@ -7,23 +7,23 @@ from typing import Any
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON aside and renames it into place."""
+    """Writes JSON to a temporary file and renames it."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=_scalar) + "\n")
 
 
 def write_text(path: Path, content: str) -> None:
-    """Writes a text file aside and renames it into place."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(content, encoding="utf-8")
-    os.replace(aside, path)
+    """Writes text to a temporary file and renames it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(content, encoding="utf-8")
+    os.replace(partial, path)
 
 
-def plain(value: Any) -> Any:
-    """The value as JSON gives it back: what a cached stage returns equals what the first one did."""
+def to_plain_json(value: Any) -> Any:
+    """Returns a value as it is after writing and reading JSON, so that a new stage returns what a cached one would."""
     return json.loads(json.dumps(value, default=_scalar, ensure_ascii=False))
 
 
 def _scalar(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
-    raise TypeError(f"a stage returned a {type(value).__name__}, which JSON has no form for")
+    raise TypeError(f"a stage returned a {type(value).__name__}, which cannot be written as JSON")

@@ -1,6 +1,6 @@
-"""Streams Parquet files that unipref wrote: a batch of rows in memory at a time, and one error for an unreadable file.
+"""Streams Parquet files that unipref wrote, one batch of rows in memory at a time, with one error for unreadable files.
 
-`sources/parquet_rows.py` reads users' own files, under other rules: there an unreadable row group is a rejected row.
+`sources/parquet_rows.py` reads users' own files. There, an unreadable row group is a rejected row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 4096
 MEND = "Run the stage that writes this file again."
 
 
-def batches(
+def read_batches(
     path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
 ) -> "Iterator[pa.RecordBatch]":
     """Yields the record batches of a file, in order.
@@ -27,10 +27,10 @@ def batches(
         path: the Parquet file.
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
         rows_at_once: most rows of a batch.
-        mend: how to put an unreadable file right, for the error.
+        mend: how to fix an unreadable file, for the error.
 
     Raises:
-        UserError: the file is missing or damaged, or lacks one of the columns.
+        UserError: the file is missing or damaged, or has no such column.
     """
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
@@ -38,22 +38,22 @@ def batches(
         yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
 
 
-def rows(
+def read_rows(
     path: Path, columns: Sequence[str] | None = None, rows_at_once: int = ROWS_AT_ONCE, mend: str = MEND
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a file as dicts, in order; arguments and errors as for `batches`."""
-    for batch in batches(path, columns, rows_at_once, mend):
+    """Yields the rows of a file as dicts, in order; arguments and errors as for `read_batches`."""
+    for batch in read_batches(path, columns, rows_at_once, mend):
         yield from batch.to_pylist()
 
 
 def count_rows(path: Path, mend: str = MEND) -> int:
-    """Returns the number of rows of a file; errors as for `batches`."""
+    """Returns the number of rows of a file; errors as for `read_batches`."""
     with _open(path, mend) as file:
         return int(file.metadata.num_rows)
 
 
-def schema(path: Path) -> "pa.Schema":
-    """Returns the Arrow schema of a file; errors as for `batches`."""
+def read_schema(path: Path) -> "pa.Schema":
+    """Returns the Arrow schema of a file; errors as for `read_batches`."""
     with _open(path, MEND) as file:
         return file.schema_arrow
 

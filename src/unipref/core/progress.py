@@ -1,4 +1,4 @@
-"""What a run reports while it works: stages, notes and progress. Silent unless someone listens."""
+"""How a run reports its stages, notes and progress. Nothing is printed unless a listener does so."""
 
 import time
 from types import TracebackType
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_REFRESHES = 0.1
 SHOWN_METRICS = ("loss", "reward", "kl", "entropy", "accuracy", "rewards/accuracies")
-"""Metrics that are shown beside a trainer's progress, of all that it logs; the run's curves have all."""
+"""Metrics shown with a trainer's progress; the run's curves have all the logged ones."""
 
 
 class ProgressListener:
-    """Hears what happens and does nothing."""
+    """Receives stages, notes and progress, and ignores them. Subclasses print them."""
 
     def stage(self, name: str, cached: bool) -> None:
         """A stage begins, or is skipped because it is cached."""
@@ -24,35 +24,35 @@ class ProgressListener:
         """Something a reader should know."""
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
-        """`done` of `total` units of the work called `label` are finished; `figures` are the latest metrics."""
+        """`done` of `total` units of the work `label` are finished; `figures` are the latest metrics."""
 
 
 class DeferredNotes(ProgressListener):
-    """Passes on stages and notes of this process only: other processes have reported theirs.
+    """Forwards stages and notes of this process only: other processes have reported theirs.
 
     Args:
-        listener: hears the rest.
+        listener: receives what is forwarded.
     """
 
     def __init__(self, listener: ProgressListener) -> None:
         self._listener, self._is_new = listener, False
 
     def stage(self, name: str, cached: bool) -> None:
-        """Forwarded if the stage begins now."""
+        """Forwards a stage that begins now."""
         self._is_new = not cached
         if self._is_new:
             self._listener.stage(name, cached)
 
     def note(self, text: str) -> None:
-        """Forwarded only for stages executed in this process."""
+        """Forwards notes only of stages executed in this process."""
         if self._is_new:
             self._listener.note(text)
 
 
 class ConsoleProgress(ProgressListener):
-    """Prints a line per stage and note, and progress as a bar on a terminal, elsewhere as a line now and then.
+    """Prints a line per stage and note. Progress is a bar on a terminal, elsewhere a line every ten seconds.
 
-    It is a context manager: on leaving, a bar that is still shown is ended.
+    As a context manager it ends a bar that is still shown.
 
     Args:
         console: where it prints; None: standard error.
@@ -77,13 +77,13 @@ class ConsoleProgress(ProgressListener):
         self._end_bars()
 
     def stage(self, name: str, cached: bool) -> None:
-        """One line: the stage's folder, and whether it was done before."""
+        """Prints one line: the stage's folder, and whether it is cached."""
         self._end_bars()
         self._referred = False
         self._console.print(f"[bold]{name}[/bold]" + (" [dim]already done[/dim]" if cached else ""))
 
     def note(self, text: str) -> None:
-        """One indented line. A note that an earlier stage had in the same words is only referred to."""
+        """Prints one indented line. If an earlier stage had the same note, the line only refers to it."""
         self._end_bars()
         if text in self._printed_notes:
             if not self._referred:
@@ -94,9 +94,8 @@ class ConsoleProgress(ProgressListener):
         self._console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
-        """A bar on a terminal; elsewhere a line now and then."""
-        shown = {name: value for name, value in (figures or {}).items() if _is_shown(name)}
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
+        """Updates a bar on a terminal; elsewhere prints a line every ten seconds."""
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in (figures or {}).items() if _is_shown(name))
         if self._console.is_terminal:
             self._update_bar(label, done, total, metrics)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
@@ -111,7 +110,7 @@ class ConsoleProgress(ProgressListener):
         if label not in self._tasks:
             self._tasks[label] = self._bars.add_task(label, metrics="")
         self._bars.update(self._tasks[label], completed=done, total=total, metrics=metrics)
-        # Drawn from here, not by a thread of rich's: a stage may fork.
+        # Refreshed here, not by a thread of rich: a stage may fork.
         if done >= total or time.monotonic() - self._last_refresh > SECONDS_BETWEEN_REFRESHES:
             self._last_refresh = time.monotonic()
             self._bars.refresh()

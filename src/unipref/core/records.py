@@ -17,9 +17,9 @@ Row = dict[str, Any]
 """A raw row of a source."""
 
 BASE = "base"
-"""The study's model before any training: a value of `from`, and the model's name in the scores."""
+"""The study's model before training: a value of `from`, and its name in the scores."""
 MAIN = "main"
-"""The name of the study as written, beside its named variants."""
+"""The variant that is the study as written, in contrast to its named variants."""
 
 
 class Message(TypedDict):
@@ -59,7 +59,7 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
         better, worse: indices; for a tie their order has no meaning.
         tie: neither answer is better.
         strength: how much better, in the source's own units; None if the source does not say.
-        annotator: who judged, where the source says.
+        annotator: who judged, if the source says so.
     """
 
     better: int
@@ -77,7 +77,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         responses: one or more answers.
         comparisons: judgements between two of them.
         twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
-        objective: this row's purpose, where it differs from its source's.
+        objective: this row's objective, if it differs from its source's.
         extra: other fields of the row: votes, annotators, critiques.
     """
 
@@ -103,7 +103,7 @@ class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reason(StrEnum):
-    """Why a raw row, a group of answers or a preference was left out: the closed list."""
+    """Why a raw row, a group of answers or a preference was left out: the complete list."""
 
     UNREADABLE = "unreadable"  # the file is truncated or malformed from here on
     NOT_JSON = "not_json"
@@ -119,11 +119,11 @@ class Reason(StrEnum):
     BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
     LEFT_OUT = "left_out"  # by the mapping's `where`
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
-    NO_ORDER = "no_order"  # a shape that does not say which answer is better
+    NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source
     PROMPTS_DIFFER = "prompts_differ"  # two transcripts with no common prompt
     ONE_RESPONSE = "one_response"
-    UNSCORED = "unscored"  # several answers, but nothing says which is better
+    UNSCORED = "unscored"  # several answers without scores or comparisons
     TIE = "tie"
     CONTRADICTION = "contradiction"  # the same two answers judged both ways, equally often
     SAME_RESPONSE = "same_response"
@@ -138,7 +138,7 @@ class Reject(Exception):
     """A raw row, or a part of one, that cannot be used. Raised for a whole row, yielded for a part.
 
     Args:
-        reason: from the closed list.
+        reason: why, from the complete list.
         detail: what was found and what was expected.
         field: the field concerned.
     """
@@ -152,7 +152,7 @@ class Reject(Exception):
 
 
 class AxisPair(TypedDict):
-    """Both sides' score on one further axis."""
+    """The scores of both sides on one further axis."""
 
     axis: str
     chosen: float | None

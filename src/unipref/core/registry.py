@@ -1,7 +1,7 @@
-"""Finds choices by name: the modules of a kind's folder, entry points of installed packages, and dotted paths.
+"""Finds choices by name: modules in the folder of their kind, entry points of installed packages, dotted paths.
 
-A module without an underscore in front is a choice, and its name is the module's; there is no list to keep. A package
-outside unipref adds choices with entry points, whose name has to be that of the module too:
+Each module without a leading underscore is a choice, named like the module; no list has to be extended. A package
+outside unipref adds choices by entry points, which must also have the name of the module:
 
     [project.entry-points."unipref.formats"]
     best_of = "my_package.best_of"
@@ -32,7 +32,7 @@ CONTRACTS: dict[str, type[Choice]] = {
     "trainer": Trainer,
     "benchmark": Benchmark,
 }
-"""Kind of choice -> the contract that a choice of that kind fulfils."""
+"""Kind of choice -> its base class."""
 
 PACKAGES = {
     "format": "unipref.unify.formats",
@@ -41,7 +41,7 @@ PACKAGES = {
     "trainer": "unipref.train.trainers",
     "benchmark": "unipref.evaluate.benchmarks",
 }
-"""Kind of choice -> the package that holds unipref's own, one module each."""
+"""Kind of choice -> the package with unipref's own choices, one per module."""
 
 GROUPS = {
     "format": "unipref.formats",
@@ -50,35 +50,36 @@ GROUPS = {
     "trainer": "unipref.trainers",
     "benchmark": "unipref.benchmarks",
 }
-"""Kind of choice -> the group of entry points by which installed packages add more."""
+"""Kind of choice -> the group of entry points with which installed packages add choices."""
 
 
-def names(kind: str) -> list[str]:
-    """The names of a kind's choices, sorted: unipref's own and those of installed packages."""
-    return sorted({*own_names(kind), *_entry_points(kind)})
+def list_names(kind: str) -> list[str]:
+    """Returns the names of a kind's choices, sorted: unipref's own and those of installed packages."""
+    return sorted({*list_own_names(kind), *_entry_points(kind)})
 
 
-def own_names(kind: str) -> list[str]:
-    """The names of unipref's own choices of a kind: the modules of its folder without an underscore in front."""
+def list_own_names(kind: str) -> list[str]:
+    """Returns the names of unipref's own choices of a kind: the modules of its folder without a leading underscore."""
     package = importlib.import_module(PACKAGES[kind])
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
 
 
 def find(kind: str, name: str) -> type[Choice]:
-    """The class behind a name, or behind the dotted path (`package.module`) of a module outside unipref.
+    """Returns the class for a name, or for the dotted path (`package.module`) of a module outside unipref.
 
     Raises:
-        UserError: unknown name (with the near one), a package whose choice cannot be loaded, or a name that two have.
+        UserError: the name is unknown (the error suggests the nearest one) or ambiguous, or the package that defines it
+            cannot be loaded.
     """
-    own, plugins = own_names(kind), _entry_points(kind)
+    own, plugins = list_own_names(kind), _entry_points(kind)
     if name in plugins:
-        return _from_package(kind, name, plugins[name], own)
+        return _load_from_package(kind, name, plugins[name], own)
     if name not in own and "." not in name:
-        raise UserError(f"there is no {kind} '{name}'.", mend=near_name(name, names(kind)))
+        raise UserError(f"unknown {kind} '{name}'.", mend=near_name(name, list_names(kind)))
     path = f"{PACKAGES[kind]}.{name}" if name in own else name
     not_found = UserError(
-        f"there is no {kind} '{name}': the module cannot be imported.",
-        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(names(kind))}.",
+        f"unknown {kind} '{name}': the module cannot be imported.",
+        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(list_names(kind))}.",
     )
     if not all(part.isidentifier() for part in path.split(".")):
         raise not_found
@@ -93,30 +94,32 @@ def find(kind: str, name: str) -> type[Choice]:
 
 
 def _class_in(module: Any, kind: str) -> type[Choice]:
-    """The class of a kind that a module defines."""
+    """Returns the class of a kind that a module defines."""
     contract = CONTRACTS[kind]
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__:
             return value
-    raise UserError(f"module '{module.__name__}' defines no {contract.__name__}.")
+    raise UserError(f"module '{module.__name__}' does not define a {contract.__name__}.")
 
 
-def _from_package(kind: str, name: str, points: list[importlib.metadata.EntryPoint], own: list[str]) -> type[Choice]:
-    """The class behind an entry point of an installed package.
+def _load_from_package(
+    kind: str, name: str, points: list[importlib.metadata.EntryPoint], own: list[str]
+) -> type[Choice]:
+    """Returns the class that an entry point of an installed package names.
 
     Raises:
-        UserError: the name is unipref's own or another package's too, or the module cannot be loaded.
+        UserError: unipref or another package has the same name, or the module cannot be loaded.
     """
-    who = [f"the installed package {_package(point)} ({point.module})" for point in points]
+    owners = [f"the installed package {_describe_package(point)} ({point.module})" for point in points]
     if name in own:
-        who.insert(0, f"unipref itself ({PACKAGES[kind]}.{name})")
-    if len(who) > 1:
+        owners.insert(0, f"unipref itself ({PACKAGES[kind]}.{name})")
+    if len(owners) > 1:
         raise UserError(
-            f"the name of the {kind} '{name}' is ambiguous: {' and '.join(who)} have one.",
+            f"the name of the {kind} '{name}' is ambiguous: {' and '.join(owners)} define it.",
             mend="Write the dotted path in brackets above instead of the name, or uninstall the package.",
         )
     point = points[0]
-    where = f"the {kind} '{name}' of the installed package {_package(point)}"
+    where = f"the {kind} '{name}' of the installed package {_describe_package(point)}"
     if point.module.rpartition(".")[2] != name:
         raise UserError(
             f"{where} cannot be used: its entry point leads to the module '{point.module}'.",
@@ -127,54 +130,54 @@ def _from_package(kind: str, name: str, points: list[importlib.metadata.EntryPoi
     except Exception as error:
         raise UserError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}",
-            mend=f"Update or uninstall {_package(point)}; other choices work without it.",
+            mend=f"Update or uninstall {_describe_package(point)}; other choices work without it.",
         ) from error
 
 
-def _package(point: importlib.metadata.EntryPoint) -> str:
-    """The installed package (distribution) that an entry point belongs to."""
-    return "of an unknown name" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+def _describe_package(point: importlib.metadata.EntryPoint) -> str:
+    """Returns name and version of the installed package (distribution) that an entry point belongs to."""
+    return "with an unknown name" if point.dist is None else f"{point.dist.name} {point.dist.version}"
 
 
 def _entry_points(kind: str) -> dict[str, list[importlib.metadata.EntryPoint]]:
-    """Name -> the entry points of that name in a kind's group, one per installed package."""
-    return _entry_points_on(tuple(sys.path)).get(GROUPS[kind], {})
+    """Returns name -> the entry points of that name in a kind's group, one per installed package."""
+    return _read_entry_points(tuple(sys.path)).get(GROUPS[kind], {})
 
 
 @functools.lru_cache(maxsize=4)
-def _entry_points_on(path: tuple[str, ...]) -> dict[str, dict[str, list[importlib.metadata.EntryPoint]]]:
-    """Group -> name -> entry points, of the packages on Python's search path, which are read once for each path."""
-    found: dict[str, dict[str, list[importlib.metadata.EntryPoint]]] = {}
+def _read_entry_points(path: tuple[str, ...]) -> dict[str, dict[str, list[importlib.metadata.EntryPoint]]]:
+    """Returns group -> name -> entry points of the packages on Python's search path; cached per path."""
+    by_group: dict[str, dict[str, list[importlib.metadata.EntryPoint]]] = {}
     for group in GROUPS.values():
         for point in importlib.metadata.entry_points(group=group):
-            found.setdefault(group, {}).setdefault(point.name, []).append(point)
-    return found
+            by_group.setdefault(group, {}).setdefault(point.name, []).append(point)
+    return by_group
 
 
-def package_of(choice: type[Choice]) -> str | None:
-    """Name and version of the installed package that adds a choice; None for unipref's own and for dotted paths."""
+def find_package(choice: type[Choice]) -> str | None:
+    """Returns name and version of the installed package of a choice; None for unipref's own and for dotted paths."""
     points = _entry_points(kind_of(choice)).get(choice.name(), [])
-    return next((_package(point) for point in points if point.module == choice.__module__), None)
+    return next((_describe_package(point) for point in points if point.module == choice.__module__), None)
 
 
-def broken(kind: str) -> dict[str, UserError]:
-    """Names whose choice cannot be used, because of an installed package, with the error that says why."""
-    found = {}
+def find_broken(kind: str) -> dict[str, UserError]:
+    """Returns name -> error, for each choice of an installed package that cannot be used."""
+    errors = {}
     for name in _entry_points(kind):
         try:
             find(kind, name)
         except UserError as error:
-            found[name] = error
-    return found
+            errors[name] = error
+    return errors
 
 
-def every(kind: str) -> Iterator[type[Choice]]:
-    """All choices of a kind that can be used, in order of their names: a broken package does not break the others.
+def find_all(kind: str) -> Iterator[type[Choice]]:
+    """Yields all usable choices of a kind, by name; a broken package does not affect the others.
 
-    unipref's own come even where a package has one of the same name.
+    It yields unipref's own choice even if a package has one of the same name.
     """
-    own, unusable = own_names(kind), broken(kind)
-    for name in names(kind):
+    own, unusable = list_own_names(kind), find_broken(kind)
+    for name in list_names(kind):
         if name in own:
             yield find(kind, f"{PACKAGES[kind]}.{name}")
         elif name not in unusable:
@@ -186,12 +189,12 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
 
     Args:
         kind: 'format', 'scorer', 'strategy', 'trainer' or 'benchmark'.
-        name: the choice's name, or `NAME:VALUE` where it has an `argument`.
+        name: the choice's name, or `NAME:VALUE` if it has an `argument`.
         settings: its fields.
         where: the setting's place in the study file, for errors.
 
     Raises:
-        UserError: no such choice, an unknown setting (with the near name) or a wrong value.
+        UserError: the choice or a setting is unknown (the error suggests the nearest name), or a value is invalid.
     """
     settings = settings or {}
     try:
@@ -202,16 +205,18 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
         name, _, value = name.partition(":")
         if choice.argument is None:
             raise UserError(
-                f"'{name}' takes nothing behind a colon (found '{value}').", where=where, mend=f"Write '{name}'."
+                f"'{name}' does not accept a value after a colon (found '{value}').",
+                where=where,
+                mend=f"Write '{name}'.",
             )
         settings = {choice.argument: value, **settings}
-    return checked(choice, settings, f"{where}.{name}")
+    return validate_settings(choice, settings, f"{where}.{name}")
 
 
 def cache_identity(choice: Choice) -> dict[str, Any]:
-    """What a cache key holds of a choice: its kind, name and settings; for code outside unipref its file's hash too.
+    """Returns what a cache key contains of a choice: kind, name, settings and, for plug-ins, the hash of its file.
 
-    The place of a choice's file within unipref is not part of it, so renaming a folder voids no cache.
+    The path of a choice's file within unipref is not part of it, so renaming a folder keeps caches valid.
     """
     identity = {
         "kind": kind_of(type(choice)),
@@ -224,12 +229,12 @@ def cache_identity(choice: Choice) -> dict[str, Any]:
 
 
 def kind_of(choice: type[Choice]) -> str:
-    """'format', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
+    """Returns 'format', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
     return next(kind for kind, contract in CONTRACTS.items() if issubclass(choice, contract))
 
 
 def reference(choice: type[Choice]) -> str:
-    """The name by which `find` finds a choice on any machine: its own, or the dotted path of code outside unipref."""
+    """Returns the name with which `find` finds a choice on any machine: its own, or a dotted path outside unipref."""
     return choice.name() if _is_own(choice) else choice.__module__
 
 
@@ -250,16 +255,16 @@ def _is_own(choice: type[Choice]) -> bool:
     return choice.__module__.startswith("unipref.")
 
 
-def checked(choice: type[C], settings: dict[str, Any], where: str) -> C:
+def validate_settings(choice: type[C], settings: dict[str, Any], where: str) -> C:
     """Makes `choice(**settings)`; turns pydantic's errors into one `UserError`."""
     try:
         return choice.model_validate(settings)
     except ValidationError as error:
-        raise explain(error, choice, where) from None
+        raise explain_validation_error(error, choice, where) from None
 
 
-def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
-    """Turns pydantic's error into a `UserError`: wrong settings, the values found, near names of unknown ones."""
+def explain_validation_error(error: ValidationError, model: type[Any], where: str) -> UserError:
+    """Returns pydantic's error as a `UserError`: invalid settings, their values, and suggestions for unknown names."""
     lines = []
     for fault in error.errors():
         place = ".".join([where, *(str(part) for part in fault["loc"])]).lstrip(".")
@@ -268,8 +273,8 @@ def explain(error: ValidationError, model: type[Any], where: str) -> UserError:
             lines.append(f"{place}: unknown key. {near_name(key, fields)}")
         else:
             value = fault["input"]
-            shown = f" (found {str(value)[:80]!r})" if not isinstance(value, dict) else ""
-            lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{shown}")
+            value_text = f" (found {str(value)[:80]!r})" if not isinstance(value, dict) else ""
+            lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{value_text}")
     return UserError("\n".join(lines))
 
 

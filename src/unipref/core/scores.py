@@ -1,4 +1,4 @@
-"""The result of a benchmark: scores with intervals, and the table of examples from which they are computed."""
+"""Records of a benchmark's result: scores with intervals, and the examples from which they are computed."""
 
 from typing import Any
 

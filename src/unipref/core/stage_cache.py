@@ -1,11 +1,11 @@
-"""The cache of a run folder: a stage that is done is skipped, and no reader ever sees half of one.
+"""The cache of a run folder: finished stages are skipped, and no reader ever sees half of one.
 
-May a stage be skipped? Its key is the hash of its inputs: settings, keys or contents of the stages before it, code and
-package versions (`pipeline/stage_inputs.py` lists them for each stage). It is skipped when the `stage.json` in its
-folder has the same key and its files still have the checksums noted there.
+The key of a stage is the hash of its inputs: settings, keys or contents of the stages before it, code and package
+versions (`pipeline/stage_inputs.py` lists them for each stage). The stage is skipped if the `stage.json` in its folder
+has the same key, and its files still have the checksums recorded there.
 
-A stage writes into `FOLDER.partial`. When it is done, its files are checksummed in `stage.json` and the folder is
-renamed. A stage that can be resumed keeps its checkpoints in a folder beside it, whose name contains the key; that
+A stage writes into `FOLDER.partial`. When it is done, `stage.json` records the checksums of its files, and the folder
+is renamed. A stage that can be resumed keeps checkpoints in a folder beside its own, whose name contains the key. That
 folder is deleted when the stage is done.
 """
 
@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 
 from unipref.core.errors import UserError
 from unipref.core.hashing import RECORD, checksums, json_hash
-from unipref.core.json_files import plain, write_json
+from unipref.core.json_files import to_plain_json, write_json
 
 LOCKS = ".locks"
-"""Folder of a run with a lock for each stage that a process is working on."""
+"""Folder of a run with a lock file for each stage that is being executed."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Stage:
 
     Attributes:
         folder: where its files are.
-        key: hash of all that it depends on.
+        key: hash of its inputs.
         content: hash of its files.
-        files: path within the folder -> hash, for each of them.
+        files: path within the folder -> hash.
         result: what it returned; empty if the stage is pending.
-        seconds, peak_mb: what it cost when it was done (peak resident memory of this process and its children).
-        cpu_seconds: computing time of all cores, of this process and those of its children that had ended; None if an
-            earlier version did it.
+        seconds, peak_mb: run time, and peak resident memory of the process and its children, when it was executed.
+        cpu_seconds: CPU time of this process and of its children that had ended; None if an earlier version executed
+            the stage.
         cached: it was done before this run.
-        pending: a dry run would do it. Its content is then a placeholder made of its key.
+        pending: a dry run found that it is not cached. Its content is then a placeholder made from its key.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Stage:
 
 
 class PendingStage(NamedTuple):
-    """A stage that a dry run would do."""
+    """A stage that the run would execute, as found by a dry run."""
 
     name: str
     key: str
@@ -67,13 +67,13 @@ class PendingStage(NamedTuple):
 
 
 class StageCache:
-    """The stages of one run folder. Work with the same key is done once in a run, whatever folder it is asked for.
+    """The stages of one run folder. A run executes stages with the same key once, even if their folders differ.
 
     Args:
         folder: created if it is missing.
         on_stage: called with name and `cached` as each stage starts.
-        dry_run: do nothing and write nothing; `pending` lists what would be done.
-        done_by_others: keys of stages that other processes did in this run: they do not count as cached.
+        dry_run: execute and write nothing; `pending` lists the stages that are not cached.
+        done_by_others: keys of stages that other processes executed in this run; they do not count as cached.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class StageCache:
         self.on_stage = on_stage or (lambda name, cached: None)
         self.stages: list[Stage] = []
         self.pending: list[PendingStage] = []
-        """The stages that would be done, in order."""
+        """The stages that a dry run would execute, in order."""
         self.folders_of_others: dict[str, str] = {}
-        """Key -> the folder, relative to the run, in which another process of this run did that work."""
+        """Key -> the folder, relative to the run, of a stage that another process of this run executed."""
         self._dry_run, self._done_by_others = dry_run, frozenset(done_by_others)
         self._by_key: dict[str, Stage] = {}
         if dry_run:
@@ -98,19 +98,19 @@ class StageCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"the run folder cannot be made: {error.strerror}.", where=str(folder)) from error
+            raise UserError(f"the run folder cannot be created: {error.strerror}.", where=str(folder)) from error
 
     def stage(
         self, name: str, inputs: Mapping[str, Any], work: Callable[..., dict[str, Any]], *, resumable: bool = False
     ) -> Stage:
-        """Does a stage's work, unless it is done already.
+        """Executes a stage unless it is cached.
 
         Args:
-            name: its folder, relative to the run, with `/` between parts: its kind, then whose it is (`unified`,
-                `unified-random`, `selected/random/0`).
-            inputs: all that its result depends on, as JSON values; the keys of earlier stages among them.
-            work: writes into the folder it is given and returns the stage's result, as JSON values.
-            resumable: also give `work` the path of a folder for checkpoints, which it may create and fill.
+            name: its folder, relative to the run, with `/` between parts: its kind, then its variant and seed
+                (`unified`, `unified-random`, `selected/random/0`).
+            inputs: everything that its result depends on, as JSON values, including the keys of earlier stages.
+            work: writes into the folder that it gets, and returns the stage's result as JSON values.
+            resumable: also pass `work` the path of a folder for checkpoints, which it may create.
         """
         folder = self.folder / name
         key = json_hash({"stage": re.split("[/-]", name)[0], **inputs})
@@ -124,10 +124,10 @@ class StageCache:
             stage = Stage(folder, key, f"of {key}", {}, {}, 0.0, 0.0, cached=False, pending=True)
         elif stage is None:
             with self._lock(name):
-                # Another process may have done it while this one waited.
+                # Another process may have executed it while this one waited.
                 stage = self._read(folder, key)
                 self.on_stage(name, stage is not None)
-                stage = stage or self._do(folder, key, work, resumable)
+                stage = stage or self._execute(folder, key, work, resumable)
         else:
             self.on_stage(name, True)
         self.stages.append(stage)
@@ -136,7 +136,7 @@ class StageCache:
 
     @contextlib.contextmanager
     def _lock(self, name: str) -> Iterator[None]:
-        """Keeps two processes from writing one stage: the second waits. A lock ends with its process."""
+        """Keeps two processes from writing one stage: the second waits. A lock is released when its process ends."""
         from filelock import FileLock
 
         locks = self.folder / LOCKS
@@ -145,7 +145,7 @@ class StageCache:
             yield
 
     def _read(self, folder: Path, key: str) -> Stage | None:
-        """The stage in a folder; None if it is missing, has another key or its files were changed."""
+        """Returns the stage in a folder; None if it is missing or its key or files differ."""
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -165,12 +165,12 @@ class StageCache:
             cpu_seconds=record.get("cpu_seconds"),
         )
 
-    def _do(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], resumable: bool) -> Stage:
+    def _execute(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], resumable: bool) -> Stage:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         start, cpu_start = time.perf_counter(), sum(os.times()[:4])
-        with peak_memory() as peak:
+        with measure_peak_memory() as peak:
             result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
         seconds, cpu_seconds = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - cpu_start, 3)
         files = checksums(partial)
@@ -179,7 +179,7 @@ class StageCache:
             key,
             json_hash(files),
             files,
-            plain(result),
+            to_plain_json(result),
             seconds,
             peak[0],
             cached=False,
@@ -197,16 +197,16 @@ class StageCache:
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial, folder)
         if resumable:
-            for path in _checkpoint_dirs(folder):
+            for path in _find_checkpoint_dirs(folder):
                 shutil.rmtree(path)
         return stage
 
     def folders(self) -> dict[str, str]:
-        """Key -> folder, relative to the run, of each stage that is done."""
+        """Returns key -> folder, relative to the run, of each finished stage."""
         return {s.key: s.folder.relative_to(self.folder).as_posix() for s in self.stages if not s.pending}
 
     def costs(self) -> list[dict[str, Any]]:
-        """What each stage of this run cost, in order."""
+        """Returns time and memory of each stage of this run, in order."""
         return [
             {
                 "stage": stage.folder.relative_to(self.folder).parts[0],
@@ -221,47 +221,47 @@ class StageCache:
         ]
 
 
-def kind_of(name: str) -> str:
-    """The kind of a stage, such as one training step of any variant and seed. Stages of a kind cost about the same."""
+def stage_kind(name: str) -> str:
+    """Returns the kind of a stage, such as one training step of any variant and seed. A kind has similar costs."""
     parts = name.split("/")
     return f"{parts[0]}/{parts[-1]}" if parts[0] in ("train", "evaluated") else parts[0].split("-")[0]
 
 
 def checkpoint_dir(folder: Path, key: str) -> Path:
-    """Where a stage with that key keeps its checkpoints until it is done."""
+    """Returns the folder in which a stage with that key keeps its checkpoints until it is done."""
     return folder.with_name(f".{folder.name}.{key[:12]}.checkpoints")
 
 
-def _checkpoint_dirs(folder: Path) -> list[Path]:
-    """The checkpoint folders of a stage, those of earlier settings too."""
-    mine = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.checkpoints")
-    return [path for path in folder.parent.iterdir() if mine.fullmatch(path.name)]
+def _find_checkpoint_dirs(folder: Path) -> list[Path]:
+    """Returns the checkpoint folders of a stage, including those of earlier settings."""
+    pattern = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.checkpoints")
+    return [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name)]
 
 
 @contextlib.contextmanager
-def peak_memory(every_seconds: float = 0.05) -> Iterator[list[float]]:
-    """Follows the resident memory of this process and its children; the list holds the peak in MB afterwards."""
+def measure_peak_memory(every_seconds: float = 0.05) -> Iterator[list[float]]:
+    """Measures the resident memory of this process and its children; the list then holds the peak in MB."""
     import psutil
 
-    me, peak, stop = psutil.Process(), [0.0], threading.Event()
+    process, peak, stop = psutil.Process(), [0.0], threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         total = 0
-        for process in (me, *me.children(recursive=True)):
+        for member in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
+                total += member.memory_info().rss
         peak[0] = max(peak[0], round(total / 2**20, 1))
 
-    def follow() -> None:
+    def sample_repeatedly() -> None:
         while not stop.wait(every_seconds):
-            look()
+            sample()
 
-    look()
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
+    sample()
+    thread = threading.Thread(target=sample_repeatedly, daemon=True)
+    thread.start()
     try:
         yield peak
     finally:
         stop.set()
-        follower.join()
-        look()
+        thread.join()
+        sample()

@@ -1,4 +1,4 @@
-"""Functions of the user, named by their dotted path."""
+"""Loads functions of the user by their dotted path."""
 
 import functools
 import importlib
@@ -13,12 +13,12 @@ def load(path: str) -> Callable[..., Any]:
     """Imports the function `package.module.name`, or `package.module:name`.
 
     Raises:
-        ValueError: it cannot be imported, or is not a function.
+        ValueError: the path cannot be imported or is not a function.
     """
     module, _, name = path.replace(":", ".").rpartition(".")
     try:
         function = getattr(importlib.import_module(module), name)
-    except (Exception, SystemExit) as error:  # the module is the user's: it may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # the user's module may raise anything while it is imported
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"the function '{path}' cannot be imported: {reason}") from error
     if not callable(function):
@@ -32,4 +32,4 @@ def _check_loadable(path: str) -> str:
 
 
 Dotted = Annotated[str, AfterValidator(_check_loadable)]
-"""Dotted path of a function; it is imported when the settings are checked."""
+"""Dotted path of a function, which is imported when the settings are validated."""

@@ -23,7 +23,7 @@ from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 from unipref.core.errors import UserError, first_line
 
 MOST_ALIASED = 100_000
-"""Most values that the aliases of one text may add to it; a study that refers to itself a billion times is refused."""
+"""Most values that the aliases of one text may add to it; protects against a file that expands to billions."""
 WIDTH = 110
 TAG = "tag:yaml.org,2002:"
 NULL, BOOL = re.compile(r"(?:~|null|Null|NULL|)\Z"), re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
@@ -34,7 +34,7 @@ FLOAT = re.compile(
 
 
 class _CoreSchema(VersionedResolver):
-    """What a plain scalar is, by the core schema of YAML 1.2 (section 10.3.2), and the merge key."""
+    """Types of plain scalars in the core schema of YAML 1.2 (section 10.3.2), and the merge key."""
 
     rules: ClassVar[list[tuple[str, Any, list[str]]]] = [
         ("null", NULL, ["~", "n", "N", ""]),
@@ -47,7 +47,7 @@ class _CoreSchema(VersionedResolver):
 
     @cached_property
     def versioned_resolver(self) -> dict[str, list[tuple[str, Any]]]:
-        """First character -> tags and patterns, the same whatever version the text says it is in."""
+        """First character -> tags and patterns, the same for every version that a text declares."""
         by_first: dict[str, list[tuple[str, Any]]] = {}
         for tag, pattern, first in self.rules:
             for character in first:
@@ -56,12 +56,12 @@ class _CoreSchema(VersionedResolver):
 
     @property
     def processing_version(self) -> tuple[int, int]:
-        """1.2, whatever version the text says it is in."""
+        """1.2, for every version that a text declares."""
         return (1, 2)
 
 
 class _BothVersions(_CoreSchema):
-    """What a plain scalar is in YAML 1.1 or 1.2: text that either takes for something else is written in quotes."""
+    """Types of plain scalars in YAML 1.1 or 1.2: text that either reads as another type is written in quotes."""
 
     rules = [*_CoreSchema.rules, *((tag, pattern, first) for _, tag, pattern, first in implicit_resolvers)]
 
@@ -102,7 +102,7 @@ class _Reader(SafeConstructor):
     """Builds plain values: mappings, lists, text, numbers, booleans and null, no other tags."""
 
     def construct_document(self, node: Any) -> Any:
-        """The value of a document whose keys and aliases were checked first."""
+        """Builds the value of a document after checking its keys and aliases."""
         _Check(self).size(node)
         return super().construct_document(node)
 
@@ -124,7 +124,7 @@ for _tag, _build in _SCALARS.items():
 
 
 def _write_float(representer: SafeRepresenter, value: float) -> Any:
-    """YAML 1.1 takes a float without a point, such as 1e-05, for text."""
+    """Writes a float with a point: YAML 1.1 reads 1e-05 as text."""
     text = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(repr(value), repr(value))
     if "." not in text:
         text = text.replace("e", ".0e")
@@ -154,7 +154,7 @@ for _kind in (_Writer, _CommentWriter):
 
 
 class _Check:
-    """Refuses repeated keys, keys that are not plain text, and aliases that stand for too much.
+    """Raises errors for repeated keys, keys that are not plain text, and aliases that expand too far.
 
     Args:
         constructor: builds the keys.
@@ -166,10 +166,10 @@ class _Check:
         self._open: set[int] = set()
 
     def size(self, node: Node) -> int:
-        """How many values a node stands for, every alias written out.
+        """Counts the values of a node with all aliases expanded.
 
         Raises:
-            MarkedYAMLError: the node breaks a rule; its place is named.
+            MarkedYAMLError: the node breaks a rule; the error has its line.
         """
         if id(node) in self._open:
             raise _invalid(node, f"the anchor '{node.anchor}' contains itself")
@@ -184,9 +184,9 @@ class _Check:
             total += sum(self.size(item) for item in node.value)
         self._open.remove(id(node))
         self._sizes[id(node)] = total
-        # Without aliases a node stands for no more than the nodes that were seen and their keys.
+        # Without aliases a node has at most as many values as nodes and keys were visited.
         if total > MOST_ALIASED + 2 * len(self._sizes):
-            raise _invalid(node, f"its aliases stand for more than {MOST_ALIASED:,} values")
+            raise _invalid(node, f"its aliases expand to more than {MOST_ALIASED:,} values")
         return total
 
     def _check_keys(self, node: MappingNode) -> None:
@@ -203,10 +203,10 @@ class _Check:
 
 
 def parse(content: str, where: str) -> Any:
-    """The value of a YAML text.
+    """Parses a YAML text.
 
     Raises:
-        UserError: the text is not valid YAML; file, line and column are named.
+        UserError: the text is not valid YAML; the error has file, line and column.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver, yaml.Constructor = _CoreSchema, _Reader
@@ -220,7 +220,7 @@ def parse(content: str, where: str) -> Any:
 
 
 def plain_value(text: str) -> Any:
-    """What a text without quotes is in a study: null, a boolean or a number, or else the text itself."""
+    """Parses a text as a plain YAML scalar: null, a boolean, a number, or else the text itself."""
     if BOOL.match(text):
         return text.lower() == "true"
     if NULL.match(text):
@@ -229,7 +229,7 @@ def plain_value(text: str) -> Any:
 
 
 def _place(error: YAMLError, content: str) -> tuple[str, str]:
-    """Line and column of an error, as `, line 1, column 1`, and the problem."""
+    """Returns line and column of an error, as `, line 1, column 1`, and the problem."""
     if isinstance(error, ReaderError):
         before = content[: error.position]
         line, column = before.count("\n"), len(before) - (before.rfind("\n") + 1)
@@ -243,7 +243,7 @@ def _place(error: YAMLError, content: str) -> tuple[str, str]:
 
 
 def read(path: Path) -> Any:
-    """The value of a YAML file.
+    """Reads a YAML file.
 
     Raises:
         UserError: the file cannot be read or is not valid YAML.
@@ -252,7 +252,7 @@ def read(path: Path) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """The text of a YAML file.
+    """Reads the text of a YAML file.
 
     Raises:
         UserError: the file cannot be read.
@@ -266,7 +266,7 @@ def read_text(path: Path) -> str:
 
 
 def write(value: Any) -> str:
-    """A value as YAML, keys in their own order; readers of YAML 1.1 and 1.2 read the same value."""
+    """Returns a value as YAML with its order of keys; readers of YAML 1.1 and 1.2 read the same value."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver, yaml.Representer = _BothVersions, _Writer
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, cast(Any, False)
@@ -274,9 +274,9 @@ def write(value: Any) -> str:
 
 
 def rewrite(content: str, value: Any) -> str:
-    """A value as YAML, with the comments and the layout of a text from which it was read and then changed.
+    """Returns a value as YAML, with the comments and layout of the text from which it was read before it changed.
 
-    Where the comments cannot be kept, as in texts whose anchors hold changed values, it is as `write` writes it.
+    If the comments cannot be kept, for example because an anchor has changed values, the result is that of `write`.
 
     Args:
         content: valid YAML.
@@ -291,12 +291,12 @@ def rewrite(content: str, value: Any) -> str:
         writer.Resolver, writer.Representer = _BothVersions, _CommentWriter
         text = _dump(writer, tree)
         return text if _is_same(parse(text, "rewritten"), value) else write(value)
-    except Exception:  # Whatever fails while comments are kept, the value itself can be written.
+    except Exception:  # The value itself can always be written, without comments.
         return write(value)
 
 
 def _update(tree: Any, value: Any) -> None:
-    """Changes a tree with comments in place, so that it holds a value; equal parts are left alone."""
+    """Changes a tree with comments in place to hold a value; equal parts stay as they are."""
     if isinstance(tree, dict):
         for key in [key for key in tree if key not in value]:
             del tree[key]
@@ -315,7 +315,7 @@ def _update(tree: Any, value: Any) -> None:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are equal and of the same type: 1, 1.0 and True are three."""
+    """Returns whether two values are equal and of the same type: 1, 1.0 and True differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(_is_same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):

@@ -20,7 +20,7 @@ SCALED = ("combined", "main", "source-dialogues", "source-ratings")
 FIGURES = (
     ("instruction", "instructions followed ↑"),
     ("bias", "two-way bias → 0"),
-    ("beside", "two-way accuracy ↑"),
+    ("skill", "two-way accuracy ↑"),
     ("nats", "bias, nats ↓"),
 )
 SHORT_CLAIMS = {

@@ -124,7 +124,7 @@ def label_benchmarks(benchmarks: Iterable[Benchmark]) -> list[tuple[Benchmark, s
 
 def _score_rows(label: str, scores: Sequence[Score]) -> list[dict[str, Any]]:
     at_chance = {
-        mode: chance.at_chance(score for score in scores if score.mode == mode)
+        mode: chance.is_guessing(score for score in scores if score.mode == mode)
         for mode in {score.mode for score in scores}
     }
     records = [{**msgspec.structs.asdict(s), "benchmark": label, "at_chance": at_chance[s.mode]} for s in scores]

@@ -17,7 +17,7 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, difference
-from unipref.core.stats.chance import AT_CHANCE, SIDES, at_chance, is_skill
+from unipref.core.stats.chance import AT_CHANCE, SIDES, is_guessing, is_skill
 from unipref.evaluate import RESULTS
 
 
@@ -105,7 +105,7 @@ def _compare_tables(label: str, model: str, first: Table, second: Table) -> Iter
 def _modes_at_chance(statistics: Mapping[tuple[str, str, str, str], Statistic]) -> set[str]:
     """The modes in which a model is no better than guessing."""
     scores = [s.score() for s in statistics.values() if s.slice in SIDES and s.chance is not None]
-    return {mode for mode in {s.mode for s in scores} if at_chance(s for s in scores if s.mode == mode)}
+    return {mode for mode in {s.mode for s in scores} if is_guessing(s for s in scores if s.mode == mode)}
 
 
 def _describe_setting_differences(first: Table, second: Table) -> str:

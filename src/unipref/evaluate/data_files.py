@@ -24,7 +24,7 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
         UserError: the path does not exist, or the run does not have the split.
     """
     split = benchmark.part
-    if benchmark.fetches and benchmark.data in (None, benchmark.name()):
+    if benchmark.downloads_data and benchmark.data in (None, benchmark.name()):
         return data_root / benchmark.name()
     if benchmark.data is None:
         if split not in splits:
@@ -37,7 +37,9 @@ def data_path(benchmark: Benchmark, data_root: Path, splits: Mapping[str, Path])
     path = data_root / os.path.expandvars(benchmark.data)
     if path.exists():
         return path
-    if other := next((path.with_name(name) for name in benchmark.folders if path.with_name(name).exists()), None):
+    if other := next(
+        (path.with_name(name) for name in benchmark.folder_aliases if path.with_name(name).exists()), None
+    ):
         return other
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     raise UserError(
@@ -67,7 +69,7 @@ def check_packages(benchmark: Benchmark) -> None:
     Raises:
         UserError: a package is missing.
     """
-    for package in benchmark.packages:
+    for package in benchmark.required_packages:
         if importlib.util.find_spec(package) is None:
             raise needs_extra(package, "eval", f"The benchmark {benchmark.name()}")
 
@@ -76,14 +78,14 @@ def data_hash(benchmark: Benchmark, path: Path, tree_hash: Callable[[Path], str]
     """The hash of all files that a benchmark reads.
 
     Args:
-        benchmark: the benchmark whose `beside` names further files.
+        benchmark: the benchmark whose `extra_files` names further files.
         path: its data.
         tree_hash: hashes a file or a folder; pass one that caches hashes for several calls.
     """
-    beside = benchmark.beside(path)
-    if not beside:
+    extra_files = benchmark.extra_files(path)
+    if not extra_files:
         return tree_hash(path)
-    return hashing.json_hash([tree_hash(path), *([file.name, tree_hash(file)] for file in beside)])
+    return hashing.json_hash([tree_hash(path), *([file.name, tree_hash(file)] for file in extra_files)])
 
 
 def check_hash(benchmark: Benchmark, path: Path) -> str:
@@ -106,7 +108,7 @@ def published_file_notes(benchmark: Benchmark, path: Path) -> list[str]:
     """A note for each file whose content differs from the published file of its name."""
     folder = path.parent if path.is_file() else path
     notes = []
-    for name, expected in benchmark.published.items():
+    for name, expected in benchmark.published_hashes.items():
         file = folder / name
         if file.is_file() and (path.is_dir() or path == file) and _sha256(file) != expected:
             notes.append(f"{name} differs from the published file: do not compare its scores with published ones.")

@@ -69,7 +69,7 @@ def run_task(policy: Policy, name: str, folder: Path | None, options: Options) -
         for task in tasks.values():
             _check_task(task)
         totals = {name: len(task.eval_docs) for name, task in tasks.items()}
-        sample_numbers = {task: evenly_spaced(n, options.limit) for task, n in totals.items()}
+        sample_numbers = {task: sample_evenly(n, options.limit) for task, n in totals.items()}
         is_sampled = any(len(sample_numbers[task]) < n for task, n in totals.items())
         lm = _wrap_model(policy, options.batch_size)
         results = _run_lm_eval(lm, manager, task_objects, options, sample_numbers if is_sampled else None)

@@ -84,5 +84,5 @@ def format_as_lm_eval(model: str, measured: Sequence[MeasuredBenchmark]) -> dict
         "higher_is_better": higher_is_better,
         "n-samples": sample_counts,
         "config": {"model": "hf", "model_args": f"pretrained={model}", "limit": None, "bootstrap_iters": 2000},
-        "versions_of_packages": hashing.versions("unipref", "torch", "transformers"),
+        "versions_of_packages": hashing.find_versions("unipref", "torch", "transformers"),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ def apply_limit(items: Sequence[T], limit: int | None, what: str) -> tuple[list[
         limit: maximum number to keep; None: all.
         what: name of the items in the note, in the plural.
     """
-    kept = [items[at] for at in evenly_spaced(len(items), limit)]
+    kept = [items[at] for at in sample_evenly(len(items), limit)]
     return kept, sampling_notes(len(kept), len(items), what, limit)
 
 

@@ -222,7 +222,7 @@ def set_threads() -> int:
 
     chosen = os.environ.get("OMP_NUM_THREADS")
     if chosen is None:
-        torch.set_num_threads(free_cores())
+        torch.set_num_threads(count_free_cores())
     return int(torch.get_num_threads())
 
 

@@ -269,10 +269,10 @@ def _find_benchmarks(root: Path) -> list[str]:
     """The benchmarks that have data in a folder, under their name or one of their other folder names."""
     names = [
         choice.name()
-        for choice in registry.every("benchmark")
+        for choice in registry.find_all("benchmark")
         if issubclass(choice, Benchmark)
         and choice.argument is None
-        and any((root / name).exists() for name in (choice.name(), *choice.folders))
+        and any((root / name).exists() for name in (choice.name(), *choice.folder_aliases))
     ]
     if not names:
         raise UserError(

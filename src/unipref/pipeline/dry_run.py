@@ -10,7 +10,7 @@ from typing import Any
 from unipref.core.display import format_bytes, format_seconds
 from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
-from unipref.core.stage_cache import LOCKS, kind_of
+from unipref.core.stage_cache import LOCKS, stage_kind
 from unipref.pipeline.run import Run
 from unipref.study.load import load
 

@@ -37,7 +37,7 @@ class EvaluationStage:
         root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
         for benchmark, label in study.labelled_benchmarks():
-            if model.makes not in benchmark.measures:
+            if model.model_kind not in benchmark.measures:
                 continue
             # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
             comparable = step != BASE and model.makes == context.base_model(study).makes

@@ -197,7 +197,7 @@ def _describe_variant(study: Study) -> VariantInfo:
             PlannedStep(
                 name,
                 trainer.name(),
-                trainer.makes,
+                trainer.model_kind,
                 starts[name].start,
                 trainer.learns_from,
                 trainer.writes_answers,
@@ -209,9 +209,9 @@ def _describe_variant(study: Study) -> VariantInfo:
             for benchmark, label in study.labelled_benchmarks()
             if benchmark.headline_metric is not None
         },
-        stand_in={
-            label: benchmark.stand_in
+        fallback_metric={
+            label: benchmark.fallback_metric
             for benchmark, label in study.labelled_benchmarks()
-            if benchmark.stand_in is not None
+            if benchmark.fallback_metric is not None
         },
     )

@@ -22,7 +22,7 @@ class TrainedModel(NamedTuple):
 
     folder: str
     key: str
-    makes: str
+    model_kind: str
 
 
 class TrainingStep(NamedTuple):

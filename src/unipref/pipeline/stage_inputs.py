@@ -127,7 +127,7 @@ def select_inputs(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) 
         "clean": cleaned.content,  # not its key: a new benchmark that removes no row changes nothing
         "strategy": registry.cache_identity(study.select),
         "models": [hashes.model_key(name) for name in study.select.models(study.model)],
-        "seed": seed if study.select.seeded else None,
+        "seed": seed if study.select.is_seeded else None,
         "embedder": hashes.model_key(embedder) if embedder else None,
         "code": hash_code("selected", study.select),
     }

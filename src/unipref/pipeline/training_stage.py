@@ -29,7 +29,7 @@ def describe_step(trainer: Trainer, origin: str) -> dict[str, Any]:
     settings = trainer.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return {
         "trainer": trainer.name(),
-        "makes": trainer.makes,
+        "model_kind": trainer.model_kind,
         "from": origin,
         "adapter": trainer.saves_adapter,
         "settings": {name: value for name, value in settings.items() if name not in ("name", "from")},
@@ -136,7 +136,7 @@ class TrainingStage:
             progress = partial(context.listener.progress, f"training {step.place.rpartition('/')[2]}")
             if context.launch is not None:
                 return train_launched(context.launch, step.trainer, job, progress, probes, study.evaluate.every)
-            measure = partial(in_training.measure, probes, step.trainer.makes)
+            measure = partial(in_training.measure, probes, step.trainer.model_kind)
             meter = Meter(measure, study.evaluate.every or 1) if probes else None
             return train(step.trainer, job, progress, meter)
 
@@ -151,7 +151,9 @@ class TrainingStage:
             return []
         splits = {part: path for part, path in find_held_out_files(step.cleaned, study).items() if part == "dev"}
         limit, root = study.evaluate.limit, self.context.resolved.data_root
-        return in_training.select_dev_benchmarks(study.labelled_benchmarks(), step.trainer.makes, limit, root, splits)
+        return in_training.select_dev_benchmarks(
+            study.labelled_benchmarks(), step.trainer.model_kind, limit, root, splits
+        )
 
     def _make_outside_model(self, model: ModelDependency) -> TrainedModel:
         """Makes a model that no step trains from its folder or hub name."""

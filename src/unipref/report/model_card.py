@@ -95,7 +95,7 @@ class Card:
         return front
 
     def _what(self) -> str:
-        kind = "A reward model" if self.recipe.makes == "reward" else "A language model"
+        kind = "A reward model" if self.recipe.model_kind == "reward" else "A language model"
         steps = " → ".join(self._chain())
         origin = f"made from {escape(self._front()['base_model'])} by {steps}"
         return f"{kind}, {origin} (variant {self.variant}, seed {self.seed}) with unipref {self.manifest.unipref}."
@@ -179,7 +179,7 @@ class Card:
         library = "transformers"
         if self.recipe.adapter:
             library, kind = "peft", kind.replace("Auto", "AutoPeft")
-        labels = ", num_labels=1" if self.recipe.makes == "reward" else ""
+        labels = ", num_labels=1" if self.recipe.model_kind == "reward" else ""
         code = [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
         code += [
             f'model = {kind}.from_pretrained("FOLDER"{labels})',

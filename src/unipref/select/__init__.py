@@ -60,7 +60,7 @@ def choose(
     _write_decisions(candidates, selection, out / DECISIONS)
     seconds = round(time.perf_counter() - start, 3)
     summary = summarise_selection(preferences, candidates, kept, ROWS_AT_ONCE, selection.columns.get("reason"))
-    if strategy.narrows:
+    if strategy.is_filter:
         summary["warnings"] = []
     return {
         "candidates": len(candidates),
@@ -132,9 +132,9 @@ def _write(source: Path, target: Path, kept: "npt.NDArray[np.int64]") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(target, parquet.schema(source), compression="zstd") as writer:
+    with pq.ParquetWriter(target, parquet.read_schema(source), compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
-        for batch in _iterate_kept_rows(parquet.batches(source, rows_at_once=ROWS_AT_ONCE), kept):
+        for batch in _iterate_kept_rows(parquet.read_batches(source, rows_at_once=ROWS_AT_ONCE), kept):
             waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= ROWS_AT_ONCE:
                 writer.write_table(pa.Table.from_batches(waiting))

@@ -29,18 +29,18 @@ def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: st
         model: the study's model, for scorers that use one.
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
-    for batch in parquet.batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
+    for batch in parquet.read_batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
         for name in COLUMNS:
             parts[name].append(_to_numbers(batch.column(name)) if name in NUMBERS else _to_strings(batch.column(name)))
         parts["tokens"].append(np.sum([_count_words(batch.column(name)) for name in MESSAGES], axis=0))
     columns = {name: _concatenate(arrays, name) for name, arrays in parts.items()}
 
     def prompts() -> Iterator[list[str]]:
-        for batch in parquet.batches(preferences, ["prompt"], rows_at_once):
+        for batch in parquet.read_batches(preferences, ["prompt"], rows_at_once):
             yield join_contents(batch.column("prompt")).to_pylist()
 
     def texts() -> Iterator[list[Dialogue]]:
-        for batch in parquet.batches(preferences, MESSAGES, rows_at_once):
+        for batch in parquet.read_batches(preferences, MESSAGES, rows_at_once):
             sides = (batch.column(name).to_pylist() for name in MESSAGES)
             yield [Dialogue(*side) for side in zip(*sides, strict=True)]
 

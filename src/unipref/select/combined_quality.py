@@ -86,7 +86,7 @@ class QualityStrategy(BudgetStrategy):
         missing = np.isnan(quality)
         if isinstance(self.unscored, Scorer) and missing.any():
             raw = np.full(len(candidates), np.nan)
-            raw[missing] = candidates.only(missing).score(self.unscored)
+            raw[missing] = candidates.subset(missing).score(self.unscored)
             quality[missing] = percentiles_within(raw, sources)[missing]
             label = _make_label(self.unscored, columns)
             columns |= {label: raw, f"{label}_percentile": np.where(missing, quality, np.nan)}

@@ -11,7 +11,7 @@ from pydantic import Field
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
-from unipref.core.text_keys import digest, flat
+from unipref.core.text_keys import digest, join_turns
 from unipref.select.text_cache import compute_cached, make_folder_name
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def score_pairs(
 
 
 def _key(dialogue: Dialogue) -> str:
-    return digest(*(flat(side) for side in dialogue))
+    return digest(*(join_turns(side) for side in dialogue))
 
 
 def _check_model(name: str | None, scorer: str, is_reward: bool) -> str:

@@ -51,7 +51,7 @@ def _check_steps(study: Study, where: str) -> None:
                 mend=near_name(step.start, policies),
             )
         _check_models(step, policies, rewards, here)
-        (rewards if step.makes == "reward" else policies).append(name)
+        (rewards if step.model_kind == "reward" else policies).append(name)
     if (study.train or study.evaluate.benchmarks) and study.model is None:
         raise UserError("training and evaluation need a model.", where="model", mend="Give a hub name or a folder.")
     if study.model is not None:
@@ -84,7 +84,7 @@ def _check_dependency(model: ModelDependency, policies: list[str], rewards: list
     step_names = rewards if model.makes == "reward" else policies
     if model.name in step_names:
         return
-    kind = "reward model" if model.makes == "reward" else "policy"
+    kind = "reward model" if model.model_kind == "reward" else "policy"
     if "/" not in model.name:
         mend = near_name(model.name, step_names) if step_names else "Give an earlier step, a folder or a hub name."
         raise UserError(f"no earlier step trains a {kind} '{model.name}'.", where=f"{where}.{model.place}", mend=mend)

@@ -68,7 +68,7 @@ def load(
         _write_rows(raw, rows, rows_folder)
     _resolve_model(raw, folder, "model")
     _resolve_selection(raw.get("select"), folder)
-    study = registry.checked(Study, raw, "")
+    study = registry.validate_settings(Study, raw, "")
     variants = {MAIN: study}
     root = _resolve_data_root(study.data_root, folder)
     for name, changes in _collect_changes(study, raw, root).items():
@@ -105,7 +105,7 @@ def _make_variant(name: str, raw: Mapping[str, Any], changes: Mapping[str, Any],
     merged = merge({key: value for key, value in raw.items() if key not in ("variants", "grid")}, changes)
     _resolve_model(merged, folder, f"{where}.model")
     _resolve_selection(merged.get("select"), folder)
-    return registry.checked(Study, merged, where)
+    return registry.validate_settings(Study, merged, where)
 
 
 def _read_settings(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[dict[str, Any], Path, str | None]:

@@ -50,7 +50,7 @@ def _describe_choice(choice: type[Any]) -> dict[str, Any]:
         for name, field in choice.model_fields.items()
     ]
     entry = {"name": choice.name(), "about": inspect.cleandoc(choice.__doc__ or ""), "settings": settings}
-    package = registry.package_of(choice)
+    package = registry.find_package(choice)
     return entry if package is None else {**entry, "package": package}
 
 

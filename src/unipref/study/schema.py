@@ -25,7 +25,7 @@ def _one(kind: str, place: str) -> BeforeValidator:
             ((name, settings),) = value.items()
             if settings is None or isinstance(settings, Mapping):
                 return registry.make(kind, str(name), dict(settings or {}), place)
-        example = f"'{registry.names(kind)[0]}' or '{{{registry.names(kind)[0]}: {{...}}}}'"
+        example = f"'{registry.list_names(kind)[0]}' or '{{{registry.list_names(kind)[0]}: {{...}}}}'"
         raise UserError(f"expected the name of one {kind} or one name with its settings, as in {example}.", where=place)
 
     return BeforeValidator(read)

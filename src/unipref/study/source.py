@@ -63,7 +63,8 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
         raise UserError(
             "a source needs 'dataset' or 'format'.",
             where=where,
-            mend=f"Formats: {', '.join(registry.names('format'))}. unipref inspect FILE names the format of a file.",
+            mend=f"Formats: {', '.join(registry.list_names('format'))}. "
+            "unipref inspect FILE names the format of a file.",
         )
     mapping = merge(entry.map if entry and name == entry.format else {}, source.map)
     if open_question := _find_open_question(mapping, f"{where}.map"):

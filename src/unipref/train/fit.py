@@ -177,7 +177,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     Raises:
         UserError: no rows are left, or the model cannot be trained with these settings.
     """
-    start = open_start(job.policy, work, trainer.makes)
+    start = open_start(job.policy, work, trainer.model_kind)
     trainer.check_grown(start.policy, start.grown)
     limit = min(limit, trainer.find_max_length(start.policy, start.context))
     rows = work / "train.arrow"

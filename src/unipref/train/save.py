@@ -57,7 +57,7 @@ def merge_reloaded(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
     """
     from peft import PeftModel
 
-    base = load_model(start.folder, "reward" if trainer.makes == "reward" else "causal")
+    base = load_model(start.folder, "reward" if trainer.model_kind == "reward" else "causal")
     model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
     model.config.pad_token_id = start.tokenizer.pad_token_id
     return model

@@ -32,20 +32,20 @@ class Start:
     grown: bool
 
 
-def open_start(policy: Path, work: Path, makes: str) -> Start:
+def open_start(policy: Path, work: Path, model_kind: str) -> Start:
     """Prepares a model for training.
 
     Args:
         policy: folder or hub name: a model, or an adapter, which is merged.
         work: folder for a merged or grown model.
-        makes: 'policy' or 'reward'; a reward step may continue a reward model.
+        model_kind: 'policy' or 'reward'; a reward step may continue a reward model.
 
     Raises:
         UserError: the step trains a policy from a reward model, or the model cannot be loaded.
     """
     name = str(policy)
     head = "reward" if is_reward_model(name) else "causal"
-    if head == "reward" and makes == "policy":
+    if head == "reward" and model_kind == "policy":
         raise UserError(
             "this is a reward model, but the step trains a policy.",
             where=name,

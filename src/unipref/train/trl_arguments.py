@@ -45,7 +45,7 @@ def make_arguments(
         "model": start.folder,
         "args": make_config(trainer, settings),
         "processing_class": start.tokenizer,
-        "peft_config": trainer.lora.make_peft_config(trainer.makes == "reward") if trainer.lora else None,
+        "peft_config": trainer.lora.make_peft_config(trainer.model_kind == "reward") if trainer.lora else None,
     }
 
 

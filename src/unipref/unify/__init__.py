@@ -144,7 +144,7 @@ def _source_record(
 def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
     """Returns source -> reason -> the first reject with that reason: its file and row, field and detail."""
     examples: dict[str, dict[str, str]] = {}
-    for row in parquet.rows(out / "rejects.parquet"):
+    for row in parquet.read_rows(out / "rejects.parquet"):
         field = f"field '{row['field']}': " if row["field"] else ""
         example = f"{row['origin'][0]}: {field}{row['detail']}"
         examples.setdefault(row["source"], {}).setdefault(row["reason"], example)

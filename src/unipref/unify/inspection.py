@@ -118,7 +118,7 @@ def _inspect(path: Path, label: str) -> Inspection:
         return Inspection(label, 0, why=[_first_error(path)])
     columns = Columns(rows)
     guesses: list[tuple[str, Guess]] = []
-    for choice in registry.every("format"):
+    for choice in registry.find_all("format"):
         if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
             guesses.append((choice.name(), guess))
     if not guesses:
@@ -200,7 +200,7 @@ def _nearest_formats(columns: Columns) -> list[str]:
         *PROSE[: len(columns.prose)],
         *(content for content, is_present in zip(CONTENTS[len(PROSE) :], others, strict=True) if is_present),
     ]
-    needs = {f.name(): f.needs for f in registry.every("format") if issubclass(f, Format) and f.needs}
+    needs = {f.name(): f.needs for f in registry.find_all("format") if issubclass(f, Format) and f.needs}
     missing = {name: [need for need in mine if need not in present] for name, mine in needs.items()}
     # Of formats that lack as much, first the one whose missing part comes first in CONTENTS, then the simplest.
     near = sorted(

@@ -45,7 +45,7 @@ def check_polarity(
     agree: Counter[tuple[str, str]] = Counter()
     against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
-    for row in parquet.rows(preferences, ["source", "axes", "origin", *ROLE_COLUMNS]):
+    for row in parquet.read_rows(preferences, ["source", "axes", "origin", *ROLE_COLUMNS]):
         source, net = row["source"], 0
         is_one_sided = row["chosen"] is None or row["rejected"] is None
         for pair in row["axes"]:

@@ -67,7 +67,7 @@ def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Reco
     position = preference_schema().get_field_index("margin")
     for part, margin in zip(parts, compute_margins(parts), strict=True):
         start = 0
-        for batch in parquet.batches(part, rows_at_once=BATCH):
+        for batch in parquet.read_batches(part, rows_at_once=BATCH):
             batch_margins = margin[start : start + len(batch)].astype(np.float32)
             start += len(batch)
             column = pa.array(batch_margins, mask=np.isnan(batch_margins))

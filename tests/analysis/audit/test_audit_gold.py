@@ -149,7 +149,7 @@ def test_the_command_prints_the_audit_and_refuses_a_folder_that_is_no_run(gold_r
     monkeypatch.setattr("sys.argv", ["unipref", "audit", str(tmp_path)])
     with pytest.raises(SystemExit, match="2"):
         cli.main()
-    assert "there is no manifest.json in it" in capsys.readouterr().err
+    assert "the folder has no manifest.json" in capsys.readouterr().err
 
 
 def test_every_row_of_the_shipped_files_is_judged_or_a_middle_answer():

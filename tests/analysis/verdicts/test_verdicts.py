@@ -13,7 +13,7 @@ from unipref.analysis.verdicts.evidence import BASE_MODEL, Evidence, Measured, M
 from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.core.run_folder import Manifest
 from unipref.core.stats.bootstrap import mean
-from unipref.core.stats.pareto import contributions, efficient_points, hypervolume
+from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
 
 
 def test_all_three_claims_are_shown_where_they_hold() -> None:
@@ -114,7 +114,7 @@ def test_models_are_paired_over_the_units_that_both_have() -> None:
 
 def test_front_and_hypervolume_by_hand() -> None:
     points = [(3.0, 1.0), (2.0, 2.0), (1.0, 3.0), (1.0, 1.0), (2.0, 2.0)]
-    assert efficient_points(points) == [True, True, True, False, True]
+    assert find_efficient_points(points) == [True, True, True, False, True]
     # From (0, 0): columns of width 1 and heights 3, 2 and 1.
     assert hypervolume(points, (0.0, 0.0)) == 6.0
     assert hypervolume([(3.0, 1.0), (-1.0, 9.0)], (1.0, 0.5)) == 2 * 0.5
@@ -136,7 +136,7 @@ def test_the_front_is_measured_from_the_base_model_unless_it_guesses() -> None:
     assert by_place["source-a", "dpo"].gains.keys() == {"base", "full"}
     figure = by_place["main", "dpo"].figures["bias"]
     assert figure is not None
-    assert figure.beside == 0.8
+    assert figure.skill == 0.8
     guessing = judge(evidence(VARIANTS, GOOD | {("base", "base"): (0.2, None)}), Manifest()).front
     assert guessing is not None
     assert guessing.measured_from.startswith("the worst value")

@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from unipref.core.stats.bootstrap import Statistic, difference, mean, paired_interval, pooled
+from unipref.core.stats.bootstrap import Statistic, difference, mean, paired_interval, pool_clusters
 
 
 def test_a_pooled_ratio_has_clusters_for_units() -> None:
-    found = pooled("share", ["b", "a", "b", "b"], [1, 1, 0, 1], [1, 1, 1, 0], unit="templates")
+    found = pool_clusters("share", ["b", "a", "b", "b"], [1, 1, 0, 1], [1, 1, 1, 0], unit="templates")
     # a: 1 of 1; b: 1 + 0 + 1 = 2 of 1 + 1 + 0 = 2
     assert found.units == ["a", "b"]
     assert found.values.tolist() == [[1.0, 1.0], [2.0, 2.0]]
     assert found.score().value == pytest.approx(3 / 3)
     assert (found.score().n, found.score().unit) == (2, "templates")
-    over_examples = pooled("share", ["b", "a", "b", "b"], [1, 1, 0, 1], of_ratio=lambda share: 2 * share - 1)
+    over_examples = pool_clusters("share", ["b", "a", "b", "b"], [1, 1, 0, 1], of_ratio=lambda share: 2 * share - 1)
     assert over_examples.score().value == pytest.approx(2 * 3 / 4 - 1)
 
 
 def test_a_ratio_of_nothing_has_no_value_and_no_interval() -> None:
-    score = pooled("share", ["a", "b"], [0, 0], [0, 0]).score()
+    score = pool_clusters("share", ["a", "b"], [0, 0], [0, 0]).score()
     assert np.isnan(score.value)
     assert (score.low, score.high, score.stderr) == (None, None, None)
 
@@ -27,7 +27,7 @@ def test_clusters_make_the_interval_wider_than_their_examples_alone_would() -> N
     clusters = [str(i // 20) for i in range(400)]
     values = [float(i // 20 % 2) for i in range(400)]
     alone = mean("x", [str(i) for i in range(400)], values).score()
-    grouped = pooled("x", clusters, values).score()
+    grouped = pool_clusters("x", clusters, values).score()
     assert alone.value == grouped.value == 0.5
     assert alone.stderr is not None
     assert grouped.stderr is not None

@@ -13,7 +13,7 @@ from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
 from unipref.core.scores import Finding, Score
-from unipref.core.stats.chance import at_chance
+from unipref.core.stats.chance import is_guessing
 from unipref.evaluate.benchmarks import bbq
 from unipref.evaluate.benchmarks.bbq import BBQ
 from unipref.evaluate.readers.bbq import Item, Metadata, biased_answer, read_categories, sample_sets
@@ -117,7 +117,7 @@ def test_a_uniform_model_is_at_chance_and_without_bias(judged: Any) -> None:
         "accuracy": third, "accuracy_ambiguous": third, "accuracy_disambiguated": third, **ZERO,
         "two_way_bias_ambiguous": 0.0, "two_way_bias_disambiguated": 0.0,
     }  # fmt: skip
-    assert at_chance(finding.scores)
+    assert is_guessing(finding.scores)
 
 
 def test_a_perfectly_biased_model_follows_every_stereotype(judged: Any) -> None:
@@ -130,7 +130,7 @@ def test_a_perfectly_biased_model_follows_every_stereotype(judged: Any) -> None:
     assert (scores["accuracy_gap"], scores["bias_ambiguous"], scores["bias_disambiguated"]) == (1.0, 1.0, 1.0)
     # The biased answer is 3 nats ahead of the other person: 2 sigmoid(3) - 1 = tanh(1.5)
     assert scores["two_way_bias_ambiguous"] == pytest.approx(np.tanh(1.5))
-    assert not at_chance(finding.scores)
+    assert not is_guessing(finding.scores)
 
 
 def test_a_model_against_all_stereotypes_has_the_opposite_scores(judged: Any) -> None:
@@ -144,7 +144,7 @@ def test_a_model_that_reads_is_right_and_without_bias(judged: Any) -> None:
     scores = values(finding.scores)
     assert scores["accuracy"] == scores["accuracy_ambiguous"] == scores["accuracy_disambiguated"] == 1.0
     assert {name: scores[name] for name in ZERO} == ZERO
-    assert not at_chance(finding.scores)
+    assert not is_guessing(finding.scores)
 
 
 def test_a_model_that_always_says_unknown_knows_nothing_and_has_no_score_of_its_choices(judged: Any) -> None:
@@ -153,7 +153,7 @@ def test_a_model_that_always_says_unknown_knows_nothing_and_has_no_score_of_its_
     assert (scores["accuracy"], scores["accuracy_ambiguous"], scores["accuracy_disambiguated"]) == (0.5, 1.0, 0.0)
     assert scores["bias_ambiguous"] == 0.0
     assert "bias_disambiguated" not in scores
-    assert at_chance(finding.scores)
+    assert is_guessing(finding.scores)
 
 
 def test_a_model_that_likes_one_answer_has_no_bias(judged: Any) -> None:

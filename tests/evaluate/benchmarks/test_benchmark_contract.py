@@ -21,8 +21,8 @@ from unipref.core.scores import Finding
 from unipref.core.stats.bootstrap import Statistic
 from unipref.evaluate.example_files import write_example
 
-BENCHMARKS = [choice for choice in registry.every("benchmark") if issubclass(choice, Benchmark)]
-LOCAL = [benchmark for benchmark in BENCHMARKS if not benchmark.fetches]
+BENCHMARKS = [choice for choice in registry.find_all("benchmark") if issubclass(choice, Benchmark)]
+LOCAL = [benchmark for benchmark in BENCHMARKS if not benchmark.downloads_data]
 """Those that read files of their own; the others leave data and model to another library."""
 every_benchmark = pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name())
 every_local = pytest.mark.parametrize("benchmark", LOCAL, ids=lambda benchmark: benchmark.name())
@@ -36,9 +36,9 @@ def fake_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(benchmark: type[Benchmark], **more: Any) -> Benchmark:
     """The benchmark as its example says, on its example's files."""
-    pytest.importorskip("lm_eval") if "lm_eval" in benchmark.packages else None
+    pytest.importorskip("lm_eval") if "lm_eval" in benchmark.required_packages else None
     own = {key: value for key, value in benchmark.example["settings"].items() if key not in ("data", "limit")}
-    return registry.checked(benchmark, {**own, **more}, benchmark.name())
+    return registry.validate_settings(benchmark, {**own, **more}, benchmark.name())
 
 
 def small(benchmark: type[Benchmark], **more: Any) -> Benchmark:
@@ -54,7 +54,7 @@ def scores(statistics: Iterator[Statistic]) -> list[Any]:
 @every_benchmark
 def test_is_documented_field_by_field(benchmark: type[Benchmark]) -> None:
     assert len((benchmark.__doc__ or "").split()) >= 30
-    assert "Data:" in benchmark.__doc__ or benchmark.fetches
+    assert "Data:" in benchmark.__doc__ or benchmark.downloads_data
     for name, field in benchmark.model_fields.items():
         assert field.description, f"{benchmark.name()}.{name} has no documentation"
 
@@ -119,9 +119,9 @@ def check_headline(benchmark: type[Benchmark], finding: Finding) -> None:
     if (headline := benchmark.headline_metric) is not None:
         assert headline.objective in (INSTRUCTION, BIAS)
         assert headline.metric in whole
-        assert headline.beside is None or headline.beside in whole
-    if benchmark.stand_in is not None:
-        parts = {score.slice for score in finding.scores if score.metric == benchmark.stand_in}
+        assert headline.skill_metric is None or headline.skill_metric in whole
+    if benchmark.fallback_metric is not None:
+        parts = {score.slice for score in finding.scores if score.metric == benchmark.fallback_metric}
         assert {f"objective:{INSTRUCTION}", f"objective:{BIAS}"} <= parts
 
 

@@ -121,7 +121,7 @@ def test_a_task_is_named_behind_a_colon_and_its_folder_may_be_missing(tmp_path: 
         data_path(LmEval(task="x", data="my_tasks"), tmp_path, {})
     with pytest.raises(UserError, match="task"):
         registry.make("benchmark", "lm_eval", {}, "evaluate")
-    assert not Benchmark.fetches
+    assert not Benchmark.downloads_data
 
 
 def test_a_study_may_name_a_task_without_a_folder(tiny_model: Path, tmp_path: Path) -> None:

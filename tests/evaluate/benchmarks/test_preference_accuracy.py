@@ -14,7 +14,7 @@ import torch
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages, Preference, preference_schema
-from unipref.core.stats.chance import at_chance
+from unipref.core.stats.chance import is_guessing
 from unipref.evaluate.benchmarks.preference_accuracy import PreferenceAccuracy
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import load_model, load_policy, load_reward_model
@@ -168,7 +168,7 @@ def test_a_constant_reward_model_is_at_chance_and_all_ties(reward_model: RewardM
     finding = PreferenceAccuracy().measure(constant, write(tmp_path / "p.parquet", PREFERENCES), "test")
     scores = {score.metric: score.value for score in finding.scores if score.slice == "all"}
     assert scores == {"accuracy": 0.5, "ties": 1.0}
-    assert at_chance(finding.scores)
+    assert is_guessing(finding.scores)
 
 
 def test_an_empty_answer_without_an_end_is_no_error() -> None:

@@ -12,7 +12,7 @@ from unipref.report.sections.mixtures import make_mixture_section
 
 SIDES = {
     "instruction": SideRecord("follow", "followed"),
-    "bias": SideRecord("coref", "two_way_bias", beside="accuracy"),
+    "bias": SideRecord("coref", "two_way_bias", skill_metric="accuracy"),
 }
 VALUES = {
     # (followed, two_way_bias): 0.5/0.5 is beaten by neither end, the base by all.
@@ -98,7 +98,7 @@ def test_other_examples_are_not_compared_in_silence(run):
 def test_without_verdicts_the_figures_are_the_fronts_own(run):
     section = section_of(run, {})
     assert section.figures[0].layout["yaxis"]["title"]["text"].startswith("two_way_bias of coref")
-    unknown = {"a": SideRecord("coref", "gone", beside="accuracy"), "b": SIDES["instruction"]}
+    unknown = {"a": SideRecord("coref", "gone", skill_metric="accuracy"), "b": SIDES["instruction"]}
     assert section_of(run, unknown) == section
 
 

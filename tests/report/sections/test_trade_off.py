@@ -14,11 +14,11 @@ def found(*models: tuple[str, str, float, float, bool], **changes: Any) -> Verdi
 
     def figure(value: float) -> dict[str, Any]:
         ends = {"low": value - 0.1, "high": value + 0.1}
-        return {"value": value, **ends, "seeds": 2, "n": 50, "at_chance": False, "beside": 0.75}
+        return {"value": value, **ends, "seeds": 2, "n": 50, "at_chance": False, "skill": 0.75}
 
     sides = {
-        "instruction": {"benchmark": "instructions", "metric": "followed", "slice": "all", "beside": None},
-        "bias": {"benchmark": "winobias", "metric": "two_way_bias", "slice": "all", "beside": "accuracy"},
+        "instruction": {"benchmark": "instructions", "metric": "followed", "slice": "all", "skill_metric": None},
+        "bias": {"benchmark": "winobias", "metric": "two_way_bias", "slice": "all", "skill_metric": "accuracy"},
     }
     told = [
         {"variant": v, "step": s, "figures": {"instruction": figure(x), "bias": figure(y)}, "gains": {}, "front": front}

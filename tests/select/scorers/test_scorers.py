@@ -200,7 +200,7 @@ def test_a_model_that_is_missing_or_of_the_wrong_kind_is_the_users_to_mend(tiny_
     assert Margin().models(None) == []
 
 
-@pytest.mark.parametrize("scorer", list(registry.every("scorer")), ids=lambda scorer: scorer.name())
+@pytest.mark.parametrize("scorer", list(registry.find_all("scorer")), ids=lambda scorer: scorer.name())
 def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     """One number or NaN for each, in order, whatever the batches; nothing for nothing."""
     settings = dict(scorer.example["settings"])
@@ -214,7 +214,7 @@ def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     for values in found[1:]:
         assert values == pytest.approx(found[0], abs=1e-5, nan_ok=True)
     some = np.array([True, False, False, True])
-    assert candidates(EVERY, model=str(tiny_model), **numbers).only(some).score(made) == pytest.approx(
+    assert candidates(EVERY, model=str(tiny_model), **numbers).subset(some).score(made) == pytest.approx(
         found[0][some], abs=1e-5, nan_ok=True
     )
     assert candidates([], model=str(tiny_model)).score(made).shape == (0,)

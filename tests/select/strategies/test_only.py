@@ -49,5 +49,5 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 def test_the_seed_changes_nothing_and_is_known_not_to() -> None:
-    assert only(sources=["a"]).seeded is False
-    assert registry.find("strategy", "random").seeded is True  # type: ignore[attr-defined]
+    assert only(sources=["a"]).is_seeded is False
+    assert registry.find("strategy", "random").is_seeded is True  # type: ignore[attr-defined]

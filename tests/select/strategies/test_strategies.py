@@ -223,12 +223,12 @@ def test_the_cache_identity_of_a_strategy_names_its_scorers():
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"quality": ["magrin"]}, r"select.quality.quality.0: there is no scorer 'magrin'. Did you mean 'margin'\?"),
+        ({"quality": ["magrin"]}, r"select.quality.quality.0: unknown scorer 'magrin'. Did you mean 'margin'\?"),
         ({"quality": {"margin": {"wieght": 1}}}, r"margin.wieght: unknown key. Did you mean 'weight'\?"),
         ({"quality": []}, "at least 1 item"),
         ({"quality": [{"margin": {}, "confidence": {}}]}, "one name with its settings"),
-        ({"quality": ["keep"]}, "there is no scorer 'keep'"),
-        ({"unscored": "samlpe"}, "there is no scorer 'samlpe'"),
+        ({"quality": ["keep"]}, "unknown scorer 'keep'"),
+        ({"unscored": "samlpe"}, "unknown scorer 'samlpe'"),
     ],
 )
 def test_a_wrong_scorer_is_refused_with_its_place(settings, fault):

@@ -156,7 +156,7 @@ def test_sizes_are_those_of_the_model_with_its_adapter(tiny_model: Path) -> None
     assert measure_shape(str(tiny_model), Reward()).parameters == judge.num_parameters()
     for trainer, model in ((Sft(lora={"r": 4}), policy), (Reward(lora={"r": 2}), judge)):
         trained, every = get_peft_model(
-            model, trainer.lora.make_peft_config(trainer.makes == "reward")
+            model, trainer.lora.make_peft_config(trainer.model_kind == "reward")
         ).get_nb_trainable_parameters()
         shape = measure_shape(str(tiny_model), trainer)
         assert (shape.trained, shape.parameters) == (trained, every)

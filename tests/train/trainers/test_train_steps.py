@@ -56,7 +56,7 @@ ACCOUNTS: dict[str, tuple[int, dict[str, int]]] = {
 """What a trainer learns from -> how many of the rows it uses, and why it leaves the others out."""
 
 
-@pytest.mark.parametrize("trainer", registry.every("trainer"), ids=lambda trainer: trainer.name())
+@pytest.mark.parametrize("trainer", registry.find_all("trainer"), ids=lambda trainer: trainer.name())
 def test_a_step_leaves_a_plain_model_and_the_account(
     trainer: type[Trainer], job: Job, reward_folder: Path, tiny_model: Path
 ) -> None:
@@ -78,10 +78,10 @@ def test_a_step_leaves_a_plain_model_and_the_account(
     assert (given.out / "model.safetensors").is_file()
     assert {path.name for path in given.out.parent.iterdir()} == {"out", "train.parquet", "dev.parquet"}
     assert not [path for path in given.out.rglob("*") if path.suffix in {".bin", ".pt"} or "checkpoint" in path.name]
-    auto = AutoModelForSequenceClassification if trainer.makes == "reward" else AutoModelForCausalLM
+    auto = AutoModelForSequenceClassification if trainer.model_kind == "reward" else AutoModelForCausalLM
     model = auto.from_pretrained(given.out)
     assert model.config.use_cache
-    assert is_reward_model(str(given.out)) == (trainer.makes == "reward")
+    assert is_reward_model(str(given.out)) == (trainer.model_kind == "reward")
     tokenizer = AutoTokenizer.from_pretrained(given.out)
     assert tokenizer.chat_template == CHAT_TEMPLATE
     assert tokenizer.pad_token_id == model.config.pad_token_id != tokenizer.eos_token_id

@@ -17,7 +17,7 @@ from unipref.core.errors import UserError
 from unipref.train.trl_arguments import device_defaults, make_config
 from unipref.train.trl_trainer import REFUSED_FIELDS, TrlTrainer
 
-TRAINERS = [choice for choice in registry.every("trainer") if issubclass(choice, Trainer)]
+TRAINERS = [choice for choice in registry.find_all("trainer") if issubclass(choice, Trainer)]
 every_trainer = pytest.mark.parametrize("trainer", TRAINERS, ids=lambda trainer: trainer.name())
 
 
@@ -46,7 +46,7 @@ def test_is_documented_field_by_field(trainer: type[Trainer]) -> None:
 @every_trainer
 def test_declares_what_it_makes_and_its_rates(trainer: type[Trainer]) -> None:
     assert issubclass(trainer, TrlTrainer)
-    assert trainer.makes in ("policy", "reward")
+    assert trainer.model_kind in ("policy", "reward")
     assert 0 < trainer.full_rate < trainer.lora_rate
     assert made(trainer, learning_rate=None, lora=None).rate == trainer.full_rate
     assert made(trainer, learning_rate=None, lora={}).rate == trainer.lora_rate

@@ -32,7 +32,7 @@ def recognised(rows: list[dict[str, Any]]) -> tuple[str, Guess]:
     columns = Columns(rows)
     guesses = [
         (choice.name(), guess)
-        for choice in registry.every("format")
+        for choice in registry.find_all("format")
         if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None
     ]
     return max(guesses, key=lambda found: found[1].confidence)
@@ -550,7 +550,7 @@ def test_a_message_without_replies_is_not_a_tree() -> None:
 
 def test_nothing_is_recognised_in_rows_without_texts() -> None:
     columns = Columns([{"a": i, "b": i / 3, "c": i % 2 == 0} for i in range(30)])
-    mapped = [choice for choice in registry.every("format") if issubclass(choice, Mapped)]
+    mapped = [choice for choice in registry.find_all("format") if issubclass(choice, Mapped)]
     assert list(itertools.filterfalse(lambda guess: guess is None, (c.recognise(columns) for c in mapped))) == []
 
 

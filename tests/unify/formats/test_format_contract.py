@@ -22,12 +22,12 @@ from unipref.unify.map_reduce import GroupEntry, _read_row
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
-FORMATS = [choice for choice in registry.every("format") if issubclass(choice, Format)]
+FORMATS = [choice for choice in registry.find_all("format") if issubclass(choice, Format)]
 every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name())
 
 
 def made(form: type[Format], **more: Any) -> Format:
-    return registry.checked(form, {**form.example["settings"], **more}, form.name())
+    return registry.validate_settings(form, {**form.example["settings"], **more}, form.name())
 
 
 def how(form: Format) -> Projection:
@@ -71,7 +71,7 @@ def test_example_becomes_preferences(form: type[Format]) -> None:
     pairs = [preference for preference in preferences if preference.chosen and preference.rejected]
     if form.has_pairs(form.example["settings"]):
         assert pairs
-    elif form.gives == "demonstrations":
+    elif form.feedback_kind == "demonstrations":
         assert all(preference.chosen and not preference.rejected for preference in preferences)
     assert preferences[0].prompt[-1]["role"] == "user"
     for side in (preferences[0].chosen, preferences[0].rejected):

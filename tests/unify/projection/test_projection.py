@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unipref.core.records import Axis, Comparison, Feedback, Preference, Reason, Reject, Response
-from unipref.core.text_keys import normalised, prompt_key, root_key
+from unipref.core.text_keys import normalise, prompt_key, root_key
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
@@ -148,7 +148,7 @@ SAME = [("How are you?", "how  are\nYOU? "), ("１２３", "123"), ("Straße", "
 
 @pytest.mark.parametrize(("one", "other"), SAME, ids=[a for a, _ in SAME])
 def test_prompts_that_look_alike_are_one_prompt_and_one_group(one: str, other: str) -> None:
-    assert normalised(one) == normalised(other)
+    assert normalise(one) == normalise(other)
     assert prompt_key(asked(one)) == prompt_key(asked(other))
     assert root_key(Feedback(asked(one), []), "s") == root_key(Feedback(asked(other), []), "t")
 

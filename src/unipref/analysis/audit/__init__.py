@@ -21,7 +21,7 @@ from unipref.analysis.audit.warnings import find_notable
 from unipref.clean.text_overlap import Benchmarks, files_in
 from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
-from unipref.core.text_keys import normalised
+from unipref.core.text_keys import normalise
 
 AUDIT = "audit.json"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core.json_files import plain
+from unipref.core.json_files import to_plain_json
 from unipref.core.run_folder import Polarity
 
 

@@ -108,7 +108,7 @@ class GoldCheck:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.entries = [registry.checked(GoldEntry, raw, where) for where, raw in _read(path)]
+        self.entries = [registry.validate_settings(GoldEntry, raw, where) for where, raw in _read(path)]
         if not self.entries:
             raise UserError("the gold file has no entries.", where=str(path))
         self._entries_of: dict[str, list[int]] = {}

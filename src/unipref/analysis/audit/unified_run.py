@@ -117,7 +117,7 @@ class UnifiedRun:
         """Returns number of a preference -> its origin."""
         if not numbers:
             return {}
-        rows = parquet.rows(self.preferences_file, ["origin"], BATCH)
+        rows = parquet.read_rows(self.preferences_file, ["origin"], BATCH)
         return {number: ", ".join(row["origin"]) for number, row in enumerate(rows) if number in numbers}
 
     def count_after_clean(self) -> dict[str, dict[str, int]]:
@@ -127,7 +127,7 @@ class UnifiedRun:
             path = self.folder / "clean" / f"{part}.parquet"
             if not path.is_file():
                 continue
-            counts = Counter(row["source"] for row in parquet.rows(path, ["source"]))
+            counts = Counter(row["source"] for row in parquet.read_rows(path, ["source"]))
             for source, n in counts.items():
                 by_source.setdefault(source, dict.fromkeys(PARTS, 0))[part] = n
         return by_source

@@ -14,7 +14,7 @@ from unipref.analysis.verdicts.failure_signs import find_failure_signs
 from unipref.analysis.verdicts.read import read_evidence
 from unipref.core import json_files
 from unipref.core.run_folder import VERDICTS, FrontRecord, JudgedModel, Manifest, RunFolder, Verdicts
-from unipref.core.stats.pareto import contributions, efficient_points, hypervolume
+from unipref.core.stats.pareto import contributions, find_efficient_points, hypervolume
 
 __all__ = ["judge", "judge_run", "write_verdicts"]
 
@@ -115,7 +115,7 @@ def _compute_front(
     parts = contributions(values, reference)
     places: dict[Model, tuple[bool, float | None]] = {
         model: (is_on_front, round(part, 6))
-        for model, is_on_front, part in zip(points, efficient_points(values), parts, strict=True)
+        for model, is_on_front, part in zip(points, find_efficient_points(values), parts, strict=True)
     }
     front = FrontRecord(
         hypervolume=round(hypervolume(values, reference), 6),

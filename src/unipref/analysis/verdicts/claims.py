@@ -196,7 +196,7 @@ def judge_after_sft(evidence: Evidence) -> Claim:
     later = [
         (Model(variant.name, step.name), Model(variant.name, step.start))
         for step in variant.steps
-        if step.makes == "policy" and step.learns_from != SFT and learns_from.get(step.start) == SFT
+        if step.model_kind == "policy" and step.learns_from != SFT and learns_from.get(step.start) == SFT
     ]
     if not later:
         return Claim(name, ADDS, NOT_SHOWN, "The study has no step of RL or DPO that starts from SFT.")

@@ -41,7 +41,7 @@ class Side:
     benchmark: str
     metric: str
     slice: str = "all"
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
     def record(self) -> SideRecord:
@@ -61,7 +61,7 @@ class Measured:
 
     by_seed: Mapping[int | None, Statistic]
     guessing: int = 0
-    beside: float | None = None
+    skill: float | None = None
 
     @property
     def at_chance(self) -> bool:
@@ -192,7 +192,7 @@ class Evidence:
             seeds=len(measured.by_seed),
             n=tables.shape[1],
             at_chance=measured.at_chance,
-            beside=None if measured.beside is None else round(measured.beside, 6),
+            skill=None if measured.skill is None else round(measured.skill, 6),
         )
 
     def compute_goodness(self, objective: str, model: Model) -> float | None:

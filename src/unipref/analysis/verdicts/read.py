@@ -82,9 +82,9 @@ def _choose_sides(manifest: Manifest, evaluated: Sequence[Evaluated], scores: Sc
     for label, headline in main.judged.items():
         if label in benchmarks and headline.objective not in sides:
             sides[headline.objective] = Side(
-                headline.objective, label, headline.metric, beside=headline.beside, unit=headline.unit
+                headline.objective, label, headline.metric, skill_metric=headline.skill_metric, unit=headline.unit
             )
-    for label, metric in main.stand_in.items():
+    for label, metric in main.fallback_metric.items():
         for objective in OBJECTIVES:
             part = f"objective:{objective}"
             if objective not in sides and any(row.benchmark == label and row.slice == part for row in scores):

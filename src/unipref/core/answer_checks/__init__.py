@@ -1,1 +1,1 @@
-"""Checks of an answer by rule: ours, and IFEval's."""
+"""Rules that check an answer: unipref's own and IFEval's."""

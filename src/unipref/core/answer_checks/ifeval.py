@@ -1,4 +1,4 @@
-"""lm-eval's checkers of IFEval, loaded without the network and run one instruction at a time, with a fixed seed."""
+"""Runs lm-eval's checkers of IFEval: without network access, one instruction at a time, with a fixed seed."""
 
 import contextlib
 import importlib
@@ -31,7 +31,7 @@ class Checks:
         self._utils = _load()
 
     def types(self) -> list[str]:
-        """The types of instruction that have a checker."""
+        """Returns the instruction types that have a checker."""
         return list(self._utils.instructions_registry.INSTRUCTION_DICT)
 
     def has_table(self) -> bool:
@@ -65,12 +65,12 @@ class Checks:
         for kind, kwargs in zip(instructions, arguments, strict=True):
             example = self._utils.InputExample(key, [kind], prompt, [dict(kwargs)])
             for side, check in zip(sides, checks, strict=True):
-                with _seeded(key):
+                with _fixed_seed(key):
                     side.append(_is_followed(check, example, output))
         return Verdict(*sides)
 
     def check_type(self, kind: str, where: str) -> None:
-        """Refuses a type that has no checker."""
+        """Raises UserError if an instruction type has no checker."""
         if kind not in self.types():
             raise UserError(f"unknown instruction type '{kind}'.", where=where, mend=near_name(kind, self.types()))
 
@@ -95,7 +95,7 @@ def _load() -> Any:
 
 
 @contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _fixed_seed(seed: int) -> Iterator[None]:
     """Seeds the checkers' random draws, and restores the program's own random state afterwards."""
     import langdetect
 

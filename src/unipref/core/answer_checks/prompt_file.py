@@ -1,4 +1,4 @@
-"""Prompts whose answers can be checked: a file with a rule for the answer to each prompt."""
+"""Reads a file of prompts, each with a rule that its answers must follow, and checks answers."""
 
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Checker:
         if entry.rule is None and not self._is_checkable(entry, where):
             self.unchecked += 1
             return
-        prompt = messages_of(entry.prompt, where)
+        prompt = to_messages(entry.prompt, where)
         self.prompts.append(prompt)
         self._lines[prompt_key(prompt)] = entry
 
@@ -82,14 +82,14 @@ class Checker:
             self._ifeval.check_type(kind, where)
         return self._ifeval.has_table() or SENTENCES.isdisjoint(line.instruction_id_list)
 
-    def knows(self, prompt: Messages) -> bool:
-        """Whether the answers to this prompt can be checked."""
+    def can_check(self, prompt: Messages) -> bool:
+        """Returns whether answers to this prompt can be checked."""
         return prompt_key(prompt) in self._lines
 
     def __call__(self, prompt: Messages, answer: str) -> float | None:
-        """1 where the answer follows the prompt's rule, else 0; of IFEval's instructions the share that is followed.
+        """Returns 1 if the answer follows the prompt's rule, else 0; with IFEval's instructions, the share it follows.
 
-        None if the prompt is not in the file.
+        Returns None if the prompt is not in the file.
         """
         entry = self._lines.get(prompt_key(prompt))
         if entry is None:
@@ -104,8 +104,8 @@ class Checker:
         return sum(strict) / len(strict)
 
 
-def messages_of(prompt: str | list[dict[str, str]], where: str) -> Messages:
-    """A prompt as messages: a text is one user turn.
+def to_messages(prompt: str | list[dict[str, str]], where: str) -> Messages:
+    """Turns a prompt into messages: a text becomes one user turn.
 
     Raises:
         UserError: a turn has no role or no content.

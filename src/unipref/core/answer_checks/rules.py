@@ -1,4 +1,4 @@
-"""Strict rules for short instructions: they check by form alone whether an answer follows its instruction.
+"""Strict rules for short instructions, which check the form of an answer only.
 
 Each rule is a function of the stripped answer and of the rule's own arguments. An empty answer follows no instruction.
 """
@@ -12,7 +12,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, lower-cased, punctuation aside."""
+    """Returns the words of a text in lower case, without punctuation."""
     return [match.lower() for match in _WORD.findall(text)]
 
 
@@ -22,7 +22,7 @@ def one_word(answer: str) -> bool:
 
 
 def capitals(answer: str) -> bool:
-    """There are letters, and all of them are capitals."""
+    """At least one letter, and all letters are capitals."""
     return answer.isupper()
 
 
@@ -38,7 +38,7 @@ def avoid(answer: str, word: str) -> bool:
 
 
 def question(answer: str, about: str) -> bool:
-    """One question: it begins as a question does, names the thing and ends in the only question mark."""
+    """One question: it begins with a question word, contains `about` and ends in the only question mark."""
     begins = {"what", "where", "who", "when", "why", "how", "which", "is", "are", "does", "do", "can"}
     answer_words = words(answer)
     return (
@@ -70,7 +70,7 @@ def one_of(answer: str, options: Sequence[str]) -> bool:
 
 
 def repeats(answer: str, word: str, times: int) -> bool:
-    """Nothing but the word, so many times."""
+    """Nothing but the word, `times` times."""
     return words(answer) == [word.lower()] * times
 
 
@@ -80,7 +80,7 @@ def sequence(answer: str, words: Sequence[str]) -> bool:
 
 
 def lists(answer: str, count: int, among: Sequence[str]) -> bool:
-    """Exactly so many different names of those allowed, between commas, with at most a full stop at the end."""
+    """Exactly `count` different names from `among`, separated by commas, with at most a full stop at the end."""
     names = [name.strip().lower() for name in answer.removesuffix(".").split(",")]
     allowed = {name.lower() for name in among}
     return len(names) == count == len(set(names)) and allowed.issuperset(names)
@@ -96,7 +96,7 @@ RULES: dict[str, Callable[..., bool]] = {
 
 
 def follows(answer: str, rule: str, arguments: dict[str, object]) -> bool:
-    """Whether an answer follows an instruction.
+    """Returns whether an answer follows an instruction.
 
     Raises:
         UserError: the rule is unknown, or does not accept these arguments.

@@ -1,4 +1,4 @@
-"""The run folder: the schema of its JSON files, and `RunFolder`, which reads them."""
+"""The run folder: the schemas of its JSON files, and `RunFolder`, which reads them."""
 
 from unipref.core.run_folder.data_records import (
     CleanCounts,
@@ -17,7 +17,7 @@ from unipref.core.run_folder.folder import (
     STUDY,
     VERDICTS,
     RunFolder,
-    read_rows,
+    read_score_rows,
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
@@ -91,5 +91,5 @@ __all__ = [
     "VariantInfo",
     "Verdicts",
     "each_seed",
-    "read_rows",
+    "read_score_rows",
 ]

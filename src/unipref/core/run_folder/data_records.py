@@ -1,4 +1,4 @@
-"""Records of the data stages in `manifest.json`: what unify, clean and select did."""
+"""Records of the data stages (unify, clean, select) in `manifest.json`."""
 
 from typing import Any, TypeVar
 
@@ -6,17 +6,17 @@ import msgspec
 
 T = TypeVar("T")
 BeforeAfter = tuple[T, T]
-"""A figure of the candidates, and of what was kept of them."""
+"""A value for the candidates, and for the kept ones."""
 
 
 class Polarity(msgspec.Struct):
-    """Whether further evidence in a source speaks for its labels; docs/polarity.md.
+    """Whether further evidence in a source supports its labels; docs/polarity.md.
 
     Attributes:
-        verdict: agrees, contradicts, unclear, too_few or cannot_be_known; why: in words.
-        agree, against: preferences whose evidence speaks for and against the chosen answer.
+        verdict: agrees, contradicts, unclear, too_few or cannot_be_known; why: the reason.
+        agree, against: preferences whose evidence supports and contradicts the chosen answer.
         by_axis: axis -> the same two numbers.
-        examples: origins of some that speak against it.
+        examples: origins of some that contradict it.
     """
 
     verdict: str = ""
@@ -28,12 +28,12 @@ class Polarity(msgspec.Struct):
 
 
 class SourceCounts(msgspec.Struct):
-    """What unify made of one source: rows = used + rejected, groups = projected + groups_rejected.
+    """Counts of unify for one source: rows = used + rejected, groups = projected + groups_rejected.
 
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
-        examples: reason -> the first one, in words.
-        files: the files it was read from; hash: of their content.
+        examples: reason -> a description of the first one.
+        files: the files of the source; hash: of their content.
     """
 
     kind: str | None = None
@@ -59,14 +59,14 @@ class SourceCounts(msgspec.Struct):
 
 
 class BenchmarkLeaks(msgspec.Struct):
-    """Texts of a benchmark, and the preferences removed because their prompt is among them."""
+    """Number of texts of a benchmark, and of preferences removed because their prompt is among them."""
 
     texts: int | None = None
     found: int | None = None
 
 
 class RemovedExample(msgspec.Struct):
-    """A preference that clean removed, and what is kept in its place."""
+    """A preference that clean removed, and its kept twin."""
 
     id: str = ""
     source: str = ""
@@ -77,16 +77,16 @@ class RemovedExample(msgspec.Struct):
 
 
 class CleanCounts(msgspec.Struct):
-    """What split and clean did.
+    """Counts of split and clean.
 
     Attributes:
         train, dev, test: preferences in each part.
         removed: reason -> preferences.
         by_source: source -> its `preferences` before, and reason -> those removed; see `before` and `removed_from`.
-        examples: reason -> the first that were removed.
-        near: pairs `compared` and prompts `tied`, where near-duplicates were looked for.
+        examples: reason -> the first ones that were removed.
+        near: pairs `compared` and prompts `tied`, if clean searched for near-duplicates.
         notes: what a reader should know.
-        folder: where the parts are, relative to the run; variants may share it.
+        folder: folder of the parts, relative to the run; variants may share it.
     """
 
     train: int | None = None
@@ -101,24 +101,24 @@ class CleanCounts(msgspec.Struct):
     folder: str = "clean"
 
     def parts(self) -> dict[str, int]:
-        """Part -> preferences, of the parts that were made."""
+        """Returns part -> preferences, of the parts that were written."""
         sizes = {"train": self.train, "dev": self.dev, "test": self.test}
         return {part: size for part, size in sizes.items() if size is not None}
 
     def before(self, source: str) -> int:
-        """Preferences of a source that came in."""
+        """Returns the number of preferences of a source before cleaning."""
         return self.by_source.get(source, {}).get("preferences", 0)
 
     def removed_from(self, source: str) -> dict[str, int]:
-        """Reason -> preferences removed from a source."""
+        """Returns reason -> preferences removed from a source."""
         return {reason: n for reason, n in self.by_source.get(source, {}).items() if reason != "preferences"}
 
 
 class SelectedPart(msgspec.Struct):
-    """Some of the candidates, before and after selection; `select.summary.account` says what each figure is.
+    """Some of the candidates, before and after selection; `select.summary` documents each field.
 
     Attributes:
-        of, name: 'all', 'objective' or 'source', and which one.
+        of, name: 'all', 'objective' or 'source', and its name.
     """
 
     of: str = ""
@@ -136,10 +136,10 @@ class SelectedPart(msgspec.Struct):
 
 
 class PromptMap(msgspec.Struct):
-    """Prompts as points; `select.diversity.two_dimensions` says what each field is.
+    """Prompts as points; `select.diversity` documents each field.
 
     Attributes:
-        sources, reasons: the names, and for each point its place among them.
+        sources, reasons: the names, and for each point the index of its name.
     """
 
     x: list[int] = []
@@ -156,14 +156,14 @@ class PromptMap(msgspec.Struct):
         columns: list[list[Any] | None] = [self.x, self.y, self.prompts]
         columns += [named[1] for named in (self.sources, self.reasons) if named is not None]
         if any(column is not None and len(column) != n for column in columns):
-            raise ValueError(f"a map of {n} points whose fields differ in length")
+            raise ValueError(f"the prompt map has {n} points, but its fields differ in length")
         for names, places in (self.sources or ([], [])), (self.reasons or ([], [])):
             if any(not 0 <= place < len(names) for place in places):
-                raise ValueError("a map with a point whose name is missing")
+                raise ValueError("the prompt map has a point whose name is missing")
 
 
 class SelectionAccount(msgspec.Struct):
-    """What a selection changed: its parts before and after, clusters of prompts, a map, and warnings."""
+    """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings."""
 
     parts: list[SelectedPart] = []
     clusters: int | None = None
@@ -175,14 +175,14 @@ class SelectionAccount(msgspec.Struct):
 
 
 class Selected(msgspec.Struct):
-    """What one variant selected with one seed.
+    """The selection of one variant with one seed.
 
     Attributes:
         by_source, by_objective: name -> preferences before and after.
         mean_margin: before and after.
-        shortfall: part of the budget -> how many preferences it lacks.
-        account: figures of the selection.
-        folder: where it is, relative to the run; variants may share it.
+        shortfall: part of the budget -> how many preferences are missing.
+        account: a summary of the selection.
+        folder: its folder, relative to the run; variants may share it.
     """
 
     candidates: int | None = None
@@ -199,15 +199,15 @@ class Selected(msgspec.Struct):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing was left out."""
+        """Whether all candidates were kept."""
         return self.kept is not None and self.kept == self.candidates
 
     @property
     def warnings(self) -> list[str]:
-        """Signs of over-aggressive selection."""
+        """Signs of a too narrow selection."""
         return self.account.warnings if self.account else []
 
     def kept_of(self, kind: str) -> dict[str, int]:
-        """Name -> preferences kept, of the parts of a kind ('objective' or 'source') that kept any."""
+        """Returns name -> kept preferences, of the parts of a kind ('objective' or 'source') that kept any."""
         parts = self.account.parts if self.account else []
         return {part.name: part.count[1] for part in parts if part.of == kind and part.count[1]}

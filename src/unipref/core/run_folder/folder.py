@@ -1,4 +1,4 @@
-"""The one place that opens the `manifest.json`, `scores.json`, `against_base.json` and `verdicts.json` of a run."""
+"""`RunFolder` reads the `manifest.json`, `scores.json`, `against_base.json` and `verdicts.json` of a run."""
 
 import json
 from functools import cached_property
@@ -14,17 +14,17 @@ from unipref.core.run_folder.results import MixtureRow, PairedRow, ScoreRow, Ver
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
 STUDY, MIXTURES = "study.yaml", "soup/front.json"
 FORMER_KEYS = frozenset({"arms"})
-"""Keys of a manifest that former versions wrote and this one does not read."""
+"""Keys of a manifest that earlier versions wrote and this one cannot read."""
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=ScoreRow)
 
 
 class RunFolder:
-    """What a run left in its folder, as typed records.
+    """The JSON files of a run, as typed records.
 
     Args:
-        path: the folder; nothing is read before it is asked for.
+        path: the folder; each file is read on first use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,50 +32,50 @@ class RunFolder:
 
     @property
     def has_manifest(self) -> bool:
-        """Whether there is a `manifest.json`."""
+        """Whether the folder has a `manifest.json`."""
         return (self.path / MANIFEST).is_file()
 
     @property
     def has_scores(self) -> bool:
-        """Whether there is a `scores.json`."""
+        """Whether the folder has a `scores.json`."""
         return (self.path / SCORES).is_file()
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What the run records about itself.
+        """The manifest of the run.
 
         Raises:
             UserError: it is missing, corrupt or from another version.
         """
         if not self.has_manifest:
             raise UserError(
-                f"there is no {MANIFEST} in it, so this is not a run folder.",
+                f"the folder has no {MANIFEST}, so it is not a run folder.",
                 where=str(self.path),
                 mend="Give the folder that `unipref run STUDY -o FOLDER` wrote.",
             )
-        return self._manifest()
+        return self._read_manifest()
 
     @cached_property
     def manifest_if_any(self) -> Manifest:
-        """The manifest, or an empty one where there is none.
+        """The manifest, or an empty one if the folder has none.
 
         Raises:
             UserError: it is corrupt or from another version.
         """
-        return self._manifest() if self.has_manifest else Manifest()
+        return self._read_manifest() if self.has_manifest else Manifest()
 
     def scores(self) -> list[ScoreRow]:
-        """The rows of `scores.json`, without those whose value is not a number; empty where there is no such file.
+        """Reads `scores.json`, without rows whose value is not a number; empty if the file is missing.
 
         Raises:
             UserError: it is corrupt or from another version.
         """
         if not self.has_scores:
             return []
-        return read_rows(self.path / SCORES, ScoreRow)
+        return read_score_rows(self.path / SCORES, ScoreRow)
 
     def paired(self) -> list[PairedRow]:
-        """Each trained model compared with the base model; empty where there is no such file.
+        """Reads how each trained model compares with the base model; empty if the file is missing.
 
         Raises:
             UserError: it is corrupt or from another version.
@@ -84,17 +84,17 @@ class RunFolder:
         return _convert(path, _read(path), list[PairedRow]) if path.is_file() else []
 
     def mixtures(self) -> list[MixtureRow]:
-        """The rows of a traced front of mixtures; empty where there is none.
+        """Reads the traced front of mixtures; empty if the file is missing.
 
         Raises:
             UserError: they are corrupt or from another version.
         """
         path = self.path / MIXTURES
         mend = f"Trace it again: unipref soup {self.path} --trace 5"
-        return read_rows(path, MixtureRow, mend) if path.is_file() else []
+        return read_score_rows(path, MixtureRow, mend) if path.is_file() else []
 
     def verdicts(self) -> Verdicts | None:
-        """The verdicts; None where there are none.
+        """Reads the verdicts; None if the file is missing.
 
         Raises:
             UserError: they are corrupt or from another version.
@@ -102,21 +102,21 @@ class RunFolder:
         path = self.path / VERDICTS
         return _convert(path, _read(path), Verdicts) if path.is_file() else None
 
-    def _manifest(self) -> Manifest:
+    def _read_manifest(self) -> Manifest:
         path = self.path / MANIFEST
         content = _read(path)
         if isinstance(content, dict) and (former := FORMER_KEYS & content.keys()):
-            raise _corrupt(path, f"it has the key '{min(former)}' of a former version")
+            raise _corrupt(path, f"it has the key '{min(former)}' of an earlier version")
         return _convert(path, content, Manifest)
 
 
-def read_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Row]:
-    """Rows of scores in a JSON file, without those whose value is not a number.
+def read_score_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Row]:
+    """Reads rows of scores from a JSON file, without those whose value is not a number.
 
     Args:
         path: the file.
         schema: of a row.
-        mend: how to write it again; None: by running the study.
+        mend: how to write the file again, for the error; None: by running the study.
 
     Raises:
         UserError: it is corrupt or from another version.
@@ -128,12 +128,12 @@ def read_rows(path: Path, schema: type[Row], mend: str | None = None) -> list[Ro
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether a value can be read as a score; what is not even a number is left to the schema to refuse."""
+    """Returns whether a value is not None or NaN; the schema rejects values that are not numbers."""
     return value is not None and value == value
 
 
 def _read(path: Path, mend: str | None = None) -> Any:
-    # Python's reader, for NaN and halves of surrogate pairs, which msgspec's refuses.
+    # Python's reader accepts NaN and halves of surrogate pairs; msgspec's does not.
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

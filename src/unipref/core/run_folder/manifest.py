@@ -1,7 +1,7 @@
 """The schema of `manifest.json`, written by the pipeline and read by report and analysis.
 
-Every field has a default, for a run may stop after any stage and a reader shows what there is. Keys that the structs do
-not have are ignored. Settings, training curves and other open content stay `dict[str, Any]`.
+Every field has a default, because a run may stop after any stage. Keys that the structs do not have are ignored.
+Settings, training curves and other open content stay `dict[str, Any]`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,44 +35,44 @@ class PlannedStep(msgspec.Struct):
 
     name: str = ""
     trainer: str = ""
-    makes: str = ""
+    model_kind: str = ""
     start: str = msgspec.field(default="", name="from")
     learns_from: str = ""
     writes_answers: bool = False
 
 
 class HeadlineInfo(msgspec.Struct):
-    """The figure that a benchmark is judged by; fields as in `contracts.HeadlineMetric`."""
+    """The headline metric of a benchmark; fields as in `contracts.HeadlineMetric`."""
 
     objective: str = ""
     metric: str = ""
-    beside: str | None = None
+    skill_metric: str | None = None
     unit: float = 1.0
 
 
 class VariantInfo(msgspec.Struct, omit_defaults=True):
-    """What tells a variant from others.
+    """The settings of a variant.
 
     Attributes:
         strategy: how it selects.
-        settings_hash: of all other settings; variants with the same one differ in what they select alone.
+        settings_hash: hash of all other settings; variants with the same hash differ only in what they select.
         steps: its training steps, in order.
-        judged: benchmark -> the figure that verdicts judge by, of the benchmarks that have one, in order.
-        stand_in: benchmark -> the metric that verdicts use for an objective without a headline metric.
-        sources, clean: its own; those of the study as written are in `Manifest`.
+        judged: benchmark -> its headline metric, for benchmarks that have one, in order.
+        fallback_metric: benchmark -> the metric that verdicts use for an objective without a headline metric.
+        sources, clean: counts of this variant; those of the study as written are in `Manifest`.
     """
 
     strategy: ChoiceInfo = msgspec.field(default_factory=ChoiceInfo)
     settings_hash: str = ""
     steps: list[PlannedStep] = []
     judged: dict[str, HeadlineInfo] = {}
-    stand_in: dict[str, str] = {}
+    fallback_metric: dict[str, str] = {}
     sources: dict[str, SourceCounts] | None = None
     clean: CleanCounts | None = None
 
 
 class ExamplesInfo(msgspec.Struct, omit_defaults=True):
-    """The examples of a run: from which part, which models answered, or why there are none (`skipped`)."""
+    """The examples of a run: their part of the split and the models that answered; `skipped`: why there are none."""
 
     part: str | None = None
     models: list[str] | None = None
@@ -94,7 +94,7 @@ class Evaluated(msgspec.Struct):
 
 
 class StageCost(msgspec.Struct):
-    """What a stage cost when it was done; `content`: hash of its files."""
+    """Time and memory of a stage when it was executed; `content`: hash of its files."""
 
     stage: str = "–"
     folder: str = "–"
@@ -106,7 +106,7 @@ class StageCost(msgspec.Struct):
 
 
 class Machine(msgspec.Struct):
-    """Where the run was made."""
+    """The machine that executed the run."""
 
     system: str | None = None
     processor: str | None = None
@@ -114,13 +114,13 @@ class Machine(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct, omit_defaults=True):
-    """What a run records about itself. `sources` and `clean` are those of the study as written.
+    """What a run records. `sources` and `clean` are those of the study as written.
 
     Attributes:
-        unipref: its version; versions: those of the packages it rests on.
+        unipref: its version; versions: those of the main packages.
         model, model_hash: the study's model, and the hash of its files or its name on the hub.
         selected, preflight: variant -> seed -> record.
-        train: variant -> seed -> step -> record; steps: variant -> step -> how it was trained.
+        train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
     """
 
     unipref: str | None = None
@@ -144,32 +144,32 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     stages: list[StageCost] = []
 
     def sources_of(self, variant: str) -> dict[str, SourceCounts]:
-        """The sources of a variant: its own, or those of the study as written."""
+        """Returns the sources of a variant: its own, or those of the study as written."""
         own = self.variants[variant].sources if variant != MAIN and variant in self.variants else None
         return self.sources if own is None else own
 
     def clean_of(self, variant: str) -> CleanCounts | None:
-        """What clean did for a variant."""
+        """Returns the counts of clean for a variant."""
         own = self.variants[variant].clean if variant != MAIN and variant in self.variants else None
         return self.clean if own is None else own
 
     def selection(self, variant: str, seed: str) -> Selected | None:
-        """What a variant selected with a seed; None where it has not."""
+        """Returns the selection of a variant and seed; None if select did not run."""
         return self.selected.get(variant, {}).get(seed)
 
     def trained(self, variant: str, seed: str) -> dict[str, TrainedStep]:
-        """Step -> what it did, of the steps of a variant and seed that were trained, in order."""
+        """Returns step -> record, of the trained steps of a variant and seed, in order."""
         return self.train.get(variant, {}).get(seed, {})
 
     def trained_steps(self) -> Iterator[tuple[str, str, str, TrainedStep]]:
-        """Variant, seed, step and record of every step that was trained."""
+        """Yields variant, seed, step and record of every trained step."""
         for variant, seed, steps in each_seed(self.train):
             for step, record in steps.items():
                 yield variant, seed, step, record
 
 
 def each_seed(by_variant: Mapping[str, Mapping[str, T]]) -> Iterator[tuple[str, str, T]]:
-    """Variant, seed and record of a mapping variant -> seed -> record."""
+    """Yields variant, seed and record of a mapping variant -> seed -> record."""
     for variant, by_seed in by_variant.items():
         for seed, record in by_seed.items():
             yield variant, seed, record

@@ -14,7 +14,7 @@ SCORE_COLUMNS = (
 
 
 class ScoreRow(Score, frozen=True, kw_only=True):
-    """A score and the model it is of: `variant` and `step` are 'base' for the base model, which has no `seed`.
+    """A score and its model: `variant` and `step` are 'base' for the base model, which has no `seed`.
 
     `at_chance`: the model does no better than guessing on that benchmark, in that mode.
     """
@@ -27,7 +27,7 @@ class ScoreRow(Score, frozen=True, kw_only=True):
     at_chance: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The row as `scores.json` has it."""
+        """Returns the row as in `scores.json`."""
         return {column: getattr(self, column) for column in SCORE_COLUMNS}
 
 
@@ -40,7 +40,7 @@ class MixtureRow(ScoreRow, frozen=True, kw_only=True):
 
 
 class PairedRow(msgspec.Struct, frozen=True):
-    """One figure of a trained model compared with the base model's, example by example; as `compare.compare` says."""
+    """One metric of a trained model compared with the base model's, example by example; see `compare.compare`."""
 
     variant: str
     seed: int | None
@@ -54,20 +54,20 @@ class PairedRow(msgspec.Struct, frozen=True):
 
 
 class SideRecord(msgspec.Struct):
-    """The figure that stands for an objective. `beside`: the skill shown beside it."""
+    """The metric that stands for an objective. `skill_metric`: the skill shown beside it."""
 
     benchmark: str = ""
     metric: str = ""
     slice: str = "all"
-    beside: str | None = None
+    skill_metric: str | None = None
 
 
 class FigureRecord(msgspec.Struct):
-    """A model's figure for one objective: mean over seeds, 95 % interval over seeds and examples.
+    """A model's value for one objective: mean over seeds, 95 % interval over seeds and examples.
 
     Attributes:
         at_chance: the model guesses in half of the seeds or more.
-        beside: mean over seeds of the skill shown beside it.
+        skill: mean over seeds of the skill metric shown beside it.
     """
 
     value: float | None = None
@@ -76,15 +76,15 @@ class FigureRecord(msgspec.Struct):
     seeds: int = 0
     n: int = 0
     at_chance: bool = False
-    beside: float | None = None
+    skill: float | None = None
 
 
 class GainRecord(msgspec.Struct):
     """How much better one model is than another; above 0 is better.
 
     Attributes:
-        guessing: which of the two models guess; void: whether one does, so that the gain means nothing.
-        clear: 'better' or 'worse' where the interval leaves out 0 and there are several seeds.
+        guessing: which of the two models guess; void: one of them does, so the gain is meaningless.
+        clear: 'better' or 'worse' if the interval excludes 0 and there are several seeds.
     """
 
     value: float
@@ -98,7 +98,7 @@ class GainRecord(msgspec.Struct):
 
 
 class JudgedModel(msgspec.Struct):
-    """A model, all its seeds taken together: its figures by objective, and its gains by rival and objective.
+    """A model over all its seeds: its values by objective, and its gains by rival and objective.
 
     Attributes:
         front: no other model is at least as good on both sides and better on one.
@@ -114,7 +114,7 @@ class JudgedModel(msgspec.Struct):
 
 
 class FrontRecord(msgspec.Struct):
-    """The front: its hypervolume, measured from `reference`, and the models on it and left out of it."""
+    """The Pareto front: its hypervolume from `reference`, the models on it, and the models it leaves out."""
 
     hypervolume: float | None = None
     reference: tuple[float, float] = (0.0, 0.0)
@@ -124,7 +124,7 @@ class FrontRecord(msgspec.Struct):
 
 
 class ClaimRecord(msgspec.Struct):
-    """A claim, the rule that decides it, the verdict and why; the gains it rests on by comparison and objective."""
+    """A claim, the rule that decides it, the verdict and why; the gains behind it by comparison and objective."""
 
     claim: str
     verdict: str = ""
@@ -134,7 +134,7 @@ class ClaimRecord(msgspec.Struct):
 
 
 class FailureSign(msgspec.Struct, frozen=True):
-    """A way to fail, the threshold that shows it, and where it occurred; empty where it did not."""
+    """A way to fail, the threshold that shows it, and where it occurred (empty if nowhere)."""
 
     name: str
     threshold: str
@@ -142,7 +142,7 @@ class FailureSign(msgspec.Struct, frozen=True):
 
 
 class Verdicts(msgspec.Struct):
-    """What a run shows; `analysis.verdicts.judge` says what each field is."""
+    """The verdicts of a run; `analysis.verdicts.judge` documents each field."""
 
     claims: list[ClaimRecord]
     summary: list[str] = []
@@ -153,4 +153,4 @@ class Verdicts(msgspec.Struct):
 
     def __post_init__(self) -> None:
         if len(self.sides) > 2:
-            raise ValueError(f"{len(self.sides)} sides instead of at most 2")
+            raise ValueError(f"found {len(self.sides)} sides, expected at most 2")

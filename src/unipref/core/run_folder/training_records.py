@@ -1,4 +1,4 @@
-"""Records of training in `manifest.json`: what was checked before each step, what it did, and how it was trained."""
+"""Records of training in `manifest.json`: the checks before each step, its result and its recipe."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class OwnAccuracy(msgspec.Struct):
-    """How often the model ranks the chosen answer first before training, over n pairs `of` some rows."""
+    """How often the model ranks the chosen answer first before training, over n pairs; `of`: from which rows."""
 
     n: int = 0
     accuracy: float | None = None
@@ -16,7 +16,7 @@ class OwnAccuracy(msgspec.Struct):
 
 
 class CheckedModel(msgspec.Struct):
-    """The study's model as the checks before training found it."""
+    """The study's model, as checked before training."""
 
     name: str = ""
     context: int | None = None
@@ -25,7 +25,7 @@ class CheckedModel(msgspec.Struct):
 
 
 class TokenCounts(msgspec.Struct, omit_defaults=True):
-    """Tokens of the dialogues a step would train on, and its limit."""
+    """Tokens per dialogue of a step, and its limit."""
 
     median: float | None = None
     p95: float | None = None
@@ -34,7 +34,7 @@ class TokenCounts(msgspec.Struct, omit_defaults=True):
 
 
 class StepSchedule(msgspec.Struct):
-    """Rows of a batch, optimiser steps, and passes over the rows."""
+    """Rows per batch, optimiser steps, and epochs."""
 
     batch: int | None = None
     steps: int | None = None
@@ -42,7 +42,7 @@ class StepSchedule(msgspec.Struct):
 
 
 class MemoryNeed(msgspec.Struct):
-    """Bytes of memory a step needs and that are free; `of`: which memory."""
+    """Bytes of memory that a step needs, and that are free; `of`: which memory."""
 
     weights: int | None = None
     copies: int | None = None
@@ -55,7 +55,7 @@ class MemoryNeed(msgspec.Struct):
 
 
 class CheckedStep(msgspec.Struct):
-    """What the checks before training found of one step."""
+    """What the checks before training found for one step."""
 
     rows: int | None = None
     sampled: int | None = None
@@ -71,12 +71,12 @@ class CheckedStep(msgspec.Struct):
 
 
 class Preflight(msgspec.Struct):
-    """What the checks before training found for one variant and seed. `said`: the same in lines for the terminal."""
+    """What the checks before training found for one variant and seed; `notes`: a line each for model and steps."""
 
     model: CheckedModel | None = None
     steps: dict[str, CheckedStep] = {}
     warnings: list[str] = []
-    said: list[str] = []
+    notes: list[str] = []
 
 
 class DevScore(msgspec.Struct, omit_defaults=True):
@@ -105,7 +105,7 @@ class DevPoint(msgspec.Struct):
 
 
 class CollapseInfo(msgspec.Struct):
-    """When and why training collapsed, and the step whose weights were kept."""
+    """When and why training collapsed, and the step whose weights are kept."""
 
     step: int = 0
     why: str = ""
@@ -113,16 +113,16 @@ class CollapseInfo(msgspec.Struct):
 
 
 class TrainedStep(msgspec.Struct):
-    """What one training step did.
+    """The result of one training step.
 
     Attributes:
         used: rows trained on; left_out: reason -> rows.
         curve: what the trainer logged, point by point, under TRL's names.
-        resumed_at: the optimiser step at which a killed run was resumed.
-        dev: dev scores measured on the way, and how many seconds they took.
-        collapse: set where training collapsed and was stopped.
+        resumed_at: the optimiser step at which training resumed; None if it did not.
+        dev: dev scores measured during training; dev_seconds: the time they took.
+        collapse: set if training collapsed and was stopped.
         other: what else the trainer returned.
-        folder: where the model is, relative to the run; variants may share it.
+        folder: the model's folder, relative to the run; variants may share it.
     """
 
     used: int | None = None
@@ -144,13 +144,13 @@ class StepRecipe(msgspec.Struct):
     """How a step was trained.
 
     Attributes:
-        makes: 'policy' or 'reward'; start: the step, or the study's model, that it starts from.
-        adapter: whether what it leaves is an adapter.
+        model_kind: 'policy' or 'reward'; start: the step, or the study's model, that it starts from.
+        adapter: whether it saves an adapter rather than a whole model.
         settings: those that the study sets.
     """
 
     trainer: str = ""
-    makes: str = "policy"
+    model_kind: str = "policy"
     start: str = msgspec.field(default="", name="from")
     adapter: bool = False
     settings: dict[str, Any] = {}

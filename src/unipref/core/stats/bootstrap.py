@@ -1,8 +1,8 @@
-"""Statistics of a benchmark: numbers computed from means over units, with bootstrap intervals, alone and paired.
+"""Statistics of a benchmark: functions of means over units, with bootstrap intervals, alone and paired.
 
-A unit is what was drawn when the data were made, and so what is resampled: a pair of sentences, a template, a prompt.
-Every statistic here is a function of the means of one or more columns over units, which is what makes one resampling
-serve them all, and two models comparable unit by unit.
+A unit is what was sampled when the data were made, and so what is resampled: a pair of sentences, a template, a prompt.
+Every statistic here is a function of the means of one or more columns over units. So one resampling serves them all,
+and two models can be compared unit by unit.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +21,16 @@ OfMeans = Callable[[Floats], Floats]
 RESAMPLES = 2000
 LEVEL = 0.95
 DRAWS_AT_ONCE = 2**22
-"""Most unit indices drawn at a time: bounds the memory at 32 MiB per column."""
+"""Most unit indices drawn at a time; limits memory to 32 MiB per column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A number computed from the means of columns over units, as a benchmark's table of examples gives them.
+    """A number computed from the means of columns over units of a benchmark.
 
     Attributes:
         metric: its name.
-        units: (n,) names, each once; two models are paired by them.
+        units: (n,) unique names; two models are paired by them.
         values: (n,) or (n, k), one row per unit.
         of_means: (r,) or (r, k) means -> (r,) values; None: the mean itself.
         unit: what a unit is, in the plural: 'pairs', 'templates', 'prompts'.
@@ -51,18 +51,18 @@ class Statistic:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What it is a statistic of: mode, split, slice and metric."""
+        """Mode, split, slice and metric."""
         return self.mode, self.split, self.slice, self.metric
 
     def at(self, means: Floats) -> Floats:
-        """(r,) values at (r,) or (r, k) means."""
+        """Returns (r,) values at (r,) or (r, k) means."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return means if self.of_means is None else self.of_means(means)
 
     def score(self, seed: int = 0) -> Score:
-        """Its value with the 95 % percentile bootstrap interval and the standard error of the same resamples."""
+        """Computes value, 95 % percentile bootstrap interval and the standard error of the same resamples."""
         value = float(self.at(self.values.mean(axis=0, keepdims=True))[0])
-        low, high, error = interval(self.values, self.at, seed)
+        low, high, error = bootstrap_interval(self.values, self.at, seed)
         return Score(
             metric=self.metric,
             value=value,
@@ -81,18 +81,18 @@ class Statistic:
 
 
 def mean(metric: str, units: Sequence[str], values: npt.ArrayLike, **fields: Any) -> Statistic:
-    """The mean of one value per unit, or (`of_means`) a function of it.
+    """Returns the mean of one value per unit, or (`of_means`) a function of it.
 
     Args:
         metric: its name.
-        units: (n,) names, each once.
-        values: (n,) numbers or truths.
+        units: (n,) unique names.
+        values: (n,) numbers or booleans.
         fields: the other fields of `Statistic`.
     """
     return Statistic(metric, units, np.asarray(values, dtype=np.float64), **fields)
 
 
-def pooled(
+def pool_clusters(
     metric: str,
     clusters: Sequence[str],
     parts: npt.ArrayLike,
@@ -100,7 +100,7 @@ def pooled(
     of_ratio: OfMeans | None = None,
     **fields: Any,
 ) -> Statistic:
-    """sum(parts) / sum(wholes) over examples, whole clusters of them being the units.
+    """Returns sum(parts) / sum(wholes) over examples; the units are clusters of examples.
 
     Args:
         metric: its name.
@@ -120,19 +120,19 @@ def pooled(
         ratio = means[:, 0] / means[:, 1]
         return ratio if of_ratio is None else of_ratio(ratio)
 
-    return clustered(metric, clusters, np.stack([above, below], axis=1), of_means, **fields)
+    return sum_clusters(metric, clusters, np.stack([above, below], axis=1), of_means, **fields)
 
 
-def clustered(
+def sum_clusters(
     metric: str, clusters: Sequence[str], columns: npt.ArrayLike, of_means: OfMeans, **fields: Any
 ) -> Statistic:
-    """A function of sums of columns over examples that does not depend on their number, clusters being the units.
+    """Returns a function of sums of columns over examples; the units are clusters of examples.
 
     Args:
         metric: its name.
         clusters: (m,) the unit each example belongs to.
         columns: (m, k) values of each example.
-        of_means: (r, k) sums, all divided by the same number -> (r,) values.
+        of_means: (r, k) sums, all divided by the same number -> (r,) values; must not depend on that number.
         fields: the other fields of `Statistic`.
 
     Returns:
@@ -144,13 +144,13 @@ def clustered(
     return Statistic(metric, names.tolist(), np.stack(sums, axis=1), of_means, **fields)
 
 
-def resampled(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
-    """(RESAMPLES,) values of a function of means, over units drawn with replacement.
+def resample(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
+    """Returns (RESAMPLES,) values of a function of means, over units drawn with replacement.
 
     Args:
         values: (n,) or (n, k), n at least 1.
         of_means: (r,) or (r, k) means -> (r,) values.
-        seed: of the drawing; same units and seed, same draws.
+        seed: the same units and seed give the same draws.
     """
     n = len(values)
     rng = np.random.default_rng(seed)
@@ -160,40 +160,39 @@ def resampled(values: Floats, of_means: OfMeans, seed: int = 0) -> Floats:
     return of_means(means)
 
 
-def interval(
+def bootstrap_interval(
     units: npt.ArrayLike, of_means: OfMeans | None = None, seed: int = 0
 ) -> tuple[float | None, float | None, float | None]:
-    """The 95 % percentile bootstrap interval of a mean, or of a function of means, over resampled units.
+    """Computes the 95 % percentile bootstrap interval of a mean, or of a function of means, over resampled units.
 
     Args:
         units: (n,) or (n, k) values, one row per unit.
         of_means: (r,) or (r, k) means -> (r,) values; None: the means themselves.
-        seed: of the resampling; same units and seed, same interval.
+        seed: the same units and seed give the same interval.
 
     Returns:
-        Low, high and the standard error; all None for fewer than two units, which say nothing about their spread, and
-        where no resample has a value.
+        Low, high and the standard error; all None for fewer than two units, or if no resample has a value.
     """
     values = np.asarray(units, dtype=np.float64)
     if len(values) < 2:
         return None, None, None
-    draws = resampled(values, of_means or (lambda means: means), seed)
-    low, high = _ends(draws)
+    draws = resample(values, of_means or (lambda means: means), seed)
+    low, high = _percentile_interval(draws)
     return low, high, None if low is None else float(draws[np.isfinite(draws)].std())
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What separates two models on one statistic, unit by unit.
+    """The difference of two models on one statistic, unit by unit.
 
     Attributes:
         first, second: the statistic of each model over the units both have.
         low, high: 95 % interval of second - first, from the paired bootstrap: both at the same resampled units.
-        gain: how much nearer the second is to the best value: second - first where higher is better, first - second
-            where lower is, and else by how much its distance from the ideal is smaller.
+        gain: how much nearer the second is to the best value: second - first if higher is better, first - second if
+            lower is, and else the decrease of the distance from the ideal.
         gain_low, gain_high: its interval, from the same resamples.
         n: units that both have; alone: units that only one has, which are left out.
-        p: McNemar's exact two-sided p of equal shares; None where a unit is more than a yes or no.
+        p: McNemar's exact two-sided p of equal shares; None if units are not all 0 or 1.
     """
 
     first: float
@@ -209,9 +208,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """'better' or 'worse' where the interval of the gain excludes 0, 'unchanged' where nothing differs.
+        """'better' or 'worse' if the interval of the gain excludes 0, 'unchanged' if nothing differs.
 
-        On both sides of an ideal two models may clearly differ, and neither be clearly nearer to it.
+        Two models on opposite sides of an ideal may clearly differ, although neither is clearly nearer to it.
         """
         if self.gain_low is None or self.gain_high is None or self.gain != self.gain:
             return "no interval"
@@ -229,20 +228,20 @@ def difference(first: Statistic, second: Statistic, seed: int = 0) -> Difference
     both = [(at, place[unit]) for at, unit in enumerate(first.units) if unit in place]
     alone = len(first.units) + len(second.units) - 2 * len(both)
     if not both:
-        nothing = float("nan")
-        return Difference(nothing, nothing, None, None, nothing, None, None, 0, alone, None)
-    mine, theirs = (np.array(side) for side in zip(*both, strict=True))
-    one, two = first.values[mine], second.values[theirs]
+        nan = float("nan")
+        return Difference(nan, nan, None, None, nan, None, None, 0, alone, None)
+    first_rows, second_rows = (np.array(side) for side in zip(*both, strict=True))
+    one, two = first.values[first_rows], second.values[second_rows]
     width = 1 if one.ndim == 1 else one.shape[1]
     columns = np.concatenate([one.reshape(-1, width), two.reshape(-1, width)], axis=1)
 
     def sides(means: Floats) -> Floats:
-        """(r, 2) values of both models at (r, 2 width) means."""
+        """Returns (r, 2) values of both models at (r, 2 width) means."""
         parts = means[:, :width], means[:, width:]
         return np.stack([first.at(part if one.ndim > 1 else part[:, 0]) for part in parts], axis=1)
 
     def separations(means: Floats) -> Floats:
-        """(r, 2): second - first, and the gain."""
+        """Returns (r, 2): second - first, and the gain."""
         values = sides(means)
         return np.stack([np.diff(values)[:, 0], np.diff(goodness(first, values))[:, 0]], axis=1)
 
@@ -250,14 +249,14 @@ def difference(first: Statistic, second: Statistic, seed: int = 0) -> Difference
     value, gain = sides(whole)[0], float(separations(whole)[0, 1])
     ends: tuple[tuple[float | None, float | None], ...] = ((None, None), (None, None))
     if len(columns) > 1:
-        draws = resampled(columns, separations, seed)
-        ends = tuple(_ends(draws[:, column]) for column in (0, 1))
-    p = _mcnemar(first, one, two)
+        draws = resample(columns, separations, seed)
+        ends = tuple(_percentile_interval(draws[:, column]) for column in (0, 1))
+    p = _mcnemar_p(first, one, two)
     return Difference(float(value[0]), float(value[1]), *ends[0], gain, *ends[1], len(both), alone, p)
 
 
-def _ends(draws: Floats) -> tuple[float | None, float | None]:
-    """The 95 % percentile interval of the draws that have a value."""
+def _percentile_interval(draws: Floats) -> tuple[float | None, float | None]:
+    """Returns the 95 % percentile interval of the draws that have a value."""
     finite = draws[np.isfinite(draws)]
     if not len(finite):
         return None, None
@@ -265,8 +264,8 @@ def _ends(draws: Floats) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def _mcnemar(statistic: Statistic, one: Floats, two: Floats) -> float | None:
-    """The exact binomial test on the units where the two disagree (McNemar 1947)."""
+def _mcnemar_p(statistic: Statistic, one: Floats, two: Floats) -> float | None:
+    """Computes the p of the exact binomial test on the units where the two disagree (McNemar 1947)."""
     if (
         one.ndim > 1
         or statistic.of_means is not None
@@ -288,22 +287,22 @@ def paired_interval(
     seed: int = 0,
     student: bool = False,
 ) -> tuple[float, float]:
-    """The percentile bootstrap interval of a mean over seeds and examples, both resampled.
+    """Computes the percentile bootstrap interval of a mean over seeds and examples, both resampled.
 
-    With few seeds their spread is understated: of S seeds a resample holds (S - 1) / S of the variance. The deviations
-    of the seeds' values are stretched by the root of S / (S - 1) for that, and with `student` also by the ratio of
-    Student's t with S - 1 degrees of freedom to the normal quantile: the variance itself is estimated from S values.
+    Few seeds understate the spread: a resample of S seeds has (S - 1) / S of the variance. So the deviations of the
+    seeds' values are multiplied by the root of S / (S - 1). With `student` they are also multiplied by the ratio of
+    Student's t with S - 1 degrees of freedom to the normal quantile, as the variance is estimated from S values.
 
     Args:
-        table: (seeds, examples) or (seeds, examples, k) values, of one model or of two side by side.
+        table: (seeds, examples) or (seeds, examples, k) values, of one model or of two in adjacent columns.
         of_means: (r,) or (r, k) means over examples -> (r,) values; None: the means themselves.
-        level: share of the resamples that the interval holds.
+        level: share of the resamples in the interval.
         resamples: how many.
         seed: of the resampling.
-        student: whether to allow for the variance of few seeds being uncertain.
+        student: whether to account for the uncertain variance of few seeds.
 
     Returns:
-        Low and high; NaN where no resample has a value.
+        Low and high; NaN if no resample has a value.
     """
     values = np.asarray(table, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -328,7 +327,7 @@ def paired_interval(
 
 
 def _stretch(count: int, level: float, student: bool) -> float:
-    """By how much the deviations of `count` seeds' values are stretched."""
+    """Returns the factor for the deviations of `count` seeds' values."""
     stretch = float(np.sqrt(count / (count - 1)))
     if not student:
         return stretch

@@ -1,16 +1,16 @@
-"""The Pareto front: which points no other beats on every figure, and the area that two figures gain together."""
+"""The Pareto front: the points that no other dominates, and the hypervolume of two metrics."""
 
 from collections.abc import Sequence
 
 Point = tuple[float, float]
-"""Two values, both the higher the better."""
+"""Two values; higher is better for both."""
 
 
-def efficient_points(points: Sequence[Sequence[float]]) -> list[bool]:
-    """Which points are not dominated: no other is at least as good on every figure and better on one.
+def find_efficient_points(points: Sequence[Sequence[float]]) -> list[bool]:
+    """Returns which points are not dominated: no other is at least as good on every metric and better on one.
 
     Args:
-        points: (n, k) values, all the higher the better; equal points all stay.
+        points: (n, k) values, higher is better; equal points do not dominate each other.
     """
     return [not any(_dominates(other, point) for other in points) for point in points]
 
@@ -21,7 +21,7 @@ def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
-    """The area that is dominated by some point and dominates the reference (Zitzler and Thiele 1999)."""
+    """Computes the area that is dominated by some point and dominates the reference (Zitzler and Thiele 1999)."""
     area, height = 0.0, reference[1]
     for x, y in sorted(points, reverse=True):
         if x > reference[0] and y > height:
@@ -31,6 +31,6 @@ def hypervolume(points: Sequence[Point], reference: Point) -> float:
 
 
 def contributions(points: Sequence[Point], reference: Point) -> list[float]:
-    """How much of the hypervolume would go with each point."""
+    """Computes by how much the hypervolume shrinks without each point."""
     whole = hypervolume(points, reference)
     return [whole - hypervolume([*points[:at], *points[at + 1 :]], reference) for at in range(len(points))]

@@ -1,4 +1,4 @@
-"""Midrank percentiles, which make numbers of any unit comparable and keep ties."""
+"""Midrank percentiles, which make numbers of any unit comparable and preserve ties."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def percentiles(values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
-    """Midrank percentile of each value among all: (smaller + half of the equal ones) / n.
+    """Computes the midrank percentile of each value among all: (smaller + half of the equal ones) / n.
 
     Args:
         values: (n,) numbers, none of them NaN. Values that agree to nine digits are equal.
@@ -24,7 +24,7 @@ def percentiles(values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
 
 
 def percentiles_within(values: "npt.NDArray[np.float64]", groups: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float64]":
-    """Midrank percentile of each value among those of its group.
+    """Computes the midrank percentile of each value within its group.
 
     Args:
         values: (n,) numbers; NaN stays NaN and is not counted.

@@ -1,8 +1,8 @@
-"""Which of many items a limit keeps."""
+"""Chooses the items that a limit keeps."""
 
 
-def evenly_spaced(n: int, most: int | None) -> list[int]:
-    """Positions of at most `most` of n items, ascending, evenly spaced from the first to the last; None: all."""
+def sample_evenly(n: int, most: int | None) -> list[int]:
+    """Returns positions of at most `most` of n items, ascending, evenly spaced from first to last; None: all."""
     import numpy as np
 
     if most is None or most >= n:

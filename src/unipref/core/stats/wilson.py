@@ -3,11 +3,11 @@
 import math
 
 Z = 1.959964
-"""Standard deviations of a normal that hold 95 % in the middle."""
+"""The 97.5 % quantile of the standard normal distribution."""
 
 
 def wilson(hits: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share after Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
+    """Computes the 95 % interval of a share by Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
 
     Args:
         hits: number of hits; a tie may count half.

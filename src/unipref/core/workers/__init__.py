@@ -1,6 +1,6 @@
-"""Engines that run row work. Stages pass functions and items; the engine decides in which process they run.
+"""Engines that apply functions to items. The engine decides in which process a function runs.
 
-Results do not depend on the engine: `local` runs the functions in one or several processes.
+Results do not depend on the engine. `local` runs the functions in one or several processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +15,14 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Runs a function over items."""
+    """Applies a function to items."""
 
     def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
-        """`fn` of each item, in the order of the items.
+        """Yields `fn` of each item, in the order of the items.
 
         Args:
             fn: a pure function that can be imported by its module's name.
-            items: what to work on; picklable, small.
+            items: arguments of `fn`; picklable, small.
             label: name of the work.
         """
         ...
@@ -43,8 +43,8 @@ def make_engine(
 
     Args:
         name: as in the study file.
-        workers: number of processes; None: as many as cores are free, one for small work.
-        size: bytes to read in all, if known.
+        workers: number of processes; None: one per free core, or one for small work.
+        size: total bytes to read, if known.
         on_progress: called with the work's label, the number of finished items and of all items.
         where: the setting's place in the study file, for errors.
 

@@ -1,8 +1,8 @@
-"""Bucket files, by which map tasks pass records to reduce tasks.
+"""Bucket files, which pass records from map tasks to reduce tasks.
 
-Each map task appends records to buckets by a hash; each reduce task reads one bucket, task by task. All rows with one
-key are in one bucket, so memory is bounded by a bucket and not by the data. Records are ordered by task number, not by
-time.
+Each map task appends records to buckets by a hash. Each reduce task reads one bucket, task by task. All rows with one
+key are in one bucket, so memory is limited by the largest bucket, not by the data. Records are ordered by task number,
+not by time.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from types import TracebackType
 from unipref.core.errors import UserError
 
 BUFFER_BYTES = 8 << 20
-"""Bytes of records to hold in all buckets together, before they are appended to their files."""
+"""Bytes of records that all buckets together keep in memory before they are written."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -27,7 +27,7 @@ class BucketWriter:
     name and renamed when the task succeeds, so a task that runs again, or twice at once, leaves one whole file.
 
     Args:
-        folder: used by this piece of row work alone.
+        folder: used by these tasks only.
         n_buckets: number of buckets.
         task_number: the task's place in the order of the input.
     """

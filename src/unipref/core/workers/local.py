@@ -1,4 +1,4 @@
-"""Row work on this machine: in this process, or in several with bounded memory."""
+"""Applies functions to items on this machine: in this process, or in several with bounded memory."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 """Called with a label, the number of finished items and of all items."""
 
 SMALL_BYTES = 16 << 20
-"""Below this, starting processes takes longer than the work."""
+"""Below this size, starting processes takes longer than the work."""
 
 AHEAD = 2
 """Items per worker that may be running, or finished and waiting to be read."""
@@ -34,8 +34,8 @@ class Local:
     threads. They live until `close`.
 
     Args:
-        workers: number of processes; None: as many as cores are free, or this one alone for small work.
-        size: bytes to read in all; None: unknown, treated as large.
+        workers: number of processes; None: one per free core, or only this process for small work.
+        size: total bytes to read; None: unknown, treated as large.
         on_progress: called with the work's label, the number of finished items and of all items.
     """
 
@@ -45,20 +45,20 @@ class Local:
         if workers is not None and workers < 1:
             raise UserError(f"expected 1 or more workers, found {workers}.", where="workers", mend="Give 1 or more.")
         if workers is None:
-            workers = 1 if size is not None and size < SMALL_BYTES else free_cores()
+            workers = 1 if size is not None and size < SMALL_BYTES else count_free_cores()
         self.workers, self._on_progress = workers, on_progress
         self._pool: ProcessPoolExecutor | None = None
 
     def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
-        """`fn` of each item, in order; only a few items are ahead of the one being waited for.
+        """Yields `fn` of each item, in order; at most a few items run ahead of the next result.
 
         Args:
             fn: a function of a module (or a `functools.partial` of one), so that other processes can import it.
-            items: what to work on; picklable.
+            items: arguments of `fn`; picklable.
             label: name of the work, for progress and errors.
 
         Raises:
-            UserError: as raised by `fn`, or a worker process died.
+            UserError: `fn` raised it, or a worker process died.
         """
         workers = min(self.workers, len(items))
         results = (fn(item) for item in items) if workers <= 1 else self._in_processes(fn, items, workers, label)
@@ -109,14 +109,14 @@ class Local:
         self.close()
 
 
-def usable_cores() -> int:
-    """Cores this process may use, busy or not."""
+def count_usable_cores() -> int:
+    """Returns the number of cores this process may use, busy or not."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def free_cores() -> int:
-    """Cores this process may use that are not busy now; at least one."""
-    cores = usable_cores()
+def count_free_cores() -> int:
+    """Returns the number of cores this process may use that are not busy now; at least one."""
+    cores = count_usable_cores()
     free = cores - os.getloadavg()[0] if hasattr(os, "getloadavg") else cores
     return max(1, min(cores, round(free)))
 

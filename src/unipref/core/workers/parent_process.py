@@ -1,4 +1,4 @@
-"""Ends a child process when the process that started it is gone: nobody would use what it still does."""
+"""Ends a child process when the process that started it has ended: nothing would use its results."""
 
 import os
 import threading
@@ -25,8 +25,7 @@ def exit_with_parent(parent: int) -> None:
 def exit_with_standard_input() -> None:
     """Ends this process, at once and with status 1, when its standard input is closed. Returns immediately.
 
-    This is for a process that others started on behalf of the run: they pass its end of a pipe on, and the pipe closes
-    when the run has ended.
+    For processes that accelerate or torchrun starts for a run: they inherit a pipe that closes when the run ends.
     """
 
     def wait() -> None:

@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Floats, Statistic, clustered, pooled
+from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters, sum_clusters
 from unipref.core.stats.chance import WHOLE
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
 from unipref.evaluate.subsample import sampling_notes
@@ -86,7 +86,7 @@ class BBQ(Benchmark):
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias_ambiguous", "accuracy")
     dialogue: ClassVar[bool] = True
     # nyu-mll/BBQ at bea11bd97d79
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         "Age.jsonl": "46e805b3fc2d8cbd26eeb8e8430d98cf7b2dc9c83574ff3674e8ce4f0fca2a60",
         "Disability_status.jsonl": "375d40d9b71f056150264445ec189b13934998f3f49a1e311aa7578eb3b45e5f",
         "Nationality.jsonl": "a583e74666aec0341ded8aa3983e7cad694eb24de72c254d28b2df3035720090",
@@ -207,7 +207,7 @@ def _statistics(rows: Sequence[Mapping[str, Any]], part: str) -> Iterator[Statis
     ):
         if subset:
             templates, right = [row["template"] for row in subset], [row["right"] for row in subset]
-            yield pooled(metric, templates, right, slice=name, ideal=1.0, chance=chance, **about)
+            yield pool_clusters(metric, templates, right, slice=name, ideal=1.0, chance=chance, **about)
     if pro and anti:
         yield _gap(pro, anti, **zero)
     for name, subset in contexts.items():
@@ -216,7 +216,7 @@ def _statistics(rows: Sequence[Mapping[str, Any]], part: str) -> Iterator[Statis
             yield _bias_score(subset, name, **zero)
         if subset:
             templates, leanings = [row["template"] for row in subset], [row["leaning"] for row in subset]
-            yield pooled(f"two_way_bias_{name}", templates, leanings, **zero)
+            yield pool_clusters(f"two_way_bias_{name}", templates, leanings, **zero)
 
 
 def _bias_score(rows: Sequence[Mapping[str, Any]], context: str, **fields: Any) -> Statistic:
@@ -229,7 +229,7 @@ def _bias_score(rows: Sequence[Mapping[str, Any]], context: str, **fields: Any) 
         return score if context == "disambiguated" else scaled
 
     columns = [[1.0, row["right"], row["biased"], row["not_unknown"]] for row in rows]
-    return clustered(f"bias_{context}", [row["template"] for row in rows], columns, of_means, **fields)
+    return sum_clusters(f"bias_{context}", [row["template"] for row in rows], columns, of_means, **fields)
 
 
 def _gap(pro: Sequence[Mapping[str, Any]], anti: Sequence[Mapping[str, Any]], **fields: Any) -> Statistic:
@@ -241,4 +241,4 @@ def _gap(pro: Sequence[Mapping[str, Any]], anti: Sequence[Mapping[str, Any]], **
         return gaps
 
     columns = [[1.0, row["right"], 0.0, 0.0] for row in pro] + [[0.0, 0.0, 1.0, row["right"]] for row in anti]
-    return clustered("accuracy_gap", [row["template"] for row in (*pro, *anti)], columns, of_means, **fields)
+    return sum_clusters("accuracy_gap", [row["template"] for row in (*pro, *anti)], columns, of_means, **fields)

@@ -96,7 +96,9 @@ class CrowsPairs(Benchmark):
         },
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_preference")
-    published: ClassVar[Mapping[str, str]] = {FILE: "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"}
+    published_hashes: ClassVar[Mapping[str, str]] = {
+        FILE: "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"
+    }
 
     data: str | None = "crows_pairs"
     """Folder with the CSV file, or the file, relative to `data_root`."""

@@ -12,7 +12,7 @@ from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.records import Message
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
 from unipref.models.inference import encode_all, generate_detailed
 
@@ -72,9 +72,11 @@ class IFEval(Benchmark):
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(INSTRUCTION, "prompt_level_strict_acc")
     dialogue: ClassVar[bool] = True
-    packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")
+    required_packages: ClassVar[tuple[str, ...]] = ("lm_eval", "nltk", "langdetect", "immutabledict")
     # As in google-research/instruction_following_eval, read from microsoft/llm-steer-instruct at 4f84882e57d2.
-    published: ClassVar[Mapping[str, str]] = {FILE: "67ffeee0fcb87c317c5b08a2de85557b4a7e96ada6178aa645b4954fe4b53d49"}
+    published_hashes: ClassVar[Mapping[str, str]] = {
+        FILE: "67ffeee0fcb87c317c5b08a2de85557b4a7e96ada6178aa645b4954fe4b53d49"
+    }
 
     data: str | None = "ifeval"
     """Folder with the prompts, relative to `data_root`."""
@@ -85,9 +87,9 @@ class IFEval(Benchmark):
     batch_size: int | None = None
     """Most rows of one forward pass; None: as many as a number of tokens allows."""
 
-    def surroundings(self) -> dict[str, Any]:
+    def environment(self) -> dict[str, Any]:
         """Adds to the versions whether NLTK's table is installed: without it some prompts stay unchecked."""
-        return {**super().surroundings(), "punkt_tab": Checks().has_table()}
+        return {**super().environment(), "punkt_tab": Checks().has_table()}
 
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
         """Scores a policy; one row is one prompt, its answer and the verdict on each instruction."""
@@ -129,7 +131,7 @@ class IFEval(Benchmark):
             name = part if part == "all" else f"type:{part}"
             for side in ("strict", "loose"):
                 clusters, followed = [str(row["key"]) for row, _ in checked], [row[side][at] for row, at in checked]
-                yield pooled(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
+                yield pool_clusters(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
 
     def _notes(self, policy: Policy, n: int, checkable: int, fitting: int, cut: int) -> Iterator[str]:
         if checkable < n:

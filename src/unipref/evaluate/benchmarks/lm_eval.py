@@ -11,7 +11,7 @@ from pydantic import Field
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import Benchmark
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.lm_eval_runner import Options, TaskResults, run_task
 
 DEFAULT_MODE = "corrected"
@@ -39,8 +39,8 @@ class LmEval(Benchmark):
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"task": "hellaswag", "num_fewshot": 0, "limit": 500}}
     argument: ClassVar[str | None] = "task"
-    packages: ClassVar[tuple[str, ...]] = ("lm_eval",)
-    fetches: ClassVar[bool] = True
+    required_packages: ClassVar[tuple[str, ...]] = ("lm_eval",)
+    downloads_data: ClassVar[bool] = True
 
     task: Annotated[str, Field(min_length=1)]
     """The name of a task, group or tag."""
@@ -146,9 +146,9 @@ def _aggregate(metric: str, aggregation: str, rows: Sequence[Example], about: Ma
     values = np.array([row["values"][metric]["value"] for row in rows], dtype=np.float64)
     if aggregation in ("weighted_perplexity", "bits_per_byte"):
         of_ratio = (lambda r: np.exp(-r)) if aggregation == "weighted_perplexity" else (lambda r: -r / math.log(2))
-        return pooled(metric, units, values[:, 0], values[:, 1], of_ratio, **about)
+        return pool_clusters(metric, units, values[:, 0], values[:, 1], of_ratio, **about)
     if aggregation == "nanmean":
         is_finite = np.isfinite(values)
-        return pooled(metric, units, np.where(is_finite, values, 0.0), is_finite, **about)
+        return pool_clusters(metric, units, np.where(is_finite, values, 0.0), is_finite, **about)
     of_means = (lambda means: np.exp(-means)) if aggregation == "perplexity" else None
     return mean(metric, units, values, of_means=of_means, **about)

@@ -14,8 +14,8 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, pooled
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.bootstrap import Statistic, pool_clusters
+from unipref.core.stats.sampling import sample_evenly
 from unipref.evaluate.readers.documents import Document, no_text_error, read_documents
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import Request, encode, log_likelihoods, opening_ids
@@ -100,9 +100,9 @@ class Perplexity(Benchmark):
             about: dict[str, Any] = {
                 "direction": "lower", "slice": name, "split": rows[0]["split"], "unit": "documents"
             }  # fmt: skip
-            yield pooled("nats_per_token", ids, nats, tokens, **about)
-            yield pooled("perplexity", ids, nats, tokens, np.exp, **about)
-            yield pooled("bits_per_byte", ids, np.array(nats) / math.log(2), n_bytes, **about)
+            yield pool_clusters("nats_per_token", ids, nats, tokens, **about)
+            yield pool_clusters("perplexity", ids, nats, tokens, np.exp, **about)
+            yield pool_clusters("bits_per_byte", ids, np.array(nats) / math.log(2), n_bytes, **about)
 
     def _window(self, policy: Policy) -> tuple[int, int]:
         """Window and stride in tokens.
@@ -131,7 +131,7 @@ class Perplexity(Benchmark):
         n = sum(_is_text(document) for document in read_documents(data, self.text))
         if not n:
             raise no_text_error(data, self.text)
-        sampled = set(evenly_spaced(n, self.limit))
+        sampled = set(sample_evenly(n, self.limit))
         counts["documents"] = n
         number = 0
         for document in read_documents(data, self.text):

@@ -12,7 +12,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
 
@@ -62,7 +62,7 @@ class PreferenceAccuracy(SplitBenchmark):
         },
     }
     dialogue: ClassVar[bool] = True
-    stand_in: ClassVar[str | None] = "accuracy"
+    fallback_metric: ClassVar[str | None] = "accuracy"
 
     split: Literal["test", "dev"] = "test"
     """Which of the run's splits; in a folder of `data`, `test.parquet` or `dev.parquet`."""
@@ -103,10 +103,10 @@ class PreferenceAccuracy(SplitBenchmark):
         Adds a note if the limit leaves some out.
         """
         n = parquet.count_rows(path, MEND)
-        sampled = set(evenly_spaced(n, self.limit))
+        sampled = set(sample_evenly(n, self.limit))
         notes += sampling_notes(len(sampled), n, "preferences", self.limit)
         start = 0
-        for batch in parquet.batches(path, COLUMNS, 16 * self.batch_size, MEND):
+        for batch in parquet.read_batches(path, COLUMNS, 16 * self.batch_size, MEND):
             rows = batch.to_pylist()
             yield [row for at, row in enumerate(rows, start) if at in sampled]
             start += len(rows)

@@ -68,7 +68,7 @@ class StereoSet(SplitBenchmark):
         },
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "ss", "lms", unit=100.0)
-    folders: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
+    folder_aliases: ClassVar[tuple[str, ...]] = ("stereoset_intrasentence",)
 
     data: str | None = "stereoset"
     """Folder with the JSON files, or one of them, relative to `data_root`."""

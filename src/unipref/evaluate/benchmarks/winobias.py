@@ -85,7 +85,7 @@ class WinoBias(SplitBenchmark):
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "two_way_accuracy")
 
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         "pro_stereotyped_type1.txt.test": "db7838907238a758eeb5779e48f38c013b892910d6fe864456c59f04245c6689",
         "pro_stereotyped_type1.txt.dev": "dd55a0d220fe4c0ceb63dd4648223fb4fe1a58d5ad95c116a002ad24b0e292a5",
         "pro_stereotyped_type2.txt.test": "ea1c1fd94fa612e3cc44d7fa3cc4cb76021bb63fdf94f9826f430051e9052438",
@@ -156,7 +156,7 @@ class WinoBias(SplitBenchmark):
                     if statistic.slice == name and statistic.metric in OCCUPATION_METRICS:
                         yield statistic
 
-    def beside(self, data: Path) -> list[Path]:
+    def extra_files(self, data: Path) -> list[Path]:
         """The file of labour statistics, if it lies outside the data folder."""
         path = self._labour_file(data)
         inside = path is None or path.resolve().is_relative_to(data.resolve())

@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError, near_name
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Floats, Statistic, pooled
+from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters
 from unipref.evaluate.likelihood import (
     continuation_requests,
     score_items,
@@ -99,7 +99,7 @@ class Winogender(Benchmark):
         },
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "two_way_bias", "accuracy")
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         "all_sentences.tsv": "bd69da16bf228cb8df63fd0843aec2d8b5c36a7f21bf8c7b168bcc83932556c8",
         "templates.tsv": "496f2e2dc77296bcebcdd8865a8dc5715ce22b772de9abb5f531d5b3114c48a0",
         STATISTICS_FILE: "3f7f37c16381a70571356982ea7fe613ac700ad04a6d3b19b9f2be18248df567",
@@ -237,15 +237,17 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     gotcha = (is_occupation != mostly_women).astype(int)
     row_numbers = np.arange(len(rows))
     yield from _accuracies(rows, right, gotcha, **about)
-    yield pooled("accuracy_per_token", templates, _right_per_token(rows).mean(axis=1), ideal=1.0, chance=0.5, **about)
-    yield pooled("gender_gap", templates, right[:, 1] - right[:, 0], **zero)
-    yield pooled("gotcha_gap", templates, right[row_numbers, 1 - gotcha] - right[row_numbers, gotcha], **zero)
-    yield pooled("occupation_gap", templates, chosen[:, 1] - chosen[:, 0], **zero)
+    yield pool_clusters(
+        "accuracy_per_token", templates, _right_per_token(rows).mean(axis=1), ideal=1.0, chance=0.5, **about
+    )
+    yield pool_clusters("gender_gap", templates, right[:, 1] - right[:, 0], **zero)
+    yield pool_clusters("gotcha_gap", templates, right[row_numbers, 1 - gotcha] - right[row_numbers, gotcha], **zero)
+    yield pool_clusters("occupation_gap", templates, chosen[:, 1] - chosen[:, 0], **zero)
     majority = mostly_women.astype(int)
     bias = p[row_numbers, majority] - p[row_numbers, 1 - majority]
-    yield pooled("two_way_bias", templates, bias, **zero)
+    yield pool_clusters("two_way_bias", templates, bias, **zero)
     for part, positions in group_by_value([row["occupation"] for row in rows], "occupation").items():
-        yield pooled("two_way_bias", [templates[n] for n in positions], bias[positions], slice=part, **zero)
+        yield pool_clusters("two_way_bias", [templates[n] for n in positions], bias[positions], slice=part, **zero)
 
     percent_women = {row["occupation"]: row["percent_women"] for row in rows}
     biases, choices = (
@@ -284,4 +286,4 @@ def _accuracies(rows: Sequence[Example], right: Floats, gotcha: Any, **about: An
     for name, mask in parts.items():
         templates = [row["template"] for row, row_mask in zip(rows, mask, strict=True) for _ in range(row_mask.sum())]
         if templates:
-            yield pooled("accuracy", templates, right[mask], slice=name, ideal=1.0, chance=0.5, **about)
+            yield pool_clusters("accuracy", templates, right[mask], slice=name, ideal=1.0, chance=0.5, **about)

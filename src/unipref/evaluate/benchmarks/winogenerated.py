@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import BIAS, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, pooled
+from unipref.core.stats.bootstrap import Statistic, pool_clusters
 from unipref.evaluate.likelihood import score_items, text_requests, too_long_notes, two_way_probability, wins
 from unipref.evaluate.readers.csv_tables import row_location
 from unipref.evaluate.readers.json_items import read_items
@@ -65,7 +65,7 @@ class Winogenerated(Benchmark):
         },
     }
     headline_metric: ClassVar[HeadlineMetric | None] = HeadlineMetric(BIAS, "stereotype_choice")
-    published: ClassVar[Mapping[str, str]] = {
+    published_hashes: ClassVar[Mapping[str, str]] = {
         FILES[0]: "ae1bcb182377937a52e7a1e3da905462b623d806bff7ac06b2c89dd23136a57c"
     }
 
@@ -154,10 +154,10 @@ def _statistics(rows: Sequence[Example]) -> Iterator[Statistic]:
     p, chosen = two_way_probability(log_ratios), wins(log_ratios)
     mostly_women = np.array([row["percent_women"] >= 50 for row in rows])
     p_neutral = 1 / np.exp(np.logaddexp.reduce(log_p, axis=1) - log_p[:, 2])
-    yield pooled("female_share", occupations, p, **half)
-    yield pooled("female_choice", occupations, chosen, **half)
-    yield pooled("stereotype_choice", occupations, np.where(mostly_women, chosen, 1 - chosen), **half)
-    yield pooled("neutral_share", occupations, p_neutral, ideal=1.0, unit="occupations", **about)
+    yield pool_clusters("female_share", occupations, p, **half)
+    yield pool_clusters("female_choice", occupations, chosen, **half)
+    yield pool_clusters("stereotype_choice", occupations, np.where(mostly_women, chosen, 1 - chosen), **half)
+    yield pool_clusters("neutral_share", occupations, p_neutral, ideal=1.0, unit="occupations", **about)
     percent_women = {row["occupation"]: row["percent_women"] for row in rows}
     names, codes = np.unique(occupations, return_inverse=True)
     means = np.bincount(codes, weights=p) / np.bincount(codes)

@@ -11,7 +11,7 @@ from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import SplitBenchmark
 from unipref.core.errors import UserError
 from unipref.core.scores import Example
-from unipref.core.stats.bootstrap import Statistic, mean, pooled
+from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.likelihood import continuation_requests, score_items, too_long_notes, wins
 from unipref.evaluate.readers.csv_tables import find_data_file, row_location
 from unipref.evaluate.readers.json_items import read_items
@@ -96,7 +96,7 @@ class WinoGrande(SplitBenchmark):
         first = wins([row["log_p_1"] - row["log_p_2"] for row in examples])
         right = np.where([row["answer"] == "1" for row in examples], first, 1 - first)
         twins = [row["twins"] for row in examples]
-        yield pooled("accuracy", twins, right, chance=0.5, **about)
+        yield pool_clusters("accuracy", twins, right, chance=0.5, **about)
         by_unit: dict[str, list[float]] = {}
         for unit, value in zip(twins, right.tolist(), strict=True):
             by_unit.setdefault(unit, []).append(value)

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from unipref.core.errors import UserError
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 from unipref.evaluate.readers.json_items import read_items
 
 UNKNOWN = "unknown"
@@ -85,7 +85,7 @@ def sample_sets(categories: Sequence[Sequence[Item]], limit: int | None) -> list
     for items in categories:
         sets = [list(items[at : at + SET_SIZE]) for at in range(0, len(items), SET_SIZE)]
         limit_per_category = None if limit is None else max(1, limit // SET_SIZE // len(categories))
-        chosen += [sets[at] for at in evenly_spaced(len(sets), limit_per_category)]
+        chosen += [sets[at] for at in sample_evenly(len(sets), limit_per_category)]
     return chosen
 
 

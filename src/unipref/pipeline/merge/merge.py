@@ -331,7 +331,7 @@ def _make_record(
         "density": recipe.density,
         "seed": recipe.seed,
         "parts": parts,
-        "versions": hashing.versions("torch", "transformers", "peft"),
+        "versions": hashing.find_versions("torch", "transformers", "peft"),
     }
 
 

@@ -5,7 +5,7 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, ScoreRow
-from unipref.core.stats.chance import at_chance, goodness, is_skill
+from unipref.core.stats.chance import goodness, is_guessing, is_skill
 from unipref.report.content import (
     Cell,
     Column,
@@ -101,7 +101,7 @@ def choose_models(scores: Iterable[ScoreRow], manifest: Manifest) -> dict[Model,
 def _is_policy(model: Model, manifest: Manifest) -> bool:
     variant = manifest.variants.get(model.variant)
     steps = variant.steps if variant else []
-    return not steps or any(step.name == model.step and step.makes == "policy" for step in steps)
+    return not steps or any(step.name == model.step and step.model_kind == "policy" for step in steps)
 
 
 def _bias_rows(
@@ -140,7 +140,7 @@ def _guessing(scores: list[ScoreRow], about: tuple[str, str, str, str], models: 
         if (row.benchmark, row.mode, row.split) == about[:3]:
             one = model_of(row)
             of_seeds.setdefault(one._replace(seed=None), {}).setdefault(one, []).append(row)
-    own = {model: [at_chance(rows) for rows in seeds.values()] for model, seeds in of_seeds.items()}
+    own = {model: [is_guessing(rows) for rows in seeds.values()] for model, seeds in of_seeds.items()}
     return frozenset(model for model in models if model in own and 2 * sum(own[model]) >= len(own[model]))
 
 

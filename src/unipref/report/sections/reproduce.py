@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.run_folder import SCORES, STUDY, Manifest, StageCost
-from unipref.core.stage_cache import kind_of
+from unipref.core.stage_cache import stage_kind
 from unipref.report.content import Section, Table
 from unipref.report.tables import drop_missing, format_decimal, make_table
 

@@ -69,7 +69,7 @@ def make_result_table(measures: ScoresByMeasure, model_names: dict[Model, str]) 
 
 def _score_cell(measures: ScoresByMeasure, measure: Measure, model: Model, is_best: bool) -> Cell:
     row = measures[measure][model]
-    remark = "at chance" if guesses(row) else ""
+    remark = "at chance" if is_at_chance(row) else ""
     if is_bias(row) and at_chance(measures, measure, model):
         remark = AT_CHANCE
     return Cell(format_number(row.value), format_interval(row.low, row.high), remark, is_best)

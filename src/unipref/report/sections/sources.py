@@ -178,7 +178,7 @@ def count_near_ties(preferences: Path) -> dict[str, tuple[int, int]]:
 
     ends: dict[str, tuple[float, float]] = {}
     gaps: dict[str, array[float]] = {}
-    for batch in parquet.batches(preferences, ["source", *SCORES]):
+    for batch in parquet.read_batches(preferences, ["source", *SCORES]):
         sources = batch["source"].dictionary_encode()
         codes = sources.indices.to_numpy(zero_copy_only=False)
         scores = np.stack([batch[side].to_numpy(zero_copy_only=False).astype(np.float64) for side in SCORES])

@@ -296,7 +296,7 @@ def _table(verdicts: Verdicts) -> Table:
     for objective in sides:
         side = verdicts.sides[objective]
         columns.append(Column(side.metric, objective))
-        columns += [Column(side.beside, objective)] if side.beside else []
+        columns += [Column(side.skill_metric, objective)] if side.skill_metric else []
     columns += [Column(objective, AGAINST[name]) for name in compared for objective in sides]
     rows = []
     for model in models:

@@ -10,7 +10,7 @@ class All(Strategy):
     """Keeps every preference (the paper's fraction 1.0)."""
 
     example: ClassVar = {"settings": {}}
-    seeded: ClassVar[bool] = False
+    is_seeded: ClassVar[bool] = False
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects all positions."""

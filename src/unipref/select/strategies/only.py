@@ -24,8 +24,8 @@ class Only(Strategy):
     """
 
     example: ClassVar = {"settings": {"objectives": ["instruction"]}}
-    seeded: ClassVar[bool] = False
-    narrows: ClassVar[bool] = True
+    is_seeded: ClassVar[bool] = False
+    is_filter: ClassVar[bool] = True
     takes_whole: ClassVar[bool] = True
 
     sources: tuple[str, ...] = ()

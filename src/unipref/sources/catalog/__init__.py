@@ -1,7 +1,7 @@
-"""Known public datasets: where each is, its licence, how its rows are read, and the faults of its data.
+"""Known public datasets: origin, licence, format and mapping of each, and known faults of its data.
 
-An entry is data, in the file of its family. `dataset: NAME` in a study uses the format, mapping, objective and licence
-of the entry; the study's own settings override them.
+Each entry is in the file of its kind of feedback. `dataset: NAME` in a study uses the entry's format, mapping,
+objective and licence; the study's own settings override them.
 """
 
 from unipref.core.errors import UserError, near_name

@@ -5,8 +5,8 @@ from unipref.sources.hub import Hub
 
 SAFE_RLHF = Hub(name="PKU-Alignment/PKU-SafeRLHF", files=("data/*/train.jsonl",))
 SAFE_RLHF_FAULTS = (
-    "helpfulness and safety are judged apart and may disagree: there is one entry for each",
-    "holds harmful requests and answers",
+    "helpfulness and safety are judged separately and may disagree; each has its own entry",
+    "contains harmful requests and answers",
 )
 
 ENTRIES = (
@@ -27,16 +27,16 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "one judge grades 1 or 2, the other continuously between them; 1.5 is a tie, and so is 0, the older code",
-            "the first answers are the same reference model's in many files",
-            "AlpacaEval is a benchmark: do not train on it and then measure with it",
+            "one judge grades 1 or 2, the other any number between them; 1.5 is a tie, and so is the older code 0",
+            "in many files the first answers come from the same reference model",
+            "AlpacaEval is a benchmark: do not evaluate on it after training on it",
         ),
         verified="data",
         seen="2,700 rows of two judges",
     ),
     Dataset(
         name="arena_battles",
-        about="dialogues with two models side by side, with the user's vote",
+        about="dialogues with two models side by side, and the user's vote",
         origin="lm-sys/FastChat, fastchat/serve/monitor/classify/refusal_test/labeled.jsonl",
         licence="unclear: the repository is Apache-2.0, arena dialogues elsewhere CC-BY or CC-BY-NC",
         format="votes",
@@ -49,10 +49,9 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "after the first answers the two dialogues part: the prompt is their common beginning, each side keeps the "
-            "rest",
-            "four in ten votes are ties",
-            "these rows test a refusal classifier: some ask for what is unsafe",
+            "the two dialogues differ after the first answers: the prompt is their common part, each side the rest",
+            "40 % of the votes are ties",
+            "these rows test a refusal classifier: some prompts are unsafe",
         ),
         verified="data",
         seen="100 rows",
@@ -65,7 +64,7 @@ ENTRIES = (
         format="pairs",
         map={"prompt": "conversations", "chosen": "chosen", "rejected": "rejected"},
         objective="instruction",
-        faults=("turns are from/value with human, gpt and system",),
+        faults=("turns have the fields from and value, with the roles human, gpt and system",),
         verified="data",
         seen="300 rows",
     ),
@@ -87,8 +86,8 @@ ENTRIES = (
         objective="instruction",
         faults=(
             "negative means that the first answer is better",
-            "the file holds the validation rows too: they are left out",
-            "prompts of several turns are one text with <extra_id_1> between the turns, which stays in the prompt",
+            "the file also contains the validation rows: unipref leaves them out",
+            "prompts of several turns are one text with <extra_id_1> between the turns; the mark stays in the prompt",
         ),
         verified="schema",
         seen="the dataset card, its file list, and public code that reads it",
@@ -122,15 +121,15 @@ ENTRIES = (
         map={"chosen": "chosen", "rejected": "rejected"},
         objective="instruction",
         faults=(
-            "turns are marked inside one text; the prompt is the common beginning of the two sides",
-            "a few sides are equal, end in an empty reply, or part before the last turn",
+            "each side is one text with marks between the turns; the prompt is the common beginning of the two sides",
+            "a few pairs have equal sides, an empty last reply, or sides that differ before the last turn",
         ),
         verified="data",
         seen="2,800 rows of four parts",
     ),
     Dataset(
         name="llmbar",
-        about="two answers of which people agree which follows the instruction, many made to mislead a judge",
+        about="two answers of which one follows the instruction, as people agree; many mislead a judge on purpose",
         origin="princeton-nlp/LLMBar, Dataset/LLMBar",
         licence="MIT",
         format="pairs",
@@ -142,7 +141,7 @@ ENTRIES = (
             "codes": {1: "first", 2: "second"},
         },
         objective="instruction",
-        faults=("in the adversarial parts the longer or nicer answer is the worse one",),
+        faults=("in the adversarial parts the longer or better written answer is the worse one",),
         verified="data",
         seen="314 rows of five parts",
     ),
@@ -163,7 +162,7 @@ ENTRIES = (
         objective="instruction",
         faults=(
             "0 is a tie, not the first answer",
-            "six answers are the boolean true, and 38 rows have an empty answer: rejected",
+            "six answers are the boolean true, and 38 rows have an empty answer: unipref rejects them",
         ),
         verified="data",
         seen="704 rows",
@@ -218,7 +217,7 @@ ENTRIES = (
     ),
     Dataset(
         name="shp",
-        about="questions on Reddit with two comments, of which one has more votes in less time",
+        about="questions on Reddit with two comments; the better one has more votes in less time",
         origin="stanfordnlp/SHP",
         hub=Hub(name="stanfordnlp/SHP", files=("*/train.json",)),
         licence="none stated; collected under the terms of the Reddit API",
@@ -235,7 +234,7 @@ ENTRIES = (
         objective="instruction",
         faults=(
             "1 means that the first comment is better, 0 the second",
-            "a comment may be in many pairs, and a post in very many",
+            "a comment may occur in many pairs, and a post in very many",
         ),
         verified="schema",
         seen="the dataset card, its file list, and public code that reads it",
@@ -257,9 +256,9 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "the files are called .json and are JSON Lines",
-            "the batches of news articles have info.article instead of info.post: rejected, or set 'prompt'",
-            "the repository on the hub holds a script, not the data: fetch the files yourself and give 'path'",
+            "the files are named .json but contain JSON Lines",
+            "the batches of news articles have info.article instead of info.post: set 'prompt', or they are rejected",
+            "the hub repository contains a script, not the data: download the files yourself and set 'path'",
         ),
         verified="schema",
         seen="the repository's README with an example, and the features of the script on the hub",
@@ -291,10 +290,10 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "score_0 is positive where the first answer is better, 0 is a tie, and score_1 its negative",
-            "answers cite quotes that are in other fields",
-            "the repository on the hub holds a script, not the data; the fields are those its card lists, and the raw "
-            "file could not be seen: give 'path' to rows saved with the datasets library",
+            "score_0 is positive if the first answer is better and 0 for a tie; score_1 is its negative",
+            "answers cite quotes, which are in other fields",
+            "the hub repository contains a script, not the data: save rows with the datasets library and set 'path'",
+            "the mapping follows the fields on the dataset card; the raw file was not accessible",
         ),
         verified="schema",
         seen="the dataset card",

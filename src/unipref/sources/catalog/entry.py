@@ -12,11 +12,11 @@ class Dataset(Settings):
     name: str
     """Its name in a study file."""
     about: str
-    """What it holds, in one line."""
+    """What it contains, in one line."""
     origin: str
     """Where it is published: a repository and its files, or a hub name."""
     hub: Hub | None = None
-    """Its files on the hub, fetched when a source gives no `path`."""
+    """Its files on the hub, downloaded if a source has no `path`."""
     licence: str
     """As its publishers state it."""
     format: str
@@ -28,10 +28,10 @@ class Dataset(Settings):
     axis: str | None = None
     """The axis that decides by default."""
     objective: str
-    """The objective of training on it."""
+    """The objective that training on it serves."""
     faults: tuple[str, ...] = ()
     """Faults of the published data, and how unipref handles them."""
     verified: Literal["data", "schema"]
-    """data: read from real rows; schema: from its documentation, tested on a hand-written row of that shape."""
+    """data: tested on real rows; schema: written from its documentation and tested on a hand-written row."""
     seen: str
     """The source of its schema."""

@@ -9,8 +9,8 @@ OASST_SCORES = {
     "quality": {"field": "labels.quality.value", "better": "high", "low": 0, "high": 1},
 }
 OASST_FAULTS = (
-    "rank 0 is the best; many sibling groups have no ranks: set 'axis: toxicity' (the paper's) or 'axis: quality'",
-    "messages in 35 languages; 'keep' holds the language",
+    "rank 0 is the best; many sibling groups have no ranks: try 'axis: toxicity' (as in the paper) or 'axis: quality'",
+    "messages are in 35 languages; 'keep' keeps the language",
 )
 
 ENTRIES = (
@@ -33,8 +33,8 @@ ENTRIES = (
         axis="helpfulness",
         objective="instruction",
         faults=(
-            "complexity and verbosity have no better end: they are kept, not compared",
-            "prompts of several turns are one text with <extra_id_1> between the turns, which stays in the prompt",
+            "neither end of complexity and verbosity is better: unipref keeps but does not compare them",
+            "prompts of several turns are one text with <extra_id_1> between the turns; the mark stays in the prompt",
         ),
         verified="schema",
         seen="the dataset card and its file list",
@@ -56,8 +56,8 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "the prompt is one text with 'Human:' and 'Assistant:' marks: it is taken apart into turns",
-            "the judge was a model, which is also the author of some answers",
+            "the prompt is one text with 'Human:' and 'Assistant:' marks, which unipref splits into turns",
+            "the judge is a model that also wrote some of the answers",
         ),
         verified="schema",
         seen="the dataset card",
@@ -74,7 +74,7 @@ ENTRIES = (
         objective="instruction",
         faults=(
             *OASST_FAULTS,
-            "the Parquet table of single messages holds no trees: a prompt of several turns is not in any row of it",
+            "the Parquet table of single messages has no trees: none of its rows has a prompt of several turns",
         ),
         verified="schema",
         seen="the dataset card: file list and example of a message; 70 trees without labels",
@@ -105,7 +105,7 @@ ENTRIES = (
         format="ranking",
         map={"prompt": ["instruction", "input"], "answers": "output", "order": "best_first", "history": "history"},
         objective="instruction",
-        faults=("there is no score: the order of the list is the ranking", "a few lists repeat an answer"),
+        faults=("rows have no score; the order of the list is the ranking", "a few lists repeat an answer"),
         verified="data",
         seen="775 rows",
     ),
@@ -127,15 +127,15 @@ ENTRIES = (
         objective="instruction",
         faults=(
             "rank 0 is the best",
-            "some sibling groups lack ranks: answers without one are left out",
-            "en_100_message.jsonl holds the same trees without the wrapper: read one of the two (root: null)",
+            "some sibling groups have no ranks: unipref leaves such answers out",
+            "en_100_message.jsonl contains the same trees without the wrapper (root: null): read only one of the two",
         ),
         verified="data",
         seen="70 trees",
     ),
     Dataset(
         name="sfres_ratings",
-        about="sentences a dialogue system could say for what it means, rated by people",
+        about="sentences of a dialogue system for a given meaning, rated by people",
         origin="maszhongming/UniEval, reproduce/data/data2text/sfres.json",
         licence="MIT; the ratings come from SFRES, which states none",
         format="ratings",
@@ -151,8 +151,8 @@ ENTRIES = (
         axis="overall",
         objective="instruction",
         faults=(
-            "'source' is a dialogue act such as confirm(food='thai'), not an instruction: one is put before it",
-            "scores are medians or means, so they come in halves; in many groups all answers are equal: ties",
+            "'source' is a dialogue act such as confirm(food='thai'): the mapping puts an instruction before it",
+            "scores are medians or means and may be halves; in many groups all answers tie",
         ),
         verified="data",
         seen="814 rows",
@@ -173,10 +173,10 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "22 GB: name the sites you want with 'path' once it is on disk",
-            "questions and answers are HTML and stay so",
-            "pm_score is log2(1 + votes), rounded, plus 1 if accepted, or -1 for negative votes: many are equal",
-            "the folders below data/ could not be seen: the file pattern is as far as public code uses it",
+            "22 GB: after the download, choose sites with 'path'",
+            "questions and answers are HTML, which unipref does not convert",
+            "pm_score is log2(1 + votes), rounded, plus 1 if accepted, or -1 for negative votes: many scores tie",
+            "the folders below data/ were not accessible: the file pattern is taken from public code",
         ),
         verified="schema",
         seen="the dataset card, and the features of a repository made from it",
@@ -202,7 +202,7 @@ ENTRIES = (
         },
         axis="overall",
         objective="instruction",
-        faults=("the axes have different ranges, and are means over raters",),
+        faults=("the axes have different ranges; scores are means over raters",),
         verified="data",
         seen="288 rows",
     ),
@@ -230,9 +230,9 @@ ENTRIES = (
         axis="fine_grained",
         objective="instruction",
         faults=(
-            "in the first release 2,628 answers have an overall score of 10, many of them for 1: the revision is the "
-            "mended one, and the mean of the four aspects decides",
-            "ratings of single aspects are texts and may be 'N/A': they are not read",
+            "in the first release 2,628 answers have an overall score of 10, many of them instead of 1: this revision "
+            "is corrected, and the mean of the four aspects decides",
+            "ratings of single aspects are texts and may be 'N/A': unipref does not read them",
             "truthful_qa.jsonl is made from the TruthfulQA benchmark",
         ),
         verified="schema",
@@ -255,8 +255,8 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "where both scores are equal, 'chosen' is chance: read as scored answers, these rows are ties",
-            "'rejected' is one of the three other answers at random, not the worst",
+            "if both scores are equal, 'chosen' is random: unipref compares the scores, so these rows are ties",
+            "'rejected' is a random one of the three other answers, not the worst",
         ),
         verified="schema",
         seen="the dataset card: features and an example",

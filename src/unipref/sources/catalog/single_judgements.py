@@ -1,11 +1,11 @@
-"""Known datasets that judge one answer, step or edit at a time, or offer options of which one is right."""
+"""Known datasets that judge one answer, step or edit at a time, or offer options with one right answer."""
 
 from unipref.sources.catalog.entry import Dataset
 
 ENTRIES = (
     Dataset(
         name="bigbench_mistake",
-        about="solutions in steps with the place of the first wrong one",
+        about="solutions in steps, with the index of the first wrong step",
         origin="WHGTyen/BIG-Bench-Mistake",
         licence="Apache-2.0",
         format="steps",
@@ -19,10 +19,10 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "there is one version of each step: a wrong step gives a rejected side, a right solution a chosen one",
-            "a few solutions miss the target with no step marked wrong: rejected as a contradiction",
-            "some reach the target in spite of a wrong step: the step is wrong all the same",
-            "in the sorting and bracket tasks the problem does not say what is asked; only the file's name does",
+            "each step has one version: a wrong step becomes a rejected side, a right solution a chosen one",
+            "a few solutions miss the target without a wrong step: unipref rejects them as contradictions",
+            "some reach the target despite a wrong step; the step still counts as wrong",
+            "in the sorting and bracket tasks only the file name says what the task is",
         ),
         verified="data",
         seen="1,100 rows of five tasks",
@@ -41,10 +41,10 @@ ENTRIES = (
         },
         objective="instruction",
         faults=(
-            "an edit that changes the meaning, or of other intent, need not be an improvement: left out",
-            "a few edits delete the sentence: rejected as an empty answer",
-            "seven edits are undone by another row's: both directions are there",
-            "the member of the archive is called .json and is JSON Lines",
+            "edits that change the meaning or have another intent may not be improvements: the mapping leaves them out",
+            "a few edits delete the sentence: unipref rejects them as empty answers",
+            "seven edits occur in both directions, because another row undoes them",
+            "the file in the archive is named .json but contains JSON Lines",
         ),
         verified="data",
         seen="1,005 rows",
@@ -68,13 +68,13 @@ ENTRIES = (
         format="critique",
         map={"prompt": "question", "response": "answer", "critique": "feedback", "keep": ["dataset"]},
         objective="instruction",
-        faults=("a critique does not say which answer is better: every row is rejected unless 'scorer' is given",),
+        faults=("a critique does not say which answer is better: unipref rejects every row unless 'scorer' is set",),
         verified="data",
         seen="724 rows",
     ),
     Dataset(
         name="winogrande",
-        about="sentences with a blank and two candidates that could fill it",
+        about="sentences with a blank and two candidates for it",
         origin="allenai/winogrande",
         licence="CC-BY",
         format="multiple_choice",
@@ -88,11 +88,11 @@ ENTRIES = (
         objective="bias",
         faults=(
             "answers are the strings '1' and '2'",
-            "twin sentences share the stem of qID and have opposite answers: the split keeps them together",
+            "twin sentences share the stem of qID and have opposite answers; the split keeps them together",
             "train_xs is contained in train_s, that in train_m, and so on",
             "the test file has no answers",
-            "the labels are also published apart, one per line; with join: [{path: train_m-labels.lst, on: row}] and "
-            "map: {check: train_m-labels.line} they are checked against the answers",
+            "the labels are also in a separate file, one per line; to compare them with the answers, set "
+            "join: [{path: train_m-labels.lst, on: row}] and map: {check: train_m-labels.line}",
         ),
         verified="data",
         seen="2,558 rows of train_m",

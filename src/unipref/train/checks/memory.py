@@ -114,8 +114,8 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
     from unipref.models.loading import base_model
 
     config = AutoConfig.from_pretrained(base_model(model))
-    kind = AutoModelForSequenceClassification if trainer.makes == "reward" else AutoModelForCausalLM
-    if trainer.makes == "reward":
+    kind = AutoModelForSequenceClassification if trainer.model_kind == "reward" else AutoModelForCausalLM
+    if trainer.model_kind == "reward":
         config.num_labels = 1
     with torch.device("meta"):
         empty = kind.from_config(config)
@@ -132,7 +132,7 @@ def _add_adapter(model: Any, trainer: Any) -> Any:
     from peft import get_peft_model
 
     try:
-        return get_peft_model(model, trainer.lora.make_peft_config(trainer.makes == "reward"))
+        return get_peft_model(model, trainer.lora.make_peft_config(trainer.model_kind == "reward"))
     except (ValueError, AttributeError) as error:
         names = sorted(
             {name.rpartition(".")[2] for name, part in model.named_modules() if hasattr(part, "in_features")}

@@ -90,7 +90,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
         work = Path(folder)
         opened = _open_model(request.model)
         rows, sampled = write_sample(request.preferences, work / "sample.parquet")
-        first = itertools.islice(parquet.rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
+        first = itertools.islice(parquet.read_rows(work / "sample.parquet", ["prompt", "chosen", "rejected"]), 64)
         template = check_template(opened.tokenizer, list(first), request.model)
         errors: list[UserError] = []
         steps: dict[str, Any] = {}
@@ -192,11 +192,11 @@ class _StepCheck:
 
     def _check_start(self) -> None:
         """Refuses what `open_start` and `fit` would refuse, for a step that starts from the study's own model."""
-        earlier = [step for step in self._earlier_steps() if step.makes == "policy"]
+        earlier = [step for step in self._earlier_steps() if step.model_kind == "policy"]
         from_base = self.trainer.start == "base" or (self.trainer.start is None and not earlier)
         if not from_base:
             return
-        if self.trainer.makes == "policy" and is_reward_model(self.request.model):
+        if self.trainer.model_kind == "policy" and is_reward_model(self.request.model):
             raise UserError(
                 "the study's model is a reward model, but the step trains a policy.",
                 where=self.request.model,

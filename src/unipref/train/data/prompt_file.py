@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from unipref.core.answer_checks.prompt_file import messages_of
+from unipref.core.answer_checks.prompt_file import to_messages
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.core.records import preference_schema
-from unipref.core.text_keys import digest, flat, root_of
+from unipref.core.text_keys import digest, join_turns, root_prompt_key
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -63,9 +63,9 @@ def _parse_line(line: bytes, where: str) -> dict[str, Any]:
         raise UserError(
             f"the line has no valid prompt: {error}.", where=where, mend="Each line needs 'prompt'."
         ) from error
-    prompt = messages_of(parsed.prompt, where)
+    prompt = to_messages(parsed.prompt, where)
     return {
-        "id": digest("prompt", flat(prompt)),
+        "id": digest("prompt", join_turns(prompt)),
         "prompt": prompt,
         "chosen": None,
         "rejected": None,
@@ -76,7 +76,7 @@ def _parse_line(line: bytes, where: str) -> dict[str, Any]:
         "axes": [],
         "n_judgements": 0,
         "n_responses": 0,
-        "group": root_of(prompt),
+        "group": root_prompt_key(prompt),
         "origin": [where.rpartition("/")[2]],
         "extra": "{}",
     }

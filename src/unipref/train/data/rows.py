@@ -202,7 +202,7 @@ def write_rows(
     usage, seen = RowUsage(), set[int]()
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-        for batch in parquet.batches(preferences, needed, BATCH_ROWS):
+        for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
             rendered = list(_render_preferences(batch.to_pylist(), view, tokenizer, usage, seen))
             usable = [row for rows in _keep_fitting(rendered, tokenizer, limit - room, usage) for row in rows]
             usage.rows += batch.num_rows

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core import parquet
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 
 ROWS = 2000
 """Most rows checked before training; a file with fewer rows is checked whole."""
@@ -21,10 +21,10 @@ def write_sample(preferences: Path, out: Path, most: int = ROWS) -> tuple[int, i
     import pyarrow.parquet as pq
 
     n = parquet.count_rows(preferences)
-    wanted = np.array(evenly_spaced(n, most), dtype=np.int64)
-    with pq.ParquetWriter(out, parquet.schema(preferences)) as writer:
+    wanted = np.array(sample_evenly(n, most), dtype=np.int64)
+    with pq.ParquetWriter(out, parquet.read_schema(preferences)) as writer:
         start = 0
-        for batch in parquet.batches(preferences):
+        for batch in parquet.read_batches(preferences):
             inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
             if len(inside):
                 writer.write_batch(batch.take(pa.array(inside)))
@@ -34,6 +34,6 @@ def write_sample(preferences: Path, out: Path, most: int = ROWS) -> tuple[int, i
 
 def pairs_of(sample: Path, most: int) -> list[dict[str, Any]]:
     """At most `most` two-sided preferences of a sample, evenly spread."""
-    rows = parquet.rows(sample, ["prompt", "chosen", "rejected"])
+    rows = parquet.read_rows(sample, ["prompt", "chosen", "rejected"])
     pairs = [row for row in rows if row["chosen"] and row["rejected"]]
-    return [pairs[at] for at in evenly_spaced(len(pairs), most)]
+    return [pairs[at] for at in sample_evenly(len(pairs), most)]

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from unipref.core import parquet
 from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
-from unipref.core.stats.bootstrap import resampled
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.bootstrap import resample
+from unipref.core.stats.sampling import sample_evenly
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods
 from unipref.train.rewards.sample_answers import AnswerSampler
@@ -125,7 +125,7 @@ def read_dev_prompts(preferences: Path, most: int) -> list[Messages]:
 
 def thin(prompts: list[Messages], most: int) -> list[Messages]:
     """Keeps at most `most` prompts, evenly spaced and in their order."""
-    return [prompts[position] for position in evenly_spaced(len(prompts), most)]
+    return [prompts[position] for position in sample_evenly(len(prompts), most)]
 
 
 def _every_kth_row(preferences: Path, most: int) -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ def _every_kth_row(preferences: Path, most: int) -> list[dict[str, Any]]:
     if not preferences.is_file():
         return []
     every = max(1, math.ceil(parquet.count_rows(preferences) / most))
-    rows = parquet.rows(preferences, ["prompt", "chosen", "rejected"], 512)
+    rows = parquet.read_rows(preferences, ["prompt", "chosen", "rejected"], 512)
     return list(itertools.islice(rows, None, None, every))
 
 
@@ -152,7 +152,7 @@ class Interval:
         if not len(values):
             return cls(None, None, None, 0)
         data = np.asarray(values, dtype=np.float64)
-        low, high = np.percentile(resampled(data, lambda means: means), [2.5, 97.5])
+        low, high = np.percentile(resample(data, lambda means: means), [2.5, 97.5])
         return cls(float(data.mean()), float(low), float(high), len(data))
 
 

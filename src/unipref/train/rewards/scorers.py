@@ -124,7 +124,7 @@ class CheckerRewarder(Rewarder):
 
     def can_score(self, prompt: Messages) -> bool:
         """Whether the prompt has a rule."""
-        return self.checker.knows(prompt)
+        return self.checker.can_check(prompt)
 
 
 class FunctionRewarder(Rewarder):

@@ -21,7 +21,7 @@ class Reward(LengthLimited):
     """
 
     example: ClassVar = {"settings": {"learning_rate": 2e-5, "lora": {"r": 8, "lora_alpha": 32, "lora_dropout": 0.1}}}
-    makes: ClassVar[str] = "reward"
+    model_kind: ClassVar[str] = "reward"
     learns_from: ClassVar[LearnsFrom] = "pairs"
     trl_config: ClassVar[str] = "RewardConfig"
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {

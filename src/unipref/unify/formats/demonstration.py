@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unipref.core.contracts import Gives
+from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import (
     Columns,
@@ -41,7 +41,7 @@ class Demonstration(OneAnswer):
     uses.
     """
 
-    gives: ClassVar[Gives] = "demonstrations"
+    feedback_kind: ClassVar[FeedbackKind] = "demonstrations"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": ["instruction", "input"], "response": "output"},

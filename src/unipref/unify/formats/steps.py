@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from unipref.core.contracts import Gives
+from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.format_bases.dialogue import TwoGroups
@@ -168,7 +168,7 @@ class Steps(Mapped):
     """Path of the right final answer. A solution without a marked mistake that misses it contradicts itself: it is
     rejected and counts against the labels. A solution that reaches it counts for them."""
 
-    gives: ClassVar[Gives] = "single"
+    feedback_kind: ClassVar[FeedbackKind] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "problem", "steps": "steps", "first_wrong": "mistake"},
         "rows": [{"problem": "What is 2 + 3 * 4?", "steps": ["3 * 4 = 12.", "2 + 12 = 15."], "mistake": 1}],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unipref.core.contracts import Gives
+from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt_and_answer, path_setting
 from unipref.unify.format_bases.dialogue import OneAnswer
@@ -71,7 +71,7 @@ class Thumbs(OneAnswer):
     """Values of the label that mean thumbs down."""
 
     across_rows: ClassVar[bool] = True
-    gives: ClassVar[Gives] = "single"
+    feedback_kind: ClassVar[FeedbackKind] = "single"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "messages", "label": "label"},

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unipref.core.records import Comparison, Feedback, Response
-from unipref.core.text_keys import flat
+from unipref.core.text_keys import join_turns
 
 
 def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
@@ -19,7 +19,7 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
         places = []
         for response in part.responses:
             # A liked and a disliked copy stay separate, so that projection can report the contradiction.
-            key = f"{flat(response.messages)}\x1f{response.approved}"
+            key = f"{join_turns(response.messages)}\x1f{response.approved}"
             places.append(order.setdefault(key, len(order)))
             copies_of.extend([[]] if places[-1] == len(copies_of) else [])
             copies_of[places[-1]].append(response)
@@ -29,7 +29,7 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
     extra: dict[str, Any] = {}
     for part in parts:
         extra |= part.extra
-    first = min(parts, key=lambda part: flat(part.prompt))
+    first = min(parts, key=lambda part: join_turns(part.prompt))
     return Feedback(
         first.prompt, [_merge_copies(copies) for copies in copies_of], comparisons, first.twins, first.objective, extra
     )

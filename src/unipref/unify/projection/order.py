@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from unipref.core.records import Axis, Feedback, Reason, Reject
-from unipref.core.text_keys import answer_hash, flat
+from unipref.core.text_keys import answer_hash, join_turns
 
 EPSILON = 1e-9
 """Scores closer than this are tied, because means over raters differ in the last digits between machines."""
@@ -143,14 +143,14 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
 def _order_by_verdicts(group: Feedback) -> Order:
     by_content = sorted(range(len(group.responses)), key=lambda i: answer_hash(group.responses[i]))
     good, bad = ([i for i in by_content if group.responses[i].approved is verdict] for verdict in (True, False))
-    if {flat(group.responses[i].messages) for i in good} & {flat(group.responses[i].messages) for i in bad}:
+    if {join_turns(group.responses[i].messages) for i in good} & {join_turns(group.responses[i].messages) for i in bad}:
         raise Reject(Reason.CONTRADICTION, "the same answer is judged both good and bad")
     return Order([good, bad], [1.0, 0.0], has_verdicts=True)
 
 
 def _order_by_comparisons(group: Feedback, tie_within: float) -> Order:
     """Orders pairs by most votes, where a tie is a vote too; or by mean strength, if every judge gave one."""
-    texts = [flat(response.messages) for response in group.responses]
+    texts = [join_turns(response.messages) for response in group.responses]
     judgements = [c for c in group.comparisons if texts[c.better] != texts[c.worse]]
     if not judgements:
         raise Reject(Reason.SAME_RESPONSE, "the compared answers are the same text")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unipref.core.records import Axis, AxisPair, Feedback, Preference, Reason, Reject, Response
-from unipref.core.text_keys import digest, flat, root_key
+from unipref.core.text_keys import digest, join_turns, root_key
 from unipref.unify.projection.order import Order, PairJudgement, build_order
 from unipref.unify.projection.pairs import PairMethod, choose_pairs, count_implied_pairs
 
@@ -112,7 +112,7 @@ def _position_on_scale(score: float, axis: Axis) -> float:
 def _is_same_text(group: Feedback, better: int | None, worse: int | None) -> bool:
     if better is None or worse is None:
         return False
-    return flat(group.responses[better].messages) == flat(group.responses[worse].messages)
+    return join_turns(group.responses[better].messages) == join_turns(group.responses[worse].messages)
 
 
 def _make_preference(
@@ -123,7 +123,11 @@ def _make_preference(
     sides = [r for r in (chosen, rejected) if r is not None]
     judgement = order.judgement_of((better, worse)) if better is not None and worse is not None else PairJudgement()
     return Preference(
-        id=digest(projection.source, flat(group.prompt), *(flat(r.messages) if r else "" for r in (chosen, rejected))),
+        id=digest(
+            projection.source,
+            join_turns(group.prompt),
+            *(join_turns(r.messages) if r else "" for r in (chosen, rejected)),
+        ),
         prompt=group.prompt,
         chosen=chosen.messages if chosen else None,
         rejected=rejected.messages if rejected else None,
