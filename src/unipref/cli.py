@@ -317,7 +317,7 @@ def demo(
     from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import count_usable_cores
 
-    processes = jobs or min(usable_cores(), 4)
+    processes = jobs or min(count_usable_cores(), 4)
     if not full:
         with ConsoleProgress() as listener:
             study = world.build(out, listener.progress, world.World(noise=noise or "careless"))

@@ -128,7 +128,7 @@ def test_a_dry_run_takes_the_median_of_past_stages_of_a_kind(tmp_path: Path) -> 
     costs = dry_run.read_costs(tmp_path)
     assert sorted(seconds for seconds, _ in costs["train/sft"]) == [10, 20, 30]
     assert [
-        dry_run.kind_of(n) for n in ("unified-x", "selected/a/0", "evaluated/base/ifeval", "evaluated/a/0/sft/bbq")
+        dry_run.stage_kind(n) for n in ("unified-x", "selected/a/0", "evaluated/base/ifeval", "evaluated/a/0/sft/bbq")
     ] == [
         "unified",
         "selected",

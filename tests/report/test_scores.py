@@ -6,7 +6,7 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.core.run_folder import RunFolder
-from unipref.core.stats.chance import guesses
+from unipref.core.stats.chance import is_at_chance
 from unipref.report.content import axis_range, format_number
 from unipref.report.scores import Measure, Model, compare_scores, find_best, group_by_measure, label_models
 

@@ -154,9 +154,9 @@ def _format_model(run: StudyResults, model: JudgedModel) -> list[str]:
 
 
 def _format_figure(run: StudyResults, model: JudgedModel, name: str) -> str:
-    if name == "beside":
+    if name == "skill":
         bias = model.figures.get("bias")
-        return _format_number(bias.beside if bias else None)
+        return _format_number(bias.skill if bias else None)
     if name == "nats":
         place = (model.variant, model.step, "coreference", "bias", "all")
         values = [

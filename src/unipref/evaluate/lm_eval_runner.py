@@ -13,7 +13,7 @@ import numpy as np
 
 from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError, first_line, needs_extra
-from unipref.core.stats.sampling import evenly_spaced
+from unipref.core.stats.sampling import sample_evenly
 from unipref.models.loading import NO_LIMIT
 
 AGGREGATIONS = ("mean", "nanmean", "perplexity", "weighted_perplexity", "bits_per_byte")

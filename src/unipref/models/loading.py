@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from unipref.core import hashing
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError, first_line
-from unipref.core.workers.local import free_cores
+from unipref.core.workers.local import count_free_cores
 
 if TYPE_CHECKING:
     import torch

@@ -278,7 +278,7 @@ def _find_benchmarks(root: Path) -> list[str]:
         raise UserError(
             "the folder has no benchmark's data.",
             where=str(root),
-            mend=f"It needs a folder with the name of a benchmark: {', '.join(registry.names('benchmark'))}.",
+            mend=f"It needs a folder with the name of a benchmark: {', '.join(registry.list_names('benchmark'))}.",
         )
     return names
 

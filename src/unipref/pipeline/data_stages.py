@@ -107,7 +107,7 @@ class DataStages:
     def find_fetched_benchmarks(self) -> list[str]:
         """Returns the benchmarks of all variants that fetch data which the run does not have."""
         compared = set(self.find_benchmark_data().values())
-        unread = [one for one in self._benchmarks() if one.fetches and self._own_data(one) not in compared]
+        unread = [one for one in self._benchmarks() if one.downloads_data and self._own_data(one) not in compared]
         return sorted({benchmark.title for benchmark in unread})
 
     def _benchmarks(self) -> list[Benchmark]:

@@ -48,7 +48,7 @@ def estimate(
     for stage in run.context.cache.stages:
         name = stage.folder.relative_to(folder).as_posix()
         row: dict[str, Any] = {"name": name, "done": not stage.pending, "seconds": None, "bytes": None}
-        if stage.pending and (past := costs.get(kind_of(name))):
+        if stage.pending and (past := costs.get(stage_kind(name))):
             row |= {key: median(cost[i] for cost in past) for i, key in enumerate(("seconds", "bytes"))}
         stages.append(row)
     left = [stage for stage in stages if not stage["done"]]
@@ -76,7 +76,7 @@ def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
             # Not a record of this version: the stage will run again, and its cost is unknown.
             continue
         size = sum(path.stat().st_size for path in record.parent.rglob("*") if path.is_file())
-        costs.setdefault(kind_of(name), []).append((seconds, size))
+        costs.setdefault(stage_kind(name), []).append((seconds, size))
     return costs
 
 

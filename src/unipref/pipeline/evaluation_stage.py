@@ -40,7 +40,7 @@ class EvaluationStage:
             if model.model_kind not in benchmark.measures:
                 continue
             # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
-            comparable = step != BASE and model.makes == context.base_model(study).makes
+            comparable = step != BASE and model.model_kind == context.base_model(study).model_kind
             base = self._base_scores.get((variant, label)) if comparable else None
             data = data_path(benchmark, root, splits)
             inputs = stage_inputs.evaluate_inputs(context.hashes, model.key, benchmark, label, data, cleaned, base)

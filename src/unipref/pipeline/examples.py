@@ -121,7 +121,7 @@ def draw_preferences(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
         Source -> up to `POOL` preferences.
     """
     lowest: dict[str, list[tuple[str, str]]] = {}
-    for batch in parquet.batches(path, ["id", "source"]):
+    for batch in parquet.read_batches(path, ["id", "source"]):
         hashed_ids: dict[str, list[tuple[str, str]]] = {}
         for row in batch.to_pylist():
             hashed_ids.setdefault(row["source"], []).append((text_keys.digest(str(seed), row["id"]), row["id"]))
@@ -129,7 +129,7 @@ def draw_preferences(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
             lowest[source] = heapq.nsmallest(POOL, lowest.get(source, []) + pairs)
     drawn_ids = {key for pairs in lowest.values() for _, key in pairs}
     rows: dict[str, dict[str, Any]] = {}
-    for batch in parquet.batches(path, COLUMNS, 1024):
+    for batch in parquet.read_batches(path, COLUMNS, 1024):
         positions = [position for position, key in enumerate(batch["id"].to_pylist()) if key in drawn_ids]
         rows |= {row["id"]: row for row in batch.take(positions).to_pylist()} if positions else {}
     return {source: [rows[key] for _, key in dict.fromkeys(pairs)] for source, pairs in lowest.items()}

@@ -105,7 +105,7 @@ def find_last_policy(variant: str, models: Mapping[str, TrainedModel]) -> Answer
         variant: its name.
         models: step -> its model, in order.
     """
-    policies = {step: model for step, model in models.items() if model.makes == "policy"}
+    policies = {step: model for step, model in models.items() if model.model_kind == "policy"}
     if not policies:
         return None
     step, model = list(policies.items())[-1]

@@ -45,7 +45,7 @@ def _train(description: dict[str, Any], is_first: bool) -> dict[str, Any]:
         in_training.DevBenchmark(one["label"], make_choice("benchmark", one), Path(one["data"]))
         for one in description["probes"]
     ]
-    meter = Meter(partial(in_training.measure, probes, trainer.makes), description["every"]) if probes else None
+    meter = Meter(partial(in_training.measure, probes, trainer.model_kind), description["every"]) if probes else None
     return train(trainer, job, _print_progress if is_first else None, meter)
 
 

@@ -62,7 +62,7 @@ class ManifestWriter:
             data_root=str(resolved.data_root),
             python=platform.python_version(),
             machine=Machine(platform.system(), platform.machine(), os.cpu_count()),
-            versions=hashing.versions(*PACKAGES),
+            versions=hashing.find_versions(*PACKAGES),
             variants={name: _describe_variant(study) for name, study in resolved.variants.items()},
         )
 

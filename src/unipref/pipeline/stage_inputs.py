@@ -116,7 +116,7 @@ def clean_inputs(
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
         "code": hash_code("clean"),
-        "versions": hashing.versions("rensa") if study.clean.duplicates == "near" else {},
+        "versions": hashing.find_versions("rensa") if study.clean.duplicates == "near" else {},
     }
 
 
@@ -145,7 +145,7 @@ def check_inputs(
         "files": [hashes.hash_trainer_files(trainer) for trainer in study.train],
         "machine": describe_machine(),
         "code": hash_code("checked", *study.train),
-        "versions": hashing.versions(*TRAINING_PACKAGES),
+        "versions": hashing.find_versions(*TRAINING_PACKAGES),
         **_launch_input(launch),
     }
 
@@ -175,7 +175,7 @@ def train_inputs(
         "data": _training_input(step.selected, step.cleaned),
         "seed": step.seed,
         "code": hash_code("train", step.trainer),
-        "versions": hashing.versions(*TRAINING_PACKAGES),
+        "versions": hashing.find_versions(*TRAINING_PACKAGES),
         **_launch_input(launch),
     }
     if probes:
@@ -213,7 +213,7 @@ def evaluate_inputs(
         "benchmark": registry.cache_identity(benchmark),
         "label": label,
         "data": hashes.hash_benchmark_data(benchmark, data, cleaned),
-        "surroundings": benchmark.surroundings(),
+        "surroundings": benchmark.environment(),
         "code": hash_code("evaluated", benchmark),
         "base": base.key if base else None,
     }
@@ -239,7 +239,7 @@ def examples_inputs(
         "seed": study.seeds[0],
         "settings": study.report.model_dump(),
         "code": hash_code("examples"),
-        "versions": hashing.versions("torch", "transformers"),
+        "versions": hashing.find_versions("torch", "transformers"),
     }
 
 
@@ -280,7 +280,7 @@ def mixture_score_inputs(
         **model,
         "benchmark": registry.cache_identity(benchmark),
         "data": hashes.hash_benchmark_data(benchmark, data),
-        "surroundings": benchmark.surroundings(),
+        "surroundings": benchmark.environment(),
         "code": hash_code("mixture", benchmark),
     }
 

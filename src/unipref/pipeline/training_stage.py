@@ -113,7 +113,7 @@ class TrainingStage:
             stage = self._run_step(step, study)
             if not stage.pending:
                 self.context.manifest.record_train(variant, seed, name, stage, describe_step(trainer, origin.start))
-            models[name] = TrainedModel(str(stage.folder), stage.key, trainer.makes)
+            models[name] = TrainedModel(str(stage.folder), stage.key, trainer.model_kind)
         return {name: model for name, model in models.items() if name != BASE}
 
     def _run_step(self, step: TrainingStep, study: Study) -> Stage:
@@ -157,4 +157,4 @@ class TrainingStage:
 
     def _make_outside_model(self, model: ModelDependency) -> TrainedModel:
         """Makes a model that no step trains from its folder or hub name."""
-        return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.makes)
+        return TrainedModel(model.name, self.context.hashes.model_key(model.name), model.model_kind)

@@ -175,7 +175,7 @@ class Card:
         return [f"- {line}" for line in limits]
 
     def _use(self) -> list[str]:
-        kind = AUTO_CLASSES.get(self.recipe.makes, AUTO_CLASSES["policy"])
+        kind = AUTO_CLASSES.get(self.recipe.model_kind, AUTO_CLASSES["policy"])
         library = "transformers"
         if self.recipe.adapter:
             library, kind = "peft", kind.replace("Auto", "AutoPeft")
@@ -186,7 +186,7 @@ class Card:
             'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
         ]
         note = "The chat template is saved with the tokenizer."
-        if self.recipe.makes == "reward":
+        if self.recipe.model_kind == "reward":
             note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
         return ["```python", *code, "```", "", note]
 

@@ -126,7 +126,7 @@ def compare_scores(base: ScoreRow, tuned: ScoreRow) -> str:
 
 def at_chance(measures: ScoresByMeasure, measure: Measure, model: Model) -> bool:
     """Whether a model is at chance on the benchmark and mode of a measure."""
-    return chance.at_chance(
+    return chance.is_guessing(
         scores[model]
         for other, scores in measures.items()
         if (other.benchmark, other.mode) == (measure.benchmark, measure.mode) and model in scores

@@ -81,7 +81,7 @@ def _check_models(step: Trainer, policies: list[str], rewards: list[str], here: 
 
 def _check_dependency(model: ModelDependency, policies: list[str], rewards: list[str], where: str) -> None:
     """Checks that the model is an earlier step of that kind, a folder or a hub name."""
-    step_names = rewards if model.makes == "reward" else policies
+    step_names = rewards if model.model_kind == "reward" else policies
     if model.name in step_names:
         return
     kind = "reward model" if model.model_kind == "reward" else "policy"
@@ -118,7 +118,7 @@ def _check_benchmarks(study: Study, root: Path) -> None:
             except UserError as error:
                 raise UserError(error.what, where=f"{where}.data", mend=error.mend) from None
         part = benchmark.part
-        if benchmark.data is None and not benchmark.fetches and not getattr(study.split, part):
+        if benchmark.data is None and not benchmark.downloads_data and not getattr(study.split, part):
             mend = f"Give this part a share, for example: split: {{{part}: 0.1}}."
             raise UserError(
                 f"it measures the '{part}' part, but the study holds out no such part.", where=where, mend=mend

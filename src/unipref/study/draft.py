@@ -49,7 +49,7 @@ def draft_study(paths: Sequence[Path | str]) -> str:
 
 def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The study, with training steps and a benchmark that fit the sources."""
-    kinds = {_format(source).gives for source in sources}
+    kinds = {_format(source).feedback_kind for source in sources}
     train: list[dict[str, Any]] = [{"sft": {}}]
     if "single" in kinds:
         train.append({"kto": {}})

@@ -32,9 +32,11 @@ def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
         raise UserError(f"unknown list '{what}'.", mend=near_name(what, [*KIND_OF, "datasets"]))
     kind = KIND_OF[what]
     usable = [
-        _describe_choice(choice) for choice in registry.every(kind) if installed or registry.package_of(choice) is None
+        _describe_choice(choice)
+        for choice in registry.find_all(kind)
+        if installed or registry.find_package(choice) is None
     ]
-    unusable = registry.broken(kind) if installed else {}
+    unusable = registry.find_broken(kind) if installed else {}
     return usable + [{"name": name, "about": f"cannot be used: {error}"} for name, error in unusable.items()]
 
 

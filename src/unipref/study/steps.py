@@ -34,5 +34,5 @@ def find_origins(study: Study) -> dict[str, Origin]:
         reward_model = (trainer.reward or last.get("reward")) if trainer.needs_reward_model else None
         dependencies = tuple(model.name for model in trainer.model_dependencies() if model.name in origins)
         origins[name] = Origin(trainer.start or last["policy"], reward_model, dependencies)
-        last[trainer.makes] = name
+        last[trainer.model_kind] = name
     return origins

@@ -25,7 +25,7 @@ from unipref.core.text_keys import normalise
 
 AUDIT = "audit.json"
 
-__all__ = ["AUDIT", "Audit", "GoldEntry", "SourceAudit", "audit", "render_terminal", "write_audit"]
+__all__ = ["AUDIT", "Audit", "GoldEntry", "SourceAudit", "audit", "normalise", "render_terminal", "write_audit"]
 
 
 def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None) -> Audit:
@@ -101,7 +101,7 @@ class _Tallies:
         self._leaks = Leaks(texts) if texts else None
 
     def add(self, preference: AuditedPreference) -> None:
-        root = normalised(preference.user_turns[0])
+        root = normalise(preference.user_turns[0])
         self.counts.add(preference)
         self._copies.add(preference)
         self._prompts.add(preference, root)

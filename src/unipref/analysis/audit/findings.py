@@ -231,5 +231,5 @@ class Audit(msgspec.Struct, frozen=True):
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the audit as JSON values."""
-        values: dict[str, Any] = plain(msgspec.to_builtins(self))
+        values: dict[str, Any] = to_plain_json(msgspec.to_builtins(self))
         return values

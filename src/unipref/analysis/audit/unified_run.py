@@ -104,7 +104,7 @@ class UnifiedRun:
 
     def _read_rows(self, path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
         """Yields the rows of a table; the source of each must be in the manifest."""
-        for row in parquet.rows(path, columns, BATCH, "Run unify again."):
+        for row in parquet.read_rows(path, columns, BATCH, "Run unify again."):
             if row["source"] not in self.sources:
                 raise UserError(
                     f"a row is of source '{row['source']}', which is missing in manifest.json.",

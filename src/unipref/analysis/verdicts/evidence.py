@@ -33,7 +33,7 @@ class Side:
     Attributes:
         objective: 'instruction' or 'bias'.
         benchmark, slice, metric: its rows in the scores.
-        beside: the skill read together with it; None: it is a skill itself.
+        skill_metric: the skill read together with it; None: it is a skill itself.
         unit: the value that counts as 1: 100 for per cent.
     """
 
@@ -46,7 +46,7 @@ class Side:
 
     def record(self) -> SideRecord:
         """Converts it for `verdicts.json`."""
-        return SideRecord(self.benchmark, self.metric, self.slice, self.beside)
+        return SideRecord(self.benchmark, self.metric, self.slice, self.skill_metric)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Measured:
     Attributes:
         by_seed: seed -> the statistic; the seed of the base model is None.
         guessing: number of seeds in which the model is at chance in that benchmark.
-        beside: mean over seeds of the skill read together with it.
+        skill: mean over seeds of the skill read together with it.
     """
 
     by_seed: Mapping[int | None, Statistic]
@@ -92,7 +92,7 @@ class Variant:
     @property
     def policies(self) -> list[str]:
         """Its steps that train a policy, in order."""
-        return [step.name for step in self.steps if step.makes == "policy"]
+        return [step.name for step in self.steps if step.model_kind == "policy"]
 
     @property
     def last(self) -> Model | None:

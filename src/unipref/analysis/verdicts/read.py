@@ -42,9 +42,7 @@ def read_evidence(run: Path, manifest: Manifest, scores: Scores) -> Evidence:
                 if statistic is not None:
                     by_model.setdefault(Model(one.variant, one.step), {})[one.seed] = statistic
         measured[objective] = {
-            model: Measured(
-                by_seed, _count_guessing(scores, model, side, by_seed), _average_beside(scores, model, side)
-            )
+            model: Measured(by_seed, _count_guessing(scores, model, side, by_seed), _average_skill(scores, model, side))
             for model, by_seed in by_model.items()
         }
     return Evidence(sides, measured, variants)
@@ -109,9 +107,9 @@ def _count_guessing(scores: Scores, model: Model, side: Side, by_seed: Mapping[i
     return len({row.seed for row in _select_rows(scores, model, side) if row.mode == mode and row.at_chance})
 
 
-def _average_beside(scores: Scores, model: Model, side: Side) -> float | None:
+def _average_skill(scores: Scores, model: Model, side: Side) -> float | None:
     rows = _select_rows(scores, model, side)
-    values = [row.value for row in rows if row.metric == side.beside and row.slice == "all"]
+    values = [row.value for row in rows if row.metric == side.skill_metric and row.slice == "all"]
     return fmean(values) if values else None
 
 

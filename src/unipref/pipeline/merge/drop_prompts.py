@@ -21,13 +21,13 @@ def write_without_prompts(splits: Mapping[str, Path], files: Collection[Path], o
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    groups = {row["group"] for file in files for row in parquet.rows(file, ["group"])}
+    groups = {row["group"] for file in files for row in parquet.read_rows(file, ["group"])}
     trained_on = pa.array(sorted(groups), pa.string())
     counts = {}
     for part, path in splits.items():
         left_out = n = 0
-        with pq.ParquetWriter(out / path.name, parquet.schema(path), compression="zstd") as writer:
-            for batch in parquet.batches(path):
+        with pq.ParquetWriter(out / path.name, parquet.read_schema(path), compression="zstd") as writer:
+            for batch in parquet.read_batches(path):
                 unseen = pc.invert(pc.is_in(batch["group"], value_set=trained_on))
                 n += len(batch)
                 left_out += len(batch) - (pc.sum(unseen).as_py() or 0)

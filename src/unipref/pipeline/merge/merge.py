@@ -143,7 +143,7 @@ class _Measurement:
         self.candidates, self.merge_set, self.recipe = candidates, merge_set, recipe
         run = candidates.run
         self.cache = StageCache(run, candidates.listener.stage)
-        study = registry.checked(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
+        study = registry.validate_settings(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
         self.root = Path(candidates.manifest.data_root or run)
         self.held_out = choose_held_out(
             candidates.manifest, self.cache, merge_set.list_variants_and_seeds(), f"{SOUP}/held_out"

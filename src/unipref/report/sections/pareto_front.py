@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, guesses, is_bias, is_skill
-from unipref.core.stats.pareto import efficient_points
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, goodness, is_at_chance, is_bias, is_skill
+from unipref.core.stats.pareto import find_efficient_points
 from unipref.report.content import Cell, Column, Table, format_interval, format_number
 from unipref.report.scores import (
     Measure,
@@ -38,7 +38,9 @@ def find_efficient_steps(scores: Sequence[ScoreRow], by: Sequence[str] = ()) -> 
     measured_by = choose_axes(measures, by)
     models = list(dict.fromkeys(model for measure in measured_by for model in measures[measure]))
     points = [[_rate(measures, measure, model) for measure in measured_by] for model in models]
-    return {model.step for model, is_efficient in zip(models, efficient_points(points), strict=True) if is_efficient}
+    return {
+        model.step for model, is_efficient in zip(models, find_efficient_points(points), strict=True) if is_efficient
+    }
 
 
 def choose_axes(measures: ScoresByMeasure, by: Sequence[str] = ()) -> list[Measure]:
@@ -83,7 +85,7 @@ def _cell(measures: ScoresByMeasure, measure: Measure, model: Model) -> Cell:
     row = measures[measure].get(model)
     if row is None:
         return Cell("–")
-    remark = "at chance" if guesses(row) else ""
+    remark = "at chance" if is_at_chance(row) else ""
     remark = AT_CHANCE if _is_void_bias(measures, measure, model, row) else remark
     return Cell(format_number(row.value), format_interval(row.low, row.high), remark)
 

@@ -50,7 +50,7 @@ def _by_kind(stages: list[StageCost]) -> Table | None:
     """The summed cost of all stages of a kind."""
     kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
-        kinds.setdefault(kind_of(stage.folder), []).append(stage)
+        kinds.setdefault(stage_kind(stage.folder), []).append(stage)
     rows = [[kind, *_sum_costs(of_kind)] for kind, of_kind in kinds.items()]
     if len(rows) > 1:
         rows.append(["all", *_sum_costs(stages)])
@@ -157,5 +157,7 @@ def _file_hashes(run: Path) -> list[list[str]]:
 
 
 def _intermediate_hashes(stages: list[StageCost]) -> Table | None:
-    rows = [[stage.folder, stage.content] for stage in stages if stage.content and kind_of(stage.folder) in DATA_STAGES]
+    rows = [
+        [stage.folder, stage.content] for stage in stages if stage.content and stage_kind(stage.folder) in DATA_STAGES
+    ]
     return make_table("Hashes of intermediate data", ["folder", "hash"], rows, folded=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from unipref.core.run_folder import ScoreRow
-from unipref.core.stats.chance import AT_CHANCE, WHOLE, guesses, is_bias
+from unipref.core.stats.chance import AT_CHANCE, WHOLE, is_at_chance, is_bias
 from unipref.report.content import Cell, Column, Points, Section, Table, format_interval, format_number
 from unipref.report.scores import (
     Measure,

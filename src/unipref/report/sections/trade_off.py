@@ -279,9 +279,9 @@ def _figure_text(verdicts: Verdicts, model: JudgedModel, objective: str) -> str:
     """A model's value on an objective, for the label of its point."""
     figure, side = _figure_of(model, objective), verdicts.sides[objective]
     value = format_with_interval(figure.value, figure.low, figure.high)
-    beside = f"\n{side.beside} {format_number(figure.beside)}" if side.beside else ""
+    skill = f"\n{side.skill_metric} {format_number(figure.skill)}" if side.skill_metric else ""
     guess = ", at chance" if figure.at_chance else ""
-    return f"{side.metric} {value}{beside}{guess}"
+    return f"{side.metric} {value}{skill}{guess}"
 
 
 def _name(model: JudgedModel) -> str:
@@ -305,8 +305,8 @@ def _table(verdicts: Verdicts) -> Table:
         for objective in sides:
             figure = model.figures.get(objective)
             cells.append(_figure(figure))
-            if verdicts.sides[objective].beside:
-                cells.append(Cell(format_number(figure.beside) if figure else "–"))
+            if verdicts.sides[objective].skill_metric:
+                cells.append(Cell(format_number(figure.skill) if figure else "–"))
         cells += [_gain(model.gains.get(name, {}).get(objective)) for name in compared for objective in sides]
         rows.append(cells)
     return Table("Instruction following against bias", columns, rows, NOTE)

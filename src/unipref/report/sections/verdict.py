@@ -11,7 +11,7 @@ def make_verdict_section(verdicts: Verdicts | None) -> Section | None:
     sides = "; ".join(
         f"{objective}: {side.metric} of {side.benchmark}"
         + (f" ({side.slice})" if side.slice != "all" else "")
-        + (f", together with {side.beside}" if side.beside else "")
+        + (f", together with {side.skill_metric}" if side.skill_metric else "")
         for objective, side in verdicts.sides.items()
     )
     paragraphs = [*verdicts.summary, f"Headline metrics: {sides}."]
