@@ -61,7 +61,7 @@ def test_a_fault_in_the_last_variant_stops_the_run_before_the_first_is_trained(
 
     monkeypatch.setattr(training_stage, "train", train)
     study["variants"] = {"wide": {"train": [{"sft": {"max_length": 300}}]}}
-    with pytest.raises(UserError, match=r"max_length is 300, and the model takes 256 tokens at most"):
+    with pytest.raises(UserError, match=r"max_length is 300, but the model takes at most 256 tokens"):
         unipref.run(study, tmp_path / "run")
     assert not (tmp_path / "run" / "evaluated").exists()
 

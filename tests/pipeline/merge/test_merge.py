@@ -630,7 +630,7 @@ def test_other_settings_are_checked_before_any_model_is_loaded(run: Path, loads:
         unipref.soup_models(run, weights, run / "train")
     with pytest.raises(UserError, match="a trace needs two points or more"):
         unipref.trace_soup(run, 1)
-    with pytest.raises(UserError, match=r"no manifest\.json in it"):
+    with pytest.raises(UserError, match=r"the folder has no manifest\.json"):
         unipref.soup_models(tmp_path, weights)
     assert loads == []
 

@@ -127,7 +127,7 @@ def test_groups_are_sorted_by_the_first_model_that_was_measured_on_them(by_group
 
 def test_a_reward_model_does_not_stand_for_its_variant(by_group):
     scores = [by_group(step, f"occupation:{name}", 0.1) for step in ("dpo", "judge") for name in "abc"]
-    steps = [{"name": "dpo", "makes": "policy"}, {"name": "judge", "makes": "reward"}]
+    steps = [{"name": "dpo", "model_kind": "policy"}, {"name": "judge", "model_kind": "reward"}]
     assert list(choose_models(scores, manifest_from({"variants": {"main": {"steps": steps}}})).values()) == [
         "main · dpo"
     ]

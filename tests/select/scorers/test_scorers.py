@@ -193,7 +193,7 @@ def test_a_model_that_is_missing_or_of_the_wrong_kind_is_the_users_to_mend(tiny_
         Ifd().models(str(reward_folder))
     with pytest.raises(UserError, match="this scorer needs a reward model"):
         RewardMargin(model=str(tiny_model)).models(None)
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(UserError, match="does not exist"):
         Ifd(model="./nowhere").models(None)
     assert Ifd(model="org/own").models("org/study") == ["org/own"]
     assert Ifd().models("org/study") == ["org/study"]
@@ -236,7 +236,7 @@ def test_a_scorer_that_breaks_its_word_is_refused():
             return np.array([np.inf, 0.0])
 
     for scorer in (Short(), Endless()):
-        with pytest.raises(UserError, match="Give one number per preference"):
+        with pytest.raises(UserError, match="Return one number per preference"):
             candidates([PAIR, SHOWN]).score(scorer)
 
 
