@@ -214,9 +214,9 @@ def test_the_theme_can_be_chosen_and_figures_follow(opened):
     page = opened(color_scheme="dark")
     colours = "[getComputedStyle(document.body).backgroundColor, plots[0].place._fullLayout.paper_bgcolor]"
     assert page.evaluate(colours) == ["rgb(20, 24, 28)", "#14181c"]
-    page.get_by_role("button", name="Change to light colours").click()
+    page.get_by_role("button", name="Switch to light colours").click()
     assert page.evaluate(colours) == ["rgb(255, 255, 255)", "#ffffff"]
-    page.get_by_role("button", name="Change to dark colours").click()
+    page.get_by_role("button", name="Switch to dark colours").click()
     assert page.evaluate(colours) == ["rgb(20, 24, 28)", "#14181c"]
 
 
