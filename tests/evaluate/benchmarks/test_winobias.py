@@ -360,7 +360,7 @@ def test_paper_mode_gives_the_known_values(shared: Path) -> None:
     assert scores["bias_cluster"]["value"] == pytest.approx(10.45794, abs=1e-4)
     assert scores["bias"]["n"] == 792
     # 781 when himself and herself are taken for different words.
-    assert "winobias: 782 of 792 pairs of lines differ only in gender; corrected mode uses them." in notes
+    assert "winobias: 782 of 792 pairs of lines differ only in gender; mode corrected uses these." in notes
     assert "winobias: labour statistics: occupations-stats.tsv has 20 of the 40 occupations." in notes
 
 

@@ -157,5 +157,5 @@ def test_a_public_model(shared: Path) -> None:
         out=None,
     )
     assert {row["metric"]: row["split"] for row in rows} == {"accuracy": "dev", "twin_accuracy": "dev"}
-    with pytest.raises(UserError, match="the published test part has none"):
+    with pytest.raises(UserError, match="the published test part has no answers at all"):
         read_sentences(shared / "data" / "eval" / "winogrande" / "test.jsonl")
