@@ -101,7 +101,7 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(tmp_path: Path, tiny_mode
     study = small(tmp_path, tiny_model)
     study["train"] = [{"sft": {"max_steps": 3, "per_device_train_batch_size": 4, "learning_rate": 1e30}}]
     del study["variants"]["longer"]
-    with pytest.raises(UserError, match="no number"):
+    with pytest.raises(UserError, match="not a number"):
         unipref.run(study, tmp_path / "run", jobs=2)
     assert manifest_of(tmp_path / "run")["selected"].keys() == {"main", "combined", "pairs"}
 
