@@ -170,10 +170,10 @@ def test_what_the_user_has_to_mend_comes_back_from_the_processes(
     study: dict[str, Any], two: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study["train"] = [{"sft": {**FEW, "per_device_train_batch_size": 2}}]
-    monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-m", module, str(job)])
+    monkeypatch.setattr(Launch, "build_command", lambda self, module, job: [sys.executable, "-m", module, str(job)])
     with pytest.raises(UserError, match=r"accelerate started 1 processes, but its configuration says 2"):
         unipref.train_models(study, tmp_path / "run", accelerate=two())
-    monkeypatch.setattr(Launch, "command", lambda self, module, job: [sys.executable, "-c", "print(7); 1 / 0"])
+    monkeypatch.setattr(Launch, "build_command", lambda self, module, job: [sys.executable, "-c", "print(7); 1 / 0"])
     with pytest.raises(UserError, match=r"(?s)processes\.log: .*status 1:.*ZeroDivisionError.*accelerate test"):
         unipref.train_models(study, tmp_path / "run", accelerate=two())
 
