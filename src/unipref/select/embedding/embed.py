@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
+from unipref.core.contracts import Settings
 from unipref.core.errors import near_name
 from unipref.select.text_cache import Texts
 
@@ -33,8 +34,17 @@ def check_embedder(name: str) -> str:
     )
 
 
-Embedder = Annotated[str, AfterValidator(check_embedder)]
-"""A setting that names an embedder."""
+class EmbedsPrompts(Settings):
+    """The settings of a strategy that embeds prompts; inherit from it before the strategy's other base class."""
+
+    embedder: Annotated[str, AfterValidator(check_embedder)] = "tfidf"
+    """`tfidf`, `minilm` (sentence-transformers/all-MiniLM-L6-v2), or a folder or hub name of another
+    sentence-transformers model."""
+
+    @property
+    def embedding_model(self) -> str:
+        """The embedder, whose files the selection depends on."""
+        return self.embedder
 
 
 def embed(name: str, texts: Texts, ids: "npt.NDArray[np.str_]", cache: Path) -> "npt.NDArray[np.float32]":

@@ -9,13 +9,13 @@ from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
 from unipref.select.budget import keep_everything
 from unipref.select.combined_quality import QualityStrategy
-from unipref.select.embedding.embed import Embedder
+from unipref.select.embedding.embed import EmbedsPrompts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class ClusterQuality(QualityStrategy):
+class ClusterQuality(EmbedsPrompts, QualityStrategy):
     """Embeds the prompts, clusters them by k-means and keeps the best part of each cluster.
 
     Quality is the margin by default: the gap between the two answers, as a percentile within its
@@ -35,14 +35,6 @@ class ClusterQuality(QualityStrategy):
     """What to cluster: all prompts together, or each source's separately."""
     restarts: int = Field(default=10, ge=1)
     """k-means runs from different starts; the best counts."""
-    embedder: Embedder = "tfidf"
-    """`tfidf`, `minilm` (sentence-transformers/all-MiniLM-L6-v2), or a folder or hub name of another
-    sentence-transformers model."""
-
-    @property
-    def embedding_model(self) -> str:
-        """The embedder, whose files the selection depends on."""
-        return self.embedder
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best of each (cluster, source, objective), ties by id."""

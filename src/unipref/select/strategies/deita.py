@@ -9,7 +9,7 @@ from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
 from unipref.select.allocation import Allocation
 from unipref.select.combined_quality import Grades, QualityStrategy
-from unipref.select.embedding.embed import Embedder
+from unipref.select.embedding.embed import EmbedsPrompts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 512
 
 
-class Deita(QualityStrategy):
+class Deita(EmbedsPrompts, QualityStrategy):
     """Goes from the best candidate to the worst and keeps each that is far enough from those already kept.
 
     A candidate is kept when 1 - cos(its prompt, p) >= `min_distance` for every prompt p kept before it, of any source.
@@ -33,13 +33,6 @@ class Deita(QualityStrategy):
 
     min_distance: float = Field(default=0.1, ge=0, le=2)
     """Smallest cosine distance to the kept candidates, in [0, 2]; 0 keeps copies too."""
-    embedder: Embedder = "tfidf"
-    """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
-
-    @property
-    def embedding_model(self) -> str:
-        """The embedder, whose files the selection depends on."""
-        return self.embedder
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best that are far enough from one another, ties by id; unscored after scored candidates."""

@@ -9,13 +9,13 @@ from unipref.core.candidates import Candidates
 from unipref.core.contracts import Selection
 from unipref.select.allocation import Allocation
 from unipref.select.budget import BlindStrategy, keep_everything
-from unipref.select.embedding.embed import Embedder
+from unipref.select.embedding.embed import EmbedsPrompts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class FacilityLocation(BlindStrategy):
+class FacilityLocation(EmbedsPrompts, BlindStrategy):
     """Keeps the prompts that represent all prompts best, regardless of label quality.
 
     Maximises the sum over all candidates i of max over kept j of cos(i, j), by the lazy greedy algorithm, which reaches
@@ -33,13 +33,6 @@ class FacilityLocation(BlindStrategy):
     """Number of nearest prompts that each prompt is compared with."""
     cell: int = Field(default=4000, ge=2)
     """About how many candidates are compared with one another; time grows with the square of this number."""
-    embedder: Embedder = "tfidf"
-    """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
-
-    @property
-    def embedding_model(self) -> str:
-        """The embedder, whose files the selection depends on."""
-        return self.embedder
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the first of each cell's greedy order, ties by id."""

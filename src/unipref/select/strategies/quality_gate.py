@@ -10,7 +10,7 @@ from unipref.core.contracts import Selection
 from unipref.select.allocation import Allocation
 from unipref.select.budget import keep_everything
 from unipref.select.combined_quality import Grades, QualityStrategy
-from unipref.select.embedding.embed import Embedder
+from unipref.select.embedding.embed import EmbedsPrompts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_GOOD_ENOUGH = "not among the best, which pass the gate"
 
 
-class QualityGate(QualityStrategy):
+class QualityGate(EmbedsPrompts, QualityStrategy):
     """Lets the best pass, then keeps them in rounds over clusters of prompts: the best of each, the second of each, ...
 
     `cluster_quality` gives each cluster its share, however bad it is; this strategy first leaves out what is bad in any
@@ -38,13 +38,6 @@ class QualityGate(QualityStrategy):
     """Number of clusters of the prompts that pass; fewer if there are fewer distinct prompts."""
     restarts: int = Field(default=10, ge=1)
     """k-means runs from different starts; the best counts."""
-    embedder: Embedder = "tfidf"
-    """`tfidf`, `minilm`, or a folder or hub name of another sentence-transformers model."""
-
-    @property
-    def embedding_model(self) -> str:
-        """The embedder, whose files the selection depends on."""
-        return self.embedder
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects in rounds over the clusters of those that passed the gate, ties by quality and then by id."""
