@@ -148,8 +148,9 @@ def _entry_points(kind: str) -> dict[str, list[importlib.metadata.EntryPoint]]:
 def _read_entry_points(path: tuple[str, ...]) -> dict[str, dict[str, list[importlib.metadata.EntryPoint]]]:
     """Returns group -> name -> entry points of the packages on Python's search path; cached per path."""
     by_group: dict[str, dict[str, list[importlib.metadata.EntryPoint]]] = {}
+    points = importlib.metadata.entry_points()
     for group in GROUPS.values():
-        for point in importlib.metadata.entry_points(group=group):
+        for point in points.select(group=group):
             by_group.setdefault(group, {}).setdefault(point.name, []).append(point)
     return by_group
 

@@ -7,13 +7,8 @@ from unipref.core import registry
 from unipref.core.errors import UserError, near_name
 from unipref.sources import catalog
 
-KIND_OF = {
-    "formats": "format",
-    "scorers": "scorer",
-    "strategies": "strategy",
-    "trainers": "trainer",
-    "benchmarks": "benchmark",
-}
+KIND_OF = {group.removeprefix("unipref."): kind for kind, group in registry.GROUPS.items()}
+"""What can be listed -> its kind; the word is that of the kind's entry points."""
 
 
 def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
