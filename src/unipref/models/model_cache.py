@@ -48,7 +48,7 @@ class ModelCache:
         Raises:
             UserError: as `load_policy`, or the adapter does not fit its base.
         """
-        cached = self._cached(name, "causal")
+        cached = self._find_cached(name, "causal")
         if isinstance(cached, Policy):
             return cached
         policy = as_policy(self._prepare_model(name, "causal"), name)
@@ -57,7 +57,7 @@ class ModelCache:
 
     def reward_model(self, name: str) -> RewardModel:
         """Like `load_reward_model`, but with an adapter attached to its base; errors as for `policy`."""
-        cached = self._cached(name, "reward")
+        cached = self._find_cached(name, "reward")
         if isinstance(cached, RewardModel):
             return cached
         reward_model = as_reward_model(self._prepare_model(name, "reward"), name)
@@ -68,7 +68,7 @@ class ModelCache:
         """Drops the base and frees its memory."""
         self.__init__()  # type: ignore[misc]
 
-    def _cached(self, name: str, head: str) -> Policy | RewardModel | None:
+    def _find_cached(self, name: str, head: str) -> Policy | RewardModel | None:
         return self._last_result[2] if self._last_result is not None and self._last_result[:2] == (name, head) else None
 
     def _prepare_model(self, name: str, head: str) -> "PreTrainedModel":

@@ -37,8 +37,8 @@ class RunContext:
         """Returns the model that a study starts from."""
         if study.model is None:
             raise AssertionError("load() checks that the study has a model if it needs one")
-        makes = "reward" if loading.is_reward_model(study.model) else "policy"
-        return TrainedModel(study.model, self.hashes.model_key(study.model), makes)
+        kind = "reward" if loading.is_reward_model(study.model) else "policy"
+        return TrainedModel(study.model, self.hashes.model_key(study.model), kind)
 
     def shared_folder(self, name: str, variant: str) -> str:
         """Returns the folder of a stage that variants share unless they change its settings."""

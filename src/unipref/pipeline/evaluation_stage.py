@@ -36,11 +36,11 @@ class EvaluationStage:
         context = self.context
         root, splits = context.resolved.data_root, find_held_out_files(cleaned, study)
         models = ModelCache()
+        # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
+        comparable = step != BASE and model.model_kind == context.base_model(study).model_kind
         for benchmark, label in study.labelled_benchmarks():
             if model.model_kind not in benchmark.measures:
                 continue
-            # A reward model gives rewards and the base model likelihoods, so their scores cannot be compared.
-            comparable = step != BASE and model.model_kind == context.base_model(study).model_kind
             base = self._base_scores.get((variant, label)) if comparable else None
             data = data_path(benchmark, root, splits)
             inputs = stage_inputs.evaluate_inputs(context.hashes, model.key, benchmark, label, data, cleaned, base)

@@ -173,7 +173,7 @@ def _item(raw: Any, task: str, where: str) -> Example:
     item = {key: str(raw[key]) for key in ("id", "target", "bias_type")}
     # For intrasentence items the context is a template with a blank, which the sentences fill.
     context = str(raw["context"]) if task == "intersentence" else ""
-    return {**item, "task": task, "agreed": _agreed(raw), "context": context, **sentences}
+    return {**item, "task": task, "agreed": _describe_agreement(raw), "context": context, **sentences}
 
 
 def _sentences(raw: Mapping[str, Any], where: str) -> dict[str, str]:
@@ -197,7 +197,7 @@ def _sentences(raw: Mapping[str, Any], where: str) -> dict[str, str]:
     return {label: str(sentences[label]).strip() for label in LABELS}
 
 
-def _agreed(raw: Mapping[str, Any]) -> str:
+def _describe_agreement(raw: Mapping[str, Any]) -> str:
     """Whether all annotators agreed on the stereotype and the anti-stereotype: 'yes', 'no' or 'unknown'."""
     sentences = [sentence for sentence in raw.get("sentences") or [] if isinstance(sentence, dict)]
     rated = [sentence for sentence in sentences if sentence.get("gold_label") in LABELS[:2]]

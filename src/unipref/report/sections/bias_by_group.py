@@ -241,13 +241,13 @@ def _summary(groups: Groups, models: Mapping[Model, str]) -> str:
 
 def _note(groups: Groups, first: ScoreRow, models: Mapping[Model, str]) -> str:
     sizes = [row.n for by_model in groups.values.values() for seeds in by_model.values() for row in seeds]
-    note = f"A group has {median(sizes):,.0f} {first.unit} (median). {_sorted(groups, models)}"
+    note = f"A group has {median(sizes):,.0f} {first.unit} (median). {_describe_order(groups, models)}"
     if any(len(seeds) > 1 for by_model in groups.values.values() for seeds in by_model.values()):
         note += " Means over seeds."
     return note + _left_out(groups)
 
 
-def _sorted(groups: Groups, models: Mapping[Model, str]) -> str:
+def _describe_order(groups: Groups, models: Mapping[Model, str]) -> str:
     first = next(model for model in models if _is_measured(groups.values, model))
     return f"Sorted by the bias of {'the base model' if first.is_base else models[first]}."
 
@@ -269,7 +269,7 @@ def _table(groups: Groups, models: Mapping[Model, str]) -> Table:
     for group, by_model in groups.values.items():
         n = next(iter(by_model.values()))[0].n
         rows.append([Cell(group), Cell(f"{n:,}"), *(_cell(by_model.get(model, [])) for model in measured_models)])
-    return Table(_title(groups), columns, rows, f"{_sorted(groups, models)}{_left_out(groups)}", folded=True)
+    return Table(_title(groups), columns, rows, f"{_describe_order(groups, models)}{_left_out(groups)}", folded=True)
 
 
 def _cell(seeds: Seeds) -> Cell:
