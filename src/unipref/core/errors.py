@@ -5,6 +5,7 @@ a bug in unipref.
 """
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 
@@ -26,6 +27,44 @@ class UserError(Exception):
         """Returns the lines of the message: place and error first, then how to fix it."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return [head, f"  {self.mend}"] if self.mend else [head]
+
+
+class ResourceError(UserError):
+    """Memory, disk space, open files or a permission is missing on this machine.
+
+    It says nothing about the data: no row becomes a reject because of it, and no stage that raises it is cached.
+    """
+
+
+_DISK = "Make room on that disk, or put the folder on another one (-o for the run folder, TMPDIR for temporary files)."
+_MENDS = {
+    errno.ENOSPC: _DISK,
+    errno.EDQUOT: _DISK,
+    errno.EROFS: "Give a folder that can be written.",
+    errno.EACCES: "Change its permissions, or give another path.",
+    errno.EPERM: "Change its permissions, or give another path.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer workers.",
+    errno.ENFILE: "Close other programs, or raise this machine's limit of open files.",
+    errno.EIO: "Check the disk.",
+}
+_MEMORY = "Use fewer workers, a smaller batch, or a machine with more memory."
+
+
+def resource_error(error: BaseException, where: str | None = None) -> ResourceError | None:
+    """Returns the error to raise if a resource of this machine is missing; None if the data or the code is at fault.
+
+    Args:
+        error: any exception; `MemoryError` (Arrow's too) and `OSError` can be about a resource.
+        where: the file, row or stage that needed the resource; default: the file that an `OSError` names.
+    """
+    if isinstance(error, ResourceError):
+        return error
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
+    if isinstance(error, OSError) and error.errno in _MENDS:
+        place = where or (str(error.filename) if error.filename is not None else None)
+        return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
+    return None
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
