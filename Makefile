@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One torch thread in each of the two test processes: more threads than free cores slow each other down.
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test check lint types format docs clean
+.PHONY: help demo test check trust lint types format docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -27,6 +27,9 @@ test: .venv/installed-dev lint types  ## run lint, type checks and all tests
 
 check: .venv/installed-dev lint types  ## run lint, type checks and the fast tests
 	$(PYTEST) -m "not slow"
+
+trust: .venv/installed-dev  ## run the campaigns of docs/trust.md, about two hours (TRUST="--scale 0.1 --only kills")
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONPATH=tests $(BIN)/python -m trust --out trust.json $(TRUST)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

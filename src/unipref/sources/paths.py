@@ -57,6 +57,8 @@ def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]
     Raises:
         UserError: the path does not exist or holds no readable file, or an environment variable is not set.
     """
+    if "\0" in path:
+        raise UserError(f"the path {path!r} contains a NUL character.", where=where, mend="Remove it.")
     expanded = os.path.expanduser(os.path.expandvars(path))
     root = Path(os.path.abspath(data_root))
     if os.path.lexists(root / expanded):

@@ -17,6 +17,7 @@ from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject, Row
 
 Path = Annotated[str, Field(min_length=1)]
+PathList = Annotated[list[Path], Field(min_length=1)]
 
 
 def _require_group(pattern: str) -> str:
