@@ -21,6 +21,7 @@ from unipref.core.run_folder.folder import (
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
+    CodeFile,
     Evaluated,
     ExamplesInfo,
     HeadlineInfo,
@@ -62,6 +63,7 @@ __all__ = [
     "ChoiceInfo",
     "ClaimRecord",
     "CleanCounts",
+    "CodeFile",
     "Evaluated",
     "ExamplesInfo",
     "FailureSign",
