@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ class DataStages:
             size = sum(part.size for part in parts)
             with (
                 sources.joined(parts, out) as read,
-                closing(make_engine(study.engine, study.workers, size, context.listener.progress)) as engine,
+                make_engine(study.engine, study.workers, size, context.listener.progress) as engine,
             ):
                 return unify(resolved, study.unify, out, engine=engine, read=read)
 
