@@ -8,13 +8,14 @@ in an import statement. So a file such as `PIL.py` beside a study is not taken f
 import ast
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from unipref.core.errors import UserError
 from unipref.core.import_closure import find_imports
@@ -37,6 +38,17 @@ class CodeFiles:
     named: dict[str, str] = field(default_factory=dict)
     hashes: dict[Path, str] = field(default_factory=dict)
     generation: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `from_json` reads, as JSON values."""
+        places = {name: str(place) for name, place in self.places.items()}
+        return {"folder": None if self.folder is None else str(self.folder), "places": places}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "CodeFiles":
+        """Makes the value that `as_json` described, without the hashes."""
+        places = {name: Path(place) for name, place in value["places"].items()}
+        return cls(Path(value["folder"]) if value["folder"] else None, places)
 
 
 _code = CodeFiles()

@@ -6,6 +6,7 @@ that variants share belongs to one job only, and dependent jobs wait for it. So 
 """
 
 import concurrent.futures
+import contextlib
 import graphlib
 import os
 import pickle
@@ -82,8 +83,12 @@ def run_side_by_side(
         for variant, (study, cleaned, _) in run.prepare(depth).items():
             if until == "evaluate":
                 run.evaluation.run_base(variant, study, cleaned)
-    finally:
-        run.context.manifest.write()
+    except BaseException:
+        # The error that stopped the run counts, not that the same full disk has no room for its records.
+        with contextlib.suppress(OSError):
+            run.context.manifest.write()
+        raise
+    run.context.manifest.write()
     done = {stage.key for stage in cache.stages if not stage.cached}
     rest = Run(resolved, folder, ProgressListener(), dry_run=True)
     rest.run_stages(until)

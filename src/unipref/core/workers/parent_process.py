@@ -15,16 +15,24 @@ PARENT_ENDED = 1
 """Exit status of a process whose parent has ended."""
 
 
+def kill_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent ends; does nothing outside Linux.
+
+    To the kernel, the parent is the thread that started this process. It survives the call of another program.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def exit_with_parent(parent: int) -> None:
     """Ends this process when its parent process has ended, also during a long call of C code. Returns immediately.
 
-    On Linux the kernel kills it at once. Elsewhere, and after the parent's exit went unnoticed, a thread checks every
-    two seconds.
+    On Linux the kernel kills it at once. A thread checks every two seconds besides, for other systems.
 
     Args:
         parent: the parent's process id, as the parent itself read it: it may have ended before this call.
     """
-    _kill_with_parent()
+    kill_with_parent()
     if os.getppid() != parent:
         os._exit(PARENT_ENDED)
 
@@ -50,7 +58,7 @@ def exit_with_standard_input() -> None:
 
 def make_bound_command(command: Sequence[str]) -> list[str]:
     """Returns a command that starts `command` as a child of this process that the kernel kills when this one ends."""
-    return [sys.executable, "-m", __name__, str(os.getpid()), *command]
+    return [sys.executable, "-m", "unipref.core.workers.bound_process", str(os.getpid()), *command]
 
 
 def leave_signals_to_parent() -> None:
@@ -58,12 +66,6 @@ def leave_signals_to_parent() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def _kill_with_parent() -> None:
-    """Asks the kernel to kill this process when the thread that started it has ended; does nothing outside Linux."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _exit_after(wait: Callable[[], None]) -> None:
@@ -74,15 +76,3 @@ def _exit_after(wait: Callable[[], None]) -> None:
         os._exit(PARENT_ENDED)
 
     threading.Thread(target=wait_and_exit, daemon=True).start()
-
-
-def _run_bound(parent: int, command: list[str]) -> None:
-    """Becomes `command`, and keeps the kernel's promise to kill it with its parent."""
-    _kill_with_parent()
-    if os.getppid() != parent:
-        sys.exit(PARENT_ENDED)
-    os.execvp(command[0], command)
-
-
-if __name__ == "__main__":
-    _run_bound(int(sys.argv[1]), sys.argv[2:])
