@@ -4,10 +4,12 @@ It says what is wrong, where, and how to fix it. The command line prints it with
 a bug in unipref.
 """
 
+import contextlib
 import difflib
 import errno
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
@@ -40,6 +42,7 @@ _DISK = "Make room on that disk, or put the folder on another one (-o for the ru
 _MENDS = {
     errno.ENOSPC: _DISK,
     errno.EDQUOT: _DISK,
+    errno.EFBIG: "Raise the limit of file sizes (ulimit -f), or put the folder on another disk.",
     errno.EROFS: "Give a folder that can be written.",
     errno.EACCES: "Change its permissions, or give another path.",
     errno.EPERM: "Change its permissions, or give another path.",
@@ -50,11 +53,20 @@ _MENDS = {
 _MEMORY = "Use fewer workers, a smaller batch, or a machine with more memory."
 
 
+_DISK_TEXTS = ("PytorchStreamWriter failed", "iostream error", "database or disk is full")
+"""What torch and SQLite say when a write fails; they do not say why."""
+_MEMORY_TEXTS = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+_ERROR_NUMBER = re.compile(r"\[?(?:os error|[Ee]rrno) (\d+)\]?")
+_TEXT_MODULES = ("safetensors", "safetensors_rust", "sqlite3", "torch")
+"""Packages that report a missing resource in the text of an exception that is not an `OSError`."""
+
+
 def resource_error(error: BaseException, where: str | None = None) -> ResourceError | None:
     """Returns the error to raise if a resource of this machine is missing; None if the data or the code is at fault.
 
     Args:
-        error: any exception; `MemoryError` (Arrow's too) and `OSError` can be about a resource.
+        error: any exception. `MemoryError` (Arrow's too) and `OSError` can be about a resource, and so can errors of
+            torch, safetensors and SQLite, by their text.
         where: the file, row or stage that needed the resource; default: the file that an `OSError` names.
     """
     if isinstance(error, ResourceError):
@@ -64,7 +76,52 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
+    if type(error) is RuntimeError or type(error).__module__ in _TEXT_MODULES or _has_no_number(error):
+        return _read_resource_text(str(error), where)
     return None
+
+
+def _has_no_number(error: BaseException) -> bool:
+    """Whether it is an `OSError` that has its number only in the text, as Arrow raises it."""
+    return isinstance(error, OSError) and error.errno is None
+
+
+def _read_resource_text(text: str, where: str | None) -> ResourceError | None:
+    """Returns the error for a text of a library that writes files; None if it is not about a resource."""
+    if any(part in text for part in _MEMORY_TEXTS) or text.startswith("CUDA out of memory"):
+        return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
+    if any(part in text for part in _DISK_TEXTS):
+        return ResourceError("a file cannot be written, most likely because the disk is full.", where=where, mend=_DISK)
+    number = int(match[1]) if (match := _ERROR_NUMBER.search(text)) else None
+    if number in _MENDS:
+        return ResourceError(f"{os.strerror(number)}.", where=where, mend=_MENDS[number])
+    return None
+
+
+@contextlib.contextmanager
+def report_missing_resources(where: str | None = None) -> Iterator[None]:
+    """Raises a `ResourceError` in place of an exception that is about a resource of this machine.
+
+    Args:
+        where: what needed the resource, if the exception does not name a file.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError):
+            raise
+        named = isinstance(error, OSError) and error.filename is not None
+        missing = resource_error(error, None if named else where)
+        if missing is None:
+            raise
+        raise missing from error
+
+
+def file_error(error: OSError) -> UserError:
+    """Returns an error of the operating system as a message that names the file; it is no bug of unipref."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = error.strerror or first_line(error)
+    return UserError(f"{what}.", where=" -> ".join(names) or None)
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

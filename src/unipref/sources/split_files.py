@@ -53,6 +53,30 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
     return [part for file_parts in of_file.values() for part in file_parts]
 
 
+def check_parts(given: Sequence[Part]) -> None:
+    """Checks that files are still split as they were, so that the parts have all their rows.
+
+    Raises:
+        UserError: a file has changed since; it names the file.
+    """
+    by_file: dict[str, list[Part]] = {}
+    for part in given:
+        if part.end is not None or part.start or part.member:
+            by_file.setdefault(part.path, []).append(part)
+    for path, ranges in by_file.items():
+        now = {_range(part) for part in parts_of_file(Path(path), ranges[0].origin, path, CUT_BYTES)}
+        if not now.issuperset(map(_range, ranges)):
+            raise UserError(
+                "the file changed while the run started.",
+                where=path,
+                mend="Run the same command again when nothing writes to the file.",
+            )
+
+
+def _range(part: Part) -> tuple[str | None, int, int | None, int]:
+    return part.member, part.start, part.end, part.first_row
+
+
 def _of_sheet(part: Part, sheet: str, where: str) -> Part:
     """The part of one sheet of a workbook.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import registry, yaml_files
+from unipref.core import registry, user_code, yaml_files
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE, MAIN
 from unipref.sources import spill_rows
@@ -53,7 +53,8 @@ def load(
     """Reads and checks a study.
 
     Args:
-        source: a study file, or its content as a mapping.
+        source: a study file, or its content as a mapping. The study's own code comes from the folder of the file;
+            that of a mapping comes from the working folder.
         overrides: `key=value` settings that replace those of the study, as from `--set`.
         rows: source name -> its rows, for sources in memory.
         rows_folder: unipref writes these rows there, so that the run can be repeated without them.
@@ -62,6 +63,7 @@ def load(
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
     raw, folder, text = _read_settings(source)
+    user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:

@@ -24,6 +24,7 @@ from unipref.core.run_folder.folder import (
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
+    CodeFile,
     Evaluated,
     ExamplesInfo,
     HeadlineInfo,
@@ -68,6 +69,7 @@ __all__ = [
     "ChoiceInfo",
     "ClaimRecord",
     "CleanCounts",
+    "CodeFile",
     "Evaluated",
     "ExampleRecord",
     "ExamplesInfo",

@@ -4,13 +4,14 @@ import abc
 import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import msgspec
 
 from unipref.core.contracts import Format, Settings
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
-from unipref.core.user_functions import Dotted, load
+from unipref.core.user_functions import Dotted, code_files, load
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.mapping.fields import (
     Path,
@@ -64,6 +65,10 @@ class Mapped(Format):
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None
     """Dotted path of a Python function that takes each raw row and returns the row to read."""
+
+    def code_files(self) -> list[FilePath]:
+        """Returns the files of `function`."""
+        return [] if self.function is None else code_files(self.function)
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
