@@ -47,6 +47,13 @@ _MENDS = {
     errno.ENFILE: "Close other programs, or raise this machine's limit of open files.",
     errno.EIO: "Check the disk.",
 }
+_NO_MEMORY = re.compile(
+    r"(?i)out of memory|(can't|cannot|unable to|failed to|could not) allocate|allocation error|not enough memory"
+    r"|malloc of size|bad_alloc|^error -4 while|can't start new thread"
+)
+"""The words of zlib, zstandard, Arrow, expat, lxml and Python, whose errors of memory are not `MemoryError`."""
+_NO_ROOM = re.compile(r"^(database or disk is full|disk i/o error)")
+"""The words of SQLite."""
 _MEMORY = "Use fewer workers, a smaller batch, or a machine with more memory."
 
 
@@ -59,12 +66,27 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
     """
     if isinstance(error, ResourceError):
         return error
+    if isinstance(error, UserError):
+        return None
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
+    if _NO_MEMORY.search(str(error)):
+        return ResourceError(f"there is too little memory ({first_line(error)}).", where=where, mend=_MEMORY)
+    if _NO_ROOM.search(str(error)):
+        return ResourceError(f"{first_line(error)}.", where=where, mend=_DISK)
     return None
+
+
+def raise_if_resource(error: BaseException, where: str | None = None) -> None:
+    """Raises the `ResourceError` of an error if a resource of this machine is missing; arguments as `resource_error`.
+
+    For handlers that turn any other error into a message about the data.
+    """
+    if (missing := resource_error(error, where)) is not None:
+        raise missing from error
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

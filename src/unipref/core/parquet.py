@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import UserError, first_line, raise_if_resource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,5 +69,6 @@ def _open(path: Path, mend: str) -> "Iterator[pq.ParquetFile]":
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, str(path))
         what = f"the file cannot be read as Parquet: {first_line(error)}."
         raise UserError(what, where=str(path), mend=mend) from error

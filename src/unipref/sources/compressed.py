@@ -8,8 +8,10 @@ import io
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from unipref.core.errors import raise_if_resource
 
 if TYPE_CHECKING:
     from unipref.sources.part import Part
@@ -51,6 +53,7 @@ def _blocks(part: "Part") -> Iterator[bytes]:
                 left = part.end - part.start if part.shape == "jsonl" and part.end is not None else None
                 yield from _plain(file, left)
     except OSError as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"{error.strerror or error}. Check that the file can be read.") from error
 
 
@@ -69,8 +72,10 @@ def _open_packed(part: "Part") -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(part.path) as archive, archive.open(part.member or "") as member:
             yield member
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"the zip is damaged or incomplete ({error}). Fetch or copy the file again.") from error
     except RuntimeError as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"the zip cannot be unpacked ({error}). Unpack it yourself and name the files in it.") from error
 
 
@@ -92,6 +97,7 @@ def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
     except EOFError:
         raise Broken(f"the gzip stream ends early. {mend}") from None
     except (gzip.BadGzipFile, zlib.error) as error:
+        raise_if_resource(error)
         if is_empty:
             mend += " Remove '.gz' from its name if it is not packed."
         what = "it is not a gzip file" if is_empty else "the gzip stream is damaged"
@@ -116,6 +122,7 @@ def _unzstd(file: IO[bytes]) -> Iterator[bytes]:
                 packed, in_frame = frame.unused_data, False
                 frame = zstandard.ZstdDecompressor().decompressobj()
     except zstandard.ZstdError as error:
+        raise_if_resource(error)
         if is_empty:
             mend += " Remove '.zst' from its name if it is not packed."
         what = "it is not a zstandard file" if is_empty else "the zstandard stream is damaged"
@@ -131,11 +138,25 @@ def seekable(part: "Part") -> Iterator[IO[bytes]]:
         with open(part.path, "rb") as file:
             yield file
         return
-    with tempfile.SpooledTemporaryFile(max_size=32 * BLOCK) as spool:
+    with _spool(part) as file:
+        yield file
+
+
+def _spool(part: "Part") -> IO[bytes]:
+    """Unpacks a part into a temporary file, which is in memory while it is short."""
+    spool = tempfile.SpooledTemporaryFile(max_size=32 * BLOCK)  # noqa: SIM115 - the caller closes it
+    try:
         for block in _blocks(part):
             spool.write(block)
         spool.seek(0)
-        yield spool
+    except BaseException as error:
+        # To close a file on a full disk fails once more.
+        with suppress(OSError):
+            spool.close()
+        if isinstance(error, OSError):
+            raise_if_resource(error, f"{part.origin}, which is unpacked into {tempfile.gettempdir()}")
+        raise
+    return cast(IO[bytes], spool)
 
 
 class ChunkReader(io.RawIOBase):

@@ -18,7 +18,7 @@ import msgspec
 from pydantic import Field, model_validator
 
 from unipref.core.contracts import Settings
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.json_rows import Numbered
 from unipref.sources.part import Part, Table
@@ -102,7 +102,11 @@ def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
         indexes: dict[Table, str] = {}
         for number, table in enumerate(tables):
             indexes[table] = str(Path(place) / f"{number}.sqlite")
-            _write_index(table, indexes[table])
+            try:
+                _write_index(table, indexes[table])
+            except (sqlite3.Error, MemoryError) as error:
+                raise_if_resource(error, f"join '{table.name}', whose table is written into {folder}")
+                raise
         yield ReadJoined(indexes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from unipref.core.errors import first_line
+from unipref.core.errors import first_line, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
@@ -38,10 +38,12 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
                         yield row, values
                         row += 1
                 except (pa.ArrowException, OSError) as error:
+                    raise_if_resource(error, part.origin)
                     detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({first_line(error)})."
                     yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
                 row = after
     except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, part.origin)
         raise Broken(f"Parquet's index cannot be read ({first_line(error)}). Fetch or copy the file again.") from error
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.core.errors import UserError, legible, near_name
+from unipref.core.errors import UserError, legible, near_name, raise_if_resource
 from unipref.sources.part import Part
 from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
@@ -83,8 +83,10 @@ def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) ->
             yield from _line_ranges(whole, cut_bytes)
         else:
             yield whole
-    except PermissionError:
-        raise UserError(f"'{path}' is not readable.", where=where, mend="Change the file's permissions.") from None
+    except OSError as error:
+        raise_if_resource(error, str(path))
+        what = f"'{path}' is not readable: {error.strerror or error}."
+        raise UserError(what, where=where, mend="Check that the file can be read.") from error
 
 
 def _members(archive: Part) -> Iterator[Part]:
@@ -112,7 +114,8 @@ def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
 
     try:
         metadata = pq.read_metadata(whole.path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, whole.path)
         yield whole
         return
     if metadata.num_row_groups == 0:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from unipref.core.errors import raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.csv_rows import column_names
@@ -40,6 +41,7 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
     except Broken:
         raise
     except Exception as error:
+        raise_if_resource(error, part.origin)
         # openpyxl passes on all errors of zip, XML and its own parser; each means that the file is damaged.
         raise Broken(f"the workbook is damaged ({type(error).__name__}: {error}). {MEND}") from error
 
@@ -78,6 +80,7 @@ def sheet_names(part: "Part") -> list[str] | None:
     try:
         with seekable(part) as file, zipfile.ZipFile(file) as archive:
             tree = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError):
+    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+        raise_if_resource(error, part.origin)
         return None
     return [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]

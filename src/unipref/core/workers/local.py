@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from types import ModuleType, TracebackType
 from typing import TypeVar
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, raise_if_resource
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,11 +58,16 @@ class Local:
             label: name of the work, for progress and errors.
 
         Raises:
-            UserError: `fn` raised it, or a worker process died.
+            UserError: `fn` raised it, a resource of this machine is missing, or a worker process died.
         """
         workers = min(self.workers, len(items))
         results = (fn(item) for item in items) if workers <= 1 else self._in_processes(fn, items, workers, label)
-        for done, result in enumerate(results, 1):
+        for done in range(1, len(items) + 1):
+            try:
+                result = next(results)
+            except Exception as error:
+                raise_if_resource(error, label)
+                raise
             if self._on_progress is not None:
                 self._on_progress(label, done, len(items))
             yield result
