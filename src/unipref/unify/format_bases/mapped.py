@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
@@ -77,6 +78,7 @@ class Mapped(Format):
 
     def read(self, row: Row) -> Iterator[Feedback | Reject]:
         """Prepares the row, reads it, and adds the twins, objective and kept fields."""
+        patterns.start_row()
         row = self.prepare(row)
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
