@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE, BYTES_AT_ONCE = 4096, 256 << 20
 MEND = "Run the stage that writes this file again."
 
 
@@ -26,7 +26,7 @@ def read_batches(
     Args:
         path: the Parquet file.
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
-        rows_at_once: most rows of a batch.
+        rows_at_once: most rows of a batch; fewer if the rows are long.
         mend: how to fix an unreadable file, for the error.
 
     Raises:
@@ -35,6 +35,7 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
+        rows_at_once = max(1, min(rows_at_once, BYTES_AT_ONCE // max(1, _largest_mean_row(file.metadata))))
         yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
 
 
@@ -56,6 +57,12 @@ def read_schema(path: Path) -> "pa.Schema":
     """Returns the Arrow schema of a file; errors as for `read_batches`."""
     with _open(path, MEND) as file:
         return file.schema_arrow
+
+
+def _largest_mean_row(metadata: "pq.FileMetaData") -> int:
+    """Returns the mean number of bytes of a row, in the row group where it is largest."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return max((group.total_byte_size // group.num_rows for group in groups if group.num_rows), default=0)
 
 
 @contextmanager

@@ -85,6 +85,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, 
     """Returns the inputs of unify, which converts sources to preferences."""
     return {
         "settings": study.unify.model_dump(),
+        "limits": study.limits.model_dump(),
         "sources": [
             {
                 "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},

@@ -52,12 +52,12 @@ def _rows(part: Part) -> Iterator[Numbered]:
     if part.shape == "xlsx":
         return read_sheet(part)
     if part.shape == "json":
-        return read_json(chunks(part))
+        return read_json(chunks(part), part.row_limit)
     if part.shape in ("csv", "tsv"):
-        return read_table(chunks(part), "," if part.shape == "csv" else "\t")
+        return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit)
     if part.shape == "lines":
-        return read_lines(chunks(part))
-    return read_json_lines(chunks(part), part.first_row)
+        return read_lines(chunks(part), part.row_limit)
+    return read_json_lines(chunks(part), part.first_row, part.row_limit)
 
 
 def peek(path: Path, n: int) -> list[Row]:
