@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-ROWS_AT_ONCE, BYTES_AT_ONCE = 4096, 256 << 20
+ROWS_AT_ONCE, BYTES_AT_ONCE = 4096, 64 << 20
+FEW_ROWS = 128
+"""Most rows that are decoded before their size is looked at."""
 MEND = "Run the stage that writes this file again."
 
 
@@ -35,8 +37,9 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        rows_at_once = max(1, min(rows_at_once, BYTES_AT_ONCE // max(1, _largest_mean_row(file.metadata))))
-        yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
+        few = max(count for count in range(1, FEW_ROWS + 1) if rows_at_once % count == 0)
+        batches = file.iter_batches(few, columns=None if columns is None else list(columns))
+        yield from _gather(batches, rows_at_once)
 
 
 def read_rows(
@@ -59,10 +62,23 @@ def read_schema(path: Path) -> "pa.Schema":
         return file.schema_arrow
 
 
-def _largest_mean_row(metadata: "pq.FileMetaData") -> int:
-    """Returns the mean number of bytes of a row, in the row group where it is largest."""
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return max((group.total_byte_size // group.num_rows for group in groups if group.num_rows), default=0)
+def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator[pa.RecordBatch]":
+    """Joins small batches to batches of `rows_at_once` rows, or of about `BYTES_AT_ONCE` where the rows are long.
+
+    The file does not tell how long its rows are: a value that repeats is stored once.
+    """
+    import pyarrow as pa
+
+    pending: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        pending.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= rows_at_once or size >= BYTES_AT_ONCE:
+            yield pa.concat_batches(pending)
+            pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.concat_batches(pending)
 
 
 @contextmanager
