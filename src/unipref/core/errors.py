@@ -52,13 +52,17 @@ _MENDS = {
 }
 _MEMORY = "Use fewer workers, a smaller batch, or a machine with more memory."
 
-
-_DISK_TEXTS = ("PytorchStreamWriter failed", "iostream error", "database or disk is full")
-"""What torch and SQLite say when a write fails; they do not say why."""
-_MEMORY_TEXTS = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+_NO_MEMORY = re.compile(
+    r"(?i)out of memory|(can't|cannot|unable to|failed to|could not) allocate|allocation error|not enough memory"
+    r"|malloc of size|bad_alloc|^error -4 while|can't start new thread"
+)
+_NO_ROOM = re.compile(r"PytorchStreamWriter failed|iostream error|database or disk is full|disk I/O error")
 _ERROR_NUMBER = re.compile(r"\[?(?:os error|[Ee]rrno) (\d+)\]?")
-_TEXT_MODULES = ("safetensors", "safetensors_rust", "sqlite3", "torch")
-"""Packages that report a missing resource in the text of an exception that is not an `OSError`."""
+_TEXT_PACKAGES = frozenset(
+    ("lxml", "pyexpat", "safetensors", "safetensors_rust", "sqlite3", "torch", "xml", "zlib", "zstandard", "zstd")
+)
+"""Packages that report a missing resource only in the text of an exception. The texts of all other packages are not
+read: they may quote the data."""
 
 
 def resource_error(error: BaseException, where: str | None = None) -> ResourceError | None:
@@ -71,26 +75,28 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
     """
     if isinstance(error, ResourceError):
         return error
+    if isinstance(error, UserError):
+        return None
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
-    if type(error) is RuntimeError or type(error).__module__ in _TEXT_MODULES or _has_no_number(error):
-        return _read_resource_text(str(error), where)
-    return None
+    return _read_resource_text(str(error), where) if _speaks_in_text(error) else None
 
 
-def _has_no_number(error: BaseException) -> bool:
-    """Whether it is an `OSError` that has its number only in the text, as Arrow raises it."""
-    return isinstance(error, OSError) and error.errno is None
+def _speaks_in_text(error: BaseException) -> bool:
+    """Whether only the text can say that a resource is missing; Arrow's `OSError` has its number there."""
+    if isinstance(error, OSError):
+        return error.errno is None
+    return type(error) is RuntimeError or type(error).__module__.partition(".")[0] in _TEXT_PACKAGES
 
 
 def _read_resource_text(text: str, where: str | None) -> ResourceError | None:
-    """Returns the error for a text of a library that writes files; None if it is not about a resource."""
-    if any(part in text for part in _MEMORY_TEXTS) or text.startswith("CUDA out of memory"):
+    """Returns the error for a library's text; None if it is not about a resource."""
+    if _NO_MEMORY.search(text):
         return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
-    if any(part in text for part in _DISK_TEXTS):
+    if _NO_ROOM.search(text):
         return ResourceError("a file cannot be written, most likely because the disk is full.", where=where, mend=_DISK)
     number = int(match[1]) if (match := _ERROR_NUMBER.search(text)) else None
     if number in _MENDS:
@@ -111,10 +117,8 @@ def report_missing_resources(where: str | None = None) -> Iterator[None]:
         if isinstance(error, UserError):
             raise
         named = isinstance(error, OSError) and error.filename is not None
-        missing = resource_error(error, None if named else where)
-        if missing is None:
-            raise
-        raise missing from error
+        raise_if_resource(error, None if named else where)
+        raise
 
 
 def file_error(error: OSError) -> UserError:
@@ -122,6 +126,15 @@ def file_error(error: OSError) -> UserError:
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     what = error.strerror or first_line(error)
     return UserError(f"{what}.", where=" -> ".join(names) or None)
+
+
+def raise_if_resource(error: BaseException, where: str | None = None) -> None:
+    """Raises the `ResourceError` of an error if a resource of this machine is missing; arguments as `resource_error`.
+
+    For handlers that turn any other error into a message about the data.
+    """
+    if (missing := resource_error(error, where)) is not None:
+        raise missing from error
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -91,6 +91,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
     """
     return {
         "settings": study.unify.model_dump(),
+        "limits": study.limits.model_dump(),
         "sources": [
             {
                 "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},

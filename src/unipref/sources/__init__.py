@@ -8,12 +8,14 @@ from unipref.sources.fingerprint import check_unchanged, file_hash, fingerprint,
 from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
+from unipref.sources.limits import Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import peek, read
 from unipref.sources.split_files import check_parts, parts
 
 __all__ = [
     "Join",
+    "Limits",
     "Part",
     "Rows",
     "Table",

@@ -2,22 +2,26 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
-from itertools import chain
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, ChunkReader
 from unipref.sources.json_rows import Numbered
+from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
-CELL_LIMIT = 16 << 20
-"""Longest cell, in characters. The csv module's own limit of 131,072 is too short for long dialogues."""
+
+class TooLong(csv.Error):
+    """A record has more characters than the limit."""
 
 
 class _Lines:
     """The lines of a table. Those of an unfinished record are kept, so that they can be read again."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterator[str], limit: RowLimit = DEFAULT_ROW) -> None:
+        self._lines, self._limit = lines, limit
+        self._again: deque[str] = deque()
+        self._size = 0
         self.pending: list[str] = []
         self.ended = False
 
@@ -25,19 +29,31 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines, None)
+        line = self._again.popleft() if self._again else next(self._lines, None)
         if line is None:
             self.ended = True
             raise StopIteration
+        self._size = len(line) + (self._size if self.pending else 0)
         self.pending.append(line)
+        if self._size > self._limit.size:
+            raise TooLong(self._limit.reject().detail.rstrip("."))
         return line
 
     def give_back(self) -> None:
         """Makes all pending lines except the first come again."""
-        self._lines, self.pending, self.ended = chain(self.pending[1:], self._lines), [], False
+        self._again.extendleft(reversed(self.pending[1:]))
+        self.pending, self.ended = [], False
 
 
-def read_table(blocks: Iterator[bytes], delimiter: str) -> Iterator[Numbered]:
+def bounded_lines(text: io.TextIOBase, limit: RowLimit) -> Iterator[str]:
+    """Yields the lines of a text with their ends; of one that is too long, a beginning of one character too many."""
+    while line := text.readline(limit.size + 1):
+        yield line
+        while len(line) > limit.size and line[-1] not in "\r\n":
+            line = text.readline(limit.size + 1)
+
+
+def read_table(blocks: Iterator[bytes], delimiter: str, limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
     """Yields the records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
 
     A record with more or fewer cells than the header is a reject, and so is one with an unclosed quote: reading
@@ -47,11 +63,11 @@ def read_table(blocks: Iterator[bytes], delimiter: str) -> Iterator[Numbered]:
         Broken: where the blocks raise it, after the last whole record.
     """
     # The limit belongs to the process; it only ever grows here.
-    csv.field_size_limit(max(csv.field_size_limit(), CELL_LIMIT))
+    csv.field_size_limit(max(csv.field_size_limit(), limit.size))
     text = io.TextIOWrapper(
         io.BufferedReader(ChunkReader(blocks)), encoding="utf-8", errors="surrogateescape", newline=""
     )
-    lines = _Lines(iter(text.readline, ""))
+    lines = _Lines(bounded_lines(text, limit), limit)
     header: list[str] | None = None
     row = 0
     for cells in _records(lines, delimiter):
@@ -76,7 +92,8 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Reject(Reason.WRONG_TYPE, f"not a CSV record: {error}.")
+            reason = Reason.OVER_LIMIT if isinstance(error, TooLong) else Reason.WRONG_TYPE
+            yield Reject(reason, f"not a CSV record: {error}.")
         else:
             # Only an open quote makes the reader ask for a line after the last one.
             if not lines.ended:
@@ -94,14 +111,17 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
 
 def column_names(header: list[str]) -> list[str]:
     """Unique column names from the cells of a header: an empty cell is `column_N`, a repeated name gets `_2`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    copies: dict[str, int] = {}
     for number, name in enumerate(header, 1):
         name = name or f"column_{number}"
-        unique, copy = name, 2
+        unique, copy = name, copies.get(name, 1)
         while unique in names:
-            unique, copy = f"{name}_{copy}", copy + 1
-        names.append(unique)
-    return names
+            copy += 1
+            unique = f"{name}_{copy}"
+        copies[name] = copy
+        names[unique] = None
+    return list(names)
 
 
 def _record(header: list[str], cells: list[str]) -> Row | Reject:

@@ -7,14 +7,23 @@ from typing import Any
 import xxhash
 
 from unipref.core import hashing
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, raise_if_resource
 from unipref.sources.part import Part
 
 
 def file_hash(source: Part | Path | str) -> str:
-    """The xxh3-128 hash of a file's bytes in hexadecimal. For a part, the whole file is hashed."""
+    """The xxh3-128 hash of a file's bytes in hexadecimal. For a part, the whole file is hashed.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     path = source.path if isinstance(source, Part) else source
-    return hashing.file_hash(Path(path))
+    try:
+        return hashing.file_hash(Path(path))
+    except OSError as error:
+        raise_if_resource(error, str(path))
+        what = f"the file cannot be read: {error.strerror or error}."
+        raise UserError(what, where=str(path), mend="Check that the file can be read.") from error
 
 
 def hash_files(sources: Iterable[Part]) -> dict[str, str]:
@@ -36,7 +45,7 @@ def check_unchanged(before: Mapping[str, str]) -> None:
     """
     for path, hash_ in before.items():
         try:
-            now = file_hash(path)
+            now = hashing.file_hash(Path(path))
         except FileNotFoundError:
             now = "missing"
         if now != hash_:

@@ -18,9 +18,10 @@ import msgspec
 from pydantic import Field, model_validator
 
 from unipref.core.contracts import Settings
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.json_rows import Numbered
+from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
 from unipref.sources.split_files import parts
@@ -53,7 +54,9 @@ class Join(Settings):
         return self
 
 
-def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, where: str) -> list[Part]:
+def with_tables(
+    source_parts: list[Part], joins: Sequence[Join], root: Path, where: str, limits: Limits = DEFAULT
+) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
     Raises:
@@ -63,7 +66,7 @@ def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, whe
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None))
+        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits))
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
@@ -102,7 +105,11 @@ def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
         indexes: dict[Table, str] = {}
         for number, table in enumerate(tables):
             indexes[table] = str(Path(place) / f"{number}.sqlite")
-            _write_index(table, indexes[table])
+            try:
+                _write_index(table, indexes[table])
+            except (sqlite3.Error, MemoryError) as error:
+                raise_if_resource(error, f"join '{table.name}', whose table is written into {folder}")
+                raise
         yield ReadJoined(indexes)
 
 

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from unipref.sources.limits import DEFAULT, Limits, RowLimit
+
 
 class Table(msgspec.Struct, frozen=True):
     """Another table whose rows are looked up for the rows of a part.
@@ -35,6 +37,7 @@ class Part(msgspec.Struct, frozen=True):
         sheet: the sheet of a workbook; '' is the first one.
         records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
+        limits: how much of it is held or unpacked.
     """
 
     path: str
@@ -49,3 +52,11 @@ class Part(msgspec.Struct, frozen=True):
     sheet: str = ""
     records: str = ""
     tables: tuple[Table, ...] = ()
+    limits: Limits = DEFAULT
+
+    @property
+    def row_limit(self) -> RowLimit:
+        """The longest row of the file: of an outer row if the rows are inside others."""
+        if self.records:
+            return RowLimit(max(self.limits.row_bytes, self.limits.outer_row_bytes), "outer_row_bytes")
+        return RowLimit(self.limits.row_bytes)

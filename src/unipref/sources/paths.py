@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from unipref.core.errors import UserError, near_name
+from unipref.core.errors import UserError, near_name, raise_if_resource
 
 SHAPES = {
     ".jsonl": "jsonl",
@@ -107,7 +107,7 @@ def _matched(root: Path, match: str, pattern: str) -> Iterable[str]:
 def _in_folder(root: Path, folder: str) -> list[str]:
     """Every data file in a folder and below, sorted by its path within it."""
     files = []
-    for place, below, names in os.walk(root / folder):
+    for place, below, names in os.walk(root / folder, onerror=raise_if_resource):
         below[:] = [name for name in below if not name.startswith(".")]
         inner = os.path.relpath(place, root / folder)
         for name in names:

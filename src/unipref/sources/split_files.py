@@ -10,7 +10,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.core.errors import UserError, legible, near_name
+from unipref.core.errors import UserError, legible, near_name, raise_if_resource
+from unipref.sources.compressed import open_zip
+from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
 from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
@@ -18,7 +20,13 @@ CUT_BYTES = 32 << 20
 """Plain JSON Lines files are split, and Parquet row groups are joined, into parts of about this many bytes."""
 
 
-def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
+def parts(
+    paths: Sequence[str],
+    data_root: Path,
+    where: str,
+    cut_bytes: int | None = CUT_BYTES,
+    limits: Limits = DEFAULT,
+) -> list[Part]:
     """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
 
     A folder stands for every data file in it and below, sorted by relative path; hidden files and files with other
@@ -29,6 +37,7 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
         data_root: where relative paths start.
         where: the setting's place in the study file, for errors.
         cut_bytes: size of the ranges into which a large file is split; None: files stay whole, which is quick.
+        limits: how much of them is held or unpacked.
 
     Raises:
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
@@ -41,7 +50,7 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
         for path, origin in expand(book, data_root, where):
             key = (os.path.realpath(path), sheet)
             if key not in of_file:
-                new = list(parts_of_file(path, legible(origin), where, cut_bytes))
+                new = list(parts_of_file(path, legible(origin), where, cut_bytes, limits))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
         if not has_parts:
@@ -91,14 +100,16 @@ def _of_sheet(part: Part, sheet: str, where: str) -> Part:
     return msgspec.structs.replace(part, sheet=sheet, origin=f"{part.origin}#{sheet}")
 
 
-def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) -> Iterator[Part]:
+def parts_of_file(
+    path: Path, origin: str, where: str, cut_bytes: int | None, limits: Limits = DEFAULT
+) -> Iterator[Part]:
     """The parts of one data file; with `cut_bytes` None it stays whole, which is quick for any size."""
     shape, packing = shape_and_packing(path.name)
     try:
         size = path.stat().st_size
-        whole = Part(str(path), origin, shape, packing, size=size)
+        whole = Part(str(path), origin, shape, packing, size=size, limits=limits)
         if shape == "zip":
-            yield from _members(whole)
+            yield from _members(whole, where)
         elif packing or cut_bytes is None:
             yield whole
         elif shape == "parquet":
@@ -107,26 +118,37 @@ def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) ->
             yield from _line_ranges(whole, cut_bytes)
         else:
             yield whole
-    except PermissionError:
-        raise UserError(f"'{path}' is not readable.", where=where, mend="Change the file's permissions.") from None
+    except OSError as error:
+        raise_if_resource(error, str(path))
+        what = f"'{path}' is not readable: {error.strerror or error}."
+        raise UserError(what, where=where, mend="Check that the file can be read.") from error
 
 
-def _members(archive: Part) -> Iterator[Part]:
-    """One part for each data file in a zip, in the order of the archive."""
+def _members(archive: Part, where: str) -> Iterator[Part]:
+    """One part for each data file in a zip, in the order of the archive.
+
+    Raises:
+        UserError: it has more members than the limits allow.
+    """
     import zipfile
 
     try:
-        with zipfile.ZipFile(archive.path) as opened:
-            infos = [info for info in opened.infolist() if not info.is_dir()]
+        infos = [info for info in open_zip(archive.path).infolist() if not info.is_dir()]
     except zipfile.BadZipFile:
         yield archive
         return
+    if len(infos) > archive.limits.members:
+        raise UserError(
+            f"the archive '{archive.origin}' has {len(infos):,} members, more than {archive.limits.members:,}.",
+            where=where,
+            mend="Raise 'limits.members', or unpack it and join its files.",
+        )
     for info in infos:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:
             origin = f"{archive.origin}!{info.filename}"
-            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size)
+            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size, limits=archive.limits)
 
 
 def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
@@ -136,7 +158,8 @@ def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
 
     try:
         metadata = pq.read_metadata(whole.path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, whole.path)
         yield whole
         return
     if metadata.num_row_groups == 0:

@@ -83,7 +83,7 @@ def load(
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
     """The sources, ready to read; `rows` names those whose rows come from Python."""
-    resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
+    resolved = [resolve_source(source, place, root, study.limits) for place, source in enumerate(study.sources)]
     return [mark_in_memory(source) if source.projection.source in rows else source for source in resolved]
 
 
@@ -91,7 +91,9 @@ def _collect_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[s
     """Variant -> its changes: those of the grid, overridden by the study's own, then the other variants."""
     if study.grid is None:
         return study.variants
-    sources = [resolve_source(source, place, root).projection for place, source in enumerate(study.sources)]
+    sources = [
+        resolve_source(source, place, root, study.limits).projection for place, source in enumerate(study.sources)
+    ]
     changes = expand(study.grid, raw.get("select", "all"), [(source.source, source.objective) for source in sources])
     return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
 

@@ -11,7 +11,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Axis
-from unipref.sources import Join, Part, catalog, hub_parts, parts, with_tables
+from unipref.sources import Join, Limits, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -54,7 +54,7 @@ class Source(Settings):
     """Licence of the data, copied to every preference."""
 
 
-def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
+def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> ResolvedSource:
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
@@ -84,17 +84,22 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    return ResolvedSource(format=form, projection=projection, parts=_find_parts(source, entry, place, root))
+    return ResolvedSource(
+        format=form,
+        projection=projection,
+        parts=_find_parts(source, entry, place, root, limits),
+        row_seconds=limits.pattern_seconds,
+    )
 
 
-def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
+def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root: Path, limits: Limits) -> list[Part]:
     """The files of a source, with the lists to read from their rows and the tables to join."""
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
-        files = parts([expand_variables(p) for p in paths], root, f"{where}.path")
+        files = parts([expand_variables(p) for p in paths], root, f"{where}.path", limits=limits)
     elif entry is not None and entry.hub is not None:
-        files = hub_parts(entry.hub, f"{where}.dataset")
+        files = hub_parts(entry.hub, f"{where}.dataset", limits=limits)
     else:
         reason = "" if entry is None else f", and '{entry.name}' cannot be fetched from the hub"
         mend = "Give files, globs or folders, relative to data_root."
@@ -103,7 +108,7 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     if records:
         files = [msgspec.structs.replace(part, records=records) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
-    return with_tables(files, joins, root, f"{where}.join") if joins else files
+    return with_tables(files, joins, root, f"{where}.join", limits) if joins else files
 
 
 def _expand(path: str | list[str]) -> str | list[str]:

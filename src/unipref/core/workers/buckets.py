@@ -118,6 +118,11 @@ def read_bucket(folder: Path, bucket: int) -> Iterator[bytes]:
                 yield record
 
 
+def bucket_size(folder: Path, bucket: int) -> int:
+    """Returns the number of bytes in the files of a bucket."""
+    return sum(path.stat().st_size for path in (folder / f"{bucket:05d}").glob("*.records"))
+
+
 def _unwritable(folder: Path, error: OSError) -> UserError:
     return UserError(
         f"a bucket file cannot be written: {error.strerror or error}.",

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self, TypeVar
 
-from unipref.core.errors import ResourceError, UserError, resource_error
+from unipref.core.errors import ResourceError, UserError, raise_if_resource
 from unipref.core.workers.pool import Pool
 
 Item = TypeVar("Item")
@@ -55,11 +55,16 @@ class Local:
             label: name of the work, for progress and errors.
 
         Raises:
-            UserError: `fn` raised it, or a worker process died.
+            UserError: `fn` raised it, a resource of this machine is missing, or a worker process died.
         """
         workers = min(self.workers, len(items))
         results = (fn(item) for item in items) if workers <= 1 else self._in_processes(fn, items, workers, label)
-        for done, result in enumerate(results, 1):
+        for done in range(1, len(items) + 1):
+            try:
+                result = next(results)
+            except Exception as error:
+                raise_if_resource(error, label)
+                raise
             if self._on_progress is not None:
                 self._on_progress(label, done, len(items))
             yield result
@@ -133,7 +138,5 @@ def _apply(fn: Callable[[Item], Result], item: Item) -> Result:
     try:
         return fn(item)
     except Exception as error:
-        missing = resource_error(error)
-        if missing is None:
-            raise
-        raise missing from error
+        raise_if_resource(error)
+        raise
