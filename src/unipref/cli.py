@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -72,15 +73,33 @@ def _run(
     from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
-    with ConsoleProgress() as listener:
-        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
-    if as_json:
-        import msgspec
 
-        _print_json(msgspec.to_builtins(RunFolder(folder).manifest))
+    def print_results(run: Path) -> None:
+        """Prints the results before the report is made: a report that fails hides none."""
+        if as_json:
+            import msgspec
+
+            _print_json(msgspec.to_builtins(RunFolder(run).manifest))
+        else:
+            _print_run(run, listener.warn)
+
+    with ConsoleProgress(on_results=print_results) as listener:
+        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
+    if not as_json and (folder / report.PAGE).is_file():
+        typer.echo(f"\nReport: {folder / report.PAGE}")
+
+
+def _print_run(run: Path, warn: Callable[[str], None]) -> None:
+    """Prints the table of a run; if it cannot be made, a warning names the files that have the results."""
+    from unipref import report
+    from unipref.report.guard import describe
+
+    try:
+        table = report.console(run)
+    except Exception as error:
+        warn(f"The table could not be made: {describe(error)}. The results are in scores.json and manifest.json.")
         return
-    _print_text(report.console(folder))
-    typer.echo(f"\nReport: {folder / 'report.html'}")
+    _print_text(table)
 
 
 @app.command()
@@ -243,9 +262,20 @@ def soup(  # noqa: PLR0913, options of one command
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
     """Write a run's report again and print its table."""
     from unipref import report as page
+    from unipref.report.guard import describe
 
-    path = page.write(folder)
-    _print_text(page.console(folder))
+    failure, path = None, folder / page.PAGE
+    try:
+        path = page.write(folder, _warn)
+    except UserError:
+        raise
+    except Exception as error:
+        failure = resource_error(error) or UserError(
+            f"the report could not be made: {describe(error)}.", where=str(folder)
+        )
+    _print_run(folder, _warn)
+    if failure is not None:
+        raise failure
     typer.echo(f"\nReport: {path}")
 
 
@@ -353,6 +383,10 @@ def version(
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _warn(text: str) -> None:
+    _print_note(f"Warning: {text}")
 
 
 def _print_note(text: str) -> None:

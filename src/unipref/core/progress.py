@@ -1,6 +1,8 @@
 """How a run reports its stages, notes and progress. Nothing is printed unless a listener does so."""
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +24,12 @@ class ProgressListener:
 
     def note(self, text: str) -> None:
         """Something a reader should know."""
+
+    def warn(self, text: str) -> None:
+        """Something failed, and the run goes on without it."""
+
+    def results(self, folder: Path) -> None:
+        """All results of the run are written to its folder; its report is not made yet."""
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
         """`done` of `total` units of the work `label` are finished; `figures` are the latest metrics."""
@@ -48,6 +56,14 @@ class DeferredNotes(ProgressListener):
         if self._is_new:
             self._listener.note(text)
 
+    def warn(self, text: str) -> None:
+        """Forwards every warning."""
+        self._listener.warn(text)
+
+    def results(self, folder: Path) -> None:
+        """Forwards that all results are written."""
+        self._listener.results(folder)
+
 
 class ConsoleProgress(ProgressListener):
     """Prints a line per stage and note. Progress is a bar on a terminal, elsewhere a line every ten seconds.
@@ -56,12 +72,14 @@ class ConsoleProgress(ProgressListener):
 
     Args:
         console: where it prints; None: standard error.
+        on_results: called with the run folder when all results are written, before the report is made.
     """
 
-    def __init__(self, console: "Console | None" = None) -> None:
+    def __init__(self, console: "Console | None" = None, on_results: Callable[[Path], None] | None = None) -> None:
         from rich.console import Console
 
         self._console = console or Console(stderr=True, highlight=False)
+        self._on_results = on_results
         self._last_line = self._last_refresh = 0.0
         self._printed_notes: set[str] = set()
         self._referred = False
@@ -92,6 +110,17 @@ class ConsoleProgress(ProgressListener):
             return
         self._printed_notes.add(text)
         self._console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning, even if it repeats an earlier one."""
+        self._end_bars()
+        self._console.print(f"Warning: {text}", markup=False, soft_wrap=True)
+
+    def results(self, folder: Path) -> None:
+        """Ends the bars, and calls `on_results`."""
+        self._end_bars()
+        if self._on_results is not None:
+            self._on_results(folder)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
         """Updates a bar on a terminal; elsewhere prints a line every ten seconds."""

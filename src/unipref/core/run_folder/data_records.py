@@ -163,13 +163,18 @@ class PromptMap(msgspec.Struct):
 
 
 class SelectionAccount(msgspec.Struct):
-    """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings."""
+    """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings.
+
+    Attributes:
+        no_map: why there is no map of the prompts; empty if there is one.
+    """
 
     parts: list[SelectedPart] = []
     clusters: int | None = None
     shared_clusters: int | None = None
     embedder: str = ""
     map: PromptMap | None = None
+    no_map: str = ""
     warnings: list[str] = []
     seconds: float | None = None
 
