@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from unipref.core.errors import legible
+from unipref.core.terminal import show_text
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ class Content:
 
 
 def make_legible(content: Content) -> Content:
-    """Returns the content with all control characters in its texts replaced by their codes."""
+    """Returns the content with the control characters in its texts replaced by their codes, and without secrets."""
     clean: Content = _map_text(content)
     return clean
 
 
 def _map_text(value: Any) -> Any:
     if isinstance(value, str):
-        return legible(value)
+        return show_text(value)
     if isinstance(value, dict):
         return {_map_text(key): _map_text(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

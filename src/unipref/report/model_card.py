@@ -11,6 +11,7 @@ from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
+from unipref.core.terminal import show_text
 from unipref.report.content import format_count, format_number
 from unipref.report.render.markdown import escape
 
@@ -36,7 +37,7 @@ def write_cards(run: Path) -> list[Path]:
         model = run / trained.folder
         # Variants may share a model: its card names the first one.
         if trained.folder and model.is_dir() and model / CARD not in paths:
-            write_text(model / CARD, Card(manifest, scores, variant, seed, step).text())
+            write_text(model / CARD, show_text(Card(manifest, scores, variant, seed, step).text()))
             paths[model / CARD] = None
     return list(paths)
 

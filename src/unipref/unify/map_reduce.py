@@ -13,8 +13,8 @@ import msgspec
 import xxhash
 
 from unipref.core.contracts import Format
-from unipref.core.errors import legible
 from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
+from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, read_bucket
 from unipref.unify.projection.groups import merge_feedback
@@ -103,8 +103,8 @@ class RejectRecord(msgspec.Struct, array_like=True):
     @classmethod
     def from_reject(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "RejectRecord":
         """Makes the row for a reject."""
-        field = None if reject.field is None else legible(reject.field)
-        return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
+        field = None if reject.field is None else show_text(reject.field)
+        return cls(source, level, reject.reason.value, field, show_text(reject.detail), origin)
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -119,7 +119,7 @@ def map_rows(task: MapTask) -> SourceCounts:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
         for number, row in task.read(task.part):
-            origin = legible(f"{task.part.origin}:{number}")
+            origin = show_text(f"{task.part.origin}:{number}")
             counts.rows += 1
             feedbacks, rejects = _read_row(source_format, row)
             entries = list(

@@ -21,6 +21,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import RunFolder
 from unipref.core.stage_cache import StageCache
+from unipref.core.terminal import show_text
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_path, evaluate
@@ -79,7 +80,7 @@ def write_mixture(
         loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
         record = _make_record(candidates, merge_set, weight_of, recipe)
         json_files.write_json(partial / RECORD, record)
-        json_files.write_text(partial / "README.md", make_card(record, has_adapter))
+        json_files.write_text(partial / "README.md", show_text(make_card(record, has_adapter)))
     return folder
 
 
