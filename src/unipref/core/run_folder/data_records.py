@@ -85,6 +85,7 @@ class CleanCounts(msgspec.Struct):
         by_source: source -> its `preferences` before, and reason -> those removed; see `before` and `removed_from`.
         examples: reason -> the first ones that were removed.
         near: pairs `compared` and prompts `tied`, if clean searched for near-duplicates.
+        redacted: source -> kind of personal data -> values replaced by placeholders.
         notes: what a reader should know.
         folder: folder of the parts, relative to the run; variants may share it.
     """
@@ -97,6 +98,7 @@ class CleanCounts(msgspec.Struct):
     examples: dict[str, list[RemovedExample]] = {}
     benchmarks: dict[str, BenchmarkLeaks] = {}
     near: dict[str, int] | None = None
+    redacted: dict[str, dict[str, int]] = {}
     notes: list[str] = []
     folder: str = "clean"
 
