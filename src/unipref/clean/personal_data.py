@@ -4,11 +4,11 @@ It recognises no names, postal addresses, birthdays or user names, and phone num
 without anything recognised may still have personal data.
 """
 
-import importlib
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["email", "phone", "card", "iban", "id", "ip"]
 KINDS: tuple[Kind, ...] = ("email", "iban", "card", "id", "phone", "ip")
@@ -208,7 +208,17 @@ def _is_address(text: str) -> bool:
 
 
 def _is_valid(module: str, value: str) -> bool:
-    return bool(importlib.import_module(f"stdnum.{module}").is_valid(value))
+    return bool(_find_module(module).is_valid(value))
+
+
+@functools.cache
+def _find_module(name: str) -> Any:
+    """The module of python-stdnum with a name such as `luhn` or `us.ssn`."""
+    import stdnum
+    from stdnum import iban, luhn
+
+    country, _, number = name.rpartition(".")
+    return stdnum.get_cc_module(country, number) if country else {"iban": iban, "luhn": luhn}[name]
 
 
 _FINDERS: dict[Kind, Callable[[str, list[Window]], Iterator[Window]]] = {

@@ -1,5 +1,6 @@
 """Personal data are counted by kind and source; the audit has the places and forms of values, never the values."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ def test_counts_places_and_forms(make_run: Callable[..., Path]) -> None:
         PersonalData("phone", 1, 1, [("a:3", "+## ## #### ####")]),
     ]
     assert by_source["b"].personal_data == []
-    console = Console(width=200, record=True, quiet=True)
+    console = Console(width=200, file=io.StringIO(), record=True)
     console.print(render_terminal(result))
     shown = console.export_text()
     assert "email: 4 values in 2 preferences, such as a:1: xxx@x.xxx; a:2: xxx@x.xxx" in shown
