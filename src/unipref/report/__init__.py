@@ -235,9 +235,16 @@ def _make_content(run: Path) -> tuple[Content, list[str]]:
     for title, make_section in count_sections(manifest, run):
         add(title, make_section)
     add("How to reproduce", lambda: make_reproduce_sections(manifest, run))
-    variants = _variants(manifest, scores) | variants_by_label(verdicts)
+    variants: dict[str, str] = {}
+    introduction: list[str] = []
+
+    def describe_models() -> None:
+        introduction.extend(describe_run(manifest))
+        variants.update(_variants(manifest, scores) | variants_by_label(verdicts))
+
+    add("Introduction", describe_models)
     title = f"unipref report: {manifest.name or run.resolve().name}"
-    content = Content(title, describe_run(manifest), sorted(sections, key=_section_order), variants)
+    content = Content(title, introduction, sorted(sections, key=_section_order), variants)
     return make_legible(content), failures
 
 
