@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """A raw row of a source."""
 
+UNKNOWN = "unknown"
+"""The licence of a source that states none."""
 BASE = "base"
 """The study's model before training: a value of `from`, and its name in the scores."""
 MAIN = "main"

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.core.errors import UserError, legible, near_name, raise_if_resource
+from unipref.core.errors import UserError, near_name, raise_if_resource
+from unipref.core.terminal import show_name
 from unipref.sources.compressed import open_zip
 from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
@@ -50,7 +51,7 @@ def parts(
         for path, origin in expand(book, data_root, where):
             key = (os.path.realpath(path), sheet)
             if key not in of_file:
-                new = list(parts_of_file(path, legible(origin), where, cut_bytes, limits))
+                new = list(parts_of_file(path, show_name(origin), where, cut_bytes, limits))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
         if not has_parts:
@@ -147,7 +148,7 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:
-            origin = f"{archive.origin}!{info.filename}"
+            origin = f"{archive.origin}!{show_name(info.filename)}"
             yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size, limits=archive.limits)
 
 

@@ -15,8 +15,8 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
-from unipref.core.errors import legible
 from unipref.core.records import Feedback, Preference, Reason, Reject, Response, Row, preference_schema
+from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.unify.projection.groups import merge_feedback
@@ -110,8 +110,8 @@ class RejectRecord(msgspec.Struct, array_like=True):
     @classmethod
     def from_reject(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "RejectRecord":
         """Makes the row for a reject."""
-        field = None if reject.field is None else legible(reject.field)
-        return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
+        field = None if reject.field is None else show_text(reject.field)
+        return cls(source, level, reject.reason.value, field, show_text(reject.detail), origin)
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -127,7 +127,7 @@ def map_rows(task: MapTask) -> SourceCounts:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
         for place, number, row in _numbered_rows(task):
-            origin = legible(f"{task.parts[place].origin}:{number}")
+            origin = show_text(f"{task.parts[place].origin}:{number}")
             counts.rows += 1
             feedbacks, rejects = _read_row(source_format, row)
             key = f"{task.number + place}:{number}"

@@ -127,7 +127,18 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert section.paragraphs == []
     audited, by_hand = section.tables[-2:]
     assert rows_of(audited) == [
-        [nasty, "3 + 3", "1 + 0", "75 % (longer)", "en 60.0 %, de 30.0 %, unknown 10.0 %", "9", "4", "3", "75.0 %"]
+        [
+            nasty,
+            "3 + 3",
+            "1 + 0",
+            "75 % (longer)",
+            "en 60.0 %, de 30.0 %, unknown 10.0 %",
+            "9",
+            "4",
+            "3",
+            "75.0 %",
+            "none recognised",
+        ]
     ]
     assert rows_of(by_hand) == [["a.csv", "1", "2", "50.0 %"]]
     assert section.points[-1].items == ["look here"]

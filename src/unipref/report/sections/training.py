@@ -1,5 +1,6 @@
 """The section on training, and the list of all sections on counts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from unipref.core.run_folder import Manifest, TrainedStep
@@ -13,17 +14,16 @@ from unipref.report.sections.training_curves import make_curve_figures
 from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
-def make_count_sections(manifest: Manifest, run: Path) -> list[Section]:
-    """The sections on data, selection and training, if the manifest has their counts."""
-    sections = [
-        make_flow_section(manifest),
-        make_source_section(manifest, run),
-        make_clean_section(manifest.clean),
-        make_selection_section(manifest),
-        make_check_section(manifest.preflight),
-        make_training_section(manifest),
+def count_sections(manifest: Manifest, run: Path) -> list[tuple[str, Callable[[], Section | None]]]:
+    """The titles of the sections on data, selection and training, each with the function that makes it."""
+    return [
+        ("Data flow", lambda: make_flow_section(manifest)),
+        ("Sources", lambda: make_source_section(manifest, run)),
+        ("Split and clean", lambda: make_clean_section(manifest.clean)),
+        ("Selection", lambda: make_selection_section(manifest)),
+        ("Checks before training", lambda: make_check_section(manifest.preflight)),
+        ("Training", lambda: make_training_section(manifest)),
     ]
-    return [section for section in sections if section is not None]
 
 
 def make_terminal_sections(manifest: Manifest) -> list[Section]:
