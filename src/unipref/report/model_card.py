@@ -113,6 +113,11 @@ class Card:
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
         text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
+        turns = trained.later_user_turns
+        if masked := turns.get("masked"):
+            text += f" {masked:,} go on after the first answer: every later user turn was masked, and not learned."
+        if cut := turns.get("cut"):
+            text += f" {cut:,} were cut before their second user turn, which could not be masked."
         if UNKNOWN in self._licences():
             text += " **The licence of some data is unknown: check it before you share the model.**"
         return [*table, "", text]
