@@ -17,6 +17,7 @@ from unipref.core.errors import legible
 from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, read_bucket
+from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
@@ -71,6 +72,7 @@ class SourceCounts(msgspec.Struct):
     ordered_pairs: int = 0
     kept_pairs: int = 0
     implied_pairs: int = 0
+    unread_turn_fields: Counter[str] = msgspec.field(default_factory=Counter)
 
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
@@ -121,7 +123,9 @@ def map_rows(task: MapTask) -> SourceCounts:
         for number, row in task.read(task.part):
             origin = legible(f"{task.part.origin}:{number}")
             counts.rows += 1
-            feedbacks, rejects = _read_row(source_format, row)
+            with count_unread_fields() as unread:
+                feedbacks, rejects = _read_row(source_format, row)
+            add_unread_fields(counts.unread_turn_fields, unread)
             entries = list(
                 _pack_entries(task, number, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
             )

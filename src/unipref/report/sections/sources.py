@@ -49,6 +49,12 @@ def make_source_section(manifest: Manifest, run: Path) -> Section | None:
     if by_reason:
         items = [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
         points.append(Points("Label direction (polarity)", items))
+    unread = {name: source.unread_turn_fields for name, source in sources.items() if source.unread_turn_fields}
+    if unread:
+        items = [
+            f"{name}: {', '.join(f'{field} {n:,}' for field, n in fields.items())}" for name, fields in unread.items()
+        ]
+        points.append(Points("Fields of turns that are not read, with the number of turns", items))
     if audit and audit.get("notable"):
         points.append(Points("Audit warnings", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)

@@ -49,7 +49,7 @@ class Dialogues(Mapped):
             Reject: the value is neither text nor a list of turns, is empty, or does not match `cut`.
         """
         if not isinstance(value, str):
-            return parse_turns(value, path, self.roles)
+            return parse_turns(value, path, self.roles, ends_with_answer=True)
         if self.cut is not None:
             match = re.search(self.cut, value)
             if match is None:
