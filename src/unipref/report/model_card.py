@@ -111,6 +111,11 @@ class Card:
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
         text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
+        turns = trained.later_user_turns
+        if masked := turns.get("masked"):
+            text += f" {masked:,} go on after the first answer: every later user turn was masked, and not learned."
+        if cut := turns.get("cut"):
+            text += f" {cut:,} were cut before their second user turn, which could not be masked."
         counts, of_what = count_training(self.manifest, self.variant, self.seed)
         restrictions = [f"- {escape(line)}" for line in describe_licences(self.sources, counts, of_what)]
         licences = ["", "**Licences that restrict the use of the data**", "", *restrictions, "", MEANING]

@@ -14,8 +14,9 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
+from unipref.train.data.answer_masks import MASKED_CONFIGS
 from unipref.train.data.epochs import Mix, RowOrder, Sampling
-from unipref.train.data.rows import RowFacts, View
+from unipref.train.data.rows import LaterTurns, RowFacts, View
 from unipref.train.lora import Lora
 from unipref.train.monitor.checkpoints import Checkpoint
 from unipref.train.monitor.collapse import Bounds
@@ -219,6 +220,17 @@ class TrlTrainer(Trainer):
         """The settings passed to TRL, by TRL's names."""
         settings = self.model_dump(exclude=set(self.own_fields))
         return {**settings, "learning_rate": self.rate, **self.build_save_settings()}
+
+    @property
+    def later_turns(self) -> LaterTurns:
+        """What happens to answers that go on with further turns of the user.
+
+        A reward model reads the whole dialogue and learns no token of it. unipref masks the turns for the TRL trainers
+        whose masks it can complete.
+        """
+        if self.model_kind == "reward":
+            return "read"
+        return "mask" if self.trl_config in MASKED_CONFIGS else "cut"
 
     @abc.abstractmethod
     def view(self) -> View:

@@ -58,19 +58,23 @@ def _rows_and_preferences(manifest: Manifest) -> tuple[list[int | None], list[in
 
 def make_training_section(manifest: Manifest) -> Section | None:
     """The section on training; None if no step was trained."""
-    rows, warnings = [], []
+    rows, warnings, notes = [], [], []
     for variant, seed, step, trained in manifest.trained_steps():
         left_out = ", ".join(f"{reason} {n:,}" for reason, n in sorted(trained.left_out.items()) if n)
         row = [variant, seed, step, format_count(trained.used), left_out or "–", format_count(trained.steps)]
         row += [format_count(trained.tokens), format_decimal(trained.seconds), *_losses(trained)]
         rows.append(row)
         warnings += [(f"{variant}, seed {seed}, {step}", text) for text in trained.warnings]
+        if masked := trained.later_user_turns.get("masked"):
+            text = f"{masked:,} preferences go on after the first answer; every later user turn was masked"
+            notes.append((f"{variant}, seed {seed}, {step}", text))
     heads = ["variant", "seed", "step", "used", "left out", "optimiser steps", "tokens", "seconds"]
     steps = make_table("Training steps", [*heads, "first loss", "last loss"], rows)
     if steps is None:
         return None
     figures, left_out = make_curve_figures(manifest)
-    points = [Points("Warnings", merge_sentences(warnings))] if warnings else []
+    listed = {"Warnings": warnings, "Masked turns": notes}
+    points = [Points(title, merge_sentences(texts)) for title, texts in listed.items() if texts]
     return Section("Training", [left_out] if left_out else [], points, tables=[steps], figures=figures)
 
 

@@ -186,6 +186,7 @@ class _StepCheck:
             "trained": shape.trained,
             "memory": {**needed.as_record(), "free": free, "of": of},
             "disk": compute_disk_need(shape, self.trainer),
+            "notes": usage.describe_masked(),
             "warnings": warnings,
         }
 
@@ -236,7 +237,7 @@ class _StepCheck:
         view, room = self.trainer.view(), self.trainer.count_reserved_tokens()
         limit = self._longest()
         path = self.work / f"{self.name}.arrow"
-        usage = write_rows(sample, path, view, self.opened.tokenizer, limit, room)
+        usage = write_rows(sample, path, view, self.opened.tokenizer, limit, room, self.trainer.later_turns)
         if not usage.used:
             raise UserError(
                 f"no rows are left to train on: {usage.explain(limit - room)}.",
@@ -261,7 +262,7 @@ class _StepCheck:
         for reason, why in words.items():
             if (n := usage.left_out.get(reason, 0)) and (n > MANY_LEFT_OUT * usage.rows or reason == SAME_TOKENS):
                 warnings.append(f"{n} of {usage.rows} sampled preferences are left out: {why}")
-        return warnings
+        return warnings + usage.describe_cut()
 
 
 def _check_filled(path: Path) -> None:
@@ -307,4 +308,5 @@ def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str,
             f"= {planned['epochs']:.2f} epochs; memory {format_bytes(memory['total'])} of "
             f"{format_bytes(memory['free'])}"
         )
+        lines += [f"{name}: {note}" for note in step["notes"]]
     return lines

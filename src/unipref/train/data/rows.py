@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from unipref.core import parquet
 from unipref.core.records import Messages, Reason, Row, preference_schema
+from unipref.models.answer_tokens import AnswerTokens, split_answers
+from unipref.models.rendered_dialogue import TurnFinder, cut_after_first_answer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,6 +30,9 @@ NO_MARGIN = "no_margin"
 NO_RULE = "no_rule"
 """Left out because no reward can score answers to the prompt."""
 BATCH_ROWS = 512
+LaterTurns = Literal["mask", "cut", "read"]
+"""What happens to answers that go on with further turns of the user: the trainer masks those turns; or the answer is
+cut before the first of them; or the model reads the dialogue as a whole and learns no token of it."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,12 @@ class RowFacts:
 class RowUsage:
     """How many preferences there were, how many are used, why the others are not, and the facts of the used ones.
 
-    `too_long` has the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
+    Attributes:
+        too_long: the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
+        masked: used preferences with later turns of the user, which are masked; cut: those cut before them, because
+            the turns cannot be told apart.
+        others: number of a trainer's row -> for each of its dialogues with later turns, where others speak
+            (`describe_others`).
     """
 
     rows: int = 0
@@ -155,6 +165,9 @@ class RowUsage:
     left_out: Counter[str] = field(default_factory=Counter)
     too_long: "array[int]" = field(default_factory=lambda: array("i"))
     facts: RowFacts = field(default_factory=RowFacts)
+    masked: int = 0
+    cut: int = 0
+    others: dict[int, list[list[int]]] = field(default_factory=dict)
 
     @property
     def lengths(self) -> "array[int]":
@@ -176,9 +189,44 @@ class RowUsage:
         parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]
         return f"of {self.rows} preferences: {', '.join(parts)}" if parts else "there are no preferences"
 
+    def describe_masked(self) -> list[str]:
+        """Says how many preferences have masked turns, if any."""
+        if not self.masked:
+            return []
+        return [
+            f"{self.masked} of {self.rows} preferences go on after the first answer: every later user turn is masked, "
+            "and only the assistant's turns are learned"
+        ]
+
+    def describe_cut(self) -> list[str]:
+        """Says how many preferences are cut, if any."""
+        if not self.cut:
+            return []
+        return [
+            f"{self.cut} of {self.rows} preferences are cut before their second user turn, because its tokens cannot "
+            "be masked: the chat template changes texts, or the trainer takes no mask"
+        ]
+
+
+def describe_others(tokens: AnswerTokens) -> list[int]:
+    """Describes where others than the assistant speak after the prompt; empty if they do not.
+
+    Returns:
+        The dialogue's number of tokens, then the beginning and the end of each part, counted from the dialogue's end,
+        so that they hold after any prompt.
+    """
+    n = len(tokens.ids)
+    return [n, *(n - border for part in tokens.others for border in part)] if tokens.others else []
+
 
 def write_rows(
-    preferences: Path, out: Path, view: View, tokenizer: "PreTrainedTokenizerBase", limit: int, room: int = 0
+    preferences: Path,
+    out: Path,
+    view: View,
+    tokenizer: "PreTrainedTokenizerBase",
+    limit: int,
+    room: int = 0,
+    later_turns: LaterTurns = "mask",
 ) -> RowUsage:
     """Writes the rows a trainer can use as an Arrow stream, in their order.
 
@@ -189,21 +237,23 @@ def write_rows(
         tokenizer: TRL applies the same chat template, so lengths agree.
         limit: most tokens a dialogue may have.
         room: tokens to keep free below that limit for an answer still to be generated.
+        later_turns: what happens to answers that go on with further turns of the user.
 
     Returns:
         The counts: `used` and all of `left_out` add up to `rows`, all counted in preferences. A preference is used
-        whole or not at all.
+        whole or not at all, or cut as `later_turns` says.
     """
     import pyarrow as pa
 
     messages = preference_schema().field("prompt").type
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
-    usage, seen = RowUsage(), set[int]()
+    usage = RowUsage()
+    renderer = _Renderer(view, tokenizer, later_turns, usage)
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
-            rendered = list(_render_preferences(batch.to_pylist(), view, tokenizer, usage, seen))
+            rendered = list(renderer.render_all(batch.to_pylist()))
             usable = [row for rows in _keep_fitting(rendered, tokenizer, limit - room, usage) for row in rows]
             usage.rows += batch.num_rows
             writer.write_batch(pa.RecordBatch.from_pylist(usable, schema=schema))
@@ -212,40 +262,86 @@ def write_rows(
 
 @dataclass(frozen=True)
 class _RenderedPreference:
-    """A preference, the trainer's rows made from it, and the texts of each row's dialogues."""
+    """A preference and the trainer's rows made from it.
+
+    Attributes:
+        texts: of each row, its dialogues as text.
+        others: of each row, where others than the assistant speak in each dialogue (`describe_others`).
+        is_cut: whether later turns were left out.
+    """
 
     preference: Row
     rows: list[Row]
     texts: list[list[str]]
+    others: list[list[list[int]]]
+    is_cut: bool
 
 
-def _render_preferences(
-    preferences: list[Row], view: View, tokenizer: "PreTrainedTokenizerBase", usage: RowUsage, seen: set[int]
-) -> Iterator[_RenderedPreference]:
-    """Yields the usable preferences with their dialogues as text; counts the others."""
-    import xxhash
-    from jinja2 import TemplateError
+class _Renderer:
+    """Renders preferences as a trainer sees them, and counts those that cannot be used."""
 
-    def text(dialogue: Messages) -> str:
-        return str(tokenizer.apply_chat_template(dialogue, tokenize=False, add_generation_prompt=view.prompts_only))
+    def __init__(
+        self, view: View, tokenizer: "PreTrainedTokenizerBase", later_turns: LaterTurns, usage: RowUsage
+    ) -> None:
+        self.view, self.later_turns, self.usage = view, later_turns, usage
+        self.finder = TurnFinder(tokenizer)
+        self.seen = set[int]()
 
-    for preference in preferences:
-        rows = view.examples(preference)
+    def render_all(self, preferences: list[Row]) -> Iterator[_RenderedPreference]:
+        """Yields the usable preferences with their dialogues as text; counts the others."""
+        from jinja2 import TemplateError
+
+        for preference in preferences:
+            try:
+                rendered = self._render(preference)
+            except TemplateError:
+                rendered = Reason.BAD_ROLE
+            if isinstance(rendered, _RenderedPreference) and self.view.prompts_only and self._is_repeated(rendered):
+                rendered = Reason.DUPLICATE
+            if isinstance(rendered, str):
+                self.usage.left_out[rendered] += 1
+            else:
+                yield rendered
+
+    def _render(self, preference: Row) -> _RenderedPreference | str:
+        """Renders a preference, or gives the reason why it cannot be used."""
+        rows = self.view.examples(preference)
         if isinstance(rows, str):
-            usage.left_out[rows] += 1
-            continue
-        try:
-            texts = [[text(dialogue) for dialogue in view.dialogues(row)] for row in rows]
-        except TemplateError:
-            usage.left_out[Reason.BAD_ROLE] += 1
-            continue
-        digest = xxhash.xxh3_64_intdigest(texts[0][0].encode())
-        if view.prompts_only and digest in seen:
-            usage.left_out[Reason.DUPLICATE] += 1
-            continue
-        if view.prompts_only:
-            seen.add(digest)
-        yield _RenderedPreference(preference, rows, texts)
+            return rows
+        others: list[list[list[int]]] = [[] for _ in rows]
+        is_cut = False
+        if self.later_turns != "read" and any(self._has_later_turns(row) for row in rows):
+            tokens = [split_answers(self.finder.tokenizer, self._split(row), self.finder) for row in rows]
+            is_cut = self.later_turns == "cut" or any(one.is_cut for row in tokens for one in row)
+            if is_cut:
+                # Both sides are cut, so that they stay comparable.
+                sides = {side: cut_after_first_answer(preference[side] or []) for side in ("chosen", "rejected")}
+                rows = self.view.examples(preference | {side: turns or None for side, turns in sides.items()})
+                if isinstance(rows, str):
+                    return rows
+            else:
+                others = [[describe_others(one) for one in row] for row in tokens]
+        texts = [
+            [self.finder.render(dialogue, self.view.prompts_only) for dialogue in self.view.dialogues(row)]
+            for row in rows
+        ]
+        return _RenderedPreference(preference, rows, texts, others, is_cut)
+
+    def _split(self, row: Row) -> list[tuple[Messages, Messages]]:
+        """A row's prompt with each of its answers."""
+        return [(row["prompt"], row[side]) for side in self.view.columns if side != "prompt"]
+
+    def _has_later_turns(self, row: Row) -> bool:
+        return any(message["role"] != "assistant" for _, answer in self._split(row) for message in answer)
+
+    def _is_repeated(self, rendered: _RenderedPreference) -> bool:
+        import xxhash
+
+        digest = xxhash.xxh3_64_intdigest(rendered.texts[0][0].encode())
+        if digest in self.seen:
+            return True
+        self.seen.add(digest)
+        return False
 
 
 def _keep_fitting(
@@ -267,6 +363,10 @@ def _keep_fitting(
             usage.left_out[SAME_TOKENS] += 1
             continue
         usage.used += 1
-        for length in lengths:
+        usage.cut += one.is_cut
+        usage.masked += any(sides for others in one.others for sides in others)
+        for length, others in zip(lengths, one.others, strict=True):
+            if any(others):
+                usage.others[len(usage.facts)] = others
             usage.facts.add(one.preference, length)
         yield one.rows
