@@ -19,6 +19,7 @@ from unipref.core.records import Feedback, Preference, Reason, Reject, Response,
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
@@ -78,6 +79,7 @@ class SourceCounts(msgspec.Struct):
     ordered_pairs: int = 0
     kept_pairs: int = 0
     implied_pairs: int = 0
+    unread_turn_fields: Counter[str] = msgspec.field(default_factory=Counter)
 
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
@@ -129,7 +131,9 @@ def map_rows(task: MapTask) -> SourceCounts:
         for place, number, row in _numbered_rows(task):
             origin = show_text(f"{task.parts[place].origin}:{number}")
             counts.rows += 1
-            feedbacks, rejects = _read_row(source_format, row)
+            with count_unread_fields() as unread:
+                feedbacks, rejects = _read_row(source_format, row)
+            add_unread_fields(counts.unread_turn_fields, unread)
             key = f"{task.number + place}:{number}"
             entries = list(
                 _pack_entries(task, key, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)

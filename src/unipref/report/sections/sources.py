@@ -54,6 +54,12 @@ def make_source_section(manifest: Manifest, run: Path) -> Section | None:
     counts, of_what = count_training(manifest, MAIN, None)
     if restrictions := describe_licences(sources, counts, of_what):
         points.append(Points("Licences that restrict the use of the data", [*restrictions, MEANING]))
+    unread = {name: source.unread_turn_fields for name, source in sources.items() if source.unread_turn_fields}
+    if unread:
+        items = [
+            f"{name}: {', '.join(f'{field} {n:,}' for field, n in fields.items())}" for name, fields in unread.items()
+        ]
+        points.append(Points("Fields of turns that are not read, with the number of turns", items))
     if audit and audit.get("notable"):
         points.append(Points("Audit warnings", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)
