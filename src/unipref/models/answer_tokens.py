@@ -4,10 +4,11 @@ They are the text of the assistant's turns after the prompt and the token that e
 after the first answer with further turns of the user: those are context, and are neither learned nor scored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from unipref.core.records import Messages
+from unipref.core.special_tokens import encode_texts
 from unipref.models.rendered_dialogue import Span, TurnFinder, common_length, cut_after_first_answer
 
 if TYPE_CHECKING:
@@ -89,13 +90,3 @@ def _to_tokens(rendered: _Rendered, beginnings: Sequence[list[int]]) -> AnswerTo
     start = common_length(prompt, whole)
     edges = [max(start, common_length(border, whole)) for border in borders]
     return AnswerTokens(whole, start, list(zip(edges[::2], edges[1::2], strict=True)), rendered.is_cut)
-
-
-def encode_texts(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str]) -> dict[str, list[int]]:
-    """Text -> its token ids, without added special tokens; equal texts are encoded once, and all in one call."""
-    distinct = list(dict.fromkeys(texts))
-    if not distinct:
-        return {}
-    options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-    ids = tokenizer(distinct, add_special_tokens=False, **options)["input_ids"]
-    return dict(zip(distinct, ids, strict=True))

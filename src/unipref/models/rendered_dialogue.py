@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unipref.core.records import Message, Messages
+from unipref.core.special_tokens import protect
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,7 +35,8 @@ class TurnFinder:
 
     def render(self, messages: Messages, is_prompt: bool = False) -> str:
         """Renders a dialogue, as the model sees it; a prompt goes up to where the assistant starts to write."""
-        rendered = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=is_prompt)
+        turns = protect(self.tokenizer, list(messages))
+        rendered = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=is_prompt)
         return str(rendered)
 
     def find_contents(
@@ -46,7 +48,7 @@ class TurnFinder:
             return None
         spans: list[Span] = []
         end = 0
-        for text, message in zip(texts, messages, strict=False):
+        for text, message in zip(texts, protect(self.tokenizer, list(messages)), strict=False):
             start = end + len(text)
             # Many templates strip the contents.
             content = message["content"]

@@ -15,13 +15,14 @@ from unipref.core.errors import UserError, first_line
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
-from unipref.train.data.rows import RowUsage, View, write_rows
+from unipref.train.data.row_usage import RowUsage, describe_special_tokens
+from unipref.train.data.rows import View, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import count_passes_done, find_resume_checkpoint, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
 from unipref.train.row_order import OrderedRows, skip_done_passes
 from unipref.train.save import save
-from unipref.train.start import Start, open_start
+from unipref.train.start import Start, open_start, use_in_trl
 from unipref.train.trl_arguments import make_arguments, report_beside_model, write_dev_rows
 from unipref.train.trl_trainer import TrlTrainer
 
@@ -75,6 +76,7 @@ def fit(
     with silence_libraries(), report_beside_model(job.out), _make_workspace(job.out) as work:
         ready = processes.run_in_first(lambda: _prepare(trainer, job, work, limit, view or trainer.view()))
         _set_threads(ready.checkpoint)
+        use_in_trl(ready.start.tokenizer)
         arguments = make_arguments(trainer, job, ready.start, work, ready.limit, ready.usage.facts)
         arguments |= _load_datasets(ready)
         ordering = OrderedRows(trainer, ready.usage.facts, arguments["args"], job.seed)
@@ -99,22 +101,32 @@ def fit(
         _free_memory()
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
-    summary = _summarise(ready, watcher, restored) | numbers
+    summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
-def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None) -> dict[str, Any]:
-    """The step's figures; `restored` is the checkpoint that the model was put back to after a collapse."""
+def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None, leaves_out: bool) -> dict[str, Any]:
+    """The step's figures.
+
+    Args:
+        ready: the step.
+        watcher: what it recorded.
+        restored: the checkpoint that the model was put back to after a collapse.
+        leaves_out: whether preferences with special tokens in their texts are left out.
+    """
     usage, curve, collapse = ready.usage, watcher.curve.points, watcher.collapse
+    special = describe_special_tokens(usage, ready.start.tokenizer, leaves_out)
     summary: dict[str, Any] = {
         "used": usage.used,
         "left_out": {str(reason): n for reason, n in sorted(usage.left_out.items())},
         # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
-        "warnings": [*watcher.warnings, *usage.describe_cut()],
+        "warnings": [*watcher.warnings, *usage.describe_cut(), *special],
         "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
+    if usage.special:
+        summary["special_tokens"] = {source: dict(counts) for source, counts in sorted(usage.special.items())}
     if usage.masked or usage.cut:
         summary["later_user_turns"] = {"masked": usage.masked, "cut": usage.cut}
     if watcher.dev:
@@ -184,12 +196,13 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     Raises:
         UserError: no rows are left, or the model cannot be trained with these settings.
     """
-    start = open_start(job.policy, work, trainer.model_kind)
+    start = open_start(job.policy, work, trainer.model_kind, trainer.special_tokens)
     trainer.check_grown(start.policy, start.grown)
     limit = min(limit, trainer.find_max_length(start.policy, start.context))
     rows = work / "train.arrow"
     room = trainer.count_reserved_tokens()
-    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room, trainer.later_turns)
+    leaves_out = trainer.special_tokens == "leave_out"
+    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room, trainer.later_turns, leaves_out)
     if not usage.used:
         raise UserError(
             f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",

@@ -10,7 +10,8 @@ from unipref.core.attempts import final_name
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line, near_name
 from unipref.models.loading import NO_LIMIT
-from unipref.train.data.rows import RowFacts, RowUsage, write_rows
+from unipref.train.data.row_usage import RowFacts, RowUsage
+from unipref.train.data.rows import write_rows
 from unipref.train.start import Start
 from unipref.train.trl_trainer import TrlTrainer
 
@@ -129,4 +130,5 @@ def write_dev_rows(trainer: TrlTrainer, job: TrainJob, start: Start, path: Path,
     if str(trainer.build_trl_settings().get("eval_strategy", "no")) == "no":
         return RowUsage()
     room = trainer.count_reserved_tokens()
-    return write_rows(job.held_out, path, trainer.view(), start.tokenizer, limit, room, trainer.later_turns)
+    leaves_out = trainer.special_tokens == "leave_out"
+    return write_rows(job.held_out, path, trainer.view(), start.tokenizer, limit, room, trainer.later_turns, leaves_out)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
+from unipref.core.special_tokens import encode_texts
 from unipref.models.answer_tokens import AnswerTokens, split_answers
 from unipref.models.rendered_dialogue import common_length
 
@@ -20,19 +21,14 @@ def encode(model: Policy | RewardModel, text: str, add_special_tokens: bool = Fa
         text: the text, including BOS if it is wanted, as from a chat template.
         add_special_tokens: whether the tokenizer adds its special tokens, usually BOS.
     """
-    return list(model.tokenizer.encode(text, add_special_tokens=add_special_tokens, verbose=False))
+    return encode_all(model, [text], add_special_tokens)[text]
 
 
 def encode_all(
     model: Policy | RewardModel, texts: Iterable[str], add_special_tokens: bool = False
 ) -> dict[str, list[int]]:
     """Text -> its token ids, as from `encode`; equal texts are encoded once, and all in one call."""
-    distinct = list(dict.fromkeys(texts))
-    if not distinct:
-        return {}
-    options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-    ids = model.tokenizer(distinct, add_special_tokens=add_special_tokens, **options)["input_ids"]
-    return dict(zip(distinct, ids, strict=True))
+    return encode_texts(model.tokenizer, texts, add_special_tokens)
 
 
 def start_ids(model: Policy | RewardModel) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unipref.core.records import Messages, Row
 from unipref.models.answer_tokens import split_answers
-from unipref.train.data.rows import RowUsage
+from unipref.train.data.row_usage import RowUsage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -5,8 +5,6 @@ numbers per row (`RowFacts`) grow with the data. Nothing is ever truncated: rows
 counted. A trainer gets margins only if it asks for them, and then never a missing one.
 """
 
-import math
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,20 +13,14 @@ from typing import TYPE_CHECKING, Literal
 
 from unipref.core import parquet
 from unipref.core.records import Messages, Reason, Row, preference_schema
-from unipref.models.answer_tokens import AnswerTokens, split_answers
+from unipref.core.special_tokens import encode_texts, find_special_tokens
+from unipref.models.answer_tokens import split_answers
 from unipref.models.rendered_dialogue import TurnFinder, cut_after_first_answer
+from unipref.train.data.row_usage import NO_MARGIN, ONE_SIDED, SAME_TOKENS, SPECIAL_TOKENS, RowUsage, describe_others
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ONE_SIDED = "one_sided"
-"""Left out because the row lacks a side the trainer needs."""
-SAME_TOKENS = "same_tokens"
-"""Left out because both sides have the same tokens: the texts differ only in what the tokenizer ignores."""
-NO_MARGIN = "no_margin"
-"""Left out because the trainer needs a margin and the row has none."""
-NO_RULE = "no_rule"
-"""Left out because no reward can score answers to the prompt."""
 BATCH_ROWS = 512
 LaterTurns = Literal["mask", "cut", "read"]
 """What happens to answers that go on with further turns of the user: the trainer masks those turns; or the answer is
@@ -111,114 +103,6 @@ def make_margin_view(scale: float, missing: float | None) -> View:
     return View(PAIRS.columns, examples, PAIRS.dialogues, others={"margin": "float32"})
 
 
-@dataclass
-class RowFacts:
-    """Numbers about each row that a trainer gets; its order is made from these.
-
-    Attributes:
-        lengths: tokens of the row's longest dialogue.
-        sources, objectives: position in `names[...]`.
-        margins, confidences: as in the preference, NaN if it has none.
-        names: 'source' and 'objective' -> the names so far, in order of appearance.
-    """
-
-    lengths: "array[int]" = field(default_factory=lambda: array("i"))
-    sources: "array[int]" = field(default_factory=lambda: array("i"))
-    objectives: "array[int]" = field(default_factory=lambda: array("i"))
-    margins: "array[float]" = field(default_factory=lambda: array("f"))
-    confidences: "array[float]" = field(default_factory=lambda: array("f"))
-    names: dict[str, dict[str, int]] = field(default_factory=lambda: {"source": {}, "objective": {}})
-
-    def add(self, row: Row, length: int) -> None:
-        """Adds a trainer's row that comes from a preference."""
-        for codes, kind in ((self.sources, "source"), (self.objectives, "objective")):
-            names = self.names[kind]
-            codes.append(names.setdefault(row[kind], len(names)))
-        for numbers, name in ((self.margins, "margin"), (self.confidences, "confidence")):
-            numbers.append(math.nan if row[name] is None else row[name])
-        self.lengths.append(length)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def count_known(self, name: str) -> dict[str, int]:
-        """Counts the rows that have a 'margin' or a 'confidence' of their own, and those that do not."""
-        numbers = self.margins if name == "margin" else self.confidences
-        missing = sum(map(math.isnan, numbers))
-        return {"known": len(numbers) - missing, "missing": missing}
-
-
-@dataclass
-class RowUsage:
-    """How many preferences there were, how many are used, why the others are not, and the facts of the used ones.
-
-    Attributes:
-        too_long: the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
-        masked: used preferences with later turns of the user, which are masked; cut: those cut before them, because
-            the turns cannot be told apart.
-        others: number of a trainer's row -> for each of its dialogues with later turns, where others speak
-            (`describe_others`).
-    """
-
-    rows: int = 0
-    used: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    too_long: "array[int]" = field(default_factory=lambda: array("i"))
-    facts: RowFacts = field(default_factory=RowFacts)
-    masked: int = 0
-    cut: int = 0
-    others: dict[int, list[list[int]]] = field(default_factory=dict)
-
-    @property
-    def lengths(self) -> "array[int]":
-        """The used rows' lengths in tokens: of each its longest dialogue."""
-        return self.facts.lengths
-
-    def explain(self, limit: int) -> str:
-        """Lists the reasons with their counts, in words."""
-        words: dict[str, str] = {
-            Reason.TOO_LONG: f"longer than {limit} tokens",
-            Reason.SAME_RESPONSE: "with the same answer on both sides",
-            Reason.BAD_ROLE: "with roles that the model's chat template refuses",
-            Reason.DUPLICATE: "with a repeated prompt",
-            ONE_SIDED: "without the answers that the trainer needs",
-            SAME_TOKENS: "with the same tokens on both sides",
-            NO_MARGIN: "without a margin",
-            NO_RULE: "without a rule to check answers by",
-        }
-        parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]
-        return f"of {self.rows} preferences: {', '.join(parts)}" if parts else "there are no preferences"
-
-    def describe_masked(self) -> list[str]:
-        """Says how many preferences have masked turns, if any."""
-        if not self.masked:
-            return []
-        return [
-            f"{self.masked} of {self.rows} preferences go on after the first answer: every later user turn is masked, "
-            "and only the assistant's turns are learned"
-        ]
-
-    def describe_cut(self) -> list[str]:
-        """Says how many preferences are cut, if any."""
-        if not self.cut:
-            return []
-        return [
-            f"{self.cut} of {self.rows} preferences are cut before their second user turn, because its tokens cannot "
-            "be masked: the chat template changes texts, or the trainer takes no mask"
-        ]
-
-
-def describe_others(tokens: AnswerTokens) -> list[int]:
-    """Describes where others than the assistant speak after the prompt; empty if they do not.
-
-    Returns:
-        The dialogue's number of tokens, then the beginning and the end of each part, counted from the dialogue's end,
-        so that they hold after any prompt.
-    """
-    n = len(tokens.ids)
-    return [n, *(n - border for part in tokens.others for border in part)] if tokens.others else []
-
-
 def write_rows(
     preferences: Path,
     out: Path,
@@ -227,6 +111,7 @@ def write_rows(
     limit: int,
     room: int = 0,
     later_turns: LaterTurns = "mask",
+    leave_out_special: bool = False,
 ) -> RowUsage:
     """Writes the rows a trainer can use as an Arrow stream, in their order.
 
@@ -238,6 +123,7 @@ def write_rows(
         limit: most tokens a dialogue may have.
         room: tokens to keep free below that limit for an answer still to be generated.
         later_turns: what happens to answers that go on with further turns of the user.
+        leave_out_special: whether preferences with special tokens in a text are left out; they are counted anyway.
 
     Returns:
         The counts: `used` and all of `left_out` add up to `rows`, all counted in preferences. A preference is used
@@ -249,7 +135,7 @@ def write_rows(
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
     usage = RowUsage()
-    renderer = _Renderer(view, tokenizer, later_turns, usage)
+    renderer = _Renderer(view, tokenizer, later_turns, leave_out_special, usage)
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
@@ -281,9 +167,14 @@ class _Renderer:
     """Renders preferences as a trainer sees them, and counts those that cannot be used."""
 
     def __init__(
-        self, view: View, tokenizer: "PreTrainedTokenizerBase", later_turns: LaterTurns, usage: RowUsage
+        self,
+        view: View,
+        tokenizer: "PreTrainedTokenizerBase",
+        later_turns: LaterTurns,
+        leave_out_special: bool,
+        usage: RowUsage,
     ) -> None:
-        self.view, self.later_turns, self.usage = view, later_turns, usage
+        self.view, self.later_turns, self.leave_out_special, self.usage = view, later_turns, leave_out_special, usage
         self.finder = TurnFinder(tokenizer)
         self.seen = set[int]()
 
@@ -308,6 +199,8 @@ class _Renderer:
         rows = self.view.examples(preference)
         if isinstance(rows, str):
             return rows
+        if self._has_special_tokens(preference, rows) and self.leave_out_special:
+            return SPECIAL_TOKENS
         others: list[list[list[int]]] = [[] for _ in rows]
         is_cut = False
         if self.later_turns != "read" and any(self._has_later_turns(row) for row in rows):
@@ -326,6 +219,15 @@ class _Renderer:
             for row in rows
         ]
         return _RenderedPreference(preference, rows, texts, others, is_cut)
+
+    def _has_special_tokens(self, preference: Row, rows: list[Row]) -> bool:
+        """Whether a text holds special tokens; counts the preference by them."""
+        dialogues = [dialogue for row in rows for dialogue in self.view.dialogues(row)]
+        texts = {message["content"] for dialogue in dialogues for message in dialogue}
+        tokens = find_special_tokens(self.finder.tokenizer, texts)
+        if tokens:
+            self.usage.special.setdefault(preference["source"], Counter()).update(tokens.keys())
+        return bool(tokens)
 
     def _split(self, row: Row) -> list[tuple[Messages, Messages]]:
         """A row's prompt with each of its answers."""
@@ -350,9 +252,9 @@ def _keep_fitting(
     """Yields the rows of each preference that fits the limit and whose sides differ; counts the others."""
     flat = [text for one in rendered for texts in one.texts for text in texts]
     # The template writes BOS itself, so no special tokens are added, here as in TRL.
-    ids = iter(tokenizer(flat, add_special_tokens=False, verbose=False)["input_ids"] if flat else [])
+    ids = encode_texts(tokenizer, flat)
     for one in rendered:
-        dialogues = [[next(ids) for _ in texts] for texts in one.texts]
+        dialogues = [[ids[text] for text in texts] for texts in one.texts]
         lengths = [max(map(len, sides)) for sides in dialogues]
         if max(lengths) > limit:
             usage.left_out[Reason.TOO_LONG] += 1
