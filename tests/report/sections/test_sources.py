@@ -170,3 +170,11 @@ def test_a_run_without_sources_or_files(tmp_path: Path) -> None:
     section = make_source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
     assert section is not None
     assert rows_of(section.tables[1]) == [["a", *["–"] * 10]]
+
+
+def test_fields_of_turns_that_are_not_read_are_listed(tmp_path: Path) -> None:
+    sources = {"a": {"rows": 3, "unread_turn_fields": {"name": 1200, "weight 0": 3}}, "b": {"rows": 1}}
+    section = make_source_section(manifest_from({"sources": sources}), tmp_path)
+    assert section is not None
+    (listed,) = [points for points in section.points if "turns" in points.head]
+    assert listed.items == ["a: name 1,200, weight 0 3"]

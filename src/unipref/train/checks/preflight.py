@@ -320,5 +320,6 @@ def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str,
             f"= {planned['epochs']:.2f} epochs; memory {format_bytes(memory['total'])} of "
             f"{format_bytes(memory['free'])}"
         )
-        lines += [f"{name}: {note}" for note in step["notes"]]
+        sample = "" if step["rows"] == step["sampled"] else "in the sample, "
+        lines += [f"{name}: {sample}{note}" for note in step["notes"]]
     return lines

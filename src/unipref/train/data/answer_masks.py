@@ -63,10 +63,9 @@ def mask_other_speakers(arguments: Mapping[str, Any]) -> dict[str, Any]:
     is_kto = type(args).__name__ == "KTOConfig"
     make = DataCollatorForUnpairedPreference if is_kto else DataCollatorForPreference
     collator = make(pad_token_id=arguments["processing_class"].pad_token_id, pad_to_multiple_of=args.pad_to_multiple_of)
-    neighbours = {
-        name: datasets[name].map(_take_from_neighbour, batched=True, batch_size=args.per_device_train_batch_size)
-        for name in (masked if is_kto else ())
-    }
+    # In the same batches, and parts for processes, as TRL.
+    how = {"batched": True, "batch_size": args.per_device_train_batch_size, "num_proc": args.dataset_num_proc}
+    neighbours = {name: datasets[name].map(_take_from_neighbour, **how) for name in (masked if is_kto else ())}
     return {"data_collator": MaskingCollator(collator), **neighbours}
 
 
@@ -87,6 +86,15 @@ def _take_from_neighbour(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {"KL_completion" + OTHERS: [parts[-1], *parts[:-1]]}
 
 
+def _check_neighbours(examples: Sequence[Row]) -> None:
+    """Checks that a neighbour's answer came with its own parts, for neighbours in the batch."""
+    own = {tuple(example["completion_ids"]): example.get("completion" + OTHERS) for example in examples}
+    for example in examples:
+        answer, parts = tuple(example.get("KL_completion_ids", ())), example.get("KL_completion" + OTHERS)
+        if answer in own and bool(own[answer]) != bool(parts):
+            raise AssertionError("TRL gave a row another neighbour than unipref: its turns are unknown")
+
+
 class MaskingCollator:
     """TRL's collator for DPO or KTO, with the tokens of other speakers taken out of the masks of the answers.
 
@@ -105,6 +113,7 @@ class MaskingCollator:
             sides = [example.get(side + OTHERS) for side in ("chosen", "rejected") for example in examples]
             self._mask(batch, "", sides)
             return batch
+        _check_neighbours(examples)
         for prefix in ("", "KL_"):
             if f"{prefix}completion_mask" in batch:
                 self._mask(batch, prefix, [example.get(f"{prefix}completion{OTHERS}") for example in examples])
