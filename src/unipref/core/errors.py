@@ -57,7 +57,7 @@ _DISK_TEXTS = ("PytorchStreamWriter failed", "iostream error", "database or disk
 """What torch and SQLite say when a write fails; they do not say why."""
 _MEMORY_TEXTS = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
 _ERROR_NUMBER = re.compile(r"\[?(?:os error|[Ee]rrno) (\d+)\]?")
-_TEXT_MODULES = ("safetensors", "safetensors_rust", "sqlite3", "torch")
+_TEXT_PACKAGES = ("safetensors", "safetensors_rust", "sqlite3", "torch")
 """Packages that report a missing resource in the text of an exception that is not an `OSError`."""
 
 
@@ -76,7 +76,11 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
-    if type(error) is RuntimeError or type(error).__module__ in _TEXT_MODULES or _has_no_number(error):
+    if (
+        type(error) is RuntimeError
+        or type(error).__module__.partition(".")[0] in _TEXT_PACKAGES
+        or _has_no_number(error)
+    ):
         return _read_resource_text(str(error), where)
     return None
 
