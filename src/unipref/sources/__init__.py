@@ -4,6 +4,7 @@
 one piece, and `joined` returns a reader that also looks up rows of other tables. Each file shape has its own module.
 """
 
+from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.fingerprint import file_hash, fingerprint
 from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
@@ -13,6 +14,7 @@ from unipref.sources.reader import peek, read
 from unipref.sources.split_files import parts
 
 __all__ = [
+    "CsvSettings",
     "Join",
     "Part",
     "Rows",

@@ -31,11 +31,16 @@ def fingerprint(sources: Iterable[Part | Path | str]) -> str:
 
 def _add(digest: Any, source: Part | Path | str, keys: dict[str, str]) -> None:
     path = source.path if isinstance(source, Part) else str(source)
+    if isinstance(source, Part) and source.fault:
+        digest.update(f"\0{source.origin}\0{source.fault}\0".encode())
+        return
     if path not in keys:
         keys[path] = file_hash(path)
     digest.update(keys[path].encode())
     if isinstance(source, Part):
         digest.update(f"\0{source.origin}\0{source.start}\0{source.records}\0".encode())
+        if source.csv:
+            digest.update(f"\0{source.csv}\0".encode())
         for table in source.tables:
             digest.update(f"\0{table.name}\0{table.left}\0{table.right}\0".encode())
             for file in table.files:

@@ -21,6 +21,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
+from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.json_rows import Numbered
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
@@ -44,6 +45,8 @@ class Join(Settings):
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
     """Path of the id in the table's rows."""
+    csv: CsvSettings = CsvSettings()
+    """How the table is written, if it is a CSV or TSV file, as for the source itself."""
     name: FieldPath | None = Field(default=None, alias="as")
     """The key under which the looked-up row stands; default: the table's file name without its endings."""
 
@@ -65,6 +68,8 @@ def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, whe
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
         files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None))
+        if csv := join.csv.pairs():
+            files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from unipref.sources.compressed import Broken
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_SPACE = re.compile("[ \t\n\r\ufeff]*")
+"""White space, and byte order marks, which stand between files that were put together."""
 _decode_at = json.JSONDecoder().raw_decode
 
 

@@ -35,6 +35,9 @@ class Part(msgspec.Struct, frozen=True):
         sheet: the sheet of a workbook; '' is the first one.
         records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
+        csv: the settings of `CsvSettings` that the study sets, as pairs.
+        copy: for members of a zip with one name, which of them: 1 is the first.
+        fault: why the file is not read; its one row is a reject with that text. '' for a file that is read.
     """
 
     path: str
@@ -49,3 +52,6 @@ class Part(msgspec.Struct, frozen=True):
     sheet: str = ""
     records: str = ""
     tables: tuple[Table, ...] = ()
+    csv: tuple[tuple[str, str], ...] = ()
+    copy: int = 1
+    fault: str = ""

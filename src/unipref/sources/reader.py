@@ -43,6 +43,8 @@ def _outer(part: Part) -> Iterator[Numbered]:
 
 
 def _rows(part: Part) -> Iterator[Numbered]:
+    if part.fault:
+        return iter([(1, Reject(Reason.UNREADABLE, part.fault))])
     if part.shape == "parquet":
         return read_parquet(part)
     if part.shape == "xlsx":
@@ -50,7 +52,7 @@ def _rows(part: Part) -> Iterator[Numbered]:
     if part.shape == "json":
         return read_json(chunks(part))
     if part.shape in ("csv", "tsv"):
-        return read_table(chunks(part), "," if part.shape == "csv" else "\t")
+        return read_table(chunks(part), "," if part.shape == "csv" else "\t", dict(part.csv))
     if part.shape == "lines":
         return read_lines(chunks(part))
     return read_json_lines(chunks(part), part.first_row)

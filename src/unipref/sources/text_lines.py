@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from unipref.core.records import Reason, Reject
-from unipref.sources.json_rows import Numbered, lines
+from unipref.sources.json_rows import BYTE_ORDER_MARK, Numbered, lines
 
 FIELD = "line"
 """The one field of a row."""
@@ -16,7 +16,12 @@ def read_lines(blocks: Iterator[bytes]) -> Iterator[Numbered]:
         Broken: where the blocks raise it, after the last whole line.
     """
     for row, line in enumerate(lines(blocks), 1):
+        line = line.removeprefix(BYTE_ORDER_MARK)
         if line.isspace() or not line:
+            continue
+        if not line.strip(b"\0 \t\r"):
+            detail = "the row holds nothing but NUL bytes: the file was not written to its end."
+            yield row, Reject(Reason.NOT_TEXT, detail, FIELD)
             continue
         try:
             yield row, {FIELD: line.decode().rstrip("\r")}

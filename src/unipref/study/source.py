@@ -11,7 +11,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Axis
-from unipref.sources import Join, Part, catalog, hub_parts, parts, with_tables
+from unipref.sources import CsvSettings, Join, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -40,6 +40,8 @@ class Source(Settings):
     records: str | None = None
     """Path of the list inside each row that holds the real rows, as `data` in {"data": [...]}; `.` for an object of
     rows. The outer row is at `parent`."""
+    csv: CsvSettings = CsvSettings()
+    """How its CSV and TSV files are written, if unipref does not find it out from their content."""
     join: list[Join] = []
     """Other tables to join, by id or by row number, before the mapping."""
     axis: str | dict[str, float] | None = None
@@ -102,6 +104,8 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     records = source.records or (entry.records if entry else None) or ""
     if records:
         files = [msgspec.structs.replace(part, records=records) for part in files]
+    if csv := source.csv.pairs():
+        files = [msgspec.structs.replace(part, csv=csv) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
     return with_tables(files, joins, root, f"{where}.join") if joins else files
 
