@@ -86,8 +86,11 @@ def _open_packed(part: "Part") -> Iterator[IO[bytes]]:
     import zipfile
 
     try:
-        with zipfile.ZipFile(part.path) as archive, archive.open(part.member or "") as member:
-            yield member
+        with zipfile.ZipFile(part.path) as archive:
+            # By the place in the archive's index, because two members can have one name.
+            copies = [info for info in archive.infolist() if info.filename == part.member]
+            with archive.open(copies[part.copy - 1] if copies else part.member or "") as member:
+                yield member
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         raise Broken(f"the zip is damaged or incomplete ({error}). Fetch or copy the file again.") from error
     except RuntimeError as error:

@@ -57,7 +57,9 @@ class Join(Settings):
         return self
 
 
-def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, where: str) -> list[Part]:
+def with_tables(
+    source_parts: list[Part], joins: Sequence[Join], root: Path, where: str, follow_links: bool = False
+) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
     Raises:
@@ -67,7 +69,7 @@ def with_tables(source_parts: list[Part], joins: Sequence[Join], root: Path, whe
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None))
+        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, follow_links=follow_links))
         if csv := join.csv.pairs():
             files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]

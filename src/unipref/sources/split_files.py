@@ -4,6 +4,7 @@ A split depends on the file alone, never on the number of workers, so rows and t
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,13 @@ CUT_BYTES = 32 << 20
 """Plain JSON Lines files are split, and Parquet row groups are joined, into parts of about this many bytes."""
 
 
-def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
+def parts(
+    paths: Sequence[str],
+    data_root: Path,
+    where: str,
+    cut_bytes: int | None = CUT_BYTES,
+    follow_links: bool = False,
+) -> list[Part]:
     """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
 
     A folder stands for every data file in it and below, sorted by relative path; hidden files and files with other
@@ -29,6 +36,8 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
         data_root: where relative paths start.
         where: the setting's place in the study file, for errors.
         cut_bytes: size of the ranges into which a large file is split; None: files stay whole, which is quick.
+        follow_links: whether links in folders and globs may lead out of them and of `data_root`. If not, such a link
+            becomes a part with a `fault`, as does each data file that is not a regular file.
 
     Raises:
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
@@ -38,9 +47,12 @@ def parts(paths: Sequence[str], data_root: Path, where: str, cut_bytes: int | No
     for given in paths:
         has_parts = False
         book, sheet = workbook_and_sheet(given, data_root)
-        for path, origin in expand(book, data_root, where):
+        for path, origin, fault in expand(book, data_root, where, follow_links):
             key = (os.path.realpath(path), sheet)
-            if key not in of_file:
+            if fault:
+                shape = shape_and_packing(path.name)[0] or "lines"
+                of_file.setdefault(key, [Part(str(path), legible(origin), shape, fault=fault)])
+            elif key not in of_file or any(part.fault for part in of_file[key]):
                 new = list(parts_of_file(path, legible(origin), where, cut_bytes))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
@@ -97,12 +109,15 @@ def _members(archive: Part) -> Iterator[Part]:
     except zipfile.BadZipFile:
         yield archive
         return
+    copies: Counter[str] = Counter()
     for info in infos:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:
-            origin = f"{archive.origin}!{info.filename}"
-            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size)
+            copies[info.filename] += 1
+            copy = copies[info.filename]
+            origin = f"{archive.origin}!{info.filename}" + (f" (copy {copy})" if copy > 1 else "")
+            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size, copy=copy)
 
 
 def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:

@@ -40,6 +40,9 @@ class Source(Settings):
     records: str | None = None
     """Path of the list inside each row that holds the real rows, as `data` in {"data": [...]}; `.` for an object of
     rows. The outer row is at `parent`."""
+    follow_links: bool = False
+    """Whether links in folders and globs may lead out of them and of `data_root`. A link that `path` names is always
+    followed."""
     csv: CsvSettings = CsvSettings()
     """How its CSV and TSV files are written, if unipref does not find it out from their content."""
     join: list[Join] = []
@@ -94,7 +97,8 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
-        files = parts([expand_variables(p) for p in paths], root, f"{where}.path")
+        expanded = [expand_variables(p) for p in paths]
+        files = parts(expanded, root, f"{where}.path", follow_links=source.follow_links)
     elif entry is not None and entry.hub is not None:
         files = hub_parts(entry.hub, f"{where}.dataset")
     else:
@@ -107,7 +111,7 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     if csv := source.csv.pairs():
         files = [msgspec.structs.replace(part, csv=csv) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
-    return with_tables(files, joins, root, f"{where}.join") if joins else files
+    return with_tables(files, joins, root, f"{where}.join", source.follow_links) if joins else files
 
 
 def _expand(path: str | list[str]) -> str | list[str]:
