@@ -1,16 +1,15 @@
 """Parquet: row groups -> numbered rows of JSON values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from unipref.core.errors import first_line
 from unipref.core.records import Reason, Reject, Row
+from unipref.sources.arrow_values import batch_rows
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
-from unipref.sources.json_values import plain
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from unipref.sources.part import Part
@@ -39,45 +38,42 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
                         row += 1
                 except (pa.ArrowException, OSError) as error:
                     detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({first_line(error)})."
-                    yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
+                    names = _unreadable_columns(table, group)
+                    if not names or row > after - table.metadata.row_group(group).num_rows:
+                        yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
+                    else:
+                        detail = f"{detail} They are used without the columns {', '.join(names)}."
+                        yield row, Reject(Reason.UNREADABLE, detail)
+                        yield from enumerate(_rows_of_group(table, group, names), row)
                 row = after
+    except UnicodeDecodeError as error:
+        raise Broken("the name of a column is not UTF-8. Rename it and write the file again.") from error
     except (pa.ArrowException, OSError) as error:
         raise Broken(f"Parquet's index cannot be read ({first_line(error)}). Fetch or copy the file again.") from error
 
 
-def _rows_of_group(table: "pq.ParquetFile", group: int) -> Iterator[Row]:
-    for batch in table.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], use_threads=False):
-        rows = _cut_to_microseconds(batch).to_pylist()
-        yield from rows if _only_json(batch.schema) else (plain(row) for row in rows)
+def _rows_of_group(table: "pq.ParquetFile", group: int, without: Sequence[str] = ()) -> Iterator[Row]:
+    columns = [name for name in table.schema_arrow.names if name not in without] if without else None
+    for batch in table.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
+        yield from batch_rows(batch)
 
 
-def _cut_to_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
-    """Cuts nanoseconds to microseconds, the finest unit of Python's datetime."""
+def _unreadable_columns(table: "pq.ParquetFile", group: int) -> list[str]:
+    """Returns the columns of a row group that Arrow cannot decode; none if that is all of them, or the file is damaged.
+
+    Such is a dictionary whose text is not UTF-8.
+    """
     import pyarrow as pa
 
-    schema = batch.schema
-    for place, field in enumerate(schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            schema = schema.set(place, field.with_type(pa.timestamp("us", field.type.tz)))
-    return batch if schema is batch.schema else batch.cast(schema, safe=False)
-
-
-def _only_json(schema: "pa.Schema") -> bool:
-    """Whether every column holds nothing but text, numbers, booleans, lists and structs."""
-    import pyarrow as pa
-
-    def is_plain(kind: "pa.DataType") -> bool:
-        if pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            return all(is_plain(kind.field(i).type) for i in range(kind.num_fields))
-        if pa.types.is_dictionary(kind):
-            return is_plain(kind.value_type)
-        plain_kinds = (
-            pa.types.is_null,
-            pa.types.is_boolean,
-            pa.types.is_integer,
-            pa.types.is_string,
-            pa.types.is_large_string,
-        )
-        return any(test(kind) for test in plain_kinds) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
-
-    return all(is_plain(field.type) for field in schema)
+    names = table.schema_arrow.names
+    unreadable: list[str] = []
+    for name in names if len(set(names)) == len(names) else ():
+        try:
+            table.read_row_group(group, columns=[name], use_threads=False)
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                return []
+            unreadable.append(name)
+        except (pa.ArrowException, OSError):
+            return []
+    return unreadable if len(unreadable) < len(names) else []

@@ -25,8 +25,8 @@ class Part(msgspec.Struct, frozen=True):
         path: the file, absolute.
         origin: the file as it is named in `Preference.origin`: relative to `data_root` with `/`, plus `!member`; as
             the user gave it when it lies elsewhere. A row's origin is `f"{origin}:{row}"`.
-        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'xlsx' or 'lines'; 'zip' only for an archive that cannot be
-            opened.
+        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'arrow', 'xlsx' or 'lines'; 'zip' only for an archive that
+            cannot be opened.
         packing: '', 'gz' or 'zst'.
         member: the name inside a zip.
         start, end: range of bytes (JSON Lines) or of row groups (Parquet); `end` None: to the end.

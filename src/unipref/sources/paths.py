@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from unipref.core.errors import UserError, near_name
 from unipref.sources.file_tree import DataFile, FileTree, allowed_folders, describe_kind
+from unipref.sources.saved_datasets import without_descriptions
 
 SHAPES = {
     ".jsonl": "jsonl",
@@ -17,6 +18,8 @@ SHAPES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
     ".xlsx": "xlsx",
     ".lst": "lines",
     ".txt": "lines",
@@ -84,6 +87,7 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
         tree = FileTree(str(root), None if follow_links else allowed_folders(str(root), expanded))
         matches = tree.matches(expanded)
         files = [file for match in matches for file in _matched(tree, match, expanded)]
+        files = without_descriptions(tree.root, files)
         if not any(not file.fault for file in files):
             ignored = f", only {', '.join(matches[:3])}" if matches else ""
             mend = files[0].fault if files else _nearby(root, expanded)
@@ -97,7 +101,7 @@ def _data_files(tree: FileTree, given: str, where: str) -> list[DataFile]:
     """A file that exists, or the data files of a folder that exists; paths as in `given`."""
     full = os.path.join(tree.root, given)
     if os.path.isdir(full):
-        files = tree.files_below(given, _is_data)
+        files = without_descriptions(tree.root, tree.files_below(given, _is_data))
         if not any(not file.fault for file in files):
             mend = files[0].fault if files else f"Data files end in {ENDINGS}."
             raise UserError(f"the folder '{given}' holds no data file.", where=where, mend=mend)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unipref.core.records import Reason, Reject, Row
+from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
 from unipref.sources.csv_rows import read_table
 from unipref.sources.json_rows import Numbered, read_json, read_json_lines
@@ -47,6 +48,8 @@ def _rows(part: Part) -> Iterator[Numbered]:
         return iter([(1, Reject(Reason.UNREADABLE, part.fault))])
     if part.shape == "parquet":
         return read_parquet(part)
+    if part.shape == "arrow":
+        return read_arrow(part)
     if part.shape == "xlsx":
         return read_sheet(part)
     if part.shape == "json":

@@ -60,7 +60,8 @@ def parts(
             raise UserError(
                 f"the archive '{given}' holds no data file.",
                 where=where,
-                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, perhaps with .gz or .zst.",
+                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet, .arrow, .feather or .xlsx, "
+                "perhaps with .gz or .zst.",
             )
     return [part for file_parts in of_file.values() for part in file_parts]
 

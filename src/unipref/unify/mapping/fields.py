@@ -131,11 +131,15 @@ def read_text(value: Any, field: str) -> str:
 
 
 def _check_unicode(content: str, field: str) -> str:
-    """Returns the text if it is valid Unicode; a literal or a user's function can produce half a surrogate pair."""
+    """Returns the text if it is valid Unicode; a literal or a user's function can produce half a surrogate
+    pair, and Parquet bytes that are not UTF-8.
+    """
     try:
         content.encode()
     except UnicodeEncodeError as error:
-        detail = f"invalid Unicode: half a surrogate pair at character {error.start + 1}"
+        is_byte = "\udc80" <= content[error.start] <= "\udcff"
+        what = "bytes that are not UTF-8" if is_byte else "invalid Unicode: half a surrogate pair"
+        detail = f"{what} at character {error.start + 1}"
         raise Reject(Reason.NOT_TEXT, detail, field) from error
     return content
 
