@@ -51,9 +51,16 @@ class QuoteCheck:
         """Whether nothing but spaces follows the closing quotes of a record."""
         return self._record is not None and self._record.fullmatch("".join(lines)) is not None
 
-    def is_prose(self, cells: Sequence[str]) -> bool:
-        """Whether a space follows each delimiter, as in a sentence, though not in the header."""
-        return len(cells) > 1 and not self._is_spaced and all(cell[:1].isspace() for cell in cells[1:])
+    def may_be_rest(self, cells: Sequence[str], lines: Sequence[str]) -> bool:
+        """Whether a record with the cells of a row may be the rest of a damaged one before it.
+
+        It has an odd number of quotes, or each delimiter is followed by a space, as in a sentence, or by nothing.
+        """
+        if len(cells) != self.columns or self.columns < 2:
+            return False
+        is_odd = sum(line.count(self.dialect.quote) for line in lines) % 2 == 1
+        is_prose = not self._is_spaced and all(cell[:1].isspace() or not cell for cell in cells[1:])
+        return is_odd or is_prose
 
     def swallows_rows(self, cells: Sequence[str], lines: Sequence[str]) -> bool:
         """Whether the lines of a record after the first one are rows of their own.

@@ -157,7 +157,7 @@ def _records(lines: _Lines, check: QuoteCheck) -> Iterator[list[str] | Reject]:
                 f"csv: {{quote: '{check.dialect.quote}'}}.",
             )
             lines.give_back()
-        elif after_fault and len(cells) == check.columns and check.is_prose(cells):
+        elif after_fault and check.may_be_rest(cells, lines.pending):
             yield Reject(
                 Reason.WRONG_TYPE,
                 "the line may be the rest of the row before it, whose quotes are not closed properly.",
