@@ -23,6 +23,14 @@ def test_the_page_of_choices_is_current():
     assert (ROOT / "docs" / "choices.md").read_text(encoding="utf-8") == generate.format_page(), "run: make docs"
 
 
+def test_the_page_of_licences_has_every_pinned_package():
+    pins = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| ([\w.-]+) \| (\S+) \| .+ \|$", (ROOT / "docs" / "licences.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [row for row in rows if row[0] != "package"] == pins, "run: make docs"
+
+
 def test_every_public_name_can_be_had_and_is_listed():
     assert unipref.__all__ == sorted(unipref.__all__, key=lambda name: (name[0].islower(), name[0] == "_", name))
     for name in unipref.__all__:

@@ -4,6 +4,12 @@ Public names load on first use, so `import unipref` is fast. Code outside unipre
 `unipref.unify.format_bases` for formats; docs/adding/ has an example of each kind.
 """
 
+from unipref.core import search_path
+
+if search_path.is_own_command():
+    # Before any other import, which could take a file in the working folder for a package.
+    search_path.leave_out_working_folder()
+
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.version import __version__

@@ -1,14 +1,15 @@
 """The command line: one command per stage, in order. Each command only calls one function and prints its result."""
 
+import contextlib
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from unipref.core.errors import UserError, legible
+from unipref.core import search_path, stop_signals
+from unipref.core.errors import UserError, file_error, legible, resource_error
 
 app = typer.Typer(
     help="Convert many kinds of feedback to one preference format, then select, train, evaluate and report.",
@@ -314,21 +315,23 @@ def demo(
 ) -> None:
     """Build a small world with its own model and feedback, and run a study on it."""
     from unipref import demo as world
+    from unipref.core.folder_lock import use_alone
     from unipref.core.progress import ConsoleProgress
     from unipref.core.workers.local import count_usable_cores
 
     processes = jobs or min(count_usable_cores(), 4)
     if not full:
-        with ConsoleProgress() as listener:
-            study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
-        _run(study, None, out / "run", "evaluate", as_json, jobs=processes)
+        with use_alone(out):
+            with ConsoleProgress() as listener:
+                study = world.build(out, listener.progress, world.World(noise=noise or "careless"))
+            _run(study, None, out / "run", "evaluate", as_json, jobs=processes)
         return
     if noise is not None:
         raise UserError("--full runs all noise models.", where="--noise", mend="Remove one of the two.")
     from unipref.demo import full as table
     from unipref.demo import reproduction_page
 
-    with ConsoleProgress() as listener:
+    with ConsoleProgress() as listener, use_alone(out / "full"):
         table.run(out / "full", processes, listener)
     page = reproduction_page.write_page(out / "full")
     claims = list(reproduction_page.read_claims(out / "full"))
@@ -374,18 +377,36 @@ def _print_json(value: Any) -> None:
 
 
 def main() -> None:
-    """Runs the command line. Prints a user's error without a traceback, and exits with status 2."""
-    # At the end, so that Python finds a user's module in the working folder, but installed modules come first.
-    sys.path.append(os.getcwd())
+    """Runs the command line.
+
+    Prints an error that the user can mend without a traceback, and exits with status 2. A signal that ends the run
+    stops it as Ctrl-C does, with the status that shells give it.
+    """
+    search_path.leave_out_working_folder()
     try:
-        app(standalone_mode=True)
-    except UserError as error:
-        for line in error.lines():
+        with stop_signals.raised():
+            app(standalone_mode=True)
+    except stop_signals.Stopped as stop:
+        _print_stopped(stop.status)
+    except KeyboardInterrupt:
+        _print_stopped(INTERRUPTED)
+    except SystemExit as stop:
+        # typer turns an interrupt inside a command into this exit status.
+        if stop.code != INTERRUPTED:
+            raise
+        _print_stopped(INTERRUPTED)
+    except Exception as error:
+        fault = error if isinstance(error, UserError) else resource_error(error)
+        if fault is None and isinstance(error, OSError):
+            fault = file_error(error)
+        if fault is None:
+            raise
+        for line in fault.lines():
             typer.echo(legible(line), err=True)
         sys.exit(2)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        # typer turns an interrupt inside a command into this exit status.
-        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
-            raise
+
+
+def _print_stopped(status: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # the terminal may be gone
         typer.echo("Stopped. Run the same command again to resume; finished stages are kept.", err=True)
-        sys.exit(INTERRUPTED)
+    sys.exit(status)

@@ -173,5 +173,5 @@ def test_held_out_parts_depend_on_what_was_trained_on(folder: Path) -> None:
 def test_another_process_makes_the_same_key_of_a_study_that_it_is_given(folder: Path) -> None:
     here = load(study_of(folder, folder / "model"))
     there = pickle.loads(pickle.dumps(here))
-    inputs = [stage_inputs.unify_inputs(study.study, study.sources["main"]) for study in (here, there)]
+    inputs = [stage_inputs.unify_inputs(study.study, study.sources["main"], {}) for study in (here, there)]
     assert hashing.json_hash(inputs[0]) == hashing.json_hash(inputs[1])

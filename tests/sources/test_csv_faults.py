@@ -20,7 +20,7 @@ from unipref.unify.inspection import inspect
 def read_text(text: str | bytes, usual: str = ",", **given: str) -> tuple[list[tuple[int | str, Any]], list[Any]]:
     """Returns the rows with their numbers, and the numbers and texts of the rejects."""
     content = text.encode() if isinstance(text, str) else text
-    entries = list(read_table(iter([content] if content else []), usual, given))
+    entries = list(read_table(iter([content] if content else []), usual, given=given))
     rows = [(number, row) for number, row in entries if isinstance(row, dict)]
     return rows, [(number, str(row)) for number, row in entries if isinstance(row, Reject)]
 

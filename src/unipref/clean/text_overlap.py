@@ -34,7 +34,7 @@ MIN_OVERLAP = 0.8
 UNSEGMENTED_SCRIPTS = "[぀-ヿ㐀-鿿가-힣]"
 """Scripts without spaces between words: each character counts as a word."""
 _WORD = re.compile(rf"{UNSEGMENTED_SCRIPTS}|[^\W_]+")
-_NUMBERED_LINE = re.compile(r"^\s*\d+\s+(?=.*\[.+\])")
+_NUMBERED_LINE = re.compile(r"^\s*\d+\s+(?=[^\[\n]*+\[.+\])")
 """The number of a line whose spans are marked, as in WinoBias: `2 [The janitor] reprimanded the accountant ...`."""
 _FACTOR = 0x9E3779B97F4A7C15
 _CACHED_WORDS = 1 << 18

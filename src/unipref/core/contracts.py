@@ -46,6 +46,10 @@ class Choice(Settings, abc.ABC):
         """The name in the study file: the last part of the module's name."""
         return cls.__module__.rpartition(".")[2]
 
+    def code_files(self) -> list[Path]:
+        """Returns the files of the user's functions in its settings; a stage runs again when one changes."""
+        return []
+
 
 FeedbackKind = Literal["pairs", "single", "demonstrations"]
 """What a preference holds: two answers to compare, one answer judged by itself, or one good answer."""

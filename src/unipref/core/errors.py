@@ -4,10 +4,12 @@ It says what is wrong, where, and how to fix it. The command line prints it with
 a bug in unipref.
 """
 
+import contextlib
 import difflib
 import errno
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
@@ -40,6 +42,7 @@ _DISK = "Make room on that disk, or put the folder on another one (-o for the ru
 _MENDS = {
     errno.ENOSPC: _DISK,
     errno.EDQUOT: _DISK,
+    errno.EFBIG: "Raise the limit of file sizes (ulimit -f), or put the folder on another disk.",
     errno.EROFS: "Give a folder that can be written.",
     errno.EACCES: "Change its permissions, or give another path.",
     errno.EPERM: "Change its permissions, or give another path.",
@@ -49,22 +52,89 @@ _MENDS = {
 }
 _MEMORY = "Use fewer workers, a smaller batch, or a machine with more memory."
 
+_NO_MEMORY = re.compile(
+    r"(?i)out of memory|(can't|cannot|unable to|failed to|could not) allocate|allocation error|not enough memory"
+    r"|malloc of size|bad_alloc|^error -4 while|can't start new thread"
+)
+_NO_ROOM = re.compile(r"PytorchStreamWriter failed|iostream error|database or disk is full|disk I/O error")
+_ERROR_NUMBER = re.compile(r"\[?(?:os error|[Ee]rrno) (\d+)\]?")
+_TEXT_PACKAGES = frozenset(
+    ("lxml", "pyexpat", "safetensors", "safetensors_rust", "sqlite3", "torch", "xml", "zlib", "zstandard", "zstd")
+)
+"""Packages that report a missing resource only in the text of an exception. The texts of all other packages are not
+read: they may quote the data."""
+
 
 def resource_error(error: BaseException, where: str | None = None) -> ResourceError | None:
     """Returns the error to raise if a resource of this machine is missing; None if the data or the code is at fault.
 
     Args:
-        error: any exception; `MemoryError` (Arrow's too) and `OSError` can be about a resource.
+        error: any exception. `MemoryError` (Arrow's too) and `OSError` can be about a resource, and so can errors of
+            torch, safetensors and SQLite, by their text.
         where: the file, row or stage that needed the resource; default: the file that an `OSError` names.
     """
     if isinstance(error, ResourceError):
         return error
+    if isinstance(error, UserError):
+        return None
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
+    return _read_resource_text(str(error), where) if _speaks_in_text(error) else None
+
+
+def _speaks_in_text(error: BaseException) -> bool:
+    """Whether only the text can say that a resource is missing; Arrow's `OSError` has its number there."""
+    if isinstance(error, OSError):
+        return error.errno is None
+    return type(error) is RuntimeError or type(error).__module__.partition(".")[0] in _TEXT_PACKAGES
+
+
+def _read_resource_text(text: str, where: str | None) -> ResourceError | None:
+    """Returns the error for a library's text; None if it is not about a resource."""
+    if _NO_MEMORY.search(text):
+        return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
+    if _NO_ROOM.search(text):
+        return ResourceError("a file cannot be written, most likely because the disk is full.", where=where, mend=_DISK)
+    number = int(match[1]) if (match := _ERROR_NUMBER.search(text)) else None
+    if number in _MENDS:
+        return ResourceError(f"{os.strerror(number)}.", where=where, mend=_MENDS[number])
     return None
+
+
+@contextlib.contextmanager
+def report_missing_resources(where: str | None = None) -> Iterator[None]:
+    """Raises a `ResourceError` in place of an exception that is about a resource of this machine.
+
+    Args:
+        where: what needed the resource, if the exception does not name a file.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError):
+            raise
+        named = isinstance(error, OSError) and error.filename is not None
+        raise_if_resource(error, None if named else where)
+        raise
+
+
+def file_error(error: OSError) -> UserError:
+    """Returns an error of the operating system as a message that names the file; it is no bug of unipref."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = error.strerror or first_line(error)
+    return UserError(f"{what}.", where=" -> ".join(names) or None)
+
+
+def raise_if_resource(error: BaseException, where: str | None = None) -> None:
+    """Raises the `ResourceError` of an error if a resource of this machine is missing; arguments as `resource_error`.
+
+    For handlers that turn any other error into a message about the data.
+    """
+    if (missing := resource_error(error, where)) is not None:
+        raise missing from error
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -31,10 +31,17 @@ def tree_hash(path: Path) -> str:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Returns relative path -> hash for each file of a stage except its record and its card."""
+    """Returns relative path -> hash for each file of a stage except its record and its card.
+
+    A card that is being written, or whose writer was killed, does not count either.
+    """
     excluded = (folder / RECORD, folder / CARD)
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in excluded)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p not in excluded and not _is_partial_card(p))
     return {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
+
+
+def _is_partial_card(path: Path) -> bool:
+    return path.name.startswith(f".{CARD}.") and path.name.endswith(".partial")
 
 
 def json_hash(value: Any) -> str:

@@ -49,7 +49,7 @@ def _find_module_file(package: Path, module: str) -> Path | None:
 def _find_imported_files(package: Path, path: Path, modified: int) -> frozenset[Path]:
     """Returns the files of the package that one file imports; `modified` is part of the cache's key only."""
     files = set[Path]()
-    for module, name in _find_imports(ast.parse(path.read_bytes())):
+    for module, name in find_imports(ast.parse(path.read_bytes())):
         # `from package import name` imports a submodule if it exists, else something that the package defines.
         file = (_find_module_file(package, f"{module}.{name}") if name else None) or _find_module_file(package, module)
         if file is not None:
@@ -57,11 +57,11 @@ def _find_imported_files(package: Path, path: Path, modified: int) -> frozenset[
     return frozenset(files)
 
 
-def _find_imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
+def find_imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
     """Yields module and imported name of every import that runs."""
     if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
         for branch in tree.orelse:
-            yield from _find_imports(branch)
+            yield from find_imports(branch)
         return
     if isinstance(tree, ast.ImportFrom) and tree.level == 0:
         for alias in tree.names:
@@ -70,4 +70,4 @@ def _find_imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
         for alias in tree.names:
             yield alias.name, None
     for node in ast.iter_child_nodes(tree):
-        yield from _find_imports(node)
+        yield from find_imports(node)

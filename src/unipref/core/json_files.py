@@ -1,9 +1,12 @@
 """Writes files atomically: a reader never sees half of one."""
 
+import contextlib
 import json
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -12,10 +15,36 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Writes text to a temporary file and renames it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)
+    """Writes text to a temporary file of its own and renames it; leaves a file that has this content as it is."""
+    written = content.encode("utf-8")
+    if _has_content(path, written):
+        return
+    with replace_file(path) as file:
+        file.write(written)
+
+
+@contextlib.contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a temporary file that takes the place of `path` when the context ends, unless it raises.
+
+    Its name is unique: processes that write the same file at once would otherwise rename each other's.
+    """
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("xb") as file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def _has_content(path: Path, content: bytes) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def to_plain_json(value: Any) -> Any:

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import UserError, first_line, raise_if_resource
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE, BYTES_AT_ONCE = 4096, 64 << 20
+FEW_ROWS = 128
+"""Most rows that are decoded before their size is looked at."""
 MEND = "Run the stage that writes this file again."
 
 
@@ -26,7 +28,7 @@ def read_batches(
     Args:
         path: the Parquet file.
         columns: names of the columns to read, or paths inside one (`chosen.list.element.role`); None: all.
-        rows_at_once: most rows of a batch.
+        rows_at_once: most rows of a batch; fewer if the rows are long.
         mend: how to fix an unreadable file, for the error.
 
     Raises:
@@ -35,7 +37,9 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        yield from file.iter_batches(rows_at_once, columns=None if columns is None else list(columns))
+        few = max(count for count in range(1, FEW_ROWS + 1) if rows_at_once % count == 0)
+        batches = file.iter_batches(few, columns=None if columns is None else list(columns))
+        yield from _gather(batches, rows_at_once)
 
 
 def read_rows(
@@ -58,6 +62,25 @@ def read_schema(path: Path) -> "pa.Schema":
         return file.schema_arrow
 
 
+def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator[pa.RecordBatch]":
+    """Joins small batches to batches of `rows_at_once` rows, or of about `BYTES_AT_ONCE` where the rows are long.
+
+    The file does not tell how long its rows are: a value that repeats is stored once.
+    """
+    import pyarrow as pa
+
+    pending: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        pending.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= rows_at_once or size >= BYTES_AT_ONCE:
+            yield pa.concat_batches(pending)
+            pending, rows, size = [], 0, 0
+    if pending:
+        yield pa.concat_batches(pending)
+
+
 @contextmanager
 def _open(path: Path, mend: str) -> "Iterator[pq.ParquetFile]":
     import pyarrow as pa
@@ -69,5 +92,6 @@ def _open(path: Path, mend: str) -> "Iterator[pq.ParquetFile]":
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, str(path))
         what = f"the file cannot be read as Parquet: {first_line(error)}."
         raise UserError(what, where=str(path), mend=mend) from error

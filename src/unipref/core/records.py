@@ -106,6 +106,7 @@ class Reason(StrEnum):
     """Why a raw row, a group of answers or a preference was left out: the complete list."""
 
     UNREADABLE = "unreadable"  # the file is truncated or malformed from here on
+    OVER_LIMIT = "over_limit"  # longer, or slower to match, than the study's `limits` allow
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"  # a JSON value that is not an object
     MISSING_FIELD = "missing_field"

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from unipref.core import hashing
+from unipref.core import hashing, user_code
 from unipref.core.contracts import Benchmark, Choice, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 
@@ -79,12 +79,13 @@ def find(kind: str, name: str) -> type[Choice]:
     path = f"{PACKAGES[kind]}.{name}" if name in own else name
     not_found = UserError(
         f"unknown {kind} '{name}': the module cannot be imported.",
-        mend=f"Give the dotted path of a module that Python can import, or one of: {', '.join(list_names(kind))}.",
+        mend="Give the dotted path of an installed module or of one beside the study file, or one of: "
+        f"{', '.join(list_names(kind))}.",
     )
     if not all(part.isidentifier() for part in path.split(".")):
         raise not_found
     try:
-        module = importlib.import_module(path)
+        module = (importlib.import_module if name in own else user_code.import_module)(path)
     except ModuleNotFoundError as error:
         # If the module exists but imports one that is missing, its author has to see Python's own error.
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
@@ -215,7 +216,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
 
 
 def cache_identity(choice: Choice) -> dict[str, Any]:
-    """Returns what a cache key contains of a choice: kind, name, settings and, for plug-ins, the hash of its file.
+    """Returns what a cache key contains of a choice: kind, name, settings, and the hash of the user's code it runs.
 
     The path of a choice's file within unipref is not part of it, so renaming a folder keeps caches valid.
     """
@@ -225,8 +226,17 @@ def cache_identity(choice: Choice) -> dict[str, Any]:
         "settings": choice.model_dump(mode="json"),
     }
     if not _is_own(type(choice)):
-        identity["code"] = hashing.file_hash(Path(inspect.getfile(type(choice))))
+        own = Path(inspect.getfile(type(choice)))
+        identity["code"] = _hash_files(user_code.code_files(type(choice).__module__) or [own])
+    if files := choice.code_files():
+        identity["functions"] = _hash_files(files)
     return identity
+
+
+def _hash_files(files: list[Path]) -> str:
+    """Returns the hash of one file, or of several in a way that does not depend on where they are."""
+    hashes = [hashing.file_hash(file) for file in files]
+    return hashes[0] if len(hashes) == 1 else hashing.json_hash(sorted(hashes))
 
 
 def kind_of(choice: type[Choice]) -> str:

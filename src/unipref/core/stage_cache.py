@@ -4,9 +4,10 @@ The key of a stage is the hash of its inputs: settings, keys or contents of the 
 versions (`pipeline/stage_inputs.py` lists them for each stage). The stage is skipped if the `stage.json` in its folder
 has the same key, and its files still have the checksums recorded there.
 
-A stage writes into `FOLDER.partial`. When it is done, `stage.json` records the checksums of its files, and the folder
-is renamed. A stage that can be resumed keeps checkpoints in a folder beside its own, whose name contains the key. That
-folder is deleted when the stage is done.
+Each attempt at a stage writes into a folder of its own, `FOLDER.partial-ID`, so nothing that is left of an earlier
+attempt can write into it. When it is done, `stage.json` records the checksums of its files and of itself, and the
+folder is renamed. A stage that can be resumed keeps checkpoints in a folder beside its own, whose name contains the
+key. That folder is deleted when the stage is done.
 """
 
 import contextlib
@@ -21,12 +22,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unipref.core.errors import UserError
+import msgspec
+
+from unipref.core.attempts import replace_folder
+from unipref.core.errors import report_missing_resources
+from unipref.core.folder_lock import LOCKS, check_real_folder, make_folder, make_lock_path
 from unipref.core.hashing import RECORD, checksums, json_hash
 from unipref.core.json_files import to_plain_json, write_json
 
-LOCKS = ".locks"
-"""Folder of a run with a lock file for each stage that is being executed."""
+__all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "stage_kind"]
+
+
+class StageRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """The content of `stage.json`; fields as in `Stage`. `check` is the hash of all other fields."""
+
+    key: str
+    seconds: float
+    cpu_seconds: float | None
+    peak_mb: float
+    files: dict[str, str]
+    result: dict[str, Any]
+    check: str = ""
+
+    def compute_check(self) -> str:
+        """Returns the hash of all fields but `check`."""
+        return json_hash({name: getattr(self, name) for name in self.__struct_fields__ if name != "check"})
 
 
 @dataclass(frozen=True)
@@ -95,10 +115,7 @@ class StageCache:
         self._by_key: dict[str, Stage] = {}
         if dry_run:
             return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"the run folder cannot be created: {error.strerror}.", where=str(folder)) from error
+        make_folder(folder)
 
     def stage(
         self, name: str, inputs: Mapping[str, Any], work: Callable[..., dict[str, Any]], *, resumable: bool = False
@@ -111,8 +128,20 @@ class StageCache:
             inputs: everything that its result depends on, as JSON values, including the keys of earlier stages.
             work: writes into the folder that it gets, and returns the stage's result as JSON values.
             resumable: also pass `work` the path of a folder for checkpoints, which it may create.
+
+        Raises:
+            UserError: the stage's folder is a link or a file, or `work` raised it.
+            ResourceError: memory, disk space or a permission is missing.
         """
+        with report_missing_resources(name):
+            return self._find_or_execute(name, inputs, work, resumable)
+
+    def _find_or_execute(
+        self, name: str, inputs: Mapping[str, Any], work: Callable[..., dict[str, Any]], resumable: bool
+    ) -> Stage:
         folder = self.folder / name
+        for parent in (folder, *folder.parents[: len(Path(name).parts) - 1]):
+            check_real_folder(parent)
         key = json_hash({"stage": re.split("[/-]", name)[0], **inputs})
         if key in self._by_key:
             return self._by_key[key]
@@ -139,67 +168,31 @@ class StageCache:
         """Keeps two processes from writing one stage: the second waits. A lock is released when its process ends."""
         from filelock import FileLock
 
-        locks = self.folder / LOCKS
-        locks.mkdir(exist_ok=True)
-        with FileLock(locks / f"{name.replace('/', '@')}.lock"):
+        with FileLock(make_lock_path(self.folder, f"{name.replace('/', '@')}.lock")):
             yield
 
     def _read(self, folder: Path, key: str) -> Stage | None:
-        """Returns the stage in a folder; None if it is missing or its key or files differ."""
-        try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        """Returns the stage in a folder; None if it is missing or damaged, or if its key or files differ."""
+        record = _read_record(folder / RECORD)
+        if record is None or record.key != key or record.files != (files := checksums(folder)):
             return None
-        files = checksums(folder)
-        if not isinstance(record, dict) or record.get("key") != key or record.get("files") != files:
-            return None
-        return Stage(
-            folder,
-            key,
-            json_hash(files),
-            files,
-            record["result"],
-            record["seconds"],
-            record["peak_mb"],
-            cached=key not in self._done_by_others,
-            cpu_seconds=record.get("cpu_seconds"),
-        )
+        return _make_stage(folder, record, files, cached=key not in self._done_by_others)
 
     def _execute(self, folder: Path, key: str, work: Callable[..., dict[str, Any]], resumable: bool) -> Stage:
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        start, cpu_start = time.perf_counter(), sum(os.times()[:4])
-        with measure_peak_memory() as peak:
-            result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
-        seconds, cpu_seconds = round(time.perf_counter() - start, 3), round(sum(os.times()[:4]) - cpu_start, 3)
-        files = checksums(partial)
-        stage = Stage(
-            folder,
-            key,
-            json_hash(files),
-            files,
-            to_plain_json(result),
-            seconds,
-            peak[0],
-            cached=False,
-            cpu_seconds=cpu_seconds,
-        )
-        record = {
-            "key": key,
-            "seconds": stage.seconds,
-            "cpu_seconds": stage.cpu_seconds,
-            "peak_mb": stage.peak_mb,
-            "files": files,
-            "result": stage.result,
-        }
-        write_json(partial / RECORD, record)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(partial, folder)
+        """Executes a stage whose lock is held, so that every other attempt at it has ended."""
+        with replace_folder(folder) as partial:
+            start, cpu_start = time.perf_counter(), sum(os.times()[:4])
+            with measure_peak_memory() as peak:
+                result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
+            seconds, cpu_seconds = time.perf_counter() - start, sum(os.times()[:4]) - cpu_start
+            files, plain = checksums(partial), to_plain_json(result)
+            record = StageRecord(key, round(seconds, 3), round(cpu_seconds, 3), peak[0], files, plain)
+            record.check = record.compute_check()
+            write_json(partial / RECORD, msgspec.to_builtins(record))
         if resumable:
             for path in _find_checkpoint_dirs(folder):
                 shutil.rmtree(path)
-        return stage
+        return _make_stage(folder, record, files, cached=False)
 
     def folders(self) -> dict[str, str]:
         """Returns key -> folder, relative to the run, of each finished stage."""
@@ -219,6 +212,32 @@ class StageCache:
             }
             for stage in self.stages
         ]
+
+
+def _make_stage(folder: Path, record: StageRecord, files: dict[str, str], *, cached: bool) -> Stage:
+    return Stage(
+        folder,
+        record.key,
+        json_hash(files),
+        files,
+        record.result,
+        record.seconds,
+        record.peak_mb,
+        cached=cached,
+        cpu_seconds=record.cpu_seconds,
+    )
+
+
+def _read_record(path: Path) -> StageRecord | None:
+    """Returns the content of `stage.json`; None if it is missing, or not what was written."""
+    if not path.is_file():
+        return None
+    try:
+        # JSON as Python writes it: NaN is a number.
+        record = msgspec.convert(json.loads(path.read_text(encoding="utf-8")), StageRecord)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return record if record.check == record.compute_check() else None
 
 
 def stage_kind(name: str) -> str:

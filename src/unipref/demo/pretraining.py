@@ -7,11 +7,11 @@ transformers model folder, kept while corpus and settings stay the same.
 import hashlib
 import json
 import random
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unipref.core.attempts import replace_folder
 from unipref.core.contracts import Settings
 from unipref.models.loading import set_threads
 
@@ -100,13 +100,10 @@ def pretrain(corpus: Path, folder: Path, settings: Pretraining, progress: Progre
         "parameters": model.num_parameters(),
         "steps": settings.steps,
     }
-    partial = folder.with_name(f".{folder.name}.aside")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    (partial / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replace_folder(folder) as partial:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        (partial / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
 
 

@@ -38,10 +38,8 @@ def write_results(out: Path, model: str, measured: Sequence[MeasuredBenchmark]) 
     out.mkdir(parents=True, exist_ok=True)
     encoder = msgspec.json.Encoder()
     for benchmark in measured:
-        partial = out / f".{benchmark.label}.jsonl.partial"
-        with partial.open("wb") as file:
+        with json_files.replace_file(out / f"{benchmark.label}.jsonl") as file:
             file.writelines(encoder.encode(example) + b"\n" for example in benchmark.examples)
-        partial.replace(out / f"{benchmark.label}.jsonl")
     json_files.write_json(out / "notes.json", {benchmark.label: benchmark.notes for benchmark in measured})
     json_files.write_json(out / RESULTS, format_as_lm_eval(model, measured))
 

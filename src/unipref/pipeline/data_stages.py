@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +31,20 @@ class DataStages:
     def run_unify(self, variant: str, study: Study) -> Stage:
         """Converts the sources to preferences."""
         context, resolved = self.context, self.context.resolved.sources[variant]
-        inputs = stage_inputs.unify_inputs(study, resolved)
+        parts = [part for source in resolved for part in source.parts]
+        file_hashes = sources.hash_files(parts)
+        inputs = stage_inputs.unify_inputs(study, resolved, file_hashes)
 
         def work(out: Path) -> dict[str, Any]:
-            parts = [part for source in resolved for part in source.parts]
+            sources.check_parts(parts)
             size = sum(part.size for part in parts)
             with (
                 sources.joined(parts, out) as read,
-                closing(make_engine(study.engine, study.workers, size, context.listener.progress)) as engine,
+                make_engine(study.engine, study.workers, size, context.listener.progress) as engine,
             ):
-                return unify(resolved, study.unify, out, engine=engine, read=read)
+                result = unify(resolved, study.unify, out, engine=engine, read=read)
+            sources.check_unchanged(file_hashes)
+            return result
 
         name = context.shared_folder("unified", variant)
         stage = context.cache.stage(name, inputs, work)

@@ -6,14 +6,12 @@ from typing import Any
 
 from unipref.core import hashing, json_files
 from unipref.core.records import MAIN
+from unipref.core.run_folder import EXAMPLES, EXAMPLES_FOLDER
 from unipref.core.stage_cache import Stage
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.examples import AnsweringModel, ExampleMaker
 from unipref.pipeline.stage_data import TrainedModel, VariantData, find_held_out_files
-
-EXAMPLES = "examples"
-FILE = "examples.json"
 
 
 class ExamplesStage:
@@ -61,22 +59,22 @@ class ExamplesStage:
         def work(out: Path) -> dict[str, Any]:
             parts = {source.projection.source: source.parts for source in self.context.resolved.sources[MAIN]}
             examples, notes = maker.make_examples(held_out[part], models, parts)
-            json_files.write_json(out / FILE, examples)
+            json_files.write_json(out / EXAMPLES, examples)
             about = {"part": part, "models": [model.label for model in models], "left_out": left_out}
             return {**about, "new_tokens": self.settings.new_tokens, "notes": notes}
 
-        stage = self.context.cache.stage(EXAMPLES, inputs, work)
+        stage = self.context.cache.stage(EXAMPLES_FOLDER, inputs, work)
         for note in stage.result.get("notes", ()):
             self.context.listener.note(note)
         if stage.result.get("notes"):
             # A model that could not answer may be able to next time: the stage does not count as done.
             (stage.folder / hashing.RECORD).unlink(missing_ok=True)
         if not stage.pending:
-            self.context.manifest.record_examples({**stage.result, "folder": EXAMPLES})
+            self.context.manifest.record_examples({**stage.result, "folder": EXAMPLES_FOLDER})
         return stage
 
     def _skip(self, reason: str) -> None:
-        self.context.listener.stage(EXAMPLES, False)
+        self.context.listener.stage(EXAMPLES_FOLDER, False)
         self.context.listener.note(reason)
         self.context.manifest.record_examples({"skipped": reason})
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unipref.core.errors import UserError
+from unipref.core import user_code
+from unipref.core.errors import UserError, report_missing_resources
+from unipref.core.folder_lock import use_alone
 from unipref.core.progress import DeferredNotes, ProgressListener
-from unipref.pipeline.launcher import read_launch
+from unipref.pipeline.launcher import Launch, read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
-from unipref.study.load import load
+from unipref.study.load import ResolvedStudy, load
 
 
 def run(
@@ -40,13 +42,10 @@ def run(
         The run folder.
 
     Raises:
-        UserError: a setting or a file is wrong, or no usable preference is left.
+        UserError: a setting or a file is wrong, no usable preference is left, or another run uses the folder.
+        ResourceError: memory, disk space or a permission is missing.
     """
-    folder = Path(out)
-    resolved, listener = (
-        load(study, overrides, rows=rows, rows_folder=folder / "inputs"),
-        listener or ProgressListener(),
-    )
+    folder, listener = Path(out), listener or ProgressListener()
     launch = read_launch(accelerate) if accelerate is not None else None
     if jobs > 1 and launch is not None:
         raise UserError(
@@ -54,6 +53,19 @@ def run(
             where="--jobs",
             mend="Remove one of the two.",
         )
+    with report_missing_resources(str(folder)):
+        # The study is checked before a folder is made.
+        resolved = load(study, overrides, rows=rows, rows_folder=folder / "inputs")
+        for file in user_code.list_files().values():
+            listener.note(f"code from {file}")
+        with use_alone(folder):
+            return _run(resolved, folder, until, jobs, listener, launch)
+
+
+def _run(
+    resolved: ResolvedStudy, folder: Path, until: str, jobs: int, listener: ProgressListener, launch: Launch | None
+) -> Path:
+    """Runs a resolved study in a folder that no other run uses."""
     if jobs > 1 and STAGES.index(until) >= STAGES.index("train"):
         done = run_side_by_side(resolved, folder, until, jobs, listener)
         return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).execute(until)

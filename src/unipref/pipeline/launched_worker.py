@@ -7,30 +7,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unipref.core import json_files
+from unipref.core import json_files, user_code
 from unipref.core.contracts import TrainJob
-from unipref.core.errors import UserError
-from unipref.core.workers.parent_process import exit_with_standard_input
+from unipref.core.errors import UserError, report_missing_resources
+from unipref.core.user_code import CodeFiles
+from unipref.core.workers.parent_process import exit_with_standard_input, kill_with_parent
 from unipref.evaluate import in_training
-from unipref.pipeline.launcher import ERROR, MARK, RESULT, make_choice
+from unipref.pipeline.launcher import MARK, RESULT, make_choice, make_error_line
 from unipref.train import Meter, train
 
 
 def main() -> None:
-    """Trains the step that the job file describes; the first process writes the result or error beside that file."""
+    """Trains the step that the job file describes; the first process writes the result beside that file.
+
+    Each process reports what the user can mend, also a disk that is full.
+    """
     path = Path(sys.argv[1])
     is_first = os.environ.get("RANK", "0") == "0"
+    kill_with_parent()
     exit_with_standard_input()
-    sys.path.append(os.getcwd())
     try:
-        result = _train(json.loads(path.read_text(encoding="utf-8")), is_first)
+        with report_missing_resources(str(path.parent)):
+            description = json.loads(path.read_text(encoding="utf-8"))
+            os.chdir(description["working_folder"])
+            user_code.restore(CodeFiles.from_json(description["code"]))
+            result = _train(description, is_first)
+            if is_first:
+                json_files.write_json(path.with_name(RESULT), result)
     except UserError as error:
-        if is_first:
-            message = {"what": error.what, "where": error.where, "mend": error.mend}
-            json_files.write_json(path.with_name(ERROR), message)
+        print(make_error_line(error), flush=True)
         sys.exit(2)
-    if is_first:
-        json_files.write_json(path.with_name(RESULT), result)
 
 
 def _train(description: dict[str, Any], is_first: bool) -> dict[str, Any]:

@@ -1,25 +1,29 @@
 """Trains in several processes: accelerate starts them from its configuration file, and each runs `launched_worker`.
 
-They read the step from a JSON file. They print progress as lines, and write the result or the error to a file.
+They read the step from a JSON file, print progress and errors as lines, and write the result to a file.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import hashing, json_files, registry, yaml_files
+from unipref.core import hashing, json_files, registry, user_code, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import ResourceError, UserError, first_line
+from unipref.core.search_path import make_safe_environment
+from unipref.core.workers.parent_process import make_bound_command
 from unipref.evaluate.in_training import DevBenchmark
 
 MARK = "@unipref "
 """The prefix of a progress line, to tell it from the output of libraries."""
-RESULT, ERROR, LOG = "result.json", "error.json", "processes.log"
+RESULT, LOG = "result.json", "processes.log"
+SECONDS_TO_END = 5.0
+"""How long stopped processes may take to end before they are killed."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds of launch that shard a model's weights over the processes."""
 LAST_LINES = 12
@@ -40,6 +44,11 @@ class Launch:
     config: Path
     processes: int
     kind: str
+
+    @property
+    def searches_working_folder(self) -> bool:
+        """Whether accelerate puts the folder in which it starts before the installed packages."""
+        return self.kind == "DEEPSPEED"
 
     @property
     def is_sharded(self) -> bool:
@@ -119,15 +128,15 @@ def train_launched(
     Raises:
         UserError: a process raised it, or the processes died.
     """
-    folder = job.out.with_name(f".{job.out.name}-job")
+    folder = job.out.with_name(f".{job.out.name}-job").absolute()
     folder.mkdir(exist_ok=True)
-    for name in (RESULT, ERROR):
-        (folder / name).unlink(missing_ok=True)
+    result = folder / RESULT
+    result.unlink(missing_ok=True)
     json_files.write_json(folder / "job.json", _describe_job(launch, trainer, job, probes, every))
-    status = _run(launch.build_command("unipref.pipeline.launched_worker", folder / "job.json"), folder / LOG, progress)
-    error, result = folder / ERROR, folder / RESULT
-    if error.is_file():
-        raise UserError(**json.loads(error.read_text(encoding="utf-8")))
+    command = launch.build_command("unipref.pipeline.launched_worker", folder / "job.json")
+    status, fault = _run(command, folder / LOG, progress, folder if launch.searches_working_folder else None)
+    if fault is not None:
+        raise fault
     if status != 0 or not result.is_file():
         lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         raise UserError(
@@ -150,6 +159,8 @@ def _describe_job(
     ]
     return {
         "processes": launch.processes,
+        "working_folder": os.getcwd(),
+        "code": user_code.snapshot().as_json(),
         "trainer": _describe_choice(trainer),
         "job": job.model_dump(mode="json"),
         "every": every,
@@ -170,23 +181,63 @@ def make_choice(kind: str, description: dict[str, Any]) -> Any:
     return registry.make(kind, description["name"], description["settings"], kind)
 
 
-def _run(command: Sequence[str], log: Path, progress: Progress) -> int:
-    """Runs a command, with its output in the log except progress lines. If this process stops, so does the command."""
+def make_error_line(error: UserError) -> str:
+    """Returns the line with which a process reports an error; a file would need room on the disk."""
+    kind = "resource" if isinstance(error, ResourceError) else "user"
+    return MARK + json.dumps({"kind": kind, "what": error.what, "where": error.where, "mend": error.mend})
+
+
+def _read_error(line: Mapping[str, Any]) -> UserError:
+    kind = ResourceError if line["kind"] == "resource" else UserError
+    return kind(line["what"], where=line["where"], mend=line["mend"])
+
+
+def _run(
+    command: Sequence[str], log: Path, progress: Progress, working_folder: Path | None
+) -> tuple[int, UserError | None]:
+    """Runs a command, with its output in the log except the lines of unipref. If this process stops, so does it.
+
+    Returns:
+        The exit status, and the first error that a process reported.
+    """
+    fault: UserError | None = None
     with log.open("w", encoding="utf-8") as log_file:
         # The processes end when this process closes the other end of their standard input.
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file, text=True, errors="replace"
+            make_bound_command(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            text=True,
+            errors="replace",
+            cwd=working_folder,
+            env=make_safe_environment(os.environ),
         )
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if line.startswith(MARK):
-                    progress(*json.loads(line.removeprefix(MARK)))
-                else:
+                if not line.startswith(MARK):
                     log_file.write(line)
                     log_file.flush()
-            return process.wait()
+                    continue
+                content = json.loads(line.removeprefix(MARK))
+                if isinstance(content, dict):
+                    fault = fault or _read_error(content)
+                else:
+                    progress(*content)
+            return process.wait(), fault
         except BaseException:
-            process.terminate()
-            process.wait()
+            _end(process)
             raise
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Ends the processes: they end with their standard input, and when the process that started them is killed."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from unipref.core import hashing, json_files, registry, yaml_files
+from unipref.core import hashing, json_files, registry, user_code, yaml_files
 from unipref.core.errors import UserError
 from unipref.core.records import MAIN
 from unipref.core.run_folder import (
@@ -18,6 +18,7 @@ from unipref.core.run_folder import (
     VERDICTS,
     ChoiceInfo,
     CleanCounts,
+    CodeFile,
     Evaluated,
     ExamplesInfo,
     HeadlineInfo,
@@ -148,6 +149,9 @@ class ManifestWriter:
     def write(self) -> None:
         """Writes `manifest.json`, `scores.json`, `against_base.json` and `study.yaml`; safe to repeat."""
         folder = self._cache.folder
+        self._record.code = {name: CodeFile(file, hash_) for name, (file, hash_) in user_code.hash_files().items()}
+        if self._record.code:
+            self._record.study_folder = str(user_code.study_folder())
         raw, text = self._resolved.raw, self._resolved.text
         study = yaml_files.write(raw) if text is None else yaml_files.rewrite(text, raw)
         json_files.write_text(folder / STUDY, study)

@@ -5,11 +5,13 @@ training, the models answer examples. A stage is skipped if its inputs, settings
 `stage_inputs.py` lists these.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from unipref import report
 from unipref.analysis.verdicts import write_verdicts
+from unipref.core.errors import resource_error
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.stage_cache import Stage, StageCache
@@ -62,17 +64,34 @@ class Run:
 
     def execute(self, until: str) -> Path:
         """Runs all variants and seeds up to the stage `until`, and writes manifest, verdicts and report."""
-        folder, manifest = self.context.cache.folder, self.context.manifest
+        folder = self.context.cache.folder
         try:
             self.run_stages(until)
             if until != "evaluate":
                 self._carry_over_scores()
-        finally:
-            manifest.write()
-            report.write_cards(folder)
-        write_verdicts(folder)
-        report.write(folder)
+        except BaseException:
+            # The error that stopped the run counts, not that the same full disk has no room for its records.
+            with contextlib.suppress(OSError):
+                self._write_records()
+            raise
+        try:
+            self._write_records()
+            write_verdicts(folder)
+            report.write(folder)
+        except OSError as error:
+            missing = resource_error(error)
+            if missing is None or self._has_executed() or not (folder / report.PAGE).is_file():
+                raise
+            self.context.listener.note(f"nothing was to do, and the report was not written again: {missing.what}")
         return folder
+
+    def _write_records(self) -> None:
+        self.context.manifest.write()
+        report.write_cards(self.context.cache.folder)
+
+    def _has_executed(self) -> bool:
+        """Whether this run executed a stage, so that its report has something new."""
+        return any(not stage.cached for stage in self.context.cache.stages)
 
     def _carry_over_scores(self) -> None:
         """Takes over the scores that an earlier run has of the same models, and removes those of replaced models."""

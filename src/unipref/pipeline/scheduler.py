@@ -6,20 +6,21 @@ that variants share belongs to one job only, and dependent jobs wait for it. So 
 """
 
 import concurrent.futures
+import contextlib
 import graphlib
-import multiprocessing
 import os
+import pickle
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, report_missing_resources
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
 from unipref.core.stage_cache import PendingStage, Stage
-from unipref.core.workers.parent_process import exit_with_parent
+from unipref.core.workers.pool import Pool
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.stage_inputs import UPSTREAM_KEYS
 from unipref.study.load import ResolvedStudy
@@ -82,8 +83,12 @@ def run_side_by_side(
         for variant, (study, cleaned, _) in run.prepare(depth).items():
             if until == "evaluate":
                 run.evaluation.run_base(variant, study, cleaned)
-    finally:
-        run.context.manifest.write()
+    except BaseException:
+        # The error that stopped the run counts, not that the same full disk has no room for its records.
+        with contextlib.suppress(OSError):
+            run.context.manifest.write()
+        raise
+    run.context.manifest.write()
     done = {stage.key for stage in cache.stages if not stage.cached}
     rest = Run(resolved, folder, ProgressListener(), dry_run=True)
     rest.run_stages(until)
@@ -131,12 +136,8 @@ def _run_jobs(
     order = graphlib.TopologicalSorter(jobs_before)
     order.prepare()
     outcomes, notes = list[Outcome](), set[str]()
-    pool = concurrent.futures.ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(resolved, folder, os.getpid()),
-    )
+    # The study is unpickled in the process when it can import the study's own code.
+    pool = Pool(processes, _prepare_process, pickle.dumps(resolved), folder)
     running: dict[concurrent.futures.Future[Outcome], Job] = {}
     try:
         while order.is_active():
@@ -155,16 +156,14 @@ def _run_jobs(
                         listener.note(note)
                     notes.add(note)
     except BrokenProcessPool as error:
+        pool.kill()
         job_names = ", ".join(str(job) for job in running.values())
         mend = "Usually memory runs out: use fewer --jobs. Run the same command again to resume."
-        raise UserError(f"a process died while it ran {job_names}.", where="--jobs", mend=mend) from error
+        raise ResourceError(f"a process died while it ran {job_names}.", where="--jobs", mend=mend) from error
     except BaseException:
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.terminate()
+        pool.kill()
         raise
-    pool.shutdown()
+    pool.close()
     return outcomes
 
 
@@ -222,21 +221,30 @@ def _find_ancestry(study: Study, step: str) -> set[str]:
     return ancestry
 
 
+_study: tuple[bytes, Path] | None = None
 _worker: _Worker | None = None
 
 
-def _start_worker(resolved: ResolvedStudy, folder: Path, parent: int) -> None:
-    """Prepares a process: it computes with one thread, and exits when the run's process does."""
-    global _worker
+def _prepare_process(pickled: bytes, folder: Path) -> None:
+    """Prepares a process, which computes with one thread.
+
+    Args:
+        pickled: the study. It is read with the first job, which can report an error; this function cannot.
+        folder: the run folder.
+    """
+    global _study
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 
     torch.set_num_threads(1)
-    exit_with_parent(parent)
-    _worker = _Worker(resolved, folder)
+    _study = pickled, folder
 
 
 def _run_job(job: Job, until: str, folders: dict[str, str]) -> Outcome:
-    assert _worker is not None
-    return _worker.run_job(job, until, folders)
+    global _worker
+    assert _study is not None
+    with report_missing_resources(str(job)):
+        if _worker is None:
+            _worker = _Worker(pickle.loads(_study[0]), _study[1])
+        return _worker.run_job(job, until, folders)

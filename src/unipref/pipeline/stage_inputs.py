@@ -81,15 +81,22 @@ def hash_code(stage: str, *choices: Choice) -> str:
     return hashing.code_key(*CODE[stage], *registry.code_modules(*choices))
 
 
-def unify_inputs(study: Study, resolved: Sequence[ResolvedSource]) -> dict[str, Any]:
-    """Returns the inputs of unify, which converts sources to preferences."""
+def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the inputs of unify, which converts sources to preferences.
+
+    Args:
+        study: the variant.
+        resolved: its sources.
+        hashes: file -> hash, of the files of the sources.
+    """
     return {
         "settings": study.unify.model_dump(),
+        "limits": study.limits.model_dump(),
         "sources": [
             {
                 "projection": {**msgspec.to_builtins(source.projection), "axes": _describe_axes(source)},
                 "format": registry.cache_identity(source.format),
-                "files": sources.fingerprint(source.parts),
+                "files": sources.fingerprint(source.parts, hashes),
             }
             for source in resolved
         ],

@@ -1,18 +1,23 @@
 """Trains the models of a run: checks all steps first, then runs each step as a stage that can be resumed."""
 
+import contextlib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unipref.core import json_files
 from unipref.core.contracts import ModelDependency, Trainer, TrainJob
+from unipref.core.errors import UserError
+from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.stage_cache import Stage
+from unipref.core.stage_cache import Stage, StageCache
 from unipref.evaluate import in_training
 from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.launcher import train_launched
+from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import TrainedModel, TrainingStep, VariantData, find_held_out_files
 from unipref.study.schema import Study
 from unipref.study.steps import find_origins, list_steps
@@ -47,18 +52,43 @@ class TrainingStage:
         self.context = context
 
     def run_checks(self, data: Mapping[str, VariantData]) -> None:
-        """Checks all steps of every variant and seed, and the disk, before any training."""
-        disk: dict[str, list[dict[str, int]]] = {}
+        """Checks all steps of every variant and seed, and the disk for those to be trained, before any training."""
+        needs: dict[str, dict[str, int]] = {}
         for variant, (study, cleaned, selected) in data.items():
             for seed, stage in selected.items() if study.train else ():
                 checks = self._run_preflight(variant, seed, study, stage, cleaned)
                 if checks.pending:
                     continue
-                disk[checks.key] = [step["disk"] for step in checks.result["steps"].values() if "disk" in step]
+                for name, step in checks.result["steps"].items():
+                    if "disk" in step:
+                        needs[f"train/{variant}/{seed}/{name}"] = step["disk"]
                 self.context.manifest.record_check(variant, seed, checks)
-        steps = [step for steps in disk.values() for step in steps]
-        for note in check_disk(steps, self.context.cache.folder / "train"):
+        for note in self._check_disk(needs, data):
             self.context.listener.note(note)
+
+    def _check_disk(self, needs: Mapping[str, Mapping[str, int]], data: Mapping[str, VariantData]) -> list[str]:
+        """Checks the disk for the steps that are not done; to find them, it reads the finished models.
+
+        Args:
+            needs: folder of each training step -> its need.
+            data: variant -> its data.
+        """
+        folder = self.context.cache.folder / "train"
+        with contextlib.suppress(UserError):
+            if not check_disk(list(needs.values()), folder):
+                return []
+        return check_disk([needs[name] for name in self._find_untrained(data) if name in needs], folder)
+
+    def _find_untrained(self, data: Mapping[str, VariantData]) -> list[str]:
+        """Returns the folders of the training steps that are not done, each shared step once."""
+        context = self.context
+        cache = StageCache(context.cache.folder, dry_run=True)
+        manifest = ManifestWriter(cache, context.resolved)
+        trial = TrainingStage(replace(context, cache=cache, manifest=manifest, listener=ProgressListener()))
+        for variant, (study, cleaned, selected) in data.items():
+            for seed, stage in selected.items():
+                trial.run_steps(variant, seed, study, stage, cleaned)
+        return [stage.name for stage in cache.pending]
 
     def _run_preflight(self, variant: str, seed: int, study: Study, selected: Stage, cleaned: Stage) -> Stage:
         assert study.model is not None

@@ -50,6 +50,8 @@ ORDER = (
     "How to reproduce",
 )
 """The titles of the sections, in order; a run may lack some."""
+PAGE = "report.html"
+"""The file of the page."""
 PAGE_ONLY_COLUMNS = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
 """Columns that do not fit a terminal and are shown on the page only."""
 MOST_MODELS = 12
@@ -76,7 +78,7 @@ def write(run: Path) -> Path:
         UserError: the folder is not a run folder, or one of its files is corrupt.
     """
     content = _make_content(run)
-    page = run / "report.html"
+    page = run / PAGE
     for path, text in ((run / "report.md", render_markdown(content)), (page, render_html(content))):
         # The JSON of a manifest can hold a lone surrogate, which UTF-8 cannot encode.
         write_text(path, text.encode("utf-8", "replace").decode("utf-8"))

@@ -63,6 +63,8 @@ class Card:
             "",
         ]
         parts += [self._what(), "", "## Data", "", *self._data(), "", "## Recipe", "", *self._recipe(), ""]
+        if self.manifest.code:
+            parts += ["## Code", "", *self._code(), ""]
         parts += ["## Scores", "", *self._scores(), "", "## Limits", "", *self._limits(), ""]
         parts += ["## Use", "", *self._use(), "", "## Versions", "", *self._versions()]
         return "\n".join(parts) + "\n"
@@ -130,6 +132,11 @@ class Card:
                 "",
             ]
         return lines[:-1]
+
+    def _code(self) -> list[str]:
+        # An absolute path is meaningless on other machines.
+        rows = [[name, Path(code.file).name, code.hash] for name, code in self.manifest.code.items()]
+        return ["The study ran this code of its own:", "", *_table(["module", "file", "hash (xxh3-128)"], rows)]
 
     def _scores(self) -> list[str]:
         own_rows = [row for row in self.scores if self._is_own(row) and row.slice == "all"]

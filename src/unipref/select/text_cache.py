@@ -4,12 +4,13 @@ Each BATCH_ITEMS new texts make one finished file, so a killed run resumes where
 another name and then renamed; runs that share a folder may work at the same time.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from unipref.core.json_files import replace_file
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,10 +73,8 @@ def _store(fresh: dict[bytes, T], compute: "Callable[[list[T]], npt.NDArray[Any]
 
     values = compute(list(fresh.values()))
     name = xxhash.xxh3_128_hexdigest(b"".join(fresh))
-    partial = folder / f"{name}.{os.getpid()}.part"
-    with partial.open("wb") as file:
+    with replace_file(folder / f"{name}.npz") as file:
         np.savez(file, keys=np.array(list(fresh), dtype=KEY), values=values)
-    partial.replace(folder / f"{name}.npz")
 
 
 def _gather(row_keys: "npt.NDArray[np.bytes_]", folder: Path) -> "npt.NDArray[Any]":

@@ -5,22 +5,27 @@ one piece, and `joined` returns a reader that also looks up rows of other tables
 """
 
 from unipref.sources.csv_dialect import CsvSettings
-from unipref.sources.fingerprint import file_hash, fingerprint
+from unipref.sources.fingerprint import check_unchanged, file_hash, fingerprint, hash_files
 from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
+from unipref.sources.limits import Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import peek, read
-from unipref.sources.split_files import parts
+from unipref.sources.split_files import check_parts, parts
 
 __all__ = [
     "CsvSettings",
     "Join",
+    "Limits",
     "Part",
     "Rows",
     "Table",
+    "check_parts",
+    "check_unchanged",
     "file_hash",
     "fingerprint",
+    "hash_files",
     "hub_parts",
     "joined",
     "parts",

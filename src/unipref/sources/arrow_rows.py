@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from unipref.core.errors import first_line
-from unipref.sources.arrow_values import batch_rows
+from unipref.core.errors import first_line, raise_if_resource
+from unipref.sources.arrow_values import bounded_rows
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from unipref.sources.part import Part
 
-BATCH_ROWS = 1024
+BATCH_ROWS = 64
 FILE_FORMAT, FEATHER_1 = b"ARROW1", b"FEA1"
 """The first bytes of a file; those of the stream format have no such mark."""
 
@@ -31,12 +31,13 @@ def read_arrow(part: "Part") -> Iterator[Numbered]:
         with seekable(part) as file:
             for batch in _batches(file):
                 for start in range(0, batch.num_rows, BATCH_ROWS):
-                    for values in batch_rows(batch.slice(start, BATCH_ROWS)):
+                    for values in bounded_rows(batch.slice(start, BATCH_ROWS), part.row_limit):
                         yield row, values
                         row += 1
     except UnicodeDecodeError as error:
         raise Broken("the name of a column is not UTF-8. Rename it and write the file again.") from error
     except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, part.origin)
         raise Broken(f"Arrow data cannot be read ({first_line(error)}). Fetch or copy the file again.") from error
 
 

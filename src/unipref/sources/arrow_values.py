@@ -6,13 +6,14 @@ that a column that nobody maps stops nothing; text that is not UTF-8 gets lone s
 
 import datetime
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import resource_error
-from unipref.core.records import Row
+from unipref.core.errors import raise_if_resource
+from unipref.core.records import Reject, Row
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_values import plain
+from unipref.sources.limits import RowLimit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 MISSING = object()
 """Stands for a value that cannot be converted: the row does not get the field."""
+
+
+def bounded_rows(batch: "pa.RecordBatch", limit: RowLimit) -> Iterator[Row | Reject]:
+    """Converts a batch as `batch_rows` does; a row with more bytes than the limit is a reject."""
+    if batch.nbytes <= limit.size:
+        yield from batch_rows(batch)
+        return
+    for row in (batch.slice(place, 1) for place in range(len(batch))):
+        if row.nbytes > limit.size:
+            yield limit.reject()
+        else:
+            yield from batch_rows(row)
 
 
 def batch_rows(batch: "pa.RecordBatch") -> list[Row]:
@@ -35,8 +48,7 @@ def batch_rows(batch: "pa.RecordBatch") -> list[Row]:
         return rows if _only_json(batch.schema) else [plain(row) for row in rows]
     except Exception as error:
         # Arrow, Python's dates, time zones and text raise many kinds of errors; only the resources are not the data's.
-        if missing := resource_error(error):
-            raise missing from error
+        raise_if_resource(error)
     columns = [convert_array(batch.column(place)) for place in range(batch.num_columns)]
     return [
         {name: value for name, value in zip(names, values, strict=True) if value is not MISSING}
@@ -58,8 +70,7 @@ def convert_array(array: "pa.Array") -> list[Any]:
     try:
         return [plain(value) for value in array.to_pylist()]
     except Exception as error:
-        if missing := resource_error(error):
-            raise missing from error
+        raise_if_resource(error)
     if pa.types.is_struct(kind):
         return _convert_struct(array)
     if pa.types.is_map(kind):
@@ -101,8 +112,7 @@ def _convert_scalar(scalar: Any, fallback: Callable[[Any], Any]) -> Any:
         try:
             return convert(scalar)
         except Exception as error:
-            if missing := resource_error(error):
-                raise missing from error
+            raise_if_resource(error)
     return MISSING
 
 
@@ -169,8 +179,3 @@ def _only_json(schema: "pa.Schema") -> bool:
         return any(test(kind) for test in plain_kinds) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
 
     return all(is_plain(field.type) for field in schema)
-
-
-def slices(batch: "pa.RecordBatch", rows: int) -> Sequence["pa.RecordBatch"]:
-    """Cuts a batch into batches of at most so many rows."""
-    return [batch.slice(start, rows) for start in range(0, batch.num_rows, rows)]

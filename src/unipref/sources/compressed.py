@@ -5,18 +5,25 @@ A truncated or damaged file is read up to the damage; then `Broken` is raised.
 
 import gzip
 import io
+import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from unipref.core.errors import raise_if_resource
+from unipref.sources.limits import PACKED_FLOOR
 
 if TYPE_CHECKING:
+    import zipfile
+
     from unipref.sources.part import Part
 
 BLOCK = 1 << 20
-ZSTD_BLOCK = 16 << 10
-"""Packed bytes at a time: zstandard can unpack a block to thousands of times its size."""
+ZSTD_BLOCK = 2 << 10
+"""Packed bytes at a time: 4 bytes of zstandard can stand for 128 KiB, and all of them are unpacked at once."""
 
 
 class Broken(Exception):
@@ -61,40 +68,88 @@ def text_problem(head: bytes) -> str | None:
 
 
 def _blocks(part: "Part") -> Iterator[bytes]:
+    """Yields the unpacked bytes; raises `Broken` where there are more than the limits allow."""
     try:
-        with _open_packed(part) as file:
+        with _open_packed(part) as (file, packed_size):
             if part.packing == "gz":
-                yield from _gunzip(file)
+                yield from _bounded(_gunzip(file), packed_size, part)
             elif part.packing == "zst":
-                yield from _unzstd(file)
+                yield from _bounded(_unzstd(file, part.limits.window_bytes), packed_size, part)
+            elif part.member is not None:
+                yield from _bounded(_plain(file, None), packed_size, part)
             else:
                 left = part.end - part.start if part.shape == "jsonl" and part.end is not None else None
                 yield from _plain(file, left)
     except OSError as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"{error.strerror or error}. Check that the file can be read.") from error
 
 
+def _bounded(blocks: Iterator[bytes], packed_size: int, part: "Part") -> Iterator[bytes]:
+    """Yields blocks until they are more than the part's limits allow for its packed size."""
+    limits, size = part.limits, 0
+    by_ratio = max(PACKED_FLOOR, limits.unpack_ratio * packed_size)
+    for block in blocks:
+        size += len(block)
+        if size > min(limits.unpacked_bytes, by_ratio):
+            setting = "unpacked_bytes" if limits.unpacked_bytes <= by_ratio else "unpack_ratio"
+            raise Broken(
+                f"its {packed_size:,} packed bytes unpack to more than {min(limits.unpacked_bytes, by_ratio):,}."
+                f" If you trust the file, raise 'limits.{setting}'."
+            )
+        yield block
+
+
 @contextmanager
-def _open_packed(part: "Part") -> Iterator[IO[bytes]]:
-    """Opens the packed bytes: the file from `start` on, or the member of a zip."""
+def _open_packed(part: "Part") -> Iterator[tuple[IO[bytes], int]]:
+    """Opens the packed bytes: the file from `start` on, or the member of a zip. Yields also their number."""
     if part.member is None and part.shape != "zip":
         with open(part.path, "rb") as file:
             if part.shape == "jsonl":
                 file.seek(part.start)
-            yield file
+            yield file, os.fstat(file.fileno()).st_size
         return
     import zipfile
 
     try:
-        with zipfile.ZipFile(part.path) as archive:
-            # By the place in the archive's index, because two members can have one name.
-            copies = [info for info in archive.infolist() if info.filename == part.member]
-            with archive.open(copies[part.copy - 1] if copies else part.member or "") as member:
-                yield member
+        archive = open_zip(part.path)
+        info = _find_member(archive, part)
+        with archive.open(info) as member:
+            yield member, info.compress_size
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"the zip is damaged or incomplete ({error}). Fetch or copy the file again.") from error
     except RuntimeError as error:
+        raise_if_resource(error, part.path)
         raise Broken(f"the zip cannot be unpacked ({error}). Unpack it yourself and name the files in it.") from error
+
+
+def open_zip(path: str) -> "zipfile.ZipFile":
+    """Returns a zip file that stays open until another one is needed: its list of members is read once, not per member.
+
+    Raises:
+        OSError: as `open`.
+        BadZipFile: its list of members cannot be read.
+    """
+    stat = os.stat(path)
+    return _open_zip_once(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=1)
+def _open_zip_once(path: str, modified: int, size: int) -> "zipfile.ZipFile":
+    import zipfile
+
+    return zipfile.ZipFile(path)
+
+
+def _find_member(archive: "zipfile.ZipFile", part: "Part") -> "zipfile.ZipInfo":
+    """Returns a member by its place in the archive's index, because two members can have one name."""
+    infos = archive.infolist()
+    if part.member_place is not None and part.member_place < len(infos):
+        info = infos[part.member_place]
+        if info.filename == part.member:
+            return info
+    return archive.getinfo(part.member or "")
 
 
 def _plain(file: IO[bytes], left: int | None) -> Iterator[bytes]:
@@ -115,36 +170,51 @@ def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
     except EOFError:
         raise Broken(f"the gzip stream ends early. {mend}") from None
     except (gzip.BadGzipFile, zlib.error) as error:
+        raise_if_resource(error)
         if is_empty:
             mend += " Remove '.gz' from its name if it is not packed."
         what = "it is not a gzip file" if is_empty else "the gzip stream is damaged"
         raise Broken(f"{what} ({error}). {mend}") from error
 
 
-def _unzstd(file: IO[bytes]) -> Iterator[bytes]:
+def _unzstd(file: IO[bytes], window_bytes: int) -> Iterator[bytes]:
     """Unpacks frame after frame: zstandard's own stream reader mistakes a truncated frame for the end of the file."""
     import zstandard
 
     mend = "Fetch or copy the file again."
-    frame = zstandard.ZstdDecompressor().decompressobj()
+    unpacker = zstandard.ZstdDecompressor(max_window_size=window_bytes)
+    frame = unpacker.decompressobj()
     in_frame, is_empty, packed = False, True, b""
+    unpacked = bytearray()
     try:
         while packed := packed or file.read(ZSTD_BLOCK):
             in_frame = True
-            if block := frame.decompress(packed):
-                is_empty = False
-                yield block
+            unpacked += frame.decompress(packed)
+            is_empty = is_empty and not unpacked
+            if len(unpacked) >= BLOCK:
+                yield from _cut(bytes(unpacked))
+                unpacked.clear()
             packed = b""
             if frame.eof:
                 packed, in_frame = frame.unused_data, False
-                frame = zstandard.ZstdDecompressor().decompressobj()
+                frame = unpacker.decompressobj()
     except zstandard.ZstdError as error:
+        raise_if_resource(error)
+        yield from _cut(bytes(unpacked))
+        if "too much memory" in str(error):
+            what = f"its window is larger than {window_bytes:,} bytes. To read it, raise 'limits.window_bytes'"
+            raise Broken(f"{what}.") from error
         if is_empty:
             mend += " Remove '.zst' from its name if it is not packed."
         what = "it is not a zstandard file" if is_empty else "the zstandard stream is damaged"
         raise Broken(f"{what} ({error}). {mend}") from error
+    yield from _cut(bytes(unpacked))
     if in_frame:
         raise Broken(f"the zstandard stream ends early. {mend}")
+
+
+def _cut(unpacked: bytes) -> Iterator[bytes]:
+    return (unpacked[start : start + BLOCK] for start in range(0, len(unpacked), BLOCK))
 
 
 @contextmanager
@@ -154,11 +224,25 @@ def seekable(part: "Part") -> Iterator[IO[bytes]]:
         with open(part.path, "rb") as file:
             yield file
         return
-    with tempfile.SpooledTemporaryFile(max_size=32 * BLOCK) as spool:
+    with _spool(part) as file:
+        yield file
+
+
+def _spool(part: "Part") -> IO[bytes]:
+    """Unpacks a part into a temporary file, which is in memory while it is short."""
+    spool = tempfile.SpooledTemporaryFile(max_size=32 * BLOCK)  # noqa: SIM115 - the caller closes it
+    try:
         for block in _blocks(part):
             spool.write(block)
         spool.seek(0)
-        yield spool
+    except BaseException as error:
+        # To close a file on a full disk fails once more.
+        with suppress(OSError):
+            spool.close()
+        if isinstance(error, OSError):
+            raise_if_resource(error, f"{part.origin}, which is unpacked into {tempfile.gettempdir()}")
+        raise
+    return cast(IO[bytes], spool)
 
 
 class ChunkReader(io.RawIOBase):

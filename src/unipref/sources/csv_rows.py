@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 
@@ -10,17 +11,22 @@ from unipref.sources.compressed import Broken, ChunkReader
 from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect
 from unipref.sources.csv_quotes import QuoteCheck
 from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
+from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
-CELL_LIMIT = 16 << 20
-"""Longest cell, in characters. The csv module's own limit of 131,072 is too short for long dialogues."""
 BYTE_ORDER_MARK = "\ufeff"
+
+
+class TooLong(csv.Error):
+    """A record has more characters than the limit."""
 
 
 class _Lines:
     """The lines of a table. Those of an unfinished record are kept, so that they can be read again."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterator[str], limit: RowLimit = DEFAULT_ROW) -> None:
+        self._lines, self._limit = lines, limit
+        self._again: deque[str] = deque()
+        self._size = 0
         self.pending: list[str] = []
         self.ended = self.has_mark = False
 
@@ -28,7 +34,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines, None)
+        line = self._again.popleft() if self._again else next(self._lines, None)
         if line is None:
             self.ended = True
             raise StopIteration
@@ -36,15 +42,29 @@ class _Lines:
             self.has_mark = line[0] == BYTE_ORDER_MARK  # files were put together
             if self.has_mark:
                 line = line.lstrip(BYTE_ORDER_MARK)
+        self._size = len(line) + (self._size if self.pending else 0)
         self.pending.append(line)
+        if self._size > self._limit.size:
+            raise TooLong(self._limit.reject().detail.rstrip("."))
         return line
 
     def give_back(self, first: int = 1) -> None:
         """Makes the pending lines from `first` on come again."""
-        self._lines, self.pending, self.ended = chain(self.pending[first:], self._lines), [], False
+        self._again.extendleft(reversed(self.pending[first:]))
+        self.pending, self.ended = [], False
 
 
-def read_table(blocks: Iterator[bytes], usual: str, given: dict[str, str] | None = None) -> Iterator[Numbered]:
+def bounded_lines(text: io.TextIOBase, limit: RowLimit) -> Iterator[str]:
+    """Yields the lines of a text with their ends; of one that is too long, a beginning of one character too many."""
+    while line := text.readline(limit.size + 1):
+        yield line
+        while len(line) > limit.size and line[-1] not in "\r\n":
+            line = text.readline(limit.size + 1)
+
+
+def read_table(
+    blocks: Iterator[bytes], usual: str, limit: RowLimit = DEFAULT_ROW, given: dict[str, str] | None = None
+) -> Iterator[Numbered]:
     """Yields the records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
 
     A record with more or fewer cells than the header is a reject, and so is one whose quotes are not closed properly:
@@ -53,13 +73,14 @@ def read_table(blocks: Iterator[bytes], usual: str, given: dict[str, str] | None
     Args:
         blocks: the bytes.
         usual: the delimiter, unless the content shows another.
+        limit: the longest record.
         given: the settings `delimiter`, `quote` and `escape` of the study, those that are set.
 
     Raises:
         Broken: where the blocks raise it, after the last whole record; or the header cannot be read.
     """
     # The limit belongs to the process; it only ever grows here.
-    csv.field_size_limit(max(csv.field_size_limit(), CELL_LIMIT))
+    csv.field_size_limit(max(csv.field_size_limit(), limit.size))
     given = dict(given or {})
     head, rest = first_lines(blocks)
     sample, is_whole = _whole_lines(head)
@@ -73,8 +94,8 @@ def read_table(blocks: Iterator[bytes], usual: str, given: dict[str, str] | None
         errors="surrogateescape",
         newline="",
     )
-    lines = iter(text.readline, "")
-    yield from _rows(_Lines(map(dialect.protect, lines) if dialect.escape else lines), dialect, sample)
+    lines = bounded_lines(text, limit)
+    yield from _rows(_Lines(map(dialect.protect, lines) if dialect.escape else lines, limit), dialect, sample)
 
 
 def _whole_lines(head: bytes) -> tuple[str, bool]:
@@ -173,8 +194,11 @@ def _read_again(error: csv.Error, lines: _Lines, check: QuoteCheck) -> list[str]
         return []
     failed = len(lines.pending)
     lines.give_back(0)
-    cells = next(csv.reader(lines, **check.dialect.options()))
-    if not lines.ended and check.is_well_formed(lines.pending):
+    try:
+        cells = next(csv.reader(lines, **check.dialect.options()))
+    except csv.Error:
+        cells = []
+    if cells and not lines.ended and check.is_well_formed(lines.pending):
         return cells
     kept = lines.pending
     lines.give_back(0)
@@ -186,7 +210,8 @@ def _read_again(error: csv.Error, lines: _Lines, check: QuoteCheck) -> list[str]
 def _quote_reject(error: csv.Error, lines: _Lines, check: QuoteCheck) -> Reject:
     """Makes the reject of a record with a fault, and makes the lines after its first one come again."""
     swallowed = len(lines.pending) - 1
-    if lines.ended:
+    reason = Reason.OVER_LIMIT if isinstance(error, TooLong) else Reason.WRONG_TYPE
+    if lines.ended and reason != Reason.OVER_LIMIT:
         detail = (
             f"a quote is never closed; the {swallowed} lines after it were read as if the quote were missing."
             " Close it, or double it inside a cell."
@@ -199,7 +224,7 @@ def _quote_reject(error: csv.Error, lines: _Lines, check: QuoteCheck) -> Reject:
             detail += "; if backslashes escape quotes in this file, set csv: {escape: '\\'}"
         detail += f". Reading goes on at the next line, {swallowed} lines before this place." if swallowed else "."
     lines.give_back()
-    return Reject(Reason.WRONG_TYPE, detail)
+    return Reject(reason, detail)
 
 
 def column_names(header: list[str]) -> list[str]:

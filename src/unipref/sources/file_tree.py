@@ -12,6 +12,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from unipref.core.errors import raise_if_resource
+
 KINDS = {
     stat.S_IFIFO: "a FIFO (named pipe)",
     stat.S_IFSOCK: "a socket",
@@ -67,7 +69,7 @@ class FileTree:
         files: list[DataFile] = []
         places = [start]
         while places:
-            for place, below, names in os.walk(places.pop()):
+            for place, below, names in os.walk(places.pop(), onerror=raise_if_resource):
                 seen.add(os.path.realpath(place))
                 below[:] = sorted(name for name in below if not name.startswith("."))
                 links = [os.path.join(place, name) for name in below if os.path.islink(os.path.join(place, name))]
@@ -134,8 +136,9 @@ class FileTree:
     def _names(self, place: str) -> list[str]:
         try:
             return sorted(os.listdir(os.path.join(self.root, place) or "."))
-        except OSError:
-            return []  # not a folder, or not readable: it matches nothing, as in glob
+        except OSError as error:
+            raise_if_resource(error)
+            return []  # not a folder
 
     def describe_target(self, full: str) -> str:
         """Describes where a path leads if that is outside; otherwise ''."""

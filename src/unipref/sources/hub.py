@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError, first_line
+from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
 from unipref.sources.paths import shape_and_packing
 from unipref.sources.split_files import CUT_BYTES, parts_of_file
@@ -21,7 +22,7 @@ class Hub(Settings):
     """Commit, branch or tag."""
 
 
-def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[Part]:
+def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES, limits: Limits = DEFAULT) -> list[Part]:
     """Splits a repository's files into pieces of work; fetches those that are not in the hub's cache.
 
     Their origin is `hf://datasets/OWNER/NAME/FILE`, the same on every machine.
@@ -45,11 +46,12 @@ def hub_parts(hub: Hub, where: str, cut_bytes: int | None = CUT_BYTES) -> list[P
         Path(place, name).relative_to(folder) for place, _, names in os.walk(folder, followlinks=True) for name in names
     )
     matching = [file for file in files if any(file.match(pattern) for pattern in hub.files)]
+    origin = f"hf://datasets/{hub.name}"
     found_parts = [
         part
         for file in matching
         if shape_and_packing(file.name)[0]
-        for part in parts_of_file(folder / file, f"hf://datasets/{hub.name}/{file.as_posix()}", where, cut_bytes)
+        for part in parts_of_file(folder / file, f"{origin}/{file.as_posix()}", where, cut_bytes, limits)
     ]
     if not found_parts:
         raise UserError(

@@ -18,11 +18,12 @@ import msgspec
 from pydantic import Field, model_validator
 
 from unipref.core.contracts import Settings
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.json_rows import Numbered
+from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
 from unipref.sources.split_files import parts
@@ -58,7 +59,12 @@ class Join(Settings):
 
 
 def with_tables(
-    source_parts: list[Part], joins: Sequence[Join], root: Path, where: str, follow_links: bool = False
+    source_parts: list[Part],
+    joins: Sequence[Join],
+    root: Path,
+    where: str,
+    limits: Limits = DEFAULT,
+    follow_links: bool = False,
 ) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
@@ -69,7 +75,7 @@ def with_tables(
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, follow_links=follow_links))
+        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links))
         if csv := join.csv.pairs():
             files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]
@@ -114,7 +120,11 @@ def joined(parts: Iterable[Part], folder: Path) -> Iterator[ReadPart]:
         indexes: dict[Table, str] = {}
         for number, table in enumerate(tables):
             indexes[table] = str(Path(place) / f"{number}.sqlite")
-            _write_index(table, indexes[table])
+            try:
+                _write_index(table, indexes[table])
+            except (sqlite3.Error, MemoryError) as error:
+                raise_if_resource(error, f"join '{table.name}', whose table is written into {folder}")
+                raise
         yield ReadJoined(indexes)
 
 

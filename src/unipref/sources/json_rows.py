@@ -14,6 +14,7 @@ from unipref.core.display import shorten
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken
 from unipref.sources.json_scanner import JsonText, Malformed
+from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
 Numbered = tuple[int | str, Row | Reject]
 """The number of a row in its file, from 1 (`7.2` for a row inside a row), and the row or why it cannot be used."""
@@ -30,15 +31,18 @@ _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-def read_json_lines(blocks: Iterator[bytes], first_row: int) -> Iterator[Numbered]:
-    """Yields one row per line, numbered by line; blank lines are skipped. Reading continues after a bad line.
+def read_json_lines(blocks: Iterator[bytes], first_row: int, limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
+    """Yields one row per line, numbered by line; blank lines are skipped. Reading continues after a bad line
+    and after one that is too long.
 
     Raises:
         Broken: where the blocks raise it, after the last whole line.
     """
     row = first_row
-    for line in lines(blocks):
-        if line and not line.isspace() and line.strip() != BYTE_ORDER_MARK:
+    for line in lines(blocks, limit):
+        if isinstance(line, Reject):
+            yield row, line
+        elif line and not line.isspace() and line.strip() != BYTE_ORDER_MARK:
             decoded = decode_row(line)
             if row == 1 and line.lstrip().startswith(b"[") and isinstance(decoded, Reject):
                 decoded = Reject(decoded.reason, f"{decoded} If the file is one JSON array, name it .json.")
@@ -46,18 +50,27 @@ def read_json_lines(blocks: Iterator[bytes], first_row: int) -> Iterator[Numbere
         row += 1
 
 
-def lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Splits blocks of bytes into lines, without line ends; text after the last line end is a line if not empty."""
+def lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[bytes | Reject]:
+    """Splits blocks of bytes into lines, without line ends; text after the last line end is a line if not empty.
+
+    Yields:
+        A line, or a reject in place of one that is too long, of which no more than the limit is held.
+    """
     begun: list[bytes] = []
+    size = 0
     for block in blocks:
         first, *others = block.split(b"\n")
-        begun.append(first)
+        size += len(first)
+        if size <= limit.size:
+            begun.append(first)
+        else:
+            begun.clear()
         if others:
-            yield b"".join(begun)
-            yield from others[:-1]
-            begun = [others[-1]]
-    if rest := b"".join(begun):
-        yield rest
+            yield b"".join(begun) if size <= limit.size else limit.reject()
+            yield from others[:-1] if len(block) <= limit.size else map(limit.check, others[:-1])
+            begun, size = [others[-1]], len(others[-1])
+    if size:
+        yield b"".join(begun) if size <= limit.size else limit.reject()
 
 
 def decode_row(line: bytes) -> Row | Reject:
@@ -114,7 +127,7 @@ def excerpt(text: str) -> str:
     return repr(shorten(text, 60))
 
 
-def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
+def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
     """Yields the rows of an array, a single row, rows one after another, or JSON Lines, as the content decides.
 
     Raises:
@@ -122,32 +135,32 @@ def read_json(blocks: Iterator[bytes]) -> Iterator[Numbered]:
     """
     kind, blocks = sniff(blocks)
     if kind == "lines":
-        yield from read_json_lines(blocks, 1)
+        yield from read_json_lines(blocks, 1, limit)
         return
     held: list[bytes] = []
     if kind == "array":
-        rows, held, blocks = _decode_at_once(blocks)
+        rows, held, blocks = _decode_at_once(blocks, limit.size)
         if rows is not None:
             for row, value in enumerate(rows, 1):
                 yield row, value if isinstance(value, dict) else not_an_object(value)
             return
-    text = JsonText(chain(held, blocks))
+    text = JsonText(chain(held, blocks), limit)
     try:
         for row, (value, raw) in enumerate(text.elements() if kind == "array" else text.values(), 1):
-            yield row, as_row(value, raw)
+            yield row, value if isinstance(value, Reject) else as_row(value, raw)
     except Malformed as fault:
         raise Broken(str(fault)) from fault
 
 
-def _decode_at_once(blocks: Iterator[bytes]) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
-    """The elements of a short, valid array; else None, the blocks read so far and the others."""
+def _decode_at_once(blocks: Iterator[bytes], longest: int) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
+    """The elements of a valid array shorter than `longest`; else None, the blocks read so far and the others."""
     held: list[bytes] = []
     size = 0
     try:
         for block in blocks:
             held.append(block)
             size += len(block)
-            if size > WHOLE_BYTES:
+            if size > min(WHOLE_BYTES, longest):
                 return None, held, blocks
     except Broken as fault:
         return None, held, _raising(fault)

@@ -5,10 +5,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from unipref.core.records import Reason, Reject
 from unipref.sources.compressed import Broken
+from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
 _SPACE = re.compile("[ \t\n\r\ufeff]*")
 """White space, and byte order marks, which stand between files that were put together."""
+_IN_STRING, _IN_NUMBER, _IN_BRACKETS = re.compile(r'["\\]'), re.compile(r"[\s,\]}]"), re.compile(r'["\[\]{}]')
+"""The next character that matters inside a string, a number or word, a list or object."""
 _decode_at = json.JSONDecoder().raw_decode
 
 
@@ -22,15 +26,15 @@ class JsonText:
     Bytes that are not UTF-8 become lone surrogates, so that only the value that holds them is refused.
     """
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
+    def __init__(self, blocks: Iterable[bytes], limit: RowLimit = DEFAULT_ROW) -> None:
+        self._blocks, self._limit = iter(blocks), limit
         self._utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text, self._at, self._ended = "", 0, False
         self._dropped, self._dropped_lines = 0, 0
         self._fault: Broken | None = None
 
     def elements(self) -> Iterator[tuple[object, str]]:
-        """Yields the elements of an array, each with its own text.
+        """Yields the elements of an array, each with its own text; a reject and no text for one that is too long.
 
         Raises:
             Malformed: at the fault, after every element before it.
@@ -80,14 +84,54 @@ class JsonText:
             except json.JSONDecodeError as error:
                 if self._ended or not _reaches_end(error.msg, error.pos, self._text):
                     raise self._malformed(row, error.msg, error.pos) from None
-            except (ValueError, RecursionError) as error:
+            except RecursionError:
+                self._skip_value()
+                return Reject(Reason.NOT_JSON, "the values are nested too deeply."), ""
+            except ValueError as error:
                 raise self._malformed(row, str(error), self._at) from None
             else:
                 # A number may go on beyond the window: "1", "1." and "1e+" all begin one that decodes as 1.
                 if self._ended or isinstance(value, dict | list | str) or end + len("e+") < len(self._text):
                     raw, self._at = self._text[self._at : end], end
-                    return value, raw
+                    return (value, raw) if len(raw) <= self._limit.size else (self._limit.reject(), "")
+            if len(self._text) - self._at > self._limit.size + len("-Infinity"):
+                self._skip_value()
+                return self._limit.reject(), ""
             self._grow()
+
+    def _skip_value(self) -> None:
+        """Reads past the value that begins here, window by window, without decoding it."""
+        first = self._text[self._at]
+        in_string, depth = first == '"', 0
+        is_scalar = first not in '"[{'
+        self._at += in_string
+        while True:
+            pattern = _IN_STRING if in_string else _IN_NUMBER if is_scalar else _IN_BRACKETS
+            mark = pattern.search(self._text, self._at)
+            if mark is None:
+                self._at = len(self._text)
+                if self._ended:
+                    return
+                self._grow()
+                continue
+            if is_scalar:
+                self._at = mark.start()
+                return
+            if mark[0] == "\\":
+                # The escaped character may be the first of the next window.
+                if mark.end() == len(self._text) and not self._ended:
+                    self._at = mark.start()
+                    self._grow()
+                    continue
+                self._at = mark.end() + 1
+                continue
+            self._at = mark.end()
+            if mark[0] == '"':
+                in_string = not in_string
+            else:
+                depth += 1 if mark[0] in "[{" else -1
+            if depth == 0 and not in_string:
+                return
 
     def _next(self) -> str:
         """The next character that is not white space, '' at the end."""

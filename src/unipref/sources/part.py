@@ -2,6 +2,8 @@
 
 import msgspec
 
+from unipref.sources.limits import DEFAULT, Limits, RowLimit
+
 
 class Table(msgspec.Struct, frozen=True):
     """Another table whose rows are looked up for the rows of a part.
@@ -36,8 +38,9 @@ class Part(msgspec.Struct, frozen=True):
         records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
         csv: the settings of `CsvSettings` that the study sets, as pairs.
-        copy: for members of a zip with one name, which of them: 1 is the first.
+        member_place: the place of the member in the index of the zip, because two can have one name.
         fault: why the file is not read; its one row is a reject with that text. '' for a file that is read.
+        limits: how much of it is held or unpacked.
     """
 
     path: str
@@ -53,5 +56,13 @@ class Part(msgspec.Struct, frozen=True):
     records: str = ""
     tables: tuple[Table, ...] = ()
     csv: tuple[tuple[str, str], ...] = ()
-    copy: int = 1
+    member_place: int | None = None
     fault: str = ""
+    limits: Limits = DEFAULT
+
+    @property
+    def row_limit(self) -> RowLimit:
+        """The longest row of the file: of an outer row if the rows are inside others."""
+        if self.records:
+            return RowLimit(max(self.limits.row_bytes, self.limits.outer_row_bytes), "outer_row_bytes")
+        return RowLimit(self.limits.row_bytes)

@@ -72,6 +72,8 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
     Raises:
         UserError: the path does not exist or holds no readable file, or an environment variable is not set.
     """
+    if "\0" in path:
+        raise UserError(f"the path {path!r} contains a NUL character.", where=where, mend="Remove it.")
     expanded = os.path.expanduser(os.path.expandvars(path))
     root = Path(os.path.abspath(data_root))
     if os.path.lexists(root / expanded):

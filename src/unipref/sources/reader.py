@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
@@ -38,6 +39,9 @@ def _outer(part: Part) -> Iterator[Numbered]:
         for number, row in _rows(part):
             last = int(number)
             yield number, row
+    except (MemoryError, OSError) as error:
+        raise_if_resource(error, part.origin)
+        raise UserError(f"{error}.", where=part.origin, mend="Check that the file can be read.") from error
     except Broken as fault:
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
@@ -53,12 +57,12 @@ def _rows(part: Part) -> Iterator[Numbered]:
     if part.shape == "xlsx":
         return read_sheet(part)
     if part.shape == "json":
-        return read_json(chunks(part))
+        return read_json(chunks(part), part.row_limit)
     if part.shape in ("csv", "tsv"):
-        return read_table(chunks(part), "," if part.shape == "csv" else "\t", dict(part.csv))
+        return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit, dict(part.csv))
     if part.shape == "lines":
-        return read_lines(chunks(part))
-    return read_json_lines(chunks(part), part.first_row)
+        return read_lines(chunks(part), part.row_limit)
+    return read_json_lines(chunks(part), part.first_row, part.row_limit)
 
 
 def peek(path: Path, n: int) -> list[Row]:

@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.core.errors import UserError, legible, near_name
+from unipref.core.errors import UserError, legible, near_name, raise_if_resource
+from unipref.sources.compressed import open_zip
+from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
 from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
 
@@ -25,6 +27,7 @@ def parts(
     where: str,
     cut_bytes: int | None = CUT_BYTES,
     follow_links: bool = False,
+    limits: Limits = DEFAULT,
 ) -> list[Part]:
     """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
 
@@ -38,6 +41,7 @@ def parts(
         cut_bytes: size of the ranges into which a large file is split; None: files stay whole, which is quick.
         follow_links: whether links in folders and globs may lead out of them and of `data_root`. If not, such a link
             becomes a part with a `fault`, as does each data file that is not a regular file.
+        limits: how much of them is held or unpacked.
 
     Raises:
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
@@ -53,7 +57,7 @@ def parts(
                 shape = shape_and_packing(path.name)[0] or "lines"
                 of_file.setdefault(key, [Part(str(path), legible(origin), shape, fault=fault)])
             elif key not in of_file or any(part.fault for part in of_file[key]):
-                new = list(parts_of_file(path, legible(origin), where, cut_bytes))
+                new = list(parts_of_file(path, legible(origin), where, cut_bytes, limits))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
         if not has_parts:
@@ -64,6 +68,30 @@ def parts(
                 "perhaps with .gz or .zst.",
             )
     return [part for file_parts in of_file.values() for part in file_parts]
+
+
+def check_parts(given: Sequence[Part]) -> None:
+    """Checks that files are still split as they were, so that the parts have all their rows.
+
+    Raises:
+        UserError: a file has changed since; it names the file.
+    """
+    by_file: dict[str, list[Part]] = {}
+    for part in given:
+        if part.end is not None or part.start or part.member:
+            by_file.setdefault(part.path, []).append(part)
+    for path, ranges in by_file.items():
+        now = {_range(part) for part in parts_of_file(Path(path), ranges[0].origin, path, CUT_BYTES)}
+        if not now.issuperset(map(_range, ranges)):
+            raise UserError(
+                "the file changed while the run started.",
+                where=path,
+                mend="Run the same command again when nothing writes to the file.",
+            )
+
+
+def _range(part: Part) -> tuple[str | None, int, int | None, int]:
+    return part.member, part.start, part.end, part.first_row
 
 
 def _of_sheet(part: Part, sheet: str, where: str) -> Part:
@@ -80,14 +108,16 @@ def _of_sheet(part: Part, sheet: str, where: str) -> Part:
     return msgspec.structs.replace(part, sheet=sheet, origin=f"{part.origin}#{sheet}")
 
 
-def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) -> Iterator[Part]:
+def parts_of_file(
+    path: Path, origin: str, where: str, cut_bytes: int | None, limits: Limits = DEFAULT
+) -> Iterator[Part]:
     """The parts of one data file; with `cut_bytes` None it stays whole, which is quick for any size."""
     shape, packing = shape_and_packing(path.name)
     try:
         size = path.stat().st_size
-        whole = Part(str(path), origin, shape, packing, size=size)
+        whole = Part(str(path), origin, shape, packing, size=size, limits=limits)
         if shape == "zip":
-            yield from _members(whole)
+            yield from _members(whole, where)
         elif packing or cut_bytes is None:
             yield whole
         elif shape == "parquet":
@@ -96,29 +126,48 @@ def parts_of_file(path: Path, origin: str, where: str, cut_bytes: int | None) ->
             yield from _line_ranges(whole, cut_bytes)
         else:
             yield whole
-    except PermissionError:
-        raise UserError(f"'{path}' is not readable.", where=where, mend="Change the file's permissions.") from None
+    except OSError as error:
+        raise_if_resource(error, str(path))
+        what = f"'{path}' is not readable: {error.strerror or error}."
+        raise UserError(what, where=where, mend="Check that the file can be read.") from error
 
 
-def _members(archive: Part) -> Iterator[Part]:
-    """One part for each data file in a zip, in the order of the archive."""
+def _members(archive: Part, where: str) -> Iterator[Part]:
+    """One part for each data file in a zip, in the order of the archive.
+
+    Raises:
+        UserError: it has more members than the limits allow.
+    """
     import zipfile
 
     try:
-        with zipfile.ZipFile(archive.path) as opened:
-            infos = [info for info in opened.infolist() if not info.is_dir()]
+        infos = [(place, i) for place, i in enumerate(open_zip(archive.path).infolist()) if not i.is_dir()]
     except zipfile.BadZipFile:
         yield archive
         return
     copies: Counter[str] = Counter()
-    for info in infos:
+    if len(infos) > archive.limits.members:
+        raise UserError(
+            f"the archive '{archive.origin}' has {len(infos):,} members, more than {archive.limits.members:,}.",
+            where=where,
+            mend="Raise 'limits.members', or unpack it and join its files.",
+        )
+    for place, info in infos:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:
             copies[info.filename] += 1
             copy = copies[info.filename]
             origin = f"{archive.origin}!{info.filename}" + (f" (copy {copy})" if copy > 1 else "")
-            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size, copy=copy)
+            yield msgspec.structs.replace(
+                archive,
+                origin=origin,
+                shape=shape,
+                packing=packing,
+                member=info.filename,
+                size=info.file_size,
+                member_place=place,
+            )
 
 
 def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
@@ -128,7 +177,8 @@ def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:
 
     try:
         metadata = pq.read_metadata(whole.path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        raise_if_resource(error, whole.path)
         yield whole
         return
     if metadata.num_row_groups == 0:

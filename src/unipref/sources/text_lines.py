@@ -4,18 +4,22 @@ from collections.abc import Iterator
 
 from unipref.core.records import Reason, Reject
 from unipref.sources.json_rows import BYTE_ORDER_MARK, Numbered, lines
+from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
 FIELD = "line"
 """The one field of a row."""
 
 
-def read_lines(blocks: Iterator[bytes]) -> Iterator[Numbered]:
+def read_lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
     """Yields one row per line, its text under `line`; numbered by line, blank lines are skipped.
 
     Raises:
         Broken: where the blocks raise it, after the last whole line.
     """
-    for row, line in enumerate(lines(blocks), 1):
+    for row, line in enumerate(lines(blocks, limit), 1):
+        if isinstance(line, Reject):
+            yield row, line
+            continue
         line = line.removeprefix(BYTE_ORDER_MARK)
         if line.isspace() or not line:
             continue

@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from unipref.core.errors import raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import Numbered
 from unipref.sources.json_values import plain
+from unipref.sources.xlsx_bounds import check_workbook
 
 if TYPE_CHECKING:
     from unipref.sources.part import Part
 
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+SHEET_LIST = "xl/workbook.xml"
 MEND = "Open it in a spreadsheet program and save it again as .xlsx."
 
 
@@ -31,6 +34,7 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
 
     try:
         with seekable(part) as file:
+            check_workbook(file, part)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 sheet = book[part.sheet] if part.sheet else book.worksheets[0]
@@ -40,6 +44,7 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
     except Broken:
         raise
     except Exception as error:
+        raise_if_resource(error, part.origin)
         # openpyxl passes on all errors of zip, XML and its own parser; each means that the file is damaged.
         raise Broken(f"the workbook is damaged ({type(error).__name__}: {error}). {MEND}") from error
 
@@ -47,7 +52,12 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
 def _records(rows: Iterator[tuple[Any, ...]]) -> Iterator[Numbered]:
     header: list[str] | None = None
     row = 0
+    before: tuple[Any, ...] | None = None
     for cells in rows:
+        if cells is before:
+            # openpyxl yields one and the same empty row for all that a workbook does not store.
+            continue
+        before = cells
         values = _trim(cells)
         if not values:
             continue
@@ -77,7 +87,10 @@ def sheet_names(part: "Part") -> list[str] | None:
     """The names of a workbook's sheets, without reading its cells; None if the workbook cannot be opened."""
     try:
         with seekable(part) as file, zipfile.ZipFile(file) as archive:
-            tree = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError):
+            if archive.getinfo(SHEET_LIST).file_size > part.limits.row_bytes:
+                return None
+            tree = ElementTree.fromstring(archive.read(SHEET_LIST))
+    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+        raise_if_resource(error, part.origin)
         return None
     return [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]

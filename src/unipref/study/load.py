@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unipref.core import registry, yaml_files
+from unipref.core import registry, user_code, yaml_files
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE, MAIN
 from unipref.sources import spill_rows
@@ -53,7 +53,8 @@ def load(
     """Reads and checks a study.
 
     Args:
-        source: a study file, or its content as a mapping.
+        source: a study file, or its content as a mapping. The study's own code comes from the folder of the file;
+            that of a mapping comes from the working folder.
         overrides: `key=value` settings that replace those of the study, as from `--set`.
         rows: source name -> its rows, for sources in memory.
         rows_folder: unipref writes these rows there, so that the run can be repeated without them.
@@ -62,6 +63,7 @@ def load(
         UserError: the study file is missing or is not YAML, a setting is unknown or invalid, or a file is missing.
     """
     raw, folder, text = _read_settings(source)
+    user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)
     if rows and rows_folder is not None:
@@ -81,7 +83,7 @@ def load(
 
 def _resolve_sources(study: Study, root: Path, rows: Collection[str]) -> list[ResolvedSource]:
     """The sources, ready to read; `rows` names those whose rows come from Python."""
-    resolved = [resolve_source(source, place, root) for place, source in enumerate(study.sources)]
+    resolved = [resolve_source(source, place, root, study.limits) for place, source in enumerate(study.sources)]
     return [mark_in_memory(source) if source.projection.source in rows else source for source in resolved]
 
 
@@ -89,7 +91,9 @@ def _collect_changes(study: Study, raw: Mapping[str, Any], root: Path) -> dict[s
     """Variant -> its changes: those of the grid, overridden by the study's own, then the other variants."""
     if study.grid is None:
         return study.variants
-    sources = [resolve_source(source, place, root).projection for place, source in enumerate(study.sources)]
+    sources = [
+        resolve_source(source, place, root, study.limits).projection for place, source in enumerate(study.sources)
+    ]
     changes = expand(study.grid, raw.get("select", "all"), [(source.source, source.objective) for source in sources])
     return changes | {name: merge(changes.get(name, {}), own) for name, own in study.variants.items()}
 

@@ -41,9 +41,11 @@ def expand_path(value: str, where: str) -> str:
     """Fills in the environment variables of a path.
 
     Raises:
-        UserError: a variable is not set.
+        UserError: a variable is not set, or the path contains a NUL character.
     """
     path = expand_variables(value)
+    if "\0" in path:
+        raise UserError(f"the path {value!r} contains a NUL character.", where=where, mend="Remove it.")
     if unset := re.search(r"\$\{?(\w+)", path):
         raise UserError(
             f"'{value}' names the environment variable {unset[1]}, which is not set.",

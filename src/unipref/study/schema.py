@@ -10,6 +10,7 @@ from unipref.core import registry
 from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
 from unipref.core.errors import UserError
 from unipref.evaluate import label_benchmarks
+from unipref.sources import Limits
 from unipref.study.grid import Grid
 from unipref.study.source import Name, Source
 from unipref.unify import UnifySettings
@@ -93,6 +94,8 @@ class Study(Settings):
     """Selection and training run once for each seed."""
     report: Reporting = Reporting()
     """What the report shows besides the results."""
+    limits: Limits = Limits()
+    """How much of a file is held in memory or unpacked."""
     engine: Literal["local"] = "local"
     """The engine that processes rows."""
     workers: Annotated[int, Field(ge=1)] | None = None

@@ -11,7 +11,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Axis
-from unipref.sources import CsvSettings, Join, Part, catalog, hub_parts, parts, with_tables
+from unipref.sources import CsvSettings, Join, Limits, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -59,7 +59,7 @@ class Source(Settings):
     """Licence of the data, copied to every preference."""
 
 
-def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
+def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> ResolvedSource:
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
@@ -89,18 +89,23 @@ def resolve_source(source: Source, place: int, root: Path) -> ResolvedSource:
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
-    return ResolvedSource(format=form, projection=projection, parts=_find_parts(source, entry, place, root))
+    return ResolvedSource(
+        format=form,
+        projection=projection,
+        parts=_find_parts(source, entry, place, root, limits),
+        row_seconds=limits.pattern_seconds,
+    )
 
 
-def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root: Path) -> list[Part]:
+def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root: Path, limits: Limits) -> list[Part]:
     """The files of a source, with the lists to read from their rows and the tables to join."""
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
         expanded = [expand_variables(p) for p in paths]
-        files = parts(expanded, root, f"{where}.path", follow_links=source.follow_links)
+        files = parts(expanded, root, f"{where}.path", limits=limits, follow_links=source.follow_links)
     elif entry is not None and entry.hub is not None:
-        files = hub_parts(entry.hub, f"{where}.dataset")
+        files = hub_parts(entry.hub, f"{where}.dataset", limits=limits)
     else:
         reason = "" if entry is None else f", and '{entry.name}' cannot be fetched from the hub"
         mend = "Give files, globs or folders, relative to data_root."
@@ -111,7 +116,7 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     if csv := source.csv.pairs():
         files = [msgspec.structs.replace(part, csv=csv) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
-    return with_tables(files, joins, root, f"{where}.join", source.follow_links) if joins else files
+    return with_tables(files, joins, root, f"{where}.join", limits, source.follow_links) if joins else files
 
 
 def _expand(path: str | list[str]) -> str | list[str]:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from unipref.core import user_functions
 from unipref.core.contracts import LearnsFrom, ModelDependency, TrainJob
 from unipref.core.errors import UserError
 from unipref.train.data.batch_math import count_passes_on_answers
@@ -143,6 +145,11 @@ class Online(TrlTrainer):
             elif isinstance(reward, FunctionReward):
                 files[f"{place}.function"] = reward.find_source_file()
         return files
+
+    def code_files(self) -> list[Path]:
+        """The files of the user's functions."""
+        functions = [reward for reward in self.rewards or [] if isinstance(reward, FunctionReward)]
+        return [file for reward in functions for file in user_functions.code_files(reward.function)]
 
     def list_rewards(self, job: TrainJob) -> list[Any]:
         """Lists the rewards: those in the settings, or the last reward model.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from unipref.core.attempts import final_name
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line, near_name
 from unipref.models.loading import NO_LIMIT
@@ -72,7 +73,7 @@ def _fixed_settings(trainer: TrlTrainer, job: TrainJob, work: Path, chosen: dict
     """The settings that the study file may not set."""
     return {
         # The run's name for reporting tools: variant, seed and step.
-        "run_name": chosen.get("run_name") or "/".join(job.out.parts[-3:]).removesuffix(".partial"),
+        "run_name": chosen.get("run_name") or final_name("/".join(job.out.parts[-3:])),
         "output_dir": str(job.checkpoint_dir if job.checkpoint_dir and trainer.checkpoints_kept else work / "trl"),
         "seed": job.seed,
         # If on, it replaces a loss that is NaN by the mean of earlier losses.

@@ -45,6 +45,10 @@ BUCKET_BYTES = 64 * 1024 * 1024
 """Bytes of raw data per bucket; a reduce task holds one bucket in memory."""
 
 
+TASK_BYTES = 1 << 20
+"""Small files are read by one task until they have this many bytes together."""
+
+
 class UnifySettings(Settings):
     """How groups of answers become preferences."""
 
@@ -90,14 +94,16 @@ def unify(
             format=source.format,
             projection=replace(source.projection, pairs=settings.pairs, cap=settings.cap),
             parts=[],
+            row_seconds=source.row_seconds,
         )
         for source in sources
     ]
-    tasks = [(index, part) for index, source in enumerate(sources) for part in source.parts]
-    maps = [
-        MapTask(number, index, without_parts[index], part, read, work, n_buckets)
-        for number, (index, part) in enumerate(tasks)
-    ]
+    maps: list[MapTask] = []
+    number = 0
+    for index, source in enumerate(sources):
+        for small_parts in _gather_small(source.parts):
+            maps.append(MapTask(number, index, without_parts[index], small_parts, read, work, n_buckets))
+            number += len(small_parts)
     for task, task_counts in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
         counts[task.source] += task_counts
     reduces = [ReduceTask(bucket, without_parts, work, work) for bucket in range(n_buckets)]
@@ -122,6 +128,20 @@ def unify(
         lines += [_commonest_reject(source, record) for source, record in records.items()]
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
     return records
+
+
+def _gather_small(parts: list[Any]) -> Iterator[list[Any]]:
+    """Yields neighbouring parts of up to `TASK_BYTES` together: a task costs time, and an archive has many files."""
+    gathered: list[Any] = []
+    size = 0
+    for part in parts:
+        if gathered and size + part.size > TASK_BYTES:
+            yield gathered
+            gathered, size = [], 0
+        gathered.append(part)
+        size += part.size
+    if gathered:
+        yield gathered
 
 
 def _source_record(

@@ -4,6 +4,7 @@ Both depend on their arguments alone, so every engine runs the same code. A buck
 bucket, not of the data, bounds the memory.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import msgspec
 import xxhash
 
+from unipref.core import patterns
 from unipref.core.contracts import Format
 from unipref.core.errors import legible
-from unipref.core.records import Feedback, Reason, Reject, Response, Row, preference_schema
+from unipref.core.records import Feedback, Preference, Reason, Reject, Response, Row, preference_schema
 from unipref.core.text_keys import prompt_key
-from unipref.core.workers.buckets import BucketWriter, read_bucket
+from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
@@ -24,25 +26,30 @@ ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 """Reads the rows of one part of a source as (row number, row or reject); `7.2` is a row inside row 7."""
 
 FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
-BATCH = 1024
-"""Preferences per row group of a Parquet file."""
+BATCH, BATCH_CHARACTERS = 1024, 64 << 20
+"""Most preferences, and about how many characters, per row group of a Parquet file."""
+GROUP_BYTES = 256 << 20
+"""Largest bucket that is held in memory. Buckets are larger than planned if files are packed."""
 
 
 class ResolvedSource(msgspec.Struct, frozen=True):
-    """One source, ready to read: its format, the projection of its groups, and its parts."""
+    """One source, ready to read: its format, the projection of its groups, its parts, and the CPU seconds that the
+    patterns of the format may take for one row.
+    """
 
     format: Format
     projection: Projection
     parts: list[Any]
+    row_seconds: float = patterns.ROW_SECONDS
 
 
 class MapTask(msgspec.Struct, frozen=True):
-    """One part of one source, to be read into buckets under `folder`."""
+    """Neighbouring parts of one source, to be read into buckets under `folder`; `number` counts the parts before."""
 
     number: int
     source: int
     resolved: ResolvedSource
-    part: Any
+    parts: list[Any]
     read: ReadRows
     folder: Path
     n_buckets: int
@@ -111,19 +118,21 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 def map_rows(task: MapTask) -> SourceCounts:
-    """Reads one part, writes its feedback to buckets by prompt, writes its rejects, and returns the counts."""
+    """Reads the parts, writes their feedback to buckets by prompt, writes their rejects, and returns the counts."""
     counts = SourceCounts()
     source_format, source = task.resolved.format, task.resolved.projection.source
+    patterns.limit_rows(task.resolved.row_seconds)
     with (
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
-        for number, row in task.read(task.part):
-            origin = legible(f"{task.part.origin}:{number}")
+        for place, number, row in _numbered_rows(task):
+            origin = legible(f"{task.parts[place].origin}:{number}")
             counts.rows += 1
             feedbacks, rejects = _read_row(source_format, row)
+            key = f"{task.number + place}:{number}"
             entries = list(
-                _pack_entries(task, number, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
+                _pack_entries(task, key, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
             )
             if not entries:
                 first = (
@@ -143,8 +152,15 @@ def map_rows(task: MapTask) -> SourceCounts:
     return counts
 
 
+def _numbered_rows(task: MapTask) -> Iterator[tuple[int, int | str, Row | Reject]]:
+    """Yields the rows of all parts: the part's place in the task, the row's number in its file, and the row."""
+    for place, part in enumerate(task.parts):
+        for number, row in task.read(part):
+            yield place, number, row
+
+
 def _pack_entries(
-    task: MapTask, number: int | str, feedbacks: list[Feedback], rejects: list[Reject]
+    task: MapTask, row_key: str, feedbacks: list[Feedback], rejects: list[Reject]
 ) -> Iterator[tuple[int, bytes]]:
     """Yields each feedback's bucket and packed entry. Feedback that cannot be stored, which a user's function or format
     can produce, becomes a reject.
@@ -152,7 +168,7 @@ def _pack_entries(
     for index, feedback in enumerate(feedbacks):
         try:
             prompt = prompt_key(feedback.prompt)
-            key = prompt if task.resolved.format.across_rows else f"{task.number}:{number}:{index}"
+            key = prompt if task.resolved.format.across_rows else f"{row_key}:{index}"
             packed = _pack(GroupEntry(task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             rejects.append(Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}"))
@@ -188,21 +204,16 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    decoder = msgspec.msgpack.Decoder(GroupEntry)
-    groups: dict[tuple[int, str], list[Feedback]] = {}
-    for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
-        entry = decoder.decode(record)
-        groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
     counts_of: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
+    size = 0
     task_number = task.bucket + _FIRST_REDUCE_TASK
     with (
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
         pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
     ):
-        for source, key in sorted(groups, key=lambda group: group[0]):
+        for source, group in _read_groups(task):
             counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
-            group = merge_feedback(groups.pop((source, key)))
             counts.groups += 1
             try:
                 projected = project(group, projection)
@@ -217,12 +228,46 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.implied_pairs += projected.implied
             counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
             rows += [msgspec.to_builtins(p) for p in projected.preferences]
-            if len(rows) >= BATCH:
+            size += sum(map(_count_characters, projected.preferences))
+            if len(rows) >= BATCH or size >= BATCH_CHARACTERS:
                 writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
-                rows = []
+                rows, size = [], 0
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
     return counts_of
+
+
+def _read_groups(task: ReduceTask) -> Iterator[tuple[int, Feedback]]:
+    """Yields the groups of a bucket, source by source. A bucket that became too large is split into files first."""
+    size = bucket_size(task.folder / FEEDBACK_FOLDER, task.bucket)
+    if size <= GROUP_BYTES:
+        yield from _merge_groups(read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket))
+        return
+    pieces = task.folder / f"{FEEDBACK_FOLDER}-{task.bucket:05d}"
+    n_pieces = -(-size // GROUP_BYTES)
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
+    with BucketWriter(pieces, n_pieces, 0) as writer:
+        for record in read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket):
+            # Another seed than for the bucket: all keys here have the same remainder with that one.
+            writer.write(xxhash.xxh3_64_intdigest(decoder.decode(record).key.encode(), seed=1), record)
+    for piece in range(n_pieces):
+        yield from _merge_groups(read_bucket(pieces, piece))
+    shutil.rmtree(pieces)
+
+
+def _merge_groups(records: Iterator[bytes]) -> Iterator[tuple[int, Feedback]]:
+    decoder = msgspec.msgpack.Decoder(GroupEntry)
+    groups: dict[tuple[int, str], list[Feedback]] = {}
+    for record in records:
+        entry = decoder.decode(record)
+        groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
+    for source, key in sorted(groups, key=lambda group: group[0]):
+        yield source, merge_feedback(groups.pop((source, key)))
+
+
+def _count_characters(preference: Preference) -> int:
+    turns = [*preference.prompt, *(preference.chosen or ()), *(preference.rejected or ())]
+    return sum(len(turn["content"]) for turn in turns) + len(preference.extra)
 
 
 _FIRST_REDUCE_TASK = 1_000_000

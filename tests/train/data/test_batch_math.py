@@ -225,7 +225,11 @@ def test_disk_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         match=r"train: the models of 3 training steps need 12\.0 GB of disk and the checkpoints of one step 1\.0",
     ):
         check_disk([{"model": 4 * GB, "working": GB}] * 3, tmp_path / "train")
-    # What is there already will not be written twice.
-    with (tmp_path / "train" / "model").open("wb") as file:
-        file.truncate(12 * GB)
-    assert check_disk([{"model": 4 * GB, "working": GB}] * 3, tmp_path / "train") == []
+    # Checkpoints of a step that is resumed will not be written twice; the models of finished steps make no room.
+    checkpoint = tmp_path / "train/main/0/.sft.0123456789ab.checkpoints/checkpoint-2"
+    checkpoint.mkdir(parents=True)
+    for place, expected in ((tmp_path / "train/main/0/reward.bin", 1), (checkpoint / "model.bin", 0)):
+        with place.open("wb") as file:
+            file.truncate(12 * GB)
+        assert len(check_disk([{"model": 4 * GB, "working": GB}] * 2, tmp_path / "train")) == expected
+    assert check_disk([], tmp_path / "train") == []

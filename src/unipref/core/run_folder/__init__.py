@@ -9,7 +9,10 @@ from unipref.core.run_folder.data_records import (
     SelectionAccount,
     SourceCounts,
 )
+from unipref.core.run_folder.example_records import AnswerRecord, ExampleRecord, RawRowRecord, TurnRecord
 from unipref.core.run_folder.folder import (
+    EXAMPLES,
+    EXAMPLES_FOLDER,
     MANIFEST,
     MIXTURES,
     PAIRED,
@@ -21,6 +24,7 @@ from unipref.core.run_folder.folder import (
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
+    CodeFile,
     Evaluated,
     ExamplesInfo,
     HeadlineInfo,
@@ -52,17 +56,22 @@ from unipref.core.run_folder.training_records import (
 )
 
 __all__ = [
+    "EXAMPLES",
+    "EXAMPLES_FOLDER",
     "MANIFEST",
     "MIXTURES",
     "PAIRED",
     "SCORES",
     "STUDY",
     "VERDICTS",
+    "AnswerRecord",
     "CheckedStep",
     "ChoiceInfo",
     "ClaimRecord",
     "CleanCounts",
+    "CodeFile",
     "Evaluated",
+    "ExampleRecord",
     "ExamplesInfo",
     "FailureSign",
     "FigureRecord",
@@ -78,6 +87,7 @@ __all__ = [
     "Polarity",
     "Preflight",
     "PromptMap",
+    "RawRowRecord",
     "RunFolder",
     "ScoreRow",
     "Selected",
@@ -88,6 +98,7 @@ __all__ = [
     "StageCost",
     "StepRecipe",
     "TrainedStep",
+    "TurnRecord",
     "VariantInfo",
     "Verdicts",
     "each_seed",

@@ -1,4 +1,4 @@
-"""`RunFolder` reads the `manifest.json`, `scores.json`, `against_base.json` and `verdicts.json` of a run."""
+"""`RunFolder` reads the JSON files of a run: manifest, scores, verdicts, examples."""
 
 import json
 from functools import cached_property
@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from unipref.core.errors import UserError
+from unipref.core.run_folder.example_records import ExampleRecord
 from unipref.core.run_folder.manifest import Manifest
 from unipref.core.run_folder.results import MixtureRow, PairedRow, ScoreRow, Verdicts
 
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
 STUDY, MIXTURES = "study.yaml", "soup/front.json"
+EXAMPLES_FOLDER, EXAMPLES = "examples", "examples.json"
 FORMER_KEYS = frozenset({"arms"})
 """Keys of a manifest that earlier versions wrote and this one cannot read."""
 
@@ -101,6 +103,18 @@ class RunFolder:
         """
         path = self.path / VERDICTS
         return _convert(path, _read(path), Verdicts) if path.is_file() else None
+
+    def examples(self, folder: str | None = None) -> list[ExampleRecord]:
+        """Reads the examples; empty if the file is missing.
+
+        Args:
+            folder: of the examples, relative to the run, as the manifest records it; None: where a run writes them.
+
+        Raises:
+            UserError: they are corrupt or from another version.
+        """
+        path = self.path / (folder or EXAMPLES_FOLDER) / EXAMPLES
+        return _convert(path, _read(path), list[ExampleRecord]) if path.is_file() else []
 
     def _read_manifest(self) -> Manifest:
         path = self.path / MANIFEST

@@ -113,11 +113,20 @@ class Machine(msgspec.Struct):
     cores: int | None = None
 
 
+class CodeFile(msgspec.Struct):
+    """A Python file of the user's that the study names, or that such a file imports, and the hash of its content."""
+
+    file: str = ""
+    hash: str = ""
+
+
 class Manifest(msgspec.Struct, omit_defaults=True):
     """What a run records. `sources` and `clean` are those of the study as written.
 
     Attributes:
         unipref: its version; versions: those of the main packages.
+        code: dotted path -> file, of the user's own code; study_folder: the folder that it comes from, unless it is
+            installed.
         model, model_hash: the study's model, and the hash of its files or its name on the hub.
         selected, preflight: variant -> seed -> record.
         train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
@@ -128,6 +137,8 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     model: str | None = None
     seeds: list[int] = []
     data_root: str | None = None
+    study_folder: str | None = None
+    code: dict[str, CodeFile] = {}
     python: str | None = None
     machine: Machine | None = None
     versions: dict[str, str] = {}

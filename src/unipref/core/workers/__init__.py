@@ -4,7 +4,8 @@ Results do not depend on the engine. `local` runs the functions in one or severa
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
 
 from unipref.core.errors import UserError, near_name
 from unipref.core.workers.buckets import BucketWriter, read_bucket
@@ -15,7 +16,17 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Applies a function to items."""
+    """Applies a function to items. A context manager: when the context raises, nothing that it started goes on."""
+
+    def __enter__(self) -> Self:
+        """Returns the engine."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Frees what the engine holds; after an error, ends running work at once."""
+        ...
 
     def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
         """Yields `fn` of each item, in the order of the items.

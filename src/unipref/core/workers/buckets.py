@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, resource_error
 
 BUFFER_BYTES = 8 << 20
 """Bytes of records that all buckets together keep in memory before they are written."""
@@ -64,11 +64,13 @@ class BucketWriter:
                 partial = self._partial_files.get(bucket)
                 if partial is None:
                     partial = self._partial_files[bucket] = self._path(bucket).with_suffix(f".{self._attempt}.partial")
-                    partial.parent.mkdir(parents=True, exist_ok=True)
+                    # Not its parents: a folder that was removed is that of an attempt that has ended.
+                    self._folder.mkdir(exist_ok=True)
+                    partial.parent.mkdir(exist_ok=True)
                 with open(partial, "ab") as file:
                     file.write(records)
         except OSError as error:
-            raise _unwritable(self._folder, error) from error
+            raise resource_error(error, str(self._folder)) or _unwritable(self._folder, error) from error
         self._pending, self._pending_bytes = {}, 0
 
     def _path(self, bucket: int) -> Path:
@@ -114,6 +116,11 @@ def read_bucket(folder: Path, bucket: int) -> Iterator[bytes]:
                         "a bucket file is truncated.", where=str(path), mend=f"Delete '{folder}' and run again."
                     )
                 yield record
+
+
+def bucket_size(folder: Path, bucket: int) -> int:
+    """Returns the number of bytes in the files of a bucket."""
+    return sum(path.stat().st_size for path in (folder / f"{bucket:05d}").glob("*.records"))
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:

@@ -1,18 +1,15 @@
 """Applies functions to items on this machine: in this process, or in several with bounded memory."""
 
 import os
-import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context
-from types import ModuleType, TracebackType
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError, raise_if_resource
+from unipref.core.workers.pool import Pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +28,7 @@ class Local:
     """Runs functions over items in processes of this machine; the results come in the order of the items.
 
     Processes start when first needed, by `spawn`: a fork copies the locks of torch's and Arrow's threads but not the
-    threads. They live until `close`.
+    threads. They live until `close`, and no longer than this process.
 
     Args:
         workers: number of processes; None: one per free core, or only this process for small work.
@@ -47,7 +44,7 @@ class Local:
         if workers is None:
             workers = 1 if size is not None and size < SMALL_BYTES else count_free_cores()
         self.workers, self._on_progress = workers, on_progress
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Pool | None = None
 
     def map(self, fn: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
         """Yields `fn` of each item, in order; at most a few items run ahead of the next result.
@@ -58,11 +55,16 @@ class Local:
             label: name of the work, for progress and errors.
 
         Raises:
-            UserError: `fn` raised it, or a worker process died.
+            UserError: `fn` raised it, a resource of this machine is missing, or a worker process died.
         """
         workers = min(self.workers, len(items))
         results = (fn(item) for item in items) if workers <= 1 else self._in_processes(fn, items, workers, label)
-        for done, result in enumerate(results, 1):
+        for done in range(1, len(items) + 1):
+            try:
+                result = next(results)
+            except Exception as error:
+                raise_if_resource(error, label)
+                raise
             if self._on_progress is not None:
                 self._on_progress(label, done, len(items))
             yield result
@@ -71,21 +73,20 @@ class Local:
         self, fn: Callable[[Item], Result], items: Sequence[Item], workers: int, label: str
     ) -> Iterator[Result]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_start_worker)
+            self._pool = Pool(self.workers, _use_one_thread)
         running: deque[Future[Result]] = deque()
         n_submitted = n_done = 0
         try:
             while n_done < len(items):
                 while n_submitted < len(items) and len(running) < workers * AHEAD:
-                    with _main_not_imported(fn):
-                        running.append(self._pool.submit(fn, items[n_submitted]))
+                    running.append(self._pool.submit(_apply, fn, items[n_submitted]))
                     n_submitted += 1
                 result = running.popleft().result()
                 n_done += 1
                 yield result
         except BrokenProcessPool as error:  # by submit as well as by result: a worker may die between the two
-            self.close()
-            raise UserError(
+            self.kill()
+            raise ResourceError(
                 f"a worker process died at item {n_done + 1} of {len(items)}, most likely because memory ran out.",
                 where=label,
                 mend="Use fewer workers, or a machine with more memory.",
@@ -95,18 +96,24 @@ class Local:
                 future.cancel()
 
     def close(self) -> None:
-        """Ends the worker processes."""
+        """Ends the worker processes, after the items that they are at."""
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
             self._pool = None
 
-    def __enter__(self) -> "Local":
+    def kill(self) -> None:
+        """Ends the worker processes at once: nobody waits for their results."""
+        if self._pool is not None:
+            self._pool.kill()
+            self._pool = None
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        self.close() if kind is None else self.kill()
 
 
 def count_usable_cores() -> int:
@@ -121,26 +128,15 @@ def count_free_cores() -> int:
     return max(1, min(cores, round(free)))
 
 
-def _start_worker() -> None:
-    """Limits the worker to one thread, and leaves interrupts to the parent."""
+def _use_one_thread() -> None:
+    """Limits a worker to one thread."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@contextmanager
-def _main_not_imported(fn: Callable[[Item], Result]) -> Iterator[None]:
-    """Prevents processes that start now from running the user's script again, unless `fn` is in it.
-
-    `spawn` imports `__main__` in the child. A script that calls unipref at its top level, without the guard
-    `if __name__ == "__main__"`, would start itself over and over.
-    """
-    inner = getattr(fn, "func", fn)
-    if inner.__module__ == "__main__":
-        yield
-        return
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+def _apply(fn: Callable[[Item], Result], item: Item) -> Result:
+    """Calls `fn` in a worker. Errors of libraries about a missing resource cannot always be sent to another process."""
     try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+        return fn(item)
+    except Exception as error:
+        raise_if_resource(error)
+        raise

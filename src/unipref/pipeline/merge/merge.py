@@ -6,18 +6,17 @@
 
 import itertools
 import math
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from unipref import report
-from unipref.core import hashing, json_files, registry
+from unipref.core import hashing, json_files, registry, user_code
+from unipref.core.attempts import replace_folder
 from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
-from unipref.core.errors import UserError, near_name
+from unipref.core.errors import UserError, near_name, report_missing_resources
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import RunFolder
@@ -75,16 +74,12 @@ def write_mixture(
             where=str(folder),
             mend="Give a new or an empty folder.",
         )
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    has_adapter = merge_set.load_merger().write(weight_of, recipe, partial)
-    loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
-    record = _make_record(candidates, merge_set, weight_of, recipe)
-    json_files.write_json(partial / RECORD, record)
-    json_files.write_text(partial / "README.md", make_card(record, has_adapter))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    with report_missing_resources(str(folder)), replace_folder(folder) as partial:
+        has_adapter = merge_set.load_merger().write(weight_of, recipe, partial)
+        loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
+        record = _make_record(candidates, merge_set, weight_of, recipe)
+        json_files.write_json(partial / RECORD, record)
+        json_files.write_text(partial / "README.md", make_card(record, has_adapter))
     return folder
 
 
@@ -143,7 +138,11 @@ class _Measurement:
         self.candidates, self.merge_set, self.recipe = candidates, merge_set, recipe
         run = candidates.run
         self.cache = StageCache(run, candidates.listener.stage)
+        folder = candidates.manifest.study_folder
+        user_code.use_folder(Path(folder) if folder else None)
         study = registry.validate_settings(Study, read_yaml(run / "study.yaml"), str(run / "study.yaml"))
+        for file in user_code.list_files().values():
+            candidates.listener.note(f"code from {file}")
         self.root = Path(candidates.manifest.data_root or run)
         self.held_out = choose_held_out(
             candidates.manifest, self.cache, merge_set.list_variants_and_seeds(), f"{SOUP}/held_out"

@@ -118,13 +118,14 @@ def _seeds_and_machine(manifest: Manifest) -> list[str]:
 
 
 def _inputs(manifest: Manifest, run: Path) -> Table | None:
-    """The table of model, sources and benchmarks with their hashes."""
+    """The table of model, sources, the study's own code and benchmarks with their hashes."""
     rows = []
     if manifest.model:
         rows.append(["model", manifest.model, manifest.model_hash or "–"])
     for name, source in manifest.sources.items():
         more = f" and {len(source.files) - 3:,} more" if len(source.files) > 3 else ""
         rows.append([f"source {name}", (", ".join(source.files[:3]) + more) or "–", source.hash or "–"])
+    rows += [[f"code {name}", code.file, code.hash or "–"] for name, code in manifest.code.items()]
     for label, hash_ in _benchmarks(manifest, run).items():
         rows.append([f"benchmark {label}", "–", hash_])
     return make_table("Inputs", ["input", "file", "hash"], rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.display import format_bytes
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import ResourceError, UserError, first_line
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
@@ -222,22 +222,25 @@ def compute_disk_need(shape: ModelShape, trainer: Any, width: int = 4) -> dict[s
 
 
 def check_disk(needs: Sequence[Mapping[str, int]], folder: Path) -> list[str]:
-    """Checks that the disk has room for all steps of a run, and returns warnings.
+    """Checks that the disk has room for the steps that a run has to train, and returns warnings.
 
     Args:
-        needs: each step's need, as `compute_disk_need` returns it.
-        folder: where the models will be; files already there count as theirs.
+        needs: the need of each of these steps, as `compute_disk_need` returns it.
+        folder: where the models will be; checkpoints already there count as those of a step that is resumed.
 
     Raises:
-        UserError: the models alone do not fit.
+        ResourceError: they do not fit.
     """
-    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    checkpoints = folder.rglob(".*.checkpoints/**/*") if folder.is_dir() else ()
+    written = sum(path.stat().st_size for path in checkpoints if path.is_file())
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free
-    models = max(0, sum(need["model"] for need in needs) - written)
-    working = max((need["working"] for need in needs), default=0)
+    if not needs:
+        return []
+    models = sum(need["model"] for need in needs)
+    working = max(0, max((need["working"] for need in needs), default=0) - written)
     if models + working > free:
-        raise UserError(
+        raise ResourceError(
             f"the models of {len(needs)} training steps need {format_bytes(models)} of disk and the checkpoints of one "
             f"step {format_bytes(working)}, but only {format_bytes(free)} are free.",
             where=str(folder),

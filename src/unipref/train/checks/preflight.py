@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unipref.core import parquet
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.display import format_bytes
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
 from unipref.train.checks.memory import (
@@ -101,6 +101,8 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
                 continue
             try:
                 steps[name] = _StepCheck(request, opened, name, trainer, work).run(rows, sampled)
+            except ResourceError:
+                raise
             except UserError as error:
                 errors.append(UserError(error.what, where=error.where or where, mend=error.mend))
         if errors:

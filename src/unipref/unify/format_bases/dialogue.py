@@ -1,10 +1,10 @@
 """Base classes of formats with dialogues: lists of turns, transcripts with speaker marks, or texts to be split."""
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, model_validator
 
+from unipref.core import patterns
 from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
@@ -22,11 +22,8 @@ class Marks(Settings):
 
 
 def _require_two_groups(pattern: str) -> str:
-    try:
-        if re.compile(pattern).groups != 2:
-            raise ValueError("the pattern needs two groups in parentheses")
-    except re.error as error:
-        raise ValueError(f"invalid regular expression: {error}") from error
+    if patterns.compile_pattern(pattern).groups != 2:
+        raise ValueError("the pattern needs two groups in parentheses")
     return pattern
 
 
@@ -51,7 +48,7 @@ class Dialogues(Mapped):
         if not isinstance(value, str):
             return parse_turns(value, path, self.roles)
         if self.cut is not None:
-            match = re.search(self.cut, value)
+            match = patterns.search(self.cut, value, path)
             if match is None:
                 raise Reject(Reason.PROMPTS_DIFFER, f"{value[:60]!r} does not match 'cut'", path)
             prompt, answer = (group.strip() for group in match.groups(default=""))

@@ -4,13 +4,16 @@ import abc
 import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import msgspec
 
+from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
+from unipref.core.errors import raise_if_resource
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
-from unipref.core.user_functions import Dotted, load
+from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.mapping.fields import (
@@ -71,6 +74,10 @@ class Mapped(Format):
     function: Dotted | None = None
     """Dotted path of a Python function that takes each raw row and returns the row to read."""
 
+    def code_files(self) -> list[FilePath]:
+        """Returns the files of `function`."""
+        return [] if self.function is None else code_files(self.function)
+
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Proposes a mapping for rows with these columns; None if they do not look like this format."""
@@ -82,6 +89,7 @@ class Mapped(Format):
 
     def read(self, row: Row) -> Iterator[Feedback | Reject]:
         """Prepares the row, reads it, and adds the twins, objective and kept fields."""
+        patterns.start_row()
         row = self.prepare(row)
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
@@ -160,12 +168,14 @@ class Mapped(Format):
 
 
 def _call_user_function(function: str, row: Row) -> Row:
-    """Calls the user's function on a row; any exception becomes a Reject of that row."""
+    """Calls the user's function on a row; any exception becomes a Reject of that row, unless a resource is missing."""
     try:
         result = load(function)(dict(row))
     except Reject:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, MemoryError | OSError):
+            raise_if_resource(error, function)
         raise Reject(Reason.FUNCTION_FAILED, f"{function} raised {type(error).__name__}{_error_text(error)}") from error
     if not isinstance(result, dict):
         raise Reject(Reason.FUNCTION_FAILED, f"{function} returned {describe(result)}; expected a dict")

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
-from unipref.core.user_functions import Dotted, load
+from unipref.core.user_functions import Dotted, code_files, load
 from unipref.unify.detection.guess import ANSWER_NAMES, Columns, Guess, find_prompt, find_scores, path_setting
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, read_text
@@ -46,6 +47,10 @@ class Critique(Mapped):
             {"question": "How are you?", "answer": "Go away.", "note": "Rude."},
         ],
     }
+
+    def code_files(self) -> list[FilePath]:
+        """Returns the files of `function` and `scorer`."""
+        return [*super().code_files(), *([] if self.scorer is None else code_files(self.scorer))]
 
     @classmethod
     def has_pairs(cls, settings: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from unipref.unify.detection.two_answers import combine_confidence, find_judgeme
 from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import (
     Path,
+    PathList,
     get_path,
     label_hint,
     read_number,
@@ -60,7 +61,7 @@ class GradedPair(TwoAnswers):
     """Path of the first answer or dialogue."""
     second: Path
     """Path of the second answer or dialogue."""
-    grade: Path | list[Path]
+    grade: Path | PathList
     """Path of the grade; or several paths, where several people graded. The mean decides."""
     scale: Ends | None = None
     """The ends of a numeric scale, such as {first: 1, second: 2} or {first: -3, second: 3}."""

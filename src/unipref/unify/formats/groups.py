@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
@@ -28,9 +28,9 @@ class Groups(Mapped):
 
     prompt: Paths
     """Where the prompt is."""
-    good: Path | list[Path]
+    good: Path | PathList
     """Paths of good answers; each holds a text, a list of texts, or one text with a separator."""
-    bad: Path | list[Path]
+    bad: Path | PathList
     """Paths of bad answers, in the same forms."""
     separator: str | None = None
     """The text that separates the answers in one field, such as '; '."""
@@ -86,7 +86,7 @@ class Groups(Mapped):
         ]
         yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
 
-    def _answers(self, row: Row, paths: Path | list[Path]) -> list[str]:
+    def _answers(self, row: Row, paths: Path | PathList) -> list[str]:
         answers: list[str] = []
         for path in [paths] if isinstance(paths, str) else paths:
             value = get_path(row, path)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, values_per_answer
+from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_answer, read_number, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 RANK_AXIS = "rank"
@@ -43,7 +43,7 @@ class Ranking(Mapped):
 
     prompt: Paths
     """Where the prompt is."""
-    answers: Path | list[Path]
+    answers: Path | PathList
     """Path of the list of answers; or one path per answer."""
     response: Path | None = None
     """Path of the text inside an answer, if the answers are mappings."""
@@ -53,7 +53,7 @@ class Ranking(Mapped):
     """Path of a list of answer numbers in order of preference, as in [2, 0, 1]; `order` says which end is the best."""
     counted_from: Literal[0, 1] = 0
     """The number of the first answer in `sequence`."""
-    ranks: Path | list[Path] | None = None
+    ranks: Path | PathList | None = None
     """Path of the rank inside an answer that is a mapping; or path of a list of ranks in the row; or one path per
     answer."""
     better: Literal["high", "low"] | None = None

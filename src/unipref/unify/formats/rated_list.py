@@ -19,7 +19,7 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.two_answers import find_judgement, find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, Scale, get_path, read_answer, values_per_answer
+from unipref.unify.mapping.fields import Path, PathList, Paths, Scale, get_path, read_answer, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}
@@ -92,7 +92,7 @@ def _recognise_two_fields(columns: Columns) -> Guess | None:
 class ListAxis(Scale):
     """Where the scores of one axis are, for all answers of a row."""
 
-    field: Path | list[Path]
+    field: Path | PathList
     """If the answers are mappings: path of the score inside an answer. If they are texts: path of a list of scores in
     the row, in the same order. Or one path per answer, in the row."""
 
@@ -102,7 +102,7 @@ class RatedList(Mapped):
 
     prompt: Paths
     """Where the prompt is."""
-    answers: Path | list[Path]
+    answers: Path | PathList
     """Path of the list of answers; or one path per answer."""
     response: Path | None = None
     """Path of the text inside an answer, if the answers are mappings."""

@@ -1,11 +1,11 @@
 """Reasoning in steps: the first wrong step is marked, or each step (and its alternatives) is rated."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
@@ -238,7 +238,7 @@ class Steps(Mapped):
     def _steps(self, row: Row) -> list[Any]:
         steps = get_path(row, self.steps)
         if self.marked is not None:
-            steps = re.findall(self.marked, read_text(steps, self.steps))
+            steps = patterns.find_all(self.marked, read_text(steps, self.steps), self.steps)
             if not steps:
                 raise Reject(Reason.BAD_LABEL, "the pattern 'marked' does not match any step", self.steps)
         if steps == []:

@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, get_path, read_number
+from unipref.unify.mapping.fields import Path, PathList, get_path, read_number
 
 
 class Votes(TwoAnswers):
@@ -22,7 +22,7 @@ class Votes(TwoAnswers):
     """Path of the first answer or dialogue."""
     second: Path
     """Path of the second answer or dialogue."""
-    votes: Path | list[Path] | None = None
+    votes: Path | PathList | None = None
     """Paths of the votes, one per person; or one path of a single vote or of a list of votes."""
     codes: Codes = {}
     """Value of a vote -> first, second or tie."""

@@ -12,20 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from unipref.core import yaml_files
+from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject, Row
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
+PathList = Annotated[list[Path], Field(min_length=1)]
 
 
 def _require_group(pattern: str) -> str:
-    try:
-        if re.compile(pattern).groups < 1:
-            raise ValueError("the pattern needs a group in parentheses: the part to extract")
-    except re.error as error:
-        raise ValueError(f"invalid regular expression: {error}") from error
+    if patterns.compile_pattern(pattern).groups < 1:
+        raise ValueError("the pattern needs a group in parentheses: the part to extract")
     return pattern
 
 
@@ -196,9 +194,9 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     """Extracts the first group of a regular expression from a text.
 
     Raises:
-        Reject: `bad_label` if it does not match.
+        Reject: `bad_label` if it does not match, `over_limit` if that takes too long.
     """
-    match = re.search(pattern, content)
+    match = patterns.search(pattern, content, field)
     if match is None:
         raise Reject(Reason.BAD_LABEL, f"{content[:60]!r} does not match the pattern {pattern!r}", field)
     return (match.group(1) or "").strip()
