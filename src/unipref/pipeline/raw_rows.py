@@ -66,6 +66,7 @@ def shorten_row(row: Any) -> tuple[str, bool]:
     """Returns a row as indented JSON with long texts, lists and branches cut, and whether anything was cut."""
     cut: list[bool] = []
     text = json.dumps(_shorten_value(row, 0, cut), ensure_ascii=False, indent=1, default=str)
+    text = text.encode("utf-8", "backslashreplace").decode()  # a column that nobody maps need not be UTF-8
     return shorten(text, MAX_ROW), bool(cut) or len(text) > MAX_ROW
 
 

@@ -4,6 +4,7 @@
 one piece, and `joined` returns a reader that also looks up rows of other tables. Each file shape has its own module.
 """
 
+from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.fingerprint import check_unchanged, file_hash, fingerprint, hash_files
 from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
@@ -14,6 +15,7 @@ from unipref.sources.reader import peek, read
 from unipref.sources.split_files import check_parts, parts
 
 __all__ = [
+    "CsvSettings",
     "Join",
     "Limits",
     "Part",

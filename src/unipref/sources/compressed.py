@@ -39,12 +39,32 @@ def chunks(part: "Part") -> Iterator[bytes]:
     blocks = _blocks(part)
     head = next(blocks, b"")
     if part.start == 0:
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise Broken("the text is UTF-16. Save the file as UTF-8.")
+        while 0 < len(head) < len("\ufeff".encode("utf-32-le")) and (more := next(blocks, b"")):
+            head += more
+        if problem := text_problem(head):
+            raise Broken(problem)
         head = head.removeprefix(b"\xef\xbb\xbf")
     if head:
         yield head
     yield from blocks
+
+
+def text_problem(head: bytes) -> str | None:
+    """Says why the beginning of a file is not UTF-8 text; None if it may be."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "the text is UTF-32. Save the file as UTF-8."
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "the text is UTF-16. Save the file as UTF-8."
+    if b"\0" not in head[:4]:
+        return None
+    if not head.strip(b"\0"):
+        return f"its first {len(head)} bytes are NUL: it was not written or copied to its end. Fetch or copy it again."
+    start = head[:64]
+    for width, name in ((4, "UTF-32"), (2, "UTF-16")):
+        columns = [start[place::width] for place in range(width)]
+        if sum(not column.strip(b"\0") for column in columns) == width - 1:
+            return f"the text may be {name}: of {width} bytes only one is not NUL. Save the file as UTF-8."
+    return None
 
 
 def _blocks(part: "Part") -> Iterator[bytes]:
@@ -93,8 +113,9 @@ def _open_packed(part: "Part") -> Iterator[tuple[IO[bytes], int]]:
 
     try:
         archive = open_zip(part.path)
-        with archive.open(part.member or "") as member:
-            yield member, archive.getinfo(part.member or "").compress_size
+        info = _find_member(archive, part)
+        with archive.open(info) as member:
+            yield member, info.compress_size
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         raise_if_resource(error, part.path)
         raise Broken(f"the zip is damaged or incomplete ({error}). Fetch or copy the file again.") from error
@@ -119,6 +140,16 @@ def _open_zip_once(path: str, modified: int, size: int) -> "zipfile.ZipFile":
     import zipfile
 
     return zipfile.ZipFile(path)
+
+
+def _find_member(archive: "zipfile.ZipFile", part: "Part") -> "zipfile.ZipInfo":
+    """Returns a member by its place in the archive's index, because two members can have one name."""
+    infos = archive.infolist()
+    if part.member_place is not None and part.member_place < len(infos):
+        info = infos[part.member_place]
+        if info.filename == part.member:
+            return info
+    return archive.getinfo(part.member or "")
 
 
 def _plain(file: IO[bytes], left: int | None) -> Iterator[bytes]:

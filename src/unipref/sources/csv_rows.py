@@ -4,11 +4,16 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, ChunkReader
-from unipref.sources.json_rows import Numbered
+from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect
+from unipref.sources.csv_quotes import QuoteCheck
+from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class TooLong(csv.Error):
@@ -23,7 +28,7 @@ class _Lines:
         self._again: deque[str] = deque()
         self._size = 0
         self.pending: list[str] = []
-        self.ended = False
+        self.ended = self.has_mark = False
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -33,15 +38,19 @@ class _Lines:
         if line is None:
             self.ended = True
             raise StopIteration
+        if not self.pending:
+            self.has_mark = line[0] == BYTE_ORDER_MARK  # files were put together
+            if self.has_mark:
+                line = line.lstrip(BYTE_ORDER_MARK)
         self._size = len(line) + (self._size if self.pending else 0)
         self.pending.append(line)
         if self._size > self._limit.size:
             raise TooLong(self._limit.reject().detail.rstrip("."))
         return line
 
-    def give_back(self) -> None:
-        """Makes all pending lines except the first come again."""
-        self._again.extendleft(reversed(self.pending[1:]))
+    def give_back(self, first: int = 1) -> None:
+        """Makes the pending lines from `first` on come again."""
+        self._again.extendleft(reversed(self.pending[first:]))
         self.pending, self.ended = [], False
 
 
@@ -53,38 +62,99 @@ def bounded_lines(text: io.TextIOBase, limit: RowLimit) -> Iterator[str]:
             line = text.readline(limit.size + 1)
 
 
-def read_table(blocks: Iterator[bytes], delimiter: str, limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
+def read_table(
+    blocks: Iterator[bytes], usual: str, limit: RowLimit = DEFAULT_ROW, given: dict[str, str] | None = None
+) -> Iterator[Numbered]:
     """Yields the records of a CSV with a header, as strings by column; numbered from 1, without header and blank lines.
 
-    A record with more or fewer cells than the header is a reject, and so is one with an unclosed quote: reading
-    continues at the next line. Columns without a name are called `column_N`; a repeated name gets `_2`.
+    A record with more or fewer cells than the header is a reject, and so is one whose quotes are not closed properly:
+    reading continues at the next line. Columns without a name are called `column_N`; a repeated name gets `_2`.
+
+    Args:
+        blocks: the bytes.
+        usual: the delimiter, unless the content shows another.
+        limit: the longest record.
+        given: the settings `delimiter`, `quote` and `escape` of the study, those that are set.
 
     Raises:
-        Broken: where the blocks raise it, after the last whole record.
+        Broken: where the blocks raise it, after the last whole record; or the header cannot be read.
     """
     # The limit belongs to the process; it only ever grows here.
     csv.field_size_limit(max(csv.field_size_limit(), limit.size))
+    given = dict(given or {})
+    head, rest = first_lines(blocks)
+    sample, is_whole = _whole_lines(head)
+    if match := SEPARATOR_LINE.match(sample):
+        given.setdefault("delimiter", match[1])
+        head, sample = head[len(match[0].encode()) :], sample[match.end() :]
+    dialect = detect(sample, is_whole, usual, given)
     text = io.TextIOWrapper(
-        io.BufferedReader(ChunkReader(blocks)), encoding="utf-8", errors="surrogateescape", newline=""
+        io.BufferedReader(ChunkReader(chain([head] if head else [], rest))),
+        encoding="utf-8",
+        errors="surrogateescape",
+        newline="",
     )
-    lines = _Lines(bounded_lines(text, limit), limit)
-    header: list[str] | None = None
+    lines = bounded_lines(text, limit)
+    yield from _rows(_Lines(map(dialect.protect, lines) if dialect.escape else lines, limit), dialect, sample)
+
+
+def _whole_lines(head: bytes) -> tuple[str, bool]:
+    """The whole lines of at most `HEAD_BYTES` of a file as text, and whether that is the whole file."""
+    if len(head) < HEAD_BYTES:
+        return head.decode("utf-8", "surrogateescape"), True
+    sample = head[:HEAD_BYTES]
+    end = max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1
+    return (sample[:end] if end else head).decode("utf-8", "surrogateescape"), False
+
+
+def _rows(lines: _Lines, dialect: Dialect, sample: str) -> Iterator[Numbered]:
+    first = _read_header(lines, dialect)
+    if not first:
+        return
+    header = _name_columns(first)
     row = 0
-    for cells in _records(lines, delimiter):
-        if isinstance(cells, list) and not cells:
-            continue
-        if header is None:
-            if isinstance(cells, Reject):
-                raise Broken(f"the header cannot be read: {cells}")
-            header = column_names(cells)
+    for record in _records(lines, QuoteCheck(first, dialect, sample)):
+        if isinstance(record, list) and _is_header(record, first, lines.has_mark):
+            header, first = _name_columns(record), record
             continue
         row += 1
-        yield row, cells if isinstance(cells, Reject) else _record(header, cells)
+        yield row, record if isinstance(record, Reject) else _record(header, record)
 
 
-def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
+def _read_header(lines: _Lines, dialect: Dialect) -> list[str]:
+    """Reads the cells of the first line that is not blank; empty if there is none."""
+    try:
+        cells = next(filter(None, csv.reader(lines, **dialect.options())), [])
+    except csv.Error as error:
+        raise Broken(f"the header cannot be read: {error}.") from error
+    if lines.ended and cells and len(lines.pending) > 1:
+        raise Broken("the header cannot be read: a quote in it is never closed. Close it.")
+    return cells
+
+
+def _is_header(cells: list[str], header: list[str], has_mark: bool) -> bool:
+    """Whether a record is the header of another file that was put behind the first one.
+
+    With a byte order mark before them, the columns may have another order.
+    """
+    return len(cells) > 1 and (cells == header or (has_mark and sorted(cells) == sorted(header)))
+
+
+def _name_columns(cells: list[str]) -> list[str]:
+    for name in cells:
+        if not _is_text(name):
+            shown = name.encode("utf-8", "surrogateescape").decode("latin-1")
+            raise Broken(
+                f"the header is not UTF-8: as Latin-1, one of its columns is {shown[:60]!r}. Save the file as UTF-8, "
+                "for example with: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW_FILE."
+            )
+    return column_names(cells)
+
+
+def _records(lines: _Lines, check: QuoteCheck) -> Iterator[list[str] | Reject]:
     """Yields the cells of each record, or a reject for a line that is not one."""
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, strict=True, **check.dialect.options())
+    after_fault = False
     while True:
         lines.pending.clear()
         try:
@@ -92,21 +162,69 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | Reject]:
         except StopIteration:
             return
         except csv.Error as error:
-            reason = Reason.OVER_LIMIT if isinstance(error, TooLong) else Reason.WRONG_TYPE
-            yield Reject(reason, f"not a CSV record: {error}.")
-        else:
-            # Only an open quote makes the reader ask for a line after the last one.
-            if not lines.ended:
-                yield cells
+            cells = _read_again(error, lines, check)
+            if not cells:
+                after_fault = True
+                yield _quote_reject(error, lines, check)
                 continue
-            n_swallowed = len(lines.pending) - 1
+        if not cells:
+            continue
+        if len(lines.pending) > 1 and check.swallows_rows(cells, lines.pending):
+            n_lines = len(lines.pending) - 1
             yield Reject(
                 Reason.WRONG_TYPE,
-                f"a quote is never closed; the {n_swallowed} lines after it were read as if the quote were missing."
-                " Close it, or double it inside a cell.",
+                f"a quote opens in this row and closes {n_lines} lines below. These lines look like rows, so they were "
+                "read as rows. Close the quote, or double it inside a cell. If the cell is meant so, set "
+                f"csv: {{quote: '{check.dialect.quote}'}}.",
             )
-        lines.give_back()
-        reader = csv.reader(lines, delimiter=delimiter)
+            lines.give_back()
+        elif after_fault and check.may_be_rest(cells, lines.pending):
+            yield Reject(
+                Reason.WRONG_TYPE,
+                "the line may be the rest of the row before it, whose quotes are not closed properly.",
+            )
+        else:
+            after_fault = after_fault and len(cells) != check.columns
+            yield cells
+
+
+def _read_again(error: csv.Error, lines: _Lines, check: QuoteCheck) -> list[str]:
+    """Reads a record again whose closing quote is not at the end of its cell; empty unless only spaces follow it."""
+    if lines.ended or "expected after" not in str(error):
+        return []
+    failed = len(lines.pending)
+    lines.give_back(0)
+    try:
+        cells = next(csv.reader(lines, **check.dialect.options()))
+    except csv.Error:
+        cells = []
+    if cells and not lines.ended and check.is_well_formed(lines.pending):
+        return cells
+    kept = lines.pending
+    lines.give_back(0)
+    for _ in range(min(failed, len(kept))):
+        next(lines)
+    return []
+
+
+def _quote_reject(error: csv.Error, lines: _Lines, check: QuoteCheck) -> Reject:
+    """Makes the reject of a record with a fault, and makes the lines after its first one come again."""
+    swallowed = len(lines.pending) - 1
+    reason = Reason.OVER_LIMIT if isinstance(error, TooLong) else Reason.WRONG_TYPE
+    if lines.ended and reason != Reason.OVER_LIMIT:
+        detail = (
+            f"a quote is never closed; the {swallowed} lines after it were read as if the quote were missing."
+            " Close it, or double it inside a cell."
+        )
+    elif "expected after" not in str(error):
+        detail = f"not a CSV record: {error}."
+    else:
+        detail = "text follows a closing quote. Double a quote inside a cell"
+        if f"{BACKSLASH}{check.dialect.quote}" in lines.pending[-1] and not check.dialect.escape:
+            detail += "; if backslashes escape quotes in this file, set csv: {escape: '\\'}"
+        detail += f". Reading goes on at the next line, {swallowed} lines before this place." if swallowed else "."
+    lines.give_back()
+    return Reject(reason, detail)
 
 
 def column_names(header: list[str]) -> list[str]:
@@ -125,13 +243,16 @@ def column_names(header: list[str]) -> list[str]:
 
 
 def _record(header: list[str], cells: list[str]) -> Row | Reject:
+    content = "".join(cells)
+    if "\0" in content and not content.strip("\0"):
+        return Reject(Reason.NOT_TEXT, "the row holds nothing but NUL bytes: the file was not written to its end.")
     if len(cells) != len(header):
         return Reject(
             Reason.WRONG_TYPE,
             f"the row has {len(cells)} cells, the header {len(header)}. Quote cells that hold a delimiter or a quote.",
         )
     try:
-        "".join(cells).encode()
+        content.encode()
     except UnicodeEncodeError:
         field = next(name for name, cell in zip(header, cells, strict=True) if not _is_text(cell))
         return Reject(Reason.NOT_TEXT, "bytes that are not UTF-8. Save the file as UTF-8.", field)

@@ -30,7 +30,7 @@ def hash_files(sources: Iterable[Part]) -> dict[str, str]:
     """Returns file -> hash of its bytes, for the files of some parts and of the tables joined to them."""
     hashes: dict[str, str] = {}
     for source in sources:
-        if source.path not in hashes:
+        if source.path not in hashes and not source.fault:
             hashes[source.path] = file_hash(source)
         for table in source.tables:
             hashes |= {path: hash_ for path, hash_ in hash_files(table.files).items() if path not in hashes}
@@ -75,11 +75,16 @@ def fingerprint(sources: Iterable[Part | Path | str], hashes: Mapping[str, str] 
 
 def _add(digest: Any, source: Part | Path | str, keys: dict[str, str]) -> None:
     path = source.path if isinstance(source, Part) else str(source)
+    if isinstance(source, Part) and source.fault:
+        digest.update(f"\0{source.origin}\0{source.fault}\0".encode())
+        return
     if path not in keys:
         keys[path] = file_hash(path)
     digest.update(keys[path].encode())
     if isinstance(source, Part):
         digest.update(f"\0{source.origin}\0{source.start}\0{source.records}\0".encode())
+        if source.csv:
+            digest.update(f"\0{source.csv}\0".encode())
         for table in source.tables:
             digest.update(f"\0{table.name}\0{table.left}\0{table.right}\0".encode())
             for file in table.files:

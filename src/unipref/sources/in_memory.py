@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import xxhash
 
 from unipref.core.errors import UserError
+from unipref.sources.arrow_values import batch_rows
 from unipref.sources.json_values import plain, without_nan
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | Any
@@ -55,7 +56,7 @@ def _rows(rows: Any) -> Iterator[Any]:
         slices = (rows.iloc[start : start + SLICE_ROWS] for start in range(0, len(rows), SLICE_ROWS))
         return (_without_missing(row) for piece in slices for row in piece.to_dict("records"))
     if hasattr(rows, "to_batches"):  # Arrow
-        return (row for batch in rows.to_batches(max_chunksize=SLICE_ROWS) for row in batch.to_pylist())
+        return (row for batch in rows.to_batches(max_chunksize=SLICE_ROWS) for row in batch_rows(batch))
     if isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping):
         return iter(rows)
     raise UserError(

@@ -20,6 +20,8 @@ from pydantic import Field, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.values import value_key
+from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.json_rows import Numbered
 from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part, Table
@@ -44,6 +46,8 @@ class Join(Settings):
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
     """Path of the id in the table's rows."""
+    csv: CsvSettings = CsvSettings()
+    """How the table is written, if it is a CSV or TSV file, as for the source itself."""
     name: FieldPath | None = Field(default=None, alias="as")
     """The key under which the looked-up row stands; default: the table's file name without its endings."""
 
@@ -55,7 +59,12 @@ class Join(Settings):
 
 
 def with_tables(
-    source_parts: list[Part], joins: Sequence[Join], root: Path, where: str, limits: Limits = DEFAULT
+    source_parts: list[Part],
+    joins: Sequence[Join],
+    root: Path,
+    where: str,
+    limits: Limits = DEFAULT,
+    follow_links: bool = False,
 ) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
@@ -66,7 +75,9 @@ def with_tables(
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits))
+        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links))
+        if csv := join.csv.pairs():
+            files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
@@ -81,6 +92,10 @@ def with_tables(
 
 
 SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT) WITHOUT ROWID"
+SAME_SCHEMA = "CREATE TABLE same (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID"
+"""The ids that are written otherwise than their `value_key`, such as "7.0" for 7."""
+LEAST_INEXACT = 2.0**53
+"""From here on a float does not hold every whole number, so two ids may have become one."""
 
 
 @contextlib.contextmanager
@@ -143,17 +158,26 @@ def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.
         key = str(number) if not table.left else id_at(row, table.left)
         if key is None:
             return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", table.left)
-        match = index.execute("SELECT row FROM found WHERE id = ?", (key,)).fetchone()
-        if match is None:
-            origin = table.files[0].origin
-            what = f"{origin} has no row with {table.right} {key!r}" if table.right else f"{origin} has no row {key}"
-            return Reject(Reason.MISSING_FIELD, what, table.left or None)
-        joined_row[table.name] = json.loads(match[0])
+        matches = _look_up(index, key)
+        if len(matches) != 1:
+            origin, number_of_rows = table.files[0].origin, f"{len(matches)} rows" if matches else "no row"
+            with_id = f" with {table.right} {key!r}" if table.right else f" {key}"
+            return Reject(Reason.MISSING_FIELD, f"{origin} has {number_of_rows}{with_id}", table.left or None)
+        joined_row[table.name] = json.loads(matches[0])
     return joined_row
 
 
+def _look_up(index: sqlite3.Connection, key: str) -> list[str]:
+    """Returns the rows with an id: those with the same text, or else those whose id is the same value."""
+    by_id, same = "SELECT row FROM found WHERE id = ?", value_key(key)
+    rows = index.execute(by_id, (key,)).fetchall() or (index.execute(by_id, (same,)).fetchall() if same != key else [])
+    if not rows:
+        rows = index.execute("SELECT row FROM same JOIN found USING (id) WHERE key = ?", (same,)).fetchall()
+    return [row for (row,) in rows]
+
+
 def id_at(row: Any, path: str) -> str | None:
-    """The id at a path as text, so that 7 and "7" are one id; None if it is missing."""
+    """The id at a path as text, so that 7 and "7" are one id; None if it is missing or was rounded."""
     value = row
     if isinstance(row, dict) and path in row:
         value = row[path]
@@ -162,7 +186,7 @@ def id_at(row: Any, path: str) -> str | None:
             if not isinstance(value, dict) or step not in value:
                 return None
             value = value[step]
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < LEAST_INEXACT:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
@@ -176,6 +200,7 @@ def _write_index(table: Table, path: str) -> None:
         index.execute("PRAGMA journal_mode = OFF")
         index.execute("PRAGMA synchronous = OFF")
         index.execute(SCHEMA)
+        index.execute(SAME_SCHEMA)
         index.execute("BEGIN")
         for part in table.files:
             for number, row in read(part):
@@ -196,9 +221,11 @@ def _write_index(table: Table, path: str) -> None:
 
 def _insert(index: sqlite3.Connection, table: Table, key: str, place: str, row: str) -> None:
     if index.execute("INSERT OR IGNORE INTO found VALUES (?, ?, ?)", (key, place, row)).rowcount:
+        if (same := value_key(key)) != key:
+            index.execute("INSERT INTO same VALUES (?, ?)", (same, key))
         return
-    first, same = index.execute("SELECT place, row FROM found WHERE id = ?", (key,)).fetchone()
-    if same != row:
+    first, other = index.execute("SELECT place, row FROM found WHERE id = ?", (key,)).fetchone()
+    if other != row:
         raise UserError(
             f"two rows have {table.right} {key!r}: {first} and {place}.",
             where=f"join '{table.name}'",

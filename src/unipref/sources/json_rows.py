@@ -24,6 +24,8 @@ WHOLE_BYTES = 16 << 20
 
 HEAD_BYTES = 64 << 10
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 _decode = msgspec.json.Decoder().decode
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -40,7 +42,7 @@ def read_json_lines(blocks: Iterator[bytes], first_row: int, limit: RowLimit = D
     for line in lines(blocks, limit):
         if isinstance(line, Reject):
             yield row, line
-        elif line and not line.isspace():
+        elif line and not line.isspace() and line.strip() != BYTE_ORDER_MARK:
             decoded = decode_row(line)
             if row == 1 and line.lstrip().startswith(b"[") and isinstance(decoded, Reject):
                 decoded = Reject(decoded.reason, f"{decoded} If the file is one JSON array, name it .json.")
@@ -76,6 +78,10 @@ def decode_row(line: bytes) -> Row | Reject:
     try:
         value = _decode(line)
     except (ValueError, RecursionError):
+        if line.startswith(BYTE_ORDER_MARK):  # files were put together
+            return decode_row(line.removeprefix(BYTE_ORDER_MARK))
+        if not line.strip(b"\0 \t\r"):
+            return Reject(Reason.NOT_JSON, "the row holds nothing but NUL bytes: the file was not written to its end.")
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
@@ -177,7 +183,7 @@ def sniff(blocks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
     Returns:
         The kind, and all the blocks again.
     """
-    head, rest = _first_lines(blocks)
+    head, rest = first_lines(blocks)
     first, *others = head.lstrip().split(b"\n")
     if first.startswith(b"["):
         kind = "array"
@@ -194,7 +200,7 @@ def _is_object(line: bytes) -> bool:
     return isinstance(decode_row(line), dict)
 
 
-def _first_lines(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+def first_lines(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The file up to at least HEAD_BYTES and a line end, but never far beyond WHOLE_BYTES."""
     held: list[bytes] = []
     size = 0

@@ -9,7 +9,8 @@ from unipref.core.records import Reason, Reject
 from unipref.sources.compressed import Broken
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_SPACE = re.compile("[ \t\n\r\ufeff]*")
+"""White space, and byte order marks, which stand between files that were put together."""
 _IN_STRING, _IN_NUMBER, _IN_BRACKETS = re.compile(r'["\\]'), re.compile(r"[\s,\]}]"), re.compile(r'["\[\]{}]')
 """The next character that matters inside a string, a number or word, a list or object."""
 _decode_at = json.JSONDecoder().raw_decode

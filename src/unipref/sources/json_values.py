@@ -5,6 +5,7 @@ import datetime
 import decimal
 import enum
 import math
+import uuid
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -12,8 +13,8 @@ from typing import Any
 def plain(value: Any) -> Any:
     """Converts a value to JSON's own types.
 
-    Dates and times become ISO 8601 text, decimals numbers, bytes text (base64 where they are not UTF-8), tuples, sets
-    and arrays lists; pandas' missing values None. NaN stays: the caller decides whether it means "missing".
+    Dates and times become ISO 8601 text, decimals numbers, UUIDs text, bytes text (base64 where they are not UTF-8),
+    tuples, sets and arrays lists; pandas' missing values None. NaN stays: the caller decides if it means "missing".
 
     Raises:
         TypeError: JSON cannot hold the value.
@@ -49,6 +50,8 @@ def _other(value: Any) -> Any:
         return _text(bytes(value))
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
+    if isinstance(value, uuid.UUID):
+        return str(value)
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return plain(_datetimes(value).tolist())
     if hasattr(value, "to_list"):

@@ -1,17 +1,16 @@
 """Parquet: row groups -> numbered rows of JSON values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
 from unipref.core.errors import first_line, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
+from unipref.sources.arrow_values import bounded_rows
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
-from unipref.sources.json_values import plain
 from unipref.sources.parquet_pages import page_sizes
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from unipref.sources.part import Part
@@ -47,8 +46,17 @@ def read_parquet(part: "Part") -> Iterator[Numbered]:
                 except (pa.ArrowException, OSError) as error:
                     raise_if_resource(error, part.origin)
                     detail = f"rows {row} to {after - 1}, in row group {group}, cannot be read ({first_line(error)})."
-                    yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
+                    first = after - table.metadata.row_group(group).num_rows
+                    names = _unreadable_columns(table, group) if row == first else []
+                    if names:
+                        detail = f"{detail} They are used without the columns {', '.join(names)}."
+                        yield row, Reject(Reason.UNREADABLE, detail)
+                        yield from enumerate(_rows_of_group(table, group, part, BATCH_ROWS, names), row)
+                    else:
+                        yield row, Reject(Reason.UNREADABLE, f"{detail} Fetch or copy the file again.")
                 row = after
+    except UnicodeDecodeError as error:
+        raise Broken("the name of a column is not UTF-8. Rename it and write the file again.") from error
     except (pa.ArrowException, OSError) as error:
         raise_if_resource(error, part.origin)
         raise Broken(f"Parquet's index cannot be read ({first_line(error)}). Fetch or copy the file again.") from error
@@ -78,50 +86,33 @@ def _rows_at_once(file: IO[bytes], table: "pq.ParquetFile", group: int, part: "P
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
 
 
-def _rows_of_group(table: "pq.ParquetFile", group: int, part: "Part", rows_at_once: int) -> Iterator[Row | Reject]:
-    for batch in table.iter_batches(batch_size=rows_at_once, row_groups=[group], use_threads=False):
-        if batch.nbytes <= part.row_limit.size:
-            yield from _to_rows(batch)
-            continue
-        for row in (batch.slice(place, 1) for place in range(len(batch))):
-            if row.nbytes > part.row_limit.size:
-                yield part.row_limit.reject()
-            else:
-                yield from _to_rows(row)
+def _rows_of_group(
+    table: "pq.ParquetFile", group: int, part: "Part", rows_at_once: int, without: Sequence[str] = ()
+) -> Iterator[Row | Reject]:
+    names = table.schema_arrow.names
+    columns = [name for name in names if name not in without] if without else None
+    for batch in table.iter_batches(batch_size=rows_at_once, row_groups=[group], columns=columns, use_threads=False):
+        yield from bounded_rows(batch, part.row_limit)
 
 
-def _to_rows(batch: "pa.RecordBatch") -> Iterator[Row]:
-    rows = _cut_to_microseconds(batch).to_pylist()
-    return iter(rows) if _only_json(batch.schema) else (plain(row) for row in rows)
+def _unreadable_columns(table: "pq.ParquetFile", group: int) -> list[str]:
+    """Returns the columns of a row group that Arrow cannot decode; none if that is all of them, or the file is damaged.
 
-
-def _cut_to_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
-    """Cuts nanoseconds to microseconds, the finest unit of Python's datetime."""
+    Such is a dictionary whose text is not UTF-8.
+    """
     import pyarrow as pa
 
-    schema = batch.schema
-    for place, field in enumerate(schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            schema = schema.set(place, field.with_type(pa.timestamp("us", field.type.tz)))
-    return batch if schema is batch.schema else batch.cast(schema, safe=False)
-
-
-def _only_json(schema: "pa.Schema") -> bool:
-    """Whether every column holds nothing but text, numbers, booleans, lists and structs."""
-    import pyarrow as pa
-
-    def is_plain(kind: "pa.DataType") -> bool:
-        if pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            return all(is_plain(kind.field(i).type) for i in range(kind.num_fields))
-        if pa.types.is_dictionary(kind):
-            return is_plain(kind.value_type)
-        plain_kinds = (
-            pa.types.is_null,
-            pa.types.is_boolean,
-            pa.types.is_integer,
-            pa.types.is_string,
-            pa.types.is_large_string,
-        )
-        return any(test(kind) for test in plain_kinds) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
-
-    return all(is_plain(field.type) for field in schema)
+    names = table.schema_arrow.names
+    unreadable: list[str] = []
+    for name in names if len(set(names)) == len(names) else ():
+        try:
+            for _ in table.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=[name], use_threads=False):
+                pass
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                return []
+            unreadable.append(name)
+        except (pa.ArrowException, OSError) as error:
+            raise_if_resource(error)
+            return []
+    return unreadable if len(unreadable) < len(names) else []

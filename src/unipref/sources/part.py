@@ -27,8 +27,8 @@ class Part(msgspec.Struct, frozen=True):
         path: the file, absolute.
         origin: the file as it is named in `Preference.origin`: relative to `data_root` with `/`, plus `!member`; as
             the user gave it when it lies elsewhere. A row's origin is `f"{origin}:{row}"`.
-        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'xlsx' or 'lines'; 'zip' only for an archive that cannot be
-            opened.
+        shape: 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'arrow', 'xlsx' or 'lines'; 'zip' only for an archive that
+            cannot be opened.
         packing: '', 'gz' or 'zst'.
         member: the name inside a zip.
         start, end: range of bytes (JSON Lines) or of row groups (Parquet); `end` None: to the end.
@@ -37,6 +37,9 @@ class Part(msgspec.Struct, frozen=True):
         sheet: the sheet of a workbook; '' is the first one.
         records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
+        csv: the settings of `CsvSettings` that the study sets, as pairs.
+        member_place: the place of the member in the index of the zip, because two can have one name.
+        fault: why the file is not read; its one row is a reject with that text. '' for a file that is read.
         limits: how much of it is held or unpacked.
     """
 
@@ -52,6 +55,9 @@ class Part(msgspec.Struct, frozen=True):
     sheet: str = ""
     records: str = ""
     tables: tuple[Table, ...] = ()
+    csv: tuple[tuple[str, str], ...] = ()
+    member_place: int | None = None
+    fault: str = ""
     limits: Limits = DEFAULT
 
     @property

@@ -5,8 +5,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from unipref.core.errors import UserError, near_name, raise_if_resource
+from unipref.core.errors import UserError, near_name
+from unipref.sources.file_tree import DataFile, FileTree, allowed_folders, describe_kind
+from unipref.sources.saved_datasets import without_descriptions
 
 SHAPES = {
     ".jsonl": "jsonl",
@@ -15,6 +18,8 @@ SHAPES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
     ".xlsx": "xlsx",
     ".lst": "lines",
     ".txt": "lines",
@@ -51,8 +56,18 @@ def workbook_and_sheet(path: str, data_root: Path) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]:
-    """Returns the data files that a path stands for, in order, each with its origin.
+class Found(NamedTuple):
+    """A data file, its origin, and why it is not read; '' for one that is."""
+
+    path: Path
+    origin: str
+    fault: str
+
+
+def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -> Iterator[Found]:
+    """Returns the data files that a path stands for, in order.
+
+    A file that the path names itself may be a link to anywhere.
 
     Raises:
         UserError: the path does not exist or holds no readable file, or an environment variable is not set.
@@ -62,60 +77,59 @@ def expand(path: str, data_root: Path, where: str) -> Iterator[tuple[Path, str]]
     expanded = os.path.expanduser(os.path.expandvars(path))
     root = Path(os.path.abspath(data_root))
     if os.path.lexists(root / expanded):
-        files = _data_files(root, expanded, where)
+        # A name with brackets is no glob here, and the folder itself may be a link.
+        inside = [*allowed_folders(str(root), "."), *allowed_folders(os.path.realpath(root / expanded), ".")]
+        files = _data_files(FileTree(str(root), None if follow_links else inside), expanded, where)
     elif unset := re.search(r"\$(\w+|\{[^}]*\})", expanded):
         name = unset[0].strip("${}")
         raise UserError(
             f"'{path}' names the environment variable {name}, which is not set.", where=where, mend=f"Set {name}."
         )
     elif glob.has_magic(expanded):
-        matches = sorted(glob.glob(expanded, root_dir=root, recursive=True))
-        files = [file for match in matches for file in _matched(root, match, expanded)]
-        if not files:
+        tree = FileTree(str(root), None if follow_links else allowed_folders(str(root), expanded))
+        matches = tree.matches(expanded)
+        files = [file for match in matches for file in _matched(tree, match, expanded)]
+        files = without_descriptions(tree.root, files)
+        if not any(not file.fault for file in files):
             ignored = f", only {', '.join(matches[:3])}" if matches else ""
-            raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=_nearby(root, expanded))
+            mend = files[0].fault if files else _nearby(root, expanded)
+            raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=mend)
     else:
         raise UserError(f"the file or folder '{path}' does not exist.", where=where, mend=_nearby(root, expanded))
-    return ((Path(os.path.normpath(root / file)), _origin(root, file)) for file in files)
+    return (Found(Path(os.path.normpath(root / file)), _origin(root, file), fault) for file, fault in files)
 
 
-def _data_files(root: Path, given: str, where: str) -> list[str]:
+def _data_files(tree: FileTree, given: str, where: str) -> list[DataFile]:
     """A file that exists, or the data files of a folder that exists; paths as in `given`."""
-    if (root / given).is_dir():
-        files = _in_folder(root, given)
-        if not files:
-            raise UserError(
-                f"the folder '{given}' holds no data file.", where=where, mend=f"Data files end in {ENDINGS}."
-            )
+    full = os.path.join(tree.root, given)
+    if os.path.isdir(full):
+        files = without_descriptions(tree.root, tree.files_below(given, _is_data))
+        if not any(not file.fault for file in files):
+            mend = files[0].fault if files else f"Data files end in {ENDINGS}."
+            raise UserError(f"the folder '{given}' holds no data file.", where=where, mend=mend)
         return files
-    if not (root / given).exists():
+    if not os.path.exists(full):
         raise UserError(f"'{given}' is a link to a missing file.", where=where, mend="Restore the file it points to.")
+    if kind := describe_kind(full):
+        raise UserError(f"'{given}' is {kind}.", where=where, mend="Save the data as a file first.")
     if not shape_and_packing(given)[0]:
         raise UserError(f"'{given}' has an unknown ending.", where=where, mend=f"Known endings: {ENDINGS}.")
-    return [given]
+    return [DataFile(given)]
 
 
-def _matched(root: Path, match: str, pattern: str) -> Iterable[str]:
-    if (root / match).is_dir():
-        return _in_folder(root, match)
+def _is_data(name: str) -> bool:
+    """Whether a file of this name in a folder is data."""
+    return shape_and_packing(name)[0] not in ("", EXPLICIT)
+
+
+def _matched(tree: FileTree, match: str, pattern: str) -> Iterable[DataFile]:
+    if os.path.isdir(os.path.join(tree.root, match)):
+        checked = tree.check_folder(match)
+        return [checked] if checked.fault else tree.files_below(match, _is_data)
     shape = shape_and_packing(match)[0]
     if shape == EXPLICIT and shape_and_packing(pattern)[0] != EXPLICIT:
         return []
-    return [match] if shape and (root / match).exists() else []
-
-
-def _in_folder(root: Path, folder: str) -> list[str]:
-    """Every data file in a folder and below, sorted by its path within it."""
-    files = []
-    for place, below, names in os.walk(root / folder, onerror=raise_if_resource):
-        below[:] = [name for name in below if not name.startswith(".")]
-        inner = os.path.relpath(place, root / folder)
-        for name in names:
-            shape = shape_and_packing(name)[0]
-            hidden = name.startswith(".") or shape in ("", EXPLICIT)
-            if not hidden and os.path.exists(os.path.join(place, name)):
-                files.append(Path(inner, name).as_posix())
-    return [os.path.join(folder, inside) for inside in sorted(files)]
+    return [tree.check(match)] if shape else []
 
 
 def _origin(root: Path, file: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
+from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
 from unipref.sources.csv_rows import read_table
 from unipref.sources.json_rows import Numbered, read_json, read_json_lines
@@ -47,14 +48,18 @@ def _outer(part: Part) -> Iterator[Numbered]:
 
 
 def _rows(part: Part) -> Iterator[Numbered]:
+    if part.fault:
+        return iter([(1, Reject(Reason.UNREADABLE, part.fault))])
     if part.shape == "parquet":
         return read_parquet(part)
+    if part.shape == "arrow":
+        return read_arrow(part)
     if part.shape == "xlsx":
         return read_sheet(part)
     if part.shape == "json":
         return read_json(chunks(part), part.row_limit)
     if part.shape in ("csv", "tsv"):
-        return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit)
+        return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit, dict(part.csv))
     if part.shape == "lines":
         return read_lines(chunks(part), part.row_limit)
     return read_json_lines(chunks(part), part.first_row, part.row_limit)

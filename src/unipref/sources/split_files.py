@@ -4,6 +4,7 @@ A split depends on the file alone, never on the number of workers, so rows and t
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,7 @@ def parts(
     data_root: Path,
     where: str,
     cut_bytes: int | None = CUT_BYTES,
+    follow_links: bool = False,
     limits: Limits = DEFAULT,
 ) -> list[Part]:
     """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
@@ -38,6 +40,8 @@ def parts(
         data_root: where relative paths start.
         where: the setting's place in the study file, for errors.
         cut_bytes: size of the ranges into which a large file is split; None: files stay whole, which is quick.
+        follow_links: whether links in folders and globs may lead out of them and of `data_root`. If not, such a link
+            becomes a part with a `fault`, as does each data file that is not a regular file.
         limits: how much of them is held or unpacked.
 
     Raises:
@@ -48,9 +52,12 @@ def parts(
     for given in paths:
         has_parts = False
         book, sheet = workbook_and_sheet(given, data_root)
-        for path, origin in expand(book, data_root, where):
+        for path, origin, fault in expand(book, data_root, where, follow_links):
             key = (os.path.realpath(path), sheet)
-            if key not in of_file:
+            if fault:
+                shape = shape_and_packing(path.name)[0] or "lines"
+                of_file.setdefault(key, [Part(str(path), show_name(origin), shape, fault=fault)])
+            elif key not in of_file or any(part.fault for part in of_file[key]):
                 new = list(parts_of_file(path, show_name(origin), where, cut_bytes, limits))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
@@ -58,7 +65,8 @@ def parts(
             raise UserError(
                 f"the archive '{given}' holds no data file.",
                 where=where,
-                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet or .xlsx, perhaps with .gz or .zst.",
+                mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet, .arrow, .feather or .xlsx, "
+                "perhaps with .gz or .zst.",
             )
     return [part for file_parts in of_file.values() for part in file_parts]
 
@@ -134,22 +142,33 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
     import zipfile
 
     try:
-        infos = [info for info in open_zip(archive.path).infolist() if not info.is_dir()]
+        infos = [(place, i) for place, i in enumerate(open_zip(archive.path).infolist()) if not i.is_dir()]
     except zipfile.BadZipFile:
         yield archive
         return
+    copies: Counter[str] = Counter()
     if len(infos) > archive.limits.members:
         raise UserError(
             f"the archive '{archive.origin}' has {len(infos):,} members, more than {archive.limits.members:,}.",
             where=where,
             mend="Raise 'limits.members', or unpack it and join its files.",
         )
-    for info in infos:
+    for place, info in infos:
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:
-            origin = f"{archive.origin}!{show_name(info.filename)}"
-            yield Part(archive.path, origin, shape, packing, info.filename, size=info.file_size, limits=archive.limits)
+            copies[info.filename] += 1
+            copy = copies[info.filename]
+            origin = f"{archive.origin}!{show_name(info.filename)}" + (f" (copy {copy})" if copy > 1 else "")
+            yield msgspec.structs.replace(
+                archive,
+                origin=origin,
+                shape=shape,
+                packing=packing,
+                member=info.filename,
+                size=info.file_size,
+                member_place=place,
+            )
 
 
 def _row_groups(whole: Part, cut_bytes: int) -> Iterator[Part]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from unipref.core.records import Reason, Reject
-from unipref.sources.json_rows import Numbered, lines
+from unipref.sources.json_rows import BYTE_ORDER_MARK, Numbered, lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
 FIELD = "line"
@@ -20,7 +20,12 @@ def read_lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterat
         if isinstance(line, Reject):
             yield row, line
             continue
+        line = line.removeprefix(BYTE_ORDER_MARK)
         if line.isspace() or not line:
+            continue
+        if not line.strip(b"\0 \t\r"):
+            detail = "the row holds nothing but NUL bytes: the file was not written to its end."
+            yield row, Reject(Reason.NOT_TEXT, detail, FIELD)
             continue
         try:
             yield row, {FIELD: line.decode().rstrip("\r")}

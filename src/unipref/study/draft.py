@@ -1,6 +1,7 @@
 """Drafts a study from files of feedback, for `unipref init`: comments at the top list what the rows do not say."""
 
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def draft_study(paths: Sequence[Path | str]) -> str:
         label = first.file
         comments = list(dict.fromkeys(doubt for file in (first, *others) for doubt in file.doubts))
         if not first.source:
-            comments.insert(0, "left out, because no format fits")
+            why = f"no row can be read: {first.why[0]}" if first.why and not first.rows else "no format fits"
+            comments.insert(0, f"left out, because {why}")
         else:
             label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
@@ -89,8 +91,8 @@ def _group_files(path: Path | str, read: set[Path]) -> list[tuple[Inspection, li
     """
     groups: dict[tuple[Any, ...], list[Inspection]] = {}
     files = inspect([path])
-    new = [file for file in files if Path(file.file).resolve() not in read]
-    read |= {Path(file.file).resolve() for file in new}
+    new = [file for file in files if Path(os.path.realpath(file.file)) not in read]
+    read |= {Path(os.path.realpath(file.file)) for file in new}
     for file in new:
         alike = (Path(file.file).parent, file.format, yaml_files.write(file.map)) if file.source else (file.file,)
         groups.setdefault(alike, []).append(file)

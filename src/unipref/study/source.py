@@ -12,7 +12,7 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import UNKNOWN, Axis
 from unipref.core.secrets import redact
-from unipref.sources import Join, Limits, Part, catalog, hub_parts, parts, with_tables
+from unipref.sources import CsvSettings, Join, Limits, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -41,6 +41,11 @@ class Source(Settings):
     records: str | None = None
     """Path of the list inside each row that holds the real rows, as `data` in {"data": [...]}; `.` for an object of
     rows. The outer row is at `parent`."""
+    follow_links: bool = False
+    """Whether links in folders and globs may lead out of them and of `data_root`. A link that `path` names is always
+    followed."""
+    csv: CsvSettings = CsvSettings()
+    """How its CSV and TSV files are written, if unipref does not find it out from their content."""
     join: list[Join] = []
     """Other tables to join, by id or by row number, before the mapping."""
     axis: str | dict[str, float] | None = None
@@ -98,7 +103,8 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
-        files = parts([expand_variables(p) for p in paths], root, f"{where}.path", limits=limits)
+        expanded = [expand_variables(p) for p in paths]
+        files = parts(expanded, root, f"{where}.path", limits=limits, follow_links=source.follow_links)
     elif entry is not None and entry.hub is not None:
         files = hub_parts(entry.hub, f"{where}.dataset", limits=limits)
     else:
@@ -108,8 +114,10 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
     records = source.records or (entry.records if entry else None) or ""
     if records:
         files = [msgspec.structs.replace(part, records=records) for part in files]
+    if csv := source.csv.pairs():
+        files = [msgspec.structs.replace(part, csv=csv) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
-    return with_tables(files, joins, root, f"{where}.join", limits) if joins else files
+    return with_tables(files, joins, root, f"{where}.join", limits, source.follow_links) if joins else files
 
 
 def _expand(path: str | list[str]) -> str | list[str]:

@@ -111,8 +111,12 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     inspections: list[Inspection] = []
     for path in paths:
         pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
-        files = {p.path: p.origin.removesuffix(f"!{p.member}") for p in pieces}
-        inspections += [_inspect(Path(file), origin) for file, origin in files.items()]
+        faults = {p.path: p.fault for p in pieces}
+        files = {p.path: p.origin.partition(f"!{p.member}")[0] for p in pieces}
+        inspections += [
+            Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
+            for file, origin in files.items()
+        ]
     return inspections
 
 

@@ -91,13 +91,14 @@ CASES = [
         settings=KTO,
     ),
     Case(
-        "CSV: the label is a text; True is found in any cell that says 'True', nothing else is guessed",
-        "prompt,reply,liked\nOne?,Eins,True\nTwo?,Zwei,False\nThree?,Drei,true\nFour?,Vier,\n",
+        "CSV: the label is a text; true is 'true', 'True' or 'TRUE', nothing else is guessed",
+        "prompt,reply,liked\nOne?,Eins,True\nTwo?,Zwei,False\nThree?,Drei,true\nFour?,Vier,\nFive?,Fünf,yes\n",
         [
             preference(["user: One?"], ["assistant: Eins"], None, n_responses=1),
             preference(["user: Two?"], None, ["assistant: Zwei"], n_responses=1, origin=[2]),
+            preference(["user: Three?"], ["assistant: Drei"], None, n_responses=1, origin=[3]),
         ],
-        [("row", "bad_label", "liked", [3]), ("row", "bad_label", "liked", [4])],
+        [("row", "bad_label", "liked", [4]), ("row", "bad_label", "liked", [5])],
         settings={"prompt": "prompt", "response": "reply", "label": "liked"},
     ),
     Case(

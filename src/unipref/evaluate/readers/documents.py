@@ -38,7 +38,11 @@ def read_documents(data: Path, path: str) -> Iterator[Document | Reject]:
     """
     root = data if data.is_dir() else data.parent
     text_files = (
-        sorted(data.rglob(f"*{TEXT_SUFFIX}")) if data.is_dir() else [data] if data.suffix == TEXT_SUFFIX else []
+        sorted(file for file in data.rglob(f"*{TEXT_SUFFIX}") if file.is_file())
+        if data.is_dir()
+        else [data]
+        if data.suffix == TEXT_SUFFIX
+        else []
     )
     try:
         data_parts = [] if data in text_files else parts([str(data)], root, f"{SETTING}.data", cut_bytes=None)

@@ -14,6 +14,7 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
 from unipref.core.user_functions import Dotted, code_files, load
+from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.mapping.fields import (
     Path,
@@ -24,6 +25,7 @@ from unipref.unify.mapping.fields import (
     first_field,
     get_path,
     join_texts,
+    label_hint,
     to_json,
     to_parts,
 )
@@ -41,9 +43,12 @@ class Twins(Settings):
     """Regular expression whose first group is the shared part."""
 
     def shared_part(self, row: Row) -> str | None:
-        """Returns the shared part of a row; None if the field is null."""
+        """Returns the shared part of a row; None if the field is null or the part is empty."""
         value = get_path(row, self.field)
-        return None if value is None else extract_group(str(value), self.pattern, self.field)
+        content = value if isinstance(value, str) else value_key(value)
+        if content is None:
+            return None
+        return value_key(extract_group(content, self.pattern, self.field)) or None
 
 
 class Mapped(Format):
@@ -62,7 +67,8 @@ class Mapped(Format):
     keep: list[Path] = []
     """Paths of further fields to keep in the column `extra`."""
     where: dict[Path, list[bool | int | float | str | None]] = {}
-    """Path -> its allowed values. Rows with other values are left out and counted."""
+    """Path -> its allowed values. Rows with other values are left out and counted. 1, 1.0 and "1" are one value, and so
+    are true and "True"; 1 is not true. Null and NaN are one, and an empty text is another."""
     literals: list[Path] = []
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None
@@ -112,8 +118,9 @@ class Mapped(Format):
             row = _parse_literals_at(row, path)
         for path, allowed in self.where.items():
             value = get_path(row, path)
-            if not any(type(value) is type(one) and value == one for one in allowed):
-                raise Reject(Reason.LEFT_OUT, f"{describe(value)} is not one of the values in 'where'", path)
+            if value_key(value) not in map(value_key, allowed):
+                detail = f"{describe(value)} is not one of the values in 'where'{label_hint(value, allowed)}"
+                raise Reject(Reason.LEFT_OUT, detail, path)
         return row
 
     def read_prompt(self, row: Row, prompt: Paths) -> Messages:

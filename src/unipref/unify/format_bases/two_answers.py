@@ -11,7 +11,7 @@ from unipref.unify.mapping.fields import (
     Paths,
     Scale,
     get_path,
-    quoting_hint,
+    label_hint,
     read_answer,
     string_keys,
     to_code,
@@ -150,6 +150,6 @@ def read_label(value: Any, codes: dict[str, Side], field: str) -> Side:
     if code not in codes:
         pairs = ", ".join(f"{key!r}: {side}" for key, side in codes.items())
         raise Reject(
-            Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({pairs}){quoting_hint(value, codes)}", field
+            Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({pairs}){label_hint(value, codes)}", field
         )
     return codes[code]

@@ -14,7 +14,7 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     get_path,
-    quoting_hint,
+    label_hint,
     read_number,
     string_keys,
     to_code,
@@ -132,7 +132,7 @@ class GradedPair(TwoAnswers):
             return self.codes[code]
         if self.scale is None:
             codes = ", ".join(repr(key) for key in self.codes)
-            hint = quoting_hint(value, self.codes)
+            hint = label_hint(value, self.codes)
             raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({codes}){hint}", path)
         grade = read_number(value, path)
         if grade is None or not self.scale.holds(grade):

@@ -146,14 +146,12 @@ class MultipleChoice(Mapped):
     def _find_right(self, row: Row, answer: Any, options: list[str]) -> int:
         code = to_code(answer)
         if self.first == "text":
-            return self._find_unique(code, options)
+            return self._find_unique(answer, options)
         if self.labels is not None:
             labels = get_path(row, self.labels) if isinstance(self.labels, str) else self.labels
             if not isinstance(labels, list) or len(labels) != len(options):
                 raise Reject(Reason.WRONG_TYPE, f"expected {len(options)} labels, one for each option", "labels")
-            return self._find_unique(
-                code, [join_texts(row, one) if isinstance(one, Part) else to_code(one) for one in labels]
-            )
+            return self._find_unique(answer, [join_texts(row, one) if isinstance(one, Part) else one for one in labels])
         first = str(self.first)
         index = -1
         if NUMBER.fullmatch(first) and NUMBER.fullmatch(code):
@@ -165,8 +163,12 @@ class MultipleChoice(Mapped):
             raise Reject(Reason.BAD_LABEL, detail, self.answer)
         return index
 
-    def _find_unique(self, code: str, values: list[str]) -> int:
-        places = [i for i, one in enumerate(values) if one == code]
+    def _find_unique(self, answer: Any, values: list[Any]) -> int:
+        code = to_code(answer)
+        places = [i for i, one in enumerate(values) if to_code(one) == code]
+        if len(places) > 1:
+            # Options such as "1" and "1.0" are two texts that are one value.
+            places = [i for i in places if str(values[i]).strip() == str(answer).strip()]
         if len(places) != 1:
             raise Reject(
                 Reason.BAD_LABEL,

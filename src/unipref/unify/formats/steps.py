@@ -15,7 +15,7 @@ from unipref.unify.mapping.fields import (
     Path,
     Paths,
     get_path,
-    quoting_hint,
+    label_hint,
     read_answer,
     read_number,
     read_text,
@@ -297,7 +297,7 @@ class Steps(Mapped):
         code, field = to_code(value), f"{self.steps}.{place}"
         if code not in self.codes:
             codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
-            detail = f"rating {code[:40]!r} is not in codes ({codes}){quoting_hint(value, self.codes)}"
+            detail = f"rating {code[:40]!r} is not in codes ({codes}){label_hint(value, self.codes)}"
             raise Reject(Reason.BAD_LABEL, detail, field)
         return self._read_step(step, field), self.codes[code]
 
@@ -308,7 +308,7 @@ class Steps(Mapped):
         """Checks the final answer of a solution without a wrong step; returns its score on the axis `target`."""
         if self.answer is None or self.target is None:
             return {}
-        answer, target = (str(get_path(row, path)).strip() for path in (self.answer, self.target))
+        answer, target = (to_code(get_path(row, path)) for path in (self.answer, self.target))
         if answer != target:
             detail = f"no step is marked wrong, but the answer {answer[:40]!r} differs from the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from pydantic import model_validator
+
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt_and_answer, path_setting
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path, quoting_hint
+from unipref.unify.mapping.fields import Path, get_path, label_hint, to_code
 
 LIKED_NAMES = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
 """Names of labels that are true for a good answer; KTO data uses `label`."""
@@ -65,9 +67,10 @@ class Thumbs(OneAnswer):
 
     label: Path
     """Path of the verdict."""
-    up: list[bool | int | str] = [True]
-    """Values of the label that mean thumbs up. They are also compared as text, so that 'True' in a CSV cell matches."""
-    down: list[bool | int | str] = [False]
+    up: list[bool | int | float | str] = [True]
+    """Values of the label that mean thumbs up. 1, 1.0 and "1" are one value, and so are true and "True"; 1 is not
+    true."""
+    down: list[bool | int | float | str] = [False]
     """Values of the label that mean thumbs down."""
 
     across_rows: ClassVar[bool] = True
@@ -85,6 +88,12 @@ class Thumbs(OneAnswer):
             },
         ],
     }
+
+    @model_validator(mode="after")
+    def _up_is_not_down(self) -> "Thumbs":
+        if both := {to_code(value) for value in self.up} & {to_code(value) for value in self.down}:
+            raise ValueError(f"the value {min(both)!r} is in both 'up' and 'down'")
+        return self
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
@@ -116,11 +125,10 @@ class Thumbs(OneAnswer):
         yield Feedback(prompt=prompt, responses=[response])
 
     def _read_verdict(self, label: Any) -> bool:
-        # bool is an int in Python: 1 must not pass for True unless the mapping lists it.
+        code = to_code(label)
         for codes, verdict in ((self.up, True), (self.down, False)):
-            if any((type(label) is type(code) and label == code) or (isinstance(label, str) and label == str(code))
-                   for code in codes):  # fmt: skip
+            if code in map(to_code, codes):
                 return verdict
         detail = f"found {str(label)[:40]!r}, expected one of {self.up} (up) or {self.down} (down)"
-        detail += quoting_hint(label, [*self.up, *self.down])
+        detail += label_hint(label, [*self.up, *self.down])
         raise Reject(Reason.BAD_LABEL, detail, self.label)

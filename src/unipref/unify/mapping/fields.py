@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject, Row
+from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
 PathList = Annotated[list[Path], Field(min_length=1)]
@@ -128,11 +129,15 @@ def read_text(value: Any, field: str) -> str:
 
 
 def _check_unicode(content: str, field: str) -> str:
-    """Returns the text if it is valid Unicode; a literal or a user's function can produce half a surrogate pair."""
+    """Returns the text if it is valid Unicode; a literal or a user's function can produce half a surrogate
+    pair, and Parquet bytes that are not UTF-8.
+    """
     try:
         content.encode()
     except UnicodeEncodeError as error:
-        detail = f"invalid Unicode: half a surrogate pair at character {error.start + 1}"
+        is_byte = "\udc80" <= content[error.start] <= "\udcff"
+        what = "bytes that are not UTF-8" if is_byte else "invalid Unicode: half a surrogate pair"
+        detail = f"{what} at character {error.start + 1}"
         raise Reject(Reason.NOT_TEXT, detail, field) from error
     return content
 
@@ -243,24 +248,41 @@ def to_json(value: Any, field: str, depth: int = 0) -> Any:
 
 
 def string_keys(codes: Any) -> Any:
-    """Converts the keys of codes to text, so that 1, 1.0 and "1" are one code."""
-    return {to_code(key): meaning for key, meaning in codes.items()} if isinstance(codes, dict) else codes
+    """Converts the keys of codes to text by `to_code`, so that 1, 1.0 and "1" are one code.
+
+    Raises:
+        ValueError: two keys are one value but have different meanings.
+    """
+    if not isinstance(codes, dict):
+        return codes
+    meanings: dict[str, Any] = {}
+    for key, meaning in codes.items():
+        code = to_code(key)
+        if code in meanings and meanings[code] != meaning:
+            raise ValueError(f"two keys are the same value {code!r}, with the meanings {meanings[code]} and {meaning}")
+        meanings[code] = meaning
+    return meanings
 
 
 def to_code(value: Any) -> str:
-    """Converts a label to its key in `codes`: text without outer white space, whole numbers without a fraction."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+    """Converts a label to its key in `codes`: `value_key`, and 'None' for null."""
+    key = value_key(value)
+    return "None" if key is None else key
 
 
-def quoting_hint(label: Any, codes: Iterable[Any]) -> str:
-    """The end of an error about a text such as 'true' or '010' that is a code only in quotes; empty for others."""
-    if not isinstance(label, str) or isinstance(value := yaml_files.plain_value(label.strip()), str):
-        return ""
-    if to_code(value) not in map(to_code, codes):
-        return ""
-    return f'; {label.strip()} without quotes is not text in YAML: write "{label.strip()}"'
+def label_hint(label: Any, codes: Iterable[Any]) -> str:
+    """The end of an error about a label that is nearly one of the codes; empty for others.
+
+    It explains text such as '010', which is a code only in quotes, and true in place of 1 or false in place of 0.
+    """
+    keys = {to_code(code) for code in codes}
+    plain = yaml_files.plain_value(label.strip()) if isinstance(label, str) else ""
+    if not isinstance(plain, str) and to_code(plain) in keys:
+        return f'; {label.strip()} without quotes is not text in YAML: write "{label.strip()}"'
+    alike = {"True": "1", "False": "0", "1": "True", "0": "False"}.get(to_code(label))
+    if alike in keys:
+        return f"; {to_code(label).lower()} and {alike.lower()} are two values: list both if they mean the same"
+    return ""
 
 
 class Scale(Settings):
