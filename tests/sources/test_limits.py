@@ -19,7 +19,7 @@ import unipref
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject
-from unipref.sources import Limits, compressed, parts, read
+from unipref.sources import Limits, compressed, parts, peek, read
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import lines, read_json
 from unipref.sources.limits import RowLimit
@@ -267,3 +267,18 @@ def test_small_files_do_not_take_all_memory(tmp_path: Path) -> None:
         good, megabytes = map(int, done.stdout.split())
         assert good == n_good, path.name
         assert megabytes < 250, path.name
+
+
+def test_inspect_looks_at_no_more_than_it_needs(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.csv"
+    names = ["prompt", "chosen", "rejected", *["more"] * 20_000]
+    values = ["What is it?", "A good answer.", "A bad answer.", *["z"] * 20_000]
+    wide.write_text("".join(",".join(line) + "\n" for line in (names, values, values)))
+    start = time.process_time()
+    (found,) = unipref.inspect(wide)
+    assert time.process_time() - start < 20
+    assert found.rows == 2
+    long = tmp_path / "long.jsonl"
+    long.write_text(json.dumps({"prompt": "x" * 6_000_000}) + "\n")
+    long.write_text(long.read_text() * 5)
+    assert len(peek(long, 100)) == 3
