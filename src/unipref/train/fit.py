@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core.chat_models import render
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line
+from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.rows import RowUsage, View, write_rows
@@ -84,7 +86,7 @@ def fit(
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)
         restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
-        save(hf, trainer, ready.start, job.out)
+        merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():
             _write_lines(job.out / "curve.jsonl", watcher.curve.points)
             if watcher.dev:
@@ -95,6 +97,10 @@ def fit(
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
     summary = _summarise(ready, watcher, restored) | numbers
+    if merged is not None:
+        summary["merge"] = merged.as_record()
+    if ready.start.merged is not None:
+        summary["start_merge"] = ready.start.merged.as_record()
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
@@ -192,6 +198,20 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     return PreparedStep(
         start, rows, dev, usage, limit, find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None
     )
+
+
+def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
+    """Reads the token ids of the first training rows, to compare a merged model with the trained one."""
+    if trainer.lora is None or not trainer.merge_adapter:
+        return []
+    import pyarrow as pa
+
+    with pa.OSFile(str(ready.rows)) as source:
+        rows = next(iter(pa.ipc.open_stream(source))).slice(0, PROBES).to_pylist()
+    tokenizer, view = ready.start.tokenizer, trainer.view()
+    dialogues = [dialogue for row in rows for dialogue in view.dialogues(row)][:PROBES]
+    texts = [render(tokenizer, dialogue, to_answer=view.prompts_only) for dialogue in dialogues]
+    return [list(tokenizer.encode(text, add_special_tokens=False)) for text in texts]
 
 
 def _set_threads(checkpoint: Path | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.chat_models import Policy
+from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
@@ -88,12 +88,26 @@ def answer_log_likelihoods(
         batch_size: as for `ask`.
 
     Returns:
-        (n,) sums of log p in nats over the answer's tokens, including eos; NaN if it does not fit in the context.
-        And (n,) numbers of those tokens.
+        (n,) sums of log p in nats over the answer's tokens, including eos; NaN if it does not fit in the context, or
+        if the chat template refuses it (see `Policy.can_answer`). And (n,) numbers of those tokens; 1 if refused.
     """
-    requests = all_answer_ids(policy, pairs)
+    try:
+        requests = all_answer_ids(policy, pairs)
+    except RefusedDialogue:
+        return _score_accepted(policy, pairs, batch_size)
     n_tokens = np.array([len(continuation) for _, continuation in requests], dtype=np.int64)
     return log_likelihoods(policy, requests, batch_size), n_tokens
+
+
+def _score_accepted(
+    policy: Policy, pairs: Sequence[tuple[Messages, Messages]], batch_size: int | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """As `answer_log_likelihoods`, for pairs of which the chat template refuses some."""
+    sums, n_tokens = np.full(len(pairs), np.nan), np.ones(len(pairs), dtype=np.int64)
+    accepted = [i for i, pair in enumerate(pairs) if policy.can_answer(*pair)]
+    if accepted:
+        sums[accepted], n_tokens[accepted] = answer_log_likelihoods(policy, [pairs[i] for i in accepted], batch_size)
+    return sums, n_tokens
 
 
 def generate(

@@ -25,9 +25,10 @@ class Ifd(PolicyScorer):
 
     score = IFD if it is below 1, else -IFD: hard answers first, then easy ones, and those above 1 last.
 
-    It uses only the chosen answer, so demonstrations have a score too; lone thumbs-downs and dialogues longer than the
-    model's context have none. Source: Li et al. 2023, "From quantity to quality", arXiv 2308.12032 (there the
-    ratio of mean losses; of perplexities as here in the follow-up, arXiv 2402.00530).
+    It uses only the chosen answer, so demonstrations have a score too. Lone thumbs-downs, dialogues longer than the
+    model's context, and dialogues that its chat template refuses have none. Source: Li et al. 2023, "From quantity to
+    quality", arXiv 2308.12032 (there the ratio of mean losses; of perplexities as here in the follow-up, arXiv
+    2402.00530).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}
@@ -36,6 +37,9 @@ class Ifd(PolicyScorer):
         """Computes IFD."""
         ratios = np.full(len(dialogues), np.nan)
         with_answer = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
+        with_answer = [i for i in with_answer if model.can_answer(dialogues[i].prompt, dialogues[i].chosen or [])]
+        if not with_answer:
+            return ratios
         after_prompt = [answer_ids(model, dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer]
         # If the tokenizer puts no token in front of a text, a text starts after the end of another.
         start = start_ids(model) or [int(model.tokenizer.eos_token_id)]

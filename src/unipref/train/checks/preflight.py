@@ -164,6 +164,11 @@ class _StepCheck:
         )
         warnings += check_schedule(planned, self.settings, self.trainer.view().prompts_only)
         shape = measure_shape(self.request.model, self.trainer)
+        if shape.new_head:
+            warnings.append(
+                "the adapter changes the embedding, which the model also uses as its output head "
+                f"(tie_word_embeddings): the merged model has a head of its own, {shape.new_head:,} more weights"
+            )
         longest = max(usage.lengths, default=0) + self.trainer.count_reserved_tokens()
         tokens = self.settings["per_device_train_batch_size"] * self.trainer.sequences_per_row * longest
         quantised = self.trainer.quantization is not None

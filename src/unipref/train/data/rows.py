@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipref.core import parquet
+from unipref.core.chat_models import RefusedDialogue, render
 from unipref.core.records import Messages, Reason, Row, preference_schema
 
 if TYPE_CHECKING:
@@ -224,10 +225,9 @@ def _render_preferences(
 ) -> Iterator[_RenderedPreference]:
     """Yields the usable preferences with their dialogues as text; counts the others."""
     import xxhash
-    from jinja2 import TemplateError
 
     def text(dialogue: Messages) -> str:
-        return str(tokenizer.apply_chat_template(dialogue, tokenize=False, add_generation_prompt=view.prompts_only))
+        return render(tokenizer, dialogue, to_answer=view.prompts_only)
 
     for preference in preferences:
         rows = view.examples(preference)
@@ -236,7 +236,7 @@ def _render_preferences(
             continue
         try:
             texts = [[text(dialogue) for dialogue in view.dialogues(row)] for row in rows]
-        except TemplateError:
+        except RefusedDialogue:
             usage.left_out[Reason.BAD_ROLE] += 1
             continue
         digest = xxhash.xxh3_64_intdigest(texts[0][0].encode())
