@@ -9,9 +9,10 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
+from unipref.models.adapter_merge import merge
 from unipref.models.loading import load_model
 from unipref.train import PreflightRequest, fit, preflight, train
-from unipref.train.save import merge_reloaded
+from unipref.train.save import attach_anew
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.sft import Sft
@@ -28,7 +29,7 @@ def test_an_adapter_merged_apart_is_the_one_merged_in_place(trainer: Trainer, jo
     given = job()
     train(trainer, given)
     start = open_start(given.policy, tmp_path, trainer.model_kind)
-    apart = merge_reloaded(trainer, start, given.out / "adapter").state_dict()  # type: ignore[arg-type]
+    apart = merge(attach_anew(trainer, start, given.out / "adapter"))[0].state_dict()  # type: ignore[arg-type]
     saved = load_model(str(given.out), "reward" if trainer.model_kind == "reward" else "causal").state_dict()
     assert apart.keys() == saved.keys()
     assert all(torch.allclose(apart[name], value, atol=1e-6) for name, value in saved.items())

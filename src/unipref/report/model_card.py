@@ -178,6 +178,8 @@ class Card:
     def _use(self) -> list[str]:
         kind = AUTO_CLASSES.get(self.recipe.model_kind, AUTO_CLASSES["policy"])
         labels = ", num_labels=1" if self.recipe.model_kind == "reward" else ""
+        if any((merge := self.trained[step].start_merge) and merge.untied for step in self._steps_in_the_model()):
+            return self._use_with_unipref()
         lowest, *adapters = self._steps_in_the_model()
         folders = ["FOLDER" if step == self.step else f"FOLDER/../{step}" for step in (lowest, *adapters)]
         library, is_adapter = "transformers", self._recipe_of(lowest).adapter
@@ -194,6 +196,13 @@ class Card:
         if self.recipe.model_kind == "reward":
             note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
         return ["```python", *code, "```", "", note]
+
+    def _use_with_unipref(self) -> list[str]:
+        """The code for an adapter upon a merged model whose output head peft's own merge would change by mistake."""
+        load = "load_reward_model" if self.recipe.model_kind == "reward" else "load_policy"
+        code = [f"from unipref.models.loading import {load}", "", f'loaded = {load}("FOLDER")']
+        note = "An adapter below this one changes a tied embedding: peft's own merge would change the output head too."
+        return ["```python", *code, "model, tokenizer = loaded.model, loaded.tokenizer", "```", "", note]
 
     def _steps_in_the_model(self) -> list[str]:
         """The steps whose folders hold this model: the last whole model or first adapter, and the adapters upon it."""

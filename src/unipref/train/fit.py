@@ -18,7 +18,7 @@ from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.rows import RowUsage, View, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
-from unipref.train.monitor.checkpoints import count_passes_done, find_resume_checkpoint, parse_step, read_progress
+from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
 from unipref.train.row_order import OrderedRows, skip_done_passes
 from unipref.train.save import save
@@ -40,6 +40,7 @@ class PreparedStep:
         usage: which preferences are used.
         limit: longest dialogue in tokens.
         checkpoint: where an earlier attempt stopped; None: the step starts at the beginning.
+        warnings: on damaged checkpoints.
     """
 
     start: Start
@@ -48,6 +49,7 @@ class PreparedStep:
     usage: RowUsage
     limit: int
     checkpoint: Path | None
+    warnings: list[str]
 
 
 def fit(
@@ -113,7 +115,7 @@ def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None) -> 
         # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
-        "warnings": list(watcher.warnings),
+        "warnings": [*ready.warnings, *watcher.warnings],
         "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
     if watcher.dev:
@@ -195,9 +197,8 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
             where=str(job.preferences),
         )
     dev = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
-    return PreparedStep(
-        start, rows, dev, usage, limit, find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None
-    )
+    checkpoint, warnings = choose_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else (None, [])
+    return PreparedStep(start, rows, dev, usage, limit, checkpoint, warnings)
 
 
 def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
