@@ -28,16 +28,17 @@ def render(
     Raises:
         RefusedDialogue: the template refuses it.
     """
+    mend = "Leave out such dialogues, or give the tokenizer a chat template that renders them."
     try:
-        return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=to_answer))
+        text = str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=to_answer))
     except MemoryError:
         raise
     except Exception as error:  # the template is code that came with the model: it may raise anything
-        raise RefusedDialogue(
-            f"the chat template refuses a dialogue: {legible(first_line(error))}.",
-            where=where,
-            mend="Leave out such dialogues, or give the tokenizer a chat template that renders them.",
-        ) from error
+        what = f"the chat template refuses a dialogue: {legible(first_line(error))}."
+        raise RefusedDialogue(what, where=where, mend=mend) from error
+    if not text:
+        raise RefusedDialogue("the chat template renders a dialogue as an empty text.", where=where, mend=mend)
+    return text
 
 
 @dataclass

@@ -66,6 +66,9 @@ def check_model_files(folder: Path) -> Shapes:
             where=str(folder),
             mend="Move the adapter's files to a folder of their own.",
         )
+    if not (folder / CONFIG).is_file():
+        mend = "Give a folder that transformers' save_pretrained wrote, with all its files."
+        raise UserError(f"cannot be read as a model: there is no {CONFIG}.", where=str(folder), mend=mend)
     config = read_json_object(folder / CONFIG)
     _check_sizes(config, folder / CONFIG)
     refuse_own_code(config, folder / CONFIG)

@@ -104,9 +104,16 @@ def load_reward_model(name: str) -> RewardModel:
     """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
 
     Raises:
-        UserError: the folder is missing, or the model outputs more than one number.
+        UserError: the folder is missing, or the model is not a reward model or outputs more than one number.
     """
-    return as_reward_model(load_model(name, "reward").to(best_device()), name)
+    loaded = as_reward_model(load_model(name, "reward").to(best_device()), name)
+    if not is_adapter(name) and not opening.is_classifier(loaded.model.config.architectures):
+        raise UserError(
+            "this is a language model: as a reward model it would get a random head.",
+            where=name,
+            mend="Give a reward model: a sequence classifier with one label.",
+        )
+    return loaded
 
 
 def as_policy(model: "PreTrainedModel", name: str) -> Policy:
@@ -132,18 +139,17 @@ def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
     return RewardModel(model, tokenizer, name, own, context_length(model, tokenizer))
 
 
-def load_model(name: str, head: str, may_lack_head: bool = False) -> "PreTrainedModel":
+def load_model(name: str, head: str) -> "PreTrainedModel":
     """Loads the model without its tokenizer, adapters merged; as `load_merged`."""
-    return load_merged(name, head, may_lack_head)[0]
+    return load_merged(name, head)[0]
 
 
-def load_merged(name: str, head: str, may_lack_head: bool = False) -> tuple["PreTrainedModel", MergeDifference | None]:
+def load_merged(name: str, head: str) -> tuple["PreTrainedModel", MergeDifference | None]:
     """Loads the model without its tokenizer, adapters merged; each merge is compared with the unmerged model.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
-        may_lack_head: whether a classifier's head may be missing, because an adapter brings it.
 
     Returns:
         The model, and the largest difference that a merge made; None without an adapter.
@@ -151,8 +157,9 @@ def load_merged(name: str, head: str, may_lack_head: bool = False) -> tuple["Pre
     Raises:
         UserError: it cannot be loaded, or a merged adapter gives another model than the adapter itself.
     """
+    opening.check_folder(_existing(name))
     *adapters, whole = list_chain(name)
-    model: PreTrainedModel = opening.open_weights(_existing(whole), head, may_lack_head or bool(adapters))
+    model: PreTrainedModel = opening.open_weights(_existing(whole), head)
     differences = []
     for adapter in reversed(adapters):
         model, difference = merge_checked(opening.attach_adapter(model, adapter), head, adapter)
@@ -172,15 +179,14 @@ def is_reward_model(name: str) -> bool:
         return read_json_object(folder / ADAPTER_CONFIG).get("task_type") == "SEQ_CLS"
     if not (folder / CONFIG).is_file():
         return False
-    architectures = read_json_object(folder / CONFIG).get("architectures") or []
-    return isinstance(architectures, list) and any("SequenceClassification" in str(name) for name in architectures)
+    return opening.is_classifier(read_json_object(folder / CONFIG).get("architectures"))
 
 
 def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
     """Maximum sequence length in tokens, from the configurations of the model and its tokenizer."""
     limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
-    return min([limit for limit in limits if limit and limit < NO_LIMIT], default=NO_LIMIT)
+    return min([limit for limit in limits if isinstance(limit, int | float) and 0 < limit < NO_LIMIT], default=NO_LIMIT)
 
 
 def best_device() -> "torch.device":
@@ -206,8 +212,8 @@ def set_threads() -> int:
 
 
 def check_name(name: str) -> None:
-    """Raises a UserError for a model folder that is missing, incomplete or damaged, before any work starts."""
-    opening.check_folder(_existing(name))
+    """Raises a UserError for a model name that looks like a folder but does not exist, before any work starts."""
+    _existing(name)
 
 
 def _existing(name: str) -> str:

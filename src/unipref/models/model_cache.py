@@ -70,7 +70,7 @@ class ModelCache:
         base = adapter_base(name) if adapter is not None else name
         if self._base_key != (base, head):
             self.clear()
-            self._model = load_model(base, head, may_lack_head=adapter is not None).to(best_device())
+            self._model = load_model(base, head).to(best_device())
             self._base_key = (base, head)
         self._detach_adapters()
         if adapter is not None:

@@ -6,7 +6,8 @@ Weights are read from safetensors files only, because pickle files can run code.
 
 import contextlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,13 +148,12 @@ def open_empty_model(config: Any, head: str, name: str) -> Any:
         return kind.from_config(config, trust_remote_code=False)
 
 
-def open_weights(name: str, head: str, may_lack_head: bool = False) -> Any:
-    """Opens a whole model.
+def open_weights(name: str, head: str) -> Any:
+    """Opens a whole model; a language model that is opened as a classifier gets a new, random head.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
-        may_lack_head: whether a classifier's head may be missing, because an adapter has it; it is then random.
 
     Raises:
         UserError: it cannot be opened, or some of its weights are missing.
@@ -176,7 +176,9 @@ def open_weights(name: str, head: str, may_lack_head: bool = False) -> Any:
             output_loading_info=True,
             **labels,
         )
-    missing = sorted(key for key in about["missing_keys"] if not (may_lack_head and key.startswith(NEW_HEADS)))
+    _refuse_other_layers(model, about["unexpected_keys"], name)
+    gets_head = head == "reward" and not is_classifier(model.config.architectures)
+    missing = sorted(key for key in about["missing_keys"] if not (gets_head and key.startswith(NEW_HEADS)))
     if missing:
         raise UserError(
             f"it cannot be opened as a {_kind(head)}: {len(missing)} of its weights are missing, such as {missing[0]}.",
@@ -184,6 +186,25 @@ def open_weights(name: str, head: str, may_lack_head: bool = False) -> Any:
             mend="Give a folder with all weights, as save_pretrained writes it, of a model of this kind.",
         )
     return model
+
+
+def is_classifier(architectures: Any) -> bool:
+    """Whether a configuration's `architectures` name a sequence classifier."""
+    return isinstance(architectures, list) and any("SequenceClassification" in str(name) for name in architectures)
+
+
+def _refuse_other_layers(model: Any, unexpected: Iterable[str], name: str) -> None:
+    """Refuses weights of more layers than the configuration describes; transformers leaves them out silently."""
+    numbers = re.compile(r"\.\d+\.")
+    patterns = {numbers.sub(".N.", key) for key in model.state_dict()}
+    layers = sorted(key for key in unexpected if numbers.search(key) and numbers.sub(".N.", key) in patterns)
+    if layers:
+        raise UserError(
+            f"{CONFIG} does not belong to the weights: it describes fewer layers, and {len(layers)} weights such as "
+            f"{layers[0]} have no place.",
+            where=name,
+            mend=folder_checks.FETCH_AGAIN,
+        )
 
 
 def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
@@ -198,7 +219,7 @@ def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
     if folder.is_dir():
         folder_checks.check_tokenizer_files(folder)
     mend = "Use a folder with the tokenizer saved next to the model (save_pretrained)."
-    with explain(name, "the tokenizer cannot be opened", mend):
+    with explain(name, "the tokenizer cannot be read", mend):
         tokenizer = AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else name, trust_remote_code=False)
     _check_template(tokenizer, name)
     return tokenizer
@@ -290,6 +311,9 @@ def explain(name: str, what: str, mend: str | None = None) -> Iterator[None]:
         if is_out_of_memory(error):
             mend = "Use a smaller model or a machine with more memory."
             raise ResourceError("there is too little memory to open it.", where=name, mend=mend) from error
+        if "ignore_mismatched_sizes" in str(error):
+            what, why = f"{CONFIG} does not belong to the weights", "it describes tensors of other shapes"
+            raise UserError(f"{what}: {why}.", where=name, mend=folder_checks.FETCH_AGAIN) from error
         if "trust_remote_code" in str(error):
             raise folder_checks.own_code_error(_read_own_code(name), name) from error
         mend = mend or "Give a folder written by transformers' save_pretrained, or the name of a reachable hub model."
@@ -304,8 +328,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _describe(error: BaseException) -> str:
-    """The first line with content; the class as well, if the line does not say much alone."""
-    text = legible(first_line(error))
+    """The first line, and the second after a colon; the class as well, if they do not say much alone."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = legible(" ".join(lines[:2]).rstrip(".")) if lines and lines[0].endswith(":") else legible(first_line(error))
     return text if isinstance(error, OSError | ValueError) and " " in text else f"{type(error).__name__}: {text}"
 
 

@@ -162,12 +162,17 @@ class WeightMerger:
 
     def _write_adapter(self, weights: Mapping[str, float], folder: Path, run: Path | None) -> None:
         """Writes the weighted sum as one adapter: the factors concatenated, with the sum of all ranks."""
+        from peft.tuners.lora import LoraLayer
+
         names = [_adapter_name(index) for index in range(len(self._names))]
         factors = [weights.get(name, 0.0) for name in self._names]
         self._peft.add_weighted_adapter(names, factors, WEIGHTED_ADAPTER, combination_type="cat")
         config = self._peft.peft_config[WEIGHTED_ADAPTER]
         # The factors include all scales, so the scale must be 1: alpha / r is, alpha / sqrt(r) (rsLoRA) is not.
         config.use_rslora = False
+        for module in self._peft.modules():
+            if isinstance(module, LoraLayer) and WEIGHTED_ADAPTER in module.scaling:
+                module.scaling[WEIGHTED_ADAPTER] = 1.0
         config.base_model_name_or_path = opening.describe_base(self.base, folder, run)
         self._peft.save_pretrained(folder, selected_adapters=[WEIGHTED_ADAPTER], save_embedding_layers=False)
         for file in (folder / WEIGHTED_ADAPTER).iterdir():

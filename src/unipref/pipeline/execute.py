@@ -7,10 +7,11 @@ from typing import Any
 
 from unipref.core.errors import UserError
 from unipref.core.progress import DeferredNotes, ProgressListener
+from unipref.models import opening
 from unipref.pipeline.launcher import read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
-from unipref.study.load import load
+from unipref.study.load import ResolvedStudy, load
 
 
 def run(
@@ -47,6 +48,7 @@ def run(
         load(study, overrides, rows=rows, rows_folder=folder / "inputs"),
         listener or ProgressListener(),
     )
+    _check_models(resolved, until)
     launch = read_launch(accelerate) if accelerate is not None else None
     if jobs > 1 and launch is not None:
         raise UserError(
@@ -58,3 +60,16 @@ def run(
         done = run_side_by_side(resolved, folder, until, jobs, listener)
         return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).execute(until)
     return Run(resolved, folder, listener, launch).execute(until)
+
+
+def _check_models(resolved: ResolvedStudy, until: str) -> None:
+    """Checks the files of the models to train and evaluate, before any data is read.
+
+    Raises:
+        UserError: a folder is incomplete or damaged.
+    """
+    if STAGES.index(until) < STAGES.index("check"):
+        return
+    models = {study.model for study in resolved.variants.values() if study.train or study.evaluate.benchmarks}
+    for model in sorted(name for name in models if name is not None):
+        opening.check_folder(model)

@@ -69,7 +69,7 @@ def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
         start: the model the step started from.
         adapter: folder of the saved adapter.
     """
-    model = opening.attach_adapter(load_model(start.folder, _head(trainer), may_lack_head=True), str(adapter))
+    model = opening.attach_adapter(load_model(start.folder, _head(trainer)), str(adapter))
     model.config.pad_token_id = start.tokenizer.pad_token_id
     return model
 

@@ -1,12 +1,14 @@
 """Instruction-following difficulty: how little the prompt helps the model to find the answer."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from unipref.core.candidates import Dialogue
-from unipref.models.inference import answer_ids, log_likelihoods, start_ids
+from unipref.core.chat_models import RefusedDialogue
+from unipref.models.inference import Request, answer_ids, log_likelihoods, start_ids
 from unipref.select.model_scorer import PolicyScorer
 
 if TYPE_CHECKING:
@@ -36,11 +38,14 @@ class Ifd(PolicyScorer):
     def judge(self, model: "Policy", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
         """Computes IFD."""
         ratios = np.full(len(dialogues), np.nan)
-        with_answer = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
-        with_answer = [i for i in with_answer if model.can_answer(dialogues[i].prompt, dialogues[i].chosen or [])]
+        with_answer, after_prompt = list[int](), list[Request]()
+        for i, dialogue in enumerate(dialogues):
+            with contextlib.suppress(RefusedDialogue):
+                if dialogue.chosen:
+                    after_prompt.append(answer_ids(model, dialogue.prompt, dialogue.chosen))
+                    with_answer.append(i)
         if not with_answer:
             return ratios
-        after_prompt = [answer_ids(model, dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer]
         # If the tokenizer puts no token in front of a text, a text starts after the end of another.
         start = start_ids(model) or [int(model.tokenizer.eos_token_id)]
         alone = [(start, answer) for _, answer in after_prompt]

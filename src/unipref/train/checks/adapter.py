@@ -23,7 +23,7 @@ def add_adapter(model: Any, trainer: Any) -> Any:
             {name.rpartition(".")[2] for name, part in model.named_modules() if hasattr(part, "in_features")}
         )
         raise UserError(
-            f"peft cannot add the adapter to this model: {first_line(error)}.",
+            f"the adapter fits none of the model's layers, or peft refuses it: {first_line(error)}.",
             mend=f"Set lora.target_modules to some of: {', '.join(names)}; or to all-linear.",
         ) from error
     _refuse_adapted_head(attached, trainer)

@@ -18,6 +18,7 @@ from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
+from unipref.models.opening import check_folder
 from unipref.train.checks.memory import (
     check_memory,
     compute_disk_need,
@@ -124,6 +125,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
 def _open_model(name: str) -> OpenedModel:
     from types import SimpleNamespace
 
+    check_folder(name)
     config, tokenizer = open_config(name), open_tokenizer(name)
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
