@@ -186,7 +186,7 @@ def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase
     """Maximum sequence length in tokens, from the configurations of the model and its tokenizer."""
     limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
-    return min([limit for limit in limits if isinstance(limit, int | float) and 0 < limit < NO_LIMIT], default=NO_LIMIT)
+    return min([limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT], default=NO_LIMIT)
 
 
 def best_device() -> "torch.device":

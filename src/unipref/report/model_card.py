@@ -187,8 +187,8 @@ class Card:
             library, kind = "peft", kind.replace("Auto", "AutoPeft")
         code = ["from peft import PeftModel"] if adapters else []
         code += [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
-        merge = ".merge_and_unload()" if is_adapter and adapters else ""
-        code += [f'model = {kind}.from_pretrained("{folders[0]}"{labels}){merge}']
+        then = ".merge_and_unload()" if is_adapter and adapters else ""
+        code += [f'model = {kind}.from_pretrained("{folders[0]}"{labels}){then}']
         # peft reads a relative base from the folder one stands in, so the code names the folder of each step.
         code += [f'model = PeftModel.from_pretrained(model, "{folder}").merge_and_unload()' for folder in folders[1:]]
         code += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
