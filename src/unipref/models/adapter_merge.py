@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, first_line
 from unipref.models import opening
 
 if TYPE_CHECKING:
@@ -148,11 +148,20 @@ def merge(attached: Any) -> tuple[Any, bool]:
 
     Returns:
         The merged model, and whether it was untied.
+
+    Raises:
+        UserError: peft cannot merge it.
     """
     untied = needs_untying(attached)
     if untied:
         untie(attached.get_base_model())
-    model = attached.merge_and_unload()
+    try:
+        model = attached.merge_and_unload()
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        raise UserError(
+            f"peft cannot merge this adapter into its base model: {first_line(error)}.",
+            mend="Keep the adapter alone (merge_adapter: false), or train one without that setting.",
+        ) from error
     if untied and _share_weight(model):
         # The adapter holds one copy for both layers, so they stay tied.
         _set_tied(model, True)

@@ -80,7 +80,10 @@ def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: 
     probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
     before: Probes = adapter_merge.measure_probes(model, probes, head)
     written = set(out.iterdir())
-    merged, untied = adapter_merge.merge(model)
+    try:
+        merged, untied = adapter_merge.merge(model)
+    except UserError as error:
+        raise UserError(error.what, where=_step(trainer), mend=_keep_adapter(out)) from error
     merged.config.pad_token_id = start.tokenizer.pad_token_id
     _write(merged, out, {})
     device = merged.device
@@ -89,17 +92,20 @@ def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: 
     if not difference.is_equal:
         for path in set(out.iterdir()) - written:
             path.unlink()
-        raise _keep_adapter(difference, trainer, out)
+        raise adapter_merge.difference_error(difference, _step(trainer), _keep_adapter(out))
     return difference
 
 
-def _keep_adapter(difference: MergeDifference, trainer: TrlTrainer, out: Path) -> UserError:
-    """Moves the adapter to a folder that the next attempt does not remove, and returns the error."""
+def _keep_adapter(out: Path) -> str:
+    """Moves the adapter to a folder that the next attempt does not remove, and returns what to do with it."""
     kept = out.with_name(f"{out.name.removesuffix('.partial')}.adapter")
     shutil.rmtree(kept, ignore_errors=True)
     shutil.move(out / "adapter", kept)
-    mend = f"The adapter is in {kept}. Set merge_adapter: false to save the adapter alone, or adapt other layers."
-    return adapter_merge.difference_error(difference, trainer.step or trainer.name(), mend)
+    return f"The adapter is in {kept}. Set merge_adapter: false to save the adapter alone, or adapt other layers."
+
+
+def _step(trainer: TrlTrainer) -> str:
+    return trainer.step or trainer.name()
 
 
 def _write(model: Any, out: Path, gathered: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ def untied_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         ),
         ({"trainable_token_indices": {"embed_tokens": [30]}}, r"trainable_token_indices: the model uses its embedding"),
         ({"trainable_token_indices": [99_999]}, r"trainable_token_indices: the model has no token 99999"),
+        ({"lora_bias": True}, "peft cannot merge this adapter into its base model: Impossible to merge"),
         ({"target_modules": ["nothing"]}, "the adapter fits none of the model's layers"),
     ],
 )
@@ -47,6 +48,10 @@ def test_what_would_not_be_trained_is_refused(settings: dict[str, Any], message:
     with pytest.raises(UserError, match=message) as caught:
         measure_shape(str(tiny_model), Sft(lora=settings))
     assert caught.value.mend
+
+
+def test_an_adapter_that_cannot_be_merged_can_be_saved_alone(tiny_model: Path) -> None:
+    assert measure_shape(str(tiny_model), Sft(lora={"lora_bias": True}, merge_adapter=False)).trained > 0
 
 
 def test_single_tokens_of_a_model_that_is_not_tied_are_trained(untied_model: str) -> None:

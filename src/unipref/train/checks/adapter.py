@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unipref.core.errors import UserError, first_line
+from unipref.models import adapter_merge
 from unipref.models.adapter_merge import find_embeddings, is_adapted, needs_untying
 
 
@@ -37,6 +38,19 @@ def count_new_head(attached: Any) -> int:
     model = attached.get_base_model()
     config = model.config.get_text_config()
     return int(config.vocab_size * config.hidden_size)
+
+
+def check_merge(attached: Any) -> None:
+    """Merges an adapter on a model without weights: what peft cannot merge shows before training.
+
+    Raises:
+        UserError: peft cannot merge it. The model cannot be used afterwards.
+    """
+    try:
+        adapter_merge.merge(attached)
+    except UserError as error:
+        if not isinstance(error.__cause__, NotImplementedError):  # an operation that needs weights
+            raise
 
 
 def _refuse_adapted_head(attached: Any, trainer: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from unipref.core.display import format_bytes
 from unipref.core.errors import UserError
 from unipref.models import opening
-from unipref.train.checks.adapter import add_adapter, count_new_head
+from unipref.train.checks.adapter import add_adapter, check_merge, count_new_head
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
@@ -128,7 +128,9 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
             empty = add_adapter(empty, trainer)
         parameters = sum(weight.numel() for weight in empty.parameters())
         trained = sum(weight.numel() for weight in empty.parameters() if weight.requires_grad)
-        new_head = count_new_head(empty) if trainer.merge_adapter else 0
+        if trainer.merge_adapter:
+            new_head = count_new_head(empty)
+            check_merge(empty)
     text = config.get_text_config()
     return ModelShape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size, new_head)
 
