@@ -28,9 +28,7 @@ class Stages(ProgressListener):
 
 @pytest.mark.slow
 def test_a_run_goes_on_in_another_place(tiny_model: Path, tmp_path: Path) -> None:
-    answers = [
-        {"q": f"Who called number {i}?", "good": f"The nurse called {i} times.", "bad": "No."} for i in range(24)
-    ]
+    answers = [{"q": f"Who called {i}?", "good": f"The nurse called {i} times.", "bad": "No."} for i in range(24)]
     sources = [
         {
             "name": name,
@@ -47,7 +45,7 @@ def test_a_run_goes_on_in_another_place(tiny_model: Path, tmp_path: Path) -> Non
         "model": str(tiny_model),
         "data_root": str(tmp_path),
         "sources": sources,
-        "clean": {"duplicates": "off"},
+        "clean": {"duplicates": "keep"},
         "split": {"dev": 0.0, "test": 0.2},
         "train": [{"sft": {"name": "one", **LORA}}, {"dpo": {"name": "two", **LORA}}],
         "evaluate": ["preference_accuracy"],

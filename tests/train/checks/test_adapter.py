@@ -41,6 +41,7 @@ def untied_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         ({"trainable_token_indices": {"embed_tokens": [30]}}, r"trainable_token_indices: the model uses its embedding"),
         ({"trainable_token_indices": [99_999]}, r"trainable_token_indices: the model has no token 99999"),
         ({"lora_bias": True}, "peft cannot merge this adapter into its base model: Impossible to merge"),
+        ({"alora_invocation_tokens": [5, 6]}, "peft cannot merge this adapter into its base model: aLoRA does not"),
         ({"target_modules": ["nothing"]}, "the adapter fits none of the model's layers"),
     ],
 )
@@ -76,6 +77,8 @@ def test_an_adapter_on_a_tied_embedding_needs_room_for_a_head(tiny_model: Path, 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"lora": {"layer_replication": [[0, 2], [1, 2]]}}, "'layer_replication' cannot be set: the saved model"),
+        ({"lora": {"runtime_config": {}}}, "'runtime_config' cannot be set"),
         ({"trust_remote_code": True}, "'trust_remote_code' cannot be set: unipref never runs the code of a model"),
         (
             {"model_init_kwargs": {"trust_remote_code": True}},
@@ -87,6 +90,6 @@ def test_an_adapter_on_a_tied_embedding_needs_room_for_a_head(tiny_model: Path, 
         ),
     ],
 )
-def test_no_setting_runs_the_code_of_a_model(settings: dict[str, Any], message: str) -> None:
+def test_settings_that_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sft(**settings)

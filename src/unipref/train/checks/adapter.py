@@ -49,7 +49,7 @@ def check_merge(attached: Any) -> None:
     try:
         adapter_merge.merge(attached)
     except UserError as error:
-        if not isinstance(error.__cause__, NotImplementedError):  # an operation that needs weights
+        if "meta" not in str(error.__cause__):  # otherwise torch cannot do the operation without weights
             raise
 
 
