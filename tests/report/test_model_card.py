@@ -79,7 +79,7 @@ def test_a_card_says_where_the_model_comes_from(run: Path) -> None:
     assert front["tags"] == ["unipref", "trl", "sft", "dpo"]
     assert "made from org/base by sft → dpo (variant main, seed 0) with unipref 9.9" in body
     assert "# a \\| study: dpo" in body
-    assert "from peft import AutoPeftModelForCausalLM" in body
+    assert 'model = AutoModelForCausalLM.from_pretrained("FOLDER/../sft")\nmodel = PeftModel.from_pretrained' in body
     assert "| trl | 1.16.0 |" in body
 
 
@@ -125,6 +125,33 @@ def test_the_models_own_scores_beside_the_base_models(run: Path) -> None:
     assert "Not measured." in judge
     assert 'AutoModelForSequenceClassification.from_pretrained("FOLDER", num_labels=1)' in judge
     assert judge.startswith("\n# a \\| study: judge\n\nA reward model")
+
+
+def test_the_merge_of_an_adapter_and_how_to_load_one(run: Path) -> None:
+    merge = {"sequences": 8, "tokens": 473, "largest": 1.4e-05, "mean": 3.2e-06, "tolerance": 0.05, "untied": True}
+    manifest = json.loads((run / "manifest.json").read_text())
+    trained = manifest["train"]["main"]["0"]
+    trained["sft"]["merge"] = merge
+    manifest["steps"]["main"]["dpo"] = step("dpo", "base", adapter=True)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    _, body = card(run, "sft")
+    assert "Compared with the unmerged model, 473 log-probabilities of tokens differ by at most 1.4e-05 nats" in body
+    assert "Its output head has a weight of its own, because the adapter changed the tied embedding." in body
+    _, body = card(run, "dpo")
+    assert (
+        "from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\nmodel = AutoPeft" in body
+    )
+    manifest["steps"]["main"] |= {"sft": step("sft", "base", adapter=True), "dpo": step("dpo", "sft", adapter=True)}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    _, body = card(run, "dpo")
+    assert 'AutoPeftModelForCausalLM.from_pretrained("FOLDER/../sft").merge_and_unload()\nmodel = PeftModel.' in body
+    trained["dpo"]["start_merge"] = merge
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    _, body = card(run, "dpo")
+    assert 'loaded = load_policy("FOLDER")' in body
 
 
 def test_without_a_manifest_there_are_no_cards(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Saving: an adapter merged apart is the one merged in place; settings that spread or shrink weights."""
 
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
+from unipref.models.adapter_merge import merge
 from unipref.models.loading import load_model
 from unipref.train import PreflightRequest, fit, preflight, train
-from unipref.train.save import merge_reloaded
+from unipref.train.save import attach_anew
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.sft import Sft
@@ -28,7 +30,7 @@ def test_an_adapter_merged_apart_is_the_one_merged_in_place(trainer: Trainer, jo
     given = job()
     train(trainer, given)
     start = open_start(given.policy, tmp_path, trainer.model_kind)
-    apart = merge_reloaded(trainer, start, given.out / "adapter").state_dict()  # type: ignore[arg-type]
+    apart = merge(attach_anew(trainer, start, given.out / "adapter"))[0].state_dict()  # type: ignore[arg-type]
     saved = load_model(str(given.out), "reward" if trainer.model_kind == "reward" else "causal").state_dict()
     assert apart.keys() == saved.keys()
     assert all(torch.allclose(apart[name], value, atol=1e-6) for name, value in saved.items())
@@ -64,6 +66,52 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
     assert gathered == [1]
     one, other = (load_model(str(given.out), "causal").state_dict() for given in (plain, through))
     assert all(torch.allclose(one[name], value, atol=1e-6) for name, value in other.items())
+
+
+@pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
+def test_an_adapter_on_a_tied_embedding_is_saved_as_the_model_that_was_trained(job: Job) -> None:
+    import torch
+    from peft import PeftModel
+
+    given = job()
+    lora = {"r": 4, "lora_dropout": 0.0, "target_modules": ["q_proj", "embed_tokens"]}
+    result = train(Sft(**{**FEW, "lora": lora}), given)
+    saved, base = load_model(str(given.out), "causal"), load_model(str(given.policy), "causal")
+    assert (base.config.tie_word_embeddings, saved.config.tie_word_embeddings) == (True, False)
+    ids = torch.tensor([[1, 20, 30, 40, 50]])
+    before = base(ids).logits
+    trained = PeftModel.from_pretrained(base, given.out / "adapter").eval()
+    torch.testing.assert_close(saved(ids).logits, trained(ids).logits, atol=1e-4, rtol=0)
+    assert not torch.allclose(saved(ids).logits, before, atol=1e-3)
+    merge_record = result["merge"]
+    assert merge_record["untied"]
+    assert merge_record["largest"] < 1e-3
+    assert merge_record["tokens"] > 50
+
+
+@pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
+def test_a_merge_that_changes_the_model_stops_the_step_and_keeps_the_adapter(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unipref.models.adapter_merge.needs_untying", lambda attached: False)
+    given = job()
+    trainer = Sft(**{**FEW, "learning_rate": 0.1, "lora": {"r": 4, "target_modules": ["q_proj", "embed_tokens"]}})
+    with pytest.raises(UserError, match=r"sft: the merged model is not the model that was trained: .* nats"):
+        train(trainer, given)
+    kept = given.out.with_name("out.adapter")
+    assert (kept / "adapter_model.safetensors").is_file()
+    assert not list(given.out.glob("*.safetensors"))
+
+
+def test_an_adapter_that_a_step_starts_from_is_compared_too(job: Job) -> None:
+    first = job(to="first")
+    train(Sft(**FEW, merge_adapter=False), first)
+    second = job(to="second", policy=first.out, run=first.out.parent)
+    result = train(Sft(**FEW, merge_adapter=False), second)
+    assert result["start_merge"]["largest"] < 1e-3
+    assert "merge" not in result
+    recorded = json.loads((second.out / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert recorded == "../first"
 
 
 def test_quantised_weights_need_an_adapter_and_known_settings() -> None:

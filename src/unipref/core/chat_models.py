@@ -3,11 +3,44 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unipref.core.errors import UserError, first_line, legible
 from unipref.core.records import Messages
 from unipref.core.special_tokens import protect
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class RefusedDialogue(UserError):
+    """The model's chat template cannot render a dialogue, mostly because of its roles or their order."""
+
+
+def render(
+    tokenizer: "PreTrainedTokenizerBase", messages: Messages, *, to_answer: bool = False, where: str | None = None
+) -> str:
+    """Renders a dialogue with the tokenizer's chat template; `special_tokens.encode_texts` takes the text.
+
+    Args:
+        tokenizer: with a chat template.
+        messages: the dialogue.
+        to_answer: whether the assistant's turn begins at the end.
+        where: the model's name, for the error.
+
+    Raises:
+        RefusedDialogue: the template refuses it.
+    """
+    mend = "Leave out such dialogues, or give the tokenizer a chat template that renders them."
+    try:
+        turns = protect(tokenizer, list(messages))
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=to_answer))
+    except MemoryError:
+        raise
+    except Exception as error:  # the template is code that came with the model: it may raise anything
+        what = f"the chat template refuses a dialogue: {legible(first_line(error))}."
+        raise RefusedDialogue(what, where=where, mend=mend) from error
+    if not text:
+        raise RefusedDialogue("the chat template renders a dialogue as an empty text.", where=where, mend=mend)
+    return text
 
 
 @dataclass
@@ -35,7 +68,15 @@ class ChatModel:
 
     def dialogue_text(self, messages: Messages) -> str:
         """A whole dialogue, ending with the assistant's turn and its eos; `inference.encode` takes it."""
-        return str(self.tokenizer.apply_chat_template(protect(self.tokenizer, list(messages)), tokenize=False))
+        return render(self.tokenizer, messages, where=self.name)
+
+    def can_render(self, messages: Messages) -> bool:
+        """Whether the chat template renders a whole dialogue."""
+        try:
+            self.dialogue_text(messages)
+        except RefusedDialogue:
+            return False
+        return True
 
 
 class Policy(ChatModel):
@@ -53,8 +94,15 @@ class Policy(ChatModel):
 
     def prompt_text(self, prompt: Messages) -> str:
         """The prompt as the model sees it before it answers, BOS included."""
-        messages = protect(self.tokenizer, list(prompt))
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        return render(self.tokenizer, prompt, to_answer=True, where=self.name)
+
+    def can_answer(self, prompt: Messages, answer: Messages) -> bool:
+        """Whether the chat template renders a prompt and, unless it is empty, the dialogue with an answer to it."""
+        try:
+            self.prompt_text(prompt)
+        except RefusedDialogue:
+            return False
+        return self.can_render([*prompt, *answer]) if answer else True
 
 
 class RewardModel(ChatModel):

@@ -202,6 +202,8 @@ class TrainJob(Settings):
     checkpoint_dir: Path | None = None
     """Folder for checkpoints, created when needed. It outlives the process, so the step can resume from it. None: the
     step cannot be resumed."""
+    run: Path | None = None
+    """The run folder: an adapter names a base model inside it by a relative path, so that the folder can be moved."""
     seed: int = 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError, first_line, needs_extra
+from unipref.core.records import Message
 from unipref.core.stats.sampling import sample_evenly
 from unipref.core.terminal import LegibleStderr
 from unipref.models.loading import NO_LIMIT
@@ -64,6 +65,8 @@ def run_task(policy: Policy, name: str, folder: Path | None, options: Options) -
     Raises:
         UserError: the extra is missing, the task is unknown, its data are unavailable, or it cannot be run.
     """
+    if options.chat:
+        policy.prompt_text([Message(role="user", content="a")])  # fails here if the template refuses even this
     with _silence_lm_eval(), _restore_random_state(policy):
         manager, task_objects, tasks = _load_tasks(name, folder)
         for task in tasks.values():
@@ -172,6 +175,7 @@ def _wrap_model(policy: Policy, batch_size: int) -> Any:
         tokenizer=policy.tokenizer,
         batch_size=batch_size,
         max_length=policy.context if policy.context < NO_LIMIT else None,
+        trust_remote_code=False,
     )
 
 
@@ -198,7 +202,7 @@ def _run_lm_eval(
             bootstrap_iters=0,
             log_samples=True,
         )
-    except (AssertionError, ValueError, TemplateError) as error:
+    except (AssertionError, ValueError, TypeError, TemplateError) as error:
         problem = first_line(error) if str(error).strip() else "an answer is longer than its context"
         raise UserError(
             f"lm-eval cannot run this model: {problem}.",

@@ -51,7 +51,7 @@ def split_answers(
         finder: of the same tokenizer; keeps what it learned about the template.
 
     Raises:
-        jinja2.TemplateError: the template refuses a dialogue.
+        RefusedDialogue: the template refuses a dialogue.
     """
     finder = finder or TurnFinder(tokenizer)
     rendered = [_render(finder, prompt, answer) for prompt, answer in pairs]

@@ -5,7 +5,6 @@ model without a chat template gets `CHAT_TEMPLATE`, the paper's `Question: ... A
 saved with every model trained from it.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -13,8 +12,12 @@ from typing import TYPE_CHECKING
 
 from unipref.core import hashing
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import UserError
 from unipref.core.workers.local import count_free_cores
+from unipref.models import opening
+from unipref.models.adapter_merge import MergeDifference, merge_checked
+from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, read_json_object
+from unipref.models.opening import is_adapter, list_chain
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +37,6 @@ CHAT_TEMPLATE = (
 """The layout of the paper (A.3) as a chat template: BOS written out, eos after each answer, no trailing blank."""
 
 NO_LIMIT = 1_000_000
-ADAPTER_CONFIG = "adapter_config.json"
 TOKENIZER_FILE = re.compile(
     r"(tokenizer|special_tokens|added_tokens|chat_template|vocab|merges|spiece|sentencepiece).*|.*\.(model|tiktoken)"
 )
@@ -57,18 +59,9 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
         The tokenizer, and whether the chat template is the model's own.
 
     Raises:
-        UserError: the folder or its tokenizer is missing, or eos is missing and `needs_eos`.
+        UserError: the folder or its tokenizer is missing or damaged, or eos is missing and `needs_eos`.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(_existing(_tokenizer_home(name)))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"the tokenizer cannot be read: {first_line(error)}",
-            where=name,
-            mend="Use a folder with the tokenizer saved next to the model (save_pretrained).",
-        ) from error
+    tokenizer = opening.open_tokenizer(_existing(_tokenizer_home(name)))
     if tokenizer.eos_token is None and needs_eos:
         raise UserError(
             "the tokenizer has no end-of-sequence token, so an answer's end cannot be marked.",
@@ -84,9 +77,8 @@ def load_tokenizer(name: str, needs_eos: bool = True) -> tuple["PreTrainedTokeni
 
 
 def _tokenizer_home(name: str) -> str:
-    while is_adapter(name) and not (Path(name).expanduser() / "tokenizer_config.json").is_file():
-        name = adapter_base(name)
-    return name
+    chain = list_chain(name)
+    return next((one for one in chain if (Path(one).expanduser() / "tokenizer_config.json").is_file()), chain[-1])
 
 
 def tokenizer_key(name: str) -> str:
@@ -112,9 +104,16 @@ def load_reward_model(name: str) -> RewardModel:
     """Loads a reward model (a sequence classifier with one label) from a folder or the hub.
 
     Raises:
-        UserError: the folder is missing, or the model outputs more than one number.
+        UserError: the folder is missing, or the model is not a reward model or outputs more than one number.
     """
-    return as_reward_model(load_model(name, "reward").to(best_device()), name)
+    loaded = as_reward_model(load_model(name, "reward").to(best_device()), name)
+    if not is_adapter(name) and not opening.is_classifier(loaded.model.config.architectures):
+        raise UserError(
+            "this is a language model: as a reward model it would get a random head.",
+            where=name,
+            mend="Give a reward model: a sequence classifier with one label.",
+        )
+    return loaded
 
 
 def as_policy(model: "PreTrainedModel", name: str) -> Policy:
@@ -141,67 +140,53 @@ def as_reward_model(model: "PreTrainedModel", name: str) -> RewardModel:
 
 
 def load_model(name: str, head: str) -> "PreTrainedModel":
-    """Loads the model without its tokenizer, adapters merged.
+    """Loads the model without its tokenizer, adapters merged; as `load_merged`."""
+    return load_merged(name, head)[0]
+
+
+def load_merged(name: str, head: str) -> tuple["PreTrainedModel", MergeDifference | None]:
+    """Loads the model without its tokenizer, adapters merged; each merge is compared with the unmerged model.
 
     Args:
         name: folder or hub name.
         head: 'causal' for a language model, 'reward' for a sequence classifier with one label.
+
+    Returns:
+        The model, and the largest difference that a merge made; None without an adapter.
+
+    Raises:
+        UserError: it cannot be loaded, or a merged adapter gives another model than the adapter itself.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # a bar per loaded model would hide the run's own progress
-    try:
-        if is_adapter(name):
-            from peft import PeftModel
-
-            base = load_model(adapter_base(name), head)
-            return PeftModel.from_pretrained(base, _existing(name)).merge_and_unload()
-        if head == "reward":
-            return AutoModelForSequenceClassification.from_pretrained(_existing(name), num_labels=1)
-        return AutoModelForCausalLM.from_pretrained(_existing(name))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot be loaded as a {'reward' if head == 'reward' else 'language'} model: {first_line(error)}",
-            where=name,
-            mend="Give a folder written by transformers' save_pretrained, or the name of a reachable hub model.",
-        ) from error
-
-
-def is_adapter(name: str) -> bool:
-    """Whether a folder holds only a peft adapter, without its base model."""
-    folder = Path(name).expanduser()
-    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
-
-
-def adapter_base(name: str) -> str:
-    """The base model of an adapter folder, as peft recorded it."""
-    recorded = json.loads((Path(name).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    return str(recorded["base_model_name_or_path"])
+    opening.check_folder(_existing(name))
+    *adapters, whole = list_chain(name)
+    model: PreTrainedModel = opening.open_weights(_existing(whole), head)
+    differences = []
+    for adapter in reversed(adapters):
+        model, difference = merge_checked(opening.attach_adapter(model, adapter), head, adapter)
+        differences.append(difference)
+    return model, max(differences, key=lambda one: one.largest, default=None)
 
 
 def base_model(name: str) -> str:
     """The model under an adapter, or under adapters of adapters; any other name as it is."""
-    while is_adapter(name):
-        name = adapter_base(name)
-    return name
+    return list_chain(name)[-1]
 
 
 def is_reward_model(name: str) -> bool:
     """Whether a folder holds a sequence classifier, or an adapter of one, rather than a language model."""
-    adapter = Path(name) / ADAPTER_CONFIG
-    config = Path(name) / "config.json"
-    if not config.is_file():
-        return adapter.is_file() and json.loads(adapter.read_text()).get("task_type") == "SEQ_CLS"
-    architectures = json.loads(config.read_text()).get("architectures") or []
-    return any("SequenceClassification" in architecture for architecture in architectures)
+    folder = Path(name).expanduser()
+    if is_adapter(name):
+        return read_json_object(folder / ADAPTER_CONFIG).get("task_type") == "SEQ_CLS"
+    if not (folder / CONFIG).is_file():
+        return False
+    return opening.is_classifier(read_json_object(folder / CONFIG).get("architectures"))
 
 
 def context_length(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
     """Maximum sequence length in tokens, from the configurations of the model and its tokenizer."""
     limits = [getattr(model.config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
-    return min([limit for limit in limits if limit and limit < NO_LIMIT], default=NO_LIMIT)
+    return min([limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT], default=NO_LIMIT)
 
 
 def best_device() -> "torch.device":
@@ -236,7 +221,7 @@ def _existing(name: str) -> str:
     path = Path(name).expanduser()
     if path.is_dir():
         return str(path)
-    if path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+    if opening.looks_like_folder(name):
         raise UserError(
             "the model folder does not exist.", where=name, mend="Give a model folder or a hub name like org/name."
         )
@@ -244,6 +229,7 @@ def _existing(name: str) -> str:
 
 
 def model_key(name: str) -> str:
-    """The cache key of a model: a hash of its files for a folder, its name for a hub model."""
-    folder = Path(name).expanduser()
-    return hashing.tree_hash(folder) if folder.is_dir() else f"hub:{name}"
+    """The cache key of a model: for a folder a hash of its files and an adapter's base, for the hub its name."""
+    chain = list_chain(name)
+    keys = [hashing.tree_hash(Path(one).expanduser()) if is_folder(one) else f"hub:{one}" for one in chain]
+    return keys[0] if len(keys) == 1 else hashing.json_hash(keys)

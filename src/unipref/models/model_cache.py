@@ -1,21 +1,13 @@
 """Caches one base model in memory and swaps adapters on it, so that several checkpoints need one load."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError, first_line
-from unipref.models.loading import (
-    ADAPTER_CONFIG,
-    adapter_base,
-    as_policy,
-    as_reward_model,
-    best_device,
-    is_adapter,
-    is_reward_model,
-    load_model,
-)
+from unipref.core.errors import UserError
+from unipref.models.folder_checks import ADAPTER_CONFIG, read_json_object
+from unipref.models.loading import as_policy, as_reward_model, best_device, is_reward_model, load_model
+from unipref.models.opening import adapter_base, attach_adapter, is_adapter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -87,18 +79,12 @@ class ModelCache:
         return self._model
 
     def _attach_adapter(self, adapter: str) -> None:
-        from peft import PeftModel
-
         try:
-            self._peft = PeftModel.from_pretrained(self._model, adapter)
-        except (OSError, ValueError, RuntimeError) as error:
+            self._peft = attach_adapter(self._model, adapter)
+        except UserError:
             # The base may be partly changed, so the next model starts from a fresh one.
             self.clear()
-            raise UserError(
-                f"the adapter does not fit its base model: {first_line(error)}",
-                where=adapter,
-                mend=f"{ADAPTER_CONFIG} names {adapter_base(adapter)} as its base: was it trained from that model?",
-            ) from error
+            raise
 
     def _detach_adapters(self) -> None:
         if self._peft is not None:
@@ -110,6 +96,6 @@ class ModelCache:
 
 
 def _is_swappable(adapter: str) -> bool:
-    settings = json.loads((Path(adapter).expanduser() / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    settings = read_json_object(Path(adapter).expanduser() / ADAPTER_CONFIG)
     # Trained biases are written into the base's own layers, and could not be detached.
     return settings.get("peft_type") in SWAPPABLE and settings.get("bias", "none") == "none"

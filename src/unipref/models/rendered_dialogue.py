@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from unipref.core.chat_models import RefusedDialogue, render
 from unipref.core.records import Message, Messages
 from unipref.core.special_tokens import protect
 
@@ -35,9 +36,7 @@ class TurnFinder:
 
     def render(self, messages: Messages, is_prompt: bool = False) -> str:
         """Renders a dialogue, as the model sees it; a prompt goes up to where the assistant starts to write."""
-        turns = protect(self.tokenizer, list(messages))
-        rendered = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=is_prompt)
-        return str(rendered)
+        return render(self.tokenizer, messages, to_answer=is_prompt)
 
     def find_contents(
         self, messages: Messages, rendered: str, add_generation_prompt: bool = False
@@ -109,12 +108,10 @@ class TurnFinder:
         return self._texts[key]
 
     def _render_placeholders(self, roles: Sequence[str], is_prompt: bool) -> list[str] | None:
-        from jinja2 import TemplateError
-
         turns = [Message(role=role, content=f"\ue000{at}\ue001") for at, role in enumerate(roles)]
         try:
             pieces = PLACEHOLDER.split(self.render(turns, is_prompt))
-        except TemplateError:
+        except RefusedDialogue:
             return None
         return pieces[::2] if pieces[1::2] == [str(at) for at in range(len(roles))] else None
 

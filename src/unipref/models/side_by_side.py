@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.records import Message
 from unipref.models import inference, loading
 
@@ -22,11 +23,24 @@ def generate_answers(
     rows: list[dict[str, Any]] = [{"prompt": prompt, "answers": {}} for prompt in prompts]
     for name in names:
         policy = loading.load_policy(name)
+        if refusal := _find_refusal(policy):
+            for row in rows:
+                row["answers"][name] = f"(no answer: {refusal})"
+            continue
         texts = [policy.prompt_text([Message(role="user", content=prompt)]) for prompt in prompts]
         generated = inference.generate(policy, texts, max_new_tokens, temperature=temperature, seed=seed)
         for row, answer in zip(rows, generated, strict=True):
             row["answers"][name] = answer.strip()
     return rows
+
+
+def _find_refusal(policy: Policy) -> str | None:
+    """Why the model's chat template refuses a prompt of one user turn; None if it does not."""
+    try:
+        policy.prompt_text([Message(role="user", content="a")])
+    except RefusedDialogue as error:
+        return error.what
+    return None
 
 
 def format_side_by_side(rows: list[dict[str, Any]]) -> str:

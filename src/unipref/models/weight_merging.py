@@ -21,15 +21,17 @@ B separately, and (B1 + B2)(A1 + A2) contains products that no model was trained
 which has full rank with TIES and DARE, to the rank of an adapter.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from unipref.core.chat_models import Policy
-from unipref.core.errors import UserError, first_line
-from unipref.models.loading import ADAPTER_CONFIG, as_policy, best_device, load_model
+from unipref.core.errors import UserError
+from unipref.models import adapter_merge, opening
+from unipref.models.adapter_merge import MergeDifference
+from unipref.models.folder_checks import ADAPTER_CONFIG, read_json_object
+from unipref.models.loading import as_policy, best_device, load_model
 
 if TYPE_CHECKING:
     import torch
@@ -115,33 +117,63 @@ class WeightMerger:
         """The mixture as a policy, with the tokenizer of a folder."""
         return replace(as_policy(self.mix(weights, recipe), tokenizer), name=name)
 
-    def write(self, weights: Mapping[str, float], recipe: Recipe, out: Path) -> bool:
+    def write(
+        self, weights: Mapping[str, float], recipe: Recipe, out: Path, run: Path | None = None
+    ) -> tuple[bool, MergeDifference]:
         """Writes the mixture as a transformers model; a linear mixture of adapters also to the subfolder `adapter`.
 
-        The merger cannot be used afterwards.
+        What was written is loaded again and compared: with the base under the unmerged adapters for a linear mixture of
+        adapters, and otherwise with the mixture in memory. The merger cannot be used afterwards.
+
+        Args:
+            weights: name -> weight.
+            recipe: how the changes are combined.
+            out: the folder.
+            run: the run that the folder belongs to, if any.
 
         Returns:
-            Whether an adapter was written.
+            Whether an adapter was written, and the difference.
+
+        Raises:
+            UserError: what was written is another model.
         """
-        model = self.mix(weights, recipe)
+        sequences = adapter_merge.make_probe_sequences(self._model)
         has_adapter = self._peft is not None and recipe.method == "linear"
         if has_adapter:
-            self._write_adapter(weights, out / "adapter")
+            self.mix({}, recipe)
+            self._write_adapter(weights, out / "adapter", run)
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.set_adapter(WEIGHTED_ADAPTER)
+            before = adapter_merge.measure_probes(self._peft, sequences, "causal")
+            self._peft.base_model.disable_adapter_layers()
+        model = self.mix(weights, recipe)
+        if not has_adapter:
+            before = adapter_merge.measure_probes(model, sequences, "causal")
         if self._peft is not None:
             model = self._peft.unload()
         model.config.use_cache = True
         model.save_pretrained(out)
-        return has_adapter
+        device, untied = model.device, not adapter_merge.is_tied(model)
+        model.to("meta")  # frees its memory before the saved model is loaded
+        difference = adapter_merge.check_saved(before, out, "causal", device, untied)
+        if not difference.is_equal:
+            raise adapter_merge.difference_error(difference, str(out), "Merge models trained on other layers.")
+        return has_adapter, difference
 
-    def _write_adapter(self, weights: Mapping[str, float], folder: Path) -> None:
+    def _write_adapter(self, weights: Mapping[str, float], folder: Path, run: Path | None) -> None:
         """Writes the weighted sum as one adapter: the factors concatenated, with the sum of all ranks."""
+        from peft.tuners.lora import LoraLayer
+
         names = [_adapter_name(index) for index in range(len(self._names))]
         factors = [weights.get(name, 0.0) for name in self._names]
         self._peft.add_weighted_adapter(names, factors, WEIGHTED_ADAPTER, combination_type="cat")
         config = self._peft.peft_config[WEIGHTED_ADAPTER]
         # The factors include all scales, so the scale must be 1: alpha / r is, alpha / sqrt(r) (rsLoRA) is not.
         config.use_rslora = False
-        config.base_model_name_or_path = str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base
+        for module in self._peft.modules():
+            if isinstance(module, LoraLayer) and WEIGHTED_ADAPTER in module.scaling:
+                module.scaling[WEIGHTED_ADAPTER] = 1.0
+        config.base_model_name_or_path = opening.describe_base(self.base, folder, run)
         self._peft.save_pretrained(folder, selected_adapters=[WEIGHTED_ADAPTER], save_embedding_layers=False)
         for file in (folder / WEIGHTED_ADAPTER).iterdir():
             file.rename(folder / file.name)
@@ -149,23 +181,14 @@ class WeightMerger:
         (folder / "README.md").unlink(missing_ok=True)  # an empty template that peft adds
 
     def _attach_adapters(self, changed: Mapping[str, Path]) -> "Iterator[_AdapterWeight]":
-        from peft import PeftModel
         from peft.tuners.lora import LoraLayer
 
         for index, folder in enumerate(changed.values()):
             _check_adapter(folder)
-            try:
-                if self._peft is None:
-                    self._peft = PeftModel.from_pretrained(self._model, folder, adapter_name=_adapter_name(index))
-                else:
-                    self._peft.load_adapter(folder, adapter_name=_adapter_name(index))
-            except (OSError, ValueError, RuntimeError) as error:
-                raise UserError(
-                    f"the adapter does not fit its base model: {first_line(error)}",
-                    where=str(folder),
-                    mend=f"unipref used {self.base} as its base.",
-                ) from error
+            self._peft = opening.attach_adapter(self._peft or self._model, str(folder), _adapter_name(index))
         assert self._peft is not None
+        if adapter_merge.needs_untying(self._peft):
+            adapter_merge.untie(self._model)
         self._peft.base_model.disable_adapter_layers()
         adapter_names = {name: _adapter_name(index) for index, name in enumerate(changed)}
         for module in self._peft.modules():
@@ -232,6 +255,9 @@ class _ModelWeight:
 
 def _load_whole_models(model: Any, base: str, changed: Mapping[str, Path]) -> Iterator[_ModelWeight]:
     models = {name: load_model(str(folder), "causal") for name, folder in changed.items()}
+    if not all(map(adapter_merge.is_tied, (model, *models.values()))):
+        for one in filter(adapter_merge.is_tied, (model, *models.values())):
+            adapter_merge.untie(one)
     others = {name: dict(other.named_parameters()) for name, other in models.items()}
     base_weights = dict(model.named_parameters())
     for name, weights in others.items():
@@ -259,7 +285,7 @@ def _adapter_name(index: int) -> str:
 
 
 def _check_adapter(folder: Path) -> None:
-    settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    settings = read_json_object(folder / ADAPTER_CONFIG)
     reasons = [reason for key, reason in UNSUPPORTED_SETTINGS.items() if settings.get(key)]
     if settings.get("peft_type") != "LORA":
         reasons = [f"its type is {settings.get('peft_type')}, not LORA"]

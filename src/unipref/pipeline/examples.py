@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unipref.core import parquet, text_keys
-from unipref.core.chat_models import Policy
+from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
@@ -181,11 +181,9 @@ def generate_answers(policy: Policy, prompts: Sequence[Messages], new_tokens: in
 
 def _encode(policy: Policy, prompt: Messages) -> list[int]:
     """The tokens of a prompt; empty if the model's chat template refuses its roles or their order."""
-    from jinja2 import TemplateError
-
     try:
         return inference.encode(policy, policy.prompt_text(prompt))
-    except TemplateError:
+    except RefusedDialogue:
         return []
 
 

@@ -9,6 +9,7 @@ from unipref.core import user_code
 from unipref.core.errors import UserError, report_missing_resources
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import DeferredNotes, ProgressListener
+from unipref.models import opening
 from unipref.pipeline.launcher import Launch, read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
@@ -70,3 +71,16 @@ def _run(
         done = run_side_by_side(resolved, folder, until, jobs, listener)
         return Run(resolved, folder, DeferredNotes(listener), done_by_others=done).execute(until)
     return Run(resolved, folder, listener, launch).execute(until)
+
+
+def _check_models(resolved: ResolvedStudy, until: str) -> None:
+    """Checks the files of the models to train and evaluate, before any data is read.
+
+    Raises:
+        UserError: a folder is incomplete or damaged.
+    """
+    if STAGES.index(until) < STAGES.index("check"):
+        return
+    models = {study.model for study in resolved.variants.values() if study.train or study.evaluate.benchmarks}
+    for model in sorted(name for name in models if name is not None):
+        opening.check_folder(model)

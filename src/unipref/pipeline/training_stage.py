@@ -161,6 +161,7 @@ class TrainingStage:
                 data_root=context.resolved.data_root,
                 out=out,
                 checkpoint_dir=checkpoint_dir,
+                run=context.cache.folder,
                 seed=step.seed,
             )
             progress = partial(context.listener.progress, f"training {step.place.rpartition('/')[2]}")

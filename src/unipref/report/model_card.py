@@ -133,6 +133,7 @@ class Card:
                 *(f"    {line}" for line in yaml_files.write(recipe.settings).splitlines() if recipe.settings),
                 "",
             ]
+            lines += [line for text in _describe_merges(trained, recipe.model_kind) for line in (text, "")]
         return lines[:-1]
 
     def _code(self) -> list[str]:
@@ -185,23 +186,60 @@ class Card:
 
     def _use(self) -> list[str]:
         kind = AUTO_CLASSES.get(self.recipe.model_kind, AUTO_CLASSES["policy"])
-        library = "transformers"
-        if self.recipe.adapter:
-            library, kind = "peft", kind.replace("Auto", "AutoPeft")
         labels = ", num_labels=1" if self.recipe.model_kind == "reward" else ""
-        code = [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
-        code += [
-            f'model = {kind}.from_pretrained("FOLDER"{labels})',
-            'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
-        ]
+        if any((merge := self.trained[step].start_merge) and merge.untied for step in self._steps_in_the_model()):
+            return self._use_with_unipref()
+        lowest, *adapters = self._steps_in_the_model()
+        folders = ["FOLDER" if step == self.step else f"FOLDER/../{step}" for step in (lowest, *adapters)]
+        library, is_adapter = "transformers", self._recipe_of(lowest).adapter
+        if is_adapter:
+            library, kind = "peft", kind.replace("Auto", "AutoPeft")
+        code = ["from peft import PeftModel"] if adapters else []
+        code += [f"from {library} import {kind}", "from transformers import AutoTokenizer", ""]
+        then = ".merge_and_unload()" if is_adapter and adapters else ""
+        code += [f'model = {kind}.from_pretrained("{folders[0]}"{labels}){then}']
+        # peft reads a relative base from the folder one stands in, so the code names the folder of each step.
+        code += [f'model = PeftModel.from_pretrained(model, "{folder}").merge_and_unload()' for folder in folders[1:]]
+        code += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
         note = "The chat template is saved with the tokenizer."
         if self.recipe.model_kind == "reward":
             note += " The reward scores a whole dialogue; it is the output at the last token, the end of the sequence."
         return ["```python", *code, "```", "", note]
 
+    def _use_with_unipref(self) -> list[str]:
+        """The code for an adapter upon a merged model whose output head peft's own merge would change by mistake."""
+        load = "load_reward_model" if self.recipe.model_kind == "reward" else "load_policy"
+        code = [f"from unipref.models.loading import {load}", "", f'loaded = {load}("FOLDER")']
+        note = "An adapter below this one changes a tied embedding: peft's own merge would change the output head too."
+        return ["```python", *code, "model, tokenizer = loaded.model, loaded.tokenizer", "```", "", note]
+
+    def _steps_in_the_model(self) -> list[str]:
+        """The steps whose folders hold this model: the last whole model or first adapter, and the adapters upon it."""
+        steps: list[str] = []
+        for step in reversed(self._chain()):
+            steps.insert(0, step)
+            if not self._recipe_of(step).adapter:
+                break
+        return steps
+
     def _versions(self) -> list[str]:
         versions = {"unipref": self.manifest.unipref, **self.manifest.versions}
         return _table(["package", "version"], [[name, str(version)] for name, version in versions.items()])
+
+
+def _describe_merges(trained: TrainedStep, model_kind: str) -> list[str]:
+    """Sentences on the merged adapters of a step."""
+    what = "rewards" if model_kind == "reward" else "log-probabilities of tokens"
+    unit = "" if model_kind == "reward" else " nats"
+    sentences = []
+    for merge, whose in ((trained.start_merge, "the step started from"), (trained.merge, "it trained")):
+        if merge is not None:
+            text = f"The adapter that {whose} was merged. Compared with the unmerged model, {merge.tokens} {what} "
+            text += f"differ by at most {merge.largest:.2g}{unit} (mean {merge.mean:.2g})."
+            if merge.untied:
+                text += " Its output head has a weight of its own, because the adapter changed the tied embedding."
+            sentences.append(text)
+    return sentences
 
 
 def _measure(row: ScoreRow) -> tuple[str, ...]:

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core.chat_models import render
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line
+from unipref.core.special_tokens import encode_texts
+from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
 from unipref.train.data.row_usage import RowUsage, describe_special_tokens
 from unipref.train.data.rows import View, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
-from unipref.train.monitor.checkpoints import count_passes_done, find_resume_checkpoint, parse_step, read_progress
+from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
 from unipref.train.row_order import OrderedRows, skip_done_passes
 from unipref.train.save import save
@@ -41,6 +44,7 @@ class PreparedStep:
         sides: the rows' columns with answers.
         limit: longest dialogue in tokens.
         checkpoint: where an earlier attempt stopped; None: the step starts at the beginning.
+        warnings: on damaged checkpoints.
     """
 
     start: Start
@@ -51,6 +55,7 @@ class PreparedStep:
     sides: list[str]
     limit: int
     checkpoint: Path | None
+    warnings: list[str]
 
 
 def fit(
@@ -91,7 +96,7 @@ def fit(
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)
         restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
-        save(hf, trainer, ready.start, job.out)
+        merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():
             _write_lines(job.out / "curve.jsonl", watcher.curve.points)
             if watcher.dev:
@@ -102,6 +107,10 @@ def fit(
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
+    if merged is not None:
+        summary["merge"] = merged.as_record()
+    if ready.start.merged is not None:
+        summary["start_merge"] = ready.start.merged.as_record()
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
@@ -122,7 +131,7 @@ def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None, lea
         # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
-        "warnings": [*watcher.warnings, *usage.describe_cut(), *special],
+        "warnings": [*ready.warnings, *watcher.warnings, *usage.describe_cut(), *special],
         "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
     if usage.special:
@@ -209,6 +218,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
             where=str(job.preferences),
         )
     dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
+    checkpoint, warnings = choose_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else (None, [])
     return PreparedStep(
         start,
         rows,
@@ -217,8 +227,24 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
         dev_usage,
         [column for column in view.columns if column != "prompt"],
         limit,
-        find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None,
+        checkpoint,
+        warnings,
     )
+
+
+def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
+    """Reads the token ids of the first training rows, to compare a merged model with the trained one."""
+    if trainer.lora is None or not trainer.merge_adapter:
+        return []
+    import pyarrow as pa
+
+    with pa.OSFile(str(ready.rows)) as source:
+        rows = next(iter(pa.ipc.open_stream(source))).slice(0, PROBES).to_pylist()
+    tokenizer, view = ready.start.tokenizer, trainer.view()
+    dialogues = [dialogue for row in rows for dialogue in view.dialogues(row)][:PROBES]
+    texts = [render(tokenizer, dialogue, to_answer=view.prompts_only) for dialogue in dialogues]
+    ids = encode_texts(tokenizer, texts)
+    return [ids[text] for text in texts]
 
 
 def _set_threads(checkpoint: Path | None) -> None:

@@ -22,6 +22,8 @@ REFUSED_FIELDS = {
     "revision": "it is the model the step starts from",
     "auto_mapping": "it follows from the model",
     "peft_version": "peft writes it",
+    "layer_replication": "the saved model would have more layers than its configuration",
+    "runtime_config": "it does not belong to the adapter",
 }
 """Fields of `peft.LoraConfig` that unipref sets, and why."""
 

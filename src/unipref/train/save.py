@@ -1,8 +1,13 @@
 """Saves a trained model in a folder that plain transformers or peft loads."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+from unipref.core.contracts import TrainJob
+from unipref.core.errors import UserError
+from unipref.models import adapter_merge, opening
+from unipref.models.adapter_merge import MergeDifference, Probes, Sequences
 from unipref.models.loading import load_model
 from unipref.train import processes
 from unipref.train.start import Start
@@ -14,50 +19,100 @@ def is_sharded(hf: Any) -> bool:
     return bool(hf.is_fsdp_enabled or hf.is_deepspeed_enabled)
 
 
-def save(hf: Any, trainer: TrlTrainer, start: Start, out: Path) -> None:
+def save(hf: Any, trainer: TrlTrainer, start: Start, job: TrainJob, probes: Sequences) -> MergeDifference | None:
     """Writes model, tokenizer and template, and an adapter as the settings say. Call it in every process.
+
+    A merged model is loaded again and compared with the unmerged one. The trained model cannot be used afterwards.
 
     Args:
         hf: the TRL trainer.
         trainer: the settings.
         start: the model the step started from.
-        out: the step's folder.
+        job: the step's folder, and the run's.
+        probes: token ids of some training rows, to compare a merged model on.
+
+    Returns:
+        How much the merged model differs from the trained one; None if nothing was merged, or in another process than
+        the first.
+
+    Raises:
+        UserError: the merged model is not the trained one; its adapter is kept beside the step's folder.
     """
     # All processes together gather weights that are spread over them; the first process writes them.
     gathered = {"state_dict": hf.accelerator.get_state_dict(hf.model_wrapped)} if is_sharded(hf) else {}
     if not processes.is_first():
-        return
-    model = hf.accelerator.unwrap_model(hf.model)
-    if trainer.lora is not None:
-        # The adapter belongs to the model the study named, not to a merged copy that is removed after the step.
-        model.peft_config["default"].base_model_name_or_path = (
-            str(Path(start.policy).resolve()) if Path(start.policy).is_dir() else start.policy
-        )
-        folder = out / "adapter" if trainer.merge_adapter else out
-        model.save_pretrained(folder, save_embedding_layers=False, **gathered)
-        (folder / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
-        if trainer.merge_adapter:
-            needs_reload = bool(gathered) or trainer.quantization is not None
-            model = merge_reloaded(trainer, start, folder) if needs_reload else model.merge_and_unload()
-            gathered = {}
-    if trainer.lora is None or trainer.merge_adapter:
-        # Gradient checkpointing turns the cache off for training; a saved model should generate with it.
-        model.config.use_cache = True
-        model.save_pretrained(out, **gathered)
-    start.tokenizer.save_pretrained(out)
+        return None
+    # Without the wrapper for mixed precision, so that both models are measured in the precision of their weights.
+    model = hf.accelerator.unwrap_model(hf.model, keep_fp32_wrapper=False)
+    start.tokenizer.save_pretrained(job.out)
+    if trainer.lora is None:
+        _write(model, job.out, gathered)
+        return None
+    adapter = job.out / "adapter" if trainer.merge_adapter else job.out
+    # The adapter belongs to the model the study named, not to a merged copy that is removed after the step.
+    base = opening.describe_base(start.policy, adapter, job.run)
+    model.peft_config["default"].base_model_name_or_path = base
+    model.save_pretrained(adapter, save_embedding_layers=False, **gathered)
+    (adapter / "README.md").unlink(missing_ok=True)  # an empty form that peft writes
+    if not trainer.merge_adapter:
+        return None
+    if gathered or trainer.quantization is not None:
+        model = attach_anew(trainer, start, adapter)
+    return _merge(model, trainer, start, job.out, probes)
 
 
-def merge_reloaded(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
-    """Loads the model anew and merges its saved adapter: sharded or quantised weights cannot be merged directly.
+def attach_anew(trainer: TrlTrainer, start: Start, adapter: Path) -> Any:
+    """Loads the model anew with its saved adapter: sharded or quantised weights cannot be merged directly.
 
     Args:
         trainer: the settings.
         start: the model the step started from.
         adapter: folder of the saved adapter.
     """
-    from peft import PeftModel
-
-    base = load_model(start.folder, "reward" if trainer.model_kind == "reward" else "causal")
-    model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
+    model = opening.attach_adapter(load_model(start.folder, _head(trainer)), str(adapter))
     model.config.pad_token_id = start.tokenizer.pad_token_id
     return model
+
+
+def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: Sequences) -> MergeDifference:
+    """Merges the adapter, writes the merged model, and compares what was written with the unmerged model."""
+    head = _head(trainer)
+    probes = adapter_merge.cut_probes(sequences) or adapter_merge.make_probe_sequences(model)
+    before: Probes = adapter_merge.measure_probes(model, probes, head)
+    written = set(out.iterdir())
+    try:
+        merged, untied = adapter_merge.merge(model)
+    except UserError as error:
+        raise UserError(error.what, where=_step(trainer), mend=_keep_adapter(out)) from error
+    merged.config.pad_token_id = start.tokenizer.pad_token_id
+    _write(merged, out, {})
+    device = merged.device
+    merged.to("meta")  # frees its memory before the saved model is loaded
+    difference = adapter_merge.check_saved(before, out, head, device, untied)
+    if not difference.is_equal:
+        for path in set(out.iterdir()) - written:
+            path.unlink()
+        raise adapter_merge.difference_error(difference, _step(trainer), _keep_adapter(out))
+    return difference
+
+
+def _keep_adapter(out: Path) -> str:
+    """Moves the adapter to a folder that the next attempt does not remove, and returns what to do with it."""
+    kept = out.with_name(f"{out.name.removesuffix('.partial')}.adapter")
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.move(out / "adapter", kept)
+    return f"The adapter is in {kept}. Set merge_adapter: false to save the adapter alone, or adapt other layers."
+
+
+def _step(trainer: TrlTrainer) -> str:
+    return trainer.step or trainer.name()
+
+
+def _write(model: Any, out: Path, gathered: dict[str, Any]) -> None:
+    # Gradient checkpointing turns the cache off for training; a saved model should generate with it.
+    model.config.use_cache = True
+    model.save_pretrained(out, **gathered)
+
+
+def _head(trainer: TrlTrainer) -> str:
+    return "reward" if trainer.model_kind == "reward" else "causal"

@@ -6,9 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import UserError
 from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, protect
-from unipref.models.loading import base_model, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
+from unipref.models import adapter_merge, opening
+from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,6 +26,7 @@ class Start:
         tokenizer: with a chat template and a pad token that is not eos.
         context: longest sequence, in tokens.
         grown: whether `folder` has an embedding for the pad token that `policy` lacks.
+        merged: how much the merge of an adapter changed the model; None if there is no adapter.
     """
 
     folder: str
@@ -32,6 +34,7 @@ class Start:
     tokenizer: "PreTrainedTokenizerBase"
     context: int
     grown: bool
+    merged: adapter_merge.MergeDifference | None = None
 
 
 def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | None = None) -> Start:
@@ -58,15 +61,31 @@ def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | 
     give_own_pad(tokenizer, name)
     set_special_tokens(tokenizer, special_tokens)
     grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
-    folder = name
-    if grown or is_adapter(name):
-        model = load_model(name, head)
+    folder, merged = name, None
+    if grown or opening.is_adapter(name):
+        model, merged = load_merged(name, head)
         if grown:
             model.resize_token_embeddings(tokenizer.pad_token_id + 1, mean_resizing=False)
         folder = str(work / "start")
-        model.save_pretrained(folder)
+        _save_start(model, head, Path(folder), name)
         tokenizer.save_pretrained(folder)
-    return Start(folder, name, tokenizer, context_length(SimpleNamespace(config=config), tokenizer), grown)
+    return Start(folder, name, tokenizer, context_length(SimpleNamespace(config=config), tokenizer), grown, merged)
+
+
+def _save_start(model: Any, head: str, folder: Path, name: str) -> None:
+    """Saves a merged or grown model, and checks that the saved model is the same.
+
+    Raises:
+        UserError: it is another one.
+    """
+    before = adapter_merge.measure_probes(model, adapter_merge.make_probe_sequences(model), head)
+    model.save_pretrained(folder)
+    device = model.device
+    model.to("meta")  # frees its memory before the saved model is loaded
+    difference = adapter_merge.check_saved(before, folder, head, device)
+    if not difference.is_equal:
+        mend = "Give the model as a whole, merged by the library that trained it."
+        raise adapter_merge.difference_error(difference, name, mend)
 
 
 def set_special_tokens(tokenizer: "PreTrainedTokenizerBase", setting: str | None) -> None:
@@ -154,14 +173,4 @@ def open_config(name: str) -> Any:
     Raises:
         UserError: the configuration cannot be read.
     """
-    from transformers import AutoConfig
-
-    name = base_model(name)
-    try:
-        return AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot be read as a model: {first_line(error)}",
-            where=name,
-            mend="Give a folder that transformers' save_pretrained wrote, or a hub name that can be reached.",
-        ) from error
+    return opening.open_config(base_model(name))

@@ -77,6 +77,8 @@ def _fixed_settings(trainer: TrlTrainer, job: TrainJob, work: Path, chosen: dict
         "run_name": chosen.get("run_name") or final_name("/".join(job.out.parts[-3:])),
         "output_dir": str(job.checkpoint_dir if job.checkpoint_dir and trainer.checkpoints_kept else work / "trl"),
         "seed": job.seed,
+        "trust_remote_code": False,
+        "model_init_kwargs": {**(chosen.get("model_init_kwargs") or {}), "use_safetensors": True},
         # If on, it replaces a loss that is NaN by the mean of earlier losses.
         "logging_nan_inf_filter": False,
     }

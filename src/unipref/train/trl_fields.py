@@ -9,8 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import (
     ConfigDict,
-    PydanticSchemaGenerationError,
-    PydanticUndefinedAnnotation,
+    PydanticUserError,
     TypeAdapter,
     ValidationError,
 )
@@ -65,7 +64,7 @@ def _convert(value: Any, hint: Any) -> Any:
         _check_enum_name(value, hint)
     try:
         adapter = TypeAdapter[Any](hint, config=ConfigDict(arbitrary_types_allowed=True))
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+    except PydanticUserError:
         # A type of the library's own, which no study file can hold; the library checks it.
         return _convert_numbers(value)
     try:

@@ -46,6 +46,7 @@ REFUSED_FIELDS = {
     "chat_template_kwargs": _TEMPLATE,
     "reward_weights": "each of the 'rewards' has its own weight",
     "length_column_name": _COLUMNS,
+    "trust_remote_code": "unipref never runs the code of a model",
     "local_rank": "the launcher sets it (--accelerate CONFIG)",
     **dict.fromkeys(
         [
@@ -179,6 +180,18 @@ class TrlTrainer(Trainer):
     def _check_one_way_to_save(self) -> "TrlTrainer":
         if self.checkpoint and (doubled := sorted(SAVE_SETTINGS & set(self.model_extra or {}))):
             raise ValueError(f"'{doubled[0]}' and 'checkpoint' set the same thing. Give only one of them.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_how_models_open(self) -> "TrlTrainer":
+        """Refuses options of `from_pretrained` that run code or read pickle files."""
+        for place, options in (self.model_extra or {}).items():
+            if not place.endswith("model_init_kwargs") or not isinstance(options, Mapping):
+                continue
+            if "trust_remote_code" in options:
+                raise ValueError(f"{place}.trust_remote_code: unipref never runs the code of a model. Take it out.")
+            if "use_safetensors" in options:
+                raise ValueError(f"{place}.use_safetensors: unipref reads safetensors files only. Take it out.")
         return self
 
     @model_validator(mode="after")

@@ -240,13 +240,47 @@ def test_adapters_with_scales_and_ranks_of_their_own_are_written_as_one(
     settings: dict[str, Any], tiny_model: Path, tmp_path: Path
 ) -> None:
     changes = {name: lora(tiny_model, tmp_path / name, seed, **settings) for seed, name in enumerate("ab")}
-    assert WeightMerger(str(tiny_model), changes, adapters=True).write(
-        {"a": 0.4, "b": -0.6}, Recipe(), tmp_path / "out"
-    )
+    merger = WeightMerger(str(tiny_model), changes, adapters=True)
+    has_adapter, difference = merger.write({"a": 0.4, "b": -0.6}, Recipe(), tmp_path / "out")
+    assert has_adapter
+    assert difference.largest < 1e-3
     merged = load_policy(str(tmp_path / "out" / "adapter"))
     np.testing.assert_allclose(
         logits(merged.model), logits(load_model(str(tmp_path / "out"), "causal")), atol=1e-5, rtol=0
     )
+
+
+@pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
+@pytest.mark.parametrize("method", ["linear", "ties"])
+def test_adapters_on_a_tied_embedding_give_a_model_that_is_not_tied(
+    method: Any, tiny_model: Path, tmp_path: Path
+) -> None:
+    on_embedding = {"target_modules": ["q_proj", "embed_tokens"]}
+    changes = {name: lora(tiny_model, tmp_path / name, seed, **on_embedding) for seed, name in enumerate("ab")}
+    merger = WeightMerger(str(tiny_model), changes, adapters=True)
+    has_adapter, difference = merger.write({"a": 1.0, "b": 0.5}, Recipe(method), tmp_path / "out")
+    assert (has_adapter, difference.untied, difference.is_equal) == (method == "linear", True, True)
+    made, base = load_model(str(tmp_path / "out"), "causal"), load_model(str(tiny_model), "causal")
+    assert made.config.tie_word_embeddings is False
+    torch.testing.assert_close(made.get_output_embeddings().weight, base.get_output_embeddings().weight)
+    assert not torch.allclose(made.get_input_embeddings().weight, base.get_input_embeddings().weight, atol=1e-3)
+    if method == "linear":
+        over = load_model(str(tmp_path / "out" / "adapter"), "causal")
+        np.testing.assert_allclose(logits(over), logits(made), atol=1e-4, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
+def test_whole_models_with_a_head_of_their_own_are_averaged_over_a_tied_base(tiny_model: Path, tmp_path: Path) -> None:
+    steps = {
+        "a": step(tiny_model, tmp_path / "a", 1, target_modules=["q_proj", "embed_tokens"]),
+        "b": step(tiny_model, tmp_path / "b", 2),
+    }
+    merger = WeightMerger(str(tiny_model), steps, adapters=False)
+    _, difference = merger.write({"a": 0.5, "b": 0.5}, Recipe(), tmp_path / "out")
+    assert (difference.untied, difference.is_equal) == (True, True)
+    made, first, second = (load_model(str(path), "causal") for path in (tmp_path / "out", *steps.values()))
+    mean = (first.get_input_embeddings().weight + second.get_input_embeddings().weight) / 2
+    torch.testing.assert_close(made.get_input_embeddings().weight, mean, atol=1e-5, rtol=0)
 
 
 def test_ties_is_written_whole(run: Path) -> None:

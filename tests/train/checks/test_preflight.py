@@ -101,7 +101,7 @@ def test_a_model_that_cannot_be_loaded(check: Check, tiny_model: Path, tmp_path:
         check(Sft(**FEW), model=str(empty))
     without = Path(changed("weightless"))
     (without / "model.safetensors").unlink()
-    with pytest.raises(UserError, match="weightless: cannot be loaded as a language model"):
+    with pytest.raises(UserError, match="weightless: the weights are missing"):
         check(Sft(**FEW), model=str(without))
 
 

@@ -1,5 +1,6 @@
 """A step that was cut off and taken up again ends as one that never was: the same weights, the same curve."""
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -9,13 +10,18 @@ from typing import Any
 import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
+from unipref.core.errors import ResourceError
 from unipref.train import train
 from unipref.train.monitor.checkpoints import (
     PROGRESS_FILE,
+    RunProgress,
+    choose_checkpoint,
     count_passes_done,
+    find_fault,
     find_resume_checkpoint,
     list_checkpoints,
     parse_step,
+    write_progress,
 )
 from unipref.train.row_order import skip_done_passes
 from unipref.train.trainers.dpo import Dpo
@@ -159,6 +165,101 @@ def test_a_checkpoint_that_was_being_written_is_none(tmp_path: Path) -> None:
             (folder / PROGRESS_FILE).write_text(json.dumps({"threads": 1}))
     assert find_resume_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-2"]
+
+
+def make_checkpoint(folder: Path, with_hashes: bool) -> None:
+    """Writes the files of a checkpoint: small, but each readable by the library that reads it."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    save_file({"weight": torch.ones(4)}, folder / "model.safetensors")
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        torch.save({"a": torch.ones(100)}, folder / name)
+    (folder / "trainer_state.json").write_text(json.dumps({"epoch": 0.5, "global_step": parse_step(folder)}))
+    write_progress(folder, RunProgress(step=parse_step(folder), steps=9, threads=1, curve=[], dev=[]))
+    if not with_hashes:
+        progress = json.loads((folder / PROGRESS_FILE).read_text())
+        (folder / PROGRESS_FILE).write_text(json.dumps({**progress, "files": {}}))
+
+
+def cut_file(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "cut weights": ("model.safetensors", cut_file),
+    "empty weights": ("model.safetensors", lambda path: path.write_bytes(b"")),
+    "cut optimiser": ("optimizer.pt", cut_file),
+    "empty random state": ("rng_state.pth", lambda path: path.write_bytes(b"")),
+    "changed optimiser": ("optimizer.pt", flip_a_bit),
+    "no state": ("trainer_state.json", lambda path: path.unlink()),
+    "cut state": ("trainer_state.json", cut_file),
+    "state without its step": ("trainer_state.json", lambda path: path.write_text("{}")),
+    "state that is a list": ("trainer_state.json", lambda path: path.write_text("[]")),
+    "cut progress": (PROGRESS_FILE, cut_file),
+    "progress that is a list": (PROGRESS_FILE, lambda path: path.write_text("[]")),
+}
+
+
+@pytest.mark.parametrize("with_hashes", [True, False], ids=["hashes", "formats"])
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(name: str, with_hashes: bool, tmp_path: Path) -> None:
+    for step in (2, 4, 6):
+        make_checkpoint(tmp_path / f"checkpoint-{step}", with_hashes)
+    assert choose_checkpoint(tmp_path) == (tmp_path / "checkpoint-6", [])
+    file, damage = DAMAGES[name]
+    damage(tmp_path / "checkpoint-6" / file)
+    chosen, warnings = choose_checkpoint(tmp_path)
+    assert chosen == tmp_path / "checkpoint-4"
+    assert len(warnings) == 1
+    assert warnings[0].startswith("checkpoint-6 is damaged: ")
+    assert warnings[0].endswith("; the step resumes from checkpoint-4")
+    assert [parse_step(path) for path in list_checkpoints(tmp_path)] == [2, 4]
+    for step in (2, 4):
+        damage(tmp_path / f"checkpoint-{step}" / file)
+    chosen, warnings = choose_checkpoint(tmp_path)
+    assert chosen is None
+    assert [warning.rpartition("; ")[2] for warning in warnings] == ["the step starts at the beginning"] * 2
+
+
+def test_hashes_find_a_changed_weight(tmp_path: Path) -> None:
+    make_checkpoint(tmp_path / "checkpoint-2", with_hashes=True)
+    flip_a_bit(tmp_path / "checkpoint-2" / "model.safetensors")
+    assert find_fault(tmp_path / "checkpoint-2") == "model.safetensors was changed or cut"
+
+
+def test_a_checkpoint_that_this_machine_cannot_read_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    make_checkpoint(tmp_path / "checkpoint-2", with_hashes=True)
+    monkeypatch.setattr("unipref.core.hashing.file_hash", refuse)
+    with pytest.raises(ResourceError, match="Permission denied"):
+        choose_checkpoint(tmp_path)
+    assert list_checkpoints(tmp_path) == [tmp_path / "checkpoint-2"]
+
+
+@pytest.mark.slow
+def test_a_step_with_a_damaged_checkpoint_ends_as_one_that_was_not_cut_off(job: Job, tmp_path: Path) -> None:
+    trainer, folder = Sft(**FEW, lora=LORA), tmp_path / "checkpoints"
+    unbroken, cut = job(to="unbroken"), job(to="cut", checkpoint_dir=folder)
+    train(trainer, unbroken)
+    with pytest.raises(Cut):
+        train(trainer, cut, progress=cut_at(5))
+    (folder / "checkpoint-4" / "optimizer.pt").write_bytes(b"")
+    again = train(trainer, cut)
+    assert again["resumed_at"] == 2
+    assert "checkpoint-4 is damaged: optimizer.pt was changed or cut; the step resumes from" in again["warnings"][0]
+    assert weights_of(cut.out) == weights_of(unbroken.out) != {}
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,23 @@ class CollapseInfo(msgspec.Struct):
     kept: int | None = None
 
 
+class MergeInfo(msgspec.Struct):
+    """How much a merged model differs from the unmerged one, in nats of token log-probabilities, or in rewards.
+
+    Attributes:
+        sequences, tokens: compared texts, and tokens in them.
+        largest, mean, tolerance: absolute difference, and the largest one allowed.
+        untied: whether the output head got a weight of its own, because the adapter changed the tied embedding.
+    """
+
+    sequences: int = 0
+    tokens: int = 0
+    largest: float = 0.0
+    mean: float = 0.0
+    tolerance: float = 0.0
+    untied: bool = False
+
+
 class TrainedStep(msgspec.Struct):
     """The result of one training step.
 
@@ -123,6 +140,7 @@ class TrainedStep(msgspec.Struct):
         resumed_at: the optimiser step at which training resumed; None if it did not.
         dev: dev scores measured during training; dev_seconds: the time they took.
         collapse: set if training collapsed and was stopped.
+        merge: of the trained adapter, if it was merged; start_merge: of the adapter that the step started from.
         other: what else the trainer returned.
         folder: the model's folder, relative to the run; variants may share it.
     """
@@ -139,6 +157,8 @@ class TrainedStep(msgspec.Struct):
     dev: list[DevPoint] = []
     dev_seconds: float | None = None
     collapse: CollapseInfo | None = None
+    merge: MergeInfo | None = None
+    start_merge: MergeInfo | None = None
     other: dict[str, Any] = {}
     folder: str = ""
 

@@ -14,6 +14,7 @@ from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters, sum_clusters
 from unipref.core.stats.chance import WHOLE
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
+from unipref.evaluate.refused import refused_notes
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods
 
@@ -117,7 +118,10 @@ class BBQ(Benchmark):
                 kept += [_example(item, log_p, split) for item, log_p in scored_set]
         if len(kept) < n:
             context = f"the model's context of {model.context} tokens"
-            notes.append(f"{n - len(kept)} of {n} items skipped: they, or another item of their set, exceed {context}.")
+            refused = sum(not _is_accepted(model, one_set) for one_set in sets) * SET_SIZE
+            if n_long := n - len(kept) - refused:
+                notes.append(f"{n_long} of {n} items skipped: they, or another item of their set, exceed {context}.")
+            notes += refused_notes(refused, n, "items")
         if n_unbiased := sum(example["biased"] is None for example in kept):
             notes.append(
                 f"{n_unbiased} of {len(kept)} items count for accuracy only: "
@@ -148,6 +152,11 @@ class BBQ(Benchmark):
             yield from _statistics(rows, WHOLE)
         for name in categories if len(categories) > 1 else []:
             yield from _statistics([row for row in rows if row["category"] == name], f"category:{name}")
+
+
+def _is_accepted(policy: Policy, one_set: Sequence[Item]) -> bool:
+    """Whether the chat template renders the dialogues of a set, which all have the same roles."""
+    return all(policy.can_answer(_prompt(item), _turn("assistant", item.answers[0])) for item in one_set)
 
 
 def _turn(role: str, content: str) -> Messages:

@@ -16,6 +16,7 @@ from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.likelihood import two_way_probability, wins
 from unipref.evaluate.readers.json_items import read_items
+from unipref.evaluate.refused import keep_accepted
 from unipref.evaluate.slices import group_by_value
 from unipref.models.inference import answer_log_likelihoods, fits_context, generate
 
@@ -101,9 +102,11 @@ class Coreference(SplitBenchmark):
         """Scores a policy; one row is one item with both sides."""
         assert isinstance(model, Policy)
         items, notes = read_items(data, split, Item, self.limit)
-        fitting = [item for item in items if self._fits(model, item)]
-        if len(fitting) < len(items):
-            notes.append(f"{len(items) - len(fitting)} of {len(items)} items skipped: longer than the model's context.")
+        accepted, refused = keep_accepted(model, items, _first_dialogue, "items")
+        fitting = [item for item in accepted if self._fits(model, item)]
+        if n_long := len(accepted) - len(fitting):
+            notes.append(f"{n_long} of {len(items)} items skipped: longer than the model's context.")
+        notes += refused
         return self._examples(model, fitting, split), notes
 
     @classmethod
@@ -146,6 +149,11 @@ class Coreference(SplitBenchmark):
                 }
             examples.append(example)
         return examples
+
+
+def _first_dialogue(item: Item) -> tuple[Messages, Messages]:
+    """A prompt and an answer of an item; all its dialogues have the same roles."""
+    return _turn("user", item.pro), _turn("assistant", item.answer)
 
 
 def _turn(role: str, content: str) -> Messages:

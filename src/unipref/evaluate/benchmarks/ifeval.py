@@ -10,10 +10,11 @@ from unipref.core.answer_checks.ifeval import GET_TABLE, SENTENCES, Checks
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, Benchmark, HeadlineMetric
 from unipref.core.errors import UserError
-from unipref.core.records import Message
+from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean, pool_clusters
 from unipref.evaluate.readers.json_items import read_items
+from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import encode_all, generate_detailed
 
 FILE = "input_data.jsonl"
@@ -99,9 +100,10 @@ class IFEval(Benchmark):
         _check_items(items, checks)
         uncheckable = frozenset() if checks.has_table() else SENTENCES
         checkable = [item for item in items if uncheckable.isdisjoint(item.instruction_id_list)]
-        prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in checkable]
+        accepted, refused = keep_accepted(model, checkable, lambda item: (_as_turns(item), []), "prompts")
+        prompts = [model.prompt_text(_as_turns(item)) for item in accepted]
         ids = encode_all(model, prompts)
-        fitting = [(item, ids[p]) for item, p in zip(checkable, prompts, strict=True) if len(ids[p]) < model.context]
+        fitting = [(item, ids[p]) for item, p in zip(accepted, prompts, strict=True) if len(ids[p]) < model.context]
         outputs = generate_detailed(
             model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size
         )
@@ -113,7 +115,12 @@ class IFEval(Benchmark):
         n_cut = sum(not output.ended for output in outputs)
         unchecked = [item for item in items if item not in checkable]
         examples += [_item_fields(item, split) | {"unchecked": "punkt_tab"} for item in unchecked]
-        return examples, [*notes, *self._notes(model, len(items), len(checkable), len(fitting), n_cut)]
+        n_long = len(accepted) - len(fitting)
+        return examples, [
+            *notes,
+            *refused,
+            *self._notes(model, len(items), len(unchecked), len(fitting), n_long, n_cut),
+        ]
 
     @classmethod
     def statistics(cls, examples: Sequence[Example]) -> Iterator[Statistic]:
@@ -133,20 +140,24 @@ class IFEval(Benchmark):
                 clusters, followed = [str(row["key"]) for row, _ in checked], [row[side][at] for row, at in checked]
                 yield pool_clusters(f"inst_level_{side}_acc", clusters, followed, slice=name, **fields)
 
-    def _notes(self, policy: Policy, n: int, checkable: int, fitting: int, cut: int) -> Iterator[str]:
-        if checkable < n:
+    def _notes(self, policy: Policy, n: int, unchecked: int, fitting: int, too_long: int, cut: int) -> Iterator[str]:
+        if unchecked:
             yield (
-                f"{n - checkable} of {n} prompts unchecked and in no metric: their checkers need NLTK's table "
+                f"{unchecked} of {n} prompts unchecked and in no metric: their checkers need NLTK's table "
                 f"punkt_tab, which is not installed. With a network connection, run: {GET_TABLE}"
             )
-        if fitting < checkable:
+        if too_long:
             context = f"the model's context of {policy.context} tokens"
-            yield f"{checkable - fitting} of {n} prompts skipped: longer than {context}."
+            yield f"{too_long} of {n} prompts skipped: longer than {context}."
         if cut:
             yield (
                 f"{cut} of {fitting} answers cut before they ended (new_tokens: {self.new_tokens}, context: "
                 f"{policy.context} tokens). They are checked as far as they go."
             )
+
+
+def _as_turns(item: Item) -> Messages:
+    return [Message(role="user", content=item.prompt)]
 
 
 def _item_fields(item: Item, split: str) -> Example:

@@ -9,10 +9,11 @@ import msgspec
 from unipref.core.answer_checks.rules import follows
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.contracts import INSTRUCTION, HeadlineMetric, SplitBenchmark
-from unipref.core.records import Message
+from unipref.core.records import Message, Messages
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.evaluate.readers.json_items import read_items
+from unipref.evaluate.refused import keep_accepted
 from unipref.models.inference import fits_context, generate
 
 
@@ -66,10 +67,14 @@ class Instructions(SplitBenchmark):
         """Scores a policy; one row is one item with its answer."""
         assert isinstance(model, Policy)
         items, notes = read_items(data, split, Item, self.limit)
-        prompts = [model.prompt_text([Message(role="user", content=item.prompt)]) for item in items]
-        fitting = [(item, prompt) for item, prompt in zip(items, prompts, strict=True) if fits_context(model, prompt)]
-        if len(fitting) < len(items):
-            notes.append(f"{len(items) - len(fitting)} of {len(items)} items skipped: longer than the model's context.")
+        accepted, refused = keep_accepted(model, items, lambda item: (_as_turns(item), []), "items")
+        prompts = [model.prompt_text(_as_turns(item)) for item in accepted]
+        fitting = [
+            (item, prompt) for item, prompt in zip(accepted, prompts, strict=True) if fits_context(model, prompt)
+        ]
+        if n_long := len(accepted) - len(fitting):
+            notes.append(f"{n_long} of {len(items)} items skipped: longer than the model's context.")
+        notes += refused
         answers = generate(model, [prompt for _, prompt in fitting], self.new_tokens, batch_size=self.batch_size)
         examples = [
             {
@@ -92,3 +97,7 @@ class Instructions(SplitBenchmark):
         for name, part in parts.items() if examples else ():
             about: dict[str, Any] = {"slice": name, "split": part[0]["split"], "unit": "prompts", "ideal": 1.0}
             yield mean("followed", [e["id"] for e in part], [e["followed"] for e in part], **about)
+
+
+def _as_turns(item: Item) -> Messages:
+    return [Message(role="user", content=item.prompt)]

@@ -34,9 +34,9 @@ class PreferenceAccuracy(SplitBenchmark):
     An accuracy of 0.5 is chance or, with many ties, a model that cannot tell the answers apart. A policy's sums favour
     short answers, its means favour long answers that are easy to continue: read both. Answers are scored through the
     chat template, eos included. Of an answer with later user turns, only the assistant's turns are scored; a reward
-    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Two
-    kinds of preferences are skipped and counted: those with one side only, and those with a dialogue that exceeds the
-    model's context.
+    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Three
+    kinds of preferences are skipped and counted: those with one side only, those with a dialogue that exceeds the
+    model's context, and those that the model's chat template refuses.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
     """
@@ -84,7 +84,11 @@ class PreferenceAccuracy(SplitBenchmark):
             later_turns += sum(_has_later_user_turn(row) for row in pairs)
             scored = self._score(model, pairs)
             fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
-            skipped[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
+            if len(fitting) < len(scored):
+                refused = _count_refused(model, pairs)
+                skipped["the model's chat template refuses their dialogue (bad_role)"] += refused
+                too_long = len(scored) - len(fitting) - refused
+                skipped[f"longer than the model's context of {model.context} tokens"] += too_long
             examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
         total = len(examples) + skipped.total()
         notes = [f"{n} of {total} preferences skipped: {reason}." for reason, n in skipped.items() if n]
@@ -137,6 +141,13 @@ class PreferenceAccuracy(SplitBenchmark):
 
 def _has_later_user_turn(row: Mapping[str, Any]) -> bool:
     return any(message["role"] != "assistant" for side in SIDES for message in row[side])
+
+
+def _count_refused(model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Counts the preferences of which the chat template refuses a side."""
+    if isinstance(model, Policy):
+        return sum(not all(model.can_answer(row["prompt"], row[side]) for side in SIDES) for row in rows)
+    return sum(not all(model.can_render([*row["prompt"], *row[side]]) for side in SIDES) for row in rows)
 
 
 def _mode(model: Policy | RewardModel) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.chat_models import Policy
+from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.records import Messages
 from unipref.models.inference.answers import ask, ask_each
 from unipref.models.inference.questions import GeneratedText, Generation, LogLikelihood, NextToken, Question
@@ -87,10 +87,13 @@ def answer_log_likelihoods(
 
     Returns:
         (n,) sums of log p in nats over the tokens that the assistant wrote, the end of each turn (eos) included, never
-        those of the user's later turns; NaN if the dialogue does not fit in the context. And (n,) numbers of those
-        tokens.
+        those of the user's later turns; NaN if the dialogue does not fit in the context, or if the chat template
+        refuses it (see `Policy.can_answer`). And (n,) numbers of those tokens; 1 if refused.
     """
-    dialogues = all_answer_tokens(policy, pairs)
+    try:
+        dialogues = all_answer_tokens(policy, pairs)
+    except RefusedDialogue:
+        return _score_accepted(policy, pairs, batch_size)
     parts = [(i, begin, end) for i, dialogue in enumerate(dialogues) for begin, end in dialogue.find_answers()]
     requests = [(dialogues[i].ids[:begin], dialogues[i].ids[begin:end]) for i, begin, end in parts]
     owners = np.array([i for i, _, _ in parts], dtype=np.int64)
@@ -99,6 +102,17 @@ def answer_log_likelihoods(
     np.add.at(sums, owners, log_likelihoods(policy, requests, batch_size))
     np.add.at(counts, owners, n_tokens)
     return sums, counts
+
+
+def _score_accepted(
+    policy: Policy, pairs: Sequence[tuple[Messages, Messages]], batch_size: int | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """As `answer_log_likelihoods`, for pairs of which the chat template refuses some."""
+    sums, n_tokens = np.full(len(pairs), np.nan), np.ones(len(pairs), dtype=np.int64)
+    accepted = [i for i, pair in enumerate(pairs) if policy.can_answer(*pair)]
+    if accepted:
+        sums[accepted], n_tokens[accepted] = answer_log_likelihoods(policy, [pairs[i] for i in accepted], batch_size)
+    return sums, n_tokens
 
 
 def generate(

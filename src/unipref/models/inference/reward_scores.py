@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.chat_models import RewardModel
+from unipref.core.chat_models import RefusedDialogue, RewardModel
 from unipref.core.records import Messages
 from unipref.models.inference.answers import token_budget
 from unipref.models.inference.batching import run_in_batches
@@ -18,12 +18,19 @@ def rewards(reward_model: RewardModel, dialogues: Sequence[Messages], batch_size
     """Scores whole dialogues, ended as the chat template ends them (eos).
 
     Returns:
-        (n,) floats; NaN if and only if a dialogue is longer than the model's context.
+        (n,) floats; NaN if and only if a dialogue is longer than the model's context, or the chat template refuses it
+        (see `RewardModel.can_render`).
 
     Raises:
         UserError: a single dialogue does not fit in memory, or the model outputs NaN (its training diverged).
     """
-    texts = [reward_model.dialogue_text(dialogue) for dialogue in dialogues]
+    try:
+        texts = [reward_model.dialogue_text(dialogue) for dialogue in dialogues]
+    except RefusedDialogue:
+        scores = np.full(len(dialogues), math.nan)
+        accepted = [i for i, dialogue in enumerate(dialogues) if reward_model.can_render(dialogue)]
+        scores[accepted] = rewards(reward_model, [dialogues[i] for i in accepted], batch_size)
+        return scores
     encoded = encode_all(reward_model, texts)
     ids = [encoded[text] for text in texts]
     scores = np.full(len(ids), math.nan)

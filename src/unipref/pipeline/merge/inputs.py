@@ -8,7 +8,8 @@ from unipref.core.errors import UserError, near_name
 from unipref.core.progress import ProgressListener
 from unipref.core.run_folder import Manifest, RunFolder, each_seed
 from unipref.core.yaml_files import read as read_yaml
-from unipref.models import loading
+from unipref.models import loading, opening
+from unipref.models.folder_checks import ADAPTER_CONFIG
 from unipref.models.weight_merging import WeightMerger
 
 NAME_MODEL = "Name its model with: --adapter {}=VARIANT/SEED/STEP"
@@ -111,7 +112,7 @@ class MergeCandidates:
             origin = str(changes.get("model", self.manifest.model))
             return MergeInput(step, folder, _find_adapter(folder), origin)
         folder = Path(place).expanduser()
-        if not any((folder / name).is_file() for name in ("config.json", loading.ADAPTER_CONFIG)):
+        if not any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
             steps = [p.relative_to(self.run / "train").as_posix() for p in self.run.glob("train/*/*/*") if p.is_dir()]
             raise UserError(
                 "this is neither a training step of the run nor a folder with a model or an adapter.",
@@ -213,13 +214,13 @@ def count_preferences(manifest: Manifest, part: MergeInput) -> dict[str, int]:
 
 
 def _find_adapter(folder: Path) -> Path | None:
-    if (folder / "adapter" / loading.ADAPTER_CONFIG).is_file():
+    if (folder / "adapter" / ADAPTER_CONFIG).is_file():
         return folder / "adapter"
-    return folder if loading.is_adapter(str(folder)) else None
+    return folder if opening.is_adapter(str(folder)) else None
 
 
 def _find_base(adapter: Path | None) -> str | None:
     if adapter is None:
         return None
-    base = loading.adapter_base(str(adapter))
+    base = opening.adapter_base(str(adapter))
     return str(Path(base).resolve()) if loading.is_folder(base) else base

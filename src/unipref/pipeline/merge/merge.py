@@ -79,9 +79,9 @@ def write_mixture(
             mend="Give a new or an empty folder.",
         )
     with report_missing_resources(str(folder)), replace_folder(folder) as partial:
-        has_adapter = merge_set.load_merger().write(weight_of, recipe, partial)
+        has_adapter, difference = merge_set.load_merger().write(weight_of, recipe, partial, run)
         loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
-        record = _make_record(candidates, merge_set, weight_of, recipe)
+        record = {**_make_record(candidates, merge_set, weight_of, recipe), "merge": difference.as_record()}
         json_files.write_json(partial / RECORD, record)
         json_files.write_text(partial / "README.md", show_text(make_card(record, has_adapter)))
     return folder
@@ -311,6 +311,12 @@ def make_card(record: Mapping[str, Any], has_adapter: bool) -> str:
         data = ", ".join(f"{source} {count}" for source, count in part["preferences"].items()) or "unknown"
         lines.append(f"| {name} | {part['weight']:g} | `{part['place']}` | {data} |")
     lines += ["", f"Method: {how}. The licences of the base model and of the data apply.", ""]
+    if merge := record.get("merge"):
+        lines += [
+            f"The saved model was compared with the unmerged one: the log-probabilities of {merge['tokens']} tokens "
+            f"differ by at most {merge['largest']:.2g} nats.",
+            "",
+        ]
     lines += _describe_licences(record)
     lines += ["It loads with `transformers.AutoModelForCausalLM.from_pretrained`."]
     if has_adapter:

@@ -111,10 +111,10 @@ def _load(model: str, precision: str) -> "SentenceTransformer":
 
 def _load_from_disk_first(loader: "type[SentenceTransformer]", model: str, precision: str) -> "SentenceTransformer":
     """Loads the model without asking the hub if it is on this machine; that works offline and without waiting."""
-    settings: dict[str, Any] = {"model_kwargs": {"dtype": precision}}
+    settings: dict[str, Any] = {"model_kwargs": {"dtype": precision, "use_safetensors": True}}
     try:
-        return loader(model, local_files_only=True, **settings)
+        return loader(model, local_files_only=True, trust_remote_code=False, **settings)
     except (OSError, ValueError):
         if Path(model).is_dir():
             raise
-        return loader(model, **settings)
+        return loader(model, trust_remote_code=False, **settings)

@@ -25,9 +25,10 @@ class Ifd(PolicyScorer):
 
     score = IFD if it is below 1, else -IFD: hard answers first, then easy ones, and those above 1 last.
 
-    It uses only the chosen answer, so demonstrations have a score too; lone thumbs-downs and dialogues longer than the
-    model's context have none. Source: Li et al. 2023, "From quantity to quality", arXiv 2308.12032 (there the
-    ratio of mean losses; of perplexities as here in the follow-up, arXiv 2402.00530).
+    It uses only the chosen answer, so demonstrations have a score too. Lone thumbs-downs, dialogues longer than the
+    model's context, and dialogues that its chat template refuses have none. Source: Li et al. 2023, "From quantity to
+    quality", arXiv 2308.12032 (there the ratio of mean losses; of perplexities as here in the follow-up, arXiv
+    2402.00530).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}
@@ -35,7 +36,9 @@ class Ifd(PolicyScorer):
     def judge(self, model: "Policy", dialogues: Sequence[Dialogue]) -> "npt.NDArray[np.float64]":
         """Computes IFD."""
         ratios = np.full(len(dialogues), np.nan)
-        with_answer = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
+        with_answer = [i for i, one in enumerate(dialogues) if one.chosen and model.can_answer(one.prompt, one.chosen)]
+        if not with_answer:
+            return ratios
         tokens = all_answer_tokens(model, [(dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer])
         # If the tokenizer puts no token in front of a text, a text starts after the end of another.
         start = start_ids(model) or [int(model.tokenizer.eos_token_id)]

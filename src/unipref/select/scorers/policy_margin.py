@@ -21,7 +21,8 @@ class PolicyMargin(PolicyScorer):
     through the chat template, eos included. High: model and label agree, so the label is probably right, and there
     is little left to learn. Low: the label is wrong, or the pair is hard. `prefer: hard` reverses the sign.
 
-    One-sided preferences, and dialogues longer than the model's context, have no score.
+    One-sided preferences, dialogues longer than the model's context, and dialogues that its chat template refuses
+    have no score.
 
     Source: the implicit reward of Rafailov et al. 2023 (arXiv 2305.18290) without its reference model, divided by
     length as in Meng et al. 2024 (arXiv 2405.14734).

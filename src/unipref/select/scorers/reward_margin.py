@@ -21,8 +21,9 @@ class RewardMargin(RewardScorer):
     negative margin means that the reward model disagrees with the label. A reward model trained on the same data has
     seen the labels and learned their noise: use one that was trained on other data.
 
-    One-sided preferences, and dialogues longer than the model's context, have no score. Source: Wang et al. 2024,
-    "Secrets of RLHF in large language models part II", arXiv 2401.06080, §2 (preference strength).
+    One-sided preferences, dialogues longer than the model's context, and dialogues that its chat template refuses
+    have no score. Source: Wang et al. 2024, "Secrets of RLHF in large language models part II", arXiv 2401.06080, §2
+    (preference strength).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {"model": "org/reward-model"}}

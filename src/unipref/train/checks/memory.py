@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from unipref.core.display import format_bytes
-from unipref.core.errors import ResourceError, UserError, first_line
+from unipref.core.errors import ResourceError, UserError
+from unipref.models import opening
+from unipref.train.checks.adapter import add_adapter, check_merge, count_new_head
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "sgd": 0.0, "lion": 1.0}
@@ -31,6 +33,7 @@ class ModelShape:
     Attributes:
         parameters, trained: number of all weights (an adapter's included), and of the trained ones.
         layers, hidden, vocabulary: number of layers, of hidden units and of tokens.
+        new_head: weights that the saved model has besides, because its output head no longer shares the embedding's.
     """
 
     parameters: int
@@ -38,6 +41,7 @@ class ModelShape:
     layers: int
     hidden: int
     vocabulary: int
+    new_head: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,38 +113,26 @@ def measure_shape(model: str, trainer: Any) -> ModelShape:
         UserError: the adapter fits none of the model's layers.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
     from unipref.models.loading import base_model
 
-    config = AutoConfig.from_pretrained(base_model(model))
-    kind = AutoModelForSequenceClassification if trainer.model_kind == "reward" else AutoModelForCausalLM
+    name = base_model(model)
+    config = opening.open_config(name)
     if trainer.model_kind == "reward":
         config.num_labels = 1
-    with torch.device("meta"):
-        empty = kind.from_config(config)
-        trained = parameters = sum(weight.numel() for weight in empty.parameters())
-        if trainer.lora is not None:
-            empty = _add_adapter(empty, trainer)
-            parameters = sum(weight.numel() for weight in empty.parameters())
-            trained = sum(weight.numel() for weight in empty.parameters() if weight.requires_grad)
+    empty = opening.open_empty_model(config, "reward" if trainer.model_kind == "reward" else "causal", name)
+    trained = parameters = sum(weight.numel() for weight in empty.parameters())
+    new_head = 0
+    if trainer.lora is not None:
+        with torch.device("meta"):
+            empty = add_adapter(empty, trainer)
+        parameters = sum(weight.numel() for weight in empty.parameters())
+        trained = sum(weight.numel() for weight in empty.parameters() if weight.requires_grad)
+        if trainer.merge_adapter:
+            new_head = count_new_head(empty)
+            check_merge(empty)
     text = config.get_text_config()
-    return ModelShape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size)
-
-
-def _add_adapter(model: Any, trainer: Any) -> Any:
-    from peft import get_peft_model
-
-    try:
-        return get_peft_model(model, trainer.lora.make_peft_config(trainer.model_kind == "reward"))
-    except (ValueError, AttributeError) as error:
-        names = sorted(
-            {name.rpartition(".")[2] for name, part in model.named_modules() if hasattr(part, "in_features")}
-        )
-        raise UserError(
-            f"the adapter fits none of the model's layers: {first_line(error)}",
-            mend=f"Set lora.target_modules to some of: {', '.join(names)}; or to all-linear.",
-        ) from error
+    return ModelShape(parameters, trained, text.num_hidden_layers, text.hidden_size, text.vocab_size, new_head)
 
 
 def measure_free_memory(cpu: bool) -> tuple[int, str]:
@@ -212,7 +204,7 @@ def check_memory(needed: MemoryNeed, free: int, of: str, processes: int) -> list
 
 def compute_disk_need(shape: ModelShape, trainer: Any, width: int = 4) -> dict[str, int]:
     """Computes bytes on disk: `model`, which the step leaves; `working`, needed besides while the step runs."""
-    whole = shape.parameters * width
+    whole = (shape.parameters + shape.new_head) * width
     adapter = shape.trained * width if trainer.lora is not None else 0
     model = (whole + adapter if trainer.merge_adapter else adapter) if trainer.lora is not None else whole
     # A checkpoint holds the trained weights and Adam's two states. While one is being written, `keep` others exist.

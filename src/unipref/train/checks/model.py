@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unipref.core.chat_models import RewardModel
-from unipref.core.errors import UserError
-from unipref.core.records import Messages, Row
+from unipref.core.chat_models import RefusedDialogue, RewardModel, render
+from unipref.core.errors import UserError, first_line
+from unipref.core.records import Row
 from unipref.core.stats.wilson import wilson
 from unipref.models.inference import answer_log_likelihoods, rewards
 from unipref.models.loading import is_reward_model, load_policy, load_reward_model
@@ -74,17 +74,15 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], wh
     Raises:
         UserError: the template loses answers, or refuses every dialogue.
     """
-    from jinja2 import TemplateError
-
     dialogues = [(row["prompt"], row["chosen"] or row["rejected"]) for row in rows[:TEMPLATE_ROWS]]
     lost = without_eos = changed_prompts = refused = 0
     message = ""
     for prompt, answer in dialogues:
         try:
-            whole = _render(tokenizer, [*prompt, *answer])
-            before = _render(tokenizer, prompt, add_generation_prompt=True)
-        except TemplateError as error:
-            refused, message = refused + 1, str(error)
+            whole = render(tokenizer, [*prompt, *answer])
+            before = render(tokenizer, prompt, to_answer=True)
+        except RefusedDialogue as error:
+            refused, message = refused + 1, first_line(error.__cause__ or error)
             continue
         content = answer[-1]["content"].strip()
         lost += content not in whole
@@ -93,10 +91,12 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], wh
     n = len(dialogues)
     mend = "Give the tokenizer a chat template that renders roles and contents, or remove it to use unipref's own."
     if n and refused == n:
-        raise UserError(f"the chat template refuses every dialogue: {message}", where=where, mend=mend)
+        raise UserError(f"the chat template refuses every dialogue: {message}.", where=where, mend=mend)
     if lost:
         raise UserError(f"the chat template leaves out the answer of {lost} of {n} dialogues.", where=where, mend=mend)
     warnings = []
+    if refused:
+        warnings.append(f"the chat template refuses {refused} of {n} dialogues, which are left out: {message}")
     if without_eos:
         warnings.append(
             f"the chat template puts no {tokenizer.eos_token} after {without_eos} of {n} answers: the model does not "
@@ -108,10 +108,6 @@ def check_template(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], wh
             "may begin a few tokens too early or too late"
         )
     return warnings
-
-
-def _render(tokenizer: "PreTrainedTokenizerBase", messages: Messages, **options: Any) -> str:
-    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, **options))
 
 
 def _lacks_eos(tokenizer: "PreTrainedTokenizerBase", tail: str) -> bool:

@@ -19,6 +19,7 @@ from unipref.core.display import format_bytes
 from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
 from unipref.models.loading import context_length, is_reward_model
+from unipref.models.opening import check_folder
 from unipref.train.checks.memory import (
     check_memory,
     compute_disk_need,
@@ -128,6 +129,7 @@ def preflight(request: PreflightRequest) -> dict[str, Any]:
 def _open_model(name: str) -> OpenedModel:
     from types import SimpleNamespace
 
+    check_folder(name)
     config, tokenizer = open_config(name), open_tokenizer(name)
     give_own_pad(tokenizer, name)
     context = context_length(SimpleNamespace(config=config), tokenizer)
@@ -168,6 +170,11 @@ class _StepCheck:
         )
         warnings += check_schedule(planned, self.settings, self.trainer.view().prompts_only)
         shape = measure_shape(self.request.model, self.trainer)
+        if shape.new_head:
+            warnings.append(
+                "the adapter changes the embedding, which the model also uses as its output head "
+                f"(tie_word_embeddings): the merged model has a head of its own, {shape.new_head:,} more weights"
+            )
         longest = max(usage.lengths, default=0) + self.trainer.count_reserved_tokens()
         tokens = self.settings["per_device_train_batch_size"] * self.trainer.sequences_per_row * longest
         quantised = self.trainer.quantization is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unipref.core import parquet
+from unipref.core.chat_models import RefusedDialogue
 from unipref.core.records import Messages, Reason, Row, preference_schema
 from unipref.core.special_tokens import encode_texts, find_special_tokens
 from unipref.models.answer_tokens import split_answers
@@ -180,12 +181,10 @@ class _Renderer:
 
     def render_all(self, preferences: list[Row]) -> Iterator[_RenderedPreference]:
         """Yields the usable preferences with their dialogues as text; counts the others."""
-        from jinja2 import TemplateError
-
         for preference in preferences:
             try:
                 rendered = self._render(preference)
-            except TemplateError:
+            except RefusedDialogue:
                 rendered = Reason.BAD_ROLE
             if isinstance(rendered, _RenderedPreference) and self.view.prompts_only and self._is_repeated(rendered):
                 rendered = Reason.DUPLICATE

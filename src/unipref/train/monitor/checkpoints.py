@@ -2,20 +2,28 @@
 
 They are in a folder of their own beside the step's; it survives a kill, and the end of the step removes it. unipref
 ignores a checkpoint that was being written when the process died: the file `whole.json`, written last, marks a
-complete one.
+complete one. A checkpoint that was damaged afterwards is removed, and the step resumes from the one before.
 """
 
 import json
 import math
 import shutil
+import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from unipref.core import hashing
 from unipref.core.contracts import Settings
+from unipref.core.errors import UserError, first_line, resource_error
+from unipref.models import folder_checks
+from unipref.train import processes
 
+STATE_FILE = "trainer_state.json"
+"""Where transformers records a run's progress."""
 PROGRESS_FILE = "whole.json"
 """Written into a checkpoint when it is complete: what unipref itself records of the run so far."""
 
@@ -59,17 +67,22 @@ class RunProgress:
 
 def write_progress(checkpoint: Path, progress: RunProgress) -> None:
     """Marks a checkpoint as complete and records the run's progress in it."""
-    (checkpoint / PROGRESS_FILE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    # With several processes, the others may still be writing their files.
+    files = hashing.checksums(checkpoint) if processes.count() == 1 else {}
+    content = {**asdict(progress), "files": files}
+    (checkpoint / PROGRESS_FILE).write_text(json.dumps(content), encoding="utf-8")
 
 
 def read_progress(checkpoint: Path) -> RunProgress:
     """Reads the run's progress at a complete checkpoint."""
-    return RunProgress(**json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8")))
+    content = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+    content.pop("files", None)
+    return RunProgress(**content)
 
 
 def count_passes_done(checkpoint: Path) -> int:
     """Counts the completed passes over all rows, as transformers recorded them."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
     # The epoch is a sum of fractions: at the end of a pass it may be a rounding error too low.
     return math.floor(float(state["epoch"]) + 1e-6)
 
@@ -81,3 +94,69 @@ def find_resume_checkpoint(checkpoint_dir: Path) -> Path | None:
         if path not in complete:
             shutil.rmtree(path)
     return complete[-1] if complete else None
+
+
+def choose_checkpoint(checkpoint_dir: Path) -> tuple[Path | None, list[str]]:
+    """Chooses the last undamaged checkpoint to resume from, and removes damaged and incomplete ones.
+
+    Returns:
+        The checkpoint; None: the step starts at the beginning. And a warning for each damaged one.
+
+    Raises:
+        ResourceError: a file cannot be read because of this machine; nothing is removed then.
+    """
+    faults: list[str] = []
+    chosen = find_resume_checkpoint(checkpoint_dir)
+    while chosen is not None and (fault := find_fault(chosen)):
+        faults.append(f"{chosen.name} is damaged: {fault}")
+        shutil.rmtree(chosen)
+        chosen = find_resume_checkpoint(checkpoint_dir)
+    then = f"the step resumes from {chosen.name}" if chosen else "the step starts at the beginning"
+    return chosen, [f"{fault}; {then}" for fault in faults]
+
+
+def find_fault(checkpoint: Path) -> str | None:
+    """Finds what is wrong with a complete checkpoint; None if it can be resumed from.
+
+    Raises:
+        ResourceError: a file cannot be read because of this machine.
+    """
+    try:
+        return next(_list_faults(checkpoint), None)
+    except OSError as error:
+        if resource := resource_error(error):
+            raise resource from error
+        return f"a file cannot be read ({first_line(error)})"
+
+
+def _list_faults(checkpoint: Path) -> Iterator[str]:
+    try:
+        read_progress(checkpoint)
+        files = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8")).get("files") or {}
+        state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+        float(state["epoch"]), int(state["global_step"])
+    except FileNotFoundError:
+        yield f"{STATE_FILE} is missing"
+        return
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        yield f"{PROGRESS_FILE} or {STATE_FILE} cannot be read ({first_line(error)})"
+        return
+    for name, digest in files.items():
+        if not (checkpoint / name).is_file():
+            yield f"{name} is missing"
+        elif hashing.file_hash(checkpoint / name) != digest:
+            yield f"{name} was changed or cut"
+    if not files:
+        yield from _list_unreadable_files(checkpoint)
+
+
+def _list_unreadable_files(checkpoint: Path) -> Iterator[str]:
+    """Finds cut files by their own formats, for a checkpoint without recorded hashes."""
+    for path in sorted(checkpoint.rglob("*")):
+        try:
+            if path.suffix == ".safetensors":
+                folder_checks.read_shapes(path)
+            elif path.suffix in (".pt", ".pth") and (not zipfile.is_zipfile(path) or zipfile.ZipFile(path).testzip()):
+                yield f"{path.name} was changed or cut"
+        except (UserError, zipfile.BadZipFile):
+            yield f"{path.name} was changed or cut"

@@ -11,7 +11,7 @@ from pydantic import Field
 from unipref.core.contracts import Settings
 from unipref.core.scores import Score
 from unipref.core.stats.chance import is_skill
-from unipref.train.monitor.checkpoints import list_checkpoints, parse_step
+from unipref.train.monitor.checkpoints import find_fault, list_checkpoints, parse_step
 
 LOWER_LEARNING_RATE = "Try a lower learning_rate, a lower max_grad_norm or warmup_steps; with fp16, try bf16."
 
@@ -116,9 +116,9 @@ class Guard:
 
 
 def find_last_good(checkpoint_dir: Path, collapse: Collapse) -> Path | None:
-    """Finds the last checkpoint before a collapse whose weights are all finite."""
+    """Finds the last undamaged checkpoint before a collapse whose weights are all finite."""
     earlier = [path for path in list_checkpoints(checkpoint_dir) if parse_step(path) < collapse.since]
-    return next((path for path in reversed(earlier) if _has_finite_weights(path)), None)
+    return next((path for path in reversed(earlier) if not find_fault(path) and _has_finite_weights(path)), None)
 
 
 def _has_finite_weights(checkpoint: Path) -> bool:

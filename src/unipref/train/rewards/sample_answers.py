@@ -3,10 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unipref.core.chat_models import Policy
+from unipref.core.chat_models import Policy, RefusedDialogue, render
 from unipref.core.records import Messages
 from unipref.core.special_tokens import encode_texts
-from unipref.models.rendered_dialogue import TurnFinder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,13 +49,18 @@ class AnswerSampler:
         return {self.tokenizer.eos_token_id, *(end for end in configured_ids if end is not None)}
 
     def keep_fitting(self, prompts: Sequence[Messages], context: int) -> list[Messages]:
-        """Keeps the prompts that leave room for an answer."""
-        lengths = [len(self.tokenise(prompt)) for prompt in prompts]
-        return [prompt for prompt, length in zip(prompts, lengths, strict=True) if length + self.max_tokens <= context]
+        """Keeps the prompts that leave room for an answer, and that the chat template does not refuse."""
+        return [prompt for prompt in prompts if self._fits(prompt, context)]
+
+    def _fits(self, prompt: Messages, context: int) -> bool:
+        try:
+            return len(self.tokenise(prompt)) + self.max_tokens <= context
+        except RefusedDialogue:
+            return False
 
     def tokenise(self, prompt: Messages) -> list[int]:
         """Renders a prompt with the chat template and tokenises it."""
-        text = TurnFinder(self.tokenizer).render(prompt, is_prompt=True)
+        text = render(self.tokenizer, prompt, to_answer=True)
         return encode_texts(self.tokenizer, [text])[text]
 
     def generate(self, prompts: Sequence[Messages], seed: int) -> list[SampledAnswer]:
