@@ -24,6 +24,7 @@ from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import lines, read_json
 from unipref.sources.limits import RowLimit
 from unipref.unify import map_reduce
+from unipref.unify.inspection import inspect
 
 SMALL = Limits(row_bytes=100)
 LONG = "x" * 300
@@ -275,7 +276,7 @@ def test_inspect_looks_at_no_more_than_it_needs(tmp_path: Path) -> None:
     values = ["What is it?", "A good answer.", "A bad answer.", *["z"] * 20_000]
     wide.write_text("".join(",".join(line) + "\n" for line in (names, values, values)))
     start = time.process_time()
-    (found,) = unipref.inspect(wide)
+    (found,) = inspect([wide])
     assert time.process_time() - start < 20
     assert found.rows == 2
     long = tmp_path / "long.jsonl"
