@@ -126,3 +126,13 @@ def test_the_models_own_scores_beside_the_base_models(run: Path) -> None:
 
 def test_without_a_manifest_there_are_no_cards(tmp_path: Path) -> None:
     assert write_cards(tmp_path) == []
+
+
+def test_a_card_names_the_study_s_own_code(run: Path) -> None:
+    write_cards(run)
+    assert "## Code" not in card(run, "dpo")[1]
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["code"] = {"turned": {"file": "/home/me/study/turned.py", "hash": "0a1b"}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    assert "| turned | turned.py | 0a1b |" in card(run, "dpo")[1]
