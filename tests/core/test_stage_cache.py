@@ -297,6 +297,7 @@ FAULTS = [
     (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/1"), "unified: a file cannot be"),
     (RuntimeError("basic_ios::clear: iostream error"), "unified: a file cannot be written"),
     (sqlite3.OperationalError("database or disk is full"), "unified: a file cannot be written"),
+    (ResourceError("No space left on device."), "unified: No space left"),
     (MemoryError(), "unified: there is too little memory"),
 ]
 

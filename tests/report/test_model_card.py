@@ -168,3 +168,13 @@ def test_the_card_says_which_turns_were_not_learned(run: Path) -> None:
     assert "14 go on after the first answer: every later user turn was masked, and not learned." in sft
     assert "3 were cut before their second user turn, which could not be masked." in dpo
     assert "user turn" not in (run / "train/main/0/judge/README.md").read_text()
+
+
+def test_a_card_names_the_study_s_own_code(run: Path) -> None:
+    write_cards(run)
+    assert "## Code" not in card(run, "dpo")[1]
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["code"] = {"turned": {"file": "/home/me/study/turned.py", "hash": "0a1b"}}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    assert "| turned | turned.py | 0a1b |" in card(run, "dpo")[1]

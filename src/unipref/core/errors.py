@@ -115,9 +115,12 @@ def report_missing_resources(where: str | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except UserError as error:
+        # A worker process does not know for what it works.
+        if isinstance(error, ResourceError) and error.where is None and where is not None:
+            raise ResourceError(error.what, where=where, mend=error.mend) from error
+        raise
     except Exception as error:
-        if isinstance(error, UserError):
-            raise
         named = isinstance(error, OSError) and error.filename is not None
         raise_if_resource(error, None if named else where)
         raise
