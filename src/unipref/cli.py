@@ -1,15 +1,15 @@
 """The command line: one command per stage, in order. Each command only calls one function and prints its result."""
 
 import contextlib
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from unipref.core import search_path, stop_signals
-from unipref.core.errors import UserError, file_error, legible, resource_error
+from unipref.core import search_path, stop_signals, terminal
+from unipref.core.errors import UserError, file_error, resource_error
 
 app = typer.Typer(
     help="Convert many kinds of feedback to one preference format, then select, train, evaluate and report.",
@@ -42,7 +42,7 @@ def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of f
     """Draft a study from feedback files, on standard output: unipref init FILES > study.yaml"""
     from unipref.study import draft
 
-    typer.echo(draft.draft_study(files), nl=False)
+    terminal.echo(draft.draft_study(files), end="")
 
 
 @app.command()
@@ -72,15 +72,33 @@ def _run(
     from unipref.pipeline import api, execute
 
     folder = out or api.default_folder(study)
-    with ConsoleProgress() as listener:
-        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
-    if as_json:
-        import msgspec
 
-        _print_json(msgspec.to_builtins(RunFolder(folder).manifest))
+    def print_results(run: Path) -> None:
+        """Prints the results before the report is made: a report that fails hides none."""
+        if as_json:
+            import msgspec
+
+            terminal.echo_json(msgspec.to_builtins(RunFolder(run).manifest))
+        else:
+            _print_run(run, listener.warn)
+
+    with ConsoleProgress(on_results=print_results) as listener:
+        execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
+    if not as_json and (folder / report.PAGE).is_file():
+        terminal.echo(f"\nReport: {folder / report.PAGE}")
+
+
+def _print_run(run: Path, warn: Callable[[str], None]) -> None:
+    """Prints the table of a run; if it cannot be made, a warning names the files that have the results."""
+    from unipref import report
+    from unipref.report.guard import describe
+
+    try:
+        table = report.console(run)
+    except Exception as error:
+        warn(f"The table could not be made: {describe(error)}. The results are in scores.json and manifest.json.")
         return
-    _print_text(report.console(folder))
-    typer.echo(f"\nReport: {folder / 'report.html'}")
+    terminal.show(table)
 
 
 @app.command()
@@ -243,10 +261,21 @@ def soup(  # noqa: PLR0913, options of one command
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
     """Write a run's report again and print its table."""
     from unipref import report as page
+    from unipref.report.guard import describe
 
-    path = page.write(folder)
-    _print_text(page.console(folder))
-    typer.echo(f"\nReport: {path}")
+    failure, path = None, folder / page.PAGE
+    try:
+        path = page.write(folder, _warn)
+    except UserError:
+        raise
+    except Exception as error:
+        failure = resource_error(error) or UserError(
+            f"the report could not be made: {describe(error)}.", where=str(folder)
+        )
+    _print_run(folder, _warn)
+    if failure is not None:
+        raise failure
+    terminal.echo(f"\nReport: {path}")
 
 
 @app.command()
@@ -265,7 +294,7 @@ def audit(
 
     findings = auditing.audit(folder, gold, benchmarks)
     if not auditing.write_audit(findings, folder):
-        typer.echo(f"{folder} is read-only, so the report will not show this audit.", err=True)
+        _print_note(f"{folder} is read-only, so the report will not show this audit.")
     _print_result(findings.as_dict(), as_json, auditing.render_terminal(findings))
 
 
@@ -340,7 +369,7 @@ def demo(
         [dict(zip(("study", "claim", "verdict", "why"), row, strict=True)) for row in claims], as_json, "\n".join(lines)
     )
     if not as_json:
-        typer.echo(f"\nPage: {page}")
+        terminal.echo(f"\nPage: {page}")
 
 
 @app.callback(invoke_without_command=True)
@@ -351,29 +380,20 @@ def version(
     if show:
         from unipref.core.version import __version__
 
-        typer.echo(__version__)
+        terminal.echo(__version__)
         raise typer.Exit
 
 
+def _warn(text: str) -> None:
+    _print_note(f"Warning: {text}")
+
+
 def _print_note(text: str) -> None:
-    typer.echo(text, err=True)
+    terminal.echo(text, err=True)
 
 
 def _print_result(value: Any, as_json: bool, text: Any) -> None:
-    _print_json(value) if as_json else _print_text(text)
-
-
-def _print_text(content: Any) -> None:
-    if isinstance(content, str):
-        typer.echo(legible(content))
-        return
-    from rich.console import Console as RichConsole
-
-    RichConsole(highlight=False).print(content)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(legible(json.dumps(value, ensure_ascii=False, indent=1)))
+    terminal.echo_json(value) if as_json else terminal.show(text)
 
 
 def main() -> None:
@@ -383,30 +403,44 @@ def main() -> None:
     stops it as Ctrl-C does, with the status that shells give it.
     """
     search_path.leave_out_working_folder()
+    terminal.guard_libraries()
     try:
         with stop_signals.raised():
-            app(standalone_mode=True)
+            status = app(standalone_mode=False)
     except stop_signals.Stopped as stop:
         _print_stopped(stop.status)
     except KeyboardInterrupt:
         _print_stopped(INTERRUPTED)
-    except SystemExit as stop:
-        # typer turns an interrupt inside a command into this exit status.
-        if stop.code != INTERRUPTED:
-            raise
-        _print_stopped(INTERRUPTED)
     except Exception as error:
-        fault = error if isinstance(error, UserError) else resource_error(error)
-        if fault is None and isinstance(error, OSError):
-            fault = file_error(error)
-        if fault is None:
-            raise
-        for line in fault.lines():
-            typer.echo(legible(line), err=True)
-        sys.exit(2)
+        status = _print_error(error)
+    if status == INTERRUPTED:
+        # typer turns an interrupt inside a command into this exit status.
+        _print_stopped(INTERRUPTED)
+    sys.exit(status or 0)
+
+
+def _print_error(error: Exception) -> int:
+    """Prints an error: of the user, of the command line's words, or a bug. Returns the exit status."""
+    show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if callable(show) and isinstance(status, int):
+        # An error in the words of the command, which click formats.
+        show(terminal.LegibleStderr())
+        return status
+    if isinstance(error, typer.Abort):
+        _print_note("Aborted.")
+        return 1
+    fault = error if isinstance(error, UserError) else resource_error(error)
+    if fault is None and isinstance(error, OSError):
+        fault = file_error(error)
+    if fault is None:
+        terminal.echo_exception(error)
+        return 1
+    for line in fault.lines():
+        _print_note(line)
+    return 2
 
 
 def _print_stopped(status: int) -> NoReturn:
     with contextlib.suppress(OSError):  # the terminal may be gone
-        typer.echo("Stopped. Run the same command again to resume; finished stages are kept.", err=True)
+        _print_note("Stopped. Run the same command again to resume; finished stages are kept.")
     sys.exit(status)

@@ -89,7 +89,10 @@ def test_the_data_with_their_licences_and_counts(run: Path) -> None:
     assert "| stars | ratings | help | CC-BY-4.0 | 1,000 | 300 | 120 |" in body
     assert "| mine | pairs | bias | unknown | 50 | 40 | 9 |" in body
     assert "used 90 of the selected preferences and left out 10." in body
-    assert "licence of some data is unknown" in body
+    assert (
+        "No licence stated, or an unclear one: mine (unknown); 9 of 129 preferences selected for training (7.0 %)"
+        in body
+    )
     assert front["license"] == "other"
 
     manifest = json.loads((run / "manifest.json").read_text())
@@ -97,7 +100,7 @@ def test_the_data_with_their_licences_and_counts(run: Path) -> None:
     (run / "manifest.json").write_text(json.dumps(manifest))
     write_cards(run)
     front, body = card(run, "dpo")
-    assert front["license"] == "cc-by-4.0"
+    assert front["license"] == "other"
     assert "unknown" not in body
 
 
@@ -126,3 +129,15 @@ def test_the_models_own_scores_beside_the_base_models(run: Path) -> None:
 
 def test_without_a_manifest_there_are_no_cards(tmp_path: Path) -> None:
     assert write_cards(tmp_path) == []
+
+
+def test_the_card_says_which_turns_were_not_learned(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["train"]["main"]["0"]["sft"]["later_user_turns"] = {"masked": 14, "cut": 0}
+    manifest["train"]["main"]["0"]["dpo"]["later_user_turns"] = {"masked": 0, "cut": 3}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    write_cards(run)
+    sft, dpo = ((run / f"train/main/0/{name}/README.md").read_text() for name in ("sft", "dpo"))
+    assert "14 go on after the first answer: every later user turn was masked, and not learned." in sft
+    assert "3 were cut before their second user turn, which could not be masked." in dpo
+    assert "user turn" not in (run / "train/main/0/judge/README.md").read_text()

@@ -1,9 +1,10 @@
 """The clean stage: removes benchmark leaks and duplicates, and splits the preferences into train, dev and test.
 
-A preference is removed for the first of these reasons: its prompt occurs in one of the study's benchmarks; it repeats
-an earlier preference exactly; it nearly repeats one. Each removal is listed with its reason and twin. Removal comes
-before the split: a benchmark's question in dev would otherwise influence the choice of settings, and the shares of dev
-and test are shares of what is left.
+If the settings say so, personal data are replaced by placeholders first. A preference is removed for the first of these
+reasons: its prompt, as it was before, occurs in one of the study's benchmarks; its answers are equal without personal
+data; it repeats an earlier preference exactly; it nearly repeats one. Each removal is listed with its reason and twin.
+Removal comes before the split: a benchmark's question in dev would otherwise influence the choice of settings, and the
+shares of dev and test are shares of what is left.
 
 Declared twins, near-duplicate prompts (with `duplicates: near`) and the turns of one conversation stay on one side of
 the split, so no prompt of dev or test is trained on. Memory per preference: hashes and its row number, never text.
@@ -18,11 +19,13 @@ from unipref.clean.exact_duplicates import ExactDuplicates
 from unipref.clean.minhash import check_rensa
 from unipref.clean.near_duplicates import NearDuplicatePairs, NearDuplicates, NearDuplicateSettings
 from unipref.clean.notes import describe_cleaning, nothing_left_error
+from unipref.clean.personal_data import KINDS, Kind
+from unipref.clean.redact import write_redacted
 from unipref.clean.split import Families, SplitSettings, assign_parts, find_heavy_families
 from unipref.clean.write_parts import BATCH, Removal, removed_schema, write_parts
 from unipref.core import parquet
 from unipref.core.contracts import Settings
-from unipref.core.records import Reason
+from unipref.core.records import Messages, Reason
 from unipref.core.text_keys import root_prompt_key
 
 __all__ = ["CleanSettings", "NearDuplicateSettings", "SplitSettings", "clean", "removed_schema"]
@@ -39,6 +42,14 @@ class CleanSettings(Settings):
     """When two texts are near-duplicates."""
     benchmarks: bool = True
     """Removes preferences whose prompt occurs in the data of one of the study's benchmarks."""
+    redact: list[Kind] | Literal["all"] = []
+    """Personal data to replace by placeholders such as [EMAIL]: a list of email, phone, card, iban, id and ip, or all.
+    unipref recognises them by their form (docs/audit.md), so it may miss some."""
+
+    @property
+    def redacted_kinds(self) -> list[Kind]:
+        """The kinds of personal data to replace, in a fixed order."""
+        return [kind for kind in KINDS if self.redact == "all" or kind in self.redact]
 
     def check(self, where: str) -> None:
         """Raises UserError if a package that these settings need is missing."""
@@ -68,18 +79,25 @@ def clean(
         Counts of `train`, `dev` and `test`; `removed`, counts by reason; `by_source`, source -> its `preferences` and
         removals by reason; `examples` of removed preferences; `benchmarks`, benchmark -> number of its `texts` and of
         preferences `found` among them; `near` (only with `duplicates: near`), the pairs `compared` and prompts `tied`;
-        `notes` for the reader.
+        `redacted` (only with `redact`), source -> kind -> number of values replaced; `notes` for the reader.
 
     Raises:
         UserError: no preference is left to train on.
     """
+    original, redacted = preferences, None
+    if kinds := settings.redacted_kinds:
+        preferences = out / ".redacted.parquet"
+        redacted = write_redacted(original, kinds, preferences, BATCH)
     search = _RemovalSearch(settings, benchmarks or {})
-    search.run(preferences, out)
+    search.run(preferences, original, out)
     families = search.families
     sizes = families.sizes()
     heavy = find_heavy_families(sizes) if search.near else []
     parts = assign_parts(families, split, heavy)
     result = write_parts(preferences, parts, search.removals, out)
+    if redacted is not None:
+        preferences.unlink()
+        result["redacted"] = redacted
     leaks = search.leaks
     result |= {"benchmarks": leaks.counts() if leaks else {}, **search.figures}
     unread = leaks.unread if leaks else []
@@ -99,9 +117,18 @@ class _RemovalSearch:
         self.removals: dict[int, Removal] = {}
         self.figures: dict[str, Any] = {}
         self._exact = ExactDuplicates() if settings.duplicates != "keep" else None
+        self._redacts = bool(settings.redacted_kinds)
 
-    def run(self, preferences: Path, out: Path) -> None:
-        columns = ["group", "prompt"] + (["chosen", "rejected"] if self._exact else [])
+    def run(self, preferences: Path, original: Path, out: Path) -> None:
+        """Searches the preferences.
+
+        Args:
+            preferences: those to write, perhaps without personal data.
+            original: the same as they were; benchmarks are compared with these.
+            out: folder for temporary files.
+        """
+        columns = ["group", "prompt"] + (["chosen", "rejected"] if self._exact or self._redacts else [])
+        prompts = (row["prompt"] for row in parquet.read_rows(original, ["prompt"], BATCH)) if self._redacts else None
 
         def rows() -> Iterator[dict[str, Any]]:
             return parquet.read_rows(preferences, columns, BATCH)
@@ -111,7 +138,8 @@ class _RemovalSearch:
 
         pending: list[tuple[int, dict[str, Any]]] = []
         for place, row in enumerate(rows()):
-            if removal := self._find_removal(place, row):
+            prompt = row["prompt"] if prompts is None else next(prompts)
+            if removal := self._find_removal(place, row, prompt):
                 self.removals[place] = removal
                 continue
             self.families.add(row["group"], root_prompt_key(row["prompt"]))
@@ -124,9 +152,11 @@ class _RemovalSearch:
             self.near.add(pending)
             self._add_near_duplicates(self.near.find(remaining_rows, out))
 
-    def _find_removal(self, place: int, row: dict[str, Any]) -> Removal | None:
-        if self.leaks and (place_in_benchmark := self.leaks.find(row["prompt"])) is not None:
+    def _find_removal(self, place: int, row: dict[str, Any], prompt: Messages) -> Removal | None:
+        if self.leaks and (place_in_benchmark := self.leaks.find(prompt)) is not None:
             return Removal(Reason.BENCHMARK, place_in_benchmark)
+        if self._redacts and row["chosen"] == row["rejected"]:
+            return Removal(Reason.SAME_RESPONSE, "")
         if self._exact and (twin := self._exact.find_twin(place, row)) is not None:
             return Removal(Reason.DUPLICATE, twin)
         return None

@@ -1,5 +1,6 @@
 """Notes on what the clean stage removed, and its error if nothing is left."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,10 @@ def describe_cleaning(
         fetched: benchmarks that fetch their own data.
         heavy: number of preferences of each family that is too large to be held out.
     """
+    if redacted := result.get("redacted"):
+        totals: Counter[str] = sum(map(Counter, redacted.values()), Counter())
+        by_kind = ", ".join(f"{kind} {n:,}" for kind, n in sorted(totals.items()))
+        yield f"personal data replaced by placeholders: {by_kind}"
     if removed := result["removed"]:
         by_reason = ", ".join(f"{reason} {n:,}" for reason, n in removed.items())
         yield f"{sum(removed.values()):,} preferences removed: {by_reason}"

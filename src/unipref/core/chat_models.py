@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unipref.core.records import Messages
+from unipref.core.special_tokens import protect
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -33,8 +34,8 @@ class ChatModel:
         return []
 
     def dialogue_text(self, messages: Messages) -> str:
-        """A whole dialogue, ending with the assistant's turn and its eos."""
-        return str(self.tokenizer.apply_chat_template(list(messages), tokenize=False))
+        """A whole dialogue, ending with the assistant's turn and its eos; `inference.encode` takes it."""
+        return str(self.tokenizer.apply_chat_template(protect(self.tokenizer, list(messages)), tokenize=False))
 
 
 class Policy(ChatModel):
@@ -52,7 +53,8 @@ class Policy(ChatModel):
 
     def prompt_text(self, prompt: Messages) -> str:
         """The prompt as the model sees it before it answers, BOS included."""
-        return str(self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
+        messages = protect(self.tokenizer, list(prompt))
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 class RewardModel(ChatModel):

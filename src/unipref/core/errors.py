@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
+from unipref.core.secrets import redact
+
 
 class UserError(Exception):
     """An error that the user can fix: a setting, a file, a missing package.
@@ -26,9 +28,9 @@ class UserError(Exception):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """Returns the lines of the message: place and error first, then how to fix it."""
+        """Returns the lines of the message, without secrets: place and error first, then how to fix it."""
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return [head, f"  {self.mend}"] if self.mend else [head]
+        return [redact(line) for line in ([head, f"  {self.mend}"] if self.mend else [head])]
 
 
 class ResourceError(UserError):

@@ -8,10 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from unipref.core.errors import legible
+from unipref.core.secrets import redact_values
+
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON to a temporary file and renames it."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, default=_scalar) + "\n")
+    """Writes JSON to a temporary file and renames it; without secrets, and with control characters as JSON escapes."""
+    text = json.dumps(redact_values(to_plain_json(value)), ensure_ascii=False, indent=1)
+    write_text(path, legible(text) + "\n")
+
+
+def write_private_json(path: Path, value: Any) -> None:
+    """Writes JSON with its secrets, which only the user can read: the settings for a process of this program."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(value, file, default=_scalar)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -1,8 +1,12 @@
 """How a run reports its stages, notes and progress. Nothing is printed unless a listener does so."""
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from unipref.core.terminal import make_console, show_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +26,12 @@ class ProgressListener:
 
     def note(self, text: str) -> None:
         """Something a reader should know."""
+
+    def warn(self, text: str) -> None:
+        """Something failed, and the run goes on without it."""
+
+    def results(self, folder: Path) -> None:
+        """All results of the run are written to its folder; its report is not made yet."""
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
         """`done` of `total` units of the work `label` are finished; `figures` are the latest metrics."""
@@ -48,6 +58,14 @@ class DeferredNotes(ProgressListener):
         if self._is_new:
             self._listener.note(text)
 
+    def warn(self, text: str) -> None:
+        """Forwards every warning."""
+        self._listener.warn(text)
+
+    def results(self, folder: Path) -> None:
+        """Forwards that all results are written."""
+        self._listener.results(folder)
+
 
 class ConsoleProgress(ProgressListener):
     """Prints a line per stage and note. Progress is a bar on a terminal, elsewhere a line every ten seconds.
@@ -56,12 +74,12 @@ class ConsoleProgress(ProgressListener):
 
     Args:
         console: where it prints; None: standard error.
+        on_results: called with the run folder when all results are written, before the report is made.
     """
 
-    def __init__(self, console: "Console | None" = None) -> None:
-        from rich.console import Console
-
-        self._console = console or Console(stderr=True, highlight=False)
+    def __init__(self, console: "Console | None" = None, on_results: Callable[[Path], None] | None = None) -> None:
+        self._console = console or make_console(err=True)
+        self._on_results = on_results
         self._last_line = self._last_refresh = 0.0
         self._printed_notes: set[str] = set()
         self._referred = False
@@ -80,18 +98,29 @@ class ConsoleProgress(ProgressListener):
         """Prints one line: the stage's folder, and whether it is cached."""
         self._end_bars()
         self._referred = False
-        self._console.print(f"[bold]{name}[/bold]" + (" [dim]already done[/dim]" if cached else ""))
+        self._print(name, "bold", " already done" if cached else "")
 
     def note(self, text: str) -> None:
         """Prints one indented line. If an earlier stage had the same note, the line only refers to it."""
         self._end_bars()
         if text in self._printed_notes:
             if not self._referred:
-                self._console.print("  [dim](and as noted above)[/dim]")
+                self._print("", "", "  (and as noted above)")
             self._referred = True
             return
         self._printed_notes.add(text)
-        self._console.print(f"  {text}", markup=False, soft_wrap=True)
+        self._print("  " + text.replace("\n", "\n    "))
+
+    def warn(self, text: str) -> None:
+        """Prints a warning, even if it repeats an earlier one."""
+        self._end_bars()
+        self._print("Warning: " + text.replace("\n", "\n    "))
+
+    def results(self, folder: Path) -> None:
+        """Ends the bars, and calls `on_results`."""
+        self._end_bars()
+        if self._on_results is not None:
+            self._on_results(folder)
 
     def progress(self, label: str, done: int, total: int, figures: dict[str, Any] | None = None) -> None:
         """Updates a bar on a terminal; elsewhere prints a line every ten seconds."""
@@ -101,14 +130,21 @@ class ConsoleProgress(ProgressListener):
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             line = f"  {label} {done}/{total}" + (f"  {metrics}" if metrics else "")
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._print(line)
+
+    def _print(self, text: str, style: str = "", more: str = "") -> None:
+        """Prints a line: a text, which may come from data, and a dim remark."""
+        from rich.text import Text
+
+        line = Text.assemble((show_text(text), style), (more, "dim"))
+        self._console.print(line, soft_wrap=True, highlight=False)
 
     def _update_bar(self, label: str, done: int, total: int, metrics: str) -> None:
         if self._bars is None:
             self._bars = _make_bars(self._console)
             self._bars.start()
         if label not in self._tasks:
-            self._tasks[label] = self._bars.add_task(label, metrics="")
+            self._tasks[label] = self._bars.add_task(show_text(label), metrics="")
         self._bars.update(self._tasks[label], completed=done, total=total, metrics=metrics)
         # Refreshed here, not by a thread of rich: a stage may fork.
         if done >= total or time.monotonic() - self._last_refresh > SECONDS_BETWEEN_REFRESHES:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """A raw row of a source."""
 
+UNKNOWN = "unknown"
+"""The licence of a source that states none."""
 BASE = "base"
 """The study's model before training: a value of `from`, and its name in the scores."""
 MAIN = "main"
@@ -122,6 +124,7 @@ class Reason(StrEnum):
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
     NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source
+    NOT_TO_LEARN = "not_to_learn"  # the source gives the answer weight 0
     PROMPTS_DIFFER = "prompts_differ"  # two transcripts with no common prompt
     ONE_RESPONSE = "one_response"
     UNSCORED = "unscored"  # several answers without scores or comparisons

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+
+from unipref.core.terminal import echo
 
 SECONDS_TO_STOP = 20.0
 """How long a stopped run may take to end its processes; after that it exits at once."""
@@ -54,7 +55,7 @@ def _exit_later(number: int) -> None:
 
     def exit_now() -> None:
         with contextlib.suppress(OSError, ValueError):
-            print("The run did not stop in time and was ended.", file=sys.stderr, flush=True)
+            echo("The run did not stop in time and was ended.", err=True)
         os._exit(128 + number)
 
     timer = threading.Timer(SECONDS_TO_STOP, exit_now)

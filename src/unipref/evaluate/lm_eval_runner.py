@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import logging
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 from unipref.core.chat_models import Policy
 from unipref.core.errors import UserError, first_line, needs_extra
 from unipref.core.stats.sampling import sample_evenly
+from unipref.core.terminal import LegibleStderr
 from unipref.models.loading import NO_LIMIT
 
 AGGREGATIONS = ("mean", "nanmean", "perplexity", "weighted_perplexity", "bits_per_byte")
@@ -90,7 +90,7 @@ def _silence_lm_eval() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(LegibleStderr()):
             yield
     finally:
         logger.setLevel(level)

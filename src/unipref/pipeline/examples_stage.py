@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unipref.clean.redact import redact_texts
 from unipref.core import hashing, json_files
 from unipref.core.records import MAIN
 from unipref.core.run_folder import EXAMPLES, EXAMPLES_FOLDER
@@ -59,6 +60,10 @@ class ExamplesStage:
         def work(out: Path) -> dict[str, Any]:
             parts = {source.projection.source: source.parts for source in self.context.resolved.sources[MAIN]}
             examples, notes = maker.make_examples(held_out[part], models, parts)
+            raw = [row for example in examples for row in example.get("raw", [])]
+            if kinds := main.study.clean.redacted_kinds:
+                for row, text in zip(raw, redact_texts(kinds, [row["text"] or "" for row in raw]), strict=True):
+                    row["text"] = text
             json_files.write_json(out / EXAMPLES, examples)
             about = {"part": part, "models": [model.label for model in models], "left_out": left_out}
             return {**about, "new_tokens": self.settings.new_tokens, "notes": notes}

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unipref.core import json_files, user_code
+from unipref.core import json_files, terminal, user_code
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, report_missing_resources
 from unipref.core.user_code import CodeFiles
@@ -26,6 +26,7 @@ def main() -> None:
     is_first = os.environ.get("RANK", "0") == "0"
     kill_with_parent()
     exit_with_standard_input()
+    terminal.guard_libraries()
     try:
         with report_missing_resources(str(path.parent)):
             description = json.loads(path.read_text(encoding="utf-8"))
@@ -35,7 +36,7 @@ def main() -> None:
             if is_first:
                 json_files.write_json(path.with_name(RESULT), result)
     except UserError as error:
-        print(make_error_line(error), flush=True)
+        terminal.echo(make_error_line(error))
         sys.exit(2)
 
 
@@ -56,7 +57,7 @@ def _train(description: dict[str, Any], is_first: bool) -> dict[str, Any]:
 
 
 def _print_progress(step: int, steps: int, figures: dict[str, Any]) -> None:
-    print(MARK + json.dumps([step, steps, figures]), flush=True)
+    terminal.echo(MARK + json.dumps([step, steps, figures]))
 
 
 if __name__ == "__main__":

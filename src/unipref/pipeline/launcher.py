@@ -7,15 +7,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO
 
 from unipref.core import hashing, json_files, registry, user_code, yaml_files
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import ResourceError, UserError, first_line
 from unipref.core.search_path import make_safe_environment
+from unipref.core.terminal import show_text
 from unipref.core.workers.parent_process import make_bound_command
 from unipref.evaluate.in_training import DevBenchmark
 
@@ -27,6 +29,8 @@ SECONDS_TO_END = 5.0
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds of launch that shard a model's weights over the processes."""
 LAST_LINES = 12
+SECONDS_TO_CLOSE = 5.0
+"""Longest wait for the last lines of the processes' errors."""
 
 Progress = Callable[[int, int, dict[str, Any]], None]
 
@@ -132,9 +136,13 @@ def train_launched(
     folder.mkdir(exist_ok=True)
     result = folder / RESULT
     result.unlink(missing_ok=True)
-    json_files.write_json(folder / "job.json", _describe_job(launch, trainer, job, probes, every))
+    json_files.write_private_json(folder / "job.json", _describe_job(launch, trainer, job, probes, every))
     command = launch.build_command("unipref.pipeline.launched_worker", folder / "job.json")
-    status, fault = _run(command, folder / LOG, progress, folder if launch.searches_working_folder else None)
+    try:
+        status, fault = _run(command, folder / LOG, progress, folder if launch.searches_working_folder else None)
+    finally:
+        # The settings may contain secrets.
+        (folder / "job.json").unlink(missing_ok=True)
     if fault is not None:
         raise fault
     if status != 0 or not result.is_file():
@@ -207,17 +215,21 @@ def _run(
             make_bound_command(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log_file,
+            stderr=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
             errors="replace",
             cwd=working_folder,
             env=make_safe_environment(os.environ),
         )
         assert process.stdout is not None
+        assert process.stderr is not None
+        errors = threading.Thread(target=_copy, args=(process.stderr, log_file), daemon=True)
+        errors.start()
         try:
             for line in process.stdout:
                 if not line.startswith(MARK):
-                    log_file.write(line)
+                    log_file.write(show_text(line))
                     log_file.flush()
                     continue
                 content = json.loads(line.removeprefix(MARK))
@@ -225,7 +237,9 @@ def _run(
                     fault = fault or _read_error(content)
                 else:
                     progress(*content)
-            return process.wait(), fault
+            status = process.wait()
+            errors.join(SECONDS_TO_CLOSE)
+            return status, fault
         except BaseException:
             _end(process)
             raise
@@ -241,3 +255,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _copy(lines: IO[str], log: TextIO) -> None:
+    """Copies the error output of processes to their log, without control characters and secrets."""
+    for line in lines:
+        log.write(show_text(line))
+        log.flush()

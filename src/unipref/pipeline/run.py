@@ -6,14 +6,15 @@ training, the models answer examples. A stage is skipped if its inputs, settings
 """
 
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from unipref import report
 from unipref.analysis.verdicts import write_verdicts
-from unipref.core.errors import resource_error
+from unipref.core.errors import ResourceError, resource_error
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
+from unipref.core.run_folder import VERDICTS
 from unipref.core.stage_cache import Stage, StageCache
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
@@ -25,6 +26,7 @@ from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import VariantData
 from unipref.pipeline.stage_inputs import InputHashes
 from unipref.pipeline.training_stage import TrainingStage
+from unipref.report.guard import describe
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 
@@ -63,7 +65,11 @@ class Run:
         self._unified: dict[str, Stage] = {}
 
     def execute(self, until: str) -> Path:
-        """Runs all variants and seeds up to the stage `until`, and writes manifest, verdicts and report."""
+        """Runs all variants and seeds up to the stage `until`, and writes manifest, scores, verdicts and report.
+
+        Cards, verdicts and report only show results: if one cannot be made, a warning says so, and the run is finished.
+        A resource that is missing for them stops the run, unless it had nothing to do.
+        """
         folder = self.context.cache.folder
         try:
             self.run_stages(until)
@@ -72,26 +78,59 @@ class Run:
         except BaseException:
             # The error that stopped the run counts, not that the same full disk has no room for its records.
             with contextlib.suppress(OSError):
-                self._write_records()
+                self.context.manifest.write()
+                self._attempt("model cards", lambda: report.write_cards(folder))
             raise
         try:
-            self._write_records()
-            write_verdicts(folder)
-            report.write(folder)
-        except OSError as error:
-            missing = resource_error(error)
-            if missing is None or self._has_executed() or not (folder / report.PAGE).is_file():
-                raise
+            self.context.manifest.write()
+            self._attempt("model cards", lambda: report.write_cards(folder))
+            if not self._attempt("verdicts", lambda: write_verdicts(folder)):
+                (folder / VERDICTS).unlink(missing_ok=True)
+            missing = None
+        except (OSError, MemoryError) as error:
+            missing = self._allow_missing_resource(error)
+        self.context.listener.results(folder)
+        if missing is None:
+            try:
+                self._write_report(folder)
+            except (OSError, MemoryError) as error:
+                missing = self._allow_missing_resource(error)
+        if missing is not None:
             self.context.listener.note(f"nothing was to do, and the report was not written again: {missing.what}")
         return folder
 
-    def _write_records(self) -> None:
-        self.context.manifest.write()
-        report.write_cards(self.context.cache.folder)
+    def _write_report(self, folder: Path) -> None:
+        if not self._attempt("report", lambda: report.write(folder, self.context.listener.warn)):
+            # The pages of an earlier run would be taken for this one's.
+            for name in (report.TEXT, report.PAGE):
+                (folder / name).unlink(missing_ok=True)
 
-    def _has_executed(self) -> bool:
-        """Whether this run executed a stage, so that its report has something new."""
-        return any(not stage.cached for stage in self.context.cache.stages)
+    def _attempt(self, what: str, work: Callable[[], object]) -> bool:
+        """Does work that no result depends on. Returns False, with a warning, if it fails.
+
+        Raises:
+            OSError: a resource of the machine is missing.
+        """
+        try:
+            work()
+        except Exception as error:
+            if isinstance(error, OSError | MemoryError) and resource_error(error) is not None:
+                raise
+            folder = self.context.cache.folder
+            self.context.listener.warn(
+                f"The {what} could not be written: {describe(error)}. All results are in {folder}. "
+                f"To try again: unipref report {folder}"
+            )
+            return False
+        return True
+
+    def _allow_missing_resource(self, error: OSError | MemoryError) -> ResourceError:
+        """Returns the resource that is missing, if this run had nothing to do; raises the error otherwise."""
+        missing = resource_error(error)
+        has_executed = any(not stage.cached for stage in self.context.cache.stages)
+        if missing is None or has_executed or not (self.context.cache.folder / report.PAGE).is_file():
+            raise error
+        return missing
 
     def _carry_over_scores(self) -> None:
         """Takes over the scores that an earlier run has of the same models, and removes those of replaced models."""

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
+from unipref.core import terminal
 from unipref.core.errors import ResourceError, report_missing_resources
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE
@@ -237,6 +238,7 @@ def _prepare_process(pickled: bytes, folder: Path) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 
+    terminal.guard_libraries()
     torch.set_num_threads(1)
     _study = pickled, folder
 

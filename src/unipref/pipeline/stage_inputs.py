@@ -123,7 +123,10 @@ def clean_inputs(
         "benchmarks": {name: hashes.tree_hash(path) for name, path in benchmarks.items()},
         "fetched": list(fetched),
         "code": hash_code("clean"),
-        "versions": hashing.find_versions("rensa") if study.clean.duplicates == "near" else {},
+        "versions": {
+            **(hashing.find_versions("rensa") if study.clean.duplicates == "near" else {}),
+            **(hashing.find_versions("phonenumbers", "python-stdnum") if study.clean.redacted_kinds else {}),
+        },
     }
 
 
@@ -243,6 +246,7 @@ def examples_inputs(
         "preferences": [unified.key, cleaned.content, part],
         "models": [[label, key] for label, key in models.items()],
         "left_out": list(left_out),
+        **({"redact": study.clean.redacted_kinds} if study.clean.redacted_kinds else {}),
         "seed": study.seeds[0],
         "settings": study.report.model_dump(),
         "code": hash_code("examples"),

@@ -1,6 +1,7 @@
 """The report of a run: `report.md` and a self-contained `report.html` with the same content, and terminal output."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ import msgspec
 
 from unipref.core.errors import UserError
 from unipref.core.json_files import write_text
-from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow
-from unipref.report.content import Content, Section, Table
+from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, Verdicts
+from unipref.report.content import Content, Section, Table, make_legible
+from unipref.report.guard import describe, guard_section
 from unipref.report.model_card import write_cards
 from unipref.report.render.html import render_html
 from unipref.report.render.markdown import render_markdown
@@ -24,7 +26,7 @@ from unipref.report.sections.reproduce import make_reproduce_sections
 from unipref.report.sections.results import describe_changes, make_result_sections, make_result_table
 from unipref.report.sections.selection import SELECTION_HEAD, list_epoch_warnings, list_selection_warnings
 from unipref.report.sections.trade_off import SHORT_NOTE, make_narrow_table, make_trade_off_section, variants_by_label
-from unipref.report.sections.training import describe_run, make_count_sections, make_terminal_sections
+from unipref.report.sections.training import count_sections, describe_run, make_terminal_sections
 from unipref.report.sections.verdict import list_failures, make_verdict_section
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ ORDER = (
     "How to reproduce",
 )
 """The titles of the sections, in order; a run may lack some."""
-PAGE = "report.html"
-"""The file of the page."""
+TEXT, PAGE = "report.md", "report.html"
+"""The files of the report in a run folder."""
 PAGE_ONLY_COLUMNS = ("objective", "licence", "projected", "95 %", "limit", "batch", "parameters", "trained", "free, GB")
 """Columns that do not fit a terminal and are shown on the page only."""
 MOST_MODELS = 12
@@ -60,29 +62,59 @@ MORE_IN_REPORT = "the report has all scores with intervals, and the changes of e
 MOST_COLUMNS = 10
 """Tables with more columns are shown on the page only."""
 
-__all__ = ["comparison", "console", "efficient", "score_table", "trade_off", "write", "write_cards"]
+__all__ = ["PAGE", "TEXT", "comparison", "console", "efficient", "score_table", "trade_off", "write", "write_cards"]
 
 
-def write(run: Path) -> Path:
+def write(run: Path, on_failure: Callable[[str], None] | None = None) -> Path:
     """Writes `report.md` and `report.html` from a run's `manifest.json`, `scores.json` and `study.yaml`.
 
-    The manifest or the scores must exist. Sections whose data is missing are left out.
+    The manifest or the scores must exist. Sections whose data is missing are left out. A section or figure that cannot
+    be made becomes a note in the report.
 
     Args:
         run: the run folder.
+        on_failure: called with a sentence on each section and figure that could not be made.
 
     Returns:
         The HTML page's path.
 
     Raises:
-        UserError: the folder is not a run folder, or one of its files is corrupt.
+        UserError: the folder is not a run folder, or its manifest or scores are corrupt.
     """
-    content = _make_content(run)
+    content, failures = _make_content(run)
     page = run / PAGE
-    for path, text in ((run / "report.md", render_markdown(content)), (page, render_html(content))):
-        # The JSON of a manifest can hold a lone surrogate, which UTF-8 cannot encode.
-        write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
+    markdown, html, more = _render(content)
+    write_text(run / TEXT, markdown)
+    write_text(page, html)
+    for sentence in (*failures, *more):
+        (on_failure or _ignore)(sentence)
     return page
+
+
+def _ignore(sentence: str) -> None:
+    """Leaves the sentence to the report itself."""
+
+
+def _render(content: Content) -> tuple[str, str, list[str]]:
+    """Renders both pages; a section that cannot be rendered becomes a note. Also returns a sentence on each."""
+    try:
+        return render_markdown(content), render_html(content), []
+    except Exception:
+        failures: list[str] = []
+        sections = []
+        for section in content.sections:
+            try:
+                alone = replace(content, sections=[section])
+                render_markdown(alone)
+                render_html(alone)
+                sections.append(section)
+            except Exception as error:
+                failures.append(f"The section '{section.title}' could not be shown: {describe(error)}.")
+                sections.append(Section(section.title, paragraphs=[failures[-1]]))
+        if not failures:
+            raise
+        content = replace(content, sections=sections)
+        return render_markdown(content), render_html(content), failures
 
 
 def console(run: Path) -> "RenderableType":
@@ -168,22 +200,52 @@ def trade_off(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), written: P
     return Group(*([render_table(table), table.note] if table else []), *([f"Model: {written}"] if written else []))
 
 
-def _make_content(run: Path) -> Content:
+def _make_content(run: Path) -> tuple[Content, list[str]]:
+    """The content of the report, and a sentence on each section and figure that could not be made."""
     folder = _open_run(run)
-    scores, manifest, verdicts = folder.scores(), folder.manifest_if_any, folder.verdicts()
+    scores, manifest = folder.scores(), folder.manifest_if_any
+    sections: list[Section] = []
+    failures: list[str] = []
+    verdicts: Verdicts | None = None
+
+    def add(title: str, make: Callable[[], Section | Sequence[Section] | None]) -> None:
+        def make_list() -> list[Section]:
+            made = make()
+            return [made] if isinstance(made, Section) else list(made or [])
+
+        more, sentences = guard_section(title, make_list)
+        sections.extend(more)
+        failures.extend(sentences)
+
+    def add_verdict() -> Section | None:
+        nonlocal verdicts
+        verdicts = folder.verdicts()
+        return make_verdict_section(verdicts)
+
+    def add_mixtures() -> Section | None:
+        models, sides = choose_models(scores, manifest), verdicts.sides if verdicts else {}
+        return make_mixture_section(folder.mixtures(), scores, models, sides)
+
+    add("Verdict", add_verdict)
+    add("Trade-off", lambda: make_trade_off_section(verdicts, scores))
+    add("Examples", lambda: make_example_section(manifest, run))
+    add("Bias by group", lambda: make_bias_section(scores, manifest))
+    add("Mixtures", add_mixtures)
+    add("Results", lambda: make_result_sections(scores, index_paired_verdicts(folder.paired())))
+    for title, make_section in count_sections(manifest, run):
+        add(title, make_section)
+    add("How to reproduce", lambda: make_reproduce_sections(manifest, run))
+    variants: dict[str, str] = {}
+    introduction: list[str] = []
+
+    def describe_models() -> None:
+        introduction.extend(describe_run(manifest))
+        variants.update(_variants(manifest, scores) | variants_by_label(verdicts))
+
+    add("Introduction", describe_models)
     title = f"unipref report: {manifest.name or run.resolve().name}"
-    results = make_result_sections(scores, index_paired_verdicts(folder.paired()))
-    judgements = [
-        make_verdict_section(verdicts),
-        make_trade_off_section(verdicts, scores),
-        make_example_section(manifest, run),
-    ]
-    models, sides = choose_models(scores, manifest), verdicts.sides if verdicts else {}
-    judgements += [make_bias_section(scores, manifest), make_mixture_section(folder.mixtures(), scores, models, sides)]
-    sections = [section for section in judgements if section is not None] + results
-    sections += make_count_sections(manifest, run) + make_reproduce_sections(manifest, run)
-    variants = _variants(manifest, scores) | variants_by_label(verdicts)
-    return Content(title, describe_run(manifest), sorted(sections, key=_section_order), variants)
+    content = Content(title, introduction, sorted(sections, key=_section_order), variants)
+    return make_legible(content), failures
 
 
 def _section_order(section: Section) -> int:

@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
+
+from unipref.core.terminal import show_text
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,24 @@ class Content:
     introduction: list[str]
     sections: list[Section]
     variants: dict[str, str] = field(default_factory=dict)
+
+
+def make_legible(content: Content) -> Content:
+    """Returns the content with the control characters in its texts replaced by their codes, and without secrets."""
+    clean: Content = _map_text(content)
+    return clean
+
+
+def _map_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return show_text(value)
+    if isinstance(value, dict):
+        return {_map_text(key): _map_text(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_map_text, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{part.name: _map_text(getattr(value, part.name)) for part in fields(value)})
+    return value
 
 
 def reference_line(axis: str, value: float, name: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any
 from unipref.core import yaml_files
 from unipref.core.hashing import CARD
 from unipref.core.json_files import write_text
+from unipref.core.records import UNKNOWN
 from unipref.core.run_folder import Manifest, RunFolder, ScoreRow, Selected, StepRecipe, TrainedStep
+from unipref.core.terminal import show_text
 from unipref.report.content import format_count, format_number
+from unipref.report.licences import MEANING, count_training, describe_licences
 from unipref.report.render.markdown import escape
 
 AUTO_CLASSES = {"policy": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
-UNKNOWN = "unknown"
 
 
 def write_cards(run: Path) -> list[Path]:
@@ -36,7 +38,7 @@ def write_cards(run: Path) -> list[Path]:
         model = run / trained.folder
         # Variants may share a model: its card names the first one.
         if trained.folder and model.is_dir() and model / CARD not in paths:
-            write_text(model / CARD, Card(manifest, scores, variant, seed, step).text())
+            write_text(model / CARD, show_text(Card(manifest, scores, variant, seed, step).text()))
             paths[model / CARD] = None
     return list(paths)
 
@@ -79,22 +81,16 @@ class Card:
     def _recipe_of(self, step: str) -> StepRecipe:
         return self.steps.get(step) or StepRecipe(trainer=step)
 
-    def _licences(self) -> list[str]:
-        return sorted({source.licence or UNKNOWN for source in self.sources.values()})
-
     def _front(self) -> dict[str, Any]:
-        licences, base = self._licences(), str(self.manifest.model)
+        base = str(self.manifest.model)
         front: dict[str, Any] = {
             "library_name": "peft" if self.recipe.adapter else "transformers",
             # An absolute path is meaningless on other machines.
             "base_model": Path(base).name if Path(base).is_absolute() else base,
             "tags": ["unipref", "trl", *dict.fromkeys(self._recipe_of(step).trainer for step in self._chain())],
         }
-        if len(licences) == 1 and licences[0] != UNKNOWN:
-            front["license"] = licences[0].lower().replace(" ", "-")
-        else:
-            front |= {"license": "other", "license_name": "of-its-data", "license_link": "#data"}
-        return front
+        # Nobody has stated a licence of this model; those of its base model and its data apply.
+        return front | {"license": "other", "license_name": "of-its-base-model-and-data", "license_link": "#data"}
 
     def _what(self) -> str:
         kind = "A reward model" if self.recipe.model_kind == "reward" else "A language model"
@@ -115,9 +111,15 @@ class Card:
         trained = self.trained[self.step]
         left_out = sum(trained.left_out.values())
         text = f"This step used {format_count(trained.used)} of the selected preferences and left out {left_out:,}."
-        if UNKNOWN in self._licences():
-            text += " **The licence of some data is unknown: check it before you share the model.**"
-        return [*table, "", text]
+        turns = trained.later_user_turns
+        if masked := turns.get("masked"):
+            text += f" {masked:,} go on after the first answer: every later user turn was masked, and not learned."
+        if cut := turns.get("cut"):
+            text += f" {cut:,} were cut before their second user turn, which could not be masked."
+        counts, of_what = count_training(self.manifest, self.variant, self.seed)
+        restrictions = [f"- {escape(line)}" for line in describe_licences(self.sources, counts, of_what)]
+        licences = ["", "**Licences that restrict the use of the data**", "", *restrictions, "", MEANING]
+        return [*table, "", text, *(licences if restrictions else [])]
 
     def _recipe(self) -> list[str]:
         lines = []

@@ -7,6 +7,7 @@ from unipref.report.content import Cell, Column, Table
 TEXT_COLUMNS = {"source", "shape", "objective", "licence", "level", "reason", "part", "variant", "step", "left out"}
 TEXT_COLUMNS |= {"stage", "folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark"}
 TEXT_COLUMNS |= {"preference", "twin", "input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
+TEXT_COLUMNS |= {"kind", "personal data", "says", "meaning"}
 """Columns that hold text; the others hold numbers."""
 MOST_SUBJECTS = 6
 """At most this many subjects are named per sentence."""

@@ -21,6 +21,9 @@ QUERIES = 300
 """Rows whose nearest neighbour is searched."""
 BLOCK_ROWS = 8192
 MAP_POINTS = 600
+FEWEST_PROMPTS = 3
+ALIKE = 1e-6
+"""Largest difference between equal vectors, from rounding."""
 MAP_SIDE = 1000
 """The map's coordinates are whole numbers from 0 to this."""
 
@@ -101,6 +104,21 @@ def _mean_nearest_distance(vectors: "npt.NDArray[np.float32]") -> float | None:
     return float(np.mean(1 - np.clip(best, -1, 1), dtype=np.float64))
 
 
+def find_map_obstacle(vectors: "npt.NDArray[np.float32]", order: "npt.NDArray[np.int64]") -> str:
+    """Returns why no map of the prompts can be made, in a few words; empty if one can.
+
+    Args:
+        vectors: (n, d) unit rows.
+        order: (n,) positions by id.
+    """
+    if len(order) < FEWEST_PROMPTS:
+        return f"there are fewer than {FEWEST_PROMPTS} prompts."
+    fitted = vectors[order[:FIT_ROWS]]
+    if fitted.shape[1] == 0 or float(np.ptp(fitted, axis=0).max()) <= ALIKE:
+        return "all prompts have the same vector, so they would be one point."
+    return ""
+
+
 def project_to_map(
     vectors: "npt.NDArray[np.float32]", order: "npt.NDArray[np.int64]", kept: "npt.NDArray[np.bool_]"
 ) -> dict[str, Any]:
@@ -114,11 +132,11 @@ def project_to_map(
     Returns:
         `x` and `y`, whole numbers from 0 to MAP_SIDE of up to MAP_POINTS prompts; `kept`, a text with '1' for each kept
         prompt and '0' for each other; `of`, the number of all prompts; and `variance`, the share of the variance on
-        each axis. Empty for fewer than three prompts.
+        each axis. Empty if `find_map_obstacle` names one.
     """
     from threadpoolctl import threadpool_limits
 
-    if len(order) < 3:
+    if find_map_obstacle(vectors, order):
         return {}
     fitted = vectors[order[:FIT_ROWS]].astype(np.float64)
     centre = fitted.mean(axis=0)
@@ -133,10 +151,12 @@ def project_to_map(
     low, high = projected.min(axis=0), projected.max(axis=0)
     scaled = np.round((projected - low) / np.where(high > low, high - low, 1.0) * MAP_SIDE).astype(int)
     whole = float(values.sum())
+    variance = [round(float(max(v, 0.0)) / whole, 4) if whole > 0 else 0.0 for v in values[::-1][:2]]
     return {
         "x": scaled[:, 0].tolist(),
         "y": scaled[:, 1].tolist(),
         "kept": "".join("1" if mark else "0" for mark in kept[points]),
         "of": len(order),
-        "variance": [round(float(max(v, 0.0)) / whole, 4) if whole > 0 else 0.0 for v in values[::-1][:2]],
+        # One dimension gives one principal component; the map then is a line.
+        "variance": [*variance, 0.0][:2],
     }

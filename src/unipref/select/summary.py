@@ -63,8 +63,8 @@ def summarise_selection(
         ones, if there are both), `clusters` (with a preference in them), `entropy` (of clusters, nats) and
         `distinct_2`; `nearest` as [before, after, as many at random]. Further `clusters` (their number),
         `shared_clusters` (those of them with prompts of two sources or more; None with a single source),
-        `embedder`, `map` (see `diversity.project_to_map` and `_label_points`), `warnings` (of over-aggressive
-        selection) and `seconds`.
+        `embedder`, `map` (see `diversity.project_to_map` and `_label_points`), `no_map` (why there
+        is none, or empty), `warnings` (of over-aggressive selection) and `seconds`.
     """
     start = time.perf_counter()
     mask = np.zeros(len(candidates), dtype=bool)
@@ -74,7 +74,8 @@ def summarise_selection(
     parts = list(_parts(candidates))
     samples = [np.sort(rows) for part in parts for rows in _draw_samples(part.order, mask)]
     lengths, distinct = wording.measure_wording(preferences, samples, rows_at_once)
-    prompt_map = diversity.project_to_map(vectors, parts[0].order, mask)
+    no_map = diversity.find_map_obstacle(vectors, parts[0].order)
+    prompt_map = {} if no_map else diversity.project_to_map(vectors, parts[0].order, mask)
     if prompt_map:
         points = parts[0].order[: diversity.MAP_POINTS]
         excerpts = wording.read_excerpts(preferences, points, rows_at_once)
@@ -102,6 +103,7 @@ def summarise_selection(
         "shared_clusters": _count_shared(labels, candidates.sources),
         "embedder": EMBEDDER,
         "map": prompt_map,
+        "no_map": no_map,
         "warnings": list(make_warnings(summaries)),
         "seconds": round(time.perf_counter() - start, 3),
     }

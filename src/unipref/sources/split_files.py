@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from unipref.core.errors import UserError, legible, near_name, raise_if_resource
+from unipref.core.errors import UserError, near_name, raise_if_resource
+from unipref.core.terminal import show_name
 from unipref.sources.compressed import open_zip
 from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
@@ -55,9 +56,9 @@ def parts(
             key = (os.path.realpath(path), sheet)
             if fault:
                 shape = shape_and_packing(path.name)[0] or "lines"
-                of_file.setdefault(key, [Part(str(path), legible(origin), shape, fault=fault)])
+                of_file.setdefault(key, [Part(str(path), show_name(origin), shape, fault=fault)])
             elif key not in of_file or any(part.fault for part in of_file[key]):
-                new = list(parts_of_file(path, legible(origin), where, cut_bytes, limits))
+                new = list(parts_of_file(path, show_name(origin), where, cut_bytes, limits))
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
         if not has_parts:
@@ -158,7 +159,7 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
         if shape not in ("", "zip", EXPLICIT) and not hidden:
             copies[info.filename] += 1
             copy = copies[info.filename]
-            origin = f"{archive.origin}!{info.filename}" + (f" (copy {copy})" if copy > 1 else "")
+            origin = f"{archive.origin}!{show_name(info.filename)}" + (f" (copy {copy})" if copy > 1 else "")
             yield msgspec.structs.replace(
                 archive,
                 origin=origin,

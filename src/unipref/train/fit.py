@@ -14,13 +14,15 @@ from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError, first_line
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
-from unipref.train.data.rows import RowUsage, View, write_rows
+from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
+from unipref.train.data.row_usage import RowUsage, describe_special_tokens
+from unipref.train.data.rows import View, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import count_passes_done, find_resume_checkpoint, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
 from unipref.train.row_order import OrderedRows, skip_done_passes
 from unipref.train.save import save
-from unipref.train.start import Start, open_start
+from unipref.train.start import Start, open_start, use_in_trl
 from unipref.train.trl_arguments import make_arguments, report_beside_model, write_dev_rows
 from unipref.train.trl_trainer import TrlTrainer
 
@@ -35,7 +37,8 @@ class PreparedStep:
     Attributes:
         start: the model.
         rows, dev: Arrow files of the rows to train on, and to evaluate on during training.
-        usage: which preferences are used.
+        usage, dev_usage: which preferences of each are used.
+        sides: the rows' columns with answers.
         limit: longest dialogue in tokens.
         checkpoint: where an earlier attempt stopped; None: the step starts at the beginning.
     """
@@ -44,6 +47,8 @@ class PreparedStep:
     rows: Path
     dev: Path | None
     usage: RowUsage
+    dev_usage: RowUsage
+    sides: list[str]
     limit: int
     checkpoint: Path | None
 
@@ -71,10 +76,12 @@ def fit(
     with silence_libraries(), report_beside_model(job.out), _make_workspace(job.out) as work:
         ready = processes.run_in_first(lambda: _prepare(trainer, job, work, limit, view or trainer.view()))
         _set_threads(ready.checkpoint)
+        use_in_trl(ready.start.tokenizer)
         arguments = make_arguments(trainer, job, ready.start, work, ready.limit, ready.usage.facts)
         arguments |= _load_datasets(ready)
         ordering = OrderedRows(trainer, ready.usage.facts, arguments["args"], job.seed)
         arguments["train_dataset"] = ordering.select_for_tokenising(arguments["train_dataset"])
+        arguments |= mask_other_speakers(arguments)
         hf = _build_trainer(build, arguments)
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
@@ -94,22 +101,34 @@ def fit(
         _free_memory()
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
-    summary = _summarise(ready, watcher, restored) | numbers
+    summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
     return summary | {"steps": steps, "seconds": round(time.monotonic() - began, 3)}
 
 
-def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None) -> dict[str, Any]:
-    """The step's figures; `restored` is the checkpoint that the model was put back to after a collapse."""
+def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None, leaves_out: bool) -> dict[str, Any]:
+    """The step's figures.
+
+    Args:
+        ready: the step.
+        watcher: what it recorded.
+        restored: the checkpoint that the model was put back to after a collapse.
+        leaves_out: whether preferences with special tokens in their texts are left out.
+    """
     usage, curve, collapse = ready.usage, watcher.curve.points, watcher.collapse
+    special = describe_special_tokens(usage, ready.start.tokenizer, leaves_out)
     summary: dict[str, Any] = {
         "used": usage.used,
         "left_out": {str(reason): n for reason, n in sorted(usage.left_out.items())},
         # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
-        "warnings": list(watcher.warnings),
+        "warnings": [*watcher.warnings, *usage.describe_cut(), *special],
         "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
+    if usage.special:
+        summary["special_tokens"] = {source: dict(counts) for source, counts in sorted(usage.special.items())}
+    if usage.masked or usage.cut:
+        summary["later_user_turns"] = {"masked": usage.masked, "cut": usage.cut}
     if watcher.dev:
         summary |= {"dev": watcher.dev.points, "dev_seconds": round(watcher.dev.seconds, 3)}
     if collapse and restored:
@@ -177,20 +196,28 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     Raises:
         UserError: no rows are left, or the model cannot be trained with these settings.
     """
-    start = open_start(job.policy, work, trainer.model_kind)
+    start = open_start(job.policy, work, trainer.model_kind, trainer.special_tokens)
     trainer.check_grown(start.policy, start.grown)
     limit = min(limit, trainer.find_max_length(start.policy, start.context))
     rows = work / "train.arrow"
     room = trainer.count_reserved_tokens()
-    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room)
+    leaves_out = trainer.special_tokens == "leave_out"
+    usage = write_rows(job.preferences, rows, view, start.tokenizer, limit, room, trainer.later_turns, leaves_out)
     if not usage.used:
         raise UserError(
             f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",
             where=str(job.preferences),
         )
-    dev = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
+    dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
     return PreparedStep(
-        start, rows, dev, usage, limit, find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None
+        start,
+        rows,
+        work / "dev.arrow" if dev_usage.used else None,
+        usage,
+        dev_usage,
+        [column for column in view.columns if column != "prompt"],
+        limit,
+        find_resume_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else None,
     )
 
 
@@ -205,9 +232,11 @@ def _set_threads(checkpoint: Path | None) -> None:
 def _load_datasets(ready: PreparedStep) -> dict[str, Any]:
     from datasets import Dataset
 
-    datasets = {"train_dataset": Dataset.from_file(str(ready.rows))}
+    rows = Dataset.from_file(str(ready.rows))
+    datasets = {"train_dataset": add_speaker_columns(rows, ready.usage, ready.sides)}
     if ready.dev is not None:
-        datasets["eval_dataset"] = Dataset.from_file(str(ready.dev))
+        dev = Dataset.from_file(str(ready.dev))
+        datasets["eval_dataset"] = add_speaker_columns(dev, ready.dev_usage, ready.sides)
     return datasets
 
 
@@ -218,6 +247,8 @@ def _build_trainer(build: Build, arguments: dict[str, Any]) -> Any:
         hf = build(arguments)
     except (ValueError, ImportError, NotImplementedError) as error:
         raise UserError(f"TRL refuses the step: {first_line(error)}") from error
+    if "data_collator" in arguments:
+        match_pad_token(hf)
     # Without progress bars the trainer would print its figures; standard output belongs to the command.
     hf.remove_callback(PrinterCallback)
     return hf

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unipref.train.data.rows import RowFacts
+from unipref.train.data.row_usage import RowFacts
 from unipref.train.trl_trainer import TrlTrainer
 
 

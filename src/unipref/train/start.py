@@ -1,11 +1,13 @@
 """The model a step starts from: a plain folder that transformers loads, and a tokenizer fit for training."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError, first_line
+from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, protect
 from unipref.models.loading import base_model, context_length, is_adapter, is_reward_model, load_model, load_tokenizer
 
 if TYPE_CHECKING:
@@ -32,13 +34,14 @@ class Start:
     grown: bool
 
 
-def open_start(policy: Path, work: Path, model_kind: str) -> Start:
+def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | None = None) -> Start:
     """Prepares a model for training.
 
     Args:
         policy: folder or hub name: a model, or an adapter, which is merged.
         work: folder for a merged or grown model.
         model_kind: 'policy' or 'reward'; a reward step may continue a reward model.
+        special_tokens: the step's setting.
 
     Raises:
         UserError: the step trains a policy from a reward model, or the model cannot be loaded.
@@ -53,6 +56,7 @@ def open_start(policy: Path, work: Path, model_kind: str) -> Start:
         )
     config, tokenizer = open_config(name), open_tokenizer(name)
     give_own_pad(tokenizer, name)
+    set_special_tokens(tokenizer, special_tokens)
     grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
     folder = name
     if grown or is_adapter(name):
@@ -63,6 +67,43 @@ def open_start(policy: Path, work: Path, model_kind: str) -> Start:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return Start(folder, name, tokenizer, context_length(SimpleNamespace(config=config), tokenizer), grown)
+
+
+def set_special_tokens(tokenizer: "PreTrainedTokenizerBase", setting: str | None) -> None:
+    """Makes the tokenizer read special tokens in texts as a step's setting `special_tokens` says; None: as it does."""
+    if setting in ("as_text", "as_tokens"):
+        keep_as_text(tokenizer, setting == "as_text")
+
+
+def use_in_trl(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Makes TRL, which tokenises dialogues itself, keep special tokens in texts as text if the tokenizer says so."""
+    if keeps_as_text(tokenizer):
+        # An attribute of this object alone: a subclass would be saved by a name that transformers does not know.
+        tokenizer.apply_chat_template = functools.partial(_apply_chat_template, tokenizer)
+
+
+def _apply_chat_template(
+    tokenizer: "PreTrainedTokenizerBase",
+    conversation: Any,
+    tokenize: bool = True,
+    return_dict: bool = True,
+    **options: Any,
+) -> Any:
+    """`apply_chat_template` of transformers, for the ways in which TRL calls it."""
+    apply = functools.partial(type(tokenizer).apply_chat_template, tokenizer)
+    if not tokenize:
+        return apply(conversation, tokenize=False, **options)
+    if refused := {"padding", "return_tensors", "return_assistant_tokens_mask"} & {k for k, v in options.items() if v}:
+        raise NotImplementedError(f"special_tokens: as_text does not support {', '.join(sorted(refused))} of TRL")
+    is_batch = isinstance(conversation[0], list)
+    dialogues = conversation if is_batch else [conversation]
+    texts = [str(apply(protect(tokenizer, dialogue), tokenize=False, **options)) for dialogue in dialogues]
+    encoded = encode_texts(tokenizer, texts)
+    ids = [encoded[text] for text in texts]
+    if not return_dict:
+        return ids if is_batch else ids[0]
+    masks = [[1] * len(one) for one in ids]
+    return {"input_ids": ids if is_batch else ids[0], "attention_mask": masks if is_batch else masks[0]}
 
 
 def give_own_pad(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:

@@ -14,8 +14,10 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
+from unipref.train.data.answer_masks import MASKED_CONFIGS
 from unipref.train.data.epochs import Mix, RowOrder, Sampling
-from unipref.train.data.rows import RowFacts, View
+from unipref.train.data.row_usage import RowFacts
+from unipref.train.data.rows import LaterTurns, View
 from unipref.train.lora import Lora
 from unipref.train.monitor.checkpoints import Checkpoint
 from unipref.train.monitor.collapse import Bounds
@@ -89,7 +91,7 @@ class TrlTrainer(Trainer):
     """Name -> settings that belong together."""
     own_fields: ClassVar[frozenset[str]] = frozenset(
         {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
-        | {"mix", "recipe"}
+        | {"mix", "recipe", "special_tokens"}
     )
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False
@@ -124,6 +126,11 @@ class TrlTrainer(Trainer):
     quantization: dict[str, Any] | None = None
     """QLoRA: settings of transformers' `BitsAndBytesConfig`, such as `{load_in_4bit: true}`; needs `lora` and the
     package bitsandbytes. The adapter is merged into the unquantised weights. Not tested: no GPU was available."""
+    special_tokens: Literal["as_tokens", "as_text", "leave_out"] | None = None
+    """What happens to special tokens of the tokenizer, such as `</s>`, in texts; they are counted and warned of.
+    `as_tokens`: the model reads them as its own. `as_text`: as text, and the saved model too reads all texts so.
+    `leave_out`: preferences that hold any are left out. None: as the model that the step starts from, else
+    `as_tokens`."""
     merge_adapter: bool = True
     """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
     adapter alone; it needs the model the step started from."""
@@ -219,6 +226,17 @@ class TrlTrainer(Trainer):
         """The settings passed to TRL, by TRL's names."""
         settings = self.model_dump(exclude=set(self.own_fields))
         return {**settings, "learning_rate": self.rate, **self.build_save_settings()}
+
+    @property
+    def later_turns(self) -> LaterTurns:
+        """What happens to answers that go on with further turns of the user.
+
+        A reward model reads the whole dialogue and learns no token of it. unipref masks the turns for the TRL trainers
+        whose masks it can complete.
+        """
+        if self.model_kind == "reward":
+            return "read"
+        return "mask" if self.trl_config in MASKED_CONFIGS else "cut"
 
     @abc.abstractmethod
     def view(self) -> View:

@@ -27,6 +27,7 @@ from unipref.unify.map_reduce import (
     map_rows,
     reduce_bucket,
 )
+from unipref.unify.mapping.turns import describe_unread_fields
 from unipref.unify.margins import write_preferences
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
@@ -172,7 +173,8 @@ def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
 
 
 def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows that could not be used and the sources without a preference.
+    """Yields warnings about the rows that could not be used, fields of turns that are not read, and the sources without
+    a preference.
 
     Args:
         records: as `unify` returns them.
@@ -181,6 +183,8 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["rejected"].items():
             first = record["examples"][reason]
             yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
+        if unread := record["unread_turn_fields"]:
+            yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
         if not record["preferences"]:
             yield f"no preference comes from {_commonest_reject(source, record)}"
 

@@ -17,6 +17,7 @@ from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import project
 
@@ -54,6 +55,7 @@ class Inspection:
         why, doubts: the reasons, and what the rows do not tell.
         examples: up to three rows as prompt, chosen and rejected, or as a reject; or their raw fields if the mapping
             still contains a question.
+        notes: what a run would not read of these rows.
         source: an entry for `sources:` of a study file; empty if no format fits.
         known: the known dataset whose fields these rows have, if any.
     """
@@ -68,6 +70,7 @@ class Inspection:
     examples: list[dict[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     known: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the inspection as JSON values."""
@@ -86,6 +89,7 @@ class Inspection:
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
+        lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  {describe_catalog_match(self.known)}"] if self.known else []
         questions = open_questions(self.map, "map")
         if questions:
@@ -135,6 +139,9 @@ def _inspect(path: Path, label: str) -> Inspection:
     ]
     mapping = {**best.map, **_literals_setting(columns, best.map)}
     source = {"name": source_name(path), "path": label, "format": name, "map": mapping, "objective": "instruction"}
+    with count_unread_fields() as unread:
+        examples = _examples(name, mapping, columns, rows)
+    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
         rows=len(rows),
@@ -143,9 +150,10 @@ def _inspect(path: Path, label: str) -> Inspection:
         confidence=best.confidence,
         why=best.why,
         doubts=[*best.doubts, *others],
-        examples=_examples(name, mapping, columns, rows),
+        examples=examples,
         source=source,
         known=_find_known_dataset(name, rows),
+        notes=notes,
     )
 
 

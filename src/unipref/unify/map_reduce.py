@@ -15,10 +15,11 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
-from unipref.core.errors import legible
 from unipref.core.records import Feedback, Preference, Reason, Reject, Response, Row, preference_schema
+from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import Projection, project
 
@@ -78,6 +79,7 @@ class SourceCounts(msgspec.Struct):
     ordered_pairs: int = 0
     kept_pairs: int = 0
     implied_pairs: int = 0
+    unread_turn_fields: Counter[str] = msgspec.field(default_factory=Counter)
 
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
@@ -110,8 +112,8 @@ class RejectRecord(msgspec.Struct, array_like=True):
     @classmethod
     def from_reject(cls, reject: Reject, source: str, level: str, origin: list[str]) -> "RejectRecord":
         """Makes the row for a reject."""
-        field = None if reject.field is None else legible(reject.field)
-        return cls(source, level, reject.reason.value, field, legible(reject.detail), origin)
+        field = None if reject.field is None else show_text(reject.field)
+        return cls(source, level, reject.reason.value, field, show_text(reject.detail), origin)
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -127,9 +129,11 @@ def map_rows(task: MapTask) -> SourceCounts:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
         for place, number, row in _numbered_rows(task):
-            origin = legible(f"{task.parts[place].origin}:{number}")
+            origin = show_text(f"{task.parts[place].origin}:{number}")
             counts.rows += 1
-            feedbacks, rejects = _read_row(source_format, row)
+            with count_unread_fields() as unread:
+                feedbacks, rejects = _read_row(source_format, row)
+            add_unread_fields(counts.unread_turn_fields, unread)
             key = f"{task.number + place}:{number}"
             entries = list(
                 _pack_entries(task, key, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)

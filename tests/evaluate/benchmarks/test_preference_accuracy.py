@@ -206,3 +206,17 @@ def test_a_file_of_something_else_is_reported(policy: Policy, tmp_path: Path) ->
     pq.write_table(pa.table({"id": ["a"], "prompt": ["x"]}), path)
     with pytest.raises(UserError, match="the file has no column chosen, rejected, source, objective"):
         PreferenceAccuracy().measure(policy, path, "test")
+
+
+def test_a_later_user_turn_is_not_scored_and_counted_in_a_note(policy: Policy, tmp_path: Path) -> None:
+    """The same answers with another text of the user in between have as many scored tokens."""
+    short, long = preference("a", "late", "he", "s", "bias"), preference("b", "late", "he", "s", "bias")
+    for one, text in ((short, "So?"), (long, "So the engineer was late?")):
+        one.chosen = [*assistant("late"), {"role": "user", "content": text}, *assistant("she")]
+    path = write(tmp_path / "test.parquet", [short, long, preference("c", "late", "he", "s", "bias")])
+    examples, notes = PreferenceAccuracy().examine(policy, path, "test")
+    first, second, plain = (example["chosen_tokens"] for example in examples)
+    assert first == second > plain
+    assert [note for note in notes if "user turn" in note] == [
+        "2 of 3 preferences have a later user turn in an answer: it is not scored, only what the assistant wrote."
+    ]

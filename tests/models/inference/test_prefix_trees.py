@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unipref.models.inference.prefix_trees import Branch, Row, build_tree, pack, pack_into_rows
-from unipref.models.inference.tokens import common_length
+from unipref.models.rendered_dialogue import common_length
 
 
 def branches(*texts: tuple[int, ...]) -> list[Branch]:

@@ -90,7 +90,7 @@ def visible(page, selector):
 
 def test_every_figure_is_drawn(page, run):
     drawn = page.evaluate("plots.map(plot => plot.place.querySelectorAll('.main-svg .trace, .main-svg .point').length)")
-    content = report._make_content(run)
+    content = report._make_content(run)[0]
     figures = [figure for section in content.sections for figure in section.figures]
     titles = ["Instruction following against bias", "coreference: accuracy ↑", f"Prompts of {LABEL}", "sft: loss"]
     assert {figure.title for figure in figures} >= set(titles)

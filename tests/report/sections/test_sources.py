@@ -127,7 +127,18 @@ def test_the_audit_is_shown_while_it_is_of_these_data(tmp_path: Path, nasty: str
     assert section.paragraphs == []
     audited, by_hand = section.tables[-2:]
     assert rows_of(audited) == [
-        [nasty, "3 + 3", "1 + 0", "75 % (longer)", "en 60.0 %, de 30.0 %, unknown 10.0 %", "9", "4", "3", "75.0 %"]
+        [
+            nasty,
+            "3 + 3",
+            "1 + 0",
+            "75 % (longer)",
+            "en 60.0 %, de 30.0 %, unknown 10.0 %",
+            "9",
+            "4",
+            "3",
+            "75.0 %",
+            "none recognised",
+        ]
     ]
     assert rows_of(by_hand) == [["a.csv", "1", "2", "50.0 %"]]
     assert section.points[-1].items == ["look here"]
@@ -159,3 +170,11 @@ def test_a_run_without_sources_or_files(tmp_path: Path) -> None:
     section = make_source_section(manifest_from({"sources": {"a": {}}}), tmp_path)
     assert section is not None
     assert rows_of(section.tables[1]) == [["a", *["–"] * 10]]
+
+
+def test_fields_of_turns_that_are_not_read_are_listed(tmp_path: Path) -> None:
+    sources = {"a": {"rows": 3, "unread_turn_fields": {"name": 1200, "weight 0": 3}}, "b": {"rows": 1}}
+    section = make_source_section(manifest_from({"sources": sources}), tmp_path)
+    assert section is not None
+    (listed,) = [points for points in section.points if "turns" in points.head]
+    assert listed.items == ["a: name 1,200, weight 0 3"]

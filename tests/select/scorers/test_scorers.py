@@ -11,7 +11,8 @@ from unipref.core import registry
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
 from unipref.core.errors import UserError
-from unipref.models.inference import answer_ids, log_likelihoods, rewards, start_ids
+from unipref.models.answer_tokens import AnswerTokens
+from unipref.models.inference import all_answer_tokens, log_likelihoods, rewards, start_ids
 from unipref.models.loading import load_model, load_policy, load_reward_model
 from unipref.select import model_scorer
 from unipref.select.scorers import response_checks
@@ -74,6 +75,11 @@ def test_margin_and_confidence_are_what_the_preferences_say():
     assert three.score(Confidence()) == pytest.approx([np.nan, 2 / 3, 1.0], nan_ok=True)
 
 
+def answer_ids(policy, prompt, answer):
+    tokens = all_answer_tokens(policy, [(prompt, answer)])[0]
+    return tokens.ids[: tokens.start], tokens.ids[tokens.start :]
+
+
 def test_policy_margin_is_the_difference_of_mean_log_likelihoods(tiny_model):
     policy = load_policy(str(tiny_model))
 
@@ -110,12 +116,31 @@ def test_ifd_puts_answers_above_one_below_all_others(monkeypatch):
     Ratios: 1, e^-1, e^1.
     """
     sums = np.array([-4.0, -2.0, -6.0, -4.0, -4.0, -4.0])
-    monkeypatch.setattr("unipref.select.scorers.ifd.answer_ids", lambda model, prompt, answer: ([1], [2, 3]))
+    tokens = AnswerTokens([1, 2, 3], start=1, others=[])
+    monkeypatch.setattr("unipref.select.scorers.ifd.all_answer_tokens", lambda model, pairs: [tokens for _ in pairs])
     monkeypatch.setattr("unipref.select.scorers.ifd.start_ids", lambda model: [0])
     monkeypatch.setattr("unipref.select.scorers.ifd.log_likelihoods", lambda model, requests, size: sums)
     found = Ifd().judge(None, [PAIR, PAIR, PAIR])
     assert found == pytest.approx([1.0, math.exp(-1), math.e])
     assert Ifd().read(found) == pytest.approx([-1.0, math.exp(-1), -math.e])
+
+
+def test_ifd_leaves_out_the_users_later_turns(monkeypatch):
+    """Of an answer of three turns, tokens 2 and 3 and token 6 are the assistant's: log p -1, -3 given the prompt and
+    -2, -5 without it. IFD = exp((1 + 3) / 3) / exp((2 + 5) / 3) = e^-1.
+    """
+    requests = []
+
+    def log_likelihoods_of(model, asked, size):
+        requests.extend(asked)
+        return np.array([-1.0, -3.0, -2.0, -5.0])
+
+    tokens = AnswerTokens([1, 2, 3, 4, 5, 6], start=1, others=[(3, 5)])
+    monkeypatch.setattr("unipref.select.scorers.ifd.all_answer_tokens", lambda model, pairs: [tokens])
+    monkeypatch.setattr("unipref.select.scorers.ifd.start_ids", lambda model: [0])
+    monkeypatch.setattr("unipref.select.scorers.ifd.log_likelihoods", log_likelihoods_of)
+    assert Ifd().judge(None, [PAIR]) == pytest.approx([math.exp(-1)])
+    assert requests == [([1], [2, 3]), ([1, 2, 3, 4, 5], [6]), ([0], [2, 3]), ([0, 2, 3, 4, 5], [6])]
 
 
 def test_reward_margin_is_the_difference_of_rewards(reward_folder):

@@ -9,7 +9,7 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.train.data.epochs import WINDOW, Mix, RowOrder, compute_row_weights
-from unipref.train.data.rows import RowFacts
+from unipref.train.data.row_usage import RowFacts
 
 
 def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -> RowFacts:

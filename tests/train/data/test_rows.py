@@ -10,16 +10,8 @@ import pytest
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
-from unipref.train.data.rows import (
-    DEMONSTRATIONS,
-    JUDGED,
-    PAIRS,
-    PROMPTS,
-    RowUsage,
-    View,
-    make_margin_view,
-    write_rows,
-)
+from unipref.train.data.row_usage import RowUsage
+from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, View, make_margin_view, write_rows
 from unipref.train.start import give_own_pad, open_start
 
 Job = Callable[..., TrainJob]

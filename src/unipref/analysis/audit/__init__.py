@@ -14,6 +14,7 @@ from unipref.analysis.audit.findings import Audit, BenchmarkFiles, Opposites, Pr
 from unipref.analysis.audit.gold import GoldCheck, GoldEntry
 from unipref.analysis.audit.languages import LanguageSample
 from unipref.analysis.audit.length_bias import LengthTally
+from unipref.analysis.audit.personal_data import PersonalDataTally
 from unipref.analysis.audit.shared_prompts import SharedCounts, SharedPrompts
 from unipref.analysis.audit.terminal import render_terminal
 from unipref.analysis.audit.unified_run import AuditedPreference, UnifiedRun
@@ -98,6 +99,7 @@ class _Tallies:
         self._copies, self._prompts = Copies(sources), SharedPrompts(sources)
         self._lengths = {name: LengthTally() for name in sources}
         self._languages = {name: LanguageSample() for name in sources}
+        self._personal = {name: PersonalDataTally() for name in sources}
         self._leaks = Leaks(texts) if texts else None
 
     def add(self, preference: AuditedPreference) -> None:
@@ -107,6 +109,7 @@ class _Tallies:
         self._prompts.add(preference, root)
         self._lengths[preference.source].add(preference)
         self._languages[preference.source].add(root)
+        self._personal[preference.source].add(preference)
         if self._leaks:
             self._leaks.add(preference, root)
 
@@ -145,6 +148,7 @@ class _Tallies:
                     ),
                     cost=compute_cost(counts),
                     polarity=counts.polarity,
+                    personal_data=self._personal[name].count(),
                 )
             )
         return audits

@@ -168,6 +168,22 @@ class Cost(msgspec.Struct, frozen=True):
     lost: int
 
 
+class PersonalData(msgspec.Struct, frozen=True):
+    """Personal data of one kind that were recognised in the texts of a source; others may have been missed.
+
+    Attributes:
+        kind: email, phone, card, iban, id or ip.
+        values: number of occurrences.
+        preferences: number of preferences that have some.
+        examples: place of a preference, and the form of the value: `#` for a digit, `x` for a letter.
+    """
+
+    kind: str
+    values: int
+    preferences: int
+    examples: list[tuple[str, str]]
+
+
 class SourceAudit(msgspec.Struct, frozen=True):
     """The findings on one source; `polarity` is that of `manifest.json`."""
 
@@ -186,6 +202,7 @@ class SourceAudit(msgspec.Struct, frozen=True):
     prompts: Prompts
     cost: Cost
     polarity: Polarity
+    personal_data: list[PersonalData] = []
 
 
 class BenchmarkFiles(msgspec.Struct, frozen=True):

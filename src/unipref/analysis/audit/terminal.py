@@ -57,6 +57,7 @@ def _describe_source(source: SourceAudit) -> Iterator[Line]:
     yield from _describe_copies(source)
     yield from _describe_length(source)
     yield from _describe_prompts(source)
+    yield from _describe_personal_data(source)
     cost = source.cost
     if cost.ordered:
         yield (
@@ -155,6 +156,15 @@ def _describe_prompts(source: SourceAudit) -> Iterator[Line]:
         yield from _examples(leak.examples)
     if prompts.leaks == []:
         yield "benchmark", "no prompt occurs in a benchmark", ""
+
+
+def _describe_personal_data(source: SourceAudit) -> Iterator[Line]:
+    for place, data in enumerate(source.personal_data):
+        examples = "; ".join(f"{origin}: {form}" for origin, form in data.examples)
+        text = f"{data.kind}: {data.values:,} values in {data.preferences:,} preferences, such as {examples}"
+        yield "" if place else "personal data", text, "yellow"
+    if not source.personal_data:
+        yield "personal data", "none recognised by its form", ""
 
 
 def _describe_gold(gold: GoldAccuracy) -> Iterator[Line]:

@@ -38,6 +38,13 @@ def _describe(source: SourceAudit) -> Iterator[str]:
         yield f"{_count(n, 'pair has', 'pairs have')} the opposite label in {other}"
     if source.repeats.within:
         yield f"{_count(source.repeats.within, 'preference repeats', 'preferences repeat')} an earlier one"
+    yield from _describe_texts(source)
+
+
+def _describe_texts(source: SourceAudit) -> Iterator[str]:
+    if source.personal_data:
+        kinds = ", ".join(f"{data.kind} {data.values:,}" for data in source.personal_data)
+        yield f"its texts have what looks like personal data ({kinds}); clean.redact replaces it"
     for leak in source.prompts.leaks or ():
         yield f"{_count(leak.exact + leak.overlapping, 'prompt occurs', 'prompts occur')} in benchmark {leak.benchmark}"
 

@@ -33,6 +33,7 @@ class SourceCounts(msgspec.Struct):
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
         examples: reason -> a description of the first one.
+        unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
         files: the files of the source; hash: of their content.
     """
 
@@ -52,6 +53,7 @@ class SourceCounts(msgspec.Struct):
     kept_pairs: int | None = None
     implied_pairs: int | None = None
     preferences_rejected: dict[str, int] = {}
+    unread_turn_fields: dict[str, int] = {}
     examples: dict[str, str] = {}
     polarity: Polarity | None = None
     files: list[str] = []
@@ -85,6 +87,7 @@ class CleanCounts(msgspec.Struct):
         by_source: source -> its `preferences` before, and reason -> those removed; see `before` and `removed_from`.
         examples: reason -> the first ones that were removed.
         near: pairs `compared` and prompts `tied`, if clean searched for near-duplicates.
+        redacted: source -> kind of personal data -> values replaced by placeholders.
         notes: what a reader should know.
         folder: folder of the parts, relative to the run; variants may share it.
     """
@@ -97,6 +100,7 @@ class CleanCounts(msgspec.Struct):
     examples: dict[str, list[RemovedExample]] = {}
     benchmarks: dict[str, BenchmarkLeaks] = {}
     near: dict[str, int] | None = None
+    redacted: dict[str, dict[str, int]] = {}
     notes: list[str] = []
     folder: str = "clean"
 
@@ -163,13 +167,18 @@ class PromptMap(msgspec.Struct):
 
 
 class SelectionAccount(msgspec.Struct):
-    """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings."""
+    """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings.
+
+    Attributes:
+        no_map: why there is no map of the prompts; empty if there is one.
+    """
 
     parts: list[SelectedPart] = []
     clusters: int | None = None
     shared_clusters: int | None = None
     embedder: str = ""
     map: PromptMap | None = None
+    no_map: str = ""
     warnings: list[str] = []
     seconds: float | None = None
 

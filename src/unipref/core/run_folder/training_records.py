@@ -67,6 +67,7 @@ class CheckedStep(msgspec.Struct):
     trained: int | None = None
     memory: MemoryNeed | None = None
     disk: dict[str, int] | None = None
+    notes: list[str] = []
     warnings: list[str] = []
 
 
@@ -117,6 +118,7 @@ class TrainedStep(msgspec.Struct):
 
     Attributes:
         used: rows trained on; left_out: reason -> rows.
+        later_user_turns: used rows whose answers go on with further user turns: how many are masked, or cut there.
         curve: what the trainer logged, point by point, under TRL's names.
         resumed_at: the optimiser step at which training resumed; None if it did not.
         dev: dev scores measured during training; dev_seconds: the time they took.
@@ -127,6 +129,7 @@ class TrainedStep(msgspec.Struct):
 
     used: int | None = None
     left_out: dict[str, int] = {}
+    later_user_turns: dict[str, int] = {}
     tokens: int | None = None
     steps: int | None = None
     seconds: float | None = None

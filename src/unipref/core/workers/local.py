@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from unipref.core.errors import ResourceError, UserError, raise_if_resource
+from unipref.core.terminal import guard_libraries
 from unipref.core.workers.pool import Pool
 
 Item = TypeVar("Item")
@@ -131,6 +132,7 @@ def count_free_cores() -> int:
 def _use_one_thread() -> None:
     """Limits a worker to one thread."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    guard_libraries()
 
 
 def _apply(fn: Callable[[Item], Result], item: Item) -> Result:

@@ -33,8 +33,9 @@ class PreferenceAccuracy(SplitBenchmark):
 
     An accuracy of 0.5 is chance or, with many ties, a model that cannot tell the answers apart. A policy's sums favour
     short answers, its means favour long answers that are easy to continue: read both. Answers are scored through the
-    chat template, eos included. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Two kinds
-    of preferences are skipped and counted: those with one side only, and those with a dialogue that exceeds the
+    chat template, eos included. Of an answer with later user turns, only the assistant's turns are scored; a reward
+    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Two
+    kinds of preferences are skipped and counted: those with one side only, and those with a dialogue that exceeds the
     model's context.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
@@ -76,15 +77,22 @@ class PreferenceAccuracy(SplitBenchmark):
         examples: list[Example] = []
         skipped: Counter[str] = Counter()
         sampled: list[str] = []
+        later_turns = 0
         for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data, sampled):
             pairs = [row for row in rows if row["chosen"] and row["rejected"]]
             skipped["they have only one side"] += len(rows) - len(pairs)
+            later_turns += sum(_has_later_user_turn(row) for row in pairs)
             scored = self._score(model, pairs)
             fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
             skipped[f"longer than the model's context of {model.context} tokens"] += len(scored) - len(fitting)
             examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
         total = len(examples) + skipped.total()
         notes = [f"{n} of {total} preferences skipped: {reason}." for reason, n in skipped.items() if n]
+        if later_turns and not isinstance(model, RewardModel):
+            notes.append(
+                f"{later_turns} of {total} preferences have a later user turn in an answer: it is not scored, only "
+                "what the assistant wrote."
+            )
         return examples, [*sampled, *notes]
 
     @classmethod
@@ -125,6 +133,10 @@ class PreferenceAccuracy(SplitBenchmark):
             a | {"chosen_value": c, "rejected_value": r, "chosen_tokens": n, "rejected_tokens": m}
             for a, (c, r), (n, m) in table
         ]
+
+
+def _has_later_user_turn(row: Mapping[str, Any]) -> bool:
+    return any(message["role"] != "assistant" for side in SIDES for message in row[side])
 
 
 def _mode(model: Policy | RewardModel) -> str:

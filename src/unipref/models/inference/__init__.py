@@ -20,9 +20,8 @@ from unipref.models.inference.questions import GeneratedText, Generation, LogLik
 from unipref.models.inference.reward_scores import rewards
 from unipref.models.inference.tokens import (
     Request,
-    all_answer_ids,
+    all_answer_tokens,
     all_continuation_ids,
-    answer_ids,
     continuation_ids,
     encode,
     encode_all,
@@ -37,9 +36,8 @@ __all__ = [
     "NextToken",
     "Question",
     "Request",
-    "all_answer_ids",
+    "all_answer_tokens",
     "all_continuation_ids",
-    "answer_ids",
     "answer_log_likelihoods",
     "ask",
     "ask_each",
@@ -88,12 +86,19 @@ def answer_log_likelihoods(
         batch_size: as for `ask`.
 
     Returns:
-        (n,) sums of log p in nats over the answer's tokens, including eos; NaN if it does not fit in the context.
-        And (n,) numbers of those tokens.
+        (n,) sums of log p in nats over the tokens that the assistant wrote, the end of each turn (eos) included, never
+        those of the user's later turns; NaN if the dialogue does not fit in the context. And (n,) numbers of those
+        tokens.
     """
-    requests = all_answer_ids(policy, pairs)
-    n_tokens = np.array([len(continuation) for _, continuation in requests], dtype=np.int64)
-    return log_likelihoods(policy, requests, batch_size), n_tokens
+    dialogues = all_answer_tokens(policy, pairs)
+    parts = [(i, begin, end) for i, dialogue in enumerate(dialogues) for begin, end in dialogue.find_answers()]
+    requests = [(dialogues[i].ids[:begin], dialogues[i].ids[begin:end]) for i, begin, end in parts]
+    owners = np.array([i for i, _, _ in parts], dtype=np.int64)
+    n_tokens = np.array([end - begin for _, begin, end in parts], dtype=np.int64)
+    sums, counts = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=np.int64)
+    np.add.at(sums, owners, log_likelihoods(policy, requests, batch_size))
+    np.add.at(counts, owners, n_tokens)
+    return sums, counts
 
 
 def generate(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from unipref.models.inference.tokens import common_length
+from unipref.models.rendered_dialogue import common_length
 
 Ids = tuple[int, ...]
 

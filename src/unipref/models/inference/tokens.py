@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.records import Messages
+from unipref.core.special_tokens import encode_texts
+from unipref.models.answer_tokens import AnswerTokens, split_answers
+from unipref.models.rendered_dialogue import common_length
 
 Request = tuple[Sequence[int], Sequence[int]]
 """Ids of a prompt, and ids of a possible continuation."""
@@ -18,19 +21,14 @@ def encode(model: Policy | RewardModel, text: str, add_special_tokens: bool = Fa
         text: the text, including BOS if it is wanted, as from a chat template.
         add_special_tokens: whether the tokenizer adds its special tokens, usually BOS.
     """
-    return list(model.tokenizer.encode(text, add_special_tokens=add_special_tokens, verbose=False))
+    return encode_all(model, [text], add_special_tokens)[text]
 
 
 def encode_all(
     model: Policy | RewardModel, texts: Iterable[str], add_special_tokens: bool = False
 ) -> dict[str, list[int]]:
     """Text -> its token ids, as from `encode`; equal texts are encoded once, and all in one call."""
-    distinct = list(dict.fromkeys(texts))
-    if not distinct:
-        return {}
-    options = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-    ids = model.tokenizer(distinct, add_special_tokens=add_special_tokens, **options)["input_ids"]
-    return dict(zip(distinct, ids, strict=True))
+    return encode_texts(model.tokenizer, texts, add_special_tokens)
 
 
 def start_ids(model: Policy | RewardModel) -> list[int]:
@@ -82,33 +80,6 @@ def all_continuation_ids(policy: Policy, pairs: Sequence[tuple[str, str]]) -> li
     return split
 
 
-def answer_ids(policy: Policy, prompt: Messages, answer: Messages) -> tuple[list[int], list[int]]:
-    """Ids of a chat prompt, up to where the answer starts, and of its answer as the chat template ends it (eos)."""
-    return all_answer_ids(policy, [(prompt, answer)])[0]
-
-
-def all_answer_ids(policy: Policy, pairs: Sequence[tuple[Messages, Messages]]) -> list[tuple[list[int], list[int]]]:
-    """Like `answer_ids`, for many (prompt, answer) pairs in one call."""
-    texts = []
-    for prompt, answer in pairs:
-        prompt_text = policy.prompt_text(prompt)
-        whole = policy.dialogue_text([*prompt, *answer])
-        # Some templates start an answer differently in a generation prompt than in a full dialogue.
-        shared = common_length(prompt_text, whole)
-        texts.append((whole[:shared], whole[shared:]))
-    return all_continuation_ids(policy, texts)
-
-
-def common_length(a: Sequence[object], b: Sequence[object]) -> int:
-    """Length of the common prefix of two sequences of the same type."""
-    low, high = 0, min(len(a), len(b))
-    if a[:high] == b[:high]:
-        return high
-    # Binary search over slices, which are compared in C: many times faster than a loop for long sequences.
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
+def all_answer_tokens(policy: Policy, pairs: Sequence[tuple[Messages, Messages]]) -> list[AnswerTokens]:
+    """The tokens of each (prompt, answer) dialogue as the chat template renders it, and which the assistant wrote."""
+    return split_answers(policy.tokenizer, pairs)

@@ -7,6 +7,7 @@
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -19,8 +20,9 @@ from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name, report_missing_resources
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
-from unipref.core.run_folder import RunFolder
+from unipref.core.run_folder import RunFolder, SourceCounts
 from unipref.core.stage_cache import StageCache
+from unipref.core.terminal import show_text
 from unipref.core.version import __version__
 from unipref.core.yaml_files import read as read_yaml
 from unipref.evaluate import data_path, evaluate
@@ -30,6 +32,8 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.merge.held_out import choose_held_out
 from unipref.pipeline.merge.inputs import MergeCandidates, MergeSet, count_preferences
 from unipref.pipeline.stage_inputs import InputHashes
+from unipref.report.licences import MEANING, describe_licences
+from unipref.report.render.markdown import escape
 from unipref.study.schema import Study
 
 RECORD = "soup.json"
@@ -79,7 +83,7 @@ def write_mixture(
         loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
         record = _make_record(candidates, merge_set, weight_of, recipe)
         json_files.write_json(partial / RECORD, record)
-        json_files.write_text(partial / "README.md", make_card(record, has_adapter))
+        json_files.write_text(partial / "README.md", show_text(make_card(record, has_adapter)))
     return folder
 
 
@@ -307,10 +311,21 @@ def make_card(record: Mapping[str, Any], has_adapter: bool) -> str:
         data = ", ".join(f"{source} {count}" for source, count in part["preferences"].items()) or "unknown"
         lines.append(f"| {name} | {part['weight']:g} | `{part['place']}` | {data} |")
     lines += ["", f"Method: {how}. The licences of the base model and of the data apply.", ""]
+    lines += _describe_licences(record)
     lines += ["It loads with `transformers.AutoModelForCausalLM.from_pretrained`."]
     if has_adapter:
         lines += ["The folder `adapter` has the same change as one LoRA adapter over the base."]
     return "\n".join([*head, "", *lines]) + "\n"
+
+
+def _describe_licences(record: Mapping[str, Any]) -> list[str]:
+    """The lines of a card on the licences that restrict the use of the data."""
+    counts: Counter[str] = Counter()
+    for part in record["parts"].values():
+        counts.update(part["preferences"])
+    sources = {name: SourceCounts(licence=record.get("licences", {}).get(name)) for name in counts}
+    restrictions = describe_licences(sources, counts, "preferences of the merged models")
+    return [*(f"- {escape(line)}" for line in restrictions), "", MEANING, ""] if restrictions else []
 
 
 def _make_record(
@@ -330,6 +345,7 @@ def _make_record(
         "density": recipe.density,
         "seed": recipe.seed,
         "parts": parts,
+        "licences": {name: source.licence for name, source in candidates.manifest.sources.items()},
         "versions": hashing.find_versions("torch", "transformers", "peft"),
     }
 

@@ -19,6 +19,7 @@ from unipref.report.content import (
     format_with_interval,
     reference_line,
 )
+from unipref.report.guard import draw
 from unipref.report.scores import Model, model_of
 
 KINDS = ("occupation", "category", "bias_type", "type")
@@ -70,7 +71,8 @@ def make_bias_section(scores: list[ScoreRow], manifest: Manifest) -> Section | N
     parts = [part for part in figures_by_group if part.values]
     if not parts:
         return None
-    figures = [_figure(part, models) for part in parts if len(part.values) >= FEWEST_DRAWN]
+    large = [part for part in parts if len(part.values) >= FEWEST_DRAWN]
+    figures = [figure for part in large for figure in draw(_title(part), _figure, part, models)]
     measured = {model._replace(seed=None) for model in map(model_of, scores) if not model.is_base}
     paragraphs = ["Each group is a small part of a benchmark: look at the pattern rather than at single groups."]
     if left_out := len(measured - set(models)):

@@ -8,6 +8,10 @@ LEAK_NOTE = (
     "The user turns of prompts are compared with all benchmark texts of at least five words; answers are not compared. "
     "A preference counts once for each benchmark that contains its prompt."
 )
+REDACTED_NOTE = (
+    "Values recognised by their form in prompt, chosen and rejected (docs/audit.md). Other personal data may be left. "
+    "unified/ and the source files still have the values."
+)
 TWIN_NOTE = "Twin: the preference that was kept instead or, for a benchmark prompt, the benchmark's text."
 
 
@@ -22,6 +26,9 @@ def make_clean_section(clean: CleanCounts | None) -> Section | None:
         for reason, n in clean.removed_from(source).items()
     ]
     leaks = [[name, format_count(leak.texts), format_count(leak.found)] for name, leak in clean.benchmarks.items()]
+    redacted = [
+        [source, kind, format_count(n)] for source, by_kind in clean.redacted.items() for kind, n in by_kind.items()
+    ]
     examples = [
         [reason, example.origin, example.twin_origin]
         for reason, several in clean.examples.items()
@@ -31,6 +38,7 @@ def make_clean_section(clean: CleanCounts | None) -> Section | None:
         make_table("Preferences in each part", ["part", "preferences"], parts),
         make_table("Removed preferences", ["source", "reason", "preferences", "share"], removed),
         make_table("Prompts that occur in benchmarks", ["benchmark", "texts", "preferences removed"], leaks, LEAK_NOTE),
+        make_table("Personal data replaced by placeholders", ["source", "kind", "values"], redacted, REDACTED_NOTE),
         make_table("Examples of removed preferences", ["reason", "preference", "twin"], examples, TWIN_NOTE),
     )
     notes = ["The data are split by groups of prompts; training never uses dev or test.", *clean.notes]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.run_folder import CleanCounts, Manifest, SourceCounts, VariantInfo, each_seed
 from unipref.report.content import Figure, Section, Table, format_count, format_share
+from unipref.report.guard import draw
 from unipref.report.tables import drop_missing, make_table
 
 MOST_SOURCES = 7
@@ -50,7 +51,7 @@ def make_flow_section(manifest: Manifest) -> Section | None:
         return None
     counts = count_rows(manifest)
     tables = drop_missing(_to_preferences(sources), _to_training(counts, sources), _reasons(sources))
-    figures = [figure for figure in (_flow_figure(counts), _drop_figure(counts)) if figure is not None]
+    figures = draw("Data flow", _flow_figure, counts) + draw("Rejected and removed", _drop_figure, counts)
     return Section("Data flow", paragraphs=check_counts(sources), figures=figures, tables=tables)
 
 

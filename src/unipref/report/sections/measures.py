@@ -8,6 +8,7 @@ from typing import Any
 from unipref.core.run_folder import ScoreRow
 from unipref.core.stats.chance import WHOLE
 from unipref.report.content import Figure, axis_range, format_number, format_with_interval, reference_line
+from unipref.report.guard import draw
 from unipref.report.scores import Measure, Model, ScoresByMeasure, find_best, keep_first_mode
 
 LINES, MOST_IN_TEXT = 40, 8
@@ -37,7 +38,11 @@ def describe_benchmark(measure: Measure) -> str:
 def make_measure_figures(measures: ScoresByMeasure, model_names: dict[Model, str]) -> list[Figure]:
     """A figure per measure in its benchmark's first mode, if it has at least two models."""
     comparable = [measure for measure, scores in keep_first_mode(measures).items() if len(scores) > 1]
-    return [make_measure_figure(measures, measure, model_names) for measure in comparable]
+    return [
+        figure
+        for measure in comparable
+        for figure in draw(describe_benchmark(measure), make_measure_figure, measures, measure, model_names)
+    ]
 
 
 def make_measure_figure(measures: ScoresByMeasure, measure: Measure, model_names: dict[Model, str]) -> Figure:

@@ -19,6 +19,7 @@ from unipref.report.content import (
     format_with_interval,
     reference_line,
 )
+from unipref.report.guard import draw
 from unipref.report.scores import Measure, Model, ScoresByMeasure, group_by_measure, model_of
 from unipref.report.sections.measures import describe_benchmark
 from unipref.report.sections.pareto_front import choose_axes, find_efficient_steps, make_front_table
@@ -50,7 +51,8 @@ def make_mixture_section(
     by = _headline_metrics(rows, sides)
     measures = group_by_measure(all_rows)
     axes = choose_axes(measures, by)
-    figure = _figure(measures, axes[:2], find_efficient_steps(all_rows, by), rows) if len(axes) > 1 else None
+    title, efficient = "Mixtures between objectives", find_efficient_steps(all_rows, by)
+    figures = draw(title, _figure, measures, axes[:2], efficient, rows) if len(axes) > 1 else []
     introduction = (
         f"These mixtures are weighted merges ({mixed[0].method or 'linear'}) of the trained models of seed {seed}, "
         "without further training. unipref soup RUN --weights writes one of them (docs/soup.md). They use the models "
@@ -60,7 +62,7 @@ def make_mixture_section(
     table = make_front_table(all_rows, by)
     columns = [Column("model", numeric=False), *table.columns[1:]]
     table = replace(table, caption="Mixtures, named by their weights, beside models of the run", columns=columns)
-    return Section("Mixtures", paragraphs=paragraphs, figures=[figure] if figure else [], tables=[table])
+    return Section("Mixtures", paragraphs=paragraphs, figures=figures, tables=[table])
 
 
 def _own(scores: Sequence[ScoreRow], models: Mapping[Model, str], seed: int | None) -> list[ScoreRow]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, Selected, SelectedPart, SelectionAccount, TrainedStep, each_seed
 from unipref.report.content import Points, Section, Table, format_count, format_number, format_share
+from unipref.report.guard import draw
 from unipref.report.sections.prompt_map import make_prompt_map
 from unipref.report.tables import drop_missing, format_decimal, make_table, merge_sentences
 
@@ -45,15 +46,20 @@ def make_selection_section(manifest: Manifest) -> Section | None:
     maps = {
         variant: map_data for variant in in_order if (map_data := accounts[variant].map) is not None and map_data.kept
     }
-    figures = [make_prompt_map(variant, map_data) for variant, map_data in list(maps.items())[:MAPS]]
-    left_out = f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn." if len(maps) > MAPS else ""
+    figures = [
+        figure
+        for variant, map_data in list(maps.items())[:MAPS]
+        for figure in draw(f"Prompts of {variant}", make_prompt_map, variant, map_data)
+    ]
+    left_out = [f"The maps of {', '.join(list(maps)[MAPS:])} are not drawn."] if len(maps) > MAPS else []
+    left_out += merge_sentences((f"No map of the prompts of {v}", a.no_map) for v, a in accounts.items() if a.no_map)
     notes = [(f"{variant}, seed {seed}", note) for variant, seed, s in each_seed(selected) for note in s.notes]
     points = [
         Points(title, items)
         for title, items in ((SELECTION_HEAD, warnings), ("Budget", merge_sentences(notes)))
         if items
     ]
-    return Section("Selection", [left_out] if left_out else [], points=points, tables=tables, figures=figures)
+    return Section("Selection", left_out, points=points, tables=tables, figures=figures)
 
 
 def list_selection_warnings(manifest: Manifest) -> list[str]:

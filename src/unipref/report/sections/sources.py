@@ -9,8 +9,10 @@ from typing import Any
 from unipref.core import parquet, yaml_files
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, first_line
+from unipref.core.records import MAIN
 from unipref.core.run_folder import STUDY, CleanCounts, Manifest, Polarity, SourceCounts
 from unipref.report.content import Points, Section, Table, format_count, format_share
+from unipref.report.licences import MEANING, count_training, describe_licences
 from unipref.report.tables import drop_missing, make_table
 
 AUDIT = "audit.json"
@@ -49,6 +51,15 @@ def make_source_section(manifest: Manifest, run: Path) -> Section | None:
     if by_reason:
         items = [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
         points.append(Points("Label direction (polarity)", items))
+    counts, of_what = count_training(manifest, MAIN, None)
+    if restrictions := describe_licences(sources, counts, of_what):
+        points.append(Points("Licences that restrict the use of the data", [*restrictions, MEANING]))
+    unread = {name: source.unread_turn_fields for name, source in sources.items() if source.unread_turn_fields}
+    if unread:
+        items = [
+            f"{name}: {', '.join(f'{field} {n:,}' for field, n in fields.items())}" for name, fields in unread.items()
+        ]
+        points.append(Points("Fields of turns that are not read, with the number of turns", items))
     if audit and audit.get("notable"):
         points.append(Points("Audit warnings", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)
@@ -212,14 +223,16 @@ def _audit_tables(audit: dict[str, Any]) -> list[Table]:
                 format_count(sum(prompts["shared"].values())),
                 "–" if leaks is None else format_count(sum(leak["exact"] + leak["overlapping"] for leak in leaks)),
                 format_share(cost["lost"], cost["ordered"]),
+                _personal_data(page.get("personal_data")),
             ]
         )
     heads = ["source", "copies", "opposites", "longer chosen", "languages", "prompts", "shared prompts"]
-    heads += ["prompts in benchmarks", "order lost"]
+    heads += ["prompts in benchmarks", "order lost", "personal data"]
     note = (
         "Copies and opposites (contradicting labels): within the source + in others. Longer chosen: share of the "
         "pairs with different lengths. Shared prompts: those that other sources have too. Order lost: share of the "
-        "ordered pairs of answers that the preferences neither contain nor imply. Definitions: docs/audit.md."
+        "ordered pairs of answers that the preferences neither contain nor imply. Personal data: values recognised by "
+        "their form; others may have been missed. Definitions: docs/audit.md."
     )
     audit_table = make_table("Audit", heads, rows, note)
     return drop_missing(audit_table, _gold_table(audit.get("gold")))
@@ -240,6 +253,12 @@ def _length(length: dict[str, Any]) -> str:
 def _languages(languages: dict[str, Any]) -> str:
     most = sorted(languages["found"].items(), key=lambda item: (-item[1], item[0]))[:LANGUAGES]
     return ", ".join(f"{name} {format_share(n, languages['sampled'])}" for name, n in most) or "–"
+
+
+def _personal_data(counts: list[dict[str, Any]] | None) -> str:
+    if counts is None:
+        return "–"
+    return ", ".join(f"{one['kind']} {one['values']:,}" for one in counts) or "none recognised"
 
 
 def _gold_table(gold: dict[str, Any] | None) -> Table | None:

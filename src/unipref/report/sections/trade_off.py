@@ -20,6 +20,7 @@ from unipref.report.content import (
     format_with_interval,
     reference_line,
 )
+from unipref.report.guard import draw
 
 SYMBOLS = ("circle", "square", "triangle-up", "pentagon", "hexagon")
 """Symbols of the training steps, in order; they repeat if there are more steps."""
@@ -52,10 +53,12 @@ def make_trade_off_section(verdicts: Verdicts | None, scores: list[ScoreRow]) ->
     """The section; None without verdicts."""
     if verdicts is None:
         return None
-    figures = [make_trade_off_figure(verdicts, scores)] if len(verdicts.sides) > 1 else []
-    if figures and _is_far_off(verdicts):
-        figures.append(make_trade_off_figure(verdicts, scores, trained_alone=True))
-    return Section("Trade-off", figures=[figure for figure in figures if figure], tables=[_table(verdicts)])
+    figures = []
+    if len(verdicts.sides) > 1:
+        figures += draw("Trade-off", make_trade_off_figure, verdicts, scores)
+        if _is_far_off(verdicts):
+            figures += draw("Trade-off, trained models", make_trade_off_figure, verdicts, scores, trained_alone=True)
+    return Section("Trade-off", figures=figures, tables=[_table(verdicts)])
 
 
 def _is_far_off(verdicts: Verdicts) -> bool:

@@ -1,5 +1,6 @@
 """The section on training, and the list of all sections on counts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from unipref.core.run_folder import Manifest, TrainedStep
@@ -13,17 +14,16 @@ from unipref.report.sections.training_curves import make_curve_figures
 from unipref.report.tables import format_decimal, make_table, merge_sentences
 
 
-def make_count_sections(manifest: Manifest, run: Path) -> list[Section]:
-    """The sections on data, selection and training, if the manifest has their counts."""
-    sections = [
-        make_flow_section(manifest),
-        make_source_section(manifest, run),
-        make_clean_section(manifest.clean),
-        make_selection_section(manifest),
-        make_check_section(manifest.preflight),
-        make_training_section(manifest),
+def count_sections(manifest: Manifest, run: Path) -> list[tuple[str, Callable[[], Section | None]]]:
+    """The titles of the sections on data, selection and training, each with the function that makes it."""
+    return [
+        ("Data flow", lambda: make_flow_section(manifest)),
+        ("Sources", lambda: make_source_section(manifest, run)),
+        ("Split and clean", lambda: make_clean_section(manifest.clean)),
+        ("Selection", lambda: make_selection_section(manifest)),
+        ("Checks before training", lambda: make_check_section(manifest.preflight)),
+        ("Training", lambda: make_training_section(manifest)),
     ]
-    return [section for section in sections if section is not None]
 
 
 def make_terminal_sections(manifest: Manifest) -> list[Section]:
@@ -58,19 +58,23 @@ def _rows_and_preferences(manifest: Manifest) -> tuple[list[int | None], list[in
 
 def make_training_section(manifest: Manifest) -> Section | None:
     """The section on training; None if no step was trained."""
-    rows, warnings = [], []
+    rows, warnings, notes = [], [], []
     for variant, seed, step, trained in manifest.trained_steps():
         left_out = ", ".join(f"{reason} {n:,}" for reason, n in sorted(trained.left_out.items()) if n)
         row = [variant, seed, step, format_count(trained.used), left_out or "–", format_count(trained.steps)]
         row += [format_count(trained.tokens), format_decimal(trained.seconds), *_losses(trained)]
         rows.append(row)
         warnings += [(f"{variant}, seed {seed}, {step}", text) for text in trained.warnings]
+        if masked := trained.later_user_turns.get("masked"):
+            text = f"{masked:,} preferences go on after the first answer; every later user turn was masked"
+            notes.append((f"{variant}, seed {seed}, {step}", text))
     heads = ["variant", "seed", "step", "used", "left out", "optimiser steps", "tokens", "seconds"]
     steps = make_table("Training steps", [*heads, "first loss", "last loss"], rows)
     if steps is None:
         return None
     figures, left_out = make_curve_figures(manifest)
-    points = [Points("Warnings", merge_sentences(warnings))] if warnings else []
+    listed = {"Warnings": warnings, "Masked turns": notes}
+    points = [Points(title, merge_sentences(texts)) for title, texts in listed.items() if texts]
     return Section("Training", [left_out] if left_out else [], points, tables=[steps], figures=figures)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.run_folder import Manifest, TrainedStep
 from unipref.report.content import Figure, format_number, reference_line
+from unipref.report.guard import draw
 
 LOGGED = {
     "loss": "loss",
@@ -44,9 +45,10 @@ def make_curve_figures(manifest: Manifest) -> tuple[list[Figure], str]:
         The figures, and a sentence on what they leave out, which may be empty.
     """
     by_title = dict(_group_by_title(manifest))
-    figures = [_figure(title, runs, chance) for title, (runs, chance) in list(by_title.items())[:FIGURES]]
+    drawn = list(by_title.items())[:FIGURES]
+    figures = [figure for title, (runs, chance) in drawn for figure in draw(title, _figure, title, runs, chance)]
     left_out = []
-    if more := len(by_title) - len(figures):
+    if more := len(by_title) - len(drawn):
         left_out.append(f"{more} more figures are not drawn; curve.jsonl of each step has their numbers.")
     if any(len(runs) > LINES for runs, _ in by_title.values()):
         left_out.append(f"Only the first {LINES} of a step's runs are drawn.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from unipref.core.candidates import Dialogue
-from unipref.models.inference import answer_ids, log_likelihoods, start_ids
+from unipref.models.inference import all_answer_tokens, log_likelihoods, start_ids
 from unipref.select.model_scorer import PolicyScorer
 
 if TYPE_CHECKING:
@@ -36,13 +36,20 @@ class Ifd(PolicyScorer):
         """Computes IFD."""
         ratios = np.full(len(dialogues), np.nan)
         with_answer = [i for i, dialogue in enumerate(dialogues) if dialogue.chosen]
-        after_prompt = [answer_ids(model, dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer]
+        tokens = all_answer_tokens(model, [(dialogues[i].prompt, dialogues[i].chosen or []) for i in with_answer])
         # If the tokenizer puts no token in front of a text, a text starts after the end of another.
         start = start_ids(model) or [int(model.tokenizer.eos_token_id)]
-        alone = [(start, answer) for _, answer in after_prompt]
+        after_prompt, alone, owners = [], [], []
+        for at, (ids, prompt_end, *_) in enumerate(tokens):
+            for begin, end in tokens[at].find_answers():
+                after_prompt.append((ids[:begin], ids[begin:end]))
+                alone.append(([*start, *ids[prompt_end:begin]], ids[begin:end]))
+                owners.append(at)
         sums = log_likelihoods(model, [*after_prompt, *alone], self.batch_size)
-        n_tokens = np.array([max(1, len(answer)) for _, answer in after_prompt])
-        ratios[with_answer] = np.exp((sums[len(after_prompt) :] - sums[: len(after_prompt)]) / n_tokens)
+        gains, n_tokens = np.zeros(len(tokens)), np.zeros(len(tokens))
+        np.add.at(gains, owners, sums[len(after_prompt) :] - sums[: len(after_prompt)])
+        np.add.at(n_tokens, owners, [len(answer) for _, answer in after_prompt])
+        ratios[with_answer] = np.exp(gains / np.maximum(1, n_tokens))
         return ratios
 
     def read(self, numbers: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":

@@ -4,6 +4,7 @@ One pass over the steps of one variant and seed. Anything that stops a step is a
 problems; anything a reader should know is a warning. The figures go to the manifest and the report.
 """
 
+import copy
 import itertools
 import tempfile
 from collections.abc import Sequence
@@ -28,10 +29,11 @@ from unipref.train.checks.memory import (
 from unipref.train.checks.model import PAIRS, check_template, measure_own_accuracy
 from unipref.train.data.batch_math import check_schedule, compute_online_schedule, compute_schedule
 from unipref.train.data.prompt_file import use_prompt_file
-from unipref.train.data.rows import SAME_TOKENS, RowUsage, write_rows
+from unipref.train.data.row_usage import SAME_TOKENS, RowUsage, describe_special_tokens
+from unipref.train.data.rows import write_rows
 from unipref.train.data.sample import pairs_of, write_sample
 from unipref.train.monitor.callback import silence_libraries
-from unipref.train.start import give_own_pad, open_config, open_tokenizer
+from unipref.train.start import give_own_pad, open_config, open_tokenizer, set_special_tokens
 from unipref.train.trl_arguments import device_defaults, make_config
 from unipref.train.trl_trainer import TrlTrainer
 
@@ -186,6 +188,7 @@ class _StepCheck:
             "trained": shape.trained,
             "memory": {**needed.as_record(), "free": free, "of": of},
             "disk": compute_disk_need(shape, self.trainer),
+            "notes": usage.describe_masked(),
             "warnings": warnings,
         }
 
@@ -236,7 +239,8 @@ class _StepCheck:
         view, room = self.trainer.view(), self.trainer.count_reserved_tokens()
         limit = self._longest()
         path = self.work / f"{self.name}.arrow"
-        usage = write_rows(sample, path, view, self.opened.tokenizer, limit, room)
+        tokenizer, leaves_out = self._open_tokenizer(), self.trainer.special_tokens == "leave_out"
+        usage = write_rows(sample, path, view, tokenizer, limit, room, self.trainer.later_turns, leaves_out)
         if not usage.used:
             raise UserError(
                 f"no rows are left to train on: {usage.explain(limit - room)}.",
@@ -261,7 +265,16 @@ class _StepCheck:
         for reason, why in words.items():
             if (n := usage.left_out.get(reason, 0)) and (n > MANY_LEFT_OUT * usage.rows or reason == SAME_TOKENS):
                 warnings.append(f"{n} of {usage.rows} sampled preferences are left out: {why}")
-        return warnings
+        leaves_out = self.trainer.special_tokens == "leave_out"
+        return warnings + usage.describe_cut() + describe_special_tokens(usage, self._open_tokenizer(), leaves_out)
+
+    def _open_tokenizer(self) -> "PreTrainedTokenizerBase":
+        """The tokenizer, set as the step and the earlier steps say."""
+        tokenizer = copy.deepcopy(self.opened.tokenizer)
+        for step in (*self._earlier_steps(), self.trainer):
+            if (isinstance(step, TrlTrainer) and step.model_kind == "policy") or step is self.trainer:
+                set_special_tokens(tokenizer, getattr(step, "special_tokens", None))
+        return tokenizer
 
 
 def _check_filled(path: Path) -> None:
@@ -307,4 +320,6 @@ def _describe(request: PreflightRequest, model: dict[str, Any], steps: dict[str,
             f"= {planned['epochs']:.2f} epochs; memory {format_bytes(memory['total'])} of "
             f"{format_bytes(memory['free'])}"
         )
+        sample = "" if step["rows"] == step["sampled"] else "in the sample, "
+        lines += [f"{name}: {sample}{note}" for note in step["notes"]]
     return lines

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError, near_name
-from unipref.train.data.rows import RowFacts
+from unipref.train.data.row_usage import RowFacts
 
 Positions = npt.NDArray[np.int64]
 Sampling = Literal["group_by_length", "random", "sequential"]

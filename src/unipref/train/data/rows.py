@@ -5,29 +5,26 @@ numbers per row (`RowFacts`) grow with the data. Nothing is ever truncated: rows
 counted. A trainer gets margins only if it asks for them, and then never a missing one.
 """
 
-import math
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from unipref.core import parquet
 from unipref.core.records import Messages, Reason, Row, preference_schema
+from unipref.core.special_tokens import encode_texts, find_special_tokens
+from unipref.models.answer_tokens import split_answers
+from unipref.models.rendered_dialogue import TurnFinder, cut_after_first_answer
+from unipref.train.data.row_usage import NO_MARGIN, ONE_SIDED, SAME_TOKENS, SPECIAL_TOKENS, RowUsage, describe_others
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ONE_SIDED = "one_sided"
-"""Left out because the row lacks a side the trainer needs."""
-SAME_TOKENS = "same_tokens"
-"""Left out because both sides have the same tokens: the texts differ only in what the tokenizer ignores."""
-NO_MARGIN = "no_margin"
-"""Left out because the trainer needs a margin and the row has none."""
-NO_RULE = "no_rule"
-"""Left out because no reward can score answers to the prompt."""
 BATCH_ROWS = 512
+LaterTurns = Literal["mask", "cut", "read"]
+"""What happens to answers that go on with further turns of the user: the trainer masks those turns; or the answer is
+cut before the first of them; or the model reads the dialogue as a whole and learns no token of it."""
 
 
 @dataclass(frozen=True)
@@ -106,79 +103,15 @@ def make_margin_view(scale: float, missing: float | None) -> View:
     return View(PAIRS.columns, examples, PAIRS.dialogues, others={"margin": "float32"})
 
 
-@dataclass
-class RowFacts:
-    """Numbers about each row that a trainer gets; its order is made from these.
-
-    Attributes:
-        lengths: tokens of the row's longest dialogue.
-        sources, objectives: position in `names[...]`.
-        margins, confidences: as in the preference, NaN if it has none.
-        names: 'source' and 'objective' -> the names so far, in order of appearance.
-    """
-
-    lengths: "array[int]" = field(default_factory=lambda: array("i"))
-    sources: "array[int]" = field(default_factory=lambda: array("i"))
-    objectives: "array[int]" = field(default_factory=lambda: array("i"))
-    margins: "array[float]" = field(default_factory=lambda: array("f"))
-    confidences: "array[float]" = field(default_factory=lambda: array("f"))
-    names: dict[str, dict[str, int]] = field(default_factory=lambda: {"source": {}, "objective": {}})
-
-    def add(self, row: Row, length: int) -> None:
-        """Adds a trainer's row that comes from a preference."""
-        for codes, kind in ((self.sources, "source"), (self.objectives, "objective")):
-            names = self.names[kind]
-            codes.append(names.setdefault(row[kind], len(names)))
-        for numbers, name in ((self.margins, "margin"), (self.confidences, "confidence")):
-            numbers.append(math.nan if row[name] is None else row[name])
-        self.lengths.append(length)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def count_known(self, name: str) -> dict[str, int]:
-        """Counts the rows that have a 'margin' or a 'confidence' of their own, and those that do not."""
-        numbers = self.margins if name == "margin" else self.confidences
-        missing = sum(map(math.isnan, numbers))
-        return {"known": len(numbers) - missing, "missing": missing}
-
-
-@dataclass
-class RowUsage:
-    """How many preferences there were, how many are used, why the others are not, and the facts of the used ones.
-
-    `too_long` has the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
-    """
-
-    rows: int = 0
-    used: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    too_long: "array[int]" = field(default_factory=lambda: array("i"))
-    facts: RowFacts = field(default_factory=RowFacts)
-
-    @property
-    def lengths(self) -> "array[int]":
-        """The used rows' lengths in tokens: of each its longest dialogue."""
-        return self.facts.lengths
-
-    def explain(self, limit: int) -> str:
-        """Lists the reasons with their counts, in words."""
-        words: dict[str, str] = {
-            Reason.TOO_LONG: f"longer than {limit} tokens",
-            Reason.SAME_RESPONSE: "with the same answer on both sides",
-            Reason.BAD_ROLE: "with roles that the model's chat template refuses",
-            Reason.DUPLICATE: "with a repeated prompt",
-            ONE_SIDED: "without the answers that the trainer needs",
-            SAME_TOKENS: "with the same tokens on both sides",
-            NO_MARGIN: "without a margin",
-            NO_RULE: "without a rule to check answers by",
-        }
-        parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]
-        return f"of {self.rows} preferences: {', '.join(parts)}" if parts else "there are no preferences"
-
-
 def write_rows(
-    preferences: Path, out: Path, view: View, tokenizer: "PreTrainedTokenizerBase", limit: int, room: int = 0
+    preferences: Path,
+    out: Path,
+    view: View,
+    tokenizer: "PreTrainedTokenizerBase",
+    limit: int,
+    room: int = 0,
+    later_turns: LaterTurns = "mask",
+    leave_out_special: bool = False,
 ) -> RowUsage:
     """Writes the rows a trainer can use as an Arrow stream, in their order.
 
@@ -189,21 +122,24 @@ def write_rows(
         tokenizer: TRL applies the same chat template, so lengths agree.
         limit: most tokens a dialogue may have.
         room: tokens to keep free below that limit for an answer still to be generated.
+        later_turns: what happens to answers that go on with further turns of the user.
+        leave_out_special: whether preferences with special tokens in a text are left out; they are counted anyway.
 
     Returns:
         The counts: `used` and all of `left_out` add up to `rows`, all counted in preferences. A preference is used
-        whole or not at all.
+        whole or not at all, or cut as `later_turns` says.
     """
     import pyarrow as pa
 
     messages = preference_schema().field("prompt").type
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
-    usage, seen = RowUsage(), set[int]()
+    usage = RowUsage()
+    renderer = _Renderer(view, tokenizer, later_turns, leave_out_special, usage)
     needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
-            rendered = list(_render_preferences(batch.to_pylist(), view, tokenizer, usage, seen))
+            rendered = list(renderer.render_all(batch.to_pylist()))
             usable = [row for rows in _keep_fitting(rendered, tokenizer, limit - room, usage) for row in rows]
             usage.rows += batch.num_rows
             writer.write_batch(pa.RecordBatch.from_pylist(usable, schema=schema))
@@ -212,40 +148,102 @@ def write_rows(
 
 @dataclass(frozen=True)
 class _RenderedPreference:
-    """A preference, the trainer's rows made from it, and the texts of each row's dialogues."""
+    """A preference and the trainer's rows made from it.
+
+    Attributes:
+        texts: of each row, its dialogues as text.
+        others: of each row, where others than the assistant speak in each dialogue (`describe_others`).
+        is_cut: whether later turns were left out.
+    """
 
     preference: Row
     rows: list[Row]
     texts: list[list[str]]
+    others: list[list[list[int]]]
+    is_cut: bool
 
 
-def _render_preferences(
-    preferences: list[Row], view: View, tokenizer: "PreTrainedTokenizerBase", usage: RowUsage, seen: set[int]
-) -> Iterator[_RenderedPreference]:
-    """Yields the usable preferences with their dialogues as text; counts the others."""
-    import xxhash
-    from jinja2 import TemplateError
+class _Renderer:
+    """Renders preferences as a trainer sees them, and counts those that cannot be used."""
 
-    def text(dialogue: Messages) -> str:
-        return str(tokenizer.apply_chat_template(dialogue, tokenize=False, add_generation_prompt=view.prompts_only))
+    def __init__(
+        self,
+        view: View,
+        tokenizer: "PreTrainedTokenizerBase",
+        later_turns: LaterTurns,
+        leave_out_special: bool,
+        usage: RowUsage,
+    ) -> None:
+        self.view, self.later_turns, self.leave_out_special, self.usage = view, later_turns, leave_out_special, usage
+        self.finder = TurnFinder(tokenizer)
+        self.seen = set[int]()
 
-    for preference in preferences:
-        rows = view.examples(preference)
+    def render_all(self, preferences: list[Row]) -> Iterator[_RenderedPreference]:
+        """Yields the usable preferences with their dialogues as text; counts the others."""
+        from jinja2 import TemplateError
+
+        for preference in preferences:
+            try:
+                rendered = self._render(preference)
+            except TemplateError:
+                rendered = Reason.BAD_ROLE
+            if isinstance(rendered, _RenderedPreference) and self.view.prompts_only and self._is_repeated(rendered):
+                rendered = Reason.DUPLICATE
+            if isinstance(rendered, str):
+                self.usage.left_out[rendered] += 1
+            else:
+                yield rendered
+
+    def _render(self, preference: Row) -> _RenderedPreference | str:
+        """Renders a preference, or gives the reason why it cannot be used."""
+        rows = self.view.examples(preference)
         if isinstance(rows, str):
-            usage.left_out[rows] += 1
-            continue
-        try:
-            texts = [[text(dialogue) for dialogue in view.dialogues(row)] for row in rows]
-        except TemplateError:
-            usage.left_out[Reason.BAD_ROLE] += 1
-            continue
-        digest = xxhash.xxh3_64_intdigest(texts[0][0].encode())
-        if view.prompts_only and digest in seen:
-            usage.left_out[Reason.DUPLICATE] += 1
-            continue
-        if view.prompts_only:
-            seen.add(digest)
-        yield _RenderedPreference(preference, rows, texts)
+            return rows
+        if self._has_special_tokens(preference, rows) and self.leave_out_special:
+            return SPECIAL_TOKENS
+        others: list[list[list[int]]] = [[] for _ in rows]
+        is_cut = False
+        if self.later_turns != "read" and any(self._has_later_turns(row) for row in rows):
+            tokens = [split_answers(self.finder.tokenizer, self._split(row), self.finder) for row in rows]
+            is_cut = self.later_turns == "cut" or any(one.is_cut for row in tokens for one in row)
+            if is_cut:
+                # Both sides are cut, so that they stay comparable.
+                sides = {side: cut_after_first_answer(preference[side] or []) for side in ("chosen", "rejected")}
+                rows = self.view.examples(preference | {side: turns or None for side, turns in sides.items()})
+                if isinstance(rows, str):
+                    return rows
+            else:
+                others = [[describe_others(one) for one in row] for row in tokens]
+        texts = [
+            [self.finder.render(dialogue, self.view.prompts_only) for dialogue in self.view.dialogues(row)]
+            for row in rows
+        ]
+        return _RenderedPreference(preference, rows, texts, others, is_cut)
+
+    def _has_special_tokens(self, preference: Row, rows: list[Row]) -> bool:
+        """Whether a text holds special tokens; counts the preference by them."""
+        dialogues = [dialogue for row in rows for dialogue in self.view.dialogues(row)]
+        texts = {message["content"] for dialogue in dialogues for message in dialogue}
+        tokens = find_special_tokens(self.finder.tokenizer, texts)
+        if tokens:
+            self.usage.special.setdefault(preference["source"], Counter()).update(tokens.keys())
+        return bool(tokens)
+
+    def _split(self, row: Row) -> list[tuple[Messages, Messages]]:
+        """A row's prompt with each of its answers."""
+        return [(row["prompt"], row[side]) for side in self.view.columns if side != "prompt"]
+
+    def _has_later_turns(self, row: Row) -> bool:
+        return any(message["role"] != "assistant" for _, answer in self._split(row) for message in answer)
+
+    def _is_repeated(self, rendered: _RenderedPreference) -> bool:
+        import xxhash
+
+        digest = xxhash.xxh3_64_intdigest(rendered.texts[0][0].encode())
+        if digest in self.seen:
+            return True
+        self.seen.add(digest)
+        return False
 
 
 def _keep_fitting(
@@ -254,9 +252,9 @@ def _keep_fitting(
     """Yields the rows of each preference that fits the limit and whose sides differ; counts the others."""
     flat = [text for one in rendered for texts in one.texts for text in texts]
     # The template writes BOS itself, so no special tokens are added, here as in TRL.
-    ids = iter(tokenizer(flat, add_special_tokens=False, verbose=False)["input_ids"] if flat else [])
+    ids = encode_texts(tokenizer, flat)
     for one in rendered:
-        dialogues = [[next(ids) for _ in texts] for texts in one.texts]
+        dialogues = [[ids[text] for text in texts] for texts in one.texts]
         lengths = [max(map(len, sides)) for sides in dialogues]
         if max(lengths) > limit:
             usage.left_out[Reason.TOO_LONG] += 1
@@ -267,6 +265,10 @@ def _keep_fitting(
             usage.left_out[SAME_TOKENS] += 1
             continue
         usage.used += 1
-        for length in lengths:
+        usage.cut += one.is_cut
+        usage.masked += any(sides for others in one.others for sides in others)
+        for length, others in zip(lengths, one.others, strict=True):
+            if any(others):
+                usage.others[len(usage.facts)] = others
             usage.facts.add(one.preference, length)
         yield one.rows

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.core.chat_models import Policy
 from unipref.core.records import Messages
+from unipref.core.special_tokens import encode_texts
+from unipref.models.rendered_dialogue import TurnFinder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,8 +56,8 @@ class AnswerSampler:
 
     def tokenise(self, prompt: Messages) -> list[int]:
         """Renders a prompt with the chat template and tokenises it."""
-        text = self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        text = TurnFinder(self.tokenizer).render(prompt, is_prompt=True)
+        return encode_texts(self.tokenizer, [text])[text]
 
     def generate(self, prompts: Sequence[Messages], seed: int) -> list[SampledAnswer]:
         """Generates one answer per prompt; the same seed and the same model give the same answers."""

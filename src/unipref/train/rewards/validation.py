@@ -8,7 +8,8 @@ from typing import Any
 from unipref.core.contracts import TrainJob
 from unipref.core.records import Messages, Row
 from unipref.models.loading import load_policy
-from unipref.train.data.rows import NO_RULE, View
+from unipref.train.data.row_usage import NO_RULE
+from unipref.train.data.rows import View
 from unipref.train.rewards.probe import RewardProbe
 from unipref.train.rewards.reliability import (
     HeldOutAccuracy,

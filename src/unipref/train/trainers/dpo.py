@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.core.errors import UserError
-from unipref.train.data.rows import PAIRS, RowFacts, View
+from unipref.train.data.row_usage import RowFacts
+from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
 

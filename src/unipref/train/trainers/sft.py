@@ -15,7 +15,8 @@ from unipref.train.trl_trainer import LengthLimited
 class Sft(LengthLimited):
     """Supervised fine-tuning: the policy learns to write the chosen answer.
 
-    Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt has no loss.
+    Loss: - sum over the answer's tokens, eos included, of log p(token | prompt, tokens before); the prompt and
+    later user turns have no loss.
     Rows used: every preference with a chosen answer, including demonstrations and lone thumbs-up. TRL's SFT takes no
     weights: `weigh_by` draws rows in proportion to them instead.
     Source: TRL's SFTTrainer; step 1 of the paper (2.6), which trains with lr 1e-5, cosine, batch 4 and LoRA.
@@ -59,4 +60,11 @@ class Sft(LengthLimited):
         """Trains on the chosen answers; returns as `Trainer.fit`."""
         from trl import SFTTrainer
 
-        return fit(self, job, lambda arguments: SFTTrainer(**arguments))
+        result = fit(self, job, lambda arguments: SFTTrainer(**arguments))
+        extra = self.model_extra or {}
+        if extra.get("completion_only_loss") is False and not extra.get("assistant_only_loss"):
+            result["warnings"].append(
+                "completion_only_loss is false: the prompt and every user turn have a loss too; with "
+                "assistant_only_loss: true only the assistant's turns have one"
+            )
+        return result

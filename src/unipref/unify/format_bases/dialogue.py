@@ -46,7 +46,7 @@ class Dialogues(Mapped):
             Reject: the value is neither text nor a list of turns, is empty, or does not match `cut`.
         """
         if not isinstance(value, str):
-            return parse_turns(value, path, self.roles)
+            return parse_turns(value, path, self.roles, ends_with_answer=True)
         if self.cut is not None:
             match = patterns.search(self.cut, value, path)
             if match is None:

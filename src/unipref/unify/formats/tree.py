@@ -7,7 +7,7 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
-from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
+from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
 
 MAX_DEPTH = 500
 """Most turns in one branch; a deeper tree is rejected as broken."""
@@ -104,6 +104,7 @@ class Tree(Mapped):
             node, path, place = stack.pop()
             try:
                 turns = [*path, self._read_message(node, place)]
+                note_unread_fields(node, self._list_read_fields())
                 children = self._children(node, place)
                 if len(turns) > MAX_DEPTH:
                     raise Reject(Reason.WRONG_TYPE, f"the tree is deeper than {MAX_DEPTH} turns", self.root)
@@ -134,6 +135,12 @@ class Tree(Mapped):
                 Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "the message is empty", place
             )
         return Message(role=role, content=content)
+
+    def _list_read_fields(self) -> list[str]:
+        """The fields of a message that are read or kept."""
+        paths = [spec.field for spec in self.scores.values()] + list(self.keep)
+        named = [self.text, self.role, self.replies, *([self.deleted] if self.deleted else []), *paths]
+        return [*named, *(path.split(".")[0] for path in named)]
 
     def _read_answers(
         self, children: list[dict[str, Any]], prompt: Messages, place: str, row: Row

@@ -1,10 +1,14 @@
 """Converts dialogues to messages: lists of turns, lists of strings and transcripts with speaker marks."""
 
+import contextlib
+import contextvars
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from unipref.core.errors import legible
 from unipref.core.records import Message, Messages, Reason, Reject
 from unipref.unify.mapping.fields import describe, describe_fields, read_text
 
@@ -19,17 +23,75 @@ KNOWN_ROLES = {
     "model": "assistant",
 }
 """Common role names -> user, assistant or system; `roles:` in the mapping adds to them."""
+MAX_NAME, MAX_NAMES, OTHER_FIELDS = 40, 200, "(other fields)"
+"""Most characters of a field's name and most names that are counted, and the name under which the rest is counted."""
+MAX_FIELDS = 12
+"""Most unread fields that one message lists."""
+WEIGHT, WEIGHT_ZERO = "weight", "weight 0"
+"""Field of a turn that says how much to learn from it, and the name under which turns not to learn from are counted."""
+_UNREAD: contextvars.ContextVar[Counter[str] | None] = contextvars.ContextVar("unread", default=None)
 
 
-def parse_turns(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
+@contextlib.contextmanager
+def count_unread_fields() -> Iterator[Counter[str]]:
+    """Counts the turns read within the context by the fields that they hold besides role and content."""
+    counts: Counter[str] = Counter()
+    token = _UNREAD.set(counts)
+    try:
+        yield counts
+    finally:
+        _UNREAD.reset(token)
+
+
+def note_unread_fields(turn: Mapping[str, Any], read: Iterable[str]) -> None:
+    """Counts a turn's fields that are not read and not empty.
+
+    Args:
+        turn: the raw turn.
+        read: the fields that are read.
+    """
+    counts = _UNREAD.get()
+    if counts is None:
+        return
+    read = set(read)
+    for name, value in turn.items():
+        if name not in read and value not in (None, "", [], {}):
+            counts[WEIGHT_ZERO if name == WEIGHT and _is_zero(value) else legible(str(name)[:MAX_NAME])] += 1
+
+
+def add_unread_fields(total: Counter[str], counts: Mapping[str, int]) -> None:
+    """Adds counts of unread fields to a total, whose number of names is bounded."""
+    for name, count in counts.items():
+        total[name if name in total or len(total) < MAX_NAMES else OTHER_FIELDS] += count
+
+
+def describe_unread_fields(counts: Mapping[str, int]) -> str:
+    """Lists the fields that turns hold and that are not read, the most frequent first."""
+    ordered = sorted(counts.items(), key=lambda field: (-field[1], field[0]))
+    fields = [f"{name} ({count} {'turn' if count == 1 else 'turns'})" for name, count in ordered[:MAX_FIELDS]]
+    more = [f"{len(ordered) - MAX_FIELDS} more fields"] if len(ordered) > MAX_FIELDS else []
+    return ", ".join([*fields, *more])
+
+
+def _is_zero(weight: Any) -> bool:
+    return weight in ("0", "0.0") or (isinstance(weight, int | float) and weight == 0)
+
+
+def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answer: bool = False) -> Messages:
     """Converts a list of turns to messages.
 
     Turns are mappings with role/content, from/value, or a known role and one other text under any keys. Or they are
     strings whose speakers alternate, the user first. Or each turn holds a question and its answer under the speakers'
-    names, as in {human: ..., assistant: ...}.
+    names, as in {human: ..., assistant: ...}. Other fields of turns are counted (`count_unread_fields`).
+
+    Args:
+        value: the raw turns.
+        field: their path, for errors.
+        roles: further role names.
+        ends_with_answer: whether a last turn of the assistant is the answer to learn.
 
     Raises:
-        Reject: not a list of turns, an unknown role, content that is not text.
+        Reject: not a list of turns, an unknown role, content that is not text, or the answer has weight 0.
     """
     if not isinstance(value, list) or not value:
         raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {describe(value)}", field)
@@ -38,7 +100,11 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
     if all(exchanges := [_parse_exchange(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]):
         return [turn for exchange in exchanges for turn in exchange]
     keys = find_turn_keys(value, roles)
-    return [_parse_turn(turn, f"{field}.{i}", roles, keys) for i, turn in enumerate(value)]
+    messages = [_parse_turn(turn, f"{field}.{i}", roles, keys) for i, turn in enumerate(value)]
+    if ends_with_answer and messages[-1]["role"] == "assistant" and _is_zero(value[-1].get(WEIGHT)):
+        detail = "the answer has weight 0: its source says not to learn it"
+        raise Reject(Reason.NOT_TO_LEARN, detail, f"{field}.{len(value) - 1}.{WEIGHT}")
+    return messages
 
 
 def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages:
@@ -48,6 +114,7 @@ def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages
     key_of = {roles.get(str(key)) or KNOWN_ROLES.get(str(key).lower()): key for key in turn}
     if not key_of.keys() >= {"user", "assistant"} or {"role", "from"} & turn.keys():
         return []
+    note_unread_fields(turn, [key_of["user"], key_of["assistant"]])
     return [
         Message(role=role, content=read_text(turn[key_of[role]], f"{field}.{key_of[role]}"))
         for role in ("user", "assistant")
@@ -74,6 +141,7 @@ def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str
     for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else [])):
         if role_key in turn and content_key in turn:
             content = read_text(turn[content_key], f"{field}.{content_key}")
+            note_unread_fields(turn, [role_key, content_key])
             return Message(role=normalise_role(turn[role_key], f"{field}.{role_key}", roles), content=content)
     raise Reject(
         Reason.MISSING_FIELD,

@@ -1,0 +1,117 @@
+"""The one place that writes to the terminal: control characters in texts are escaped, and secrets are replaced.
+
+No other module prints, and a test checks it. Texts from data thus cannot move the cursor, change colours, reverse the
+line or fake one of the program's own.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TextIO
+
+from unipref.core.errors import legible
+from unipref.core.secrets import redact, redact_values
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def show_text(text: str) -> str:
+    """Returns a text as it may be shown or logged: without control characters and secrets."""
+    return legible(redact(text))
+
+
+def show_name(text: str) -> str:
+    """Returns a name from data, such as that of a file, as it may be shown within a line: line ends escaped too."""
+    return show_text(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
+
+
+def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
+    """Writes a text to standard output, or to standard error."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(_encodable(show_text(text) + end, stream))
+    stream.flush()
+
+
+def echo_json(value: Any) -> None:
+    """Writes a JSON value to standard output; control characters in its texts become escapes of JSON."""
+    echo(json.dumps(redact_values(value), ensure_ascii=False, indent=1))
+
+
+def show(content: "str | RenderableType") -> None:
+    """Writes a text or a rich renderable to standard output."""
+    if isinstance(content, str):
+        echo(content)
+    else:
+        make_console().print(content)
+
+
+def make_console(*, err: bool = False, **options: Any) -> "Console":
+    """Makes a rich console that escapes control characters, replaces secrets, and reads no markup in texts.
+
+    Args:
+        err: whether it writes to standard error.
+        options: of `rich.console.Console`.
+    """
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+    from rich.text import Text
+
+    class LegibleConsole(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            # Before the layout, so that the codes are wrapped like other text.
+            if isinstance(renderable, str):
+                renderable = show_text(renderable)
+            elif isinstance(renderable, Text) and show_text(renderable.plain) != renderable.plain:
+                renderable = Text(show_text(renderable.plain), style=renderable.style)
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(show_text(segment.text), segment.style)
+
+    options = {"markup": False, "emoji": False, "highlight": False, **options}
+    with contextlib.suppress(AttributeError, ValueError):
+        (sys.stderr if err else sys.stdout).reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    return LegibleConsole(stderr=err, **options)
+
+
+def guard_libraries() -> None:
+    """Makes the warnings and log messages of all libraries pass through `show_text`."""
+    make_record, format_warning = logging.getLogRecordFactory(), warnings.formatwarning
+
+    class LegibleRecord(logging.LogRecord):
+        def getMessage(self) -> str:
+            return show_text(super().getMessage())
+
+    if make_record is logging.LogRecord:
+        logging.setLogRecordFactory(LegibleRecord)
+        warnings.formatwarning = lambda *args, **kwargs: show_text(format_warning(*args, **kwargs))
+
+
+def echo_exception(error: BaseException) -> None:
+    """Writes the traceback of a bug to standard error."""
+    echo("".join(traceback.format_exception(error)), err=True, end="")
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Escapes characters that the stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    with contextlib.suppress(LookupError):
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+class LegibleStderr(io.TextIOBase):
+    """A stream for libraries that print by themselves: it echoes to standard error."""
+
+    def write(self, text: str) -> int:
+        """Echoes a text."""
+        echo(text, err=True, end="")
+        return len(text)
+
+    def writable(self) -> bool:
+        """Returns True."""
+        return True

@@ -1,0 +1,142 @@
+"""Where each turn lies in a dialogue that the chat template rendered.
+
+To find the turns, the template renders a dialogue of the same roles with placeholders for texts. The text between two
+placeholders is the template's own. The real dialogue must then be these texts and its contents in turn; if not (a
+template that rewrites contents), the turns cannot be told apart.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from unipref.core.records import Message, Messages
+from unipref.core.special_tokens import protect
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Span = tuple[int, int]
+"""Beginning and end of a part of a text, in characters, or of a sequence, in tokens."""
+
+PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
+"""A private character on each side of a turn's number: no template looks for it."""
+
+
+class TurnFinder:
+    """Finds the turns in dialogues that one tokenizer's chat template rendered.
+
+    Args:
+        tokenizer: with a chat template.
+    """
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        self.tokenizer = tokenizer
+        self._texts: dict[tuple[tuple[str, ...], bool], list[str] | None] = {}
+
+    def render(self, messages: Messages, is_prompt: bool = False) -> str:
+        """Renders a dialogue, as the model sees it; a prompt goes up to where the assistant starts to write."""
+        turns = protect(self.tokenizer, list(messages))
+        rendered = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=is_prompt)
+        return str(rendered)
+
+    def find_contents(
+        self, messages: Messages, rendered: str, add_generation_prompt: bool = False
+    ) -> list[Span] | None:
+        """Finds each turn's content in the rendered dialogue, in characters; None if the template changes contents."""
+        texts = self._texts_between([message["role"] for message in messages], add_generation_prompt)
+        if texts is None:
+            return None
+        spans: list[Span] = []
+        end = 0
+        for text, message in zip(texts, protect(self.tokenizer, list(messages)), strict=False):
+            start = end + len(text)
+            # Many templates strip the contents.
+            content = message["content"]
+            content = content if rendered.startswith(content, start) else content.strip()
+            if not (rendered.startswith(text, end) and rendered.startswith(content, start)):
+                return None
+            end = start + len(content)
+            spans.append((start, end))
+        return spans if rendered[end:] == texts[-1] else None
+
+    def find_other_speakers(self, prompt: Messages, answer: Messages, rendered: str) -> list[Span] | None:
+        """Finds the parts of the answer that others wrote, with the template's marks around them, in characters.
+
+        A part begins after the token that ends the assistant's turn, as the template ends a dialogue, and ends where
+        the assistant starts to write, as in a generation prompt.
+
+        Args:
+            prompt: the turns to answer.
+            answer: the turns after them.
+            rendered: the whole dialogue.
+
+        Returns:
+            The parts in order; none if only the assistant speaks. None if the turns cannot be told apart.
+        """
+        roles = [message["role"] for message in (*prompt, *answer)]
+        others = [at for at in range(len(prompt), len(roles)) if roles[at] != "assistant"]
+        if not others:
+            return []
+        contents = self.find_contents([*prompt, *answer], rendered)
+        if contents is None:
+            return None
+        parts: list[Span] = []
+        for at in others:
+            before, (start, end) = contents[at - 1][1] if at else 0, contents[at]
+            if roles[at - 1] == "assistant" and at > len(prompt):
+                ending = self._texts_between(roles[:at], False)
+                if ending is None:
+                    return None
+                parts.append((before + common_length(rendered[before:start], ending[-1]), len(rendered)))
+            elif at == len(prompt):
+                parts.append((before, len(rendered)))
+            if at + 1 < len(roles) and roles[at + 1] == "assistant":
+                opening = self._texts_between(roles[: at + 1], True)
+                if opening is None:
+                    return None
+                after = rendered[end : contents[at + 1][0]]
+                parts[-1] = (parts[-1][0], end + common_length(after, opening[-1]))
+        return parts
+
+    def _texts_between(self, roles: Sequence[str], is_prompt: bool) -> list[str] | None:
+        """The template's own texts before, between and after the contents of such turns; None if they have no places.
+
+        None too if the template refuses the roles.
+        """
+        key = (tuple(roles), is_prompt)
+        if key not in self._texts:
+            self._texts[key] = self._render_placeholders(roles, is_prompt)
+        return self._texts[key]
+
+    def _render_placeholders(self, roles: Sequence[str], is_prompt: bool) -> list[str] | None:
+        from jinja2 import TemplateError
+
+        turns = [Message(role=role, content=f"\ue000{at}\ue001") for at, role in enumerate(roles)]
+        try:
+            pieces = PLACEHOLDER.split(self.render(turns, is_prompt))
+        except TemplateError:
+            return None
+        return pieces[::2] if pieces[1::2] == [str(at) for at in range(len(roles))] else None
+
+
+def cut_after_first_answer(answer: Messages) -> Messages:
+    """Cuts an answer before the first turn of another speaker that follows a turn of the assistant."""
+    for at, message in enumerate(answer):
+        if at and message["role"] != "assistant" and answer[at - 1]["role"] == "assistant":
+            return answer[:at]
+    return answer
+
+
+def common_length(a: Sequence[object], b: Sequence[object]) -> int:
+    """Length of the common prefix of two sequences of the same type."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    # Binary search over slices, which are compared in C: many times faster than a loop for long sequences.
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,81 @@
+"""Guards the parts of a report: a section or figure that raises becomes a note, and the other parts are made.
+
+`guard_section` runs one section; `draw` runs one figure within it. Outside of `guard_section`, `draw` raises.
+"""
+
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from unipref.core.errors import UserError, first_line
+from unipref.report.content import Figure, Section
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_failures: ContextVar[list[str] | None] = ContextVar("failures", default=None)
+"""Sentences on the figures of the current section that could not be drawn; None outside of a section."""
+
+
+def draw(title: str, make: Callable[P, Figure | None], *args: P.args, **kwargs: P.kwargs) -> list[Figure]:
+    """Makes one figure.
+
+    Args:
+        title: names the figure if it cannot be drawn.
+        make: returns the figure, or None if there is nothing to draw.
+        args: of `make`.
+        kwargs: of `make`.
+
+    Returns:
+        The figure; empty if there is nothing to draw, or if it could not be drawn.
+    """
+    failures = _failures.get()
+    if failures is None:
+        figure = make(*args, **kwargs)
+    else:
+        try:
+            figure = make(*args, **kwargs)
+        except Exception as error:
+            failures.append(f"The figure '{title}' could not be drawn: {describe(error)}.")
+            return []
+    return [figure] if figure is not None else []
+
+
+def guard_section(title: str, make: Callable[[], list[Section]]) -> tuple[list[Section], list[str]]:
+    """Makes the sections of one part of the report.
+
+    Args:
+        title: names the part if it cannot be made.
+        make: returns its sections.
+
+    Returns:
+        The sections, and a sentence for each failure; the sections have these sentences too.
+    """
+    failures: list[str] = []
+    token = _failures.set(failures)
+    try:
+        sections = make()
+    except Exception as error:
+        sentence = f"The section '{title}' could not be made: {describe(error)}."
+        return [Section(title, paragraphs=[*failures, sentence])], [*failures, sentence]
+    finally:
+        _failures.reset(token)
+    if failures and sections:
+        sections = [replace(sections[0], paragraphs=[*sections[0].paragraphs, *failures]), *sections[1:]]
+    elif failures:
+        sections = [Section(title, paragraphs=list(failures))]
+    return sections, failures
+
+
+def describe(error: Exception) -> str:
+    """Returns an error in one line; for a bug, also its class and the line of unipref that raised it."""
+    if isinstance(error, UserError):
+        return " ".join(line.strip() for line in error.lines()).rstrip(".")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "unipref" in Path(frame.filename).parts]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    message = first_line(error)
+    name = type(error).__name__
+    return (message if message == name else f"{name}: {message}") + place

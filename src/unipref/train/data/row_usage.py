@@ -1,0 +1,155 @@
+"""The account of a trainer's rows: how many preferences are used, why the others are not, facts of the used ones."""
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from unipref.core.records import Reason, Row
+from unipref.core.special_tokens import keeps_as_text
+from unipref.models.answer_tokens import AnswerTokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ONE_SIDED = "one_sided"
+"""Left out because the row lacks a side the trainer needs."""
+SAME_TOKENS = "same_tokens"
+"""Left out because both sides have the same tokens: the texts differ only in what the tokenizer ignores."""
+SPECIAL_TOKENS = "special_tokens"
+"""Left out because a text holds special tokens of the model's tokenizer, and the settings say so."""
+NO_MARGIN = "no_margin"
+"""Left out because the trainer needs a margin and the row has none."""
+NO_RULE = "no_rule"
+"""Left out because no reward can score answers to the prompt."""
+MOST_TOKENS = 6
+"""Most special tokens that a warning names."""
+
+
+@dataclass
+class RowFacts:
+    """Numbers about each row that a trainer gets; its order is made from these.
+
+    Attributes:
+        lengths: tokens of the row's longest dialogue.
+        sources, objectives: position in `names[...]`.
+        margins, confidences: as in the preference, NaN if it has none.
+        names: 'source' and 'objective' -> the names so far, in order of appearance.
+    """
+
+    lengths: "array[int]" = field(default_factory=lambda: array("i"))
+    sources: "array[int]" = field(default_factory=lambda: array("i"))
+    objectives: "array[int]" = field(default_factory=lambda: array("i"))
+    margins: "array[float]" = field(default_factory=lambda: array("f"))
+    confidences: "array[float]" = field(default_factory=lambda: array("f"))
+    names: dict[str, dict[str, int]] = field(default_factory=lambda: {"source": {}, "objective": {}})
+
+    def add(self, row: Row, length: int) -> None:
+        """Adds a trainer's row that comes from a preference."""
+        for codes, kind in ((self.sources, "source"), (self.objectives, "objective")):
+            names = self.names[kind]
+            codes.append(names.setdefault(row[kind], len(names)))
+        for numbers, name in ((self.margins, "margin"), (self.confidences, "confidence")):
+            numbers.append(math.nan if row[name] is None else row[name])
+        self.lengths.append(length)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def count_known(self, name: str) -> dict[str, int]:
+        """Counts the rows that have a 'margin' or a 'confidence' of their own, and those that do not."""
+        numbers = self.margins if name == "margin" else self.confidences
+        missing = sum(map(math.isnan, numbers))
+        return {"known": len(numbers) - missing, "missing": missing}
+
+
+@dataclass
+class RowUsage:
+    """How many preferences there were, how many are used, why the others are not, and the facts of the used ones.
+
+    Attributes:
+        too_long: the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
+        masked: used preferences with later turns of the user, which are masked; cut: those cut before them, because
+            the turns cannot be told apart.
+        special: source -> special token of the tokenizer -> preferences that hold it in a text, those left out for it
+            included.
+        others: number of a trainer's row -> for each of its dialogues with later turns, where others speak
+            (`describe_others`).
+    """
+
+    rows: int = 0
+    used: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    too_long: "array[int]" = field(default_factory=lambda: array("i"))
+    facts: RowFacts = field(default_factory=RowFacts)
+    masked: int = 0
+    cut: int = 0
+    special: dict[str, Counter[str]] = field(default_factory=dict)
+    others: dict[int, list[list[int]]] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> "array[int]":
+        """The used rows' lengths in tokens: of each its longest dialogue."""
+        return self.facts.lengths
+
+    def explain(self, limit: int) -> str:
+        """Lists the reasons with their counts, in words."""
+        words: dict[str, str] = {
+            Reason.TOO_LONG: f"longer than {limit} tokens",
+            Reason.SAME_RESPONSE: "with the same answer on both sides",
+            Reason.BAD_ROLE: "with roles that the model's chat template refuses",
+            Reason.DUPLICATE: "with a repeated prompt",
+            ONE_SIDED: "without the answers that the trainer needs",
+            SAME_TOKENS: "with the same tokens on both sides",
+            SPECIAL_TOKENS: "with special tokens in their texts",
+            NO_MARGIN: "without a margin",
+            NO_RULE: "without a rule to check answers by",
+        }
+        parts = [f"{n} {words[reason]}" for reason, n in sorted(self.left_out.items())]
+        return f"of {self.rows} preferences: {', '.join(parts)}" if parts else "there are no preferences"
+
+    def describe_masked(self) -> list[str]:
+        """Says how many preferences have masked turns, if any."""
+        if not self.masked:
+            return []
+        return [
+            f"{self.masked} of {self.rows} preferences go on after the first answer: every later user turn is masked, "
+            "and only the assistant's turns are learned"
+        ]
+
+    def describe_cut(self) -> list[str]:
+        """Says how many preferences are cut, if any."""
+        if not self.cut:
+            return []
+        return [
+            f"{self.cut} of {self.rows} preferences are cut before their second user turn, because its tokens cannot "
+            "be masked: the chat template changes texts, or the trainer takes no mask"
+        ]
+
+
+def describe_special_tokens(usage: RowUsage, tokenizer: "PreTrainedTokenizerBase", leaves_out: bool) -> list[str]:
+    """Says of each source which special tokens its texts hold, and what happens to them."""
+    happens = "these preferences are left out" if leaves_out else "they are read as text"
+    if not leaves_out and not keeps_as_text(tokenizer):
+        happens = (
+            "the model reads them as its own, such as the end of a text, and learns to write them; to change this, "
+            "set special_tokens to as_text or leave_out"
+        )
+    return [
+        f"texts of source '{source}' hold special tokens of the tokenizer: "
+        + ", ".join(f"{token} in {n} preference{'s' * (n != 1)}" for token, n in counts.most_common(MOST_TOKENS))
+        + f"; {happens}"
+        for source, counts in sorted(usage.special.items())
+    ]
+
+
+def describe_others(tokens: AnswerTokens) -> list[int]:
+    """Describes where others than the assistant speak after the prompt; empty if they do not.
+
+    Returns:
+        The dialogue's number of tokens, then the beginning and the end of each part, counted from the dialogue's end,
+        so that they hold after any prompt.
+    """
+    n = len(tokens.ids)
+    return [n, *(n - border for part in tokens.others for border in part)] if tokens.others else []
