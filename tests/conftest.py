@@ -1,11 +1,25 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.tiny_model import write_tiny_model
+from unipref.core import search_path
+
+
+@pytest.fixture(autouse=True)
+def _search_path_as_before() -> Iterator[None]:
+    """Undoes what the command line does to the search path of its process and of the processes that it starts."""
+    path, safe = list(sys.path), os.environ.get("PYTHONSAFEPATH")
+    yield
+    sys.path[:] = path
+    search_path._is_left_out = False
+    if safe is None:
+        os.environ.pop("PYTHONSAFEPATH", None)
 
 
 @pytest.fixture(scope="session")

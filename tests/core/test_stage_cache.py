@@ -1,6 +1,8 @@
 """The run folder: finished work is skipped by content, and nothing is ever half-written."""
 
+import errno
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 
 from unipref.core import stage_cache
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError, resource_error
 from unipref.core.hashing import RECORD
 from unipref.core.stage_cache import Stage, StageCache
 
@@ -81,7 +83,37 @@ def replace_by_list(folder: Path) -> None:
     (folder / RECORD).write_text("[]", encoding="utf-8")
 
 
-@pytest.mark.parametrize("damage", [delete, edit, truncate, forget, garble, replace_by_list])
+def change_the_result(folder: Path) -> None:
+    record = (folder / RECORD).read_text(encoding="utf-8")
+    (folder / RECORD).write_text(record.replace('"rows": 3', '"rows": 7'), encoding="utf-8")
+
+
+def lose_a_field(folder: Path) -> None:
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    (folder / RECORD).write_text(json.dumps({**record, "seconds": "long"}), encoding="utf-8")
+
+
+def lose_all_but_key_and_files(folder: Path) -> None:
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    (folder / RECORD).write_text(json.dumps({name: record[name] for name in ("key", "files")}), encoding="utf-8")
+
+
+def nest_without_end(folder: Path) -> None:
+    (folder / RECORD).write_text("[" * 100_000, encoding="utf-8")
+
+
+def replace_by_folder(folder: Path) -> None:
+    (folder / RECORD).unlink()
+    (folder / RECORD).mkdir()
+
+
+DAMAGES = [
+    *(delete, edit, truncate, forget, garble, replace_by_list, change_the_result, lose_a_field),
+    *(lose_all_but_key_and_files, nest_without_end, replace_by_folder),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_redone_when_what_is_there_is_not_what_was_written(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     work = Work()
     again(tmp_path, work)
@@ -193,3 +225,107 @@ def test_run_folder_that_is_a_file_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="the run folder cannot be created"):
         StageCache(tmp_path / "run")
+
+
+def test_a_flipped_byte_anywhere_in_the_record_has_the_stage_done_again(tmp_path: Path) -> None:
+    work = Work()
+    again(tmp_path, work)
+    record = (tmp_path / "unified" / RECORD).read_bytes()
+    for place in range(0, len(record), 7):
+        flipped = bytearray(record)
+        flipped[place] ^= 4
+        (tmp_path / "unified" / RECORD).write_bytes(flipped)
+        times = work.times
+        result = again(tmp_path, work).result
+        assert result == {"rows": 3, "content": "text"}
+        same = flipped.split() == record.split()
+        assert work.times == times + (not same), f"byte {place}: {flipped[max(0, place - 20) : place + 20]!r}"
+
+
+@pytest.mark.parametrize("name", ["unified", "selected"])
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_link_or_a_file_in_the_place_of_a_folder_is_named_and_left_alone(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    run.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("mine", encoding="utf-8")
+    if kind == "link":
+        (run / name).symlink_to(elsewhere)
+    else:
+        (run / name).write_text("mine", encoding="utf-8")
+    stage = {"unified": "unified", "selected": "selected/main/0"}[name]
+    with pytest.raises(UserError, match=f"run/{name}: expected a folder, found a {kind}"):
+        StageCache(run).stage(stage, {}, Work())
+    assert ((run / name / "mine") if kind == "link" else (run / name)).read_text(encoding="utf-8") == "mine"
+
+
+def test_a_lock_that_is_a_link_is_named_and_not_written(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    (tmp_path / stage_cache.LOCKS).mkdir()
+    (tmp_path / stage_cache.LOCKS / "unified.lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match=r"unified\.lock: a lock file is a link"):
+        again(tmp_path, Work())
+    assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
+
+
+def test_each_attempt_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    used = list[Path]()
+
+    def work(out: Path) -> dict[str, Any]:
+        used.append(out)
+        if len(used) < 3:
+            raise UserError("no")
+        return {}
+
+    for _ in range(2):
+        with pytest.raises(UserError):
+            StageCache(tmp_path).stage("unified", {}, work)
+    StageCache(tmp_path).stage("unified", {}, work)
+    assert len(set(used)) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == [stage_cache.LOCKS, "unified"]
+
+
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+FAULTS = [
+    (NO_ROOM, "unified: No space left on device"),
+    (PermissionError(errno.EACCES, "Permission denied", "/data/a.jsonl"), "/data/a.jsonl: Permission denied"),
+    (OSError(errno.EROFS, "Read-only file system", "/run/x"), "/run/x: Read-only file system"),
+    (OSError(errno.EFBIG, "File too large"), "unified: File too large"),
+    (OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"), "unified: No space left"),
+    (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/1"), "unified: a file cannot be"),
+    (RuntimeError("basic_ios::clear: iostream error"), "unified: a file cannot be written"),
+    (sqlite3.OperationalError("database or disk is full"), "unified: a file cannot be written"),
+    (MemoryError(), "unified: there is too little memory"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), FAULTS, ids=[type(fault).__name__ for fault, _ in FAULTS])
+def test_a_missing_resource_is_one_message_and_never_done(tmp_path: Path, fault: Exception, message: str) -> None:
+    def failing(out: Path) -> dict[str, Any]:
+        (out / "half").write_text("half", encoding="utf-8")
+        raise fault
+
+    with pytest.raises(ResourceError, match=message):
+        StageCache(tmp_path).stage("unified", {}, failing)
+    assert [path.name for path in tmp_path.iterdir()] == [stage_cache.LOCKS]
+    assert not again(tmp_path, Work()).cached
+
+
+def test_safetensors_says_that_the_disk_is_full_in_a_text() -> None:
+    from safetensors import SafetensorError
+
+    fault = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert str(resource_error(fault, "train")).startswith("train: No space left on device.")
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), RuntimeError("size mismatch"), ValueError("No space left on device")])
+def test_a_bug_is_no_missing_resource(tmp_path: Path, bug: Exception) -> None:
+    assert resource_error(bug) is None
+
+    def failing(out: Path) -> dict[str, Any]:
+        raise bug
+
+    with pytest.raises(type(bug)):
+        StageCache(tmp_path).stage("unified", {}, failing)

@@ -6,8 +6,10 @@ only what Python has loaded before it looks at the search path.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _is_left_out = False
 
@@ -39,7 +41,7 @@ def leave_out_working_folder() -> None:
     os.environ.update(make_safe_environment(os.environ))
 
 
-def make_safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def make_safe_environment(environment: "Mapping[str, str]") -> dict[str, str]:
     """Returns environment variables for a Python process that does not look for modules in its working folder.
 
     PYTHONPATH keeps the entries that are not empty, as absolute paths: the process may start in another folder.
@@ -50,15 +52,15 @@ def make_safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**others, **paths, "PYTHONSAFEPATH": "1"}
 
 
-@contextmanager
-def safe_children() -> Iterator[None]:
-    """Processes that start now do not look for modules in the working folder."""
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
-    os.environ.update(make_safe_environment(os.environ))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
+class SafeChildren:
+    """A context: processes that start in it do not look for modules in the working folder."""
+
+    def __enter__(self) -> None:
+        self._before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
+        os.environ.update(make_safe_environment(os.environ))
+
+    def __exit__(self, *error: object) -> None:
+        for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -17,6 +17,8 @@ from unipref.sources.text_lines import read_lines
 from unipref.sources.xlsx_rows import read_sheet
 
 PEEK_REJECTS = 1000
+PEEK_CHARACTERS = 16 << 20
+"""Text after which `peek` stops: a few long rows show as much as many short ones."""
 
 
 def read(part: Part) -> Iterator[Numbered]:
@@ -68,19 +70,34 @@ def _rows(part: Part) -> Iterator[Numbered]:
 def peek(path: Path, n: int) -> list[Row]:
     """The first `n` usable rows of a file, glob or folder, without reading the rest.
 
-    Skips rows that cannot be used, at most 1,000 of them.
+    Skips rows that cannot be used, at most 1,000 of them. Stops early when the rows are long.
 
     Raises:
         UserError: as `parts`.
     """
     rows: list[Row] = []
-    rejects = 0
+    rejects = characters = 0
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
         for _, row in read(part):
             if isinstance(row, Reject):
                 rejects += 1
             else:
                 rows.append(row)
-            if len(rows) >= n or rejects >= PEEK_REJECTS:
+                characters += _count_characters(row)
+            if len(rows) >= n or rejects >= PEEK_REJECTS or characters >= PEEK_CHARACTERS:
                 return rows
     return rows
+
+
+def _count_characters(row: Row) -> int:
+    """Returns the length of all texts in a row, nested to any depth."""
+    count, pending = 0, list[object]([row])
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            count += len(value)
+        elif isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            pending += value
+    return count

@@ -5,6 +5,7 @@ writes an entry for the study file. A question mark in the entry marks what the 
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ ROWS_READ = 400
 MAX_EXAMPLES = 3
 MAX_CHARACTERS = 300
 MAX_FIELDS = 20
+MAX_COLUMNS = 200
+"""Most fields of a row that are compared with the formats; the time grows with the square of their number."""
 MIN_FIELDS = 4
 """Least number of matching fields for a known dataset: three or fewer, such as prompt, chosen and rejected, are common
 to many."""
@@ -121,7 +124,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
 
 
 def _inspect(path: Path, label: str) -> Inspection:
-    rows = [row for row in peek(path, ROWS_READ) if isinstance(row, dict)]
+    rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
     columns = Columns(rows)

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from unipref.core import user_code
-from unipref.core.search_path import safe_children
+from unipref.core.search_path import SafeChildren
 from unipref.core.workers.parent_process import exit_with_parent, leave_signals_to_parent
 
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class Pool:
 
     def submit(self, fn: Callable[..., Result], *arguments: Any) -> "Future[Result]":
         """Calls a function of a module in one of the processes."""
-        with _main_not_imported(fn, *arguments), safe_children():
+        with _main_not_imported(fn, *arguments), SafeChildren():
             return self._executor.submit(fn, *arguments)
 
     def close(self) -> None:

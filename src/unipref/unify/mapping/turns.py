@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from unipref.core.errors import legible
 from unipref.core.records import Message, Messages, Reason, Reject
+from unipref.core.terminal import show_name
 from unipref.unify.mapping.fields import describe, describe_fields, read_text
 
 KNOWN_ROLES = {
@@ -56,7 +56,7 @@ def note_unread_fields(turn: Mapping[str, Any], read: Iterable[str]) -> None:
     read = set(read)
     for name, value in turn.items():
         if name not in read and value not in (None, "", [], {}):
-            counts[WEIGHT_ZERO if name == WEIGHT and _is_zero(value) else legible(str(name)[:MAX_NAME])] += 1
+            counts[WEIGHT_ZERO if name == WEIGHT and _is_zero(value) else show_name(str(name)[:MAX_NAME])] += 1
 
 
 def add_unread_fields(total: Counter[str], counts: Mapping[str, int]) -> None:
