@@ -76,7 +76,7 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
         where: the file, row or stage that needed the resource; default: the file that an `OSError` names.
     """
     if isinstance(error, ResourceError):
-        return error
+        return ResourceError(error.what, where=where, mend=error.mend) if error.where is None and where else error
     if isinstance(error, UserError):
         return None
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):

@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ SHOWN = dialogue("Who called?", "The engineer called.", None)
 DOWN = dialogue("Who called?", None, "The engineer called.")
 LONG = dialogue("Who? " * 300, "The nurse.", "He.")
 EVERY = [PAIR, SHOWN, DOWN, LONG]
+ACCEPTS_ALL = SimpleNamespace(can_answer=lambda prompt, answer: True)
+"""A model whose chat template refuses nothing."""
 
 
 def candidates(dialogues, batch=2, **changes) -> Candidates:
@@ -120,7 +123,7 @@ def test_ifd_puts_answers_above_one_below_all_others(monkeypatch):
     monkeypatch.setattr("unipref.select.scorers.ifd.all_answer_tokens", lambda model, pairs: [tokens for _ in pairs])
     monkeypatch.setattr("unipref.select.scorers.ifd.start_ids", lambda model: [0])
     monkeypatch.setattr("unipref.select.scorers.ifd.log_likelihoods", lambda model, requests, size: sums)
-    found = Ifd().judge(None, [PAIR, PAIR, PAIR])
+    found = Ifd().judge(ACCEPTS_ALL, [PAIR, PAIR, PAIR])
     assert found == pytest.approx([1.0, math.exp(-1), math.e])
     assert Ifd().read(found) == pytest.approx([-1.0, math.exp(-1), -math.e])
 
@@ -139,7 +142,7 @@ def test_ifd_leaves_out_the_users_later_turns(monkeypatch):
     monkeypatch.setattr("unipref.select.scorers.ifd.all_answer_tokens", lambda model, pairs: [tokens])
     monkeypatch.setattr("unipref.select.scorers.ifd.start_ids", lambda model: [0])
     monkeypatch.setattr("unipref.select.scorers.ifd.log_likelihoods", log_likelihoods_of)
-    assert Ifd().judge(None, [PAIR]) == pytest.approx([math.exp(-1)])
+    assert Ifd().judge(ACCEPTS_ALL, [PAIR]) == pytest.approx([math.exp(-1)])
     assert requests == [([1], [2, 3]), ([1, 2, 3, 4, 5], [6]), ([0], [2, 3]), ([0, 2, 3, 4, 5], [6])]
 
 
