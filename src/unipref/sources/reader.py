@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from unipref.core.errors import UserError, raise_if_resource
+from unipref.core.errors import ResourceError, UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
@@ -41,7 +41,7 @@ def _outer(part: Part) -> Iterator[Numbered]:
         for number, row in _rows(part):
             last = int(number)
             yield number, row
-    except (MemoryError, OSError) as error:
+    except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
         raise UserError(f"{error}.", where=part.origin, mend="Check that the file can be read.") from error
     except Broken as fault:
