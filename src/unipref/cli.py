@@ -1,15 +1,14 @@
 """The command line: one command per stage, in order. Each command only calls one function and prints its result."""
 
-import contextlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import typer
 
-from unipref.core import search_path, stop_signals, terminal
-from unipref.core.errors import UserError, file_error, resource_error
+from unipref.core import terminal
+from unipref.core.command_line import run_app
+from unipref.core.errors import UserError, resource_error
 
 app = typer.Typer(
     help="Convert many kinds of feedback to one preference format, then select, train, evaluate and report.",
@@ -19,8 +18,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
 
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
@@ -397,50 +394,5 @@ def _print_result(value: Any, as_json: bool, text: Any) -> None:
 
 
 def main() -> None:
-    """Runs the command line.
-
-    Prints an error that the user can mend without a traceback, and exits with status 2. A signal that ends the run
-    stops it as Ctrl-C does, with the status that shells give it.
-    """
-    search_path.leave_out_working_folder()
-    terminal.guard_libraries()
-    try:
-        with stop_signals.raised():
-            status = app(standalone_mode=False)
-    except stop_signals.Stopped as stop:
-        _print_stopped(stop.status)
-    except KeyboardInterrupt:
-        _print_stopped(INTERRUPTED)
-    except Exception as error:
-        status = _print_error(error)
-    if status == INTERRUPTED:
-        # typer turns an interrupt inside a command into this exit status.
-        _print_stopped(INTERRUPTED)
-    sys.exit(status or 0)
-
-
-def _print_error(error: Exception) -> int:
-    """Prints an error: of the user, of the command line's words, or a bug. Returns the exit status."""
-    show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
-    if callable(show) and isinstance(status, int):
-        # An error in the words of the command, which click formats.
-        show(terminal.LegibleStderr())
-        return status
-    if isinstance(error, typer.Abort):
-        _print_note("Aborted.")
-        return 1
-    fault = error if isinstance(error, UserError) else resource_error(error)
-    if fault is None and isinstance(error, OSError):
-        fault = file_error(error)
-    if fault is None:
-        terminal.echo_exception(error)
-        return 1
-    for line in fault.lines():
-        _print_note(line)
-    return 2
-
-
-def _print_stopped(status: int) -> NoReturn:
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        _print_note("Stopped. Run the same command again to resume; finished stages are kept.")
-    sys.exit(status)
+    """Runs the command line; see `run_app` for errors, signals and the exit status."""
+    run_app(lambda: app(standalone_mode=False))

@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import sys
 import warnings
 from pathlib import Path
 
@@ -110,3 +111,20 @@ def test_a_stream_that_lacks_a_character_gets_its_code(monkeypatch: pytest.Monke
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
     terminal.echo("é ★")
     assert raw.getvalue() == b"\\xe9 \\u2605\n"
+
+
+def test_a_traceback_in_a_log_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    factory = logging.getLogRecordFactory()
+    logger, handler = logging.getLogger("unipref.test"), logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    try:
+        terminal.guard_libraries()
+        try:
+            raise ValueError(ATTACK)
+        except ValueError:
+            logger.exception("failed")
+        assert "\x1b" not in (err := capsys.readouterr().err)
+        assert r"ValueError: \u001b" in err
+    finally:
+        logger.removeHandler(handler)
+        logging.setLogRecordFactory(factory)

@@ -114,7 +114,7 @@ def test_runs_at_once_in_one_folder_succeed_alike_or_say_that_another_is_there(f
     assert 0 in [status for status, _ in ended]
     for status, text in ended:
         assert "Traceback" not in text
-        assert status == 0 or (status == 2 and "another run is using this folder" in text)
+        assert status == 0 or (status == 2 and "another command is using this folder" in text)
     before = hashing.tree_hash(folder / "run/unified")
     assert command_line.run(folder, "unify", "right.yaml", "-o", "alone")[0] == 0
     assert hashing.tree_hash(folder / "alone/unified") == before

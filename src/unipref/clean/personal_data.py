@@ -4,6 +4,7 @@ It recognises no names, postal addresses, birthdays or user names, and phone num
 without anything recognised may still have personal data.
 """
 
+import bisect
 import functools
 import ipaddress
 import re
@@ -98,9 +99,11 @@ class Recogniser:
         dense = _find_windows(text)
         for kind, find in self._finders:
             for start, end in find(text, dense):
-                if all(end <= other.start or other.end <= start for other in spans):
-                    spans.append(Span(start, end, kind))
-        return sorted(spans)
+                place = bisect.bisect_left(spans, (start,))
+                is_after_last = place == 0 or spans[place - 1].end <= start
+                if is_after_last and (place == len(spans) or end <= spans[place].start):
+                    spans.insert(place, Span(start, end, kind))
+        return spans
 
     def replace(self, text: str) -> tuple[str, list[Kind]]:
         """Replaces each value by a placeholder such as `[EMAIL]`; returns the text and the kind of each value."""

@@ -3,14 +3,11 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unipref.clean.personal_data import Kind, Recogniser
 from unipref.core import parquet
 from unipref.core.records import Messages, Row, preference_schema
-
-if TYPE_CHECKING:
-    pass
 
 SIDES = ("prompt", "chosen", "rejected")
 Counts = dict[str, dict[str, int]]

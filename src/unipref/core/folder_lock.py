@@ -69,7 +69,7 @@ def use_alone(folder: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise UserError(
-                "another run is using this folder.",
+                "another command is using this folder.",
                 where=str(folder),
                 mend="Wait until it has ended, or give another folder with -o.",
             ) from error

@@ -103,20 +103,22 @@ def _replace(text: str, secret: str) -> str:
 
 
 def _read_environment() -> list[str]:
-    """The secrets in the environment, as they are and as JSON, Python, HTML and URLs write them; the longest first."""
-    return _find_secrets(tuple(sorted((name, value) for name, value in os.environ.items() if _NAMES.search(name))))
+    """The secrets in the environment, as they are and as JSON, Python, HTML and URLs write them; the longest first.
 
-
-def _find_secrets(variables: tuple[tuple[str, str], ...]) -> list[str]:
+    They are found again only if the environment has changed: every text that is shown passes through here.
+    """
+    # The mapping below `os.environ` compares in microseconds; reading `os.environ` decodes every variable.
+    variables = getattr(os.environ, "_data", os.environ)
     if _cached[0] != variables:
-        values = {form for _, value in variables if _is_secret(value) for form in _forms(value.strip())}
-        _cached[:] = [variables, sorted(values, key=lambda value: (-len(value), value))]
-    secrets: list[str] = _cached[1]
-    return secrets
+        secrets = [value for name, value in os.environ.items() if _NAMES.search(name) and _is_secret(value)]
+        values = {form for value in secrets for form in _forms(value.strip())}
+        _cached[:] = [dict(variables), sorted(values, key=lambda value: (-len(value), value))]
+    secrets_by_length: list[str] = _cached[1]
+    return secrets_by_length
 
 
 _cached: list[Any] = [None, []]
-"""The variables that were read last, and their secrets."""
+"""The environment as it was read last, and its secrets."""
 
 
 def _is_secret(value: str) -> bool:

@@ -26,7 +26,7 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def raised() -> Iterator[None]:
+def raise_on_stop_signals() -> Iterator[None]:
     """Raises `Stopped` in the main thread on SIGTERM and SIGHUP; the second signal ends the process at once.
 
     A signal that this process ignores stays ignored, as under `nohup`.

@@ -79,10 +79,18 @@ def make_console(*, err: bool = False, **options: Any) -> "Console":
 
 
 def guard_libraries() -> None:
-    """Makes the warnings and log messages of all libraries pass through `show_text`."""
+    """Makes the warnings and log messages of all libraries, with their tracebacks, pass through `show_text`."""
     make_record, format_warning = logging.getLogRecordFactory(), warnings.formatwarning
 
     class LegibleRecord(logging.LogRecord):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            # A formatter writes these texts as they are; it makes the first one only if it is missing.
+            if isinstance(self.exc_info, tuple) and self.exc_info[0] is not None:
+                self.exc_text = show_text("".join(traceback.format_exception(*self.exc_info)).rstrip())
+            if self.stack_info:
+                self.stack_info = show_text(self.stack_info)
+
         def getMessage(self) -> str:
             return show_text(super().getMessage())
 

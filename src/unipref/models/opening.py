@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unipref.core.errors import ResourceError, UserError, first_line, legible, resource_error
 from unipref.models import folder_checks
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
+from unipref.models.template_bounds import check_template_bounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -236,6 +237,7 @@ def _check_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
             where=f"{name}: chat_template",
             mend="Name the one to use 'default' in its tokenizer_config.json, or remove all to use unipref's own.",
         )
+    check_template_bounds(tokenizer, name)
     try:
         tokenizer.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False)
     except TemplateSyntaxError as error:

@@ -128,8 +128,9 @@ def map_rows(task: MapTask) -> SourceCounts:
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
+        origins = [show_text(part.origin) for part in task.parts]
         for place, number, row in _numbered_rows(task):
-            origin = show_text(f"{task.parts[place].origin}:{number}")
+            origin = f"{origins[place]}:{number}"
             counts.rows += 1
             with count_unread_fields() as unread:
                 feedbacks, rejects = _read_row(source_format, row)

@@ -6,9 +6,11 @@
 
 import itertools
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +20,7 @@ from unipref.core.attempts import replace_folder
 from unipref.core.chat_models import Policy
 from unipref.core.contracts import Benchmark
 from unipref.core.errors import UserError, near_name, report_missing_resources
+from unipref.core.folder_lock import use_alone
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import RunFolder, SourceCounts
@@ -78,7 +81,7 @@ def write_mixture(
             where=str(folder),
             mend="Give a new or an empty folder.",
         )
-    with report_missing_resources(str(folder)), replace_folder(folder) as partial:
+    with report_missing_resources(str(folder)), _use_run(run), replace_folder(folder) as partial:
         has_adapter, difference = merge_set.load_merger().write(weight_of, recipe, partial, run)
         loading.load_tokenizer(merge_set.tokenizer, needs_eos=False)[0].save_pretrained(partial)
         record = {**_make_record(candidates, merge_set, weight_of, recipe), "merge": difference.as_record()}
@@ -124,15 +127,21 @@ def trace(
     places = _read_adapters(adapters)
     candidates = MergeCandidates(run, places, seed, listener)
     merge_set = MergeSet.choose(candidates, sorted(places if len(places) > 1 else candidates.places))
-    measurement = _Measurement(candidates, merge_set, recipe)
-    rows = list(measurement.score_base())
-    for weights in list_weights(list(merge_set.parts), points):
-        rows += measurement.score(weights)
-    # All rows are written; `efficient` is for the figures in `by`.
-    efficient_steps = report.efficient(rows, by)
-    rows = [{**row, "efficient": row["step"] in efficient_steps} for row in rows]
-    json_files.write_json(run / SOUP / "front.json", rows)
+    with _use_run(run):
+        measurement = _Measurement(candidates, merge_set, recipe)
+        rows = list(measurement.score_base())
+        for weights in list_weights(list(merge_set.parts), points):
+            rows += measurement.score(weights)
+        # All rows are written; `efficient` is for the figures in `by`.
+        efficient_steps = report.efficient(rows, by)
+        rows = [{**row, "efficient": row["step"] in efficient_steps} for row in rows]
+        json_files.write_json(run / SOUP / "front.json", rows)
     return rows
+
+
+def _use_run(run: Path) -> AbstractContextManager[None]:
+    """Holds the lock of the run folder; of a read-only one, into which nothing writes, none."""
+    return use_alone(run) if os.access(run, os.W_OK) else nullcontext()
 
 
 class _Measurement:
