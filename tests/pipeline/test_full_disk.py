@@ -72,7 +72,7 @@ def test_a_full_disk_in_a_stage_is_a_message_and_the_run_goes_on_when_there_is_r
             hashing,
             "file_hash",
             FileNotFoundError(errno.ENOENT, "Gone", "a.jsonl"),
-            "a.jsonl: Gone.",
+            "a.jsonl: the file cannot be read: Gone.",
         ),
     ],
 )
@@ -94,8 +94,10 @@ def test_a_bug_keeps_its_traceback(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(data_stages, "clean", failing(KeyError("x")))
-    with pytest.raises(KeyError):
-        run(monkeypatch, capsys, "unify", "s.yaml", "-o", "run")
+    status, err = run(monkeypatch, capsys, "unify", "s.yaml", "-o", "run")
+    assert status == 1
+    assert "Traceback (most recent call last)" in err
+    assert "KeyError: 'x'" in err
 
 
 def test_a_run_that_is_done_needs_no_room(

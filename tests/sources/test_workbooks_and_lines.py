@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from unipref.core.errors import UserError
@@ -110,3 +111,19 @@ def test_text_files_are_read_only_when_they_are_named(tmp_path: Path) -> None:
     assert rows_of("d/*", tmp_path) == [(1, {"x": 1})]
     assert rows_of("d/*.txt", tmp_path) == [(1, {"line": "MIT"})]
     assert rows_of("d/LICENSE.txt", tmp_path) == [(1, {"line": "MIT"})]
+
+
+@pytest.mark.parametrize("stated", ["A1:C3", "B2:C4", "A1"])
+def test_rows_beyond_the_size_that_a_sheet_states_are_read(tmp_path: Path, stated: str) -> None:
+    sound, path = tmp_path / "sound.xlsx", tmp_path / "x.xlsx"
+    rows = [{"q": f"q{n}?", "a": f"a{n}", "b": f"b{n}"} for n in range(6)]
+    pd.DataFrame(rows).to_excel(sound, index=False)
+    with zipfile.ZipFile(sound) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                assert b'ref="A1:C7"' in content
+                content = content.replace(b'ref="A1:C7"', f'ref="{stated}"'.encode())
+            new.writestr(name, content)
+    (part,) = parts([str(path)], tmp_path, "path")
+    assert [row for _, row in read(part)] == rows

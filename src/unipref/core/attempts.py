@@ -10,6 +10,8 @@ from pathlib import Path
 
 _ATTEMPT = re.compile(r"\.partial(-[0-9a-f]{12})?$")
 """The end of the name of an attempt's folder; earlier versions wrote no ID."""
+_BESIDE = re.compile(r"\.(.+)-(?:job|work)")
+"""The name of a folder beside that of an attempt: of a launched training, or for the rows of a training step."""
 
 
 @contextlib.contextmanager
@@ -37,8 +39,9 @@ def final_name(attempt: str) -> str:
 
 
 def _remove_attempts(folder: Path) -> None:
-    """Removes what ended attempts left: their folders, and the job folders of launched trainings."""
+    """Removes what ended attempts left: their folders, and those beside them."""
     for path in folder.parent.iterdir() if folder.parent.is_dir() else ():
-        attempt = path.name.removeprefix(".").removesuffix("-job") if path.name.endswith("-job") else path.name
+        beside = _BESIDE.fullmatch(path.name)
+        attempt = beside[1] if beside else path.name
         if _ATTEMPT.search(attempt) and final_name(attempt) == folder.name and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -146,7 +146,7 @@ class ReadJoined:
 
 
 def _open_index(index: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{Path(index).as_uri()}?mode=ro&immutable=1", uri=True)
+    return sqlite3.connect(f"{Path(index).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.Connection]]) -> Row | Reject:

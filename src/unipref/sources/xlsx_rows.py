@@ -38,6 +38,8 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 sheet = book[part.sheet] if part.sheet else book.worksheets[0]
+                # The size that a sheet states may be wrong; openpyxl would leave out all rows and cells beyond it.
+                sheet.reset_dimensions()
                 yield from _records(sheet.iter_rows(values_only=True))
             finally:
                 book.close()
