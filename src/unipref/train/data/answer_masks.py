@@ -1,7 +1,7 @@
 """Masks the user's later turns in TRL's data, so that a model learns only the assistant's tokens.
 
-TRL takes everything after the prompt as the answer. Where an answer goes on with further turns of the user, unipref
-gives SFT its own labels, and gives DPO and KTO a collator that takes those tokens out of their mask.
+TRL takes everything after the prompt as the answer. An answer may go on with further turns of the user. Then unipref
+gives SFT its own labels. DPO and KTO get a collator that removes those tokens from their mask.
 """
 
 from collections.abc import Mapping, Sequence
