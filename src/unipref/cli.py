@@ -8,7 +8,7 @@ import typer
 
 from unipref.core import terminal
 from unipref.core.command_line import run_app
-from unipref.core.errors import UserError, resource_error
+from unipref.core.errors import UserError, describe, resource_error
 
 app = typer.Typer(
     help="Convert many kinds of feedback to one preference format, then select, train, evaluate and report.",
@@ -72,28 +72,30 @@ def _run(
 
     def print_results(run: Path) -> None:
         """Prints the results before the report is made: a report that fails hides none."""
-        if as_json:
-            import msgspec
+        with terminal.allow_closed_pipe():
+            if as_json:
+                import msgspec
 
-            terminal.echo_json(msgspec.to_builtins(RunFolder(run).manifest))
-        else:
-            _print_run(run, listener.warn)
+                terminal.echo_json(msgspec.to_builtins(RunFolder(run).manifest))
+            else:
+                _print_run(run, listener.warn)
 
     with ConsoleProgress(on_results=print_results) as listener:
         execute.run(study, folder, overrides=overrides or [], until=until, listener=listener, **options)
     if not as_json and (folder / report.PAGE).is_file():
-        terminal.echo(f"\nReport: {folder / report.PAGE}")
+        with terminal.allow_closed_pipe():
+            terminal.echo(f"\nReport: {folder / report.PAGE}")
 
 
 def _print_run(run: Path, warn: Callable[[str], None]) -> None:
     """Prints the table of a run; if it cannot be made, a warning names the files that have the results."""
     from unipref import report
-    from unipref.report.guard import describe
 
     try:
         table = report.console(run)
     except Exception as error:
-        warn(f"The table could not be made: {describe(error)}. The results are in scores.json and manifest.json.")
+        why = describe(error, with_place=True)
+        warn(f"The table could not be made: {why}. The results are in scores.json and manifest.json.")
         return
     terminal.show(table)
 
@@ -258,7 +260,6 @@ def soup(  # noqa: PLR0913, options of one command
 def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
     """Write a run's report again and print its table."""
     from unipref import report as page
-    from unipref.report.guard import describe
 
     failure, path = None, folder / page.PAGE
     try:
@@ -267,7 +268,7 @@ def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run fol
         raise
     except Exception as error:
         failure = resource_error(error) or UserError(
-            f"the report could not be made: {describe(error)}.", where=str(folder)
+            f"the report could not be made: {describe(error, with_place=True)}.", where=str(folder)
         )
     _print_run(folder, _warn)
     if failure is not None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,26 @@ def test_batches_hold_no_more_rows_than_asked_for(path: Path) -> None:
     batches = list(parquet.read_batches(path, ["id"], rows_at_once=4))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert batches[0].schema.names == ["id"]
+
+
+@pytest.mark.parametrize(("rows_at_once", "lengths"), [(4099, [4099, 4099, 802]), (130, [130] * 69 + [30])])
+def test_any_number_of_rows_at_once_is_decoded_many_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int, lengths: list[int]
+) -> None:
+    path = tmp_path / "many.parquet"
+    pq.write_table(pa.table({"id": range(9000)}), path)
+    decoded: list[int] = []
+    original = pq.ParquetFile.iter_batches
+
+    def iter_batches(file: pq.ParquetFile, batch_size: int, **options: Any) -> Any:
+        decoded.append(batch_size)
+        return original(file, batch_size, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
+    batches = list(parquet.read_batches(path, rows_at_once=rows_at_once))
+    assert [len(batch) for batch in batches] == lengths
+    assert decoded == [parquet.FEW_ROWS]
+    assert [row for batch in batches for row in batch["id"].to_pylist()] == list(range(9000))
 
 
 def test_rows_come_as_dicts_in_order(path: Path) -> None:

@@ -94,21 +94,45 @@ def test_prompts_that_are_refused_are_not_sampled(policy: Policy) -> None:
     assert sampler.keep_fitting([WITH_SYSTEM, PLAIN], policy.context) == [PLAIN]
 
 
-def test_preference_accuracy_counts_them(policy: Policy, reward_model: RewardModel, tmp_path: Path) -> None:
+def write_preferences(path: Path, prompts: list[Messages], chosen: Messages) -> None:
     rows = []
-    for number, prompt in enumerate((WITH_SYSTEM, PLAIN, PLAIN, turn("user", "word " * 300))):
+    for number, prompt in enumerate(prompts):
         row: dict[str, Any] = dict.fromkeys(preference_schema().names, "") | {"id": str(number), "prompt": prompt}
-        row |= {"chosen": YES, "rejected": NO, "axes": [], "origin": [], "n_judgements": 1, "n_responses": 2}
+        row |= {"chosen": chosen, "rejected": NO, "axes": [], "origin": [], "n_judgements": 1, "n_responses": 2}
         row |= dict.fromkeys(("axis", "chosen_score", "rejected_score", "margin", "confidence"))
         rows.append(row)
-    pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), tmp_path / "test.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), path)
+
+
+def test_preference_accuracy_counts_them(policy: Policy, reward_model: RewardModel, tmp_path: Path) -> None:
+    prompts = [WITH_SYSTEM, PLAIN, PLAIN, turn("user", "word " * 300)]
+    write_preferences(tmp_path / "test.parquet", prompts, YES)
     for model in (policy, reward_model):
         examples, notes = PreferenceAccuracy().examine(model, tmp_path, "test")
         assert [example["id"] for example in examples] == ["1", "2"]
         assert notes == [
-            "1 of 4 preferences skipped: the model's chat template refuses their dialogue (bad_role).",
+            "1 of 4 preferences skipped (bad_role): the model's chat template refuses their dialogue.",
             "1 of 4 preferences skipped: longer than the model's context of 256 tokens.",
         ]
+
+
+def test_an_answer_without_a_token_of_the_assistant_has_no_value(tiny_model: Path, tmp_path: Path) -> None:
+    """The template changes texts, and the user begins the answer: which tokens are the assistant's is not known."""
+    upper = with_template(
+        load_policy(str(tiny_model)), START + BODY.replace("'] }}{{ eos", "'] | upper }}{{ eos") + END
+    )
+    begun_by_user = [*turn("user", "Hm."), *YES]
+    sums, n_tokens = answer_log_likelihoods(upper, [(PLAIN, begun_by_user), (PLAIN, YES)])
+    assert (np.isnan(sums).tolist(), n_tokens[0]) == ([True, False], 0)
+    assert n_tokens[1] > 0
+    for scorer in (Ifd(), PolicyMargin()):
+        numbers = scorer.judge(upper, [Dialogue(PLAIN, begun_by_user, NO), Dialogue(PLAIN, YES, NO)])
+        assert np.isnan(numbers).tolist() == [True, False]
+    write_preferences(tmp_path / "test.parquet", [PLAIN], begun_by_user)
+    examples, notes = PreferenceAccuracy().examine(upper, tmp_path, "test")
+    assert examples == []
+    assert notes[0] == "1 of 1 preferences skipped: an answer has no token that the assistant wrote."
+    assert not any("longer" in note for note in notes)
 
 
 @pytest.mark.parametrize("benchmark", [Instructions, Coreference, BBQ])

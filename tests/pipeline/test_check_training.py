@@ -1,6 +1,7 @@
 """The checks before training as a part of a run: nothing is trained before all of them passed."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,18 @@ def test_the_command_line_checks_and_trains_nothing(study: dict[str, Any], tmp_p
     answer = json.loads(CliRunner().invoke(cli.app, [*given, "--json"]).stdout)
     assert answer["preflight"]["main"]["0"]["steps"]["sft"]["schedule"]["steps"] == 2
     assert not (tmp_path / "run" / "train").exists()
+
+
+def test_a_damaged_model_stops_the_run_before_any_data_is_read(tmp_path: Path, tiny_model: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:50_000])
+    write_sources(tmp_path)
+    study = study_of(tmp_path, model)
+    with pytest.raises(UserError, match=r"model\.safetensors: the file is cut or damaged"):
+        unipref.run(study, tmp_path / "run")
+    assert not (tmp_path / "run" / "unified").exists()
+    # The model is not used up to the selection.
+    unipref.select_preferences(study, tmp_path / "run")
+    assert (tmp_path / "run" / "unified").is_dir()

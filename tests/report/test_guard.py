@@ -1,14 +1,20 @@
 """A section or figure that raises costs only itself, and the results of a run never wait for its report."""
 
+import errno
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import unipref
 from unipref import cli, report
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError
+from unipref.core.progress import ProgressListener
+from unipref.pipeline import execute
 from unipref.report import guard
 from unipref.report.content import Cell, Column, Section, Table
 from unipref.report.sections import measures
@@ -154,3 +160,57 @@ def test_the_public_function_gives_a_run_whose_report_failed(tmp_path: Path, mon
     study = write_study(tmp_path, make_rows(20))
     monkeypatch.setattr(report, "write", fail)
     assert unipref.unify_feedback(study, tmp_path / "run").is_file()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOSPC, "No space left"), ResourceError("too little.")])
+def test_a_missing_resource_is_not_taken_for_a_fault_of_a_section(error: Exception) -> None:
+    def lack(*args: Any) -> Any:
+        raise error
+
+    with pytest.raises(ResourceError):
+        guard.guard_section("x", lack)
+    with pytest.raises(ResourceError):
+        guard.guard_section("x", lambda: guard.draw("y", lack) and [])
+
+
+@pytest.mark.parametrize("function", ["_make_content", "write_cards"])
+def test_a_missing_resource_stops_the_run_also_when_its_report_is_made(
+    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lack(*args: Any) -> Any:
+        raise ResourceError("there is too little memory.")
+
+    study, run = write_study(tmp_path, make_rows(20)), tmp_path / "run"
+    monkeypatch.setattr(report, function, lack)
+    status, _, err = command(monkeypatch, capsys, "unify", str(study), "-o", str(run))
+    assert (status, "there is too little memory." in err, "could not be written" in err) == (2, True, False)
+
+
+def test_a_closed_pipe_costs_only_the_output(tmp_path: Path) -> None:
+    study, run = write_study(tmp_path, make_rows(20)), tmp_path / "run"
+    for options in ([], ["--json"]):
+        shutil.rmtree(run, ignore_errors=True)
+        words = [sys.executable, "-m", "unipref", "unify", str(study), "-o", str(run), *options]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+        assert (process.wait(120), "Broken pipe" in err, "Traceback" in err) == (0, False, False), err
+        assert (run / "report.html").is_file()
+
+
+def test_an_error_of_the_listener_that_shows_results_is_a_warning_and_the_report_is_made(tmp_path: Path) -> None:
+    class Full(ProgressListener):
+        warnings: ClassVar[list[str]] = []
+
+        def results(self, folder: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def warn(self, text: str) -> None:
+            self.warnings.append(text)
+
+    study, run = write_study(tmp_path, make_rows(20)), tmp_path / "run"
+    execute.run(study, run, until="unify", listener=Full())
+    assert ["could not be printed: [Errno 28] No space left on device" in text for text in Full.warnings] == [True]
+    assert (run / "report.html").is_file()

@@ -13,7 +13,7 @@ from unipref.core.errors import UserError
 from unipref.models.adapter_merge import merge
 from unipref.models.loading import load_model
 from unipref.train import PreflightRequest, fit, preflight, train
-from unipref.train.save import attach_anew
+from unipref.train.save import attach_anew, keep_adapter
 from unipref.train.start import open_start
 from unipref.train.trainers.reward import Reward
 from unipref.train.trainers.sft import Sft
@@ -101,6 +101,17 @@ def test_a_merge_that_changes_the_model_stops_the_step_and_keeps_the_adapter(
     kept = given.out.with_name("out.adapter")
     assert (kept / "adapter_model.safetensors").is_file()
     assert not list(given.out.glob("*.safetensors"))
+
+
+def test_the_adapter_of_a_failed_merge_replaces_that_of_an_earlier_attempt(tmp_path: Path) -> None:
+    for number in (1, 2):
+        attempt = tmp_path / f"sft.partial-{number:012x}"
+        (attempt / "adapter").mkdir(parents=True)
+        (attempt / "adapter" / "README").write_text(f"attempt {number}")
+        assert f"The adapter is in {tmp_path / 'sft.adapter'}." in keep_adapter(attempt)
+        attempt.rmdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["sft.adapter"]
+    assert (tmp_path / "sft.adapter" / "README").read_text() == "attempt 2"
 
 
 def test_an_adapter_that_a_step_starts_from_is_compared_too(job: Job) -> None:

@@ -9,7 +9,9 @@ import difflib
 import errno
 import os
 import re
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from unipref.core.secrets import redact
 
@@ -79,12 +81,17 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
         return ResourceError(error.what, where=where, mend=error.mend) if error.where is None and where else error
     if isinstance(error, UserError):
         return None
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or _is_torch_memory(error):
         return ResourceError("there is too little memory.", where=where, mend=_MEMORY)
     if isinstance(error, OSError) and error.errno in _MENDS:
         place = where or (str(error.filename) if error.filename is not None else None)
         return ResourceError(f"{error.strerror or error}.", where=place, mend=_MENDS[error.errno])
     return _read_resource_text(str(error), where) if _speaks_in_text(error) else None
+
+
+def _is_torch_memory(error: BaseException) -> bool:
+    """Whether it is `torch.OutOfMemoryError`, which an accelerator raises."""
+    return (type(error).__module__, type(error).__name__) == ("torch", "OutOfMemoryError")
 
 
 def _speaks_in_text(error: BaseException) -> bool:
@@ -127,7 +134,7 @@ def report_missing_resources(where: str | None = None) -> Iterator[None]:
 
 
 def file_error(error: OSError) -> UserError:
-    """Returns an error of the operating system as a message that names the file; it is no bug of unipref."""
+    """Returns an error of the operating system as a message that names the file: it is not a bug of unipref."""
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     what = error.strerror or first_line(error)
     return UserError(f"{what}.", where=" -> ".join(names) or None)
@@ -154,6 +161,26 @@ def legible(text: str) -> str:
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message without its full stop; without a message, the name of its class."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+
+
+def describe(error: BaseException, with_place: bool = False) -> str:
+    """Returns any error in one line without a full stop, legibly.
+
+    Args:
+        error: a `UserError` gives its whole message. Others give their first line, and the second after a colon; the
+            class too, unless it is an `OSError` or `ValueError` whose message has several words.
+        with_place: whether to name the line of unipref that raised it, unless it is a `UserError`.
+    """
+    if isinstance(error, UserError):
+        return legible(" ".join(line.strip() for line in error.lines()).rstrip("."))
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]).rstrip(".") if lines and lines[0].endswith(":") else first_line(error)
+    name = type(error).__name__
+    if text != name and not (isinstance(error, OSError | ValueError) and " " in text):
+        text = f"{name}: {text}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "unipref" in Path(frame.filename).parts]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if with_place and frames else ""
+    return legible(redact(text)) + place
 
 
 def near_name(name: str, known: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ def read_batches(
     with _open(path, mend) as file:
         if missing := [name for name in columns or () if name.partition(".")[0] not in file.schema_arrow.names]:
             raise UserError(f"the file has no column {', '.join(missing)}.", where=str(path), mend=mend)
-        few = max(count for count in range(1, FEW_ROWS + 1) if rows_at_once % count == 0)
+        few = min(FEW_ROWS, rows_at_once)
         batches = file.iter_batches(few, columns=None if columns is None else list(columns))
         yield from _gather(batches, rows_at_once)
 
@@ -72,11 +72,15 @@ def _gather(batches: "Iterator[pa.RecordBatch]", rows_at_once: int) -> "Iterator
     pending: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        pending.append(batch)
-        rows, size = rows + len(batch), size + batch.nbytes
-        if rows >= rows_at_once or size >= BYTES_AT_ONCE:
-            yield pa.concat_batches(pending)
-            pending, rows, size = [], 0, 0
+        start = 0
+        while start < len(batch):
+            part = batch.slice(start, rows_at_once - rows)
+            start += len(part)
+            pending.append(part)
+            rows, size = rows + len(part), size + part.nbytes
+            if rows == rows_at_once or size >= BYTES_AT_ONCE:
+                yield pa.concat_batches(pending)
+                pending, rows, size = [], 0, 0
     if pending:
         yield pa.concat_batches(pending)
 

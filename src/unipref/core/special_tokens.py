@@ -1,11 +1,11 @@
 """Special tokens that occur in texts, such as `</s>` in an answer: counting them, and keeping them as text.
 
-A tokenizer reads `</s>` in a text as the token that ends a sequence, as if the chat template had written it: a model
+A tokenizer reads `</s>` in a text as the token that ends a sequence, as if the chat template had written it. A model
 trained on it learns to stop there. A model can be trained to read such texts as they are written instead. Its tokenizer
-then says so (`as_text` in its configuration, under `SETTING`), and everything that renders or encodes texts follows it.
+has `as_text` in its configuration then, under `SETTING`. All code that renders or encodes texts reads that setting.
 
-To tell a token in a text from the template's own, `protect` puts a private character into the former before the
-template is applied, and `encode_texts` takes it out again.
+`protect` distinguishes a token in a text from the template's own: it puts a private character into the former. The
+template is applied next, and `encode_texts` removes the character.
 """
 
 import re

@@ -8,10 +8,11 @@ import contextlib
 import io
 import json
 import logging
+import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from unipref.core.errors import legible
@@ -72,6 +73,11 @@ def make_console(*, err: bool = False, **options: Any) -> "Console":
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(show_text(segment.text), segment.style)
 
+        def on_broken_pipe(self) -> None:
+            if err:
+                super().on_broken_pipe()
+            raise
+
     options = {"markup": False, "emoji": False, "highlight": False, **options}
     with contextlib.suppress(AttributeError, ValueError):
         (sys.stderr if err else sys.stdout).reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -97,6 +103,20 @@ def guard_libraries() -> None:
     if make_record is logging.LogRecord:
         logging.setLogRecordFactory(LegibleRecord)
         warnings.formatwarning = lambda *args, **kwargs: show_text(format_warning(*args, **kwargs))
+
+
+@contextlib.contextmanager
+def allow_closed_pipe() -> Iterator[None]:
+    """Goes on if the program that reads standard output has ended, as in `unipref run ... | head`.
+
+    The rest of the output is dropped.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        # Otherwise Python fails when it writes the rest at its exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def echo_exception(error: BaseException) -> None:

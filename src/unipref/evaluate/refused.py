@@ -28,3 +28,8 @@ def refused_notes(refused: int, total: int, what: str) -> list[str]:
     """The note that the chat template refused some items (`bad_role`); empty if it refused none."""
     note = f"{refused} of {total} {what} skipped (bad_role): the model's chat template refuses their dialogue."
     return [note] if refused else []
+
+
+def unscored_notes(n: int, total: int, what: str) -> list[str]:
+    """The note that the assistant's tokens cannot be found in some items, or are none; empty if there are no such."""
+    return [f"{n} of {total} {what} skipped: an answer has no token that the assistant wrote."] if n else []

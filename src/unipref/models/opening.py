@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.errors import ResourceError, UserError, first_line, legible, resource_error
+from unipref.core.errors import UserError, describe, first_line, legible, raise_if_resource
 from unipref.models import folder_checks
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
 from unipref.models.template_bounds import check_template_bounds
@@ -308,32 +308,14 @@ def explain(name: str, what: str, mend: str | None = None) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if resource := resource_error(error, name):
-            raise resource from error
-        if is_out_of_memory(error):
-            mend = "Use a smaller model or a machine with more memory."
-            raise ResourceError("there is too little memory to open it.", where=name, mend=mend) from error
+        raise_if_resource(error, name)
         if "ignore_mismatched_sizes" in str(error):
             what, why = f"{CONFIG} does not belong to the weights", "it describes tensors of other shapes"
             raise UserError(f"{what}: {why}.", where=name, mend=folder_checks.FETCH_AGAIN) from error
         if "trust_remote_code" in str(error):
             raise folder_checks.own_code_error(_read_own_code(name), name) from error
         mend = mend or "Give a folder written by transformers' save_pretrained, or the name of a reachable hub model."
-        raise UserError(f"{what}: {_describe(error)}.", where=name, mend=mend) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch could not allocate memory; on a CPU it raises a plain RuntimeError."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _describe(error: BaseException) -> str:
-    """The first line, and the second after a colon; the class as well, if they do not say much alone."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = legible(" ".join(lines[:2]).rstrip(".")) if lines and lines[0].endswith(":") else legible(first_line(error))
-    return text if isinstance(error, OSError | ValueError) and " " in text else f"{type(error).__name__}: {text}"
+        raise UserError(f"{what}: {describe(error)}.", where=name, mend=mend) from error
 
 
 def _read_own_code(name: str) -> Any:

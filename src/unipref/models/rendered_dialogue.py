@@ -1,8 +1,8 @@
 """Where each turn lies in a dialogue that the chat template rendered.
 
 To find the turns, the template renders a dialogue of the same roles with placeholders for texts. The text between two
-placeholders is the template's own. The real dialogue must then be these texts and its contents in turn; if not (a
-template that rewrites contents), the turns cannot be told apart.
+placeholders is the template's own. The real dialogue must then consist of these texts and its contents in turn. If it
+does not (a template that rewrites contents), the turns cannot be told apart.
 """
 
 import re
@@ -61,7 +61,7 @@ class TurnFinder:
     def find_other_speakers(self, prompt: Messages, answer: Messages, rendered: str) -> list[Span] | None:
         """Finds the parts of the answer that others wrote, with the template's marks around them, in characters.
 
-        A part begins after the token that ends the assistant's turn, as the template ends a dialogue, and ends where
+        A part begins after the token that ends the assistant's turn, as the template ends a dialogue. It ends where
         the assistant starts to write, as in a generation prompt.
 
         Args:

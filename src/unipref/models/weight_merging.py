@@ -87,9 +87,10 @@ class WeightMerger:
     def __init__(self, base: str, changed: Mapping[str, Path], adapters: bool) -> None:
         self.base, self._names = base, list(changed)
         self._peft: Any = None
+        self._untied = False
         self._model: Any = load_model(base, "causal").to(best_device())
         self._parts: list[_ChangedWeight] = list(
-            self._attach_adapters(changed) if adapters else _load_whole_models(self._model, base, changed)
+            self._attach_adapters(changed) if adapters else self._load_whole_models(changed)
         )
 
     def mix(self, weights: Mapping[str, float], recipe: Recipe) -> Any:
@@ -153,9 +154,9 @@ class WeightMerger:
             model = self._peft.unload()
         model.config.use_cache = True
         model.save_pretrained(out)
-        device, untied = model.device, not adapter_merge.is_tied(model)
+        device = model.device
         model.to("meta")  # frees its memory before the saved model is loaded
-        difference = adapter_merge.check_saved(before, out, "causal", device, untied)
+        difference = adapter_merge.check_saved(before, out, "causal", device, self._untied)
         if not difference.is_equal:
             raise adapter_merge.difference_error(difference, str(out), "Merge models trained on other layers.")
         return has_adapter, difference
@@ -189,6 +190,7 @@ class WeightMerger:
         assert self._peft is not None
         if adapter_merge.needs_untying(self._peft):
             adapter_merge.untie(self._model)
+            self._untied = True
         self._peft.base_model.disable_adapter_layers()
         adapter_names = {name: _adapter_name(index) for index, name in enumerate(changed)}
         for module in self._peft.modules():
@@ -198,6 +200,16 @@ class WeightMerger:
                 }
                 weight = module.get_base_layer().weight
                 yield _AdapterWeight(weight, weight.detach().clone(), module, attached)
+
+    def _load_whole_models(self, changed: Mapping[str, Path]) -> "Iterator[_ModelWeight]":
+        models = {name: load_model(str(folder), "causal") for name, folder in changed.items()}
+        loaded = (self._model, *models.values())
+        tied = [one for one in loaded if adapter_merge.is_tied(one)]
+        if len(tied) < len(loaded):
+            self._untied = self._model in tied
+            for one in tied:
+                adapter_merge.untie(one)
+        yield from _pair_weights(self._model, models, self.base, changed)
 
 
 class _ChangedWeight(Protocol):
@@ -253,11 +265,10 @@ class _ModelWeight:
         return self.others[name].to(self.before.device).float() - self.before.float()
 
 
-def _load_whole_models(model: Any, base: str, changed: Mapping[str, Path]) -> Iterator[_ModelWeight]:
-    models = {name: load_model(str(folder), "causal") for name, folder in changed.items()}
-    if not all(map(adapter_merge.is_tied, (model, *models.values()))):
-        for one in filter(adapter_merge.is_tied, (model, *models.values())):
-            adapter_merge.untie(one)
+def _pair_weights(
+    model: Any, models: Mapping[str, Any], base: str, changed: Mapping[str, Path]
+) -> Iterator[_ModelWeight]:
+    """Yields each parameter of the base with the same one of the full models."""
     others = {name: dict(other.named_parameters()) for name, other in models.items()}
     base_weights = dict(model.named_parameters())
     for name, weights in others.items():

@@ -43,7 +43,7 @@ def run(
         The run folder.
 
     Raises:
-        UserError: a setting or a file is wrong, no usable preference is left, or another run uses the folder.
+        UserError: a setting, a file or a model is wrong, no usable preference is left, or another run uses the folder.
         ResourceError: memory, disk space or a permission is missing.
     """
     folder, listener = Path(out), listener or ProgressListener()
@@ -55,8 +55,9 @@ def run(
             mend="Remove one of the two.",
         )
     with report_missing_resources(str(folder)):
-        # The study is checked before a folder is made.
+        # The study and its models are checked before a folder is made.
         resolved = load(study, overrides, rows=rows, rows_folder=folder / "inputs")
+        _check_models(resolved, until)
         for file in user_code.list_files().values():
             listener.note(f"code from {file}")
         with use_alone(folder):

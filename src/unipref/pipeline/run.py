@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unipref import report
 from unipref.analysis.verdicts import write_verdicts
-from unipref.core.errors import ResourceError, resource_error
+from unipref.core.errors import ResourceError, describe, first_line, resource_error
 from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import VERDICTS
@@ -26,7 +26,6 @@ from unipref.pipeline.manifest import ManifestWriter
 from unipref.pipeline.stage_data import VariantData
 from unipref.pipeline.stage_inputs import InputHashes
 from unipref.pipeline.training_stage import TrainingStage
-from unipref.report.guard import describe
 from unipref.study.load import ResolvedStudy
 from unipref.study.schema import Study
 
@@ -87,13 +86,13 @@ class Run:
             if not self._attempt("verdicts", lambda: write_verdicts(folder)):
                 (folder / VERDICTS).unlink(missing_ok=True)
             missing = None
-        except (OSError, MemoryError) as error:
+        except Exception as error:
             missing = self._allow_missing_resource(error)
-        self.context.listener.results(folder)
+        self._show_results(folder)
         if missing is None:
             try:
                 self._write_report(folder)
-            except (OSError, MemoryError) as error:
+            except Exception as error:
                 missing = self._allow_missing_resource(error)
         if missing is not None:
             self.context.listener.note(f"nothing was to do, and the report was not written again: {missing.what}")
@@ -109,22 +108,29 @@ class Run:
         """Does work that no result depends on. Returns False, with a warning, if it fails.
 
         Raises:
-            OSError: a resource of the machine is missing.
+            Exception: a resource of the machine is missing.
         """
         try:
             work()
         except Exception as error:
-            if isinstance(error, OSError | MemoryError) and resource_error(error) is not None:
+            if resource_error(error) is not None:
                 raise
             folder = self.context.cache.folder
             self.context.listener.warn(
-                f"The {what} could not be written: {describe(error)}. All results are in {folder}. "
+                f"The {what} could not be written: {describe(error, with_place=True)}. All results are in {folder}. "
                 f"To try again: unipref report {folder}"
             )
             return False
         return True
 
-    def _allow_missing_resource(self, error: OSError | MemoryError) -> ResourceError:
+    def _show_results(self, folder: Path) -> None:
+        """Shows the results; if their output fails, such as on a closed pipe, the report is still made."""
+        try:
+            self.context.listener.results(folder)
+        except OSError as error:
+            self.context.listener.warn(f"The results could not be printed: {first_line(error)}. They are in {folder}.")
+
+    def _allow_missing_resource(self, error: Exception) -> ResourceError:
         """Returns the resource that is missing, if this run had nothing to do; raises the error otherwise."""
         missing = resource_error(error)
         has_executed = any(not stage.cached for stage in self.context.cache.stages)

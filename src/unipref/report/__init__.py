@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from unipref.core.errors import UserError
+from unipref.core.errors import UserError, describe, raise_if_resource
 from unipref.core.json_files import write_text
 from unipref.core.run_folder import MANIFEST, SCORES, Manifest, RunFolder, ScoreRow, Verdicts
 from unipref.report.content import Content, Section, Table, make_legible
-from unipref.report.guard import describe, guard_section
+from unipref.report.guard import guard_section
 from unipref.report.model_card import write_cards
 from unipref.report.render.html import render_html
 from unipref.report.render.markdown import render_markdown
@@ -109,7 +109,9 @@ def _render(content: Content) -> tuple[str, str, list[str]]:
                 render_html(alone)
                 sections.append(section)
             except Exception as error:
-                failures.append(f"The section '{section.title}' could not be shown: {describe(error)}.")
+                raise_if_resource(error)
+                why = describe(error, with_place=True)
+                failures.append(f"The section '{section.title}' could not be shown: {why}.")
                 sections.append(Section(section.title, paragraphs=[failures[-1]]))
         if not failures:
             raise

@@ -3,14 +3,12 @@
 `guard_section` runs one section; `draw` runs one figure within it. Outside of `guard_section`, `draw` raises.
 """
 
-import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import describe, raise_if_resource
 from unipref.report.content import Figure, Section
 
 P = ParamSpec("P")
@@ -31,6 +29,9 @@ def draw(title: str, make: Callable[P, Figure | None], *args: P.args, **kwargs: 
 
     Returns:
         The figure; empty if there is nothing to draw, or if it could not be drawn.
+
+    Raises:
+        ResourceError: memory, disk space or a permission is missing.
     """
     failures = _failures.get()
     if failures is None:
@@ -39,7 +40,8 @@ def draw(title: str, make: Callable[P, Figure | None], *args: P.args, **kwargs: 
         try:
             figure = make(*args, **kwargs)
         except Exception as error:
-            failures.append(f"The figure '{title}' could not be drawn: {describe(error)}.")
+            raise_if_resource(error)
+            failures.append(f"The figure '{title}' could not be drawn: {describe(error, with_place=True)}.")
             return []
     return [figure] if figure is not None else []
 
@@ -53,13 +55,17 @@ def guard_section(title: str, make: Callable[[], list[Section]]) -> tuple[list[S
 
     Returns:
         The sections, and a sentence for each failure; the sections have these sentences too.
+
+    Raises:
+        ResourceError: memory, disk space or a permission is missing.
     """
     failures: list[str] = []
     token = _failures.set(failures)
     try:
         sections = make()
     except Exception as error:
-        sentence = f"The section '{title}' could not be made: {describe(error)}."
+        raise_if_resource(error)
+        sentence = f"The section '{title}' could not be made: {describe(error, with_place=True)}."
         return [Section(title, paragraphs=[*failures, sentence])], [*failures, sentence]
     finally:
         _failures.reset(token)
@@ -68,14 +74,3 @@ def guard_section(title: str, make: Callable[[], list[Section]]) -> tuple[list[S
     elif failures:
         sections = [Section(title, paragraphs=list(failures))]
     return sections, failures
-
-
-def describe(error: Exception) -> str:
-    """Returns an error in one line; for a bug, also its class and the line of unipref that raised it."""
-    if isinstance(error, UserError):
-        return " ".join(line.strip() for line in error.lines()).rstrip(".")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "unipref" in Path(frame.filename).parts]
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    message = first_line(error)
-    name = type(error).__name__
-    return (message if message == name else f"{name}: {message}") + place

@@ -12,7 +12,7 @@ from typing import Any
 
 from unipref.core.chat_models import render
 from unipref.core.contracts import TrainJob
-from unipref.core.errors import UserError, first_line
+from unipref.core.errors import ResourceError, UserError, first_line
 from unipref.core.special_tokens import encode_texts
 from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
@@ -294,7 +294,7 @@ def _train(hf: Any, checkpoint: Path | None, watcher: Watcher) -> None:
     try:
         hf.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
-        raise UserError(
+        raise ResourceError(
             f"out of memory at step {hf.state.global_step + 1}.",
             mend="Lower per_device_train_batch_size (and raise gradient_accumulation_steps), lower the longest length, "
             "or train with lora.",

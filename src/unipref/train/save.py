@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from unipref.core import attempts
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models import adapter_merge, opening
@@ -83,7 +84,7 @@ def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: 
     try:
         merged, untied = adapter_merge.merge(model)
     except UserError as error:
-        raise UserError(error.what, where=_step(trainer), mend=_keep_adapter(out)) from error
+        raise UserError(error.what, where=_step(trainer), mend=keep_adapter(out)) from error
     merged.config.pad_token_id = start.tokenizer.pad_token_id
     _write(merged, out, {})
     device = merged.device
@@ -92,13 +93,16 @@ def _merge(model: Any, trainer: TrlTrainer, start: Start, out: Path, sequences: 
     if not difference.is_equal:
         for path in set(out.iterdir()) - written:
             path.unlink()
-        raise adapter_merge.difference_error(difference, _step(trainer), _keep_adapter(out))
+        raise adapter_merge.difference_error(difference, _step(trainer), keep_adapter(out))
     return difference
 
 
-def _keep_adapter(out: Path) -> str:
-    """Moves the adapter to a folder that the next attempt does not remove, and returns what to do with it."""
-    kept = out.with_name(f"{out.name.removesuffix('.partial')}.adapter")
+def keep_adapter(out: Path) -> str:
+    """Moves the adapter to a folder that the next attempt does not remove, and returns what to do with it.
+
+    It replaces the adapter that an earlier attempt left there.
+    """
+    kept = out.with_name(f"{attempts.final_name(out.name)}.adapter")
     shutil.rmtree(kept, ignore_errors=True)
     shutil.move(out / "adapter", kept)
     return f"The adapter is in {kept}. Set merge_adapter: false to save the adapter alone, or adapt other layers."

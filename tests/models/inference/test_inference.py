@@ -9,7 +9,7 @@ import torch
 from tokenizers.processors import ByteLevel
 
 from unipref.core.chat_models import Policy, RewardModel
-from unipref.core.errors import UserError
+from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Messages
 from unipref.models.inference import (
     NextToken,
@@ -160,7 +160,7 @@ def test_no_memory_for_one_sequence_is_reported(policy: Policy, monkeypatch: pyt
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
     monkeypatch.setattr(forward, "pack", no_memory)
-    with pytest.raises(UserError, match="single sequence"):
+    with pytest.raises(ResourceError, match="a single sequence: there is too little memory"):
         log_likelihoods(policy, [([1], [2]), ([1], [3])])
 
 

@@ -19,6 +19,7 @@ import unipref
 from unipref import cli
 from unipref.core.errors import UserError
 from unipref.models import weight_merging
+from unipref.models.adapter_merge import untie
 from unipref.models.loading import load_model, load_policy
 from unipref.models.weight_merging import Recipe, WeightMerger
 from unipref.pipeline.merge import merge
@@ -248,6 +249,21 @@ def test_adapters_with_scales_and_ranks_of_their_own_are_written_as_one(
     np.testing.assert_allclose(
         logits(merged.model), logits(load_model(str(tmp_path / "out"), "causal")), atol=1e-5, rtol=0
     )
+
+
+@pytest.mark.parametrize("adapters", [True, False])
+def test_a_base_whose_embedding_was_never_tied_is_not_recorded_as_untied(
+    adapters: bool, tiny_model: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    model = load_policy(str(tiny_model))
+    untie(model.model)
+    model.model.save_pretrained(base)
+    model.tokenizer.save_pretrained(base)
+    changes = {name: (lora if adapters else step)(base, tmp_path / name, seed) for seed, name in enumerate("ab")}
+    _, difference = WeightMerger(str(base), changes, adapters).write({"a": 1.0}, Recipe(), tmp_path / "out")
+    assert (difference.untied, difference.is_equal) == (False, True)
+    assert load_model(str(tmp_path / "out"), "causal").config.tie_word_embeddings is False
 
 
 @pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.train.conftest import write
 
 from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.errors import UserError
@@ -95,6 +96,32 @@ def test_only_the_assistants_tokens_have_a_loss(
     for number in range(3):
         assert f"Yes.</s> She called {number}.</s>" in joined
     assert "The nurse.</s>" in joined
+
+
+@pytest.mark.parametrize("masked", ["train", "dev", "both", "none"])
+def test_the_prompt_has_no_loss_when_only_one_of_train_and_dev_has_later_turns(
+    masked: str, rows: Any, row: Any, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = [row(f"Who was late on day {i}?", "The nurse.", None) for i in range(4)]
+    dev = write(tmp_path / "held_out.parquet", rows if masked in ("dev", "both") else plain)
+    given = job(rows if masked in ("train", "both") else plain, held_out=dev)
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    joined: dict[str, str] = {}
+
+    def look(hf: Any, *_: Any) -> None:
+        for name, loader in (("train", hf.get_train_dataloader()), ("dev", hf.get_eval_dataloader())):
+            joined[name] = " ".join(text for batch in loader for text in scored_texts(batch, tokenizer))
+        raise Stop
+
+    monkeypatch.setattr(fit_module, "_train", look)
+    settings: dict[str, Any] = {"max_steps": 1, "eval_strategy": "epoch", "per_device_train_batch_size": 4}
+    with pytest.raises(Stop):
+        train(Sft(**settings), given)
+    for name, text in joined.items():
+        assert text.count("The nurse.</s>") == (1 if masked in (name, "both") else 4)
+        assert ("She called 2.</s>" in text) == (masked in (name, "both"))
+        assert "Question" not in text
+        assert "frog" not in text
 
 
 def test_kto_masks_its_neighbours_turns_too(rows: Any, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,3 +215,21 @@ def test_sides_that_are_equal_once_cut_are_left_out(row: Any, job: Job, tmp_path
     assert usage.left_out == {"same_response": 1}
     with pytest.raises(UserError, match="no rows are left"):
         train(Dpo(max_steps=1), job([row("Who?", "Yes.", "Yes.")], to="other"))
+
+
+def test_an_answer_that_the_user_begins_is_left_out_if_that_turn_cannot_be_masked(
+    row: Any, job: Job, tmp_path: Path
+) -> None:
+    one = row("Who?", "Yes.", "No.")
+    one["chosen"] = [turn("user", USER), *one["chosen"]]
+    given = job([one, row("Who was late?", "The nurse.", "He was.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    out = tmp_path / "rows.arrow"
+    usage = write_rows(given.preferences, out, DEMONSTRATIONS, tokenizer, 256)
+    assert (usage.used, usage.masked, usage.left_out) == (2, 1, {})
+    usage = write_rows(given.preferences, out, DEMONSTRATIONS, tokenizer, 256, later_turns="cut")
+    assert (usage.used, usage.cut, usage.left_out) == (1, 0, {"bad_role": 1})
+    tokenizer.chat_template = UPPER
+    for view in (DEMONSTRATIONS, PAIRS):
+        usage = write_rows(given.preferences, out, view, tokenizer, 256)
+        assert (usage.used, usage.left_out) == (1, {"bad_role": 1})

@@ -14,7 +14,7 @@ from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Floats, Statistic, pool_clusters, sum_clusters
 from unipref.core.stats.chance import WHOLE
 from unipref.evaluate.readers.bbq import SET_SIZE, Item, biased_answer, read_categories, sample_sets
-from unipref.evaluate.refused import refused_notes
+from unipref.evaluate.refused import keep_accepted
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods
 
@@ -118,10 +118,13 @@ class BBQ(Benchmark):
                 kept += [_example(item, log_p, split) for item, log_p in scored_set]
         if len(kept) < n:
             context = f"the model's context of {model.context} tokens"
-            refused = sum(not _is_accepted(model, one_set) for one_set in sets) * SET_SIZE
-            if n_long := n - len(kept) - refused:
+            accepted, refused = keep_accepted(
+                model, [item for one_set in sets for item in one_set], _first_dialogue, "items"
+            )
+            # All items of a set have the same roles, so the template refuses all of them or none.
+            if n_long := len(accepted) - len(kept):
                 notes.append(f"{n_long} of {n} items skipped: they, or another item of their set, exceed {context}.")
-            notes += refused_notes(refused, n, "items")
+            notes += refused
         if n_unbiased := sum(example["biased"] is None for example in kept):
             notes.append(
                 f"{n_unbiased} of {len(kept)} items count for accuracy only: "
@@ -154,9 +157,8 @@ class BBQ(Benchmark):
             yield from _statistics([row for row in rows if row["category"] == name], f"category:{name}")
 
 
-def _is_accepted(policy: Policy, one_set: Sequence[Item]) -> bool:
-    """Whether the chat template renders the dialogues of a set, which all have the same roles."""
-    return all(policy.can_answer(_prompt(item), _turn("assistant", item.answers[0])) for item in one_set)
+def _first_dialogue(item: Item) -> tuple[Messages, Messages]:
+    return _prompt(item), _turn("assistant", item.answers[0])
 
 
 def _turn(role: str, content: str) -> Messages:

@@ -1,6 +1,5 @@
 """Preference accuracy: how often a model ranks the chosen answer above the rejected one, on held-out preferences."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -13,6 +12,7 @@ from unipref.core.contracts import SplitBenchmark
 from unipref.core.scores import Example
 from unipref.core.stats.bootstrap import Statistic, mean
 from unipref.core.stats.sampling import sample_evenly
+from unipref.evaluate.refused import refused_notes, unscored_notes
 from unipref.evaluate.subsample import sampling_notes
 from unipref.models.inference import answer_log_likelihoods, rewards
 
@@ -34,9 +34,10 @@ class PreferenceAccuracy(SplitBenchmark):
     An accuracy of 0.5 is chance or, with many ties, a model that cannot tell the answers apart. A policy's sums favour
     short answers, its means favour long answers that are easy to continue: read both. Answers are scored through the
     chat template, eos included. Of an answer with later user turns, only the assistant's turns are scored; a reward
-    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Three
+    model reads the whole dialogue. Slices: all, each source (`source:NAME`), each objective (`objective:NAME`). Four
     kinds of preferences are skipped and counted: those with one side only, those with a dialogue that exceeds the
-    model's context, and those that the model's chat template refuses.
+    model's context, those that the model's chat template refuses, and those with an answer without any token of the
+    assistant.
 
     Data: a Parquet file of preferences; without `data`, the run's own split.
     """
@@ -75,23 +76,29 @@ class PreferenceAccuracy(SplitBenchmark):
     def examine(self, model: Policy | RewardModel, data: Path, split: str) -> tuple[list[Example], list[str]]:
         """Scores a policy or a reward model; one row is one preference."""
         examples: list[Example] = []
-        skipped: Counter[str] = Counter()
+        one_sided = refused = without_tokens = too_long = 0
         sampled: list[str] = []
         later_turns = 0
         for rows in self._chunks(data / f"{split}.parquet" if data.is_dir() else data, sampled):
             pairs = [row for row in rows if row["chosen"] and row["rejected"]]
-            skipped["they have only one side"] += len(rows) - len(pairs)
+            one_sided += len(rows) - len(pairs)
             later_turns += sum(_has_later_user_turn(row) for row in pairs)
             scored = self._score(model, pairs)
             fitting = [row for row in scored if not (np.isnan(row["chosen_value"]) or np.isnan(row["rejected_value"]))]
             if len(fitting) < len(scored):
-                refused = _count_refused(model, pairs)
-                skipped["the model's chat template refuses their dialogue (bad_role)"] += refused
-                too_long = len(scored) - len(fitting) - refused
-                skipped[f"longer than the model's context of {model.context} tokens"] += too_long
+                accepted = [_is_accepted(model, row) for row in pairs]
+                empty = [is_accepted and _lacks_tokens(row) for row, is_accepted in zip(scored, accepted, strict=True)]
+                refused += accepted.count(False)
+                without_tokens += sum(empty)
+                too_long += len(scored) - len(fitting) - accepted.count(False) - sum(empty)
             examples += [{"mode": _mode(model), "split": split, **row} for row in fitting]
-        total = len(examples) + skipped.total()
-        notes = [f"{n} of {total} preferences skipped: {reason}." for reason, n in skipped.items() if n]
+        total = len(examples) + one_sided + refused + without_tokens + too_long
+        notes = [f"{one_sided} of {total} preferences skipped: they have only one side."] if one_sided else []
+        notes += refused_notes(refused, total, "preferences")
+        notes += unscored_notes(without_tokens, total, "preferences")
+        if too_long:
+            limit = f"the model's context of {model.context} tokens"
+            notes.append(f"{too_long} of {total} preferences skipped: longer than {limit}.")
         if later_turns and not isinstance(model, RewardModel):
             notes.append(
                 f"{later_turns} of {total} preferences have a later user turn in an answer: it is not scored, only "
@@ -143,11 +150,16 @@ def _has_later_user_turn(row: Mapping[str, Any]) -> bool:
     return any(message["role"] != "assistant" for side in SIDES for message in row[side])
 
 
-def _count_refused(model: Policy | RewardModel, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Counts the preferences of which the chat template refuses a side."""
+def _is_accepted(model: Policy | RewardModel, row: Mapping[str, Any]) -> bool:
+    """Whether the chat template renders both sides of a preference."""
     if isinstance(model, Policy):
-        return sum(not all(model.can_answer(row["prompt"], row[side]) for side in SIDES) for row in rows)
-    return sum(not all(model.can_render([*row["prompt"], *row[side]]) for side in SIDES) for row in rows)
+        return all(model.can_answer(row["prompt"], row[side]) for side in SIDES)
+    return all(model.can_render([*row["prompt"], *row[side]]) for side in SIDES)
+
+
+def _lacks_tokens(scored: Example) -> bool:
+    """Whether a side has no token of the assistant: it is empty, or its tokens cannot be found."""
+    return any(scored.get(f"{side}_tokens") == 0 for side in SIDES)
 
 
 def _mode(model: Policy | RewardModel) -> str:
@@ -160,7 +172,7 @@ def _statistics(name: str, rows: Sequence[Example]) -> Iterator[Statistic]:
     ids = [row["id"] for row in rows]
     yield mean("accuracy", ids, [_rank(r["chosen_value"], r["rejected_value"]) for r in rows], **about)
     if "chosen_tokens" in rows[0]:
-        # An empty answer has no token if the template does not add eos: avoid a division by 0.
+        # Tables of earlier versions hold answers without a token: avoid a division by 0.
         means = [[row[f"{side}_value"] / max(row[f"{side}_tokens"], 1) for side in SIDES] for row in rows]
         yield mean("accuracy_per_token", ids, [_rank(*pair) for pair in means], **about)
     tied = [row["chosen_value"] == row["rejected_value"] for row in rows]

@@ -87,8 +87,8 @@ def answer_log_likelihoods(
 
     Returns:
         (n,) sums of log p in nats over the tokens that the assistant wrote, the end of each turn (eos) included, never
-        those of the user's later turns; NaN if the dialogue does not fit in the context, or if the chat template
-        refuses it (see `Policy.can_answer`). And (n,) numbers of those tokens; 1 if refused.
+        those of the user's later turns; NaN if the dialogue does not fit in the context, if it has no such token, or if
+        the chat template refuses it (see `Policy.can_answer`). And (n,) numbers of those tokens; 1 if refused.
     """
     try:
         dialogues = all_answer_tokens(policy, pairs)
@@ -101,6 +101,8 @@ def answer_log_likelihoods(
     sums, counts = np.zeros(len(pairs)), np.zeros(len(pairs), dtype=np.int64)
     np.add.at(sums, owners, log_likelihoods(policy, requests, batch_size))
     np.add.at(counts, owners, n_tokens)
+    # The empty sum, 0, would be the best possible value.
+    sums[counts == 0] = np.nan
     return sums, counts
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from unipref.core.errors import UserError
+from unipref.core.errors import resource_error
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def run_in_batches(
         The items of a batch, and the result of `run`.
 
     Raises:
-        UserError: a single item does not fit in memory.
+        ResourceError: a single item does not fit in memory.
     """
     import torch
 
@@ -45,14 +45,11 @@ def run_in_batches(
         try:
             with torch.inference_mode():
                 results = run(part)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+        except (MemoryError, RuntimeError) as error:
+            if (missing := resource_error(error, "a single sequence")) is None:
                 raise
             if len(part) == 1:
-                raise UserError(
-                    "out of memory on a single sequence.",
-                    mend="Use a smaller model or a device with more memory.",
-                ) from error
+                raise missing from error
             most = len(part) // 2
         else:
             yield part, results
@@ -61,9 +58,3 @@ def run_in_batches(
         # Outside the handler, so that the memory of the failed batch is freed before the retry.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -26,9 +26,9 @@ class Ifd(PolicyScorer):
     score = IFD if it is below 1, else -IFD: hard answers first, then easy ones, and those above 1 last.
 
     It uses only the chosen answer, so demonstrations have a score too. Lone thumbs-downs, dialogues longer than the
-    model's context, and dialogues that its chat template refuses have none. Source: Li et al. 2023, "From quantity to
-    quality", arXiv 2308.12032 (there the ratio of mean losses; of perplexities as here in the follow-up, arXiv
-    2402.00530).
+    model's context, and dialogues that its chat template refuses have none, nor have answers without a token of the
+    assistant. Source: Li et al. 2023, "From quantity to quality", arXiv 2308.12032 (there the ratio of mean losses; of
+    perplexities as here in the follow-up, arXiv 2402.00530).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"settings": {}}
@@ -52,6 +52,7 @@ class Ifd(PolicyScorer):
         gains, n_tokens = np.zeros(len(tokens)), np.zeros(len(tokens))
         np.add.at(gains, owners, sums[len(after_prompt) :] - sums[: len(after_prompt)])
         np.add.at(n_tokens, owners, [len(answer) for _, answer in after_prompt])
+        gains[n_tokens == 0] = np.nan
         ratios[with_answer] = np.exp(gains / np.maximum(1, n_tokens))
         return ratios
 

@@ -1,7 +1,7 @@
-"""Masks the user's later turns in what TRL trains on, so that a model learns the assistant's tokens alone.
+"""Masks the user's later turns in TRL's data, so that a model learns only the assistant's tokens.
 
-TRL takes everything after the prompt as the answer. Where an answer goes on with further turns of the user, unipref
-gives SFT its own labels, and gives DPO and KTO a collator that takes those tokens out of their mask.
+TRL takes everything after the prompt as the answer. An answer may go on with further turns of the user. Then unipref
+gives SFT its own labels. DPO and KTO get a collator that removes those tokens from their mask.
 """
 
 from collections.abc import Mapping, Sequence
@@ -137,11 +137,16 @@ class MaskingCollator:
 def _label_answers(arguments: Mapping[str, Any], datasets: dict[str, Any], masked: list[str]) -> dict[str, Any]:
     """Gives SFT token ids and labels, if an answer has later turns or the settings ask for the assistant's turns.
 
+    Then all data sets get them: TRL decides for all by the first row of the training data whether prompts have a loss.
     With `completion_only_loss: false` every token has a loss, and with `assistant_only_loss` too, all turns of the
     assistant have one, those of the prompt included.
     """
     args = arguments["args"]
     in_prompt = args.completion_only_loss is False
+    if not masked and not in_prompt:
+        # TRL's own labels are the same; with `assistant_only_loss` it would look for marks in the chat template.
+        args.assistant_only_loss = False
+        return {}
     if in_prompt and not args.assistant_only_loss:
         return {name: datasets[name].remove_columns(_speaker_columns(datasets[name])) for name in masked}
     # TRL would look for marks in the chat template, which many lack; these labels need none.
@@ -149,7 +154,7 @@ def _label_answers(arguments: Mapping[str, Any], datasets: dict[str, Any], maske
     settings = {"tokenizer": arguments["processing_class"], "in_prompt": in_prompt}
     return {
         name: datasets[name].map(label_row, fn_kwargs=settings, remove_columns=datasets[name].column_names)
-        for name in (datasets if in_prompt else masked)
+        for name in datasets
     }
 
 

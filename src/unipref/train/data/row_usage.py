@@ -98,7 +98,7 @@ class RowUsage:
         words: dict[str, str] = {
             Reason.TOO_LONG: f"longer than {limit} tokens",
             Reason.SAME_RESPONSE: "with the same answer on both sides",
-            Reason.BAD_ROLE: "with roles that the model's chat template refuses",
+            Reason.BAD_ROLE: "with roles that the model's chat template or the trainer refuses",
             Reason.DUPLICATE: "with a repeated prompt",
             ONE_SIDED: "without the answers that the trainer needs",
             SAME_TOKENS: "with the same tokens on both sides",

@@ -211,6 +211,9 @@ class _Renderer:
                 rows = self.view.examples(preference | {side: turns or None for side, turns in sides.items()})
                 if isinstance(rows, str):
                     return rows
+                # An answer that another speaker begins holds that turn even when cut, and it cannot be masked.
+                if any(self._has_later_turns(row) for row in rows):
+                    return Reason.BAD_ROLE
             else:
                 others = [[describe_others(one) for one in row] for row in tokens]
         texts = [
