@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from pyarrow import feather
 
 import unipref
 from unipref.core import parquet
@@ -79,6 +80,51 @@ def test_a_long_value_of_a_parquet_file_is_one_reject(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.Table.from_pylist(ROWS), path)
     assert read_all(path) == RIGHT
+
+
+def shared_columns(texts: list[str]) -> dict[str, pa.Array]:
+    """Columns of several types whose rows share a memory that a slice does not cut."""
+    words = pa.array(texts).dictionary_encode()
+    one_each = pa.array(range(len(texts) + 1), pa.int32())
+    return {
+        "dictionary": words,
+        "a list of a dictionary's texts": pa.ListArray.from_arrays(one_each, words),
+        "a struct with a dictionary": pa.StructArray.from_arrays([words], ["text"]),
+        "a map with a dictionary": pa.MapArray.from_arrays(one_each, words, words),
+        "a view": pa.array(texts).cast(pa.string_view()),
+        "a list view": pa.array([[text] for text in texts], pa.list_view(pa.string())),
+        "a dictionary of numbers": pa.array([len(text) for text in texts]).dictionary_encode(),
+    }
+
+
+@pytest.mark.parametrize("kind", shared_columns(["a"]))
+def test_rows_that_share_a_large_memory_are_measured_by_their_own_values(tmp_path: Path, kind: str) -> None:
+    texts = [f"answer {i} {'x' * 60}" for i in range(300)]
+    texts[7] = LONG
+    table = pa.table({"prompt": shared_columns(texts)[kind]})
+    feather.write_feather(table, str(tmp_path / "x.feather"))
+    rows = read_all(tmp_path / "x.feather", Limits(row_bytes=250))
+    rejected = [number for number, one in enumerate(rows) if one is Reason.OVER_LIMIT]
+    assert rejected == ([] if "numbers" in kind else [7])
+    expected = table.to_pylist()
+    if "map" in kind:
+        expected = [{"prompt": [list(pair) for pair in one["prompt"]]} for one in expected]
+    assert [one for one in rows if isinstance(one, dict)] == [
+        one for number, one in enumerate(expected) if number not in rejected
+    ]
+
+
+def test_rows_of_a_large_parquet_dictionary_are_read(tmp_path: Path) -> None:
+    texts = [f"answer {i} {'x' * 60}" for i in range(300)]
+    pq.write_table(pa.table({"prompt": pa.array(texts).dictionary_encode()}), tmp_path / "x.parquet")
+    assert read_all(tmp_path / "x.parquet") == [{"prompt": text} for text in texts]
+
+
+def test_a_list_that_repeats_one_text_is_measured_as_a_whole(tmp_path: Path) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * 50, pa.int32()), pa.array(["x" * 60]))
+    table = pa.table({"prompt": pa.ListArray.from_arrays(pa.array([0, 1, 50], pa.int32()), words)})
+    feather.write_feather(table, str(tmp_path / "x.feather"))
+    assert read_all(tmp_path / "x.feather", Limits(row_bytes=1000)) == [{"prompt": ["x" * 60]}, Reason.OVER_LIMIT]
 
 
 def test_a_workbook_with_a_long_row_is_named(tmp_path: Path) -> None:
