@@ -314,3 +314,10 @@ def test_spaces_after_a_closing_quote_before_a_text_of_many_lines() -> None:
     rows, rejects = read_text(table(*[f'"q" ,"{long}" ,"bad"'] * 5))
     assert not rejects
     assert rows[4][1] == {"prompt": "q ", "chosen": f"{long} ", "rejected": "bad"}
+
+
+@pytest.mark.parametrize("separator", [b"\xff", b'"', b"\r", b"\0"])
+def test_a_separator_line_with_no_character_that_can_separate_is_ignored(separator: bytes) -> None:
+    rows, rejects = read_text(b"sep=" + separator + b"\r\nprompt;chosen\r\nq;a\r\nr;b\r\n")
+    assert not rejects
+    assert [row for _, row in rows] == [{"prompt": "q", "chosen": "a"}, {"prompt": "r", "chosen": "b"}]

@@ -21,6 +21,7 @@ from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject
 from unipref.sources import Limits, compressed, parts, peek, read
+from unipref.sources.arrow_messages import read_messages
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import lines, read_json
 from unipref.sources.limits import RowLimit
@@ -125,6 +126,69 @@ def test_a_list_that_repeats_one_text_is_measured_as_a_whole(tmp_path: Path) -> 
     table = pa.table({"prompt": pa.ListArray.from_arrays(pa.array([0, 1, 50], pa.int32()), words)})
     feather.write_feather(table, str(tmp_path / "x.feather"))
     assert read_all(tmp_path / "x.feather", Limits(row_bytes=1000)) == [{"prompt": ["x" * 60]}, Reason.OVER_LIMIT]
+
+
+def write_arrow(path: Path, batches: list[pa.RecordBatch], codec: str | None) -> Path:
+    """Writes a stream (.arrow) or a file (.feather)."""
+    make = pa.ipc.new_stream if path.suffix == ".arrow" else pa.ipc.new_file
+    with make(str(path), batches[0].schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return path
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_an_arrow_batch_that_unpacks_to_too_much_is_one_reject(tmp_path: Path, name: str, codec: str) -> None:
+    texts = [["first", "second"], ["x" * (1 << 20)] * 20, ["last"]]
+    batches = [pa.record_batch({"prompt": pa.array(part), "n": pa.array([1] * len(part))}) for part in texts]
+    path = write_arrow(tmp_path / name, batches, codec)
+    assert path.stat().st_size < 1 << 20
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        entries = [
+            one for part in parts([name], tmp_path, "s", limits=Limits(page_bytes=1 << 20)) for one in read(part)
+        ]
+    finally:
+        pa.set_memory_pool(before)
+    assert pool.max_memory() < 10 << 20
+    assert [number for number, _ in entries] == [1, 2, 3, 23]
+    assert [one["prompt"] for _, one in entries if isinstance(one, dict)] == ["first", "second", "last"]
+    reject = entries[2][1]
+    assert isinstance(reject, Reject)
+    assert reject.reason is Reason.OVER_LIMIT
+    assert reject.detail.startswith("rows 3 to 22 are not read: their batch has 20,971,")
+    assert "limits.page_bytes" in reject.detail
+    assert len(read_all(path, Limits())) == 23
+
+
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_an_arrow_dictionary_that_unpacks_to_too_much_is_named(tmp_path: Path, name: str) -> None:
+    words = pa.array(["x" * (1 << 20)] * 20 + ["y"]).dictionary_encode()
+    path = write_arrow(tmp_path / name, [pa.record_batch({"prompt": words})], "zstd")
+    (reject,) = [one for part in parts([name], tmp_path, "s", limits=Limits(page_bytes=1000)) for _, one in read(part)]
+    assert isinstance(reject, Reject)
+    assert reject.detail.startswith("the file from row 1 on is not read: a dictionary of texts has 1,048,")
+    assert len(read_all(path, Limits())) == 21
+
+
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_damage_anywhere_in_an_arrow_file_never_raises(tmp_path: Path, name: str) -> None:
+    words = pa.array(["one", "two", "one"]).dictionary_encode()
+    path = write_arrow(tmp_path / name, [pa.record_batch({"prompt": words})] * 3, "zstd")
+    content = path.read_bytes()
+    assert len(read_all(path)) == 9
+    for place in range(0, len(content), 23):
+        path.write_bytes(content[:place])
+        assert len(read_all(path)) <= 10
+        with path.open("rb") as file:
+            messages = read_messages(file)
+        assert all(message.end >= message.start for message in messages)
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with path.open("rb") as file:
+            read_messages(file)
 
 
 def test_a_workbook_with_a_long_row_is_named(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def check_model_files(folder: Path) -> Shapes:
         )
     if not (folder / CONFIG).is_file():
         mend = "Give a folder that transformers' save_pretrained wrote, with all its files."
-        raise UserError(f"cannot be read as a model: there is no {CONFIG}.", where=str(folder), mend=mend)
+        raise UserError(f"cannot be read as a model: {CONFIG} is missing.", where=str(folder), mend=mend)
     config = read_json_object(folder / CONFIG)
     _check_sizes(config, folder / CONFIG)
     refuse_own_code(config, folder / CONFIG)
@@ -223,7 +223,7 @@ def _missing_weights(folder: Path, expected: str) -> UserError:
             where=str(folder),
             mend=CONVERT,
         )
-    return UserError(f"the weights are missing: there is no {expected}.", where=str(folder), mend=FETCH_AGAIN)
+    return UserError(f"the weights are missing: found no {expected}.", where=str(folder), mend=FETCH_AGAIN)
 
 
 def _unreadable(error: OSError, path: Path) -> UserError:

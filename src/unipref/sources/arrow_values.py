@@ -84,7 +84,9 @@ def convert_array(array: "pa.Array") -> list[Any]:
 def _is_list(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
-    return any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    views = (pa.types.is_list_view, pa.types.is_large_list_view)
+    return any(test(kind) for test in (*lists, *views))
 
 
 def _convert_lists(array: Any) -> list[Any]:

@@ -1,8 +1,8 @@
 """Recognises quotes that swallow rows: a stray quote opens a cell, and the next one, rows below, closes it.
 
-The csv module reads the rows between as one long cell. A text with line breaks can look the same. A cell holds swallowed
-rows if its lines have the cells of a row, and no delimiter is followed by a space, as in prose. These cells also look
-like those of the other rows.
+The csv module reads the rows between as one long cell. A text with line breaks can look the same. A cell holds
+swallowed rows if its lines have the cells of a row, and no delimiter is followed by a space, as in prose. These cells
+also look like those of the other rows.
 """
 
 import csv

@@ -8,7 +8,7 @@ from itertools import chain
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, ChunkReader
-from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect
+from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect, is_separator
 from unipref.sources.csv_quotes import QuoteCheck
 from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
@@ -119,8 +119,9 @@ def read_table(
     head, rest = first_lines(blocks)
     sample, is_whole = _whole_lines(head)
     if match := SEPARATOR_LINE.match(sample):
-        given.setdefault("delimiter", match[1])
-        head, sample = head[len(match[0].encode()) :], sample[match.end() :]
+        if is_separator(match[1], given.get("quote", '"')):
+            given.setdefault("delimiter", match[1])
+        head, sample = head[len(match[0].encode("utf-8", "surrogateescape")) :], sample[match.end() :]
     dialect = detect(sample, is_whole, usual, given)
     text = io.TextIOWrapper(
         io.BufferedReader(ChunkReader(chain([head] if head else [], rest))),

@@ -33,7 +33,7 @@ class Limits(Settings):
     workbook_bytes: Positive = 512 << 20
     """Largest size of a workbook's shared texts and styles, which are held in memory."""
     page_bytes: Positive = 512 << 20
-    """Largest page of a Parquet file after unpacking; a page is unpacked as a whole."""
+    """Largest page of a Parquet file, or batch of an Arrow file, after unpacking; it is unpacked as a whole."""
     members: Positive = 200_000
     """Most members of a zip."""
     pattern_seconds: Annotated[float, Field(gt=0)] = ROW_SECONDS

@@ -115,7 +115,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     for path in paths:
         pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
         faults = {p.path: p.fault for p in pieces}
-        files = {p.path: p.origin.partition(f"!{p.member}")[0] for p in pieces}
+        files = {p.path: p.origin.partition(f"!{show_name(p.member)}" if p.member else "!None")[0] for p in pieces}
         inspections += [
             Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
             for file, origin in files.items()
