@@ -64,7 +64,10 @@ FAULTS_IN_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut in the header": (cut(WEIGHTS, 300), "its header alone needs"),
     "a header of 2**60 bytes": (write(WEIGHTS, struct.pack("<Q", 2**60) + b"{}"), "header alone needs 1,152,921,504"),
     "a header that is a list": (change_header(lambda header: [header]), "header of the safetensors file is damaged"),  # type: ignore[arg-type, return-value]
-    "no weights": (lambda folder: (folder / WEIGHTS).unlink(), r"the weights are missing: there is no model\.safetens"),
+    "no weights": (
+        lambda folder: (folder / WEIGHTS).unlink(),
+        r"the weights are missing: the folder has no model",
+    ),
     "pickle only": (rename(WEIGHTS, "pytorch_model.bin"), r"only in pytorch_model\.bin.*(.|\n)*use_safetensors=False"),
     "sizes as text": (edit_config(hidden_size="48"), "'hidden_size' has to be a whole number above 0, found '48'"),
     "no layers": (edit_config(num_hidden_layers=0), "'num_hidden_layers' has to be a whole number above 0, found '0'"),

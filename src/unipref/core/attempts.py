@@ -32,8 +32,8 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
 
 def is_attempt(name: str) -> bool:
-    """Whether a folder of this name is an attempt's."""
-    return _ATTEMPT.search(name) is not None
+    """Whether a folder of this name is an attempt's, or the job folder of one."""
+    return _ATTEMPT.search(name.removesuffix("-job")) is not None
 
 
 def final_name(attempt: str) -> str:

@@ -223,7 +223,7 @@ def _missing_weights(folder: Path, expected: str) -> UserError:
             where=str(folder),
             mend=CONVERT,
         )
-    return UserError(f"the weights are missing: found no {expected}.", where=str(folder), mend=FETCH_AGAIN)
+    return UserError(f"the weights are missing: the folder has no {expected}.", where=str(folder), mend=FETCH_AGAIN)
 
 
 def _unreadable(error: OSError, path: Path) -> UserError:

@@ -162,8 +162,10 @@ def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.
         if len(matches) != 1:
             origin, number_of_rows = table.files[0].origin, f"{len(matches)} rows" if matches else "no row"
             with_id = f" with {table.right} {key!r}" if table.right else f" {key}"
-            reason = Reason.CONTRADICTION if matches else Reason.MISSING_FIELD
-            return Reject(reason, f"{origin} has {number_of_rows}{with_id}", table.left or None)
+            detail = f"{origin} has {number_of_rows}{with_id}"
+            if matches:
+                return Reject(Reason.WRONG_TYPE, f"{detail}, written in several ways; write ids in one way", table.left)
+            return Reject(Reason.MISSING_FIELD, detail, table.left or None)
         joined_row[table.name] = json.loads(matches[0])
     return joined_row
 

@@ -13,6 +13,7 @@ from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
+from unipref.core.terminal import show_name
 from unipref.sources import catalog, parts, peek, read
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
@@ -115,7 +116,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     for path in paths:
         pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
         faults = {p.path: p.fault for p in pieces}
-        files = {p.path: p.origin.partition(f"!{show_name(p.member)}" if p.member else "!None")[0] for p in pieces}
+        files = {p.path: p.origin.partition(f"!{show_name(p.member)}")[0] if p.member else p.origin for p in pieces}
         inspections += [
             Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
             for file, origin in files.items()
