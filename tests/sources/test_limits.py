@@ -20,6 +20,7 @@ import unipref
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject
+from unipref.evaluate.readers.documents import Document, read_documents
 from unipref.sources import Limits, compressed, parts, peek, read
 from unipref.sources.arrow_messages import read_messages
 from unipref.sources.csv_rows import column_names
@@ -393,3 +394,12 @@ def test_inspect_looks_at_no_more_than_it_needs(tmp_path: Path) -> None:
     long.write_text(json.dumps({"prompt": "x" * 6_000_000}) + "\n")
     long.write_text(long.read_text() * 5)
     assert len(peek(long, 100)) == 3
+
+
+def test_documents_with_a_long_row_name_no_setting(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b'{"text": "' + b"x" * (17 << 20) + b'"}\n{"text": "short"}\n')
+    reject, document = read_documents(tmp_path / "x.jsonl", "text")
+    assert isinstance(reject, Reject)
+    assert reject.detail == "the row is longer than 16,777,216 bytes."
+    assert isinstance(document, Document)
+    assert document.text == "short"

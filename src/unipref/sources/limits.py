@@ -40,6 +40,14 @@ class Limits(Settings):
     """Longest CPU time that the patterns of a mapping may take for one row."""
 
 
+ADVICE = " To read it, raise"
+
+
+def without_advice(reject: Reject) -> Reject:
+    """Returns a reject that names no setting, for data whose limits no study sets."""
+    return Reject(reject.reason, reject.detail.partition(ADVICE)[0], reject.field)
+
+
 class RowLimit(NamedTuple):
     """The bytes that one row may have, and the setting that says so."""
 
@@ -52,7 +60,7 @@ class RowLimit(NamedTuple):
 
     def reject(self) -> Reject:
         """Returns the reject of a longer row."""
-        detail = f"the row is longer than {self.size:,} bytes. To read it, raise 'limits.{self.setting}'."
+        detail = f"the row is longer than {self.size:,} bytes.{ADVICE} 'limits.{self.setting}'."
         return Reject(Reason.OVER_LIMIT, detail)
 
 

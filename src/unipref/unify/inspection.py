@@ -15,6 +15,7 @@ from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.core.terminal import show_name
 from unipref.sources import catalog, parts, peek, read
+from unipref.sources.limits import without_advice
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
@@ -241,7 +242,7 @@ def _first_error(path: Path) -> str:
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
         for number, row in read(part):
             if isinstance(row, Reject):
-                return f"row {number}: {row.reason}: {row}"
+                return f"row {number}: {row.reason}: {without_advice(row)}"
     return "the file has no rows"
 
 
