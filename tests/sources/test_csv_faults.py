@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 import unipref
 from unipref.core.records import Reason, Reject
-from unipref.sources import CsvSettings, parts, read
+from unipref.sources import CsvSettings, csv_rows, parts, read
 from unipref.sources.csv_rows import column_names, read_table
 from unipref.unify.inspection import inspect
 
@@ -273,3 +273,51 @@ def test_a_header_of_many_equal_names_is_quick() -> None:
     names = column_names(["x"] * 200_000)
     assert names[-1] == "x_200000"
     assert column_names(["a", "a", "a_2", "", "a"]) == ["a", "a_2", "a_2_2", "column_4", "a_3"]
+
+
+@pytest.mark.parametrize("row", ['"a" x,"b', ' "a,"', 'x","b', '"a" ,"b'])
+def test_an_open_quote_in_every_row_does_not_cost_the_square_of_the_rows(
+    row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_rows, "FREE_WORK", 1 << 16)
+    tables: list[Any] = []
+
+    class CountedLines(csv_rows._Lines):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            tables.append(self)
+
+    monkeypatch.setattr(csv_rows, "_Lines", CountedLines)
+    for count in (1000, 4000):
+        rows, rejects = read_text(table(*[row] * count, "q,a", header="prompt,chosen"))
+        assert [number for number, _ in rejects] == list(range(1, count + 1))
+        assert rows == [(count + 1, {"prompt": "q", "chosen": "a"})]
+    small, large = tables
+    assert large.repeated < 6 * small.repeated + (1 << 16)
+    assert large.repeated < 250 * large.work
+
+
+def test_a_long_text_after_many_open_quotes_is_named_or_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "FREE_WORK", 1 << 12)
+    long = "\n".join(["one line of a text"] * 300)
+    rows, rejects = read_text(table(*['x","b'] * 300, *['q,"short\ntext"'] * 5, header="prompt,chosen"))
+    assert len(rejects) == 300
+    assert any("within 100 lines" in text for _, text in rejects)
+    assert [row["chosen"] for _, row in rows] == ["short\ntext"] * 5
+    rows, rejects = read_text(table(*[f'q{i},"{long}"' for i in range(5)], header="prompt,chosen"))
+    assert not rejects
+    assert [row["chosen"] for _, row in rows] == [long] * 5
+
+
+def test_spaces_after_a_closing_quote_before_a_text_of_many_lines() -> None:
+    long = "\n".join(["one line of a text"] * 300)
+    rows, rejects = read_text(table(*[f'"q" ,"{long}" ,"bad"'] * 5))
+    assert not rejects
+    assert rows[4][1] == {"prompt": "q ", "chosen": f"{long} ", "rejected": "bad"}
+
+
+@pytest.mark.parametrize("separator", [b"\xff", b'"', b"\r", b"\0"])
+def test_a_separator_line_with_no_character_that_can_separate_is_ignored(separator: bytes) -> None:
+    rows, rejects = read_text(b"sep=" + separator + b"\r\nprompt;chosen\r\nq;a\r\nr;b\r\n")
+    assert not rejects
+    assert [row for _, row in rows] == [{"prompt": "q", "chosen": "a"}, {"prompt": "r", "chosen": "b"}]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unipref.core.records import Reject
-from unipref.sources.json_rows import lines, read_json
+from unipref.sources.json_rows import lines, read_json, read_json_lines
 from unipref.sources.json_scanner import JsonText
 
 VALUES = st.recursive(
@@ -61,3 +61,11 @@ def test_lines_wherever_the_blocks_are_cut(wanted: list[bytes], size: int) -> No
     content = b"\n".join(wanted)
     expected = content.split(b"\n")
     assert list(lines(iter(cut(content, size)))) == (expected if expected[-1] else expected[:-1])
+
+
+def test_many_byte_order_marks_before_a_row_cost_nothing() -> None:
+    mark = b"\xef\xbb\xbf"
+    content = mark * 3000 + b'{"a": 1}\n' + mark * 3000 + b"\n" + mark * 3000 + b"bad\n" + b'{"a": 2}\n'
+    entries = list(read_json_lines(iter([content]), 1))
+    assert [entry for entry in entries if entry[0] != 3] == [(1, {"a": 1}), (4, {"a": 2})]
+    assert isinstance(dict(entries)[3], Reject)

@@ -14,12 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from pyarrow import feather
 
 import unipref
 from unipref.core import parquet
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Reject
+from unipref.evaluate.readers.documents import Document, read_documents
 from unipref.sources import Limits, compressed, parts, peek, read
+from unipref.sources.arrow_messages import read_messages
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import lines, read_json
 from unipref.sources.limits import RowLimit
@@ -79,6 +82,114 @@ def test_a_long_value_of_a_parquet_file_is_one_reject(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.Table.from_pylist(ROWS), path)
     assert read_all(path) == RIGHT
+
+
+def shared_columns(texts: list[str]) -> dict[str, pa.Array]:
+    """Columns of several types whose rows share a memory that a slice does not cut."""
+    words = pa.array(texts).dictionary_encode()
+    one_each = pa.array(range(len(texts) + 1), pa.int32())
+    return {
+        "dictionary": words,
+        "a list of a dictionary's texts": pa.ListArray.from_arrays(one_each, words),
+        "a struct with a dictionary": pa.StructArray.from_arrays([words], ["text"]),
+        "a map with a dictionary": pa.MapArray.from_arrays(one_each, words, words),
+        "a view": pa.array(texts).cast(pa.string_view()),
+        "a list view": pa.array([[text] for text in texts], pa.list_view(pa.string())),
+        "a dictionary of numbers": pa.array([len(text) for text in texts]).dictionary_encode(),
+    }
+
+
+@pytest.mark.parametrize("kind", shared_columns(["a"]))
+def test_rows_that_share_a_large_memory_are_measured_by_their_own_values(tmp_path: Path, kind: str) -> None:
+    texts = [f"answer {i} {'x' * 60}" for i in range(300)]
+    texts[7] = LONG
+    table = pa.table({"prompt": shared_columns(texts)[kind]})
+    feather.write_feather(table, str(tmp_path / "x.feather"))
+    rows = read_all(tmp_path / "x.feather", Limits(row_bytes=250))
+    rejected = [number for number, one in enumerate(rows) if one is Reason.OVER_LIMIT]
+    assert rejected == ([] if "numbers" in kind else [7])
+    expected = table.to_pylist()
+    if "map" in kind:
+        expected = [{"prompt": [list(pair) for pair in one["prompt"]]} for one in expected]
+    assert [one for one in rows if isinstance(one, dict)] == [
+        one for number, one in enumerate(expected) if number not in rejected
+    ]
+
+
+def test_rows_of_a_large_parquet_dictionary_are_read(tmp_path: Path) -> None:
+    texts = [f"answer {i} {'x' * 60}" for i in range(300)]
+    pq.write_table(pa.table({"prompt": pa.array(texts).dictionary_encode()}), tmp_path / "x.parquet")
+    assert read_all(tmp_path / "x.parquet") == [{"prompt": text} for text in texts]
+
+
+def test_a_list_that_repeats_one_text_is_measured_as_a_whole(tmp_path: Path) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * 50, pa.int32()), pa.array(["x" * 60]))
+    table = pa.table({"prompt": pa.ListArray.from_arrays(pa.array([0, 1, 50], pa.int32()), words)})
+    feather.write_feather(table, str(tmp_path / "x.feather"))
+    assert read_all(tmp_path / "x.feather", Limits(row_bytes=1000)) == [{"prompt": ["x" * 60]}, Reason.OVER_LIMIT]
+
+
+def write_arrow(path: Path, batches: list[pa.RecordBatch], codec: str | None) -> Path:
+    """Writes a stream (.arrow) or a file (.feather)."""
+    make = pa.ipc.new_stream if path.suffix == ".arrow" else pa.ipc.new_file
+    with make(str(path), batches[0].schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return path
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_an_arrow_batch_that_unpacks_to_too_much_is_one_reject(tmp_path: Path, name: str, codec: str) -> None:
+    texts = [["first", "second"], ["x" * (1 << 20)] * 20, ["last"]]
+    batches = [pa.record_batch({"prompt": pa.array(part), "n": pa.array([1] * len(part))}) for part in texts]
+    path = write_arrow(tmp_path / name, batches, codec)
+    assert path.stat().st_size < 1 << 20
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        entries = [
+            one for part in parts([name], tmp_path, "s", limits=Limits(page_bytes=1 << 20)) for one in read(part)
+        ]
+    finally:
+        pa.set_memory_pool(before)
+    assert pool.max_memory() < 10 << 20
+    assert [number for number, _ in entries] == [1, 2, 3, 23]
+    assert [one["prompt"] for _, one in entries if isinstance(one, dict)] == ["first", "second", "last"]
+    reject = entries[2][1]
+    assert isinstance(reject, Reject)
+    assert reject.reason is Reason.OVER_LIMIT
+    assert reject.detail.startswith("rows 3 to 22 are not read: their batch has 20,971,")
+    assert "limits.page_bytes" in reject.detail
+    assert len(read_all(path, Limits())) == 23
+
+
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_an_arrow_dictionary_that_unpacks_to_too_much_is_named(tmp_path: Path, name: str) -> None:
+    words = pa.array(["x" * (1 << 20)] * 20 + ["y"]).dictionary_encode()
+    path = write_arrow(tmp_path / name, [pa.record_batch({"prompt": words})], "zstd")
+    (reject,) = [one for part in parts([name], tmp_path, "s", limits=Limits(page_bytes=1000)) for _, one in read(part)]
+    assert isinstance(reject, Reject)
+    assert reject.detail.startswith("the file from row 1 on is not read: a dictionary of texts has 1,048,")
+    assert len(read_all(path, Limits())) == 21
+
+
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_damage_anywhere_in_an_arrow_file_never_raises(tmp_path: Path, name: str) -> None:
+    words = pa.array(["one", "two", "one"]).dictionary_encode()
+    path = write_arrow(tmp_path / name, [pa.record_batch({"prompt": words})] * 3, "zstd")
+    content = path.read_bytes()
+    assert len(read_all(path)) == 9
+    for place in range(0, len(content), 23):
+        path.write_bytes(content[:place])
+        assert len(read_all(path)) <= 10
+        with path.open("rb") as file:
+            messages = read_messages(file)
+        assert all(message.end >= message.start for message in messages)
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with path.open("rb") as file:
+            read_messages(file)
 
 
 def test_a_workbook_with_a_long_row_is_named(tmp_path: Path) -> None:
@@ -283,3 +394,12 @@ def test_inspect_looks_at_no_more_than_it_needs(tmp_path: Path) -> None:
     long.write_text(json.dumps({"prompt": "x" * 6_000_000}) + "\n")
     long.write_text(long.read_text() * 5)
     assert len(peek(long, 100)) == 3
+
+
+def test_documents_with_a_long_row_name_no_setting(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b'{"text": "' + b"x" * (17 << 20) + b'"}\n{"text": "short"}\n')
+    reject, document = read_documents(tmp_path / "x.jsonl", "text")
+    assert isinstance(reject, Reject)
+    assert reject.detail == "the row is longer than 16,777,216 bytes."
+    assert isinstance(document, Document)
+    assert document.text == "short"

@@ -211,3 +211,12 @@ def test_members_of_one_name_are_both_read(tmp_path: Path) -> None:
     rows = [row for part in pieces for _, row in read(part)]
     assert [row["prompt"] for row in rows if isinstance(row, dict)] == ["q1?", "q2?", "q3?", "q4?"]
     assert len(inspect([tmp_path / "x.zip"])) == 1
+
+
+@pytest.mark.parametrize("target", [".2024", "..2024", ".store/v1"])
+def test_a_link_to_a_hidden_folder_inside_is_followed(tmp_path: Path, target: str) -> None:
+    write(tmp_path / "data" / target / "a.jsonl")
+    write(tmp_path / "data" / "plain" / "b.jsonl")
+    (tmp_path / "data" / "current").symlink_to(target)
+    (tmp_path / "data" / "same").symlink_to("plain")
+    assert found("data", tmp_path) == (["data/current/a.jsonl", "data/plain/b.jsonl"], {})

@@ -240,3 +240,15 @@ def test_a_study_with_tables_is_the_same_in_one_process_and_in_several(tmp_path:
     assert [(r["reason"], r["origin"]) for r in rejects] == [("missing_field", ["blanks.json:1.60"])]
     assert {p.name for p in files[0].parent.iterdir()} >= {"preferences.parquet", "rejects.parquet"}
     assert not [p for p in files[0].parent.iterdir() if p.name.startswith(".joined")]
+
+
+def test_why_an_id_cannot_be_looked_up(tmp_path: Path) -> None:
+    jsonl(tmp_path / "q.jsonl", [{"id": 2.0**60}, {"id": 7}, {"id": None}])
+    jsonl(tmp_path / "t.jsonl", [{"id": "7.0", "t": "a"}, {"id": "7.00", "t": "b"}])
+    pieces = source(tmp_path, {"path": "t.jsonl", "left": "id", "right": "id"})
+    (_, rounded), (_, several), (_, missing) = looked_up(tmp_path, pieces)
+    assert rounded.reason is Reason.WRONG_TYPE
+    assert "1152921504606846976 may be rounded" in rounded.detail
+    assert several.reason is Reason.WRONG_TYPE
+    assert "2 rows with id '7', written in several ways" in several.detail
+    assert missing.reason is Reason.MISSING_FIELD

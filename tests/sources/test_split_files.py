@@ -4,13 +4,15 @@ import json
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from unipref.core.errors import UserError
 from unipref.core.records import Reject
-from unipref.sources import Part, parts, read
+from unipref.sources import Limits, Part, parts, read
+from unipref.sources.split_files import check_parts
 
 
 def write(path: Path, text: str = '{"a": 1}\n') -> Path:
@@ -144,3 +146,13 @@ def test_parquet_is_cut_by_row_groups(tmp_path: Path) -> None:
     rows = [entry for part in found for entry in read(part)]
     assert rows == [(n + 1, {"n": n}) for n in range(10)]
     assert rows == list(read(parts(["a.parquet"], tmp_path, "s")[0]))
+
+
+def test_parts_are_checked_with_the_limits_they_were_made_with(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.jsonl", '{"a": 1}\n')
+    given = parts(["z.zip"], tmp_path, "s", limits=Limits(members=3))
+    check_parts(given)
+    with pytest.raises(UserError, match="more than 2"):
+        check_parts([msgspec.structs.replace(part, limits=Limits(members=2)) for part in given])

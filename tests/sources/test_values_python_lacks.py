@@ -135,6 +135,36 @@ def test_a_mapped_value_costs_its_row_alone(tmp_path: Path) -> None:
     assert "bytes that are not UTF-8 at character 4" in reject["detail"]
 
 
+BAD_TEXT = pa.array([b"ok", b"caf\xe9", b"last"]).view(pa.string())
+ONE_EACH = pa.array([0, 1, 2, 3], pa.int32())
+NESTED_TEXT = {
+    "prompt": (BAD_TEXT, "prompt"),
+    "dictionary": (pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), BAD_TEXT), "prompt"),
+    "struct": (pa.StructArray.from_arrays([BAD_TEXT], ["text"]), "prompt.text"),
+    "list": (pa.ListArray.from_arrays(ONE_EACH, BAD_TEXT), "prompt.0"),
+    "large list": (pa.LargeListArray.from_arrays(ONE_EACH.cast(pa.int64()), BAD_TEXT), "prompt.0"),
+    "fixed list": (pa.FixedSizeListArray.from_arrays(BAD_TEXT, 1), "prompt.0"),
+    "map": (pa.MapArray.from_arrays(ONE_EACH, ["a", "b", "c"], BAD_TEXT), "prompt.0.1"),
+    "list of structs": (
+        pa.ListArray.from_arrays(ONE_EACH, pa.StructArray.from_arrays([BAD_TEXT], ["text"])),
+        "prompt.0.text",
+    ),
+    "list view": (
+        pa.ListViewArray.from_arrays(ONE_EACH[:3], pa.array([1, 1, 1], pa.int32()), BAD_TEXT),
+        "prompt.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED_TEXT)
+def test_a_nested_text_of_an_arrow_file_costs_its_row_alone(tmp_path: Path, kind: str) -> None:
+    column, path = NESTED_TEXT[kind]
+    pyarrow.feather.write_feather(pairs().set_column(0, "prompt", column), str(tmp_path / "a.feather"))
+    prompts, [reject] = preferences(tmp_path, "a.feather", prompt=path)
+    assert sorted(prompts) == ["last", "ok"]
+    assert (reject["reason"], reject["origin"]) == ("not_text", ["a.feather:2"])
+
+
 def test_a_far_time_can_be_mapped(tmp_path: Path) -> None:
     pq.write_table(pairs(when=TIMES), tmp_path / "a.parquet")
     prompts, _ = preferences(tmp_path, "a.parquet", where={"when": ["3170843-11-07T09:46:40.000"]})
@@ -226,7 +256,9 @@ def test_text_in_arrow_files_that_is_not_utf8(tmp_path: Path, is_nested: bool) -
         writer.write_table(table)
     rows = rows_of("a.arrow", tmp_path)
     assert [row["prompt"] for row in rows] == ["prompt 0", "prompt 1", "prompt 2"]
-    assert [row.get("x") for row in rows] == ([None] * 3 if is_nested else ["ok", "caf\udce9", None])
+    assert [row.get("x") for row in rows] == (
+        [["ok"], ["caf\udce9"], [None]] if is_nested else ["ok", "caf\udce9", None]
+    )
 
 
 def test_folders_that_save_to_disk_wrote(tmp_path: Path) -> None:

@@ -279,3 +279,10 @@ def test_turns_under_other_keys_are_read_by_their_roles(here: Path) -> None:
     assert (found.format, found.map) == ("demonstration", {"messages": "talk"})
     table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
     assert table.num_rows == 10
+
+
+def test_an_archive_is_named_without_a_member_that_has_control_characters(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("a\x1bb.jsonl", '{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    (one,) = inspection.inspect([tmp_path / "z.zip"])
+    assert one.file.endswith("z.zip")

@@ -19,6 +19,7 @@ from unipref.unify.formats.pairs import Pairs
 from unipref.unify.formats.steps import Steps
 from unipref.unify.formats.thumbs import Thumbs
 from unipref.unify.formats.votes import Votes
+from unipref.unify.mapping.fields import string_keys, to_code
 
 ONES: list[Any] = [1, 1.0, "1", "1.0", Decimal(1), np.int64(1), np.float32(1)]
 
@@ -120,7 +121,7 @@ def test_joins(tmp_path: Path) -> None:
     words = [str(row) if isinstance(row, Reject) else row["t"]["word"] for row in rows_read]
     assert words[:4] == ["seven", "eight", "nine point nought", "nine"]
     assert "t.csv has 2 rows with id '12'" in words[4]
-    assert "no id to join by" in words[5]
+    assert "the id 9007199254740992 may be rounded" in words[5]
 
 
 def test_files_of_a_source_where_a_missing_value_made_a_column_float(tmp_path: Path) -> None:
@@ -145,3 +146,18 @@ def test_files_of_a_source_where_a_missing_value_made_a_column_float(tmp_path: P
         groups = {int(p["prompt"][0]["content"][1:-1]): p["group"] for p in table}
         assert sorted(groups) == list(range(40))
         assert all(groups[i] == groups[i + 20] for i in range(20))
+
+
+def test_null_and_the_text_none_are_two_labels() -> None:
+    settings: dict[str, Any] = {"prompt": "prompt", "response": "chosen", "label": "up"}
+    thumbs = Thumbs(**settings, up=["None"], down=[0])
+    assert one(thumbs.read(pair(up="None"))).responses[0].approved is True
+    with pytest.raises(Reject, match="found null, expected one of"):
+        list(thumbs.read(pair(up=None)))
+
+
+def test_the_keys_of_codes_stay_the_same_when_they_are_read_again() -> None:
+    codes = string_keys({None: "tie", "None": "first", 1: "second"})
+    assert len(codes) == 3
+    assert string_keys(codes) == codes
+    assert codes[to_code(None)] == "tie"

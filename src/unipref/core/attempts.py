@@ -33,6 +33,11 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+def is_attempt(name: str) -> bool:
+    """Whether a folder of this name is an attempt's, or the job folder of one."""
+    return _ATTEMPT.search(name.removesuffix("-job")) is not None
+
+
 def final_name(attempt: str) -> str:
     """Returns the name that the folder of an attempt will have when it is done."""
     return _ATTEMPT.sub("", attempt)

@@ -1,7 +1,7 @@
-"""When two values of a field are one: files of one source often store the same value with different types.
+"""Decides when two values are one: the files of a source often store a value with different types.
 
-One missing value makes a pandas column float, and a CSV cell is always text, so 1, 1.0 and "1" are one value, and so
-are true and "true". True and 1 stay two values: data sets differ in what 1 means, and a guess would swap labels.
+One missing value makes a pandas column float, and a CSV cell is always text. So 1, 1.0 and "1" are one value, and true
+and "true" are one. True and 1 stay two values: data sets differ in what 1 means, and a guess would swap labels.
 """
 
 import decimal
@@ -22,8 +22,8 @@ MAX_DIGITS = 400
 def value_key(value: Any) -> str | None:
     """Returns a text that is equal for equal values of any type; None for null, NaN and the like.
 
-    A whole number has no fraction ("1" for 1, 1.0, "1.0"), a boolean is "True" or "False" (also for "true" and "TRUE"),
-    other text has no outer white space. "010" is not 10, and "1.50" is not 1.5: they can be ids and versions.
+    A whole number has no fraction ("1" for 1, 1.0, "1.0"). A boolean is "True" or "False" (also for "true" and "TRUE").
+    Other text has no outer white space. "010" is not 10, and "1.50" is not 1.5: they can be ids and versions.
     """
     if isinstance(value, str) and not isinstance(value, enum.Enum):
         text = value.strip()

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from unipref.core.attempts import is_attempt
 from unipref.core.display import format_bytes, format_seconds
 from unipref.core.hashing import RECORD
 from unipref.core.progress import ProgressListener
@@ -67,8 +68,9 @@ def read_costs(folder: Path) -> dict[str, list[tuple[float, int]]]:
     """Returns kind of stage -> seconds and bytes of each stage in the run folder, also of earlier settings."""
     costs: dict[str, list[tuple[float, int]]] = {}
     for record in sorted(folder.rglob(RECORD)) if folder.is_dir() else ():
-        name = record.parent.relative_to(folder).as_posix()
-        if LOCKS in name or ".partial" in name:
+        place = record.parent.relative_to(folder)
+        name = place.as_posix()
+        if LOCKS in name or any(map(is_attempt, place.parts)):
             continue
         try:
             seconds = float(json.loads(record.read_text(encoding="utf-8"))["seconds"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import raise_if_resource
 from unipref.core.records import Reject, Row
+from unipref.sources.arrow_sizes import count_bytes
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_values import plain
 from unipref.sources.limits import RowLimit
@@ -25,11 +26,11 @@ MISSING = object()
 
 def bounded_rows(batch: "pa.RecordBatch", limit: RowLimit) -> Iterator[Row | Reject]:
     """Converts a batch as `batch_rows` does; a row with more bytes than the limit is a reject."""
-    if batch.nbytes <= limit.size:
+    if count_bytes(batch) <= limit.size:
         yield from batch_rows(batch)
         return
     for row in (batch.slice(place, 1) for place in range(len(batch))):
-        if row.nbytes > limit.size:
+        if count_bytes(row) > limit.size:
             yield limit.reject()
         else:
             yield from batch_rows(row)
@@ -83,7 +84,9 @@ def convert_array(array: "pa.Array") -> list[Any]:
 def _is_list(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
-    return any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    views = (pa.types.is_list_view, pa.types.is_large_list_view)
+    return any(test(kind) for test in (*lists, *views))
 
 
 def _convert_lists(array: Any) -> list[Any]:

@@ -17,6 +17,7 @@ MIN_USUAL_FIT = 0.5
 """The usual delimiter is kept if at least this share of the rows has as many cells as the header."""
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 """A first line that spreadsheet programs write to name the delimiter."""
+_BAD_SEPARATOR = re.compile('["\r\0\ud800-\udfff]')
 BACKSLASH = "\\"
 
 
@@ -79,6 +80,11 @@ class Dialect:
         special = self.quote if self.quote else self.delimiter
         pattern = f"{re.escape(self.escape)}([{re.escape(self.escape + special)}])|{re.escape(self.escape)}"
         return re.sub(pattern, lambda match: match[0] if match[1] else self.escape * 2, line)
+
+
+def is_separator(character: str, quote: str) -> bool:
+    """Whether a character can separate cells: it is not the quote, a line end, NUL or a byte that is not UTF-8."""
+    return character != quote and not _BAD_SEPARATOR.match(character)
 
 
 def detect(sample: str, is_whole: bool, usual: str, given: dict[str, str]) -> Dialect:

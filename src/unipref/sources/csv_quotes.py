@@ -1,8 +1,8 @@
 """Recognises quotes that swallow rows: a stray quote opens a cell, and the next one, rows below, closes it.
 
-The csv module reads the rows between as one long cell. Such a cell cannot always be told from a text with line breaks.
-It is taken for swallowed rows if its lines have the cells of a row, without the spaces that follow commas in prose,
-and if these cells look like those of the other rows.
+The csv module reads the rows between as one long cell. A text with line breaks can look the same. A cell holds
+swallowed rows if its lines have the cells of a row, and no delimiter is followed by a space, as in prose. These cells
+also look like those of the other rows.
 """
 
 import csv
@@ -45,11 +45,19 @@ class QuoteCheck:
             escape = re.escape(dialect.escape)
             quoted = f"{quote}[^{quote}{escape}]*+(?:(?:{quote}{quote}|{escape}.)[^{quote}{escape}]*+)*+{quote}"
         cell = f"(?:{quoted}[ \\t]*+|(?!{quote})[^{delimiter}\\r\\n]*+)"
-        self._record = re.compile(f"{cell}(?:{delimiter}{cell})*+[\\r\\n]*", re.DOTALL) if dialect.quote else None
+        self._record = self._beginning = None
+        if dialect.quote:
+            opened = quoted.removesuffix(quote)
+            self._record = re.compile(f"{cell}(?:{delimiter}{cell})*+[\\r\\n]*", re.DOTALL)
+            self._beginning = re.compile(f"(?:{cell}{delimiter})*+(?:{opened}|{cell}[\\r\\n]*)", re.DOTALL)
 
     def is_well_formed(self, lines: Sequence[str]) -> bool:
         """Whether nothing but spaces follows the closing quotes of a record."""
         return self._record is not None and self._record.fullmatch("".join(lines)) is not None
+
+    def may_be_well_formed(self, lines: Sequence[str]) -> bool:
+        """Whether more lines can make a well-formed record of these, the first ones."""
+        return self._beginning is not None and self._beginning.fullmatch("".join(lines)) is not None
 
     def may_be_rest(self, cells: Sequence[str], lines: Sequence[str]) -> bool:
         """Whether a record with the cells of a row may be the rest of a damaged one before it.

@@ -8,20 +8,41 @@ from itertools import chain
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken, ChunkReader
-from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect
+from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, detect, is_separator
 from unipref.sources.csv_quotes import QuoteCheck
 from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
 
 BYTE_ORDER_MARK = "\ufeff"
 
+FREE_WORK, FREE_SHARE = 32 << 20, 4
+"""Characters that may be read again in any table, and how many times the characters that were read once.
+
+Beyond that, a record ends after `MOST_LINES`: otherwise a quote that stays open in every row costs the square of the
+rows.
+"""
+LINE_WORK = 50
+"""Characters that take as long as the fixed work for a line."""
+MOST_LINES = 100
+
 
 class TooLong(csv.Error):
     """A record has more characters than the limit."""
 
 
+class TooManyLines(csv.Error):
+    """A quote stays open for more lines than are read where many quotes stay open."""
+
+
 class _Lines:
-    """The lines of a table. Those of an unfinished record are kept, so that they can be read again."""
+    """The lines of a table. Those of an unfinished record are kept, so that they can be read again.
+
+    Attributes:
+        pending: the lines of the record so far.
+        ended: whether the table is at its end.
+        has_mark: whether the record begins with a byte order mark.
+        work, repeated: what reading took, in characters: the first time, and again.
+    """
 
     def __init__(self, lines: Iterator[str], limit: RowLimit = DEFAULT_ROW) -> None:
         self._lines, self._limit = lines, limit
@@ -29,13 +50,19 @@ class _Lines:
         self._size = 0
         self.pending: list[str] = []
         self.ended = self.has_mark = False
+        self.work = self.repeated = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines, None)
-        if line is None:
+        if self._again:
+            line = self._again.popleft()
+            self.repeated += len(line) + LINE_WORK
+        elif new := next(self._lines, None):
+            line = new
+            self.work += len(line) + LINE_WORK
+        else:
             self.ended = True
             raise StopIteration
         if not self.pending:
@@ -46,12 +73,19 @@ class _Lines:
         self.pending.append(line)
         if self._size > self._limit.size:
             raise TooLong(self._limit.reject().detail.rstrip("."))
+        if len(self.pending) > MOST_LINES and self.repeated > FREE_WORK + FREE_SHARE * self.work:
+            raise TooManyLines(f"a quote in it is not closed within {MOST_LINES} lines, like many others in this file")
         return line
 
     def give_back(self, first: int = 1) -> None:
         """Makes the pending lines from `first` on come again."""
-        self._again.extendleft(reversed(self.pending[first:]))
-        self.pending, self.ended = [], False
+        self.keep(first)
+        self.pending = []
+
+    def keep(self, count: int) -> None:
+        """Makes the pending lines after the first `count` come again."""
+        self._again.extendleft(reversed(self.pending[count:]))
+        self.pending, self.ended = self.pending[:count], False
 
 
 def bounded_lines(text: io.TextIOBase, limit: RowLimit) -> Iterator[str]:
@@ -85,8 +119,9 @@ def read_table(
     head, rest = first_lines(blocks)
     sample, is_whole = _whole_lines(head)
     if match := SEPARATOR_LINE.match(sample):
-        given.setdefault("delimiter", match[1])
-        head, sample = head[len(match[0].encode()) :], sample[match.end() :]
+        if is_separator(match[1], given.get("quote", '"')):
+            given.setdefault("delimiter", match[1])
+        head, sample = head[len(match[0].encode("utf-8", "surrogateescape")) :], sample[match.end() :]
     dialect = detect(sample, is_whole, usual, given)
     text = io.TextIOWrapper(
         io.BufferedReader(ChunkReader(chain([head] if head else [], rest))),
@@ -190,7 +225,7 @@ def _records(lines: _Lines, check: QuoteCheck) -> Iterator[list[str] | Reject]:
 
 def _read_again(error: csv.Error, lines: _Lines, check: QuoteCheck) -> list[str]:
     """Reads a record again whose closing quote is not at the end of its cell; empty unless only spaces follow it."""
-    if lines.ended or "expected after" not in str(error):
+    if lines.ended or "expected after" not in str(error) or not check.may_be_well_formed(lines.pending):
         return []
     failed = len(lines.pending)
     lines.give_back(0)
@@ -200,10 +235,7 @@ def _read_again(error: csv.Error, lines: _Lines, check: QuoteCheck) -> list[str]
         cells = []
     if cells and not lines.ended and check.is_well_formed(lines.pending):
         return cells
-    kept = lines.pending
-    lines.give_back(0)
-    for _ in range(min(failed, len(kept))):
-        next(lines)
+    lines.keep(failed)
     return []
 
 

@@ -75,8 +75,8 @@ class FileTree:
                 links = [os.path.join(place, name) for name in below if os.path.islink(os.path.join(place, name))]
                 for link in links:
                     target = os.path.realpath(link)
-                    if is_inside(target, [os.path.realpath(start)]) or target in seen:
-                        continue  # walked, or to be walked, where it really is
+                    if target in seen or _is_walked(target, os.path.realpath(start)):
+                        continue
                     checked = self.check_folder(os.path.join(folder, os.path.relpath(link, start)))
                     if checked.fault:
                         files.append(checked)
@@ -164,6 +164,12 @@ def describe_kind(path: str) -> str:
 def is_inside(path: str, folders: Iterable[str]) -> bool:
     """Whether a real path is one of some real folders or lies below it."""
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def _is_walked(target: str, start: str) -> bool:
+    """Whether a walk from a real folder comes to another real one without links: no folder on the way is hidden."""
+    steps = os.path.relpath(target, start).split("/")
+    return target == start or (is_inside(target, [start]) and not any(step.startswith(".") for step in steps))
 
 
 def allowed_folders(root: str, given: str) -> list[str]:

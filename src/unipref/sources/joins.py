@@ -157,14 +157,29 @@ def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.
             return Reject(Reason.WRONG_TYPE, detail, table.name)
         key = str(number) if not table.left else id_at(row, table.left)
         if key is None:
-            return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", table.left)
+            return _describe_id(row, table.left)
         matches = _look_up(index, key)
         if len(matches) != 1:
             origin, number_of_rows = table.files[0].origin, f"{len(matches)} rows" if matches else "no row"
             with_id = f" with {table.right} {key!r}" if table.right else f" {key}"
-            return Reject(Reason.MISSING_FIELD, f"{origin} has {number_of_rows}{with_id}", table.left or None)
+            detail = f"{origin} has {number_of_rows}{with_id}"
+            if matches:
+                return Reject(Reason.WRONG_TYPE, f"{detail}, written in several ways; write ids in one way", table.left)
+            return Reject(Reason.MISSING_FIELD, detail, table.left or None)
         joined_row[table.name] = json.loads(matches[0])
     return joined_row
+
+
+def _describe_id(row: Row, path: str) -> Reject:
+    """Makes the reject of a row whose id cannot be used."""
+    value = _value_at(row, path)
+    if isinstance(value, float) and value.is_integer():
+        detail = (
+            f"the id {value:.0f} may be rounded: it is stored with a decimal point, which is exact only below 2**53."
+            " Store ids as text or whole numbers."
+        )
+        return Reject(Reason.WRONG_TYPE, detail, path)
+    return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", path)
 
 
 def _look_up(index: sqlite3.Connection, key: str) -> list[str]:
@@ -176,16 +191,21 @@ def _look_up(index: sqlite3.Connection, key: str) -> list[str]:
     return [row for (row,) in rows]
 
 
+def _value_at(row: Any, path: str) -> Any:
+    """Returns the value at a path; None if it is missing."""
+    if isinstance(row, dict) and path in row:
+        return row[path]
+    value = row
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return None
+        value = value[step]
+    return value
+
+
 def id_at(row: Any, path: str) -> str | None:
     """The id at a path as text, so that 7 and "7" are one id; None if it is missing or was rounded."""
-    value = row
-    if isinstance(row, dict) and path in row:
-        value = row[path]
-    else:
-        for step in path.split("."):
-            if not isinstance(value, dict) or step not in value:
-                return None
-            value = value[step]
+    value = _value_at(row, path)
     if isinstance(value, float) and value.is_integer() and abs(value) < LEAST_INEXACT:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):

@@ -28,6 +28,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _decode = msgspec.json.Decoder().decode
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -42,7 +43,7 @@ def read_json_lines(blocks: Iterator[bytes], first_row: int, limit: RowLimit = D
     for line in lines(blocks, limit):
         if isinstance(line, Reject):
             yield row, line
-        elif line and not line.isspace() and line.strip() != BYTE_ORDER_MARK:
+        elif line and not line.isspace() and not _MARKS.fullmatch(line.strip()):
             decoded = decode_row(line)
             if row == 1 and line.lstrip().startswith(b"[") and isinstance(decoded, Reject):
                 decoded = Reject(decoded.reason, f"{decoded} If the file is one JSON array, name it .json.")
@@ -79,7 +80,7 @@ def decode_row(line: bytes) -> Row | Reject:
         value = _decode(line)
     except (ValueError, RecursionError):
         if line.startswith(BYTE_ORDER_MARK):  # files were put together
-            return decode_row(line.removeprefix(BYTE_ORDER_MARK))
+            return decode_row(_MARKS.sub(b"", line, count=1))
         if not line.strip(b"\0 \t\r"):
             return Reject(Reason.NOT_JSON, "the row holds nothing but NUL bytes: the file was not written to its end.")
         try:

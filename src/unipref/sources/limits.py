@@ -33,11 +33,19 @@ class Limits(Settings):
     workbook_bytes: Positive = 512 << 20
     """Largest size of a workbook's shared texts and styles, which are held in memory."""
     page_bytes: Positive = 512 << 20
-    """Largest page of a Parquet file after unpacking; a page is unpacked as a whole."""
+    """Largest page of a Parquet file, or batch of an Arrow file, after unpacking; it is unpacked as a whole."""
     members: Positive = 200_000
     """Most members of a zip."""
     pattern_seconds: Annotated[float, Field(gt=0)] = ROW_SECONDS
     """Longest CPU time that the patterns of a mapping may take for one row."""
+
+
+ADVICE = " To read it, raise"
+
+
+def without_advice(reject: Reject) -> Reject:
+    """Returns a reject that names no setting, for data whose limits no study sets."""
+    return Reject(reject.reason, reject.detail.partition(ADVICE)[0], reject.field)
 
 
 class RowLimit(NamedTuple):
@@ -52,7 +60,7 @@ class RowLimit(NamedTuple):
 
     def reject(self) -> Reject:
         """Returns the reject of a longer row."""
-        detail = f"the row is longer than {self.size:,} bytes. To read it, raise 'limits.{self.setting}'."
+        detail = f"the row is longer than {self.size:,} bytes.{ADVICE} 'limits.{self.setting}'."
         return Reject(Reason.OVER_LIMIT, detail)
 
 

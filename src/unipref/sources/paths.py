@@ -56,7 +56,7 @@ def workbook_and_sheet(path: str, data_root: Path) -> tuple[str, str]:
     return match[1], match[2]
 
 
-class Found(NamedTuple):
+class PlacedFile(NamedTuple):
     """A data file, its origin, and why it is not read; '' for one that is."""
 
     path: Path
@@ -64,7 +64,7 @@ class Found(NamedTuple):
     fault: str
 
 
-def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -> Iterator[Found]:
+def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -> Iterator[PlacedFile]:
     """Returns the data files that a path stands for, in order.
 
     A file that the path names itself may be a link to anywhere.
@@ -96,7 +96,7 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
             raise UserError(f"'{path}' matches no data file{ignored}.", where=where, mend=mend)
     else:
         raise UserError(f"the file or folder '{path}' does not exist.", where=where, mend=_nearby(root, expanded))
-    return (Found(Path(os.path.normpath(root / file)), _origin(root, file), fault) for file, fault in files)
+    return (PlacedFile(Path(os.path.normpath(root / file)), _origin(root, file), fault) for file, fault in files)
 
 
 def _data_files(tree: FileTree, given: str, where: str) -> list[DataFile]:

@@ -82,7 +82,8 @@ def check_parts(given: Sequence[Part]) -> None:
         if part.end is not None or part.start or part.member:
             by_file.setdefault(part.path, []).append(part)
     for path, ranges in by_file.items():
-        now = {_range(part) for part in parts_of_file(Path(path), ranges[0].origin, path, CUT_BYTES)}
+        parts_now = parts_of_file(Path(path), ranges[0].origin, path, CUT_BYTES, ranges[0].limits)
+        now = {_range(part) for part in parts_now}
         if not now.issuperset(map(_range, ranges)):
             raise UserError(
                 "the file changed while the run started.",

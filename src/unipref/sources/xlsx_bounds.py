@@ -17,7 +17,7 @@ MOST_ROWS = 1_048_576
 """Rows of a sheet (ECMA-376); openpyxl counts up to a row's number, whatever it is."""
 _ROW = re.compile(rb"<(?:\w+:)?row\b(?:[^>]*?\br=[\"'](\d+))?")
 _DEFINITION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]")
-"""A document type, which workbooks do not have: its entities can grow without bound. In UTF-8 and UTF-16."""
+"""The start of a document type, in UTF-8 and UTF-16. Workbooks have none: its entities can grow without bound."""
 _OVERLAP = 256
 """Bytes of a block that are looked at again with the next one."""
 
@@ -30,7 +30,7 @@ def check_workbook(file: IO[bytes], part: "Part") -> None:
         part: names the limits.
 
     Raises:
-        Broken: a row, the shared texts or all files together are larger than the limits allow, a row has a number
+        Broken: a row, the shared texts or all files together are larger than the limits allow. Or a row has a number
             that no sheet has, or a file defines entities.
         BadZipFile: not a workbook, or a damaged one.
     """

@@ -13,7 +13,9 @@ from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
+from unipref.core.terminal import show_name
 from unipref.sources import catalog, parts, peek, read
+from unipref.sources.limits import without_advice
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
@@ -115,7 +117,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     for path in paths:
         pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
         faults = {p.path: p.fault for p in pieces}
-        files = {p.path: p.origin.partition(f"!{p.member}")[0] for p in pieces}
+        files = {p.path: p.origin.partition(f"!{show_name(p.member)}")[0] if p.member else p.origin for p in pieces}
         inspections += [
             Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
             for file, origin in files.items()
@@ -240,7 +242,7 @@ def _first_error(path: Path) -> str:
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
         for number, row in read(part):
             if isinstance(row, Reject):
-                return f"row {number}: {row.reason}: {row}"
+                return f"row {number}: {row.reason}: {without_advice(row)}"
     return "the file has no rows"
 
 

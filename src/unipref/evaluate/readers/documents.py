@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import Reason, Reject
 from unipref.sources import Part, parts, peek, read
+from unipref.sources.limits import without_advice
 
 SETTING = "evaluate.perplexity"
 TEXT_SUFFIX = ".txt"
@@ -71,7 +72,7 @@ def _read_text_file(file: Path) -> str:
 def _read_rows(part: Part, path: str) -> Iterator[Document | Reject]:
     for number, row in read(part):
         if isinstance(row, Reject):
-            yield row
+            yield without_advice(row)
             continue
         texts = [text for text in _values_at(row, [path] if path in row else path.split(".")) if isinstance(text, str)]
         if not texts:

@@ -129,6 +129,7 @@ class Thumbs(OneAnswer):
         for codes, verdict in ((self.up, True), (self.down, False)):
             if code in map(to_code, codes):
                 return verdict
-        detail = f"found {str(label)[:40]!r}, expected one of {self.up} (up) or {self.down} (down)"
+        shown = "null" if label is None else repr(str(label)[:40])
+        detail = f"found {shown}, expected one of {self.up} (up) or {self.down} (down)"
         detail += label_hint(label, [*self.up, *self.down])
         raise Reject(Reason.BAD_LABEL, detail, self.label)

@@ -57,6 +57,8 @@ Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
 
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
+NULL_CODE = " (null)"
+"""The code of null. No text has it, because codes of texts have no outer white space."""
 MAX_DEPTH = 100
 """Most levels of nesting in a value that `keep` stores."""
 
@@ -257,7 +259,7 @@ def string_keys(codes: Any) -> Any:
         return codes
     meanings: dict[str, Any] = {}
     for key, meaning in codes.items():
-        code = to_code(key)
+        code = key if key == NULL_CODE else to_code(key)
         if code in meanings and meanings[code] != meaning:
             raise ValueError(f"two keys are the same value {code!r}, with the meanings {meanings[code]} and {meaning}")
         meanings[code] = meaning
@@ -265,9 +267,9 @@ def string_keys(codes: Any) -> Any:
 
 
 def to_code(value: Any) -> str:
-    """Converts a label to its key in `codes`: `value_key`, and 'None' for null."""
+    """Converts a label to its key in `codes`: `value_key`, and `NULL_CODE` for null."""
     key = value_key(value)
-    return "None" if key is None else key
+    return NULL_CODE if key is None else key
 
 
 def label_hint(label: Any, codes: Iterable[Any]) -> str:
