@@ -14,12 +14,15 @@ from unipref.core import search_path
 @pytest.fixture(autouse=True)
 def _search_path_as_before() -> Iterator[None]:
     """Undoes what the command line does to the search path of its process and of the processes that it starts."""
-    path, safe = list(sys.path), os.environ.get("PYTHONSAFEPATH")
+    path, variables = list(sys.path), {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "PYTHONPATH")}
     yield
     sys.path[:] = path
     search_path._is_left_out = False
-    if safe is None:
-        os.environ.pop("PYTHONSAFEPATH", None)
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")
