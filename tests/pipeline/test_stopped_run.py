@@ -42,8 +42,11 @@ def busy(row):
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "slow.py").write_text(FUNCTIONS, encoding="utf-8")
     for place in (1, 2):
+        # Files below a megabyte are read together, in this process.
+        padding = {"padding": "x" * 30_000}
         rows = [
             {"prompt": f"Question {place} {at}?", "first": f"right {place}.{at}", "second": f"wrong {place}.{at}"}
+            | padding
             for at in range(40)
         ]
         (tmp_path / f"f{place}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -49,6 +49,7 @@ def write_study(folder: Path, *, more_rows: int = 0) -> Path:
     with open(folder / "pairs.jsonl", "a", encoding="utf-8") as file:
         for number in range(more_rows):
             row = {"prompt": f"Count to {number}.", "chosen": f"One to {number}.", "rejected": "No."}
+            row["padding"] = "x" * 1200  # files below a megabyte are read together, without worker processes
             file.write(f"\n{json.dumps(row)}")
     study = study_of(folder, write_tiny_model(folder / "model"))
     study["train"] = [{"sft": {**STEP, "lora": {"r": 4}}}, {"dpo": {**STEP, "from": "sft"}}]

@@ -160,11 +160,6 @@ def after_steps() -> Told:
     return told
 
 
-def utility_of(row: dict[str, Any]) -> float:
-    """The scorer of the critiques."""
-    return float(row["note"].split()[-1])
-
-
 # name -> format, mapping, further settings of the source, rows, and what they express
 SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], Rows, Told]] = {
     "pairs": (
@@ -407,7 +402,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], Rows, Told]] = {
     ),
     "critiques with a scorer": (
         "critique",
-        {**RATED, "critique": "note", "scorer": f"{__name__}.utility_of"},
+        {**RATED, "critique": "note", "scorer": "support.critique_scorer.utility_of"},
         {},
         spread(lambda q, text, u: {"note": f"I give it {u}"}),
         every_pair(FIVE),
