@@ -4,6 +4,7 @@ import abc
 import ast
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
@@ -106,6 +107,11 @@ class Mapped(Format):
                 item = msgspec.structs.replace(item, extra={**kept, **item.extra})
             yield msgspec.structs.replace(item, twins=twin, objective=objective)
 
+    @cached_property
+    def _allowed_keys(self) -> dict[str, frozenset[str | None]]:
+        """Path in `where` -> the keys of its allowed values."""
+        return {path: frozenset(map(value_key, allowed)) for path, allowed in self.where.items()}
+
     def prepare(self, row: Row) -> Row:
         """Applies `function`, `literals` and `where`, and returns the row.
 
@@ -116,10 +122,11 @@ class Mapped(Format):
             row = _call_user_function(self.function, row)
         for path in self.literals:
             row = _parse_literals_at(row, path)
-        for path, allowed in self.where.items():
+        for path, keys in self._allowed_keys.items():
             value = get_path(row, path)
-            if value_key(value) not in map(value_key, allowed):
-                detail = f"{describe(value)} is not one of the values in 'where'{label_hint(value, allowed)}"
+            if value_key(value) not in keys:
+                hint = label_hint(value, self.where[path])
+                detail = f"{describe(value)} is not one of the values in 'where'{hint}"
                 raise Reject(Reason.LEFT_OUT, detail, path)
         return row
 

@@ -1,6 +1,7 @@
 """One answer with a thumbs up or a thumbs down, as KTO uses it."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -89,6 +90,11 @@ class Thumbs(OneAnswer):
         ],
     }
 
+    @cached_property
+    def _verdicts(self) -> dict[str, bool]:
+        """Code of a label -> whether it means thumbs up."""
+        return {**{to_code(value): True for value in self.up}, **{to_code(value): False for value in self.down}}
+
     @model_validator(mode="after")
     def _up_is_not_down(self) -> "Thumbs":
         if both := {to_code(value) for value in self.up} & {to_code(value) for value in self.down}:
@@ -125,10 +131,9 @@ class Thumbs(OneAnswer):
         yield Feedback(prompt=prompt, responses=[response])
 
     def _read_verdict(self, label: Any) -> bool:
-        code = to_code(label)
-        for codes, verdict in ((self.up, True), (self.down, False)):
-            if code in map(to_code, codes):
-                return verdict
+        verdict = self._verdicts.get(to_code(label))
+        if verdict is not None:
+            return verdict
         shown = "null" if label is None else repr(str(label)[:40])
         detail = f"found {shown}, expected one of {self.up} (up) or {self.down} (down)"
         detail += label_hint(label, [*self.up, *self.down])
