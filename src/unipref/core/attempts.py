@@ -34,8 +34,8 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
 
 def is_attempt(name: str) -> bool:
-    """Whether a folder of this name is an attempt's, or the job folder of one."""
-    return _ATTEMPT.search(name.removesuffix("-job")) is not None
+    """Whether a folder of this name is an attempt's, or lies beside one."""
+    return _ATTEMPT.search(_attempt_of(name)) is not None
 
 
 def final_name(attempt: str) -> str:
@@ -43,10 +43,15 @@ def final_name(attempt: str) -> str:
     return _ATTEMPT.sub("", attempt)
 
 
+def _attempt_of(name: str) -> str:
+    """Returns the name of the attempt that a folder lies beside; any other name as it is."""
+    beside = _BESIDE.fullmatch(name)
+    return beside[1] if beside else name
+
+
 def _remove_attempts(folder: Path) -> None:
     """Removes what ended attempts left: their folders, and those beside them."""
     for path in folder.parent.iterdir() if folder.parent.is_dir() else ():
-        beside = _BESIDE.fullmatch(path.name)
-        attempt = beside[1] if beside else path.name
-        if _ATTEMPT.search(attempt) and final_name(attempt) == folder.name and not path.is_symlink():
+        is_of_folder = is_attempt(path.name) and final_name(_attempt_of(path.name)) == folder.name
+        if is_of_folder and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
