@@ -17,6 +17,7 @@ from unipref.sources.arrow_messages import (
 from unipref.sources.arrow_values import bounded_rows
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
+from unipref.sources.limits import advise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,7 @@ def _describe_large(message: ArrowMessage, row: int, most: int) -> Reject:
     return Reject(
         Reason.OVER_LIMIT,
         f"{what} not read: {'their batch' if is_batch else 'a dictionary of texts'} has {message.size:,} bytes after "
-        f"unpacking, more than {most:,}. If you trust the file, raise 'limits.page_bytes'.",
+        f"unpacking, more than {most:,}. {advise('page_bytes')}",
     )
 
 

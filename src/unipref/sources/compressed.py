@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from unipref.core.errors import raise_if_resource
-from unipref.sources.limits import PACKED_FLOOR
+from unipref.sources.limits import PACKED_FLOOR, advise
 
 if TYPE_CHECKING:
     import zipfile
@@ -72,11 +72,11 @@ def _blocks(part: "Part") -> Iterator[bytes]:
     try:
         with _open_packed(part) as (file, packed_size):
             if part.packing == "gz":
-                yield from _bounded(_gunzip(file), packed_size, part)
+                yield from _bound_blocks(_gunzip(file), packed_size, part)
             elif part.packing == "zst":
-                yield from _bounded(_unzstd(file, part.limits.window_bytes), packed_size, part)
+                yield from _bound_blocks(_unzstd(file, part.limits.window_bytes), packed_size, part)
             elif part.member is not None:
-                yield from _bounded(_plain(file, None), packed_size, part)
+                yield from _bound_blocks(_plain(file, None), packed_size, part)
             else:
                 left = part.end - part.start if part.shape == "jsonl" and part.end is not None else None
                 yield from _plain(file, left)
@@ -85,7 +85,7 @@ def _blocks(part: "Part") -> Iterator[bytes]:
         raise Broken(f"{error.strerror or error}. Check that the file can be read.") from error
 
 
-def _bounded(blocks: Iterator[bytes], packed_size: int, part: "Part") -> Iterator[bytes]:
+def _bound_blocks(blocks: Iterator[bytes], packed_size: int, part: "Part") -> Iterator[bytes]:
     """Yields blocks until they are more than the part's limits allow for its packed size."""
     limits, size = part.limits, 0
     by_ratio = max(PACKED_FLOOR, limits.unpack_ratio * packed_size)
@@ -94,8 +94,8 @@ def _bounded(blocks: Iterator[bytes], packed_size: int, part: "Part") -> Iterato
         if size > min(limits.unpacked_bytes, by_ratio):
             setting = "unpacked_bytes" if limits.unpacked_bytes <= by_ratio else "unpack_ratio"
             raise Broken(
-                f"its {packed_size:,} packed bytes unpack to more than {min(limits.unpacked_bytes, by_ratio):,}."
-                f" If you trust the file, raise 'limits.{setting}'."
+                f"its {packed_size:,} packed bytes unpack to more than {min(limits.unpacked_bytes, by_ratio):,}. "
+                f"{advise(setting)}"
             )
         yield block
 

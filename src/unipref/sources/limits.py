@@ -43,6 +43,11 @@ class Limits(Settings):
 ADVICE = " To read it, raise"
 
 
+def advise(setting: str) -> str:
+    """Returns how to read a file that is beyond a limit."""
+    return f"If you trust the file, raise 'limits.{setting}'."
+
+
 def without_advice(reject: Reject) -> Reject:
     """Returns a reject that names no setting, for data whose limits no study sets."""
     return Reject(reject.reason, reject.detail.partition(ADVICE)[0], reject.field)

@@ -8,6 +8,7 @@ from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_values import bounded_rows
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.json_rows import Numbered
+from unipref.sources.limits import advise
 from unipref.sources.parquet_pages import page_sizes
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def _rows_at_once(file: IO[bytes], table: "pq.ParquetFile", group: int, part: "P
         dictionary, page = page_sizes(file, column, None if column.total_uncompressed_size > most else 1)
         if (size := max(dictionary, page)) > most:
             raise PageTooLong(
-                f"a page of the column '{column.path_in_schema}' has {size:,} bytes, more than {most:,}."
-                " If you trust the file, raise 'limits.page_bytes'."
+                f"a page of the column '{column.path_in_schema}' has {size:,} bytes, more than {most:,}. "
+                f"{advise('page_bytes')}"
             )
         row_bytes += max(dictionary, column.total_uncompressed_size // max(1, metadata.num_rows))
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))

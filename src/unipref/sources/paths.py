@@ -77,7 +77,7 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
     expanded = os.path.expanduser(os.path.expandvars(path))
     root = Path(os.path.abspath(data_root))
     if os.path.lexists(root / expanded):
-        # A name with brackets is no glob here, and the folder itself may be a link.
+        # Brackets in the name of a folder are not a pattern, and the folder itself may be a link.
         inside = [*allowed_folders(str(root), "."), *allowed_folders(os.path.realpath(root / expanded), ".")]
         files = _data_files(FileTree(str(root), None if follow_links else inside), expanded, where)
     elif unset := re.search(r"\$(\w+|\{[^}]*\})", expanded):
@@ -88,7 +88,7 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
     elif glob.has_magic(expanded):
         tree = FileTree(str(root), None if follow_links else allowed_folders(str(root), expanded))
         matches = tree.matches(expanded)
-        files = [file for match in matches for file in _matched(tree, match, expanded)]
+        files = [file for match in matches for file in _match(tree, match, expanded)]
         files = without_descriptions(tree.root, files)
         if not any(not file.fault for file in files):
             ignored = f", only {', '.join(matches[:3])}" if matches else ""
@@ -122,7 +122,7 @@ def _is_data(name: str) -> bool:
     return shape_and_packing(name)[0] not in ("", EXPLICIT)
 
 
-def _matched(tree: FileTree, match: str, pattern: str) -> Iterable[DataFile]:
+def _match(tree: FileTree, match: str, pattern: str) -> Iterable[DataFile]:
     if os.path.isdir(os.path.join(tree.root, match)):
         checked = tree.check_folder(match)
         return [checked] if checked.fault else tree.files_below(match, _is_data)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from unipref.sources.compressed import BLOCK, Broken
-from unipref.sources.limits import PACKED_FLOOR, Limits
+from unipref.sources.limits import PACKED_FLOOR, Limits, advise
 
 if TYPE_CHECKING:
     from unipref.sources.part import Part
@@ -85,4 +85,4 @@ def _windows(xml: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _too_large(what: str, size: int, most: int, setting: str) -> Broken:
-    return Broken(f"{what} {size:,} bytes, more than {most:,}. If you trust the file, raise 'limits.{setting}'.")
+    return Broken(f"{what} {size:,} bytes, more than {most:,}. {advise(setting)}")
