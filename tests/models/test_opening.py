@@ -124,14 +124,19 @@ def folder(tiny_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
+def assert_is_named(folder: Path, message: str, read: Callable[[str], Any]) -> None:
+    """Asserts that reading a folder ends in an error that names the folder and says how to mend it."""
+    with pytest.raises(UserError, match=message) as caught:
+        read(str(folder))
+    assert str(folder) in str(caught.value.where)
+    assert caught.value.mend
+
+
 @pytest.mark.parametrize("name", FAULTS_IN_FILES)
 def test_a_fault_in_the_files_is_named_before_anything_is_loaded(name: str, folder: Path) -> None:
     damage, message = FAULTS_IN_FILES[name]
     damage(folder)
-    with pytest.raises(UserError, match=message) as caught:
-        check_folder(str(folder))
-    assert str(folder) in str(caught.value.where)
-    assert caught.value.mend
+    assert_is_named(folder, message, check_folder)
     with pytest.raises(UserError, match=message):
         load_policy(str(folder))
 
@@ -140,10 +145,7 @@ def test_a_fault_in_the_files_is_named_before_anything_is_loaded(name: str, fold
 def test_a_fault_that_shows_in_loading_is_one_message(name: str, folder: Path) -> None:
     damage, message = FAULTS_IN_LOADING[name]
     damage(folder)
-    with pytest.raises(UserError, match=message) as caught:
-        load_policy(str(folder))
-    assert str(folder) in str(caught.value.where)
-    assert caught.value.mend
+    assert_is_named(folder, message, load_policy)
 
 
 def test_a_sound_folder_passes(folder: Path) -> None:

@@ -33,7 +33,7 @@ def campaigns(folder: Path, seed: int, scale: float, real_data: Path | None) -> 
         real_data: a folder of real feedback; None: made-up data alone.
     """
 
-    def sized(full: int) -> int:
+    def scale_size(full: int) -> int:
         return max(1, round(full * scale))
 
     is_full = scale >= 1
@@ -43,19 +43,19 @@ def campaigns(folder: Path, seed: int, scale: float, real_data: Path | None) -> 
         return run_unbroken(folder / "unbroken")
 
     return {
-        "rows": lambda: read_damaged_rows(seed, sized(1_000_000), real_data),
-        "files": lambda: read_damaged_files(folder / "files", seed, sized(20_000), real_data),
-        "lines": lambda: read_good_lines_around_a_damaged_one(folder / "lines", seed, sized(2_000)),
-        "good": lambda: unify_good_rows_among_damaged(folder / "good", seed, sized(140)),
-        "settings": lambda: read_with_damaged_settings(seed, sized(20_000)),
-        "studies": lambda: load_damaged_studies(folder / "studies", seed, sized(4_000)),
-        "reports": lambda: report_damaged_runs(folder / "reports", seed, sized(400)),
-        "kills": lambda: kill_at_random_moments(unbroken(), folder / "kills", seed, sized(50)),
-        "signals": lambda: stop_by_signals(unbroken(), folder / "signals", seed, sized(24)),
-        "together": lambda: run_at_once(unbroken(), folder / "together", seed, sized(8), 4),
+        "rows": lambda: read_damaged_rows(seed, scale_size(1_000_000), real_data),
+        "files": lambda: read_damaged_files(folder / "files", seed, scale_size(20_000), real_data),
+        "lines": lambda: read_good_lines_around_a_damaged_one(folder / "lines", seed, scale_size(2_000)),
+        "good": lambda: unify_good_rows_among_damaged(folder / "good", seed, scale_size(140)),
+        "settings": lambda: read_with_damaged_settings(seed, scale_size(20_000)),
+        "studies": lambda: load_damaged_studies(folder / "studies", seed, scale_size(4_000)),
+        "reports": lambda: report_damaged_runs(folder / "reports", seed, scale_size(400)),
+        "kills": lambda: kill_at_random_moments(unbroken(), folder / "kills", seed, scale_size(50)),
+        "signals": lambda: stop_by_signals(unbroken(), folder / "signals", seed, scale_size(24)),
+        "together": lambda: run_at_once(unbroken(), folder / "together", seed, scale_size(8), 4),
         "disk": lambda: fill_disk_in_each_stage(unbroken(), folder / "disk", seed, (0, 20_000) if is_full else (0,)),
         "flips": lambda: flip_a_byte_in_each_file(
-            unbroken(), folder / "flips", seed, None if scale >= 1 else sized(60)
+            unbroken(), folder / "flips", seed, None if scale >= 1 else scale_size(60)
         ),
     }
 

@@ -44,7 +44,7 @@ def attempt(outcome: Outcome, kind: str, where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def measured(campaign: str, seed: int) -> Iterator[Outcome]:
+def measure(campaign: str, seed: int) -> Iterator[Outcome]:
     """Makes an outcome and records its run time and the peak memory of the process, which has a limit."""
     outcome, started = Outcome(campaign, seed), time.monotonic()
     yield outcome

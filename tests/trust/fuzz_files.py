@@ -13,7 +13,7 @@ import pandas as pd
 import zstandard
 
 from support.shapes import SHAPES
-from trust.attempt import attempt, measured
+from trust.attempt import attempt, measure
 from trust.mutations import damage_bytes
 from trust.outcome import Outcome
 from unipref.core.records import Reject
@@ -34,7 +34,7 @@ def read_damaged_files(folder: Path, seed: int, n_files: int, real_data: Path | 
         n_files: number of damaged files.
         real_data: a folder of real files to damage as well; None: the made-up ones alone.
     """
-    with measured("damaged files", seed) as outcome:
+    with measure("damaged files", seed) as outcome:
         rng = random.Random(seed)
         folder.mkdir(parents=True)
         models = [*_made_up_files(), *(_real_files(real_data) if real_data else ())]
@@ -55,7 +55,7 @@ def read_damaged_files(folder: Path, seed: int, n_files: int, real_data: Path | 
 
 def read_good_lines_around_a_damaged_one(folder: Path, seed: int, n_files: int) -> Outcome:
     """Damages one row of a file of lines or a table: every other row is still read, with its values."""
-    with measured("good rows around a damaged line", seed) as outcome:
+    with measure("good rows around a damaged line", seed) as outcome:
         rng = random.Random(seed)
         folder.mkdir(parents=True)
         rows = [

@@ -11,7 +11,7 @@ import msgspec
 
 import unipref
 from support.shapes import ANIMALS, SHAPES, write_jsonl
-from trust.attempt import attempt, measured
+from trust.attempt import attempt, measure
 from trust.mutations import damage_value
 from trust.outcome import Outcome
 from unipref.core import parquet, registry
@@ -34,7 +34,7 @@ def read_damaged_rows(seed: int, n_rows: int, real_data: Path | None) -> Outcome
         n_rows: number of damaged rows, shared by all formats and real datasets.
         real_data: a folder with one folder of files per dataset; None: the examples of the formats alone.
     """
-    with measured("damaged rows", seed) as outcome:
+    with measure("damaged rows", seed) as outcome:
         rng = random.Random(seed)
         readers = [*_examples(), *(_real_rows(real_data) if real_data else ())]
         for name, form, rows in readers:
@@ -48,7 +48,7 @@ def read_damaged_rows(seed: int, n_rows: int, real_data: Path | None) -> Outcome
 
 def read_with_damaged_settings(seed: int, n_settings: int) -> Outcome:
     """Makes every format with damaged settings: an error that names the setting, or a format that reads its rows."""
-    with measured("damaged settings of formats", seed) as outcome:
+    with measure("damaged settings of formats", seed) as outcome:
         rng = random.Random(seed)
         forms = [choice for choice in registry.find_all("format") if issubclass(choice, Format)]
         for number in range(n_settings):
@@ -63,7 +63,7 @@ def read_with_damaged_settings(seed: int, n_settings: int) -> Outcome:
 
 def unify_good_rows_among_damaged(folder: Path, seed: int, n_files: int) -> Outcome:
     """Unifies files in which damaged rows stand between good ones: every good row still gives its preferences."""
-    with measured("good rows among damaged ones", seed) as outcome:
+    with measure("good rows among damaged ones", seed) as outcome:
         rng = random.Random(seed)
         names = sorted(SHAPES)
         for number in range(n_files):
@@ -75,7 +75,7 @@ def unify_good_rows_among_damaged(folder: Path, seed: int, n_files: int) -> Outc
                 good = write_jsonl(home / "good.jsonl", rows)
                 (inspection,) = inspect([good])
                 expected = _preferences(home, good, inspection.source)
-                mixed = [damage_value(_renamed(row), rng) for row in rows for _ in range(3)]
+                mixed = [damage_value(_rename(row), rng) for row in rows for _ in range(3)]
                 both = [row for place, row in enumerate(rows) for row in (*mixed[3 * place : 3 * place + 3], row)]
                 both = [row for row in both if _is_json(row)]
                 write_jsonl(good, both)
@@ -86,7 +86,7 @@ def unify_good_rows_among_damaged(folder: Path, seed: int, n_files: int) -> Outc
     return outcome
 
 
-def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+def _rename(row: dict[str, Any]) -> dict[str, Any]:
     """A row about animals that no good row is about, so that no damaged row joins a good row's prompt."""
     text = msgspec.json.encode(row).decode()
     for animal in ANIMALS:

@@ -9,7 +9,7 @@ from typing import Any
 
 from support.hostile_run import write_run
 from support.study_files import study_of, write_sources
-from trust.attempt import attempt, measured
+from trust.attempt import attempt, measure
 from trust.mutations import damage_bytes, damage_value
 from trust.outcome import Outcome
 from unipref import report
@@ -22,7 +22,7 @@ RECORDS = ("manifest.json", "scores.json", "verdicts.json", "examples/examples.j
 
 def load_damaged_studies(folder: Path, seed: int, n_studies: int) -> Outcome:
     """Loads damaged study files: a study, or an error that names the setting."""
-    with measured("damaged study files", seed) as outcome:
+    with measure("damaged study files", seed) as outcome:
         rng = random.Random(seed)
         folder.mkdir(parents=True)
         write_sources(folder)
@@ -43,7 +43,7 @@ def load_damaged_studies(folder: Path, seed: int, n_studies: int) -> Outcome:
 
 def report_damaged_runs(folder: Path, seed: int, n_runs: int) -> Outcome:
     """Writes the report of runs with one damaged record: a report, or an error that names the file."""
-    with measured("reports of damaged runs", seed) as outcome:
+    with measure("reports of damaged runs", seed) as outcome:
         rng = random.Random(seed)
         sound = folder / "sound"
         sound.mkdir(parents=True)
