@@ -3,7 +3,7 @@
 import pytest
 
 from unipref.core.errors import UserError
-from unipref.core.secrets import REDACTED, redact, redact_values
+from unipref.core.secrets import REDACTED, hide_secrets, hide_secrets_in
 
 HF = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
 SK = "sk-" + "proj-Ab12Cd34Ef56Gh78Ij90Kl12"
@@ -23,7 +23,7 @@ SK = "sk-" + "proj-Ab12Cd34Ef56Gh78Ij90Kl12"
     ],
 )
 def test_known_shapes(text: str, expected: str) -> None:
-    assert redact(text) == expected
+    assert hide_secrets(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_known_shapes(text: str, expected: str) -> None:
     ],
 )
 def test_other_texts_stay(text: str) -> None:
-    assert redact(text) == text
+    assert hide_secrets(text) == text
 
 
 @pytest.mark.parametrize("name", ["HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_SECRET", "DB_PASSWORD_2"])
 def test_values_of_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     value = 'pla"nted & value'
     monkeypatch.setenv(name, value)
-    assert redact(f"<{value}>") == f"<{REDACTED}>"
-    assert redact(str([value])) == f"['{REDACTED}']"
-    assert redact("pla%22nted%20%26%20value") == REDACTED
-    assert redact("cut: pla&quot;nted &am…") == f"cut: {REDACTED}…"
-    assert redact(value[:9]) == value[:9]
-    assert redact_values({value: [value, 1]}) == {REDACTED: [REDACTED, 1]}
+    assert hide_secrets(f"<{value}>") == f"<{REDACTED}>"
+    assert hide_secrets(str([value])) == f"['{REDACTED}']"
+    assert hide_secrets("pla%22nted%20%26%20value") == REDACTED
+    assert hide_secrets("cut: pla&quot;nted &am…") == f"cut: {REDACTED}…"
+    assert hide_secrets(value[:9]) == value[:9]
+    assert hide_secrets_in({value: [value, 1]}) == {REDACTED: [REDACTED, 1]}
     assert str(UserError(f"no {value}.", where=value)) == f"{REDACTED}: no {REDACTED}."
 
 
@@ -59,9 +59,9 @@ def test_short_values_paths_and_other_variables_stay(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("X_TOKEN", "short")
     monkeypatch.setenv("X_KEY", "/usr/bin")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false-or-true")
-    assert redact("short /usr/bin false-or-true") == "short /usr/bin false-or-true"
+    assert hide_secrets("short /usr/bin false-or-true") == "short /usr/bin false-or-true"
 
 
 def test_two_keys_never_become_one() -> None:
-    values = redact_values({f"a {HF}": 1, f"a {HF[:-1]}9": 2})
+    values = hide_secrets_in({f"a {HF}": 1, f"a {HF[:-1]}9": 2})
     assert sorted(values.values()) == [1, 2]

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from unipref.core.secrets import redact
+from unipref.core.secrets import hide_secrets
 
 
 class UserError(Exception):
@@ -32,7 +32,7 @@ class UserError(Exception):
     def lines(self) -> list[str]:
         """Returns the lines of the message, without secrets: place and error first, then how to fix it."""
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return [redact(line) for line in ([head, f"  {self.mend}"] if self.mend else [head])]
+        return [hide_secrets(line) for line in ([head, f"  {self.mend}"] if self.mend else [head])]
 
 
 class ResourceError(UserError):
@@ -78,6 +78,7 @@ def resource_error(error: BaseException, where: str | None = None) -> ResourceEr
         where: the file, row or stage that needed the resource; default: the file that an `OSError` names.
     """
     if isinstance(error, ResourceError):
+        # A worker process does not know for what it works.
         return ResourceError(error.what, where=where, mend=error.mend) if error.where is None and where else error
     if isinstance(error, UserError):
         return None
@@ -122,11 +123,6 @@ def report_missing_resources(where: str | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except UserError as error:
-        # A worker process does not know for what it works.
-        if isinstance(error, ResourceError) and error.where is None and where is not None:
-            raise ResourceError(error.what, where=where, mend=error.mend) from error
-        raise
     except Exception as error:
         named = isinstance(error, OSError) and error.filename is not None
         raise_if_resource(error, None if named else where)
@@ -145,7 +141,10 @@ def raise_if_resource(error: BaseException, where: str | None = None) -> None:
 
     For handlers that turn any other error into a message about the data.
     """
-    if (missing := resource_error(error, where)) is not None:
+    missing = resource_error(error, where)
+    if missing is error:
+        raise error
+    if missing is not None:
         raise missing from error
 
 
@@ -180,7 +179,7 @@ def describe(error: BaseException, with_place: bool = False) -> str:
         text = f"{name}: {text}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "unipref" in Path(frame.filename).parts]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if with_place and frames else ""
-    return legible(redact(text)) + place
+    return legible(hide_secrets(text)) + place
 
 
 def near_name(name: str, known: Iterable[str]) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from unipref.core.errors import legible
-from unipref.core.secrets import redact_values
+from unipref.core.secrets import hide_secrets_in
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON to a temporary file and renames it; without secrets, and with control characters as JSON escapes."""
-    text = json.dumps(redact_values(to_plain_json(value)), ensure_ascii=False, indent=1)
+    text = json.dumps(hide_secrets_in(value), ensure_ascii=False, indent=1, default=_scalar)
     write_text(path, legible(text) + "\n")
 
 

@@ -62,7 +62,7 @@ _HINTS = (
 """A text without one of these has no secret of a known shape."""
 
 
-def redact(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """Returns a text with REDACTED in place of each secret."""
     for secret in _read_environment():
         if secret[:SHORTEST] in text:
@@ -74,17 +74,17 @@ def redact(text: str) -> str:
     return text
 
 
-def redact_values(value: Any) -> Any:
+def hide_secrets_in(value: Any) -> Any:
     """Returns a JSON value with the secrets in its texts replaced; keys too, unless two would become equal."""
     if isinstance(value, str):
-        return redact(value)
+        return hide_secrets(value)
     if isinstance(value, Mapping):
-        keys = [redact(key) if isinstance(key, str) else key for key in value]
+        keys = [hide_secrets(key) if isinstance(key, str) else key for key in value]
         if len(set(keys)) < len(keys):
             keys = [f"{key} {number}" for number, key in enumerate(keys, 1)]
-        return {key: redact_values(inner) for key, inner in zip(keys, value.values(), strict=True)}
+        return {key: hide_secrets_in(inner) for key, inner in zip(keys, value.values(), strict=True)}
     if isinstance(value, list | tuple):
-        return [redact_values(inner) for inner in value]
+        return [hide_secrets_in(inner) for inner in value]
     return value
 
 

@@ -29,7 +29,7 @@ from unipref.core.errors import report_missing_resources
 from unipref.core.folder_lock import LOCKS, check_real_folder, make_folder, make_lock_path
 from unipref.core.hashing import RECORD, checksums, json_hash
 from unipref.core.json_files import to_plain_json, write_json
-from unipref.core.secrets import redact_values
+from unipref.core.secrets import hide_secrets_in
 
 __all__ = ["LOCKS", "PendingStage", "Stage", "StageCache", "checkpoint_dir", "stage_kind"]
 
@@ -186,7 +186,7 @@ class StageCache:
             with measure_peak_memory() as peak:
                 result = work(partial, checkpoint_dir(folder, key)) if resumable else work(partial)
             seconds, cpu_seconds = time.perf_counter() - start, sum(os.times()[:4]) - cpu_start
-            files, plain = checksums(partial), redact_values(to_plain_json(result))
+            files, plain = checksums(partial), hide_secrets_in(to_plain_json(result))
             record = StageRecord(key, round(seconds, 3), round(cpu_seconds, 3), peak[0], files, plain)
             record.check = record.compute_check()
             write_json(partial / RECORD, msgspec.to_builtins(record))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from unipref.core.errors import legible
-from unipref.core.secrets import redact, redact_values
+from unipref.core.secrets import hide_secrets, hide_secrets_in
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def show_text(text: str) -> str:
     """Returns a text as it may be shown or logged: without control characters and secrets."""
-    return legible(redact(text))
+    return legible(hide_secrets(text))
 
 
 def show_name(text: str) -> str:
@@ -41,7 +41,7 @@ def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
 
 def echo_json(value: Any) -> None:
     """Writes a JSON value to standard output; control characters in its texts become escapes of JSON."""
-    echo(json.dumps(redact_values(value), ensure_ascii=False, indent=1))
+    echo(json.dumps(hide_secrets_in(value), ensure_ascii=False, indent=1))
 
 
 def show(content: "str | RenderableType") -> None:

@@ -247,7 +247,7 @@ def _check_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
             mend="Correct the chat template, or remove it to use unipref's own.",
         ) from error
     except Exception:
-        pass
+        return  # a template may refuse this dialogue; whoever renders one handles that
 
 
 def attach_adapter(model: Any, adapter: str, adapter_name: str = "default") -> Any:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipref.core.errors import UserError
@@ -53,7 +54,7 @@ def _render_within_limits(tokenizer: "PreTrainedTokenizerBase") -> None:
     status = 0
     try:
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-        used = int(open("/proc/self/statm", encoding="ascii").read().split()[5]) * resource.getpagesize()  # noqa: SIM115
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_DATA, (used + MAX_BYTES, used + MAX_BYTES))
         spent = resource.getrusage(resource.RUSAGE_SELF)
         seconds = int(spent.ru_utime + spent.ru_stime) + MAX_CPU_SECONDS

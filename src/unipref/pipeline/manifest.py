@@ -34,7 +34,7 @@ from unipref.core.run_folder import (
     TrainedStep,
     VariantInfo,
 )
-from unipref.core.secrets import redact, redact_values
+from unipref.core.secrets import hide_secrets, hide_secrets_in
 from unipref.core.stage_cache import Stage, StageCache
 from unipref.core.version import __version__
 from unipref.study.load import ResolvedStudy
@@ -153,9 +153,9 @@ class ManifestWriter:
         self._record.code = {name: CodeFile(file, hash_) for name, (file, hash_) in user_code.hash_files().items()}
         if self._record.code:
             self._record.study_folder = str(user_code.study_folder())
-        raw, text = redact_values(self._resolved.raw), self._resolved.text
-        study = yaml_files.write(raw) if text is None else yaml_files.rewrite(redact(text), raw)
-        json_files.write_text(folder / STUDY, redact(study))
+        raw, text = hide_secrets_in(self._resolved.raw), self._resolved.text
+        study = yaml_files.write(raw) if text is None else yaml_files.rewrite(hide_secrets(text), raw)
+        json_files.write_text(folder / STUDY, hide_secrets(study))
         if self._scores:
             json_files.write_json(folder / SCORES, self._scores)
             json_files.write_json(folder / PAIRED, self._against_base)

@@ -11,7 +11,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import UNKNOWN, Axis
-from unipref.core.secrets import redact
+from unipref.core.secrets import hide_secrets
 from unipref.sources import CsvSettings, Join, Limits, Part, catalog, hub_parts, parts, with_tables
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
@@ -83,8 +83,8 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
     projection = Projection(
         source=source.name,
         kind=form.name(),
-        objective=redact(source.objective or (entry.objective if entry else "instruction")),
-        licence=redact(source.licence or (entry.licence if entry else UNKNOWN)),
+        objective=hide_secrets(source.objective or (entry.objective if entry else "instruction")),
+        licence=hide_secrets(source.licence or (entry.licence if entry else UNKNOWN)),
         axis=_resolve_axis(entry.axis if entry and source.axis is None else source.axis, axes, where),
         axes=axes,
         weights=source.axis if isinstance(source.axis, dict) else {},

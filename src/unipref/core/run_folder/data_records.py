@@ -170,7 +170,7 @@ class SelectionAccount(msgspec.Struct):
     """A summary of a selection: parts before and after, clusters of prompts, a map, and warnings.
 
     Attributes:
-        no_map: why there is no map of the prompts; empty if there is one.
+        no_map: why a map of the prompts is missing; empty if the account has a map.
     """
 
     parts: list[SelectedPart] = []

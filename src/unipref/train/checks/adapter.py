@@ -61,13 +61,14 @@ def _refuse_adapted_head(attached: Any, trainer: Any) -> None:
     embedding, head = find_embeddings(attached.get_base_model())
     if trainer.model_kind == "reward" or head is None or not is_adapted(head):
         return
-    if trainer.lora.model_extra.get("trainable_token_indices") is not None and is_adapted(embedding):
+    extra = trainer.lora.model_extra or {}
+    if extra.get("trainable_token_indices") is not None and is_adapted(embedding):
         raise UserError(
             "lora.trainable_token_indices: the model uses its embedding also as its output head "
             "(tie_word_embeddings), where TRL cannot train single tokens.",
             mend="Leave it out, or train the whole embedding: target_modules: [..., embed_tokens].",
         )
-    if (trainer.lora.model_extra or {}).get("ensure_weight_tying"):
+    if extra.get("ensure_weight_tying"):
         raise UserError(
             "lora.ensure_weight_tying: an adapter on the output head is never trained.",
             mend="Leave it out: unipref gives the merged model a head of its own.",
