@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from pydantic import BeforeValidator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
@@ -27,6 +28,7 @@ from unipref.unify.mapping.fields import (
     get_path,
     join_texts,
     label_hint,
+    string_keys,
     to_json,
     to_parts,
 )
@@ -55,8 +57,9 @@ class Twins(Settings):
 class Mapped(Format):
     """The settings that all formats share."""
 
-    roles: dict[str, Literal["user", "assistant", "system"]] = {}
-    """Role names of the source -> user, assistant or system, for names that unipref does not know."""
+    roles: Annotated[dict[str, Literal["user", "assistant", "system"]], BeforeValidator(string_keys)] = {}
+    """Role names of the source -> user, assistant or system, for names that unipref does not know. A boolean is a name
+    too, as in {true: user, false: assistant}."""
     system: Paths | None = None
     """Where the system text is."""
     history: Path | None = None
