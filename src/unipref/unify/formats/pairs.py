@@ -123,4 +123,5 @@ class Pairs(TwoAnswers):
             paths = (self.first, self.second)
             comparison = make_comparison(read_label(get_path(row, self.label), self.codes, self.label))
         prompt, endings = self.read_sides(row, paths)
-        yield Feedback(prompt=prompt, responses=self.make_responses(row, endings), comparisons=[comparison])
+        responses = self.make_responses(row, endings)
+        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison], judge=self.read_judge(row))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import model_validator
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
@@ -65,7 +65,7 @@ class RatedTurns(Mapped):
     """Where a message holds its speaker and its text, as in {role: author.role, content: text}, if not in role and
     content or from and value."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "chat", "label": "feedback", "up": ["up"], "down": ["down"]},
