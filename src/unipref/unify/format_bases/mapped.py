@@ -26,6 +26,7 @@ from unipref.unify.mapping.fields import (
     extract_group,
     first_field,
     get_path,
+    is_star,
     join_texts,
     string_keys,
     to_json,
@@ -145,6 +146,8 @@ class Mapped(Format):
         parts, place = to_parts(prompt), first_field(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
             value = get_path(row, parts[0].field)
+            if is_star(place) and isinstance(value, list) and not any(isinstance(item, dict) for item in value):
+                return [*self.leading_turns(row), *user_prompt(join_texts(row, prompt), place)]
             messages = (
                 parse_turns(value, place, self.roles) if isinstance(value, list) else parse_open_transcript(value)
             )
