@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 MAX_FAILURES_SHOWN = 20
 MAX_CHARACTERS = 600
@@ -26,6 +27,10 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the outcome as JSON values."""
+        return {**vars(self), "tries": dict(sorted(self.tries.items()))}
 
     def lines(self) -> list[str]:
         """Returns the outcome as lines of text."""
