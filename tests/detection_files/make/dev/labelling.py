@@ -213,7 +213,7 @@ def prodigy_choice() -> Made:
         "prefs.jsonl",
         jsonl(rows),
         judged(
-            "Prodigy db-out of a choice interface: accept holds the id of the chosen option, answer says what became of the task",
+            "Prodigy db-out of a choice interface: accept holds the id of the chosen option",
             "prodi.gy/docs/api-interfaces#choice",
             reading(
                 "multiple_choice",
