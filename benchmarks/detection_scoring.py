@@ -15,7 +15,7 @@ JUDGING = {"votes": "label", "grade": "label"}
 """Settings that name the label -> the name under which they are compared."""
 WITHOUT_MEANING = {
     *("keep", "twins", "marks", "roles", "objective", "literals", "evidence", "check", "annotator", "decimal"),
-    *("separator", "instruction", "missing", "counted_from", "cut", "null", "until", "from"),
+    *("separator", "instruction", "missing", "counted_from", "cut", "null", "until", "parent", "id", "ids", "turns"),
 }
 """Settings that assert neither a text nor a judgement, or that other settings do not depend on."""
 DOMINATED = {"system", "history", "tools", "until"}
@@ -94,6 +94,8 @@ class Proposal:
             allowed = [right[key]] if key in right else []
             if _plain(value, key) not in [_plain(one, key) for one in [*allowed, *accepted.get(key, [])]]:
                 faults.append(f"{key}: {_short(value)}")
+        literals = self.map.get("literals", [])
+        faults += [f"'{path}' is not read as a literal" for path in right.get("literals", []) if path not in literals]
         faults += self._judgement_faults(right)
         faults += self._where_faults(reading, truth)
         used = {_loose(path) for path in self._text_paths()}
@@ -151,8 +153,9 @@ class Proposal:
         if "ranks" in self.map or "ranks" in right:
             return self._rank_faults(right)
         if "codes" not in right:
-            return ["codes of no label"] if self.map.get("codes") else []
-        if self.name == "thumbs":
+            codes = self.map.get("codes") or {}
+            return ["codes of no label"] if any(leaf != QUESTION for leaf in _leaves(codes)) else []
+        if self.name in ("thumbs", "rated_turns"):
             return self._thumb_faults(right["codes"])
         if self.name == "demonstration":
             return []
@@ -318,9 +321,13 @@ def _plain(value: Any, key: str) -> Any:
     """Returns a setting in the form in which two of them are compared."""
     if isinstance(value, int | bool):
         return _key(value)
+    if isinstance(value, dict) and key == "counts":
+        return value
     paths = _paths(value)
-    if key in ("label", "ranks", "answers", "options", "good", "bad", "answer", "votes"):
-        return [_loose(path) if key in ("label", "answer") else path.removesuffix(".*") for path in paths]
+    if key in ("label", "answer", "sequence", "rating"):
+        return [_loose(path) for path in paths]
+    if key in ("ranks", "answers", "options", "good", "bad"):
+        return [path.removesuffix(".*") for path in paths]
     return paths
 
 
