@@ -51,12 +51,13 @@ def score(inspection: dict[str, Any], truth: dict[str, Any]) -> Outcome:
 
 def _held_back(truth: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields demonstrations that cannot run: the user has to say first which judgements to use."""
-    for reading in truth["right"]:
-        settings = reading["map"]
-        if truth["judgements"] if truth["holds"] == "judgements" else []:
-            kept = {key: settings[key] for key in ("prompt", "response", "messages", *DOMINATED) if key in settings}
-            if "response" in kept or "messages" in kept:
-                yield {**reading, "format": ["demonstration"], "map": kept, "open_where": truth["judgements"]}
+    judgements = truth.get("judgements", [])
+    for reading in truth["right"] if judgements else []:
+        kept = {
+            key: reading["map"][key] for key in ("prompt", "response", "messages", *DOMINATED) if key in reading["map"]
+        }
+        if "response" in kept or "messages" in kept:
+            yield {**reading, "format": ["demonstration"], "map": kept, "open_where": judgements}
 
 
 class Proposal:
@@ -297,14 +298,9 @@ def _number(value: Any) -> float | None:
 
 
 def _key(value: Any) -> str:
-    """Returns one text for values that a mapping does not tell apart: 1, 1.0 and "1"; true and "True"."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value).strip()
-    number = _number(text) if re.fullmatch(r"-?\d+(\.0+)?", text) else None
-    if number is not None:
-        return str(int(number))
-    return text.lower() if text.lower() in ("true", "false") else text
+    """Returns one text for values that mean the same: 1, 1.0 and "1"; true and "True"; `Model_A` and `model_a`."""
+    text = str(value).strip().lower()
+    return text.partition(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
 
 
 def _listed(value: Any) -> list[Any]:
