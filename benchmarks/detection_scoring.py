@@ -98,6 +98,11 @@ class Proposal:
         literals = self.map.get("literals", [])
         faults += [f"'{path}' is not read as a literal" for path in right.get("literals", []) if path not in literals]
         faults += self._judgement_faults(right)
+        faults += self._text_faults(truth.get("needs", {}))
+        if "labels" in right and _paths(self.map.get("labels", right["labels"])) not in [
+            _paths(labels) for labels in [right["labels"], *accepted.get("labels", [])]
+        ]:
+            faults.append(f"labels: {_short(self.map['labels'])}")
         faults += self._where_faults(reading, truth)
         used = {_loose(path) for path in self._text_paths()}
         faults += [f"'{path}' is used as text" for path in truth.get("never", []) if _loose(path) in used]
@@ -127,7 +132,9 @@ class Proposal:
         ]
 
     def _replaces(self, key: str) -> bool:
-        """Whether other settings stand for a missing one: scores for a label or ranks."""
+        """Whether other settings stand for a missing one: scores for a label or ranks, labels for a first code."""
+        if key == "first":
+            return self.name == "multiple_choice" and "labels" in self.map
         return key in ("label", "ranks") and bool(self.map.get("scores"))
 
     def _text_paths(self) -> Iterator[str]:
@@ -216,12 +223,24 @@ class Proposal:
         for spec in scores.values():
             fields = _paths(spec["field"]) if isinstance(spec, dict) and "field" in spec else _paths(spec)
             for field in fields:
-                way = known.get(_loose(field), known.get(_loose(field).removeprefix(prefix)))
+                inner = _loose(field).removeprefix(prefix).removeprefix("*.")
+                way = known.get(_loose(field), known.get(inner))
                 if way is None:
                     faults.append(f"'{field}' is not a score of the answer")
                 elif isinstance(spec, dict):
                     faults += _direction_faults(field, spec, way, codes or {})
         return faults
+
+    def _text_faults(self, needs: dict[str, list[str]]) -> list[str]:
+        """Names scores that are texts and that no setting turns into numbers: every row would be rejected."""
+        scores = self.map.get("scores")
+        specs = [spec for spec in scores.values() if isinstance(spec, dict)] if isinstance(scores, dict) else []
+        return [
+            f"no setting reads the text in '{path}' as a number"
+            for spec in specs
+            for path in _paths(spec.get("field"))
+            if path in needs and not any(spec.get(setting) for setting in needs[path])
+        ]
 
     def _rank_faults(self, right: dict[str, Any]) -> list[str]:
         ranks, better = self.map.get("ranks"), self.map.get("better")

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from detection_scoring import Outcome, score
+from unipref.core.display import shorten
 from unipref.core.errors import UserError
 from unipref.sources import catalog
 from unipref.unify import inspection
@@ -136,9 +137,7 @@ def markdown(header: list[str], rows: list[list[Any]]) -> str:
 
 def write_tables(results: list[Result], before: dict[str, list[Any]]) -> str:
     """Returns all tables: totals, calibration now and before, and one line per file."""
-    earlier = [
-        Result(*name.split("/", 1), *rest) for name, rest in before.items()
-    ]  # fmt: skip
+    earlier = [Result(*name.split("/", 1), *rest) for name, rest in before.items()]
     names = {(result.set, result.name) for result in results}
     earlier = [result for result in earlier if (result.set, result.name) in names]
     totals = ["set", "files", *KINDS, "slowest"]
@@ -159,7 +158,7 @@ def write_tables(results: list[Result], before: dict[str, list[Any]]) -> str:
             f"{r.kind} {r.confidence:.2f}",
             r.format or "-",
             f"{r.seconds * 1000:.0f} ms",
-            "; ".join(r.reasons[:2]) if r.kind == "false" else "",
+            shorten("; ".join(r.reasons), 120) if r.kind == "false" else "",
         ]
         for r in results
     ]
@@ -178,15 +177,19 @@ def main() -> None:
     inspect(cases[0])  # The first call imports the formats.
     results = [inspect(case) for case in cases]
     if given.save:
-        saved = {f"{r.set}/{r.name}": [r.kind, r.format, r.confidence, round(r.seconds, 3), r.reasons] for r in results}
-        given.save.write_text(json.dumps(saved, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+        lines = [
+            json.dumps({f"{r.set}/{r.name}": [r.kind, r.format, r.confidence, round(r.seconds, 3), r.reasons]})[1:-1]
+            for r in results
+        ]
+        given.save.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     before = json.loads(BEFORE.read_text(encoding="utf-8")) if BEFORE.is_file() else {}
-    tables = write_tables(results, before)
+    own = [result for result in results if given.also is None or result.set != given.also.stem]
     if given.details:
         for r in results:
             print(f"{r.kind:7} {r.confidence:.2f} {r.set}/{r.name} {r.format}: {'; '.join(r.reasons)}")
-    print(tables.split("\n### Each file")[0])
+    print(write_tables(results, before).split("\n### Each file")[0])
     if given.docs:
+        tables = write_tables(own, before)
         text = DOCS.read_text(encoding="utf-8")
         head, tail = text.partition(START)[0], text.partition(END)[2]
         DOCS.write_text(f"{head}{START}\n\n{tables}\n{END}{tail}", encoding="utf-8")

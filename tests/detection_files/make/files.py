@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,6 +69,16 @@ def workbook(rows: Rows, sheet: str = "Sheet1") -> bytes:
         page.append(list(row.values()))
     stream = io.BytesIO()
     book.save(stream)
+    return _without_times(stream.getvalue())
+
+
+def _without_times(archive: bytes) -> bytes:
+    """Sets the times inside a workbook to one day, so that the same rows give the same bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2025-03-01T12:00:00Z", old.read(name))
+            new.writestr(zipfile.ZipInfo(name, (2025, 3, 1, 12, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 

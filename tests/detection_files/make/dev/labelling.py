@@ -231,6 +231,7 @@ def prodigy_choice() -> Made:
                 codes={"A": "first", "B": "second"},
             ),
             judgements=["accept", "answer"],
+            accept={"labels": [["A", "B"]]},
             where=["answer"],
             never=["_session_id", "_annotator_id", "_input_hash"],
         ),

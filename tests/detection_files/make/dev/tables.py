@@ -230,6 +230,7 @@ def star_signs() -> Made:
                 codes={"★★★★★": "good", "★★★★☆": "good", "★★★☆☆": "neutral", "★☆☆☆☆": "bad"},
             ),
             judgements=["valoración"],
+            needs={"valoración": ["pattern", "codes"]},
             never=["fecha"],
         ),
     )
@@ -252,6 +253,7 @@ def percent_scores() -> Made:
             HAND,
             reading("ratings", prompt="q", response="a", scores={"grade": "high"}),
             judgements=["grade"],
+            needs={"grade": ["pattern", "codes"]},
             never=["grader"],
         ),
     )

@@ -246,6 +246,7 @@ def feedbackqa() -> Made:
                 codes={"Excellent": "good", "Acceptable": "good", "Could be Improved": "neutral", "Bad": "bad"},
             ),
             judgements=["rating"],
+            needs={"rating": ["codes"]},
             accept={"critique": ["feedback"]},
             never=["domain"],
         ),

@@ -233,6 +233,7 @@ def kto_mix() -> Made:
                 "thumbs", prompt="prompt", response="completion", label="label", codes={"true": "good", "false": "bad"}
             ),
             judgements=["label"],
+            accept={"prompt": ["prompt.0.content"], "response": ["completion.0.content", "completion.*.content"]},
         ),
     )
 

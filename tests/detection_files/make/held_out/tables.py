@@ -115,6 +115,7 @@ def japanese_signs() -> Made:
                 codes={"◎": "good", "○": "good", "△": "neutral", "×": "bad"},
             ),
             judgements=["評価"],
+            needs={"評価": ["codes"]},
             never=["担当者", "No"],
         ),
     )
@@ -192,6 +193,7 @@ def letter_grades() -> Made:
                 codes={"A": "good", "B": "good", "C": "neutral", "F": "bad"},
             ),
             judgements=["grade"],
+            needs={"grade": ["codes"]},
             never=["grader", "late"],
         ),
     )
@@ -219,6 +221,7 @@ def score_out_of_five() -> Made:
             HAND,
             reading("ratings", prompt="prompt_text", response="model_reply", scores={"human_score": "high"}),
             judgements=["human_score"],
+            needs={"human_score": ["pattern", "codes"]},
             never=["note"],
         ),
     )
