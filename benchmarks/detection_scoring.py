@@ -15,7 +15,20 @@ JUDGING = {"votes": "label", "grade": "label"}
 """Settings that name the label -> the name under which they are compared."""
 WITHOUT_MEANING = {
     *("keep", "twins", "marks", "roles", "objective", "literals", "evidence", "check", "annotator", "decimal"),
-    *("separator", "instruction", "missing", "counted_from", "cut", "null", "until", "parent", "id", "ids", "turns"),
+    *(
+        "separator",
+        "instruction",
+        "missing",
+        "counted_from",
+        "cut",
+        "null",
+        "until",
+        "parent",
+        "id",
+        "ids",
+        "turns",
+        "marked",
+    ),
 }
 """Settings that assert neither a text nor a judgement, or that other settings do not depend on."""
 DOMINATED = {"system", "history", "tools", "until"}
@@ -123,7 +136,8 @@ class Proposal:
 
     def passed_over(self, truth: dict[str, Any]) -> list[str]:
         """Returns the judgements and parts of the prompt that neither the mapping nor a doubt names."""
-        parts = [(path, "judgement") for path in truth.get("judgements", [])]
+        judgements = [] if self._asks_for_judgement() else truth.get("judgements", [])
+        parts = [(path, "judgement") for path in judgements]
         parts += [(path, "part of the prompt") for path in truth.get("context", [])]
         return [
             f"the {kind} '{names}' is passed over"
@@ -151,9 +165,23 @@ class Proposal:
         return any(one in (wanted, inner) or one.startswith((wanted + ".", inner + ".")) for one in used)
 
     def _doubts(self, path: str) -> bool:
-        last = [part for part in path.split(".") if part != "*" and not part.isdigit()][-1]
-        names = {path, path.replace(".*", ""), path.replace("*", "0"), last}
-        return any(f"'{name}'" in self.doubts or (len(name) > 5 and name in self.doubts) for name in names)
+        """Whether a doubt names a field: in quotes, or bare if the name cannot be a word of the sentence."""
+        last = [part for part in path.split(".") if part != "*"][-1]
+        whole = {path, path.replace(".*", ""), path.replace("*", "0")}
+        if any(f"'{name}" in self.doubts for name in whole) or f"'{last}'" in self.doubts:
+            return True
+        return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.doubts) for name in whole if not name.isalpha())
+
+    def _doubts_code(self, code: str) -> bool:
+        """Whether a doubt names a value of a label: in quotes, or in a list in brackets."""
+        return f"'{code}'" in self.doubts or bool(
+            re.search(rf"[\[(]([^\])]*[ ,])?{re.escape(code)}[,\])]", self.doubts)
+        )
+
+    def _asks_for_judgement(self) -> bool:
+        return any(
+            self.map.get(key) == QUESTION for key in ("label", "scores", "ranks", "answer", "rating", "sequence")
+        )
 
     def _judgement_faults(self, right: dict[str, Any]) -> list[str]:
         if "scores" in self.map:
@@ -176,12 +204,13 @@ class Proposal:
         meanings = {_key(code): _meaning(value) for code, value in given.items()}
         faults = []
         for code, meaning in meanings.items():
-            want = {_key(k): v for k, v in codes.items()}.get(code, "none")
+            # A code that no row has asserts nothing about these rows.
+            want = {_key(k): v for k, v in codes.items()}.get(code, meaning)
             if meaning not in (QUESTION, None, want):
                 faults.append(f"code {code}: {meaning}" + (", which the rows do not tell" if want == "ask" else ""))
         needed = [code for code, want in codes.items() if want not in ("none", "tie", "neutral")]
         if "scale" not in self.map and self.name != "multiple_choice":
-            faults += [f"code {c} is missing" for c in needed if _key(c) not in meanings and not self._doubts(c)]
+            faults += [f"code {c} is missing" for c in needed if _key(c) not in meanings and not self._doubts_code(c)]
         return faults
 
     def _scale_faults(self, right: dict[str, Any]) -> list[str]:
@@ -203,7 +232,7 @@ class Proposal:
             if any(side != want for side in sides):
                 why = ", which the rows do not tell" if want == "ask" else ""
                 faults.append(f"'{code}' is taken for {' and '.join(sides)}{why}")
-            elif not sides and want in ("good", "bad", "ask") and not is_open and not self._doubts(code):
+            elif not sides and want in ("good", "bad", "ask") and not is_open and not self._doubts_code(code):
                 faults.append(f"'{code}' has no meaning")
         return faults
 

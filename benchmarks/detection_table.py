@@ -89,16 +89,17 @@ def inspect(case: Case) -> Result:
 
 
 def _with_entry(found: dict[str, Any]) -> dict[str, Any]:
-    """Adds format and mapping of the catalog's entry if the proposal only names a dataset."""
+    """Adds what the catalog's entry says if the proposal names a dataset."""
     name = found["source"].get("dataset")
-    if name is None or found["map"]:
+    if name is None:
         return found
     try:
         entry = catalog.dataset(name, "dataset")
     except UserError:
         return found
     records = {} if entry.records is None else {"records": entry.records}
-    return found | {"format": entry.format, "map": entry.map, "source": records | found["source"]}
+    own = {"format": found["format"] or entry.format, "map": found["map"] or entry.map}
+    return found | own | {"source": records | found["source"]}
 
 
 def summarise(results: list[Result]) -> list[list[Any]]:

@@ -108,6 +108,7 @@ PAIR = {"prompt": "q", "first": "a", "second": "b", "label": "winner", "codes": 
         ("pairs", {"codes": {"A": "second", "B": "first"}}, "false"),
         ("pairs", {"codes": {"A": "first"}}, "false"),
         ("pairs", {"codes": {"A": "first", "B": "second", "skip": "tie"}}, "false"),
+        ("pairs", {"codes": {"A": "first", "B": "second", "both bad": "tie"}}, "right"),
         ("pairs", {"codes": {"A": "first", "B": "second", "skip": "?"}}, "asked"),
         ("pairs", {"label": "at"}, "false"),
         ("pairs", {"prompt": ["at", "q"]}, "false"),
@@ -178,6 +179,29 @@ def test_a_mark_in_words_can_be_a_rating() -> None:
     ]
     assert outcome(ONE, "ratings", rating | {"scores": {"mark": scale | {"better": "?"}}}).kind == "asked"
     assert outcome(ONE, "ratings", rating | {"scores": {"mark": {"field": "mark", "better": "high"}}}).kind == "false"
+
+
+def test_a_doubt_names_a_field_in_quotes() -> None:
+    mapping = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "stars", "better": "high"}}}
+    assert outcome(RATED, "ratings", mapping, "the system is fine").kind == "false"
+    assert outcome(RATED, "ratings", mapping, "'system' is not read").kind == "right"
+    assert outcome({**RATED, "context": ["system_1"]}, "ratings", mapping, "not read: system_1, b").kind == "right"
+    assert (
+        outcome({**RATED, "context": ["meta.system"]}, "ratings", mapping, "'meta.system.text' is not read").kind
+        == "right"
+    )
+
+
+def test_a_doubt_can_name_a_code_without_a_meaning() -> None:
+    mapping = THUMB | {"down": ["never"]}
+    assert outcome(ONE, "thumbs", mapping).reasons == ["'no' has no meaning"]
+    assert outcome(ONE, "thumbs", mapping, "values without a meaning: [maybe, no]").kind == "right"
+    assert outcome(ONE, "thumbs", mapping, "values without a meaning: 'no'").kind == "right"
+    assert outcome(ONE, "thumbs", mapping, "there is no doubt").kind == "false"
+
+
+def test_a_question_in_place_of_the_label_passes_no_judgement_over() -> None:
+    assert outcome(TWO, "pairs", PAIR | {"label": "?", "codes": "?"}).kind == "asked"
 
 
 def test_a_denied_judgement_is_false_unless_it_is_asked() -> None:

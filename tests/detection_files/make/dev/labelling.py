@@ -142,7 +142,7 @@ def label_studio_pairwise() -> Made:
                 label="annotations.*.result.*.value.selected",
                 codes={"left": "first", "right": "second"},
             ),
-            judgements=["annotations"],
+            judgements=["annotations.*.result"],
             where=["annotations.*.was_cancelled"],
             never=["created_at", "updated_at", "annotations.*.created_at", "annotations.*.result.*.to_name"],
         ),

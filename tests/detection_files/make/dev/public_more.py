@@ -94,6 +94,7 @@ def prm800k_phase2() -> Made:
                 codes={"1": "right", "0": "neutral", "-1": "wrong"},
             ),
             judgements=["label.steps"],
+            where=["is_quality_control_question", "is_initial_screening_question"],
             accept={"target": ["question.ground_truth_answer"]},
             never=["labeler", "timestamp", "label.finish_reason"],
         ),
@@ -166,7 +167,7 @@ def multipref() -> Made:
         "multipref.jsonl",
         jsonl(rows),
         judged(
-            "MultiPref: four questions about the same two answers; which of them decides is for the user to say",
+            "MultiPref, one row per annotator: four questions about the same two answers",
             "hub: allenai/multipref",
             *(
                 reading(
@@ -286,7 +287,7 @@ def webgpt() -> Made:
         "comparisons.jsonl",
         jsonl(rows),
         judged(
-            "WebGPT comparisons: one score for each of the two answers",
+            "WebGPT comparisons: a score for each of two answers; one is the negative of the other",
             "hub: openai/webgpt_comparisons",
             reading(
                 "rated_list",
@@ -294,7 +295,15 @@ def webgpt() -> Made:
                 answers=["answer_0", "answer_1"],
                 scores={"score_0": "high", "score_1": "high"},
             ),
-            judgements=["score_0", "score_1"],
+            reading(
+                "graded_pair",
+                prompt="question.full_text",
+                first="answer_0",
+                second="answer_1",
+                label="score_0",
+                scale={"first": 1, "second": -1},
+            ),
+            judgements=["score_0|score_1"],
             never=["quotes_0.extract", "quotes_0.title", "question.dataset"],
         ),
     )

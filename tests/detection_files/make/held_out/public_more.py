@@ -128,6 +128,12 @@ def zephyr_binarized() -> Made:
             "UltraFeedback binarized: messages repeats the chosen dialogue",
             "hub: HuggingFaceH4/ultrafeedback_binarized",
             reading("pairs", chosen="chosen", rejected="rejected"),
+            reading(
+                "rated_list",
+                prompt="prompt",
+                answers=["chosen.-1.content", "rejected.-1.content"],
+                scores={"score_chosen": "high", "score_rejected": "high"},
+            ),
             judgements=["score_chosen", "score_rejected"],
             accept={"prompt": ["prompt"]},
             never=["prompt_id"],
@@ -293,6 +299,7 @@ def math_shepherd() -> Made:
         judged(
             "Math-Shepherd: problem, steps and their marks in one text",
             "hub: peiyi9979/Math-Shepherd",
+            reading("steps", prompt="label", steps="label", codes={"+": "right", "-": "wrong"}),
             judgements=["label"],
             silence="right",
             never=["task"],
