@@ -103,7 +103,8 @@ class Proposal:
             if key not in self.map and key not in SPECIAL | DOMINATED | WITHOUT_MEANING and not self._replaces(key):
                 faults.append(f"'{key}' is missing")
         for key, value in self.map.items():
-            if key in SPECIAL or key in WITHOUT_MEANING or value == QUESTION:
+            is_extra_name = key == "key" and key not in right
+            if key in SPECIAL or key in WITHOUT_MEANING or value == QUESTION or is_extra_name:
                 continue
             allowed = [right[key]] if key in right else []
             if _plain(value, key) not in [_plain(one, key) for one in [*allowed, *accepted.get(key, [])]]:

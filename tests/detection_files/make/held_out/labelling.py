@@ -197,10 +197,10 @@ def label_studio_ranker() -> Made:
                 response="body",
                 sequence="annotations.*.result.*.value.ranker.rank",
                 order="best_first",
+                key="id",
             ),
             judgements=["annotations.*.result"],
             where=["annotations.*.was_cancelled"],
-            accept={"order": ["best_first"], "id": ["id"], "ids": ["id"]},
             never=["created_at"],
         ),
     )
