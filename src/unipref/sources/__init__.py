@@ -10,6 +10,7 @@ from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
 from unipref.sources.limits import Limits
+from unipref.sources.nested_rows import rows_inside
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import peek, read
 from unipref.sources.split_files import check_parts, parts
@@ -31,6 +32,7 @@ __all__ = [
     "parts",
     "peek",
     "read",
+    "rows_inside",
     "spill_rows",
     "with_tables",
 ]

@@ -3,7 +3,7 @@ writes an entry for the study file. A question mark in the entry marks what the 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,15 +12,16 @@ from typing import Any, Literal
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
-from unipref.core.records import Feedback, Message, Preference, Reason, Reject
+from unipref.core.records import Feedback, Message, Preference, Reject
 from unipref.core.terminal import show_name
-from unipref.sources import catalog, parts, peek, read
+from unipref.sources import catalog, parts, peek, read, rows_inside
 from unipref.sources.limits import without_advice
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
+from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import project
 
@@ -33,8 +34,6 @@ MAX_COLUMNS = 200
 MIN_FIELDS = 4
 """Least number of matching fields for a known dataset: three or fewer, such as prompt, chosen and rejected, are common
 to many."""
-SHAPE_REASONS = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)
-"""Reject reasons that mean: the row has another shape."""
 MIN_ALTERNATIVE_CONFIDENCE = 0.5
 """Least confidence to name another format."""
 PROSE = ("a prompt", "an answer", "a second answer")
@@ -63,6 +62,7 @@ class Inspection:
         notes: what a run would not read of these rows.
         source: an entry for `sources:` of a study file; empty if no format fits.
         known: the known dataset whose fields these rows have, if any.
+        export: the tool that exported these rows, if unipref knows it.
     """
 
     file: str
@@ -75,6 +75,7 @@ class Inspection:
     examples: list[dict[str, str]] = field(default_factory=list)
     source: dict[str, Any] = field(default_factory=dict)
     known: str | None = None
+    export: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,6 +85,8 @@ class Inspection:
     def as_text(self) -> str:
         """Returns the inspection as text for the terminal."""
         lines = [self.file]
+        lines += [f"  an export of: {self.export}"] if self.export else []
+        lines += [f"  the dataset: {self.source['dataset']}"] if "dataset" in self.source else []
         if self.format is None:
             error = (
                 "no format fits; write the mapping by hand, see: unipref list formats"
@@ -95,8 +98,8 @@ class Inspection:
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
         lines += [f"  note: {note}" for note in self.notes]
-        lines += [f"  {describe_catalog_match(self.known)}"] if self.known else []
-        questions = open_questions(self.map, "map")
+        lines += [f"  {describe_catalog_match(self.known)}"] if self.known and "dataset" not in self.source else []
+        questions = source_questions(self.source)
         if questions:
             lines.append(f"  fill in before you run it: {', '.join(questions)}")
         width = max((len(side) for example in self.examples for side in example), default=0)
@@ -129,6 +132,8 @@ def _inspect(path: Path, label: str) -> Inspection:
     rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
+    if (named := find_named_source(rows)) is not None:
+        return _inspect_named_source(path, label, rows, named)
     columns = Columns(rows)
     guesses: list[tuple[str, Guess]] = []
     for choice in registry.find_all("format"):
@@ -162,6 +167,38 @@ def _inspect(path: Path, label: str) -> Inspection:
     )
 
 
+def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], named: NamedSource) -> Inspection:
+    """The inspection of rows whose tool or dataset is known by name."""
+    proposal = named.proposal
+    if proposal.format is None:
+        return Inspection(label, len(rows), why=proposal.why, doubts=proposal.doubts, export=named.name)
+    source: dict[str, Any] = {"name": source_name(path), "path": label}
+    if named.kind == "dataset":
+        source["dataset"] = named.name
+        records = None if named.name == PLACEHOLDER else catalog.dataset(named.name, label).records
+    else:
+        source |= {"format": proposal.format, "map": proposal.map, **proposal.source, "objective": "instruction"}
+        records = proposal.source.get("records")
+    inner = rows_inside(rows, records)
+    with count_unread_fields() as unread:
+        examples = _examples(proposal.format, proposal.map, Columns(inner), inner)
+    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    return Inspection(
+        file=label,
+        rows=len(rows),
+        format=proposal.format,
+        map=proposal.map,
+        confidence=proposal.confidence,
+        why=proposal.why,
+        doubts=proposal.doubts,
+        examples=examples,
+        source=source,
+        known=named.name if named.kind == "dataset" else None,
+        export=named.name if named.kind == "export" else None,
+        notes=[*notes, *named.notes],
+    )
+
+
 def describe_catalog_match(dataset: str) -> str:
     """Says what to do with rows that have the fields of a known dataset."""
     return (
@@ -179,7 +216,7 @@ def _find_known_dataset(name: str, rows: list[dict[str, Any]]) -> str | None:
             continue
         form, places = registry.make("format", name, entry.map, "map"), {*filter(_is_text, _leaf_values(entry.map))}
         fields = sum(all(_has_field(row, place) for row in rows) for place in places)
-        if fields > most and isinstance(form, Format) and all(_has_shape(form, row) for row in rows):
+        if fields > most and isinstance(form, Format) and all(has_shape(form, row) for row in rows):
             best, most = entry.name, fields
     return best
 
@@ -194,14 +231,6 @@ def _has_field(row: dict[str, Any], path: str) -> bool:
     except Reject:
         return False
     return True
-
-
-def _has_shape(form: Format, row: dict[str, Any]) -> bool:
-    """Whether a row has the fields that a format needs, even if it is rejected for another reason."""
-    try:
-        return not any(isinstance(item, Reject) and item.reason in SHAPE_REASONS for item in form.read(row))
-    except Reject as reject:
-        return reject.reason not in SHAPE_REASONS
 
 
 def _describe_columns(columns: Columns) -> str:
@@ -345,6 +374,11 @@ def open_questions(value: Any, place: str) -> list[str]:
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return [question for key, inner in items for question in open_questions(inner, f"{place}.{key}")]
     return [place] if value == PLACEHOLDER else []
+
+
+def source_questions(source: Mapping[str, Any]) -> list[str]:
+    """Returns the settings of a proposed source that the user still has to fill in."""
+    return [question for key, value in source.items() for question in open_questions(value, key)]
 
 
 def source_name(path: Path) -> str:
