@@ -125,14 +125,14 @@ def test_what_the_data_cannot_tell_is_a_question_and_a_study_with_it_an_error(he
     ]
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
-    assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
+    assert found.source["map"]["scores"] == {"score": {"field": "?", "better": "?"}}
     assert any("set 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
-    assert "fill in before you run it: map.scores.verve.better" in found.as_text()
+    assert "fill in before you run it: map.scores.score.field, map.scores.score.better" in found.as_text()
     (here / "study.yaml").write_text(draft.draft_study(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
-    assert caught.value.where == "sources.0 (data).map.scores.verve.better"
+    assert caught.value.where == "sources.0 (data).map.scores.score.field"
 
 
 def test_which_of_two_dialogues_is_better_is_a_question(here: Path) -> None:
@@ -228,10 +228,10 @@ def test_an_open_question_is_an_error_that_names_its_place(here: Path, case: str
 
 def test_columns_of_an_unknown_shape_name_the_closest_formats(here: Path) -> None:
     write_jsonl(
-        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "n": i % 2} for i, a in enumerate(ANIMALS)]
+        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "k": i % 2} for i, a in enumerate(ANIMALS)]
     )
     (found,) = inspection.inspect(["d.jsonl"])
-    assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
+    assert (found.format, found.why) == (None, ["fields: note (text), k (code)"])
     assert found.doubts == [
         "closest format: demonstration; missing: an answer",
         "closest format: ratings; missing: an answer",

@@ -42,10 +42,12 @@ RIGHT = {
 
 # What the data cannot tell, as their makers do: place in the mapping -> answer.
 ANSWERS: dict[str, dict[str, Any]] = {
-    "alpaca_eval": {"codes": {0: 0}},
+    "alpaca_eval": {"scale": {"first": 1, "second": 2}, "codes": {0: 0}},
     "bigbench_mistake": {"counted_from": 0},
     "llmbar": {"codes": {1: "first", 2: "second"}},
     "oasst_ranked_zh": {"order": "best_first"},
+    "sfres_ratings": {"scores": {"overall": {"field": "scores.overall", "better": "high"}}},
+    "topical_chat_ratings": {"scores": {"overall": {"field": "scores.overall", "better": "high"}}},
     "pandalm": {"codes": {0: "tie", 1: "first", 2: "second"}},
 }
 

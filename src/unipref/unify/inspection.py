@@ -4,8 +4,7 @@ writes an entry for the study file. A question mark in the entry marks what the 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,28 +13,25 @@ from unipref.core.contracts import Format
 from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reject
 from unipref.core.terminal import show_name
-from unipref.sources import catalog, parts, peek, read, rows_inside
+from unipref.sources import catalog, parts, peek, read, rows_inside, unusual_delimiter
 from unipref.sources.limits import without_advice
 from unipref.unify import Projection
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
-from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, find_scores
+from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.project import project
+from unipref.unify.proposal import Proposed, propose
 
 ROWS_READ = 400
 MAX_EXAMPLES = 3
 MAX_CHARACTERS = 300
 MAX_FIELDS = 20
-MAX_COLUMNS = 200
-"""Most fields of a row that are compared with the formats; the time grows with the square of their number."""
 MIN_FIELDS = 4
 """Least number of matching fields for a known dataset: three or fewer, such as prompt, chosen and rejected, are common
 to many."""
-MIN_ALTERNATIVE_CONFIDENCE = 0.5
-"""Least confidence to name another format."""
 PROSE = ("a prompt", "an answer", "a second answer")
 CONTENTS = (
     *PROSE,
@@ -129,42 +125,48 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
 
 
 def _inspect(path: Path, label: str) -> Inspection:
-    rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
+    rows = peek(path, ROWS_READ)
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
     if (named := find_named_source(rows)) is not None:
         return _inspect_named_source(path, label, rows, named)
-    columns = Columns(rows)
-    guesses: list[tuple[str, Guess]] = []
-    for choice in registry.find_all("format"):
-        if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
-            guesses.append((choice.name(), guess))
-    if not guesses:
+    proposed, settings = _propose(rows)
+    if delimiter := unusual_delimiter(path):
+        settings["csv"] = {"delimiter": delimiter}
+    columns = proposed.columns
+    if proposed.format is None:
         return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=_nearest_formats(columns))
-    name, best = max(guesses, key=lambda guess: guess[1].confidence)
-    others = [
-        f"it could also be '{n}' ({g.confidence:.2f})"
-        for n, g in guesses
-        if n != name and g.confidence > MIN_ALTERNATIVE_CONFIDENCE
-    ]
-    mapping = {**best.map, **_literals_setting(columns, best.map)}
-    source = {"name": source_name(path), "path": label, "format": name, "map": mapping, "objective": "instruction"}
+    source = {"name": source_name(path), "path": label, "format": proposed.format, "map": proposed.map}
     with count_unread_fields() as unread:
-        examples = _examples(name, mapping, columns, rows)
+        examples = _examples(proposed.format, proposed.map, columns, columns.raw_rows)
     notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
-        rows=len(rows),
-        format=name,
-        map=mapping,
-        confidence=best.confidence,
-        why=best.why,
-        doubts=[*best.doubts, *others],
+        rows=len(columns.rows),
+        format=proposed.format,
+        map=proposed.map,
+        confidence=proposed.confidence,
+        why=proposed.why,
+        doubts=proposed.doubts,
         examples=examples,
-        source=source,
-        known=_find_known_dataset(name, rows),
+        source={**source, **settings, "objective": "instruction"},
+        known=None if {*settings} - {"csv"} else _find_known_dataset(proposed.format, rows),
         notes=notes,
     )
+
+
+def _propose(rows: list[dict[str, Any]]) -> tuple[Proposed, dict[str, Any]]:
+    """Returns the proposal for the rows, or for the rows inside them, and the source's settings to find these."""
+    inner = find_inner_rows(rows)
+    if inner is not None and inner.is_certain:
+        proposed = propose(inner.rows[:ROWS_READ])
+        return replace(proposed, why=[inner.why, *proposed.why]), {**inner.settings}
+    proposed = propose(rows)
+    if inner is not None:
+        nested = propose(inner.rows[:ROWS_READ])
+        if nested.format is not None and (proposed.format is None or nested.confidence > proposed.confidence):
+            return replace(nested, why=[inner.why, *nested.why]), {**inner.settings}
+    return proposed, {}
 
 
 def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], named: NamedSource) -> Inspection:
@@ -257,13 +259,6 @@ def _nearest_formats(columns: Columns) -> list[str]:
         f"closest format: {name}; missing: {' and '.join(missing[name]) or 'clear names of the fields'}"
         for name in near[:2]
     ]
-
-
-def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
-    """Returns the setting `literals`: the texts that are written lists or mappings and that the mapping uses."""
-    used = [value for value in _leaf_values(mapping) if isinstance(value, str)]
-    names = [name for name in columns.literals if any(u == name or u.startswith(f"{name}.") for u in used)]
-    return {"literals": names} if names else {}
 
 
 def _first_error(path: Path) -> str:

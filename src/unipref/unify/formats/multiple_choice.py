@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
+from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Paths, get_answer, get_path, join_texts, read_answer, to_code
@@ -18,6 +19,8 @@ CHECK_AXIS = "check"
 """The name of the axis of the second answer field, `check`."""
 OPTION_NAME = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
+OPTION_WORD = re.compile(r"option|choice|ending|opt|sol|sentence|contained")
+"""Words in the names of fields that hold an option rather than an answer."""
 MIN_ANSWER_LENGTH = 60
 """Mean length in characters from which two texts are answers rather than options."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -30,6 +33,8 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     """Returns the question, the options and their number; None if no field holds options that fit the answer."""
     texts = [c for c in columns.of_kind("text", "code") if c is not answer and c.share > 0.9]
     numbered = [c for c in texts if OPTION_NAME.fullmatch(c.name)]
+    if {*answer.words} & {"rank", "score", "rating", "grade"}:
+        return None
     prose = [c for c in columns.prose if c not in numbered]
     question = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
     question = question or max(prose, key=lambda c: c.mean_length, default=None)
@@ -103,7 +108,9 @@ class MultipleChoice(Mapped):
                 continue
             prompt, options, count = choices
             values = sorted({to_code(v) for v in answer.values})
-            first: Any = values[0] if len(values) == count and named is not None else PLACEHOLDER
+            are_options = isinstance(options, str) or all(OPTION_WORD.search(option.lower()) for option in options)
+            is_told = len(values) == count and named is not None and (are_options or not has_several_answers(columns))
+            first: Any = values[0] if is_told else PLACEHOLDER
             mapping = {
                 "prompt": prompt,
                 "options": options,
@@ -116,7 +123,8 @@ class MultipleChoice(Mapped):
                 else []
             )
             why = [f"'{answer.path}' is one of {values} and the question has {count} options"]
-            return Guess(mapping, 0.9 if named is not None else 0.75, why, doubts)
+            confidence = 0.9 if named is not None else 0.75
+            return Guess(mapping, confidence if are_options else 0.6, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

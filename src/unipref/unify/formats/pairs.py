@@ -7,7 +7,9 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
-from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
+from unipref.unify.detection.judgements import combine_confidence, find_judgement
+from unipref.unify.detection.names import NEGATIONS
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, get_path
 
@@ -19,8 +21,9 @@ WORSE_NAMES = ("rejected", "dispreferred", "worse", "loser", "neg_response")
 def _recognise_by_name(columns: Columns) -> Guess | None:
     """Recognises two answers whose names say which one was preferred."""
     for kind in ("transcript", "turns", "turn", "text"):
-        better, worse = columns.find_named([kind], *BETTER_NAMES), columns.find_named([kind], *WORSE_NAMES)
-        if better is None or worse is None or better is worse:
+        sides = [c for c in columns.of_kind(kind) if not c.is_identifier]
+        better, worse = _find_better_and_worse(sides)
+        if better is None or worse is None:
             continue
         mapping: dict[str, Any] = {"chosen": better.path, "rejected": worse.path}
         if _are_endings(better):
@@ -41,6 +44,13 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             mapping, 0.7, [f"'{one.path}' and '{other.path}' are two turns that follow '{prompt[0]}'"], [doubt]
         )
     return None
+
+
+def _find_better_and_worse(sides: list[Column]) -> tuple[Column | None, Column | None]:
+    """Returns the columns whose names say that they hold the better and the worse answer; None where no name does."""
+    worse = next((c for word in WORSE_NAMES for c in sides if c.has_name(word)), None)
+    others = [c for c in sides if c is not worse and not {*c.words} & NEGATIONS]
+    return next((c for word in BETTER_NAMES for c in others if c.has_name(word)), None), worse
 
 
 def _are_endings(side: Column) -> bool:
@@ -110,9 +120,12 @@ class Pairs(TwoAnswers):
                 [sides.why, judgement.why],
                 [*sides.doubts, *judgement.doubts],
             )
-        if judgement is not None or sides.prompt:
+        if judgement is not None:
             return None
         doubt = f"which of '{sides.first}' and '{sides.second}' was preferred"
+        if sides.prompt:
+            mapping = {**sides.map, "label": PLACEHOLDER, "codes": PLACEHOLDER}
+            return Guess(mapping, 0.55 if sides.marks else 0.3, [sides.why], [*sides.doubts, doubt])
         return Guess({"chosen": PLACEHOLDER, "rejected": PLACEHOLDER}, 0.7, [sides.why], [doubt])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -6,15 +6,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import (
-    PLACEHOLDER,
-    Columns,
-    Guess,
-    find_prompt_and_answer,
-    find_scores,
-    guess_axes,
-    path_setting,
-)
+from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, Columns, Guess, ask_for_scores, find_scores, guess_axes
+from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_answer, read_scores
 from unipref.unify.mapping.turns import assistant_turn
@@ -53,20 +46,29 @@ class Ratings(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
-        texts, scores = find_prompt_and_answer(columns), find_scores(columns)
-        if texts is None or not scores or columns.of_kind("texts", "turns", "items"):
+        answer = find_one_answer(columns)
+        if answer is None or "response" not in answer.map or columns.of_role("list", "history"):
             return None
-        prompt, response, confidence = texts
-        first, answers = columns.find(prompt[0]), columns.find(response)
+        prompt, response = answer.map["prompt"], answer.map["response"]
+        first, answers = columns.find(prompt if isinstance(prompt, str) else prompt[0]), columns.find(response)
         is_repeated = first is not None and answers is not None and first.n_distinct < answers.n_distinct
-        axes, doubts = guess_axes(scores)
-        has_direction = any(axis["better"] != PLACEHOLDER for axis in axes.values())
-        why = [f"'{response}' has scores: {', '.join(axes)}"]
+        scores = [
+            c
+            for c in find_scores(columns)
+            if is_repeated or columns.role(c) == "score" or {*c.numbers} not in TWO_NUMBERS
+        ]
+        named = [c for c in scores if columns.role(c) != "unknown"]
+        words = find_word_scores(columns)
+        if not (named or words or scores):
+            return None
+        axes, doubts = guess_axes(named) if named else words or ask_for_scores(scores)
+        why = [answer.why, f"'{response}' has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
-        mapping = {"prompt": path_setting(prompt), "response": response, "scores": axes}
-        return Guess(
-            mapping, (0.25 + 0.7 * confidence) * (1.0 if is_repeated else 0.9 if has_direction else 0.6), why, doubts
-        )
+        mapping = {"prompt": prompt, "response": response, "scores": axes}
+        confidence = (0.25 + 0.7 * answer.confidence) * (1.0 if is_repeated else 0.9)
+        if not named and not words:
+            confidence = min(confidence, MAX_WEAK_CONFIDENCE) * (1.0 if is_repeated else 0.9)
+        return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""

@@ -7,7 +7,8 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
+from unipref.unify.detection.judgements import combine_confidence, find_judgement
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, PathList, get_path, read_number
 
