@@ -57,6 +57,8 @@ Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
 
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
+Decimal = Literal["point", "comma"]
+"""What separates the fraction of a number in a text: 4.5 or 4,5."""
 NULL_CODE = " (null)"
 """The code of null. No text has it, because codes of texts have no outer white space."""
 MAX_DEPTH = 100
@@ -75,8 +77,8 @@ def get_path(row: Any, path: str) -> Any:
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if part == "*" and isinstance(value, list):
-            rest = ".".join(parts[depth + 1 :])
-            return [get_path(item, rest) if rest else item for item in value]
+            before, rest = ".".join(parts[:depth]), ".".join(parts[depth + 1 :])
+            return [_get_from_item(item, rest, f"{before}.{i}") if rest else item for i, item in enumerate(value)]
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
@@ -84,6 +86,19 @@ def get_path(row: Any, path: str) -> Any:
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
     return value
+
+
+def _get_from_item(item: Any, path: str, place: str) -> Any:
+    """Returns the value at a path inside an item of a list; errors name the item's place."""
+    try:
+        return get_path(item, path)
+    except Reject as reject:
+        raise Reject(reject.reason, reject.detail, f"{place}.{reject.field}") from reject
+
+
+def item_place(path: str, index: int) -> str:
+    """Returns the place of an item of the list at a path: with `*`, which collects one value per item, that item's."""
+    return path.replace("*", str(index), 1) if "*" in path.split(".") else f"{path}.{index}"
 
 
 def values_per_answer(row: Row, paths: str | list[str], count: int, noun: str) -> list[Any]:
@@ -204,8 +219,14 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     return (match.group(1) or "").strip()
 
 
-def read_number(value: Any, field: str) -> float | None:
+def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | None:
     """Reads a score; None for null or an empty CSV cell.
+
+    Args:
+        value: a number, or a text that is one.
+        field: its field, for errors.
+        decimal: what separates the fraction in a text. With a comma, a text with a point is not a number, because the
+            point may separate thousands.
 
     Raises:
         Reject: `wrong_type` for booleans and text that is not a number, `bad_score` for NaN, infinities and scores
@@ -218,12 +239,26 @@ def read_number(value: Any, field: str) -> float | None:
     try:
         if isinstance(value, str) and "_" in value:
             raise ValueError("Python accepts 1_000, but it is not a number in data")
-        score = float(value)
+        if decimal == "comma" and isinstance(value, str):
+            if "." in value:
+                raise ValueError("the point may separate thousands")
+            score = float(value.replace(",", "."))
+        else:
+            score = float(value)
     except (ValueError, OverflowError) as error:
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe(value)}", field) from error
+        detail = f"expected a number, found {describe(value)}{_decimal_hint(value, decimal)}"
+        raise Reject(Reason.WRONG_TYPE, detail, field) from error
     if not abs(score) <= MAX_SCORE:
         raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)
     return score
+
+
+def _decimal_hint(value: Any, decimal: Decimal) -> str:
+    """The end of an error about a text that is a number in the other way of writing decimals."""
+    text = value.strip() if isinstance(value, str) else ""
+    if decimal == "point" and re.fullmatch(r"[-+]?\d+,\d+", text):
+        return "; if the comma is a decimal comma, set 'decimal: comma'"
+    return "; with 'decimal: comma', a number has no point" if decimal == "comma" and "." in text else ""
 
 
 def to_json(value: Any, field: str, depth: int = 0) -> Any:
