@@ -16,8 +16,8 @@ class Doccano(Export):
     names.
     """
 
-    origin: ClassVar[str] = "Doccano 1.x: text classification, export as JSONL"
-    seen: ClassVar[str] = "doccano.github.io/doccano/tutorial, and public code that reads its JSONL"
+    origin: ClassVar[str] = "Doccano 1.x: text classification, export as JSON or JSONL"
+    seen: ClassVar[str] = "doccano/doccano, backend/data_export/pipeline/factories.py"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},

@@ -5,9 +5,10 @@ import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from pydantic import BeforeValidator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
@@ -26,6 +27,7 @@ from unipref.unify.mapping.fields import (
     first_field,
     get_path,
     join_texts,
+    string_keys,
     to_json,
     to_parts,
 )
@@ -54,8 +56,9 @@ class Twins(Settings):
 class Mapped(Format):
     """The settings that all formats share."""
 
-    roles: dict[str, Literal["user", "assistant", "system"]] = {}
-    """Role names of the source -> user, assistant or system, for names that unipref does not know."""
+    roles: Annotated[dict[str, Literal["user", "assistant", "system"]], BeforeValidator(string_keys)] = {}
+    """Role names of the source -> user, assistant or system, for names that unipref does not know. A boolean is a name
+    too, as in {true: user, false: assistant}."""
     system: Paths | None = None
     """Where the system text is."""
     history: Path | None = None
