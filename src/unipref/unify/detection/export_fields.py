@@ -165,7 +165,7 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
         if FEEDBACK_WORDS & set(split_words(name)) or numbers & {"-1", "-1.0"}:
             negative = [value for value in values if value not in positive]
             other = [-1] if numbers & {"-1", "-1.0"} else [0]
-            doubt = f"1 in '{name}' counts as thumbs up, {(negative or other)[0]} as thumbs down"
+            doubt = f"1 in '{name}' counts as thumbs up, {other[0]} as thumbs down"
             return Verdicts({"up": positive or [1], "down": negative or other}, [doubt])
         return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which of {shown} in '{name}' is thumbs up"])
     up = [value for value in values if find_verdict(value) is True]

@@ -99,6 +99,9 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
         doubts.append(f"the prompt is made of {quote_names(roles.prompt)}")
     answers = [at + name for name in roles.answers]
     chosen = _choose(judging, len(answers))
+    is_ambiguous = len(chosen) > 1 and chosen[0].kind == "choice"
+    if is_ambiguous:
+        doubts.append(f"which of the questions {quote_names(q.name for q in chosen)} says which answer is good")
     doubts += [f"the question '{q.name}' ({list_values(q.values)}) is not read" for q in judging if q not in chosen]
     why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
     if len(answers) == 1:
@@ -115,21 +118,21 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
         doubts.append(f"which of {quote_names(q.name for q in chosen)} decides")
     if format_name == "thumbs" and chosen[0].is_read_in_rows:
         source["records"] = chosen[0].people
-    elif filters := {path: where for q in chosen for path, where in q.filters.items()}:
+    elif not is_ambiguous and (filters := {path: where for q in chosen for path, where in q.filters.items()}):
         mapping["where_items"] = filters
     is_open = f"'{PLACEHOLDER}'" in str((mapping, source))
     return Proposal(format_name, mapping, ASKED if is_open else RIGHT, why, doubts, source)
 
 
 def _choose(questions: Sequence[Question], n_answers: int) -> list[Question]:
-    """Returns the questions to read: one that names the better text, else all scores, else the first choice."""
+    """Returns the questions to read: those that name the better text, else all scores, else all choices."""
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
     if n_answers != 1 and better:
-        return better[:1]
+        return better
     if n_answers == 1 and scores:
         return scores
-    return list(questions[:1])
+    return [q for q in questions if q.kind == "choice"] or list(questions[:1])
 
 
 def _judge_one(questions: Sequence[Question], answer: str, prompt: Any) -> tuple[str, dict[str, Any], list[str]]:
@@ -142,6 +145,8 @@ def _judge_one(questions: Sequence[Question], answer: str, prompt: Any) -> tuple
             doubts.append(f"whether a high '{q.name}' is better, and its range: declare 'low' and 'high'")
         return "ratings", {**base, "scores": axes}, doubts
     question = questions[0]
+    if len(questions) > 1:
+        return "thumbs", {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, []
     verdicts = find_verdicts(question.values, question.name)
     if not question.is_read_in_rows:
         label = f"{question.people}.0.{question.inside}"
@@ -165,6 +170,10 @@ def _judge_two(
 ) -> tuple[str, dict[str, Any], list[str]]:
     """Returns format, settings and doubts of a question about two answers."""
     question = questions[0]
+    if len(questions) > 1:
+        first, second = answers if len(answers) == 2 else (PLACEHOLDER, PLACEHOLDER)
+        values = {value: PLACEHOLDER for q in questions for value in q.values}
+        return "votes", {"prompt": prompt, "first": first, "second": second, "votes": PLACEHOLDER, "codes": values}, []
     about_better = question.is_about_better or names_better(question.name)
     codes = find_side_codes(question.values, names, about_better)
     asked = [value for value, side in codes.items() if side == PLACEHOLDER]

@@ -6,9 +6,13 @@ from typing import Any, ClassVar, Literal
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
-from unipref.unify.detection.export_questions import ASKED, RIGHT
-from unipref.unify.detection.export_rows import distinct, have_paths, text_fields, values_at
+from unipref.unify.detection.export_questions import ASKED, MAX_LABELS, RIGHT
+from unipref.unify.detection.export_rows import distinct, have_paths, text_fields
+from unipref.unify.detection.export_traces import read_in_rows
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+
+LONG = 25
+"""Mean number of characters above which many different labels are texts that people wrote."""
 
 
 class Doccano(Export):
@@ -57,10 +61,13 @@ class Doccano(Export):
         lists = [row["label"] for row in rows if isinstance(row["label"], list)]
         if len(lists) < len(rows) or any(isinstance(label, list | dict) for one in lists for label in one):
             return Proposal(None, {}, 0.0, ["this is an export of Doccano, but its labels are parts of texts"])
+        labels = distinct(label for one in lists for label in one)
+        if len(labels) > MAX_LABELS and sum(map(len, map(str, labels))) > LONG * len(labels):
+            return _propose_texts()
         text = "text" if "text" in rows[0] else "data"
         others = [name for name in text_fields(rows) if name not in ("id", text)]
         roles = find_roles(others)
-        verdicts = find_verdicts(distinct(label for one in lists for label in one), "label")
+        verdicts = find_verdicts(labels, "label")
         mapping: dict[str, Any] = {
             "prompt": roles.prompt[0] if len(roles.prompt) == 1 else PLACEHOLDER,
             "response": text if len(roles.prompt) == 1 and not roles.answers else PLACEHOLDER,
@@ -71,8 +78,22 @@ class Doccano(Export):
         if PLACEHOLDER in (mapping["prompt"], mapping["response"]):
             names = quote_names([text, *others])
             doubts.append(f"where prompt and answer are in {names}: a part has 'field' and 'pattern'")
-        if any(len(one) > 1 for one in values_at(rows, "label")):
-            doubts.append("of several labels of a text, the first is read")
         why = ["'label' is the list of labels of a text in an export of Doccano"]
         is_open = f"'{PLACEHOLDER}'" in str(mapping)
-        return Proposal("thumbs", mapping, ASKED if is_open else RIGHT, why, doubts)
+        proposal = Proposal("thumbs", mapping, ASKED if is_open else RIGHT, why, doubts)
+        if all(len(one) <= 1 for one in lists):
+            return proposal
+        return read_in_rows(_with_label(proposal, "value"), "label", {})
+
+
+def _propose_texts() -> Proposal:
+    """The labels are texts that people wrote: the answers to the text."""
+    mapping = {"prompt": "text", "response": "label.0"}
+    doubts = ["whether 'label' holds texts that people wrote, as in a project of sequence to sequence"]
+    return Proposal("demonstration", mapping, ASKED, ["'label' holds a different, long text in each row"], doubts)
+
+
+def _with_label(proposal: Proposal, path: str) -> Proposal:
+    return Proposal(
+        proposal.format, {**proposal.map, "label": path}, proposal.confidence, proposal.why, proposal.doubts
+    )

@@ -71,31 +71,33 @@ class Prodigy(Export):
                 None, {}, 0.0, [why], ["'answer' says whether a label fits a text, not which text is better"]
             )
         chosen = [row["accept"] for row in rows if row["answer"] == "accept" and isinstance(row["accept"], list)]
-        doubts = [] if all(len(one) <= 1 for one in chosen) else ["of tasks with several options, one is read"]
+        is_single = all(len(one) <= 1 for one in chosen)
+        doubts = [] if is_single else ["some tasks have several chosen options: set 'answer' to the path of one"]
+        answer = "accept.0" if is_single else PLACEHOLDER
         texts = {tuple(str(option.get("text")) for option in row["options"]) for row in rows}
         names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
         if len(texts) > 1 or len(rows) == 1:
-            return _propose_options(names, doubts)
-        return _propose_labels(names, [one for several in chosen for one in several], doubts)
+            return _propose_options(names, answer, doubts)
+        return _propose_labels(names, answer, [one for several in chosen for one in several], doubts)
 
 
-def _propose_options(names: list[str], doubts: list[str]) -> Proposal:
+def _propose_options(names: list[str], answer: str, doubts: list[str]) -> Proposal:
     """The options are answers to the task's text."""
     prompt: Any = "text" if "text" in names else next(iter(find_roles(names).prompt), PLACEHOLDER)
     mapping = {
         "prompt": prompt,
         "options": "options.*.text",
         "labels": "options.*.id",
-        "answer": "accept.0",
+        "answer": answer,
         "where": {"answer": ["accept"]},
     }
     doubts = [*doubts, "the chosen option is taken as the better one"]
     doubts += ["which field is the prompt"] if prompt == PLACEHOLDER else []
     why = ["'accept' holds the id of one of the 'options', whose texts differ between tasks"]
-    return Proposal("multiple_choice", mapping, ASKED if prompt == PLACEHOLDER else RIGHT, why, doubts)
+    return Proposal("multiple_choice", mapping, ASKED if PLACEHOLDER in (prompt, answer) else RIGHT, why, doubts)
 
 
-def _propose_labels(names: list[str], chosen: list[Any], doubts: list[str]) -> Proposal:
+def _propose_labels(names: list[str], answer: str, chosen: list[Any], doubts: list[str]) -> Proposal:
     """The options are the same in all tasks: labels of one text."""
     roles = find_roles(names)
     answers = roles.answers or (["text"] if "text" in names and roles.prompt else [])
@@ -103,7 +105,7 @@ def _propose_labels(names: list[str], chosen: list[Any], doubts: list[str]) -> P
     mapping = {
         "prompt": roles.prompt[0] if roles.prompt else PLACEHOLDER,
         "response": answers[0] if len(answers) == 1 else PLACEHOLDER,
-        "label": "accept.0",
+        "label": answer,
         **verdicts.settings,
         "where": {"answer": ["accept"]},
     }
