@@ -231,8 +231,10 @@ def _replace_literals(value: Any, parts: list[str], path: str) -> Any:
     if not parts:
         return _parse_literal(value, path)
     key, *rest = parts
-    if isinstance(value, dict):
+    if isinstance(value, dict) and key in value:
         return {**value, key: _replace_literals(value[key], rest, path)}
+    if key == "*" and isinstance(value, dict):
+        return {inner: _replace_literals(item, rest, path) for inner, item in value.items()}
     if key == "*":
         return [_replace_literals(item, rest, path) for item in value]
     place = int(key) % len(value)

@@ -9,13 +9,13 @@ from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
-    Scale,
     get_path,
     label_hint,
     read_answer,
     string_keys,
     to_code,
 )
+from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     check_prompt,
     count_shared_turns,

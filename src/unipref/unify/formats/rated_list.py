@@ -19,7 +19,8 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.two_answers import find_judgement, find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, Scale, get_path, read_answer, values_per_answer
+from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_answer, values_per_answer
+from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import assistant_turn
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}

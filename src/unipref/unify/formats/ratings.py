@@ -16,7 +16,8 @@ from unipref.unify.detection.guess import (
     path_setting,
 )
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_answer, read_scores
+from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import assistant_turn
 
 
@@ -70,8 +71,7 @@ class Ratings(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""
-        response = Response(
-            messages=assistant_turn(read_answer(get_path(row, self.response), self.response)),
-            scores=read_scores(row, self.scores),
-        )
+        answer = read_answer(get_path(row, self.response), self.response)
+        ratings = read_ratings(row, self.scores)
+        response = Response(messages=assistant_turn(answer), scores=scores_of(ratings), raters=raters_of(ratings))
         yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])

@@ -9,7 +9,7 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, PathList, get_path, item_place, read_number
+from unipref.unify.mapping.fields import Path, PathList, get_path, item_places, read_number
 
 
 class Votes(TwoAnswers):
@@ -75,7 +75,7 @@ class Votes(TwoAnswers):
         if isinstance(self.votes, str):
             value = get_path(row, self.votes)
             is_list = isinstance(value, list)
-            places = [item_place(self.votes, i) for i in range(len(value))] if is_list else [self.votes]
+            places = item_places(row, self.votes) if is_list else [self.votes]
             votes = list(zip(places, value if is_list else [value], strict=True))
         else:
             votes = [(path, get_path(row, path)) for path in self.votes or []]

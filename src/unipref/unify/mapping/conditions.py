@@ -41,8 +41,6 @@ OPERATORS = {
 }
 """Other spellings of the keys of a condition -> the key."""
 COMPARISON = re.compile(r"\s*(>=|<=|!=|==|>|<|=)\s*(.*?)\s*\Z", re.DOTALL)
-ITSELF = "."
-"""The path of an item itself, such as a text in a list of texts."""
 
 
 class Condition(Settings):
@@ -207,6 +205,8 @@ class ItemFilter:
         key, *rest = parts
         if key == "*" and isinstance(value, list):
             return [self._filter(item, rest, _join(place, i), path, conditions) for i, item in enumerate(value)]
+        if key == "*" and isinstance(value, dict) and key not in value:
+            return {k: self._filter(item, rest, _join(place, k), path, conditions) for k, item in value.items()}
         try:
             inner = get_path(value, key)
         except Reject as reject:
@@ -259,7 +259,7 @@ class ItemFilter:
     def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition]) -> bool:
         for inner, condition in conditions.items():
             try:
-                value = get_inside(item, inner)
+                value = get_path(item, inner)
             except Reject:
                 value = None
             try:
@@ -299,12 +299,3 @@ class ItemFilter:
 
 def _join(place: str, key: Any) -> str:
     return f"{place}.{key}" if place else str(key)
-
-
-def get_inside(item: Any, path: Path) -> Any:
-    """Returns the value at a path inside an item of a list; `.` is the item itself.
-
-    Raises:
-        Reject: as for `get_path`.
-    """
-    return item if path == ITSELF else get_path(item, path)
