@@ -7,7 +7,7 @@ from typing import Any, Literal
 from unipref.core.contracts import Proposal
 from unipref.unify.detection.export_fields import find_roles, find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_rows import list_values
-from unipref.unify.detection.guess import PLACEHOLDER, guess_direction, path_setting, quote_names
+from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 
 Kind = Literal["choice", "score", "ranking", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
@@ -141,7 +141,7 @@ def _judge_one(questions: Sequence[Question], answer: str, prompt: Any) -> tuple
     if questions[0].kind == "score":
         axes, doubts = {}, []
         for q in questions:
-            axes[q.name] = {"field": q.path, "better": q.better or guess_direction(q.name, q.name.lower().split("_"))}
+            axes[q.name] = {"field": q.path, "better": q.better or PLACEHOLDER}
             doubts.append(f"whether a high '{q.name}' is better, and its range: declare 'low' and 'high'")
         return "ratings", {**base, "scores": axes}, doubts
     question = questions[0]

@@ -11,7 +11,7 @@ from unipref.unify.detection.columns import split_words
 from unipref.unify.detection.export_fields import FEEDBACK_WORDS, find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import has_path, list_values, values_at
-from unipref.unify.detection.guess import PLACEHOLDER, guess_direction
+from unipref.unify.detection.guess import PLACEHOLDER
 
 LEAST_SHARE = 0.5
 """Least share of the rows that must have a path for it to be proposed."""
@@ -109,7 +109,7 @@ def propose_verdict(exchange: Exchange, name: str, path: str, values: Sequence[A
     is_feedback = bool(FEEDBACK_WORDS & set(split_words(name)))
     if len(numbers) == len(values) and (not set(numbers) <= {0.0, 1.0, -1.0} or not is_feedback):
         low, high = min(numbers, default=0), max(numbers, default=0)
-        spec = {"field": path, "better": guess_direction(name, split_words(name))}
+        spec = {"field": path, "better": PLACEHOLDER}
         doubts = [
             f"whether a high '{name}' is better, and its range, here {low:g} to {high:g}: declare 'low' and 'high'"
         ]

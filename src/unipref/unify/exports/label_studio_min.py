@@ -8,7 +8,7 @@ from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_questions import ASKED, RIGHT, classify
 from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
-from unipref.unify.detection.guess import PLACEHOLDER, guess_direction, path_setting, quote_names
+from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 
 OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 """Fields that Label Studio adds to each annotation."""
@@ -45,7 +45,7 @@ class LabelStudioMin(Export):
         "Choices about two answers": {
             "rows": [
                 _row(1, {"prompt": "Is ice cold?", "answer_a": "Yes.", "answer_b": "No.", "label": "A"}),
-                _row(2, {"prompt": "Is fire cold?", "answer_a": "Yes.", "answer_b": "No.", "label": "B"}),
+                _row(2, {"prompt": "Is fire cold?", "answer_a": "Sure.", "answer_b": "Not at all.", "label": "B"}),
             ],
             "answers": {"map": {"codes": {"A": "first", "B": "second"}}},
         }
@@ -90,7 +90,7 @@ def _propose(prompt: list[str], answers: list[str], labels: dict[str, list[Any]]
     if len(answers) > 1:
         doubts.append(f"which of {quote_names(answers)} is judged")
     if classify(values) == "score":
-        scores = {name: {"field": name, "better": guess_direction(name, name.lower().split("_"))}}
+        scores = {name: {"field": name, "better": PLACEHOLDER}}
         doubts.append(f"whether a high '{name}' is better, and its range: declare 'low' and 'high'")
         return Proposal("ratings", {**base, "scores": scores}, ASKED, why, doubts)
     verdicts = find_verdicts(values, name)

@@ -48,9 +48,9 @@ class OpenaiEvals(Export):
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
         """Items whose `object` is eval.run.output_item, or a page of them."""
-        is_page = have_paths(rows, "data") and set(values_at(rows, "object")) == {"list"}
+        is_page = have_paths(rows, "data") and all(row.get("object") == "list" for row in rows)
         items = rows_inside(rows, "data") if is_page else list(rows)
-        if not items or set(values_at(items, "object")) != {OBJECT}:
+        if not items or not all(item.get("object") == OBJECT for item in items):
             return None
         source = {"records": "data"} if is_page else {}
         if not have_paths(items, "sample.input", "sample.output.0.content", "status"):

@@ -63,7 +63,7 @@ class Prodigy(Export):
         """`answer` is accept, reject or ignore, beside `_input_hash` or `_task_hash`."""
         if not have_paths(rows, "answer") or not all("_input_hash" in row or "_task_hash" in row for row in rows):
             return None
-        if not set(values_at(rows, "answer")) <= ANSWERS:
+        if not all(isinstance(answer, str) and answer in ANSWERS for answer in values_at(rows, "answer")):
             return None
         if not have_paths(rows, "options.*.id", "accept"):
             why = "this is an export of Prodigy, but its tasks have no options to choose from"

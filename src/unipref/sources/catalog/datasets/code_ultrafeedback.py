@@ -16,7 +16,13 @@ ENTRY = Dataset(
         "response": "response",
         "key": "model",
         "scores": {
-            "rating": {"field": "annotations", "key": "model", "value": "rating", "better": "high", "low": 1, "high": 5}
+            "rating": {
+                "field": "annotations.*.rating",
+                "key": "annotations.*.model",
+                "better": "high",
+                "low": 1,
+                "high": 5,
+            }
         },
         "keep": ["preference"],
     },
