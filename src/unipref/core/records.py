@@ -44,6 +44,7 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
         origin: `file[!member]:row` of the raw row that held it; several when rows were merged.
         n_judgements: number of judgements that the scores are the mean of.
         extra: other fields of the row about this answer.
+        raters: axis -> number of judgements that its score is the mean of, where that differs from `n_judgements`.
     """
 
     messages: Messages
@@ -52,6 +53,11 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: list[str] = []
     n_judgements: int = 1
     extra: dict[str, Any] = {}
+    raters: dict[str, int] = {}
+
+    def judgements_on(self, axis: str) -> int:
+        """Returns the number of judgements that the score on an axis is the mean of."""
+        return self.raters.get(axis, self.n_judgements)
 
 
 class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,7 +126,8 @@ class Reason(StrEnum):
     BAD_ROLE = "bad_role"
     BAD_LABEL = "bad_label"
     BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
-    LEFT_OUT = "left_out"  # by the mapping's `where`
+    LEFT_OUT = "left_out"  # by the mapping's `where` or `where_items`
+    NEUTRAL = "neutral"  # judged neither good nor bad
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
     NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source

@@ -15,7 +15,7 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
-from unipref.core.records import Feedback, Preference, Reason, Reject, Response, Row, preference_schema
+from unipref.core.records import Feedback, Preference, Reason, Reject, Row, preference_schema
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
@@ -198,9 +198,7 @@ def _read_row(source_format: Format, row: Row | Reject) -> tuple[list[Feedback],
 
 
 def _with_origin(feedback: Feedback, origin: str) -> Feedback:
-    responses = [
-        Response(r.messages, r.scores, r.approved, [origin], r.n_judgements, r.extra) for r in feedback.responses
-    ]
+    responses = [msgspec.structs.replace(response, origin=[origin]) for response in feedback.responses]
     return msgspec.structs.replace(feedback, responses=responses)
 
 
@@ -228,6 +226,11 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
                 continue
             counts.projected += 1
+            for unused in projected.unused:
+                counts.parts_rejected[unused.reject.reason.value] += 1
+                rejects_out.write(
+                    0, _pack(RejectRecord.from_reject(unused.reject, projection.source, "part", unused.origin))
+                )
             counts.preferences += len(projected.preferences)
             counts.ordered_pairs += projected.ordered
             counts.implied_pairs += projected.implied

@@ -24,7 +24,6 @@ from unipref.unify.detection.names import (
     UNIT_NAMES,
 )
 from unipref.unify.detection.twins import has_several_answers
-from unipref.unify.mapping.fields import Scale
 
 __all__ = ["PLACEHOLDER", "Column", "Columns", "Guess", "find_replies_key"]
 
@@ -226,7 +225,7 @@ def describe_scale(column: Column) -> dict[str, Any]:
     if not texts:
         return {}
     if all(read_decimal_comma(text) is not None for text in texts):
-        return {"decimal": "comma"} if "decimal" in Scale.model_fields else {}
+        return {"decimal": "comma"}
     if any({*text} & FULL_STARS for text in texts):
         return {"codes": {value: read_score_text(value) for value in sorted({*texts})}}
     return {"pattern": NUMBER_PATTERN}

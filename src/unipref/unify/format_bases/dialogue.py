@@ -8,7 +8,9 @@ from unipref.core import patterns
 from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.mapping.dialogue_end import Until
 from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.mapping.message_links import TurnFields
 from unipref.unify.mapping.turns import assistant_turn, parse_transcript, parse_turns, split_dialogue
 
 
@@ -38,14 +40,41 @@ class Dialogues(Mapped):
     """Speaker marks of transcripts."""
     cut: TwoGroups | None = None
     """Regular expression that splits one text into two groups: the prompt and the answer."""
+    until: Until | None = None
+    """The answer with which each dialogue ends, if later messages follow: {turn: PATH}, {index: PATH} or
+    {message: PATH, id: PATH}. With `parent`, the messages are a tree."""
+    turns: TurnFields | None = None
+    """Where a message of a dialogue holds its speaker and its text, as in {role: author.role, content: text}, if not in
+    role and content or from and value."""
 
-    def parse_dialogue(self, value: Any, path: str) -> Messages:
+    @model_validator(mode="after")
+    def _is_cut_once(self) -> "Dialogues":
+        if self.until is not None and self.cut is not None:
+            raise ValueError("give either 'until' or 'cut'")
+        return self
+
+    def parse_dialogue(self, value: Any, path: str, row: Row) -> Messages:
         """Converts a dialogue in any of the forms above, or an answer alone, to messages.
 
+        Args:
+            value: the raw dialogue.
+            path: its path, for errors.
+            row: the raw row, which holds what `until` names.
+
         Raises:
-            Reject: the value is neither text nor a list of turns, is empty, or does not match `cut`.
+            Reject: the value is neither text nor a list of turns, is empty, does not match `cut`, or `until` names no
+                answer in it.
         """
         if not isinstance(value, str):
+            if self.until is not None:
+                value = self.until.cut_raw(row, value, path, self.roles, self.turns)
+            elif self.turns is not None and isinstance(value, list):
+                value = [self.turns.rename(message, f"{path}.{i}") for i, message in enumerate(value)]
+            elif isinstance(value, dict):
+                detail = (
+                    "expected a list of turns, found a mapping; for a tree, set 'until' with 'message' and 'parent'"
+                )
+                raise Reject(Reason.WRONG_TYPE, detail, path)
             return parse_turns(value, path, self.roles, ends_with_answer=True)
         if self.cut is not None:
             match = patterns.search(self.cut, value, path)
@@ -54,6 +83,8 @@ class Dialogues(Mapped):
             prompt, answer = (group.strip() for group in match.groups(default=""))
             return [Message(role="user", content=prompt), *assistant_turn(read_answer(answer, path))]
         dialogue = parse_transcript(value, self.marks.user, self.marks.assistant)
+        if self.until is not None:
+            return self.until.cut_messages(row, dialogue or [], path)
         return dialogue if dialogue is not None else assistant_turn(read_answer(value, path))
 
 
@@ -72,6 +103,8 @@ class OneAnswer(Dialogues):
         names = {name for name in ("messages", "prompt", "response") if getattr(self, name) is not None}
         if names not in ({"messages"}, {"prompt", "response"}):
             raise ValueError("give either 'messages', or 'prompt' and 'response'")
+        if self.messages is None and self.until is not None:
+            raise ValueError("'until' needs 'messages', because a prompt and an answer have no later messages")
         return self
 
     def read_dialogue(self, row: Row) -> tuple[Messages, Messages]:
@@ -82,7 +115,7 @@ class OneAnswer(Dialogues):
         """
         if self.messages is not None:
             prompt, answer = split_dialogue(
-                self.parse_dialogue(get_path(row, self.messages), self.messages), self.messages
+                self.parse_dialogue(get_path(row, self.messages), self.messages, row), self.messages
             )
             return [*self.leading_turns(row), *prompt], answer
         if self.prompt is None or self.response is None:

@@ -9,18 +9,17 @@ from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
-    Scale,
     get_path,
     label_hint,
     read_answer,
     string_keys,
     to_code,
 )
+from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     check_prompt,
     count_shared_turns,
     find_prompt_end,
-    parse_turns,
 )
 
 Side = Literal["first", "second", "tie"]
@@ -99,11 +98,14 @@ class TwoAnswers(Dialogues):
     def _read_side(self, row: Row, path: str) -> Messages:
         value = get_path(row, path)
         if self.questions is None:
-            return self.parse_dialogue([value] if isinstance(value, dict) else value, path)
+            is_tree = self.until is not None and self.until.parent is not None
+            return self.parse_dialogue([value] if isinstance(value, dict) and not is_tree else value, path, row)
         questions = get_path(row, self.questions)
         if not (isinstance(questions, list) and isinstance(value, list) and len(questions) == len(value)):
             raise Reject(Reason.WRONG_TYPE, f"expected a list with one answer per item of '{self.questions}'", path)
-        return parse_turns([turn for couple in zip(questions, value, strict=True) for turn in couple], path, self.roles)
+        return self.parse_dialogue(
+            [turn for couple in zip(questions, value, strict=True) for turn in couple], path, row
+        )
 
     @staticmethod
     def _repeats_prompt(side: Messages) -> bool:

@@ -9,7 +9,8 @@ from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, Columns, Guess, ask_for_scores, find_scores, guess_axes
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_answer, read_scores
+from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import assistant_turn
 
 
@@ -72,8 +73,7 @@ class Ratings(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""
-        response = Response(
-            messages=assistant_turn(read_answer(get_path(row, self.response), self.response)),
-            scores=read_scores(row, self.scores),
-        )
+        answer = read_answer(get_path(row, self.response), self.response)
+        ratings = read_ratings(row, self.scores)
+        response = Response(messages=assistant_turn(answer), scores=scores_of(ratings), raters=raters_of(ratings))
         yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])

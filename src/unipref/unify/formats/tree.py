@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
+from unipref.unify.mapping.fields import Path, get_path, read_text
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
 
 MAX_DEPTH = 500
@@ -138,7 +139,8 @@ class Tree(Mapped):
 
     def _list_read_fields(self) -> list[str]:
         """The fields of a message that are read or kept."""
-        paths = [spec.field for spec in self.scores.values()] + list(self.keep)
+        fields = [spec.field for spec in self.scores.values()]
+        paths = [path for field in fields for path in ([field] if isinstance(field, str) else field)] + list(self.keep)
         named = [self.text, self.role, self.replies, *([self.deleted] if self.deleted else []), *paths]
         return [*named, *(path.split(".")[0] for path in named)]
 
@@ -154,10 +156,17 @@ class Tree(Mapped):
             if message["role"] != "assistant":
                 continue
             try:
-                scores = read_scores(child, self.scores)
+                ratings = read_ratings(child, self.scores)
             except Reject as reject:
                 yield reject
                 continue
-            responses.append(Response(messages=[message], scores=scores, extra=self.kept_fields(child)))
+            responses.append(
+                Response(
+                    messages=[message],
+                    scores=scores_of(ratings),
+                    raters=raters_of(ratings),
+                    extra=self.kept_fields(child),
+                )
+            )
         if responses:
             yield Feedback(prompt=prompt, responses=responses)

@@ -10,7 +10,7 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, PathList, get_path, read_number
+from unipref.unify.mapping.fields import Path, PathList, get_path, item_places, read_number
 
 
 class Votes(TwoAnswers):
@@ -76,7 +76,8 @@ class Votes(TwoAnswers):
         if isinstance(self.votes, str):
             value = get_path(row, self.votes)
             is_list = isinstance(value, list)
-            votes = [(f"{self.votes}.{i}", vote) for i, vote in enumerate(value)] if is_list else [(self.votes, value)]
+            places = item_places(row, self.votes) if is_list else [self.votes]
+            votes = list(zip(places, value if is_list else [value], strict=True))
         else:
             votes = [(path, get_path(row, path)) for path in self.votes or []]
         cast = [(path, vote) for path, vote in votes if vote is not None and vote != ""]

@@ -39,12 +39,17 @@ def _merge_copies(copies: list[Response]) -> Response:
     if len(copies) == 1:
         return copies[0]
     axes = dict.fromkeys(axis for copy in copies for axis in copy.scores)
-    means = {axis: _mean([copy.scores[axis] for copy in copies if axis in copy.scores]) for axis in axes}
+    rated = {axis: [copy for copy in copies if axis in copy.scores] for axis in axes}
+    means = {axis: _mean(copies_with_score, axis) for axis, copies_with_score in rated.items()}
+    n_judgements = sum(copy.n_judgements for copy in copies)
+    raters = {axis: sum(copy.judgements_on(axis) for copy in rated[axis]) for axis in axes}
+    if not any(copy.raters for copy in copies):
+        raters = {}
     origin = list(dict.fromkeys(place for copy in copies for place in copy.origin))
-    return Response(
-        copies[0].messages, means, copies[0].approved, origin, sum(c.n_judgements for c in copies), copies[0].extra
-    )
+    return Response(copies[0].messages, means, copies[0].approved, origin, n_judgements, copies[0].extra, raters)
 
 
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)  # exact, so that neither order nor sign of the scale matters
+def _mean(copies: list[Response], axis: str) -> float:
+    """Returns the mean score of all judgements, exact, so that neither order nor sign of the scale matters."""
+    counts = [copy.judgements_on(axis) for copy in copies]
+    return math.fsum(n * copy.scores[axis] for n, copy in zip(counts, copies, strict=True)) / sum(counts)

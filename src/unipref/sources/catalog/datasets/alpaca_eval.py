@@ -17,6 +17,10 @@ ENTRY = Dataset(
         "codes": {0: 0},
         "keep": ["generator_1", "generator_2", "annotator"],
     },
+    signature={
+        path: []
+        for path in ("instruction", "output_1", "generator_1", "output_2", "generator_2", "annotator", "preference")
+    },
     objective="instruction",
     faults=(
         "one judge grades 1 or 2, the other any number between them; 1.5 is a tie, and so is the older code 0",

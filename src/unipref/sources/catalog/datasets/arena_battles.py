@@ -15,6 +15,20 @@ ENTRY = Dataset(
         "codes": {"model_a": "first", "model_b": "second", "tie": "tie", "tie (bothbad)": "tie"},
         "keep": ["model_a", "model_b", "language"],
     },
+    signature={
+        path: []
+        for path in (
+            "question_id",
+            "model_a",
+            "model_b",
+            "winner",
+            "conversation_a",
+            "conversation_b",
+            "anony",
+            "is_refusal",
+            "output_log",
+        )
+    },
     objective="instruction",
     faults=(
         "the two dialogues differ after the first answers: the prompt is their common part, each side the rest",

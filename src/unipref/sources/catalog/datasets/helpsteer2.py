@@ -19,6 +19,10 @@ ENTRY = Dataset(
         },
         "keep": ["complexity", "verbosity"],
     },
+    signature={
+        path: [] if path in ("prompt", "response") else [0, 1, 2, 3, 4]
+        for path in ("prompt", "response", "helpfulness", "correctness", "coherence", "complexity", "verbosity")
+    },
     axis="helpfulness",
     objective="instruction",
     faults=(

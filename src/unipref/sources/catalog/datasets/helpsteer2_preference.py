@@ -18,6 +18,18 @@ ENTRY = Dataset(
         "scale": {"first": -3, "second": 3},
         "where": {"split": ["train"]},
     },
+    signature={
+        path: []
+        for path in (
+            "split",
+            "prompt",
+            "response_1",
+            "response_2",
+            "preference_strength",
+            "preference_statement",
+            "preference_elaboration",
+        )
+    },
     objective="instruction",
     faults=(
         "negative means that the first answer is better",

@@ -18,6 +18,18 @@ ENTRY = Dataset(
         "scale": {"first": -3, "second": 3},
         "keep": ["domain", "language"],
     },
+    signature={
+        path: []
+        for path in (
+            "domain",
+            "language",
+            "context",
+            "response1",
+            "response2",
+            "overall_preference",
+            "individual_preference",
+        )
+    },
     objective="instruction",
     faults=("negative means that the first answer is better",),
     verified="schema",

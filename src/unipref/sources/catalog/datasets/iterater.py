@@ -14,6 +14,10 @@ ENTRY = Dataset(
         "where": {"labels": ["clarity", "fluency", "coherence", "style"]},
         "keep": ["labels", "doc_id", "revision_depth"],
     },
+    signature={
+        path: []
+        for path in ("before_sent", "before_sent_with_intent", "after_sent", "labels", "doc_id", "revision_depth")
+    },
     objective="instruction",
     faults=(
         "edits that change the meaning or have another intent may not be improvements: the mapping leaves them out",

@@ -18,6 +18,18 @@ ENTRY = Dataset(
         "better": "low",
         "keep": ["source", "good_natured"],
     },
+    signature={
+        path: []
+        for path in (
+            "prompt",
+            "turns",
+            "answers.*.answer",
+            "answers.*.model",
+            "answers.*.rank",
+            "num_responses",
+            "good_natured",
+        )
+    },
     objective="instruction",
     faults=(
         "the prompt is one text with 'Human:' and 'Assistant:' marks, which unipref splits into turns",

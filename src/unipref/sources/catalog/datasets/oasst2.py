@@ -23,6 +23,9 @@ ENTRY = Dataset(
         },
         "keep": ["lang"],
     },
+    signature={
+        path: [] for path in ("message_tree_id", "tree_state", "prompt.message_id", "prompt.labels", "prompt.replies")
+    },
     axis="rank",
     objective="instruction",
     faults=(

@@ -16,6 +16,21 @@ ENTRY = Dataset(
         "codes": {0: "tie", 1: "first", 2: "second"},
         "keep": ["cmp_key"],
     },
+    signature={
+        path: []
+        for path in (
+            "idx",
+            "motivation_app",
+            "cmp_key",
+            "instruction",
+            "input",
+            "response1",
+            "response2",
+            "annotator1",
+            "annotator2",
+            "annotator3",
+        )
+    },
     objective="instruction",
     faults=(
         "0 is a tie, not the first answer",

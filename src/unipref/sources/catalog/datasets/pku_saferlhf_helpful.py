@@ -18,6 +18,18 @@ ENTRY = Dataset(
         "codes": {0: "first", 1: "second"},
         "keep": ["is_response_0_safe", "is_response_1_safe"],
     },
+    signature={
+        path: []
+        for path in (
+            "prompt",
+            "response_0",
+            "response_1",
+            "is_response_0_safe",
+            "is_response_1_safe",
+            "better_response_id",
+            "safer_response_id",
+        )
+    },
     objective="instruction",
     faults=(
         "helpfulness and safety are judged separately and may disagree; each has its own entry",

@@ -26,6 +26,18 @@ ENTRY = Dataset(
         },
         "keep": ["is_response_0_safe", "is_response_1_safe"],
     },
+    signature={
+        path: []
+        for path in (
+            "prompt",
+            "response_0",
+            "response_1",
+            "is_response_0_safe",
+            "is_response_1_safe",
+            "better_response_id",
+            "safer_response_id",
+        )
+    },
     objective="safety",
     faults=(
         "helpfulness and safety are judged separately and may disagree; each has its own entry",

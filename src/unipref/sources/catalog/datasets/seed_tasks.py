@@ -14,6 +14,10 @@ ENTRY = Dataset(
         "response": "output",
         "keep": ["parent.id", "parent.is_classification"],
     },
+    signature={
+        path: []
+        for path in ("id", "name", "instruction", "instances.*.input", "instances.*.output", "is_classification")
+    },
     objective="instruction",
     faults=("each row has a list of answers; unipref reads each as a row of its own",),
     verified="data",

@@ -17,6 +17,18 @@ ENTRY = Dataset(
         },
         "keep": ["reference"],
     },
+    signature={
+        path: []
+        for path in (
+            "doc_id",
+            "source",
+            "reference",
+            "system_output",
+            "scores.informativeness",
+            "scores.naturalness",
+            "scores.overall",
+        )
+    },
     axis="overall",
     objective="instruction",
     faults=(

@@ -19,6 +19,20 @@ ENTRY = Dataset(
         "evidence": {"votes": {"first": "score_A", "second": "score_B", "better": "high"}},
         "keep": ["domain", "score_ratio"],
     },
+    signature={
+        path: []
+        for path in (
+            "post_id",
+            "history",
+            "human_ref_A",
+            "human_ref_B",
+            "labels",
+            "score_A",
+            "score_B",
+            "score_ratio",
+            "seconds_difference",
+        )
+    },
     objective="instruction",
     faults=(
         "1 means that the first comment is better, 0 the second",

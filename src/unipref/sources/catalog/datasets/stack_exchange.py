@@ -17,6 +17,10 @@ ENTRY = Dataset(
         "scores": {"votes": {"field": "pm_score", "better": "high", "low": -1}},
         "keep": ["qid", "metadata"],
     },
+    signature={
+        path: []
+        for path in ("qid", "question", "metadata", "answers.*.text", "answers.*.pm_score", "answers.*.selected")
+    },
     objective="instruction",
     faults=(
         "22 GB: after the download, choose sites with 'path'",

@@ -17,6 +17,9 @@ ENTRY = Dataset(
         "twins": {"field": "info.id"},
         "keep": ["worker", "split"],
     },
+    signature={
+        path: [] for path in ("info.id", "summaries.0.text", "summaries.1.text", "choice", "worker", "batch", "split")
+    },
     objective="instruction",
     faults=(
         "the files are named .json but contain JSON Lines",

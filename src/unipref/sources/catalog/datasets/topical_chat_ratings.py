@@ -21,6 +21,18 @@ ENTRY = Dataset(
         },
         "keep": ["system_id"],
     },
+    signature={
+        path: []
+        for path in (
+            "source",
+            "system_id",
+            "system_output",
+            "context",
+            "scores.engagingness",
+            "scores.groundedness",
+            "scores.overall",
+        )
+    },
     axis="overall",
     objective="instruction",
     faults=("the axes have different ranges; scores are means over raters",),

@@ -24,6 +24,18 @@ ENTRY = Dataset(
         },
         "keep": ["source"],
     },
+    signature={
+        path: []
+        for path in (
+            "source",
+            "instruction",
+            "models",
+            "completions.*.response",
+            "completions.*.annotations",
+            "completions.*.fine-grained_score",
+            "completions.*.overall_score",
+        )
+    },
     axis="fine_grained",
     objective="instruction",
     faults=(

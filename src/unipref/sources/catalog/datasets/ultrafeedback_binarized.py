@@ -16,6 +16,9 @@ ENTRY = Dataset(
         "scores": {"overall": {"field": ["score_chosen", "score_rejected"], "better": "high", "low": 0, "high": 10}},
         "keep": ["prompt_id"],
     },
+    signature={
+        path: [] for path in ("prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen", "score_rejected")
+    },
     objective="instruction",
     faults=(
         "if both scores are equal, 'chosen' is random: unipref compares the scores, so these rows are ties",

@@ -15,6 +15,10 @@ ENTRY = Dataset(
         "grade": "score_0",
         "scale": {"first": 1, "second": -1},
     },
+    signature={
+        path: []
+        for path in ("question.full_text", "answer_0", "answer_1", "score_0", "score_1", "quotes_0", "quotes_1")
+    },
     objective="instruction",
     faults=(
         "score_0 is positive if the first answer is better and 0 for a tie; score_1 is its negative",

@@ -15,6 +15,9 @@ ENTRY = Dataset(
         "first": 1,
         "twins": {"field": "qID", "pattern": "^(.+)-[12]$"},
     },
+    signature={
+        path: [] if path != "answer" else ["1", "2", ""] for path in ("qID", "sentence", "option1", "option2", "answer")
+    },
     objective="bias",
     faults=(
         "answers are the strings '1' and '2'",
