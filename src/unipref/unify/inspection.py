@@ -18,6 +18,7 @@ from unipref.sources.limits import without_advice
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, find_scores
 from unipref.unify.detection.nesting import find_inner_rows
+from unipref.unify.detection.unread import account_for_columns
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
@@ -182,8 +183,10 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         source |= {"format": proposal.format, "map": proposal.map, **proposal.source, "objective": "instruction"}
         records = proposal.source.get("records")
     inner = rows_inside(rows, records)
+    columns = Columns(inner)
+    account = account_for_columns(columns, proposal.map, is_judged=True)
     with count_unread_fields() as unread:
-        examples = _examples(proposal.format, proposal.map, Columns(inner), inner)
+        examples = _examples(proposal.format, proposal.map, columns, inner)
     notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
@@ -192,7 +195,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         map=proposal.map,
         confidence=proposal.confidence,
         why=proposal.why,
-        doubts=proposal.doubts,
+        doubts=[*proposal.doubts, *account.doubts],
         examples=examples,
         source=source,
         known=named.name if named.kind == "dataset" else None,

@@ -62,7 +62,8 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     context, why = find_context(columns, guess.map)
     mapping = {**guess.map, **context}
     mapping |= _literals_setting(columns, mapping)
-    account = account_for_columns(columns, mapping, is_judged=not _takes_all_for_good(form))
+    is_judged = not _takes_all_for_good(form) and mapping.get("label") != PLACEHOLDER
+    account = account_for_columns(columns, mapping, is_judged)
     if account.judgements and _takes_all_for_good(form):
         mapping["where"] = {path: [PLACEHOLDER] for path in account.judgements}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence

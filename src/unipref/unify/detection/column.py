@@ -8,9 +8,9 @@ from typing import Any
 
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.kinds import MAX_CODES, count_words, read_score_text
+from unipref.unify.detection.name_words import split_words
 
 IDENTIFIER = re.compile(r"[\w.:/@+#-]+")
-NAME_WORD = re.compile(r"[A-ZÀ-ÖØ-Þ]?[a-zß-öø-ÿ]+|[A-ZÀ-ÖØ-Þ]+(?![a-zß-öø-ÿ])|\d+|[^\W\d_A-Za-zÀ-ÿ]+")
 GENERIC_NAMES = {"value", "text", "content", "total", "data", "body", "string", "raw", "mean", "average", "avg", "full"}
 """Last parts of paths that say nothing without the part before."""
 DATE = re.compile(
@@ -24,11 +24,6 @@ MAX_PLAIN_CHARACTERS = 200
 SHINGLE_SIZE = 5
 MAX_COMPARED_ROWS = 60
 MAX_COMPARED_CHARACTERS = 600
-
-
-def split_words(name: str) -> list[str]:
-    """Splits a field's name into words in lower case: `pickResponse_A2` -> pick, response, a, 2."""
-    return [piece.lower() for piece in NAME_WORD.findall(name)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from unipref.core.records import Row
-from unipref.unify.detection.column import Column, split_words
+from unipref.unify.detection.column import Column
 from unipref.unify.detection.kinds import (
     classify_values,
     find_replies_key,
@@ -17,6 +17,7 @@ from unipref.unify.detection.kinds import (
     split_odd_values,
     to_finite_number,
 )
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.roles import Role, find_role, is_judgement_name
 
 __all__ = ["Column", "Columns", "find_replies_key", "split_words", "to_finite_number"]

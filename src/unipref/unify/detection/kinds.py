@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unipref.core.records import Row
+from unipref.unify.detection.side_words import names_a_side
 from unipref.unify.detection.verdict_words import is_blank, is_verdict
 from unipref.unify.mapping.turns import KNOWN_ROLES, find_turn_keys
 
@@ -123,7 +124,7 @@ def _classify_texts(values: list[Any]) -> str:
     longest = max(map(len, texts))
     if longest <= MAX_VERDICT_LENGTH and len(texts) == len(values):
         distinct = {*texts}
-        if len(distinct) <= 2 * MAX_CODES and all(map(is_verdict, distinct)):
+        if len(distinct) <= 2 * MAX_CODES and (all(map(is_verdict, distinct)) or all(map(names_a_side, distinct))):
             return "code"
         # A short prompt that is repeated with other answers is not a code: only single words or verdicts are.
         is_single_word = longest <= MAX_CODE_LENGTH and not any(

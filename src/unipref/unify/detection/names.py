@@ -121,6 +121,8 @@ METADATA_FOLDERS = {
     "params",
 }
 """Names of mappings whose fields are metadata."""
+DERIVED_NAMES = {"ratio", "difference", "diff", "delta", "std", "variance", "agreement", "confidence", "probability"}
+"""Names of numbers that are computed from scores, or say how sure a judge is."""
 COUNT_NAMES = {
     "total",
     "ratio",
@@ -170,12 +172,27 @@ VERDICT_NAMES = (
 JUDGEMENT_NAMES = {
     *VERDICT_NAMES,
     *("feedback", "rating", "ratings", "rated", "rate", "votes", "thumb", "thumbs", "label", "labels", "reaction"),
-    *("reactions", "emoji", "evaluation", "eval", "assessment", "review", "grade", "grades", "score", "scores"),
+    *(
+        "reactions",
+        "emoji",
+        "flag",
+        "flags",
+        "evaluation",
+        "eval",
+        "assessment",
+        "review",
+        "grade",
+        "grades",
+        "score",
+        "scores",
+    ),
     *("opinion", "quality", "csat", "nps", "satisfaction", "annotation", "annotations", "sentiment", "stars", "star"),
     *("ranking", "rankings", "rank", "ranks", "preferences", "judgements", "judgments", "likert", "reward", "rewards"),
     *("acceptance", "outcome", "kudos", "points", "mark", "marks", "agreement", "correctness", "helpfulness"),
 }
 """Words in the names of judgements, whatever they judge and whichever value is good."""
+CODE_NAMES = {"label", "labels", "annotation", "annotations", "outcome", "sentiment", "class", "flag", "flags"}
+"""Names of codes that are as likely a class as a score."""
 AMBIGUOUS_NAMES = {"sentiment", "emotion", "tone", "mood", "stance", "intent"}
 """Names of judgements that are often about the user's text and not about the answer."""
 

@@ -15,6 +15,7 @@ from unipref.unify.detection.names import (
     BAD_NAMES,
     COUNT_NAMES,
     CRITIQUE_NAMES,
+    DERIVED_NAMES,
     EXPLANATION_NAMES,
     GOOD_NAMES,
     HIGH_IS_BETTER,
@@ -160,7 +161,7 @@ def _find_value_role(column: Column) -> Role:
         return "judgement"
     if column.kind == "code" and all(names_a_side(value) for value in column.distinct_values):
         return "judgement" if column.n_distinct > 1 else "category"
-    if column.kind == "flag" or (verdicts and all(v is not None for v in verdicts)):
+    if column.kind == "flag" or any(v is not None and v.grade for v in verdicts):
         return "metadata" if words & METADATA_NAMES or column.n_distinct < 2 else "unknown"
     if column.is_identifier:
         return "metadata"
@@ -173,6 +174,8 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
     if words & COUNT_NAMES and not words & (GOOD_NAMES | BAD_NAMES | {"votes", "stars"}):
         return "metadata"
     if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
+        return "metadata"
+    if words & DERIVED_NAMES:
         return "metadata"
     if words & (SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER):
         return "score"

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unipref.unify.detection.column import split_words
+from unipref.unify.detection.name_words import split_words
 
 TIE = re.compile(
     r"同じ|引き分け|平局|一样|\b(tie|tied|ties|draw|both|bothbad|bothgood|neither|equal|equally|same|similar|even|none|"
-    r"toss ?up|no preference|no difference|egal|gleich|unentschieden|igual|empate|pareggio)\b",
+    r"toss[ -]?up|no preference|no difference|egal|gleich|unentschieden|igual|empate|pareggio)\b",
     re.IGNORECASE,
 )
 """A value that says that no answer is better, also in some other languages."""
@@ -48,6 +48,27 @@ FILLERS = {
     *("a", "than", "by", "of", "barely", "marginally", "definitely", "probably", "st", "nd"),
 }
 RELATION = re.compile(r"([\w ]{1,20}?)\s*(>{1,3}|<{1,3}|={1,2}|≈|~|≻|≺|»|«)\s*([\w ]{1,20})")
+TIE_WORDS = {
+    *("tie", "tied", "ties", "draw", "both", "bothbad", "bothgood", "neither", "equal", "equally", "same", "similar"),
+    *("even", "none", "toss", "up", "no", "preference", "difference", "bad", "good", "about", "roughly", "them", "are"),
+    *(
+        "ok",
+        "fine",
+        "poor",
+        "great",
+        "quality",
+        "answers",
+        "responses",
+        "同じ",
+        "引き分け",
+        "平局",
+        "一样",
+        "egal",
+        "gleich",
+    ),
+    *("igual", "empate", "pareggio", "unentschieden"),
+}
+"""Words that a value which says that no answer is better may have."""
 MUCH, SLIGHTLY = (
     re.compile(r"much|significant|far|strong|clearly", re.I),
     re.compile(r"slight|bit|margin|little|barely", re.I),
@@ -88,9 +109,9 @@ def names_a_side(value: str) -> bool:
     if len(value) > MAX_LENGTH:
         return False
     plain = _plain(value)
-    if TIE.search(plain) or RELATION.fullmatch(plain):
-        return True
     words = {SYNONYMS.get(word, word) for word in split_words(plain.lower())}
+    if RELATION.fullmatch(plain) or (TIE.search(plain) and words <= TIE_WORDS | SIDES | NOUNS | FILLERS):
+        return True
     return bool(words & SIDES) and words <= SIDES | NOUNS | BETTER | WORSE | FILLERS
 
 

@@ -61,6 +61,16 @@ def mean_overlap(one: Column, other: Column) -> float:
     return sum(shares) / max(len(shares), 1)
 
 
+def mean_containment(part: Column, whole: Column) -> float:
+    """Returns the mean share of the shingles of one text that the other text has too, over the first rows."""
+    shares = [
+        len(first & whole.shingles[row]) / max(len(first), 1)
+        for row, first in part.shingles.items()
+        if row in whole.shingles
+    ]
+    return sum(shares) / max(len(shares), 1)
+
+
 def are_same(one: Column, other: Column) -> bool:
     """Whether two columns hold the same values in most rows."""
     values = dict(zip(other.rows, other.values, strict=True))

@@ -84,6 +84,8 @@ def _say_the_same(one: Column, other: Column) -> bool:
     """Whether two columns say the same in other words: each value of one belongs to one value of the other."""
     values = dict(zip(other.rows, map(str, other.values), strict=True))
     couples = {(str(v), values.get(row)) for row, v in zip(one.rows, one.values, strict=True)}
+    if {*one.distinct_values} & {*other.distinct_values}:
+        return all(mine == its for mine, its in couples)
     return other.n_distinct > 1 and len(couples) == one.n_distinct == other.n_distinct and one.rows == other.rows
 
 

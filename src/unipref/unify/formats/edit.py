@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from unipref.core.records import Comparison, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
-from unipref.unify.detection.two_answers import are_same, longest_texts, mean_overlap
+from unipref.unify.detection.twins import find_series
+from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Paths, get_answer
 from unipref.unify.mapping.turns import assistant_turn
@@ -61,11 +62,13 @@ class Edit(Mapped):
             if c.has_name(*AFTER_NAMES) or not any(_extends(c, other) for other in texts if other is not c)
         ]
         shares = [(mean_overlap(a, b), a, b) for i, a in enumerate(texts) for b in texts[i + 1 :] if not are_same(a, b)]
+        if find_series(columns):
+            return None
         share, one, other = max(shares, key=lambda pair: pair[0], default=(0.0, None, None))
         before = next((c for word in BEFORE_NAMES for c in texts if c.has_name(word)), None)
         after = next((c for word in AFTER_NAMES for c in texts if c.has_name(word) and c is not before), None)
-        if before is not None and after is not None and mean_overlap(before, after) > MIN_OVERLAP / 2:
-            share = mean_overlap(before, after)
+        if before is not None and after is not None and mean_containment(before, after) > MIN_OVERLAP / 2:
+            share = mean_containment(before, after)
             why = f"'{before.path}' and '{after.path}' share {share:.0%}, and their names say which came first"
             doubt = "every edit counts as an improvement; leave out others with 'where'"
             mapping = {"before": before.path, "after": after.path, **_find_prompt(columns, [before, after])}

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
-from unipref.unify.detection.twins import has_several_answers
+from unipref.unify.detection.judgements import is_winner_name
+from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Paths, get_answer, get_path, join_texts, read_answer, to_code
@@ -40,6 +41,8 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     question = question or max(prose, key=lambda c: c.mean_length, default=None)
     if question is None:
         return None
+    if len(numbered) < 2 and is_winner_name(answer):
+        numbered = find_series(columns)
     if len(numbered) < 2:
         numbered = [c for c in columns.of_kind("text") if c is not question and are_contained([c], question)]
     if (

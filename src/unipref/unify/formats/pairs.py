@@ -9,11 +9,16 @@ from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.detection.judgements import combine_confidence, find_judgement
 from unipref.unify.detection.names import NEGATIONS
+from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, get_path
 
 BETTER_NAMES = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
+MIN_DECIDED = 5
+"""Least number of pairs with different scores that can show the direction of a score."""
+MIN_AGREEMENT = 0.9
+"""Least share of them in which the preferred answer has the better score."""
 WORSE_NAMES = ("rejected", "dispreferred", "worse", "loser", "neg_response")
 """Words in field names that say which answer was preferred."""
 
@@ -30,11 +35,14 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             if not (prompt := _find_shared_prompt(columns, [better, worse])):
                 continue
             mapping["prompt"] = path_setting(prompt)
-        why = (
+        why = [
             f"'{better.path}' and '{worse.path}' hold two answers to one prompt ({kind}), "
             "and their names say which was preferred"
-        )
-        return Guess(mapping, 0.95, [why])
+        ]
+        if evidence := _find_evidence(columns):
+            mapping["evidence"] = evidence
+            why.append(f"the scores of the preferred answers are the better ones: {', '.join(evidence)}")
+        return Guess(mapping, 0.95, why)
     turns, dialogues = columns.of_kind("turn"), columns.of_kind("turns")
     if len(turns) == 2 and (prompt := [c.path for c in dialogues[:1]] or find_prompt(columns, turns)[0]):
         one, other = turns
@@ -44,6 +52,21 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             mapping, 0.7, [f"'{one.path}' and '{other.path}' are two turns that follow '{prompt[0]}'"], [doubt]
         )
     return None
+
+
+def _find_evidence(columns: Columns) -> dict[str, Any]:
+    """Finds a score for each side whose direction the rows show: the preferred answer's is nearly always the better."""
+    evidence: dict[str, Any] = {}
+    numbers = [c for c in columns.of_kind("number", "code") if c.numbers and columns.role(c) != "metadata"]
+    for one, other, _ in find_twin_columns(numbers, columns, [SIDE_MARKS]):
+        scores = dict(zip(other.rows, other.numbers, strict=True))
+        leads = [n - scores[row] for row, n in zip(one.rows, one.numbers, strict=True) if row in scores]
+        decided = [lead for lead in leads if lead]
+        share = sum(lead > 0 for lead in decided) / max(len(decided), 1)
+        if len(decided) >= MIN_DECIDED and not 1 - MIN_AGREEMENT < share < MIN_AGREEMENT:
+            name = "_".join(word for word in one.words if word not in SIDE_MARKS) or "score"
+            evidence[name] = {"first": one.path, "second": other.path, "better": "high" if share > 0.5 else "low"}
+    return evidence
 
 
 def _find_better_and_worse(sides: list[Column]) -> tuple[Column | None, Column | None]:

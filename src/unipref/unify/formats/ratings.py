@@ -6,12 +6,32 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, Columns, Guess, ask_for_scores, find_scores, guess_axes
+from unipref.unify.detection.guess import (
+    MAX_WEAK_CONFIDENCE,
+    Column,
+    Columns,
+    Guess,
+    ask_for_scores,
+    find_scores,
+    guess_axes,
+)
+from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
+from unipref.unify.detection.roles import is_judgement_name
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import assistant_turn
+
+
+def _find_listed_scores(columns: Columns) -> list[Column]:
+    """Returns what several people gave the one answer: a list of numbers, or of mappings with a number."""
+    lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
+    numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
+    for column, path, role in columns.inside:
+        if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
+            numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
+    return [column for column in numbers if column.numbers]
 
 
 class Ratings(Mapped):
@@ -48,7 +68,9 @@ class Ratings(Mapped):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
         answer = find_one_answer(columns)
-        if answer is None or "response" not in answer.map or columns.of_role("list", "history"):
+        if answer is None or "response" not in answer.map or columns.of_role("history"):
+            return None
+        if [c for c in columns.of_role("list") if not (c.kind == "items" and is_judgement_name(c))]:
             return None
         prompt, response = answer.map["prompt"], answer.map["response"]
         first, answers = columns.find(prompt if isinstance(prompt, str) else prompt[0]), columns.find(response)
@@ -58,8 +80,10 @@ class Ratings(Mapped):
             for c in find_scores(columns)
             if is_repeated or columns.role(c) == "score" or {*c.numbers} not in TWO_NUMBERS
         ]
-        named = [c for c in scores if columns.role(c) != "unknown"]
+        named = [c for c in scores if columns.role(c) != "unknown" and not {*c.words} & CODE_NAMES]
         words = find_word_scores(columns)
+        listed = [] if named else _find_listed_scores(columns)
+        named = named or listed
         if not (named or words or scores):
             return None
         axes, doubts = guess_axes(named) if named else words or ask_for_scores(scores)
