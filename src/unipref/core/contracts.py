@@ -117,8 +117,9 @@ class Proposal:
 class Export(Choice):
     """The files that one tool exports: `unipref inspect` recognises them and proposes an entry for the study file.
 
-    `example` holds `rows` (as in a file of the tool) and, if the proposal has questions, `answers`: the settings of the
-    source that the user would fill in. `further_examples` has the same for other shapes of the tool's files.
+    `example` holds `rows` as in a file of the tool, and `preferences`: the last messages of both sides of each
+    preference that they give. If the proposal has questions, `answers` holds the settings of the source that the user
+    would fill in; `files` holds the rows of files to join. `further_examples` has the same for other shapes.
     """
 
     origin: ClassVar[str]

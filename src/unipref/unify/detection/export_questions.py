@@ -86,7 +86,7 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
         questions: those that people answered.
     """
     roles = find_roles(fields)
-    judging = [q for q in questions if q.kind in ("choice", "score")]
+    judging = [q for q in questions if q.kind in ("choice", "score", "ranking")]
     unread = [q for q in questions if q not in judging]
     doubts = [f"the question '{q.name}' is not read" for q in unread]
     if not judging:
@@ -99,17 +99,13 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
         doubts.append(f"the prompt is made of {quote_names(roles.prompt)}")
     answers = [at + name for name in roles.answers]
     chosen = _choose(judging, len(answers))
-    is_ambiguous = len(chosen) > 1 and chosen[0].kind == "choice"
+    is_ambiguous = len(chosen) > 1 and chosen[0].kind != "score"
     if is_ambiguous:
         doubts.append(f"which of the questions {quote_names(q.name for q in chosen)} says which answer is good")
     doubts += [f"the question '{q.name}' ({list_values(q.values)}) is not read" for q in judging if q not in chosen]
     why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
-    if len(answers) == 1:
-        format_name, mapping, more = _judge_one(chosen, answers[0], prompt)
-    elif len(answers) == 2 or all(q.is_about_better for q in chosen):
-        format_name, mapping, more = _judge_two(chosen, answers, roles.answers, prompt)
-    else:
-        format_name, mapping, more = _judge_one(chosen, PLACEHOLDER, prompt)
+    format_name, mapping, more = _judge(chosen, answers, roles.answers, prompt)
+    if format_name in ("thumbs", "ratings") and len(answers) != 1:
         more.append(f"which of {quote_names(fields)} holds the judged answer")
     doubts += more
     source: dict[str, Any] = {}
@@ -124,10 +120,31 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
     return Proposal(format_name, mapping, ASKED if is_open else RIGHT, why, doubts, source)
 
 
+def _judge(
+    chosen: Sequence[Question], answers: Sequence[str], names: Sequence[str], prompt: Any
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Returns format, settings and doubts of the questions to read.
+
+    Args:
+        chosen: the questions.
+        answers: the paths of the answers.
+        names: the names of the answers.
+        prompt: the setting of the prompt.
+    """
+    if chosen[0].kind == "ranking":
+        return _judge_all(chosen, answers, names, prompt)
+    if len(answers) == 2 or (len(answers) != 1 and all(q.is_about_better for q in chosen)):
+        return _judge_two(chosen, answers, names, prompt)
+    return _judge_one(chosen, answers[0] if len(answers) == 1 else PLACEHOLDER, prompt)
+
+
 def _choose(questions: Sequence[Question], n_answers: int) -> list[Question]:
-    """Returns the questions to read: those that name the better text, else all scores, else all choices."""
+    """Returns the questions to read: orders, those that name the better text, all scores, or all choices."""
+    rankings = [q for q in questions if q.kind == "ranking"]
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
+    if n_answers != 1 and rankings:
+        return rankings
     if n_answers != 1 and better:
         return better
     if n_answers == 1 and scores:
@@ -183,3 +200,19 @@ def _judge_two(
         doubts.append("which fields hold the two answers")
     mapping = {"prompt": prompt, "first": first, "second": second, "votes": question.path, "codes": codes}
     return "votes", mapping, doubts
+
+
+def _judge_all(
+    questions: Sequence[Question], answers: Sequence[str], names: Sequence[str], prompt: Any
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Returns format, settings and doubts of a question that orders all answers by their fields' names."""
+    question = questions[0]
+    mapping: dict[str, Any] = {"prompt": prompt, "answers": list(answers), "key": [{"text": name} for name in names]}
+    doubts = [f"rank 1 in '{question.name}' is taken as the best"]
+    if len(questions) > 1 or question.most > 1:
+        mapping |= {"ranks": PLACEHOLDER, "ranks_key": PLACEHOLDER, "better": "low"}
+        place = f"{question.people}.0.{question.inside}.*"
+        doubts.append(f"whose order to read: 'ranks' is for example {place}.rank, 'ranks_key' {place}.value")
+        return "ranking", mapping, doubts
+    order = f"{question.people}.0.{question.inside}.*" if question.inside else f"{question.people}.0.*"
+    return "ranking", {**mapping, "ranks": f"{order}.rank", "ranks_key": f"{order}.value", "better": "low"}, doubts

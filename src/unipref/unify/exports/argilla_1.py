@@ -41,6 +41,7 @@ class Argilla1(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun."), ("Yes.", "No.")],
         "rows": [
             _record("Name a moon of Jupiter.", "The Sun.", "Io.", [_response("response-2", "ann")]),
             _record(
@@ -53,6 +54,7 @@ class Argilla1(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "A rating of one response": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {
                     "prompt": "Name a moon of Jupiter.",
@@ -66,7 +68,31 @@ class Argilla1(Export):
                 for response, one, other in (("The Sun.", 1, 2), ("Io.", 5, 4))
             ],
             "answers": {"map": {"scores": {"quality": {"better": "high", "low": 1, "high": 5}}}},
-        }
+        },
+        "An order of three responses": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                {
+                    "prompt": "Name a moon of Jupiter.",
+                    "response-1": "The Sun.",
+                    "response-2": "Io.",
+                    "response-3": "Mars.",
+                    "order": [
+                        _response(
+                            [
+                                {"rank": 1, "value": "response-2"},
+                                {"rank": 2, "value": "response-3"},
+                                {"rank": 3, "value": "response-1"},
+                            ],
+                            "ann",
+                        )
+                    ],
+                    "order-suggestion": None,
+                    "external_id": None,
+                    "metadata": "{}",
+                }
+            ],
+        },
     }
 
     @classmethod

@@ -35,6 +35,7 @@ class Argilla2(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun."), ("Yes.", "No.")],
         "rows": [
             _record(
                 number,
@@ -51,6 +52,7 @@ class Argilla2(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "A flat record": {
+            "preferences": [(None, "The Sun.")],
             "rows": [
                 {
                     "id": "record-0",

@@ -25,6 +25,7 @@ class Doccano(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun.")],
         "rows": [
             {
                 "id": 1,
@@ -38,6 +39,7 @@ class Doccano(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "Prompt and answer in one text": {
+            "preferences": [("Yes.", "No.")],
             "rows": [
                 {"id": 1, "text": "Q: Is ice cold? A: Yes.", "label": ["ok"], "Comments": []},
                 {"id": 2, "text": "Q: Is ice cold? A: No.", "label": ["nonsense"], "Comments": []},

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import Kind, Question, propose_for_questions
+from unipref.unify.detection.export_fields import find_roles
+from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
-from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 
 VALUES = {
     "pairwise": "value.selected",
@@ -51,6 +52,7 @@ class LabelStudio(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Yes.", "No."), ("Io.", "The Sun.")],
         "rows": [
             _task(
                 1,
@@ -68,6 +70,7 @@ class LabelStudio(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "Choices about one answer": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 _task(
                     number,
@@ -75,9 +78,27 @@ class LabelStudio(Export):
                     _annotation("quality", "choices", {"choices": [label]}),
                 )
                 for number, (answer, label) in enumerate([("The Sun.", "Bad"), ("Io.", "Good")])
-            ]
+            ],
+        },
+        "An order of items": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                _task(
+                    1,
+                    {
+                        "prompt": "Name a moon of Jupiter.",
+                        "items": [
+                            {"id": "m1", "title": "A", "body": "The Sun."},
+                            {"id": "m2", "title": "B", "body": "Io."},
+                            {"id": "m3", "title": "C", "body": "Mars."},
+                        ],
+                    },
+                    _annotation("rank", "ranker", {"ranker": {"rank": ["m2", "m3", "m1"]}}),
+                )
+            ],
         },
         "Stars for one answer": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 _task(
                     number,
@@ -85,7 +106,7 @@ class LabelStudio(Export):
                     _annotation("stars", "rating", {"rating": stars}),
                 )
                 for number, (answer, stars) in enumerate([("The Sun.", 1), ("Io.", 5)])
-            ]
+            ],
         },
     }
 
@@ -97,10 +118,46 @@ class LabelStudio(Export):
         results = list(_read_results(rows))
         if not all(isinstance(result, dict) and result.keys() >= {"type", "value"} for result in results):
             return None
+        if any(result["type"] == "ranker" for result in results):
+            return _propose_ranker(rows, results)
         controls = dict.fromkeys((str(one.get("from_name", "")), str(one["type"])) for one in results)
         is_one = len(controls) == 1
         questions = [_read_control(rows, results, name, kind, is_one) for name, kind in controls]
         return propose_for_questions("Label Studio", text_fields(rows, "data"), "data.", questions)
+
+
+def _propose_ranker(rows: Sequence[Row], results: Sequence[Any]) -> Proposal:
+    """Proposes how to read orders of items by their ids, from the control Ranker of a List."""
+    orders = [one["value"]["ranker"] for one in results if one["type"] == "ranker" and "ranker" in one["value"]]
+    buckets = dict.fromkeys(name for order in orders if isinstance(order, dict) for name in order)
+    lists = [name for name in rows[0]["data"] if have_paths(rows, f"data.{name}.*.id")]
+    texts = text_fields(items_at(rows, f"data.{lists[0]}")) if lists else []
+    texts = [name for name in texts if name not in ("id", "title")] or texts
+    roles = find_roles(text_fields(rows, "data"))
+    inside = "value.ranker"
+    if buckets:
+        inside = f"value.ranker.{next(iter(buckets))}" if len(buckets) == 1 else PLACEHOLDER
+    mapping: dict[str, Any] = {
+        "prompt": path_setting([f"data.{name}" for name in roles.prompt]) if roles.prompt else PLACEHOLDER,
+        "answers": f"data.{lists[0]}" if len(lists) == 1 else PLACEHOLDER,
+        "response": texts[0] if len(texts) == 1 else PLACEHOLDER,
+        "key": "id",
+        "sequences": PLACEHOLDER if inside == PLACEHOLDER else f"annotations.*.result.0.{inside}",
+        "order": "best_first",
+    }
+    filters: dict[str, Any] = {"annotations": {"was_cancelled": [False]}}
+    others = {(str(one.get("from_name")), one["type"]) for one in results if one["type"] != "ranker"}
+    if others:
+        filters["annotations.*.result"] = {"type": ["ranker"]}
+    mapping["where_items"] = filters
+    doubts = ["the first item of an order is taken as the best"]
+    doubts += [f"the question '{name}' ({kind}) is not read" for name, kind in sorted(others)]
+    if inside == PLACEHOLDER:
+        doubts.append(f"which of the buckets {quote_names(buckets)} holds the order")
+    doubts += [f"where the {key} is" for key in ("prompt", "answers", "response") if mapping[key] == PLACEHOLDER]
+    is_open = f"'{PLACEHOLDER}'" in str(mapping)
+    why = ["a control Ranker of Label Studio orders the items of a list by their ids"]
+    return Proposal("ranking", mapping, ASKED if is_open else RIGHT, why, doubts)
 
 
 def _read_results(rows: Sequence[Row]) -> Iterator[Any]:

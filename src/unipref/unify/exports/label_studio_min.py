@@ -36,6 +36,7 @@ class LabelStudioMin(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun.")],
         "rows": [
             _row(number, {"user_message": "Name a moon of Jupiter.", "model_output": answer, "quality": label})
             for number, (answer, label) in enumerate([("The Sun.", "Bad"), ("Io.", "Good")])
@@ -43,6 +44,7 @@ class LabelStudioMin(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "Choices about two answers": {
+            "preferences": [("Yes.", "No."), ("Not at all.", "Sure.")],
             "rows": [
                 _row(1, {"prompt": "Is ice cold?", "answer_a": "Yes.", "answer_b": "No.", "label": "A"}),
                 _row(2, {"prompt": "Is fire cold?", "answer_a": "Sure.", "answer_b": "Not at all.", "label": "B"}),

@@ -61,6 +61,7 @@ class Langfuse(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun.")],
         "rows": [
             _trace(1, "The Sun.", [_score("user-feedback", 0)]),
             _trace(2, "Io.", [_score("user-feedback", 1)]),
@@ -68,6 +69,7 @@ class Langfuse(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "A table of traces": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {
                     "id": f"trace-{number}",
@@ -83,7 +85,7 @@ class Langfuse(Export):
                     "tags": "prod",
                 }
                 for number, (output, score) in enumerate([("The Sun.", "0"), ("Io.", "1"), ("Europa.", "")])
-            ]
+            ],
         }
     }
 

@@ -33,7 +33,11 @@ class Langsmith(Export):
     origin: ClassVar[str] = "LangSmith: Client.list_runs saved as JSON, or bulk export"
     seen: ClassVar[str] = "docs.langchain.com/langsmith, run data format, and the reference of RunFeedbackStat"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
-    example: ClassVar[dict[str, Any]] = {"settings": {}, "rows": [_run(1, "The Sun.", 0.0), _run(2, "Io.", 1.0)]}
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", "The Sun.")],
+        "rows": [_run(1, "The Sun.", 0.0), _run(2, "Io.", 1.0)],
+    }
 
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:

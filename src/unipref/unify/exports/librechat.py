@@ -32,6 +32,7 @@ class Librechat(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun.")],
         "rows": [
             {
                 "conversationId": "c1",

@@ -38,7 +38,11 @@ class OpenWebui(Export):
     origin: ClassVar[str] = "Open WebUI 0.5 and later: Admin Panel, Evaluations, Feedbacks, Export; or exported chats"
     seen: ClassVar[str] = "open-webui, backend/open_webui/models/feedbacks.py, and a description of exported files"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
-    example: ClassVar[dict[str, Any]] = {"settings": {}, "rows": [_feedback(1, "m2"), _feedback(-1, "m4")]}
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", None), (None, "Also Io.")],
+        "rows": [_feedback(1, "m2"), _feedback(-1, "m4")],
+    }
 
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:

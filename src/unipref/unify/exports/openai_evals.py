@@ -36,12 +36,17 @@ class OpenaiEvals(Export):
     origin: ClassVar[str] = "OpenAI Evals API: output items of a run, as a list or as pages with `data`"
     seen: ClassVar[str] = "OpenAI's API reference, output items, and the types of its clients"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
-    example: ClassVar[dict[str, Any]] = {"settings": {}, "rows": [_item(1, "The Sun.", False), _item(2, "Io.", True)]}
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", "The Sun.")],
+        "rows": [_item(1, "The Sun.", False), _item(2, "Io.", True)],
+    }
     further_examples: ClassVar[dict[str, Any]] = {
         "A page of output items": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {"object": "list", "data": [_item(1, "The Sun.", False), _item(2, "Io.", True)], "has_more": False}
-            ]
+            ],
         }
     }
 

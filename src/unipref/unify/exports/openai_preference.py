@@ -16,6 +16,7 @@ class OpenaiPreference(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io is a moon of Jupiter.", "The Sun.")],
         "rows": [
             {
                 "input": {

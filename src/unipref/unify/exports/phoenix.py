@@ -39,6 +39,7 @@ class Phoenix(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun.")],
         "rows": [_span(1, "The Sun.", "incorrect", 0.0), _span(2, "Io.", "correct", 1.0)],
     }
 

@@ -37,6 +37,7 @@ class Potato(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Io.", "The Sun."), ("Yes.", "No.")],
         "rows": [
             _instance("1", {"preference": {"selection": "B"}}),
             _instance("2", {"preference": {"selection": "A"}}),

@@ -35,6 +35,7 @@ class Prodigy(Export):
     verified: ClassVar[Literal["data", "schema"]] = "schema"
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
+        "preferences": [("Yes.", "No."), ("Io.", "The Sun.")],
         "rows": [
             _task("Is ice cold?", ("Yes.", "No."), ["A"]),
             _task("Name a moon of Jupiter.", ("The Sun.", "Io."), ["B"]),
@@ -43,6 +44,7 @@ class Prodigy(Export):
     }
     further_examples: ClassVar[dict[str, Any]] = {
         "Labels for one answer": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {
                     "prompt": "Name a moon of Jupiter.",
@@ -54,7 +56,7 @@ class Prodigy(Export):
                     "_task_hash": 2,
                 }
                 for answer, label in (("The Sun.", "BAD"), ("Io.", "GOOD"))
-            ]
+            ],
         }
     }
 

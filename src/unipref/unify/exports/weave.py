@@ -37,9 +37,14 @@ class Weave(Export):
         "wandb/weave, trace_server_common.py and feedback_types.py, and public code that reads exports"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
-    example: ClassVar[dict[str, Any]] = {"settings": {}, "rows": [_call(1, "The Sun.", "👎"), _call(2, "Io.", "👍")]}
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", "The Sun.")],
+        "rows": [_call(1, "The Sun.", "👎"), _call(2, "Io.", "👍")],
+    }
     further_examples: ClassVar[dict[str, Any]] = {
         "A table of calls": {
+            "preferences": [("Io.", "The Sun.")],
             "rows": [
                 {
                     "id": f"call-{number}",
@@ -49,7 +54,7 @@ class Weave(Export):
                     COLUMN: emoji,
                 }
                 for number, (answer, emoji) in enumerate([("The Sun.", "👎"), ("Io.", "👍")])
-            ]
+            ],
         }
     }
 

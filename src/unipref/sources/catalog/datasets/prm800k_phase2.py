@@ -16,28 +16,27 @@ ENTRY = Dataset(
         "rating": "rating",
         "taken": "chosen_completion",
         "codes": {-1: "wrong", 0: "neutral", 1: "right"},
-        "where": {"is_quality_control_question": [False], "is_initial_screening_question": [False]},
-        "keep": ["labeler", "label.finish_reason"],
+        "keep": ["labeler", "is_quality_control_question", "is_initial_screening_question", "label.finish_reason"],
     },
     signature={
-        path: []
-        for path in (
-            *("labeler", "timestamp", "generation", "is_quality_control_question", "is_initial_screening_question"),
-            *(
+        "generation": [*range(10)],
+        **{
+            path: []
+            for path in (
+                "labeler",
+                "timestamp",
+                "is_quality_control_question",
                 "question.problem",
                 "question.ground_truth_answer",
                 "label.steps",
                 "label.total_time",
                 "label.finish_reason",
-                "question.ground_truth_solution",
-                "question.pre_generated_steps",
-                "question.pre_generated_verifier_score",
-            ),
-        )
+            )
+        },
     },
     objective="instruction",
     faults=(
-        "quality control and screening questions are left out, as in the publishers' training",
+        "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
         "a version without a rating is left out, and the solution goes on",
         "a null 'chosen_completion' means that a person wrote the step ('human_completion') or that the solution ends",
         "in this phase most steps have one version, and a solution ends at its first wrong step",
