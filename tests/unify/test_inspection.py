@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,8 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
     study = yaml_files.read(here / "study.yaml")
     names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
     assert [source["name"] for source in study["sources"]] == names
-    formats = [source["format"] for source in study["sources"]]
-    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "multiple_choice"]
+    formats = [source.get("format") or source["dataset"] for source in study["sources"]]
+    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "winogrande"]
     unipref.unify_feedback(here / "study.yaml", here / "run")
     manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))
     assert [manifest["sources"][name]["preferences"] for name in names] == [10, 10, 10, 10, 10, 20]
@@ -286,3 +287,82 @@ def test_an_archive_is_named_without_a_member_that_has_control_characters(tmp_pa
         archive.writestr("a\x1bb.jsonl", '{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
     (one,) = inspection.inspect([tmp_path / "z.zip"])
     assert one.file.endswith("z.zip")
+
+
+def support_table(here: Path, delimiter: str) -> str:
+    """Writes the table of a support team: stars, some of them blank or N/A, and answers of several lines."""
+    replies = ["Open the settings.\nThen click on Reset.", "Wait, please.", "We refund it; see your e-mail."]
+    with (here / "csat.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["ticket_id", "created_at", "customer_message", "bot_reply", "CSAT", "annotator"])
+        for i in range(30):
+            score = ("5", "1", "N/A", "4", "", "2")[i % 6]
+            when = f"2026-01-{i % 28 + 1:02} 09:10"
+            writer.writerow([f"T-{i}", when, f"How do I reset {i % 10}?", f"{replies[i % 3]} ({i})", score, "mk"])
+    return "csat.csv"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+def test_the_stars_of_a_support_team_are_ratings_of_the_reply(here: Path, delimiter: str) -> None:
+    (found,) = inspection.inspect([support_table(here, delimiter)])
+    assert found.format == "ratings"
+    assert found.map == {
+        "prompt": "customer_message",
+        "response": "bot_reply",
+        "scores": {"csat": {"field": "CSAT", "better": "high"}},
+    }
+    assert found.source.get("csv") == (None if delimiter == "," else {"delimiter": delimiter})
+    assert any("'N/A' in 'CSAT'" in doubt for doubt in found.doubts)
+    unipref.unify_feedback({"sources": [found.source]}, here / "run")
+    manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))["sources"]["csat"]
+    assert manifest["rejected"]["wrong_type"] == 5
+
+
+def test_rows_in_an_object_are_read_as_the_entry_says(here: Path) -> None:
+    rows = {
+        f"id{i}": {"prompt": f"What is fact {i}?", "chosen": f"It is {i}.", "rejected": "No idea."} for i in range(4)
+    }
+    (here / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    (found,) = inspection.inspect(["rows.json"])
+    assert (found.format, found.rows, found.source["records"]) == ("pairs", 4, ".")
+    assert (found.map["chosen"], found.map["rejected"], found.map["prompt"]) == ("chosen", "rejected", "prompt")
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 4
+
+
+def test_times_that_a_row_shares_with_its_list_make_no_tree(here: Path) -> None:
+    times = {"created_at": "2024-05-01T10:00:00Z", "updated_at": "2024-05-01T10:00:09Z"}
+    rows = [
+        {"prompt": f"What of the {a}?", "chosen": f"The {a} sings.", "rejected": "Well, I do not know.", **times,
+         "annotations": [{"by": "ann", **times}]}
+        for a in ANIMALS
+    ]  # fmt: skip
+    write_jsonl(here / "pairs.jsonl", rows)
+    (found,) = inspection.inspect(["pairs.jsonl"])
+    assert (found.format, found.confidence) == ("pairs", 0.95)
+
+
+def test_edited_drafts_keep_their_question_as_the_prompt(here: Path) -> None:
+    rows = [
+        {"Ticket": f"T-{i}", "Question": f"How do I feed the {a}?", "Draft (bot)": f"hello, you feed the {a} at noon.",
+         "Final (agent)": f"Hello, you feed the {a} at noon. Kind regards", "Comment": ("ok", None)[i % 2]}
+        for i, a in enumerate(ANIMALS)
+    ]  # fmt: skip
+    write_jsonl(here / "edits.jsonl", rows)
+    (found,) = inspection.inspect(["edits.jsonl"])
+    assert found.map == {"before": "Draft (bot)", "after": "Final (agent)", "prompt": "Question"}
+
+
+@pytest.mark.parametrize("shape", ["object", "wide", "long"])
+def test_the_time_grows_with_the_rows_and_not_with_their_square(here: Path, shape: str) -> None:
+    text = "Fog and rain over the old river, many a soft stone in the cold wind. " * 40
+    if shape == "object":
+        rows = [{f"task_{i}": {f"text_{j}": f"{i} {j} {text}" for j in range(5)} for i in range(700)}]
+    elif shape == "wide":
+        rows = [{f"text_{j}": f"{i} {j} {text}" for j in range(250)} for i in range(8)]
+    else:
+        rows = [{"prompt": f"{i} {text * 4}", "chosen": text * 3, "rejected": text * 2} for i in range(400)]
+    (here / "d.json").write_text(json.dumps(rows[0] if shape == "object" else rows), encoding="utf-8")
+    start = time.process_time()
+    inspection.inspect(["d.json"])
+    assert time.process_time() - start < 3, "it takes less than a second on a machine that does nothing else"
