@@ -366,3 +366,27 @@ def test_the_time_grows_with_the_rows_and_not_with_their_square(here: Path, shap
     start = time.process_time()
     inspection.inspect(["d.json"])
     assert time.process_time() - start < 3, "it takes less than a second on a machine that does nothing else"
+
+
+def test_a_table_of_judgements_is_joined_by_its_ids(here: Path) -> None:
+    answers = [
+        {"qid": f"q{i}", "prompt": f"What of the {a}?", "response": f"The {a} sings."} for i, a in enumerate(ANIMALS)
+    ]
+    votes = [{"id": f"q{i}", "rater": "ann", "feedback": ("👍", "👎")[i % 2]} for i in reversed(range(len(ANIMALS)))]
+    (here / "data").mkdir()
+    write_jsonl(here / "data/answers.jsonl", answers)
+    write_jsonl(here / "data/votes.jsonl", votes)
+    first, second = inspection.inspect(["data"])
+    assert (first.format, first.map["label"], second.format) == ("thumbs", "votes.feedback", None)
+    assert first.source["join"] == [{"path": "data/votes.jsonl", "left": "qid", "right": "id", "as": "votes"}]
+    table = pq.read_table(unipref.unify_feedback({"sources": [first.source]}, here / "run"))
+    assert table.num_rows == len(ANIMALS)
+    assert sum(row["rejected"] is None for row in table.to_pylist()) == 5
+    (alone,) = inspection.inspect(["data/answers.jsonl"])
+    assert alone.format == "demonstration"
+
+
+def test_two_files_of_the_same_ids_that_judge_by_themselves_are_not_joined(here: Path) -> None:
+    for name in ("a", "b"):
+        write_jsonl(here / f"{name}.jsonl", [{"id": i, **row} for i, row in enumerate(SHAPES["ratings"][0])])
+    assert all("join" not in one.source for one in inspection.inspect(["a.jsonl", "b.jsonl"]))
