@@ -64,7 +64,7 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     settings = source.model_dump(exclude={"name", "path", "map"})
-    if open_question := _find_open_question(settings, where):
+    if open_question := registry.find_text(settings, where, lambda text: text == PLACEHOLDER):
         mend = "Replace it with your answer; unipref inspect explains what the data leave open."
         raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
