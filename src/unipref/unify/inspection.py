@@ -173,7 +173,8 @@ def _inspect(path: Path, label: str) -> Inspection:
         settings["csv"] = {"delimiter": delimiter}
     columns = proposed.columns
     if proposed.format is None:
-        return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=_nearest_formats(columns))
+        doubts = [*account_for_columns(columns, {}, is_judged=True).doubts, *_nearest_formats(columns)]
+        return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=doubts)
     return _describe(path, label, proposed, settings, None if {*settings} - {"csv"} else rows)
 
 

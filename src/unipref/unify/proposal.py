@@ -7,7 +7,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
-from unipref.unify.detection.context import find_context
+from unipref.unify.detection.context import find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
@@ -60,7 +60,8 @@ def propose(rows: list[Row]) -> Proposed:
 def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     """Adds the system text, earlier turns and literals to a guess, and accounts for the fields that it leaves."""
     context, why = find_context(columns, guess.map)
-    mapping = {**guess.map, **context}
+    end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
+    mapping, why = {**guess.map, **context, **end}, [*why, *more]
     mapping |= _literals_setting(columns, mapping)
     is_judged = not _takes_all_for_good(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)

@@ -30,6 +30,8 @@ MAX_INNER_ITEMS = 1500
 """Most items of lists to inspect, over all rows."""
 MAX_TREE_ROWS = 50
 """Rows in which replies to messages are looked for."""
+MIN_SENTENCE = 20
+"""Mean number of characters from which the texts of a list are sentences rather than tags."""
 MAX_LIST_DEPTH = 2
 """Most lists of mappings around a field."""
 
@@ -113,6 +115,13 @@ class Columns:
         """The lists of mappings that can be answers: not the replies to a message."""
         keys = {find_replies_key(row) for row in self.rows[:MAX_TREE_ROWS]} - {None}
         return [column for column in self.of_kind("items") if column.path not in keys]
+
+    @functools.cached_property
+    def has_lists_of_answers(self) -> bool:
+        """Whether a list holds sentences, alone or in mappings: then no single text is the answer."""
+        texts = [c for c in self.of_kind("texts") if self.role(c) == "list" and c.values]
+        long = [c for c in texts if sum(len(i) for v in c.values for i in v) > MIN_SENTENCE * sum(map(len, c.values))]
+        return bool(long) or any(self.inner(column).prose for column in self.answer_lists)
 
     @functools.cached_property
     def inside(self) -> list[tuple[Column, str, Role]]:

@@ -91,6 +91,13 @@ def _is_short(column: Column) -> bool:
     return column.n_distinct <= MAX_SIDE_VALUES and column.mean_length <= 40
 
 
+def ask_for_sides(sides: Sides, judgement: Judgement) -> dict[str, Any]:
+    """Returns the settings of the two answers, as questions if neither their names nor that of the judgement tells."""
+    if sides.marks is None and sides.prompt and not judgement.is_named:
+        return {**sides.map, "first": PLACEHOLDER, "second": PLACEHOLDER}
+    return sides.map
+
+
 def combine_confidence(sides: Sides, judgement: Judgement) -> float:
     """Returns the confidence in two answers and their judgement: higher if names support them."""
     if judgement.is_named:

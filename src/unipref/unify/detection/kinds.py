@@ -18,6 +18,8 @@ SCORE_TEXT = re.compile(
     re.IGNORECASE,
 )
 """A text that holds a score and its unit."""
+LABELLED_SCORE = re.compile(r"(\d{1,2})\s*(?:[-–:=.)]|\()\s*[^\W\d][^\d]*")
+"""A number on a scale with its meaning, such as '5 - very good'."""
 FULL_STARS, EMPTY_STARS = {"★", "⭐", "🌟"}, {"☆", "✩", "·", " "}
 WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """A letter of a script that is written without spaces."""
@@ -59,11 +61,11 @@ def read_score_text(value: Any) -> float | None:
     """Converts a score to a number, also one in a text: '4,5', '80%', '4/5', '4 stars', '★★★★☆'. None for others."""
     if (number := to_finite_number(value)) is not None or not isinstance(value, str):
         return number
-    if len(value) > MAX_CODE_LENGTH:
+    if len(value) > MAX_VERDICT_LENGTH:
         return None
     if (number := read_decimal_comma(value)) is not None:
         return number
-    if match := SCORE_TEXT.fullmatch(value.strip()):
+    if match := SCORE_TEXT.fullmatch(value.strip()) or LABELLED_SCORE.fullmatch(value.strip()):
         return float(match[1].replace(",", "."))
     signs = value.replace("\ufe0f", "").strip()
     full = sum(sign in FULL_STARS for sign in signs)

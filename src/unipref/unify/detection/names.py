@@ -18,6 +18,8 @@ PROMPT_NAMES = (
     "inquiry",
 )
 PROMPT_EXTRA_NAMES = ("input", "context", "document", "passage")
+SOURCE_NAMES = ("context", "document", "passage", "article", "premise", "background")
+"""Names of texts that a question or a summary is about: never an answer."""
 ANSWER_NAMES = (
     "response",
     "output",

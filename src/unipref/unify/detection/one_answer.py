@@ -37,10 +37,10 @@ class OneAnswerGuess:
 def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
     """Finds the dialogue that ends with the answer, or the prompt and the answer; None if there is no single answer."""
     dialogues = [c for c in columns.of_kind("turns", "transcript") if columns.role(c) == "dialogue"]
-    if has_several_answers(columns) or len(dialogues) > 1:
+    if has_several_answers(columns):
         return None
     if dialogues:
-        return _find_end_of_dialogue(columns, dialogues[0])
+        return _find_answer_after(columns, dialogues)
     if columns.of_kind("turn", "messages_tree"):
         return None
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _is_dialogue_of_texts(c)]
@@ -63,6 +63,35 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
 
 def _is_dialogue_of_texts(column: Column) -> bool:
     return sum(len(v) > 1 for v in column.values) > 0.8 * len(column.values)
+
+
+def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGuess | None:
+    """Finds the answer at the end of the only dialogue, or in the one turn of another field."""
+    turns = columns.of_kind("turn")
+    asking = [c for c in dialogues if c.kind == "turns" and _ends_with_user(c)]
+    others = [c for c in dialogues if c not in asking]
+    if len(asking) == 1 and len(others) + len(turns) == 1:
+        answer = (others or turns)[0]
+        if answer in turns or is_single_turn(answer):
+            key = _find_content_key(answer)
+            response = f"{answer.path}.{key}" if answer in turns else f"{answer.path}.0.{key}"
+            why = f"'{asking[0].path}' is the dialogue before the answer '{answer.path}'"
+            return OneAnswerGuess({"prompt": asking[0].path, "response": response}, 0.9, why, [])
+    if len(dialogues) > 1 or turns:
+        return None
+    return _find_end_of_dialogue(columns, dialogues[0])
+
+
+def is_single_turn(column: Column) -> bool:
+    """Whether a column of lists always holds one turn."""
+    return column.kind == "turns" and {len(turns) for turns in column.values} == {1}
+
+
+def _find_content_key(answer: Column) -> str:
+    """Returns the key of the text of the turns in a column."""
+    first = answer.values[0][0] if answer.kind == "turns" else answer.values[0]
+    keys = [key for key in ("content", "value") if key in first]
+    return keys[0] if keys else max(first, key=lambda key: len(str(first[key])))
 
 
 def _find_end_of_dialogue(columns: Columns, dialogue: Column) -> OneAnswerGuess | None:

@@ -29,6 +29,7 @@ from unipref.unify.detection.names import (
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
     SHORT_PROMPT_NAMES,
+    SOURCE_NAMES,
     SPEECH_NAMES,
     SYSTEM_MORE,
     SYSTEM_NAMES,
@@ -129,6 +130,8 @@ def _is_prompt(column: Column) -> bool:
     words = {*column.words}
     if column.has_name(*OTHER_TEXT_NAMES) and not words & {"prompt", "question", "instruction", "query"}:
         return False
+    if column.has_name(*SOURCE_NAMES):
+        return True
     return column.has_name(*PROMPT_NAMES) or column.name in SHORT_PROMPT_NAMES or bool(words & ASKER_NAMES)
 
 
@@ -171,8 +174,8 @@ def _find_value_role(column: Column) -> Role:
 def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
     if column.is_identifier and not named:
         return "metadata"
-    if words & COUNT_NAMES and not words & (GOOD_NAMES | BAD_NAMES | {"votes", "stars"}):
-        return "metadata"
+    if words & COUNT_NAMES:
+        return "score" if words & (GOOD_NAMES | BAD_NAMES | {"vote", "votes", "stars"}) else "metadata"
     if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
         return "metadata"
     if words & DERIVED_NAMES:

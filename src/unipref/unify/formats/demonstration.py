@@ -51,9 +51,9 @@ class Demonstration(OneAnswer):
             return None
         if not columns.of_kind("turns", "turn") and (nested := _recognise_instances(columns)) is not None:
             return nested
-        if columns.of_kind("items", "turn") or (answer := find_one_answer(columns)) is None:
+        if (answer := find_one_answer(columns)) is None:
             return None
-        if "messages" not in answer.map and [c for c in columns.of_role("list") if c.kind == "texts"]:
+        if "messages" not in answer.map and columns.has_lists_of_answers:
             return None
         confidence = 0.6 if "messages" in answer.map else 0.3 + 0.4 * answer.confidence
         if [c for c in columns.of_role("judgement", "score", "unknown") if c.n_distinct > 1]:

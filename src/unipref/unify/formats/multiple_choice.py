@@ -55,6 +55,8 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
         return question.path, [c.path for c in numbered], len(numbered)
     for listed in columns.of_kind("texts"):
         count = max(map(len, listed.values))
+        if count < 2:
+            continue
         counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
         fits = counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
         even = sum(len(v) == count for v in listed.values) > 0.8 * len(listed.values)

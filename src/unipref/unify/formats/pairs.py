@@ -7,19 +7,25 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
-from unipref.unify.detection.judgements import combine_confidence, find_judgement
+from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.names import NEGATIONS
 from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, get_path
 
-BETTER_NAMES = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
+BETTER_NAMES = (
+    *("chosen", "preferred", "better", "winner", "accepted", "pos_response", "win", "winning", "best", "good_response"),
+    "good_answer",
+)
 MIN_DECIDED = 5
 """Least number of pairs with different scores that can show the direction of a score."""
 MIN_AGREEMENT = 0.9
 """Least share of them in which the preferred answer has the better score."""
-WORSE_NAMES = ("rejected", "dispreferred", "worse", "loser", "neg_response")
+WORSE_NAMES = (
+    *("rejected", "dispreferred", "worse", "loser", "neg_response", "lose", "lost", "losing", "worst", "unpreferred"),
+    *("nonpreferred", "bad_response", "bad_answer", "declined", "unchosen"),
+)
 """Words in field names that say which answer was preferred."""
 
 
@@ -72,6 +78,8 @@ def _find_evidence(columns: Columns) -> dict[str, Any]:
 def _find_better_and_worse(sides: list[Column]) -> tuple[Column | None, Column | None]:
     """Returns the columns whose names say that they hold the better and the worse answer; None where no name does."""
     worse = next((c for word in WORSE_NAMES for c in sides if c.has_name(word)), None)
+    negated = (c for word in BETTER_NAMES for c in sides if c.has_name(word) and {*c.words} & NEGATIONS)
+    worse = worse or next(negated, None)
     others = [c for c in sides if c is not worse and not {*c.words} & NEGATIONS]
     return next((c for word in BETTER_NAMES for c in others if c.has_name(word)), None), worse
 
@@ -138,7 +146,7 @@ class Pairs(TwoAnswers):
         judgement = find_judgement(columns, sides)
         if judgement is not None and judgement.kind == "label":
             return Guess(
-                {**sides.map, **judgement.map},
+                {**ask_for_sides(sides, judgement), **judgement.map},
                 combine_confidence(sides, judgement),
                 [sides.why, judgement.why],
                 [*sides.doubts, *judgement.doubts],

@@ -17,7 +17,6 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
-from unipref.unify.detection.roles import is_judgement_name
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
@@ -28,10 +27,18 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
     """Returns what several people gave the one answer: a list of numbers, or of mappings with a number."""
     lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
     numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
+    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if _names_a_kind(column)}
     for column, path, role in columns.inside:
+        if path.rsplit(".*.", 1)[0] in kinds:
+            continue
         if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
             numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
     return [column for column in numbers if column.numbers]
+
+
+def _names_a_kind(column: Column) -> bool:
+    """Whether a field says of each number in a list what it measures: then the numbers are not of one scale."""
+    return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
 
 
 class Ratings(Mapped):
@@ -70,7 +77,7 @@ class Ratings(Mapped):
         answer = find_one_answer(columns)
         if answer is None or "response" not in answer.map or columns.of_role("history"):
             return None
-        if [c for c in columns.of_role("list") if not (c.kind == "items" and is_judgement_name(c))]:
+        if columns.has_lists_of_answers:
             return None
         prompt, response = answer.map["prompt"], answer.map["response"]
         first, answers = columns.find(prompt if isinstance(prompt, str) else prompt[0]), columns.find(response)

@@ -54,7 +54,7 @@ class Thumbs(Verdicts, OneAnswer):
             return None
         if (label := find_thumbs(columns)) is None:
             return _recognise_scored_dialogue(columns, answer)
-        if columns.of_role("list") and "messages" not in answer.map:
+        if columns.has_lists_of_answers and "messages" not in answer.map:
             return None
         path = label.column.path
         codes = {"label": path, **label.map}
