@@ -125,6 +125,8 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
     if len(texts) < 2:
         return None
     prompts = [c for c in texts if columns.role(c) == "prompt"]
+    if len(prompts) == len(texts):
+        return None
     if prompts and len(texts) == 2:
         prompt_path = [prompts[0].path]
         return prompt_path, next(c.path for c in texts if c is not prompts[0]), 0.7
