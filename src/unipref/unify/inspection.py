@@ -23,7 +23,7 @@ from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
-from unipref.unify.proposal import Proposed, propose
+from unipref.unify.proposal import Proposed, propose, reads_judgements
 
 ROWS_READ = 400
 MAX_JOINED_FILES = 8
@@ -141,7 +141,7 @@ def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[
     rows = {place: peek(file, ROWS_READ) for place, file in places.items()}
     for place, file in places.items():
         own = inspections[place]
-        if place in tables or (own.source and own.confidence > MAX_CONFIDENCE and own.format != "demonstration"):
+        if place in tables or (own.confidence > MAX_CONFIDENCE and reads_judgements(own.format)):
             continue
         for other, table in places.items():
             if other == place or not (shared := find_shared_ids(rows[place], rows[other])):
@@ -151,7 +151,7 @@ def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[
             found = [(row, looked_up.get(value_key(row[shared[0]]))) for row in rows[place]]
             proposed = propose([{**row, name: known} for row, known in found if known is not None])
             is_used = any(path.startswith(f"{name}.") for path in used_paths(proposed.map))
-            if proposed.format in (None, "demonstration") or not is_used:
+            if not reads_judgements(proposed.format) or not is_used:
                 continue
             label = inspections[other].file
             join = {"path": label, "left": shared[0], "right": shared[1], "as": name}

@@ -63,17 +63,18 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
     mapping, why = {**guess.map, **context, **end}, [*why, *more]
     mapping |= _literals_setting(columns, mapping)
-    is_judged = not _takes_all_for_good(form) and mapping.get("label") != PLACEHOLDER
+    is_judged = reads_judgements(form.name()) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
-    if account.judgements and _takes_all_for_good(form):
+    if account.judgements and not reads_judgements(form.name()):
         mapping["where"] = {path: [PLACEHOLDER] for path in account.judgements}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*guess.doubts, *account.doubts])
 
 
-def _takes_all_for_good(form: type[Format]) -> bool:
-    """Whether a format reads no judgement, so that every answer counts as a good one."""
-    return form.feedback_kind == "demonstrations"
+def reads_judgements(name: str | None) -> bool:
+    """Whether rows of a format are judged; else every answer counts as a good one."""
+    form = None if name is None else registry.find("format", name)
+    return form is not None and issubclass(form, Format) and form.feedback_kind != "demonstrations"
 
 
 def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
