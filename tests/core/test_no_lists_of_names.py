@@ -9,7 +9,7 @@ from unipref.core import registry
 PACKAGE = Path(unipref.__file__).parent
 ALSO_WORDS = {
     "all", "confidence", "edit", "groups", "instructions", "margin", "pairs", "perplexity", "quality", "random",
-    "ratings", "reward", "steps", "tree", "votes", "lm_eval",
+    "ratings", "reward", "steps", "thumbs", "tree", "votes", "lm_eval",
 }  # fmt: skip
 """Names that are words with another meaning too: a kind of model, a column, a package."""
 NAMES = {name for kind in registry.CONTRACTS for name in registry.list_own_names(kind)} - ALSO_WORDS

@@ -112,8 +112,8 @@ def test_init_writes_a_study_of_several_files_that_runs(here: Path) -> None:
     study = yaml_files.read(here / "study.yaml")
     names = ["train", "train-2", "train-3", "train-4", "train-5", "train-6"]
     assert [source["name"] for source in study["sources"]] == names
-    formats = [source["format"] for source in study["sources"]]
-    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "multiple_choice"]
+    formats = [source.get("format") or source["dataset"] for source in study["sources"]]
+    assert formats == ["demonstration", "pairs", "thumbs", "ratings", "tree", "winogrande"]
     unipref.unify_feedback(here / "study.yaml", here / "run")
     manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))
     assert [manifest["sources"][name]["preferences"] for name in names] == [10, 10, 10, 10, 10, 20]

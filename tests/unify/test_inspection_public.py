@@ -101,7 +101,7 @@ def test_every_file_is_recognised_and_its_entry_runs_with_the_questions_answered
         table = pq.read_table(unipref.unify_feedback(study, here / f"run{number}"))
         manifest = json.loads((here / f"run{number}/manifest.json").read_text(encoding="utf-8"))["sources"]["x"]
         assert table.num_rows == manifest["preferences"] > 0
-        assert manifest["used"] > 0.75 * manifest["rows"], manifest
+        assert manifest["used"] > 0.7 * manifest["rows"], manifest
 
 
 def renamed(shared: Path, here: Path) -> Iterator[tuple[str, Path, Inspection]]:
