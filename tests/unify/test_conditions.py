@@ -87,6 +87,16 @@ def test_a_condition_that_cannot_be_read_says_how_to_write_it(condition: Any, me
         make("pairs", **PAIRS, where_items={"list": {"x": condition}})
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [[1, "a", None, True], {"at_least": 4.0, "not": [5]}, {"below": 2.5, "decimal": "comma"}, {"not": ["x"]}],
+)
+def test_a_condition_is_stored_as_it_is_written(condition: Any) -> None:
+    stored = make("pairs", **PAIRS, where={"x": condition}).model_dump(mode="json")["where"]
+    assert stored == {"x": condition}
+    assert make("pairs", **PAIRS, where=stored) == make("pairs", **PAIRS, where={"x": condition})
+
+
 def test_a_text_that_was_meant_as_a_bound_is_explained() -> None:
     with pytest.raises(Reject, match=r"'>= 4' is a text here: for a bound, write {at_least: 4}"):
         list(make("pairs", **PAIRS, where={"x": [">= 4"]}).read(pair(x=5)))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
@@ -86,8 +86,17 @@ class Condition(Settings):
                 raise ValueError(f"give either '{one}' or '{other}'")
         low, high = self.low, self.high
         if low is not None and high is not None and not (low < high or (low == high and self.accepts_number(low))):
-            raise ValueError(f"no number is accepted: the lower bound is {low:g}, the upper bound is {high:g}")
+            bounds = f"the lower bound is {_number(low)}, the upper bound is {_number(high)}"
+            raise ValueError(f"no number is accepted: {bounds}")
         return self
+
+    @model_serializer
+    def _to_short_form(self) -> list[Scalar] | dict[str, Any]:
+        if self.one_of is not None and self.text() == str(self.one_of):
+            return self.one_of
+        fields = {name: getattr(self, name) for name in ("one_of", *BOUNDS)}
+        fields |= {"not": self.excluded or None, "decimal": None if self.decimal == "point" else self.decimal}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def has_bounds(self) -> bool:
@@ -150,9 +159,13 @@ class Condition(Settings):
         if self.one_of is not None and not self.has_bounds and not self.excluded:
             return str(self.one_of)
         parts = [f"one_of: {self.one_of}"] if self.one_of is not None else []
-        parts += [f"{name}: {value:g}" for name in BOUNDS if (value := getattr(self, name)) is not None]
+        parts += [f"{name}: {_number(value)}" for name in BOUNDS if (value := getattr(self, name)) is not None]
         parts += [f"not: {self.excluded}"] if self.excluded else []
         return "{" + ", ".join(parts) + "}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _spell(key: str, value: Any) -> str:
