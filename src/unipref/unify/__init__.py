@@ -188,6 +188,9 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
             yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
         if unread := record["unread_turn_fields"]:
             yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
+        if repeated := record["repeated_judgements"]:
+            count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
+            yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
         if not record["preferences"]:
             yield f"no preference comes from {_commonest_reject(source, record)}"
 

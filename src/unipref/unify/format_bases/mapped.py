@@ -118,7 +118,7 @@ class Mapped(Format):
             if isinstance(item, Reject):
                 yield item
                 continue
-            if kept and self.across_rows:
+            if kept and self.grouping == "prompt":
                 # The fields of each row stay with its answer when the answers to a prompt are grouped.
                 responses = [msgspec.structs.replace(r, extra={**kept, **r.extra}) for r in item.responses]
                 item = msgspec.structs.replace(item, responses=responses)

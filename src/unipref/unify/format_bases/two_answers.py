@@ -1,11 +1,13 @@
 """The base class of formats whose row holds two answers to one prompt."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
+from unipref.core.values import value_key
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
     NULL_CODE,
@@ -45,16 +47,21 @@ class SideScores(Scale):
 
 
 class TwoAnswers(Dialogues):
-    """Two answers to one prompt.
+    """Two answers to one prompt. Rows about the same two answers form one group.
 
     Each side is a text, a list of turns, a single turn, or a whole transcript with speaker marks. If the sides repeat
     the dialogue, their common beginning up to a user turn is the prompt, and each side keeps the rest.
     """
 
+    grouping: ClassVar[Grouping] = "pair"
+
     prompt: Paths | None = None
     """Where the prompt is; not needed if each side holds the whole dialogue."""
     questions: Path | None = None
     """Replaces `prompt`: path of the list of the user's turns, if each side is the list of answers to them."""
+    annotator: Path | None = None
+    """Path of the name of the person who judged. Rows about the same two answers add up; the same judgement of the same
+    person counts once. Without it, only a row that repeats another one in every field counts once."""
     evidence: dict[str, SideScores] = {}
     """Axis name -> both answers' scores. They do not decide. They are kept, and the label is checked against them."""
 
@@ -63,6 +70,11 @@ class TwoAnswers(Dialogues):
         if self.prompt is not None and self.questions is not None:
             raise ValueError("give either 'prompt' or 'questions'")
         return self
+
+    def read_judge(self, row: Row) -> str | None:
+        """Returns the annotator; None if the row names none."""
+        name = None if self.annotator is None else value_key(get_path(row, self.annotator))
+        return f"annotator {name}" if name else None
 
     def axes(self) -> dict[str, Axis]:
         """Returns the axes of the evidence."""

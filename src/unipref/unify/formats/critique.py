@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.unify.detection.guess import ANSWER_NAMES, Columns, Guess, find_prompt, find_scores, path_setting
@@ -33,7 +33,7 @@ class Critique(OneAnswer):
     scorer: Dotted | None = None
     """Dotted path of a Python function that takes the row and returns a number, higher for better answers."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "demonstrations"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "question", "response": "answer", "critique": "note", "scorer": "builtins.len"},

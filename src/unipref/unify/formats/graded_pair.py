@@ -125,6 +125,7 @@ class GradedPair(TwoAnswers):
             responses=self.make_responses(row, endings),
             comparisons=comparisons,
             extra={"grade": [value for _, value in grades] if len(paths) > 1 else grades[0][1]},
+            judge=self.read_judge(row),
         )
 
     def _towards_first(self, value: Any, path: str) -> float:

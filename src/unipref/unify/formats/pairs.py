@@ -125,4 +125,5 @@ class Pairs(LabelledAnswers):
             label = read_label(get_path(row, self.label), self.codes, self.label, self.read_names(row))
             comparison = make_comparison(label)
         prompt, endings = self.read_sides(row, places)
-        yield Feedback(prompt=prompt, responses=self.make_responses(row, endings), comparisons=[comparison])
+        responses = self.make_responses(row, endings)
+        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison], judge=self.read_judge(row))

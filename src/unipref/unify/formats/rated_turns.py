@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
@@ -55,7 +55,7 @@ class RatedTurns(Verdicts, Mapped):
     """Where a message holds its speaker and its text, as in {role: author.role, content: text}, if not in role and
     content or from and value."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "chat", "label": "feedback", "up": ["up"], "down": ["down"]},

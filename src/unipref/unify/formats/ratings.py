@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import (
     PLACEHOLDER,
@@ -28,7 +29,7 @@ class Ratings(OneAnswer):
     scores: dict[str, AxisSpec] = Field(min_length=1)
     """Axis name -> where its score is. The first axis decides unless the source sets `axis`."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
     example: ClassVar[dict[str, Any]] = {
         "settings": {

@@ -67,7 +67,8 @@ class Votes(LabelledAnswers):
         comparisons = self._read_counts(row) if self.counts else self._read_votes(row)
         if not comparisons:
             raise Reject(Reason.UNSCORED, "nobody voted", str(self.votes or self.counts))
-        yield Feedback(prompt=prompt, responses=self.make_responses(row, endings), comparisons=comparisons)
+        responses = self.make_responses(row, endings)
+        yield Feedback(prompt=prompt, responses=responses, comparisons=comparisons, judge=self.read_judge(row))
 
     def _read_votes(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
