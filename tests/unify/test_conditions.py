@@ -263,6 +263,27 @@ def test_items_that_are_texts_and_items_of_a_mapping() -> None:
     assert [reject.field for reject in rejects] == ["people.bob"]
 
 
+def test_a_list_beside_the_items_can_hold_their_status() -> None:
+    form = make(
+        "ratings",
+        prompt="q",
+        response="a",
+        scores={"rating": {"field": "rating.responses", "better": "high"}},
+        where_items={"rating.responses": {"^rating.responses.status": ["submitted"]}},
+    )
+    row = {
+        "q": "Q",
+        "a": "A",
+        "rating.responses": [5, 1, 4],
+        "rating.responses.status": ["submitted", "discarded", "submitted"],
+    }
+    (feedback,), rejects = _read_row(form, row)
+    assert feedback.responses[0].scores == {"rating": 4.5}
+    assert [(reject.reason, reject.field) for reject in rejects] == [(Reason.LEFT_OUT, "rating.responses.1")]
+    row["rating.responses.status"] = ["submitted"]
+    assert rejects_of(form, row) == [(Reason.WRONG_TYPE, "rating.responses.status")]
+
+
 @pytest.mark.parametrize(
     ("value", "reason", "message"),
     [

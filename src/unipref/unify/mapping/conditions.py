@@ -14,7 +14,16 @@ from pydantic import Field, model_serializer, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Decimal, Path, describe, get_path, label_hint, read_number
+from unipref.unify.mapping.fields import (
+    Decimal,
+    Path,
+    describe,
+    get_each,
+    get_or_none,
+    get_path,
+    label_hint,
+    read_number,
+)
 
 Scalar = bool | int | float | str | None
 BOUNDS = ("at_least", "at_most", "above", "below")
@@ -40,6 +49,8 @@ OPERATORS = {
     "in": "one_of",
 }
 """Other spellings of the keys of a condition -> the key."""
+BESIDE = "^"
+"""Begins the path, from the row, of a list that holds one value per item of the filtered list."""
 COMPARISON = re.compile(r"\s*(>=|<=|!=|==|>|<|=)\s*(.*?)\s*\Z", re.DOTALL)
 
 
@@ -196,7 +207,8 @@ class ItemFilter:
 
     Args:
         row: the raw row; it is not changed.
-        conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition.
+        conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition. After
+            `^`, the path is one of a list in the row with one value per item.
 
     Attributes:
         row: the row without the removed items.
@@ -204,7 +216,7 @@ class ItemFilter:
     """
 
     def __init__(self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]]) -> None:
-        self.row, self.rejects = row, list[Reject]()
+        self._raw, self.row, self.rejects = row, row, list[Reject]()
         self._kept: dict[str, list[int]] = {}
         self._removed: dict[str, tuple[int, int]] = {}
         for path, of_item in conditions.items():
@@ -234,16 +246,21 @@ class ItemFilter:
         if items is None:
             return None
         if isinstance(items, dict):
-            kept_items = {
-                key: item for key, item in items.items() if self._is_kept(item, _join(place, key), conditions)
-            }
+            if beside := [inner for inner in conditions if inner.startswith(BESIDE)]:
+                raise Reject(Reason.WRONG_TYPE, f"'{beside[0]}' needs a list of items, found a mapping", place)
+            kept_items = {k: item for k, item in items.items() if self._is_kept(item, _join(place, k), conditions, {})}
             self._count_removed(place, len(items), len(kept_items))
             return kept_items
         if not isinstance(items, list):
             detail = f"expected a list for 'where_items', found {describe(items)}"
             hint = f"; for a list that is written as a text, set literals: [{path}]" if isinstance(items, str) else ""
             raise Reject(Reason.WRONG_TYPE, detail + hint, place)
-        kept = [i for i, item in enumerate(items) if self._is_kept(item, _join(place, i), conditions)]
+        beside = {inner: self._read_beside(inner, len(items)) for inner in conditions if inner.startswith(BESIDE)}
+        kept = [
+            i
+            for i, item in enumerate(items)
+            if self._is_kept(item, _join(place, i), conditions, {inner: values[i] for inner, values in beside.items()})
+        ]
         self._count_removed(place, len(items), len(kept))
         if len(kept) < len(items):
             self._renumber(place, kept)
@@ -269,12 +286,18 @@ class ItemFilter:
         self._kept = {new: value for old, value in self._kept.items() if (new := renumbered(old)) is not None}
         self._removed = {new: value for old, value in self._removed.items() if (new := renumbered(old)) is not None}
 
-    def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition]) -> bool:
+    def _read_beside(self, inner: Path, count: int) -> list[Any]:
+        """Returns the values of a list in the row that holds one value per item of another list."""
+        path = inner.removeprefix(BESIDE)
+        values = get_each(self._raw, path)
+        if not isinstance(values, list) or len(values) != count:
+            size = len(values) if isinstance(values, list) else describe(values)
+            raise Reject(Reason.WRONG_TYPE, f"expected {count} values, one per item, found {size}", path)
+        return values
+
+    def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition], beside: Mapping[Path, Any]) -> bool:
         for inner, condition in conditions.items():
-            try:
-                value = get_path(item, inner)
-            except Reject:
-                value = None
+            value = beside[inner] if inner in beside else get_or_none(item, inner)
             try:
                 if condition.accepts(value, inner):
                     continue
