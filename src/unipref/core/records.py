@@ -87,6 +87,8 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
         objective: this row's objective, if it differs from its source's.
         extra: other fields of the row: votes, annotators, critiques.
+        judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
+            on the same answers counts once.
     """
 
     prompt: Messages
@@ -95,6 +97,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     twins: str | None = None
     objective: str | None = None
     extra: dict[str, Any] = {}
+    judge: str | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):

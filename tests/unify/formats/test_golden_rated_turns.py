@@ -55,7 +55,7 @@ CASES = [
             ),
         ],
         [
-            ("part", "unscored", "chat.7.feedback", [1]),
+            ("part", "neutral", "chat.7.feedback", [1]),
             ("part", "unscored", "chat.3.feedback", [1]),
         ],
         settings=WORDS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt_and_answer, path_setting
 from unipref.unify.format_bases.dialogue import OneAnswer
@@ -67,7 +67,7 @@ class Thumbs(Verdicts, OneAnswer):
     label: Path
     """Path of the verdict."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {
