@@ -375,7 +375,8 @@ def open_questions(value: Any, place: str) -> list[str]:
     """Returns the places in a mapping that the user still has to fill in."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [question for key, inner in items for question in open_questions(inner, f"{place}.{key}")]
+        places = [(f"{place}.{'null' if key is None else key}", inner) for key, inner in items]
+        return [question for inner_place, inner in places for question in open_questions(inner, inner_place)]
     return [place] if value == PLACEHOLDER else []
 
 
