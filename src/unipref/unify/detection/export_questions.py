@@ -8,6 +8,7 @@ from unipref.core.contracts import Proposal
 from unipref.unify.detection.export_fields import find_roles, find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.mapping.conditions import BESIDE
 
 Kind = Literal["choice", "score", "order", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
@@ -170,7 +171,8 @@ def _judge_one(questions: Sequence[Question], answer: str, prompt: Any) -> tuple
         return "thumbs", {**base, "label": label, **verdicts.settings}, verdicts.doubts
     # One row per person: a list of verdicts on one answer is no label of one row.
     base = {"prompt": _in_parent(prompt), "response": _in_parent(answer)}
-    conditions = {**({"where": question.where} if question.where else {})}
+    inner = {path: condition for path, condition in question.where.items() if not path.startswith(BESIDE)}
+    conditions: dict[str, Any] = {"where": inner} if inner else {}
     conditions |= {"where_items": question.where_inside} if question.where_inside else {}
     return "thumbs", {**base, "label": question.inside or "value", **verdicts.settings, **conditions}, verdicts.doubts
 
