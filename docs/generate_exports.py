@@ -4,6 +4,7 @@ Each example goes the way of a user's file: inspect proposes an entry, the examp
 a run reads the rows.
 """
 
+import inspect as inspect_module
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,8 @@ from unipref.study.overrides import merge
 from unipref.unify.inspection import inspect, source_questions
 
 PAGE = Path(__file__).parent / "exports.md"
-MAX_ROW = 1200
-"""Most characters of a raw row on the page."""
+WIDTH = 110
+"""Most characters of a line of a raw row."""
 HEAD = """# Exports of tools
 
 unipref recognises the files that these tools export. `unipref inspect FILE` names the tool and proposes an entry for
@@ -89,11 +90,31 @@ def format_messages(messages: list[dict[str, str]] | None) -> str:
     return "<br>".join(f"{message['role']}: {message['content']}" for message in messages).replace("\n", " ")
 
 
+def format_json(value: Any, indent: str = "", before: int = 0) -> str:
+    """Formats a JSON value; what fits into a line is in one line.
+
+    Args:
+        value: the value.
+        indent: of its lines.
+        before: number of characters before the value in its first line.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + before + len(indent) <= WIDTH or not isinstance(value, dict | list) or not value:
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        keys = {key: json.dumps(key, ensure_ascii=False) + ": " for key in value}
+        lines = [keys[key] + format_json(one, inner, len(keys[key])) for key, one in value.items()]
+    else:
+        lines = [format_json(one, inner) for one in value]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}\n{inner}" + f",\n{inner}".join(lines) + f"\n{indent}{closing}"
+
+
 def format_case(title: str, example: Mapping[str, Any]) -> str:
     """Formats one worked case."""
     case = run_case(example)
-    row = json.dumps(example["rows"][0], indent=1, ensure_ascii=False)
-    row = row if len(row) <= MAX_ROW else f"{row[:MAX_ROW]}\n..."
+    row = format_json(example["rows"][0])
     parts = [f"**{title}**\n"] if title else []
     parts += [f"A row:\n\n```json\n{row}\n```\n", f"The entry:\n\n```yaml\n{yaml_files.write([case.entry])}```\n"]
     if case.doubts:
@@ -118,8 +139,8 @@ def format_page() -> str:
     for choice in registry.find_all("export"):
         if not issubclass(choice, Export) or registry.find_package(choice) is not None:
             continue
-        about = " ".join((choice.__doc__ or "").split())
-        parts.append(f"## {choice.name()}\n\n{about}\n\nFrom {choice.origin}. Schema: {choice.seen}.\n")
+        about = inspect_module.cleandoc(choice.__doc__ or "")
+        parts.append(f"## {choice.name()}\n\n{about}\n\n- From: {choice.origin}\n- Schema: {choice.seen}\n")
         parts += [format_case(title, example) for title, example in list_examples(choice)]
     return "\n".join(parts)
 

@@ -87,6 +87,8 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
         objective: this row's objective, if it differs from its source's.
         extra: other fields of the row: votes, annotators, critiques.
+        judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
+            on the same answers counts once.
     """
 
     prompt: Messages
@@ -95,6 +97,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     twins: str | None = None
     objective: str | None = None
     extra: dict[str, Any] = {}
+    judge: str | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,6 +132,7 @@ class Reason(StrEnum):
     LEFT_OUT = "left_out"  # by the mapping's `where` or `where_items`
     NEUTRAL = "neutral"  # judged neither good nor bad
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
+    NOT_REACHED = "not_reached"  # steps after the place where a solution ends or goes wrong
     NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source
     NOT_TO_LEARN = "not_to_learn"  # the source gives the answer weight 0

@@ -5,11 +5,13 @@ from typing import Any, Literal
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
-from unipref.core.records import Feedback, Message, Preference, Reject
+from unipref.core.records import Feedback, Message, Preference, Reject, Row
+from unipref.core.text_keys import prompt_key
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns
 from unipref.unify.mapping.fields import get_path
-from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.groups import group_key, merge_feedback
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
 from unipref.unify.projection.project import project
 
 MAX_EXAMPLES = 3
@@ -17,9 +19,7 @@ MAX_CHARACTERS = 300
 MAX_FIELDS = 20
 
 
-def render_examples(
-    name: str, mapping: dict[str, Any], columns: Columns, rows: list[dict[str, Any]]
-) -> list[dict[str, str]]:
+def render_examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[Row]) -> list[dict[str, str]]:
     """Renders the groups of the first rows as they would be read; or raw fields if the mapping contains a question."""
     if open_questions(mapping, ""):
         shown_columns = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
@@ -31,12 +31,13 @@ def render_examples(
     how = Projection(name, name, "instruction", "unknown", next(iter(axes), None), axes)
     groups: dict[str, list[Feedback]] = {}
     examples: list[dict[str, str]] = []
+    judges = JudgeNamer()
     for number, row in enumerate(rows):
         try:
             for item in form.read(row):
                 if isinstance(item, Feedback):
-                    key = str(item.prompt) if form.across_rows else f"{number}:{len(groups)}"
-                    groups.setdefault(key, []).append(item)
+                    key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
+                    groups.setdefault(key, []).extend(judges.name([item], row) if form.grouping == "pair" else [item])
         except Reject as reject:
             examples.append({"reject": f"{reject.reason}: {reject}"})
     for group in groups.values():
@@ -58,7 +59,7 @@ def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]
 
 
 def _render_group(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
-    merged = merge_feedback(group)
+    merged = merge_feedback(drop_repeated_judgements(group)[0])
     try:
         preferences = project(merged, how).preferences
     except Reject as reject:
@@ -110,5 +111,6 @@ def open_questions(value: Any, place: str) -> list[str]:
     """Returns the places in a mapping that the user still has to fill in."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [question for key, inner in items for question in open_questions(inner, f"{place}.{key}")]
+        places = [(f"{place}.{'null' if key is None else key}", inner) for key, inner in items]
+        return [question for inner_place, inner in places for question in open_questions(inner, inner_place)]
     return [place] if value == PLACEHOLDER else []

@@ -55,7 +55,7 @@ CASES = [
             ),
         ],
         [
-            ("part", "unscored", "chat.7.feedback", [1]),
+            ("part", "neutral", "chat.7.feedback", [1]),
             ("part", "unscored", "chat.3.feedback", [1]),
         ],
         settings=WORDS,
@@ -113,6 +113,33 @@ CASES = [
             ("part", "unscored", "messages.1.annotation.rating", [3]),
         ],
         settings=TREE,
+    ),
+    Case(
+        "replies inside messages; the text is in the first field that is not empty",
+        [
+            {
+                "messages": [
+                    {
+                        **{"user": True, "text": "Hi", "content": []},
+                        "children": [
+                            {"user": False, "text": "Go away.", "annotation": {"rating": -1}, "children": []},
+                            {
+                                **{"user": False, "text": "", "content": [{"type": "text", "text": "Hello."}]},
+                                "annotation": {"rating": 1},
+                                "children": [{"user": True, "text": "Bye"}],
+                            },
+                        ],
+                    }
+                ]
+            }
+        ],
+        [preference(["user: Hi"], ["assistant: Hello."], ["assistant: Go away."])],
+        settings={
+            **{key: value for key, value in TREE.items() if key != "parent"},
+            "replies": "children",
+            "turns": {"role": "user", "content": ["text", "content"]},
+            "roles": {True: "user", False: "assistant"},
+        },
     ),
     Case(
         "the same answer with both verdicts is a contradiction",

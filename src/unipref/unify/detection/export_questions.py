@@ -8,8 +8,9 @@ from unipref.core.contracts import Proposal
 from unipref.unify.detection.export_fields import find_roles, find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.mapping.conditions import BESIDE
 
-Kind = Literal["choice", "score", "ranking", "other"]
+Kind = Literal["choice", "score", "order", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
 MAX_LABELS = 12
 """Most different answers of a question of choice; more are free texts."""
@@ -67,7 +68,7 @@ def classify(values: Sequence[Any]) -> Kind:
     if not values:
         return "other"
     if all(isinstance(v, list) and v and all(isinstance(one, dict) and "rank" in one for one in v) for v in values):
-        return "ranking"
+        return "order"
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return "score"
     texts = {v for v in values if isinstance(v, str)}
@@ -86,7 +87,7 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
         questions: those that people answered.
     """
     roles = find_roles(fields)
-    judging = [q for q in questions if q.kind in ("choice", "score", "ranking")]
+    judging = [q for q in questions if q.kind in ("choice", "score", "order")]
     unread = [q for q in questions if q not in judging]
     doubts = [f"the question '{q.name}' is not read" for q in unread]
     if not judging:
@@ -105,14 +106,14 @@ def propose_for_questions(tool: str, fields: Sequence[str], at: str, questions: 
     doubts += [f"the question '{q.name}' ({list_values(q.values)}) is not read" for q in judging if q not in chosen]
     why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
     format_name, mapping, more = _judge(chosen, answers, roles.answers, prompt)
-    if format_name in ("thumbs", "ratings") and len(answers) != 1:
+    if mapping.get("response") == PLACEHOLDER:
         more.append(f"which of {quote_names(fields)} holds the judged answer")
     doubts += more
     source: dict[str, Any] = {}
-    if format_name == "ratings" and len(chosen) > 1:
+    if len(mapping.get("scores", {})) > 1:
         source["axis"] = PLACEHOLDER
         doubts.append(f"which of {quote_names(q.name for q in chosen)} decides")
-    if format_name == "thumbs" and chosen[0].is_read_in_rows:
+    if "label" in mapping and not is_ambiguous and chosen[0].is_read_in_rows:
         source["records"] = chosen[0].people
     elif not is_ambiguous and (filters := {path: where for q in chosen for path, where in q.filters.items()}):
         mapping["where_items"] = filters
@@ -131,7 +132,7 @@ def _judge(
         names: the names of the answers.
         prompt: the setting of the prompt.
     """
-    if chosen[0].kind == "ranking":
+    if chosen[0].kind == "order":
         return _judge_all(chosen, answers, names, prompt)
     if len(answers) == 2 or (len(answers) != 1 and all(q.is_about_better for q in chosen)):
         return _judge_two(chosen, answers, names, prompt)
@@ -140,7 +141,7 @@ def _judge(
 
 def _choose(questions: Sequence[Question], n_answers: int) -> list[Question]:
     """Returns the questions to read: orders, those that name the better text, all scores, or all choices."""
-    rankings = [q for q in questions if q.kind == "ranking"]
+    rankings = [q for q in questions if q.kind == "order"]
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
     if n_answers != 1 and rankings:
@@ -170,7 +171,8 @@ def _judge_one(questions: Sequence[Question], answer: str, prompt: Any) -> tuple
         return "thumbs", {**base, "label": label, **verdicts.settings}, verdicts.doubts
     # One row per person: a list of verdicts on one answer is no label of one row.
     base = {"prompt": _in_parent(prompt), "response": _in_parent(answer)}
-    conditions = {**({"where": question.where} if question.where else {})}
+    inner = {path: condition for path, condition in question.where.items() if not path.startswith(BESIDE)}
+    conditions: dict[str, Any] = {"where": inner} if inner else {}
     conditions |= {"where_items": question.where_inside} if question.where_inside else {}
     return "thumbs", {**base, "label": question.inside or "value", **verdicts.settings, **conditions}, verdicts.doubts
 

@@ -7,6 +7,7 @@ from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, text_fields, values_at
+from unipref.unify.mapping.conditions import BESIDE
 
 STATUS = ".responses.status"
 """The end of the column of a question's statuses, in flat records."""
@@ -51,6 +52,22 @@ class Argilla2(Export):
         ],
     }
     further_examples: ClassVar[dict[str, Any]] = {
+        "Flat records about two responses": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                {
+                    "id": "record-0",
+                    "status": "completed",
+                    "_server_id": "server-0",
+                    "instruction": "Name a moon of Jupiter.",
+                    "response_1": "The Sun.",
+                    "response_2": "Io.",
+                    "better.responses": ["response_1", "response_2", "response_1"],
+                    "better.responses.users": ["ann", "bob", "eve"],
+                    "better.responses.status": ["discarded", "submitted", "draft"],
+                }
+            ],
+        },
         "A flat record": {
             "preferences": [(None, "The Sun.")],
             "rows": [
@@ -69,7 +86,7 @@ class Argilla2(Export):
                 }
             ],
             "answers": {"map": {"up": ["right"], "down": ["wrong"]}},
-        }
+        },
     }
 
     @classmethod
@@ -109,11 +126,19 @@ def _propose_flat(rows: Sequence[Row], fields: list[str], names: list[str]) -> P
         values = [value for one in lists[name] for value in one if value is not None]
         most = max((len(one) for one in lists[name]), default=1)
         questions.append(
-            Question(name, classify(values), distinct(values) or values, f"{name}.responses", "", most=max(most, 1))
+            Question(
+                name=name,
+                kind=classify(values),
+                values=distinct(values) or values,
+                people=f"{name}.responses",
+                inside="",
+                where={f"{BESIDE}{name}{STATUS}": ["submitted"]},
+                most=max(most, 1),
+            )
         )
     proposal = propose_for_questions("Argilla", fields, "", questions)
-    if proposal.format is None or set(statuses) <= {"submitted", None}:
+    if not proposal.source.get("records") or set(statuses) <= {"submitted", None}:
         return proposal
-    # A condition on one list cannot leave out items of another.
+    # As rows of their own, responses have lost the list of statuses beside them.
     doubt = "some responses are drafts or discarded, in a list beside the responses: save with to_json instead"
     return Proposal(None, {}, 0.0, proposal.why, [doubt, *proposal.doubts])

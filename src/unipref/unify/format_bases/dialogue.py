@@ -9,7 +9,7 @@ from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.dialogue_end import Until
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.mapping.fields import Paths, Place, extract_part, first_field, get_answer, get_path, read_answer
 from unipref.unify.mapping.message_links import TurnFields
 from unipref.unify.mapping.turns import assistant_turn, parse_transcript, parse_turns, split_dialogue
 
@@ -87,16 +87,36 @@ class Dialogues(Mapped):
             return self.until.cut_messages(row, dialogue or [], path)
         return dialogue if dialogue is not None else assistant_turn(read_answer(value, path))
 
+    def read_place(self, row: Row, place: Place) -> Messages:
+        """Reads the dialogue, or the answer alone, at a path or in a part. A pattern extracts from the whole of a text,
+        and of a list of turns from the last turn, if that is the assistant's.
+
+        Raises:
+            Reject: as for `parse_dialogue`, or the pattern does not match.
+        """
+        if isinstance(place, str):
+            return self.parse_dialogue(get_path(row, place), place, row)
+        if place.field is None:
+            return assistant_turn(read_answer(place.text, "text"))
+        value = get_path(row, place.field)
+        if isinstance(value, str):
+            return self.parse_dialogue(extract_part(value.strip(), place), place.field, row)
+        *before, last = self.parse_dialogue(value, place.field, row)
+        if last["role"] == "assistant":
+            last = {**last, "content": extract_part(last["content"], place)}
+        return [*before, last]
+
 
 class OneAnswer(Dialogues):
     """The settings of formats whose row is one dialogue: a whole one, or a prompt and an answer."""
 
-    messages: Path | None = None
-    """Path of the whole dialogue, which ends with the answer."""
+    messages: Place | None = None
+    """Path of the whole dialogue, which ends with the answer; or a part, as in {field: messages, pattern: REGEX}, whose
+    pattern extracts the answer."""
     prompt: Paths | None = None
     """Where the prompt is, if `messages` is not set; empty parts are skipped."""
-    response: Path | None = None
-    """Path of the answer, if `messages` is not set."""
+    response: Place | None = None
+    """Path of the answer, if `messages` is not set; or a part, as in {field: text, pattern: REGEX}."""
 
     @model_validator(mode="after")
     def _one_way_to_the_answer(self) -> "OneAnswer":
@@ -114,12 +134,8 @@ class OneAnswer(Dialogues):
             Reject: the answer is missing or empty, or the prompt is empty.
         """
         if self.messages is not None:
-            prompt, answer = split_dialogue(
-                self.parse_dialogue(get_path(row, self.messages), self.messages, row), self.messages
-            )
+            prompt, answer = split_dialogue(self.read_place(row, self.messages), first_field(self.messages))
             return [*self.leading_turns(row), *prompt], answer
         if self.prompt is None or self.response is None:
             raise AssertionError("the validator requires a prompt and a response without messages")
-        return self.read_prompt(row, self.prompt), assistant_turn(
-            read_answer(get_path(row, self.response), self.response)
-        )
+        return self.read_prompt(row, self.prompt), assistant_turn(get_answer(row, self.response))

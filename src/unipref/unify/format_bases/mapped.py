@@ -26,6 +26,7 @@ from unipref.unify.mapping.fields import (
     extract_group,
     first_field,
     get_path,
+    is_star,
     join_texts,
     string_keys,
     to_json,
@@ -75,7 +76,8 @@ class Mapped(Format):
     another."""
     where_items: dict[Path, dict[Path, Condition]] = {}
     """Path of a list -> path inside an item -> its allowed values or bounds. All other items are left out and counted
-    before the row is read. A field that an item lacks counts as null. `.` is the item itself."""
+    before the row is read. A field that an item lacks counts as null. `.` is the item itself; `^PATH` is
+    a list in the row with one value per item."""
     literals: list[Path] = []
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None
@@ -117,7 +119,7 @@ class Mapped(Format):
             if isinstance(item, Reject):
                 yield item
                 continue
-            if kept and self.across_rows:
+            if kept and self.grouping == "prompt":
                 # The fields of each row stay with its answer when the answers to a prompt are grouped.
                 responses = [msgspec.structs.replace(r, extra={**kept, **r.extra}) for r in item.responses]
                 item = msgspec.structs.replace(item, responses=responses)
@@ -145,6 +147,8 @@ class Mapped(Format):
         parts, place = to_parts(prompt), first_field(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
             value = get_path(row, parts[0].field)
+            if is_star(place) and isinstance(value, list) and not any(isinstance(item, dict) for item in value):
+                return [*self.leading_turns(row), *user_prompt(join_texts(row, prompt), place)]
             messages = (
                 parse_turns(value, place, self.roles) if isinstance(value, list) else parse_open_transcript(value)
             )

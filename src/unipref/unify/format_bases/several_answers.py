@@ -38,29 +38,60 @@ class Item(NamedTuple):
     part: Part | None = None
 
 
-class SeveralAnswers(Mapped):
-    """A prompt and several answers."""
+class AnswersInOneRow(Mapped):
+    """The settings of formats whose row holds several answers: where the prompt is."""
 
     prompt: Paths | None = None
     """Where the prompt is; not needed if `cut` takes it from the answers."""
+    cut: TwoGroups | None = None
+    """Regular expression that splits the text of each answer into two groups: the prompt and the answer."""
+
+    @model_validator(mode="after")
+    def _has_a_prompt(self) -> "AnswersInOneRow":
+        if self.prompt is None and self.cut is None:
+            raise ValueError("give 'prompt', or 'cut' if each answer repeats the prompt")
+        return self
+
+    def cut_answer(self, content: str, place: str) -> tuple[str | None, str]:
+        """Returns the prompt that `cut` takes from the text of an answer, or None, and the answer.
+
+        Raises:
+            Reject: `prompts_differ` if the text does not match `cut`, `empty_response` if there is no answer in it.
+        """
+        if self.cut is None:
+            return None, content
+        match = patterns.search(self.cut, content, place)
+        if match is None:
+            raise Reject(Reason.PROMPTS_DIFFER, f"{describe(content)} does not match 'cut'", place)
+        prompt, answer = (group.strip() for group in match.groups(default=""))
+        return prompt, read_answer(answer, place)
+
+    def read_shared_prompt(self, row: Row, prompts: Sequence[str | None], place: str) -> Messages:
+        """Returns the prompt of the row: that of the setting, or the one that `cut` took from all answers.
+
+        Raises:
+            Reject: the prompt is empty, or the answers repeat different prompts.
+        """
+        if self.prompt is not None:
+            return self.read_prompt(row, self.prompt)
+        if len({*prompts}) > 1:
+            raise Reject(Reason.PROMPTS_DIFFER, "the answers do not repeat the same prompt", place)
+        return [*self.leading_turns(row), *user_prompt((prompts[0] if prompts else None) or "", place)]
+
+
+class SeveralAnswers(AnswersInOneRow):
+    """A prompt and several answers."""
+
     answers: Path | Annotated[list[Path | Part], Field(min_length=1)]
     """Path of the list of answers; or one path (or part with a pattern) per answer. Of a mapping, the values are the
     answers; `key` holds the key of each, as with `records`."""
     response: Path | Part | None = None
     """Path of the text inside an answer, if the answers are mappings; or a part, as in {field: text, pattern: REGEX}.
     The path of an answer that is a text is `.`."""
-    cut: TwoGroups | None = None
-    """Regular expression that splits the text of each answer into two groups: the prompt and the answer."""
     key: Path | Annotated[list[Path | Part], Field(min_length=1)] | None = None
     """What names an answer, such as its model or its id; then scores, ranks and orders belong to answers by name. Path
     inside an answer that is a mapping; for other answers, the path of a list of names, or one path or constant such as
     {text: A} per answer."""
-
-    @model_validator(mode="after")
-    def _has_a_prompt(self) -> "SeveralAnswers":
-        if self.prompt is None and self.cut is None:
-            raise ValueError("give 'prompt', or 'cut' if each answer repeats the prompt")
-        return self
 
     @property
     def has_mappings(self) -> bool:
@@ -79,12 +110,12 @@ class SeveralAnswers(Mapped):
                 for place in self.answers
             ]
         items = get_path(row, self.answers)
+        if items in ([], {}):
+            raise Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", self.answers)
         if isinstance(items, dict):
             return [Item(self._with_key(key, item), f"{self.answers}.{key}") for key, item in items.items()]
         if not isinstance(items, list):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
-        if not items:
-            raise Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", self.answers)
         return [Item(item, f"{self.answers}.{i}") for i, item in enumerate(items)]
 
     def _with_key(self, key: Any, item: Any) -> Any:
@@ -121,14 +152,7 @@ class SeveralAnswers(Mapped):
         Raises:
             Reject: the answer is missing, empty, not a text, or does not match a pattern.
         """
-        content = self._read_text(item)
-        if self.cut is None:
-            return None, content
-        match = patterns.search(self.cut, content, item.place)
-        if match is None:
-            raise Reject(Reason.PROMPTS_DIFFER, f"{describe(content)} does not match 'cut'", item.place)
-        prompt, answer = (group.strip() for group in match.groups(default=""))
-        return prompt, read_answer(answer, item.place)
+        return self.cut_answer(self._read_text(item), item.place)
 
     def _read_text(self, item: Item) -> str:
         if item.part is not None:
@@ -143,16 +167,3 @@ class SeveralAnswers(Mapped):
             place = item.place if reject.field in (None, ITSELF) else f"{item.place}.{reject.field}"
             raise Reject(reject.reason, reject.detail, place) from reject
         return read_answer(value, item.place)
-
-    def read_shared_prompt(self, row: Row, prompts: Sequence[str | None]) -> Messages:
-        """Returns the prompt of the row: that of the setting, or the one that `cut` took from all answers.
-
-        Raises:
-            Reject: the prompt is empty, or the answers repeat different prompts.
-        """
-        if self.prompt is not None:
-            return self.read_prompt(row, self.prompt)
-        place = self.answers if isinstance(self.answers, str) else first_field(self.answers[0])
-        if len({*prompts}) > 1:
-            raise Reject(Reason.PROMPTS_DIFFER, "the answers do not repeat the same prompt", place)
-        return [*self.leading_turns(row), *user_prompt(prompts[0] or "", place)]

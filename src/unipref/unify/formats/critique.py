@@ -5,16 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.unify.detection.column import MAX_COMPARED_CHARACTERS, MAX_COMPARED_ROWS, Column
 from unipref.unify.detection.guess import Columns, Guess, find_prompt, find_scores, path_setting
 from unipref.unify.detection.names import ANSWER_NAMES, CRITIQUE_NAMES
 from unipref.unify.detection.twins import has_several_answers
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, read_text
-from unipref.unify.mapping.turns import assistant_turn
+from unipref.unify.format_bases.dialogue import OneAnswer
+from unipref.unify.mapping.fields import Path, get_path, read_number, read_text
 
 SCORER_AXIS = "critique"
 """The name of the axis that holds the scorer's scores."""
@@ -31,22 +30,18 @@ def _share_about_answers(column: Column) -> float:
     return sum(bool(ABOUT_ANSWER.search(text)) for text in texts) / max(len(texts), 1)
 
 
-class Critique(Mapped):
+class Critique(OneAnswer):
     """A prompt, an answer and a written critique of the answer. Free text does not say which of two answers is better.
     So every row is rejected for that reason unless a scorer turns the critique into a number. With a scorer, the
     answers to one prompt are grouped across rows.
     """
 
-    prompt: Paths
-    """Where the prompt is."""
-    response: Path
-    """Path of the answer."""
     critique: Path
     """Path of the critique."""
     scorer: Dotted | None = None
     """Dotted path of a Python function that takes the row and returns a number, higher for better answers."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "demonstrations"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "question", "response": "answer", "critique": "note", "scorer": "builtins.len"},
@@ -94,8 +89,7 @@ class Critique(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one answer and the score of its critique."""
-        prompt = self.read_prompt(row, self.prompt)
-        answer = read_answer(get_path(row, self.response), self.response)
+        prompt, answer = self.read_dialogue(row)
         written = read_text(get_path(row, self.critique), self.critique)
         if self.scorer is None:
             raise Reject(
@@ -103,5 +97,5 @@ class Critique(Mapped):
             )
         score = read_number(load(self.scorer)(row), SCORER_AXIS)
         scores = {} if score is None else {SCORER_AXIS: score}
-        responses = [Response(messages=assistant_turn(answer), scores=scores, extra={"critique": written})]
+        responses = [Response(messages=answer, scores=scores, extra={"critique": written})]
         yield Feedback(prompt=prompt, responses=responses)

@@ -153,7 +153,8 @@ class Ranking(SeveralAnswers):
             scores = {RANK_AXIS: math.fsum(each) / len(each)} if each else {}
             raters = {RANK_AXIS: len(each)} if len(each) > 1 else {}
             responses.append(Response(messages=assistant_turn(answer), scores=scores, raters=raters))
-        yield Feedback(prompt=self.read_shared_prompt(row, [prompt for prompt, _ in contents]), responses=responses)
+        prompts = [prompt for prompt, _ in contents]
+        yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
         yield from rejects
 
     def _read_ranks(self, row: Row, items: list[Item]) -> tuple[list[list[float]], list[Reject]]:

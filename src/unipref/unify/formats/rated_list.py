@@ -189,7 +189,7 @@ class RatedList(SeveralAnswers):
             )
         if not responses:
             raise rejects[0]
-        yield Feedback(prompt=self.read_shared_prompt(row, prompts), responses=responses)
+        yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
         yield from rejects
 
     def _axis_values(

@@ -1,16 +1,15 @@
 """A dialogue in which several answers carry a verdict of their own, as in the exports of chat tools."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import model_validator
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, describe, get_path, label_hint, read_answer, to_code
+from unipref.unify.mapping.fields import Path, describe, get_path, read_answer, to_code
 from unipref.unify.mapping.message_links import (
     LinkedMessage,
     LinkedMessages,
@@ -18,11 +17,12 @@ from unipref.unify.mapping.message_links import (
     find_ancestors,
     is_empty_node,
     link_messages,
+    link_replies,
     prepare_message,
 )
 from unipref.unify.mapping.turns import WEIGHT, check_prompt, find_prompt_end, find_turn_keys, parse_message
+from unipref.unify.mapping.verdicts import Verdicts
 
-Values = list[bool | int | float | str]
 MAX_TURNS = 1000
 """Most messages before a judged answer; each answer's prompt repeats them."""
 
@@ -31,7 +31,7 @@ VERDICT_NAMES = ("feedback", "rating", "vote", "thumb", "thumbs", "liked", "labe
 
 
 class _Message(NamedTuple):
-    """A message as read: its turns, or why it cannot be read; whether its answer is good, bad or neither, if judged."""
+    """A message as read: its turns, or why it cannot be read; whether its answer is good, or why that is not clear."""
 
     turns: Messages | Reject
     verdict: bool | Reject | None
@@ -39,7 +39,7 @@ class _Message(NamedTuple):
     place: str
 
 
-class RatedTurns(Mapped):
+class RatedTurns(Verdicts, Mapped):
     """A dialogue in which each answer can have a verdict inside its message. Each judged answer gives one-sided
     feedback, with all messages before it as the prompt. Answers without a verdict are context. Answers to the same
     messages, in one row or several, come together: a liked and a disliked one give a pair.
@@ -49,23 +49,18 @@ class RatedTurns(Mapped):
     """Path of the messages: a list; or, with `parent`, a list or a mapping id -> message."""
     label: Path
     """Path of the verdict inside a message."""
-    up: Values = [True]
-    """Values of the verdict that mean thumbs up. 1, 1.0 and "1" are one value, and so are true and "True"; 1 is not
-    true."""
-    down: Values = [False]
-    """Values of the verdict that mean thumbs down."""
-    neutral: Values = []
-    """Values of the verdict that mean neither; such answers are left out and counted."""
     parent: Path | None = None
     """Path, inside a message, of the id of the message that it follows, if the messages are a tree. If not set, each
     message follows the one before it in the list."""
+    replies: Path | None = None
+    """Replaces `parent`: path, inside a message, of the list of replies to it, if the messages are nested."""
     id: Path = "id"
     """Path of the id inside a message, for `parent`. A mapping id -> message does not need it."""
     turns: TurnFields | None = None
     """Where a message holds its speaker and its text, as in {role: author.role, content: text}, if not in role and
     content or from and value."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"messages": "chat", "label": "feedback", "up": ["up"], "down": ["down"]},
@@ -82,21 +77,10 @@ class RatedTurns(Mapped):
     }
 
     @model_validator(mode="after")
-    def _values_mean_one_thing(self) -> "RatedTurns":
-        meanings = {"up": self.up, "down": self.down, "neutral": self.neutral}
-        seen: dict[str, str] = {}
-        for meaning, values in meanings.items():
-            for code in {to_code(value) for value in values}:
-                if code in seen:
-                    raise ValueError(f"the value {code!r} is in both '{seen[code]}' and '{meaning}'")
-                seen[code] = meaning
+    def _is_linked_one_way(self) -> "RatedTurns":
+        if self.parent is not None and self.replies is not None:
+            raise ValueError("give either 'parent' or 'replies'")
         return self
-
-    @cached_property
-    def _verdicts(self) -> dict[str, bool | None]:
-        """Code of a verdict -> whether it means thumbs up; None: neither."""
-        sides = ((self.up, True), (self.down, False), (self.neutral, None))
-        return {to_code(value): verdict for values, verdict in sides for value in values}
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
@@ -152,8 +136,6 @@ class RatedTurns(Mapped):
             raise Reject(Reason.NO_ANSWER, f"the judged message is of the {role}, not of the assistant", label_place)
         if isinstance(message.verdict, Reject):
             raise message.verdict
-        if message.verdict is None:
-            raise Reject(Reason.UNSCORED, "the verdict is neutral", label_place)
         ancestors = [read[ancestor] for ancestor in find_ancestors(linked, key) if ancestor in read]
         if len(ancestors) > MAX_TURNS:
             raise Reject(Reason.OVER_LIMIT, f"more than {MAX_TURNS} messages come before the answer", message.place)
@@ -177,6 +159,8 @@ class RatedTurns(Mapped):
     def _link(self, row: Row) -> LinkedMessages:
         """Returns the messages by id; of a list without parents, each follows the one before it."""
         value = get_path(row, self.messages)
+        if self.replies is not None:
+            return link_replies(value, self.messages, self.replies)
         if self.parent is not None:
             return link_messages(value, self.messages, self.id, self.parent)
         if not isinstance(value, list):
@@ -191,10 +175,13 @@ class RatedTurns(Mapped):
 
     @property
     def _links(self) -> set[str]:
-        return {self.id, self.parent} if self.parent is not None else set()
+        """The fields that link messages."""
+        return (
+            {self.id, self.parent} if self.parent is not None else {self.replies} if self.replies is not None else set()
+        )
 
     def _is_structure(self, node: LinkedMessage) -> bool:
-        return self.parent is not None and is_empty_node(node.message, self.turns, self._links)
+        return bool(self._links) and is_empty_node(node.message, self.turns, self._links)
 
     def _read_message(self, node: LinkedMessage, keys: tuple[str, str] | None) -> _Message:
         """Reads one message and its verdict."""
@@ -205,8 +192,10 @@ class RatedTurns(Mapped):
         is_judged = label is not None and label != ""
         verdict: bool | Reject | None = None
         if is_judged:
-            code = to_code(label)
-            verdict = self._verdicts[code] if code in self._verdicts else self._bad_label(label, node)
+            try:
+                verdict = self.read_verdict(label, f"{node.field}.{self.label}")
+            except Reject as reject:
+                verdict = reject
         try:
             raw = prepare_message(node.message, node.field, self.turns, {*self._links, self.label})
             turns: Messages | Reject = parse_message(raw, node.field, self.roles, keys)
@@ -217,9 +206,3 @@ class RatedTurns(Mapped):
         except Reject as reject:
             turns = reject
         return _Message(turns, verdict, is_judged, node.field)
-
-    def _bad_label(self, label: Any, node: LinkedMessage) -> Reject:
-        values = [*self.up, *self.down, *self.neutral]
-        detail = f"found {str(label)[:40]!r}, expected one of {self.up} (up), {self.down} (down)"
-        detail += f" or {self.neutral} (neutral)" if self.neutral else ""
-        return Reject(Reason.BAD_LABEL, detail + label_hint(label, values), f"{node.field}.{self.label}")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import (
     MAX_WEAK_CONFIDENCE,
@@ -17,10 +18,8 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
+from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
-from unipref.unify.mapping.turns import assistant_turn
 
 
 def _find_listed_scores(columns: Columns) -> list[Column]:
@@ -41,19 +40,16 @@ def _names_a_kind(column: Column) -> bool:
     return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
 
 
-class Ratings(Mapped):
-    """A prompt, one answer and its scores. Rows with the same prompt form one group. Prompts with a single answer are
-    left out, as in the paper (A.2). An answer that is rated twice counts once, with the mean of its scores.
+class Ratings(OneAnswer):
+    """A dialogue, or a prompt and an answer, with scores of the answer. Rows with the same prompt form one group.
+    Prompts with a single answer are left out, as in the paper (A.2). An answer that is rated twice counts once, with
+    the mean of its scores.
     """
 
-    prompt: Paths
-    """Path of the prompt, or several paths to be joined."""
-    response: Path
-    """Path of the answer."""
     scores: dict[str, AxisSpec] = Field(min_length=1)
     """Axis name -> where its score is. The first axis decides unless the source sets `axis`."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -104,7 +100,7 @@ class Ratings(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""
-        answer = read_answer(get_path(row, self.response), self.response)
+        prompt, answer = self.read_dialogue(row)
         ratings = read_ratings(row, self.scores)
-        response = Response(messages=assistant_turn(answer), scores=scores_of(ratings), raters=raters_of(ratings))
-        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])
+        response = Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings))
+        yield Feedback(prompt=prompt, responses=[response])

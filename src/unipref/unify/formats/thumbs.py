@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess, find_scores
 from unipref.unify.detection.one_answer import OneAnswerGuess, find_one_answer, find_thumbs
@@ -31,7 +31,7 @@ class Thumbs(Verdicts, OneAnswer):
     label: Path
     """Path of the verdict."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {

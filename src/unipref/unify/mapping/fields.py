@@ -37,9 +37,9 @@ class Part(Settings):
     text: str | None = None
     """A constant text."""
     field: Path | None = None
-    """Path of a text."""
+    """Path of a text, or of several texts, as in `passages.*`, which are joined with a blank line between them."""
     pattern: Pattern | None = None
-    """Regular expression; only its first group is used from the field."""
+    """Regular expression; only its first group is used from the field's text, or from each of its texts."""
     before: str = ""
     """Text to put before the field's text unless that is empty: a label such as 'Context: '."""
 
@@ -57,6 +57,8 @@ Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
 
 ITSELF = "."
 """The path of an item itself, such as a text in a list of texts."""
+Place = Path | Part
+"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
 Decimal = Literal["point", "comma"]
@@ -216,13 +218,26 @@ def to_parts(paths: Paths) -> list[Part]:
     return [Part(field=part) if isinstance(part, str) else part for part in several]
 
 
+def extract_part(content: str, part: Part) -> str:
+    """Returns what a part takes from a text: the group of its pattern, if it has one, after the text `before`.
+
+    Raises:
+        Reject: as for `extract_group`.
+    """
+    if part.pattern is not None:
+        content = extract_group(content, part.pattern, part.field or "text")
+    return f"{part.before}{content}" if content else ""
+
+
 def first_field(paths: Paths) -> str:
     """Returns the field to name in an error about a joined text."""
     return next((part.field for part in to_parts(paths) if part.field is not None), "text")
 
 
 def join_texts(row: Row, paths: Paths) -> str:
-    """Joins the texts of one or several parts with a blank line between them; skips empty and null ones."""
+    """Joins the texts of one or several parts, and of their lists, with a blank line between them; skips empty and
+    null ones.
+    """
     contents = [_read_part(row, part) for part in to_parts(paths)]
     return "\n\n".join(content for content in contents if content)
 
@@ -230,16 +245,31 @@ def join_texts(row: Row, paths: Paths) -> str:
 def _read_part(row: Row, part: Part) -> str:
     if part.field is None:
         return part.text or ""
-    value = get_path(row, part.field)
-    if value is None:
-        return ""
-    content = read_text(value, part.field)
-    if part.pattern is not None:
-        content = extract_group(content, part.pattern, part.field)
+    content = "\n\n".join(_read_texts(get_path(row, part.field), part.field, part.pattern))
     return f"{part.before}{content}" if content else ""
 
 
-def get_answer(row: Row, place: Path | Part) -> str:
+def _read_texts(value: Any, field: str, pattern: str | None) -> list[str]:
+    """Returns the text at a path, or the texts that its `*` collects, without empty and null ones."""
+    if is_star(field) and isinstance(value, list):
+        return [text for item in value for text in _read_texts(item, field, pattern)]
+    if value is None:
+        return []
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        detail = f"expected text, found a list of {len(value)} texts; to join them, write '{field}.*'"
+        raise Reject(Reason.WRONG_TYPE, detail, field)
+    content = read_text(value, field)
+    if pattern is not None:
+        content = extract_group(content, pattern, field)
+    return [content] if content else []
+
+
+def is_star(path: str) -> bool:
+    """Whether a path collects every item of a list."""
+    return "*" in path.split(".")
+
+
+def get_answer(row: Row, place: Place) -> str:
     """Returns the text of the answer at a path or in a part; an empty answer is a `Reject`."""
     value = get_path(row, place) if isinstance(place, str) else join_texts(row, place)
     return read_answer(value, first_field(place))
@@ -257,14 +287,14 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     return (match.group(1) or "").strip()
 
 
-def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | None:
+def read_number(value: Any, field: str, decimal: Decimal | None = None) -> float | None:
     """Reads a score; None for null or an empty CSV cell.
 
     Args:
         value: a number, or a text that is one.
         field: its field, for errors.
-        decimal: what separates the fraction in a text. With a comma, a text with a point is not a number, because the
-            point may separate thousands.
+        decimal: what separates the fraction in a text, if that is a setting. With a comma, a text with a point is not a
+            number, because the point may separate thousands.
 
     Raises:
         Reject: `wrong_type` for booleans and text that is not a number, `bad_score` for NaN, infinities and scores
@@ -291,7 +321,7 @@ def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | N
     return score
 
 
-def decimal_hint(value: Any, decimal: Decimal) -> str:
+def decimal_hint(value: Any, decimal: Decimal | None) -> str:
     """The end of an error about a text that is a number in the other way of writing decimals."""
     text = value.strip() if isinstance(value, str) else ""
     if decimal == "point" and re.fullmatch(r"[-+]?\d+,\d+", text):

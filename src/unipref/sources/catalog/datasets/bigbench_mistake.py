@@ -16,7 +16,6 @@ ENTRY = Dataset(
         "answer": "answer",
         "target": "target",
     },
-    signature={path: [] for path in ("input", "target", "answer", "steps", "mistake_index")},
     objective="instruction",
     faults=(
         "each step has one version: a wrong step becomes a rejected side, a right solution a chosen one",

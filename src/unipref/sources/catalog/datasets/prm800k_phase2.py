@@ -15,6 +15,7 @@ ENTRY = Dataset(
         "step": "text",
         "rating": "rating",
         "taken": "chosen_completion",
+        "written": "human_completion",
         "codes": {-1: "wrong", 0: "neutral", 1: "right"},
         "keep": ["labeler", "is_quality_control_question", "is_initial_screening_question", "label.finish_reason"],
     },
@@ -37,7 +38,7 @@ ENTRY = Dataset(
     objective="instruction",
     faults=(
         "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
-        "a version without a rating is left out, and the solution goes on",
+        "a version without a rating is left out and counted, and the solution goes on",
         "a null 'chosen_completion' means that a person wrote the step ('human_completion') or that the solution ends",
         "in this phase most steps have one version, and a solution ends at its first wrong step",
     ),
