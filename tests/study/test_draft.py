@@ -28,11 +28,11 @@ def solutions(task: str, n: int = 12) -> list[dict[str, Any]]:
     """Solutions in steps; every other one has a wrong step, and the last has none though it misses the target."""
     return [
         {
-            "problem": f"Solve problem {i} of the {task} tasks.",
+            "input": f"Solve problem {i} of the {task} tasks.",
             "steps": [f"First we look at number {i} of {task}.", f"Then we add {i} to it.", "So we have the answer."],
             "answer": f"({i})",
             "target": f"({i})" if i % 2 and i < n - 1 else "(none)",
-            "mistake": None if i % 2 else 1 + i // 2 % 2,
+            "mistake_index": None if i % 2 else 1 + i // 2 % 2,
         }
         for i in range(n)
     ]
@@ -132,14 +132,16 @@ def test_held_out_demonstrations_are_measured(here: Path, tiny_model: Path) -> N
     }
 
 
-def test_a_known_dataset_is_named_by_its_fields_and_common_fields_are_not(here: Path) -> None:
-    names = {"problem": "input", "mistake": "mistake_index"}
-    rows = [{names.get(key, key): value for key, value in row.items()} for row in solutions("sums")]
-    write_jsonl(here / "steps.jsonl", rows)
+def test_the_fields_of_a_known_dataset_are_named_and_common_ones_are_not(here: Path) -> None:
+    write_jsonl(here / "steps.jsonl", solutions("sums"))
     # prompt, chosen and rejected are the fields of tulu_preference, and of many others.
     write_jsonl(here / "pairs.jsonl", SHAPES["tulu"][0])
-    study, _ = drafted("steps.jsonl", "pairs.jsonl")
-    assert [source.get("dataset") for source in study["sources"]] == ["bigbench_mistake", None]
+    _, said = drafted("steps.jsonl", "pairs.jsonl")
+    known = [line for line in said if "known dataset" in line]
+    assert known == [
+        "# steps: same fields as the known dataset 'bigbench_mistake'; if it is that, replace format and map by "
+        "'dataset: bigbench_mistake'"
+    ]
 
 
 def test_the_kinds_of_edits_are_named(here: Path) -> None:

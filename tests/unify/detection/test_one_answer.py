@@ -177,14 +177,14 @@ def test_a_dialogue_before_the_answer_is_its_prompt() -> None:
     assert (found.format, found.map["prompt"], found.map["response"]) == ("thumbs", "messages", "completion")
 
 
-def test_a_score_of_a_dialogue_needs_bounds_that_the_user_sets() -> None:
+def test_the_score_of_a_dialogue_is_a_rating() -> None:
     talk = [
         [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
         for q, a in zip(QUESTIONS, ANSWERS, strict=True)
     ]
     found = propose(make_rows({"messages": talk, "score": [1, 5, 3]}))
-    assert (found.format, found.map["label"]) == ("thumbs", "score")
-    assert open_questions(found.map, "map") == ["map.up.at_least", "map.down.at_most"]
+    assert (found.format, found.map["messages"]) == ("ratings", "messages")
+    assert found.map["scores"] == {"score": {"field": "score", "better": PLACEHOLDER}}
 
 
 def test_ratings_of_several_people_are_read_together() -> None:

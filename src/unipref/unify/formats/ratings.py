@@ -17,7 +17,7 @@ from unipref.unify.detection.guess import (
     guess_axes,
 )
 from unipref.unify.detection.names import CODE_NAMES
-from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
+from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 
@@ -33,6 +33,13 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
         if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
             numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
     return [column for column in numbers if column.numbers]
+
+
+def _repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool:
+    """Whether prompts occur several times with different answers."""
+    prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
+    first = columns.find(prompt if isinstance(prompt, str) else prompt[0])
+    return first is not None and response is not None and first.n_distinct < response.n_distinct
 
 
 def _names_a_kind(column: Column) -> bool:
@@ -71,13 +78,9 @@ class Ratings(OneAnswer):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
         answer = find_one_answer(columns)
-        if answer is None or "response" not in answer.map or columns.of_role("history"):
+        if answer is None or ("response" in answer.map and columns.has_lists_of_answers):
             return None
-        if columns.has_lists_of_answers:
-            return None
-        prompt, response = answer.map["prompt"], answer.map["response"]
-        first, answers = columns.find(prompt if isinstance(prompt, str) else prompt[0]), columns.find(response)
-        is_repeated = first is not None and answers is not None and first.n_distinct < answers.n_distinct
+        is_repeated = _repeats_prompts(columns, answer)
         scores = [
             c
             for c in find_scores(columns)
@@ -90,9 +93,9 @@ class Ratings(OneAnswer):
         if not (named or words or scores):
             return None
         axes, doubts = guess_axes(named) if named else words or ask_for_scores(scores)
-        why = [answer.why, f"'{response}' has scores: {', '.join(axes)}"]
+        why = [answer.why, f"the answer has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
-        mapping = {"prompt": prompt, "response": response, "scores": axes}
+        mapping = {**answer.map, "scores": axes}
         confidence = (0.25 + 0.7 * answer.confidence) * (1.0 if is_repeated else 0.9)
         if not named and not words:
             confidence = min(confidence, MAX_WEAK_CONFIDENCE) * (1.0 if is_repeated else 0.9)

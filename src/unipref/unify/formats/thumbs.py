@@ -5,22 +5,11 @@ from typing import Any, ClassVar
 
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess, find_scores
-from unipref.unify.detection.one_answer import OneAnswerGuess, find_one_answer, find_thumbs
+from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess
+from unipref.unify.detection.one_answer import find_one_answer, find_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.fields import Path, get_path
 from unipref.unify.mapping.verdicts import Verdicts
-
-
-def _recognise_scored_dialogue(columns: Columns, answer: OneAnswerGuess) -> Guess | None:
-    """Recognises a dialogue with a score of its last answer: bounds, which the user has to set, make it a verdict."""
-    scores = [c for c in find_scores(columns) if columns.role(c) == "score"]
-    if "messages" not in answer.map or not scores:
-        return None
-    path, numbers = scores[0].path, scores[0].numbers
-    bounds = {"up": {"at_least": PLACEHOLDER}, "down": {"at_most": PLACEHOLDER}}
-    doubt = f"which numbers in '{path}', from {min(numbers):g} to {max(numbers):g} here, are thumbs up and thumbs down"
-    return Guess({**answer.map, "label": path, **bounds}, 0.8, [answer.why, f"'{path}' scores it"], [doubt])
 
 
 class Thumbs(Verdicts, OneAnswer):
@@ -50,10 +39,8 @@ class Thumbs(Verdicts, OneAnswer):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises an answer or a dialogue with a verdict of two values, in any spelling."""
-        if (answer := find_one_answer(columns)) is None:
+        if (label := find_thumbs(columns)) is None or (answer := find_one_answer(columns)) is None:
             return None
-        if (label := find_thumbs(columns)) is None:
-            return _recognise_scored_dialogue(columns, answer)
         if columns.has_lists_of_answers and "messages" not in answer.map:
             return None
         path = label.column.path
