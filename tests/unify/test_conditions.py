@@ -87,6 +87,16 @@ def test_a_condition_that_cannot_be_read_says_how_to_write_it(condition: Any, me
         make("pairs", **PAIRS, where_items={"list": {"x": condition}})
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [[1, "a", None, True], {"at_least": 4.0, "not": [5]}, {"below": 2.5, "decimal": "comma"}, {"not": ["x"]}],
+)
+def test_a_condition_is_stored_as_it_is_written(condition: Any) -> None:
+    stored = make("pairs", **PAIRS, where={"x": condition}).model_dump(mode="json")["where"]
+    assert stored == {"x": condition}
+    assert make("pairs", **PAIRS, where=stored) == make("pairs", **PAIRS, where={"x": condition})
+
+
 def test_a_text_that_was_meant_as_a_bound_is_explained() -> None:
     with pytest.raises(Reject, match=r"'>= 4' is a text here: for a bound, write {at_least: 4}"):
         list(make("pairs", **PAIRS, where={"x": [">= 4"]}).read(pair(x=5)))
@@ -251,6 +261,27 @@ def test_items_that_are_texts_and_items_of_a_mapping() -> None:
     (feedback,), rejects = _read_row(mapping, pair(people={"ann": {"active": True}, "bob": {"active": False}}))
     assert feedback.extra == {"people": {"ann": {"active": True}}}
     assert [reject.field for reject in rejects] == ["people.bob"]
+
+
+def test_a_list_beside_the_items_can_hold_their_status() -> None:
+    form = make(
+        "ratings",
+        prompt="q",
+        response="a",
+        scores={"rating": {"field": "rating.responses", "better": "high"}},
+        where_items={"rating.responses": {"^rating.responses.status": ["submitted"]}},
+    )
+    row = {
+        "q": "Q",
+        "a": "A",
+        "rating.responses": [5, 1, 4],
+        "rating.responses.status": ["submitted", "discarded", "submitted"],
+    }
+    (feedback,), rejects = _read_row(form, row)
+    assert feedback.responses[0].scores == {"rating": 4.5}
+    assert [(reject.reason, reject.field) for reject in rejects] == [(Reason.LEFT_OUT, "rating.responses.1")]
+    row["rating.responses.status"] = ["submitted"]
+    assert rejects_of(form, row) == [(Reason.WRONG_TYPE, "rating.responses.status")]
 
 
 @pytest.mark.parametrize(

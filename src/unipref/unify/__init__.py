@@ -173,8 +173,8 @@ def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
 
 
 def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows that could not be used, fields of turns that are not read, and the sources without
-    a preference.
+    """Yields warnings about the rows and parts of rows that could not be used, fields of turns that are not read, and
+    the sources without a preference.
 
     Args:
         records: as `unify` returns them.
@@ -183,6 +183,9 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["rejected"].items():
             first = record["examples"][reason]
             yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
+        for reason, count in record["parts_rejected"].items():
+            noun = "item or answer" if count == 1 else "items or answers"
+            yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
         if unread := record["unread_turn_fields"]:
             yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
         if repeated := record["repeated_judgements"]:

@@ -76,7 +76,8 @@ class Mapped(Format):
     another."""
     where_items: dict[Path, dict[Path, Condition]] = {}
     """Path of a list -> path inside an item -> its allowed values or bounds. All other items are left out and counted
-    before the row is read. A field that an item lacks counts as null. `.` is the item itself."""
+    before the row is read. A field that an item lacks counts as null. `.` is the item itself; `^PATH` is
+    a list in the row with one value per item."""
     literals: list[Path] = []
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None

@@ -10,6 +10,7 @@ from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Res
 from unipref.core.values import value_key
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
+    NULL_CODE,
     Part,
     Path,
     Paths,
@@ -225,5 +226,6 @@ def read_label(
         for text in (f"is not in codes ({pairs})" if pairs else "", f"names no answer ({named})" if named else "")
         if text
     )
-    detail = f"found {code[:40]!r}, which {expected or 'names no answer: the answers have no names'}"
+    shown = "null" if code == NULL_CODE else repr(code[:40])
+    detail = f"found {shown}, which {expected or 'names no answer: the answers have no names'}"
     raise Reject(Reason.BAD_LABEL, detail + label_hint(value, codes), field)

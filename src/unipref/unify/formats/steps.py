@@ -13,9 +13,14 @@ from unipref.unify.detection.step_gaps import ask_about_gaps
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import (
+    ITSELF,
+    Part,
     Path,
     Paths,
+    Place,
     describe,
+    first_field,
+    get_answer,
     get_path,
     label_hint,
     read_answer,
@@ -114,9 +119,10 @@ def _recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
 def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
     """Recognises steps that are mappings with a rating, or with versions that have a rating."""
     for steps in columns.of_kind("items"):
-        inner, versions = steps.inner_columns(), None
-        if (listed := next(iter(inner.of_kind("items")), None)) is not None:
-            inner, versions = listed.inner_columns(), listed.path
+        outer = inner = columns.inner(steps)
+        listed = next(iter(outer.of_kind("items")), None)
+        if listed is not None:
+            inner = outer.inner(listed)
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
         rating = next((c for c in inner.of_kind("flag", "code") if c.n_distinct > 1 and _is_rating(c)), None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
@@ -124,14 +130,26 @@ def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
             continue
         values = sorted({*rating.values})
         mapping = {"prompt": path_setting(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
-        mapping |= {"versions": versions} if versions else {}
+        doubts = [_doubt_about_codes(values, rating.path)]
+        if listed is not None:
+            mapping["versions"] = listed.path
+            if taken := _find_taken(outer, listed):
+                mapping["taken"] = taken.path
+                doubts.append(
+                    f"whether '{taken.path}' is the version, counted from 0, with which the solution continues"
+                )
         why = [f"each of the '{steps.path}' has a '{rating.path}' of {values}"]
-        return Guess(
-            {**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)},
-            0.8,
-            why,
-            [_doubt_about_codes(values, rating.path)],
-        )
+        return Guess({**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)}, 0.8, why, doubts)
+    return None
+
+
+def _find_taken(step: Columns, versions: Column) -> Column | None:
+    """Returns the number in a step that is always the place of one of its versions; None if there is none."""
+    counts = dict(zip(versions.rows, map(len, versions.values), strict=True))
+    for column in step.of_kind("code", "number"):
+        places = [(counts.get(row, 0), n) for row, n in zip(column.rows, column.numbers, strict=False)]
+        if places and min(n for _, n in places) == 0 and all(n == int(n) and 0 <= n < max(c, 1) for c, n in places):
+            return column
     return None
 
 
@@ -153,8 +171,9 @@ class Steps(Mapped):
     """Where the problem is."""
     steps: Path
     """Path of the list of steps: texts or mappings. With `marked`: path of one text."""
-    step: Path | None = None
-    """Path of the text inside a step, if the steps are mappings."""
+    step: Place | None = None
+    """Path of the text inside a step, if the steps are mappings; or a part, as in {field: text, pattern: REGEX}. The
+    path of a step that is a text is `.`."""
     versions: Path | None = None
     """Path of the list of alternatives inside a step that is a mapping. `step` and `rating` are then paths inside each
     alternative."""
@@ -345,7 +364,7 @@ class Steps(Mapped):
             return [[self._judge(step, mark, field)] for (step, mark), field in zip(steps, fields, strict=True)]
         if self.versions is not None:
             return [self._judge_versions(step, field) for step, field in zip(steps, fields, strict=True)]
-        if self.step is not None:
+        if self.step is not None and first_field(self.step) != ITSELF:
             return [[self._judge_item(step, field)] for step, field in zip(steps, fields, strict=True)]
         rating = self.rating or ""
         ratings = get_path(row, rating)
@@ -407,6 +426,11 @@ class Steps(Mapped):
         return Version(version.content) if version.content is not None and is_unrated else version
 
     def _read_step(self, step: Any, field: str) -> str:
+        if isinstance(self.step, Part):
+            try:
+                return get_answer(step, self.step)
+            except Reject as reject:
+                raise Reject(reject.reason, reject.detail, field) from reject
         return read_answer(step if self.step is None else get_path(step, self.step), field)
 
     def _check_target(self, row: Row) -> dict[str, float]:

@@ -9,12 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Decimal, Path, describe, get_path, label_hint, read_number
+from unipref.unify.mapping.fields import (
+    Decimal,
+    Path,
+    describe,
+    get_each,
+    get_or_none,
+    get_path,
+    label_hint,
+    read_number,
+)
 
 Scalar = bool | int | float | str | None
 BOUNDS = ("at_least", "at_most", "above", "below")
@@ -40,6 +49,8 @@ OPERATORS = {
     "in": "one_of",
 }
 """Other spellings of the keys of a condition -> the key."""
+BESIDE = "^"
+"""Begins the path, from the row, of a list that holds one value per item of the filtered list."""
 COMPARISON = re.compile(r"\s*(>=|<=|!=|==|>|<|=)\s*(.*?)\s*\Z", re.DOTALL)
 
 
@@ -86,8 +97,17 @@ class Condition(Settings):
                 raise ValueError(f"give either '{one}' or '{other}'")
         low, high = self.low, self.high
         if low is not None and high is not None and not (low < high or (low == high and self.accepts_number(low))):
-            raise ValueError(f"no number is accepted: the lower bound is {low:g}, the upper bound is {high:g}")
+            bounds = f"the lower bound is {_number(low)}, the upper bound is {_number(high)}"
+            raise ValueError(f"no number is accepted: {bounds}")
         return self
+
+    @model_serializer
+    def _to_short_form(self) -> list[Scalar] | dict[str, Any]:
+        if self.one_of is not None and self.text() == str(self.one_of):
+            return self.one_of
+        fields = {name: getattr(self, name) for name in ("one_of", *BOUNDS)}
+        fields |= {"not": self.excluded or None, "decimal": None if self.decimal == "point" else self.decimal}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def has_bounds(self) -> bool:
@@ -150,9 +170,13 @@ class Condition(Settings):
         if self.one_of is not None and not self.has_bounds and not self.excluded:
             return str(self.one_of)
         parts = [f"one_of: {self.one_of}"] if self.one_of is not None else []
-        parts += [f"{name}: {value:g}" for name in BOUNDS if (value := getattr(self, name)) is not None]
+        parts += [f"{name}: {_number(value)}" for name in BOUNDS if (value := getattr(self, name)) is not None]
         parts += [f"not: {self.excluded}"] if self.excluded else []
         return "{" + ", ".join(parts) + "}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _spell(key: str, value: Any) -> str:
@@ -183,7 +207,8 @@ class ItemFilter:
 
     Args:
         row: the raw row; it is not changed.
-        conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition.
+        conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition. After
+            `^`, the path is one of a list in the row with one value per item.
 
     Attributes:
         row: the row without the removed items.
@@ -191,7 +216,7 @@ class ItemFilter:
     """
 
     def __init__(self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]]) -> None:
-        self.row, self.rejects = row, list[Reject]()
+        self._raw, self.row, self.rejects = row, row, list[Reject]()
         self._kept: dict[str, list[int]] = {}
         self._removed: dict[str, tuple[int, int]] = {}
         for path, of_item in conditions.items():
@@ -221,16 +246,21 @@ class ItemFilter:
         if items is None:
             return None
         if isinstance(items, dict):
-            kept_items = {
-                key: item for key, item in items.items() if self._is_kept(item, _join(place, key), conditions)
-            }
+            if beside := [inner for inner in conditions if inner.startswith(BESIDE)]:
+                raise Reject(Reason.WRONG_TYPE, f"'{beside[0]}' needs a list of items, found a mapping", place)
+            kept_items = {k: item for k, item in items.items() if self._is_kept(item, _join(place, k), conditions, {})}
             self._count_removed(place, len(items), len(kept_items))
             return kept_items
         if not isinstance(items, list):
             detail = f"expected a list for 'where_items', found {describe(items)}"
             hint = f"; for a list that is written as a text, set literals: [{path}]" if isinstance(items, str) else ""
             raise Reject(Reason.WRONG_TYPE, detail + hint, place)
-        kept = [i for i, item in enumerate(items) if self._is_kept(item, _join(place, i), conditions)]
+        beside = {inner: self._read_beside(inner, len(items)) for inner in conditions if inner.startswith(BESIDE)}
+        kept = [
+            i
+            for i, item in enumerate(items)
+            if self._is_kept(item, _join(place, i), conditions, {inner: values[i] for inner, values in beside.items()})
+        ]
         self._count_removed(place, len(items), len(kept))
         if len(kept) < len(items):
             self._renumber(place, kept)
@@ -256,12 +286,18 @@ class ItemFilter:
         self._kept = {new: value for old, value in self._kept.items() if (new := renumbered(old)) is not None}
         self._removed = {new: value for old, value in self._removed.items() if (new := renumbered(old)) is not None}
 
-    def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition]) -> bool:
+    def _read_beside(self, inner: Path, count: int) -> list[Any]:
+        """Returns the values of a list in the row that holds one value per item of another list."""
+        path = inner.removeprefix(BESIDE)
+        values = get_each(self._raw, path)
+        if not isinstance(values, list) or len(values) != count:
+            size = len(values) if isinstance(values, list) else describe(values)
+            raise Reject(Reason.WRONG_TYPE, f"expected {count} values, one per item, found {size}", path)
+        return values
+
+    def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition], beside: Mapping[Path, Any]) -> bool:
         for inner, condition in conditions.items():
-            try:
-                value = get_path(item, inner)
-            except Reject:
-                value = None
+            value = beside[inner] if inner in beside else get_or_none(item, inner)
             try:
                 if condition.accepts(value, inner):
                     continue

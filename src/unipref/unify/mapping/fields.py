@@ -287,14 +287,14 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     return (match.group(1) or "").strip()
 
 
-def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | None:
+def read_number(value: Any, field: str, decimal: Decimal | None = None) -> float | None:
     """Reads a score; None for null or an empty CSV cell.
 
     Args:
         value: a number, or a text that is one.
         field: its field, for errors.
-        decimal: what separates the fraction in a text. With a comma, a text with a point is not a number, because the
-            point may separate thousands.
+        decimal: what separates the fraction in a text, if that is a setting. With a comma, a text with a point is not a
+            number, because the point may separate thousands.
 
     Raises:
         Reject: `wrong_type` for booleans and text that is not a number, `bad_score` for NaN, infinities and scores
@@ -321,7 +321,7 @@ def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | N
     return score
 
 
-def decimal_hint(value: Any, decimal: Decimal) -> str:
+def decimal_hint(value: Any, decimal: Decimal | None) -> str:
     """The end of an error about a text that is a number in the other way of writing decimals."""
     text = value.strip() if isinstance(value, str) else ""
     if decimal == "point" and re.fullmatch(r"[-+]?\d+,\d+", text):
