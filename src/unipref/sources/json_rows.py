@@ -149,7 +149,7 @@ def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterato
     try:
         for row, (value, raw) in enumerate(text.elements() if kind == "array" else text.values(), 1):
             if isinstance(value, Reject) and value.reason is Reason.OVER_LIMIT and kind == "values":
-                value = Reject(value.reason, f"{value.detail} If the rows are a list inside it, set 'records'.")
+                value = Reject(value.reason, f"{value.detail} If it holds the rows, set 'records' or 'orient'.")
             yield row, value if isinstance(value, Reject) else as_row(value, raw)
     except Malformed as fault:
         raise Broken(str(fault)) from fault
