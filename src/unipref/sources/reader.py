@@ -43,7 +43,7 @@ def _outer(part: Part) -> Iterator[Numbered]:
     last = part.first_row - 1
     try:
         for number, row in _rows(part):
-            last = int(number)
+            last = int(str(number).partition(".")[0])
             yield number, row
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
@@ -68,6 +68,8 @@ def _rows(part: Part) -> Iterator[Numbered]:
         return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit, dict(part.csv))
     if part.shape == "lines":
         return read_lines(chunks(part), part.row_limit)
+    if part.start == 0 and part.end is None:
+        return read_json(chunks(part), part.row_limit, usual="lines")
     return read_json_lines(chunks(part), part.first_row, part.row_limit)
 
 

@@ -204,10 +204,10 @@ def _holds_json_lines(whole: Part) -> bool:
     from unipref.sources.compressed import Broken, chunks
     from unipref.sources.json_rows import sniff
 
-    if whole.shape != "json":
-        return whole.shape == "jsonl"
+    if whole.shape not in ("json", "jsonl"):
+        return False
     try:
-        return sniff(chunks(whole))[0] == "lines"
+        return sniff(chunks(whole), "lines" if whole.shape == "jsonl" else "values")[0] == "lines"
     except Broken:
         return False
 
