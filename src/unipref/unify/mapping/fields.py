@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject, Row
+from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
@@ -67,11 +68,11 @@ def get_path(row: Any, path: str) -> Any:
     """Returns the value at a path.
 
     Raises:
-        Reject: `missing_field` if the path does not exist; null is a value.
+        Reject: `missing_field` if the path does not exist; null is a value. `wrong_type` for an `UnusableText`.
     """
     value = row
     if isinstance(row, dict) and path in row:
-        return row[path]
+        return _check_usable(row[path], path)
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if part == "*" and isinstance(value, list):
@@ -83,6 +84,13 @@ def get_path(row: Any, path: str) -> Any:
             value = value[int(part)]
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
+    return _check_usable(value, path)
+
+
+def _check_usable(value: Any, path: str) -> Any:
+    """Returns a value, unless it is a text that nobody wrote, such as the result of a formula."""
+    if isinstance(value, UnusableText):
+        raise Reject(Reason.WRONG_TYPE, value.why, path)
     return value
 
 
@@ -346,7 +354,9 @@ class AxisSpec(Scale):
         """
         try:
             value = get_path(row, self.field)
-        except Reject:
+        except Reject as reject:
+            if reject.reason is not Reason.MISSING_FIELD:
+                raise
             return self.missing
         return self.read(value, self.field)
 
