@@ -13,6 +13,7 @@ from unipref.sources.limits import Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import peek, read
 from unipref.sources.split_files import check_parts, parts
+from unipref.sources.unread_files import UnreadFiles
 
 __all__ = [
     "CsvSettings",
@@ -21,6 +22,7 @@ __all__ = [
     "Part",
     "Rows",
     "Table",
+    "UnreadFiles",
     "check_parts",
     "check_unchanged",
     "file_hash",

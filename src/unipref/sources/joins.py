@@ -27,6 +27,7 @@ from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
 from unipref.sources.split_files import parts
+from unipref.sources.unread_files import UnreadFiles
 
 ReadPart = Callable[[Part], Iterator[Numbered]]
 """Reads the rows of a part."""
@@ -65,6 +66,7 @@ def with_tables(
     where: str,
     limits: Limits = DEFAULT,
     follow_links: bool = False,
+    unread: UnreadFiles | None = None,
 ) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
@@ -75,7 +77,10 @@ def with_tables(
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links))
+        found = parts(
+            paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links, unread=unread
+        )
+        files = tuple(found)
         if csv := join.csv.pairs():
             files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]

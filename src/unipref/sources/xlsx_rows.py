@@ -1,9 +1,7 @@
 """XLSX workbooks: one sheet -> numbered rows; the first row is the header."""
 
-import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from unipref.core.display import shorten
 from unipref.core.errors import raise_if_resource
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from unipref.sources.part import Part
     from unipref.sources.xlsx_cells import Cell
 
-NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-SHEET_LIST = "xl/workbook.xml"
 MAX_NAME = 40
 MEND = "Open it in a spreadsheet program and save it again as .xlsx."
 
@@ -91,16 +87,3 @@ def _record(header: list[str], cells: "dict[int, Cell]", width: int) -> Row | Re
         if cell.is_formula:
             note_row(f"'{show_name(shorten(name, MAX_NAME))}' comes from a formula; the value saved with it is read")
     return record
-
-
-def sheet_names(part: "Part") -> list[str] | None:
-    """The names of a workbook's sheets, without reading its cells; None if the workbook cannot be opened."""
-    try:
-        with seekable(part) as file, zipfile.ZipFile(file) as archive:
-            if archive.getinfo(SHEET_LIST).file_size > part.limits.row_bytes:
-                return None
-            tree = ElementTree.fromstring(archive.read(SHEET_LIST))
-    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
-        raise_if_resource(error, part.origin)
-        return None
-    return [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]

@@ -3,6 +3,7 @@ writes an entry for the study file. A question mark in the entry marks what the 
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -14,8 +15,9 @@ from unipref.core.contracts import Format
 from unipref.core.display import shorten
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.core.terminal import show_name
-from unipref.sources import catalog, parts, peek, read
+from unipref.sources import UnreadFiles, catalog, parts, peek, read
 from unipref.sources.limits import without_advice
+from unipref.sources.reading_notes import collect_notes
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
 from unipref.unify.format_bases.mapped import Mapped
@@ -90,7 +92,7 @@ class Inspection:
                 if self.rows
                 else "no row can be read"
             )
-            return "\n".join([*lines, f"  {error}", *(f"  - {w}" for w in [*self.why, *self.doubts])])
+            return "\n".join([*lines, f"  {error}", *(f"  - {w}" for w in [*self.why, *self.doubts, *self.notes])])
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
@@ -116,18 +118,23 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     inspections: list[Inspection] = []
     for path in paths:
         read_paths: set[str] = set()
-        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None):
+        unread = UnreadFiles()
+        n_before = len(inspections)
+        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None, unread=unread):
             if piece.fault:
                 inspections.append(Inspection(piece.origin, 0, doubts=[piece.fault]))
             elif piece.path not in read_paths:
                 read_paths.add(piece.path)
                 label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
                 inspections.append(_inspect(Path(piece.path), label))
+        inspections[n_before].notes += unread.as_notes()
     return inspections
 
 
 def _inspect(path: Path, label: str) -> Inspection:
-    rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
+    with collect_notes() as row_notes:
+        rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
+    notes = [f"{count} times in the first rows: {note}" for note, count in Counter(row_notes).items()]
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
     columns = Columns(rows)
@@ -136,7 +143,8 @@ def _inspect(path: Path, label: str) -> Inspection:
         if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
             guesses.append((choice.name(), guess))
     if not guesses:
-        return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=_nearest_formats(columns))
+        why, doubts = [_describe_columns(columns)], _nearest_formats(columns)
+        return Inspection(label, len(rows), why=why, doubts=doubts, notes=notes)
     name, best = max(guesses, key=lambda guess: guess[1].confidence)
     others = [
         f"it could also be '{n}' ({g.confidence:.2f})"
@@ -147,7 +155,8 @@ def _inspect(path: Path, label: str) -> Inspection:
     source = {"name": source_name(path), "path": label, "format": name, "map": mapping, "objective": "instruction"}
     with count_unread_fields() as unread:
         examples = _examples(name, mapping, columns, rows)
-    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    if unread:
+        notes.append(f"of a turn, only role and content are read, not {describe_unread_fields(unread)}")
     return Inspection(
         file=label,
         rows=len(rows),
