@@ -11,10 +11,12 @@ from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
 from unipref.sources.csv_rows import read_table
 from unipref.sources.json_rows import Numbered, read_json, read_json_lines
+from unipref.sources.likely_layouts import likely_setting
 from unipref.sources.nested_rows import nested_rows
 from unipref.sources.oriented_rows import oriented_rows
 from unipref.sources.parquet_rows import read_parquet
 from unipref.sources.part import Part
+from unipref.sources.reading_notes import note_row
 from unipref.sources.split_files import parts
 from unipref.sources.text_lines import read_lines
 from unipref.sources.xlsx_rows import read_sheet
@@ -41,9 +43,11 @@ def read(part: Part) -> Iterator[Numbered]:
 
 def _outer(part: Part) -> Iterator[Numbered]:
     last = part.first_row - 1
+    only: Row | None = None
     try:
-        for number, row in _rows(part):
+        for place, (number, row) in enumerate(_rows(part)):
             last = int(str(number).partition(".")[0])
+            only = row if place == 0 and isinstance(row, dict) else None
             yield number, row
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
@@ -51,6 +55,9 @@ def _outer(part: Part) -> Iterator[Numbered]:
     except Broken as fault:
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
+    has_setting = part.orient or part.records
+    if part.shape == "json" and only and not has_setting and (setting := likely_setting(only)):
+        note_row(f"'{part.origin}' is one object and read as one row; if it is a table of rows, set '{setting}'")
 
 
 def _rows(part: Part) -> Iterator[Numbered]:
