@@ -370,3 +370,16 @@ def test_a_study_names_the_second_header(tmp_path: Path) -> None:
     out = api.unify_feedback({"data_root": str(tmp_path), "sources": [source]}, tmp_path / "run")
     assert {row["chosen"][0]["content"] for row in pq.read_table(out).to_pylist()} == {"good"}
     assert manifest_of(tmp_path / "run")["sources"]["s"]["notes"] == [f"1 row: {OTHER_HEADER}; the first: a.csv:2"]
+
+
+def test_errors_of_spreadsheet_programs_are_noted() -> None:
+    text = "prompt,answer\nq1,#NAME?\nq2,#1 is Err:508\nq3,#NAME? again\nErr:508,#NAME?\n"
+    with collect_notes() as notes:
+        rows, rejects = read_text(text)
+    assert len(rows) == 4
+    assert not rejects
+    assert [note.partition(",")[0] for note in notes] == [
+        "'answer' is '#NAME?'",
+        "'prompt' is 'Err:508'",
+        "'answer' is '#NAME?'",
+    ]

@@ -62,6 +62,7 @@ def test_values_of_formulas(tmp_path: Path) -> None:
     assert notes == [
         "'a' comes from a formula; the value saved with it is read",
         "'b' comes from a formula; the value saved with it is read",
+        "'c' is '#NAME?', as spreadsheet programs show a formula that failed; it is read as text",
     ]
 
 

@@ -14,6 +14,7 @@ from unipref.sources.csv_quotes import QuoteCheck
 from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
 from unipref.sources.reading_notes import note_row
+from unipref.sources.spreadsheet_errors import note_errors
 
 BYTE_ORDER_MARK = "\ufeff"
 SAME_HEADER = "before it the header comes again, which is not read as a row"
@@ -306,7 +307,10 @@ def _record(header: list[str], cells: list[str]) -> Row | Reject:
     except UnicodeEncodeError:
         field = next(name for name, cell in zip(header, cells, strict=True) if not _is_text(cell))
         return Reject(Reason.NOT_TEXT, "bytes that are not UTF-8. Save the file as UTF-8.", field)
-    return dict(zip(header, cells, strict=True))
+    row = dict(zip(header, cells, strict=True))
+    if "#" in content or "Err:" in content:
+        note_errors(row)
+    return row
 
 
 def _is_text(cell: str) -> bool:

@@ -11,6 +11,7 @@ from unipref.sources.compressed import Broken, seekable
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import Numbered
 from unipref.sources.reading_notes import note_row
+from unipref.sources.spreadsheet_errors import note_errors
 from unipref.sources.xlsx_bounds import check_workbook
 
 if TYPE_CHECKING:
@@ -86,4 +87,5 @@ def _record(header: list[str], cells: "dict[int, Cell]", width: int) -> Row | Re
         record[name] = cell.value
         if cell.is_formula:
             note_row(f"'{show_name(shorten(name, MAX_NAME))}' comes from a formula; the value saved with it is read")
+    note_errors(record, (name for name, value in record.items() if type(value) is str))
     return record
