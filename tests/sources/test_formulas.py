@@ -161,3 +161,11 @@ def test_a_header_from_formulas(tmp_path: Path) -> None:
     rows, _ = rows_of(sheet(tmp_path / "x.xlsx", [NUMBER, "b"], ["1", "2"]))
     assert rows == [{"4": "1", "b": "2"}]
     assert not any(isinstance(row, Reject) and row.reason is Reason.UNREADABLE for row in rows)
+
+
+@pytest.mark.parametrize("reference", ["#REF!:#REF!", "A:A", "2:2", "A2:", ":", "B9:A1", ""])
+def test_odd_areas_of_formulas_do_not_stop_reading(tmp_path: Path, reference: str) -> None:
+    cell = f'<c r="{{}}"><f t="array" ref="{reference}">B1</f><v>1</v></c>'
+    rows, _ = rows_of(sheet(tmp_path / "x.xlsx", ["a", "b"], [cell, "t"], ["u", "v"]))
+    assert [list(row) for row in rows] == [["a", "b"], ["a", "b"]]
+    assert rows[0]["a"] == 1

@@ -54,7 +54,10 @@ class _Parser(WorkSheetParser):  # type: ignore[misc]
 
     def _add_area(self, reference: str | None) -> None:
         if reference and ":" in reference:
-            left, top, right, bottom = range_boundaries(reference)
+            try:
+                left, top, right, bottom = range_boundaries(reference)
+            except ValueError:
+                return
             self._areas.append((left or 1, top or 1, right or 1 << 14, bottom or 1 << 20))
         if len(self._areas) > MAX_AREAS:
             lefts, tops, rights, bottoms = zip(*self._areas, strict=True)
