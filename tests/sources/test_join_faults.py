@@ -120,3 +120,26 @@ def test_a_table_in_a_folder_with_a_link_out(tmp_path: Path) -> None:
     os.rename(tmp_path / "b.csv", tmp_path / "tables" / "b.csv")
     (tmp_path / "tables" / "c.csv").symlink_to("/dev/zero")
     assert joined(tmp_path, {"path": "tables", "left": "q", "right": "id"}) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"),
+    [
+        ({"1": {"answer": "Because."}, "2": {"answer": "So."}}, {"records": ".", "right": "key"}),
+        ({"data": [{"id": 1, "answer": "Because."}, {"id": 2, "answer": "So."}]}, {"records": "data", "right": "id"}),
+        ({"id": {"0": 1, "1": 2}, "answer": {"0": "Because.", "1": "So."}}, {"orient": "columns", "right": "id"}),
+    ],
+)
+def test_tables_inside_one_object(tmp_path: Path, table: Any, settings: dict[str, str]) -> None:
+    write_rows(tmp_path)
+    (tmp_path / "t.json").write_text(json.dumps(table), encoding="utf-8")
+    assert joined(tmp_path, {"path": "t.json", "left": "q", **settings}) == []
+    rows = pq.read_table(tmp_path / "run" / "unified" / "preferences.parquet").to_pylist()
+    assert [row["chosen"][0]["content"] for row in rows] == ["Because.", "So."]
+
+
+def test_rows_inside_rows_have_no_number_to_join_by(tmp_path: Path) -> None:
+    write_rows(tmp_path)
+    (tmp_path / "t.json").write_text('{"a": [{"answer": "x"}]}', encoding="utf-8")
+    with pytest.raises(UserError, match="rows inside rows cannot be joined by row number"):
+        joined(tmp_path, {"path": "t.json", "on": "row", "records": "a"})

@@ -25,6 +25,7 @@ from unipref.core.values import value_key
 from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.json_rows import Numbered
 from unipref.sources.limits import DEFAULT, Limits
+from unipref.sources.oriented_rows import Orient
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
 from unipref.sources.reading_notes import collect_notes, note_row
@@ -49,6 +50,11 @@ class Join(Settings):
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
     """Path of the id in the table's rows."""
+    orient: Orient | None = None
+    """How a JSON file stores the table by column, as for the source itself."""
+    records: FieldPath | None = None
+    """Path of the list that holds the rows of the table, as for the source itself; `.` for an object of rows, whose `key`
+    can be the id."""
     csv: CsvSettings = CsvSettings()
     """How the table is written, if it is a CSV or TSV file, as for the source itself."""
     name: FieldPath | None = Field(default=None, alias="as")
@@ -83,11 +89,18 @@ def with_tables(
             paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links, unread=unread
         )
         files = tuple(found)
-        if csv := join.csv.pairs():
-            files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
+        how = {"csv": join.csv.pairs(), "orient": join.orient or "", "records": join.records or ""}
+        if any(how.values()):
+            files = tuple(msgspec.structs.replace(file, **how) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
+        if join.on == "row" and any(part.orient or part.records for part in (*files, *source_parts)):
+            raise UserError(
+                "rows inside rows cannot be joined by row number.",
+                where=here,
+                mend="Join by 'left' and 'right', the paths of an id.",
+            )
         if join.on == "row" and (len(files) > 1 or len({part.origin for part in source_parts}) > 1):
             raise UserError(
                 "joining by row number needs one file on each side: one for the source, one for the table.",
