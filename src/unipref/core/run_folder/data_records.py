@@ -34,6 +34,7 @@ class SourceCounts(msgspec.Struct):
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
         examples: reason -> a description of the first one.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
+        notes: what of its files is not read, and rows that are read but may be meant otherwise.
         files: the files of the source; hash: of their content.
     """
 
@@ -56,6 +57,7 @@ class SourceCounts(msgspec.Struct):
     unread_turn_fields: dict[str, int] = {}
     examples: dict[str, str] = {}
     polarity: Polarity | None = None
+    notes: list[str] = []
     files: list[str] = []
     hash: str | None = None
 

@@ -124,7 +124,9 @@ class AxisSpec(Scale):
         if isinstance(self.field, str):
             try:
                 value = get_each(row, self.field)
-            except Reject:
+            except Reject as reject:
+                if reject.reason is not Reason.MISSING_FIELD:
+                    raise
                 return Rating(self.missing, 0)
             return self.rate(value, self.field)
         each = [self._read_one(get_or_none(row, path), path) for path in self.field]
