@@ -103,16 +103,21 @@ class Condition(Settings):
 
     @model_serializer
     def _to_short_form(self) -> list[Scalar] | dict[str, Any]:
-        if self.one_of is not None and self.text() == str(self.one_of):
+        if self.one_of is not None and self.is_plain:
             return self.one_of
         fields = {name: getattr(self, name) for name in ("one_of", *BOUNDS)}
         fields |= {"not": self.excluded or None, "decimal": None if self.decimal == "point" else self.decimal}
         return {name: value for name, value in fields.items() if value is not None}
 
-    @property
+    @cached_property
     def has_bounds(self) -> bool:
         """Whether the condition is on numbers."""
         return any(getattr(self, name) is not None for name in BOUNDS)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the condition only lists accepted values."""
+        return self.one_of is not None and not self.has_bounds and not self.excluded
 
     @property
     def low(self) -> float | None:
@@ -148,9 +153,7 @@ class Condition(Settings):
             Reject: `wrong_type` or `bad_score` if there are bounds and the value is neither empty nor a number.
         """
         key = value_key(value)
-        if self._keys is not None and key not in self._keys:
-            return False
-        if key in self._excluded_keys:
+        if (self._keys is not None and key not in self._keys) or key in self._excluded_keys:
             return False
         if not self.has_bounds:
             return True
@@ -167,7 +170,7 @@ class Condition(Settings):
 
     def text(self) -> str:
         """Returns the condition as it is written in a study."""
-        if self.one_of is not None and not self.has_bounds and not self.excluded:
+        if self.is_plain:
             return str(self.one_of)
         parts = [f"one_of: {self.one_of}"] if self.one_of is not None else []
         parts += [f"{name}: {_number(value)}" for name in BOUNDS if (value := getattr(self, name)) is not None]

@@ -5,6 +5,7 @@ A *path* names a field (`question`), a field inside another (`scores.overall`), 
 path as a key with dots, that key is used.
 """
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -117,6 +118,8 @@ def get_each(row: Any, path: str) -> Any:
     Raises:
         Reject: `missing_field` if the path before the `*`, or a path without one, does not exist.
     """
+    if "*" not in path:
+        return get_path(row, path)
     before, star, rest = _split_at_star(path)
     if not star or not rest or (isinstance(row, dict) and path in row):
         return get_path(row, path)
@@ -215,7 +218,13 @@ def read_answer(value: Any, field: str) -> str:
 def to_parts(paths: Paths) -> list[Part]:
     """Converts one or several paths and parts to a list of parts."""
     several: Sequence[str | Part] = paths if isinstance(paths, list) else [paths]
-    return [Part(field=part) if isinstance(part, str) else part for part in several]
+    return [_path_part(part) if isinstance(part, str) else part for part in several]
+
+
+@functools.cache
+def _path_part(path: str) -> Part:
+    """Returns the part of a path; the settings name few paths, and making a part takes as long as reading a field."""
+    return Part(field=path)
 
 
 def extract_part(content: str, part: Part) -> str:
@@ -231,6 +240,8 @@ def extract_part(content: str, part: Part) -> str:
 
 def first_field(paths: Paths) -> str:
     """Returns the field to name in an error about a joined text."""
+    if isinstance(paths, str):
+        return paths
     return next((part.field for part in to_parts(paths) if part.field is not None), "text")
 
 
@@ -266,7 +277,7 @@ def _read_texts(value: Any, field: str, pattern: str | None) -> list[str]:
 
 def is_star(path: str) -> bool:
     """Whether a path collects every item of a list."""
-    return "*" in path.split(".")
+    return "*" in path and "*" in path.split(".")
 
 
 def get_answer(row: Row, place: Place) -> str:
