@@ -52,6 +52,7 @@ def test_the_median_is_a_setting_and_missing_replaces_the_score_of_nobody() -> N
         ([5, "N/A"], Reason.WRONG_TYPE, "s.1"),
         ([[5]], Reason.WRONG_TYPE, "s.0"),
         ([True], Reason.WRONG_TYPE, "s.0"),
+        ({"ann": 5}, Reason.WRONG_TYPE, "s"),
     ],
 )
 def test_a_rating_that_cannot_be_read_names_its_place(value: Any, reason: Reason, place: str) -> None:

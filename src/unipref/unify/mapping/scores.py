@@ -14,6 +14,7 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     Pattern,
+    decimal_hint,
     extract_group,
     get_each,
     get_or_none,
@@ -95,10 +96,17 @@ class Scale(Settings):
         try:
             return read_score(value, self.low, self.high, field, self.decimal)
         except Reject as reject:
-            if reject.reason != Reason.WRONG_TYPE or not isinstance(value, str) or "decimal" in reject.detail:
+            if reject.reason != Reason.WRONG_TYPE or not (hint := self._hint(value, field)):
                 raise
-            hint = f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
             raise Reject(reject.reason, reject.detail + hint, field) from reject
+
+    def _hint(self, value: Any, field: str) -> str:
+        """The end of an error about a value that is no number but may be a score; empty for others."""
+        if isinstance(value, dict):
+            return f"; for the scores of several people in a mapping, write '{field}.*'"
+        if not isinstance(value, str) or decimal_hint(value, self.decimal):
+            return ""
+        return f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
 
 
 class AxisSpec(Scale):
