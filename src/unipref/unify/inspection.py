@@ -117,13 +117,14 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     """
     inspections: list[Inspection] = []
     for path in paths:
-        pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
-        faults = {p.path: p.fault for p in pieces}
-        files = {p.path: p.origin.partition(f"!{show_name(p.member)}")[0] if p.member else p.origin for p in pieces}
-        inspections += [
-            Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
-            for file, origin in files.items()
-        ]
+        read_paths: set[str] = set()
+        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None):
+            if piece.fault:
+                inspections.append(Inspection(piece.origin, 0, doubts=[piece.fault]))
+            elif piece.path not in read_paths:
+                read_paths.add(piece.path)
+                label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
+                inspections.append(_inspect(Path(piece.path), label))
     return inspections
 
 
