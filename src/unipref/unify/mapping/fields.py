@@ -129,6 +129,38 @@ def get_each(row: Any, path: str) -> Any:
     return [get_or_none(item, rest) for item in (container.values() if isinstance(container, dict) else container)]
 
 
+def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
+    """Returns the places and values of what several people gave: one value, a list, or what the `*` of a path collect.
+
+    An item without the field after a `*` has null: that person gave nothing.
+
+    Raises:
+        Reject: `missing_field` if the path before the first `*`, or a path without one, does not exist.
+    """
+    before, star, rest = _split_at_star(path)
+    if not star or (isinstance(row, dict) and path in row):
+        value = get_path(row, path)
+        return [(f"{path}.{i}", item) for i, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
+    container = get_path(row, before) if before else row
+    if container is None:
+        return []
+    if not isinstance(container, list | dict):
+        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe(container)}", before)
+    collected: list[tuple[str, Any]] = []
+    for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+        place = f"{before}.{key}" if before else str(key)
+        if not rest:
+            collected.append((place, item))
+            continue
+        try:
+            collected += [(f"{place}.{inner}", value) for inner, value in collect_values(item, rest)]
+        except Reject as reject:
+            if reject.reason != Reason.MISSING_FIELD:
+                raise Reject(reject.reason, reject.detail, f"{place}.{reject.field}") from reject
+            collected.append((f"{place}.{rest}", None))
+    return collected
+
+
 def get_or_none(item: Any, path: str) -> Any:
     """Returns the value at a path; null if the path does not exist."""
     try:

@@ -14,10 +14,11 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     Pattern,
+    collect_values,
     decimal_hint,
     extract_group,
-    get_each,
-    get_or_none,
+    get_path,
+    is_star,
     read_number,
     string_keys,
     to_code,
@@ -129,14 +130,16 @@ class AxisSpec(Scale):
         Raises:
             Reject: as for `read`.
         """
-        if isinstance(self.field, str):
+        values: list[tuple[str, Any]] = []
+        for path in [self.field] if isinstance(self.field, str) else self.field:
             try:
-                value = get_each(row, self.field)
-            except Reject:
-                return Rating(self.missing, 0)
-            return self.rate(value, self.field)
-        each = [self._read_one(get_or_none(row, path), path) for path in self.field]
-        return self._combine(each)
+                if isinstance(self.field, str) and not is_star(path):
+                    return self.rate(get_path(row, path), path)
+                values += collect_values(row, path)
+            except Reject as reject:
+                if reject.reason != Reason.MISSING_FIELD:
+                    raise
+        return self._combine([self._read_one(value, place) for place, value in values])
 
 
 def read_score(
