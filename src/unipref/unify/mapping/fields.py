@@ -8,10 +8,10 @@ path as a key with dots, that key is used.
 import functools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
@@ -53,13 +53,23 @@ class Part(Settings):
         return self
 
 
-Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
+def _kind_of_place(value: Any) -> str:
+    return "<part>" if isinstance(value, Mapping | Part) else "<path>"
+
+
+def _kind_of_places(value: Any) -> str:
+    return "<list>" if isinstance(value, list) else "<one>"
+
+
+# The tags choose one branch of a union, so that an error is about that branch alone.
+Place = Annotated[Annotated[Path, Tag("<path>")] | Annotated[Part, Tag("<part>")], Discriminator(_kind_of_place)]
+"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
+Places = Annotated[list[Place], Field(min_length=1)]
+Paths = Annotated[Annotated[Place, Tag("<one>")] | Annotated[Places, Tag("<list>")], Discriminator(_kind_of_places)]
 """Where a text is: a path, a part, or several of them, which are joined with a blank line between them."""
 
 ITSELF = "."
 """The path of an item itself, such as a text in a list of texts."""
-Place = Path | Part
-"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
 Decimal = Literal["point", "comma"]
