@@ -12,6 +12,7 @@ from typing import Any, Literal
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
+from unipref.core.messages import show_message
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.core.terminal import show_name
 from unipref.sources import catalog, parts, peek, read
@@ -326,7 +327,7 @@ def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]
 def _shorten_messages(messages: list[Message] | None) -> str:
     if messages is None:
         return "(none: one-sided)"
-    content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
+    content = " / ".join(f"{m['role']}: {show_message(m)}" for m in messages)
     return _shorten(content)
 
 

@@ -9,7 +9,14 @@ from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer
-from unipref.unify.mapping.turns import assistant_turn, parse_transcript, parse_turns, split_dialogue
+from unipref.unify.mapping.turns import (
+    assistant_turn,
+    parse_transcript,
+    parse_turns,
+    read_answer_turns,
+    split_dialogue,
+    wrap_answer,
+)
 
 
 class Marks(Settings):
@@ -46,15 +53,15 @@ class Dialogues(Mapped):
             Reject: the value is neither text nor a list of turns, is empty, or does not match `cut`.
         """
         if not isinstance(value, str):
-            return parse_turns(value, path, self.roles, ends_with_answer=True)
+            return parse_turns(wrap_answer(value), path, self.roles, ends_with_answer=True)
         if self.cut is not None:
             match = patterns.search(self.cut, value, path)
             if match is None:
                 raise Reject(Reason.PROMPTS_DIFFER, f"{value[:60]!r} does not match 'cut'", path)
             prompt, answer = (group.strip() for group in match.groups(default=""))
-            return [Message(role="user", content=prompt), *assistant_turn(read_answer(answer, path))]
+            return [Message(role="user", content=prompt), *assistant_turn(read_answer(answer, path), path)]
         dialogue = parse_transcript(value, self.marks.user, self.marks.assistant)
-        return dialogue if dialogue is not None else assistant_turn(read_answer(value, path))
+        return dialogue if dialogue is not None else assistant_turn(read_answer(value, path), path)
 
 
 class OneAnswer(Dialogues):
@@ -87,6 +94,5 @@ class OneAnswer(Dialogues):
             return [*self.leading_turns(row), *prompt], answer
         if self.prompt is None or self.response is None:
             raise AssertionError("the validator requires a prompt and a response without messages")
-        return self.read_prompt(row, self.prompt), assistant_turn(
-            read_answer(get_path(row, self.response), self.response)
-        )
+        answer = read_answer_turns(get_path(row, self.response), self.response, self.roles)
+        return self.read_prompt(row, self.prompt), answer

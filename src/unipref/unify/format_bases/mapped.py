@@ -13,6 +13,7 @@ import msgspec
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
+from unipref.core.messages import add_tools
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
@@ -30,7 +31,9 @@ from unipref.unify.mapping.fields import (
     to_json,
     to_parts,
 )
-from unipref.unify.mapping.turns import check_prompt, parse_open_transcript, parse_turns, user_prompt
+from unipref.unify.mapping.images import place_images, read_images
+from unipref.unify.mapping.message_parts import are_blocks, read_tools
+from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_open_transcript, parse_turns, user_prompt
 
 
 class Twins(Settings):
@@ -55,12 +58,18 @@ class Twins(Settings):
 class Mapped(Format):
     """The settings that all formats share."""
 
-    roles: dict[str, Literal["user", "assistant", "system"]] = {}
-    """Role names of the source -> user, assistant or system, for names that unipref does not know."""
+    roles: dict[str, Literal["user", "assistant", "system", "tool"]] = {}
+    """Role names of the source -> user, assistant, system or tool, for names that unipref does not know."""
     system: Paths | None = None
     """Where the system text is."""
     history: Path | None = None
     """Path of earlier turns: a list of turns, or of [question, answer] pairs."""
+    tools: Path | None = None
+    """Path of the tools that the assistant may call: a list of their definitions, or JSON text of one. Rows without
+    tools are counted."""
+    images: Path | None = None
+    """Path of the list of paths or URLs of a row's images, if the turns hold only marks of their places (`<image>`, or
+    a part of type image). Without marks, the images come before the first user turn's text."""
     twins: Twins | None = None
     """What rows share that must stay on one side of the split. If not set, the first user turn decides."""
     objective: Path | None = None
@@ -95,6 +104,8 @@ class Mapped(Format):
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
         kept = self.kept_fields(row)
+        tools = self._read_tools(row)
+        images = None if self.images is None else read_images(get_path(row, self.images), self.images)
         for item in self.feedback(row):
             if isinstance(item, Reject):
                 yield item
@@ -105,7 +116,8 @@ class Mapped(Format):
                 item = msgspec.structs.replace(item, responses=responses)
             elif kept:
                 item = msgspec.structs.replace(item, extra={**kept, **item.extra})
-            yield msgspec.structs.replace(item, twins=twin, objective=objective)
+            prompt = item.prompt if images is None else place_images(item.prompt, images, self.images or "")
+            yield msgspec.structs.replace(item, prompt=add_tools(prompt, tools), twins=twin, objective=objective)
 
     @cached_property
     def _allowed_keys(self) -> dict[str, frozenset[str | None]]:
@@ -137,6 +149,8 @@ class Mapped(Format):
         parts, place = to_parts(prompt), first_field(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
             value = get_path(row, parts[0].field)
+            if are_blocks(value) and not any(block["type"].lower() in KNOWN_ROLES for block in value):
+                value = [{"role": "user", "content": value}]
             messages = (
                 parse_turns(value, place, self.roles) if isinstance(value, list) else parse_open_transcript(value)
             )
@@ -154,6 +168,16 @@ class Mapped(Format):
         if self.system is None or not (content := join_texts(row, self.system)):
             return []
         return [Message(role="system", content=content)]
+
+    def _read_tools(self, row: Row) -> str | None:
+        """Returns the tools that the assistant may call, as JSON; None if the row has none."""
+        if self.tools is None:
+            return None
+        try:
+            value = get_path(row, self.tools)
+        except Reject:
+            return None
+        return read_tools(value, self.tools)
 
     def _read_history(self, row: Row) -> Messages:
         if self.history is None or not (value := get_path(row, self.history)):

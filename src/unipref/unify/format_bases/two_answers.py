@@ -12,14 +12,14 @@ from unipref.unify.mapping.fields import (
     Scale,
     get_path,
     label_hint,
-    read_answer,
     string_keys,
     to_code,
 )
 from unipref.unify.mapping.turns import (
+    check_answer,
     check_prompt,
     count_shared_turns,
-    find_prompt_end,
+    find_shared_prompt_end,
     parse_turns,
 )
 
@@ -93,13 +93,13 @@ class TwoAnswers(Dialogues):
         for ending, path in zip(endings, paths, strict=True):
             if not ending or ending[-1]["role"] != "assistant":
                 raise Reject(Reason.NO_ANSWER, "the dialogue does not end with the assistant's answer", path)
-            read_answer(ending[-1]["content"], path)
+            check_answer(ending, path)
         return prompt, endings
 
     def _read_side(self, row: Row, path: str) -> Messages:
         value = get_path(row, path)
         if self.questions is None:
-            return self.parse_dialogue([value] if isinstance(value, dict) else value, path)
+            return self.parse_dialogue(value, path)
         questions = get_path(row, self.questions)
         if not (isinstance(questions, list) and isinstance(value, list) and len(questions) == len(value)):
             raise Reject(Reason.WRONG_TYPE, f"expected a list with one answer per item of '{self.questions}'", path)
@@ -127,7 +127,7 @@ class TwoAnswers(Dialogues):
             detail = "each side holds only an answer; set 'prompt:' to the path of the prompt"
             raise Reject(Reason.EMPTY_PROMPT, detail, paths[0])
         shared = min(count_shared_turns(first, second), len(first) - 1, len(second) - 1)
-        cut = find_prompt_end(first[:shared])
+        cut = find_shared_prompt_end(first[:shared])
         if cut == 0:
             raise Reject(Reason.PROMPTS_DIFFER, "the two sides do not begin with the same user turn", paths[1])
         check_prompt(first[:cut], paths[0])

@@ -8,8 +8,8 @@ from pydantic import model_validator
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_answer, read_number, values_per_answer
-from unipref.unify.mapping.turns import assistant_turn
+from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_number, values_per_answer
+from unipref.unify.mapping.turns import read_answer_turns
 
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""
@@ -111,7 +111,7 @@ class Ranking(Mapped):
             place = f"{self.answers if isinstance(self.answers, str) else self.answers[i]}"
             content = item if self.response is None else get_path(item, self.response)
             scores = {} if rank is None else {RANK_AXIS: rank}
-            responses.append(Response(messages=assistant_turn(read_answer(content, place)), scores=scores))
+            responses.append(Response(messages=read_answer_turns(content, place, self.roles), scores=scores))
         yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
 
     def _items(self, row: Row) -> list[Any]:

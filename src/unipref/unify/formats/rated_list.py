@@ -19,8 +19,8 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.two_answers import find_judgement, find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, Scale, get_path, read_answer, values_per_answer
-from unipref.unify.mapping.turns import assistant_turn
+from unipref.unify.mapping.fields import Path, PathList, Paths, Scale, get_path, values_per_answer
+from unipref.unify.mapping.turns import read_answer_turns
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}
 """Values that rate reasoning steps rather than answers."""
@@ -144,7 +144,7 @@ class RatedList(Mapped):
                     for name, axis in self.scores.items()
                     if (score := axis.read(values[name][i], f"{place}.{name}")) is not None
                 }
-                responses.append(Response(messages=assistant_turn(read_answer(content, place)), scores=scores))
+                responses.append(Response(messages=read_answer_turns(content, place, self.roles), scores=scores))
             except Reject as reject:
                 rejects.append(reject)
         if not responses:

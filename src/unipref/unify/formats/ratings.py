@@ -16,8 +16,8 @@ from unipref.unify.detection.guess import (
     path_setting,
 )
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_answer, read_scores
-from unipref.unify.mapping.turns import assistant_turn
+from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_scores
+from unipref.unify.mapping.turns import read_answer_turns
 
 
 class Ratings(Mapped):
@@ -71,7 +71,7 @@ class Ratings(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""
         response = Response(
-            messages=assistant_turn(read_answer(get_path(row, self.response), self.response)),
+            messages=read_answer_turns(get_path(row, self.response), self.response, self.roles),
             scores=read_scores(row, self.scores),
         )
         yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
-from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
+from unipref.core.records import Axis, Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
@@ -320,4 +320,4 @@ def append_steps(prompt: Messages, steps: list[str]) -> Messages:
     if not steps:
         return prompt
     last = prompt[-1]
-    return [*prompt[:-1], Message(role=last["role"], content="\n".join([last["content"], "", *steps]))]
+    return [*prompt[:-1], {**last, "content": "\n".join([last["content"], "", *steps])}]

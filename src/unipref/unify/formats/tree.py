@@ -7,6 +7,7 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
+from unipref.unify.mapping.message_parts import make_turn
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
 
 MAX_DEPTH = 500
@@ -130,11 +131,12 @@ class Tree(Mapped):
             raise Reject(Reason.DELETED, "the message is marked as deleted", place)
         content = read_text(get_path(node, self.text), f"{place}.{self.text}")
         role = normalise_role(get_path(node, self.role), f"{place}.{self.role}", self.roles)
-        if not content:
+        message = make_turn(role, content)
+        if not message["content"]:
             raise Reject(
                 Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "the message is empty", place
             )
-        return Message(role=role, content=content)
+        return message
 
     def _list_read_fields(self) -> list[str]:
         """The fields of a message that are read or kept."""
