@@ -1,5 +1,6 @@
 """A loaded policy or reward model with its tokenizer: what benchmarks and scorers receive."""
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,10 @@ def render(
     try:
         turns, tools = to_turns(tokenizer, messages)
         given = {"tools": tools} if tools else {}
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=to_answer, **given))
+        apply = tokenizer.apply_chat_template
+        if isinstance(apply, functools.partial):  # made for TRL: it expects messages, not turns
+            apply = functools.partial(type(tokenizer).apply_chat_template, tokenizer)
+        text = str(apply(turns, tokenize=False, add_generation_prompt=to_answer, **given))
     except MemoryError:
         raise
     except Exception as error:  # the template is code that came with the model: it may raise anything

@@ -81,7 +81,8 @@ def _to_turn(
     parts = parts_of(message)
     turn |= {key: parts[key] for key in ("tool_call_id", "name") if key in parts}
     if "tool_calls" in parts:
-        turn["tool_calls"] = [_to_call(call) for call in parts["tool_calls"]]
+        as_text = _abilities_of(tokenizer).takes_text
+        turn["tool_calls"] = [_to_call(call, as_text) for call in parts["tool_calls"]]
     if with_reasoning and "reasoning" in parts:
         key = _abilities_of(tokenizer).reasoning
         if key is not None:
@@ -91,8 +92,9 @@ def _to_turn(
     return turn
 
 
-def _to_call(call: dict[str, Any]) -> dict[str, Any]:
-    function = {"name": call["function"]["name"], "arguments": parse_json(call["function"]["arguments"])}
+def _to_call(call: dict[str, Any], as_text: bool) -> dict[str, Any]:
+    arguments = call["function"]["arguments"]
+    function = {"name": call["function"]["name"], "arguments": arguments if as_text else parse_json(arguments)}
     return {**({"id": call["id"]} if call["id"] else {}), "type": "function", "function": function}
 
 
@@ -140,11 +142,19 @@ def _list_parts(messages: Iterable[Message], tools: Any) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class _Abilities:
-    """What a chat template renders: parts of dialogues, and the key of reasoning, None if it renders none."""
+    """What a chat template renders.
+
+    Attributes:
+        template: the template.
+        parts: of dialogues.
+        reasoning: the key of reasoning; None if it renders none.
+        takes_text: whether it takes the arguments of calls as JSON text, not as data.
+    """
 
     template: str
     parts: frozenset[str]
     reasoning: str | None
+    takes_text: bool
 
 
 _ABILITIES: "weakref.WeakKeyDictionary[Any, _Abilities]" = weakref.WeakKeyDictionary()
@@ -161,24 +171,34 @@ def _abilities_of(tokenizer: "PreTrainedTokenizerBase") -> _Abilities:
 def _probe(tokenizer: "PreTrainedTokenizerBase", template: str) -> _Abilities:
     """Renders short dialogues to see which parts the template writes."""
     user = {"role": "user", "content": "a"}
-    parameters = {"type": "object", "properties": {"x": {"type": "integer", "description": "b"}}, "required": ["x"]}
-    tool = {"type": "function", "function": {"name": PROBE, "description": "c", "parameters": parameters}}
-    plain_tool = {"type": "function", "function": {**tool["function"], "name": "other"}}  # type: ignore[dict-item]
-    call = {"id": CALL_ID, "type": "function", "function": {"name": PROBE, "arguments": {"x": 1}}}
-    calling = {"role": "assistant", "content": "", "tool_calls": [call]}
-    other = {"id": CALL_ID, "type": "function", "function": {"name": "other", "arguments": {"x": 1}}}
-    calling_other = {**calling, "tool_calls": [other]}
-    result = {"role": "tool", "content": PROBE, "tool_call_id": CALL_ID, "name": "other"}
-    dialogues: dict[str, tuple[list[dict[str, Any]], Any]] = {
-        TOOLS: ([user], [tool]),
-        CALLS: ([user, calling], [plain_tool]),
-        RESULTS: ([user, calling_other, result], [plain_tool]),
-    }
-    parts = {part for part, (turns, tools) in dialogues.items() if _renders(tokenizer, turns, tools)}
+    parts = {TOOLS} if _renders(tokenizer, [user], [_make_tool(PROBE)]) else set()
+    takes_text = False
+    for arguments in ({"x": 1}, '{"x": 1}'):
+        found = set(_probe_calls(tokenizer, user, arguments))
+        if CALLS in found or not takes_text:
+            takes_text = isinstance(arguments, str) and CALLS in found
+            parts |= found
+        if CALLS in found:
+            break
     for key in REASONING_KEYS:
         if _renders(tokenizer, [user, {"role": "assistant", "content": "b", key: PROBE}], None):
-            return _Abilities(template, frozenset(parts), key)
-    return _Abilities(template, frozenset(parts), None)
+            return _Abilities(template, frozenset(parts), key, takes_text)
+    return _Abilities(template, frozenset(parts), None, takes_text)
+
+
+def _probe_calls(tokenizer: "PreTrainedTokenizerBase", user: dict[str, Any], arguments: Any) -> Iterable[str]:
+    """Yields which of calls and results the template renders."""
+    result = {"role": "tool", "content": PROBE, "tool_call_id": CALL_ID, "name": "other"}
+    for part, name, later in ((CALLS, PROBE, []), (RESULTS, "other", [result])):
+        call = {"id": CALL_ID, "type": "function", "function": {"name": name, "arguments": arguments}}
+        turns = [user, {"role": "assistant", "content": "", "tool_calls": [call]}, *later]
+        if any(_renders(tokenizer, turns, tools) for tools in ([_make_tool("other")], None)):
+            yield part
+
+
+def _make_tool(name: str) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": {"x": {"type": "integer", "description": "b"}}, "required": ["x"]}
+    return {"type": "function", "function": {"name": name, "description": "c", "parameters": parameters}}
 
 
 def _renders(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, Any]], tools: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from unipref.core.chat_models import RefusedDialogue, render
 from unipref.core.messages import have_parts
-from unipref.core.records import Message, Messages
+from unipref.core.records import Message, Messages, ToolCall
 from unipref.core.special_tokens import protect, protect_text
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 """Beginning and end of a part of a text, in characters, or of a sequence, in tokens."""
 
+MOST_COMPARED = 8
+"""Most characters of a turn's ending that are compared with the dialogue."""
 PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
 """A private character on each side of a turn's number: no template looks for it."""
 
@@ -158,18 +160,22 @@ class TurnFinder:
             start: where its content starts.
             rendered: the whole dialogue.
         """
-        endings, between = [], []
-        for variant in _vary_ending(messages[at - 1]):
-            turns = [*messages[: at - 1], variant]
-            split = self._split_at([*turns, messages[at]], at)
-            if split is None:
-                return None
-            endings.append(self.render(turns))
-            between.append(split[0])
-        ending, header = _common_end(*endings), _common_end(*between)
-        if not rendered[:start].endswith(header):
-            return None
-        return start - len(header) + common_length(header, ending)
+        for variants in _vary_ending(messages[at - 1]):
+            dialogues = [[*messages[: at - 1], variant] for variant in variants]
+            splits = [self._split_at([*turns, messages[at]], at) for turns in dialogues]
+            try:
+                endings = [self.render(turns) for turns in dialogues]
+            except RefusedDialogue:
+                continue
+            first, second = splits
+            if first is None or second is None or endings[0] == endings[1]:
+                continue
+            ending, header = _common_end(*endings), _common_end(first[0], second[0])
+            shared = common_length(header, ending)
+            # The header is what follows the ending; a variant that changes the header too shows another ending.
+            if 2 * shared >= len(ending) and rendered[:start].endswith(header[max(0, shared - MOST_COMPARED) :]):
+                return start - len(header) + shared
+        return None
 
     def _split_at(self, messages: Messages, at: int, is_prompt: bool = False) -> tuple[str, str] | None:
         """Renders turns with a placeholder for one content, and splits the text there; None if that fails."""
@@ -210,16 +216,15 @@ def _find_length(rendered: str, start: int, content: str) -> int | None:
     return next((len(form) for form in forms if rendered.startswith(form, start)), None)
 
 
-def _vary_ending(message: Message) -> list[Message]:
-    """Makes two versions of an assistant's turn that differ only before what the template writes at its end."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return [{**message, "content": content} for content in ("a", "b")]
-    *first, last = calls
-    names = [f"{last['function']['name']}{ending}" for ending in ("a", "b")]
-    return [
-        {**message, "tool_calls": [*first, {**last, "function": {**last["function"], "name": name}}]} for name in names
-    ]
+def _vary_ending(message: Message) -> list[list[Message]]:
+    """Makes pairs of versions of an assistant's turn that differ only before what the template writes at its end."""
+    pairs: list[list[Message]] = [[{**message, "content": content} for content in ("a", "b")]]
+    if calls := message.get("tool_calls"):
+        *first, last = calls
+        names = [f"{last['function']['name']}{ending}" for ending in ("a", "b")]
+        renamed: list[ToolCall] = [{**last, "function": {**last["function"], "name": name}} for name in names]
+        pairs.append([{**message, "tool_calls": [*first, call]} for call in renamed])
+    return pairs
 
 
 def _common_end(one: str, other: str) -> str:
