@@ -43,6 +43,8 @@ def split_reasoning(content: str) -> tuple[str, str]:
         The reasoning, empty if there is none, and the answer.
     """
     if "</think>" not in content:
+        if content.lstrip().startswith("<think>"):  # the model was stopped before its answer
+            return content.lstrip().removeprefix("<think>").strip(), ""
         if 'type="reasoning"' in content and (match := _DETAILS.match(content)):
             lines = [re.sub(r"^> ?", "", line) for line in match[1].strip().splitlines()]
             return "\n".join(lines).strip(), content[match.end() :].strip()
@@ -104,6 +106,8 @@ def read_turn(role: str, turn: Mapping[str, Any], content: Any, place: str) -> M
         Reject: the turn holds something that no message can hold.
     """
     if role == "tool":
+        if are_blocks(content) and all(block["type"] in RESULT_KINDS for block in content):
+            return [result for at, block in enumerate(content) for result in _read_result(block, f"{place}.{at}")]
         return [_make_result(turn, content, place)]
     calls = read_calls(turn, f"{place.rpartition('.')[0]}.tool_calls") if role == "assistant" else []
     reasoning = _read_reasoning(turn) if role == "assistant" else ""
@@ -178,8 +182,7 @@ def _read_blocks(content: Iterable[Mapping[str, Any]], place: str, blocks: _Bloc
         elif kind in CALL_KINDS:
             blocks.calls.append(read_call(block, where))
         elif kind in RESULT_KINDS:
-            value = next((block[key] for key in ("content", "output", "result") if key in block), None)
-            blocks.results.append(_make_result(block, value, where))
+            blocks.results += _read_result(block, where)
         elif kind in IMAGE_KINDS:
             blocks.images.append(Image(ref=_read_image(block, where), sha256=None, at=len(blocks.text)))
         else:
@@ -255,6 +258,12 @@ def _to_json(value: Any, place: str) -> str:
         return read_text(json.dumps(value, ensure_ascii=False), place)
     except (TypeError, ValueError, RecursionError) as error:
         raise Reject(Reason.WRONG_TYPE, f"cannot be written as JSON: {error}", place) from error
+
+
+def _read_result(block: Mapping[str, Any], place: str) -> Messages:
+    """Reads a content block that is a tool's result."""
+    value = next((block[key] for key in ("content", "output", "result") if key in block), None)
+    return [_make_result(block, value, place)]
 
 
 def _make_result(turn: Mapping[str, Any], content: Any, place: str) -> Message:

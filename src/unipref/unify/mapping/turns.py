@@ -229,7 +229,8 @@ def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str
             return [Message(role="assistant", content="", tool_calls=calls)]
         role = normalise_role(turn[role_key], f"{field}.{role_key}", roles)
         read = read_turn(role, turn, content, place)
-        note_unread_fields(turn, [role_key, content_key, *list_read_keys(role, turn)])
+        kind = ["type"] if turn.get("type") == "message" else []
+        note_unread_fields(turn, [role_key, content_key, *kind, *list_read_keys(role, turn)])
         return read
     raise Reject(
         Reason.MISSING_FIELD,
