@@ -129,10 +129,9 @@ class TurnFinder:
 
     def _find_some_contents(self, messages: Messages, places: list[int], rendered: str) -> dict[int, Span] | None:
         """Finds the contents of some turns in the rendered dialogue: place -> span; None if they have no places."""
-        marked = [
-            {**message, "content": f"\ue000{at}\ue001"} if at in places else message
-            for at, message in enumerate(messages)
-        ]
+        marked: Messages = [{**message} for message in messages]
+        for at in places:
+            marked[at]["content"] = f"\ue000{at}\ue001"
         try:
             pieces = PLACEHOLDER.split(self.render(marked))
         except RefusedDialogue:
