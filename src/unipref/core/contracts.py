@@ -55,19 +55,30 @@ FeedbackKind = Literal["pairs", "single", "demonstrations"]
 """What a preference holds: two answers to compare, one answer judged by itself, or one good answer."""
 
 
+Grouping = Literal["row", "pair", "prompt"]
+"""Which rows unify brings together before it orders their answers. row: none. pair: those that judge the same two
+answers to the same prompt. prompt: those with the same prompt."""
+
+
 class Format(Choice):
     """A shape of feedback: it turns a raw row into `Feedback`. The result depends on the row and the settings alone.
 
     `example` holds `settings` (the `map:` of a study file) and `rows` (raw rows of that shape).
     """
 
-    across_rows: ClassVar[bool] = False
-    """Whether the answers to one prompt are spread over several rows; unify then groups them by prompt."""
+    grouping: ClassVar[Grouping] = "row"
+    """Which rows give one group of answers, whose judgements are added up."""
     feedback_kind: ClassVar[FeedbackKind] = "pairs"
     """What most preferences of this format hold; `unipref init` chooses the training steps by it."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What a row must hold, in the words of `unipref.unify.inspection.CONTENTS`. If no format fits, `inspect` lists
     which of these are missing. Empty: `inspect` does not suggest the format."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Raises TypeError if a subclass sets `across_rows`, which earlier versions read."""
+        if hasattr(cls, "across_rows"):
+            raise TypeError(f'{cls.__name__}: set grouping = "prompt" in place of across_rows')
 
     @abc.abstractmethod
     def read(self, row: Row) -> Iterator[Feedback | Reject]:

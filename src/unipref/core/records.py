@@ -82,6 +82,7 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
         origin: `file[!member]:row` of the raw row that held it; several when rows were merged.
         n_judgements: number of judgements that the scores are the mean of.
         extra: other fields of the row about this answer.
+        raters: axis -> number of judgements that its score is the mean of, where that differs from `n_judgements`.
     """
 
     messages: Messages
@@ -90,6 +91,11 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: list[str] = []
     n_judgements: int = 1
     extra: dict[str, Any] = {}
+    raters: dict[str, int] = {}
+
+    def judgements_on(self, axis: str) -> int:
+        """Returns the number of judgements that the score on an axis is the mean of."""
+        return self.raters.get(axis, self.n_judgements)
 
 
 class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +125,8 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         twins: rows with the same value stay on one side of the split; None: the normalised root prompt decides.
         objective: this row's objective, if it differs from its source's.
         extra: other fields of the row: votes, annotators, critiques.
+        judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
+            on the same answers counts once.
     """
 
     prompt: Messages
@@ -127,6 +135,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     twins: str | None = None
     objective: str | None = None
     extra: dict[str, Any] = {}
+    judge: str | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -159,7 +168,8 @@ class Reason(StrEnum):
     BAD_ROLE = "bad_role"
     BAD_LABEL = "bad_label"
     BAD_SCORE = "bad_score"  # not a finite number, or outside the declared scale
-    LEFT_OUT = "left_out"  # by the mapping's `where`
+    LEFT_OUT = "left_out"  # by the mapping's `where` or `where_items`
+    NEUTRAL = "neutral"  # judged neither good nor bad
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
     NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source

@@ -178,8 +178,8 @@ def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
 
 
 def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows that could not be used, fields of turns that are not read, and the sources without
-    a preference.
+    """Yields warnings about the rows and parts of rows that could not be used, fields of turns that are not read, and
+    the sources without a preference.
 
     Args:
         records: as `unify` returns them.
@@ -188,8 +188,14 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["rejected"].items():
             first = record["examples"][reason]
             yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
+        for reason, count in record["parts_rejected"].items():
+            noun = "item or answer" if count == 1 else "items or answers"
+            yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
         if unread := record["unread_turn_fields"]:
             yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
+        if repeated := record["repeated_judgements"]:
+            count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
+            yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
         for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
             yield f"{source}: {sentence}"
         if not record["preferences"]:

@@ -15,6 +15,7 @@ from unipref.core.display import shorten
 from unipref.core.messages import show_message
 from unipref.core.records import Feedback, Message, Preference, Reason, Reject
 from unipref.core.terminal import show_name
+from unipref.core.text_keys import prompt_key
 from unipref.sources import catalog, parts, peek, read
 from unipref.sources.limits import without_advice
 from unipref.unify import Projection
@@ -22,7 +23,8 @@ from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, f
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
-from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.groups import group_key, merge_feedback
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
 from unipref.unify.projection.project import project
 
 ROWS_READ = 400
@@ -260,12 +262,13 @@ def _examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[d
     how = Projection(name, name, "instruction", "unknown", next(iter(axes), None), axes)
     groups: dict[str, list[Feedback]] = {}
     examples: list[dict[str, str]] = []
+    judges = JudgeNamer()
     for number, row in enumerate(rows):
         try:
             for item in form.read(row):
                 if isinstance(item, Feedback):
-                    key = str(item.prompt) if form.across_rows else f"{number}:{len(groups)}"
-                    groups.setdefault(key, []).append(item)
+                    key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
+                    groups.setdefault(key, []).extend(judges.name([item], row) if form.grouping == "pair" else [item])
         except Reject as reject:
             examples.append({"reject": f"{reject.reason}: {reject}"})
     for group in groups.values():
@@ -287,7 +290,7 @@ def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]
 
 
 def _render_group(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
-    merged = merge_feedback(group)
+    merged = merge_feedback(drop_repeated_judgements(group)[0])
     try:
         preferences = project(merged, how).preferences
     except Reject as reject:

@@ -16,14 +16,15 @@ import xxhash
 from unipref.core import patterns
 from unipref.core.contracts import Format
 from unipref.core.messages import texts_of
-from unipref.core.records import Feedback, Preference, Reason, Reject, Response, Row, preference_schema
+from unipref.core.records import Feedback, Preference, Reason, Reject, Row, preference_schema
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
-from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.groups import group_key, merge_feedback
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
@@ -70,13 +71,18 @@ class ReduceTask(msgspec.Struct, frozen=True):
 
 
 class SourceCounts(msgspec.Struct):
-    """Counts of one source's rows and groups by outcome; `+=` adds the counts of another task."""
+    """Counts of one source's rows and groups by outcome; `+=` adds the counts of another task.
+
+    Attributes:
+        repeated_judgements: judgements that repeat one of the same judge on the same answers, and do not count again.
+    """
 
     rows: int = 0
     used: int = 0
     rejected: Counter[str] = msgspec.field(default_factory=Counter)
     parts_rejected: Counter[str] = msgspec.field(default_factory=Counter)
     groups: int = 0
+    repeated_judgements: int = 0
     projected: int = 0
     groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
     preferences: int = 0
@@ -135,6 +141,7 @@ def map_rows(task: MapTask) -> SourceCounts:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
     ):
         origins = [show_text(part.origin) for part in task.parts]
+        judges = JudgeNamer()
         for place, number, row in _numbered_rows(task):
             origin = f"{origins[place]}:{number}"
             counts.rows += 1
@@ -142,6 +149,8 @@ def map_rows(task: MapTask) -> SourceCounts:
                 feedbacks, rejects = _read_row(source_format, row)
             add_unread_fields(counts.unread_turn_fields, unread)
             key = f"{task.number + place}:{number}"
+            if source_format.grouping == "pair" and isinstance(row, dict):
+                feedbacks = judges.name(feedbacks, row)
             feedbacks = [_with_origin(feedback, origin) for feedback in feedbacks]
             feedbacks = list(_hash_images(feedbacks, task.parts[place], origins[place], rejects))
             parts = count_parts(feedbacks, has_tools)
@@ -181,7 +190,7 @@ def _pack_entries(
     for index, feedback in enumerate(feedbacks):
         try:
             prompt = prompt_key(feedback.prompt)
-            key = prompt if task.resolved.format.across_rows else f"{row_key}:{index}"
+            key = group_key(feedback, task.resolved.format.grouping, prompt, f"{row_key}:{index}")
             packed = _pack(GroupEntry(task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             rejects.append(Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}"))
@@ -217,14 +226,12 @@ def _hash_images(feedbacks: list[Feedback], part: Any, origin: str, rejects: lis
 
 
 def _with_origin(feedback: Feedback, origin: str) -> Feedback:
-    responses = [
-        Response(r.messages, r.scores, r.approved, [origin], r.n_judgements, r.extra) for r in feedback.responses
-    ]
+    responses = [msgspec.structs.replace(response, origin=[origin]) for response in feedback.responses]
     return msgspec.structs.replace(feedback, responses=responses)
 
 
 def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
-    """Groups one bucket's feedback by prompt and projects it; returns source number -> counts."""
+    """Groups one bucket's feedback and projects it; returns source number -> counts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -236,9 +243,12 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
         pq.ParquetWriter(task.out / part_name(task.bucket), schema, compression="zstd") as writer,
     ):
-        for source, group in _read_groups(task):
+        for source, parts in _read_groups(task):
             counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
             counts.groups += 1
+            distinct_parts, repeated = drop_repeated_judgements(parts)
+            counts.repeated_judgements += repeated
+            group = merge_feedback(distinct_parts)
             try:
                 projected = project(group, projection)
             except Reject as reject:
@@ -247,6 +257,11 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, projection.source, "group", origin)))
                 continue
             counts.projected += 1
+            for unused in projected.unused:
+                counts.parts_rejected[unused.reject.reason.value] += 1
+                rejects_out.write(
+                    0, _pack(RejectRecord.from_reject(unused.reject, projection.source, "part", unused.origin))
+                )
             counts.preferences += len(projected.preferences)
             counts.ordered_pairs += projected.ordered
             counts.implied_pairs += projected.implied
@@ -261,11 +276,13 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     return counts_of
 
 
-def _read_groups(task: ReduceTask) -> Iterator[tuple[int, Feedback]]:
-    """Yields the groups of a bucket, source by source. A bucket that became too large is split into files first."""
+def _read_groups(task: ReduceTask) -> Iterator[tuple[int, list[Feedback]]]:
+    """Yields the feedback of each group of a bucket, source by source. A bucket that became too large is split into
+    files first.
+    """
     size = bucket_size(task.folder / FEEDBACK_FOLDER, task.bucket)
     if size <= GROUP_BYTES:
-        yield from _merge_groups(read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket))
+        yield from _collect_groups(read_bucket(task.folder / FEEDBACK_FOLDER, task.bucket))
         return
     pieces = task.folder / f"{FEEDBACK_FOLDER}-{task.bucket:05d}"
     n_pieces = -(-size // GROUP_BYTES)
@@ -275,18 +292,18 @@ def _read_groups(task: ReduceTask) -> Iterator[tuple[int, Feedback]]:
             # Another seed than for the bucket: all keys here have the same remainder with that one.
             writer.write(xxhash.xxh3_64_intdigest(decoder.decode(record).key.encode(), seed=1), record)
     for piece in range(n_pieces):
-        yield from _merge_groups(read_bucket(pieces, piece))
+        yield from _collect_groups(read_bucket(pieces, piece))
     shutil.rmtree(pieces)
 
 
-def _merge_groups(records: Iterator[bytes]) -> Iterator[tuple[int, Feedback]]:
+def _collect_groups(records: Iterator[bytes]) -> Iterator[tuple[int, list[Feedback]]]:
     decoder = msgspec.msgpack.Decoder(GroupEntry)
     groups: dict[tuple[int, str], list[Feedback]] = {}
     for record in records:
         entry = decoder.decode(record)
         groups.setdefault((entry.source, entry.key), []).append(entry.feedback)
     for source, key in sorted(groups, key=lambda group: group[0]):
-        yield source, merge_feedback(groups.pop((source, key)))
+        yield source, groups.pop((source, key))
 
 
 def _count_characters(preference: Preference) -> int:

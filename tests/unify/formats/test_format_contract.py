@@ -19,7 +19,7 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.inspection import CONTENTS
 from unipref.unify.map_reduce import GroupEntry, _read_row
-from unipref.unify.projection.groups import merge_feedback
+from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
 FORMATS = [choice for choice in registry.find_all("format") if issubclass(choice, Format)]
@@ -36,10 +36,11 @@ def how(form: Format) -> Projection:
 
 
 def groups(form: Format, found: list[Feedback]) -> Iterator[Feedback]:
-    """Groups feedback as the stage does: by prompt if the format reads across rows, else one by one."""
+    """Groups feedback as the stage does."""
     by_key: dict[str, list[Feedback]] = {}
     for number, feedback in enumerate(found):
-        by_key.setdefault(prompt_key(feedback.prompt) if form.across_rows else str(number), []).append(feedback)
+        key = group_key(feedback, form.grouping, prompt_key(feedback.prompt), str(number))
+        by_key.setdefault(key, []).append(feedback)
     return (merge_feedback(group) for group in by_key.values())
 
 

@@ -58,7 +58,7 @@ CASES = [
             ),
         ],
         [
-            ("row", "wrong_type", "output", [4]),
+            ("row", "empty_response", "output", [4]),
             ("group", "one_response", None, [3]),
             ("group", "tie", None, [5]),
         ],

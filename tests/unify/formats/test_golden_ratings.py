@@ -189,6 +189,7 @@ CASES = [
                 extra={"others": [{"origin": ["d.jsonl:2"], "scores": {}}]},
             )
         ],
+        [("part", "unscored", None, [2])],
         settings=STARS,
     ),
     Case(

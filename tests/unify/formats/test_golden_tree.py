@@ -92,7 +92,7 @@ CASES = [
                 extra={"others": [{"origin": ["d.jsonl:1"], "scores": {}}]},
             )
         ],
-        [("group", "unscored", None, [2]), ("group", "unscored", None, [3])],
+        [("part", "unscored", None, [1]), ("group", "unscored", None, [2]), ("group", "unscored", None, [3])],
     ),
     Case(
         "a deleted message and all below it is left out; its siblings stay",
@@ -140,6 +140,7 @@ CASES = [
                 },
             )
         ],
+        [("part", "unscored", None, [1])],
         settings={
             "root": None,
             "text": "content",

@@ -22,10 +22,8 @@ from unipref.unify.format_bases.dialogue import Dialogues, OneAnswer
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import (
-    AxisSpec,
     Path,
     Paths,
-    Scale,
     describe,
     get_path,
     join_texts,
@@ -33,6 +31,7 @@ from unipref.unify.mapping.fields import (
     read_number,
     read_text,
 )
+from unipref.unify.mapping.scores import AxisSpec, Scale
 from unipref.unify.mapping.turns import assistant_turn, parse_turns, split_dialogue, user_prompt
 
 __all__ = [

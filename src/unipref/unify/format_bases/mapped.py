@@ -4,11 +4,11 @@ import abc
 import ast
 import json
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from pydantic import BeforeValidator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
@@ -18,6 +18,7 @@ from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Ro
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
+from unipref.unify.mapping.conditions import Condition, ItemFilter, check_row
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
@@ -26,8 +27,9 @@ from unipref.unify.mapping.fields import (
     extract_group,
     first_field,
     get_path,
+    is_star,
     join_texts,
-    label_hint,
+    string_keys,
     to_json,
     to_parts,
 )
@@ -58,8 +60,9 @@ class Twins(Settings):
 class Mapped(Format):
     """The settings that all formats share."""
 
-    roles: dict[str, Literal["user", "assistant", "system", "tool"]] = {}
-    """Role names of the source -> user, assistant, system or tool, for names that unipref does not know."""
+    roles: Annotated[dict[str, Literal["user", "assistant", "system", "tool"]], BeforeValidator(string_keys)] = {}
+    """Role names of the source -> user, assistant, system or tool, for names that unipref does not know. A boolean is a
+    name too, as in {true: user, false: assistant}."""
     system: Paths | None = None
     """Where the system text is."""
     history: Path | None = None
@@ -76,9 +79,13 @@ class Mapped(Format):
     """Path of the row's objective, if it differs between rows."""
     keep: list[Path] = []
     """Paths of further fields to keep in the column `extra`."""
-    where: dict[Path, list[bool | int | float | str | None]] = {}
-    """Path -> its allowed values. Rows with other values are left out and counted. 1, 1.0 and "1" are one value, and so
-    are true and "True"; 1 is not true. Null and NaN are one, and an empty text is another."""
+    where: dict[Path, Condition] = {}
+    """Path -> its allowed values, or bounds such as `{at_least: 4}`. Rows with other values are left out and counted.
+    1, 1.0 and "1" are one value, and so are true and "True"; 1 is not true. Null and NaN are one, and an empty text is
+    another."""
+    where_items: dict[Path, dict[Path, Condition]] = {}
+    """Path of a list -> path inside an item -> its allowed values or bounds. All other items are left out and counted
+    before the row is read. A field that an item lacks counts as null. `.` is the item itself."""
     literals: list[Path] = []
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None
@@ -101,6 +108,18 @@ class Mapped(Format):
         """Prepares the row, reads it, and adds the twins, objective and kept fields."""
         patterns.start_row()
         row = self.prepare(row)
+        if not self.where_items:
+            yield from self._read_prepared(row)
+            return
+        items = ItemFilter(row, self.where_items)
+        try:
+            for item in self._read_prepared(items.row):
+                yield items.restore_places(item) if isinstance(item, Reject) else item
+        except Reject as reject:
+            raise items.restore_places(reject) from reject
+        yield from items.rejects
+
+    def _read_prepared(self, row: Row) -> Iterator[Feedback | Reject]:
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
         kept = self.kept_fields(row)
@@ -110,7 +129,7 @@ class Mapped(Format):
             if isinstance(item, Reject):
                 yield item
                 continue
-            if kept and self.across_rows:
+            if kept and self.grouping == "prompt":
                 # The fields of each row stay with its answer when the answers to a prompt are grouped.
                 responses = [msgspec.structs.replace(r, extra={**kept, **r.extra}) for r in item.responses]
                 item = msgspec.structs.replace(item, responses=responses)
@@ -118,11 +137,6 @@ class Mapped(Format):
                 item = msgspec.structs.replace(item, extra={**kept, **item.extra})
             prompt = item.prompt if images is None else place_images(item.prompt, images, self.images or "")
             yield msgspec.structs.replace(item, prompt=add_tools(prompt, tools), twins=twin, objective=objective)
-
-    @cached_property
-    def _allowed_keys(self) -> dict[str, frozenset[str | None]]:
-        """Path in `where` -> the keys of its allowed values."""
-        return {path: frozenset(map(value_key, allowed)) for path, allowed in self.where.items()}
 
     def prepare(self, row: Row) -> Row:
         """Applies `function`, `literals` and `where`, and returns the row.
@@ -134,12 +148,7 @@ class Mapped(Format):
             row = _call_user_function(self.function, row)
         for path in self.literals:
             row = _parse_literals_at(row, path)
-        for path, keys in self._allowed_keys.items():
-            value = get_path(row, path)
-            if value_key(value) not in keys:
-                hint = label_hint(value, self.where[path])
-                detail = f"{describe(value)} is not one of the values in 'where'{hint}"
-                raise Reject(Reason.LEFT_OUT, detail, path)
+        check_row(row, self.where)
         return row
 
     def read_prompt(self, row: Row, prompt: Paths) -> Messages:
@@ -149,6 +158,8 @@ class Mapped(Format):
         parts, place = to_parts(prompt), first_field(prompt)
         if len(parts) == 1 and parts[0].field is not None and parts[0].pattern is None:
             value = get_path(row, parts[0].field)
+            if is_star(place) and isinstance(value, list) and not any(isinstance(item, dict) for item in value):
+                return [*self.leading_turns(row), *user_prompt(join_texts(row, prompt), place)]
             if are_blocks(value) and not any(block["type"].lower() in KNOWN_ROLES for block in value):
                 value = [{"role": "user", "content": value}]
             messages = (
@@ -247,8 +258,10 @@ def _replace_literals(value: Any, parts: list[str], path: str) -> Any:
     if not parts:
         return _parse_literal(value, path)
     key, *rest = parts
-    if isinstance(value, dict):
+    if isinstance(value, dict) and key in value:
         return {**value, key: _replace_literals(value[key], rest, path)}
+    if key == "*" and isinstance(value, dict):
+        return {inner: _replace_literals(item, rest, path) for inner, item in value.items()}
     if key == "*":
         return [_replace_literals(item, rest, path) for item in value]
     place = int(key) % len(value)

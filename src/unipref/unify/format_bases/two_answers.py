@@ -1,26 +1,35 @@
 """The base class of formats whose row holds two answers to one prompt."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
+from unipref.core.values import value_key
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
+    NULL_CODE,
+    Part,
     Path,
     Paths,
-    Scale,
+    Place,
+    extract_part,
+    first_field,
     get_path,
     label_hint,
+    read_text,
     string_keys,
     to_code,
 )
+from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     check_answer,
     check_prompt,
     count_shared_turns,
     find_shared_prompt_end,
-    parse_turns,
+    wrap_answer,
 )
 
 Side = Literal["first", "second", "tie"]
@@ -39,16 +48,21 @@ class SideScores(Scale):
 
 
 class TwoAnswers(Dialogues):
-    """Two answers to one prompt.
+    """Two answers to one prompt. Rows about the same two answers form one group.
 
     Each side is a text, a list of turns, a single turn, or a whole transcript with speaker marks. If the sides repeat
     the dialogue, their common beginning up to a user turn is the prompt, and each side keeps the rest.
     """
 
+    grouping: ClassVar[Grouping] = "pair"
+
     prompt: Paths | None = None
     """Where the prompt is; not needed if each side holds the whole dialogue."""
     questions: Path | None = None
     """Replaces `prompt`: path of the list of the user's turns, if each side is the list of answers to them."""
+    annotator: Path | None = None
+    """Path of the name of the person who judged. Rows about the same two answers add up; the same judgement of the same
+    person counts once. Without it, only a row that repeats another one in every field counts once."""
     evidence: dict[str, SideScores] = {}
     """Axis name -> both answers' scores. They do not decide. They are kept, and the label is checked against them."""
 
@@ -57,6 +71,11 @@ class TwoAnswers(Dialogues):
         if self.prompt is not None and self.questions is not None:
             raise ValueError("give either 'prompt' or 'questions'")
         return self
+
+    def read_judge(self, row: Row) -> str | None:
+        """Returns the annotator; None if the row names none."""
+        name = None if self.annotator is None else value_key(get_path(row, self.annotator))
+        return f"annotator {name}" if name else None
 
     def axes(self) -> dict[str, Axis]:
         """Returns the axes of the evidence."""
@@ -73,17 +92,18 @@ class TwoAnswers(Dialogues):
             Response(messages=ending, scores=side_scores) for ending, side_scores in zip(endings, scores, strict=True)
         ]
 
-    def read_sides(self, row: Row, paths: tuple[str, str]) -> tuple[Messages, list[Messages]]:
+    def read_sides(self, row: Row, places: tuple[Place, Place]) -> tuple[Messages, list[Messages]]:
         """Reads the prompt and both answers.
 
         Args:
             row: the raw row.
-            paths: paths of the two sides.
+            places: where the two sides are.
 
         Raises:
             Reject: an answer is empty, a side does not end with an answer, or the sides have different prompts.
         """
-        sides = [self._read_side(row, path) for path in paths]
+        sides = [self._read_side(row, place) for place in places]
+        paths = (first_field(places[0]), first_field(places[1]))
         if self.prompt is not None and not all(self._repeats_prompt(side) for side in sides):
             prompt = self.read_prompt(row, self.prompt)
             endings = [self._drop_prompt(prompt, side, path) for side, path in zip(sides, paths, strict=True)]
@@ -96,14 +116,26 @@ class TwoAnswers(Dialogues):
             check_answer(ending, path)
         return prompt, endings
 
-    def _read_side(self, row: Row, path: str) -> Messages:
-        value = get_path(row, path)
+    def parse_dialogue(self, value: Any, path: str, row: Row) -> Messages:
+        """Converts a side to messages; a mapping is a single turn, unless messages are a tree."""
+        is_tree = self.until is not None and self.until.parent is not None
+        if self.turns is None and not isinstance(value, str) and not is_tree:
+            value = wrap_answer(value)
+        return super().parse_dialogue([value] if isinstance(value, dict) and not is_tree else value, path, row)
+
+    def _read_side(self, row: Row, place: Place) -> Messages:
         if self.questions is None:
-            return self.parse_dialogue(value, path)
+            return self.read_place(row, place)
+        path = first_field(place)
+        value = get_path(row, path)
+        if isinstance(place, Part) and isinstance(value, list):
+            value = [extract_part(read_text(answer, path), place) for answer in value]
         questions = get_path(row, self.questions)
         if not (isinstance(questions, list) and isinstance(value, list) and len(questions) == len(value)):
             raise Reject(Reason.WRONG_TYPE, f"expected a list with one answer per item of '{self.questions}'", path)
-        return parse_turns([turn for couple in zip(questions, value, strict=True) for turn in couple], path, self.roles)
+        return self.parse_dialogue(
+            [turn for couple in zip(questions, value, strict=True) for turn in couple], path, row
+        )
 
     @staticmethod
     def _repeats_prompt(side: Messages) -> bool:
@@ -134,22 +166,69 @@ class TwoAnswers(Dialogues):
         return first[:cut], [first[cut:], second[cut:]]
 
 
+class LabelledAnswers(TwoAnswers):
+    """Two answers and labels that say which one is better."""
+
+    codes: Codes = {}
+    """Value of a label -> first, second or tie."""
+    names: dict[Literal["first", "second"], Path] = {}
+    """Side -> path of the field with its name, if labels name the better side, as in {first: model_a, second: model_b}.
+    `codes` then holds the other labels, such as {tie: tie}."""
+
+    @model_validator(mode="after")
+    def _both_sides_are_named(self) -> "LabelledAnswers":
+        if len(self.names) == 1:
+            raise ValueError("'names' needs both sides, as in {first: model_a, second: model_b}")
+        return self
+
+    def read_names(self, row: Row) -> dict[str, set[Side]]:
+        """Returns the code of each name -> the sides that have it; sides without a name are missing.
+
+        Raises:
+            Reject: `missing_field` if the row lacks a name's field.
+        """
+        sides: dict[str, set[Side]] = {}
+        for side, path in self.names.items():
+            name = get_path(row, path)
+            if name is not None and name != "":
+                sides.setdefault(to_code(name), set()).add(side)
+        return sides
+
+
 def make_comparison(side: Side, annotator: str | None = None) -> Comparison:
     """Makes the comparison of the first and the second answer."""
     better = 1 if side == "second" else 0
     return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator)
 
 
-def read_label(value: Any, codes: dict[str, Side], field: str) -> Side:
+def read_label(
+    value: Any, codes: Mapping[str, Side], field: str, names: Mapping[str, Collection[Side]] | None = None
+) -> Side:
     """Reads a label as first, second or tie.
 
+    Args:
+        value: the label.
+        codes: value of a label -> its meaning.
+        field: its field, for errors.
+        names: name of a side -> the sides that have it, if a label can be a name.
+
     Raises:
-        Reject: `bad_label` if the label is not in `codes`.
+        Reject: `bad_label` if the label is neither in `codes` nor a name, or is ambiguous.
     """
-    code = to_code(value)
-    if code not in codes:
-        pairs = ", ".join(f"{key!r}: {side}" for key, side in codes.items())
-        raise Reject(
-            Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({pairs}){label_hint(value, codes)}", field
-        )
-    return codes[code]
+    code, names = to_code(value), names or {}
+    meanings = {*([codes[code]] if code in codes else []), *names.get(code, ())}
+    if len(meanings) == 1:
+        return meanings.pop()
+    if meanings:
+        detail = f"{code[:40]!r} is ambiguous: it can mean {' and '.join(sorted(meanings))}"
+        raise Reject(Reason.BAD_LABEL, detail, field)
+    pairs = ", ".join(f"{key!r}: {side}" for key, side in codes.items())
+    named = ", ".join(f"{name[:40]!r}: {', '.join(sorted(sides))}" for name, sides in names.items())
+    expected = " and ".join(
+        text
+        for text in (f"is not in codes ({pairs})" if pairs else "", f"names no answer ({named})" if named else "")
+        if text
+    )
+    shown = "null" if code == NULL_CODE else repr(code[:40])
+    detail = f"found {shown}, which {expected or 'names no answer: the answers have no names'}"
+    raise Reject(Reason.BAD_LABEL, detail + label_hint(value, codes), field)

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
-from unipref.core.contracts import FeedbackKind
+from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.unify.detection.guess import ANSWER_NAMES, Columns, Guess, find_prompt, find_scores, path_setting
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, Paths, get_path, read_answer, read_number, read_text
-from unipref.unify.mapping.turns import assistant_turn
+from unipref.unify.format_bases.dialogue import OneAnswer
+from unipref.unify.mapping.fields import Path, get_path, read_number, read_text
 
 SCORER_AXIS = "critique"
 """The name of the axis that holds the scorer's scores."""
@@ -23,22 +22,18 @@ ABOUT_ANSWER = re.compile(
 """Phrases with which people write about an answer."""
 
 
-class Critique(Mapped):
+class Critique(OneAnswer):
     """A prompt, an answer and a written critique of the answer. Free text does not say which of two answers is better.
     So every row is rejected for that reason unless a scorer turns the critique into a number. With a scorer, the
     answers to one prompt are grouped across rows.
     """
 
-    prompt: Paths
-    """Where the prompt is."""
-    response: Path
-    """Path of the answer."""
     critique: Path
     """Path of the critique."""
     scorer: Dotted | None = None
     """Dotted path of a Python function that takes the row and returns a number, higher for better answers."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "demonstrations"
     example: ClassVar[dict[str, Any]] = {
         "settings": {"prompt": "question", "response": "answer", "critique": "note", "scorer": "builtins.len"},
@@ -84,8 +79,7 @@ class Critique(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one answer and the score of its critique."""
-        prompt = self.read_prompt(row, self.prompt)
-        answer = read_answer(get_path(row, self.response), self.response)
+        prompt, answer = self.read_dialogue(row)
         written = read_text(get_path(row, self.critique), self.critique)
         if self.scorer is None:
             raise Reject(
@@ -93,5 +87,5 @@ class Critique(Mapped):
             )
         score = read_number(load(self.scorer)(row), SCORER_AXIS)
         scores = {} if score is None else {SCORER_AXIS: score}
-        responses = [Response(messages=assistant_turn(answer), scores=scores, extra={"critique": written})]
+        responses = [Response(messages=answer, scores=scores, extra={"critique": written})]
         yield Feedback(prompt=prompt, responses=responses)

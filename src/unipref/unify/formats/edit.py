@@ -7,7 +7,7 @@ from unipref.core.records import Comparison, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.two_answers import mean_overlap
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Part, Path, Paths, get_answer
+from unipref.unify.mapping.fields import Part, Paths, Place, get_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 BEFORE_NAMES = ("before", "old", "original", "src", "draft", "unedited")
@@ -32,10 +32,10 @@ class Edit(Mapped):
     edit is chosen, the unchanged text rejected. Use `where` to leave out edits that do not improve the text.
     """
 
-    before: Path | Part
+    before: Place
     """Path of the text before the edit; or a part with a pattern that extracts it from a field."""
-    after: Path
-    """Path of the text after the edit."""
+    after: Place
+    """Path of the text after the edit; or a part."""
     instruction: str = "Improve this text:"
     """What the prompt asks for; the text before the edit follows it."""
     prompt: Paths | None = None

@@ -13,6 +13,7 @@ from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import (
     Path,
     PathList,
+    Place,
     get_path,
     label_hint,
     read_number,
@@ -57,10 +58,10 @@ class GradedPair(TwoAnswers):
     a strength of zero is a tie.
     """
 
-    first: Path
-    """Path of the first answer or dialogue."""
-    second: Path
-    """Path of the second answer or dialogue."""
+    first: Place
+    """Path of the first answer or dialogue; or a part, as in {field: text, pattern: REGEX}."""
+    second: Place
+    """Path of the second answer or dialogue; or a part."""
     grade: Path | PathList
     """Path of the grade; or several paths, where several people graded. The mean decides."""
     scale: Ends | None = None
@@ -124,6 +125,7 @@ class GradedPair(TwoAnswers):
             responses=self.make_responses(row, endings),
             comparisons=comparisons,
             extra={"grade": [value for _, value in grades] if len(paths) > 1 else grades[0][1]},
+            judge=self.read_judge(row),
         )
 
     def _towards_first(self, value: Any, path: str) -> float:

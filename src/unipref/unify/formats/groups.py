@@ -1,12 +1,14 @@
 """Several good answers and several bad ones, such as lists of correct and incorrect answers."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_answer
+from unipref.unify.format_bases.several_answers import AnswersInOneRow
+from unipref.unify.mapping.fields import Part, Place, extract_part, first_field, get_path, read_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
@@ -21,16 +23,15 @@ def _differ_in_length(lists: list[Column]) -> bool:
     return sum(a != b for a, b in couples) > 0.2 * len(couples)
 
 
-class Groups(Mapped):
+class Groups(AnswersInOneRow):
     """A prompt with m good and n bad answers: each good answer is better than each bad one. Answers that are in no pair
     become one-sided preferences.
     """
 
-    prompt: Paths
-    """Where the prompt is."""
-    good: Path | PathList
-    """Paths of good answers; each holds a text, a list of texts, or one text with a separator."""
-    bad: Path | PathList
+    good: Place | Annotated[list[Place], Field(min_length=1)]
+    """Paths of good answers; each holds a text, a list of texts, or one text with a separator. Or parts, as in {field:
+    text, pattern: REGEX}."""
+    bad: Place | Annotated[list[Place], Field(min_length=1)]
     """Paths of bad answers, in the same forms."""
     separator: str | None = None
     """The text that separates the answers in one field, such as '; '."""
@@ -82,18 +83,24 @@ class Groups(Mapped):
         responses = [
             Response(messages=assistant_turn(content), approved=approved)
             for contents, approved in ((good, True), (bad, False))
-            for content in dict.fromkeys(contents)
+            for content in dict.fromkeys(content for _, content in contents)
         ]
-        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
+        prompts = [prompt for prompt, _ in [*good, *bad]]
+        yield Feedback(prompt=self.read_shared_prompt(row, prompts, str(self.good)), responses=responses)
 
-    def _answers(self, row: Row, paths: Path | PathList) -> list[str]:
-        answers: list[str] = []
-        for path in [paths] if isinstance(paths, str) else paths:
-            value = get_path(row, path)
+    def _answers(self, row: Row, places: Place | list[Place]) -> list[tuple[str | None, str]]:
+        """Returns the answers at some places, each with the prompt that `cut` takes from it."""
+        answers: list[tuple[str | None, str]] = []
+        for place in places if isinstance(places, list) else [places]:
+            path = first_field(place)
+            value = place.text if isinstance(place, Part) and place.field is None else get_path(row, path)
             if isinstance(value, str) and self.separator is not None:
                 value = [part for part in value.split(self.separator) if part.strip()]
             if value is None or value == "":
                 continue
-            values = value if isinstance(value, list) else [value]
-            answers += [read_answer(item, path) for item in values]
+            for item in value if isinstance(value, list) else [value]:
+                content = read_answer(item, path)
+                if isinstance(place, Part):
+                    content = read_answer(extract_part(content, place), path)
+                answers.append(self.cut_answer(content, path))
         return answers

@@ -11,7 +11,20 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Res
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Part, Path, Paths, get_answer, get_path, join_texts, read_answer, to_code
+from unipref.unify.mapping.fields import (
+    Part,
+    Path,
+    Paths,
+    Place,
+    extract_part,
+    first_field,
+    get_answer,
+    get_path,
+    item_places,
+    join_texts,
+    read_answer,
+    to_code,
+)
 from unipref.unify.mapping.turns import assistant_turn
 
 CHECK_AXIS = "check"
@@ -62,8 +75,9 @@ class MultipleChoice(Mapped):
 
     prompt: Paths
     """Path of the question, or several paths to be joined."""
-    options: Path | Annotated[list[Path | Part], Field(min_length=2)]
-    """Paths of the options in order, or constants such as {text: Yes}; or one path of a list of options."""
+    options: Place | Annotated[list[Place], Field(min_length=2)]
+    """Paths of the options in order, or constants such as {text: Yes}; or one path of a list of options, or a part, as
+    in {field: options, pattern: REGEX}, whose pattern extracts each of them."""
     answer: Path
     """Path of the answer."""
     check: Path | None = None
@@ -138,10 +152,14 @@ class MultipleChoice(Mapped):
     def _options(self, row: Row) -> list[str]:
         if isinstance(self.options, list):
             return [get_answer(row, option) for option in self.options]
-        values = get_path(row, self.options)
+        path = first_field(self.options)
+        values = get_path(row, path)
         if not isinstance(values, list):
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {type(values).__name__}", self.options)
-        return [read_answer(value, f"{self.options}.{i}") for i, value in enumerate(values)]
+            raise Reject(Reason.WRONG_TYPE, f"expected a list of options, found {type(values).__name__}", path)
+        options = [read_answer(value, place) for value, place in zip(values, item_places(row, path), strict=True)]
+        if isinstance(self.options, Part):
+            return [read_answer(extract_part(option, self.options), path) for option in options]
+        return options
 
     def _find_right(self, row: Row, answer: Any, options: list[str]) -> int:
         code = to_code(answer)

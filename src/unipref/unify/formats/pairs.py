@@ -8,8 +8,8 @@ from pydantic import model_validator
 from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
-from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, get_path
+from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
+from unipref.unify.mapping.fields import Path, Place, get_path
 
 BETTER_NAMES = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
 WORSE_NAMES = ("rejected", "dispreferred", "worse", "loser", "neg_response")
@@ -55,25 +55,23 @@ def _find_shared_prompt(columns: Columns, sides: list[Column]) -> list[str]:
     return prompt if named else dialogue or prompt
 
 
-class Pairs(TwoAnswers):
+class Pairs(LabelledAnswers):
     """A chosen and a rejected answer to one prompt; or two answers and a label that says which one is better.
 
     Each side is a text, a list of turns, a single turn, or a whole transcript with speaker marks. If the sides repeat
     the dialogue, their common beginning up to a user turn is the prompt, and each side keeps the rest.
     """
 
-    chosen: Path = "chosen"
-    """Path of the preferred answer or dialogue."""
-    rejected: Path = "rejected"
-    """Path of the other answer or dialogue."""
-    first: Path | None = None
-    """Path of the first answer, if a label says which one is better."""
-    second: Path | None = None
+    chosen: Place = "chosen"
+    """Path of the preferred answer or dialogue; or a part, as in {field: text, pattern: REGEX}."""
+    rejected: Place = "rejected"
+    """Path of the other answer or dialogue; or a part."""
+    first: Place | None = None
+    """Path of the first answer, if a label says which one is better; or a part."""
+    second: Place | None = None
     """Path of the second answer."""
     label: Path | None = None
     """Path of the label."""
-    codes: Codes = {}
-    """Value of the label -> first, second or tie."""
 
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a second answer")
     example: ClassVar[dict[str, Any]] = {
@@ -89,8 +87,10 @@ class Pairs(TwoAnswers):
     @model_validator(mode="after")
     def _label_is_spelled_out(self) -> "Pairs":
         settings_present = [self.first is not None, self.second is not None, self.label is not None]
-        if any(settings_present) and not (all(settings_present) and self.codes):
-            raise ValueError("a label needs 'first', 'second', 'label' and 'codes', as in codes: {1: first, 2: second}")
+        if any(settings_present) and not (all(settings_present) and (self.codes or self.names)):
+            raise ValueError(
+                "a label needs 'first', 'second', 'label' and 'codes' (or 'names'), as in codes: {1: first, 2: second}"
+            )
         if any(settings_present) and self.model_fields_set & {"chosen", "rejected"}:
             raise ValueError("give either 'chosen' and 'rejected', or 'first', 'second', 'label' and 'codes'")
         return self
@@ -118,9 +118,12 @@ class Pairs(TwoAnswers):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with two answers and one comparison."""
         if self.first is None or self.second is None or self.label is None:
-            paths, comparison = (self.chosen, self.rejected), Comparison(better=0, worse=1)
+            places: tuple[Place, Place] = (self.chosen, self.rejected)
+            comparison = Comparison(better=0, worse=1)
         else:
-            paths = (self.first, self.second)
-            comparison = make_comparison(read_label(get_path(row, self.label), self.codes, self.label))
-        prompt, endings = self.read_sides(row, paths)
-        yield Feedback(prompt=prompt, responses=self.make_responses(row, endings), comparisons=[comparison])
+            places = (self.first, self.second)
+            label = read_label(get_path(row, self.label), self.codes, self.label, self.read_names(row))
+            comparison = make_comparison(label)
+        prompt, endings = self.read_sides(row, places)
+        responses = self.make_responses(row, endings)
+        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison], judge=self.read_judge(row))

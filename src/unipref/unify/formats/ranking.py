@@ -1,5 +1,6 @@
 """Answers in order of preference: an ordered list, or a rank number for each answer."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
@@ -7,9 +8,17 @@ from pydantic import model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, get_path, read_number, values_per_answer
-from unipref.unify.mapping.turns import read_answer_turns
+from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
+from unipref.unify.mapping.fields import (
+    Path,
+    PathList,
+    describe,
+    get_path,
+    item_places,
+    read_number,
+    values_per_answer,
+)
+from unipref.unify.mapping.named_values import NamedValue, match_names, read_named_values, read_order
 
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""
@@ -36,26 +45,26 @@ def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess 
     return Guess({**mapping, "order": PLACEHOLDER}, 0.65 if named or len(lists) == 1 else 0.4, why, [doubt])
 
 
-class Ranking(Mapped):
-    """A prompt and several answers in order. Either the list of answers is in order, or `ranks` holds a number for each
-    answer and `better` says which end is the best. Equal ranks are ties.
+class Ranking(SeveralAnswers):
+    """A prompt and several answers in order. Either the list of answers is in order, or `sequence` names them in order,
+    or `ranks` holds a number for each answer and `better` says which end is the best. Equal ranks are ties.
     """
 
-    prompt: Paths
-    """Where the prompt is."""
-    answers: Path | PathList
-    """Path of the list of answers; or one path per answer."""
-    response: Path | None = None
-    """Path of the text inside an answer, if the answers are mappings."""
     order: Literal["best_first", "worst_first"] | None = None
-    """The order of the list of answers, or of `sequence`."""
+    """The order of the list of answers, of `sequence` or of `sequences`."""
     sequence: Path | None = None
-    """Path of a list of answer numbers in order of preference, as in [2, 0, 1]; `order` says which end is the best."""
+    """Path of the list of all answer numbers in order of preference, as in [2, 0, 1]; `order` says which end is the
+    best. With `key`, it holds the keys of answers, and those that it leaves out have no rank. Keys in an inner list are
+    equally good."""
+    sequences: Path | None = None
+    """Replaces `sequence`: path of a list of such lists of keys, one per person. The mean rank decides."""
     counted_from: Literal[0, 1] = 0
     """The number of the first answer in `sequence`."""
     ranks: Path | PathList | None = None
     """Path of the rank inside an answer that is a mapping; or path of a list of ranks in the row; or one path per
-    answer."""
+    answer. With `key`: path of a mapping key -> rank, or of a list of ranks."""
+    ranks_key: Path | None = None
+    """Path of the list of keys to which a list of `ranks` belongs, as in `ranks.*.model`."""
     better: Literal["high", "low"] | None = None
     """Which end of the ranks is better."""
 
@@ -69,8 +78,14 @@ class Ranking(Mapped):
     def _order_is_declared(self) -> "Ranking":
         if (self.order is None) == (self.ranks is None):
             raise ValueError("give either 'order', or 'ranks' and 'better'")
-        if self.sequence is not None and self.order is None:
-            raise ValueError("'sequence' needs 'order'")
+        if (self.sequence or self.sequences) and self.order is None:
+            raise ValueError("'sequence' and 'sequences' need 'order'")
+        if self.sequence and self.sequences:
+            raise ValueError("give either 'sequence' or 'sequences'")
+        if self.key is not None and self.order is not None and not (self.sequence or self.sequences):
+            raise ValueError("'key' needs 'sequence', 'sequences' or 'ranks': what names the answers")
+        if self.ranks_key is not None and (self.key is None or self.ranks is None):
+            raise ValueError("'ranks_key' needs 'key' and 'ranks'")
         if self.ranks is not None and self.better is None:
             raise ValueError("set 'better' to say whether a high or a low rank is better")
         return self
@@ -103,44 +118,88 @@ class Ranking(Mapped):
         return _recognise_lists(columns, prompt, named)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with all answers and their ranks."""
-        items = self._items(row)
-        ranks = self._ranks(row, items)
+        """Yields one feedback with all answers and their ranks, and a reject for each rank without an answer."""
+        items = self.read_items(row)
+        ranks, rejects = self._read_ranks(row, items)
+        contents = [self.read_turns(item) for item in items]
         responses = []
-        for i, (item, rank) in enumerate(zip(items, ranks, strict=True)):
-            place = f"{self.answers if isinstance(self.answers, str) else self.answers[i]}"
-            content = item if self.response is None else get_path(item, self.response)
-            scores = {} if rank is None else {RANK_AXIS: rank}
-            responses.append(Response(messages=read_answer_turns(content, place, self.roles), scores=scores))
-        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
+        for (_, answer), each in zip(contents, ranks, strict=True):
+            scores = {RANK_AXIS: math.fsum(each) / len(each)} if each else {}
+            raters = {RANK_AXIS: len(each)} if len(each) > 1 else {}
+            responses.append(Response(messages=answer, scores=scores, raters=raters))
+        prompts = [prompt for prompt, _ in contents]
+        yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
+        yield from rejects
 
-    def _items(self, row: Row) -> list[Any]:
-        if isinstance(self.answers, list):
-            return [get_path(row, path) for path in self.answers]
-        items = get_path(row, self.answers)
-        if not isinstance(items, list) or not items:
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
-        return items
-
-    def _ranks(self, row: Row, items: list[Any]) -> list[float | None]:
-        if self.ranks is None:
-            numbers = (
-                [float(i) for i in range(len(items))] if self.sequence is None else self._sequence(row, len(items))
-            )
-            best_first = numbers if self.order == "best_first" else numbers[::-1]
-            return [float(best_first.index(place)) for place in range(len(items))]
-        if isinstance(self.ranks, list) or self.response is None:
-            values = values_per_answer(row, self.ranks, len(items), "ranks")
+    def _read_ranks(self, row: Row, items: list[Item]) -> tuple[list[list[float]], list[Reject]]:
+        """Returns the ranks of each answer, one per person who ranked it, and the ranks that belong to no answer."""
+        names = self.read_names(row, items)
+        if self.ranks is not None:
+            is_named = self.key is not None or (names is not None and not self.has_mappings)
+            if names is None or not is_named or not isinstance(self.ranks, str):
+                return self._ranks_by_place(row, items, self.ranks), []
+            named = read_named_values(row, self.ranks, self.ranks_key, "ranks_key")
+        elif self.sequence is None and self.sequences is None:
+            places = [float(place) for place in range(len(items))]
+            return [[place] for place in (places if self.order == "best_first" else places[::-1])], []
+        elif names is None and self.sequence is not None:
+            return self._ranks_by_number(row, len(items)), []
         else:
-            values = [get_path(item, self.ranks) for item in items]
-        return [read_number(value, str(self.ranks)) for value in values]
+            named = self._read_orders(row)
+        if names is None:
+            raise Reject(Reason.MISSING_FIELD, "the answers have no names: set 'key'", self.sequences)
+        by_answer, rejects = match_names(named, names, "rank")
+        if not any(by_answer):
+            raise rejects[0] if rejects else Reject(Reason.UNSCORED, "no answer has a rank", str(self.ranks))
+        place = str(self.ranks or self.sequence or self.sequences)
+        numbers = [[read_number(value, place) for value in values] for values in by_answer]
+        return [[number for number in each if number is not None] for each in numbers], rejects
 
-    def _sequence(self, row: Row, count: int) -> list[float]:
+    def _ranks_by_place(self, row: Row, items: list[Item], ranks: str | list[str]) -> list[list[float]]:
+        """Returns the rank of each answer: inside it, in a list in the row, or at one path per answer."""
+        if isinstance(ranks, list) or not self.has_mappings:
+            values = values_per_answer(row, ranks, len(items), "ranks")
+        else:
+            values = [get_path(item.value, ranks) for item in items]
+        numbers = [read_number(value, str(ranks)) for value in values]
+        return [[] if number is None else [number] for number in numbers]
+
+    def _ranks_by_number(self, row: Row, count: int) -> list[list[float]]:
         path = self.sequence or ""
         values = get_path(row, path)
-        numbers = [read_number(value, path) for value in values] if isinstance(values, list) else []
+        if not isinstance(values, list):
+            raise Reject(Reason.BAD_LABEL, f"expected a list of answer numbers, found {describe(values)}", path)
+        try:
+            numbers = [read_number(value, path) for value in values]
+        except Reject as reject:
+            hint = "; if these are ids or names of answers, set 'key' to where an answer holds its own"
+            raise Reject(reject.reason, reject.detail + hint, path) from reject
         places = [value - self.counted_from for value in numbers if value is not None]
         if sorted(places) != list(range(count)):
             detail = f"expected the number of each of the {count} answers once, counted from {self.counted_from}"
             raise Reject(Reason.BAD_LABEL, f"{detail}, found {str(values)[:60]}", path)
-        return places
+        best_first = places if self.order == "best_first" else places[::-1]
+        return [[float(best_first.index(place))] for place in range(count)]
+
+    def _read_orders(self, row: Row) -> list[NamedValue]:
+        """Returns the ranks of the named answers, those of each person after the other.
+
+        Raises:
+            Reject: an order is not a list of names, or two people ordered different answers.
+        """
+        is_best_first = self.order == "best_first"
+        if self.sequence is not None:
+            return read_order(get_path(row, self.sequence), self.sequence, is_best_first)
+        path = self.sequences or ""
+        values = get_path(row, path)
+        if not isinstance(values, list):
+            raise Reject(
+                Reason.WRONG_TYPE, f"expected a list with one order per person, found {describe(values)}", path
+            )
+        places = item_places(row, path)
+        orders = [read_order(value, place, is_best_first) for value, place in zip(values, places, strict=True)]
+        if len({frozenset(name for name, *_ in order) for order in orders}) > 1:
+            raise Reject(
+                Reason.BAD_LABEL, "these people ordered different answers, so their ranks cannot be combined", path
+            )
+        return [named for order in orders for named in order]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import (
@@ -18,9 +18,10 @@ from unipref.unify.detection.guess import (
     path_setting,
 )
 from unipref.unify.detection.two_answers import find_judgement, find_two_answers
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, PathList, Paths, Scale, get_path, values_per_answer
-from unipref.unify.mapping.turns import read_answer_turns
+from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
+from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
+from unipref.unify.mapping.named_values import match_names, read_named_values
+from unipref.unify.mapping.scores import Scale, raters_of, scores_of
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}
 """Values that rate reasoning steps rather than answers."""
@@ -33,9 +34,7 @@ def _recognise_items(columns: Columns) -> Guess | None:
         answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
         prompt, named = find_prompt(columns, [])
         scores = [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS]
-        by_answer = {
-            c.path: [[_get_or_none(item, c.path) for item in items] for items in column.values] for c in scores
-        }
+        by_answer = {c.path: [[get_or_none(item, c.path) for item in items] for items in column.values] for c in scores}
         scores = [c for c in scores if not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
@@ -44,13 +43,6 @@ def _recognise_items(columns: Columns) -> Guess | None:
         why = [f"'{column.path}' is a list of answers ('{answer.path}') with scores: {', '.join(axes)}"]
         return Guess(mapping, 0.9 if named else 0.75, why, doubts)
     return None
-
-
-def _get_or_none(item: Any, path: str) -> Any:
-    try:
-        return get_path(item, path)
-    except Reject:
-        return None
 
 
 def _recognise_lists(columns: Columns) -> Guess | None:
@@ -94,18 +86,15 @@ class ListAxis(Scale):
 
     field: Path | PathList
     """If the answers are mappings: path of the score inside an answer. If they are texts: path of a list of scores in
-    the row, in the same order. Or one path per answer, in the row."""
+    the row, in the same order. Or one path per answer, in the row. With `key`: path, in the row, of a mapping key ->
+    score (`scores.*.help` if a key has several), or of a list of scores."""
+    key: Path | None = None
+    """Path of the list of keys to which a list of scores belongs, as in `ratings.*.model`."""
 
 
-class RatedList(Mapped):
+class RatedList(SeveralAnswers):
     """A prompt and several answers with their scores on one or many axes, all in one row."""
 
-    prompt: Paths
-    """Where the prompt is."""
-    answers: Path | PathList
-    """Path of the list of answers; or one path per answer."""
-    response: Path | None = None
-    """Path of the text inside an answer, if the answers are mappings."""
     scores: dict[str, ListAxis] = Field(min_length=1)
     """Axis name -> where its scores are. The first axis decides unless the source sets `axis`."""
 
@@ -121,6 +110,13 @@ class RatedList(Mapped):
         ],
     }
 
+    @model_validator(mode="after")
+    def _keys_are_matched(self) -> "RatedList":
+        for name, axis in self.scores.items():
+            if axis.key is not None and isinstance(axis.field, list):
+                raise ValueError(f"'key' of '{name}' needs one path in 'field', of a list")
+        return self
+
     def axes(self) -> dict[str, Axis]:
         """The declared axes, in order."""
         return {name: axis.axis() for name, axis in self.scores.items()}
@@ -131,39 +127,44 @@ class RatedList(Mapped):
         return _recognise_items(columns) or _recognise_lists(columns) or _recognise_two_fields(columns)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with all answers and their scores, and a reject for each answer that cannot be used."""
-        items, places = self._items(row)
-        values = {name: self._axis_values(row, axis, items) for name, axis in self.scores.items()}
-        responses: list[Response] = []
+        """Yields one feedback with all answers and their scores, and a reject for each answer or score that cannot be
+        used.
+        """
+        items = self.read_items(row)
+        names = self.read_names(row, items)
+        values: dict[str, list[Any]] = {}
         rejects: list[Reject] = []
-        for i, (item, place) in enumerate(zip(items, places, strict=True)):
+        for name, axis in self.scores.items():
+            values[name], unmatched = self._axis_values(row, axis, items, names)
+            rejects += unmatched
+        responses: list[Response] = []
+        prompts: list[str | None] = []
+        for i, item in enumerate(items):
             try:
-                content = item if self.response is None else get_path(item, self.response)
-                scores = {
-                    name: score
-                    for name, axis in self.scores.items()
-                    if (score := axis.read(values[name][i], f"{place}.{name}")) is not None
+                prompt, answer = self.read_turns(item)
+                ratings = {
+                    name: axis.rate(values[name][i], f"{item.place}.{name}") for name, axis in self.scores.items()
                 }
-                responses.append(Response(messages=read_answer_turns(content, place, self.roles), scores=scores))
             except Reject as reject:
                 rejects.append(reject)
+                continue
+            prompts.append(prompt)
+            responses.append(Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings)))
         if not responses:
-            raise rejects[0] if rejects else Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", places[0])
-        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=responses)
+            raise rejects[0]
+        yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
         yield from rejects
 
-    def _items(self, row: Row) -> tuple[list[Any], list[str]]:
-        if isinstance(self.answers, list):
-            return [get_path(row, path) for path in self.answers], self.answers
-        items = get_path(row, self.answers)
-        if not isinstance(items, list):
-            raise Reject(Reason.WRONG_TYPE, f"expected a list of answers, found {type(items).__name__}", self.answers)
-        if not items:
-            raise Reject(Reason.EMPTY_RESPONSE, "the list of answers is empty", self.answers)
-        return items, [f"{self.answers}.{i}" for i in range(len(items))]
-
-    def _axis_values(self, row: Row, axis: ListAxis, items: list[Any]) -> list[Any]:
-        """Returns one value per answer; None where an answer has none."""
-        if isinstance(axis.field, list) or self.response is None:
-            return values_per_answer(row, axis.field, len(items), "scores")
-        return [_get_or_none(item, axis.field) for item in items]
+    def _axis_values(
+        self, row: Row, axis: ListAxis, items: list[Item], names: list[str | None] | None
+    ) -> tuple[list[Any], list[Reject]]:
+        """Returns one value per answer, None where it has none, and a reject for each score without an answer."""
+        is_named = self.key is not None or axis.key is not None or (names is not None and not self.has_mappings)
+        if is_named and isinstance(axis.field, str):
+            if names is None:
+                raise Reject(Reason.MISSING_FIELD, "the answers have no names: set 'key' of the mapping", axis.field)
+            by_answer, rejects = match_names(read_named_values(row, axis.field, axis.key, "key"), names, "score")
+            return [values[0] if len(values) == 1 else values or None for values in by_answer], rejects
+        if isinstance(axis.field, list) or not self.has_mappings:
+            return values_per_answer(row, axis.field, len(items), "scores"), []
+        return [get_or_none(item.value, axis.field) for item in items], []

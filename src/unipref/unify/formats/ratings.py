@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import (
     PLACEHOLDER,
@@ -15,24 +16,20 @@ from unipref.unify.detection.guess import (
     guess_axes,
     path_setting,
 )
-from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, Paths, get_path, read_scores
-from unipref.unify.mapping.turns import read_answer_turns
+from unipref.unify.format_bases.dialogue import OneAnswer
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 
 
-class Ratings(Mapped):
-    """A prompt, one answer and its scores. Rows with the same prompt form one group. Prompts with a single answer are
-    left out, as in the paper (A.2). An answer that is rated twice counts once, with the mean of its scores.
+class Ratings(OneAnswer):
+    """A dialogue, or a prompt and an answer, with scores of the answer. Rows with the same prompt form one group.
+    Prompts with a single answer are left out, as in the paper (A.2). An answer that is rated twice counts once, with
+    the mean of its scores.
     """
 
-    prompt: Paths
-    """Path of the prompt, or several paths to be joined."""
-    response: Path
-    """Path of the answer."""
     scores: dict[str, AxisSpec] = Field(min_length=1)
     """Axis name -> where its score is. The first axis decides unless the source sets `axis`."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a number that scores it")
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -70,8 +67,7 @@ class Ratings(Mapped):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""
-        response = Response(
-            messages=read_answer_turns(get_path(row, self.response), self.response, self.roles),
-            scores=read_scores(row, self.scores),
-        )
-        yield Feedback(prompt=self.read_prompt(row, self.prompt), responses=[response])
+        prompt, answer = self.read_dialogue(row)
+        ratings = read_ratings(row, self.scores)
+        response = Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings))
+        yield Feedback(prompt=prompt, responses=[response])

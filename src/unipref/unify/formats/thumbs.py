@@ -1,16 +1,14 @@
 """One answer with a thumbs up or a thumbs down, as KTO uses it."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import model_validator
-
-from unipref.core.contracts import FeedbackKind
-from unipref.core.records import Feedback, Reason, Reject, Response, Row
+from unipref.core.contracts import FeedbackKind, Grouping
+from unipref.core.records import Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt_and_answer, path_setting
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path, label_hint, to_code
+from unipref.unify.mapping.fields import Path, get_path
+from unipref.unify.mapping.verdicts import Verdicts
 
 LIKED_NAMES = ("label", "liked", "thumb", "thumbs", "good", "desirable", "approved", "accepted", "helpful", "correct")
 """Names of labels that are true for a good answer; KTO data uses `label`."""
@@ -61,20 +59,15 @@ def _guess_codes(label: Column) -> tuple[dict[str, list[Any]], list[str]]:
     ]
 
 
-class Thumbs(OneAnswer):
+class Thumbs(Verdicts, OneAnswer):
     """A dialogue, or a prompt and an answer, with a verdict on the answer. A prompt with a liked and a disliked answer
     gives a pair. Any other answer gives a one-sided preference, which SFT (thumbs up) and KTO can use.
     """
 
     label: Path
     """Path of the verdict."""
-    up: list[bool | int | float | str] = [True]
-    """Values of the label that mean thumbs up. 1, 1.0 and "1" are one value, and so are true and "True"; 1 is not
-    true."""
-    down: list[bool | int | float | str] = [False]
-    """Values of the label that mean thumbs down."""
 
-    across_rows: ClassVar[bool] = True
+    grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a true-or-false label")
     example: ClassVar[dict[str, Any]] = {
@@ -89,17 +82,6 @@ class Thumbs(OneAnswer):
             },
         ],
     }
-
-    @cached_property
-    def _verdicts(self) -> dict[str, bool]:
-        """Code of a label -> whether it means thumbs up."""
-        return {**{to_code(value): True for value in self.up}, **{to_code(value): False for value in self.down}}
-
-    @model_validator(mode="after")
-    def _up_is_not_down(self) -> "Thumbs":
-        if both := {to_code(value) for value in self.up} & {to_code(value) for value in self.down}:
-            raise ValueError(f"the value {min(both)!r} is in both 'up' and 'down'")
-        return self
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
@@ -125,16 +107,7 @@ class Thumbs(OneAnswer):
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one judged answer."""
-        approved = self._read_verdict(get_path(row, self.label))
+        approved = self.read_verdict(get_path(row, self.label), self.label)
         prompt, answer = self.read_dialogue(row)
         response = Response(messages=answer, approved=approved)
         yield Feedback(prompt=prompt, responses=[response])
-
-    def _read_verdict(self, label: Any) -> bool:
-        verdict = self._verdicts.get(to_code(label))
-        if verdict is not None:
-            return verdict
-        shown = "null" if label is None else repr(str(label)[:40])
-        detail = f"found {shown}, expected one of {self.up} (up) or {self.down} (down)"
-        detail += label_hint(label, [*self.up, *self.down])
-        raise Reject(Reason.BAD_LABEL, detail, self.label)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import AxisSpec, Path, get_path, read_scores, read_text
+from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, get_path, read_text
 from unipref.unify.mapping.message_parts import make_turn
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
 
 MAX_DEPTH = 500
@@ -32,8 +33,9 @@ class Tree(Mapped):
 
     root: Path | None = "prompt"
     """Path of the root message; null: the row itself is the root message."""
-    text: Path = "text"
-    """Field of a message that holds its text."""
+    text: Place = "text"
+    """Field of a message that holds its text; or a part, as in {field: text, pattern: REGEX}, whose pattern extracts
+    the answer from a message of the assistant."""
     role: Path = "role"
     """Field of a message that names the speaker."""
     replies: Path = "replies"
@@ -129,8 +131,11 @@ class Tree(Mapped):
     def _read_message(self, node: dict[str, Any], place: str) -> Message:
         if self.deleted is not None and node.get(self.deleted) is True:
             raise Reject(Reason.DELETED, "the message is marked as deleted", place)
-        content = read_text(get_path(node, self.text), f"{place}.{self.text}")
+        field = first_field(self.text)
+        content = read_text(get_path(node, field), f"{place}.{field}")
         role = normalise_role(get_path(node, self.role), f"{place}.{self.role}", self.roles)
+        if isinstance(self.text, Part) and role == "assistant":
+            content = extract_part(content, self.text)
         message = make_turn(role, content)
         if not message["content"]:
             raise Reject(
@@ -140,8 +145,9 @@ class Tree(Mapped):
 
     def _list_read_fields(self) -> list[str]:
         """The fields of a message that are read or kept."""
-        paths = [spec.field for spec in self.scores.values()] + list(self.keep)
-        named = [self.text, self.role, self.replies, *([self.deleted] if self.deleted else []), *paths]
+        fields = [spec.field for spec in self.scores.values()]
+        paths = [path for field in fields for path in ([field] if isinstance(field, str) else field)] + list(self.keep)
+        named = [first_field(self.text), self.role, self.replies, *([self.deleted] if self.deleted else []), *paths]
         return [*named, *(path.split(".")[0] for path in named)]
 
     def _read_answers(
@@ -156,10 +162,17 @@ class Tree(Mapped):
             if message["role"] != "assistant":
                 continue
             try:
-                scores = read_scores(child, self.scores)
+                ratings = read_ratings(child, self.scores)
             except Reject as reject:
                 yield reject
                 continue
-            responses.append(Response(messages=[message], scores=scores, extra=self.kept_fields(child)))
+            responses.append(
+                Response(
+                    messages=[message],
+                    scores=scores_of(ratings),
+                    raters=raters_of(ratings),
+                    extra=self.kept_fields(child),
+                )
+            )
         if responses:
             yield Feedback(prompt=prompt, responses=responses)

@@ -8,24 +8,22 @@ from pydantic import model_validator
 from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
-from unipref.unify.format_bases.two_answers import Codes, TwoAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, PathList, get_path, read_number
+from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
+from unipref.unify.mapping.fields import Path, PathList, Place, get_path, item_places, read_number
 
 
-class Votes(TwoAnswers):
+class Votes(LabelledAnswers):
     """Two answers and the votes of one or several people: one field per person, a list, or counts. Null means that the
     person did not vote. Equal votes for both answers are a tie; so are more tie votes than votes for the better
     answer.
     """
 
-    first: Path
-    """Path of the first answer or dialogue."""
-    second: Path
-    """Path of the second answer or dialogue."""
+    first: Place
+    """Path of the first answer or dialogue; or a part, as in {field: text, pattern: REGEX}."""
+    second: Place
+    """Path of the second answer or dialogue; or a part."""
     votes: Path | PathList | None = None
     """Paths of the votes, one per person; or one path of a single vote or of a list of votes."""
-    codes: Codes = {}
-    """Value of a vote -> first, second or tie."""
     counts: dict[Literal["first", "second", "tie"], Path] = {}
     """Replaces `votes`: first, second or tie -> path of the number of people who voted for it; true is one vote."""
 
@@ -45,7 +43,7 @@ class Votes(TwoAnswers):
     def _can_be_counted(self) -> "Votes":
         if bool(self.votes) == bool(self.counts):
             raise ValueError("give either 'votes' with 'codes', or 'counts'")
-        if self.votes and not self.codes:
+        if self.votes and not (self.codes or self.names):
             raise ValueError("set what each vote means, as in codes: {0: tie, 1: first, 2: second}")
         return self
 
@@ -69,17 +67,20 @@ class Votes(TwoAnswers):
         comparisons = self._read_counts(row) if self.counts else self._read_votes(row)
         if not comparisons:
             raise Reject(Reason.UNSCORED, "nobody voted", str(self.votes or self.counts))
-        yield Feedback(prompt=prompt, responses=self.make_responses(row, endings), comparisons=comparisons)
+        responses = self.make_responses(row, endings)
+        yield Feedback(prompt=prompt, responses=responses, comparisons=comparisons, judge=self.read_judge(row))
 
     def _read_votes(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
             value = get_path(row, self.votes)
             is_list = isinstance(value, list)
-            votes = [(f"{self.votes}.{i}", vote) for i, vote in enumerate(value)] if is_list else [(self.votes, value)]
+            places = item_places(row, self.votes) if is_list else [self.votes]
+            votes = list(zip(places, value if is_list else [value], strict=True))
         else:
             votes = [(path, get_path(row, path)) for path in self.votes or []]
         cast = [(path, vote) for path, vote in votes if vote is not None and vote != ""]
-        return [make_comparison(read_label(value, self.codes, path), path) for path, value in cast]
+        names = self.read_names(row)
+        return [make_comparison(read_label(value, self.codes, path, names), path) for path, value in cast]
 
     def _read_counts(self, row: Row) -> list[Comparison]:
         comparisons = []

@@ -1,8 +1,8 @@
 """The fields of a raw row: where the prompt, the answers and the labels are, and how they are read.
 
 A *path* names a field (`question`), a field inside another (`scores.overall`), an item of a list
-(`conversations.0.value`) or every item (`answers.*.text`). If the row has the whole path as a key with dots, that key
-is used.
+(`conversations.0.value`), every item (`answers.*.text`) or, of an item, the item itself (`.`). If the row has the whole
+path as a key with dots, that key is used.
 """
 
 import math
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
-from unipref.core.records import Axis, Reason, Reject, Row
+from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
@@ -37,9 +37,9 @@ class Part(Settings):
     text: str | None = None
     """A constant text."""
     field: Path | None = None
-    """Path of a text."""
+    """Path of a text, or of several texts, as in `passages.*`, which are joined with a blank line between them."""
     pattern: Pattern | None = None
-    """Regular expression; only its first group is used from the field."""
+    """Regular expression; only its first group is used from the field's text, or from each of its texts."""
     before: str = ""
     """Text to put before the field's text unless that is empty: a label such as 'Context: '."""
 
@@ -55,8 +55,14 @@ class Part(Settings):
 Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
 """Where a text is: a path, a part, or several of them, which are joined with a blank line between them."""
 
+ITSELF = "."
+"""The path of an item itself, such as a text in a list of texts."""
+Place = Path | Part
+"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
+Decimal = Literal["point", "comma"]
+"""What separates the fraction of a number in a text: 4.5 or 4,5."""
 NULL_CODE = " (null)"
 """The code of null. No text has it, because codes of texts have no outer white space."""
 MAX_DEPTH = 100
@@ -72,18 +78,67 @@ def get_path(row: Any, path: str) -> Any:
     value = row
     if isinstance(row, dict) and path in row:
         return row[path]
+    if path == ITSELF:
+        return row
     parts = path.split(".")
     for depth, part in enumerate(parts):
-        if part == "*" and isinstance(value, list):
-            rest = ".".join(parts[depth + 1 :])
-            return [get_path(item, rest) if rest else item for item in value]
         if isinstance(value, dict) and part in value:
             value = value[part]
+        elif part == "*" and isinstance(value, list | dict):
+            before, rest = ".".join(parts[:depth]), ".".join(parts[depth + 1 :])
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            return [_get_from_item(item, rest, f"{before}.{key}") if rest else item for key, item in items]
         elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
             value = value[int(part)]
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
     return value
+
+
+def _get_from_item(item: Any, path: str, place: str) -> Any:
+    """Returns the value at a path inside an item of a list; errors name the item's place."""
+    try:
+        return get_path(item, path)
+    except Reject as reject:
+        raise Reject(reject.reason, reject.detail, f"{place}.{reject.field}") from reject
+
+
+def item_places(row: Any, path: str) -> list[str]:
+    """Returns the place of each value that `get_path` collects: of the items of a list, or of the items at the `*`."""
+    before, star, rest = _split_at_star(path)
+    container = get_path(row, before) if before else row
+    keys = container if isinstance(container, dict) else range(len(container))
+    return [".".join(filter(None, (before, str(key), rest))) for key in keys] if star else [f"{path}.{k}" for k in keys]
+
+
+def get_each(row: Any, path: str) -> Any:
+    """Returns the value at a path like `get_path`, but null for each item that lacks the field after a `*`.
+
+    Raises:
+        Reject: `missing_field` if the path before the `*`, or a path without one, does not exist.
+    """
+    before, star, rest = _split_at_star(path)
+    if not star or not rest or (isinstance(row, dict) and path in row):
+        return get_path(row, path)
+    container = get_path(row, before) if before else row
+    if not isinstance(container, list | dict):
+        return get_path(row, path)
+    return [get_or_none(item, rest) for item in (container.values() if isinstance(container, dict) else container)]
+
+
+def get_or_none(item: Any, path: str) -> Any:
+    """Returns the value at a path; null if the path does not exist."""
+    try:
+        return get_each(item, path)
+    except Reject:
+        return None
+
+
+def _split_at_star(path: str) -> tuple[str, bool, str]:
+    """Returns the path before the first `*`, whether there is one, and the path after it."""
+    parts = path.split(".")
+    place = parts.index("*") if "*" in parts else len(parts)
+    return ".".join(parts[:place]), place < len(parts), ".".join(parts[place + 1 :])
 
 
 def values_per_answer(row: Row, paths: str | list[str], count: int, noun: str) -> list[Any]:
@@ -163,13 +218,26 @@ def to_parts(paths: Paths) -> list[Part]:
     return [Part(field=part) if isinstance(part, str) else part for part in several]
 
 
+def extract_part(content: str, part: Part) -> str:
+    """Returns what a part takes from a text: the group of its pattern, if it has one, after the text `before`.
+
+    Raises:
+        Reject: as for `extract_group`.
+    """
+    if part.pattern is not None:
+        content = extract_group(content, part.pattern, part.field or "text")
+    return f"{part.before}{content}" if content else ""
+
+
 def first_field(paths: Paths) -> str:
     """Returns the field to name in an error about a joined text."""
     return next((part.field for part in to_parts(paths) if part.field is not None), "text")
 
 
 def join_texts(row: Row, paths: Paths) -> str:
-    """Joins the texts of one or several parts with a blank line between them; skips empty and null ones."""
+    """Joins the texts of one or several parts, and of their lists, with a blank line between them; skips empty and
+    null ones.
+    """
     contents = [_read_part(row, part) for part in to_parts(paths)]
     return "\n\n".join(content for content in contents if content)
 
@@ -177,16 +245,31 @@ def join_texts(row: Row, paths: Paths) -> str:
 def _read_part(row: Row, part: Part) -> str:
     if part.field is None:
         return part.text or ""
-    value = get_path(row, part.field)
-    if value is None:
-        return ""
-    content = read_text(value, part.field)
-    if part.pattern is not None:
-        content = extract_group(content, part.pattern, part.field)
+    content = "\n\n".join(_read_texts(get_path(row, part.field), part.field, part.pattern))
     return f"{part.before}{content}" if content else ""
 
 
-def get_answer(row: Row, place: Path | Part) -> str:
+def _read_texts(value: Any, field: str, pattern: str | None) -> list[str]:
+    """Returns the text at a path, or the texts that its `*` collects, without empty and null ones."""
+    if is_star(field) and isinstance(value, list):
+        return [text for item in value for text in _read_texts(item, field, pattern)]
+    if value is None:
+        return []
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        detail = f"expected text, found a list of {len(value)} texts; to join them, write '{field}.*'"
+        raise Reject(Reason.WRONG_TYPE, detail, field)
+    content = read_text(value, field)
+    if pattern is not None:
+        content = extract_group(content, pattern, field)
+    return [content] if content else []
+
+
+def is_star(path: str) -> bool:
+    """Whether a path collects every item of a list."""
+    return "*" in path.split(".")
+
+
+def get_answer(row: Row, place: Place) -> str:
     """Returns the text of the answer at a path or in a part; an empty answer is a `Reject`."""
     value = get_path(row, place) if isinstance(place, str) else join_texts(row, place)
     return read_answer(value, first_field(place))
@@ -204,8 +287,14 @@ def extract_group(content: str, pattern: str, field: str) -> str:
     return (match.group(1) or "").strip()
 
 
-def read_number(value: Any, field: str) -> float | None:
+def read_number(value: Any, field: str, decimal: Decimal = "point") -> float | None:
     """Reads a score; None for null or an empty CSV cell.
+
+    Args:
+        value: a number, or a text that is one.
+        field: its field, for errors.
+        decimal: what separates the fraction in a text. With a comma, a text with a point is not a number, because the
+            point may separate thousands.
 
     Raises:
         Reject: `wrong_type` for booleans and text that is not a number, `bad_score` for NaN, infinities and scores
@@ -218,12 +307,26 @@ def read_number(value: Any, field: str) -> float | None:
     try:
         if isinstance(value, str) and "_" in value:
             raise ValueError("Python accepts 1_000, but it is not a number in data")
-        score = float(value)
+        if decimal == "comma" and isinstance(value, str):
+            if "." in value:
+                raise ValueError("the point may separate thousands")
+            score = float(value.replace(",", "."))
+        else:
+            score = float(value)
     except (ValueError, OverflowError) as error:
-        raise Reject(Reason.WRONG_TYPE, f"expected a number, found {describe(value)}", field) from error
+        detail = f"expected a number, found {describe(value)}{decimal_hint(value, decimal)}"
+        raise Reject(Reason.WRONG_TYPE, detail, field) from error
     if not abs(score) <= MAX_SCORE:
         raise Reject(Reason.BAD_SCORE, f"expected a finite number, found {score:g}", field)
     return score
+
+
+def decimal_hint(value: Any, decimal: Decimal) -> str:
+    """The end of an error about a text that is a number in the other way of writing decimals."""
+    text = value.strip() if isinstance(value, str) else ""
+    if decimal == "point" and re.fullmatch(r"[-+]?\d+,\d+", text):
+        return "; if the comma is a decimal comma, set 'decimal: comma'"
+    return "; with 'decimal: comma', a number has no point" if decimal == "comma" and "." in text else ""
 
 
 def to_json(value: Any, field: str, depth: int = 0) -> Any:
@@ -285,98 +388,3 @@ def label_hint(label: Any, codes: Iterable[Any]) -> str:
     if alike in keys:
         return f"; {to_code(label).lower()} and {alike.lower()} are two values: list both if they mean the same"
     return ""
-
-
-class Scale(Settings):
-    """How the scores of one axis are read. You declare low, high and direction; unipref never guesses them."""
-
-    better: Literal["high", "low"]
-    """Which end of the scale is better."""
-    low: float | None = None
-    """Lowest possible score; a score below it is rejected."""
-    high: float | None = None
-    """Highest possible score; a score above it is rejected."""
-    codes: Annotated[dict[str, float | None], BeforeValidator(string_keys)] = {}
-    """Score in words -> number, as in {good: 1, bad: 0, N/A: null}; null: no score."""
-    missing: float | None = None
-    """Score of an answer whose score is missing, such as 0 for a count of likes; null: the answer has no score."""
-    pattern: Pattern | None = None
-    """Regular expression whose first group is the score in a text such as 'Rating: 4/5'."""
-
-    @model_validator(mode="after")
-    def _range_is_ordered(self) -> "Scale":
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
-        if self.missing is not None and not _is_on_scale(self.missing, self.low, self.high):
-            raise ValueError(f"'missing' is {self.missing:g}, which is outside the declared scale")
-        for code, score in self.codes.items():
-            if score is not None and not _is_on_scale(score, self.low, self.high):
-                raise ValueError(f"the code {code!r} stands for {score:g}, which is outside the declared scale")
-        return self
-
-    def axis(self) -> Axis:
-        """Returns the scale in the form that the projection uses."""
-        return Axis(better=self.better, low=self.low, high=self.high)
-
-    def read(self, value: Any, field: str) -> float | None:
-        """Reads a value as a score; None if there is no score.
-
-        Raises:
-            Reject: the value is neither a code nor a number, not finite, or outside the declared scale.
-        """
-        if self.codes and (code := to_code(value)) in self.codes:
-            return self.codes[code]
-        if self.pattern is not None and isinstance(value, str):
-            value = extract_group(value, self.pattern, field)
-        score = read_score(value, self.low, self.high, field)
-        return self.missing if score is None else score
-
-
-class AxisSpec(Scale):
-    """Where the scores of one axis are, and how to read them."""
-
-    field: Path
-    """Path of the score."""
-
-    def score(self, row: Any) -> float | None:
-        """Returns the row's score on this axis; `missing` if the row has none.
-
-        Raises:
-            Reject: as for `read`.
-        """
-        try:
-            value = get_path(row, self.field)
-        except Reject:
-            return self.missing
-        return self.read(value, self.field)
-
-
-def read_score(value: Any, low: float | None, high: float | None, field: str) -> float | None:
-    """Reads a score on a declared scale; None if there is no score.
-
-    Raises:
-        Reject: the value is not a number, not finite, or outside the scale.
-    """
-    score = read_number(value, field)
-    if score is None:
-        return None
-    if not _is_on_scale(score, low, high):
-        raise Reject(
-            Reason.BAD_SCORE,
-            f"{score:g} is outside the declared scale {_format_bound(low)}..{_format_bound(high)}",
-            field,
-        )
-    return score
-
-
-def _is_on_scale(score: float, low: float | None, high: float | None) -> bool:
-    return (low is None or score >= low) and (high is None or score <= high)
-
-
-def _format_bound(bound: float | None) -> str:
-    return "" if bound is None else f"{bound:g}"
-
-
-def read_scores(row: Any, specs: dict[str, AxisSpec]) -> dict[str, float]:
-    """Returns axis -> score for every axis on which the row has a score."""
-    return {axis: score for axis, spec in specs.items() if (score := spec.score(row)) is not None}

@@ -11,7 +11,7 @@ from typing import Any
 from unipref.core.messages import is_empty
 from unipref.core.records import Message, Messages, Reason, Reject
 from unipref.core.terminal import show_name
-from unipref.unify.mapping.fields import describe, describe_fields, read_answer, read_text
+from unipref.unify.mapping.fields import describe, describe_fields, read_answer, read_text, to_code
 from unipref.unify.mapping.message_parts import (
     CALL_KINDS,
     IMAGE_KINDS,
@@ -142,15 +142,64 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answ
     return messages
 
 
+def parse_message(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Messages:
+    """Converts one raw turn, or one exchange, to messages; `keys` as `find_turn_keys` returns them for all turns.
+
+    Raises:
+        Reject: as `parse_turns`.
+    """
+    if exchange := _parse_exchange(turn, field, roles):
+        return exchange
+    messages: Messages = []
+    _append_turn(messages, turn, field, roles, keys)
+    if not messages:
+        raise Reject(Reason.NO_ANSWER, "the message holds only reasoning that its source hides", field)
+    return messages
+
+
 def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages:
     """Converts a mapping with a question and its answer under the speakers' names; empty for anything else."""
+    keys = _find_exchange_keys(turn, roles)
+    if keys is None:
+        return []
+    note_unread_fields(turn, keys)
+    roles_and_keys = zip(("user", "assistant"), keys, strict=True)
+    return [make_turn(role, read_text(turn[key], f"{field}.{key}")) for role, key in roles_and_keys]
+
+
+def _find_exchange_keys(turn: Any, roles: Mapping[str, str]) -> tuple[str, str] | None:
+    """Returns the keys of the question and the answer in a mapping that holds both; None for anything else."""
     if not isinstance(turn, dict):
-        return []
-    key_of = {roles.get(str(key)) or KNOWN_ROLES.get(str(key).lower()): key for key in turn}
+        return None
+    key_of = {_find_role(key, roles): key for key in turn}
     if not key_of.keys() >= {"user", "assistant"} or {"role", "from"} & turn.keys():
-        return []
-    note_unread_fields(turn, [key_of["user"], key_of["assistant"]])
-    return [make_turn(role, read_text(turn[key_of[role]], f"{field}.{key_of[role]}")) for role in ("user", "assistant")]
+        return None
+    return key_of["user"], key_of["assistant"]
+
+
+def are_exchanges(turns: Sequence[Any], roles: Mapping[str, str]) -> bool:
+    """Whether each item of a list holds a question and its answer under the speakers' names."""
+    return all(_find_exchange_keys(turn, roles) for turn in turns)
+
+
+def find_roles(turns: Sequence[Any], roles: Mapping[str, str]) -> list[str | None]:
+    """Returns the role of each raw turn; None if it has no known role. Strings alternate, the user first."""
+    if all(isinstance(turn, str) for turn in turns):
+        return [("user", "assistant")[i % 2] for i in range(len(turns))]
+    keys = find_turn_keys(turns, roles)
+    role_keys = ("role", "from", *([keys[0]] if keys else []))
+    names = [
+        next((turn[key] for key in role_keys if key in turn), None) if isinstance(turn, dict) else None
+        for turn in turns
+    ]
+    found = [_find_role(name, roles) for name in names]
+    return ["tool" if _holds_results(turn) else role for turn, role in zip(turns, found, strict=True)]
+
+
+def _holds_results(turn: Any) -> bool:
+    """Whether a turn holds only results of tools, which Anthropic's API takes as turns of the user."""
+    content = turn.get("content") if isinstance(turn, dict) else None
+    return are_blocks(content) and all(block["type"] in RESULT_KINDS for block in content)
 
 
 def find_turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str, str] | None:
@@ -250,11 +299,16 @@ def normalise_role(name: Any, field: str, roles: Mapping[str, str]) -> str:
     Raises:
         Reject: `bad_role` if neither the mapping's `roles` nor the common names contain it.
     """
-    role = roles.get(str(name)) or KNOWN_ROLES.get(str(name).lower())
+    role = _find_role(name, roles)
     if role is None:
         detail = f"unknown role {str(name)[:40]!r}; known: {', '.join(sorted({*KNOWN_ROLES, *roles}))}"
         raise Reject(Reason.BAD_ROLE, f"{detail}. Map it with 'roles:'", field)
     return role
+
+
+def _find_role(name: Any, roles: Mapping[str, str]) -> str | None:
+    """Returns user, assistant, system or tool for a role name; None if it is not known."""
+    return roles.get(to_code(name)) or KNOWN_ROLES.get(str(name).lower())
 
 
 @functools.cache

@@ -54,6 +54,7 @@ class Order:
         axis: that axis.
         judgements: index -> number of judgements of which its score is the mean.
         has_verdicts: whether the levels are the answers judged good and the answers judged bad.
+        unused: index -> why the answer has no place in the order.
     """
 
     levels: list[list[int]] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Order:
     axis: str | None = None
     judgements: dict[int, int] = field(default_factory=dict)
     has_verdicts: bool = False
+    unused: dict[int, Reject] = field(default_factory=dict)
 
     def judgement_of(self, pair: Pair) -> PairJudgement:
         """Returns the judgement of an ordered pair."""
@@ -136,16 +138,26 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
         raise Reject(Reason.TIE, f"all {len(scores)} answers {scores_text} on '{axis}'")
     place = {i: n for n, i in enumerate(by_content)}
     levels = [sorted(level, key=place.__getitem__) for level in levels]
-    judgements = {i: group.responses[i].n_judgements for i in scores}
-    return Order(levels, heights, tie, {}, scores, axis, judgements)
+    judgements = {i: group.responses[i].judgements_on(axis) for i in scores}
+    unused = {
+        i: Reject(Reason.UNSCORED, f"the answer has no score on '{axis}', other answers to the prompt have one")
+        for i in range(len(group.responses))
+        if i not in scores
+    }
+    return Order(levels, heights, tie, {}, scores, axis, judgements, unused=unused)
 
 
 def _order_by_verdicts(group: Feedback) -> Order:
     by_content = sorted(range(len(group.responses)), key=lambda i: answer_hash(group.responses[i]))
     good, bad = ([i for i in by_content if group.responses[i].approved is verdict] for verdict in (True, False))
-    if {join_turns(group.responses[i].messages) for i in good} & {join_turns(group.responses[i].messages) for i in bad}:
-        raise Reject(Reason.CONTRADICTION, "the same answer is judged both good and bad")
-    return Order([good, bad], [1.0, 0.0], has_verdicts=True)
+    texts = [join_turns(response.messages) for response in group.responses]
+    both = {texts[i] for i in good} & {texts[i] for i in bad}
+    reject = Reject(Reason.CONTRADICTION, "the same answer is judged both good and bad")
+    if not any(texts[i] not in both for i in [*good, *bad]):
+        raise reject
+    levels = [[i for i in side if texts[i] not in both] for side in (good, bad)]
+    unused = {i: reject for i in [*good, *bad] if texts[i] in both}
+    return Order(levels, [1.0, 0.0], has_verdicts=True, unused=unused)
 
 
 def _order_by_comparisons(group: Feedback, tie_within: float) -> Order:

@@ -47,12 +47,22 @@ class Projection(msgspec.Struct, frozen=True):
         return {name: axis for name, axis in self.axes.items() if name not in self.weights}
 
 
+class UnusedAnswer(NamedTuple):
+    """An answer of a group that is in no preference because of its judgement: why, and the rows that held it."""
+
+    reject: Reject
+    origin: list[str]
+
+
 class Projected(NamedTuple):
-    """One group's preferences, its number of ordered pairs, and the number of pairs that follow from the kept ones."""
+    """One group's preferences, its number of ordered pairs, the number of pairs that follow from the kept ones, and the
+    answers that could not be ordered.
+    """
 
     preferences: list[Preference]
     ordered: int
     implied: int = 0
+    unused: list[UnusedAnswer] = []
 
 
 def project(group: Feedback, projection: Projection) -> Projected:
@@ -78,7 +88,18 @@ def project(group: Feedback, projection: Projection) -> Projected:
     ]
     if not preferences:
         raise Reject(Reason.SAME_RESPONSE, "chosen and rejected have the same text")
-    return Projected(preferences, order.count_ordered_pairs(), count_implied_pairs(order, pairs))
+    return Projected(
+        preferences, order.count_ordered_pairs(), count_implied_pairs(order, pairs), _list_unused(group, order)
+    )
+
+
+def _list_unused(group: Feedback, order: Order) -> list[UnusedAnswer]:
+    """Lists the answers that could not be ordered; copies of one answer, as in a contradiction, are listed once."""
+    origins: dict[str, tuple[Reject, list[str]]] = {}
+    for index, reject in order.unused.items():
+        response = group.responses[index]
+        origins.setdefault(join_turns(response.messages), (reject, []))[1].extend(response.origin)
+    return [UnusedAnswer(reject, list(dict.fromkeys(origin))) for reject, origin in origins.values()]
 
 
 def add_weighted_scores(group: Feedback, projection: Projection) -> Feedback:

@@ -1,0 +1,199 @@
+"""A dialogue in which several answers carry a verdict of their own, as in the exports of chat tools."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
+
+from unipref.core.contracts import FeedbackKind, Grouping
+from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
+from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.mapping.fields import Path, describe, get_path, to_code
+from unipref.unify.mapping.message_links import (
+    LinkedMessage,
+    LinkedMessages,
+    TurnFields,
+    find_ancestors,
+    is_empty_node,
+    link_messages,
+    prepare_message,
+)
+from unipref.unify.mapping.turns import (
+    WEIGHT,
+    check_answer,
+    check_prompt,
+    find_prompt_end,
+    find_turn_keys,
+    parse_message,
+)
+from unipref.unify.mapping.verdicts import Verdicts
+
+MAX_TURNS = 1000
+"""Most messages before a judged answer; each answer's prompt repeats them."""
+
+VERDICT_NAMES = ("feedback", "rating", "vote", "thumb", "thumbs", "liked", "label", "reaction", "score")
+"""Names of fields of a turn that can hold a verdict."""
+
+
+class _Message(NamedTuple):
+    """A message as read: its turns, or why it cannot be read; whether its answer is good, or why that is not clear."""
+
+    turns: Messages | Reject
+    verdict: bool | Reject | None
+    is_judged: bool
+    place: str
+
+
+class RatedTurns(Verdicts, Mapped):
+    """A dialogue in which each answer can have a verdict inside its message. Each judged answer gives one-sided
+    feedback, with all messages before it as the prompt. Answers without a verdict are context. Answers to the same
+    messages, in one row or several, come together: a liked and a disliked one give a pair.
+    """
+
+    messages: Path
+    """Path of the messages: a list; or, with `parent`, a list or a mapping id -> message."""
+    label: Path
+    """Path of the verdict inside a message."""
+    parent: Path | None = None
+    """Path, inside a message, of the id of the message that it follows, if the messages are a tree. If not set, each
+    message follows the one before it in the list."""
+    id: Path = "id"
+    """Path of the id inside a message, for `parent`. A mapping id -> message does not need it."""
+    turns: TurnFields | None = None
+    """Where a message holds its speaker and its text, as in {role: author.role, content: text}, if not in role and
+    content or from and value."""
+
+    grouping: ClassVar[Grouping] = "prompt"
+    feedback_kind: ClassVar[FeedbackKind] = "single"
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {"messages": "chat", "label": "feedback", "up": ["up"], "down": ["down"]},
+        "rows": [
+            {
+                "chat": [
+                    {"role": "user", "content": "Name a planet."},
+                    {"role": "assistant", "content": "Mars.", "feedback": "up"},
+                    {"role": "user", "content": "Another one?"},
+                    {"role": "assistant", "content": "The moon.", "feedback": "down"},
+                ]
+            }
+        ],
+    }
+
+    @classmethod
+    def recognise(cls, columns: Columns) -> Guess | None:
+        """Recognises a dialogue in which some turns hold one of two further values."""
+        dialogues = columns.of_kind("turns")
+        if len(dialogues) != 1:
+            return None
+        turns = [turn for turns in dialogues[0].values for turn in turns if isinstance(turn, dict)]
+        fields = dict.fromkeys(key for turn in turns for key in turn)
+        for name in fields:
+            values = [turn[name] for turn in turns if turn.get(name) not in (None, "")]
+            codes = sorted({to_code(value) for value in values if isinstance(value, bool | int | str)})
+            if name not in VERDICT_NAMES or len(codes) != 2 or not 1 < len(values) < len(turns):
+                continue
+            mapping = {"messages": dialogues[0].path, "label": name, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+            why = [f"'{dialogues[0].path}' is a dialogue, and '{name}' of some turns is one of {', '.join(codes)}"]
+            return Guess(mapping, 0.85, why, [f"which of {', '.join(codes)} in '{name}' is thumbs up"])
+        return None
+
+    def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
+        """Yields one feedback per judged answer, and a reject for each message that is not used or only context."""
+        linked = self._link(row)
+        nodes = {key: node for key, node in linked.items() if not self._is_structure(node)}
+        keys = None if self.turns else find_turn_keys([node.message for node in nodes.values()], self.roles)
+        read = {key: self._read_message(node, keys) for key, node in nodes.items()}
+        if not any(message.is_judged for message in read.values()):
+            raise Reject(Reason.UNSCORED, f"no message has a verdict in '{self.label}'", self.messages)
+        leading = self.leading_turns(row)
+        for key in (key for key, message in read.items() if message.is_judged):
+            try:
+                yield self._judge(key, read, linked, leading)
+            except Reject as reject:
+                yield reject
+        for message in (message for message in read.values() if not message.is_judged):
+            if isinstance(message.turns, Reject):
+                yield message.turns
+            elif message.turns[-1]["role"] == "assistant":
+                detail = "the answer has no verdict, so it is used only as context"
+                yield Reject(Reason.UNSCORED, detail, f"{message.place}.{self.label}")
+
+    def _judge(self, key: str, read: dict[str, _Message], linked: LinkedMessages, leading: Messages) -> Feedback:
+        """Returns the feedback on one judged message.
+
+        Raises:
+            Reject: the verdict, the message or one before it cannot be used.
+        """
+        message = read[key]
+        label_place = f"{message.place}.{self.label}"
+        if isinstance(message.turns, Reject):
+            raise message.turns
+        role = message.turns[-1]["role"]
+        if role != "assistant":
+            raise Reject(Reason.NO_ANSWER, f"the judged message is of the {role}, not of the assistant", label_place)
+        if isinstance(message.verdict, Reject):
+            raise message.verdict
+        ancestors = [read[ancestor] for ancestor in find_ancestors(linked, key) if ancestor in read]
+        if len(ancestors) > MAX_TURNS:
+            raise Reject(Reason.OVER_LIMIT, f"more than {MAX_TURNS} messages come before the answer", message.place)
+        dialogue: Messages = []
+        opposite: Messages = []
+        for before in ancestors:
+            if isinstance(before.turns, Reject):
+                detail = f"the answer follows {before.place}, which cannot be read: {before.turns.detail}"
+                raise Reject(before.turns.reason, detail, message.place)
+            dialogue += before.turns
+            opposite += before.turns[-1:] if before.verdict is (not message.verdict) else []
+        check_answer(dialogue, message.place)
+        cut = find_prompt_end(dialogue)
+        check_prompt(dialogue[:cut], message.place)
+        if any(answer in dialogue[cut:-1] for answer in opposite):
+            detail = "the answer goes on from another answer to the same message, whose verdict is the opposite"
+            raise Reject(Reason.CONTRADICTION, detail, label_place)
+        response = Response(messages=dialogue[cut:], approved=message.verdict)
+        return Feedback(prompt=[*leading, *dialogue[:cut]], responses=[response])
+
+    def _link(self, row: Row) -> LinkedMessages:
+        """Returns the messages by id; of a list without parents, each follows the one before it."""
+        value = get_path(row, self.messages)
+        if self.parent is not None:
+            return link_messages(value, self.messages, self.id, self.parent)
+        if not isinstance(value, list):
+            hint = "; for a tree of messages, set 'parent'" if isinstance(value, dict) else ""
+            raise Reject(
+                Reason.WRONG_TYPE, f"expected a list of messages, found {describe(value)}{hint}", self.messages
+            )
+        return {
+            str(i): LinkedMessage(message, f"{self.messages}.{i}", str(i - 1) if i else None)
+            for i, message in enumerate(value)
+        }
+
+    @property
+    def _links(self) -> set[str]:
+        return {self.id, self.parent} if self.parent is not None else set()
+
+    def _is_structure(self, node: LinkedMessage) -> bool:
+        return self.parent is not None and is_empty_node(node.message, self.turns, self._links)
+
+    def _read_message(self, node: LinkedMessage, keys: tuple[str, str] | None) -> _Message:
+        """Reads one message and its verdict."""
+        try:
+            label = get_path(node.message, self.label)
+        except Reject:
+            label = None
+        is_judged = label is not None and label != ""
+        verdict: bool | Reject | None = None
+        if is_judged:
+            try:
+                verdict = self.read_verdict(label, f"{node.field}.{self.label}")
+            except Reject as reject:
+                verdict = reject
+        try:
+            raw = prepare_message(node.message, node.field, self.turns, {*self._links, self.label})
+            turns: Messages | Reject = parse_message(raw, node.field, self.roles, keys)
+            if is_judged and isinstance(raw, dict) and raw.get(WEIGHT) in (0, "0", "0.0"):
+                verdict = Reject(
+                    Reason.NOT_TO_LEARN, "the answer has weight 0: its source says not to learn it", node.field
+                )
+        except Reject as reject:
+            turns = reject
+        return _Message(turns, verdict, is_judged, node.field)

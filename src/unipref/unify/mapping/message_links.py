@@ -1,0 +1,174 @@
+"""Messages that name their parent, and messages that hold speaker and text under other names.
+
+Chat tools store a dialogue as a tree: a list of messages with ids, or a mapping id -> message. Each message names the
+one that it follows. Root messages name none, or the nil UUID.
+"""
+
+from typing import Any, NamedTuple
+
+from unipref.core.contracts import Settings
+from unipref.core.records import Reason, Reject
+from unipref.core.values import value_key
+from unipref.unify.mapping.fields import Path, describe, get_path
+
+NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
+"""What a root message holds as its parent."""
+CHILDREN = ("id", "children", "childrenIds")
+"""Fields of a node that hold no part of a message."""
+
+
+class TurnFields(Settings):
+    """Where a message holds its speaker and its text. Paths inside the message."""
+
+    role: Path
+    """Path of the speaker's name."""
+    content: Path
+    """Path of the text, or of a list of texts, which are joined with a blank line."""
+
+    @property
+    def _shared_path(self) -> str:
+        """The path of the innermost mapping that holds both; empty for the message itself."""
+        shared: list[str] = []
+        for one, other in zip(self.role.split(".")[:-1], self.content.split(".")[:-1], strict=False):
+            if one != other:
+                break
+            shared.append(one)
+        return ".".join(shared)
+
+    def rename(self, message: Any, field: str) -> dict[str, Any]:
+        """Returns the message with the keys role and content, and its other fields.
+
+        Args:
+            message: the raw message.
+            field: its path, for errors.
+
+        Raises:
+            Reject: the speaker or the text is missing.
+        """
+        role, content = (get_inside(message, path, field) for path in (self.role, self.content))
+        if isinstance(content, list) and all(isinstance(part, str) for part in content):
+            content = "\n\n".join(part for part in content if part.strip())
+        shared = self._shared_path
+        holder = _get_or_none(message, shared) if shared else message
+        skipped = len(shared.split(".")) if shared else 0
+        read = {path.split(".")[skipped] for path in (self.role, self.content)} | {self.role, self.content}
+        others = {key: value for key, value in holder.items() if key not in read} if isinstance(holder, dict) else {}
+        return {**others, "role": role, "content": content}
+
+
+class LinkedMessage(NamedTuple):
+    """A raw message, its path for errors, and the id of the message that it follows; None for a root."""
+
+    message: Any
+    field: str
+    parent: str | None
+
+
+LinkedMessages = dict[str, LinkedMessage]
+"""Id -> message, in the order of the data."""
+
+
+def link_messages(value: Any, field: str, id_path: str, parent_path: str) -> LinkedMessages:
+    """Reads messages that name their parents.
+
+    Args:
+        value: a mapping id -> message, or a list of messages.
+        field: its path, for errors.
+        id_path: path of the id inside a message of a list.
+        parent_path: path of the parent's id inside a message.
+
+    Raises:
+        Reject: the value is neither, a message has no id, or two messages have the same one.
+    """
+    if isinstance(value, dict):
+        pairs = [(value_key(key), message, f"{field}.{key}") for key, message in value.items()]
+    elif isinstance(value, list):
+        places = [f"{field}.{i}" for i in range(len(value))]
+        pairs = [
+            (value_key(get_inside(message, id_path, place)), message, place)
+            for message, place in zip(value, places, strict=True)
+        ]
+    else:
+        raise Reject(Reason.WRONG_TYPE, f"expected messages with ids, found {describe(value)}", field)
+    linked: LinkedMessages = {}
+    for key, message, place in pairs:
+        if key is None or key in linked:
+            what = "the message has no id" if key is None else f"two messages have the id {key[:60]!r}"
+            raise Reject(Reason.WRONG_TYPE, what, place)
+        parent = value_key(_get_or_none(message, parent_path))
+        linked[key] = LinkedMessage(message, place, None if parent in NO_PARENTS else parent)
+    return linked
+
+
+def find_ancestors(linked: LinkedMessages, key: str) -> list[str]:
+    """Returns the ids from the root to a message, that message included.
+
+    Raises:
+        Reject: a parent is missing, or the parents form a circle.
+    """
+    chain: dict[str, None] = {}
+    current: str | None = key
+    while current is not None:
+        if current in chain:
+            raise Reject(Reason.WRONG_TYPE, "the parents of the message form a circle", linked[key].field)
+        chain[current] = None
+        parent = linked[current].parent
+        if parent is not None and parent not in linked:
+            detail = f"its parent {parent[:60]!r} is missing, so the dialogue before it is not known"
+            raise Reject(Reason.MISSING_FIELD, detail, linked[current].field)
+        current = parent
+    return list(reversed(chain))
+
+
+def read_branch(linked: LinkedMessages, key: str, turns: TurnFields | None, links: set[str]) -> list[Any]:
+    """Returns the raw messages from the root to a message. Nodes without a message are left out.
+
+    Args:
+        linked: the messages.
+        key: id of the last message.
+        turns: where a message holds its speaker and its text; None: under common names.
+        links: the fields that link messages, which are left out, because they are not unread.
+
+    Raises:
+        Reject: a parent is missing, the parents form a circle, or a message has no speaker or text.
+    """
+    nodes = [linked[ancestor] for ancestor in find_ancestors(linked, key)]
+    kept = [node for node in nodes[:-1] if not is_empty_node(node.message, turns, links)]
+    return [prepare_message(node.message, node.field, turns, links) for node in [*kept, nodes[-1]]]
+
+
+def prepare_message(message: Any, field: str, turns: TurnFields | None, links: set[str]) -> Any:
+    """Returns a message with the keys role and content, if `turns` says where they are, and without its links."""
+    if turns is not None:
+        message = turns.rename(message, field)
+    if not isinstance(message, dict):
+        return message
+    return {name: value for name, value in message.items() if name not in links}
+
+
+def is_empty_node(message: Any, turns: TurnFields | None, links: set[str]) -> bool:
+    """Whether a node of a tree holds no message, such as the root of a ChatGPT export."""
+    if message is None:
+        return True
+    if turns is not None:
+        return all(_get_or_none(message, path) is None for path in (turns.role, turns.content))
+    return isinstance(message, dict) and message.keys() <= {*links, *CHILDREN}
+
+
+def get_inside(message: Any, path: str, field: str) -> Any:
+    """Returns the value at a path inside a message; a reject names the whole path.
+
+    Raises:
+        Reject: `missing_field` if the path does not exist.
+    """
+    try:
+        return get_path(message, path)
+    except Reject as reject:
+        raise Reject(reject.reason, reject.detail, f"{field}.{path}") from None
+
+
+def _get_or_none(message: Any, path: str) -> Any:
+    try:
+        return get_path(message, path)
+    except Reject:
+        return None

@@ -1,0 +1,174 @@
+"""Scores: where they are, the scale they are on, and how the scores of several raters become one."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, model_validator
+
+from unipref.core.contracts import Settings
+from unipref.core.records import Axis, Reason, Reject
+from unipref.unify.mapping.fields import (
+    Decimal,
+    Path,
+    PathList,
+    Pattern,
+    extract_group,
+    get_each,
+    get_or_none,
+    read_number,
+    string_keys,
+    to_code,
+)
+
+
+class Rating(NamedTuple):
+    """A score and the number of people whose scores it combines; None and 0 if nobody gave one."""
+
+    score: float | None
+    raters: int
+
+
+class Scale(Settings):
+    """How the scores of one axis are read. You declare low, high and direction; unipref never guesses them."""
+
+    better: Literal["high", "low"]
+    """Which end of the scale is better."""
+    low: float | None = None
+    """Lowest possible score; a score below it is rejected."""
+    high: float | None = None
+    """Highest possible score; a score above it is rejected."""
+    codes: Annotated[dict[str, float | None], BeforeValidator(string_keys)] = {}
+    """Score in words -> number, as in {good: 1, bad: 0, N/A: null}; null: no score."""
+    missing: float | None = None
+    """Score of an answer whose score is missing, such as 0 for a count of likes; null: the answer has no score."""
+    pattern: Pattern | None = None
+    """Regular expression whose first group is the score in a text such as 'Rating: 4/5'."""
+    decimal: Decimal = "point"
+    """What separates the fraction of a score in a text: 4.5 or 4,5."""
+    raters: Literal["mean", "median"] = "mean"
+    """How the scores of several people, in a list, become one; null and empty scores are skipped."""
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> "Scale":
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.missing is not None and not _is_on_scale(self.missing, self.low, self.high):
+            raise ValueError(f"'missing' is {self.missing:g}, which is outside the declared scale")
+        for code, score in self.codes.items():
+            if score is not None and not _is_on_scale(score, self.low, self.high):
+                raise ValueError(f"the code {code!r} stands for {score:g}, which is outside the declared scale")
+        return self
+
+    def axis(self) -> Axis:
+        """Returns the scale in the form that the projection uses."""
+        return Axis(better=self.better, low=self.low, high=self.high)
+
+    def read(self, value: Any, field: str) -> float | None:
+        """Reads a value, or the list of the values of several raters, as a score; None if there is no score.
+
+        Raises:
+            Reject: a value is neither a code nor a number, not finite, or outside the declared scale.
+        """
+        return self.rate(value, field).score
+
+    def rate(self, value: Any, field: str) -> Rating:
+        """Reads a value as `read` does; returns the score with the number of raters."""
+        if not isinstance(value, list):
+            score = self._read_one(value, field)
+            return Rating(self.missing, 0) if score is None else Rating(score, 1)
+        return self._combine([self._read_one(item, f"{field}.{i}") for i, item in enumerate(value)])
+
+    def _combine(self, each: Sequence[float | None]) -> Rating:
+        given = [score for score in each if score is not None]
+        if not given:
+            return Rating(self.missing, 0)
+        combined = statistics.median(given) if self.raters == "median" else math.fsum(given) / len(given)
+        return Rating(combined, len(given))
+
+    def _read_one(self, value: Any, field: str) -> float | None:
+        if self.codes and (code := to_code(value)) in self.codes:
+            return self.codes[code]
+        if self.pattern is not None and isinstance(value, str) and value.strip():
+            value = extract_group(value, self.pattern, field)
+        try:
+            return read_score(value, self.low, self.high, field, self.decimal)
+        except Reject as reject:
+            if reject.reason != Reason.WRONG_TYPE or not isinstance(value, str) or "decimal" in reject.detail:
+                raise
+            hint = f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
+            raise Reject(reject.reason, reject.detail + hint, field) from reject
+
+
+class AxisSpec(Scale):
+    """Where the scores of one axis are, and how to read them."""
+
+    field: Path | PathList
+    """Path of the score, or of a list with the scores of several people; or one path per person."""
+
+    def score(self, row: Any) -> float | None:
+        """Returns the row's score on this axis; `missing` if the row has none.
+
+        Raises:
+            Reject: as for `read`.
+        """
+        return self.rate_row(row).score
+
+    def rate_row(self, row: Any) -> Rating:
+        """Returns the row's score on this axis with the number of raters.
+
+        Raises:
+            Reject: as for `read`.
+        """
+        if isinstance(self.field, str):
+            try:
+                value = get_each(row, self.field)
+            except Reject:
+                return Rating(self.missing, 0)
+            return self.rate(value, self.field)
+        each = [self._read_one(get_or_none(row, path), path) for path in self.field]
+        return self._combine(each)
+
+
+def read_score(
+    value: Any, low: float | None, high: float | None, field: str, decimal: Decimal = "point"
+) -> float | None:
+    """Reads a score on a declared scale; None if there is no score.
+
+    Raises:
+        Reject: the value is not a number, not finite, or outside the scale.
+    """
+    score = read_number(value, field, decimal)
+    if score is None:
+        return None
+    if not _is_on_scale(score, low, high):
+        raise Reject(
+            Reason.BAD_SCORE,
+            f"{score:g} is outside the declared scale {_format_bound(low)}..{_format_bound(high)}",
+            field,
+        )
+    return score
+
+
+def _is_on_scale(score: float, low: float | None, high: float | None) -> bool:
+    return (low is None or score >= low) and (high is None or score <= high)
+
+
+def _format_bound(bound: float | None) -> str:
+    return "" if bound is None else f"{bound:g}"
+
+
+def read_ratings(row: Any, specs: Mapping[str, AxisSpec]) -> dict[str, Rating]:
+    """Returns axis -> rating for every axis on which the row has a score."""
+    return {axis: rating for axis, spec in specs.items() if (rating := spec.rate_row(row)).score is not None}
+
+
+def scores_of(ratings: Mapping[str, Rating]) -> dict[str, float]:
+    """Returns axis -> score."""
+    return {axis: rating.score for axis, rating in ratings.items() if rating.score is not None}
+
+
+def raters_of(ratings: Mapping[str, Rating]) -> dict[str, int]:
+    """Returns axis -> number of raters, for the axes with several."""
+    return {axis: rating.raters for axis, rating in ratings.items() if rating.raters > 1}

@@ -1,0 +1,105 @@
+"""Verdicts on one answer: which values of a label mean thumbs up, thumbs down, or neither."""
+
+import itertools
+from typing import Any
+
+from pydantic import model_validator
+
+from unipref.core.contracts import Settings
+from unipref.core.records import Reason, Reject
+from unipref.core.values import value_key
+from unipref.unify.mapping.conditions import Condition
+from unipref.unify.mapping.fields import decimal_hint, label_hint, read_number
+
+
+class Verdicts(Settings):
+    """The settings of formats that judge one answer at a time."""
+
+    up: Condition = Condition(one_of=[True])
+    """Values of the label that mean thumbs up; or bounds, as in `{at_least: 4}`. 1, 1.0 and "1" are one value, and so
+    are true and "True"; 1 is not true."""
+    down: Condition = Condition(one_of=[False])
+    """Values of the label that mean thumbs down; or bounds, as in `{at_most: 2}`."""
+    neutral: Condition | None = None
+    """Values of the label that mean neither; or bounds. Such answers are left out and counted. So are numbers between
+    `up` and `down`, if one of these has bounds."""
+
+    @model_validator(mode="after")
+    def _up_is_not_down(self) -> "Verdicts":
+        if self.up.has_bounds and "down" not in self.model_fields_set:
+            raise ValueError("'up' has bounds: set 'down' too, as in down: {at_most: 2}")
+        if self.down.has_bounds and "up" not in self.model_fields_set:
+            raise ValueError("'down' has bounds: set 'up' too, as in up: {at_least: 4}")
+        sides = {"up": self.up, "down": self.down}
+        for name, condition in sides.items():
+            if condition.one_of is not None and None in condition.one_of:
+                raise ValueError(f"null is no verdict: leave it out of '{name}', or list it in 'neutral'")
+        if self.neutral is not None:
+            sides["neutral"] = self.neutral
+        for value in _telling_values([*sides.values()]):
+            if len(both := [name for name, condition in sides.items() if _accepts(condition, value)]) > 1:
+                raise ValueError(f"the value {value_key(value)!r} is in both '{both[0]}' and '{both[1]}'")
+        return self
+
+    def read_verdict(self, label: Any, field: str) -> bool:
+        """Returns whether a label means thumbs up.
+
+        Raises:
+            Reject: `neutral` if it means neither, `bad_label` if it is not a verdict.
+        """
+        is_up, is_down = _accepts(self.up, label), _accepts(self.down, label)
+        if is_up and is_down:
+            raise Reject(Reason.BAD_LABEL, f"{_show(label)} is in both 'up' and 'down'", field)
+        if is_up or is_down:
+            return is_up
+        if _accepts(self.neutral, label) or self._is_between(label):
+            raise Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down: it is neutral", field)
+        detail = f"found {_show(label)}, expected one of {self.up.text()} (up) or {self.down.text()} (down)"
+        listed = [*(self.up.one_of or []), *(self.down.one_of or [])]
+        hint = label_hint(label, listed) or (decimal_hint(label, self.up.decimal) if self.up.has_bounds else "")
+        raise Reject(Reason.BAD_LABEL, detail + hint, field)
+
+    def _is_between(self, label: Any) -> bool:
+        """Whether a label is a number between the sides, one of which has bounds."""
+        if not (self.up.has_bounds or self.down.has_bounds):
+            return False
+        number = _number(label, self.up if self.up.has_bounds else self.down)
+        ups, downs = _ends(self.up), _ends(self.down)
+        if number is None or not ups or not downs:
+            return False
+        return max(downs) <= number <= min(ups) or max(ups) <= number <= min(downs)
+
+
+def _show(label: Any) -> str:
+    return "null" if label is None else repr(str(label)[:40])
+
+
+def _accepts(condition: Condition | None, value: Any) -> bool:
+    try:
+        return condition is not None and condition.accepts(value, "label")
+    except Reject:
+        return False
+
+
+def _number(value: Any, condition: Condition) -> float | None:
+    try:
+        return read_number(value, "label", condition.decimal)
+    except Reject:
+        return None
+
+
+def _ends(condition: Condition) -> list[float]:
+    """Returns the bounds of a condition and the numbers that it lists."""
+    listed = [number for value in condition.one_of or () if (number := _number(value, condition)) is not None]
+    return [*listed, *(bound for bound in (condition.low, condition.high) if bound is not None)]
+
+
+def _telling_values(conditions: list[Condition]) -> list[Any]:
+    """Returns values of which two conditions accept one if they overlap at all: all that are listed, all bounds, and
+    numbers between and beyond them.
+    """
+    listed = [value for condition in conditions for value in condition.one_of or () if value is not None]
+    ends = sorted({end for condition in conditions for end in _ends(condition)})
+    between = [low + share * (high - low) for low, high in itertools.pairwise(ends) for share in (0.37, 0.61)]
+    beyond = [ends[0] - 1.37, ends[-1] + 1.37] if ends else []
+    return [*listed, *ends, *between, *beyond]

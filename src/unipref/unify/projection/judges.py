@@ -1,0 +1,77 @@
+"""Whose judgement a row holds: the annotator's, or that of the row itself. A judgement that is repeated counts once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import xxhash
+
+from unipref.core.records import Feedback, Row
+from unipref.core.text_keys import answer_hash
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class JudgeNamer:
+    """Names the judge of feedback that names none by the hash of its raw row, so that copies of a row are recognised.
+
+    The row around several rows (`parent`) is hashed once, not for each of them.
+    """
+
+    def __init__(self) -> None:
+        self._parent: Any = None
+        self._parent_hash = ""
+
+    def name(self, feedbacks: Sequence[Feedback], row: Row) -> list[Feedback]:
+        """Returns the feedback of a raw row with its judge.
+
+        A row from memory that cannot be packed has no hash, and so differs from every other one.
+        """
+        if all(feedback.judge is not None for feedback in feedbacks):
+            return list(feedbacks)
+        try:
+            row_hash = self._hash_row(row)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return list(feedbacks)
+        return [
+            feedback if feedback.judge is not None else msgspec.structs.replace(feedback, judge=row_hash)
+            for feedback in feedbacks
+        ]
+
+    def _hash_row(self, row: Row) -> str:
+        parent = row.get("parent")
+        if isinstance(parent, dict):
+            if parent is not self._parent:
+                self._parent, self._parent_hash = parent, xxhash.xxh3_128_hexdigest(_pack(parent))
+            row = {**row, "parent": self._parent_hash}
+        return xxhash.xxh3_128_hexdigest(_pack(row))
+
+
+def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
+    """Removes comparisons that repeat those of the same judge on the same answers; returns the parts and their number.
+
+    The parts stay, because the origins of their answers are part of the group.
+    """
+    if len(parts) == 1:
+        return list(parts), 0
+    kept: list[Feedback] = []
+    seen: set[tuple[str, tuple[Any, ...]]] = set()
+    repeated = 0
+    for part in parts:
+        if part.judge is not None and part.comparisons:
+            judgement = part.judge, _describe_comparisons(part)
+            if judgement in seen:
+                repeated += len(part.comparisons)
+                part = msgspec.structs.replace(part, comparisons=[])
+            seen.add(judgement)
+        kept.append(part)
+    return kept, repeated
+
+
+def _describe_comparisons(feedback: Feedback) -> tuple[Any, ...]:
+    """Returns the comparisons in a form that does not depend on the order of the answers."""
+    keys = [answer_hash(response) for response in feedback.responses]
+    return tuple(
+        (*(sorted((keys[c.better], keys[c.worse])) if c.tie else (keys[c.better], keys[c.worse])), c.tie, c.strength)
+        for c in feedback.comparisons
+    )
