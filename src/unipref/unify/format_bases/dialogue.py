@@ -144,8 +144,7 @@ class OneAnswer(Dialogues):
             return [*self.leading_turns(row), *prompt], answer
         if self.prompt is None or self.response is None:
             raise AssertionError("the validator requires a prompt and a response without messages")
+        prompt = self.read_prompt(row, self.prompt)
         if isinstance(self.response, str):
-            answer = read_answer_turns(get_path(row, self.response), self.response, self.roles)
-        else:
-            answer = assistant_turn(get_answer(row, self.response), first_field(self.response))
-        return self.read_prompt(row, self.prompt), answer
+            return prompt, read_answer_turns(get_path(row, self.response), self.response, self.roles)
+        return prompt, assistant_turn(get_answer(row, self.response), first_field(self.response))

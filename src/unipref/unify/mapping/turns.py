@@ -199,7 +199,7 @@ def find_roles(turns: Sequence[Any], roles: Mapping[str, str]) -> list[str | Non
 def _holds_results(turn: Any) -> bool:
     """Whether a turn holds only results of tools, which Anthropic's API takes as turns of the user."""
     content = turn.get("content") if isinstance(turn, dict) else None
-    return are_blocks(content) and all(block["type"] in RESULT_KINDS for block in content)
+    return isinstance(content, list) and are_blocks(content) and all(b["type"] in RESULT_KINDS for b in content)
 
 
 def find_turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str, str] | None:
