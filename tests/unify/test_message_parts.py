@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.golden import check_counts, resolve_source, run_unify
 
-from unipref.core.messages import message_text, parts_of, schema_has_parts
+from unipref.core.messages import message_text, parts_of, schema_has_parts, split_reasoning
 from unipref.core.records import Message, Messages, Reason, Reject, preference_schema
 from unipref.core.text_keys import join_turns, prompt_key, root_prompt_key
 from unipref.unify import rejection_warnings
-from unipref.unify.mapping.message_parts import read_tools, split_reasoning
+from unipref.unify.mapping.message_parts import read_tools
 from unipref.unify.mapping.turns import count_unread_fields, parse_turns, read_answer_turns, split_dialogue
 
 USER = {"role": "user", "content": "Is it warm in Paris?"}

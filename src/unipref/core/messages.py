@@ -5,6 +5,7 @@ and null for what it lacks.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 PARTS = ("reasoning", "tool_calls", "tool_call_id", "name", "images", "tools")
 """Keys of a message besides role and content."""
+
+_THINK = re.compile(r"\s*<think>(.*?)</think>", re.DOTALL)
+_THINK_END = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)
+_DETAILS = re.compile(r'\s*<details type="reasoning"[^<>]*>(?:\s*<summary>[^<]*</summary>)?(.*?)</details>', re.DOTALL)
 
 
 def parts_of(message: Message) -> dict[str, Any]:
@@ -136,3 +141,31 @@ def take_tools(prompt: Messages) -> tuple[Messages, str | None]:
     """Splits a prompt into the turns without the tools, and the JSON list of the tools."""
     tools = prompt[0].get("tools") if prompt else None
     return ([{**prompt[0], "tools": None}, *prompt[1:]], tools) if tools else (prompt, None)
+
+
+def split_reasoning(content: str) -> tuple[str, str]:
+    """Splits the text of an assistant's turn into its reasoning and its answer.
+
+    Reasoning stands at the beginning in `<think>...</think>`, or ends with a line `</think>` if the chat template wrote
+    the opening mark. Open WebUI's block `<details type="reasoning">` is read too.
+
+    Returns:
+        The reasoning, empty if there is none, and the answer.
+    """
+    if "</think>" not in content:
+        if content.lstrip().startswith("<think>"):  # the model was stopped before its answer
+            return content.lstrip().removeprefix("<think>").strip(), ""
+        if 'type="reasoning"' in content and (match := _DETAILS.match(content)):
+            lines = [re.sub(r"^> ?", "", line) for line in match[1].strip().splitlines()]
+            return "\n".join(lines).strip(), content[match.end() :].strip()
+        return "", content
+    parts = []
+    while match := _THINK.match(content):
+        parts.append(match[1].strip())
+        content = content[match.end() :]
+    if parts:
+        return "\n\n".join(part for part in parts if part), content.strip()
+    ends = list(_THINK_END.finditer(content))
+    if len(ends) == 1 and content.count("</think>") == 1 and "<think>" not in content:
+        return content[: ends[0].start()].strip(), content[ends[0].end() :].strip()
+    return "", content

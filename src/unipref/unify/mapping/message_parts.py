@@ -5,12 +5,11 @@ AI SDK (`tool-call`, `tool-result`) are read. What has no place in a message (au
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unipref.core.messages import is_empty, parse_json
+from unipref.core.messages import is_empty, parse_json, split_reasoning
 from unipref.core.records import CalledFunction, Image, Message, Messages, Reason, Reject, ToolCall
 from unipref.unify.mapping.fields import describe, read_text
 
@@ -27,38 +26,6 @@ REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 """Fields of a turn that hold the assistant's reasoning."""
 IMAGE_MARK = "<image>"
 """Text that stands for an image if the images are in a field of the row."""
-
-_THINK = re.compile(r"\s*<think>(.*?)</think>", re.DOTALL)
-_THINK_END = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)
-_DETAILS = re.compile(r'\s*<details type="reasoning"[^<>]*>(?:\s*<summary>[^<]*</summary>)?(.*?)</details>', re.DOTALL)
-
-
-def split_reasoning(content: str) -> tuple[str, str]:
-    """Splits the text of an assistant's turn into its reasoning and its answer.
-
-    Reasoning stands at the beginning in `<think>...</think>`, or ends with a line `</think>` if the chat template wrote
-    the opening mark. Open WebUI's block `<details type="reasoning">` is read too.
-
-    Returns:
-        The reasoning, empty if there is none, and the answer.
-    """
-    if "</think>" not in content:
-        if content.lstrip().startswith("<think>"):  # the model was stopped before its answer
-            return content.lstrip().removeprefix("<think>").strip(), ""
-        if 'type="reasoning"' in content and (match := _DETAILS.match(content)):
-            lines = [re.sub(r"^> ?", "", line) for line in match[1].strip().splitlines()]
-            return "\n".join(lines).strip(), content[match.end() :].strip()
-        return "", content
-    parts = []
-    while match := _THINK.match(content):
-        parts.append(match[1].strip())
-        content = content[match.end() :]
-    if parts:
-        return "\n\n".join(part for part in parts if part), content.strip()
-    ends = list(_THINK_END.finditer(content))
-    if len(ends) == 1 and content.count("</think>") == 1 and "<think>" not in content:
-        return content[: ends[0].start()].strip(), content[ends[0].end() :].strip()
-    return "", content
 
 
 def make_turn(role: str, content: str) -> Message:

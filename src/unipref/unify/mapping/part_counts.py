@@ -51,8 +51,8 @@ def describe_parts(counts: Mapping[str, int], rows: int, tools: str = "'tools'")
         )
     if n := counts.get(IMAGES):
         yield (
-            f"in {n} of {rows} rows, messages hold images: their references are kept, and training leaves them out "
-            "unless the model reads images"
+            f"in {n} of {rows} rows, messages hold images: their references are kept, and training leaves such rows "
+            "out, because it trains models that read text"
         )
     if n := counts.get(NO_TOOLS):
         yield f"{n} of {rows} rows have nothing at the path of {tools}"
