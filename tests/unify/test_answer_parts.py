@@ -88,6 +88,25 @@ def test_a_pattern_extracts_one_answer(name: str, more: dict[str, Any], settings
     assert feedback[0].responses[0].messages == turns("", "A")[1:]
 
 
+def test_a_pattern_extracts_the_text_of_steps() -> None:
+    step = {"field": ".", "pattern": r"^Step \d+: (.*)$"}
+    form = make("steps", prompt="q", steps="steps", step=step, rating="ratings", codes={1: "right", -1: "wrong"})
+    row = {"q": "2 + 3 * 4?", "steps": ["Step 1: 3 * 4 = 12.", "Step 2: 2 + 12 = 15."], "ratings": [1, -1]}
+    (feedback,), _ = _read_row(form, row)
+    assert feedback.prompt == turns("2 + 3 * 4?\n\n3 * 4 = 12.")
+    assert feedback.responses[0].messages == turns("", "2 + 12 = 15.")[1:]
+
+
+def test_a_list_of_grades_is_that_of_several_people() -> None:
+    scale = {"first": 3, "second": -3, "decimal": "comma"}
+    form = make("graded_pair", prompt="q", first="a", second="b", grade="g.*.grade", scale=scale)
+    (feedback,), _ = _read_row(form, {"q": "Q", "a": "A", "b": "B", "g": [{"grade": "1,5"}, {"grade": -2}]})
+    assert [(c.better, c.strength, c.annotator) for c in feedback.comparisons] == [
+        (0, 1.5, "g.0.grade"),
+        (1, 2.0, "g.1.grade"),
+    ]
+
+
 def test_a_pattern_applies_to_the_answers_of_a_tree_and_not_to_its_prompts() -> None:
     reply = {"text": wrapped("A"), "role": "assistant", "rank": 0, "replies": []}
     tree = {"prompt": {"text": "Q", "role": "prompter", "replies": [reply, {**reply, "text": wrapped("B"), "rank": 1}]}}

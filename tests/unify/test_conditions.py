@@ -170,6 +170,23 @@ def test_votes_of_a_labelling_tool(case: Case, tmp_path: Path) -> None:
     check(case, "votes", tmp_path)
 
 
+def test_votes_of_people_who_skipped_or_wrote_a_list() -> None:
+    form = make("votes", **{**VOTES, "votes": "annotations.*.result.*.value.choices", "where_items": {}})
+    row = task()
+    row["annotations"] = [
+        {"result": [{"value": {"choices": ["left"]}}, {"value": {"text": ["why"]}}]},
+        {"result": []},
+        {},
+        {"result": [{"value": {"choices": ["right"]}}]},
+    ]
+    (feedback,), rejects = _read_row(form, row)
+    assert [(c.better, c.annotator) for c in feedback.comparisons] == [
+        (0, "annotations.0.result.0.value.choices.0"),
+        (1, "annotations.3.result.0.value.choices.0"),
+    ]
+    assert rejects == []
+
+
 def test_the_reject_of_an_emptied_list_says_how_many_items_were_left_out(tmp_path: Path) -> None:
     case = Case("", [task(("right", True), ("left", True)), task(("left", False))], settings=VOTES)
     (reject,) = unify_case(case, "votes", tmp_path).rejects
@@ -261,6 +278,27 @@ def test_items_that_are_texts_and_items_of_a_mapping() -> None:
     (feedback,), rejects = _read_row(mapping, pair(people={"ann": {"active": True}, "bob": {"active": False}}))
     assert feedback.extra == {"people": {"ann": {"active": True}}}
     assert [reject.field for reject in rejects] == ["people.bob"]
+
+
+def test_a_list_beside_the_items_can_hold_their_status() -> None:
+    form = make(
+        "ratings",
+        prompt="q",
+        response="a",
+        scores={"rating": {"field": "rating.responses", "better": "high"}},
+        where_items={"rating.responses": {"^rating.responses.status": ["submitted"]}},
+    )
+    row = {
+        "q": "Q",
+        "a": "A",
+        "rating.responses": [5, 1, 4],
+        "rating.responses.status": ["submitted", "discarded", "submitted"],
+    }
+    (feedback,), rejects = _read_row(form, row)
+    assert feedback.responses[0].scores == {"rating": 4.5}
+    assert [(reject.reason, reject.field) for reject in rejects] == [(Reason.LEFT_OUT, "rating.responses.1")]
+    row["rating.responses.status"] = ["submitted"]
+    assert rejects_of(form, row) == [(Reason.WRONG_TYPE, "rating.responses.status")]
 
 
 @pytest.mark.parametrize(

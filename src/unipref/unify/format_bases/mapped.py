@@ -18,7 +18,7 @@ from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Ro
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.mapping.conditions import Condition, ItemFilter, check_row
+from unipref.unify.mapping.conditions import Condition, check_row
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
@@ -34,6 +34,7 @@ from unipref.unify.mapping.fields import (
     to_parts,
 )
 from unipref.unify.mapping.images import place_images, read_images
+from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
 from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_open_transcript, parse_turns, user_prompt
 
@@ -85,7 +86,8 @@ class Mapped(Format):
     another."""
     where_items: dict[Path, dict[Path, Condition]] = {}
     """Path of a list -> path inside an item -> its allowed values or bounds. All other items are left out and counted
-    before the row is read. A field that an item lacks counts as null. `.` is the item itself."""
+    before the row is read. A field that an item lacks counts as null. `.` is the item itself; `^PATH` is
+    a list in the row with one value per item."""
     literals: list[Path] = []
     """Paths of texts that are JSON or Python literals, such as lists in CSV cells. They are parsed first."""
     function: Dotted | None = None

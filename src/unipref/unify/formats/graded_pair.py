@@ -11,10 +11,11 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import (
+    Decimal,
     Path,
     PathList,
     Place,
-    get_path,
+    collect_values,
     label_hint,
     read_number,
     string_keys,
@@ -32,6 +33,8 @@ class Ends(Settings):
     """The grade that means: the second answer is much better."""
     tie: float | None = None
     """The grade that means a tie; default: the middle."""
+    decimal: Decimal = "point"
+    """What separates the fraction of a grade in a text: 1.5 or 1,5."""
 
     @model_validator(mode="after")
     def _has_two_ends(self) -> "Ends":
@@ -63,7 +66,7 @@ class GradedPair(TwoAnswers):
     second: Place
     """Path of the second answer or dialogue; or a part."""
     grade: Path | PathList
-    """Path of the grade; or several paths, where several people graded. The mean decides."""
+    """Path of the grade, or of a list of grades; or several paths, where several people graded. The mean decides."""
     scale: Ends | None = None
     """The ends of a numeric scale, such as {first: 1, second: 2} or {first: -3, second: 3}."""
     codes: Annotated[dict[str, float], BeforeValidator(string_keys)] = {}
@@ -111,20 +114,21 @@ class GradedPair(TwoAnswers):
         """Yields one feedback with two answers and one comparison per grade."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
         paths = [self.grade] if isinstance(self.grade, str) else self.grade
-        grades = [(path, value) for path in paths if (value := get_path(row, path)) is not None and value != ""]
+        places = [one for path in paths for one in collect_values(row, path)]
+        grades = [(path, value) for path, value in places if value is not None and value != ""]
         if not grades:
             raise Reject(Reason.UNSCORED, "the grade is missing", paths[0])
         comparisons = []
         for path, value in grades:
             lead = self._towards_first(value, path)
             better = 0 if lead >= 0 else 1
-            annotator = path if len(paths) > 1 else None
+            annotator = path if len(places) > 1 else None
             comparisons.append(Comparison(better, 1 - better, abs(lead) <= 1e-9, abs(lead), annotator))
         yield Feedback(
             prompt=prompt,
             responses=self.make_responses(row, endings),
             comparisons=comparisons,
-            extra={"grade": [value for _, value in grades] if len(paths) > 1 else grades[0][1]},
+            extra={"grade": [value for _, value in grades] if len(places) > 1 else grades[0][1]},
             judge=self.read_judge(row),
         )
 
@@ -136,7 +140,7 @@ class GradedPair(TwoAnswers):
             codes = ", ".join(repr(key) for key in self.codes)
             hint = label_hint(value, self.codes)
             raise Reject(Reason.BAD_LABEL, f"found {code[:40]!r}, which is not in codes ({codes}){hint}", path)
-        grade = read_number(value, path)
+        grade = read_number(value, path, self.scale.decimal)
         if grade is None or not self.scale.holds(grade):
             detail = f"grade {code[:40]} is outside the declared scale {self.scale.first:g}..{self.scale.second:g}"
             raise Reject(Reason.BAD_SCORE, detail, path)

@@ -12,8 +12,13 @@ from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, f
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import (
+    ITSELF,
+    Part,
     Path,
     Paths,
+    Place,
+    first_field,
+    get_answer,
     get_path,
     label_hint,
     read_answer,
@@ -144,8 +149,9 @@ class Steps(Mapped):
     """Where the problem is."""
     steps: Path
     """Path of the list of steps: texts or mappings. With `marked`: path of one text."""
-    step: Path | None = None
-    """Path of the text inside a step, if the steps are mappings."""
+    step: Place | None = None
+    """Path of the text inside a step, if the steps are mappings; or a part, as in {field: text, pattern: REGEX}. The
+    path of a step that is a text is `.`."""
     versions: Path | None = None
     """Path of the list of alternatives inside a step that is a mapping. `step` and `rating` are then paths inside each
     alternative."""
@@ -285,7 +291,7 @@ class Steps(Mapped):
             return [
                 [self._read_rating(v, get_path(v, rating), i) for v in versions] for i, versions in enumerate(table)
             ]
-        if self.step is not None:
+        if self.step is not None and first_field(self.step) != ITSELF:
             return [[self._read_rating(step, get_path(step, rating), i)] for i, step in enumerate(steps)]
         ratings = get_path(row, rating)
         if not isinstance(ratings, list) or len(ratings) != len(steps):
@@ -302,6 +308,11 @@ class Steps(Mapped):
         return self._read_step(step, field), self.codes[code]
 
     def _read_step(self, step: Any, field: str) -> str:
+        if isinstance(self.step, Part):
+            try:
+                return get_answer(step, self.step)
+            except Reject as reject:
+                raise Reject(reject.reason, reject.detail, field) from reject
         return read_answer(step if self.step is None else get_path(step, self.step), field)
 
     def _check_target(self, row: Row) -> dict[str, float]:
