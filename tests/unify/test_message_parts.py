@@ -186,6 +186,14 @@ def test_reasoning_in_a_text(content: str, reasoning: str, answer: str) -> None:
     assert split_reasoning(content) == (reasoning, answer)
 
 
+def test_what_a_block_hides_is_counted() -> None:
+    hidden = [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "Yes."}]
+    failed = [{"type": "tool_result", "tool_use_id": "c1", "content": "no", "is_error": True}]
+    with count_unread_fields() as unread:
+        parse_turns([USER, {"role": "assistant", "content": hidden}, {"role": "user", "content": failed}], "m", {})
+    assert unread == {"redacted_thinking": 1, "is_error": 1}
+
+
 def test_a_users_text_is_never_split() -> None:
     (message,) = parse_turns([{"role": "user", "content": "<think>a</think>b"}], "m", {})
     assert message == {"role": "user", "content": "<think>a</think>b"}

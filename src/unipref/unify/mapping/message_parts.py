@@ -121,6 +121,13 @@ def list_read_keys(role: str, turn: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def list_hidden_blocks(content: Any) -> dict[str, bool]:
+    """Returns what `read_turn` skips in the content of a turn: encrypted reasoning, and that a tool failed."""
+    blocks = content if isinstance(content, list) and are_blocks(content) else []
+    hidden = {block["type"]: True for block in blocks if block["type"] in HIDDEN_REASONING}
+    return hidden | ({"is_error": True} if any(block.get("is_error") for block in blocks) else {})
+
+
 def _read_reasoning(turn: Mapping[str, Any]) -> str:
     """The reasoning in a field of a turn; empty if there is none."""
     for key in REASONING_KEYS:

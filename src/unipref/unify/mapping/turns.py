@@ -19,6 +19,7 @@ from unipref.unify.mapping.message_parts import (
     RESULT_KINDS,
     TEXT_KINDS,
     are_blocks,
+    list_hidden_blocks,
     list_read_keys,
     make_turn,
     read_call,
@@ -280,6 +281,7 @@ def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str
         read = read_turn(role, turn, content, place)
         kind = ["type"] if turn.get("type") == "message" else []
         note_unread_fields(turn, [role_key, content_key, *kind, *list_read_keys(role, turn)])
+        note_unread_fields(list_hidden_blocks(content), [])
         return read
     raise Reject(
         Reason.MISSING_FIELD,
