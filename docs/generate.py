@@ -7,7 +7,8 @@ from unipref.study import options
 PAGE = Path(__file__).parent / "choices.md"
 HEAD = """# All choices and settings
 
-The formats, scorers, strategies, trainers, benchmarks and known datasets that a study can use, with their settings.
+The formats, exports, scorers, strategies, trainers, benchmarks and known datasets that a study can use, with their
+settings.
 `unipref list formats` and so on print the same. `make docs` writes this page from the code.
 """
 

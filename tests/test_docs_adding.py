@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of all pages."""
     folder = tmp_path_factory.mktemp("project")
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".hypothesis")
-    for name in ("src", "tests"):
+    for name in ("src", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for page in PAGES:
@@ -41,7 +41,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def keys(package: Path) -> dict[str, str]:
     """Cached module, or module of a choice -> the hash of its code and of all that it imports."""
-    kinds = ("unify/formats", "select/scorers", "select/strategies", "train/trainers", "evaluate/benchmarks")
+    kinds = ("unify/formats", "unify/exports", "sources/catalog/datasets", "select/scorers", "select/strategies")
+    kinds += ("train/trainers", "evaluate/benchmarks")
     choices = [path for kind in kinds for path in sorted((package / kind).glob("[a-z]*.py"))]
     modules = [".".join(["unipref", *path.relative_to(package).with_suffix("").parts]) for path in choices]
     return {module: code_key(module, package=package) for module in (*CACHED, *modules)}

@@ -314,7 +314,9 @@ def explain(
 
 @app.command("list")
 def list_choices(
-    what: Annotated[str, typer.Argument(help="formats, datasets, scorers, strategies, trainers or benchmarks")],
+    what: Annotated[
+        str, typer.Argument(help="formats, exports, datasets, scorers, strategies, trainers or benchmarks")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """List the choices for a study, with their settings."""

@@ -1,4 +1,4 @@
-"""The base classes of plug-ins: format, scorer, strategy, trainer and benchmark.
+"""The base classes of plug-ins: format, export, scorer, strategy, trainer and benchmark.
 
 Each is a `Choice`: a frozen pydantic object. Its fields are its settings, its docstring is its documentation, and one
 or two methods do the work. A choice is one file in the folder of its stage, and the file's name is its name.
@@ -102,6 +102,54 @@ class Format(Choice):
         The first one decides, unless the source names another.
         """
         return {}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """How an export would be read: an entry of a study file, with `?` where only the user knows.
+
+    Attributes:
+        format: the format; None if the export holds no judgement that unipref can use.
+        map: the format's settings.
+        confidence: in [0, 1], that the rows are of this export and that the entry reads them rightly.
+        why: the reasons.
+        doubts: what the rows do not tell.
+        source: further settings of the source, such as `records`.
+    """
+
+    format: str | None
+    map: dict[str, Any]
+    confidence: float
+    why: list[str]
+    doubts: list[str] = field(default_factory=list)
+    source: dict[str, Any] = field(default_factory=dict)
+
+
+class Export(Choice):
+    """The files that one tool exports: `unipref inspect` recognises them and proposes an entry for the study file.
+
+    `example` holds `rows` as in a file of the tool, and `preferences`: the last messages of both sides of each
+    preference that they give. If the proposal has questions, `answers` holds the settings of the source that the user
+    would fill in; `files` holds the rows of files to join. `further_examples` has the same for other shapes.
+    """
+
+    origin: ClassVar[str]
+    """The tool, its versions, and how a user gets the file."""
+    seen: ClassVar[str]
+    """The source of its schema."""
+    verified: ClassVar[Literal["data", "schema"]]
+    """data: tested on a real file; schema: written from its documentation and tested on hand-written rows."""
+    further_examples: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Title -> an example of another shape."""
+
+    @classmethod
+    @abc.abstractmethod
+    def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
+        """Proposes how to read rows of this export; None if they are not of this export.
+
+        Args:
+            rows: the first rows of a file, as they are before `records` and `map`.
+        """
 
 
 class Scorer(Choice):

@@ -171,6 +171,7 @@ class Reason(StrEnum):
     LEFT_OUT = "left_out"  # by the mapping's `where` or `where_items`
     NEUTRAL = "neutral"  # judged neither good nor bad
     FUNCTION_FAILED = "function_failed"  # the mapping's own function
+    NOT_REACHED = "not_reached"  # steps after the place where a solution ends or goes wrong
     NO_ORDER = "no_order"  # the shape does not say which answer is better
     DELETED = "deleted"  # marked so by the source
     NOT_TO_LEARN = "not_to_learn"  # the source gives the answer weight 0

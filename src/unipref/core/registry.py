@@ -20,13 +20,14 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from unipref.core import hashing, user_code
-from unipref.core.contracts import Benchmark, Choice, Format, Scorer, Settings, Strategy, Trainer
+from unipref.core.contracts import Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 
 C = TypeVar("C", bound=Settings)
 
 CONTRACTS: dict[str, type[Choice]] = {
     "format": Format,
+    "export": Export,
     "scorer": Scorer,
     "strategy": Strategy,
     "trainer": Trainer,
@@ -36,6 +37,7 @@ CONTRACTS: dict[str, type[Choice]] = {
 
 PACKAGES = {
     "format": "unipref.unify.formats",
+    "export": "unipref.unify.exports",
     "scorer": "unipref.select.scorers",
     "strategy": "unipref.select.strategies",
     "trainer": "unipref.train.trainers",
@@ -45,6 +47,7 @@ PACKAGES = {
 
 GROUPS = {
     "format": "unipref.formats",
+    "export": "unipref.exports",
     "scorer": "unipref.scorers",
     "strategy": "unipref.strategies",
     "trainer": "unipref.trainers",
@@ -190,7 +193,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
     """Makes a choice with its settings.
 
     Args:
-        kind: 'format', 'scorer', 'strategy', 'trainer' or 'benchmark'.
+        kind: 'format', 'export', 'scorer', 'strategy', 'trainer' or 'benchmark'.
         name: the choice's name, or `NAME:VALUE` if it has an `argument`.
         settings: its fields.
         where: the setting's place in the study file, for errors.
@@ -240,7 +243,7 @@ def _hash_files(files: list[Path]) -> str:
 
 
 def kind_of(choice: type[Choice]) -> str:
-    """Returns 'format', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
+    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
     return next(kind for kind, contract in CONTRACTS.items() if issubclass(choice, contract))
 
 

@@ -10,8 +10,9 @@ from unipref.sources.hub import hub_parts
 from unipref.sources.in_memory import Rows, spill_rows
 from unipref.sources.joins import Join, joined, with_tables
 from unipref.sources.limits import Limits
+from unipref.sources.nested_rows import rows_inside
 from unipref.sources.part import Part, Table
-from unipref.sources.reader import peek, read
+from unipref.sources.reader import peek, read, unusual_delimiter
 from unipref.sources.split_files import check_parts, parts
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "parts",
     "peek",
     "read",
+    "rows_inside",
     "spill_rows",
+    "unusual_delimiter",
     "with_tables",
 ]

@@ -5,7 +5,7 @@ is the field `value`. `parent` holds the row around it without the list (unless 
 where the rows are the values of an object, `key` is their key. Row 7's second item is called `7.2`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from unipref.core.records import Reason, Reject, Row
@@ -33,6 +33,13 @@ def nested_rows(outer: Iterator[Numbered], path: str) -> Iterator[Numbered]:
             continue
         for place, (key, item) in enumerate(items, 1):
             yield f"{number}.{place}", _row(key, item, parent)
+
+
+def rows_inside(rows: Iterable[Row], path: str | None) -> list[Row]:
+    """Returns the rows inside some rows, without those that have no such list; the rows themselves without a path."""
+    if not path:
+        return list(rows)
+    return [row for _, row in nested_rows(iter(enumerate(rows, 1)), path) if not isinstance(row, Reject)]
 
 
 def _extract_items(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
-from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, open_questions, source_name
+from unipref.unify.inspection import Inspection, describe_catalog_match, inspect, source_name, source_questions
 
 PERPLEXITY = {"perplexity": {"data": None, "text": "chosen.*.content"}}
 """The benchmark for data without pairs: the perplexity of the good answers in the test split."""
@@ -40,18 +40,25 @@ def draft_study(paths: Sequence[Path | str]) -> str:
         else:
             label = _find_unused_name(first.source["name"], {source["name"] for source in sources})
             sources.append({**first.source, "name": label})
-            unanswered = open_questions(first.source["map"], f"sources.{label}.map")
+            unanswered = [f"sources.{label}.{question}" for question in source_questions(first.source)]
             comments += [f"open questions, marked '?': {', '.join(unanswered)}"] * bool(unanswered)
             comments += [
-                describe_catalog_match(name) for name in dict.fromkeys(file.known for file in (first, *others)) if name
+                describe_catalog_match(name)
+                for name in dict.fromkeys(file.known for file in (first, *others) if "dataset" not in file.source)
+                if name
             ]
         lines += [" ".join(f"# {label}: {comment}".split()) for comment in comments]
-    return "\n".join(lines) + "\n" + yaml_files.write(_study(sources))
+    return "\n".join(lines) + "\n" + yaml_files.write(_study(sources, [file for file, _ in groups if file.source]))
 
 
-def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The study, with training steps and a benchmark that fit the sources."""
-    kinds = {_format(source).feedback_kind for source in sources}
+def _study(sources: list[dict[str, Any]], files: list[Inspection]) -> dict[str, Any]:
+    """The study, with training steps and a benchmark that fit the sources.
+
+    Args:
+        sources: entries of the study file.
+        files: the inspection of each source's first file.
+    """
+    kinds = {_format(file).feedback_kind for file in files}
     train: list[dict[str, Any]] = [{"sft": {}}]
     if "single" in kinds:
         train.append({"kto": {}})
@@ -65,19 +72,19 @@ def _study(sources: list[dict[str, Any]]) -> dict[str, Any]:
         "split": {"dev": 0.1, "test": 0.1},
         "select": {"cluster_quality": {"fraction": 0.6}},
         "train": train,
-        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, sources)) else PERPLEXITY],
+        "evaluate": [{"preference_accuracy": {"split": "test"}} if any(map(_has_pairs, files)) else PERPLEXITY],
         "seeds": [0],
     }
 
 
-def _has_pairs(source: dict[str, Any]) -> bool:
+def _has_pairs(file: Inspection) -> bool:
     """Whether its rows say which of two answers is better."""
-    return _format(source).has_pairs(source["map"])
+    return _format(file).has_pairs(file.map)
 
 
-def _format(source: dict[str, Any]) -> type[Format]:
-    """The class of a source's format."""
-    format_class = registry.find("format", source["format"])
+def _format(file: Inspection) -> type[Format]:
+    """The class of the format that an inspection proposes."""
+    format_class = registry.find("format", file.format or "")
     assert issubclass(format_class, Format)
     return format_class
 
@@ -94,7 +101,8 @@ def _group_files(path: Path | str, read: set[Path]) -> list[tuple[Inspection, li
     new = [file for file in files if Path(os.path.realpath(file.file)) not in read]
     read |= {Path(os.path.realpath(file.file)) for file in new}
     for file in new:
-        alike = (Path(file.file).parent, file.format, yaml_files.write(file.map)) if file.source else (file.file,)
+        settings = {key: value for key, value in file.source.items() if key not in ("name", "path")}
+        alike = (Path(file.file).parent, file.format, yaml_files.write(settings)) if file.source else (file.file,)
         groups.setdefault(alike, []).append(file)
     for first, *others in groups.values():
         if others:

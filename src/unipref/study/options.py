@@ -1,9 +1,10 @@
-"""Lists the formats, datasets, scorers, strategies, trainers and benchmarks for studies, with their settings."""
+"""Lists what a study can name: formats, exports, datasets, scorers, strategies, trainers and benchmarks."""
 
 import inspect
 from typing import Any
 
 from unipref.core import registry
+from unipref.core.contracts import Export
 from unipref.core.errors import UserError, near_name
 from unipref.sources import catalog
 
@@ -15,7 +16,7 @@ def list_entries(what: str, installed: bool = True) -> list[dict[str, Any]]:
     """Returns each choice with its description and settings, or each known dataset.
 
     Args:
-        what: formats, datasets, scorers, strategies, trainers or benchmarks.
+        what: formats, exports, datasets, scorers, strategies, trainers or benchmarks.
         installed: also list the choices of installed packages, including broken ones.
 
     Raises:
@@ -47,6 +48,8 @@ def _describe_choice(choice: type[Any]) -> dict[str, Any]:
         for name, field in choice.model_fields.items()
     ]
     entry = {"name": choice.name(), "about": inspect.cleandoc(choice.__doc__ or ""), "settings": settings}
+    if issubclass(choice, Export):
+        entry |= {"origin": choice.origin, "seen": choice.seen, "verified": choice.verified}
     package = registry.find_package(choice)
     return entry if package is None else {**entry, "package": package}
 
@@ -70,6 +73,8 @@ def format_entries(choices: list[dict[str, Any]]) -> str:
             lines.append(f"    {setting['name']}: {about} ({default})")
         if "package" in entry:
             lines.append(f"    from the installed package {entry['package']}")
+        if "seen" in entry and "licence" not in entry:
+            lines += [f"    from {entry['origin']}", f"    {entry['verified']}: {entry['seen']}"]
         if "licence" in entry:
             lines.append(f"    {entry['format']}, {entry['objective']}, {entry['licence']}, from {entry['origin']}")
             lines += [f"    note: {fault}" for fault in entry["faults"]]

@@ -63,6 +63,10 @@ class Source(Settings):
 def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> ResolvedSource:
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
+    settings = source.model_dump(exclude={"name", "path", "map"})
+    if open_question := registry.find_text(settings, where, lambda text: text == PLACEHOLDER):
+        mend = "Replace it with your answer; unipref inspect explains what the data leave open."
+        raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
     name = source.format or (entry.format if entry else None)
     if name is None:

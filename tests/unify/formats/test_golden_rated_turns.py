@@ -115,6 +115,33 @@ CASES = [
         settings=TREE,
     ),
     Case(
+        "replies inside messages; the text is in the first field that is not empty",
+        [
+            {
+                "messages": [
+                    {
+                        **{"user": True, "text": "Hi", "content": []},
+                        "children": [
+                            {"user": False, "text": "Go away.", "annotation": {"rating": -1}, "children": []},
+                            {
+                                **{"user": False, "text": "", "content": [{"type": "text", "text": "Hello."}]},
+                                "annotation": {"rating": 1},
+                                "children": [{"user": True, "text": "Bye"}],
+                            },
+                        ],
+                    }
+                ]
+            }
+        ],
+        [preference(["user: Hi"], ["assistant: Hello."], ["assistant: Go away."])],
+        settings={
+            **{key: value for key, value in TREE.items() if key != "parent"},
+            "replies": "children",
+            "turns": {"role": "user", "content": ["text", "content"]},
+            "roles": {True: "user", False: "assistant"},
+        },
+    ),
+    Case(
         "the same answer with both verdicts is a contradiction",
         [chat("Q", ("A", "up")), chat("Q", ("A", "down"))],
         [],

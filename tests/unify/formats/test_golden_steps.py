@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 
 from support.golden import Case, check, preference
+from unipref.core import registry
+from unipref.core.errors import UserError
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
+from unipref.unify.detection.step_gaps import ask_about_gaps
+from unipref.unify.formats.steps import Steps
 
 MISTAKE = {"prompt": "input", "steps": "steps", "first_wrong": "mistake_index", "answer": "answer", "target": "target"}
 PRM = {
@@ -22,8 +27,13 @@ def solved(problem: str, steps: list[str], mistake: Any, answer: str, target: st
     return {"input": problem, "steps": steps, "mistake_index": mistake, "answer": answer, "target": target}
 
 
-def rated(problem: str, *steps: list[tuple[str, int]]) -> dict[str, Any]:
+def rated(problem: str, *steps: list[tuple[str, int | None]], **fields: list[Any]) -> dict[str, Any]:
+    """Makes a solution; `taken` and `written` are fields of its steps, one value per step."""
     versions = [{"completions": [{"text": text, "rating": rating} for text, rating in step]} for step in steps]
+    for name, values in fields.items():
+        versions = [
+            {**step, {"written": "human"}.get(name, name): value} for step, value in zip(versions, values, strict=True)
+        ]
     return {"question": {"problem": problem}, "label": {"steps": versions}}
 
 
@@ -71,8 +81,149 @@ CASES = [
             preference(["user: x + 1 = 3\n\nSubtract 1."], ["assistant: x = 2."], ["assistant: x = 4."]),
             preference(["user: y = 1"], None, ["assistant: y = 2."], n_responses=1, origin=[2]),
         ],
-        [("row", "no_answer", None, [3])],
+        [("part", "neutral", "label.steps.1", [1]), ("row", "neutral", "label.steps", [3])],
         settings=PRM,
+    ),
+    Case(
+        "an unrated version is left out, not its solution; the walk goes on past it",
+        [
+            rated("a", [("A1.", 1), ("A2.", -1), ("A3.", None)], [("A4.", 1), ("A5.", -1)], [("A6.", None)]),
+            rated("b", [("B1.", None)], [("B2.", -1)]),
+            rated("c", [("C1.", 1)], [("C2.", 7), ("C3.", -1)], [("C4.", -1)]),
+        ],
+        [
+            preference(["user: a"], ["assistant: A1."], ["assistant: A2."]),
+            preference(["user: a\n\nA1."], ["assistant: A4."], ["assistant: A5."]),
+            preference(["user: c\n\nC1."], None, ["assistant: C3."], n_responses=1, origin=[3]),
+        ],
+        [
+            ("part", "unscored", "label.steps.0.completions.2", [1]),
+            ("part", "unscored", "label.steps.2.completions.0", [1]),
+            ("row", "unscored", "label.steps.0.completions.0", [2]),
+            ("part", "bad_label", "label.steps.1.completions.0", [3]),
+            ("part", "not_reached", "label.steps.2", [3]),
+        ],
+        settings=PRM,
+    ),
+    Case(
+        "null can be a code",
+        [rated("a", [("A1.", None)], [("A2.", -1)])],
+        [preference(["user: a\n\nA1."], None, ["assistant: A2."], n_responses=1)],
+        settings={**PRM, "codes": {**PRM["codes"], None: "neutral"}},
+    ),
+    Case(
+        "the only version of a step is the one taken, unless it is wrong; of several, the field says which one",
+        [
+            rated("a", [("A1.", 0)], [("A2.", 1), ("A3.", -1)]),
+            rated("b", [("B1.", 0), ("B2.", 0)], [("B3.", 1), ("B4.", -1)]),
+            rated("c", [("C1.", -1)], [("C2.", 1), ("C3.", -1)]),
+        ],
+        [
+            preference(["user: a\n\nA1."], ["assistant: A2."], ["assistant: A3."]),
+            preference(["user: c"], None, ["assistant: C1."], n_responses=1, origin=[3]),
+        ],
+        [
+            ("row", "neutral", "label.steps.0", [2]),
+            ("part", "not_reached", "label.steps.1", [3]),
+        ],
+        settings=PRM,
+    ),
+    Case(
+        "the version taken may be a later, a neutral or an unrated one; what is not used is counted",
+        [
+            rated("a", [("A1.", 1), ("A2.", 1)], [("A3.", 1), ("A4.", -1)], taken=[1, 0]),
+            rated("b", [("B1.", 0), ("B2.", None)], [("B3.", 1), ("B4.", -1)], taken=[1, 0]),
+            rated("c", [("C1.", 1), ("C2.", -1)], [("C3.", -1)], [("C4.", -1)], taken=[None, 0, 0]),
+            rated("d", [("D1.", 1), ("D2.", -1)], [("D3.", -1)], taken=[2, 0]),
+            rated("e", [("E1.", 1), ("E2.", -1)], [("E3.", -1)], taken=[1, 0]),
+            rated("f", [("F1.", 0)], [("F2.", 1)], taken=[0, 0]),
+        ],
+        [
+            preference(["user: a\n\nA2."], ["assistant: A3."], ["assistant: A4."]),
+            preference(["user: b\n\nB2."], ["assistant: B3."], ["assistant: B4."], origin=[2]),
+            preference(["user: c"], ["assistant: C1."], ["assistant: C2."], origin=[3]),
+            preference(["user: d"], ["assistant: D1."], ["assistant: D2."], origin=[4]),
+            preference(["user: e"], ["assistant: E1."], ["assistant: E2."], origin=[5]),
+            preference(["user: f"], ["assistant: F1.\nF2."], None, n_responses=1, origin=[6]),
+        ],
+        [
+            ("part", "tie", "label.steps.0", [1]),
+            ("part", "unscored", "label.steps.0.completions.1", [2]),
+            ("part", "neutral", "label.steps.0", [2]),
+            ("part", "not_reached", "label.steps.1", [3]),
+            ("part", "bad_label", "taken", [4]),
+            ("part", "not_reached", "label.steps.1", [4]),
+            ("part", "not_reached", "label.steps.1", [5]),
+        ],
+        settings={**PRM, "taken": "taken"},
+    ),
+    Case(
+        "a solution goes on with the step that a person wrote; its rating counts if it has one",
+        [
+            rated("a", [("A1.", -1)], [("A3.", 1), ("A4.", -1)], taken=[None, 0], written=["A2.", None]),
+            rated("b", [("B1.", -1)], [("B3.", -1)], taken=[None, None], written=[{"text": "B2.", "rating": 1}, ""]),
+            rated("c", [("C1.", -1)], [("C3.", -1)], taken=[None, 0], written=[{"text": "C2.", "rating": None}, None]),
+            rated("d", [("D1.", 1)], [("D2.", -1)], taken=[0, None], written=["", {"text": ""}]),
+        ],
+        [
+            preference(["user: a"], None, ["assistant: A1."], n_responses=1),
+            preference(["user: a\n\nA2."], ["assistant: A3."], ["assistant: A4."]),
+            preference(["user: b"], ["assistant: B2."], ["assistant: B1."], origin=[2]),
+            preference(["user: b\n\nB2."], None, ["assistant: B3."], n_responses=1, origin=[2]),
+            preference(["user: c"], None, ["assistant: C1."], n_responses=1, origin=[3]),
+            preference(["user: c\n\nC2."], None, ["assistant: C3."], n_responses=1, origin=[3]),
+            preference(["user: d\n\nD1."], None, ["assistant: D2."], n_responses=1, origin=[4]),
+        ],
+        [("part", "empty_response", "label.steps.1.human", [4])],
+        settings={**PRM, "taken": "taken", "written": "human"},
+    ),
+    Case(
+        "a step whose versions or text cannot be read ends the solution, and the steps before it count",
+        [
+            {
+                "question": {"problem": "a"},
+                "label": {
+                    "steps": [
+                        {"completions": [{"text": "A1.", "rating": 1}, {"text": "A2.", "rating": -1}]},
+                        {"completions": []},
+                        {"completions": [{"text": "A3.", "rating": 1}]},
+                    ]
+                },
+            },
+            {
+                "question": {"problem": "b"},
+                "label": {
+                    "steps": [
+                        {"completions": [{"text": "", "rating": 1}, {"text": "B2.", "rating": -1}, {"text": "B3."}]},
+                    ]
+                },
+            },
+        ],
+        [
+            preference(["user: a"], ["assistant: A1."], ["assistant: A2."]),
+            preference(["user: b"], None, ["assistant: B2."], n_responses=1, origin=[2]),
+        ],
+        [
+            ("part", "wrong_type", "label.steps.1.completions", [1]),
+            ("part", "not_reached", "label.steps.2", [1]),
+            ("part", "empty_response", "label.steps.0.completions.0", [2]),
+            ("part", "missing_field", "label.steps.0.completions.2.rating", [2]),
+        ],
+        settings=PRM,
+    ),
+    Case(
+        "neutral steps without versions: the wrong step after them counts, the whole solution does not",
+        [
+            {"p": "1 + 1", "s": ["Well.", "3."], "r": ["0", "-"]},
+            {"p": "2 + 2", "s": ["Well.", "4."], "r": ["0", "+"]},
+            {"p": "3 + 3", "s": ["7.", "8.", "9."], "r": ["-", "-", "-"]},
+        ],
+        [
+            preference(["user: 1 + 1\n\nWell."], None, ["assistant: 3."], n_responses=1),
+            preference(["user: 3 + 3"], None, ["assistant: 7."], n_responses=1, origin=[3]),
+        ],
+        [("row", "neutral", "s", [2]), ("part", "not_reached", "s.1", [3])],
+        settings={"prompt": "p", "steps": "s", "rating": "r", "codes": {"+": "right", "-": "wrong", "0": "neutral"}},
     ),
     Case(
         "a list of ratings beside the steps; an unknown rating and a missing one are rejects",
@@ -91,6 +242,38 @@ CASES = [
         settings={"prompt": "p", "steps": "s", "rating": "r", "codes": {"+": "right", "-": "wrong"}},
     ),
 ]
+
+
+def test_inspect_asks_about_ratings_that_are_null() -> None:
+    rows = [rated("What is 1 + 1?", [("It is 2.", 1), ("It is 3.", -1)], [("So 2.", None)])] * 4
+    guess = Steps.recognise(Columns(rows))
+    assert guess is not None
+    assert guess.map["codes"] == {-1: PLACEHOLDER, 1: PLACEHOLDER, None: PLACEHOLDER}
+    assert any("null in 'rating' means (4 of 12)" in doubt for doubt in guess.doubts)
+    flat = [{"problem": "What is 1 + 1 + 1?", "steps": ["1 + 1 = 2."] * n, "r": [1, -1, None][:n]} for n in (1, 2, 3)]
+    mapping = {"prompt": "problem", "steps": "steps", "rating": "r", "codes": {}}
+    one_list = ask_about_gaps(Guess(mapping, 0.8, []), Columns(flat))
+    assert one_list.map["codes"] == {None: PLACEHOLDER}
+
+
+def test_a_step_that_a_person_wrote_is_proposed() -> None:
+    rows = [rated("Q", [("A", -1)], [("B", 1)], taken=[None, 0], written=[text, None]) for text in ("W", {"text": "V"})]
+    mapping = {key: value for key, value in PRM.items() if key != "codes"} | {"codes": {1: "right"}, "taken": "taken"}
+    assert ask_about_gaps(Guess(mapping, 0.8, []), Columns(rows)).map == {**mapping, "written": "human"}
+    always = [rated("Q", [("A", -1)], [("B", 1)], taken=[0, 0], written=["W", None])]
+    assert ask_about_gaps(Guess(mapping, 0.8, []), Columns(always)).map == mapping
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"written": "human"}, "'written' needs 'taken'"),
+        ({"taken": "t", "versions": None}, "'taken' and 'written' need 'versions'"),
+    ],
+)
+def test_settings_that_lack_another_are_errors(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        registry.make("format", "steps", {**PRM, **settings}, "map")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.about)

@@ -25,6 +25,9 @@ class Dataset(Settings):
     """The settings of that format."""
     records: str | None = None
     """Path of the list inside each row that holds the real rows."""
+    signature: dict[str, list[bool | int | float | str | None]] = {}
+    """Path in a raw row -> its possible values, or an empty list for any. `unipref inspect` proposes this entry for
+    rows that all have these fields and values. Empty: the fields are too common to recognise the dataset."""
     axis: str | None = None
     """The axis that decides by default."""
     objective: str

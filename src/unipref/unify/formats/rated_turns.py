@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
+from pydantic import model_validator
+
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
@@ -15,6 +17,7 @@ from unipref.unify.mapping.message_links import (
     find_ancestors,
     is_empty_node,
     link_messages,
+    link_replies,
     prepare_message,
 )
 from unipref.unify.mapping.turns import (
@@ -56,6 +59,8 @@ class RatedTurns(Verdicts, Mapped):
     parent: Path | None = None
     """Path, inside a message, of the id of the message that it follows, if the messages are a tree. If not set, each
     message follows the one before it in the list."""
+    replies: Path | None = None
+    """Replaces `parent`: path, inside a message, of the list of replies to it, if the messages are nested."""
     id: Path = "id"
     """Path of the id inside a message, for `parent`. A mapping id -> message does not need it."""
     turns: TurnFields | None = None
@@ -77,6 +82,12 @@ class RatedTurns(Verdicts, Mapped):
             }
         ],
     }
+
+    @model_validator(mode="after")
+    def _is_linked_one_way(self) -> "RatedTurns":
+        if self.parent is not None and self.replies is not None:
+            raise ValueError("give either 'parent' or 'replies'")
+        return self
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
@@ -155,6 +166,8 @@ class RatedTurns(Verdicts, Mapped):
     def _link(self, row: Row) -> LinkedMessages:
         """Returns the messages by id; of a list without parents, each follows the one before it."""
         value = get_path(row, self.messages)
+        if self.replies is not None:
+            return link_replies(value, self.messages, self.replies)
         if self.parent is not None:
             return link_messages(value, self.messages, self.id, self.parent)
         if not isinstance(value, list):
@@ -169,10 +182,13 @@ class RatedTurns(Verdicts, Mapped):
 
     @property
     def _links(self) -> set[str]:
-        return {self.id, self.parent} if self.parent is not None else set()
+        """The fields that link messages."""
+        return (
+            {self.id, self.parent} if self.parent is not None else {self.replies} if self.replies is not None else set()
+        )
 
     def _is_structure(self, node: LinkedMessage) -> bool:
-        return self.parent is not None and is_empty_node(node.message, self.turns, self._links)
+        return bool(self._links) and is_empty_node(node.message, self.turns, self._links)
 
     def _read_message(self, node: LinkedMessage, keys: tuple[str, str] | None) -> _Message:
         """Reads one message and its verdict."""

@@ -9,6 +9,7 @@ from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
+from unipref.unify.detection.step_gaps import ask_about_gaps
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import (
@@ -17,6 +18,7 @@ from unipref.unify.mapping.fields import (
     Path,
     Paths,
     Place,
+    describe,
     first_field,
     get_answer,
     get_path,
@@ -27,9 +29,16 @@ from unipref.unify.mapping.fields import (
     string_keys,
     to_code,
 )
+from unipref.unify.mapping.step_versions import (
+    Verdict,
+    Version,
+    Versions,
+    append_steps,
+    compare_versions,
+    count_unused_versions,
+)
 from unipref.unify.mapping.turns import assistant_turn
 
-Verdict = Literal["right", "wrong", "neutral"]
 TARGET_AXIS = "target"
 """The name of the axis of the final answer: 1 if it is right."""
 MISTAKE_NAMES = ("mistake", "error", "wrong", "incorrect")
@@ -110,9 +119,10 @@ def _recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
 def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
     """Recognises steps that are mappings with a rating, or with versions that have a rating."""
     for steps in columns.of_kind("items"):
-        inner, versions = steps.inner_columns(), None
-        if (listed := next(iter(inner.of_kind("items")), None)) is not None:
-            inner, versions = listed.inner_columns(), listed.path
+        outer = inner = columns.inner(steps)
+        listed = next(iter(outer.of_kind("items")), None)
+        if listed is not None:
+            inner = outer.inner(listed)
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
         rating = next((c for c in inner.of_kind("flag", "code") if c.n_distinct > 1 and _is_rating(c)), None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
@@ -120,14 +130,26 @@ def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
             continue
         values = sorted({*rating.values})
         mapping = {"prompt": path_setting(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
-        mapping |= {"versions": versions} if versions else {}
+        doubts = [_doubt_about_codes(values, rating.path)]
+        if listed is not None:
+            mapping["versions"] = listed.path
+            if taken := _find_taken(outer, listed):
+                mapping["taken"] = taken.path
+                doubts.append(
+                    f"whether '{taken.path}' is the version, counted from 0, with which the solution continues"
+                )
         why = [f"each of the '{steps.path}' has a '{rating.path}' of {values}"]
-        return Guess(
-            {**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)},
-            0.8,
-            why,
-            [_doubt_about_codes(values, rating.path)],
-        )
+        return Guess({**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)}, 0.8, why, doubts)
+    return None
+
+
+def _find_taken(step: Columns, versions: Column) -> Column | None:
+    """Returns the number in a step that is always the place of one of its versions; None if there is none."""
+    counts = dict(zip(versions.rows, map(len, versions.values), strict=True))
+    for column in step.of_kind("code", "number"):
+        places = [(counts.get(row, 0), n) for row, n in zip(column.rows, column.numbers, strict=False)]
+        if places and min(n for _, n in places) == 0 and all(n == int(n) and 0 <= n < max(c, 1) for c, n in places):
+            return column
     return None
 
 
@@ -157,7 +179,12 @@ class Steps(Mapped):
     alternative."""
     taken: Path | None = None
     """Path, inside a step with versions, of the index (from 0) of the version with which the solution continues; null:
-    the solution ends there. If not set, the first right version is used."""
+    the solution ends there, unless a step is `written`. If not set, the first right version is used, or the only one if
+    it is neutral."""
+    written: Path | None = None
+    """Path, inside a step with versions, of a step that a person wrote because no version was good: a text, or a
+    mapping like a version. The solution continues with it where `taken` is null. If it has a rating, it is compared
+    too."""
     first_wrong: Path | None = None
     """Path of the number of the first wrong step; null in the row: no step is wrong."""
     counted_from: Literal[0, 1] = 0
@@ -167,7 +194,8 @@ class Steps(Mapped):
     marked: TwoGroups | None = None
     """If the steps are one text: a regular expression with two groups, a step and its rating."""
     codes: Annotated[dict[str, Verdict], BeforeValidator(string_keys)] = {}
-    """Value of a rating -> right, wrong or neutral."""
+    """Value of a rating -> right, wrong or neutral. A version without a rating is left out and counted, unless null has
+    a code."""
     answer: Path | None = None
     """Path of the final answer of the solution, which is checked against `target`."""
     target: Path | None = None
@@ -189,8 +217,10 @@ class Steps(Mapped):
     def _judgement_is_declared(self) -> "Steps":
         if sum(setting is not None for setting in (self.first_wrong, self.rating, self.marked)) != 1:
             raise ValueError("give either 'first_wrong', or 'rating' (or 'marked') and 'codes'")
-        if self.taken is not None and self.versions is None:
-            raise ValueError("'taken' needs 'versions'")
+        if (self.taken is not None or self.written is not None) and self.versions is None:
+            raise ValueError("'taken' and 'written' need 'versions'")
+        if self.written is not None and self.taken is None:
+            raise ValueError("'written' needs 'taken', whose null says that a written step follows")
         if self.first_wrong is None and not self.codes:
             raise ValueError("set what each rating means, as in codes: {-1: wrong, 0: neutral, 1: right}")
         if (self.answer is None) != (self.target is None):
@@ -207,39 +237,70 @@ class Steps(Mapped):
         prompt, _ = find_prompt(columns, [])
         if not prompt:
             return None
-        return (
+        guess = (
             _recognise_mistake_number(columns, prompt)
             or _recognise_rating_list(columns, prompt)
             or _recognise_rated_items(columns, prompt)
         )
+        return None if guess is None else ask_about_gaps(guess, columns)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback per judged step that follows right steps, and the whole solution if no step is wrong."""
+        """Yields one feedback per judged step that follows right steps, and the whole solution if no step is wrong.
+        Versions and steps that are not used are rejects.
+        """
+        items = list(self._follow(row))
+        if not items:
+            raise Reject(Reason.TIE, "no step is wrong, so there is nothing to compare", self.steps)
+        yield from items
+
+    def _follow(self, row: Row) -> Iterator[Feedback | Reject]:
+        """Follows the solution from step to step."""
         steps = self._steps(row)
         judged_steps = (
             self._judge_by_number(row, steps) if self.first_wrong is not None else self._judge_by_rating(row, steps)
         )
         prompt = self.read_prompt(row, self.prompt)
         right_steps: list[str] = []
-        for place, versions in enumerate(judged_steps):
-            verdicts = {verdict for _, verdict in versions}
-            if "wrong" in verdicts:
-                clear = [v for v in versions if v[1] != "neutral"]
-                yield Feedback(
-                    prompt=append_steps(prompt, right_steps),
-                    responses=[
-                        Response(messages=assistant_turn(content), approved=verdict == "right")
-                        for content, verdict in clear
-                    ],
-                )
-            if (step := self._next_step(steps[place], versions)) is None:
+        for place, judged in enumerate(judged_steps):
+            field = f"{self.steps}.{place}"
+            written = self._read_written(steps[place], field)
+            versions = [*judged, *([written] if written is not None else [])]
+            yield from (version.reject for version in versions if version.reject is not None)
+            is_compared = any(version.verdict == "wrong" for version in versions)
+            if is_compared:
+                yield compare_versions(append_steps(prompt, right_steps), versions)
+            try:
+                following, why = self._next_step(steps[place], judged, written)
+            except Reject as reject:
+                yield reject
+                following, why = None, "which version the solution continues with cannot be read"
+            yield from count_unused_versions(versions, following, is_compared, field)
+            if following is None:
+                if later := len(judged_steps) - place - 1:
+                    count = "1 later step is" if later == 1 else f"{later} later steps are"
+                    yield Reject(Reason.NOT_REACHED, f"{count} not used: {why}", f"{self.steps}.{place + 1}")
                 return
-            right_steps.append(step)
+            right_steps.append(following.content or "")
         if all(len(versions) == 1 for versions in judged_steps):
+            yield from self._judge_solution(
+                row, prompt, right_steps, [versions[0].verdict for versions in judged_steps]
+            )
+
+    def _judge_solution(
+        self, row: Row, prompt: Messages, right_steps: list[str], verdicts: list[Verdict | None]
+    ) -> Iterator[Feedback | Reject]:
+        """Yields the whole solution as a good answer, if no step is wrong. A neutral step is no mistake where the data
+        say that the solution was continued with it.
+        """
+        good = {"right", "neutral"} if self.taken is not None else {"right"}
+        if {*verdicts} <= good:
             whole = Response(
                 messages=assistant_turn("\n".join(right_steps)), scores=self._check_target(row), approved=True
             )
             yield Feedback(prompt=prompt, responses=[whole])
+        elif "wrong" not in verdicts and "neutral" in verdicts:
+            detail = "no step is wrong, but not all are right: the solution is not used as a good answer"
+            yield Reject(Reason.NEUTRAL, detail, self.steps)
 
     def _steps(self, row: Row) -> list[Any]:
         steps = get_path(row, self.steps)
@@ -253,59 +314,116 @@ class Steps(Mapped):
             raise Reject(Reason.WRONG_TYPE, f"expected a list of steps, found {type(steps).__name__}", self.steps)
         return steps
 
-    def _next_step(self, step: Any, versions: list[tuple[str, Verdict]]) -> str | None:
-        """Returns the version with which the solution continues; None if it ends or continues with a wrong step."""
+    def _next_step(self, step: Any, versions: Versions, written: Version | None) -> tuple[Version | None, str]:
+        """Returns the version with which the solution continues; or None and why it ends.
+
+        Raises:
+            Reject: `taken` is missing or names no version.
+        """
         if self.taken is None:
-            return next((content for content, verdict in versions if verdict == "right"), None)
+            right = next((version for version in versions if version.verdict == "right"), None)
+            only = versions[0] if len(versions) == 1 else None
+            if right is not None or (only is not None and only.verdict == "neutral"):
+                return right or only, ""
+            if only is not None:
+                return None, "the step before is wrong" if only.verdict == "wrong" else "the step before has no rating"
+            return None, "no version of the step before is right; set 'taken' if a field says which one was taken"
         place = read_number(get_path(step, self.taken), self.taken)
+        if place is None and written is not None and written.content is not None:
+            return written, ""
         if place is None:
-            return None
+            hint = "" if self.written else "; set 'written' if a field holds a step that a person wrote"
+            return None, f"'{self.taken}' is null in the step before{hint}"
         if place not in range(len(versions)):
             raise Reject(
                 Reason.BAD_LABEL,
                 f"version {place:g} is out of range: the step has {len(versions)} versions, counted from 0",
                 self.taken,
             )
-        content, verdict = versions[int(place)]
-        return None if verdict == "wrong" else content
+        taken = versions[int(place)]
+        if taken.verdict == "wrong":
+            return None, "the version taken in the step before is wrong"
+        return (taken, "") if taken.content is not None else (None, "the version taken before cannot be read")
 
-    def _judge_by_number(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
+    def _judge_by_number(self, row: Row, steps: list[Any]) -> list[Versions]:
         texts = [self._read_step(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
         place = read_number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
         if place is None:
-            return [[(content, "right")] for content in texts]
+            return [[Version(content, "right")] for content in texts]
         wrong = place - self.counted_from
         if wrong != int(wrong) or not 0 <= wrong < len(texts):
             detail = f"step {place:g} is out of range: {len(texts)} steps, counted from {self.counted_from}"
             raise Reject(Reason.BAD_LABEL, detail, self.first_wrong)
-        return [[(content, "right" if i < wrong else "wrong")] for i, content in enumerate(texts[: int(wrong) + 1])]
+        return [
+            [Version(content, "right" if i < wrong else "wrong")] for i, content in enumerate(texts[: int(wrong) + 1])
+        ]
 
-    def _judge_by_rating(self, row: Row, steps: list[Any]) -> list[list[tuple[str, Verdict]]]:
+    def _judge_by_rating(self, row: Row, steps: list[Any]) -> list[Versions]:
+        fields = [f"{self.steps}.{i}" for i in range(len(steps))]
         if self.marked is not None:
-            return [[self._read_rating(step, mark, i)] for i, (step, mark) in enumerate(steps)]
-        rating = self.rating or ""
+            return [[self._judge(step, mark, field)] for (step, mark), field in zip(steps, fields, strict=True)]
         if self.versions is not None:
-            table = [get_path(step, self.versions) for step in steps]
-            if not all(isinstance(versions, list) and versions for versions in table):
-                raise Reject(Reason.WRONG_TYPE, "expected a list of versions in each step", self.versions)
-            return [
-                [self._read_rating(v, get_path(v, rating), i) for v in versions] for i, versions in enumerate(table)
-            ]
+            return [self._judge_versions(step, field) for step, field in zip(steps, fields, strict=True)]
         if self.step is not None and first_field(self.step) != ITSELF:
-            return [[self._read_rating(step, get_path(step, rating), i)] for i, step in enumerate(steps)]
+            return [[self._judge_item(step, field)] for step, field in zip(steps, fields, strict=True)]
+        rating = self.rating or ""
         ratings = get_path(row, rating)
         if not isinstance(ratings, list) or len(ratings) != len(steps):
             size = len(ratings) if isinstance(ratings, list) else type(ratings).__name__
             raise Reject(Reason.WRONG_TYPE, f"expected {len(steps)} ratings, one per step, found {size}", rating)
-        return [[self._read_rating(step, value, i)] for i, (step, value) in enumerate(zip(steps, ratings, strict=True))]
+        return [[self._judge(*step)] for step in zip(steps, ratings, fields, strict=True)]
 
-    def _read_rating(self, step: Any, value: Any, place: int) -> tuple[str, Verdict]:
-        code, field = to_code(value), f"{self.steps}.{place}"
-        if code not in self.codes:
-            codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
-            detail = f"rating {code[:40]!r} is not in codes ({codes}){label_hint(value, self.codes)}"
-            raise Reject(Reason.BAD_LABEL, detail, field)
-        return self._read_step(step, field), self.codes[code]
+    def _judge_versions(self, step: Any, field: str) -> Versions:
+        try:
+            versions = get_path(step, self.versions or "")
+        except Reject as reject:
+            return [Version(None, reject=Reject(reject.reason, reject.detail, f"{field}.{self.versions}"))]
+        if not isinstance(versions, list) or not versions:
+            detail = f"expected a list of versions, found {describe(versions)}"
+            return [Version(None, reject=Reject(Reason.WRONG_TYPE, detail, f"{field}.{self.versions}"))]
+        return [self._judge_item(version, f"{field}.{self.versions}.{i}") for i, version in enumerate(versions)]
+
+    def _judge_item(self, item: Any, field: str) -> Version:
+        """Reads the text and the rating of a mapping."""
+        try:
+            rating = get_path(item, self.rating or "")
+        except Reject as reject:
+            version = self._judge(item, None, field)
+            if version.content is None:
+                return version
+            return version._replace(reject=Reject(reject.reason, reject.detail, f"{field}.{self.rating}"))
+        return self._judge(item, rating, field)
+
+    def _judge(self, step: Any, rating: Any, field: str) -> Version:
+        try:
+            content = self._read_step(step, field)
+        except Reject as reject:
+            return Version(None, reject=reject)
+        code = to_code(rating)
+        if code in self.codes:
+            return Version(content, self.codes[code])
+        if rating is None or rating == "":
+            return Version(content, reject=Reject(Reason.UNSCORED, "the step has no rating", field))
+        codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
+        detail = f"rating {code[:40]!r} is not in codes ({codes}){label_hint(rating, self.codes)}"
+        return Version(content, reject=Reject(Reason.BAD_LABEL, detail, field))
+
+    def _read_written(self, step: Any, field: str) -> Version | None:
+        """Reads the step that a person wrote; None if there is none."""
+        if self.written is None:
+            return None
+        try:
+            value = get_path(step, self.written)
+        except Reject:
+            return None
+        if value is None or value == "":
+            return None
+        place = f"{field}.{self.written}"
+        if isinstance(value, str):
+            return Version(value.strip()) if value.strip() else None
+        version = self._judge_item(value, place)
+        is_unrated = version.reject is not None and version.reject.reason in (Reason.UNSCORED, Reason.MISSING_FIELD)
+        return Version(version.content) if version.content is not None and is_unrated else version
 
     def _read_step(self, step: Any, field: str) -> str:
         if isinstance(self.step, Part):
@@ -324,11 +442,3 @@ class Steps(Mapped):
             detail = f"no step is marked wrong, but the answer {answer[:40]!r} differs from the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)
         return {TARGET_AXIS: 1.0}
-
-
-def append_steps(prompt: Messages, steps: list[str]) -> Messages:
-    """Returns the prompt with the steps appended to its last turn."""
-    if not steps:
-        return prompt
-    last = prompt[-1]
-    return [*prompt[:-1], {**last, "content": "\n".join([last["content"], "", *steps])}]

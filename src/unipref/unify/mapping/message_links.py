@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Path, describe, get_path
+from unipref.unify.mapping.fields import Path, PathList, describe, get_path
 
 NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
 """What a root message holds as its parent."""
@@ -22,14 +22,20 @@ class TurnFields(Settings):
 
     role: Path
     """Path of the speaker's name."""
-    content: Path
-    """Path of the text, or of a list of texts, which are joined with a blank line."""
+    content: Path | PathList
+    """Path of the text, or of a list of texts, which are joined with a blank line. Of several paths, the first one that
+    is not empty is read."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The paths of the text."""
+        return [self.content] if isinstance(self.content, str) else self.content
 
     @property
     def _shared_path(self) -> str:
         """The path of the innermost mapping that holds both; empty for the message itself."""
         shared: list[str] = []
-        for one, other in zip(self.role.split(".")[:-1], self.content.split(".")[:-1], strict=False):
+        for one, other in zip(self.role.split(".")[:-1], self.texts[0].split(".")[:-1], strict=False):
             if one != other:
                 break
             shared.append(one)
@@ -45,13 +51,16 @@ class TurnFields(Settings):
         Raises:
             Reject: the speaker or the text is missing.
         """
-        role, content = (get_inside(message, path, field) for path in (self.role, self.content))
+        role = get_inside(message, self.role, field)
+        path = next((path for path in self.texts if _get_or_none(message, path) not in (None, "", [])), self.texts[0])
+        content = get_inside(message, path, field)
         if isinstance(content, list) and all(isinstance(part, str) for part in content):
             content = "\n\n".join(part for part in content if part.strip())
         shared = self._shared_path
         holder = _get_or_none(message, shared) if shared else message
         skipped = len(shared.split(".")) if shared else 0
-        read = {path.split(".")[skipped] for path in (self.role, self.content)} | {self.role, self.content}
+        used = [read for read in (self.role, *self.texts) if not shared or read.startswith(f"{shared}.")]
+        read = {path.split(".")[skipped] for path in used} | {self.role, *self.texts}
         others = {key: value for key, value in holder.items() if key not in read} if isinstance(holder, dict) else {}
         return {**others, "role": role, "content": content}
 
@@ -97,6 +106,33 @@ def link_messages(value: Any, field: str, id_path: str, parent_path: str) -> Lin
             raise Reject(Reason.WRONG_TYPE, what, place)
         parent = value_key(_get_or_none(message, parent_path))
         linked[key] = LinkedMessage(message, place, None if parent in NO_PARENTS else parent)
+    return linked
+
+
+def link_replies(value: Any, field: str, replies_path: str) -> LinkedMessages:
+    """Reads messages that hold the replies to them; the ids are their paths.
+
+    Args:
+        value: a list of root messages.
+        field: its path, for errors.
+        replies_path: path, inside a message, of the list of replies to it.
+
+    Raises:
+        Reject: the value is not a list.
+    """
+    if not isinstance(value, list):
+        raise Reject(Reason.WRONG_TYPE, f"expected a list of messages, found {describe(value)}", field)
+    linked: LinkedMessages = {}
+    # An explicit stack, because hostile input can be nested deeper than Python's recursion limit.
+    stack: list[tuple[Any, str, str | None]] = [
+        (message, f"{field}.{i}", None) for i, message in reversed([*enumerate(value)])
+    ]
+    while stack:
+        message, place, parent = stack.pop()
+        linked[place] = LinkedMessage(message, place, parent)
+        below = _get_or_none(message, replies_path)
+        replies = below if isinstance(below, list) else []
+        stack += [(reply, f"{place}.{replies_path}.{i}", place) for i, reply in reversed([*enumerate(replies)])]
     return linked
 
 
@@ -151,7 +187,7 @@ def is_empty_node(message: Any, turns: TurnFields | None, links: set[str]) -> bo
     if message is None:
         return True
     if turns is not None:
-        return all(_get_or_none(message, path) is None for path in (turns.role, turns.content))
+        return all(_get_or_none(message, path) is None for path in (turns.role, *turns.texts))
     return isinstance(message, dict) and message.keys() <= {*links, *CHILDREN}
 
 

@@ -1,0 +1,1 @@
+"""Exports of tools: every module here is one tool, named like its file."""

@@ -1,0 +1,101 @@
+"""Doccano."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from unipref.core.contracts import Export, Proposal
+from unipref.core.records import Row
+from unipref.unify.detection.export_fields import find_roles, find_verdicts
+from unipref.unify.detection.export_questions import ASKED, MAX_LABELS, RIGHT
+from unipref.unify.detection.export_rows import distinct, have_paths, text_fields
+from unipref.unify.detection.export_traces import read_in_rows
+from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+
+LONG = 25
+"""Mean number of characters above which many different labels are texts that people wrote."""
+
+
+class Doccano(Export):
+    """Texts with a list of labels. Doccano has one text for each row; further columns, such as the prompt, keep their
+    names.
+    """
+
+    origin: ClassVar[str] = "Doccano 1.x: text classification, export as JSON or JSONL"
+    seen: ClassVar[str] = "doccano/doccano, backend/data_export/pipeline/factories.py"
+    verified: ClassVar[Literal["data", "schema"]] = "schema"
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", "The Sun.")],
+        "rows": [
+            {
+                "id": 1,
+                "text": "The Sun.",
+                "question": "Name a moon of Jupiter.",
+                "label": ["not helpful"],
+                "Comments": [],
+            },
+            {"id": 2, "text": "Io.", "question": "Name a moon of Jupiter.", "label": ["helpful"], "Comments": []},
+        ],
+    }
+    further_examples: ClassVar[dict[str, Any]] = {
+        "Prompt and answer in one text": {
+            "preferences": [("Yes.", "No.")],
+            "rows": [
+                {"id": 1, "text": "Q: Is ice cold? A: Yes.", "label": ["ok"], "Comments": []},
+                {"id": 2, "text": "Q: Is ice cold? A: No.", "label": ["nonsense"], "Comments": []},
+            ],
+            "answers": {
+                "map": {
+                    "prompt": {"field": "text", "pattern": "^Q: (.*?) A:"},
+                    "response": {"field": "text", "pattern": " A: (.*)$"},
+                    "up": ["ok"],
+                    "down": ["nonsense"],
+                }
+            },
+        }
+    }
+
+    @classmethod
+    def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
+        """`text` and a list `label`, beside `id` and `Comments`."""
+        if not have_paths(rows, "id", "label", "Comments") or not ("text" in rows[0] or "data" in rows[0]):
+            return None
+        lists = [row["label"] for row in rows if isinstance(row["label"], list)]
+        if len(lists) < len(rows) or any(isinstance(label, list | dict) for one in lists for label in one):
+            return Proposal(None, {}, 0.0, ["this is an export of Doccano, but its labels are parts of texts"])
+        labels = distinct(label for one in lists for label in one)
+        if len(labels) > MAX_LABELS and sum(map(len, map(str, labels))) > LONG * len(labels):
+            return _propose_texts()
+        text = "text" if "text" in rows[0] else "data"
+        others = [name for name in text_fields(rows) if name not in ("id", text)]
+        roles = find_roles(others)
+        verdicts = find_verdicts(labels, "label")
+        mapping: dict[str, Any] = {
+            "prompt": roles.prompt[0] if len(roles.prompt) == 1 else PLACEHOLDER,
+            "response": text if len(roles.prompt) == 1 and not roles.answers else PLACEHOLDER,
+            "label": "label.0",
+            **verdicts.settings,
+        }
+        doubts = list(verdicts.doubts)
+        if PLACEHOLDER in (mapping["prompt"], mapping["response"]):
+            names = quote_names([text, *others])
+            doubts.append(f"where prompt and answer are in {names}: a part has 'field' and 'pattern'")
+        why = ["'label' is the list of labels of a text in an export of Doccano"]
+        is_open = f"'{PLACEHOLDER}'" in str(mapping)
+        proposal = Proposal("thumbs", mapping, ASKED if is_open else RIGHT, why, doubts)
+        if all(len(one) <= 1 for one in lists):
+            return proposal
+        return read_in_rows(_with_label(proposal, "value"), "label", {})
+
+
+def _propose_texts() -> Proposal:
+    """The labels are texts that people wrote: the answers to the text."""
+    mapping = {"prompt": "text", "response": "label.0"}
+    doubts = ["whether 'label' holds texts that people wrote, as in a project of sequence to sequence"]
+    return Proposal("demonstration", mapping, ASKED, ["'label' holds a different, long text in each row"], doubts)
+
+
+def _with_label(proposal: Proposal, path: str) -> Proposal:
+    return Proposal(
+        proposal.format, {**proposal.map, "label": path}, proposal.confidence, proposal.why, proposal.doubts
+    )

@@ -1,0 +1,81 @@
+"""LibreChat."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from unipref.core.contracts import Export, Proposal
+from unipref.core.records import Row
+from unipref.unify.detection.export_rows import have_paths, items_at, values_at
+
+NO_PARENT = "00000000-0000-0000-0000-000000000000"
+
+
+def _message(name: str, parent: str, text: str, rating: str | None = None, is_user: bool = False) -> dict[str, Any]:
+    return {
+        "messageId": name,
+        "conversationId": "c1",
+        "parentMessageId": parent,
+        "sender": "User" if is_user else "GPT-4o",
+        "text": text,
+        "isCreatedByUser": is_user,
+        **({} if rating is None else {"feedback": {"rating": rating, "tag": None}}),
+    }
+
+
+class Librechat(Export):
+    """A conversation with its messages, of which some have feedback: thumbsUp or thumbsDown. Answers to one message are
+    compared with each other.
+    """
+
+    origin: ClassVar[str] = "LibreChat 0.7.9 and later: Export conversation, type json, with all branches"
+    seen: ClassVar[str] = "danny-avila/LibreChat, packages/data-schemas/src/schema/message.ts"
+    verified: ClassVar[Literal["data", "schema"]] = "schema"
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Io.", "The Sun.")],
+        "rows": [
+            {
+                "conversationId": "c1",
+                "endpoint": "openAI",
+                "title": "Moons",
+                "exportAt": "10:11:12 GMT, Sat Nov 28 2026",
+                "branches": True,
+                "recursive": False,
+                "messages": [
+                    _message("m1", NO_PARENT, "Name a moon of Jupiter.", is_user=True),
+                    _message("m2", "m1", "The Sun.", "thumbsDown"),
+                    _message("m3", "m1", "Io.", "thumbsUp"),
+                    _message("m4", "m3", "Thanks.", is_user=True),
+                    _message("m5", "m4", "You are welcome."),
+                ],
+            }
+        ],
+    }
+
+    @classmethod
+    def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
+        """`messages` with `messageId`, `parentMessageId` and `isCreatedByUser`."""
+        if not have_paths(rows, "conversationId", "messages"):
+            return None
+        messages = [message for message in items_at(rows, "messages") if isinstance(message, dict)]
+        if not messages or not all({"messageId", "parentMessageId", "isCreatedByUser"} <= m.keys() for m in messages):
+            return None
+        if any(message.get("children") for message in messages):
+            return Proposal(None, {}, 0.0, ["this is a recursive export of LibreChat: export it again without"])
+        if not values_at(messages, "feedback.rating"):
+            return Proposal(None, {}, 0.0, ["this is a conversation of LibreChat, but no message has feedback"])
+        doubts = []
+        if any(not str(message.get("text") or "").strip() for message in messages):
+            doubts.append("some messages have no 'text' but parts in 'content': they are not read")
+        mapping = {
+            "messages": "messages",
+            "label": "feedback.rating",
+            "up": ["thumbsUp"],
+            "down": ["thumbsDown"],
+            "id": "messageId",
+            "parent": "parentMessageId",
+            "turns": {"role": "isCreatedByUser", "content": "text"},
+            "roles": {True: "user", False: "assistant"},
+        }
+        why = ["'feedback.rating' inside messages is thumbsUp or thumbsDown"]
+        return Proposal("rated_turns", mapping, 0.95, why, doubts)

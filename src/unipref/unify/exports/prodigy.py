@@ -1,0 +1,118 @@
+"""Prodigy."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from unipref.core.contracts import Export, Proposal
+from unipref.core.records import Row
+from unipref.unify.detection.export_fields import find_roles, find_verdicts
+from unipref.unify.detection.export_questions import ASKED, RIGHT
+from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
+from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+
+ANSWERS = {"accept", "reject", "ignore"}
+
+
+def _task(text: str, options: tuple[str, str], accept: list[str], answer: str = "accept") -> dict[str, Any]:
+    return {
+        "text": text,
+        "options": [{"id": name, "text": option} for name, option in zip("AB", options, strict=True)],
+        "_input_hash": 1115139890,
+        "_task_hash": -61481503,
+        "_view_id": "choice",
+        "accept": accept,
+        "answer": answer,
+    }
+
+
+class Prodigy(Export):
+    """Tasks with `answer`. In the interface `choice`, the option in `accept` is the better one of `options`. Tasks that
+    were rejected or ignored are left out.
+    """
+
+    origin: ClassVar[str] = "Prodigy 1.x: prodigy db-out"
+    seen: ClassVar[str] = "public code that writes tasks for the interface choice"
+    verified: ClassVar[Literal["data", "schema"]] = "schema"
+    example: ClassVar[dict[str, Any]] = {
+        "settings": {},
+        "preferences": [("Yes.", "No."), ("Io.", "The Sun.")],
+        "rows": [
+            _task("Is ice cold?", ("Yes.", "No."), ["A"]),
+            _task("Name a moon of Jupiter.", ("The Sun.", "Io."), ["B"]),
+            _task("What is rain?", ("Water.", "Water"), [], "ignore"),
+        ],
+    }
+    further_examples: ClassVar[dict[str, Any]] = {
+        "Labels for one answer": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                {
+                    "prompt": "Name a moon of Jupiter.",
+                    "text": answer,
+                    "options": [{"id": "GOOD", "text": "good"}, {"id": "BAD", "text": "bad"}],
+                    "accept": [label],
+                    "answer": "accept",
+                    "_input_hash": 1,
+                    "_task_hash": 2,
+                }
+                for answer, label in (("The Sun.", "BAD"), ("Io.", "GOOD"))
+            ],
+        }
+    }
+
+    @classmethod
+    def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
+        """`answer` is accept, reject or ignore, beside `_input_hash` or `_task_hash`."""
+        if not have_paths(rows, "answer") or not all("_input_hash" in row or "_task_hash" in row for row in rows):
+            return None
+        if not all(isinstance(answer, str) and answer in ANSWERS for answer in values_at(rows, "answer")):
+            return None
+        if not have_paths(rows, "options.*.id", "accept"):
+            why = "this is an export of Prodigy, but its tasks have no options to choose from"
+            return Proposal(
+                None, {}, 0.0, [why], ["'answer' says whether a label fits a text, not which text is better"]
+            )
+        chosen = [row["accept"] for row in rows if row["answer"] == "accept" and isinstance(row["accept"], list)]
+        is_single = all(len(one) <= 1 for one in chosen)
+        doubts = [] if is_single else ["some tasks have several chosen options: set 'answer' to the path of one"]
+        answer = "accept.0" if is_single else PLACEHOLDER
+        texts = {tuple(str(option.get("text")) for option in row["options"]) for row in rows}
+        names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
+        if len(texts) > 1 or len(rows) == 1:
+            return _propose_options(names, answer, doubts)
+        return _propose_labels(names, answer, [one for several in chosen for one in several], doubts)
+
+
+def _propose_options(names: list[str], answer: str, doubts: list[str]) -> Proposal:
+    """The options are answers to the task's text."""
+    prompt: Any = "text" if "text" in names else next(iter(find_roles(names).prompt), PLACEHOLDER)
+    mapping = {
+        "prompt": prompt,
+        "options": "options.*.text",
+        "labels": "options.*.id",
+        "answer": answer,
+        "where": {"answer": ["accept"]},
+    }
+    doubts = [*doubts, "the chosen option is taken as the better one"]
+    doubts += ["which field is the prompt"] if prompt == PLACEHOLDER else []
+    why = ["'accept' holds the id of one of the 'options', whose texts differ between tasks"]
+    return Proposal("multiple_choice", mapping, ASKED if PLACEHOLDER in (prompt, answer) else RIGHT, why, doubts)
+
+
+def _propose_labels(names: list[str], answer: str, chosen: list[Any], doubts: list[str]) -> Proposal:
+    """The options are the same in all tasks: labels of one text."""
+    roles = find_roles(names)
+    answers = roles.answers or (["text"] if "text" in names and roles.prompt else [])
+    verdicts = find_verdicts(distinct(chosen), "accept")
+    mapping = {
+        "prompt": roles.prompt[0] if roles.prompt else PLACEHOLDER,
+        "response": answers[0] if len(answers) == 1 else PLACEHOLDER,
+        "label": answer,
+        **verdicts.settings,
+        "where": {"answer": ["accept"]},
+    }
+    why = [f"'accept' holds one of the labels {list_values(distinct(chosen))} of each task"]
+    doubts = [*doubts, *verdicts.doubts]
+    if PLACEHOLDER in (mapping["prompt"], mapping["response"]):
+        doubts.append(f"which of {quote_names(names)} holds the prompt and which the answer")
+    return Proposal("thumbs", mapping, ASKED if f"'{PLACEHOLDER}'" in str(mapping) else RIGHT, why, doubts)

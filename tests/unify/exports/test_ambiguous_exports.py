@@ -1,0 +1,243 @@
+"""What an export cannot tell is asked, several people's answers count, and what is no feedback is said to be none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from unipref import unify_feedback
+from unipref.core.contracts import Proposal
+from unipref.core.records import Row
+from unipref.unify.exports.argilla_1 import Argilla1
+from unipref.unify.exports.argilla_2 import Argilla2
+from unipref.unify.exports.doccano import Doccano
+from unipref.unify.exports.label_studio import LabelStudio
+from unipref.unify.exports.label_studio_min import LabelStudioMin
+from unipref.unify.exports.langfuse import Langfuse
+from unipref.unify.exports.langsmith import Langsmith
+from unipref.unify.exports.librechat import Librechat
+from unipref.unify.exports.open_webui import OpenWebui
+from unipref.unify.exports.openai_evals import OpenaiEvals
+from unipref.unify.exports.phoenix import Phoenix
+from unipref.unify.exports.potato import Potato
+from unipref.unify.exports.prodigy import Prodigy
+from unipref.unify.exports.weave import Weave
+from unipref.unify.inspection import inspect
+
+TWO = {"prompt": "Is ice cold?", "answer1": "Yes.", "answer2": "No."}
+ONE = {"question": "Is ice cold?", "answer": "Yes."}
+
+
+def result(name: str, kind: str, **value: Any) -> dict[str, Any]:
+    return {"id": name, "from_name": name, "to_name": "text", "type": kind, "value": value}
+
+
+def task(data: dict[str, str], *annotations: list[dict[str, Any]], cancelled: tuple[int, ...] = ()) -> Row:
+    return {
+        "id": 1,
+        "data": data,
+        "predictions": [{"result": [result("comparison", "pairwise", selected="right")]}],
+        "annotations": [
+            {"id": i, "completed_by": i, "was_cancelled": i in cancelled, "result": results}
+            for i, results in enumerate(annotations)
+        ],
+    }
+
+
+def read(proposal: Proposal | None, rows: list[Row], folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    assert proposal is not None
+    (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    source = {"name": "d", "path": str(folder / "d.jsonl"), "format": proposal.format, "map": proposal.map}
+    out = unify_feedback({"sources": [{**source, **proposal.source}], "workers": 1}, folder / "run")
+    counts = json.loads((folder / "run" / "manifest.json").read_text(encoding="utf-8"))["sources"]["d"]
+    return pq.read_table(out).to_pylist(), counts
+
+
+def test_several_people_on_one_pair_count_together_and_cancelled_ones_do_not(tmp_path: Path) -> None:
+    votes = [[result("comparison", "pairwise", selected=side)] for side in ("left", "left", "right", "right", "right")]
+    rows = [task(TWO, *votes, cancelled=(3, 4)), task({**TWO, "prompt": "Is it?"})]
+    (row,), counts = read(LabelStudio.recognise(rows), rows, tmp_path)
+    assert row["chosen"][-1]["content"] == "Yes."
+    assert (row["n_judgements"], row["confidence"]) == (3, pytest.approx(2 / 3))
+    assert counts["rejected"] == {"unscored": 1}
+
+
+def test_labels_of_several_people_on_one_answer_are_rows_of_their_own(tmp_path: Path) -> None:
+    labels = [[result("quality", "choices", choices=[label])] for label in ("Good", "Bad", "Good", "Bad", "Bad")]
+    rows = [task(ONE, *labels, cancelled=(3, 4)), task({**ONE, "answer": "No."}, labels[1])]
+    proposal = LabelStudio.recognise(rows)
+    assert proposal is not None
+    assert proposal.source == {"records": "annotations"}
+    table, counts = read(proposal, rows, tmp_path)
+    assert counts["rows"] == counts["used"] + sum(counts["rejected"].values()) == 6
+    assert counts["rejected"] == {"left_out": 2}
+    assert [one["rejected"][-1]["content"] for one in table if one["rejected"]] == ["No."]
+
+
+def test_two_controls_of_one_kind_are_a_question() -> None:
+    rows = [task(TWO, [result(name, "pairwise", selected="left") for name in ("safer", "nicer")])]
+    proposal = LabelStudio.recognise(rows)
+    assert proposal is not None
+    assert proposal.map["votes"] == "?"
+    assert set(proposal.map["codes"].values()) == {"?"}
+    assert any("'safer', 'nicer'" in doubt for doubt in proposal.doubts)
+
+
+def test_a_comparison_is_read_beside_other_controls(tmp_path: Path) -> None:
+    more = [result("why", "textarea", text=["so"]), result("topic", "choices", choices=["ice"])]
+    rows = [task(TWO, [*more, result("comparison", "pairwise", selected="right")])]
+    proposal = LabelStudio.recognise(rows)
+    (row,), _ = read(proposal, rows, tmp_path)
+    assert row["chosen"][-1]["content"] == "No."
+    assert proposal is not None
+    assert any("'topic'" in doubt for doubt in proposal.doubts)
+    assert any("'why'" in doubt for doubt in proposal.doubts)
+
+
+@pytest.mark.parametrize("name", ["toxic", "longer", "label"])
+def test_a_choice_between_two_answers_is_asked_unless_it_is_about_the_better_one(name: str) -> None:
+    rows = [task(TWO, [result(name, "choices", choices=[side])]) for side in ("A", "B", "tie")]
+    proposal = LabelStudio.recognise(rows)
+    assert proposal is not None
+    assert proposal.map["codes"] == {"A": "?", "B": "?", "tie": "tie"}
+    better = LabelStudio.recognise([task(TWO, [result("better", "choices", choices=[side])]) for side in ("A", "B")])
+    assert better is not None
+    assert better.map["codes"] == {"A": "first", "B": "second"}
+
+
+def test_labels_whose_words_say_nothing_are_asked() -> None:
+    rows = [task(ONE, [result("tone", "choices", choices=[label])]) for label in ("formal", "casual")]
+    proposal = LabelStudio.recognise(rows)
+    assert proposal is not None
+    assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
+
+
+def test_buckets_of_an_order_are_asked() -> None:
+    data = {"prompt": "Which?", "items": [{"id": "a", "body": "One."}, {"id": "b", "body": "Two."}]}
+    rows = [task(data, [result("rank", "ranker", ranker={"relevant": ["a"], "biased": ["b"]})])]  # type: ignore[arg-type]
+    proposal = LabelStudio.recognise(rows)
+    assert proposal is not None
+    assert proposal.map["sequences"] == "?"
+
+
+SCORES = [{"id": i, "name": name, "value": 1, "source": "API"} for i, name in enumerate(("helpful", "safe"))]
+TRACE = {"id": "t", "timestamp": "2025-01-01", "input": "Is ice cold?", "output": "Yes."}
+RUN = {"id": "r", "run_type": "chain", "inputs": {"question": "Is ice cold?"}, "outputs": {"output": "Yes."}}
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        Langfuse.recognise([{**TRACE, "scores": SCORES}]),
+        Langsmith.recognise([{**RUN, "feedback_stats": {"helpful": {"n": 1, "avg": 1}, "safe": {"n": 1, "avg": 0}}}]),
+    ],
+)
+def test_which_of_several_scores_is_meant_is_asked(proposal: Proposal | None) -> None:
+    assert proposal is not None
+    assert "?" in json.dumps(proposal.map)
+    assert any("helpful" in doubt and "safe" in doubt for doubt in proposal.doubts)
+
+
+def test_the_direction_of_a_score_is_asked() -> None:
+    scores = [{"id": "1", "name": "hallucination", "value": 0.25, "source": "EVAL"}]
+    proposal = Langfuse.recognise([{**TRACE, "scores": scores}])
+    assert proposal is not None
+    assert proposal.format == "ratings"
+    assert proposal.map["scores"]["hallucination"]["better"] == "?"
+
+
+def test_several_scores_of_one_trace_are_rows_of_their_own(tmp_path: Path) -> None:
+    scores = [{"id": str(i), "name": "user-feedback", "value": value} for i, value in enumerate((0, 0, 1))]
+    rows = [{**TRACE, "scores": scores}, {**TRACE, "output": "No.", "scores": [{**scores[2], "id": "9"}]}]
+    table, counts = read(Langfuse.recognise(rows), rows, tmp_path)
+    assert counts["rows"] == 4
+    assert [row["chosen"][-1]["content"] for row in table if row["chosen"]] == ["No."]
+
+
+def test_values_of_a_task_that_are_the_same_for_all_are_labels(tmp_path: Path) -> None:
+    options = [{"id": "pos", "text": "positive"}, {"id": "neg", "text": "negative"}]
+    rows = [
+        {"text": f"A film {i}.", "options": options, "accept": ["pos"], "answer": "accept", "_task_hash": i}
+        for i in range(3)
+    ]
+    proposal = Prodigy.recognise(rows)
+    assert proposal is not None
+    assert (proposal.map["prompt"], proposal.map["response"], proposal.map["up"]) == ("?", "?", ["?"])
+
+
+def test_several_chosen_options_are_asked() -> None:
+    rows = [
+        {
+            "text": f"Q{i}?",
+            "options": [{"id": "A", "text": f"one {i}"}, {"id": "B", "text": f"two {i}"}],
+            "accept": ["A", "B"][: i + 1],
+            "answer": "accept",
+            "_input_hash": i,
+        }
+        for i in range(2)
+    ]
+    proposal = Prodigy.recognise(rows)
+    assert proposal is not None
+    assert proposal.map["answer"] == "?"
+
+
+MESSAGE = {"messageId": "m", "parentMessageId": "0", "isCreatedByUser": False, "text": "Hi"}
+CHAT = {"id": "c", "title": "t", "chat": {"history": {"messages": {"m": {"id": "m", "role": "user", "content": "Hi"}}}}}
+FEEDBACK = {"id": "f", "user_id": "u", "type": "rating", "data": {"rating": 1}, "meta": {}, "snapshot": None}
+SPAN = {"context.span_id": "s", "attributes.input.value": "Hi?", "attributes.output.value": "Hi."}
+
+
+@pytest.mark.parametrize(
+    ("proposal", "word"),
+    [
+        (LabelStudio.recognise([task(ONE, [result("ner", "labels", labels=["PER"])])]), "none of its questions"),
+        (LabelStudioMin.recognise([{"id": 1, "text": "x", "annotation_id": 1, "annotator": 1, "lead_time": 1}]), "no"),
+        (Doccano.recognise([{"id": 1, "text": "x", "label": [[0, 1, "PER"]], "Comments": []}]), "parts of texts"),
+        (Prodigy.recognise([{"text": "x", "label": "PER", "answer": "accept", "_task_hash": 1}]), "no options"),
+        (Potato.recognise([{"instance_id": "1", "label_annotations": {"mood": {"sad": "true"}}}]), "without"),
+        (OpenWebui.recognise([FEEDBACK]), "snapshots"),
+        (OpenWebui.recognise([CHAT]), "without ratings"),
+        (Librechat.recognise([{"conversationId": "c", "messages": [MESSAGE]}]), "no message has feedback"),
+        (Librechat.recognise([{"conversationId": "c", "messages": [{**MESSAGE, "children": [1]}]}]), "recursive"),
+        (Langfuse.recognise([{**TRACE, "latency": 1, "totalCost": 1, "tags": []}]), "without a score"),
+        (Langsmith.recognise([{**RUN, "feedback_stats": None}]), "without feedback"),
+        (Phoenix.recognise([SPAN]), "without annotations"),
+        (Phoenix.recognise([{**SPAN, "annotation_name": n, "result.score": 1} for n in "ab"]), "several annotations"),
+        (Weave.recognise([{"op_name": "x", "output": "y", "summary": {"weave": {"a": 1}}}]), "without reactions"),
+        (OpenaiEvals.recognise([{"object": "eval.run.output_item", "status": "pass"}]), "without a sample"),
+        (
+            Argilla1.recognise([{"text": "x", "q": [{"user_id": 1, "value": ["a", "b"], "status": "submitted"}],
+                                 "external_id": None}]),
+            "none of its questions",
+        ),
+        (
+            Argilla2.recognise(
+                [{"_server_id": "1", "prompt": "a", "response": "b", "good.responses": ["yes", "no"],
+                  "good.responses.users": ["1", "2"], "good.responses.status": ["submitted", "discarded"]}]
+            ),
+            "'good' is a question",
+        ),
+    ],
+)  # fmt: skip
+def test_an_export_without_usable_feedback_says_so(proposal: Proposal | None, word: str) -> None:
+    assert proposal is not None
+    assert (proposal.format, proposal.map) == (None, {})
+    assert word in " ".join(proposal.why)
+
+
+def test_inspect_names_the_tool_of_an_export_without_feedback(tmp_path: Path) -> None:
+    (tmp_path / "chats.json").write_text(json.dumps([CHAT]), encoding="utf-8")
+    (found,) = inspect([tmp_path / "chats.json"])
+    assert (found.export, found.format, found.source) == ("open_webui", None, {})
+    assert "without ratings" in found.as_text()
+
+
+def test_sentiment_is_no_verdict() -> None:
+    rows = [
+        {"id": 1, "text": "x", "prompt": "y", "label": [label], "Comments": []} for label in ("positive", "negative")
+    ]
+    proposal = Doccano.recognise(rows)
+    assert proposal is not None
+    assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
