@@ -159,6 +159,7 @@ def _source_record(
     return {
         **settings,
         **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in figures.items()},
+        "notes": counts.notes.as_texts(),
         "preferences": kept,
         "kept_pairs": counts.kept_pairs - below_margin,  # only pairs have a margin
         "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below_margin} if below_margin else {},
@@ -178,8 +179,8 @@ def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
 
 
 def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows and parts of rows that could not be used, fields of turns that are not read, and
-    the sources without a preference.
+    """Yields warnings about the rows and parts of rows that could not be used, notes on rows, fields of turns that are
+    not read, and the sources without a preference.
 
     Args:
         records: as `unify` returns them.
@@ -191,6 +192,8 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["parts_rejected"].items():
             noun = "item or answer" if count == 1 else "items or answers"
             yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
+        for note in record["notes"]:
+            yield f"{source}: {note}"
         if unread := record["unread_turn_fields"]:
             yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
         if repeated := record["repeated_judgements"]:

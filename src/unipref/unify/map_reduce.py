@@ -20,6 +20,7 @@ from unipref.core.records import Feedback, Preference, Reason, Reject, Row, pref
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
@@ -39,13 +40,14 @@ GROUP_BYTES = 256 << 20
 
 class ResolvedSource(msgspec.Struct, frozen=True):
     """One source, ready to read: its format, the projection of its groups, its parts, and the CPU seconds that the
-    patterns of the format may take for one row.
+    patterns of the format may take for one row. `notes` name what of its files is not read.
     """
 
     format: Format
     projection: Projection
     parts: list[Any]
     row_seconds: float = patterns.ROW_SECONDS
+    notes: list[str] = []
 
 
 class MapTask(msgspec.Struct, frozen=True):
@@ -91,6 +93,7 @@ class SourceCounts(msgspec.Struct):
     implied_pairs: int = 0
     unread_turn_fields: Counter[str] = msgspec.field(default_factory=Counter)
     message_parts: Counter[str] = msgspec.field(default_factory=Counter)
+    notes: RowNotes = msgspec.field(default_factory=RowNotes)
 
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
@@ -139,12 +142,16 @@ def map_rows(task: MapTask) -> SourceCounts:
     with (
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
+        collect_notes() as notes,
     ):
         origins = [show_text(part.origin) for part in task.parts]
         judges = JudgeNamer()
         for place, number, row in _numbered_rows(task):
             origin = f"{origins[place]}:{number}"
             counts.rows += 1
+            if notes:
+                counts.notes.add(notes, origin)
+                notes.clear()
             with count_unread_fields() as unread:
                 feedbacks, rejects = _read_row(source_format, row)
             add_unread_fields(counts.unread_turn_fields, unread)
@@ -171,6 +178,7 @@ def map_rows(task: MapTask) -> SourceCounts:
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
             for bucket, packed in entries:
                 buckets.write(bucket, packed)
+        counts.notes.add(notes, f"the end of {origins[-1]}")
     return counts
 
 

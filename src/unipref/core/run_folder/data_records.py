@@ -35,6 +35,7 @@ class SourceCounts(msgspec.Struct):
         examples: reason -> a description of the first one.
         message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
+        notes: what of its files is not read, and rows that are read but may be meant otherwise.
         files: the files of the source; hash: of their content.
     """
 
@@ -58,6 +59,7 @@ class SourceCounts(msgspec.Struct):
     unread_turn_fields: dict[str, int] = {}
     examples: dict[str, str] = {}
     polarity: Polarity | None = None
+    notes: list[str] = []
     files: list[str] = []
     hash: str | None = None
 

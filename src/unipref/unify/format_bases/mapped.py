@@ -205,7 +205,9 @@ class Mapped(Format):
         for path in self.keep:
             try:
                 value = get_path(row, path)
-            except Reject:
+            except Reject as reject:
+                if reject.reason is not Reason.MISSING_FIELD:
+                    raise
                 continue
             fields[path] = to_json(value, path)
         return fields

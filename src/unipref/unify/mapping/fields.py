@@ -8,14 +8,15 @@ path as a key with dots, that key is used.
 import functools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
@@ -53,13 +54,23 @@ class Part(Settings):
         return self
 
 
-Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
+def _kind_of_place(value: Any) -> str:
+    return "<part>" if isinstance(value, Mapping | Part) else "<path>"
+
+
+def _kind_of_places(value: Any) -> str:
+    return "<list>" if isinstance(value, list) else "<one>"
+
+
+# The tags choose one branch of a union, so that an error is about that branch alone.
+Place = Annotated[Annotated[Path, Tag("<path>")] | Annotated[Part, Tag("<part>")], Discriminator(_kind_of_place)]
+"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
+Places = Annotated[list[Place], Field(min_length=1)]
+Paths = Annotated[Annotated[Place, Tag("<one>")] | Annotated[Places, Tag("<list>")], Discriminator(_kind_of_places)]
 """Where a text is: a path, a part, or several of them, which are joined with a blank line between them."""
 
 ITSELF = "."
 """The path of an item itself, such as a text in a list of texts."""
-Place = Path | Part
-"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
 Decimal = Literal["point", "comma"]
@@ -74,13 +85,13 @@ def get_path(row: Any, path: str) -> Any:
     """Returns the value at a path.
 
     Raises:
-        Reject: `missing_field` if the path does not exist; null is a value.
+        Reject: `missing_field` if the path does not exist; null is a value. `wrong_type` for an `UnusableText`.
     """
     value = row
     if isinstance(row, dict) and path in row:
-        return row[path]
+        return _check_usable(row[path], path)
     if path == ITSELF:
-        return row
+        return _check_usable(row, path)
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if isinstance(value, dict) and part in value:
@@ -93,6 +104,13 @@ def get_path(row: Any, path: str) -> Any:
             value = value[int(part)]
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
+    return _check_usable(value, path)
+
+
+def _check_usable(value: Any, path: str) -> Any:
+    """Returns a value, unless it is a text that nobody wrote, such as the result of a formula."""
+    if isinstance(value, UnusableText):
+        raise Reject(Reason.WRONG_TYPE, value.why, path)
     return value
 
 
@@ -162,10 +180,16 @@ def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def get_or_none(item: Any, path: str) -> Any:
-    """Returns the value at a path; null if the path does not exist."""
+    """Returns the value at a path; null if the path does not exist.
+
+    Raises:
+        Reject: the value is a text that must not be read as data.
+    """
     try:
         return get_each(item, path)
-    except Reject:
+    except Reject as reject:
+        if reject.reason is not Reason.MISSING_FIELD:
+            raise
         return None
 
 
