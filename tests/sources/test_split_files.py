@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from unipref.core.errors import UserError
-from unipref.core.records import Reject
+from unipref.core.records import Reason, Reject
 from unipref.sources import Limits, Part, parts, read
 from unipref.sources.split_files import check_parts
 
@@ -98,6 +98,18 @@ def test_zip_members_follow_the_rules_of_files(tmp_path: Path) -> None:
     found = parts(["a.zip"], tmp_path, "s")
     assert origins(found) == ["a.zip!d/one.json", "a.zip!d/two.jsonl.gz"]
     assert [list(read(part)) for part in found] == [[(1, {"a": 1}), (2, {"a": 2})], [(1, {"a": 3})]]
+
+
+def test_a_zip_member_whose_name_is_damaged_is_named_and_costs_itself_alone(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("one.jsonl", '{"a": 1}\n')
+        archive.writestr("x.jsonl", '{"a": 2}\n')
+    raw = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(raw.replace(b"x.jsonl", b"\0.jsonl"))
+    first, second = parts(["a.zip"], tmp_path, "s")
+    assert list(read(first)) == [(1, {"a": 1})]
+    ((_, reject),) = read(second)
+    assert (reject.reason, second.origin) == (Reason.UNREADABLE, "a.zip!(member 2)")
 
 
 def digest(found: list[Part]) -> str:

@@ -526,3 +526,24 @@ def test_folders_in_a_selection_are_relative_to_the_study_file(here: Path, monke
         known = chosen.select.model_dump()
         assert known["embedder"] == known["quality"][1]["settings"]["model"] == known["unscored"]["settings"]["model"]
         assert known["embedder"] == str(here / "models/tiny")
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"data_root": "x" * 5000}, "data_root"),
+        ({"sources": [{"name": "a", "path": f"{'x' * 300}/*.jsonl", "format": "pairs"}]}, "sources.0.path"),
+        ({"model": "x" * 5000}, "model"),
+        ({"sources": [{"name": "a", "path": "a.jsonl", "format": "critique", "map": {"scorer": "\ud800"}}]}, ".map"),
+    ],
+)
+def test_a_text_that_cannot_be_a_path_or_a_name_is_named_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], where: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    sources = [{"name": "a", "path": "a.jsonl", "format": "pairs"}]
+    with pytest.raises(UserError) as error:
+        load({"sources": sources, **settings})
+    assert where in str(error.value.where)
+    assert len(str(error.value)) < 500

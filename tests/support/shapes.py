@@ -87,10 +87,10 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, int]] = {
             {
                 "context": f"We talk of the {a}.",
                 "response": f"{answer} {a}",
-                "scores": {"overall": overall, "toxicity": 0.5 - overall / 20, "colour": 1},
+                "scores": {"stars": stars, "downvotes": 5 - stars, "colour": 1},
             }
             for a in ANIMALS
-            for answer, overall in (("I adore the", 4.5), ("I loathe the", 1.5))
+            for answer, stars in (("I adore the", 4.5), ("I loathe the", 1.5))
         ],
         "ratings",
         10,

@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from trust.disk_full import fill_disk_in_each_stage
@@ -60,14 +59,14 @@ def campaigns(folder: Path, seed: int, scale: float, real_data: Path | None) -> 
     }
 
 
-def main() -> None:
-    """Parses the arguments and runs the campaigns."""
+def main(arguments_given: list[str] | None = None) -> None:
+    """Parses the arguments, those of the command line if None, and runs the campaigns."""
     parser = argparse.ArgumentParser(prog="python -m trust", description=__doc__)
     parser.add_argument("--seed", type=int, default=13, help="seed of all random choices")
     parser.add_argument("--scale", type=float, default=1.0, help="size in relation to the full campaigns")
     parser.add_argument("--only", nargs="*", help="names of campaigns; default: all")
     parser.add_argument("--out", type=Path, help="a JSON file for the outcomes")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(arguments_given)
     shared = os.environ.get("UNIPREF_SHARED")
     real_data = Path(shared) / "data" / "feedback" if shared else None
     outcomes = []
@@ -81,8 +80,8 @@ def main() -> None:
             print(f"{name} ...", file=sys.stderr, flush=True)
             outcomes.append(campaign())
             print("\n".join(outcomes[-1].lines()), flush=True)
-    if arguments.out:
-        arguments.out.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+            if arguments.out:  # written after each campaign, so that a stop loses one campaign at most
+                arguments.out.write_text(json.dumps([outcome.as_dict() for outcome in outcomes], indent=1))
     sys.exit(any(outcome.failures for outcome in outcomes))
 
 

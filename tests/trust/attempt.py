@@ -3,6 +3,8 @@
 import contextlib
 import resource
 import signal
+import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from unipref.core.errors import UserError
 
 LIMIT_SECONDS = 20
 LIMIT_MEMORY_MB = 3000
+SECONDS_BETWEEN_REPORTS = 10.0
 
 
 class TookTooLong(BaseException):
@@ -45,11 +48,27 @@ def attempt(outcome: Outcome, kind: str, where: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def measure(campaign: str, seed: int) -> Iterator[Outcome]:
-    """Makes an outcome and records its run time and the peak memory of the process, which has a limit."""
-    outcome, started = Outcome(campaign, seed), time.monotonic()
-    yield outcome
+    """Makes an outcome, prints its counts every ten seconds, and records the run time and the peak memory of the
+    process, which has a limit.
+    """
+    outcome, started, ended = Outcome(campaign, seed), time.monotonic(), threading.Event()
+    reporter = threading.Thread(target=_report, args=(outcome, ended), daemon=True)
+    reporter.start()
+    try:
+        yield outcome
+    finally:
+        ended.set()
+        reporter.join()
     outcome.seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     outcome.notes.append(f"peak memory of the process {peak:,.0f} MB")
     if peak > LIMIT_MEMORY_MB:
         outcome.failures.append(f"peak memory {peak:,.0f} MB is above {LIMIT_MEMORY_MB:,} MB")
+
+
+def _report(outcome: Outcome, ended: threading.Event) -> None:
+    """Prints the counts so far every ten seconds until the campaign has ended."""
+    while not ended.wait(SECONDS_BETWEEN_REPORTS):
+        print(
+            f"  {outcome.count_tries() or 'no try yet'}; {len(outcome.failures)} failures", file=sys.stderr, flush=True
+        )

@@ -9,10 +9,10 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from trust.attempt import measure
 from trust.interruptions import TRACEBACK
 from trust.outcome import Outcome
 from trust.small_study import UnbrokenRun, differences, finish
@@ -66,31 +66,30 @@ def fill_disk_in_each_stage(
         rooms: bytes left when the stage starts, each tried in each stage.
         n_stages: most stages; None: all.
     """
-    outcome, started = Outcome("disk full", seed), time.monotonic()
-    folder.mkdir(parents=True)
-    stages = [path.parent.relative_to(unbroken.folder).as_posix() for path in unbroken.folder.rglob("stage.json")]
-    stages = random.Random(seed).sample(sorted(stages), n_stages or len(stages))
-    with _small_disk(folder / "disk") as is_mounted:
-        if not is_mounted:
-            outcome.notes.append("no file system could be mounted: a limit of the size of files stood for the disk")
-        for stage in stages:
-            for room in rooms:
-                run, log = folder / "disk" / "run", folder / f"{stage.replace('/', '-')}-{room}.log"
-                code = FULL_BEFORE_STAGE.format(target=stage, room=room, limit=0 if is_mounted else max(room, 64))
-                status = finish(unbroken.study, run, log, ("-c", code))
-                text = log.read_text(encoding="utf-8", errors="replace")
-                where = f"{stage} with {room} bytes left"
-                outcome.tries["full disks"] += 1
-                if TRACEBACK in text or status not in (0, 2):
-                    outcome.failures.append(f"{where}: status {status}: {text[-400:]}")
-                if status == 0:
-                    outcome.notes.append(f"{where}: the stage needed no more room")
-                (run / ".filler").unlink(missing_ok=True)
-                status = finish(unbroken.study, run, folder / "resumed.log")
-                if status or (different := differences(run, unbroken)):
-                    outcome.failures.append(f"{where}, resumed: status {status}, {different if not status else ''}")
-                shutil.rmtree(run, ignore_errors=True)
-    outcome.seconds = time.monotonic() - started
+    with measure("disk full", seed) as outcome:
+        folder.mkdir(parents=True)
+        stages = [path.parent.relative_to(unbroken.folder).as_posix() for path in unbroken.folder.rglob("stage.json")]
+        stages = random.Random(seed).sample(sorted(stages), n_stages or len(stages))
+        with _small_disk(folder / "disk") as is_mounted:
+            if not is_mounted:
+                outcome.notes.append("no file system could be mounted: a limit of the size of files stood for the disk")
+            for stage in stages:
+                for room in rooms:
+                    run, log = folder / "disk" / "run", folder / f"{stage.replace('/', '-')}-{room}.log"
+                    code = FULL_BEFORE_STAGE.format(target=stage, room=room, limit=0 if is_mounted else max(room, 64))
+                    status = finish(unbroken.study, run, log, ("-c", code))
+                    text = log.read_text(encoding="utf-8", errors="replace")
+                    where = f"{stage} with {room} bytes left"
+                    outcome.tries["full disks"] += 1
+                    if TRACEBACK in text or status not in (0, 2):
+                        outcome.failures.append(f"{where}: status {status}: {text[-400:]}")
+                    if status == 0:
+                        outcome.notes.append(f"{where}: the stage needed no more room")
+                    (run / ".filler").unlink(missing_ok=True)
+                    status = finish(unbroken.study, run, folder / "resumed.log")
+                    if status or (different := differences(run, unbroken)):
+                        outcome.failures.append(f"{where}, resumed: status {status}, {different if not status else ''}")
+                    shutil.rmtree(run, ignore_errors=True)
     return outcome
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,14 +32,14 @@ def read_damaged_rows(seed: int, n_rows: int, real_data: Path | None) -> Outcome
 
     Args:
         seed: of all choices.
-        n_rows: number of damaged rows, shared by all formats and real datasets.
+        n_rows: least number of damaged rows, shared by all formats and real datasets.
         real_data: a folder with one folder of files per dataset; None: the examples of the formats alone.
     """
     with measure("damaged rows", seed) as outcome:
         rng = random.Random(seed)
         readers = [*_examples(), *(_real_rows(real_data) if real_data else ())]
         for name, form, rows in readers:
-            for number in range(n_rows // len(readers)):
+            for number in range(math.ceil(n_rows / len(readers))):
                 row = damage_value(rng.choice(rows), rng)
                 with attempt(outcome, "rows", f"{name}, row {number}: {str(row)[:200]}"):
                     _read(form, row)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from trust.attempt import measure
 from trust.outcome import Outcome
 from trust.small_study import UnbrokenRun, descendants, differences, end, finish, start
 
@@ -26,92 +27,90 @@ def kill_at_random_moments(unbroken: UnbrokenRun, folder: Path, seed: int, n_kil
 
     The next run starts while whatever the dead one left behind may still run: nothing of it may write.
     """
-    outcome, rng, started = Outcome("kill", seed), random.Random(seed), time.monotonic()
-    folder.mkdir(parents=True)
-    rounds = 0
-    while outcome.tries["kills"] < n_kills:
-        run, log = folder / f"run-{rounds}", folder / f"run-{rounds}.log"
-        rounds += 1
-        moments: list[float] = []
-        orphans: list[psutil.Process] = []
-        for _ in range(min(rng.randint(1, MAX_KILLS_PER_RUN), n_kills - outcome.tries["kills"])):
-            moments.append(round(rng.uniform(0, unbroken.seconds), 2))
-            process = start(unbroken.study, run, log)
-            if not _wait(process, moments[-1]):
-                break
-            children = descendants(process)
-            process.kill()
-            process.wait()
-            orphans += children
-            outcome.tries["kills"] += 1
-            outcome.tries["processes left behind"] += len(children)
-        status = finish(unbroken.study, run, log)
-        where = f"run {rounds - 1}, killed after {moments} s"
-        outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
-        outcome.failures += [f"{where}: process {pid} of a killed run still runs" for pid in _alive(orphans)]
-        shutil.rmtree(run, ignore_errors=True)
-    outcome.tries["runs to the end"] = rounds
-    outcome.seconds = time.monotonic() - started
+    with measure("kill", seed) as outcome:
+        rng = random.Random(seed)
+        folder.mkdir(parents=True)
+        rounds = 0
+        while outcome.tries["kills"] < n_kills:
+            run, log = folder / f"run-{rounds}", folder / f"run-{rounds}.log"
+            rounds += 1
+            moments: list[float] = []
+            orphans: list[psutil.Process] = []
+            for _ in range(min(rng.randint(1, MAX_KILLS_PER_RUN), n_kills - outcome.tries["kills"])):
+                moments.append(round(rng.uniform(0, unbroken.seconds), 2))
+                process = start(unbroken.study, run, log)
+                if not _wait(process, moments[-1]):
+                    break
+                children = descendants(process)
+                process.kill()
+                process.wait()
+                orphans += children
+                outcome.tries["kills"] += 1
+                outcome.tries["processes left behind"] += len(children)
+            status = finish(unbroken.study, run, log)
+            where = f"run {rounds - 1}, killed after {moments} s"
+            outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
+            outcome.failures += [f"{where}: process {pid} of a killed run still runs" for pid in _alive(orphans)]
+            shutil.rmtree(run, ignore_errors=True)
+        outcome.tries["runs to the end"] = rounds
     return outcome
 
 
 def stop_by_signals(unbroken: UnbrokenRun, folder: Path, seed: int, n_signals: int) -> Outcome:
     """Sends SIGTERM, SIGINT or SIGHUP at random moments: the run says how to resume, its processes end, it resumes."""
-    outcome, rng, started = Outcome("signals", seed), random.Random(seed), time.monotonic()
-    folder.mkdir(parents=True)
-    for number in range(n_signals):
-        run, log = folder / f"run-{number}", folder / f"run-{number}.log"
-        sent = list(STOPPED)[number % len(STOPPED)]
-        moment = round(rng.uniform(2, unbroken.seconds), 2)
-        process = start(unbroken.study, run, log)
-        where = f"{sent.name} after {moment} s"
-        if _wait(process, moment):
-            members = descendants(process)
-            process.send_signal(sent)
-            outcome.tries[sent.name] += 1
-            try:
-                status = process.wait(SECONDS_TO_END * 3)
-            except subprocess.TimeoutExpired:
-                outcome.failures.append(f"{where}: still running {SECONDS_TO_END * 3:.0f} s later")
-                end(process)
-                continue
-            if status not in (0, STOPPED[sent]):
-                outcome.failures.append(f"{where}: status {status}, expected {STOPPED[sent]}")
-            if status and "Run the same command again to resume" not in log.read_text(
-                encoding="utf-8", errors="replace"
-            ):
-                outcome.failures.append(f"{where}: no message that says how to resume")
-            outcome.failures += [f"{where}: process {pid} still runs" for pid in _alive(members)]
-        status = finish(unbroken.study, run, log)
-        outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
-        shutil.rmtree(run, ignore_errors=True)
-    outcome.seconds = time.monotonic() - started
+    with measure("signals", seed) as outcome:
+        rng = random.Random(seed)
+        folder.mkdir(parents=True)
+        for number in range(n_signals):
+            run, log = folder / f"run-{number}", folder / f"run-{number}.log"
+            sent = list(STOPPED)[number % len(STOPPED)]
+            moment = round(rng.uniform(2, unbroken.seconds), 2)
+            process = start(unbroken.study, run, log)
+            where = f"{sent.name} after {moment} s"
+            if _wait(process, moment):
+                members = descendants(process)
+                process.send_signal(sent)
+                outcome.tries[sent.name] += 1
+                try:
+                    status = process.wait(SECONDS_TO_END * 3)
+                except subprocess.TimeoutExpired:
+                    outcome.failures.append(f"{where}: still running {SECONDS_TO_END * 3:.0f} s later")
+                    end(process)
+                    continue
+                if status not in (0, STOPPED[sent]):
+                    outcome.failures.append(f"{where}: status {status}, expected {STOPPED[sent]}")
+                if status and RESUME not in log.read_text(encoding="utf-8", errors="replace"):
+                    outcome.failures.append(f"{where}: no message that says how to resume")
+                outcome.failures += [f"{where}: process {pid} still runs" for pid in _alive(members)]
+            status = finish(unbroken.study, run, log)
+            outcome.failures += [f"{where}: {fault}" for fault in _faults(status, log, run, unbroken)]
+            shutil.rmtree(run, ignore_errors=True)
     return outcome
 
 
 def run_at_once(unbroken: UnbrokenRun, folder: Path, seed: int, n_rounds: int, n_processes: int) -> Outcome:
     """Starts several runs of one study in one folder within two seconds: each ends well, or with a message."""
-    outcome, rng, started = Outcome("several runs in one folder", seed), random.Random(seed), time.monotonic()
-    folder.mkdir(parents=True)
-    for number in range(n_rounds):
-        run = folder / f"run-{number}"
-        logs = [folder / f"run-{number}-{index}.log" for index in range(n_processes)]
-        processes = []
-        for log in logs:
-            processes.append(start(unbroken.study, run, log))
-            time.sleep(rng.uniform(0, 2 / n_processes))
-        for index, (process, log) in enumerate(zip(processes, logs, strict=True)):
-            status = process.wait()
-            outcome.tries["processes"] += 1
-            outcome.tries["that ended with status 0"] += status == 0
-            text = log.read_text(encoding="utf-8", errors="replace")
-            if status not in (0, 2) or TRACEBACK in text:
-                outcome.failures.append(f"round {number}, process {index}: status {status}: {text[-300:]}")
-        status = finish(unbroken.study, run, folder / f"run-{number}.log")
-        faults = _faults(status, folder / f"run-{number}.log", run, unbroken)
-        outcome.failures += [f"round {number}: {fault}" for fault in faults]
-        shutil.rmtree(run, ignore_errors=True)
-    outcome.seconds = time.monotonic() - started
+    with measure("several runs in one folder", seed) as outcome:
+        rng = random.Random(seed)
+        folder.mkdir(parents=True)
+        for number in range(n_rounds):
+            run = folder / f"run-{number}"
+            logs = [folder / f"run-{number}-{index}.log" for index in range(n_processes)]
+            processes = []
+            for log in logs:
+                processes.append(start(unbroken.study, run, log))
+                time.sleep(rng.uniform(0, 2 / n_processes))
+            for index, (process, log) in enumerate(zip(processes, logs, strict=True)):
+                status = process.wait()
+                outcome.tries["processes"] += 1
+                outcome.tries["that ended with status 0"] += status == 0
+                text = log.read_text(encoding="utf-8", errors="replace")
+                if status not in (0, 2) or TRACEBACK in text:
+                    outcome.failures.append(f"round {number}, process {index}: status {status}: {text[-300:]}")
+            status = finish(unbroken.study, run, folder / f"run-{number}.log")
+            faults = _faults(status, folder / f"run-{number}.log", run, unbroken)
+            outcome.failures += [f"round {number}: {fault}" for fault in faults]
+            shutil.rmtree(run, ignore_errors=True)
     return outcome
 
 

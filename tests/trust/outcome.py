@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 MAX_FAILURES_SHOWN = 20
 MAX_CHARACTERS = 600
@@ -27,10 +28,18 @@ class Outcome:
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the outcome as JSON values."""
+        return {**vars(self), "tries": dict(sorted(self.tries.items()))}
+
+    def count_tries(self) -> str:
+        """Returns how often each kind was tried, as text."""
+        return ", ".join(f"{count:,} {kind}" for kind, count in sorted({**self.tries}.items()))
+
     def lines(self) -> list[str]:
         """Returns the outcome as lines of text."""
-        counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.tries.items()))
-        head = f"{self.campaign}: {len(self.failures)} failures; {counts}; seed {self.seed}; {self.seconds:.0f} s"
+        facts = f"{self.count_tries()}; seed {self.seed}; {self.seconds:.0f} s"
+        head = f"{self.campaign}: {len(self.failures)} failures; {facts}"
         shown = [f"  FAILED {line[:MAX_CHARACTERS]}" for line in self.failures[:MAX_FAILURES_SHOWN]]
         if len(self.failures) > MAX_FAILURES_SHOWN:
             shown.append(f"  and {len(self.failures) - MAX_FAILURES_SHOWN} more")

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -125,14 +126,14 @@ def test_what_the_data_cannot_tell_is_a_question_and_a_study_with_it_an_error(he
     ]
     write_jsonl(here / "data.jsonl", rows)
     (found,) = inspection.inspect(["data.jsonl"])
-    assert found.source["map"]["scores"] == {"verve": {"field": "verve", "better": "?"}}
+    assert found.source["map"]["scores"] == {"score": {"field": "?", "better": "?"}}
     assert any("set 'high' or 'low'" in doubt for doubt in found.doubts)
     assert found.examples[0] == {"q": "What of the cat?", "a": "so cat", "verve": "0"}
-    assert "fill in before you run it: map.scores.verve.better" in found.as_text()
+    assert "fill in before you run it: map.scores.score.field, map.scores.score.better" in found.as_text()
     (here / "study.yaml").write_text(draft.draft_study(["data.jsonl"]), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(here / "study.yaml", here / "run")
-    assert caught.value.where == "sources.0 (data).map.scores.verve.better"
+    assert caught.value.where == "sources.0 (data).map.scores.score.field"
 
 
 def test_which_of_two_dialogues_is_better_is_a_question(here: Path) -> None:
@@ -228,10 +229,10 @@ def test_an_open_question_is_an_error_that_names_its_place(here: Path, case: str
 
 def test_columns_of_an_unknown_shape_name_the_closest_formats(here: Path) -> None:
     write_jsonl(
-        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "n": i % 2} for i, a in enumerate(ANIMALS)]
+        here / "d.jsonl", [{"note": f"The {a} is all there is to tell.", "k": i % 2} for i, a in enumerate(ANIMALS)]
     )
     (found,) = inspection.inspect(["d.jsonl"])
-    assert (found.format, found.why) == (None, ["fields: note (text), n (code)"])
+    assert (found.format, found.why) == (None, ["fields: note (text), k (code)"])
     assert found.doubts == [
         "closest format: demonstration; missing: an answer",
         "closest format: ratings; missing: an answer",
@@ -286,3 +287,106 @@ def test_an_archive_is_named_without_a_member_that_has_control_characters(tmp_pa
         archive.writestr("a\x1bb.jsonl", '{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
     (one,) = inspection.inspect([tmp_path / "z.zip"])
     assert one.file.endswith("z.zip")
+
+
+def support_table(here: Path, delimiter: str) -> str:
+    """Writes the table of a support team: stars, some of them blank or N/A, and answers of several lines."""
+    replies = ["Open the settings.\nThen click on Reset.", "Wait, please.", "We refund it; see your e-mail."]
+    with (here / "csat.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["ticket_id", "created_at", "customer_message", "bot_reply", "CSAT", "annotator"])
+        for i in range(30):
+            score = ("5", "1", "N/A", "4", "", "2")[i % 6]
+            when = f"2026-01-{i % 28 + 1:02} 09:10"
+            writer.writerow([f"T-{i}", when, f"How do I reset {i % 10}?", f"{replies[i % 3]} ({i})", score, "mk"])
+    return "csat.csv"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|"])
+def test_the_stars_of_a_support_team_are_ratings_of_the_reply(here: Path, delimiter: str) -> None:
+    (found,) = inspection.inspect([support_table(here, delimiter)])
+    assert found.format == "ratings"
+    assert found.map == {
+        "prompt": "customer_message",
+        "response": "bot_reply",
+        "scores": {"csat": {"field": "CSAT", "better": "high"}},
+    }
+    assert found.source.get("csv") == (None if delimiter == "," else {"delimiter": delimiter})
+    assert any("'N/A' in 'CSAT'" in doubt for doubt in found.doubts)
+    unipref.unify_feedback({"sources": [found.source]}, here / "run")
+    manifest = json.loads((here / "run/manifest.json").read_text(encoding="utf-8"))["sources"]["csat"]
+    assert manifest["rejected"]["wrong_type"] == 5
+
+
+def test_rows_in_an_object_are_read_as_the_entry_says(here: Path) -> None:
+    rows = {
+        f"id{i}": {"prompt": f"What is fact {i}?", "chosen": f"It is {i}.", "rejected": "No idea."} for i in range(4)
+    }
+    (here / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    (found,) = inspection.inspect(["rows.json"])
+    assert (found.format, found.rows, found.source["records"]) == ("pairs", 4, ".")
+    assert (found.map["chosen"], found.map["rejected"], found.map["prompt"]) == ("chosen", "rejected", "prompt")
+    table = pq.read_table(unipref.unify_feedback({"sources": [found.source]}, here / "run"))
+    assert table.num_rows == 4
+
+
+def test_times_that_a_row_shares_with_its_list_make_no_tree(here: Path) -> None:
+    times = {"created_at": "2024-05-01T10:00:00Z", "updated_at": "2024-05-01T10:00:09Z"}
+    rows = [
+        {"prompt": f"What of the {a}?", "chosen": f"The {a} sings.", "rejected": "Well, I do not know.", **times,
+         "annotations": [{"by": "ann", **times}]}
+        for a in ANIMALS
+    ]  # fmt: skip
+    write_jsonl(here / "pairs.jsonl", rows)
+    (found,) = inspection.inspect(["pairs.jsonl"])
+    assert (found.format, found.confidence) == ("pairs", 0.95)
+
+
+def test_edited_drafts_keep_their_question_as_the_prompt(here: Path) -> None:
+    rows = [
+        {"Ticket": f"T-{i}", "Question": f"How do I feed the {a}?", "Draft (bot)": f"hello, you feed the {a} at noon.",
+         "Final (agent)": f"Hello, you feed the {a} at noon. Kind regards", "Comment": ("ok", None)[i % 2]}
+        for i, a in enumerate(ANIMALS)
+    ]  # fmt: skip
+    write_jsonl(here / "edits.jsonl", rows)
+    (found,) = inspection.inspect(["edits.jsonl"])
+    assert found.map == {"before": "Draft (bot)", "after": "Final (agent)", "prompt": "Question"}
+
+
+@pytest.mark.parametrize("shape", ["object", "wide", "long"])
+def test_the_time_grows_with_the_rows_and_not_with_their_square(here: Path, shape: str) -> None:
+    text = "Fog and rain over the old river, many a soft stone in the cold wind. " * 40
+    if shape == "object":
+        rows = [{f"task_{i}": {f"text_{j}": f"{i} {j} {text}" for j in range(5)} for i in range(700)}]
+    elif shape == "wide":
+        rows = [{f"text_{j}": f"{i} {j} {text}" for j in range(250)} for i in range(8)]
+    else:
+        rows = [{"prompt": f"{i} {text * 4}", "chosen": text * 3, "rejected": text * 2} for i in range(400)]
+    (here / "d.json").write_text(json.dumps(rows[0] if shape == "object" else rows), encoding="utf-8")
+    start = time.process_time()
+    inspection.inspect(["d.json"])
+    assert time.process_time() - start < 3, "it takes less than a second on a machine that does nothing else"
+
+
+def test_a_table_of_judgements_is_joined_by_its_ids(here: Path) -> None:
+    answers = [
+        {"qid": f"q{i}", "prompt": f"What of the {a}?", "response": f"The {a} sings."} for i, a in enumerate(ANIMALS)
+    ]
+    votes = [{"id": f"q{i}", "rater": "ann", "feedback": ("👍", "👎")[i % 2]} for i in reversed(range(len(ANIMALS)))]
+    (here / "data").mkdir()
+    write_jsonl(here / "data/answers.jsonl", answers)
+    write_jsonl(here / "data/votes.jsonl", votes)
+    first, second = inspection.inspect(["data"])
+    assert (first.format, first.map["label"], second.format) == ("thumbs", "votes.feedback", None)
+    assert first.source["join"] == [{"path": "data/votes.jsonl", "left": "qid", "right": "id", "as": "votes"}]
+    table = pq.read_table(unipref.unify_feedback({"sources": [first.source]}, here / "run"))
+    assert table.num_rows == len(ANIMALS)
+    assert sum(row["rejected"] is None for row in table.to_pylist()) == 5
+    (alone,) = inspection.inspect(["data/answers.jsonl"])
+    assert alone.format == "demonstration"
+
+
+def test_two_files_of_the_same_ids_that_judge_by_themselves_are_not_joined(here: Path) -> None:
+    for name in ("a", "b"):
+        write_jsonl(here / f"{name}.jsonl", [{"id": i, **row} for i, row in enumerate(SHAPES["ratings"][0])])
+    assert all("join" not in one.source for one in inspection.inspect(["a.jsonl", "b.jsonl"]))

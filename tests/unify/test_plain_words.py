@@ -66,7 +66,7 @@ def test_rows_that_belong_together_by_their_place_are_joined(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("label", "code"), [("010", "010"), ("0x1f", "0x1f"), ("1e3", "1e3")])
 def test_a_code_that_is_not_text_without_quotes_says_to_quote_it(tmp_path: Path, label: str, code: str) -> None:
-    rows = [{"t": "Task?", "one": "First.", "two": "Second.", "v": v} for v in (label, "good")]
+    rows = [{"t": f"Task {v}?", "one": "First.", "two": "Second.", "v": v} for v in (label, "good")]
     source = "format: pairs, map: {prompt: t, first: one, second: two, label: v, codes: {good: first, %s: second}}"
     _, details = unified(tmp_path, rows, source % code)
     assert details[0].endswith(f'; {label} without quotes is not text in YAML: write "{label}"')

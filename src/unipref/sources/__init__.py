@@ -12,7 +12,7 @@ from unipref.sources.joins import Join, joined, with_tables
 from unipref.sources.limits import Limits
 from unipref.sources.nested_rows import rows_inside
 from unipref.sources.part import Part, Table
-from unipref.sources.reader import peek, read
+from unipref.sources.reader import peek, read, unusual_delimiter
 from unipref.sources.split_files import check_parts, parts
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "read",
     "rows_inside",
     "spill_rows",
+    "unusual_delimiter",
     "with_tables",
 ]

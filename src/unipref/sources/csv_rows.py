@@ -133,6 +133,20 @@ def read_table(
     yield from _rows(_Lines(map(dialect.protect, lines) if dialect.escape else lines, limit), dialect, sample)
 
 
+def find_delimiter(blocks: Iterator[bytes], usual: str) -> str:
+    """Returns the character that separates the cells of a table, as its first rows tell.
+
+    Args:
+        blocks: of the file.
+        usual: the delimiter for the file's ending.
+    """
+    head, _ = first_lines(blocks)
+    sample, is_whole = _whole_lines(head)
+    if (match := SEPARATOR_LINE.match(sample)) and is_separator(match[1], '"'):
+        return match[1]
+    return detect(sample, is_whole, usual, {}).delimiter
+
+
 def _whole_lines(head: bytes) -> tuple[str, bool]:
     """The whole lines of at most `HEAD_BYTES` of a file as text, and whether that is the whole file."""
     if len(head) < HEAD_BYTES:

@@ -7,7 +7,7 @@ from unipref.core.errors import ResourceError, UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
-from unipref.sources.csv_rows import read_table
+from unipref.sources.csv_rows import find_delimiter, read_table
 from unipref.sources.json_rows import Numbered, read_json, read_json_lines
 from unipref.sources.nested_rows import nested_rows
 from unipref.sources.parquet_rows import read_parquet
@@ -87,6 +87,22 @@ def peek(path: Path, n: int) -> list[Row]:
             if len(rows) >= n or rejects >= PEEK_REJECTS or characters >= PEEK_CHARACTERS:
                 return rows
     return rows
+
+
+def unusual_delimiter(path: Path) -> str | None:
+    """Returns the character between the cells of a CSV or TSV file, if it is not the usual one for the file's ending.
+
+    Of a folder, glob or archive, the first file decides. None for files of other shapes, and for the usual one.
+    """
+    part = next(iter(parts([str(path)], Path(), str(path), cut_bytes=None)), None)
+    if part is None or part.fault or part.shape not in ("csv", "tsv"):
+        return None
+    usual = "," if part.shape == "csv" else "\t"
+    try:
+        delimiter = find_delimiter(chunks(part), usual)
+    except Broken:
+        return None
+    return None if delimiter == usual else delimiter
 
 
 def _count_characters(row: Row) -> int:

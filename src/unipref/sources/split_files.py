@@ -143,10 +143,12 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
     import zipfile
 
     try:
-        infos = [(place, i) for place, i in enumerate(open_zip(archive.path).infolist()) if not i.is_dir()]
+        members = open_zip(archive.path).infolist()
     except zipfile.BadZipFile:
         yield archive
         return
+    # A damaged archive can hold names without a character, on which ZipInfo.is_dir fails.
+    infos = [(place, info) for place, info in enumerate(members) if not info.filename.endswith("/")]
     copies: Counter[str] = Counter()
     if len(infos) > archive.limits.members:
         raise UserError(
@@ -155,6 +157,9 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
             mend="Raise 'limits.members', or unpack it and join its files.",
         )
     for place, info in infos:
+        if not info.filename:
+            origin = f"{archive.origin}!(member {place + 1})"
+            yield msgspec.structs.replace(archive, origin=origin, fault=f"'{origin}' is not read: it has no name.")
         shape, packing = shape_and_packing(info.filename)
         hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
         if shape not in ("", "zip", EXPLICIT) and not hidden:

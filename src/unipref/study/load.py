@@ -1,13 +1,16 @@
 """Reads a study file with its overrides, and checks it and all its files before any work starts."""
 
+import contextlib
 import copy
+import errno
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unipref.core import registry, user_code, yaml_files
+from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import BASE, MAIN
 from unipref.sources import spill_rows
@@ -20,6 +23,8 @@ from unipref.unify import ResolvedSource
 
 NOT_VARIED = ("name", "data_root", "variants", "grid", "report")
 """Settings that variants cannot change."""
+MAX_NAME = 100
+"""Most characters of a path that a message shows; the operating system accepts at least as many."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,27 @@ def load(
     user_code.use_folder(folder)
     for override in overrides:
         apply(raw, override)
+    with _name_long_paths(raw):
+        return _resolve(raw, folder, text, rows, rows_folder)
+
+
+@contextlib.contextmanager
+def _name_long_paths(raw: Mapping[str, Any]) -> Iterator[None]:
+    """Raises a `UserError` that names the setting if the operating system refuses a path as too long."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        path = str(error.filename)
+        place = registry.find_text(raw, "", lambda text: len(text) > MAX_NAME and max(text.split("/"), key=len) in path)
+        raise UserError(f"the path is too long: '{shorten(path, MAX_NAME)}'.", where=place) from None
+
+
+def _resolve(
+    raw: dict[str, Any], folder: Path, text: str | None, rows: Mapping[str, Any] | None, rows_folder: Path | None
+) -> ResolvedStudy:
+    """Checks the settings and resolves what they name; the arguments are those of `load`, read."""
     if rows and rows_folder is not None:
         _write_rows(raw, rows, rows_folder)
     _resolve_model(raw, folder, "model")

@@ -64,7 +64,7 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     settings = source.model_dump(exclude={"name", "path", "map"})
-    if open_question := _find_open_question(settings, where):
+    if open_question := registry.find_text(settings, where, lambda text: text == PLACEHOLDER):
         mend = "Replace it with your answer; unipref inspect explains what the data leave open."
         raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
@@ -77,7 +77,7 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
             "unipref inspect FILE names the format of a file.",
         )
     mapping = merge(entry.map if entry and name == entry.format else {}, source.map)
-    if open_question := _find_open_question(mapping, f"{where}.map"):
+    if open_question := registry.find_text(mapping, f"{where}.map", lambda text: text == PLACEHOLDER):
         mend = "Replace it with your answer; unipref inspect explains what the data leave open."
         raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
     form = registry.make("format", name, mapping, f"{where}.map")
@@ -126,14 +126,6 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
 
 def _expand(path: str | list[str]) -> str | list[str]:
     return expand_variables(path) if isinstance(path, str) else [expand_variables(one) for one in path]
-
-
-def _find_open_question(value: Any, place: str) -> str | None:
-    """The place of the first question mark that `unipref init` left in a mapping."""
-    if isinstance(value, Mapping | list):
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        return next((path for key, inner in items if (path := _find_open_question(inner, f"{place}.{key}"))), None)
-    return place if value == PLACEHOLDER else None
 
 
 def mark_in_memory(source: ResolvedSource) -> ResolvedSource:

@@ -4,40 +4,34 @@ writes an entry for the study file. A question mark in the entry marks what the 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
-from unipref.core.display import shorten
-from unipref.core.records import Feedback, Message, Preference, Reject
+from unipref.core.records import Reject
 from unipref.core.terminal import show_name
-from unipref.core.text_keys import prompt_key
-from unipref.sources import catalog, parts, peek, read, rows_inside
+from unipref.core.values import value_key
+from unipref.sources import catalog, parts, peek, read, rows_inside, unusual_delimiter
 from unipref.sources.limits import without_advice
-from unipref.unify import Projection
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_scores
-from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, find_scores
+from unipref.unify.detection.nesting import find_inner_rows
+from unipref.unify.detection.shared_ids import find_shared_ids
+from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
+from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.turns import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
-from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
-from unipref.unify.projection.project import project
+from unipref.unify.proposal import Proposed, propose, reads_judgements
 
 ROWS_READ = 400
-MAX_EXAMPLES = 3
-MAX_CHARACTERS = 300
+MAX_JOINED_FILES = 8
+"""Most files that are compared with each other to find tables to join."""
 MAX_FIELDS = 20
-MAX_COLUMNS = 200
-"""Most fields of a row that are compared with the formats; the time grows with the square of their number."""
 MIN_FIELDS = 4
 """Least number of matching fields for a known dataset: three or fewer, such as prompt, chosen and rejected, are common
 to many."""
-MIN_ALTERNATIVE_CONFIDENCE = 0.5
-"""Least confidence to name another format."""
 PROSE = ("a prompt", "an answer", "a second answer")
 CONTENTS = (
     *PROSE,
@@ -119,54 +113,115 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
         UserError: a path does not exist.
     """
     inspections: list[Inspection] = []
+    places: dict[int, Path] = {}
     for path in paths:
-        pieces = parts([str(path)], Path.cwd(), "inspect", cut_bytes=None)
-        faults = {p.path: p.fault for p in pieces}
-        files = {p.path: p.origin.partition(f"!{show_name(p.member)}")[0] if p.member else p.origin for p in pieces}
-        inspections += [
-            Inspection(origin, 0, doubts=[faults[file]]) if faults[file] else _inspect(Path(file), origin)
-            for file, origin in files.items()
-        ]
+        read_paths: set[str] = set()
+        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None):
+            if piece.fault:
+                inspections.append(Inspection(piece.origin, 0, doubts=[piece.fault]))
+            elif piece.path not in read_paths:
+                read_paths.add(piece.path)
+                label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
+                places[len(inspections)] = Path(piece.path)
+                inspections.append(_inspect(Path(piece.path), label))
+    if 1 < len(places) <= MAX_JOINED_FILES:
+        return join_tables(inspections, places)
     return inspections
 
 
+def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[Inspection]:
+    """Proposes to join a file without judgements with another file that judges its rows by their ids.
+
+    Args:
+        inspections: of each file alone.
+        places: place of an inspection in the list -> the file, for those that can be read.
+    """
+    joined = list(inspections)
+    tables: set[int] = set()
+    rows = {place: peek(file, ROWS_READ) for place, file in places.items()}
+    for place, file in places.items():
+        own = inspections[place]
+        if place in tables or (own.confidence > MAX_CONFIDENCE and reads_judgements(own.format)):
+            continue
+        for other, table in places.items():
+            if other == place or not (shared := find_shared_ids(rows[place], rows[other])):
+                continue
+            name = source_name(table)
+            looked_up = {value_key(row[shared[1]]): row for row in rows[other]}
+            found = [(row, looked_up.get(value_key(row[shared[0]]))) for row in rows[place]]
+            proposed = propose([{**row, name: known} for row, known in found if known is not None])
+            is_used = any(path.startswith(f"{name}.") for path in used_paths(proposed.map))
+            if not reads_judgements(proposed.format) or not is_used:
+                continue
+            label = inspections[other].file
+            join = {"path": label, "left": shared[0], "right": shared[1], "as": name}
+            why = f"'{label}' has the same ids in '{shared[1]}' as this file in '{shared[0]}', and judges its rows"
+            joined[place] = _describe(file, own.file, replace(proposed, why=[why, *proposed.why]), {"join": [join]})
+            tables.add(other)
+            break
+    return joined
+
+
 def _inspect(path: Path, label: str) -> Inspection:
-    rows = [dict(islice(row.items(), MAX_COLUMNS)) for row in peek(path, ROWS_READ)]
+    rows = peek(path, ROWS_READ)
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
     if (named := find_named_source(rows)) is not None:
         return _inspect_named_source(path, label, rows, named)
-    columns = Columns(rows)
-    guesses: list[tuple[str, Guess]] = []
-    for choice in registry.find_all("format"):
-        if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
-            guesses.append((choice.name(), guess))
-    if not guesses:
-        return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=_nearest_formats(columns))
-    name, best = max(guesses, key=lambda guess: guess[1].confidence)
-    others = [
-        f"it could also be '{n}' ({g.confidence:.2f})"
-        for n, g in guesses
-        if n != name and g.confidence > MIN_ALTERNATIVE_CONFIDENCE
-    ]
-    mapping = {**best.map, **_literals_setting(columns, best.map)}
-    source = {"name": source_name(path), "path": label, "format": name, "map": mapping, "objective": "instruction"}
+    proposed, settings = _propose(rows)
+    if delimiter := unusual_delimiter(path):
+        settings["csv"] = {"delimiter": delimiter}
+    columns = proposed.columns
+    if proposed.format is None:
+        doubts = [*account_for_columns(columns, {}, is_judged=True).doubts, *_nearest_formats(columns)]
+        return Inspection(label, len(rows), why=[_describe_columns(columns)], doubts=doubts)
+    return _describe(path, label, proposed, settings, None if {*settings} - {"csv"} else rows)
+
+
+def _describe(
+    path: Path, label: str, proposed: Proposed, settings: dict[str, Any], rows: list[dict[str, Any]] | None = None
+) -> Inspection:
+    """Makes the inspection of a proposal.
+
+    Args:
+        path: of the file.
+        label: the name of the file for the user.
+        proposed: a proposal with a format.
+        settings: further settings of the source.
+        rows: the rows to compare with known datasets, if they are.
+    """
+    columns, name = proposed.columns, proposed.format or ""
+    source = {"name": source_name(path), "path": label, "format": name, "map": proposed.map}
     with count_unread_fields() as unread:
-        examples = _examples(name, mapping, columns, rows)
+        examples = render_examples(name, proposed.map, columns, columns.raw_rows)
     notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
-        rows=len(rows),
-        format=name,
-        map=mapping,
-        confidence=best.confidence,
-        why=best.why,
-        doubts=[*best.doubts, *others],
+        rows=len(columns.rows),
+        format=proposed.format,
+        map=proposed.map,
+        confidence=proposed.confidence,
+        why=proposed.why,
+        doubts=proposed.doubts,
         examples=examples,
-        source=source,
-        known=_find_known_dataset(name, rows),
+        source={**source, **settings, "objective": "instruction"},
+        known=None if rows is None else _find_known_dataset(name, rows),
         notes=notes,
     )
+
+
+def _propose(rows: list[dict[str, Any]]) -> tuple[Proposed, dict[str, Any]]:
+    """Returns the proposal for the rows, or for the rows inside them, and the source's settings to find these."""
+    inner = find_inner_rows(rows)
+    if inner is not None and inner.is_certain:
+        proposed = propose(inner.rows[:ROWS_READ])
+        return replace(proposed, why=[inner.why, *proposed.why]), {**inner.settings}
+    proposed = propose(rows)
+    if inner is not None:
+        nested = propose(inner.rows[:ROWS_READ])
+        if nested.format is not None and (proposed.format is None or nested.confidence > proposed.confidence):
+            return replace(nested, why=[inner.why, *nested.why]), {**inner.settings}
+    return proposed, {}
 
 
 def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], named: NamedSource) -> Inspection:
@@ -182,8 +237,10 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         source |= {"format": proposal.format, "map": proposal.map, **proposal.source, "objective": "instruction"}
         records = proposal.source.get("records")
     inner = rows_inside(rows, records)
+    columns = Columns(inner)
+    account = account_for_columns(columns, proposal.map, is_judged=True)
     with count_unread_fields() as unread:
-        examples = _examples(proposal.format, proposal.map, Columns(inner), inner)
+        examples = render_examples(proposal.format, proposal.map, columns, inner)
     notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
@@ -192,7 +249,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         map=proposal.map,
         confidence=proposal.confidence,
         why=proposal.why,
-        doubts=proposal.doubts,
+        doubts=[*proposal.doubts, *account.doubts],
         examples=examples,
         source=source,
         known=named.name if named.kind == "dataset" else None,
@@ -261,13 +318,6 @@ def _nearest_formats(columns: Columns) -> list[str]:
     ]
 
 
-def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
-    """Returns the setting `literals`: the texts that are written lists or mappings and that the mapping uses."""
-    used = [value for value in _leaf_values(mapping) if isinstance(value, str)]
-    names = [name for name in columns.literals if any(u == name or u.startswith(f"{name}.") for u in used)]
-    return {"literals": names} if names else {}
-
-
 def _first_error(path: Path) -> str:
     """Says why a file has no usable row."""
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
@@ -277,107 +327,10 @@ def _first_error(path: Path) -> str:
     return "the file has no rows"
 
 
-def _examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Renders the groups of the first rows as they would be read; or raw fields if the mapping contains a question."""
-    if open_questions(mapping, ""):
-        shown_columns = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
-        return [_render_fields(row, shown_columns) for row in rows[:MAX_EXAMPLES]]
-    form = registry.make("format", name, mapping, "map")
-    if not isinstance(form, Format):
-        raise AssertionError(f"{name} is not a Format")
-    axes = form.axes()
-    how = Projection(name, name, "instruction", "unknown", next(iter(axes), None), axes)
-    groups: dict[str, list[Feedback]] = {}
-    examples: list[dict[str, str]] = []
-    judges = JudgeNamer()
-    for number, row in enumerate(rows):
-        try:
-            for item in form.read(row):
-                if isinstance(item, Feedback):
-                    key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
-                    groups.setdefault(key, []).extend(judges.name([item], row) if form.grouping == "pair" else [item])
-        except Reject as reject:
-            examples.append({"reject": f"{reject.reason}: {reject}"})
-    for group in groups.values():
-        if len(examples) >= MAX_EXAMPLES:
-            break
-        examples += _render_group(group, how)
-    return examples[:MAX_EXAMPLES]
-
-
-def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
-    """Renders a row's raw fields, for a user who has to answer a question about them."""
-    fields: dict[str, str] = {}
-    for column in columns[:MAX_FIELDS]:
-        try:
-            fields[column.path] = _shorten(str(get_path(row, column.path)))
-        except Reject:
-            continue
-    return fields
-
-
-def _render_group(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
-    merged = merge_feedback(drop_repeated_judgements(group)[0])
-    try:
-        preferences = project(merged, how).preferences
-    except Reject as reject:
-        return [{"reject": f"{reject.reason}: {reject}"}]
-    evidence = _describe_judgements(merged)
-    return [
-        {
-            "prompt": _shorten_messages(p.prompt),
-            "chosen": _shorten_messages(p.chosen) + _describe_scores(p, "chosen"),
-            "rejected": _shorten_messages(p.rejected) + _describe_scores(p, "rejected"),
-            **({"evidence": evidence} if evidence else {}),
-        }
-        for p in preferences
-    ]
-
-
-def _describe_judgements(group: Feedback) -> str:
-    """Describes the number of judgements, their verdicts and strengths; empty for one plain judgement."""
-    strengths = [c.strength for c in group.comparisons if c.strength is not None]
-    graded = [f"strength {', '.join(f'{s:g}' for s in strengths)}"] if strengths else []
-    if len(group.responses) != 2 or (len(group.comparisons) < 2 and not graded):
-        return ""
-    ties = sum(c.tie for c in group.comparisons)
-    wins = [sum(c.better == i and not c.tie for c in group.comparisons) for i in (0, 1)]
-    votes = [f"{wins[0]} for the first, {wins[1]} for the second, {ties} ties"] if len(group.comparisons) > 1 else []
-    return "; ".join([*votes, *graded])
-
-
-def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
-    """Describes a side's scores, the deciding one first."""
-    deciding_score = preference.chosen_score if side == "chosen" else preference.rejected_score
-    scores = [(preference.axis, deciding_score), *((axis["axis"], axis[side]) for axis in preference.axes)]
-    parts_of_text = [f"{axis} {score:g}" for axis, score in scores if score is not None]
-    return f"  [{', '.join(parts_of_text)}]" if parts_of_text else ""
-
-
-def _shorten_messages(messages: list[Message] | None) -> str:
-    if messages is None:
-        return "(none: one-sided)"
-    content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
-    return _shorten(content)
-
-
-def _shorten(content: str) -> str:
-    return shorten(content, MAX_CHARACTERS, one_line=True, keep_end=True)
-
-
 def _leaf_values(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [leaf for inner in value.values() for leaf in _leaf_values(inner)]
     return [leaf for inner in value for leaf in _leaf_values(inner)] if isinstance(value, list) else [value]
-
-
-def open_questions(value: Any, place: str) -> list[str]:
-    """Returns the places in a mapping that the user still has to fill in."""
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        places = [(f"{place}.{'null' if key is None else key}", inner) for key, inner in items]
-        return [question for inner_place, inner in places for question in open_questions(inner, inner_place)]
-    return [place] if value == PLACEHOLDER else []
 
 
 def source_questions(source: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from unipref.core import registry
 from unipref.unify.detection.columns import Columns, find_replies_key, split_words
-from unipref.unify.detection.guess import PLACEHOLDER, Guess, guess_direction
+from unipref.unify.detection.guess import PLACEHOLDER, Guess, guess_direction, suggest_direction
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.mapped import Mapped
 
@@ -61,7 +61,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
         {
             "prompt": "prompt",
             "response": "response",
-            "scores": {"helpfulness": {"field": "helpfulness", "better": "high"}},
+            "scores": {"helpfulness": {"field": "helpfulness", "better": PLACEHOLDER}},
         },
     ),
     "ultrafeedback": (
@@ -80,7 +80,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
             "prompt": "instruction",
             "answers": "completions",
             "response": "response",
-            "scores": {"rating": {"field": "annotations.honesty.Rating", "better": "high"}},
+            "scores": {"rating": {"field": "annotations.honesty.Rating", "better": PLACEHOLDER}},
         },
     ),
     "nectar": (
@@ -110,7 +110,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
         {
             "prompt": "history",
             "answers": ["human_ref_A", "human_ref_B"],
-            "scores": {"score": {"field": ["score_A", "score_B"], "better": "high"}},
+            "scores": {"score": {"field": ["score_A", "score_B"], "better": PLACEHOLDER}},
         },
     ),
     "stack_exchange": (
@@ -130,7 +130,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
             "prompt": "question",
             "answers": "answers",
             "response": "text",
-            "scores": {"pm_score": {"field": "pm_score", "better": "high"}},
+            "scores": {"pm_score": {"field": "pm_score", "better": PLACEHOLDER}},
         },
     ),
     "truthfulqa": (
@@ -203,7 +203,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
         {
             "prompt": "title",
             "answers": "answers.text",
-            "scores": {"score": {"field": "answers.score", "better": "high"}},
+            "scores": {"score": {"field": "answers.score", "better": PLACEHOLDER}},
         },
     ),
     "better_of_two_by_number": (
@@ -344,7 +344,7 @@ NEUTRAL = {
     "two_in_a_list": "pairs",
     "strength_from_minus_three_to_three": "graded_pair",
     "fault_instead_of_praise": "thumbs",
-    "thumbs_in_words": "demonstration",  # two words that nothing says to be a verdict
+    "thumbs_in_words": "thumbs",
     "lists_in_csv_cells": "multiple_choice",
 }
 
@@ -364,7 +364,7 @@ def test_well_known_shapes_are_recognised_without_their_names(shape: str) -> Non
     names: dict[str, str] = {}
     found, guess = recognised([neutral(row, names) for row in SHAPES[shape][0]])
     assert found == NEUTRAL[shape]
-    if found != "demonstration":
+    if shape != "thumbs_in_words":  # up and down say it themselves
         assert PLACEHOLDER in str(guess.map), "no name says which end or side is better: it has to be asked"
 
 
@@ -408,9 +408,11 @@ def test_the_meaning_of_zero_besides_one_and_two_is_a_question() -> None:
     ]
     name, guess = recognised(rows)
     assert name == "graded_pair"
-    assert (guess.map["scale"], guess.map["codes"]) == ({"first": 1, "second": 2}, {0: PLACEHOLDER})
+    scale = {"first": PLACEHOLDER, "second": PLACEHOLDER}
+    assert (guess.map["scale"], guess.map["codes"]) == (scale, {0: PLACEHOLDER})
     assert guess.doubts == [
         "what 0 in 'preference' means: 0 for a tie, above 0 for the first, below for the second",
+        "which end of 'preference' (1 to 2 here) means that the first is better",
     ]
 
 
@@ -487,22 +489,31 @@ def test_texts_that_share_most_of_their_words_are_an_edit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "better"),
+    ("path", "suggested", "told"),
     [
-        ("overall", "high"),
-        ("helpfulness", "high"),
-        ("toxicity", "low"),
-        ("toxicity_score", "low"),
-        ("rank", "low"),
-        ("rank_score", PLACEHOLDER),
-        ("verbosity", PLACEHOLDER),
-        ("k7", PLACEHOLDER),
-        ("quality_error", PLACEHOLDER),
-        ("annotations.honesty.Rating", "high"),
+        ("overall", "high", PLACEHOLDER),
+        ("helpfulness", "high", PLACEHOLDER),
+        ("toxicity", "low", PLACEHOLDER),
+        ("toxicity_score", "low", PLACEHOLDER),
+        ("score", "high", PLACEHOLDER),
+        ("mean_score", "high", PLACEHOLDER),
+        ("stars", "high", "high"),
+        ("downvotes", "low", "low"),
+        ("rank", "low", "low"),
+        ("rank_score", PLACEHOLDER, PLACEHOLDER),
+        ("verbosity", PLACEHOLDER, PLACEHOLDER),
+        ("pm_score", PLACEHOLDER, PLACEHOLDER),
+        ("unhelpful_stars_not", PLACEHOLDER, PLACEHOLDER),
+        ("k7", PLACEHOLDER, PLACEHOLDER),
+        ("quality_error", PLACEHOLDER, PLACEHOLDER),
+        ("annotations.honesty.Rating", "high", PLACEHOLDER),
     ],
 )
-def test_direction_follows_from_telling_names(path: str, better: str) -> None:
-    assert guess_direction(path, [word for part in path.split(".") for word in split_words(part)]) == better
+def test_only_units_and_places_tell_the_direction_and_other_names_suggest_it(
+    path: str, suggested: str, told: str
+) -> None:
+    words = [word for part in path.split(".") for word in split_words(part)]
+    assert (suggest_direction(path, words), guess_direction(path, words)) == (suggested, told)
 
 
 def test_the_kind_of_a_column() -> None:

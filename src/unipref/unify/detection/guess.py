@@ -1,7 +1,8 @@
 """How a format recognises rows of its shape: the mapping it proposes, with reasons and doubts.
 
-Content and structure count; file names do not. A field's name decides which end of a scale or which side is better only
-if it says so (`rejected`, `stars`). Otherwise the mapping holds `PLACEHOLDER`, and the user has to fill it in.
+Content and structure count; file names do not. A field's name decides which side is better only if it says so
+(`rejected`). Otherwise the mapping holds `PLACEHOLDER`, and the user has to fill it in. The direction of a score is
+always asked for, unless the name is a unit of praise or a place (`stars`, `rank`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,67 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns, find_replies_key, to_finite_number
+from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_score_text
+from unipref.unify.detection.names import (
+    ANSWER_NAMES,
+    HIGH_IS_BETTER,
+    LOW_IS_BETTER,
+    NEGATIONS,
+    NEUTRAL_NAMES,
+    OTHER_TEXT_NAMES,
+    PROMPT_EXTRA_NAMES,
+    PROMPT_NAMES,
+    SCORE_NAMES,
+    UNIT_NAMES,
+)
+from unipref.unify.detection.twins import has_several_answers
 
 __all__ = ["PLACEHOLDER", "Column", "Columns", "Guess", "find_replies_key"]
 
+NUMBER_PATTERN = r"^\s*([0-9]+(?:[.][0-9]+)?)"
+"""Regular expression for the number at the beginning of a score in a text."""
 PLACEHOLDER = "?"
 """Marks what the data do not tell in a proposed mapping; a study file that still contains it is an error."""
-
-PROMPT_NAMES = (
-    "prompt",
-    "instruction",
-    "question",
-    "query",
-    "problem",
-    "input",
-    "source",
-    "post",
-    "request",
-    "history",
-)
-PROMPT_EXTRA_NAMES = ("input", "context", "document", "passage")
-ANSWER_NAMES = ("response", "output", "answer", "completion", "reply", "generation", "summary", "prediction")
-OTHER_TEXT_NAMES = (
-    "reference",
-    "target",
-    "gold",
-    "rationale",
-    "model",
-    "generator",
-    "annotator",
-    "title",
-    "id",
-    "metadata",
-)
-"""Words in the names of texts that are neither a prompt nor an answer."""
-
-HIGH_IS_BETTER = {
-    *("overall", "quality", "helpfulness", "help", "helpful", "correctness", "correct", "accuracy", "coherence"),
-    *("naturalness", "informativeness", "fluency", "relevance", "usefulness", "honesty", "truthfulness", "stars"),
-    *("faithfulness", "factuality", "understandability", "engagingness", "groundedness", "safety", "harmlessness"),
-    *("upvotes", "likes", "following", "depth"),
-}
-LOW_IS_BETTER = {
-    "rank",
-    "toxicity",
-    "errors",
-    "error",
-    "harm",
-    "harmfulness",
-    "mistakes",
-    "downvotes",
-    "dislikes",
-    "loss",
-}
-SCORE_NAMES = {"score", "scores", "rating", "ratings", "reward", "grade"}
-"""Names that say which end of a scale is better. `SCORE_NAMES` count as high unless the name contains a fault too. For
-other names the user has to say it."""
-
-NOT_SCORE_NAMES = (
-    *("id", "idx", "index", "turn", "turns", "timestamp", "tstamp", "time", "date", "year", "tokens", "token", "num"),
-    *("count", "length", "len", "price", "cost", "seed", "ratio", "seconds", "created", "page", "line", "revision"),
-)
-"""Words in the names of numbers that are not scores."""
+MAX_WEAK_CONFIDENCE = 0.6
+"""Most confidence in a format if no name and no value says that a field judges."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +65,27 @@ def quote_names(names: Iterable[str]) -> str:
 def find_prompt(columns: Columns, answers: Sequence[Column]) -> tuple[list[str], bool]:
     """Returns the paths of the prompt's texts, given the answers (empty if none), and whether their names say so."""
     texts = [c for c in columns.prose if c not in answers]
-    others = [c for c in texts if not c.has_name(*OTHER_TEXT_NAMES)] or texts
-    named = next((c for word in PROMPT_NAMES for c in others if c.has_name(word)), None)
+    others = [c for c in texts if columns.role(c) == "prompt" or not c.has_name(*OTHER_TEXT_NAMES)] or texts
+    named = _find_named_prompt(columns, others)
     if named is not None:
         more = [
             c
             for c in columns.of_kind("text", "empty")
-            if c.has_name(*PROMPT_EXTRA_NAMES) and c not in (named, *answers)
+            if c.has_name(*PROMPT_EXTRA_NAMES)
+            and c not in (named, *answers)
+            and columns.role(c) not in ("metadata", "critique", "judgement")
         ]
         return [named.path, *(c.path for c in more if _holds_text(columns, c))], True
-    first = min((columns.all.index(c) for c in answers), default=len(columns.all))
-    earlier = [c for c in others if columns.all.index(c) < first and c.share > 0.02]
+    first = min((columns.place(c) for c in answers), default=len(columns.all))
+    earlier = [c for c in others if columns.place(c) < first and c.share > 0.02]
     return [c.path for c in earlier or others[:1]], False
+
+
+def _find_named_prompt(columns: Columns, texts: Sequence[Column]) -> Column | None:
+    """Returns the text whose name is the best name of a prompt; None if none is."""
+    prompts = [c for c in texts if columns.role(c) == "prompt"]
+    by_name = next((c for word in PROMPT_NAMES for c in prompts if c.has_name(word)), None)
+    return by_name or next(iter(prompts), None)
 
 
 def _holds_text(columns: Columns, column: Column) -> bool:
@@ -124,72 +96,152 @@ def _holds_text(columns: Columns, column: Column) -> bool:
 
 
 def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | None:
-    """Returns the paths of the prompt's parts, the path of the answer and a confidence; None without two texts."""
-    texts = [c for c in columns.prose if c.share > 0.5 and not c.has_name(*OTHER_TEXT_NAMES)]
-    answer = next((c for word in ANSWER_NAMES for c in texts if c.has_name(word)), None)
-    if answer is not None:
-        prompt, named = find_prompt(columns, [answer])
-        if named:
+    """Finds a prompt and the one answer to it.
+
+    Returns:
+        The paths of the prompt's parts, the path of the answer, and a confidence; None without two texts, or if the
+        names of several texts say that they are answers to one prompt. A path is `PLACEHOLDER` where neither the names
+        nor the repetition of texts tell it.
+    """
+    if has_several_answers(columns):
+        return None
+    texts = [
+        c for c in columns.prose if c.share > 0.5 and (columns.role(c) != "text" or not c.has_name(*OTHER_TEXT_NAMES))
+    ]
+    named = [c for c in texts if columns.role(c) == "answer"]
+    answers = sorted(named, key=lambda c: _rank_of(c, ANSWER_NAMES))
+    if answers:
+        answer = answers[0]
+        prompt, is_named = find_prompt(columns, [*answers] if len(answers) < len(texts) else [answer])
+        rivals = [c for c in answers[1:] if _rank_of(c, ANSWER_NAMES) <= ANSWER_NAMES.index("generation")]
+        if rivals and _rank_of(answer, ANSWER_NAMES) <= ANSWER_NAMES.index("generation") and prompt:
+            return prompt, PLACEHOLDER, 0.5
+        if is_named:
             return prompt, answer.path, 0.9
+        unnamed = [c for c in texts if c not in answers]
+        if len(unnamed) == 1:
+            return [unnamed[0].path], answer.path, 0.7
+        return ([PLACEHOLDER], answer.path, 0.5) if prompt else None
     if len(texts) < 2:
         return None
+    prompts = [c for c in texts if columns.role(c) == "prompt"]
+    if len(prompts) == len(texts):
+        return None
+    if prompts and len(texts) == 2:
+        prompt_path = [prompts[0].path]
+        return prompt_path, next(c.path for c in texts if c is not prompts[0]), 0.7
     various = max(texts, key=lambda c: c.n_distinct)
     repeated = [c for c in texts if c.n_distinct < 0.8 * various.n_distinct]
-    if repeated:
-        return [c.path for c in repeated], various.path, 0.5
-    last = texts[-1]
-    prompt, _ = find_prompt(columns, [last])
-    return (prompt, last.path, 0.3) if prompt else None
+    if repeated and len(texts) == 2:
+        return [repeated[0].path], various.path, 0.5
+    return [PLACEHOLDER], PLACEHOLDER, 0.3
+
+
+def _rank_of(column: Column, names: Sequence[str]) -> int:
+    """Returns the place of the first of some names that the column's name contains."""
+    return next((place for place, name in enumerate(names) if column.has_name(name)), len(names))
 
 
 def guess_direction(path: str, words: Iterable[str]) -> str:
-    """Returns 'high' or 'low' if the words of a score's name say which end is better, else `PLACEHOLDER`."""
+    """Returns 'high' or 'low' if the name of a score is a unit of praise, of blame or of places, else `PLACEHOLDER`."""
     names = {*words}
-    if names & LOW_IS_BETTER:
-        return PLACEHOLDER if names & HIGH_IS_BETTER or ("rank" in names and names & SCORE_NAMES) else "low"
-    return "high" if names & (HIGH_IS_BETTER | SCORE_NAMES) else PLACEHOLDER
+    unit = names & UNIT_NAMES
+    likely = suggest_direction(path, names)
+    return likely if unit else PLACEHOLDER
+
+
+def suggest_direction(path: str, words: Iterable[str]) -> str:
+    """Returns the end of the scale that the words of a score's name suggest; `PLACEHOLDER` if they do not."""
+    names = {*words} - NEUTRAL_NAMES
+    high, low = names & (HIGH_IS_BETTER | {"overall"}), names & LOW_IS_BETTER
+    if names & NEGATIONS or (high and low) or ("rank" in names and names & SCORE_NAMES):
+        return PLACEHOLDER
+    if low:
+        return "low"
+    if high or ({*words} & {"overall"}):
+        return "high"
+    return "high" if names and names <= SCORE_NAMES else PLACEHOLDER
 
 
 def find_scores(columns: Columns, *, but: Sequence[str] = ()) -> list[Column]:
-    """Returns the columns of numbers that may be scores, overall scores first."""
+    """Returns the columns of numbers that may be scores: overall scores first, those without a telling name last."""
     numeric = [
         c
         for c in columns.of_kind("number", "code")
-        if c.numbers and c.path not in but and not c.is_identifier and not c.has_name(*NOT_SCORE_NAMES)
+        if c.numbers and c.path not in but and columns.role(c) in ("score", "judgement", "unknown")
     ]
     varied = [c for c in numeric if c.n_distinct > 1] or numeric
-    return sorted(varied, key=lambda c: (not c.has_name("overall"), not ({*c.words} & (SCORE_NAMES | {"quality"}))))
+    return sorted(varied, key=lambda c: (not c.has_name("overall"), columns.role(c) == "unknown", not _is_general(c)))
+
+
+def _is_general(column: Column) -> bool:
+    return bool({*column.words} & (SCORE_NAMES | {"quality"}))
 
 
 def guess_axes(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Returns axis -> its settings for columns of numbers, and the doubts.
 
-    If some directions are known, the axes of unknown direction are left out. If none is known, the user has to say it.
+    If the names of some suggest a direction, the others are left out. Only units (`stars`) tell it; for other names it
+    is asked for.
     """
     axes: dict[str, dict[str, Any]] = {}
     doubts: list[str] = []
     ranges: list[str] = []
+    suggested: dict[str, str] = {}
     last_names = [c.name for c in scores]
     for column in scores:
         parts = column.path.lower().split(".")
         name = ".".join(parts[-2:]) if last_names.count(column.name) > 1 and len(parts) > 1 else column.name
-        better = guess_direction(
-            column.path, [word for part in parts[-2:] for word in Column(part, "", [], [], 0).words]
-        )
-        axes[name] = {"field": column.path, "better": better}
+        words = [word for part in column.path.split(".")[-2:] for word in Column(part, "", [], [], 0).words]
+        better = guess_direction(column.path, words)
+        suggested[name] = suggest_direction(column.path, words)
+        axes[name] = {"field": column.path, "better": better, **describe_scale(column)}
         ranges.append(f"'{column.path}' from {min(column.numbers):g} to {max(column.numbers):g}")
-        if better == PLACEHOLDER:
-            doubts.append(f"the data cannot tell whether a high '{column.path}' is better: set 'high' or 'low'")
+        if column.odd:
+            doubts.append(f"rows with {quote_names(column.odd)} in '{column.path}' are rejected: they have no number")
+    with_direction = {n: spec for n, spec in axes.items() if suggested[n] != PLACEHOLDER}
+    kept = with_direction or axes
     if ranges:
         doubts.insert(
             0,
             f"ranges in these rows: {', '.join(ranges)}; declare 'low' and 'high' of each, so that others are rejected",
         )
-    with_direction = {name: spec for name, spec in axes.items() if spec["better"] != PLACEHOLDER}
-    if with_direction and len(with_direction) < len(axes):
-        unknown = ", ".join(name for name in axes if name not in with_direction)
+    doubts += [
+        doubt_direction(spec["field"], suggested[n]) for n, spec in kept.items() if spec["better"] == PLACEHOLDER
+    ]
+    if len(kept) < len(axes):
+        unknown = ", ".join(name for name in axes if name not in kept)
         doubts.append(f"left out of the entry, because their direction is unknown: {unknown}")
-    return with_direction or axes, doubts
+    return kept, doubts
+
+
+def doubt_direction(path: str, suggested: str) -> str:
+    """Says that the direction of a score has to be given."""
+    hint = f"; its name suggests '{suggested}'" if suggested != PLACEHOLDER else ""
+    return f"the data cannot tell whether a high '{path}' is better: set 'high' or 'low'{hint}"
+
+
+def describe_scale(column: Column) -> dict[str, Any]:
+    """Returns the settings of a scale that the values themselves show."""
+    texts = [str(value) for value in column.values if to_finite_number(value) is None]
+    if not texts:
+        return {}
+    if all(read_decimal_comma(text) is not None for text in texts):
+        return {"decimal": "comma"}
+    if any({*text} & FULL_STARS for text in texts):
+        return {"codes": {value: read_score_text(value) for value in sorted({*texts})}}
+    return {"pattern": NUMBER_PATTERN}
+
+
+def ask_for_scores(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Returns an axis with questions for numbers whose names do not say that they score, and the doubts."""
+    ranges = [f"'{c.path}' from {min(c.numbers):g} to {max(c.numbers):g}" for c in scores]
+    axes = {"score": {"field": PLACEHOLDER, "better": PLACEHOLDER}}
+    doubts = [
+        f"which of the numbers scores the answer, if any: {', '.join(ranges)}; their names do not tell",
+        "the data cannot tell whether a high score is better: set 'high' or 'low'",
+    ]
+    return axes, doubts
 
 
 def are_ranks(lists: Iterable[Sequence[Any]]) -> bool:

@@ -8,18 +8,26 @@ from typing import Any, ClassVar
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.core.user_functions import Dotted, code_files, load
-from unipref.unify.detection.guess import ANSWER_NAMES, Columns, Guess, find_prompt, find_scores, path_setting
+from unipref.unify.detection.column import MAX_COMPARED_CHARACTERS, MAX_COMPARED_ROWS, Column
+from unipref.unify.detection.guess import Columns, Guess, find_prompt, find_scores, path_setting
+from unipref.unify.detection.names import ANSWER_NAMES, CRITIQUE_NAMES
+from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.fields import Path, get_path, read_number, read_text
 
 SCORER_AXIS = "critique"
 """The name of the axis that holds the scorer's scores."""
-CRITIQUE_NAMES = ("feedback", "critique", "comment", "comments", "review", "criticism", "assessment")
 ABOUT_ANSWER = re.compile(
     r"\b(the (answer|response|output|solution|reply)|incorrect|correct|should (be|have|say)|mistake|error|missing)\b",
     re.IGNORECASE,
 )
 """Phrases with which people write about an answer."""
+
+
+def _share_about_answers(column: Column) -> float:
+    """Returns the share of the first texts that use a phrase with which people write about an answer."""
+    texts = [str(value)[:MAX_COMPARED_CHARACTERS] for value in column.values[:MAX_COMPARED_ROWS]]
+    return sum(bool(ABOUT_ANSWER.search(text)) for text in texts) / max(len(texts), 1)
 
 
 class Critique(OneAnswer):
@@ -56,16 +64,18 @@ class Critique(OneAnswer):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises an answer and a text about it, by the text's name or by the words it uses."""
         texts = [c for c in columns.prose if c.share > 0.9]
-        written = next((c for c in texts if c.has_name(*CRITIQUE_NAMES)), None)
+        written = next((c for c in columns.of_role("critique") if c.share > 0.5 and c.has_name(*CRITIQUE_NAMES)), None)
         named = written is not None
-        if written is None:
-            shares = [sum(bool(ABOUT_ANSWER.search(str(v))) for v in c.values) / len(c.values) for c in texts]
-            speaks = len(texts) == 3 and shares[-1] > max(0.6, 1.25 * shares[0], 1.25 * shares[1])
-            written = texts[-1] if speaks else None
+        if written is None and len(texts) == 3:
+            shares = [_share_about_answers(c) for c in texts]
+            written = texts[-1] if shares[-1] > max(0.6, 1.25 * shares[0], 1.25 * shares[1]) else None
         if written is None or find_scores(columns) or columns.of_kind("turns", "texts", "items"):
             return None
+        if has_several_answers(columns) or [c for c in columns.of_role("judgement") if c is not written]:
+            return None
         others = [c for c in texts if c is not written]
-        answer = next((c for word in ANSWER_NAMES for c in others if c.has_name(word)), others[-1] if others else None)
+        by_name = next((c for word in ANSWER_NAMES for c in others if c.has_name(word)), None)
+        answer = by_name or (others[-1] if len(others) == 2 else None)
         if answer is None or not (prompt := find_prompt(columns, [answer, written])[0]):
             return None
         why = [f"'{written.path}' is about the answer '{answer.path}'" + (", according to its name" if named else "")]

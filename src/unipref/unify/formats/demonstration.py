@@ -5,34 +5,30 @@ from typing import Any, ClassVar
 
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import (
-    Columns,
-    Guess,
-    find_prompt,
-    find_prompt_and_answer,
-    find_scores,
-    path_setting,
-    quote_names,
-)
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, find_prompt, quote_names
+from unipref.unify.detection.one_answer import find_one_answer
 from unipref.unify.format_bases.dialogue import OneAnswer
+
+NOT_JUDGED = "no field that is read judges the answer"
 
 
 def _recognise_instances(columns: Columns) -> Guess | None:
-    """Recognises an instruction with a list of instances, each an input and an output."""
+    """Recognises an instruction with a list of instances, each an input and an output; most lists hold one."""
     for column in columns.of_kind("items"):
-        inner = column.inner_columns()
+        inner = columns.inner(column)
         prompt, _ = find_prompt(columns, [])
-        texts = inner.of_kind("text", "code")
-        if not prompt or len(texts) != len(inner.all) or not 1 <= len(texts) <= 3:
+        texts = [c for c in inner.of_kind("text", "code") if inner.role(c) not in ("metadata", "judgement")]
+        is_one = sum(len(value) == 1 for value in column.values) > 0.5 * len(column.values)
+        if not prompt or not is_one or len(texts) != len(inner.all) or not 1 <= len(texts) <= 3:
             continue
-        answer = next((c for word in ("output", "answer", "response") for c in texts if c.has_name(word)), texts[-1])
-        prompt_paths = [*prompt, *(f"{column.path}.0.{c.path}" for c in texts if c is not answer)]
-        why = [
-            f"{quote_names(prompt_paths)} hold the prompt and '{answer.path}' in '{column.path}' the answer",
-            "no field judges the answer",
-        ]
+        answer = next((c for word in ("output", "answer", "response") for c in texts if c.has_name(word)), None)
+        others = [f"{column.path}.0.{c.path}" for c in texts if c is not answer]
+        response = PLACEHOLDER if answer is None else f"{column.path}.0.{answer.path}"
+        prompt_paths = [*prompt, *(others if answer is not None else [PLACEHOLDER])]
+        why = [f"'{column.path}' mostly holds one pair of texts for each of {quote_names(prompt)}", NOT_JUDGED]
         doubts = [f"only the first item of '{column.path}' is used"]
-        return Guess({"prompt": prompt_paths, "response": f"{column.path}.0.{answer.path}"}, 0.6, why, doubts)
+        doubts += [] if answer else [f"which of {quote_names(others)} is the answer"]
+        return Guess({"prompt": prompt_paths, "response": response}, 0.6, why, doubts)
     return None
 
 
@@ -50,29 +46,19 @@ class Demonstration(OneAnswer):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """Recognises a prompt and an answer, or a dialogue, where no field judges the answer."""
-        judged = find_scores(columns) or [c for c in columns.of_kind("flag") if c.n_distinct > 1]
-        factor = 0.5 if judged else 1.0
-        texts = [c for c in columns.of_kind("texts") if sum(len(v) > 1 for v in c.values) > 0.8 * len(c.values)]
-        dialogues = [*columns.of_kind("turns"), *(texts if not columns.prose else [])]
-        if dialogues:
-            others = [*dialogues[1:], *columns.of_kind("turn", "items")]
-            why = [f"'{dialogues[0].path}' is one dialogue", "no field judges it"]
-            return None if others else Guess({"messages": dialogues[0].path}, 0.6 * factor, why)
-        if (nested := _recognise_instances(columns)) is not None:
-            return nested
-        if (dialogue := find_prompt_and_answer(columns)) is None:
+        """Recognises a prompt and an answer, or a dialogue; fields that may judge it become doubts later."""
+        if columns.of_kind("messages_tree"):
             return None
-        prompt, response, confidence = dialogue
-        why = [f"{quote_names(prompt)} holds the prompt and '{response}' the answer", "no field judges the answer"]
-        doubts = (
-            []
-            if confidence > 0.5
-            else [f"that {quote_names(prompt)} is the prompt and '{response}' the answer follows only from their order"]
-        )
-        return Guess(
-            {"prompt": path_setting(prompt), "response": response}, (0.3 + 0.4 * confidence) * factor, why, doubts
-        )
+        if not columns.of_kind("turns", "turn") and (nested := _recognise_instances(columns)) is not None:
+            return nested
+        if (answer := find_one_answer(columns)) is None:
+            return None
+        if "messages" not in answer.map and columns.has_lists_of_answers:
+            return None
+        confidence = 0.6 if "messages" in answer.map else 0.3 + 0.4 * answer.confidence
+        if [c for c in columns.of_role("judgement", "score", "unknown") if c.n_distinct > 1]:
+            confidence *= 0.5
+        return Guess(answer.map, confidence, [answer.why, NOT_JUDGED], answer.doubts)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one approved answer."""

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.records import Comparison, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
-from unipref.unify.detection.two_answers import mean_overlap
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
+from unipref.unify.detection.twins import find_series
+from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Paths, Place, get_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 BEFORE_NAMES = ("before", "old", "original", "src", "draft", "unedited")
-AFTER_NAMES = ("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved")
+AFTER_NAMES = (
+    *("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved", "final", "rewritten", "rewrite"),
+    *("polished", "fixed", "sent"),
+)
 MIN_OVERLAP = 0.55
 """Least overlap of two texts for one to count as an edit of the other."""
 MAX_KINDS = 10
@@ -51,22 +55,30 @@ class Edit(Mapped):
         """Recognises two texts, one of which is the other with small changes."""
         if columns.of_kind("texts", "items", "turns"):
             return None
-        texts = [c for c in columns.prose if c.share > 0.7]
-        texts = [c for c in texts if not any(_extends(c, other) for other in texts if other is not c)]
-        shares = [(mean_overlap(a, b), a, b) for i, a in enumerate(texts) for b in texts[i + 1 :]]
+        texts = longest_texts([c for c in columns.prose if c.share > 0.7])
+        texts = [
+            c
+            for c in texts
+            if c.has_name(*AFTER_NAMES) or not any(_extends(c, other) for other in texts if other is not c)
+        ]
+        shares = [(mean_overlap(a, b), a, b) for i, a in enumerate(texts) for b in texts[i + 1 :] if not are_same(a, b)]
+        if find_series(columns):
+            return None
         share, one, other = max(shares, key=lambda pair: pair[0], default=(0.0, None, None))
         before = next((c for word in BEFORE_NAMES for c in texts if c.has_name(word)), None)
         after = next((c for word in AFTER_NAMES for c in texts if c.has_name(word) and c is not before), None)
-        if before is not None and after is not None and mean_overlap(before, after) > MIN_OVERLAP / 2:
-            share = mean_overlap(before, after)
+        if before is not None and after is not None and mean_containment(before, after) > MIN_OVERLAP / 2:
+            share = mean_containment(before, after)
             why = f"'{before.path}' and '{after.path}' share {share:.0%}, and their names say which came first"
             doubt = "every edit counts as an improvement; leave out others with 'where'"
-            return Guess({"before": before.path, "after": after.path}, 0.9, [why], [doubt + _describe_kinds(columns)])
+            mapping = {"before": before.path, "after": after.path, **_find_prompt(columns, [before, after])}
+            return Guess(mapping, 0.9, [why], [doubt + _describe_kinds(columns)])
         if one is None or other is None or share < MIN_OVERLAP:
             return None
         doubt = f"which of '{one.path}' and '{other.path}' is the text before the edit"
         why = f"'{one.path}' and '{other.path}' share {share:.0%} of their text"
-        return Guess({"before": PLACEHOLDER, "after": PLACEHOLDER}, 0.8, [why], [doubt])
+        mapping = {"before": PLACEHOLDER, "after": PLACEHOLDER, **_find_prompt(columns, [one, other])}
+        return Guess(mapping, 0.8, [why], [doubt])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with the texts after and before the edit; the text after is better."""
@@ -78,6 +90,13 @@ class Edit(Mapped):
             prompt = self.read_prompt(row, [Part(text=self.instruction), self.before])
         responses = [Response(messages=assistant_turn(content)) for content in (after, before)]
         yield Feedback(prompt=prompt, responses=responses, comparisons=[Comparison(better=0, worse=1)])
+
+
+def _find_prompt(columns: Columns, texts: list[Column]) -> dict[str, str | list[str]]:
+    """Returns the setting `prompt` if a text besides these has the name of a prompt."""
+    prompts = [c for c in columns.of_role("prompt") if c not in texts and c.share > 0.5]
+    paths = find_prompt(columns, texts)[0] if prompts else []
+    return {"prompt": path_setting(paths)} if paths else {}
 
 
 def _describe_kinds(columns: Columns) -> str:

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
+from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers
 from unipref.unify.mapping.fields import (
     Decimal,
@@ -108,7 +109,10 @@ class GradedPair(TwoAnswers):
                 "the strengths of the words are defaults: slightly 1, plain 2, much 3; change them as you like"
             )
         return Guess(
-            {**sides.map, **judgement.map}, combine_confidence(sides, judgement), [sides.why, judgement.why], doubts
+            {**ask_for_sides(sides, judgement), **judgement.map},
+            combine_confidence(sides, judgement),
+            [sides.why, judgement.why],
+            doubts,
         )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

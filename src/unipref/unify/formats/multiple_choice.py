@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
+from unipref.unify.detection.judgements import is_winner_name
+from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import (
@@ -31,6 +33,8 @@ CHECK_AXIS = "check"
 """The name of the axis of the second answer field, `check`."""
 OPTION_NAME = re.compile(r"(option|choice|ending|answer|ans|opt|sol)[_ ]?[0-9a-e]")
 """Names of fields that hold one option each."""
+OPTION_WORD = re.compile(r"option|choice|ending|opt|sol|sentence|contained")
+"""Words in the names of fields that hold an option rather than an answer."""
 MIN_ANSWER_LENGTH = 60
 """Mean length in characters from which two texts are answers rather than options."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -43,11 +47,15 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     """Returns the question, the options and their number; None if no field holds options that fit the answer."""
     texts = [c for c in columns.of_kind("text", "code") if c is not answer and c.share > 0.9]
     numbered = [c for c in texts if OPTION_NAME.fullmatch(c.name)]
+    if {*answer.words} & {"rank", "score", "rating", "grade"}:
+        return None
     prose = [c for c in columns.prose if c not in numbered]
     question = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
     question = question or max(prose, key=lambda c: c.mean_length, default=None)
     if question is None:
         return None
+    if len(numbered) < 2 and is_winner_name(answer):
+        numbered = find_series(columns)
     if len(numbered) < 2:
         numbered = [c for c in columns.of_kind("text") if c is not question and are_contained([c], question)]
     if (
@@ -60,6 +68,8 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
         return question.path, [c.path for c in numbered], len(numbered)
     for listed in columns.of_kind("texts"):
         count = max(map(len, listed.values))
+        if count < 2:
+            continue
         counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
         fits = counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
         even = sum(len(v) == count for v in listed.values) > 0.8 * len(listed.values)
@@ -117,7 +127,9 @@ class MultipleChoice(Mapped):
                 continue
             prompt, options, count = choices
             values = sorted({to_code(v) for v in answer.values})
-            first: Any = values[0] if len(values) == count and named is not None else PLACEHOLDER
+            are_options = isinstance(options, str) or all(OPTION_WORD.search(option.lower()) for option in options)
+            is_told = len(values) == count and named is not None and (are_options or not has_several_answers(columns))
+            first: Any = values[0] if is_told else PLACEHOLDER
             mapping = {
                 "prompt": prompt,
                 "options": options,
@@ -130,7 +142,8 @@ class MultipleChoice(Mapped):
                 else []
             )
             why = [f"'{answer.path}' is one of {values} and the question has {count} options"]
-            return Guess(mapping, 0.9 if named is not None else 0.75, why, doubts)
+            confidence = 0.9 if named is not None else 0.75
+            return Guess(mapping, confidence if are_options else 0.6, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

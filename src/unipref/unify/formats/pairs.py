@@ -7,31 +7,48 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
-from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
+from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
+from unipref.unify.detection.names import NEGATIONS
+from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, Place, get_path
 
-BETTER_NAMES = ("chosen", "preferred", "better", "winner", "accepted", "pos_response")
-WORSE_NAMES = ("rejected", "dispreferred", "worse", "loser", "neg_response")
+BETTER_NAMES = (
+    *("chosen", "preferred", "better", "winner", "accepted", "pos_response", "win", "winning", "best", "good_response"),
+    "good_answer",
+)
+MIN_DECIDED = 5
+"""Least number of pairs with different scores that can show the direction of a score."""
+MIN_AGREEMENT = 0.9
+"""Least share of them in which the preferred answer has the better score."""
+WORSE_NAMES = (
+    *("rejected", "dispreferred", "worse", "loser", "neg_response", "lose", "lost", "losing", "worst", "unpreferred"),
+    *("nonpreferred", "bad_response", "bad_answer", "declined", "unchosen"),
+)
 """Words in field names that say which answer was preferred."""
 
 
 def _recognise_by_name(columns: Columns) -> Guess | None:
     """Recognises two answers whose names say which one was preferred."""
     for kind in ("transcript", "turns", "turn", "text"):
-        better, worse = columns.find_named([kind], *BETTER_NAMES), columns.find_named([kind], *WORSE_NAMES)
-        if better is None or worse is None or better is worse:
+        sides = [c for c in columns.of_kind(kind) if not c.is_identifier]
+        better, worse = _find_better_and_worse(sides)
+        if better is None or worse is None:
             continue
         mapping: dict[str, Any] = {"chosen": better.path, "rejected": worse.path}
         if _are_endings(better):
             if not (prompt := _find_shared_prompt(columns, [better, worse])):
                 continue
             mapping["prompt"] = path_setting(prompt)
-        why = (
+        why = [
             f"'{better.path}' and '{worse.path}' hold two answers to one prompt ({kind}), "
             "and their names say which was preferred"
-        )
-        return Guess(mapping, 0.95, [why])
+        ]
+        if evidence := _find_evidence(columns):
+            mapping["evidence"] = evidence
+            why.append(f"the scores of the preferred answers are the better ones: {', '.join(evidence)}")
+        return Guess(mapping, 0.95, why)
     turns, dialogues = columns.of_kind("turn"), columns.of_kind("turns")
     if len(turns) == 2 and (prompt := [c.path for c in dialogues[:1]] or find_prompt(columns, turns)[0]):
         one, other = turns
@@ -41,6 +58,30 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             mapping, 0.7, [f"'{one.path}' and '{other.path}' are two turns that follow '{prompt[0]}'"], [doubt]
         )
     return None
+
+
+def _find_evidence(columns: Columns) -> dict[str, Any]:
+    """Finds a score for each side whose direction the rows show: the preferred answer's is nearly always the better."""
+    evidence: dict[str, Any] = {}
+    numbers = [c for c in columns.of_kind("number", "code") if c.numbers and columns.role(c) != "metadata"]
+    for one, other, _ in find_twin_columns(numbers, columns, [SIDE_MARKS]):
+        scores = dict(zip(other.rows, other.numbers, strict=True))
+        leads = [n - scores[row] for row, n in zip(one.rows, one.numbers, strict=True) if row in scores]
+        decided = [lead for lead in leads if lead]
+        share = sum(lead > 0 for lead in decided) / max(len(decided), 1)
+        if len(decided) >= MIN_DECIDED and not 1 - MIN_AGREEMENT < share < MIN_AGREEMENT:
+            name = "_".join(word for word in one.words if word not in SIDE_MARKS) or "score"
+            evidence[name] = {"first": one.path, "second": other.path, "better": "high" if share > 0.5 else "low"}
+    return evidence
+
+
+def _find_better_and_worse(sides: list[Column]) -> tuple[Column | None, Column | None]:
+    """Returns the columns whose names say that they hold the better and the worse answer; None where no name does."""
+    worse = next((c for word in WORSE_NAMES for c in sides if c.has_name(word)), None)
+    negated = (c for word in BETTER_NAMES for c in sides if c.has_name(word) and {*c.words} & NEGATIONS)
+    worse = worse or next(negated, None)
+    others = [c for c in sides if c is not worse and not {*c.words} & NEGATIONS]
+    return next((c for word in BETTER_NAMES for c in others if c.has_name(word)), None), worse
 
 
 def _are_endings(side: Column) -> bool:
@@ -105,14 +146,17 @@ class Pairs(LabelledAnswers):
         judgement = find_judgement(columns, sides)
         if judgement is not None and judgement.kind == "label":
             return Guess(
-                {**sides.map, **judgement.map},
+                {**ask_for_sides(sides, judgement), **judgement.map},
                 combine_confidence(sides, judgement),
                 [sides.why, judgement.why],
                 [*sides.doubts, *judgement.doubts],
             )
-        if judgement is not None or sides.prompt:
+        if judgement is not None:
             return None
         doubt = f"which of '{sides.first}' and '{sides.second}' was preferred"
+        if sides.prompt:
+            mapping = {**sides.map, "label": PLACEHOLDER, "codes": PLACEHOLDER}
+            return Guess(mapping, 0.55 if sides.marks else 0.3, [sides.why], [*sides.doubts, doubt])
         return Guess({"chosen": PLACEHOLDER, "rejected": PLACEHOLDER}, 0.7, [sides.why], [doubt])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting
+from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting, quote_names
+from unipref.unify.detection.twins import find_number_series, find_series
+from unipref.unify.detection.two_answers import find_inner_answer
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import (
     Path,
@@ -27,7 +29,7 @@ RANK_AXIS = "rank"
 
 def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess | None:
     """Recognises a list of texts that may be in order, or that has a list of ranks in another field."""
-    lists = columns.of_kind("texts")
+    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list"]
     answers = max(lists, key=lambda c: c.mean_length, default=None)
     if answers is None or answers.share < 0.9 or sum(len(v) > 1 for v in answers.values) < 0.8 * len(answers.values):
         return None
@@ -44,6 +46,29 @@ def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess 
     why = [f"'{prompt[0]}' holds the prompt, '{answers.path}' is a list of answers, and no field scores them"]
     doubt = f"whether '{answers.path}' is in order: set best_first or worst_first, or choose another format"
     return Guess({**mapping, "order": PLACEHOLDER}, 0.65 if named or len(lists) == 1 else 0.4, why, [doubt])
+
+
+def _recognise_series(columns: Columns) -> Guess | None:
+    """Recognises three or more answers in fields of their own, each with its rank."""
+    answers = find_series(columns)
+    prompt, named = find_prompt(columns, answers)
+    if not answers or not prompt:
+        return None
+    for ranks in find_number_series(columns, answers):
+        by_row = zip(*(column.numbers for column in ranks), strict=False)
+        if not are_ranks([list(numbers) for numbers in by_row]):
+            continue
+        better = "low" if all({"rank", "ranks", "place", "position"} & {*c.words} for c in ranks) else PLACEHOLDER
+        mapping = {
+            "prompt": path_setting(prompt),
+            "answers": [c.path for c in answers],
+            "ranks": [c.path for c in ranks],
+            "better": better,
+        }
+        why = [f"{quote_names(c.path for c in answers)} are answers, {quote_names(c.path for c in ranks)} their ranks"]
+        doubts = [] if better == "low" else ["whether a high or a low rank is better"]
+        return Guess(mapping, 0.9 if named else 0.75, why, doubts)
+    return None
 
 
 class Ranking(SeveralAnswers):
@@ -101,9 +126,9 @@ class Ranking(SeveralAnswers):
         prompt, named = find_prompt(columns, [])
         if not prompt:
             return None
-        for column in columns.of_kind("items"):
-            inner = column.inner_columns()
-            answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
+        for column in columns.answer_lists:
+            inner = columns.inner(column)
+            answer = find_inner_answer(inner)
             rank_columns = (
                 c
                 for c in inner.of_kind("code", "number")
@@ -116,7 +141,7 @@ class Ranking(SeveralAnswers):
                 doubts = doubts if better == "low" else [f"whether a high or a low '{rank.path}' is better"]
                 why = [f"'{column.path}' is a list of answers, and '{rank.path}' is the rank of each"]
                 return Guess({"prompt": path_setting(prompt), "answers": column.path, **ranked}, 0.92, why, doubts)
-        return _recognise_lists(columns, prompt, named)
+        return _recognise_series(columns) or _recognise_lists(columns, prompt, named)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with all answers and their ranks, and a reject for each rank without an answer."""

@@ -7,17 +7,24 @@ from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import (
+    MAX_WEAK_CONFIDENCE,
     PLACEHOLDER,
     Columns,
     Guess,
     are_ranks,
+    ask_for_scores,
+    doubt_direction,
     find_prompt,
     find_scores,
     guess_axes,
     guess_direction,
     path_setting,
+    suggest_direction,
 )
-from unipref.unify.detection.two_answers import find_judgement, find_two_answers
+from unipref.unify.detection.judgements import find_judgement
+from unipref.unify.detection.names import METADATA_NAMES
+from unipref.unify.detection.twins import find_number_series, find_series
+from unipref.unify.detection.two_answers import find_inner_answer, find_two_answers
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
 from unipref.unify.mapping.named_values import match_names, read_named_values
@@ -30,19 +37,23 @@ STEP_RATINGS = {-1.0, 0.0, 1.0}
 
 def _recognise_items(columns: Columns) -> Guess | None:
     """Recognises a list of answers that are mappings with numbers in them."""
-    for column in columns.of_kind("items"):
-        inner = column.inner_columns()
-        answer = max(inner.prose, key=lambda c: c.mean_length, default=None)
+    for column in columns.answer_lists:
+        inner = columns.inner(column)
+        answer = find_inner_answer(inner)
         prompt, named = find_prompt(columns, [])
-        scores = [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS]
+        scores = [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS and inner.role(c) != "unknown"]
+        scores = scores or [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS]
         by_answer = {c.path: [[get_or_none(item, c.path) for item in items] for items in column.values] for c in scores}
         scores = [c for c in scores if not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
-        axes, doubts = guess_axes(scores)
+        is_told = any(inner.role(c) != "unknown" for c in scores)
+        axes, doubts = guess_axes(scores) if is_told else ask_for_scores(scores)
         mapping = {"prompt": path_setting(prompt), "answers": column.path, "response": answer.path, "scores": axes}
         why = [f"'{column.path}' is a list of answers ('{answer.path}') with scores: {', '.join(axes)}"]
-        return Guess(mapping, 0.9 if named else 0.75, why, doubts)
+        confidence = 0.9 if named else 0.75
+        confidence = confidence if is_told else MAX_WEAK_CONFIDENCE
+        return Guess(mapping, confidence, why, doubts)
     return None
 
 
@@ -52,17 +63,14 @@ def _recognise_lists(columns: Columns) -> Guess | None:
         prompt, _ = find_prompt(columns, [])
         lengths = dict(zip(answers.rows, map(len, answers.values), strict=True))
         axes: dict[str, Any] = {}
-        for scores in columns.of_kind("numbers"):
+        doubts: list[str] = []
+        for scores in [c for c in columns.of_kind("numbers") if not {*c.words} & METADATA_NAMES]:
             same_length = [lengths.get(i) == len(v) for i, v in zip(scores.rows, scores.values, strict=True)]
             few = {float(n) for v in scores.values for n in v} <= STEP_RATINGS
             if sum(same_length) > 0.9 * len(same_length) and not few and not are_ranks(scores.values):
                 axes[scores.name] = {"field": scores.path, "better": guess_direction(scores.path, scores.words)}
+                doubts += [doubt_direction(scores.path, suggest_direction(scores.path, scores.words))]
         if prompt and axes:
-            doubts = [
-                f"the data cannot tell whether a high '{n}' is better"
-                for n, a in axes.items()
-                if a["better"] == PLACEHOLDER
-            ]
             why = [f"'{answers.path}' is a list of answers, and {', '.join(axes)} has a number for each of them"]
             return Guess({"prompt": path_setting(prompt), "answers": answers.path, "scores": axes}, 0.8, why, doubts)
     return None
@@ -79,7 +87,28 @@ def _recognise_two_fields(columns: Columns) -> Guess | None:
     if judgement.kind != "scores":
         return None
     mapping = {"prompt": path_setting(sides.prompt), "answers": [sides.first, sides.second], "scores": judgement.map}
-    return Guess(mapping, 0.9, [sides.why, judgement.why], ["'better' follows from the name of the score"])
+    return Guess(mapping, 0.9, [sides.why, judgement.why], judgement.doubts)
+
+
+def _recognise_series(columns: Columns) -> Guess | None:
+    """Recognises three or more answers in fields of their own, each with its scores."""
+    answers = find_series(columns)
+    prompt, named = find_prompt(columns, answers)
+    axes: dict[str, Any] = {}
+    doubts: list[str] = []
+    for scores in find_number_series(columns, answers) if prompt else []:
+        if are_ranks([list(numbers) for numbers in zip(*(c.numbers for c in scores), strict=False)]):
+            continue
+        name = "_".join(word for word in scores[0].words if len(word) > 1) or "score"
+        better = guess_direction(scores[0].path, scores[0].words)
+        axes[name] = {"field": [c.path for c in scores], "better": better}
+        if better == PLACEHOLDER:
+            doubts.append(doubt_direction(scores[0].path, suggest_direction(scores[0].path, scores[0].words)))
+    if not axes:
+        return None
+    mapping = {"prompt": path_setting(prompt), "answers": [c.path for c in answers], "scores": axes}
+    why = [f"{len(answers)} fields hold answers, and {', '.join(axes)} has a number for each of them"]
+    return Guess(mapping, 0.9 if named else 0.75, why, doubts)
 
 
 class ListAxis(Scale):
@@ -125,7 +154,12 @@ class RatedList(SeveralAnswers):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a list of answers with numbers in it or in a parallel list, or two answers with a number each."""
-        return _recognise_items(columns) or _recognise_lists(columns) or _recognise_two_fields(columns)
+        return (
+            _recognise_items(columns)
+            or _recognise_lists(columns)
+            or _recognise_two_fields(columns)
+            or _recognise_series(columns)
+        )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with all answers and their scores, and a reject for each answer or score that cannot be

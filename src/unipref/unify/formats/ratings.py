@@ -8,16 +8,43 @@ from pydantic import Field
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
 from unipref.unify.detection.guess import (
-    PLACEHOLDER,
+    MAX_WEAK_CONFIDENCE,
+    Column,
     Columns,
     Guess,
-    find_prompt_and_answer,
+    ask_for_scores,
     find_scores,
     guess_axes,
-    path_setting,
 )
+from unipref.unify.detection.names import CODE_NAMES
+from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
+
+
+def _find_listed_scores(columns: Columns) -> list[Column]:
+    """Returns what several people gave the one answer: a list of numbers, or of mappings with a number."""
+    lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
+    numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
+    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if _names_a_kind(column)}
+    for column, path, role in columns.inside:
+        if path.rsplit(".*.", 1)[0] in kinds:
+            continue
+        if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
+            numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
+    return [column for column in numbers if column.numbers]
+
+
+def _repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool:
+    """Whether prompts occur several times with different answers."""
+    prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
+    first = columns.find(prompt if isinstance(prompt, str) else prompt[0])
+    return first is not None and response is not None and first.n_distinct < response.n_distinct
+
+
+def _names_a_kind(column: Column) -> bool:
+    """Whether a field says of each number in a list what it measures: then the numbers are not of one scale."""
+    return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
 
 
 class Ratings(OneAnswer):
@@ -50,20 +77,29 @@ class Ratings(OneAnswer):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
-        texts, scores = find_prompt_and_answer(columns), find_scores(columns)
-        if texts is None or not scores or columns.of_kind("texts", "turns", "items"):
+        answer = find_one_answer(columns)
+        if answer is None or ("response" in answer.map and columns.has_lists_of_answers):
             return None
-        prompt, response, confidence = texts
-        first, answers = columns.find(prompt[0]), columns.find(response)
-        is_repeated = first is not None and answers is not None and first.n_distinct < answers.n_distinct
-        axes, doubts = guess_axes(scores)
-        has_direction = any(axis["better"] != PLACEHOLDER for axis in axes.values())
-        why = [f"'{response}' has scores: {', '.join(axes)}"]
+        is_repeated = _repeats_prompts(columns, answer)
+        scores = [
+            c
+            for c in find_scores(columns)
+            if is_repeated or columns.role(c) == "score" or {*c.numbers} not in TWO_NUMBERS
+        ]
+        named = [c for c in scores if columns.role(c) != "unknown" and not {*c.words} & CODE_NAMES]
+        words = find_word_scores(columns)
+        listed = [] if named else _find_listed_scores(columns)
+        named = named or listed
+        if not (named or words or scores):
+            return None
+        axes, doubts = guess_axes(named) if named else words or ask_for_scores(scores)
+        why = [answer.why, f"the answer has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
-        mapping = {"prompt": path_setting(prompt), "response": response, "scores": axes}
-        return Guess(
-            mapping, (0.25 + 0.7 * confidence) * (1.0 if is_repeated else 0.9 if has_direction else 0.6), why, doubts
-        )
+        mapping = {**answer.map, "scores": axes}
+        confidence = (0.25 + 0.7 * answer.confidence) * (1.0 if is_repeated else 0.9)
+        if not named and not words:
+            confidence = min(confidence, MAX_WEAK_CONFIDENCE) * (1.0 if is_repeated else 0.9)
+        return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one scored answer."""

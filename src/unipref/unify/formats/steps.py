@@ -119,9 +119,10 @@ def _recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
 def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
     """Recognises steps that are mappings with a rating, or with versions that have a rating."""
     for steps in columns.of_kind("items"):
-        inner, versions = steps.inner_columns(), None
-        if (listed := next(iter(inner.of_kind("items")), None)) is not None:
-            inner, versions = listed.inner_columns(), listed.path
+        outer = inner = columns.inner(steps)
+        listed = next(iter(outer.of_kind("items")), None)
+        if listed is not None:
+            inner = outer.inner(listed)
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
         rating = next((c for c in inner.of_kind("flag", "code") if c.n_distinct > 1 and _is_rating(c)), None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
@@ -129,14 +130,26 @@ def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
             continue
         values = sorted({*rating.values})
         mapping = {"prompt": path_setting(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
-        mapping |= {"versions": versions} if versions else {}
+        doubts = [_doubt_about_codes(values, rating.path)]
+        if listed is not None:
+            mapping["versions"] = listed.path
+            if taken := _find_taken(outer, listed):
+                mapping["taken"] = taken.path
+                doubts.append(
+                    f"whether '{taken.path}' is the version, counted from 0, with which the solution continues"
+                )
         why = [f"each of the '{steps.path}' has a '{rating.path}' of {values}"]
-        return Guess(
-            {**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)},
-            0.8,
-            why,
-            [_doubt_about_codes(values, rating.path)],
-        )
+        return Guess({**mapping, "codes": dict.fromkeys(values, PLACEHOLDER)}, 0.8, why, doubts)
+    return None
+
+
+def _find_taken(step: Columns, versions: Column) -> Column | None:
+    """Returns the number in a step that is always the place of one of its versions; None if there is none."""
+    counts = dict(zip(versions.rows, map(len, versions.values), strict=True))
+    for column in step.of_kind("code", "number"):
+        places = [(counts.get(row, 0), n) for row, n in zip(column.rows, column.numbers, strict=False)]
+        if places and min(n for _, n in places) == 0 and all(n == int(n) and 0 <= n < max(c, 1) for c, n in places):
+            return column
     return None
 
 

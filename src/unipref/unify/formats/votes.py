@@ -7,7 +7,8 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.detection.two_answers import combine_confidence, find_judgement, find_two_answers
+from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
+from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
 from unipref.unify.mapping.fields import Path, PathList, Place, get_path, item_places, read_number
 
@@ -55,7 +56,7 @@ class Votes(LabelledAnswers):
         if judgement.kind not in ("votes", "counts"):
             return None
         return Guess(
-            {**sides.map, **judgement.map},
+            {**ask_for_sides(sides, judgement), **judgement.map},
             combine_confidence(sides, judgement),
             [sides.why, judgement.why],
             [*sides.doubts, *judgement.doubts],

@@ -1,0 +1,79 @@
+"""What stands before the dialogue: system texts and earlier turns in fields of their own."""
+
+from typing import Any
+
+from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.unread import used_paths
+
+
+def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """Returns the settings `system` and `history` for a proposed mapping, and the reasons.
+
+    A system text is not proposed if the dialogues have system turns of their own. Earlier turns are proposed only for a
+    prompt that is a text.
+    """
+    used = set(used_paths(mapping))
+    settings: dict[str, str] = {}
+    why: list[str] = []
+    system = next((c for c in columns.of_role("system") if c.path not in used and c.kind in ("text", "code")), None)
+    if system is not None and not any(_has_system_turn(c) for c in columns.of_kind("turns")):
+        settings["system"] = system.path
+        why.append(f"'{system.path}' holds the system text")
+    prompt = mapping.get("prompt")
+    prompts = [prompt] if isinstance(prompt, str) else prompt if isinstance(prompt, list) else []
+    are_texts = bool(prompts) and all((c := columns.find(p)) is None or c.kind == "text" for p in prompts)
+    history = next((c for c in columns.of_role("history") if c.path not in used), None)
+    if (
+        history is not None
+        and are_texts
+        and "history" not in mapping
+        and history.kind in ("turns", "exchanges", "texts")
+    ):
+        settings["history"] = history.path
+        why.append(f"'{history.path}' holds the turns before the prompt")
+    return settings, why
+
+
+def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Returns the setting `until` if a field tells with which answer the dialogue ends, and the reasons.
+
+    The field holds the number of a turn, from 1, or the id of a message.
+    """
+    used = set(used_paths(mapping))
+    dialogues = [c for c in columns.of_kind("turns") if c.path in used and not _is_single(c)]
+    if not dialogues or "until" in mapping:
+        return {}, []
+    for column in columns.of_role("metadata"):
+        if column.path not in used and (key := _find_key_of(column, dialogues)):
+            why = f"'{column.path}' is the id of a message in '{dialogues[0].path}', with which the dialogue ends"
+            return {"until": {"message": column.path, "id": key}}, [why]
+    numbers = [c for c in columns.of_kind("code") if {*c.words} == {"turn"} and c.numbers and c.n_distinct > 1]
+    most = max(len(value) // 2 for value in dialogues[0].values)
+    if numbers and min(numbers[0].numbers) == 1 and max(numbers[0].numbers) <= most:
+        why = f"'{numbers[0].path}' is the number of a turn in '{dialogues[0].path}', with which the dialogue ends"
+        return {"until": {"turn": numbers[0].path}}, [why]
+    return {}, []
+
+
+def _is_single(column: Column) -> bool:
+    return all(len(value) == 1 for value in column.values)
+
+
+def _find_key_of(column: Column, dialogues: list[Column]) -> str | None:
+    """Returns the key of the turns under which the ids in a column always stand; None if there is none."""
+    turns_of = dict(zip(dialogues[0].rows, dialogues[0].values, strict=True))
+    couples = [(value, turns_of[row]) for row, value in zip(column.rows, column.values, strict=True) if row in turns_of]
+    first = couples[0][1] if couples else []
+    for key in [key for key in (first[0] if first else {}) if key not in ("role", "content", "from", "value")]:
+        if all(any(turn.get(key) == value for turn in turns if isinstance(turn, dict)) for value, turns in couples):
+            return str(key) if column.n_distinct > 1 else None
+    return None
+
+
+def _has_system_turn(column: Column) -> bool:
+    return any(
+        isinstance(turn, dict) and "system" in (turn.get("role"), turn.get("from"))
+        for dialogue in column.values
+        if isinstance(dialogue, list)
+        for turn in dialogue[:2]
+    )

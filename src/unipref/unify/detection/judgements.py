@@ -1,0 +1,311 @@
+"""Recognises the fields that judge between two answers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from unipref.unify.detection.columns import Column, Columns, split_words
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    doubt_direction,
+    guess_direction,
+    quote_names,
+    suggest_direction,
+)
+from unipref.unify.detection.names import (
+    BAD_NAMES,
+    GOOD_NAMES,
+    HIGH_IS_BETTER,
+    JUDGEMENT_NAMES,
+    NEGATIONS,
+    VERDICT_NAMES,
+)
+from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
+from unipref.unify.detection.twins import find_twin_columns
+from unipref.unify.detection.two_answers import Sides
+from unipref.unify.detection.verdict_words import is_blank
+from unipref.unify.mapping.fields import to_code
+
+DEGREE_NAMES = ("preference", "strength", "degree", "margin", "grade", "rating", "likert")
+"""Names of numbers that say how much better one answer is."""
+LABEL_NUMBERS = {-1.0, 0.0, 1.0, 2.0, 3.0}
+"""Numbers that label one of two answers, a tie or neither."""
+MAX_SIDE_VALUES = 24
+"""Most different values of a field that names one of two answers."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The fields that judge between two answers.
+
+    Attributes:
+        kind: label (one of two), votes (with ties, or of several people), counts (of votes), grade (a number on a
+            scale), words (a grade in words) or scores (one per answer).
+        map: the settings for the kind.
+        is_named: whether a field's name supports it.
+        why: the reason, for the reader.
+        doubts: what the data do not tell.
+    """
+
+    kind: str
+    map: dict[str, Any]
+    is_named: bool
+    why: str
+    doubts: list[str] = field(default_factory=list)
+
+
+def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
+    """Finds the fields that judge between two answers; None if there are none."""
+    used = {sides.first, sides.second, *sides.prompt}
+    roles = ("judgement", "score", "unknown", "category")
+    free = [
+        c
+        for c in columns.of_kind("code", "number", "flag", "text")
+        if c.path not in used and c.n_distinct > 1 and (columns.role(c) in roles or is_winner_name(c))
+    ]
+    free = [c for c in free if c.kind != "text" or (is_winner_name(c) and _is_short(c))]
+    named = [c for word in VERDICT_NAMES for c in free if c.has_name(word) and is_winner_name(c)]
+    named.sort(key=lambda c: not c.has_name("overall"))
+    free.sort(key=lambda c: not c.has_name("overall"))
+    coded = [c for c in free if c.kind != "text"]
+    return (
+        _judge_by_counts(coded, sides)
+        or _judge_by_votes(coded, sides)
+        or next((result for c in named if (result := _judge_by_field(c, sides, True))), None)
+        or next((result for c in coded if (result := _judge_by_speaking_values(c, sides))), None)
+        or _judge_by_listed_votes(columns, sides)
+        or _judge_by_scores(coded, sides, columns)
+        or next((result for c in coded if _names_sides(c) and (result := _judge_by_field(c, sides, False))), None)
+        or next((result for c in _sort_labels_first(coded) if (result := _judge_by_field(c, sides, False))), None)
+    )
+
+
+def is_winner_name(column: Column) -> bool:
+    """Whether the name says that the value is the better answer: `winner`, but not `least_preferred`."""
+    words = {*column.words}
+    return column.has_name(*VERDICT_NAMES) and not words & (NEGATIONS | BAD_NAMES | WORSE | {"count", "reason", "time"})
+
+
+def _is_short(column: Column) -> bool:
+    return column.n_distinct <= MAX_SIDE_VALUES and column.mean_length <= 40
+
+
+def ask_for_sides(sides: Sides, judgement: Judgement) -> dict[str, Any]:
+    """Returns the settings of the two answers, as questions if neither their names nor that of the judgement tells."""
+    if sides.marks is None and sides.prompt and not judgement.is_named:
+        return {**sides.map, "first": PLACEHOLDER, "second": PLACEHOLDER}
+    return sides.map
+
+
+def combine_confidence(sides: Sides, judgement: Judgement) -> float:
+    """Returns the confidence in two answers and their judgement: higher if names support them."""
+    if judgement.is_named:
+        return 0.93 if sides.marks or not sides.prompt else 0.8
+    return 0.85 if sides.marks else 0.6
+
+
+def _sort_labels_first(free: list[Column]) -> list[Column]:
+    return sorted((c for c in free if c.kind != "flag"), key=lambda c: not c.has_name("label", "labels"))
+
+
+def _names_sides(column: Column) -> bool:
+    return not column.numbers and all(names_a_side(value) or is_blank(value) for value in column.distinct_values)
+
+
+def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
+    """Finds one field per side that counts, or flags, the votes for it."""
+    if sides.marks is None:
+        return None
+    counts: dict[str, str] = {}
+    for column in free:
+        words = {*column.words}
+        is_count = column.kind == "flag" or (column.numbers and min(column.numbers) >= 0)
+        if (
+            is_count
+            and words & {"winner", "votes", "wins", "preferred"}
+            and not words & (NEGATIONS | BAD_NAMES | WORSE)
+        ):
+            matching = [s for s, m in zip(("first", "second"), sides.marks, strict=True) if m in column.words]
+            matching += ["tie"] if words & {"tie", "ties", "tied"} else []
+            counts |= {matching[0]: column.path} if len(matching) == 1 else {}
+    if not {"first", "second"} <= counts.keys():
+        return None
+    return Judgement("counts", {"counts": counts}, True, f"{quote_names(counts.values())} count the votes")
+
+
+def _judge_by_votes(free: list[Column], sides: Sides) -> Judgement | None:
+    """Finds several people's votes: fields with the same values."""
+    codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
+    groups: dict[tuple[str, ...], list[Column]] = {}
+    for column in codes:
+        if column.has_name(*VERDICT_NAMES) and not any(word.isdigit() for word in column.words):
+            continue
+        groups.setdefault(tuple(column.distinct_values), []).append(column)
+    several = max(groups.values(), key=len, default=[])
+    stems = {tuple(w for w in split_words(c.path) if not w.isdigit()) for c in several}
+    numbered = len(stems) == 1 and not {*next(iter(stems))} & {"rank", "ranks", "score", "scores"}
+    if len(several) < 2 or (len(several) == 2 and _belong_to_sides(several, sides)):
+        return None
+    if not numbered and not all(_is_by_a_person(c) for c in several):
+        return None
+    doubts: list[str] = []
+    codes_of, _ = _guess_codes(several[0], sides, numbered and is_winner_name(several[0]), doubts)
+    why = f"{quote_names(c.path for c in several)} have the same codes: {', '.join(several[0].distinct_values)}"
+    return Judgement("votes", {"votes": [c.path for c in several], "codes": codes_of}, numbered, why, doubts)
+
+
+def _is_by_a_person(column: Column) -> bool:
+    """Whether a field can be one person's vote: its name says nothing about a quality or a kind of judgement."""
+    return not {*column.words} & (JUDGEMENT_NAMES | GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | {"pref"})
+
+
+def _belong_to_sides(several: Sequence[Column], sides: Sides) -> bool:
+    """Whether two columns differ in the same marks as the two answers: each of them is about one answer."""
+    marks = {*(sides.marks or ())}
+    return bool(marks) and all(marks & {*c.words} for c in several)
+
+
+def _judge_by_speaking_values(column: Column, sides: Sides) -> Judgement | None:
+    """Reads one field whose values say themselves which answer is better, as in 'A>B'."""
+    if column.numbers or column.kind == "flag":
+        return None
+    names = _short_names(sides)
+    words = [read_side(value, sides.marks, names) for value in column.distinct_values if not is_blank(value)]
+    if not any(w.speaks and w.side in ("first", "second") for w in words):
+        return None
+    return _judge_by_field(column, sides, False)
+
+
+def _judge_by_listed_votes(columns: Columns, sides: Sides) -> Judgement | None:
+    """Finds the votes of several people in a list of mappings, one of whose fields names the better answer."""
+    for listed in columns.of_kind("items"):
+        if sides.first.startswith(f"{listed.path}."):
+            continue
+        inner = columns.inner(listed)
+        for column in inner.of_kind("code", "text"):
+            named = is_winner_name(column) or is_winner_name(listed)
+            if inner.role(column) not in ("judgement", "category") or not _is_short(column):
+                continue
+            if column.numbers or not _names_sides(column):
+                continue
+            doubts: list[str] = []
+            codes, _ = _guess_codes(column, sides, named, doubts)
+            path = f"{listed.path}.*.{column.path}"
+            why = f"'{path}' names one of the two answers: {', '.join(column.distinct_values[:6])}"
+            return Judgement("votes", {"votes": path, "codes": codes}, named, why, doubts)
+    return None
+
+
+def _judge_by_scores(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
+    """Finds a score for each of the two answers by the names."""
+    if sides.marks is None:
+        return None
+    axes: dict[str, Any] = {}
+    doubts: list[str] = []
+    for one, other, marks in find_twin_columns([c for c in free if c.numbers], columns):
+        suggested = suggest_direction(one.path, {*one.words} - {*marks})
+        if marks == sides.marks and (suggested != PLACEHOLDER or columns.role(one) == "score"):
+            name = "_".join(w for w in one.words if w not in marks) or "score"
+            better = guess_direction(one.path, one.words)
+            axes[name] = {"field": [one.path, other.path], "better": better}
+            doubts += [doubt_direction(f"{one.path}' or '{other.path}", suggested)] if better == PLACEHOLDER else []
+    if not axes:
+        return None
+    return Judgement("scores", axes, True, f"each answer has its own score: {', '.join(axes)}", doubts)
+
+
+def _judge_by_field(column: Column, sides: Sides, named: bool) -> Judgement | None:
+    """Reads one field as a judgement: a grade or a label."""
+    why = f"'{column.path}' is one of {', '.join(column.distinct_values[:6])}"
+    doubts: list[str] = []
+    numbers = {*column.numbers}
+    if numbers:
+        is_label = numbers <= LABEL_NUMBERS and min(numbers) >= -1
+        is_degree = named and column.has_name(*DEGREE_NAMES)
+        if not is_label or is_degree:
+            return _guess_grade(column, sides, named)
+    elif column.kind != "flag" and not _names_sides(column) and not named:
+        return None
+    codes, words = _guess_codes(column, sides, named, doubts)
+    strengths = {word.strength for word in words.values() if word.side in ("first", "second")}
+    if len(strengths) > 1 and None not in strengths:
+        return Judgement("words", {"grade": column.path, "codes": _guess_word_grades(words)}, named, why, doubts)
+    kind = "label" if len(codes) == 2 and "tie" not in codes.values() else "votes"
+    where = {"label": column.path} if kind == "label" else {"votes": column.path}
+    return Judgement(kind, {**where, "codes": codes}, named, why, doubts)
+
+
+def _short_names(sides: Sides) -> list[str]:
+    """The last parts of the paths of the two answers."""
+    return [path.rsplit(".", 1)[-1] for path in (sides.first, sides.second)]
+
+
+def _guess_codes(
+    column: Column, sides: Sides, named: bool, doubts: list[str]
+) -> tuple[dict[Any, str], dict[Any, SideWord]]:
+    """Maps each value to first, second or tie; `PLACEHOLDER` where the names of fields and values do not tell.
+
+    Numbers tell it only if they are exactly the marks in the names of the two answers: 1 can be the second from 0.
+    """
+    values = sorted({to_code(v) for v in column.values})
+    is_marked = bool(column.numbers) and {*values} == {*(sides.marks or ())}
+    codes: dict[Any, str] = {}
+    words: dict[Any, SideWord] = {}
+    for value in values:
+        if is_blank(value):
+            doubts.append(f"rows with '{value}' in '{column.path}' are rejected, because it names no answer")
+            continue
+        word = read_side(value, sides.marks, _short_names(sides))
+        if column.numbers and not is_marked:
+            word = SideWord(None)
+        side = word.side if word.side is not None and (named or word.speaks) else PLACEHOLDER
+        key: Any = int(value) if re.fullmatch(r"-?\d+", value) else value
+        codes[key], words[key] = side, word
+    if unclear := [str(value) for value, side in codes.items() if side == PLACEHOLDER]:
+        doubts.append(
+            f"which answer each of {quote_names(unclear)} in '{column.path}' stands for: first ('{sides.first}'), "
+            f"second ('{sides.second}') or tie"
+        )
+    return codes, words
+
+
+def _guess_grade(column: Column, sides: Sides, named: bool) -> Judgement | None:
+    low, high = min(column.numbers), max(column.numbers)
+    slack = 0.02 * (high - low)
+    rest: dict[Any, str] = {}
+    if sides.marks == ("1", "2") and named and all(n == 0 or 1 - slack <= n <= 2 + slack for n in column.numbers):
+        ends = (1.0, 2.0)
+        rest = {0: PLACEHOLDER} if low == 0 else {}
+    elif low < 0 < high:
+        ends = (-max(-low, high), max(-low, high))
+    elif named or any(abs(low - a) <= slack and abs(high - b) <= slack for a, b in ((1, 2), (0, 1))):
+        ends = (round(low, 1), round(high, 1))
+    else:
+        return None
+    # Whole numbers from 0 to 2 can count the answers from 0 as well as from 1.
+    is_counted = {*column.numbers} <= {0.0, 1.0, 2.0} and low == 0
+    is_clear = named and not is_counted and sides.marks is not None and [to_code(end) for end in ends] == [*sides.marks]
+    scale: dict[str, Any] = dict(zip(("first", "second"), (_drop_zero_fraction(end) for end in ends), strict=True))
+    doubts = [f"what 0 in '{column.path}' means: 0 for a tie, above 0 for the first, below for the second"] * bool(rest)
+    if not is_clear:
+        doubts.append(f"which end of '{column.path}' ({ends[0]:g} to {ends[1]:g} here) means that the first is better")
+        scale = {"first": PLACEHOLDER, "second": PLACEHOLDER}
+    mapping = {"grade": column.path, "scale": scale, **({"codes": rest} if rest else {})}
+    why = f"'{column.path}' goes from {low:g} to {high:g} and says how much better one answer is"
+    return Judgement("grade", mapping, named, why, doubts)
+
+
+def _drop_zero_fraction(number: float) -> int | float:
+    return int(number) if number.is_integer() else number
+
+
+def _guess_word_grades(words: dict[Any, SideWord]) -> dict[Any, Any]:
+    """Maps grades in words to their strength; `PLACEHOLDER` where the words do not say which answer is better."""
+    signs = {"first": 1, "second": -1, "tie": 0}
+    return {
+        value: PLACEHOLDER
+        if word.side is None or not (word.speaks or word.side == "tie")
+        else signs[word.side] * (word.strength or 2)
+        for value, word in words.items()
+    }

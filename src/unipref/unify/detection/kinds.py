@@ -1,0 +1,201 @@
+"""The kind of a field, which follows from its values alone: text, number, code, flag, turns, list and so on."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from unipref.core.records import Row
+from unipref.unify.detection.side_words import names_a_side
+from unipref.unify.detection.verdict_words import is_blank, is_verdict
+from unipref.unify.mapping.turns import KNOWN_ROLES, find_turn_keys
+
+TRANSCRIPT = re.compile(r"^\s*Human:.*\n\nAssistant:", re.DOTALL)
+NUMERAL = re.compile(r"[-+]?\d+(\.\d+)?")
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d{1,2}")
+SCORE_TEXT = re.compile(
+    r"(\d+(?:[.,]\d+)?)\s*(?:%|/\s*\d+|(?:out )?of \d+|sur \d+|von \d+|de \d+|stars?|sterne|points?|pts?|⭐)",
+    re.IGNORECASE,
+)
+"""A text that holds a score and its unit."""
+LABELLED_SCORE = re.compile(r"(\d{1,2})\s*(?:[-–:=.)]|\()\s*[^\W\d][^\d]*")
+"""A number on a scale with its meaning, such as '5 - very good'."""
+FULL_STARS, EMPTY_STARS = {"★", "⭐", "🌟"}, {"☆", "✩", "·", " "}
+WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""A letter of a script that is written without spaces."""
+SENTENCE_END = re.compile(r"[?!。？！]\s*$|[a-z]\.\s*$")
+VERDICT = re.compile(r"\b(tie|draw|better|worse|both|neither|equal)\b", re.IGNORECASE)
+MAX_CODES = 10
+"""Most different values of a column of codes."""
+MAX_CODE_LENGTH = 24
+"""Most characters of a code that is a single word."""
+MAX_VERDICT_LENGTH = 40
+"""Most characters of a verdict in several words."""
+MIN_KIND_SHARE = 0.9
+"""Least share of a column's values that must be of one kind; public files have odd cells."""
+MIN_NUMBER_SHARE = 0.6
+"""Least share of a column's values that are numbers or verdicts if others say that there is none, such as N/A."""
+
+
+def to_finite_number(value: Any) -> float | None:
+    """Converts a value to a finite number; None if it is a boolean, not a number or not finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > MAX_VERDICT_LENGTH:
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def read_decimal_comma(value: Any) -> float | None:
+    """Converts a text such as '4,5' to a number; None if it is not one."""
+    if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value.strip()):
+        return float(value.strip().replace(",", "."))
+    return None
+
+
+def read_score_text(value: Any) -> float | None:
+    """Converts a score to a number, also one in a text: '4,5', '80%', '4/5', '4 stars', '★★★★☆'. None for others."""
+    if (number := to_finite_number(value)) is not None or not isinstance(value, str):
+        return number
+    if len(value) > MAX_VERDICT_LENGTH:
+        return None
+    if (number := read_decimal_comma(value)) is not None:
+        return number
+    if match := SCORE_TEXT.fullmatch(value.strip()) or LABELLED_SCORE.fullmatch(value.strip()):
+        return float(match[1].replace(",", "."))
+    signs = value.replace("\ufe0f", "").strip()
+    full = sum(sign in FULL_STARS for sign in signs)
+    return float(full) if full and {*signs} <= FULL_STARS | EMPTY_STARS else None
+
+
+def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], list[str]]:
+    """Separates texts such as 'N/A' from numbers or verdicts, and a few other short texts from numbers.
+
+    Returns:
+        The numbers or verdicts, and the different other texts; all values and no text if most are neither.
+    """
+    fitting = [(i, v) for i, v in values if is_number_text(v)]
+    if len(fitting) < MIN_NUMBER_SHARE * len(values):
+        fitting = [(i, v) for i, v in values if is_verdict(v) and not (isinstance(v, str) and is_blank(v))]
+    if not MIN_NUMBER_SHARE * len(values) <= len(fitting) < len(values):
+        return values, []
+    others = [v for _, v in values if not is_number_text(v)] if is_number_text(fitting[0][1]) else None
+    others = [v for _, v in values if not is_verdict(v) or is_blank(str(v))] if others is None else others
+    odd = [v for v in others if not (isinstance(v, str) and is_blank(v))]
+    if any(not isinstance(v, str) or len(v) > MAX_VERDICT_LENGTH for v in others):
+        return values, []
+    if len(odd) > (1 - MIN_KIND_SHARE) * len(values) or (odd and not is_number_text(fitting[0][1])):
+        return values, []
+    return fitting, sorted({*others})
+
+
+def is_number_text(value: Any) -> bool:
+    """Whether a value is a number or a text that holds a score."""
+    return read_score_text(value) is not None
+
+
+def classify_values(values: list[Any]) -> str:
+    """Returns the kind of a column with these values; see `Column.kind`."""
+    if not values:
+        return "empty"
+    if all(isinstance(v, bool) for v in values) or {str(v).lower() for v in values[:50]} <= {"true", "false"}:
+        return "flag" if all(str(v).lower() in ("true", "false") for v in values) else "text"
+    if all(isinstance(v, list) for v in values):
+        return classify_items([item for value in values for item in value])
+    if all(is_tree(v) for v in values):
+        return "messages_tree"
+    if _are_turns(values):
+        return "turn"
+    if all(is_number_text(v) or _is_numeral(v) for v in values):
+        numbers = {read_score_text(v) for v in values}
+        is_code = len(numbers) <= MAX_CODES and all(n is not None and n.is_integer() for n in numbers)
+        return "code" if is_code else "number"
+    return _classify_texts(values)
+
+
+def _classify_texts(values: list[Any]) -> str:
+    texts = [v for v in values if isinstance(v, str)]
+    if len(texts) < MIN_KIND_SHARE * len(values):
+        return "code" if all(is_verdict(v) for v in values) else "other"
+    if sum(bool(TRANSCRIPT.match(v)) for v in texts) > len(texts) / 2:
+        return "transcript"
+    longest = max(map(len, texts))
+    if longest <= MAX_VERDICT_LENGTH and len(texts) == len(values):
+        distinct = {*texts}
+        if len(distinct) <= 2 * MAX_CODES and (all(map(is_verdict, distinct)) or all(map(names_a_side, distinct))):
+            return "code"
+        # A short prompt that is repeated with other answers is not a code: only single words or verdicts are.
+        is_single_word = longest <= MAX_CODE_LENGTH and not any(
+            " " in v.strip() or count_words(v) > 3 or SENTENCE_END.search(v) for v in distinct
+        )
+        if len(distinct) <= min(MAX_CODES, len(texts) / 3) and (is_single_word or any(map(VERDICT.search, distinct))):
+            return "code"
+    return "text"
+
+
+def count_words(content: str) -> int:
+    """Returns the number of words; of scripts without spaces, two letters count as one."""
+    return max(len(content.split()), len(WIDE.findall(content)) // 2)
+
+
+def classify_items(items: list[Any]) -> str:
+    """Returns the kind of a column of lists with these items."""
+    if not items:
+        return "empty"
+    kinds: list[tuple[str, Callable[[Any], bool]]] = [
+        ("flags", lambda item: isinstance(item, bool)),
+        ("numbers", lambda item: to_finite_number(item) is not None and not isinstance(item, str)),
+        ("texts", lambda item: isinstance(item, str)),
+        ("exchanges", lambda item: isinstance(item, list) and [type(i) for i in item] == [str, str]),
+    ]
+    for kind, fits in kinds:
+        if all(map(fits, items)):
+            return kind
+    if _are_turns(items):
+        return "turns"
+    return "items" if all(isinstance(item, dict) for item in items) else "other"
+
+
+def is_turn(value: Any) -> bool:
+    """Whether a mapping can be a turn: it has a known role and one other text."""
+    if not isinstance(value, dict):
+        return False
+    if {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys():
+        return True
+    texts = [v for v in value.values() if isinstance(v, str)]
+    return len(texts) == 2 and any(text.lower() in KNOWN_ROLES for text in texts) and len(value) <= MAX_CODES / 2
+
+
+def _are_turns(items: list[Any]) -> bool:
+    return all(map(is_turn, items)) and (
+        all({"role", "content"} <= i.keys() or {"from", "value"} <= i.keys() for i in items)
+        or find_turn_keys(items, {}) is not None
+    )
+
+
+def is_tree(value: Any) -> bool:
+    """Whether a value is a message that holds its replies."""
+    return isinstance(value, dict) and find_replies_key(value) is not None
+
+
+def find_replies_key(node: Row) -> str | None:
+    """Returns the key under which a message holds its replies: a list of mappings that share two text keys with it.
+
+    One of these keys names the speaker. Two times or two ids in common do not make a message.
+    """
+    for key, replies in node.items():
+        if isinstance(replies, list) and replies and all(isinstance(child, dict) for child in replies):
+            shared = [set(child) & set(node) - {key} for child in replies]
+            texts = [k for k in set.intersection(*shared) if all(isinstance(c[k], str) for c in [node, *replies])]
+            roles = [k for k in texts if all(c[k].lower() in KNOWN_ROLES for c in [node, *replies])]
+            if roles and len(texts) >= 2:
+                return key
+    return None
+
+
+def _is_numeral(value: Any) -> bool:
+    return isinstance(value, str) and NUMERAL.fullmatch(value.strip()) is not None

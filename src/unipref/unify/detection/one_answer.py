@@ -1,0 +1,258 @@
+"""Recognises one answer in a row, or one dialogue, and the fields that judge it in words: thumbs, grades in words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.guess import PLACEHOLDER, find_prompt_and_answer, path_setting, quote_names
+from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
+from unipref.unify.detection.twins import has_several_answers
+from unipref.unify.detection.verdict_words import Verdict, is_blank, read_verdict
+
+TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
+"""Numbers that can be thumbs."""
+SIGNED_NAMES = {"vote", "votes", "thumb", "thumbs", "feedback", "reaction", "rating"}
+"""Names of thumbs: with them, 1 beside -1 is praise."""
+COMPLETION_NAMES = ("completion",)
+"""Names of answers in data in the shape of KTO, whose `label` is true for a good answer."""
+
+
+@dataclass(frozen=True)
+class OneAnswerGuess:
+    """Where the one answer of a row is.
+
+    Attributes:
+        map: the settings: the dialogue, or prompt and answer.
+        confidence: in [0, 1].
+        why: the reason.
+        doubts: what the rows do not tell.
+    """
+
+    map: dict[str, Any]
+    confidence: float
+    why: str
+    doubts: list[str]
+
+
+def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
+    """Finds the dialogue that ends with the answer, or the prompt and the answer; None if there is no single answer."""
+    dialogues = [c for c in columns.of_kind("turns", "transcript") if columns.role(c) == "dialogue"]
+    if has_several_answers(columns):
+        return None
+    if dialogues:
+        return _find_answer_after(columns, dialogues)
+    if columns.of_kind("turn", "messages_tree"):
+        return None
+    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _is_dialogue_of_texts(c)]
+    if lists and not columns.prose:
+        return OneAnswerGuess({"messages": lists[0].path}, 0.9, f"'{lists[0].path}' is one dialogue", [])
+    if (found := find_prompt_and_answer(columns)) is None:
+        return None
+    prompt, response, confidence = found
+    doubts = []
+    if PLACEHOLDER in (*prompt, response):
+        texts = quote_names(c.path for c in columns.prose)
+        doubts.append(f"which of {texts} is the prompt and which the answer: their names do not tell")
+    elif confidence <= 0.5:
+        doubts.append(f"that {quote_names(prompt)} is the prompt: only its repetition says so")
+    elif confidence <= 0.7:
+        doubts.append(f"that {quote_names(prompt)} is the prompt of '{response}': only one of the names says so")
+    why = f"{quote_names(prompt)} holds the prompt and '{response}' the answer"
+    return OneAnswerGuess({"prompt": path_setting(prompt), "response": response}, confidence, why, doubts)
+
+
+def _is_dialogue_of_texts(column: Column) -> bool:
+    return sum(len(v) > 1 for v in column.values) > 0.8 * len(column.values)
+
+
+def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGuess | None:
+    """Finds the answer at the end of the only dialogue, or in the one turn of another field."""
+    turns = columns.of_kind("turn")
+    asking = [c for c in dialogues if c.kind == "turns" and _ends_with_user(c)]
+    others = [c for c in dialogues if c not in asking]
+    if len(asking) == 1 and len(others) + len(turns) == 1:
+        answer = (others or turns)[0]
+        if answer in turns or is_single_turn(answer):
+            key = _find_content_key(answer)
+            response = f"{answer.path}.{key}" if answer in turns else f"{answer.path}.0.{key}"
+            why = f"'{asking[0].path}' is the dialogue before the answer '{answer.path}'"
+            return OneAnswerGuess({"prompt": asking[0].path, "response": response}, 0.9, why, [])
+    if len(dialogues) > 1 or turns:
+        return None
+    return _find_end_of_dialogue(columns, dialogues[0])
+
+
+def is_single_turn(column: Column) -> bool:
+    """Whether a column of lists always holds one turn."""
+    return column.kind == "turns" and {len(turns) for turns in column.values} == {1}
+
+
+def _find_content_key(answer: Column) -> str:
+    """Returns the key of the text of the turns in a column."""
+    first = answer.values[0][0] if answer.kind == "turns" else answer.values[0]
+    keys = [key for key in ("content", "value") if key in first]
+    return keys[0] if keys else max(first, key=lambda key: len(str(first[key])))
+
+
+def _find_end_of_dialogue(columns: Columns, dialogue: Column) -> OneAnswerGuess | None:
+    """Decides whether a dialogue ends with the answer, or is the prompt of an answer in another field."""
+    path = dialogue.path
+    answers = [c for c in columns.prose if columns.role(c) == "answer" and c.share > 0.5]
+    if dialogue.kind == "turns" and _ends_with_user(dialogue):
+        if len(answers) != 1:
+            return None
+        why = f"'{path}' is the dialogue before the answer '{answers[0].path}'"
+        return OneAnswerGuess({"prompt": path, "response": answers[0].path}, 0.9, why, [])
+    doubts = [f"'{path}' ends with an answer, so '{c.path}' is not read" for c in answers]
+    return OneAnswerGuess({"messages": path}, 0.9 if not answers else 0.6, f"'{path}' is one dialogue", doubts)
+
+
+def _ends_with_user(dialogue: Column) -> bool:
+    last = [value[-1] for value in dialogue.values if isinstance(value, list) and value and isinstance(value[-1], dict)]
+    speakers = [str(v).lower() for turn in last for v in turn.values() if isinstance(v, str) and len(v) < 12]
+    asked = sum(speaker in ("user", "human", "prompter") for speaker in speakers)
+    return asked > 0.5 * max(len(last), 1)
+
+
+@dataclass(frozen=True)
+class ThumbsLabel:
+    """A field that says whether an answer is good.
+
+    Attributes:
+        column: the field.
+        map: the settings `up`, `down` and `neutral`.
+        is_named: whether its name or its values say that it judges.
+        doubts: what the values do not tell.
+    """
+
+    column: Column
+    map: dict[str, Any]
+    is_named: bool
+    doubts: list[str]
+
+
+def find_thumbs(columns: Columns) -> ThumbsLabel | None:
+    """Finds the field with a verdict of two values (or three with a neutral one); None if there is none."""
+    candidates = [c for c in columns.of_kind("flag", "code") if _can_be_thumbs(columns, c)]
+    if not candidates:
+        return None
+    label = min(candidates, key=lambda c: (columns.role(c) != "judgement", not tells_polarity(c), not _speaks(c)))
+    codes, doubts = _guess_codes(label, _is_shaped_like_kto(columns))
+    return ThumbsLabel(label, codes, columns.role(label) == "judgement", doubts)
+
+
+def _can_be_thumbs(columns: Columns, column: Column) -> bool:
+    role = columns.role(column)
+    if role not in ("judgement", "unknown", "score"):
+        return False
+    if column.numbers:
+        return {*column.numbers} in TWO_NUMBERS and column.n_distinct > 1 and role != "score"
+    if role == "unknown" and column.n_distinct < 2:
+        return False
+    return column.kind == "flag" or _has_two_grades(column)
+
+
+def _has_two_grades(column: Column) -> bool:
+    """Whether all values are verdicts, with one grade of praise and one of blame at most."""
+    grades = grade_words(column)
+    return grades is not None and all(
+        len({v.grade for v in grades.values() if v.grade * sign > 0}) <= 1 for sign in (1, -1)
+    )
+
+
+def grade_words(column: Column) -> dict[str, Verdict] | None:
+    """Returns value -> verdict for a column of verdicts in words; None if a value is not one."""
+    if column.kind != "code" or column.numbers:
+        return None
+    words = {str(v): read_verdict(v) for v in column.values if not is_blank(str(v))}
+    return {k: v for k, v in words.items() if v is not None} if words and None not in words.values() else None
+
+
+def _speaks(column: Column) -> bool:
+    return any(not v.needs_name for v in (grade_words(column) or {}).values())
+
+
+def tells_polarity(column: Column) -> int:
+    """Returns 1 if the name of a field praises, -1 if it blames, and 0 if it tells neither or both."""
+    words = {*column.words}
+    good, bad = bool(words & GOOD_NAMES), bool(words & BAD_NAMES)
+    return 0 if words & (NEGATIONS | AMBIGUOUS_NAMES) or good == bad else 1 if good else -1
+
+
+def _is_shaped_like_kto(columns: Columns) -> bool:
+    """Whether the fields are those of KTO data: a dialogue or a completion."""
+    return bool(columns.of_kind("turns")) or any(c.has_name(*COMPLETION_NAMES) for c in columns.prose)
+
+
+def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], list[str]]:
+    """Returns the settings of the verdict's values, unless the defaults fit, and the doubts about them."""
+    polarity = tells_polarity(label)
+    doubts = [f"rows with {quote_names(label.odd)} in '{label.path}' are rejected: they hold no verdict"]
+    doubts = doubts if label.odd else []
+    if label.numbers:
+        return _guess_number_codes(label, polarity, doubts)
+    values = [True, False] if all(isinstance(v, bool) for v in label.values) else sorted({*label.values}, key=str)
+    blank = [v for v in values if isinstance(v, str) and is_blank(v)]
+    doubts += [f"rows with {quote_names(blank)} in '{label.path}' are rejected: they hold no verdict"] if blank else []
+    verdicts = {v: verdict for v in values if v not in blank and (verdict := read_verdict(v)) is not None}
+    needs_name = any(verdict.needs_name for verdict in verdicts.values() if verdict.grade)
+    if label.kind == "flag" and not polarity and is_kto and label.name == "label":
+        polarity = 1
+    if {*label.words} & AMBIGUOUS_NAMES or (needs_name and not polarity) or (polarity < 0 and not needs_name):
+        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
+    sign = polarity if needs_name else 1
+    up = [v for v, verdict in verdicts.items() if verdict.grade * sign > 0]
+    down = [v for v, verdict in verdicts.items() if verdict.grade * sign < 0]
+    neutral = [v for v, verdict in verdicts.items() if not verdict.grade]
+    if needs_name and sign < 0:
+        doubts.append(f"'{label.path}' is the name of a fault: {up[0] if up else 'no'} counts as thumbs up")
+    elif needs_name:
+        doubts.append(f"'{label.path}' is the name of praise: {up[0] if up else 'yes'} counts as thumbs up")
+    if values == [True, False] and sign > 0:
+        return {}, doubts
+    if label.kind == "flag":
+        # The value that is not in these rows is spelled like the one that is.
+        other = {"True": "False", "TRUE": "FALSE", "true": "false"}
+        other |= {v: k for k, v in other.items()}
+        up, down = up or [other[v] for v in down if v in other], down or [other[v] for v in up if v in other]
+    missing = [PLACEHOLDER]
+    return {"up": up or missing, "down": down or missing, **({"neutral": neutral} if neutral else {})}, doubts
+
+
+def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tuple[dict[str, list[Any]], list[str]]:
+    numbers = sorted({int(n) for n in label.numbers})
+    is_signed = -1 in numbers and 1 in numbers
+    if not polarity and is_signed and {*label.words} & SIGNED_NAMES:
+        polarity = 1
+        doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
+    if not polarity:
+        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
+    high, low = [max(numbers)], [min(numbers)]
+    neutral = {"neutral": [0]} if is_signed and 0 in numbers else {}
+    if {*label.words} & (GOOD_NAMES | BAD_NAMES):
+        doubts = [*doubts, f"{max(numbers)} in '{label.path}' counts as thumbs {'up' if polarity > 0 else 'down'}"]
+    up, down = (high, low) if polarity > 0 else (low, high)
+    return {"up": up, "down": down, **neutral}, doubts
+
+
+def _doubt_about_values(label: Column) -> str:
+    values = ", ".join(label.distinct_values[:10])
+    return f"which of {values} in '{label.path}' is thumbs up"
+
+
+def find_word_scores(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
+    """Finds a field of grades in words, such as 'Strongly agree'; returns its axis and the doubts, or None."""
+    for column in columns.of_kind("code"):
+        if columns.role(column) not in ("judgement", "unknown") or _has_two_grades(column):
+            continue
+        if (grades := grade_words(column)) is None or len({v.grade for v in grades.values()}) < 3:
+            continue
+        places = sorted({v.grade for v in grades.values()})
+        codes = {word: places.index(v.grade) for word, v in grades.items()}
+        codes = dict(sorted(codes.items(), key=lambda item: item[1]))
+        needs_name = any(v.needs_name for v in grades.values() if v.grade) or tells_polarity(column) < 0
+        axis = {"field": column.path, "codes": codes, "better": PLACEHOLDER if needs_name else "high"}
+        doubts = [f"the order of the words in '{column.path}': {', '.join(codes)}"]
+        doubts += [f"whether more of '{column.path}' is better: set 'high' or 'low'"] if needs_name else []
+        return {column.name: axis}, doubts
+    return None

@@ -1,0 +1,209 @@
+"""The role of each field for a reader of feedback. The kind of the values and the words of the name decide.
+
+A field is a judgement or a score if its values or its name say that it judges. A flag, a code or a number with a name
+that says nothing may judge or not: its role is `unknown`.
+"""
+
+from typing import Literal
+
+from unipref.unify.detection.column import Column
+from unipref.unify.detection.names import (
+    AMBIGUOUS_NAMES,
+    ANSWER_NAMES,
+    ANSWERER_NAMES,
+    ASKER_NAMES,
+    BAD_NAMES,
+    COUNT_NAMES,
+    CRITIQUE_NAMES,
+    DERIVED_NAMES,
+    EXPLANATION_NAMES,
+    GOOD_NAMES,
+    HIGH_IS_BETTER,
+    HISTORY_NAMES,
+    JUDGEMENT_NAMES,
+    LOW_IS_BETTER,
+    METADATA_FOLDERS,
+    METADATA_NAMES,
+    OTHER_TEXT_NAMES,
+    PROMPT_NAMES,
+    SCORE_NAMES,
+    SHORT_ANSWER_NAMES,
+    SHORT_PROMPT_NAMES,
+    SOURCE_NAMES,
+    SPEECH_NAMES,
+    SYSTEM_MORE,
+    SYSTEM_NAMES,
+    TOOL_MORE,
+    TOOL_NAMES,
+)
+from unipref.unify.detection.side_words import names_a_side
+from unipref.unify.detection.verdict_words import read_verdict
+
+Role = Literal[
+    "prompt", "answer", "text", "critique", "dialogue", "system", "history", "tools", "judgement", "score", "unknown",
+    "category", "metadata", "list", "empty",
+]  # fmt: skip
+MIN_PROSE_WORDS = 2.5
+"""Mean number of words from which a text is prose, whatever its name says."""
+MIN_PROSE_LENGTH = 40
+DIALOGUE_KINDS = ("turns", "turn", "transcript", "exchanges", "messages_tree")
+
+
+def find_role(column: Column) -> Role:
+    """Returns the role of a column."""
+    if column.kind == "empty":
+        return "empty"
+    if (special := _find_special_role(column)) is not None:
+        return special
+    if column.kind in DIALOGUE_KINDS:
+        return "dialogue"
+    if column.kind == "text":
+        return _find_text_role(column)
+    if column.kind in ("flag", "code", "number"):
+        return _find_value_role(column)
+    return _find_list_role(column)
+
+
+def _find_special_role(column: Column) -> Role | None:
+    """Recognises system texts, histories and tools by their names."""
+    words = {*column.words}
+    if words & SYSTEM_NAMES and words <= SYSTEM_MORE and column.kind in ("text", "code", "texts"):
+        return "system"
+    if words & TOOL_NAMES and words <= TOOL_MORE and column.kind in ("items", "texts", "text", "other"):
+        return "tools"
+    if words & HISTORY_NAMES and column.kind in ("turns", "exchanges", "texts", "transcript"):
+        return "history"
+    return None
+
+
+def is_prose(column: Column) -> bool:
+    """Whether the values are sentences rather than names."""
+    return column.mean_words >= MIN_PROSE_WORDS or column.mean_length >= MIN_PROSE_LENGTH
+
+
+def _find_text_role(column: Column) -> Role:
+    words = {*column.words}
+    if column.is_identifier or column.holds_dates_or_addresses:
+        return "judgement" if _names_other_columns(column) else "metadata"
+    is_said = _is_asked_or_answered(column)
+    if not is_prose(column) and is_judgement_name(column) and not is_said and _repeats(column):
+        return "judgement"
+    if column.is_category and (not is_prose(column) or not is_said):
+        return "metadata" if words & METADATA_NAMES else "category"
+    if not is_prose(column) and words & METADATA_NAMES and not words & SPEECH_NAMES and not is_said:
+        return "metadata"
+    if column.has_name(*CRITIQUE_NAMES, *EXPLANATION_NAMES) and not words & (ASKER_NAMES | ANSWERER_NAMES):
+        return "critique"
+    if _is_answer(column):
+        return "answer"
+    if _is_prompt(column):
+        return "prompt"
+    return "text"
+
+
+def _repeats(column: Column) -> bool:
+    """Whether the values repeat: a text that differs in every row is not a verdict."""
+    return column.n_distinct <= max(1, len(column.values) // 2)
+
+
+def _names_other_columns(column: Column) -> bool:
+    """Whether a column of single words, such as 'response-1', names the better of several others."""
+    return column.n_distinct <= 6 and len(column.values) > column.n_distinct and is_judgement_name(column)
+
+
+def _is_asked_or_answered(column: Column) -> bool:
+    return column.has_name(*PROMPT_NAMES, *ANSWER_NAMES) and not column.has_name(*OTHER_TEXT_NAMES)
+
+
+def _is_answer(column: Column) -> bool:
+    words = {*column.words}
+    if column.has_name(*OTHER_TEXT_NAMES) and not words & {"answer", "response", "output", "reply", "completion"}:
+        return False
+    if words & {"reference", "gold", "golden", "expected", "target"}:
+        return False
+    if column.has_name(*ANSWER_NAMES) or column.name in SHORT_ANSWER_NAMES:
+        return True
+    return bool(words & ANSWERER_NAMES) and not words & ASKER_NAMES
+
+
+def _is_prompt(column: Column) -> bool:
+    words = {*column.words}
+    if column.has_name(*OTHER_TEXT_NAMES) and not words & {"prompt", "question", "instruction", "query"}:
+        return False
+    if column.has_name(*SOURCE_NAMES):
+        return True
+    return column.has_name(*PROMPT_NAMES) or column.name in SHORT_PROMPT_NAMES or bool(words & ASKER_NAMES)
+
+
+def is_judgement_name(column: Column) -> bool:
+    """Whether the name says that the field judges something."""
+    words = {*column.words}
+    return bool(words & (JUDGEMENT_NAMES | GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER)) and not (
+        words & (COUNT_NAMES | {"id", "ids", "at", "date", "time", "version", "type", "model", "status"})
+    )
+
+
+def _is_in_metadata(column: Column) -> bool:
+    """Whether a mapping around the field says that it is metadata."""
+    return any(
+        {*folder.lower().replace("-", "_").split("_")} & METADATA_FOLDERS for folder in column.path.split(".")[:-1]
+    )
+
+
+def _find_value_role(column: Column) -> Role:
+    """Finds the role of flags, codes and numbers."""
+    words, named = {*column.words}, is_judgement_name(column)
+    if _is_in_metadata(column):
+        return "metadata"
+    if column.numbers:
+        return _find_number_role(column, words, named)
+    verdicts = [read_verdict(value) for value in column.distinct_values] if column.kind == "code" else []
+    graded = [v for v in verdicts if v is None or v.grade]
+    speaks = bool(graded) and all(v is not None and not v.needs_name for v in graded)
+    if named or (speaks and not words & (METADATA_NAMES - {"status"})):
+        return "judgement"
+    if column.kind == "code" and all(names_a_side(value) for value in column.distinct_values):
+        return "judgement" if column.n_distinct > 1 else "category"
+    if column.kind == "flag" or any(v is not None and v.grade for v in verdicts):
+        return "metadata" if words & METADATA_NAMES or column.n_distinct < 2 else "unknown"
+    if column.is_identifier:
+        return "metadata"
+    return "metadata" if words & METADATA_NAMES else "category"
+
+
+def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
+    if column.is_identifier and not named:
+        return "metadata"
+    if words & COUNT_NAMES:
+        return "score" if words & (GOOD_NAMES | BAD_NAMES | {"vote", "votes", "stars"}) else "metadata"
+    if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
+        return "metadata"
+    if words & DERIVED_NAMES:
+        return "metadata"
+    if words & (SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER):
+        return "score"
+    if named:
+        return "judgement" if column.kind == "code" else "score"
+    return "metadata" if words & METADATA_NAMES and not _numbers_people(column) else "unknown"
+
+
+def _numbers_people(column: Column) -> bool:
+    """Whether a column of small codes belongs to a numbered or named person, such as `annotator1`."""
+    people = {"annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller"}
+    return column.kind == "code" and bool({*column.words} & people)
+
+
+def _find_list_role(column: Column) -> Role:
+    """Finds the role of lists; what is inside lists of mappings has roles of its own."""
+    words = {*column.words}
+    if column.kind in ("flags", "numbers"):
+        return "judgement" if is_judgement_name(column) or column.kind == "flags" else "list"
+    if column.kind == "texts":
+        items = [item for value in column.values[:200] for item in value[:50]]
+        verdicts = [read_verdict(item) for item in items]
+        if items and all(v is not None and not v.needs_name for v in verdicts):
+            return "judgement"
+        short = sum(map(len, items)) < MIN_PROSE_LENGTH * max(len(items), 1)
+        if short and is_judgement_name(column) and not words & AMBIGUOUS_NAMES:
+            return "judgement"
+    return "list"

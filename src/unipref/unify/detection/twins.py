@@ -1,0 +1,91 @@
+"""Columns whose names differ in one mark only: `answer_a` and `answer_b`, or `response-1` to `response-3`."""
+
+from collections.abc import Iterator, Sequence
+
+from unipref.unify.detection.column import Column
+from unipref.unify.detection.columns import Columns, split_words
+from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES
+
+MARKS = [
+    *(("1", "2"), ("0", "1"), ("a", "b"), ("left", "right"), ("first", "second"), ("one", "two"), ("x", "y")),
+    *(("i", "ii"), ("old", "new"), ("base", "tuned"), ("baseline", "candidate"), ("control", "treatment")),
+]
+THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x": "z", "i": "iii"}
+"""First mark -> the mark that a third answer would have."""
+SIDE_MARKS = ("chosen", "rejected")
+"""The words in which the names of two columns differ that belong to a better and a worse answer."""
+
+
+def find_twin_columns(
+    some: Sequence[Column], columns: Columns, among: Sequence[tuple[str, str]] = ()
+) -> Iterator[tuple[Column, Column, tuple[str, str]]]:
+    """Yields columns whose names differ in one mark only, such as `answer_a` and `answer_b`.
+
+    A longer series, such as `k1`, `k2` and `k3`, only numbers its columns, so it is left out.
+
+    Args:
+        some: the columns to look at.
+        columns: all columns of the rows.
+        among: pairs of marks; default: `MARKS`.
+    """
+    everywhere = {tuple(split_words(c.path)) for c in columns.all}
+    named = {tuple(split_words(c.path)): c for c in some}
+    for words, one in named.items():
+        for place, word in enumerate(words):
+            for marks in among or MARKS:
+                if word != marks[0]:
+                    continue
+                other, third = ((*words[:place], m, *words[place + 1 :]) for m in (marks[1], THIRD_MARK.get(word, "")))
+                if other in named and third not in everywhere:
+                    yield one, named[other], marks
+
+
+def find_series(columns: Columns) -> list[Column]:
+    """Returns the longest series of three or more answers: texts with numbered or lettered names."""
+    groups: dict[tuple[str, ...], list[Column]] = {}
+    for column in [c for c in columns.of_kind("text") if columns.role(c) not in ("metadata", "prompt", "system")]:
+        words = split_words(column.path)
+        for place, word in enumerate(words):
+            if _is_mark(word):
+                groups.setdefault((*words[:place], "", *words[place + 1 :]), []).append(column)
+    answers = [
+        group
+        for stem, group in groups.items()
+        if len(group) > 2 and {*stem} & {*ANSWER_NAMES, *ANSWERER_NAMES, "candidate", "text", "option"} - {"a"}
+    ]
+    return max(answers, key=len, default=[])
+
+
+def find_number_series(columns: Columns, answers: Sequence[Column]) -> list[list[Column]]:
+    """Returns the series of numbers whose names have the same marks as those of some answers, in the same order."""
+    stems: dict[tuple[str, ...], list[Column]] = {}
+    for column in columns.of_kind("code", "number"):
+        if column.numbers and columns.role(column) != "metadata":
+            stems.setdefault(tuple(w for w in split_words(column.path) if not _is_mark(w)), []).append(column)
+    marks = [[w for w in split_words(c.path) if _is_mark(w)] for c in answers]
+    return [
+        series
+        for series in stems.values()
+        if [[w for w in split_words(c.path) if _is_mark(w)] for c in series] == marks
+    ]
+
+
+def _is_mark(word: str) -> bool:
+    return word.isdigit() or (len(word) == 1 and word in "abcdefgh")
+
+
+def has_several_answers(columns: Columns) -> bool:
+    """Whether the names of two or more texts say that they answer one prompt: then no label is about one of them."""
+    if find_series(columns):
+        return True
+    texts = [
+        c for c in columns.of_kind("text") if not c.is_identifier and columns.role(c) not in ("metadata", "system")
+    ]
+    turns = columns.of_kind("turns", "turn", "transcript")
+    for kind in (texts, turns):
+        for one, other, marks in find_twin_columns(kind, columns, [*MARKS, SIDE_MARKS]):
+            is_numbered_prompt = one.has_name(*PROMPT_NAMES) and not one.has_name(*ANSWER_NAMES) and marks[0].isdigit()
+            if not is_numbered_prompt and not one.has_name(*OTHER_TEXT_NAMES):
+                return True
+            del other
+    return False

@@ -1,0 +1,135 @@
+"""Words, signs and emojis with which people judge one answer: what each of them says, from -3 (bad) to 3 (good).
+
+Some words say nothing by themselves: 'yes' in `helpful` praises an answer, 'yes' in `has_errors` does not. They need
+the name of the field.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+MAX_LENGTH = 40
+"""Most characters of a verdict; a longer text is prose."""
+
+_GOOD = {
+    1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
+    "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
+    "appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
+    1.5: "great",
+    2.0: "excellent amazing awesome",
+    2.5: "perfect outstanding",
+}
+_BAD = {
+    -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
+    "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
+    "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic unclear inappropriate untruthful hate hated",
+    -2.0: "terrible awful horrible worst",
+}
+_MIDDLE = (
+    "neutral fair ok okay average mediocre mixed so-so meh unsure undecided maybe partial partially partly somewhat"
+)
+_SIGNS = {
+    "👍": 1.0, "👎": -1.0, "✅": 1.0, "✔": 1.0, "✓": 1.0, "❌": -1.0, "✖": -1.0, "✗": -1.0, "✘": -1.0, "❎": -1.0,
+    "😀": 1.0, "😃": 1.0, "😄": 1.0, "😊": 1.0, "🙂": 1.0, "😍": 2.0, "❤": 1.0, "🎉": 1.0, "👏": 1.0, "💯": 2.0,
+    "😐": 0.0, "😞": -1.0, "😟": -1.0, "🙁": -1.0, "☹": -1.0, "😡": -2.0, "😠": -2.0, "😢": -1.0, "💩": -2.0, "🤷": 0.0,
+    ":+1:": 1.0, ":-1:": -1.0, "+1": 1.0, ":thumbsup:": 1.0, ":thumbsdown:": -1.0,
+    ":thumbs_up:": 1.0, ":thumbs_down:": -1.0, ":)": 1.0, ":-)": 1.0, ":(": -1.0, ":-(": -1.0,
+}  # fmt: skip
+_STRONG = {"strongly", "very", "extremely", "highly", "completely", "totally", "fully", "really", "absolutely"}
+_WEAK = {"somewhat", "slightly", "partially", "partly", "fairly", "rather", "moderately", "mildly", "mostly", "mainly"}
+_NEGATIONS = {"not", "no", "non", "isn't", "never"}
+_FILLERS = {"at", "all", "a", "an", "the", "it", "is", "was", "answer", "response", "bit", "kind", "of", "quite", "i",
+            "thumbs", "thumb", "vote", "answered", "quality", "rated", "marked", "as"}  # fmt: skip
+_AFFIRMATIONS = {
+    "yes": 1.0, "y": 1.0, "true": 1.0, "t": 1.0, "agree": 1.0, "agreed": 1.0, "always": 2.0, "often": 1.0,
+    "no": -1.0, "n": -1.0, "false": -1.0, "f": -1.0, "disagree": -1.0, "never": -2.0, "rarely": -1.0,
+    "high": 1.0, "low": -1.0, "medium": 0.0, "sometimes": 0.0, "neither": 0.0,
+}  # fmt: skip
+"""Words that need the name of the field: they say how much of it there is."""
+_BLANKS = {
+    *("", "n/a", "na", "n.a.", "none", "null", "nan", "nil", "-", "--", "—", "?", "unknown", "not rated", "unrated"),
+    *("no rating", "no answer", "no response", "no vote", "skip", "skipped", "missing", "pending", "not applicable"),
+    *("not available", "undefined", "empty", "(blank)", "blank", "#n/a", "ignore", "ignored"),
+}
+"""Texts that mean "no value"."""
+_TONES = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+_SPACES = re.compile(r"[\s_]+|(?<=\w)-(?=\w)")
+_GRADES = {word: grade for table in (_GOOD, _BAD) for grade, words in table.items() for word in words.split()}
+_GRADES |= dict.fromkeys(_MIDDLE.split(), 0.0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a word says about an answer.
+
+    Attributes:
+        grade: negative, 0 or positive; a larger number is better, or more of what the field's name says.
+        needs_name: whether the word alone does not say if that is good.
+    """
+
+    grade: float
+    needs_name: bool
+
+
+def normalise(content: str) -> str:
+    """Returns a word in lower case, with single spaces and without skin tones, brackets and full stops around it."""
+    plain = _TONES.sub("", content).strip().lower()
+    return plain if plain in _SIGNS or plain in _BLANKS else _SPACES.sub(" ", plain.strip(" \"'`[](){}.!,;")).strip()
+
+
+def is_blank(content: str) -> bool:
+    """Whether a text says that there is no value."""
+    return len(content) <= MAX_LENGTH and (content.strip().lower() in _BLANKS or normalise(content) in _BLANKS)
+
+
+def is_verdict(value: Any) -> bool:
+    """Whether a value is a word that judges."""
+    return read_verdict(value) is not None
+
+
+def read_verdict(value: Any) -> Verdict | None:
+    """Reads a value as a verdict on one answer; None if it is not one. Numbers are not words."""
+    if isinstance(value, bool):
+        return Verdict(1.0 if value else -1.0, needs_name=True)
+    if not isinstance(value, str) or len(value) > MAX_LENGTH:
+        return None
+    return _read_words(value)
+
+
+@functools.lru_cache(4096)
+def _read_words(content: str) -> Verdict | None:
+    plain = normalise(content)
+    if plain in _SIGNS:
+        return Verdict(_SIGNS[plain], needs_name=False)
+    if plain and {*plain} <= _SIGNS.keys():
+        grades = {_SIGNS[sign] for sign in plain}
+        return Verdict(grades.pop(), needs_name=False) if len(grades) == 1 else None
+    words = plain.split()
+    if words and words[-1] in _SIGNS:
+        words, sign = words[:-1], _SIGNS[words[-1]]
+        rest = _read_words(" ".join(words)) if words else None
+        return Verdict(sign, needs_name=False) if rest is None or rest.grade * sign > 0 else None
+    if plain.startswith("neither") and len(words) > 1:
+        return Verdict(0.0, needs_name="agree" in words)
+    return _combine(words)
+
+
+def _combine(words: list[str]) -> Verdict | None:
+    """Combines degree, negation and one word that judges, as in 'not very helpful'."""
+    strong, weak = bool(_STRONG & {*words}), bool(_WEAK & {*words}) and len(words) > 1
+    negated = bool(_NEGATIONS & {*words}) and len(words) > 1
+    modifiers = _STRONG | _FILLERS | (_WEAK if len(words) > 1 else set()) | (_NEGATIONS if len(words) > 1 else set())
+    core = [word for word in words if word not in modifiers] or words[-1:]
+    if len(core) != 1:
+        return None
+    grade = _GRADES.get(core[0], _AFFIRMATIONS.get(core[0]))
+    if grade is None:
+        return None
+    if strong:
+        grade *= 2.0
+    elif weak:
+        grade *= 0.5
+    if negated:
+        grade = -abs(grade) if grade > 0 and "all" not in words else -2.0 if grade > 0 else 0.5
+    return Verdict(grade, needs_name=core[0] not in _GRADES)

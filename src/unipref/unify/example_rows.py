@@ -1,0 +1,116 @@
+"""Shows a few rows as they would be read with a proposed mapping, or raw if the mapping still contains a question."""
+
+from typing import Any, Literal
+
+from unipref.core import registry
+from unipref.core.contracts import Format
+from unipref.core.display import shorten
+from unipref.core.records import Feedback, Message, Preference, Reject, Row
+from unipref.core.text_keys import prompt_key
+from unipref.unify import Projection
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns
+from unipref.unify.mapping.fields import get_path
+from unipref.unify.projection.groups import group_key, merge_feedback
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
+from unipref.unify.projection.project import project
+
+MAX_EXAMPLES = 3
+MAX_CHARACTERS = 300
+MAX_FIELDS = 20
+
+
+def render_examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[Row]) -> list[dict[str, str]]:
+    """Renders the groups of the first rows as they would be read; or raw fields if the mapping contains a question."""
+    if open_questions(mapping, ""):
+        shown_columns = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
+        return [_render_fields(row, shown_columns) for row in rows[:MAX_EXAMPLES]]
+    form = registry.make("format", name, mapping, "map")
+    if not isinstance(form, Format):
+        raise AssertionError(f"{name} is not a Format")
+    axes = form.axes()
+    how = Projection(name, name, "instruction", "unknown", next(iter(axes), None), axes)
+    groups: dict[str, list[Feedback]] = {}
+    examples: list[dict[str, str]] = []
+    judges = JudgeNamer()
+    for number, row in enumerate(rows):
+        try:
+            for item in form.read(row):
+                if isinstance(item, Feedback):
+                    key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
+                    groups.setdefault(key, []).extend(judges.name([item], row) if form.grouping == "pair" else [item])
+        except Reject as reject:
+            examples.append({"reject": f"{reject.reason}: {reject}"})
+    for group in groups.values():
+        if len(examples) >= MAX_EXAMPLES:
+            break
+        examples += _render_group(group, how)
+    return examples[:MAX_EXAMPLES]
+
+
+def _render_fields(row: dict[str, Any], columns: list[Column]) -> dict[str, str]:
+    """Renders a row's raw fields, for a user who has to answer a question about them."""
+    fields: dict[str, str] = {}
+    for column in columns[:MAX_FIELDS]:
+        try:
+            fields[column.path] = _shorten(str(get_path(row, column.path)))
+        except Reject:
+            continue
+    return fields
+
+
+def _render_group(group: list[Feedback], how: Projection) -> list[dict[str, str]]:
+    merged = merge_feedback(drop_repeated_judgements(group)[0])
+    try:
+        preferences = project(merged, how).preferences
+    except Reject as reject:
+        return [{"reject": f"{reject.reason}: {reject}"}]
+    evidence = _describe_judgements(merged)
+    return [
+        {
+            "prompt": _shorten_messages(p.prompt),
+            "chosen": _shorten_messages(p.chosen) + _describe_scores(p, "chosen"),
+            "rejected": _shorten_messages(p.rejected) + _describe_scores(p, "rejected"),
+            **({"evidence": evidence} if evidence else {}),
+        }
+        for p in preferences
+    ]
+
+
+def _describe_judgements(group: Feedback) -> str:
+    """Describes the number of judgements, their verdicts and strengths; empty for one plain judgement."""
+    strengths = [c.strength for c in group.comparisons if c.strength is not None]
+    graded = [f"strength {', '.join(f'{s:g}' for s in strengths)}"] if strengths else []
+    if len(group.responses) != 2 or (len(group.comparisons) < 2 and not graded):
+        return ""
+    ties = sum(c.tie for c in group.comparisons)
+    wins = [sum(c.better == i and not c.tie for c in group.comparisons) for i in (0, 1)]
+    votes = [f"{wins[0]} for the first, {wins[1]} for the second, {ties} ties"] if len(group.comparisons) > 1 else []
+    return "; ".join([*votes, *graded])
+
+
+def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]) -> str:
+    """Describes a side's scores, the deciding one first."""
+    deciding_score = preference.chosen_score if side == "chosen" else preference.rejected_score
+    scores = [(preference.axis, deciding_score), *((axis["axis"], axis[side]) for axis in preference.axes)]
+    parts_of_text = [f"{axis} {score:g}" for axis, score in scores if score is not None]
+    return f"  [{', '.join(parts_of_text)}]" if parts_of_text else ""
+
+
+def _shorten_messages(messages: list[Message] | None) -> str:
+    if messages is None:
+        return "(none: one-sided)"
+    content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
+    return _shorten(content)
+
+
+def _shorten(content: str) -> str:
+    return shorten(content, MAX_CHARACTERS, one_line=True, keep_end=True)
+
+
+def open_questions(value: Any, place: str) -> list[str]:
+    """Returns the places in a mapping that the user still has to fill in."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        places = [(f"{place}.{'null' if key is None else key}", inner) for key, inner in items]
+        return [question for inner_place, inner in places for question in open_questions(inner, inner_place)]
+    return [place] if value == PLACEHOLDER else []

@@ -1,0 +1,84 @@
+"""What the columns of some rows tell: the format and the mapping to propose, and every field that stays unread."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from unipref.core import registry
+from unipref.core.contracts import Format
+from unipref.core.records import Row
+from unipref.unify.detection.columns import Columns
+from unipref.unify.detection.context import find_context, find_end
+from unipref.unify.detection.guess import PLACEHOLDER, Guess
+from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
+from unipref.unify.format_bases.mapped import Mapped
+
+MIN_ALTERNATIVE_CONFIDENCE = 0.5
+"""Least confidence to name another format."""
+
+
+@dataclass
+class Proposed:
+    """How some rows would be read.
+
+    Attributes:
+        columns: of the rows.
+        format, map: the proposal; None and empty if no format fits.
+        confidence: in [0, 1].
+        why, doubts: the reasons, and what the rows do not tell.
+    """
+
+    columns: Columns
+    format: str | None = None
+    map: dict[str, Any] = field(default_factory=dict)
+    confidence: float = 0.0
+    why: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+def propose(rows: list[Row]) -> Proposed:
+    """Asks every format for a guess, takes the surest, and accounts for the fields that it does not read."""
+    columns = Columns(rows)
+    guesses: list[tuple[type[Mapped], Guess]] = []
+    for choice in registry.find_all("format"):
+        if issubclass(choice, Mapped) and (guess := choice.recognise(columns)) is not None:
+            guesses.append((choice, guess))
+    if not guesses:
+        return Proposed(columns)
+    proposals = [_complete(columns, form, guess) for form, guess in guesses]
+    sureness = [guess.confidence for _, guess in guesses]
+    # What a guess leaves unread counts first: of two guesses that leave a judgement unread, the surer one is taken.
+    place = max(range(len(guesses)), key=lambda i: (proposals[i].confidence, sureness[i]))
+    best = proposals[place]
+    best.doubts += [
+        f"it could also be '{other.format}' ({other.confidence:.2f})"
+        for other in proposals
+        if other is not best and other.confidence > MIN_ALTERNATIVE_CONFIDENCE
+    ]
+    return best
+
+
+def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
+    """Adds the system text, earlier turns and literals to a guess, and accounts for the fields that it leaves."""
+    context, why = find_context(columns, guess.map)
+    end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
+    mapping, why = {**guess.map, **context, **end}, [*why, *more]
+    mapping |= _literals_setting(columns, mapping)
+    is_judged = reads_judgements(form.name()) and mapping.get("label") != PLACEHOLDER
+    account = account_for_columns(columns, mapping, is_judged)
+    if account.judgements and not reads_judgements(form.name()):
+        mapping["where"] = {path: [PLACEHOLDER] for path in account.judgements}
+    confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
+    return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*guess.doubts, *account.doubts])
+
+
+def reads_judgements(name: str | None) -> bool:
+    """Whether rows of a format are judged; else every answer counts as a good one."""
+    form = None if name is None else registry.find("format", name)
+    return form is not None and issubclass(form, Format) and form.feedback_kind != "demonstrations"
+
+
+def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns the setting `literals`: the texts that are written lists or mappings and that the mapping uses."""
+    used = used_paths(mapping)
+    names = [name for name in columns.literals if any(u == name or u.startswith(f"{name}.") for u in used)]
+    return {"literals": names} if names else {}
