@@ -102,7 +102,9 @@ def used_paths(value: Any, before: str = "") -> list[str]:
     """
     texts = [text for text in _leaf_texts(value) if text and text != PLACEHOLDER]
     paths = [".".join("*" if part.isdigit() else part for part in text.split(".")) for text in texts]
-    return [*texts, *paths, *(f"{one}.*.{other}" for one in paths for other in paths if one != other)]
+    # An item named by its number (`label.0`) reads the list.
+    lists = [path.removesuffix(".*") for path in paths if path.endswith(".*")]
+    return [*texts, *paths, *lists, *(f"{one}.*.{other}" for one in paths for other in paths if one != other)]
 
 
 def _leaf_texts(value: Any) -> list[str]:
