@@ -14,6 +14,7 @@ from unipref.core.records import Feedback, Response
 from unipref.unify import rejection_warnings
 from unipref.unify.format_bases import Mapped
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
+from unipref.unify.proposal import propose
 
 VOTES = {
     "prompt": "q",
@@ -202,3 +203,16 @@ def test_a_format_that_still_sets_across_rows_is_an_error() -> None:
         class Old(Mapped):
             grouping: ClassVar[Grouping] = "row"
             across_rows: ClassVar[bool] = True
+
+
+def test_inspect_proposes_who_judged() -> None:
+    questions = ["Is the sea wet?", "Is the sky green?", "Do fish swim?"]
+    rows = [
+        {"prompt": question, "response_a": "It is so.", "response_b": "Not at all.", "winner": winner, "annotator": who}
+        for question in questions
+        for winner, who in (("A", "ann"), ("A", "bob"), ("B", "cyd"))
+    ]
+    assert propose(rows).map["annotator"] == "annotator"
+    last = {key: value for key, value in rows[-1].items() if key != "annotator"}
+    assert "annotator" not in propose([*rows[:-1], last]).map
+    assert "annotator" not in propose([{**row, "annotator": "ann"} for row in rows]).map

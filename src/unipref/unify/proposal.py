@@ -7,7 +7,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
-from unipref.unify.detection.context import find_context, find_end
+from unipref.unify.detection.context import find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
@@ -61,7 +61,8 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     """Adds the system text, earlier turns and literals to a guess, and accounts for the fields that it leaves."""
     context, why = find_context(columns, guess.map)
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
-    mapping, why = {**guess.map, **context, **end}, [*why, *more]
+    people, who = find_annotator(columns, guess.map) if "annotator" in form.model_fields else ({}, [])
+    mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
     is_judged = reads_judgements(form.name()) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)

@@ -1,9 +1,12 @@
-"""What stands before the dialogue: system texts and earlier turns in fields of their own."""
+"""What other fields add to a dialogue: system texts, earlier turns, where it ends, and who judged it."""
 
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.unread import used_paths
+
+PEOPLE = ("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller")
+"""Words in the names of fields that name who judged."""
 
 
 def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -53,6 +56,17 @@ def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any],
         why = f"'{numbers[0].path}' is the number of a turn in '{dialogues[0].path}', with which the dialogue ends"
         return {"until": {"turn": numbers[0].path}}, [why]
     return {}, []
+
+
+def find_annotator(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """Returns the setting `annotator` if a field names who judged each row, and the reason."""
+    used = set(used_paths(mapping))
+    names = [c for c in columns.of_role("metadata") if c.kind in ("text", "code", "number") and c.has_name(*PEOPLE)]
+    # A row that lacks the field would be rejected, so all rows must have it.
+    found = next((c for c in names if c.path not in used and c.n_distinct > 1 and c.share == 1), None)
+    if found is None or "annotator" in mapping:
+        return {}, []
+    return {"annotator": found.path}, [f"'{found.path}' names who judged, according to its name"]
 
 
 def _is_single(column: Column) -> bool:

@@ -17,7 +17,7 @@ from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Ro
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
-from unipref.unify.mapping.conditions import Condition, ItemFilter, check_row
+from unipref.unify.mapping.conditions import Condition, check_row
 from unipref.unify.mapping.fields import (
     Path,
     Paths,
@@ -32,6 +32,7 @@ from unipref.unify.mapping.fields import (
     to_json,
     to_parts,
 )
+from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.turns import check_prompt, parse_open_transcript, parse_turns, user_prompt
 
 

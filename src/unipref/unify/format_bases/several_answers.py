@@ -1,6 +1,7 @@
 """The base class of formats whose row holds several answers to one prompt."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
@@ -93,7 +94,7 @@ class SeveralAnswers(AnswersInOneRow):
     inside an answer that is a mapping; for other answers, the path of a list of names, or one path or constant such as
     {text: A} per answer."""
 
-    @property
+    @cached_property
     def has_mappings(self) -> bool:
         """Whether the answers are mappings that hold a text and other fields."""
         return self.response is not None and first_field(self.response) != ITSELF
