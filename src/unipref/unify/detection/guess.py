@@ -227,7 +227,8 @@ def describe_scale(column: Column) -> dict[str, Any]:
     if not texts:
         return {}
     if all(read_decimal_comma(text) is not None for text in texts):
-        return {"decimal": "comma"}
+        # With a decimal comma, a number with a point would be rejected: then the rows with a comma are.
+        return {} if any("." in str(value) for value in column.values) else {"decimal": "comma"}
     if any({*text} & FULL_STARS for text in texts):
         return {"codes": {value: read_score_text(value) for value in sorted({*texts})}}
     return {"pattern": NUMBER_PATTERN}
