@@ -6,6 +6,7 @@ import pytest
 
 from unipref.core import registry
 from unipref.core.contracts import Format
+from unipref.core.errors import UserError
 from unipref.core.records import Reason
 from unipref.unify.map_reduce import _read_row
 
@@ -194,3 +195,22 @@ def test_an_item_that_is_no_text_is_a_reject(item: Any) -> None:
     form = make("pairs", prompt=["q", "passages.*"], chosen="good", rejected="bad")
     _, (reject,) = _read_row(form, {**DOCUMENTS, "passages": ["It is in B.", item]})
     assert reject.reason == Reason.WRONG_TYPE
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"chosen": {"feild": "a"}, "rejected": "b"}, r"map\.pairs\.chosen\.feild: unknown key\. Did you mean 'field'"),
+        ({"chosen": 5, "rejected": "b"}, r"map\.pairs\.chosen: Input should be a valid string \(found '5'\)"),
+        ({"chosen": "", "rejected": "b"}, r"map\.pairs\.chosen: String should have at least 1 character"),
+        (
+            {"chosen": {"field": "a", "pattern": "x"}, "rejected": "b"},
+            r"map\.pairs\.chosen\.pattern: the pattern needs",
+        ),
+        ({"prompt": ["q", {"feild": "a"}]}, r"map\.pairs\.prompt\.1\.feild: unknown key\. Did you mean 'field'"),
+        ({"prompt": []}, r"map\.pairs\.prompt: List should have at least 1 item"),
+    ],
+)
+def test_an_error_in_a_part_names_its_place_alone(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"^{message}[^\n]*$"):
+        make("pairs", **settings)

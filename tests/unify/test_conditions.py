@@ -170,6 +170,23 @@ def test_votes_of_a_labelling_tool(case: Case, tmp_path: Path) -> None:
     check(case, "votes", tmp_path)
 
 
+def test_votes_of_people_who_skipped_or_wrote_a_list() -> None:
+    form = make("votes", **{**VOTES, "votes": "annotations.*.result.*.value.choices", "where_items": {}})
+    row = task()
+    row["annotations"] = [
+        {"result": [{"value": {"choices": ["left"]}}, {"value": {"text": ["why"]}}]},
+        {"result": []},
+        {},
+        {"result": [{"value": {"choices": ["right"]}}]},
+    ]
+    (feedback,), rejects = _read_row(form, row)
+    assert [(c.better, c.annotator) for c in feedback.comparisons] == [
+        (0, "annotations.0.result.0.value.choices.0"),
+        (1, "annotations.3.result.0.value.choices.0"),
+    ]
+    assert rejects == []
+
+
 def test_the_reject_of_an_emptied_list_says_how_many_items_were_left_out(tmp_path: Path) -> None:
     case = Case("", [task(("right", True), ("left", True)), task(("left", False))], settings=VOTES)
     (reject,) = unify_case(case, "votes", tmp_path).rejects

@@ -30,6 +30,11 @@ STARS = {"low": 1, "high": 5, "better": "high"}
         ("stars.*", {"stars": [5, 4]}, (4.5, 2)),
         ("stars.*", {"stars": {"ann": 5, "bob": 2}}, (3.5, 2)),
         ("raters.*.stars", {"raters": [{"stars": 5}, {"note": "later"}, {"stars": 4}]}, (4.5, 2)),
+        ("raters.*.marks.*.stars", {"raters": [{"marks": [{"stars": 5}, {}]}, {"marks": [{"stars": 2}]}]}, (3.5, 2)),
+        ("raters.*.stars", {"raters": [{"stars": [5, 4]}, {"stars": [3]}]}, (4.0, 3)),
+        ("raters.*.stars", {}, (None, 0)),
+        ("raters.*.stars", {"raters": None}, (None, 0)),
+        (["ann.*", "bob"], {"ann": [5, 4], "bob": 3}, (4.0, 3)),
         (["ann", "bob", "eve"], {"ann": 5, "bob": None}, (5.0, 1)),
         (["stars.0", "stars.1"], {"stars": [1, 2]}, (1.5, 2)),
     ],
@@ -52,6 +57,8 @@ def test_the_median_is_a_setting_and_missing_replaces_the_score_of_nobody() -> N
         ([5, "N/A"], Reason.WRONG_TYPE, "s.1"),
         ([[5]], Reason.WRONG_TYPE, "s.0"),
         ([True], Reason.WRONG_TYPE, "s.0"),
+        ({"ann": 5}, Reason.WRONG_TYPE, "s"),
+        ({"score": {"s": 1}}, Reason.WRONG_TYPE, "s"),
     ],
 )
 def test_a_rating_that_cannot_be_read_names_its_place(value: Any, reason: Reason, place: str) -> None:

@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from support.golden import Case, check, preference
+from unipref.core import yaml_files
 from unipref.core.records import Reject
+from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.verdicts import Verdicts
 
 
@@ -94,6 +96,16 @@ def test_values_and_bounds_give_verdicts(settings: dict[str, Any], outcomes: dic
 def test_sides_that_overlap_are_an_error(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Verdicts(**settings)
+
+
+def test_yes_and_no_in_a_study_are_texts() -> None:
+    settings = yaml_files.parse("{up: [yes], down: [no], neutral: [on]}", "study.yaml")
+    verdicts = Verdicts(**settings)
+    assert [outcome(verdicts, label) for label in ("yes", "no", "on", True)] == ["up", "down", "neutral", "bad_label"]
+    codes = yaml_files.parse("{better: high, codes: {yes: 1, no: 0}}", "study.yaml")
+    assert Scale(**codes).read("yes", "s") == 1
+    quoted = Verdicts(**yaml_files.parse("{up: [true], down: ['no']}", "study.yaml"))
+    assert [outcome(quoted, label) for label in ("true", "no")] == ["up", "down"]
 
 
 STARS = {"prompt": "q", "response": "a", "label": "stars", "up": {"at_least": 4}, "down": {"at_most": 2}}

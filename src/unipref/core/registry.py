@@ -296,7 +296,7 @@ def explain_validation_error(error: ValidationError, model: type[Any], where: st
     """Returns pydantic's error as a `UserError`: invalid settings, their values, and suggestions for unknown names."""
     lines = []
     for fault in error.errors():
-        place = ".".join([where, *(str(part) for part in fault["loc"])]).lstrip(".")
+        place = ".".join([where, *(str(part) for part in fault["loc"] if not _is_tag(part))]).lstrip(".")
         if fault["type"] == "extra_forbidden":
             key, fields = str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1])
             lines.append(f"{place}: unknown key. {near_name(key, fields)}")
@@ -305,6 +305,11 @@ def explain_validation_error(error: ValidationError, model: type[Any], where: st
             value_text = f" (found {str(value)[:80]!r})" if not isinstance(value, dict) else ""
             lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}{value_text}")
     return UserError("\n".join(lines))
+
+
+def _is_tag(part: int | str) -> bool:
+    """Whether a part of a pydantic error location names the branch of a union, as in `<path>`, and no key."""
+    return isinstance(part, str) and part.startswith("<") and part.endswith(">")
 
 
 def fields_at(model: type[Any], loc: tuple[int | str, ...]) -> list[str]:

@@ -103,10 +103,12 @@ def used_paths(value: Any, before: str = "") -> list[str]:
     """
     texts = [text for text in _leaf_texts(value) if text and text != PLACEHOLDER]
     paths = [".".join("*" if part.isdigit() else part for part in text.split(".")) for text in texts]
+    # An item named by its number (`label.0`) reads the list.
+    lists = [path.removesuffix(".*") for path in paths if path.endswith(".*")]
     inside = [f"{one}.*.{other}" for one in paths for other in paths if one != other]
     if isinstance(value, dict) and isinstance(value.get("steps"), str) and isinstance(value.get("versions"), str):
         inside += [f"{value['steps']}.*.{value['versions']}.*.{path}" for path in paths]
-    return [*texts, *paths, *inside]
+    return [*texts, *paths, *lists, *inside]
 
 
 def _leaf_texts(value: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """The base class of formats whose row holds several answers to one prompt."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
@@ -24,7 +25,7 @@ from unipref.unify.mapping.fields import (
     read_answer,
     values_per_answer,
 )
-from unipref.unify.mapping.turns import user_prompt
+from unipref.unify.mapping.turns import assistant_turn, read_answer_turns, user_prompt
 
 KEY = "key"
 """Field of an answer that holds its key, if the answers are the values of a mapping."""
@@ -93,7 +94,7 @@ class SeveralAnswers(AnswersInOneRow):
     inside an answer that is a mapping; for other answers, the path of a list of names, or one path or constant such as
     {text: A} per answer."""
 
-    @property
+    @cached_property
     def has_mappings(self) -> bool:
         """Whether the answers are mappings that hold a text and other fields."""
         return self.response is not None and first_field(self.response) != ITSELF
@@ -153,6 +154,21 @@ class SeveralAnswers(AnswersInOneRow):
             Reject: the answer is missing, empty, not a text, or does not match a pattern.
         """
         return self.cut_answer(self._read_text(item), item.place)
+
+    def read_turns(self, item: Item) -> tuple[str | None, Messages]:
+        """Returns the prompt that `cut` takes from an answer, or None, and the turns of the answer, which may be a
+        message or call tools.
+
+        Raises:
+            Reject: as for `read_content`.
+        """
+        if self.cut is None and item.part is None and not isinstance(self.response, Part):
+            path = None if self.response in (None, ITSELF) else self.response
+            value = item.value if path is None else get_or_none(item.value, path)
+            if isinstance(value, dict | list):
+                return None, read_answer_turns(value, item.place, self.roles)
+        prompt, answer = self.read_content(item)
+        return prompt, assistant_turn(answer, item.place)
 
     def _read_text(self, item: Item) -> str:
         if item.part is not None:

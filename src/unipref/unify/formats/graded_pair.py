@@ -16,8 +16,7 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     Place,
-    get_path,
-    item_places,
+    collect_values,
     label_hint,
     read_number,
     string_keys,
@@ -119,11 +118,7 @@ class GradedPair(TwoAnswers):
         """Yields one feedback with two answers and one comparison per grade."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
         paths = [self.grade] if isinstance(self.grade, str) else self.grade
-        places: list[tuple[str, Any]] = []
-        for path in paths:
-            value = get_path(row, path)
-            is_list = isinstance(value, list)
-            places += zip(item_places(row, path), value, strict=True) if is_list else [(path, value)]
+        places = [one for path in paths for one in collect_values(row, path)]
         grades = [(path, value) for path, value in places if value is not None and value != ""]
         if not grades:
             raise Reject(Reason.UNSCORED, "the grade is missing", paths[0])

@@ -1,14 +1,12 @@
 """Several good answers and several bad ones, such as lists of correct and incorrect answers."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar
-
-from pydantic import Field
+from typing import Any, ClassVar
 
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.format_bases.several_answers import AnswersInOneRow
-from unipref.unify.mapping.fields import Part, Place, extract_part, first_field, get_path, read_answer
+from unipref.unify.mapping.fields import Part, Paths, extract_part, first_field, get_path, read_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
@@ -28,10 +26,10 @@ class Groups(AnswersInOneRow):
     become one-sided preferences.
     """
 
-    good: Place | Annotated[list[Place], Field(min_length=1)]
+    good: Paths
     """Paths of good answers; each holds a text, a list of texts, or one text with a separator. Or parts, as in {field:
     text, pattern: REGEX}."""
-    bad: Place | Annotated[list[Place], Field(min_length=1)]
+    bad: Paths
     """Paths of bad answers, in the same forms."""
     separator: str | None = None
     """The text that separates the answers in one field, such as '; '."""
@@ -88,7 +86,7 @@ class Groups(AnswersInOneRow):
         prompts = [prompt for prompt, _ in [*good, *bad]]
         yield Feedback(prompt=self.read_shared_prompt(row, prompts, str(self.good)), responses=responses)
 
-    def _answers(self, row: Row, places: Place | list[Place]) -> list[tuple[str | None, str]]:
+    def _answers(self, row: Row, places: Paths) -> list[tuple[str | None, str]]:
         """Returns the answers at some places, each with the prompt that `cut` takes from it."""
         answers: list[tuple[str | None, str]] = []
         for place in places if isinstance(places, list) else [places]:

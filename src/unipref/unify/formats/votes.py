@@ -10,7 +10,7 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, PathList, Place, get_path, item_places, read_number
+from unipref.unify.mapping.fields import Path, PathList, Place, collect_values, get_path, read_number
 
 
 class Votes(LabelledAnswers):
@@ -24,7 +24,7 @@ class Votes(LabelledAnswers):
     second: Place
     """Path of the second answer or dialogue; or a part."""
     votes: Path | PathList | None = None
-    """Paths of the votes, one per person; or one path of a single vote or of a list of votes."""
+    """Paths of the votes, one per person; or one path of a single vote or of a list of votes, as in `people.*.vote`."""
     counts: dict[Literal["first", "second", "tie"], Path] = {}
     """Replaces `votes`: first, second or tie -> path of the number of people who voted for it; true is one vote."""
 
@@ -73,10 +73,7 @@ class Votes(LabelledAnswers):
 
     def _read_votes(self, row: Row) -> list[Comparison]:
         if isinstance(self.votes, str):
-            value = get_path(row, self.votes)
-            is_list = isinstance(value, list)
-            places = item_places(row, self.votes) if is_list else [self.votes]
-            votes = list(zip(places, value if is_list else [value], strict=True))
+            votes = collect_values(row, self.votes)
         else:
             votes = [(path, get_path(row, path)) for path in self.votes or []]
         cast = [(path, vote) for path, vote in votes if vote is not None and vote != ""]

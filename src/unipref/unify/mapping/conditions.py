@@ -1,11 +1,11 @@
 """Conditions on values: which rows, items of lists and verdicts a mapping accepts.
 
-A condition is a list of values, as in `[train, dev]`, or bounds, as in `{at_least: 4}`. Rows, items of lists
-(`where_items`) and the sides of a verdict (`up`, `down`) use the same conditions.
+A condition is a list of values, as in `[train, dev]`, or bounds, as in `{at_least: 4}`. Rows (`where`), items of lists
+(`item_filter`) and the sides of a verdict (`verdicts`) use the same conditions.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +18,6 @@ from unipref.unify.mapping.fields import (
     Decimal,
     Path,
     describe,
-    get_each,
-    get_or_none,
     get_path,
     label_hint,
     read_number,
@@ -49,8 +47,6 @@ OPERATORS = {
     "in": "one_of",
 }
 """Other spellings of the keys of a condition -> the key."""
-BESIDE = "^"
-"""Begins the path, from the row, of a list that holds one value per item of the filtered list."""
 COMPARISON = re.compile(r"\s*(>=|<=|!=|==|>|<|=)\s*(.*?)\s*\Z", re.DOTALL)
 
 
@@ -103,16 +99,21 @@ class Condition(Settings):
 
     @model_serializer
     def _to_short_form(self) -> list[Scalar] | dict[str, Any]:
-        if self.one_of is not None and self.text() == str(self.one_of):
+        if self.one_of is not None and self.is_plain:
             return self.one_of
         fields = {name: getattr(self, name) for name in ("one_of", *BOUNDS)}
         fields |= {"not": self.excluded or None, "decimal": None if self.decimal == "point" else self.decimal}
         return {name: value for name, value in fields.items() if value is not None}
 
-    @property
+    @cached_property
     def has_bounds(self) -> bool:
         """Whether the condition is on numbers."""
         return any(getattr(self, name) is not None for name in BOUNDS)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the condition only lists accepted values."""
+        return self.one_of is not None and not self.has_bounds and not self.excluded
 
     @property
     def low(self) -> float | None:
@@ -148,9 +149,7 @@ class Condition(Settings):
             Reject: `wrong_type` or `bad_score` if there are bounds and the value is neither empty nor a number.
         """
         key = value_key(value)
-        if self._keys is not None and key not in self._keys:
-            return False
-        if key in self._excluded_keys:
+        if (self._keys is not None and key not in self._keys) or key in self._excluded_keys:
             return False
         if not self.has_bounds:
             return True
@@ -167,7 +166,7 @@ class Condition(Settings):
 
     def text(self) -> str:
         """Returns the condition as it is written in a study."""
-        if self.one_of is not None and not self.has_bounds and not self.excluded:
+        if self.is_plain:
             return str(self.one_of)
         parts = [f"one_of: {self.one_of}"] if self.one_of is not None else []
         parts += [f"{name}: {_number(value)}" for name in BOUNDS if (value := getattr(self, name)) is not None]
@@ -200,138 +199,3 @@ def check_row(row: Row, where: Mapping[Path, Condition]) -> None:
             is_list = isinstance(value, list) and condition.one_of is not None
             hint = "; conditions on the items of a list go in 'where_items'" if is_list else ""
             raise Reject(Reason.LEFT_OUT, f"{condition.explain(value)} in 'where'{hint}", path)
-
-
-class ItemFilter:
-    """Removes the items of a row's lists that do not meet `where_items`, and remembers their places.
-
-    Args:
-        row: the raw row; it is not changed.
-        conditions: path of a list, or of a mapping whose values are items -> path inside an item -> condition. After
-            `^`, the path is one of a list in the row with one value per item.
-
-    Attributes:
-        row: the row without the removed items.
-        rejects: one for each removed item, with its place in the raw row.
-    """
-
-    def __init__(self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]]) -> None:
-        self._raw, self.row, self.rejects = row, row, list[Reject]()
-        self._kept: dict[str, list[int]] = {}
-        self._removed: dict[str, tuple[int, int]] = {}
-        for path, of_item in conditions.items():
-            parts = [path] if path in self.row else path.split(".")
-            self.row = self._filter(self.row, parts, "", path, of_item)
-
-    def _filter(self, value: Any, parts: list[str], place: str, path: str, conditions: Mapping[Path, Condition]) -> Any:
-        """Returns a copy of a value in which the list that the rest of the path leads to is filtered."""
-        if not parts:
-            return self._filter_items(value, place, path, conditions)
-        key, *rest = parts
-        if key == "*" and isinstance(value, list):
-            return [self._filter(item, rest, _join(place, i), path, conditions) for i, item in enumerate(value)]
-        if key == "*" and isinstance(value, dict) and key not in value:
-            return {k: self._filter(item, rest, _join(place, k), path, conditions) for k, item in value.items()}
-        try:
-            inner = get_path(value, key)
-        except Reject as reject:
-            raise Reject(reject.reason, f"{reject.detail}; 'where_items' needs it", _join(place, key)) from reject
-        if isinstance(value, dict):
-            return {**value, key: self._filter(inner, rest, _join(place, key), path, conditions)}
-        index = int(key) % len(value)
-        filtered = self._filter(inner, rest, _join(place, index), path, conditions)
-        return [*value[:index], filtered, *value[index + 1 :]]
-
-    def _filter_items(self, items: Any, place: str, path: str, conditions: Mapping[Path, Condition]) -> Any:
-        if items is None:
-            return None
-        if isinstance(items, dict):
-            if beside := [inner for inner in conditions if inner.startswith(BESIDE)]:
-                raise Reject(Reason.WRONG_TYPE, f"'{beside[0]}' needs a list of items, found a mapping", place)
-            kept_items = {k: item for k, item in items.items() if self._is_kept(item, _join(place, k), conditions, {})}
-            self._count_removed(place, len(items), len(kept_items))
-            return kept_items
-        if not isinstance(items, list):
-            detail = f"expected a list for 'where_items', found {describe(items)}"
-            hint = f"; for a list that is written as a text, set literals: [{path}]" if isinstance(items, str) else ""
-            raise Reject(Reason.WRONG_TYPE, detail + hint, place)
-        beside = {inner: self._read_beside(inner, len(items)) for inner in conditions if inner.startswith(BESIDE)}
-        kept = [
-            i
-            for i, item in enumerate(items)
-            if self._is_kept(item, _join(place, i), conditions, {inner: values[i] for inner, values in beside.items()})
-        ]
-        self._count_removed(place, len(items), len(kept))
-        if len(kept) < len(items):
-            self._renumber(place, kept)
-            earlier = self._kept.get(place, range(len(items)))
-            self._kept[place] = [earlier[i] for i in kept]
-        return [items[i] for i in kept]
-
-    def _count_removed(self, place: str, before: int, after: int) -> None:
-        if after < before:
-            removed, total = self._removed.get(place, (0, before))
-            self._removed[place] = (removed + before - after, total)
-
-    def _renumber(self, place: str, kept: Sequence[int]) -> None:
-        """Changes the places of lists inside the items of a list, some of which are now removed."""
-        new_index = {str(old): str(new) for new, old in enumerate(kept)}
-
-        def renumbered(inner: str) -> str | None:
-            if not inner.startswith(f"{place}."):
-                return inner
-            index, dot, rest = inner[len(place) + 1 :].partition(".")
-            return f"{place}.{new_index[index]}{dot}{rest}" if index in new_index else None
-
-        self._kept = {new: value for old, value in self._kept.items() if (new := renumbered(old)) is not None}
-        self._removed = {new: value for old, value in self._removed.items() if (new := renumbered(old)) is not None}
-
-    def _read_beside(self, inner: Path, count: int) -> list[Any]:
-        """Returns the values of a list in the row that holds one value per item of another list."""
-        path = inner.removeprefix(BESIDE)
-        values = get_each(self._raw, path)
-        if not isinstance(values, list) or len(values) != count:
-            size = len(values) if isinstance(values, list) else describe(values)
-            raise Reject(Reason.WRONG_TYPE, f"expected {count} values, one per item, found {size}", path)
-        return values
-
-    def _is_kept(self, item: Any, place: str, conditions: Mapping[Path, Condition], beside: Mapping[Path, Any]) -> bool:
-        for inner, condition in conditions.items():
-            value = beside[inner] if inner in beside else get_or_none(item, inner)
-            try:
-                if condition.accepts(value, inner):
-                    continue
-                reject = Reject(Reason.LEFT_OUT, f"'{inner}': {condition.explain(value)} in 'where_items'", place)
-            except Reject as error:
-                reject = Reject(error.reason, f"'{inner}': {error.detail}; the item is left out", place)
-            self.rejects.append(self.restore_places(reject, mentions_removed=False))
-            return False
-        return True
-
-    def restore_places(self, reject: Reject, mentions_removed: bool = True) -> Reject:
-        """Returns a reject whose field counts the items of the raw row.
-
-        Args:
-            reject: its field counts the items that were kept.
-            mentions_removed: whether its detail says how many items are left out before that field.
-        """
-        if reject.field is None or not self._removed:
-            return reject
-        field, removed = reject.field, []
-        for place in sorted(self._removed, key=len, reverse=True):
-            parts = [rf"(?:{part}|\*)" if part.isdigit() else re.escape(part) for part in place.split(".")]
-            match = re.match(rf"({r'[.]'.join(parts)})(?:\.(-?\d+))?(?=\.|\Z)", field)
-            if match is None:
-                continue
-            removed.append("{} of {} items of '{}'".format(*self._removed[place], match[1]))
-            kept = self._kept.get(place, [])
-            if match[2] is not None and -len(kept) <= int(match[2]) < len(kept):
-                field = f"{match[1]}.{kept[int(match[2])]}{field[match.end() :]}"
-        detail = reject.detail
-        if removed and mentions_removed:
-            detail += f"; 'where_items' left out {' and '.join(reversed(removed))}"
-        return Reject(reject.reason, detail, field)
-
-
-def _join(place: str, key: Any) -> str:
-    return f"{place}.{key}" if place else str(key)

@@ -5,16 +5,18 @@ A *path* names a field (`question`), a field inside another (`scores.overall`), 
 path as a key with dots, that key is used.
 """
 
+import functools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
@@ -52,13 +54,23 @@ class Part(Settings):
         return self
 
 
-Paths = Path | Part | Annotated[list[Path | Part], Field(min_length=1)]
+def _kind_of_place(value: Any) -> str:
+    return "<part>" if isinstance(value, Mapping | Part) else "<path>"
+
+
+def _kind_of_places(value: Any) -> str:
+    return "<list>" if isinstance(value, list) else "<one>"
+
+
+# The tags choose one branch of a union, so that an error is about that branch alone.
+Place = Annotated[Annotated[Path, Tag("<path>")] | Annotated[Part, Tag("<part>")], Discriminator(_kind_of_place)]
+"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
+Places = Annotated[list[Place], Field(min_length=1)]
+Paths = Annotated[Annotated[Place, Tag("<one>")] | Annotated[Places, Tag("<list>")], Discriminator(_kind_of_places)]
 """Where a text is: a path, a part, or several of them, which are joined with a blank line between them."""
 
 ITSELF = "."
 """The path of an item itself, such as a text in a list of texts."""
-Place = Path | Part
-"""Where an answer is: a path, or a part with a pattern that extracts the answer from a text."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
 Decimal = Literal["point", "comma"]
@@ -73,13 +85,13 @@ def get_path(row: Any, path: str) -> Any:
     """Returns the value at a path.
 
     Raises:
-        Reject: `missing_field` if the path does not exist; null is a value.
+        Reject: `missing_field` if the path does not exist; null is a value. `wrong_type` for an `UnusableText`.
     """
     value = row
     if isinstance(row, dict) and path in row:
-        return row[path]
+        return _check_usable(row[path], path)
     if path == ITSELF:
-        return row
+        return _check_usable(row, path)
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if isinstance(value, dict) and part in value:
@@ -92,6 +104,13 @@ def get_path(row: Any, path: str) -> Any:
             value = value[int(part)]
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
+    return _check_usable(value, path)
+
+
+def _check_usable(value: Any, path: str) -> Any:
+    """Returns a value, unless it is a text that nobody wrote, such as the result of a formula."""
+    if isinstance(value, UnusableText):
+        raise Reject(Reason.WRONG_TYPE, value.why, path)
     return value
 
 
@@ -117,6 +136,8 @@ def get_each(row: Any, path: str) -> Any:
     Raises:
         Reject: `missing_field` if the path before the `*`, or a path without one, does not exist.
     """
+    if "*" not in path:
+        return get_path(row, path)
     before, star, rest = _split_at_star(path)
     if not star or not rest or (isinstance(row, dict) and path in row):
         return get_path(row, path)
@@ -126,11 +147,49 @@ def get_each(row: Any, path: str) -> Any:
     return [get_or_none(item, rest) for item in (container.values() if isinstance(container, dict) else container)]
 
 
+def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
+    """Returns the places and values of what several people gave: one value, a list, or what the `*` of a path collect.
+
+    An item without the field after a `*` has null: that person gave nothing.
+
+    Raises:
+        Reject: `missing_field` if the path before the first `*`, or a path without one, does not exist.
+    """
+    before, star, rest = _split_at_star(path)
+    if not star or (isinstance(row, dict) and path in row):
+        value = get_path(row, path)
+        return [(f"{path}.{i}", item) for i, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
+    container = get_path(row, before) if before else row
+    if container is None:
+        return []
+    if not isinstance(container, list | dict):
+        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe(container)}", before)
+    collected: list[tuple[str, Any]] = []
+    for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+        place = f"{before}.{key}" if before else str(key)
+        if not rest:
+            collected.append((place, item))
+            continue
+        try:
+            collected += [(f"{place}.{inner}", value) for inner, value in collect_values(item, rest)]
+        except Reject as reject:
+            if reject.reason != Reason.MISSING_FIELD:
+                raise Reject(reject.reason, reject.detail, f"{place}.{reject.field}") from reject
+            collected.append((f"{place}.{rest}", None))
+    return collected
+
+
 def get_or_none(item: Any, path: str) -> Any:
-    """Returns the value at a path; null if the path does not exist."""
+    """Returns the value at a path; null if the path does not exist.
+
+    Raises:
+        Reject: the value is a text that must not be read as data.
+    """
     try:
         return get_each(item, path)
-    except Reject:
+    except Reject as reject:
+        if reject.reason is not Reason.MISSING_FIELD:
+            raise
         return None
 
 
@@ -215,7 +274,13 @@ def read_answer(value: Any, field: str) -> str:
 def to_parts(paths: Paths) -> list[Part]:
     """Converts one or several paths and parts to a list of parts."""
     several: Sequence[str | Part] = paths if isinstance(paths, list) else [paths]
-    return [Part(field=part) if isinstance(part, str) else part for part in several]
+    return [_path_part(part) if isinstance(part, str) else part for part in several]
+
+
+@functools.cache
+def _path_part(path: str) -> Part:
+    """Returns the part of a path; the settings name few paths, and making a part takes as long as reading a field."""
+    return Part(field=path)
 
 
 def extract_part(content: str, part: Part) -> str:
@@ -231,6 +296,8 @@ def extract_part(content: str, part: Part) -> str:
 
 def first_field(paths: Paths) -> str:
     """Returns the field to name in an error about a joined text."""
+    if isinstance(paths, str):
+        return paths
     return next((part.field for part in to_parts(paths) if part.field is not None), "text")
 
 
@@ -266,7 +333,7 @@ def _read_texts(value: Any, field: str, pattern: str | None) -> list[str]:
 
 def is_star(path: str) -> bool:
     """Whether a path collects every item of a list."""
-    return "*" in path.split(".")
+    return "*" in path and "*" in path.split(".")
 
 
 def get_answer(row: Row, place: Place) -> str:

@@ -14,9 +14,11 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     Pattern,
+    collect_values,
+    decimal_hint,
     extract_group,
-    get_each,
-    get_or_none,
+    get_path,
+    is_star,
     read_number,
     string_keys,
     to_code,
@@ -95,10 +97,17 @@ class Scale(Settings):
         try:
             return read_score(value, self.low, self.high, field, self.decimal)
         except Reject as reject:
-            if reject.reason != Reason.WRONG_TYPE or not isinstance(value, str) or "decimal" in reject.detail:
+            if reject.reason != Reason.WRONG_TYPE or not (hint := self._hint(value, field)):
                 raise
-            hint = f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
             raise Reject(reject.reason, reject.detail + hint, field) from reject
+
+    def _hint(self, value: Any, field: str) -> str:
+        """The end of an error about a value that is no number but may be a score; empty for others."""
+        if isinstance(value, dict):
+            return f"; for the scores of several people in a mapping, write '{field}.*'"
+        if not isinstance(value, str) or decimal_hint(value, self.decimal):
+            return ""
+        return f"; what it means goes in codes, as in codes: {{{to_code(value)[:20]!r}: null}} for no score"
 
 
 class AxisSpec(Scale):
@@ -121,14 +130,16 @@ class AxisSpec(Scale):
         Raises:
             Reject: as for `read`.
         """
-        if isinstance(self.field, str):
+        values: list[tuple[str, Any]] = []
+        for path in [self.field] if isinstance(self.field, str) else self.field:
             try:
-                value = get_each(row, self.field)
-            except Reject:
-                return Rating(self.missing, 0)
-            return self.rate(value, self.field)
-        each = [self._read_one(get_or_none(row, path), path) for path in self.field]
-        return self._combine(each)
+                if isinstance(self.field, str) and not is_star(path):
+                    return self.rate(get_path(row, path), path)
+                values += collect_values(row, path)
+            except Reject as reject:
+                if reject.reason != Reason.MISSING_FIELD:
+                    raise
+        return self._combine([self._read_one(value, place) for place, value in values])
 
 
 def read_score(

@@ -1,6 +1,7 @@
 """Verdicts on one answer: which values of a label mean thumbs up, thumbs down, or neither."""
 
 import itertools
+from functools import cached_property
 from typing import Any
 
 from pydantic import model_validator
@@ -41,12 +42,23 @@ class Verdicts(Settings):
                 raise ValueError(f"the value {value_key(value)!r} is in both '{both[0]}' and '{both[1]}'")
         return self
 
+    @cached_property
+    def _listed_verdicts(self) -> dict[str | None, bool]:
+        """Key of a value -> whether it means thumbs up, if both sides only list values."""
+        if self.up.is_plain and self.down.is_plain:
+            sides = ((self.up, True), (self.down, False))
+            return {value_key(value): is_up for condition, is_up in sides for value in condition.one_of or ()}
+        return {}
+
     def read_verdict(self, label: Any, field: str) -> bool:
         """Returns whether a label means thumbs up.
 
         Raises:
             Reject: `neutral` if it means neither, `bad_label` if it is not a verdict.
         """
+        listed_verdict = self._listed_verdicts.get(value_key(label))
+        if listed_verdict is not None:
+            return listed_verdict
         is_up, is_down = _accepts(self.up, label), _accepts(self.down, label)
         if is_up and is_down:
             raise Reject(Reason.BAD_LABEL, f"{_show(label)} is in both 'up' and 'down'", field)

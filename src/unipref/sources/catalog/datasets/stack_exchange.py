@@ -25,7 +25,7 @@ ENTRY = Dataset(
     faults=(
         "22 GB: after the download, choose sites with 'path'",
         "questions and answers are HTML, which unipref does not convert",
-        "pm_score is log2(1 + votes), rounded, plus 1 if accepted ('selected'), or -1 for negative votes: many scores tie",
+        "pm_score is log2(1 + votes), rounded, plus 1 if accepted ('selected'), or -1 for negative votes; many tie",
         "the folders below data/ were not accessible: the file pattern is taken from public code",
     ),
     verified="schema",
