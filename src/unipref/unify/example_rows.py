@@ -105,6 +105,8 @@ def _shorten_messages(messages: list[Message] | None) -> str:
 
 
 def _shorten(content: str) -> str:
+    # Binary data can hold bytes that are not text.
+    content = content.encode(errors="backslashreplace").decode()
     return shorten(content, MAX_CHARACTERS, one_line=True, keep_end=True)
 
 
