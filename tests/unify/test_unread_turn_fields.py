@@ -104,7 +104,7 @@ def test_a_source_has_the_counts_and_a_warning(tmp_path: Path) -> None:
     warnings = list(rejection_warnings(records))
     assert any("not_to_learn" in line and "messages.1.weight" in line for line in warnings)
     assert (
-        "s: of a turn, only role and content are read, not name (1 turn), weight (1 turn), weight 0 (1 turn)"
+        "s: these fields of turns are not read: name (1 turn), weight (1 turn), weight 0 (1 turn)"
         in warnings
     )
 
@@ -127,5 +127,5 @@ def test_inspect_names_the_fields(tmp_path: Path) -> None:
     rows = [{"messages": [{**USER, "content": f"Who sang {i}?"}, answer(weight=1)]} for i in range(4)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (inspection,) = inspect([path])
-    assert inspection.notes == ["of a turn, only role and content are read, not weight (4 turns)"]
+    assert inspection.notes == ["these fields of turns are not read: weight (4 turns)"]
     assert "note: of a turn" in inspection.as_text()

@@ -195,7 +195,7 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for note in record["notes"]:
             yield f"{source}: {note}"
         if unread := record["unread_turn_fields"]:
-            yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
+            yield f"{source}: these fields of turns are not read: {describe_unread_fields(unread)}"
         if repeated := record["repeated_judgements"]:
             count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
             yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"

@@ -206,7 +206,7 @@ def _describe(
     source = {"name": source_name(path), "path": label, "format": name, "map": proposed.map}
     with count_unread_fields() as unread:
         examples = render_examples(name, proposed.map, columns, columns.raw_rows)
-    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
         rows=len(columns.rows),
@@ -253,7 +253,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
     account = account_for_columns(columns, proposal.map, is_judged=True)
     with count_unread_fields() as unread:
         examples = render_examples(proposal.format, proposal.map, columns, inner)
-    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
         rows=len(rows),
