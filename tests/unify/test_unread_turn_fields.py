@@ -128,4 +128,4 @@ def test_inspect_names_the_fields(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (inspection,) = inspect([path])
     assert inspection.notes == ["these fields of turns are not read: weight (4 turns)"]
-    assert "note: of a turn" in inspection.as_text()
+    assert "note: these fields of turns" in inspection.as_text()
