@@ -141,6 +141,8 @@ class Export(Choice):
     """data: tested on a real file; schema: written from its documentation and tested on hand-written rows."""
     further_examples: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Title -> an example of another shape."""
+    settled: ClassVar[tuple[str, ...]] = ()
+    """Fields that look like a judgement and are rightly left unread; `*` stands for every item of a list."""
 
     @classmethod
     @abc.abstractmethod

@@ -250,7 +250,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         records = proposal.source.get("records")
     inner = rows_inside(rows, records)
     columns = Columns(inner)
-    account = account_for_columns(columns, proposal.map, is_judged=True)
+    account = account_for_columns(columns, {**proposal.map, "settled": list(named.settled)}, is_judged=True)
     with count_unread_fields() as unread:
         examples = render_examples(proposal.format, proposal.map, columns, inner)
     notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []

@@ -29,12 +29,14 @@ class NamedSource:
         name: of the export or the dataset; `PLACEHOLDER` if several datasets have these fields.
         proposal: how to read the rows.
         notes: what a user of these rows should know.
+        settled: fields that look like a judgement and are rightly left unread, or only filter the rows.
     """
 
     kind: Literal["export", "dataset"]
     name: str
     proposal: Proposal
     notes: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
 
 def find_named_source(rows: Sequence[Row]) -> NamedSource | None:
@@ -45,7 +47,7 @@ def find_named_source(rows: Sequence[Row]) -> NamedSource | None:
 def _find_export(rows: Sequence[Row]) -> NamedSource | None:
     """Returns the export with the highest confidence; on a tie, the first in the alphabet."""
     named = [
-        NamedSource("export", choice.name(), proposal)
+        NamedSource("export", choice.name(), proposal, settled=(*choice.settled, *proposal.map.get("where", ())))
         for choice in registry.find_all("export")
         if issubclass(choice, Export) and (proposal := choice.recognise(rows)) is not None
     ]

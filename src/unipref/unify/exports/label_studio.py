@@ -50,6 +50,11 @@ class LabelStudio(Export):
         "labelstud.io/guide/task_format and /tags/pairwise, an exported file in an issue of the project"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = (
+        "annotations.*.completed_by",
+        "annotations.*.was_cancelled",
+        "annotations.*.result",
+    )
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Yes.", "No."), ("Io.", "The Sun.")],

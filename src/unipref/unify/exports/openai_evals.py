@@ -36,6 +36,7 @@ class OpenaiEvals(Export):
     origin: ClassVar[str] = "OpenAI Evals API: output items of a run, as a list or as pages with `data`"
     seen: ClassVar[str] = "OpenAI's API reference, output items, and the types of its clients"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("results.*.passed", "results.*.score")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],

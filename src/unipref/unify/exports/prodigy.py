@@ -33,6 +33,7 @@ class Prodigy(Export):
     origin: ClassVar[str] = "Prodigy 1.x: prodigy db-out"
     seen: ClassVar[str] = "public code that writes tasks for the interface choice"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("options.*.text",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Yes.", "No."), ("Io.", "The Sun.")],

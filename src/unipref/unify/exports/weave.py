@@ -37,6 +37,7 @@ class Weave(Export):
         "wandb/weave, trace_server_common.py and feedback_types.py, and public code that reads exports"
     )
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("summary.weave.status",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],
