@@ -103,10 +103,7 @@ def test_a_source_has_the_counts_and_a_warning(tmp_path: Path) -> None:
     assert records["s"]["rejected"] == {"not_to_learn": 1}
     warnings = list(rejection_warnings(records))
     assert any("not_to_learn" in line and "messages.1.weight" in line for line in warnings)
-    assert (
-        "s: these fields of turns are not read: name (1 turn), weight (1 turn), weight 0 (1 turn)"
-        in warnings
-    )
+    assert "s: these fields of turns are not read: name (1 turn), weight (1 turn), weight 0 (1 turn)" in warnings
 
 
 def test_pairs_of_dialogues_are_counted_on_both_sides(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def prm800k_phase2() -> Made:
             ),
             judgements=["label.steps"],
             where=["is_quality_control_question", "is_initial_screening_question"],
-            accept={"target": ["question.ground_truth_answer"]},
+            accept={"target": ["question.ground_truth_answer"], "written": ["human_completion"]},
             never=["labeler", "timestamp", "label.finish_reason"],
         ),
     )
