@@ -72,6 +72,16 @@ def test_yaml_in_the_readme_names_choices_that_exist():
             registry.make("format", source["format"], source["map"], "README.md")
 
 
+def test_entries_in_the_page_of_formats_are_valid_and_formats_are_complete():
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    entries = [yaml_files.parse(block, "formats.md") for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert len(entries) >= 5
+    for entry in entries:
+        registry.make("format", entry["format"], entry["map"], "formats.md")
+    table = page.partition("## Stars")[0]
+    assert [name for name in registry.list_own_names("format") if f"`{name}`" not in table] == []
+
+
 def test_the_version_is_the_same_everywhere():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{unipref.__version__}"' in project

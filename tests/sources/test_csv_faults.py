@@ -9,11 +9,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
+from tests.support.study_files import manifest_of
 
 import unipref
 from unipref.core.records import Reason, Reject
+from unipref.pipeline import api
 from unipref.sources import CsvSettings, csv_rows, parts, read
-from unipref.sources.csv_rows import column_names, read_table
+from unipref.sources.csv_rows import OTHER_HEADER, SAME_HEADER, column_names, read_table
+from unipref.sources.reading_notes import collect_notes
 from unipref.unify.inspection import inspect
 
 
@@ -321,3 +324,62 @@ def test_a_separator_line_with_no_character_that_can_separate_is_ignored(separat
     rows, rejects = read_text(b"sep=" + separator + b"\r\nprompt;chosen\r\nq;a\r\nr;b\r\n")
     assert not rejects
     assert [row for _, row in rows] == [{"prompt": "q", "chosen": "a"}, {"prompt": "r", "chosen": "b"}]
+
+
+OTHER_ORDER = "prompt,chosen,rejected\nq1,good,bad\nrejected,prompt,chosen\nbad,q2,good\n"
+
+
+def test_a_header_in_another_order_is_read_and_noted() -> None:
+    with collect_notes() as notes:
+        rows, rejects = read_text(OTHER_ORDER)
+    assert not rejects
+    assert rows == [(n, {"prompt": f"q{n}", "chosen": "good", "rejected": "bad"}) for n in (1, 2)]
+    assert notes == [OTHER_HEADER]
+    with collect_notes() as notes:
+        assert len(read_text("prompt,chosen\nq1,a\nprompt,chosen\nq2,b\n")[0]) == 2
+    assert notes == [SAME_HEADER]
+
+
+@pytest.mark.parametrize("second", ["prompt,rejected,source,chosen", "chosen,prompt,answer", "chosen,prompt"])
+def test_a_header_with_other_columns(second: str) -> None:
+    cells = dict.fromkeys(second.split(","), "x")
+    row = ",".join(cells.values())
+    rows, rejects = read_text(f'prompt,chosen,rejected\nq,a,b\n{second}\n{row}\n"x\ny"{row[1:]}\n')
+    assert not rejects
+    assert [fields for _, fields in rows[1:]] == [cells, {**cells, second.split(",")[0]: "x\ny"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2,3\n2,1,3\n3,2,1\n",
+        "A,B,C\nB,A,C\nC,B,A\n",
+        "answer_a,answer_b,label\nyes,no,answer_a\nyes,no,answer_b\n",
+        "prompt,chosen,rejected\nprompt,x,y\nchosen,chosen,prompt\n",
+    ],
+)
+def test_rows_that_hold_names_of_columns_stay_rows(text: str) -> None:
+    rows, rejects = read_text(text)
+    assert not rejects
+    assert len(rows) == 2
+
+
+def test_a_study_names_the_second_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(OTHER_ORDER, encoding="utf-8")
+    source = {"name": "s", "path": "a.csv", "format": "pairs", "map": {"prompt": "prompt"}}
+    out = api.unify_feedback({"data_root": str(tmp_path), "sources": [source]}, tmp_path / "run")
+    assert {row["chosen"][0]["content"] for row in pq.read_table(out).to_pylist()} == {"good"}
+    assert manifest_of(tmp_path / "run")["sources"]["s"]["notes"] == [f"1 row: {OTHER_HEADER}; the first: a.csv:2"]
+
+
+def test_errors_of_spreadsheet_programs_are_noted() -> None:
+    text = "prompt,answer\nq1,#NAME?\nq2,#1 is Err:508\nq3,#NAME? again\nErr:508,#NAME?\n"
+    with collect_notes() as notes:
+        rows, rejects = read_text(text)
+    assert len(rows) == 4
+    assert not rejects
+    assert [note.partition(",")[0] for note in notes] == [
+        "'answer' is '#NAME?'",
+        "'prompt' is 'Err:508'",
+        "'answer' is '#NAME?'",
+    ]

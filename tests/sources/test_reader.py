@@ -136,11 +136,12 @@ def test_bad_lines_are_rejects_and_the_rest_is_read(tmp_path: Path) -> None:
     assert found[10] == {"big": 123456789012345678901234567890}
 
 
-def test_an_array_named_jsonl_is_told_so(tmp_path: Path) -> None:
+def test_an_array_named_jsonl_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('[{"a": 1}]')
-    assert rejects(path)[0][1] == Reason.NOT_AN_OBJECT
-    assert rejects(path)[0][2].endswith("If the file is one JSON array, name it .json.")
+    assert rows_of(path) == [(1, {"a": 1})]
+    path.write_text('[{"a": 1}]\n[{"a": 2}]\n')
+    assert [reason for _, reason, _ in rejects(path)] == [Reason.NOT_AN_OBJECT] * 2
 
 
 @pytest.mark.parametrize("indent", [None, 2])

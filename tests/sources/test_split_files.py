@@ -112,6 +112,16 @@ def test_a_zip_member_whose_name_is_damaged_is_named_and_costs_itself_alone(tmp_
     assert (reject.reason, second.origin) == (Reason.UNREADABLE, "a.zip!(member 2)")
 
 
+def test_a_zip_that_asks_for_a_later_version_of_the_format_is_unreadable(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("one.jsonl", '{"a": 1}\n')
+    raw = bytearray((tmp_path / "a.zip").read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 6] = 199  # "version needed to extract" of the member: 19.9
+    (tmp_path / "a.zip").write_bytes(raw)
+    ((_, reject),) = [row for part in parts(["a.zip"], tmp_path, "s") for row in read(part)]
+    assert (reject.reason, "version 19.9" in reject.detail) == (Reason.UNREADABLE, True)
+
+
 def digest(found: list[Part]) -> str:
     rows = [f"{part.origin}:{row} {shown}" for part in found for row, shown in shown_rows(part)]
     return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()

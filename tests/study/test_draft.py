@@ -9,6 +9,7 @@ import pytest
 import unipref
 from support.shapes import SHAPES, write_jsonl
 from unipref.core import yaml_files
+from unipref.core.errors import UserError
 from unipref.study import draft
 
 
@@ -159,3 +160,17 @@ def test_the_kinds_of_edits_are_named(here: Path) -> None:
         "# edits: every edit counts as an improvement; leave out others with 'where', for instance by 'intent' "
         "(clarity, fluency, other)"
     )
+
+
+def test_no_demonstration_is_drafted_over_a_judgement_without_a_question(here: Path) -> None:
+    rows = [
+        {"question": f"What is number {i}?", "answer": f"It is {i}, as far as I know.", "grade": "ABCD"[i % 4]}
+        for i in range(20)
+    ]
+    write_jsonl(here / "graded.jsonl", rows)
+    study, said = drafted("graded.jsonl")
+    assert study["sources"][0]["map"]["where"] == {"grade": ["?"]}
+    assert any("'grade' looks like a judgement (A, B, C, D) and is not read" in line for line in said)
+    with pytest.raises(UserError) as caught:
+        unipref.unify_feedback(study, here / "run")
+    assert caught.value.where == "sources.0 (graded).map.where.grade.0"

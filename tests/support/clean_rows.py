@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unipref.clean import CleanSettings, SplitSettings, clean
+from unipref.core.messages import have_parts
 from unipref.core.records import preference_schema
 
 
@@ -47,7 +48,8 @@ def run(
 ) -> dict[str, Any]:
     folder.mkdir(parents=True)
     file = folder / "preferences.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, preference_schema()), file, row_group_size=7)
+    has_parts = any(have_parts(row[side]) for row in rows for side in ("prompt", "chosen", "rejected"))
+    pq.write_table(pa.Table.from_pylist(rows, preference_schema(has_parts)), file, row_group_size=7)
     (folder / "out").mkdir()
     return clean(file, split or SplitSettings(), settings or CleanSettings(), folder / "out", benchmarks)
 

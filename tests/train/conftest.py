@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from unipref.core.contracts import TrainJob
+from unipref.core.messages import have_parts
 from unipref.core.records import preference_schema
 from unipref.train.trainers.reward import Reward
 
@@ -43,7 +44,8 @@ def preference(question: str, chosen: str | None, rejected: str | None) -> dict[
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=preference_schema()), path)
+    has_parts = any(have_parts(row[side]) for row in rows for side in ("prompt", "chosen", "rejected"))
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=preference_schema(has_parts)), path)
     return path
 
 

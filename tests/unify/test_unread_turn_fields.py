@@ -30,8 +30,8 @@ def counted(turns: list[Any], **options: Any) -> dict[str, int]:
 
 
 def test_each_field_that_is_not_read_is_counted() -> None:
-    turns = [{**USER, "name": "Ann"}, answer(name="Bot", thinking="Hm.", weight=1)]
-    assert counted(turns) == {"name": 2, "thinking": 1, "weight": 1}
+    turns = [{**USER, "name": "Ann"}, answer(name="Bot", mood="Hm.", weight=1)]
+    assert counted(turns) == {"name": 2, "mood": 1, "weight": 1}
 
 
 def test_empty_fields_say_nothing() -> None:
@@ -104,16 +104,16 @@ def test_a_source_has_the_counts_and_a_warning(tmp_path: Path) -> None:
     warnings = list(rejection_warnings(records))
     assert any("not_to_learn" in line and "messages.1.weight" in line for line in warnings)
     assert (
-        "s: of a turn, only role and content are read, not name (1 turn), weight (1 turn), weight 0 (1 turn)"
+        "s: these fields of turns are not read: name (1 turn), weight (1 turn), weight 0 (1 turn)"
         in warnings
     )
 
 
 def test_pairs_of_dialogues_are_counted_on_both_sides(tmp_path: Path) -> None:
-    other = {"role": "assistant", "content": "The cat.", "thinking": "Hm."}
-    rows = [{"chosen": [USER, answer(thinking="Oh.")], "rejected": [USER, other]}]
+    other = {"role": "assistant", "content": "The cat.", "mood": "Hm."}
+    rows = [{"chosen": [USER, answer(mood="Oh.")], "rejected": [USER, other]}]
     records = unified(tmp_path, rows, "pairs", {"chosen": "chosen", "rejected": "rejected"})
-    assert records["s"]["unread_turn_fields"] == {"thinking": 2}
+    assert records["s"]["unread_turn_fields"] == {"mood": 2}
 
 
 def test_messages_of_a_tree_are_counted_once(tmp_path: Path) -> None:
@@ -127,5 +127,5 @@ def test_inspect_names_the_fields(tmp_path: Path) -> None:
     rows = [{"messages": [{**USER, "content": f"Who sang {i}?"}, answer(weight=1)]} for i in range(4)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (inspection,) = inspect([path])
-    assert inspection.notes == ["of a turn, only role and content are read, not weight (4 turns)"]
-    assert "note: of a turn" in inspection.as_text()
+    assert inspection.notes == ["these fields of turns are not read: weight (4 turns)"]
+    assert "note: these fields of turns" in inspection.as_text()

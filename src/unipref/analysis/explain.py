@@ -10,6 +10,7 @@ from typing import Any
 from unipref.core import parquet
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
+from unipref.core.messages import show_message
 from unipref.core.records import Messages, Reason
 from unipref.core.run_folder import Manifest, RunFolder, each_seed
 
@@ -217,7 +218,7 @@ def _explain_selection(folder: Path, manifest: Manifest, key: str) -> Iterator[d
 
 
 def _shorten(messages: Messages) -> str:
-    return shorten(" / ".join(message["content"] for message in messages), MAX_TEXT, one_line=True)
+    return shorten(" / ".join(map(show_message, messages)), MAX_TEXT, one_line=True)
 
 
 def _describe_label(preference: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 import xxhash
 
-from unipref.core.records import Messages
+from unipref.core.messages import identify_parts
+from unipref.core.records import Message, Messages
 
 
 class ExactDuplicates:
@@ -16,6 +17,12 @@ class ExactDuplicates:
     def find_twin(self, place: int, row: dict[str, Any]) -> int | None:
         """Returns the row number of the first preference with the same texts; None if this is the first."""
         sides: list[Messages | None] = [row["prompt"], row["chosen"], row["rejected"]]
-        turns = [[(turn["role"], turn["content"]) for turn in side or []] for side in sides]
+        turns = [[_identify(turn) for turn in side or []] for side in sides]
         first = self._first.setdefault(xxhash.xxh3_128_digest(repr(turns).encode()), place)
         return None if first == place else first
+
+
+def _identify(turn: Message) -> tuple[Any, ...]:
+    """Returns what makes two turns the same: their role and text, and their parts if they have any."""
+    parts = identify_parts(turn) if len(turn) > 2 else None
+    return (turn["role"], turn["content"], parts) if parts else (turn["role"], turn["content"])

@@ -14,6 +14,7 @@ preference has several texts, and all of them must be similar:
   questions are the same. Then the answers must be equal, and one prompt must be the other with words added.
 """
 
+import json
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from pydantic import Field
 from unipref.clean.minhash import Sketches
 from unipref.clean.shingles import answer_words, hash_shingles, hash_texts, jaccard, only_adds_words, prompt_words
 from unipref.core.contracts import Settings
-from unipref.core.records import Messages
+from unipref.core.messages import identify_parts, message_text
+from unipref.core.records import Message, Messages
 from unipref.core.text_keys import root_prompt_key
 
 if TYPE_CHECKING:
@@ -160,11 +162,23 @@ class _PreferenceWords(NamedTuple):
 def _split_preference(row: dict[str, Any]) -> _PreferenceWords:
     prompt: Messages = row["prompt"]
     sides = {side: row[side] for side in ("chosen", "rejected") if row[side] is not None}
-    answers = [answer_words("\n".join(turn["content"] for turn in side)) for side in sides.values()]
-    names = [f"{number} {turn['role']}" for number, turn in enumerate(prompt)] + [*sides]
+    answers = [answer_words("\n".join(map(message_text, side))) for side in sides.values()]
+    names = [f"{number} {turn['role']}{_name_parts(turn)}" for number, turn in enumerate(prompt)]
+    names += [f"{side}{''.join(map(_name_images, turns))}" for side, turns in sides.items()]
     return _PreferenceWords(
         tuple(names), [prompt_words(turn["content"]) for turn in prompt] + answers, [_hash_name(name) for name in names]
     )
+
+
+def _name_parts(turn: Message) -> str:
+    """The parts of a turn besides its text, which must be equal in near-duplicates; empty if there are none."""
+    parts = identify_parts(turn) if len(turn) > 2 else None
+    return f" {json.dumps(parts, sort_keys=True)}" if parts else ""
+
+
+def _name_images(turn: Message) -> str:
+    images = identify_parts(turn).get("images") if len(turn) > 2 else None
+    return f" {json.dumps(images)}" if images else ""
 
 
 @lru_cache(maxsize=4096)
@@ -173,7 +187,11 @@ def _hash_name(name: str) -> int:
 
 
 def _first_user_words(prompt: Messages) -> list[str]:
-    return prompt_words(next((turn["content"] for turn in prompt if turn["role"] == "user"), ""))
+    first = next((turn for turn in prompt if turn["role"] == "user"), None)
+    if first is None:
+        return prompt_words("")
+    # One word: a question about another image is another question, however alike the texts are.
+    return [first["content"] + images] if (images := _name_images(first)) else prompt_words(first["content"])
 
 
 class _WordStore:

@@ -7,7 +7,8 @@ from typing import Any
 
 from unipref.clean.personal_data import Kind, Recogniser
 from unipref.core import parquet
-from unipref.core.records import Messages, Row, preference_schema
+from unipref.core.messages import parse_json, replace_texts, schema_has_parts
+from unipref.core.records import Message, Messages, Row, preference_schema
 
 SIDES = ("prompt", "chosen", "rejected")
 Counts = dict[str, dict[str, int]]
@@ -32,15 +33,16 @@ def write_redacted(preferences: Path, kinds: list[Kind], out: Path, rows_at_once
     import pyarrow.parquet as pq
 
     recogniser, counts = Recogniser(kinds), dict[str, Counter[str]]()
-    with pq.ParquetWriter(out, preference_schema(), compression="zstd") as writer:
+    schema = preference_schema(schema_has_parts(parquet.read_schema(preferences)))
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for batch in parquet.read_batches(preferences, rows_at_once=rows_at_once):
             texts = batch.select(["source", *SIDES, "extra"]).to_pylist()
             changed = [_redact_row(recogniser, row, counts.setdefault(row["source"], Counter())) for row in texts]
             columns: dict[str, pa.Array] = {name: batch[name] for name in batch.schema.names}
             if any(changed):
                 for name in (*SIDES, "extra"):
-                    columns[name] = pa.array([row[name] for row in texts], preference_schema().field(name).type)
-            writer.write_table(pa.table([columns[name] for name in preference_schema().names], preference_schema()))
+                    columns[name] = pa.array([row[name] for row in texts], schema.field(name).type)
+            writer.write_table(pa.table([columns[name] for name in schema.names], schema))
     return {source: dict(sorted(by_kind.items())) for source, by_kind in counts.items() if by_kind}
 
 
@@ -52,12 +54,33 @@ def _redact_row(recogniser: Recogniser, row: Row, counts: Counter[str]) -> bool:
         for message in messages or ():
             message["content"], kinds = recogniser.replace(message["content"])
             counts.update(kinds)
+            if len(message) > 2:
+                _redact_parts(recogniser, message, counts)
     fields = json.loads(row["extra"])
     # Within the texts of the JSON, so that it stays JSON.
     redacted = _redact_json(recogniser, fields)
     if redacted != fields:
         row["extra"] = json.dumps(redacted, ensure_ascii=False)
     return redacted != fields or counts.total() > before
+
+
+def _redact_parts(recogniser: Recogniser, message: Message, counts: Counter[str]) -> None:
+    """Replaces the values in a message's reasoning and in the arguments of its tool calls, and counts them."""
+
+    def replace(text: str) -> str:
+        replaced, kinds = recogniser.replace(text)
+        counts.update(kinds)
+        return replaced
+
+    if reasoning := message.get("reasoning"):
+        message["reasoning"] = replace(reasoning)
+    for call in message.get("tool_calls") or ():
+        text = call["function"]["arguments"]
+        arguments = parse_json(text)
+        if isinstance(arguments, str):
+            call["function"]["arguments"] = replace(text)
+        elif (redacted := replace_texts(arguments, replace)) != arguments:
+            call["function"]["arguments"] = json.dumps(redacted, ensure_ascii=False)
 
 
 def redact_texts(kinds: list[Kind], texts: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.clean.split import PARTS
 from unipref.core import parquet
+from unipref.core.messages import schema_has_parts
 from unipref.core.records import Reason, preference_schema
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def write_parts(
 
     removed = _RemovedRows(removals)
     counts: Counter[str] = Counter()
-    schemas = dict.fromkeys(PARTS, preference_schema()) | {"removed": removed_schema()}
+    schema = preference_schema(schema_has_parts(parquet.read_schema(preferences)))
+    schemas = dict.fromkeys(PARTS, schema) | {"removed": removed_schema()}
     writers = {name: pq.ParquetWriter(out / f"{name}.parquet", s, compression="zstd") for name, s in schemas.items()}
     place = 0
     try:

@@ -1,11 +1,12 @@
 """A loaded policy or reward model with its tokenizer: what benchmarks and scorers receive."""
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unipref.core.errors import UserError, first_line, legible
 from unipref.core.records import Messages
-from unipref.core.special_tokens import protect
+from unipref.core.template_turns import WORDS, find_unrendered, to_turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
 
 class RefusedDialogue(UserError):
     """The model's chat template cannot render a dialogue, mostly because of its roles or their order."""
+
+
+class UnrenderedPart(RefusedDialogue):
+    """The chat template would leave out a part of the dialogue without a word, such as a tool call.
+
+    Args:
+        part: which, as in `template_turns.WORDS`.
+        where: the model's name, for the error.
+    """
+
+    def __init__(self, part: str, where: str | None = None) -> None:
+        self.part = part
+        mend = f"Leave out such dialogues, or give the tokenizer a chat template that renders {WORDS[part]}."
+        super().__init__(f"the chat template does not render {WORDS[part]}.", where=where, mend=mend)
 
 
 def render(
@@ -30,9 +45,15 @@ def render(
         RefusedDialogue: the template refuses it.
     """
     mend = "Leave out such dialogues, or give the tokenizer a chat template that renders them."
+    if (part := find_unrendered(tokenizer, messages)) is not None:
+        raise UnrenderedPart(part, where)
     try:
-        turns = protect(tokenizer, list(messages))
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=to_answer))
+        turns, tools = to_turns(tokenizer, messages)
+        given = {"tools": tools} if tools else {}
+        apply = tokenizer.apply_chat_template
+        if isinstance(apply, functools.partial):  # made for TRL: it expects messages, not turns
+            apply = functools.partial(type(tokenizer).apply_chat_template, tokenizer)
+        text = str(apply(turns, tokenize=False, add_generation_prompt=to_answer, **given))
     except MemoryError:
         raise
     except Exception as error:  # the template is code that came with the model: it may raise anything

@@ -6,7 +6,7 @@ explicit Arrow schema, `preference_schema`. Arrow is imported only when that sch
 
 import functools
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -24,11 +24,49 @@ MAIN = "main"
 """The variant that is the study as written, in contrast to its named variants."""
 
 
+class CalledFunction(TypedDict):
+    """The function that a tool call names; `arguments` is JSON, or the model's own text if that is not JSON."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(TypedDict):
+    """One call of a tool, in the form of OpenAI's chat API; `type` is `function`."""
+
+    id: str | None
+    type: str
+    function: CalledFunction
+
+
+class Image(TypedDict):
+    """An image by reference.
+
+    `ref` is its path or URL, `sha256` the hash of a local file, and `at` its place: the number of characters of the
+    content before it.
+    """
+
+    ref: str
+    sha256: str | None
+    at: int
+
+
 class Message(TypedDict):
-    """One turn of a conversation."""
+    """One turn of a conversation: `role` and `content`, and further parts only if the turn has them.
+
+    `reasoning` is what the assistant thought before its answer. `tool_calls` are its calls of tools. A turn with the
+    role `tool` is a tool's result: `tool_call_id` and `name` tell which call it answers. `images` are of any role.
+    `tools` is the JSON list of the tools that the assistant may call, in the first turn of a prompt.
+    """
 
     role: str
     content: str
+    reasoning: NotRequired[str | None]
+    tool_calls: NotRequired[list[ToolCall] | None]
+    tool_call_id: NotRequired[str | None]
+    name: NotRequired[str | None]
+    images: NotRequired[list[Image] | None]
+    tools: NotRequired[str | None]
 
 
 Messages = list[Message]
@@ -122,7 +160,8 @@ class Reason(StrEnum):
     NOT_AN_OBJECT = "not_an_object"  # a JSON value that is not an object
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"
-    NOT_TEXT = "not_text"  # tool calls, images
+    NOT_TEXT = "not_text"  # audio, video, files, images inside the row, calls in an unknown form
+    MISSING_FILE = "missing_file"  # an image that is no file
     EMPTY_PROMPT = "empty_prompt"
     EMPTY_RESPONSE = "empty_response"
     NO_ANSWER = "no_answer"  # a conversation that does not end with the assistant
@@ -203,11 +242,28 @@ class Preference(msgspec.Struct):
 
 
 @functools.cache
-def preference_schema() -> "pa.Schema":
-    """The Arrow schema of `Preference`, one column per field, readable by `datasets` too."""
+def preference_schema(with_parts: bool = False) -> "pa.Schema":
+    """The Arrow schema of `Preference`, one column per field, readable by `datasets` too.
+
+    Args:
+        with_parts: whether messages have further parts besides role and content: reasoning, tool calls, images.
+    """
     import pyarrow as pa
 
-    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    fields = [("role", pa.string()), ("content", pa.string())]
+    if with_parts:
+        function = pa.struct([("name", pa.string()), ("arguments", pa.string())])
+        call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
+        image = pa.struct([("ref", pa.string()), ("sha256", pa.string()), ("at", pa.int32())])
+        fields += [
+            ("reasoning", pa.string()),
+            ("tool_calls", pa.list_(call)),
+            ("tool_call_id", pa.string()),
+            ("name", pa.string()),
+            ("images", pa.list_(image)),
+            ("tools", pa.string()),
+        ]
+    messages = pa.list_(pa.struct(fields))
     axes = pa.list_(pa.struct([("axis", pa.string()), ("chosen", pa.float64()), ("rejected", pa.float64())]))
     return pa.schema(
         [

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.records import Message, Messages
+from unipref.core.records import Messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,13 +51,19 @@ def protect(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> Message
     """The messages as they go into the chat template: special tokens in them are marked, if they are kept as text."""
     if not keeps_as_text(tokenizer):
         return messages
-    return [Message(role=turn["role"], content=protect_text(tokenizer, turn["content"])) for turn in messages]
+    return [{**turn, "content": protect_text(tokenizer, turn["content"])} for turn in messages]
 
 
 def protect_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
     """A text in which special tokens are marked, so that `encode_texts` reads them as text."""
     pattern = _splitter_of(tokenizer).token
     return pattern.sub(lambda match: _mark(match[0]), text) if pattern else text
+
+
+def remove_marks(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
+    """A text without the marks of `protect_text`."""
+    pattern = _splitter_of(tokenizer).marked if MARK in text else None
+    return pattern.sub(lambda match: match[0].replace(MARK, ""), text) if pattern else text
 
 
 def encode_texts(

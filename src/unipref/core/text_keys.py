@@ -1,11 +1,13 @@
 """Hashes that identify equal texts, prompts, answers and groups."""
 
+import json
 import re
 import unicodedata
 
 import xxhash
 
-from unipref.core.records import Feedback, Messages, Response
+from unipref.core.messages import identify_parts
+from unipref.core.records import Feedback, Message, Messages, Response
 
 
 def digest(*parts: str) -> str:
@@ -28,12 +30,18 @@ def normalise(content: str) -> str:
 
 def join_turns(messages: Messages | None) -> str:
     """Joins messages to one text, for hashing."""
-    return "" if messages is None else "\x1e".join(f"{m['role']}\x1f{m['content']}" for m in messages)
+    return "" if messages is None else "\x1e".join(f"{m['role']}\x1f{m['content']}{_join_parts(m)}" for m in messages)
+
+
+def _join_parts(message: Message) -> str:
+    """The parts of a message besides role and content as text, after a separator; empty for plain text."""
+    parts = identify_parts(message) if len(message) > 2 else None
+    return f"\x1f{json.dumps(parts, ensure_ascii=False, sort_keys=True)}" if parts else ""
 
 
 def prompt_key(prompt: Messages) -> str:
     """Hashes the normalised turns of a prompt; all answers to it share the hash."""
-    return digest(*(f"{m['role']}:{normalise(m['content'])}" for m in prompt))
+    return digest(*(f"{m['role']}:{normalise(m['content'])}{_join_parts(m)}" for m in prompt))
 
 
 def root_key(feedback: Feedback, source: str) -> str:
@@ -44,9 +52,12 @@ def root_key(feedback: Feedback, source: str) -> str:
 
 
 def root_prompt_key(prompt: Messages) -> str:
-    """Hashes the first user turn, normalised; all turns of one conversation share the hash."""
-    first = next((m["content"] for m in prompt if m["role"] == "user"), "")
-    return digest("root", normalise(first))
+    """Hashes the first user turn, normalised, with its images; all turns of one conversation share the hash."""
+    first = next((m for m in prompt if m["role"] == "user"), None)
+    if first is None:
+        return digest("root", "")
+    images = identify_parts(first).get("images")
+    return digest("root", normalise(first["content"]), *([json.dumps(images, ensure_ascii=False)] if images else []))
 
 
 def answer_hash(response: Response) -> str:

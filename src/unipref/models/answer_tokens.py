@@ -7,8 +7,10 @@ after the first answer with further turns of the user: those are context, and ar
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from unipref.core.chat_models import UnrenderedPart
 from unipref.core.records import Messages
 from unipref.core.special_tokens import encode_texts
+from unipref.core.template_turns import RESULTS_APART
 from unipref.models.rendered_dialogue import Span, TurnFinder, common_length, cut_after_first_answer
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class _Rendered(NamedTuple):
 def _render(finder: TurnFinder, prompt: Messages, answer: Messages, is_cut: bool = False) -> _Rendered:
     text = finder.render([*prompt, *answer])
     others = finder.find_other_speakers(prompt, answer, text)
+    if others is None and any(message["role"] == "tool" for message in answer):
+        raise UnrenderedPart(RESULTS_APART)
     if others is None and is_cut:
         others = [(0, len(text))]  # what the assistant wrote is unknown even in the first answer
     if others is None:

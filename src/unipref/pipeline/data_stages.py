@@ -51,6 +51,7 @@ class DataStages:
         if stage.pending:
             return stage
         if stage.folder == context.cache.folder / name:
+            self._note(f"{source.projection.source}: {note}" for source in resolved for note in source.notes)
             self._note(rejection_warnings(stage.result))
         hashes = {
             source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)

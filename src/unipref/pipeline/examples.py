@@ -15,7 +15,8 @@ from unipref.core import parquet, text_keys
 from unipref.core.chat_models import Policy, RefusedDialogue
 from unipref.core.display import shorten
 from unipref.core.errors import UserError
-from unipref.core.records import Messages
+from unipref.core.messages import show_message
+from unipref.core.records import Message, Messages
 from unipref.models import inference
 from unipref.models.model_cache import ModelCache
 from unipref.pipeline.raw_rows import read_rows, shorten_row
@@ -217,4 +218,4 @@ def _show_row(origin: str, row: Any, tables: Iterable[str]) -> dict[str, str]:
 def _shorten_turns(messages: Messages | None) -> Messages | None:
     if messages is None:
         return None
-    return [{**turn, "content": shorten(turn["content"], MAX_TURN_CHARACTERS)} for turn in messages]
+    return [Message(role=turn["role"], content=shorten(show_message(turn), MAX_TURN_CHARACTERS)) for turn in messages]

@@ -78,7 +78,9 @@ class ManifestWriter:
         for source in self._resolved.sources[variant]:
             name = source.projection.source
             files = sorted({part.origin for part in source.parts})
-            sources[name] = msgspec.convert({**stage.result[name], "files": files, "hash": hashes[name]}, SourceCounts)
+            notes = [*source.notes, *stage.result[name]["notes"]]
+            record = {**stage.result[name], "notes": notes, "files": files, "hash": hashes[name]}
+            sources[name] = msgspec.convert(record, SourceCounts)
         self._find_record(variant).sources = sources
         return stage
 

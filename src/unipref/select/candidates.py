@@ -8,6 +8,7 @@ import numpy as np
 
 from unipref.core import parquet
 from unipref.core.candidates import Candidates, Dialogue
+from unipref.core.messages import message_text
 from unipref.select.embedding.embed import embed
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: st
 
 
 def join_contents(messages: "pa.ListArray") -> "pa.StringArray":
-    """Joins the contents of each row's messages, one per line; null messages give an empty text.
+    """Joins the texts of each row's messages, one per line; null messages give an empty text.
 
     Args:
-        messages: (n,) lists of structs with `role` and `content`.
+        messages: (n,) lists of structs with `role` and `content`, and with further parts if there are any.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if len(messages.type.value_type) > 2:
+        return pa.array(["\n".join(map(message_text, row or ())) for row in messages.to_pylist()], pa.string())
     lengths = pc.fill_null(pc.list_value_length(messages), 0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     contents = pc.struct_field(messages.flatten(), "content")

@@ -14,6 +14,7 @@ from unipref.sources.nested_rows import rows_inside
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import peek, read, unusual_delimiter
 from unipref.sources.split_files import check_parts, parts
+from unipref.sources.unread_files import UnreadFiles
 
 __all__ = [
     "CsvSettings",
@@ -22,6 +23,7 @@ __all__ = [
     "Part",
     "Rows",
     "Table",
+    "UnreadFiles",
     "check_parts",
     "check_unchanged",
     "file_hash",

@@ -139,7 +139,10 @@ def open_zip(path: str) -> "zipfile.ZipFile":
 def _open_zip_once(path: str, modified: int, size: int) -> "zipfile.ZipFile":
     import zipfile
 
-    return zipfile.ZipFile(path)
+    try:
+        return zipfile.ZipFile(path)
+    except NotImplementedError as error:  # an entry that asks for a later version of the format
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _find_member(archive: "zipfile.ZipFile", part: "Part") -> "zipfile.ZipInfo":

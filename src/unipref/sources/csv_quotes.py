@@ -51,6 +51,12 @@ class QuoteCheck:
             self._record = re.compile(f"{cell}(?:{delimiter}{cell})*+[\\r\\n]*", re.DOTALL)
             self._beginning = re.compile(f"(?:{cell}{delimiter})*+(?:{opened}|{cell}[\\r\\n]*)", re.DOTALL)
 
+    def set_columns(self, columns: int) -> None:
+        """Sets the number of columns of the rows from here on, with which the sample is not compared if they differ."""
+        if columns != self.columns:
+            self.columns, self._sample = columns, ""
+            self.__dict__.pop("_profile", None)
+
     def is_well_formed(self, lines: Sequence[str]) -> bool:
         """Whether nothing but spaces follows the closing quotes of a record."""
         return self._record is not None and self._record.fullmatch("".join(lines)) is not None

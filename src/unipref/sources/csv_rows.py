@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -12,8 +13,16 @@ from unipref.sources.csv_dialect import BACKSLASH, SEPARATOR_LINE, Dialect, dete
 from unipref.sources.csv_quotes import QuoteCheck
 from unipref.sources.json_rows import HEAD_BYTES, Numbered, first_lines
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
+from unipref.sources.reading_notes import note_row
+from unipref.sources.spreadsheet_errors import note_errors
 
 BYTE_ORDER_MARK = "\ufeff"
+SAME_HEADER = "before it the header comes again, which is not read as a row"
+OTHER_HEADER = (
+    "before it a header comes again with other columns or in another order; rows after it are read by that one"
+)
+MIN_SHARED_NAMES, MIN_NAME_LETTERS = 2, 3
+"""Least number of the first header's names in a second one, and of letters in one of them."""
 
 FREE_WORK, FREE_SHARE = 32 << 20, 4
 """Characters that may be read again in any table, and how many times the characters that were read once.
@@ -162,9 +171,12 @@ def _rows(lines: _Lines, dialect: Dialect, sample: str) -> Iterator[Numbered]:
         return
     header = _name_columns(first)
     row = 0
-    for record in _records(lines, QuoteCheck(first, dialect, sample)):
+    check = QuoteCheck(first, dialect, sample)
+    for record in _records(lines, check):
         if isinstance(record, list) and _is_header(record, first, lines.has_mark):
+            note_row(SAME_HEADER if record == first else OTHER_HEADER)
             header, first = _name_columns(record), record
+            check.set_columns(len(record))
             continue
         row += 1
         yield row, record if isinstance(record, Reject) else _record(header, record)
@@ -184,9 +196,16 @@ def _read_header(lines: _Lines, dialect: Dialect) -> list[str]:
 def _is_header(cells: list[str], header: list[str], has_mark: bool) -> bool:
     """Whether a record is the header of another file that was put behind the first one.
 
-    With a byte order mark before them, the columns may have another order.
+    Its columns may have another order, and some may have other names. Short names in another order, such as B, A and C
+    or 2, 1 and 3, are a header only after a byte order mark: otherwise they may be votes or ranks.
     """
-    return len(cells) > 1 and (cells == header or (has_mark and sorted(cells) == sorted(header)))
+    if cells == header:
+        return len(cells) > 1
+    names = set(header)
+    shared = sum(cell in names for cell in cells)
+    if shared < MIN_SHARED_NAMES or 2 * shared <= len(cells) or len(set(cells)) < len(cells):
+        return False
+    return has_mark or any(len(re.findall(r"[^\W\d_]", cell)) >= MIN_NAME_LETTERS for cell in cells if cell in names)
 
 
 def _name_columns(cells: list[str]) -> list[str]:
@@ -302,7 +321,10 @@ def _record(header: list[str], cells: list[str]) -> Row | Reject:
     except UnicodeEncodeError:
         field = next(name for name, cell in zip(header, cells, strict=True) if not _is_text(cell))
         return Reject(Reason.NOT_TEXT, "bytes that are not UTF-8. Save the file as UTF-8.", field)
-    return dict(zip(header, cells, strict=True))
+    row = dict(zip(header, cells, strict=True))
+    if "#" in content or "Err:" in content:
+        note_errors(row)
+    return row
 
 
 def _is_text(cell: str) -> bool:

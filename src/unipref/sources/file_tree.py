@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from unipref.core.errors import raise_if_resource
+from unipref.sources.unread_files import UnreadFiles
 
+TOOL_FOLDERS = (".git", ".cache", ".ipynb_checkpoints", ".huggingface", ".venv")
+"""Hidden folders of other programs, which are not named."""
 KINDS = {
     stat.S_IFIFO: "a FIFO (named pipe)",
     stat.S_IFSOCK: "a socket",
@@ -36,10 +39,11 @@ class FileTree:
     Args:
         root: absolute path that relative paths start from.
         inside: real paths of the folders that links may lead into; None: links may lead anywhere.
+        unread: gets the names of what is passed by.
     """
 
-    def __init__(self, root: str, inside: Sequence[str] | None) -> None:
-        self.root, self.inside = root, inside
+    def __init__(self, root: str, inside: Sequence[str] | None, unread: UnreadFiles | None = None) -> None:
+        self.root, self.inside, self.unread = root, inside, UnreadFiles() if unread is None else unread
 
     def check(self, path: str) -> DataFile:
         """Returns a file, with the reason why it is not read if it is not a regular file or lies outside."""
@@ -71,6 +75,8 @@ class FileTree:
         while places:
             for place, below, names in os.walk(places.pop(), onerror=raise_if_resource):
                 seen.add(os.path.realpath(place))
+                inner = os.path.relpath(place, start)
+                self._note_unread(os.path.join(folder, inner), below, names, is_wanted)
                 below[:] = sorted(name for name in below if not name.startswith("."))
                 links = [os.path.join(place, name) for name in below if os.path.islink(os.path.join(place, name))]
                 for link in links:
@@ -83,10 +89,20 @@ class FileTree:
                     else:
                         places.append(link)
                 wanted = [name for name in names if not name.startswith(".") and is_wanted(name)]
-                inner = os.path.relpath(place, start)
                 files += [self.check(os.path.normpath(os.path.join(folder, inner, name))) for name in wanted]
         prefix = os.path.normpath(folder)
         return sorted(files, key=lambda file: os.path.relpath(file.path, prefix))
+
+    def _note_unread(
+        self, folder: str, below: Sequence[str], names: Sequence[str], is_wanted: Callable[[str], bool]
+    ) -> None:
+        """Notes the hidden folders, the hidden data files and the files with other endings in a folder."""
+        for name in names:
+            if not is_wanted(name) and not name.startswith("."):
+                self.unread.endings.append(os.path.normpath(os.path.join(folder, name)))
+        hidden = [name for name in below if name.startswith(".") and name not in TOOL_FOLDERS]
+        hidden += [name for name in names if name.startswith(".") and not name.startswith("._") and is_wanted(name)]
+        self.unread.hidden += [os.path.normpath(os.path.join(folder, name)) for name in hidden]
 
     def matches(self, pattern: str) -> list[str]:
         """Returns the files and folders that a glob matches, sorted; `**` passes each folder once."""
@@ -124,7 +140,11 @@ class FileTree:
             place = (places or links).pop()
             full = os.path.join(self.root, place)
             real = os.path.realpath(full)
-            if real in seen or (os.path.islink(full) and self.check_folder(place).fault):
+            if real in seen:
+                continue
+            if os.path.islink(full) and self.check_folder(place).fault:
+                if self.describe_target(full):
+                    self.unread.links.append(place)
                 continue
             seen.add(real)
             yield place

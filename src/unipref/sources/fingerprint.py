@@ -59,8 +59,8 @@ def check_unchanged(before: Mapping[str, str]) -> None:
 def fingerprint(sources: Iterable[Part | Path | str], hashes: Mapping[str, str] | None = None) -> str:
     """One hash for the content of several files in their order, each file read once.
 
-    For a part, the hash also covers its origin (which every preference carries), its `records` path and its joined
-    tables. For a bare path it covers the content alone.
+    For a part, the hash also covers its origin (which every preference carries), its `records` path, its `orient` and
+    its joined tables. For a bare path it covers the content alone.
 
     Args:
         sources: the files.
@@ -83,6 +83,8 @@ def _add(digest: Any, source: Part | Path | str, keys: dict[str, str]) -> None:
     digest.update(keys[path].encode())
     if isinstance(source, Part):
         digest.update(f"\0{source.origin}\0{source.start}\0{source.records}\0".encode())
+        if source.orient:
+            digest.update(f"\0orient {source.orient}\0".encode())
         if source.csv:
             digest.update(f"\0{source.csv}\0".encode())
         for table in source.tables:

@@ -20,13 +20,17 @@ from pydantic import Field, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 from unipref.sources.csv_dialect import CsvSettings
 from unipref.sources.json_rows import Numbered
 from unipref.sources.limits import DEFAULT, Limits
+from unipref.sources.oriented_rows import Orient
 from unipref.sources.part import Part, Table
 from unipref.sources.reader import read
+from unipref.sources.reading_notes import collect_notes, note_row
 from unipref.sources.split_files import parts
+from unipref.sources.unread_files import UnreadFiles
 
 ReadPart = Callable[[Part], Iterator[Numbered]]
 """Reads the rows of a part."""
@@ -46,6 +50,11 @@ class Join(Settings):
     """Path of the id in the source's rows."""
     right: FieldPath | None = None
     """Path of the id in the table's rows."""
+    orient: Orient | None = None
+    """How a JSON file stores the table by column, as for the source itself."""
+    records: FieldPath | None = None
+    """Path of the list that holds the rows of the table, as for the source itself; `.` for an object of rows, whose
+    `key` can be the id."""
     csv: CsvSettings = CsvSettings()
     """How the table is written, if it is a CSV or TSV file, as for the source itself."""
     name: FieldPath | None = Field(default=None, alias="as")
@@ -65,6 +74,7 @@ def with_tables(
     where: str,
     limits: Limits = DEFAULT,
     follow_links: bool = False,
+    unread: UnreadFiles | None = None,
 ) -> list[Part]:
     """Adds to a source's parts the tables that are joined to their rows.
 
@@ -75,12 +85,22 @@ def with_tables(
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        files = tuple(parts(paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links))
-        if csv := join.csv.pairs():
-            files = tuple(msgspec.structs.replace(file, csv=csv) for file in files)
+        found = parts(
+            paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links, unread=unread
+        )
+        files = tuple(found)
+        how = {"csv": join.csv.pairs(), "orient": join.orient or "", "records": join.records or ""}
+        if any(how.values()):
+            files = tuple(msgspec.structs.replace(file, **how) for file in files)
         name = join.name or Path(files[0].path).name.partition(".")[0]
         if name in [table.name for table in tables]:
             raise UserError(f"two tables are called '{name}'.", where=here, mend="Give one another name with 'as'.")
+        if join.on == "row" and any(part.orient or part.records for part in (*files, *source_parts)):
+            raise UserError(
+                "rows inside rows cannot be joined by row number.",
+                where=here,
+                mend="Join by 'left' and 'right', the paths of an id.",
+            )
         if join.on == "row" and (len(files) > 1 or len({part.origin for part in source_parts}) > 1):
             raise UserError(
                 "joining by row number needs one file on each side: one for the source, one for the table.",
@@ -91,7 +111,8 @@ def with_tables(
     return [msgspec.structs.replace(part, tables=tuple(tables)) for part in source_parts]
 
 
-SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT) WITHOUT ROWID"
+SCHEMA = "CREATE TABLE found (id TEXT PRIMARY KEY, place TEXT, row TEXT, remarks TEXT) WITHOUT ROWID"
+FAULT_SCHEMA = "CREATE TABLE faults (rows INTEGER, first TEXT)"
 SAME_SCHEMA = "CREATE TABLE same (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID"
 """The ids that are written otherwise than their `value_key`, such as "7.0" for 7."""
 LEAST_INEXACT = 2.0**53
@@ -162,17 +183,36 @@ def _with_tables(row: Row, number: int | str, tables: list[tuple[Table, sqlite3.
         if len(matches) != 1:
             origin, number_of_rows = table.files[0].origin, f"{len(matches)} rows" if matches else "no row"
             with_id = f" with {table.right} {key!r}" if table.right else f" {key}"
-            detail = f"{origin} has {number_of_rows}{with_id}"
+            detail = f"{origin} has {number_of_rows}{with_id}{_describe_faults(index)}"
             if matches:
                 return Reject(Reason.WRONG_TYPE, f"{detail}, written in several ways; write ids in one way", table.left)
             return Reject(Reason.MISSING_FIELD, detail, table.left or None)
-        joined_row[table.name] = json.loads(matches[0])
+        joined_row[table.name] = _restore(table, *matches[0])
     return joined_row
+
+
+def _restore(table: Table, row: str, remarks: str | None) -> Row:
+    """Returns a looked-up row, with its texts that must not be read, and repeats the notes on it."""
+    fields: Row = json.loads(row)
+    if remarks is not None:
+        notes, unusable = json.loads(remarks)
+        for note in notes:
+            note_row(f"in the joined table '{table.name}', {note}")
+        fields |= {name: UnusableText(fields[name], why) for name, why in unusable.items()}
+    return fields
+
+
+def _describe_faults(index: sqlite3.Connection) -> str:
+    """Describes the rows of a table that could not be read, because the row that is missing may be one of them."""
+    rows, first = index.execute("SELECT rows, first FROM faults").fetchone()
+    return f" ({rows} of its rows cannot be used, the first: {first})" if rows else ""
 
 
 def _describe_id(row: Row, path: str) -> Reject:
     """Makes the reject of a row whose id cannot be used."""
     value = _value_at(row, path)
+    if isinstance(value, UnusableText):
+        return Reject(Reason.WRONG_TYPE, value.why, path)
     if isinstance(value, float) and value.is_integer():
         detail = (
             f"the id {value:.0f} may be rounded: it is stored with a decimal point, which is exact only below 2**53."
@@ -182,13 +222,15 @@ def _describe_id(row: Row, path: str) -> Reject:
     return Reject(Reason.MISSING_FIELD, "the row has no id to join by (text or a whole number)", path)
 
 
-def _look_up(index: sqlite3.Connection, key: str) -> list[str]:
-    """Returns the rows with an id: those with the same text, or else those whose id is the same value."""
-    by_id, same = "SELECT row FROM found WHERE id = ?", value_key(key)
+def _look_up(index: sqlite3.Connection, key: str) -> list[tuple[str, str | None]]:
+    """Returns the rows with an id, and the remarks on them: those with the same text, or else those whose id is the
+    same value.
+    """
+    by_id, same = "SELECT row, remarks FROM found WHERE id = ?", value_key(key)
     rows = index.execute(by_id, (key,)).fetchall() or (index.execute(by_id, (same,)).fetchall() if same != key else [])
     if not rows:
-        rows = index.execute("SELECT row FROM same JOIN found USING (id) WHERE key = ?", (same,)).fetchall()
-    return [row for (row,) in rows]
+        rows = index.execute("SELECT row, remarks FROM same JOIN found USING (id) WHERE key = ?", (same,)).fetchall()
+    return rows
 
 
 def _value_at(row: Any, path: str) -> Any:
@@ -208,30 +250,42 @@ def id_at(row: Any, path: str) -> str | None:
     value = _value_at(row, path)
     if isinstance(value, float) and value.is_integer() and abs(value) < LEAST_INEXACT:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, bool | UnusableText) or not isinstance(value, int | str):
         return None
-    return str(value).strip() or None
+    text = str(value).strip()
+    try:
+        text.encode()  # Parquet can hold bytes that are not UTF-8
+    except UnicodeEncodeError:
+        return None
+    return text or None
 
 
 def _write_index(table: Table, path: str) -> None:
     """Writes the table as an SQLite file. Rows that cannot be read or have no id are left out."""
-    has_id = False
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as index:
+    has_id, n_faults, first_fault = False, 0, ""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as index, collect_notes() as notes:
         index.execute("PRAGMA journal_mode = OFF")
         index.execute("PRAGMA synchronous = OFF")
         index.execute(SCHEMA)
         index.execute(SAME_SCHEMA)
+        index.execute(FAULT_SCHEMA)
         index.execute("BEGIN")
         for part in table.files:
             for number, row in read(part):
-                key = None if isinstance(row, Reject) else id_at(row, table.right) if table.right else str(number)
-                if key is None:
-                    continue
-                has_id = True
-                _insert(index, table, key, f"{part.origin}:{number}", json.dumps(row))
+                place = f"{part.origin}:{number}"
+                encoded = row if isinstance(row, Reject) else _encode(row)
+                if isinstance(row, Reject) or isinstance(encoded, Reject):
+                    n_faults += 1
+                    first_fault = first_fault or f"{place}: {encoded}"
+                elif (key := id_at(row, table.right) if table.right else str(number)) is not None:
+                    has_id = True
+                    _insert(index, table, key, place, encoded, _remarks(row, notes))
+                notes.clear()
+        index.execute("INSERT INTO faults VALUES (?, ?)", (n_faults, first_fault))
         index.execute("COMMIT")
     if not has_id:
         field = f"has the id '{table.right}'" if table.right else "can be read"
+        field += f"; the first fault: {first_fault}" if first_fault else ""
         raise UserError(
             f"no row of {table.files[0].origin} {field}.",
             where=f"join '{table.name}'",
@@ -239,8 +293,21 @@ def _write_index(table: Table, path: str) -> None:
         )
 
 
-def _insert(index: sqlite3.Connection, table: Table, key: str, place: str, row: str) -> None:
-    if index.execute("INSERT OR IGNORE INTO found VALUES (?, ?, ?)", (key, place, row)).rowcount:
+def _encode(row: Row) -> str | Reject:
+    try:
+        return json.dumps(row)
+    except RecursionError:
+        return Reject(Reason.WRONG_TYPE, "the values are nested too deeply")
+
+
+def _remarks(row: Row, notes: Sequence[str]) -> str | None:
+    """Returns the notes on a row and the reasons why some texts must not be read, as JSON; None if there are none."""
+    unusable = {name: value.why for name, value in row.items() if isinstance(value, UnusableText)}
+    return json.dumps([notes, unusable]) if notes or unusable else None
+
+
+def _insert(index: sqlite3.Connection, table: Table, key: str, place: str, row: str, remarks: str | None) -> None:
+    if index.execute("INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?)", (key, place, row, remarks)).rowcount:
         if (same := value_key(key)) != key:
             index.execute("INSERT INTO same VALUES (?, ?)", (same, key))
         return

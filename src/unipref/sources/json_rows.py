@@ -13,8 +13,10 @@ import msgspec
 from unipref.core.display import shorten
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.compressed import Broken
-from unipref.sources.json_scanner import JsonText, Malformed
+from unipref.sources.json_keys import may_repeat_keys, note_repeated_keys
+from unipref.sources.json_scanner import JsonText, Malformed, split_values
 from unipref.sources.limits import DEFAULT_ROW, RowLimit
+from unipref.sources.reading_notes import collect_notes, note_row
 
 Numbered = tuple[int | str, Row | Reject]
 """The number of a row in its file, from 1 (`7.2` for a row inside a row), and the row or why it cannot be used."""
@@ -23,6 +25,8 @@ WHOLE_BYTES = 16 << 20
 """A JSON array up to this size is decoded at once, a longer one element by element."""
 
 HEAD_BYTES = 64 << 10
+
+SEVERAL_VALUES = "several JSON values, or a comma after one, stand in one line; each value is read as a row"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -34,21 +38,31 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 def read_json_lines(blocks: Iterator[bytes], first_row: int, limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
     """Yields one row per line, numbered by line; blank lines are skipped. Reading continues after a bad line
-    and after one that is too long.
+    and after one that is too long. The values of a line that holds several are called `7.1`, `7.2`.
 
     Raises:
         Broken: where the blocks raise it, after the last whole line.
     """
-    row = first_row
-    for line in lines(blocks, limit):
+    for row, line in enumerate(lines(blocks, limit), first_row):
         if isinstance(line, Reject):
             yield row, line
         elif line and not line.isspace() and not _MARKS.fullmatch(line.strip()):
             decoded = decode_row(line)
-            if row == 1 and line.lstrip().startswith(b"[") and isinstance(decoded, Reject):
-                decoded = Reject(decoded.reason, f"{decoded} If the file is one JSON array, name it .json.")
-            yield row, decoded
-        row += 1
+            several = _split_line(line) if isinstance(decoded, Reject) and decoded.reason == Reason.NOT_JSON else []
+            for place, value in enumerate(several, 1):
+                note_row(SEVERAL_VALUES)
+                yield f"{row}.{place}" if len(several) > 1 else row, value
+            if not several:
+                yield row, decoded
+
+
+def _split_line(line: bytes) -> list[Row | Reject]:
+    """Returns the rows of a line that holds several values, or one and a comma; empty if it is not such a line."""
+    text = line.decode("utf-8", "surrogateescape")
+    pieces = split_values(text)
+    if pieces is None or (len(pieces) == 1 and not text.rstrip().endswith(",")):
+        return []
+    return [decode_row(piece.encode("utf-8", "surrogateescape")) for piece in pieces]
 
 
 def lines(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[bytes | Reject]:
@@ -90,6 +104,7 @@ def decode_row(line: bytes) -> Row | Reject:
                 Reason.NOT_JSON, f"byte {error.start + 1} of the row (0x{line[error.start]:02x}) is not UTF-8."
             )
         return _decode_by_standard_library(text)
+    note_repeated_keys(line, value)
     return value if isinstance(value, dict) else not_an_object(value)
 
 
@@ -112,6 +127,7 @@ def as_row(value: object, text: str) -> Row | Reject:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             return Reject(Reason.NOT_JSON, "an escape such as \\ud83d without its other half: not a character.")
+    note_repeated_keys(text.encode("utf-8", "surrogateescape"), value)
     return value if isinstance(value, dict) else not_an_object(value)
 
 
@@ -128,19 +144,24 @@ def excerpt(text: str) -> str:
     return repr(shorten(text, 60))
 
 
-def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterator[Numbered]:
+def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW, usual: str = "values") -> Iterator[Numbered]:
     """Yields the rows of an array, a single row, rows one after another, or JSON Lines, as the content decides.
+
+    Args:
+        blocks: the bytes.
+        limit: the longest row.
+        usual: what the file holds if its content does not tell: 'values' or 'lines'.
 
     Raises:
         Broken: where the file is truncated or malformed, after every row before that place.
     """
-    kind, blocks = sniff(blocks)
+    kind, blocks = sniff(blocks, usual)
     if kind == "lines":
         yield from read_json_lines(blocks, 1, limit)
         return
     held: list[bytes] = []
     if kind == "array":
-        rows, held, blocks = _decode_at_once(blocks, limit.size)
+        rows, held, blocks = _decode_array(blocks, limit.size)
         if rows is not None:
             for row, value in enumerate(rows, 1):
                 yield row, value if isinstance(value, dict) else not_an_object(value)
@@ -149,14 +170,16 @@ def read_json(blocks: Iterator[bytes], limit: RowLimit = DEFAULT_ROW) -> Iterato
     try:
         for row, (value, raw) in enumerate(text.elements() if kind == "array" else text.values(), 1):
             if isinstance(value, Reject) and value.reason is Reason.OVER_LIMIT and kind == "values":
-                value = Reject(value.reason, f"{value.detail} If the rows are a list inside it, set 'records'.")
+                value = Reject(value.reason, f"{value.detail} If it holds the rows, set 'records' or 'orient'.")
             yield row, value if isinstance(value, Reject) else as_row(value, raw)
     except Malformed as fault:
         raise Broken(str(fault)) from fault
 
 
-def _decode_at_once(blocks: Iterator[bytes], longest: int) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
-    """The elements of a valid array shorter than `longest`; else None, the blocks read so far and the others."""
+def _decode_array(blocks: Iterator[bytes], longest: int) -> tuple[list[object] | None, list[bytes], Iterator[bytes]]:
+    """The elements of a valid array shorter than `longest`, in which no key is repeated; else None, the blocks read so
+    far and the others.
+    """
     held: list[bytes] = []
     size = 0
     try:
@@ -167,10 +190,12 @@ def _decode_at_once(blocks: Iterator[bytes], longest: int) -> tuple[list[object]
                 return None, held, blocks
     except Broken as fault:
         return None, held, _raising(fault)
+    whole = b"".join(held)
     try:
-        return _decode(b"".join(held)), [], iter(())
+        value = _decode(whole)
     except (ValueError, RecursionError):
         return None, held, iter(())
+    return (None, held, iter(())) if may_repeat_keys(whole, value) else (value, [], iter(()))
 
 
 def _raising(fault: Broken) -> Iterator[bytes]:
@@ -178,29 +203,39 @@ def _raising(fault: Broken) -> Iterator[bytes]:
     yield b""
 
 
-def sniff(blocks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
+def sniff(blocks: Iterator[bytes], usual: str = "values") -> tuple[str, Iterator[bytes]]:
     """Detects what a JSON file holds: 'array', 'lines' (JSON Lines) or 'values' (one object, or several in a row).
 
-    JSON Lines: the first line is a whole value; or it is malformed, and a later line is a whole object.
+    JSON Lines: each line but the last holds whole values; or the beginning is malformed, and a line is a whole object.
+
+    Args:
+        blocks: the bytes.
+        usual: the kind if the content does not tell.
 
     Returns:
         The kind, and all the blocks again.
     """
     head, rest = first_lines(blocks)
-    first, *others = head.lstrip().split(b"\n")
-    if first.startswith(b"["):
-        kind = "array"
-    elif _is_object(first) or (
-        JsonText.is_malformed(head.decode("utf-8", "surrogateescape")) and any(map(_is_object, others))
-    ):
-        kind = "lines"
-    else:
-        kind = "values"
-    return kind, chain([head], rest)
+    return _kind_of(head.decode("utf-8", "surrogateescape"), usual), chain([head], rest)
 
 
-def _is_object(line: bytes) -> bool:
-    return isinstance(decode_row(line), dict)
+def _kind_of(head: str, usual: str) -> str:
+    with collect_notes():  # the rows are read again
+        first, *others = [line for line in head.replace("\ufeff", "").split("\n") if line.strip()] or [""]
+        if first.lstrip().startswith("["):
+            return "lines" if others and split_values(first) is not None else "array"
+        if _is_object(first) if not others else all(split_values(line) is not None for line in [first, *others[:-1]]):
+            return "lines"
+        n_whole, is_malformed = JsonText.scan_head(head)
+        if not is_malformed and (usual == "values" or others):
+            return "values"
+        if any(map(_is_object, [first, *others])):
+            return "lines"
+    return "values" if n_whole else usual
+
+
+def _is_object(line: str) -> bool:
+    return isinstance(decode_row(line.encode("utf-8", "surrogateescape")), dict)
 
 
 def first_lines(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

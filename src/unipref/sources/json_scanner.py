@@ -56,24 +56,30 @@ class JsonText:
             raise self._malformed(row + 1, "something follows the end of the array", self._at)
 
     def values(self) -> Iterator[tuple[object, str]]:
-        """Yields values one after another, with white space between. Raises as `elements` does."""
+        """Yields values one after another, with white space or commas between. Raises as `elements` does."""
         row = 0
         while self._next() or row == 0:
             row += 1
             yield self._value(row)
+            self._skip(",")
         if self._fault is not None:
             raise self._fault
 
     @staticmethod
-    def is_malformed(head: str) -> bool:
-        """Whether the first value of a text's beginning is malformed, rather than whole or cut off by the end."""
-        try:
-            _decode_at(head.lstrip())
-        except json.JSONDecodeError as error:
-            return not _reaches_end(error.msg, error.pos, head)
-        except (ValueError, RecursionError):
-            return True
-        return False
+    def scan_head(head: str) -> tuple[int, bool]:
+        """Returns the number of whole values in a text's beginning, and whether the next one is malformed rather than
+        cut off by the end.
+        """
+        n_whole, place = 0, _skip_space(head, 0)
+        while place < len(head):
+            try:
+                _, place = _decode_at(head, place)
+            except json.JSONDecodeError as error:
+                return n_whole, not _reaches_end(error.msg, error.pos, head)
+            except (ValueError, RecursionError):
+                return n_whole, True
+            n_whole, place = n_whole + 1, _skip_space(head, place, ",")
+        return n_whole, False
 
     def _value(self, row: int) -> tuple[object, str]:
         """The value that begins here; the window grows until it holds the whole value."""
@@ -171,6 +177,29 @@ class JsonText:
         line = self._dropped_lines + self._text.count("\n", 0, at) + 1
         place = f"row {row}, line {line}, character {self._dropped + at + 1}"
         return Malformed(f"{what} at {place}: JSON cannot be read past an error. Fix it there, or save as JSON Lines.")
+
+
+def split_values(text: str) -> list[str] | None:
+    """Returns the texts of the whole values that a text consists of, with white space or commas between; else None."""
+    pieces: list[str] = []
+    place = _skip_space(text, 0)
+    while place < len(text):
+        try:
+            _, end = _decode_at(text, place)
+        except (ValueError, RecursionError):
+            return None
+        pieces.append(text[place:end])
+        place = _skip_space(text, end, ",")
+    return pieces
+
+
+def _skip_space(text: str, place: int, separator: str = "") -> int:
+    """Returns the place after white space, and after one separator in it."""
+    spaces = _SPACE.match(text, place)
+    place = spaces.end() if spaces else place
+    if separator and text.startswith(separator, place):
+        return _skip_space(text, place + len(separator))
+    return place
 
 
 def _reaches_end(what: str, at: int, text: str) -> bool:

@@ -23,7 +23,7 @@ class Limits(Settings):
     row_bytes: Positive = 16 << 20
     """Longest row: a line, a value of a JSON array, a record of a table."""
     outer_row_bytes: Positive = 512 << 20
-    """Longest row of a source with `records`, which holds other rows."""
+    """Longest row of a source with `records` or `orient`, which holds other rows."""
     unpacked_bytes: Positive = 64 << 30
     """Largest size of one file or archive member after unpacking."""
     unpack_ratio: Positive = 200

@@ -35,6 +35,7 @@ class Part(msgspec.Struct, frozen=True):
         first_row: number of the part's first row in its file: of the line for JSON Lines, of the record otherwise.
         size: bytes to read, packed where the file is packed.
         sheet: the sheet of a workbook; '' is the first one.
+        orient: how a table is stored in each row; '' if the rows are no tables (`oriented_rows`).
         records: path of the list inside each row that holds the real rows; '' to use the rows themselves.
         tables: other tables to be joined to its rows.
         csv: the settings of `CsvSettings` that the study sets, as pairs.
@@ -53,6 +54,7 @@ class Part(msgspec.Struct, frozen=True):
     first_row: int = 1
     size: int = 0
     sheet: str = ""
+    orient: str = ""
     records: str = ""
     tables: tuple[Table, ...] = ()
     csv: tuple[tuple[str, str], ...] = ()
@@ -63,6 +65,6 @@ class Part(msgspec.Struct, frozen=True):
     @property
     def row_limit(self) -> RowLimit:
         """The longest row of the file: of an outer row if the rows are inside others."""
-        if self.records:
+        if self.records or self.orient:
             return RowLimit(max(self.limits.row_bytes, self.limits.outer_row_bytes), "outer_row_bytes")
         return RowLimit(self.limits.row_bytes)

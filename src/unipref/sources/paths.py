@@ -10,6 +10,7 @@ from typing import NamedTuple
 from unipref.core.errors import UserError, near_name
 from unipref.sources.file_tree import DataFile, FileTree, allowed_folders, describe_kind
 from unipref.sources.saved_datasets import without_descriptions
+from unipref.sources.unread_files import UnreadFiles
 
 SHAPES = {
     ".jsonl": "jsonl",
@@ -64,10 +65,12 @@ class PlacedFile(NamedTuple):
     fault: str
 
 
-def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -> Iterator[PlacedFile]:
+def expand(
+    path: str, data_root: Path, where: str, follow_links: bool = False, unread: UnreadFiles | None = None
+) -> Iterator[PlacedFile]:
     """Returns the data files that a path stands for, in order.
 
-    A file that the path names itself may be a link to anywhere.
+    A file that the path names itself may be a link to anywhere. `unread` gets the names of the other files.
 
     Raises:
         UserError: the path does not exist or holds no readable file, or an environment variable is not set.
@@ -79,14 +82,14 @@ def expand(path: str, data_root: Path, where: str, follow_links: bool = False) -
     if os.path.lexists(root / expanded):
         # Brackets in the name of a folder are not a pattern, and the folder itself may be a link.
         inside = [*allowed_folders(str(root), "."), *allowed_folders(os.path.realpath(root / expanded), ".")]
-        files = _data_files(FileTree(str(root), None if follow_links else inside), expanded, where)
+        files = _data_files(FileTree(str(root), None if follow_links else inside, unread), expanded, where)
     elif unset := re.search(r"\$(\w+|\{[^}]*\})", expanded):
         name = unset[0].strip("${}")
         raise UserError(
             f"'{path}' names the environment variable {name}, which is not set.", where=where, mend=f"Set {name}."
         )
     elif glob.has_magic(expanded):
-        tree = FileTree(str(root), None if follow_links else allowed_folders(str(root), expanded))
+        tree = FileTree(str(root), None if follow_links else allowed_folders(str(root), expanded), unread)
         matches = tree.matches(expanded)
         files = [file for match in matches for file in _match(tree, match, expanded)]
         files = without_descriptions(tree.root, files)
@@ -127,9 +130,10 @@ def _match(tree: FileTree, match: str, pattern: str) -> Iterable[DataFile]:
         checked = tree.check_folder(match)
         return [checked] if checked.fault else tree.files_below(match, _is_data)
     shape = shape_and_packing(match)[0]
-    if shape == EXPLICIT and shape_and_packing(pattern)[0] != EXPLICIT:
+    if not shape or (shape == EXPLICIT and shape_and_packing(pattern)[0] != EXPLICIT):
+        tree.unread.endings.append(match)
         return []
-    return [tree.check(match)] if shape else []
+    return [tree.check(match)]
 
 
 def _origin(root: Path, file: str) -> str:

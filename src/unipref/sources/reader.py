@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from unipref.core.errors import ResourceError, UserError, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.sources.arrow_rows import read_arrow
 from unipref.sources.compressed import Broken, chunks
 from unipref.sources.csv_rows import find_delimiter, read_table
 from unipref.sources.json_rows import Numbered, read_json, read_json_lines
+from unipref.sources.likely_layouts import likely_setting
 from unipref.sources.nested_rows import nested_rows
+from unipref.sources.oriented_rows import oriented_rows
 from unipref.sources.parquet_rows import read_parquet
 from unipref.sources.part import Part
+from unipref.sources.reading_notes import note_row
 from unipref.sources.split_files import parts
 from unipref.sources.text_lines import read_lines
 from unipref.sources.xlsx_rows import read_sheet
@@ -25,21 +30,24 @@ def read(part: Part) -> Iterator[Numbered]:
     """Yields the rows of a part in order, each with its number in the whole file, counted from 1.
 
     JSON Lines and lines of text are numbered by line; other files by record, without the header. Blank lines are
-    skipped. If `part.records` is set, the rows are the inner ones (`nested_rows`). Other tables are not joined:
-    `joined` does that.
+    skipped. If `part.orient` is set, each row is a table that holds the rows (`oriented_rows`). If `part.records` is
+    set, the rows are the inner ones (`nested_rows`). Other tables are not joined: `joined` does that.
 
     Yields:
         (number, row), or (number, `Reject`) for a row that cannot be used. If a file is truncated or
         malformed, everything before that place comes first, and then one `Reject` with `Reason.UNREADABLE`.
     """
-    return nested_rows(_outer(part), part.records) if part.records else _outer(part)
+    rows = oriented_rows(_outer(part), part.orient) if part.orient else _outer(part)
+    return nested_rows(rows, part.records) if part.records else rows
 
 
 def _outer(part: Part) -> Iterator[Numbered]:
     last = part.first_row - 1
+    only: Row | None = None
     try:
-        for number, row in _rows(part):
-            last = int(number)
+        for place, (number, row) in enumerate(_rows(part)):
+            last = int(str(number).partition(".")[0])
+            only = row if place == 0 and isinstance(row, dict) else None
             yield number, row
     except (MemoryError, OSError, ResourceError) as error:
         raise_if_resource(error, part.origin)
@@ -47,6 +55,9 @@ def _outer(part: Part) -> Iterator[Numbered]:
     except Broken as fault:
         before = f"after row {last}" if last else "from the beginning"
         yield last + 1, Reject(Reason.UNREADABLE, f"'{part.origin}' cannot be read {before}: {fault}")
+    has_setting = part.orient or part.records
+    if part.shape == "json" and only and not has_setting and (setting := likely_setting(only)):
+        note_row(f"'{part.origin}' is one object and read as one row; if it is a table of rows, set '{setting}'")
 
 
 def _rows(part: Part) -> Iterator[Numbered]:
@@ -64,13 +75,21 @@ def _rows(part: Part) -> Iterator[Numbered]:
         return read_table(chunks(part), "," if part.shape == "csv" else "\t", part.row_limit, dict(part.csv))
     if part.shape == "lines":
         return read_lines(chunks(part), part.row_limit)
+    if part.start == 0 and part.end is None:
+        return read_json(chunks(part), part.row_limit, usual="lines")
     return read_json_lines(chunks(part), part.first_row, part.row_limit)
 
 
-def peek(path: Path, n: int) -> list[Row]:
+def peek(path: Path, n: int, orient: str = "", records: str = "") -> list[Row]:
     """The first `n` usable rows of a file, glob or folder, without reading the rest.
 
     Skips rows that cannot be used, at most 1,000 of them. Stops early when the rows are long.
+
+    Args:
+        path: of the file, glob or folder.
+        n: most rows.
+        orient: as in `Part`.
+        records: as in `Part`.
 
     Raises:
         UserError: as `parts`.
@@ -78,7 +97,7 @@ def peek(path: Path, n: int) -> list[Row]:
     rows: list[Row] = []
     rejects = characters = 0
     for part in parts([str(path)], Path(), str(path), cut_bytes=None):
-        for _, row in read(part):
+        for _, row in read(msgspec.structs.replace(part, orient=orient, records=records)):
             if isinstance(row, Reject):
                 rejects += 1
             else:

@@ -17,6 +17,7 @@ from unipref.sources.compressed import open_zip
 from unipref.sources.limits import DEFAULT, Limits
 from unipref.sources.part import Part
 from unipref.sources.paths import EXPLICIT, expand, shape_and_packing, workbook_and_sheet
+from unipref.sources.unread_files import UnreadFiles
 
 CUT_BYTES = 32 << 20
 """Plain JSON Lines files are split, and Parquet row groups are joined, into parts of about this many bytes."""
@@ -29,6 +30,7 @@ def parts(
     cut_bytes: int | None = CUT_BYTES,
     follow_links: bool = False,
     limits: Limits = DEFAULT,
+    unread: UnreadFiles | None = None,
 ) -> list[Part]:
     """Splits files, globs and folders into pieces of work, in the order given; a file named twice is read once.
 
@@ -43,22 +45,25 @@ def parts(
         follow_links: whether links in folders and globs may lead out of them and of `data_root`. If not, such a link
             becomes a part with a `fault`, as does each data file that is not a regular file.
         limits: how much of them is held or unpacked.
+        unread: gets the names of the files, members and sheets that are not read.
 
     Raises:
         UserError: a missing file (with the near name), a glob or folder with no data file, an unknown ending, an
             environment variable that is not set.
     """
     of_file: dict[tuple[str, str], list[Part]] = {}
+    skipped = UnreadFiles() if unread is None else unread
     for given in paths:
         has_parts = False
         book, sheet = workbook_and_sheet(given, data_root)
-        for path, origin, fault in expand(book, data_root, where, follow_links):
+        for path, origin, fault in expand(book, data_root, where, follow_links, skipped):
             key = (os.path.realpath(path), sheet)
             if fault:
                 shape = shape_and_packing(path.name)[0] or "lines"
                 of_file.setdefault(key, [Part(str(path), show_name(origin), shape, fault=fault)])
             elif key not in of_file or any(part.fault for part in of_file[key]):
-                new = list(parts_of_file(path, show_name(origin), where, cut_bytes, limits))
+                new = list(parts_of_file(path, show_name(origin), where, cut_bytes, limits, skipped))
+                skipped.empty += [] if new else [origin]
                 of_file[key] = [_of_sheet(part, sheet, where) for part in new] if sheet else new
             has_parts = has_parts or bool(of_file[key])
         if not has_parts:
@@ -68,7 +73,23 @@ def parts(
                 mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet, .arrow, .feather or .xlsx, "
                 "perhaps with .gz or .zst.",
             )
-    return [part for file_parts in of_file.values() for part in file_parts]
+    found = [part for file_parts in of_file.values() for part in file_parts]
+    if unread is not None:
+        origins = {part.origin for part in found}  # another path may name a file that a folder leaves out
+        unread.endings = [name for name in unread.endings if name not in origins]
+        unread.hidden = [name for name in unread.hidden if name not in origins]
+        _note_sheets(found, unread)
+    return found
+
+
+def _note_sheets(found: Sequence[Part], unread: UnreadFiles) -> None:
+    """Notes the sheets with cells of each workbook of which no sheet is named, except the first."""
+    from unipref.sources.xlsx_sheets import further_sheets
+
+    books = {(part.path, part.member_place) for part in found if part.sheet}
+    for part in found:
+        if part.shape == "xlsx" and not part.fault and (part.path, part.member_place) not in books:
+            unread.sheets += [f"{part.origin}#{name}" for name in further_sheets(part)]
 
 
 def check_parts(given: Sequence[Part]) -> None:
@@ -102,7 +123,7 @@ def _of_sheet(part: Part, sheet: str, where: str) -> Part:
     Raises:
         UserError: the workbook has no such sheet.
     """
-    from unipref.sources.xlsx_rows import sheet_names
+    from unipref.sources.xlsx_sheets import sheet_names
 
     names = sheet_names(part)
     if names is not None and sheet not in names:
@@ -111,7 +132,12 @@ def _of_sheet(part: Part, sheet: str, where: str) -> Part:
 
 
 def parts_of_file(
-    path: Path, origin: str, where: str, cut_bytes: int | None, limits: Limits = DEFAULT
+    path: Path,
+    origin: str,
+    where: str,
+    cut_bytes: int | None,
+    limits: Limits = DEFAULT,
+    unread: UnreadFiles | None = None,
 ) -> Iterator[Part]:
     """The parts of one data file; with `cut_bytes` None it stays whole, which is quick for any size."""
     shape, packing = shape_and_packing(path.name)
@@ -119,7 +145,7 @@ def parts_of_file(
         size = path.stat().st_size
         whole = Part(str(path), origin, shape, packing, size=size, limits=limits)
         if shape == "zip":
-            yield from _members(whole, where)
+            yield from _members(whole, where, UnreadFiles() if unread is None else unread)
         elif packing or cut_bytes is None:
             yield whole
         elif shape == "parquet":
@@ -134,8 +160,8 @@ def parts_of_file(
         raise UserError(what, where=where, mend="Check that the file can be read.") from error
 
 
-def _members(archive: Part, where: str) -> Iterator[Part]:
-    """One part for each data file in a zip, in the order of the archive.
+def _members(archive: Part, where: str, unread: UnreadFiles) -> Iterator[Part]:
+    """One part for each data file in a zip, in the order of the archive. `unread` gets the names of the others.
 
     Raises:
         UserError: it has more members than the limits allow.
@@ -160,9 +186,16 @@ def _members(archive: Part, where: str) -> Iterator[Part]:
         if not info.filename:
             origin = f"{archive.origin}!(member {place + 1})"
             yield msgspec.structs.replace(archive, origin=origin, fault=f"'{origin}' is not read: it has no name.")
+            continue
         shape, packing = shape_and_packing(info.filename)
-        hidden = any(step.startswith((".", "__MACOSX")) for step in info.filename.split("/"))
-        if shape not in ("", "zip", EXPLICIT) and not hidden:
+        hidden = any(step.startswith(".") for step in info.filename.split("/"))
+        if "__MACOSX" in info.filename.split("/"):
+            continue
+        if shape in ("", "zip", EXPLICIT):
+            unread.endings += [] if hidden else [f"{archive.origin}!{info.filename}"]
+        elif hidden:
+            unread.hidden.append(f"{archive.origin}!{info.filename}")
+        else:
             copies[info.filename] += 1
             copy = copies[info.filename]
             origin = f"{archive.origin}!{show_name(info.filename)}" + (f" (copy {copy})" if copy > 1 else "")
@@ -204,10 +237,10 @@ def _holds_json_lines(whole: Part) -> bool:
     from unipref.sources.compressed import Broken, chunks
     from unipref.sources.json_rows import sniff
 
-    if whole.shape != "json":
-        return whole.shape == "jsonl"
+    if whole.shape not in ("json", "jsonl"):
+        return False
     try:
-        return sniff(chunks(whole))[0] == "lines"
+        return sniff(chunks(whole), "lines" if whole.shape == "jsonl" else "values")[0] == "lines"
     except Broken:
         return False
 

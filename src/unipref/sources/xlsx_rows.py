@@ -1,23 +1,24 @@
 """XLSX workbooks: one sheet -> numbered rows; the first row is the header."""
 
-import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
+from unipref.core.display import shorten
 from unipref.core.errors import raise_if_resource
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.terminal import show_name
 from unipref.sources.compressed import Broken, seekable
 from unipref.sources.csv_rows import column_names
 from unipref.sources.json_rows import Numbered
-from unipref.sources.json_values import plain
+from unipref.sources.reading_notes import note_row
+from unipref.sources.spreadsheet_errors import note_errors
 from unipref.sources.xlsx_bounds import check_workbook
 
 if TYPE_CHECKING:
     from unipref.sources.part import Part
+    from unipref.sources.xlsx_cells import Cell
 
-NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-SHEET_LIST = "xl/workbook.xml"
+MAX_NAME = 40
 MEND = "Open it in a spreadsheet program and save it again as .xlsx."
 
 
@@ -25,7 +26,8 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
     """Yields the records of a sheet, by column; numbered from 1, without header and empty rows.
 
     Cells keep their types: text, numbers, booleans; dates become ISO 8601 text, empty cells None. A formula has
-    the value that was saved with it. Rows are streamed; openpyxl holds the texts of the workbook in memory.
+    the value that was saved with it; a text from one is an `UnusableText`, and so is an error. Rows are streamed;
+    openpyxl holds the texts of the workbook in memory.
 
     Raises:
         Broken: not a workbook, or a truncated one, after every row before that place.
@@ -38,9 +40,7 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 sheet = book[part.sheet] if part.sheet else book.worksheets[0]
-                # The size that a sheet states may be wrong; openpyxl would leave out all rows and cells beyond it.
-                sheet.reset_dimensions()
-                yield from _records(sheet.iter_rows(values_only=True))
+                yield from _records(sheet)
             finally:
                 book.close()
     except Broken:
@@ -51,48 +51,41 @@ def read_sheet(part: "Part") -> Iterator[Numbered]:
         raise Broken(f"the workbook is damaged ({type(error).__name__}: {error}). {MEND}") from error
 
 
-def _records(rows: Iterator[tuple[Any, ...]]) -> Iterator[Numbered]:
+def _records(sheet: Any) -> Iterator[Numbered]:
+    from unipref.sources.xlsx_cells import stored_rows
+
     header: list[str] | None = None
-    row = 0
-    before: tuple[Any, ...] | None = None
-    for cells in rows:
-        if cells is before:
-            # openpyxl yields one and the same empty row for all that a workbook does not store.
+    row = highest = 0
+    for number, cells, has_repeats in stored_rows(sheet):
+        used = [column for column, cell in cells.items() if cell.value is not None]
+        if not used:
             continue
-        before = cells
-        values = _trim(cells)
-        if not values:
-            continue
+        is_lower, highest = number <= highest, max(number, highest)
         if header is None:
-            header = column_names(["" if value is None else str(plain(value)) for value in values])
+            header = column_names([_header_cell(cells.get(column)) for column in range(1, max(used) + 1)])
             continue
         row += 1
-        yield row, _record(header, values)
+        if is_lower:
+            note_row("its number in the sheet is not above that of the row before it; all rows are read")
+        if has_repeats:
+            note_row("it has two cells in one column of the sheet; the last one is read")
+        yield row, _record(header, cells, max(used))
 
 
-def _trim(cells: tuple[Any, ...]) -> list[Any]:
-    """A row without the empty cells at its end, which not every workbook stores."""
-    end = len(cells)
-    while end and cells[end - 1] is None:
-        end -= 1
-    return list(cells[:end])
+def _header_cell(cell: "Cell | None") -> str:
+    return "" if cell is None or cell.value is None else str(cell.value)
 
 
-def _record(header: list[str], values: list[Any]) -> Row | Reject:
-    if len(values) > len(header):
-        return Reject(Reason.WRONG_TYPE, f"the row has {len(values)} cells, the header {len(header)}.")
-    values += [None] * (len(header) - len(values))
-    return {name: plain(value) for name, value in zip(header, values, strict=True)}
-
-
-def sheet_names(part: "Part") -> list[str] | None:
-    """The names of a workbook's sheets, without reading its cells; None if the workbook cannot be opened."""
-    try:
-        with seekable(part) as file, zipfile.ZipFile(file) as archive:
-            if archive.getinfo(SHEET_LIST).file_size > part.limits.row_bytes:
-                return None
-            tree = ElementTree.fromstring(archive.read(SHEET_LIST))
-    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
-        raise_if_resource(error, part.origin)
-        return None
-    return [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]
+def _record(header: list[str], cells: "dict[int, Cell]", width: int) -> Row | Reject:
+    if width > len(header):
+        return Reject(Reason.WRONG_TYPE, f"the row has {width} cells, the header {len(header)}.")
+    record: Row = dict.fromkeys(header)
+    for column, cell in cells.items():
+        if column > len(header):
+            continue
+        name = header[column - 1]
+        record[name] = cell.value
+        if cell.is_formula:
+            note_row(f"'{show_name(shorten(name, MAX_NAME))}' comes from a formula; the value saved with it is read")
+    note_errors(record, (name for name, value in record.items() if type(value) is str))
+    return record

@@ -12,7 +12,8 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
 from unipref.core.records import UNKNOWN, Axis
 from unipref.core.secrets import hide_secrets
-from unipref.sources import CsvSettings, Join, Limits, Part, catalog, hub_parts, parts, with_tables
+from unipref.sources import CsvSettings, Join, Limits, Part, UnreadFiles, catalog, hub_parts, parts, with_tables
+from unipref.sources.oriented_rows import Orient
 from unipref.study.overrides import expand_variables, merge
 from unipref.unify import WEIGHTED, Projection, ResolvedSource
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -38,6 +39,9 @@ class Source(Settings):
     """The shape of the rows (`unipref list formats`), or the dotted path of a module with your own format."""
     map: dict[str, Any] = {}
     """The settings of the format: where prompt, answers and labels are."""
+    orient: Orient | None = None
+    """How a JSON file stores a table by column. columns: column -> label -> value, as `DataFrame.to_json()` writes it,
+    or column -> list of values. split: `{columns: [...], data: [[...], ...]}`."""
     records: str | None = None
     """Path of the list inside each row that holds the real rows, as `data` in {"data": [...]}; `.` for an object of
     rows. The outer row is at `parent`."""
@@ -94,21 +98,27 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
         weights=source.axis if isinstance(source.axis, dict) else {},
         tie_within=source.tie_within,
     )
+    unread = UnreadFiles()
     return ResolvedSource(
         format=form,
         projection=projection,
-        parts=_find_parts(source, entry, place, root, limits),
+        parts=_find_parts(source, entry, place, root, limits, unread),
         row_seconds=limits.pattern_seconds,
+        notes=unread.as_notes(),
     )
 
 
-def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root: Path, limits: Limits) -> list[Part]:
-    """The files of a source, with the lists to read from their rows and the tables to join."""
+def _find_parts(
+    source: Source, entry: catalog.Dataset | None, place: int, root: Path, limits: Limits, unread: UnreadFiles
+) -> list[Part]:
+    """The files of a source, with the lists to read from their rows and the tables to join. `unread` gets the names of
+    the files that are not read.
+    """
     where = f"sources.{place} ({source.name})"
     if source.path is not None:
         paths = [source.path] if isinstance(source.path, str) else source.path
         expanded = [expand_variables(p) for p in paths]
-        files = parts(expanded, root, f"{where}.path", limits=limits, follow_links=source.follow_links)
+        files = parts(expanded, root, f"{where}.path", limits=limits, follow_links=source.follow_links, unread=unread)
     elif entry is not None and entry.hub is not None:
         files = hub_parts(entry.hub, f"{where}.dataset", limits=limits)
     else:
@@ -116,12 +126,14 @@ def _find_parts(source: Source, entry: catalog.Dataset | None, place: int, root:
         mend = "Give files, globs or folders, relative to data_root."
         raise UserError(f"the path is missing{reason}.", where=f"sources.{place}.path", mend=mend)
     records = source.records or (entry.records if entry else None) or ""
-    if records:
-        files = [msgspec.structs.replace(part, records=records) for part in files]
+    if records or source.orient:
+        files = [msgspec.structs.replace(part, orient=source.orient or "", records=records) for part in files]
     if csv := source.csv.pairs():
         files = [msgspec.structs.replace(part, csv=csv) for part in files]
     joins = [join.model_copy(update={"path": _expand(join.path)}) for join in source.join]
-    return with_tables(files, joins, root, f"{where}.join", limits, source.follow_links) if joins else files
+    if not joins:
+        return files
+    return with_tables(files, joins, root, f"{where}.join", limits, source.follow_links, unread)
 
 
 def _expand(path: str | list[str]) -> str | list[str]:

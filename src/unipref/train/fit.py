@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core import parquet
 from unipref.core.chat_models import render
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import ResourceError, UserError, first_line
+from unipref.core.messages import schema_has_parts
 from unipref.core.special_tokens import encode_texts
+from unipref.core.template_turns import keeps_reasoning
 from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
 from unipref.train.data.row_usage import RowUsage, describe_special_tokens
-from unipref.train.data.rows import View, write_rows
+from unipref.train.data.rows import View, join_tools, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
 from unipref.train.monitor.collapse import Collapse, Guard, find_last_good
@@ -81,7 +84,7 @@ def fit(
     with silence_libraries(), report_beside_model(job.out), _make_workspace(job.out) as work:
         ready = processes.run_in_first(lambda: _prepare(trainer, job, work, limit, view or trainer.view()))
         _set_threads(ready.checkpoint)
-        use_in_trl(ready.start.tokenizer)
+        use_in_trl(ready.start.tokenizer, schema_has_parts(parquet.read_schema(job.preferences)))
         arguments = make_arguments(trainer, job, ready.start, work, ready.limit, ready.usage.facts)
         arguments |= _load_datasets(ready)
         ordering = OrderedRows(trainer, ready.usage.facts, arguments["args"], job.seed)
@@ -125,13 +128,14 @@ def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None, lea
     """
     usage, curve, collapse = ready.usage, watcher.curve.points, watcher.collapse
     special = describe_special_tokens(usage, ready.start.tokenizer, leaves_out)
+    parts = usage.describe_parts(keeps_reasoning(ready.start.tokenizer))
     summary: dict[str, Any] = {
         "used": usage.used,
         "left_out": {str(reason): n for reason, n in sorted(usage.left_out.items())},
         # TRL's own running count, without padding.
         "tokens": int(max((point.get("num_tokens", 0) for point in curve), default=0)),
         "curve": curve,
-        "warnings": [*ready.warnings, *watcher.warnings, *usage.describe_cut(), *special],
+        "warnings": [*ready.warnings, *watcher.warnings, *usage.describe_cut(), *parts, *special],
         "resumed_at": parse_step(ready.checkpoint) if ready.checkpoint else None,
     }
     if usage.special:
@@ -205,7 +209,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
     Raises:
         UserError: no rows are left, or the model cannot be trained with these settings.
     """
-    start = open_start(job.policy, work, trainer.model_kind, trainer.special_tokens)
+    start = open_start(job.policy, work, trainer.model_kind, trainer.special_tokens, trainer.reasoning)
     trainer.check_grown(start.policy, start.grown)
     limit = min(limit, trainer.find_max_length(start.policy, start.context))
     rows = work / "train.arrow"
@@ -241,7 +245,7 @@ def _read_probes(trainer: TrlTrainer, ready: PreparedStep) -> list[list[int]]:
     with pa.OSFile(str(ready.rows)) as source:
         rows = next(iter(pa.ipc.open_stream(source))).slice(0, PROBES).to_pylist()
     tokenizer, view = ready.start.tokenizer, trainer.view()
-    dialogues = [dialogue for row in rows for dialogue in view.dialogues(row)][:PROBES]
+    dialogues = [dialogue for row in rows for dialogue in view.dialogues(join_tools(row))][:PROBES]
     texts = [render(tokenizer, dialogue, to_answer=view.prompts_only) for dialogue in dialogues]
     ids = encode_texts(tokenizer, texts)
     return [ids[text] for text in texts]

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError
-from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, protect
+from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, remove_marks
+from unipref.core.template_turns import TRAINED, keep_reasoning, to_turns
 from unipref.models import adapter_merge, opening
 from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
 
@@ -37,7 +38,9 @@ class Start:
     merged: adapter_merge.MergeDifference | None = None
 
 
-def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | None = None) -> Start:
+def open_start(
+    policy: Path, work: Path, model_kind: str, special_tokens: str | None = None, reasoning: str | None = None
+) -> Start:
     """Prepares a model for training.
 
     Args:
@@ -45,6 +48,7 @@ def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | 
         work: folder for a merged or grown model.
         model_kind: 'policy' or 'reward'; a reward step may continue a reward model.
         special_tokens: the step's setting.
+        reasoning: the step's setting.
 
     Raises:
         UserError: the step trains a policy from a reward model, or the model cannot be loaded.
@@ -60,6 +64,7 @@ def open_start(policy: Path, work: Path, model_kind: str, special_tokens: str | 
     config, tokenizer = open_config(name), open_tokenizer(name)
     give_own_pad(tokenizer, name)
     set_special_tokens(tokenizer, special_tokens)
+    set_reasoning(tokenizer, reasoning)
     grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
     folder, merged = name, None
     if grown or opening.is_adapter(name):
@@ -94,9 +99,20 @@ def set_special_tokens(tokenizer: "PreTrainedTokenizerBase", setting: str | None
         keep_as_text(tokenizer, setting == "as_text")
 
 
-def use_in_trl(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Makes TRL, which tokenises dialogues itself, keep special tokens in texts as text if the tokenizer says so."""
-    if keeps_as_text(tokenizer):
+def set_reasoning(tokenizer: "PreTrainedTokenizerBase", setting: str | None) -> None:
+    """Makes the tokenizer render reasoning as a step's setting `reasoning` says; None: as it does."""
+    if setting is not None:
+        keep_reasoning(tokenizer, setting == TRAINED)
+
+
+def use_in_trl(tokenizer: "PreTrainedTokenizerBase", has_parts: bool = False) -> None:
+    """Makes TRL, which tokenises dialogues itself, render them as unipref does.
+
+    Args:
+        tokenizer: changed in place if it keeps special tokens in texts as text, or if messages have parts.
+        has_parts: whether messages have parts besides role and content, such as tool calls.
+    """
+    if keeps_as_text(tokenizer) or has_parts:
         # An attribute of this object alone: a subclass would be saved by a name that transformers does not know.
         tokenizer.apply_chat_template = functools.partial(_apply_chat_template, tokenizer)
 
@@ -109,14 +125,20 @@ def _apply_chat_template(
     **options: Any,
 ) -> Any:
     """`apply_chat_template` of transformers, for the ways in which TRL calls it."""
-    apply = functools.partial(type(tokenizer).apply_chat_template, tokenizer)
-    if not tokenize:
-        return apply(conversation, tokenize=False, **options)
-    if refused := {"padding", "return_tensors", "return_assistant_tokens_mask"} & {k for k, v in options.items() if v}:
-        raise NotImplementedError(f"special_tokens: as_text does not support {', '.join(sorted(refused))} of TRL")
+    given = options.pop("tools", None)
+
+    def apply(dialogue: Any) -> str:
+        turns, tools = to_turns(tokenizer, dialogue, given)
+        return str(type(tokenizer).apply_chat_template(tokenizer, turns, tools=tools, tokenize=False, **options))
+
     is_batch = isinstance(conversation[0], list)
     dialogues = conversation if is_batch else [conversation]
-    texts = [str(apply(protect(tokenizer, dialogue), tokenize=False, **options)) for dialogue in dialogues]
+    if not tokenize:
+        rendered = [remove_marks(tokenizer, apply(dialogue)) for dialogue in dialogues]
+        return rendered if is_batch else rendered[0]
+    if refused := {"padding", "return_tensors", "return_assistant_tokens_mask"} & {k for k, v in options.items() if v}:
+        raise NotImplementedError(f"special_tokens: as_text does not support {', '.join(sorted(refused))} of TRL")
+    texts = [apply(dialogue) for dialogue in dialogues]
     encoded = encode_texts(tokenizer, texts)
     ids = [encoded[text] for text in texts]
     if not return_dict:

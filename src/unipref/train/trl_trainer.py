@@ -92,7 +92,7 @@ class TrlTrainer(Trainer):
     """Name -> settings that belong together."""
     own_fields: ClassVar[frozenset[str]] = frozenset(
         {"step", "start", "reward", "lora", "merge_adapter", "checkpoint", "on_collapse", "bounds", "quantization"}
-        | {"mix", "recipe", "special_tokens"}
+        | {"mix", "recipe", "special_tokens", "reasoning"}
     )
     """Fields that are not passed to TRL."""
     uses_neighbours: ClassVar[bool] = False
@@ -132,6 +132,11 @@ class TrlTrainer(Trainer):
     `as_tokens`: the model reads them as its own. `as_text`: as text, and the saved model too reads all texts so.
     `leave_out`: preferences that hold any are left out. None: as the model that the step starts from, else
     `as_tokens`."""
+    reasoning: Literal["leave_out", "train"] | None = None
+    """What happens to the reasoning that answers hold apart from their text. `leave_out`: the model learns the answers
+    alone. `train`: it learns the reasoning before the answer, as its chat template renders it, else between `<think>`
+    and `</think>`; the saved model reads and scores all answers so. None: as the model that the step starts from, else
+    `leave_out`."""
     merge_adapter: bool = True
     """With `lora`: save the whole model, adapter merged in, and the adapter beside it in `adapter/`. False: save the
     adapter alone; it needs the model the step started from."""

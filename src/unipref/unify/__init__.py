@@ -15,7 +15,7 @@ from pydantic import Field
 from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
-from unipref.core.records import Reason
+from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
@@ -27,6 +27,7 @@ from unipref.unify.map_reduce import (
     map_rows,
     reduce_bucket,
 )
+from unipref.unify.mapping.part_counts import NO_TOOLS, describe_parts
 from unipref.unify.mapping.turns import describe_unread_fields
 from unipref.unify.margins import write_preferences
 from unipref.unify.projection.pairs import PairMethod
@@ -107,11 +108,12 @@ def unify(
             number += len(small_parts)
     for task, task_counts in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
         counts[task.source] += task_counts
-    reduces = [ReduceTask(bucket, without_parts, work, work) for bucket in range(n_buckets)]
+    with_parts = any(each.message_parts.keys() - {NO_TOOLS} for each in counts)
+    reduces = [ReduceTask(bucket, without_parts, work, work, with_parts) for bucket in range(n_buckets)]
     for counts_by_source in engine.map(reduce_bucket, reduces, label="projecting"):
         for index, source_counts in counts_by_source.items():
             counts[index] += source_counts
-    kept = write_preferences(work, n_buckets, settings.min_margin, out)
+    kept = write_preferences(work, n_buckets, settings.min_margin, out, preference_schema(with_parts))
     shutil.rmtree(work)
     examples = _read_reject_examples(out)
     names = [source.projection.source for source in sources]
@@ -151,9 +153,13 @@ def _source_record(
     """Makes one source's record in the manifest."""
     settings = {name: getattr(projection, name) for name in ("kind", "objective", "licence", "axis")}
     below_margin = counts.preferences - kept
+    figures = asdict(counts)
+    if not counts.message_parts:
+        del figures["message_parts"]
     return {
         **settings,
-        **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in asdict(counts).items()},
+        **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in figures.items()},
+        "notes": counts.notes.as_texts(),
         "preferences": kept,
         "kept_pairs": counts.kept_pairs - below_margin,  # only pairs have a margin
         "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below_margin} if below_margin else {},
@@ -173,8 +179,8 @@ def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
 
 
 def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows and parts of rows that could not be used, fields of turns that are not read, and
-    the sources without a preference.
+    """Yields warnings about the rows and parts of rows that could not be used, notes on rows, fields of turns that are
+    not read, and the sources without a preference.
 
     Args:
         records: as `unify` returns them.
@@ -186,11 +192,15 @@ def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["parts_rejected"].items():
             noun = "item or answer" if count == 1 else "items or answers"
             yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
+        for note in record["notes"]:
+            yield f"{source}: {note}"
         if unread := record["unread_turn_fields"]:
-            yield f"{source}: of a turn, only role and content are read, not {describe_unread_fields(unread)}"
+            yield f"{source}: these fields of turns are not read: {describe_unread_fields(unread)}"
         if repeated := record["repeated_judgements"]:
             count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
             yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
+        for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
+            yield f"{source}: {sentence}"
         if not record["preferences"]:
             yield f"no preference comes from {_commonest_reject(source, record)}"
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
+from unipref.core.messages import show_message
 from unipref.core.records import Feedback, Message, Preference, Reject, Row
 from unipref.core.text_keys import prompt_key
 from unipref.unify import Projection
@@ -99,11 +100,13 @@ def _describe_scores(preference: Preference, side: Literal["chosen", "rejected"]
 def _shorten_messages(messages: list[Message] | None) -> str:
     if messages is None:
         return "(none: one-sided)"
-    content = " / ".join(f"{m['role']}: {m['content']}" for m in messages)
+    content = " / ".join(f"{m['role']}: {show_message(m)}" for m in messages)
     return _shorten(content)
 
 
 def _shorten(content: str) -> str:
+    # Binary data can hold bytes that are not text.
+    content = content.encode(errors="backslashreplace").decode()
     return shorten(content, MAX_CHARACTERS, one_line=True, keep_end=True)
 
 

@@ -3,6 +3,7 @@ writes an entry for the study file. A question mark in the entry marks what the 
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from unipref.core.contracts import Format
 from unipref.core.records import Reject
 from unipref.core.terminal import show_name
 from unipref.core.values import value_key
-from unipref.sources import catalog, parts, peek, read, rows_inside, unusual_delimiter
+from unipref.sources import UnreadFiles, catalog, parts, peek, read, rows_inside, unusual_delimiter
 from unipref.sources.limits import without_advice
+from unipref.sources.reading_notes import collect_notes
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, find_scores
 from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.detection.shared_ids import find_shared_ids
@@ -89,7 +91,7 @@ class Inspection:
                 if self.rows
                 else "no row can be read"
             )
-            return "\n".join([*lines, f"  {error}", *(f"  - {w}" for w in [*self.why, *self.doubts])])
+            return "\n".join([*lines, f"  {error}", *(f"  - {w}" for w in [*self.why, *self.doubts, *self.notes])])
         lines.append(f"  format: {self.format}  (confidence {self.confidence:.2f}, from {self.rows} rows)")
         lines += [f"  because {reason}" for reason in self.why]
         lines += [f"  in doubt: {doubt}" for doubt in self.doubts]
@@ -116,7 +118,9 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     places: dict[int, Path] = {}
     for path in paths:
         read_paths: set[str] = set()
-        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None):
+        unread = UnreadFiles()
+        n_before = len(inspections)
+        for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None, unread=unread):
             if piece.fault:
                 inspections.append(Inspection(piece.origin, 0, doubts=[piece.fault]))
             elif piece.path not in read_paths:
@@ -124,6 +128,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
                 label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
                 places[len(inspections)] = Path(piece.path)
                 inspections.append(_inspect(Path(piece.path), label))
+        inspections[n_before].notes += unread.as_notes()
     if 1 < len(places) <= MAX_JOINED_FILES:
         return join_tables(inspections, places)
     return inspections
@@ -163,7 +168,14 @@ def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[
 
 
 def _inspect(path: Path, label: str) -> Inspection:
-    rows = peek(path, ROWS_READ)
+    with collect_notes() as row_notes:
+        rows = peek(path, ROWS_READ)
+    inspection = _inspect_rows(path, label, rows)
+    inspection.notes += [f"{count} times in the first rows: {note}" for note, count in Counter(row_notes).items()]
+    return inspection
+
+
+def _inspect_rows(path: Path, label: str, rows: list[dict[str, Any]]) -> Inspection:
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
     if (named := find_named_source(rows)) is not None:
@@ -194,7 +206,7 @@ def _describe(
     source = {"name": source_name(path), "path": label, "format": name, "map": proposed.map}
     with count_unread_fields() as unread:
         examples = render_examples(name, proposed.map, columns, columns.raw_rows)
-    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
         rows=len(columns.rows),
@@ -241,7 +253,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
     account = account_for_columns(columns, {**proposal.map, "settled": list(named.settled)}, is_judged=True)
     with count_unread_fields() as unread:
         examples = render_examples(proposal.format, proposal.map, columns, inner)
-    notes = [f"of a turn, only role and content are read, not {describe_unread_fields(unread)}"] if unread else []
+    notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
         rows=len(rows),

@@ -15,10 +15,14 @@ import xxhash
 
 from unipref.core import patterns
 from unipref.core.contracts import Format
+from unipref.core.messages import texts_of
 from unipref.core.records import Feedback, Preference, Reason, Reject, Row, preference_schema
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
+from unipref.sources.reading_notes import RowNotes, collect_notes
+from unipref.unify.mapping.images import hash_images
+from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
@@ -36,13 +40,14 @@ GROUP_BYTES = 256 << 20
 
 class ResolvedSource(msgspec.Struct, frozen=True):
     """One source, ready to read: its format, the projection of its groups, its parts, and the CPU seconds that the
-    patterns of the format may take for one row.
+    patterns of the format may take for one row. `notes` name what of its files is not read.
     """
 
     format: Format
     projection: Projection
     parts: list[Any]
     row_seconds: float = patterns.ROW_SECONDS
+    notes: list[str] = []
 
 
 class MapTask(msgspec.Struct, frozen=True):
@@ -58,12 +63,13 @@ class MapTask(msgspec.Struct, frozen=True):
 
 
 class ReduceTask(msgspec.Struct, frozen=True):
-    """One bucket, to be projected into `out/part-N.parquet`."""
+    """One bucket, to be projected into `out/part-N.parquet`; `with_parts`: whether messages have parts besides text."""
 
     bucket: int
     sources: list[ResolvedSource]
     folder: Path
     out: Path
+    with_parts: bool = False
 
 
 class SourceCounts(msgspec.Struct):
@@ -86,6 +92,8 @@ class SourceCounts(msgspec.Struct):
     kept_pairs: int = 0
     implied_pairs: int = 0
     unread_turn_fields: Counter[str] = msgspec.field(default_factory=Counter)
+    message_parts: Counter[str] = msgspec.field(default_factory=Counter)
+    notes: RowNotes = msgspec.field(default_factory=RowNotes)
 
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
@@ -129,25 +137,31 @@ def map_rows(task: MapTask) -> SourceCounts:
     """Reads the parts, writes their feedback to buckets by prompt, writes their rejects, and returns the counts."""
     counts = SourceCounts()
     source_format, source = task.resolved.format, task.resolved.projection.source
+    has_tools = getattr(source_format, "tools", None) is not None
     patterns.limit_rows(task.resolved.row_seconds)
     with (
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task.number) as rejects_out,
+        collect_notes() as notes,
     ):
         origins = [show_text(part.origin) for part in task.parts]
         judges = JudgeNamer()
         for place, number, row in _numbered_rows(task):
             origin = f"{origins[place]}:{number}"
             counts.rows += 1
+            if notes:
+                counts.notes.add(notes, origin)
+                notes.clear()
             with count_unread_fields() as unread:
                 feedbacks, rejects = _read_row(source_format, row)
             add_unread_fields(counts.unread_turn_fields, unread)
             key = f"{task.number + place}:{number}"
             if source_format.grouping == "pair" and isinstance(row, dict):
                 feedbacks = judges.name(feedbacks, row)
-            entries = list(
-                _pack_entries(task, key, [_with_origin(feedback, origin) for feedback in feedbacks], rejects)
-            )
+            feedbacks = [_with_origin(feedback, origin) for feedback in feedbacks]
+            feedbacks = list(_hash_images(feedbacks, task.parts[place], origins[place], rejects))
+            parts = count_parts(feedbacks, has_tools)
+            entries = list(_pack_entries(task, key, feedbacks, rejects))
             if not entries:
                 first = (
                     rejects[0]
@@ -158,11 +172,13 @@ def map_rows(task: MapTask) -> SourceCounts:
                 rejects_out.write(0, _pack(RejectRecord.from_reject(first, source, "row", [origin])))
                 continue
             counts.used += 1
+            counts.message_parts.update(parts)
             for reject in rejects:
                 counts.parts_rejected[reject.reason.value] += 1
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
             for bucket, packed in entries:
                 buckets.write(bucket, packed)
+        counts.notes.add(notes, f"the end of {origins[-1]}")
     return counts
 
 
@@ -206,6 +222,17 @@ def _read_row(source_format: Format, row: Row | Reject) -> tuple[list[Feedback],
     return feedbacks, rejects
 
 
+def _hash_images(feedbacks: list[Feedback], part: Any, origin: str, rejects: list[Reject]) -> Iterator[Feedback]:
+    """Yields the feedback with the hashes of its images; feedback with an image that is missing becomes a reject."""
+    for feedback in feedbacks:
+        try:
+            hash_images(feedback, getattr(part, "path", None), origin)
+        except Reject as reject:
+            rejects.append(reject)
+        else:
+            yield feedback
+
+
 def _with_origin(feedback: Feedback, origin: str) -> Feedback:
     responses = [msgspec.structs.replace(response, origin=[origin]) for response in feedback.responses]
     return msgspec.structs.replace(feedback, responses=responses)
@@ -218,11 +245,11 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
 
     counts_of: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
-    size = 0
+    size, schema = 0, preference_schema(task.with_parts)
     task_number = task.bucket + _FIRST_REDUCE_TASK
     with (
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
-        pq.ParquetWriter(task.out / part_name(task.bucket), preference_schema(), compression="zstd") as writer,
+        pq.ParquetWriter(task.out / part_name(task.bucket), schema, compression="zstd") as writer,
     ):
         for source, parts in _read_groups(task):
             counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
@@ -250,10 +277,10 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             rows += [msgspec.to_builtins(p) for p in projected.preferences]
             size += sum(map(_count_characters, projected.preferences))
             if len(rows) >= BATCH or size >= BATCH_CHARACTERS:
-                writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
+                writer.write_table(pa.Table.from_pylist(rows, schema))
                 rows, size = [], 0
         if rows:
-            writer.write_table(pa.Table.from_pylist(rows, preference_schema()))
+            writer.write_table(pa.Table.from_pylist(rows, schema))
     return counts_of
 
 
@@ -289,7 +316,7 @@ def _collect_groups(records: Iterator[bytes]) -> Iterator[tuple[int, list[Feedba
 
 def _count_characters(preference: Preference) -> int:
     turns = [*preference.prompt, *(preference.chosen or ()), *(preference.rejected or ())]
-    return sum(len(turn["content"]) for turn in turns) + len(preference.extra)
+    return sum(map(len, texts_of(turns))) + len(preference.extra)
 
 
 _FIRST_REDUCE_TASK = 1_000_000

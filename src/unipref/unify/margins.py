@@ -87,7 +87,7 @@ def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.Reco
             yield filled.filter(pc.invert(pa.array(low))), left_out
 
 
-def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) -> Counter[str]:
+def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path, schema: "pa.Schema") -> Counter[str]:
     """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects on disk.
 
     Args:
@@ -95,6 +95,7 @@ def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) 
         n_buckets: number of parts.
         min_margin: least percentile; scored preferences below it are left out.
         out: folder of the two files.
+        schema: of the preferences.
 
     Returns:
         Source -> number of kept preferences.
@@ -108,7 +109,7 @@ def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path) 
     decoder = msgspec.msgpack.Decoder(RejectRecord)
     pending: list[dict[str, Any]] = []
     with (
-        pq.ParquetWriter(out / "preferences.parquet", preference_schema(), compression="zstd") as kept,
+        pq.ParquetWriter(out / "preferences.parquet", schema, compression="zstd") as kept,
         pq.ParquetWriter(out / "rejects.parquet", reject_schema(), compression="zstd") as rejects,
     ):
 

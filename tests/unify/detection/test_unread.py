@@ -90,3 +90,75 @@ def test_fields_beyond_the_limit_are_a_doubt() -> None:
     found = propose(make_rows({**PAIR, **wide}))
     assert any("more fields of the rows were not looked at" in doubt for doubt in found.doubts)
     assert found.confidence <= 0.5
+
+
+def listed(*values: Any) -> list[list[dict[str, Any]]]:
+    """Makes the annotations of a labelling tool: one person's verdict for each row."""
+    return [[{"result": [{"value": {"choices": [value]}}], "was_cancelled": False}] for value in values]
+
+
+EXPORTS: dict[str, dict[str, Any]] = {
+    "a ranking of field names": {
+        "prompt": QUESTIONS, "response-1": ANSWERS, "response-2": OTHERS,
+        "order": [[{"user_id": f"c0ffee12-{i}", "value": {"rank": [1, 2], "value": names}, "status": "submitted"}]
+                  for i, names in enumerate((["response-1", "response-2"], ["response-2", "response-1"]))],
+    },
+    "the id of the accepted option": {
+        "text": QUESTIONS, "accept": [["model-x"], ["model-y"]], "answer": "accept",
+        "options": [[{"id": "model-x", "text": a}, {"id": "model-y", "text": b}]
+                    for a, b in zip(ANSWERS, OTHERS, strict=True)],
+    },
+    "choices inside annotations": {
+        "data": [{"question": q, "reply": a} for q, a in zip(QUESTIONS, ANSWERS, strict=True)],
+        "annotations": listed("Good", "Bad"),
+    },
+    "verdicts in a list": {"question": QUESTIONS, "answer": ANSWERS, "verdicts": [["good", "bad"], ["good", "good"]]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", EXPORTS)
+def test_the_judgements_of_unknown_exports_are_asked_about_and_never_denied(shape: str) -> None:
+    found = propose(make_rows(EXPORTS[shape]))
+    assert open_questions(found.map, "map")
+    assert any("is not read" in doubt for doubt in found.doubts)
+    assert found.confidence <= 0.5
+    texts = [value for value in used_paths(found.map) if "user_id" in value or value.endswith(("accept", ".id"))]
+    assert texts in ([], ["accept"])
+
+
+def test_reactions_in_two_spellings_are_thumbs_and_no_edit() -> None:
+    reactions = [{"alias": ":+1:", "emoji": "👍"}, {"alias": ":-1:", "emoji": "👎"}]
+    calls = [{"inputs": {"question": q}, "output": a} for q, a in zip(QUESTIONS, ANSWERS, strict=True)]
+    found = propose(make_rows({"payload": reactions, "call": calls, "created_at": "2024-07-01T10:00:00Z"}, count=5))
+    assert (found.format, found.map["prompt"], found.map["response"]) == (
+        "thumbs",
+        "call.inputs.question",
+        "call.output",
+    )
+    assert (found.map["up"], found.map["down"]) == ([":+1:"], [":-1:"])
+
+
+def test_the_version_with_which_a_solution_continues_is_proposed() -> None:
+    steps = [
+        [
+            {"completions": [{"text": a, "rating": 1}, {"text": b, "rating": -1}], "chosen": 0},
+            {"completions": [{"text": b, "rating": -1}], "chosen": None},
+        ]
+        for a, b in zip(ANSWERS, OTHERS, strict=True)
+    ]
+    found = propose(make_rows({"problem": QUESTIONS, "steps": steps}))
+    assert (found.format, found.map["versions"], found.map["taken"]) == ("steps", "completions", "chosen")
+
+
+def test_the_answer_with_which_a_dialogue_ends_is_proposed() -> None:
+    talk = [
+        [{"id": f"{i}-{n}", "role": ("user", "assistant")[n % 2], "content": text}
+         for n, text in enumerate((q, a, "And then?", b))]
+        for i, (q, a, b) in enumerate(zip(QUESTIONS, ANSWERS, OTHERS, strict=True))
+    ]  # fmt: skip
+    rated = [f"{i}-1" for i in range(len(talk))]
+    found = propose(make_rows({"messages": talk, "rated_message": rated, "feedback": ["👎", "👍"]}))
+    assert found.map["until"] == {"message": "rated_message", "id": "id"}
+    other = [[*one[:1], {**one[1], "content": "No."}, *one[2:]] for one in talk]
+    columns = {"conversation_a": talk, "conversation_b": other, "winner": ["model_a", "model_b"], "turn": [1, 2]}
+    assert propose(make_rows(columns)).map["until"] == {"turn": "turn"}

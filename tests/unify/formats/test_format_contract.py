@@ -111,12 +111,26 @@ LEAVES = st.one_of(
     st.sampled_from(["\n\nHuman: a\n\nAssistant: b", "\n\nAssistant:", "Human: x", "\x1e\x1f"]),
     st.text(max_size=8),
 )
-KEYS = st.sampled_from(
-    ["role", "content", "from", "value", "text", "type", "replies", "rank", "deleted", "tool_calls", "prompt", "0", ""]
+COMMON_KEYS = ["role", "content", "from", "value", "text", "type", "replies", "rank", "deleted", "prompt", "0", ""]
+PART_KEYS = ["tool_calls", "function", "name", "arguments", "input", "image_url", "source", "thinking", "output"]
+KEYS = st.sampled_from([*COMMON_KEYS, *PART_KEYS])
+TYPES = st.sampled_from(
+    ["text", "tool_use", "tool_result", "thinking", "image", "image_url", "function_call", "reasoning", "human", "ai"]
 )
-PARTS = st.lists(st.fixed_dictionaries({"type": LEAVES | st.just([]), "text": LEAVES}), min_size=1, max_size=2)
+INNER = st.dictionaries(KEYS, LEAVES, max_size=3) | st.lists(LEAVES, max_size=2) | LEAVES
+PARTS = st.lists(
+    st.fixed_dictionaries(
+        {"type": TYPES | LEAVES | st.just([])},
+        optional=dict.fromkeys(["text", "name", "input", "content", "thinking", "image_url", "source"], INNER),
+    ),
+    min_size=1,
+    max_size=2,
+)
 TURNS = st.lists(
-    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system"]), "content": LEAVES | PARTS}),
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "system", "tool", "function_call"]), "content": LEAVES | PARTS},
+        optional={"tool_calls": st.lists(INNER, max_size=2) | INNER, "function_call": INNER, "reasoning": LEAVES},
+    ),
     max_size=4,
 )
 VALUES = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unipref.analysis.audit.hash_column import HashColumn
 from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.core.records import Messages
+from unipref.core.text_keys import join_turns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3
 """Maximum number of examples of a kind."""
-UNIT, RECORD, GROUP = "\x1f", "\x1e", "\x1d"
-"""Separators between role and text, between turns, and between the texts of a preference."""
+GROUP = "\x1d"
+"""Separator between the texts of a preference."""
 
 
 @dataclass
@@ -112,4 +113,4 @@ def _count_shared(counts: CopyCounts, mine: "tuple[Numbers, Numbers]", others: "
 
 
 def _flatten(turns: Messages) -> str:
-    return RECORD.join(f"{turn['role']}{UNIT}{turn['content']}" for turn in turns)
+    return join_turns(turns)

@@ -14,6 +14,7 @@ from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
+from unipref.core.messages import message_text
 from unipref.core.records import Messages, Reason
 from unipref.core.stats.wilson import wilson
 
@@ -88,7 +89,7 @@ class GoldEntry(Settings):
 
 def last_turn_text(turns: Messages) -> str:
     """The text of a side's last turn, each run of white space replaced by one space."""
-    return " ".join(turns[-1]["content"].split())
+    return " ".join(message_text(turns[-1]).split())
 
 
 def answer_hash(turns: Messages) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from unipref.analysis.audit.findings import LengthBias, Lengths
 from unipref.analysis.audit.unified_run import AuditedPreference
+from unipref.core.messages import message_text
 from unipref.core.records import Messages
 from unipref.core.stats.wilson import wilson
 
@@ -68,4 +69,4 @@ def name_bias(lengths: Lengths) -> str:
 
 def _answer(turns: Messages) -> str:
     """The assistant's text on one side; in a whole dialogue, the user's turns do not count."""
-    return "\n".join(turn["content"] for turn in turns if turn["role"] == "assistant")
+    return "\n".join(message_text(turn) for turn in turns if turn["role"] == "assistant")

@@ -5,6 +5,7 @@ from collections import Counter
 from unipref.analysis.audit.findings import PersonalData
 from unipref.analysis.audit.unified_run import AuditedPreference
 from unipref.clean.personal_data import KINDS, Recogniser, Span, mask
+from unipref.core.messages import message_text
 from unipref.core.records import Messages
 
 MOST_EXAMPLES = 3
@@ -37,9 +38,10 @@ class PersonalDataTally:
     def _find(self, messages: Messages | None) -> list[tuple[str, str]]:
         """The kind and the form of each value."""
         return [
-            (span.kind, _form(message["content"], span))
+            (span.kind, _form(text, span))
             for message in messages or ()
-            for span in self._recogniser.find(message["content"])
+            for text in (message_text(message, with_reasoning=True),)
+            for span in self._recogniser.find(text)
         ]
 
     def count(self) -> list[PersonalData]:

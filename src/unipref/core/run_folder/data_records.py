@@ -33,7 +33,9 @@ class SourceCounts(msgspec.Struct):
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
         examples: reason -> a description of the first one.
+        message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
+        notes: what of its files is not read, and rows that are read but may be meant otherwise.
         files: the files of the source; hash: of their content.
     """
 
@@ -53,9 +55,11 @@ class SourceCounts(msgspec.Struct):
     kept_pairs: int | None = None
     implied_pairs: int | None = None
     preferences_rejected: dict[str, int] = {}
+    message_parts: dict[str, int] = {}
     unread_turn_fields: dict[str, int] = {}
     examples: dict[str, str] = {}
     polarity: Polarity | None = None
+    notes: list[str] = []
     files: list[str] = []
     hash: str | None = None
 

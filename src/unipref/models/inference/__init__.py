@@ -106,12 +106,21 @@ def answer_log_likelihoods(
     return sums, counts
 
 
+def _can_score(policy: Policy, pair: tuple[Messages, Messages]) -> bool:
+    """Whether the chat template renders a prompt with its answer so that the answer's tokens can be found."""
+    try:
+        all_answer_tokens(policy, [pair])
+    except RefusedDialogue:
+        return False
+    return True
+
+
 def _score_accepted(
     policy: Policy, pairs: Sequence[tuple[Messages, Messages]], batch_size: int | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """As `answer_log_likelihoods`, for pairs of which the chat template refuses some."""
     sums, n_tokens = np.full(len(pairs), np.nan), np.ones(len(pairs), dtype=np.int64)
-    accepted = [i for i, pair in enumerate(pairs) if policy.can_answer(*pair)]
+    accepted = [i for i, pair in enumerate(pairs) if _can_score(policy, pair)]
     if accepted:
         sums[accepted], n_tokens[accepted] = answer_log_likelihoods(policy, [pairs[i] for i in accepted], batch_size)
     return sums, n_tokens

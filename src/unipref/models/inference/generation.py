@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unipref.core.chat_models import Policy
+from unipref.core.messages import split_reasoning
+from unipref.core.template_turns import keeps_reasoning
 from unipref.models.inference.batching import run_in_batches
 from unipref.models.inference.forward import PassOutput, additive_mask, divergence_error, iterate_members
 from unipref.models.inference.kv_cache import PromptStates, extract_states, keep_texts, merge_states
@@ -208,7 +210,10 @@ def _next_tokens(logits: "torch.Tensor", texts: Sequence[TextInProgress]) -> lis
 
 
 def _decode(policy: Policy, ids: list[int], ended: bool) -> GeneratedText:
-    return GeneratedText(str(policy.tokenizer.decode(ids, skip_special_tokens=True)), len(ids), ended)
+    text = str(policy.tokenizer.decode(ids, skip_special_tokens=True))
+    if keeps_reasoning(policy.tokenizer):
+        text = split_reasoning(text)[1]  # benchmarks judge the answer, as they do for other models
+    return GeneratedText(text, len(ids), ended)
 
 
 def generate_without_trees(policy: Policy, questions: Sequence[Generation], room: int) -> list[GeneratedText]:

@@ -60,6 +60,8 @@ def make_source_section(manifest: Manifest, run: Path) -> Section | None:
             f"{name}: {', '.join(f'{field} {n:,}' for field, n in fields.items())}" for name, fields in unread.items()
         ]
         points.append(Points("Fields of turns that are not read, with the number of turns", items))
+    if notes := [f"{name}: {note}" for name, source in sources.items() for note in source.notes]:
+        points.append(Points("Notes on the files and rows", notes))
     if audit and audit.get("notable"):
         points.append(Points("Audit warnings", [str(line) for line in audit["notable"]]))
     return Section("Sources", paragraphs=paragraphs, points=points, tables=tables)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.contracts import Scorer
+from unipref.core.messages import message_text
 from unipref.core.records import Messages
 
 if TYPE_CHECKING:
@@ -103,4 +104,4 @@ def truncation(text: str) -> float:
 
 def _last_answer(messages: Messages) -> str:
     """The last answer of a side."""
-    return messages[-1]["content"]
+    return message_text(messages[-1])

@@ -18,6 +18,7 @@ from unipref.core.contracts import Trainer, TrainJob
 from unipref.core.display import format_bytes
 from unipref.core.errors import ResourceError, UserError
 from unipref.core.records import Reason
+from unipref.core.template_turns import TOOLS, keeps_reasoning
 from unipref.models.loading import context_length, is_reward_model
 from unipref.models.opening import check_folder
 from unipref.train.checks.memory import (
@@ -34,7 +35,7 @@ from unipref.train.data.row_usage import SAME_TOKENS, RowUsage, describe_special
 from unipref.train.data.rows import write_rows
 from unipref.train.data.sample import pairs_of, write_sample
 from unipref.train.monitor.callback import silence_libraries
-from unipref.train.start import give_own_pad, open_config, open_tokenizer, set_special_tokens
+from unipref.train.start import give_own_pad, open_config, open_tokenizer, set_reasoning, set_special_tokens
 from unipref.train.trl_arguments import device_defaults, make_config
 from unipref.train.trl_trainer import TrlTrainer
 
@@ -273,7 +274,9 @@ class _StepCheck:
             if (n := usage.left_out.get(reason, 0)) and (n > MANY_LEFT_OUT * usage.rows or reason == SAME_TOKENS):
                 warnings.append(f"{n} of {usage.rows} sampled preferences are left out: {why}")
         leaves_out = self.trainer.special_tokens == "leave_out"
-        return warnings + usage.describe_cut() + describe_special_tokens(usage, self._open_tokenizer(), leaves_out)
+        tokenizer = self._open_tokenizer()
+        warnings += usage.describe_cut() + usage.describe_parts(keeps_reasoning(tokenizer))
+        return warnings + describe_special_tokens(usage, tokenizer, leaves_out)
 
     def _open_tokenizer(self) -> "PreTrainedTokenizerBase":
         """The tokenizer, set as the step and the earlier steps say."""
@@ -281,6 +284,7 @@ class _StepCheck:
         for step in (*self._earlier_steps(), self.trainer):
             if (isinstance(step, TrlTrainer) and step.model_kind == "policy") or step is self.trainer:
                 set_special_tokens(tokenizer, getattr(step, "special_tokens", None))
+                set_reasoning(tokenizer, getattr(step, "reasoning", None))
         return tokenizer
 
 
@@ -295,7 +299,7 @@ def _check_filled(path: Path) -> None:
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_stream(source).read_all()
         for name in table.column_names:
-            if 0 < table[name].null_count < table.num_rows:
+            if name != TOOLS and 0 < table[name].null_count < table.num_rows:
                 raise UserError(
                     f"'{name}' is missing in {table[name].null_count} of {table.num_rows} rows.",
                     mend=f"Leave out the sources that lack it, or train without '{name}'.",

@@ -7,7 +7,9 @@ gives SFT its own labels. DPO and KTO get a collator that removes those tokens f
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from unipref.core.messages import add_tools
 from unipref.core.records import Messages, Row
+from unipref.core.template_turns import TOOLS
 from unipref.models.answer_tokens import split_answers
 from unipref.train.data.row_usage import RowUsage
 
@@ -166,7 +168,7 @@ def label_row(row: Row, tokenizer: "PreTrainedTokenizerBase", in_prompt: bool = 
         tokenizer: with a chat template.
         in_prompt: whether the assistant's turns in the prompt have a loss too.
     """
-    prompt, answer = row["prompt"], row["completion"]
+    prompt, answer = add_tools(row["prompt"], row.get(TOOLS)), row["completion"]
     if in_prompt:
         prompt, answer = _split_at_first_answer([*prompt, *answer])
     (tokens,) = split_answers(tokenizer, [(prompt, answer)])

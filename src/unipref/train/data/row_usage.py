@@ -19,6 +19,10 @@ SAME_TOKENS = "same_tokens"
 """Left out because both sides have the same tokens: the texts differ only in what the tokenizer ignores."""
 SPECIAL_TOKENS = "special_tokens"
 """Left out because a text holds special tokens of the model's tokenizer, and the settings say so."""
+NO_TOOLS = "tools_not_rendered"
+"""Left out because the model's chat template does not render tools, tool calls or their results."""
+NO_IMAGES = "images_not_read"
+"""Left out because the model does not read images."""
 NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
 NO_RULE = "no_rule"
@@ -72,6 +76,8 @@ class RowUsage:
         too_long: the lengths, in tokens, of the preferences that do not fit: of each its longest dialogue.
         masked: used preferences with later turns of the user, which are masked; cut: those cut before them, because
             the turns cannot be told apart.
+        tool_results: used preferences whose answers hold results of tools, which are masked.
+        reasoning: used preferences whose answers hold reasoning.
         special: source -> special token of the tokenizer -> preferences that hold it in a text, those left out for it
             included.
         others: number of a trainer's row -> for each of its dialogues with later turns, where others speak
@@ -85,6 +91,8 @@ class RowUsage:
     facts: RowFacts = field(default_factory=RowFacts)
     masked: int = 0
     cut: int = 0
+    tool_results: int = 0
+    reasoning: int = 0
     special: dict[str, Counter[str]] = field(default_factory=dict)
     others: dict[int, list[list[int]]] = field(default_factory=dict)
 
@@ -103,6 +111,8 @@ class RowUsage:
             ONE_SIDED: "without the answers that the trainer needs",
             SAME_TOKENS: "with the same tokens on both sides",
             SPECIAL_TOKENS: "with special tokens in their texts",
+            NO_TOOLS: "with tools or tool calls, which the model's chat template does not render",
+            NO_IMAGES: "with images, which the model does not read",
             NO_MARGIN: "without a margin",
             NO_RULE: "without a rule to check answers by",
         }
@@ -117,6 +127,32 @@ class RowUsage:
             f"{self.masked} of {self.rows} preferences go on after the first answer: every later user turn is masked, "
             "and only the assistant's turns are learned"
         ]
+
+    def describe_parts(self, learns_reasoning: bool) -> list[str]:
+        """Says what happens to reasoning and to the results of tools in answers, and what is left out for tools."""
+        lines = []
+        if self.reasoning:
+            happens = (
+                "it is part of the answer that the model learns"
+                if learns_reasoning
+                else "only the answers are learned, without it ('reasoning: train' keeps it)"
+            )
+            lines.append(f"{self.reasoning} of {self.rows} preferences hold reasoning: {happens}")
+        if self.tool_results:
+            lines.append(
+                f"{self.tool_results} of {self.rows} preferences hold results of tools inside the answer: they are "
+                "masked, and only the assistant's turns are learned"
+            )
+        if n := self.left_out[NO_TOOLS]:
+            lines.append(
+                f"{n} of {self.rows} preferences are left out: the model's chat template does not render their tools "
+                "or tool calls, or not so that results of tools can be told from answers"
+            )
+        if n := self.left_out[NO_IMAGES]:
+            lines.append(
+                f"{n} of {self.rows} preferences are left out: they hold images, which the model does not read"
+            )
+        return lines
 
     def describe_cut(self) -> list[str]:
         """Says how many preferences are cut, if any."""

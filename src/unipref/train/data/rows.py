@@ -12,12 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unipref.core import parquet
-from unipref.core.chat_models import RefusedDialogue
-from unipref.core.records import Messages, Reason, Row, preference_schema
+from unipref.core.chat_models import RefusedDialogue, UnrenderedPart
+from unipref.core.messages import add_tools, schema_has_parts, take_tools, texts_of
+from unipref.core.records import Message, Messages, Reason, Row, preference_schema
 from unipref.core.special_tokens import encode_texts, find_special_tokens
+from unipref.core.template_turns import IMAGES, TOOLS
 from unipref.models.answer_tokens import split_answers
 from unipref.models.rendered_dialogue import TurnFinder, cut_after_first_answer
-from unipref.train.data.row_usage import NO_MARGIN, ONE_SIDED, SAME_TOKENS, SPECIAL_TOKENS, RowUsage, describe_others
+from unipref.train.data.row_usage import (
+    NO_IMAGES,
+    NO_MARGIN,
+    NO_TOOLS,
+    ONE_SIDED,
+    SAME_TOKENS,
+    SPECIAL_TOKENS,
+    RowUsage,
+    describe_others,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -132,8 +143,12 @@ def write_rows(
     """
     import pyarrow as pa
 
-    messages = preference_schema().field("prompt").type
+    has_parts = schema_has_parts(parquet.read_schema(preferences))
+    messages = preference_schema(has_parts).field("prompt").type
     others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
+    has_tools = has_parts and not view.prompts_only
+    if has_tools:
+        others.append((TOOLS, pa.string()))
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
     usage = RowUsage()
     renderer = _Renderer(view, tokenizer, later_turns, leave_out_special, usage)
@@ -142,9 +157,21 @@ def write_rows(
         for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
             rendered = list(renderer.render_all(batch.to_pylist()))
             usable = [row for rows in _keep_fitting(rendered, tokenizer, limit - room, usage) for row in rows]
+            usable = list(map(separate_tools, usable)) if has_tools else usable
             usage.rows += batch.num_rows
             writer.write_batch(pa.RecordBatch.from_pylist(usable, schema=schema))
     return usage
+
+
+def separate_tools(row: Row) -> Row:
+    """Puts the tools of a trainer's row into the column from which TRL takes them."""
+    prompt, tools = take_tools(row["prompt"])
+    return {**row, "prompt": prompt, TOOLS: tools}
+
+
+def join_tools(row: Row) -> Row:
+    """The opposite of `separate_tools`."""
+    return {**row, "prompt": add_tools(row["prompt"], row.get(TOOLS))}
 
 
 @dataclass(frozen=True)
@@ -184,6 +211,8 @@ class _Renderer:
         for preference in preferences:
             try:
                 rendered = self._render(preference)
+            except UnrenderedPart as error:
+                rendered = NO_IMAGES if error.part == IMAGES else NO_TOOLS
             except RefusedDialogue:
                 rendered = Reason.BAD_ROLE
             if isinstance(rendered, _RenderedPreference) and self.view.prompts_only and self._is_repeated(rendered):
@@ -225,7 +254,7 @@ class _Renderer:
     def _has_special_tokens(self, preference: Row, rows: list[Row]) -> bool:
         """Whether a text holds special tokens; counts the preference by them."""
         dialogues = [dialogue for row in rows for dialogue in self.view.dialogues(row)]
-        texts = {message["content"] for dialogue in dialogues for message in dialogue}
+        texts = {text for dialogue in dialogues for text in texts_of(dialogue)}
         tokens = find_special_tokens(self.finder.tokenizer, texts)
         if tokens:
             self.usage.special.setdefault(preference["source"], Counter()).update(tokens.keys())
@@ -248,6 +277,11 @@ class _Renderer:
         return False
 
 
+def _holds(preference: Row, is_such: Callable[[Message], bool]) -> bool:
+    """Whether an answer of a preference holds such a turn."""
+    return any(is_such(turn) for side in ("chosen", "rejected") for turn in preference[side] or ())
+
+
 def _keep_fitting(
     rendered: list[_RenderedPreference], tokenizer: "PreTrainedTokenizerBase", limit: int, usage: RowUsage
 ) -> Iterator[list[Row]]:
@@ -268,7 +302,11 @@ def _keep_fitting(
             continue
         usage.used += 1
         usage.cut += one.is_cut
-        usage.masked += any(sides for others in one.others for sides in others)
+        is_masked = any(sides for others in one.others for sides in others)
+        has_results = is_masked and _holds(one.preference, lambda turn: turn["role"] == "tool")
+        usage.tool_results += has_results
+        usage.masked += is_masked and (not has_results or _holds(one.preference, lambda turn: turn["role"] == "user"))
+        usage.reasoning += _holds(one.preference, lambda turn: bool(turn.get("reasoning")))
         for length, others in zip(lengths, one.others, strict=True):
             if any(others):
                 usage.others[len(usage.facts)] = others

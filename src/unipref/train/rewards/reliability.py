@@ -108,11 +108,15 @@ def score_dev_pairs(rewarders: Sequence[Rewarder], preferences: Path) -> DevRewa
 
 
 def read_dev_pairs(preferences: Path) -> list[Answer]:
-    """Reads the answers of held-out pairs: chosen, rejected, chosen, rejected, ..."""
+    """Reads the answers of held-out pairs: chosen, rejected, chosen, rejected, ... Rewards score texts, so pairs whose
+    answers are tool calls are left out.
+    """
     return [
         (row["prompt"] + row[side][:-1], row[side][-1]["content"])
         for row in _every_kth_row(preferences, MAX_PAIRS)
-        if row["chosen"] and row["rejected"]
+        if row["chosen"]
+        and row["rejected"]
+        and not any(row[side][-1].get("tool_calls") for side in ("chosen", "rejected"))
         for side in ("chosen", "rejected")
     ]
 

@@ -8,7 +8,7 @@ from unipref.core.contracts import Proposal
 from unipref.unify.detection.export_fields import find_roles, find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
-from unipref.unify.mapping.conditions import BESIDE
+from unipref.unify.mapping.item_filter import BESIDE
 
 Kind = Literal["choice", "score", "order", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""

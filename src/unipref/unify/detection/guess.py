@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns, find_replies_key, to_finite_number
 from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_score_text
 from unipref.unify.detection.names import (
@@ -59,7 +60,7 @@ def path_setting(several: Sequence[str]) -> str | list[str]:
 
 def quote_names(names: Iterable[str]) -> str:
     """Joins quoted names for a sentence."""
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{show_name(name)}'" for name in names)
 
 
 def find_prompt(columns: Columns, answers: Sequence[Column]) -> tuple[list[str], bool]:
@@ -227,7 +228,8 @@ def describe_scale(column: Column) -> dict[str, Any]:
     if not texts:
         return {}
     if all(read_decimal_comma(text) is not None for text in texts):
-        return {"decimal": "comma"}
+        # With a decimal comma, a number with a point would be rejected: then the rows with a comma are.
+        return {} if any("." in str(value) for value in column.values) else {"decimal": "comma"}
     if any({*text} & FULL_STARS for text in texts):
         return {"codes": {value: read_score_text(value) for value in sorted({*texts})}}
     return {"pattern": NUMBER_PATTERN}

@@ -153,7 +153,7 @@ def _is_in_metadata(column: Column) -> bool:
 def _find_value_role(column: Column) -> Role:
     """Finds the role of flags, codes and numbers."""
     words, named = {*column.words}, is_judgement_name(column)
-    if _is_in_metadata(column):
+    if _is_in_metadata(column) or words == {"id"}:
         return "metadata"
     if column.numbers:
         return _find_number_role(column, words, named)

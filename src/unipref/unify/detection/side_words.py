@@ -112,7 +112,10 @@ def names_a_side(value: str) -> bool:
     words = {SYNONYMS.get(word, word) for word in split_words(plain.lower())}
     if RELATION.fullmatch(plain) or (TIE.search(plain) and words <= TIE_WORDS | SIDES | NOUNS | FILLERS):
         return True
-    return bool(words & SIDES) and words <= SIDES | NOUNS | BETTER | WORSE | FILLERS
+    return (
+        bool(words & SIDES)
+        and words <= SIDES | NOUNS | BETTER | (WORSE - {"bad", "rejected", "dispreferred"}) | FILLERS
+    )
 
 
 def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()) -> SideWord:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.roles import Role
@@ -129,6 +130,8 @@ def _is_used(path: str, used: set[str]) -> bool:
 
 def _show_values(column: Column) -> str:
     if column.kind in ("code", "flag", "number"):
-        shown = [value[:MAX_VALUE_LENGTH] for value in column.distinct_values[:MAX_VALUES]]
+        values = [value[:MAX_VALUE_LENGTH] for value in column.distinct_values[:MAX_VALUES]]
+        # Binary data can hold bytes that are not text.
+        shown = [show_name(value.encode(errors="backslashreplace").decode()) for value in values]
         return f" ({', '.join(shown)})" if shown else ""
     return ""

@@ -7,7 +7,7 @@ from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, text_fields, values_at
-from unipref.unify.mapping.conditions import BESIDE
+from unipref.unify.mapping.item_filter import BESIDE
 
 STATUS = ".responses.status"
 """The end of the column of a question's statuses, in flat records."""

@@ -11,7 +11,13 @@ from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.dialogue_end import Until
 from unipref.unify.mapping.fields import Paths, Place, extract_part, first_field, get_answer, get_path, read_answer
 from unipref.unify.mapping.message_links import TurnFields
-from unipref.unify.mapping.turns import assistant_turn, parse_transcript, parse_turns, split_dialogue
+from unipref.unify.mapping.turns import (
+    assistant_turn,
+    parse_transcript,
+    parse_turns,
+    read_answer_turns,
+    split_dialogue,
+)
 
 
 class Marks(Settings):
@@ -81,11 +87,11 @@ class Dialogues(Mapped):
             if match is None:
                 raise Reject(Reason.PROMPTS_DIFFER, f"{value[:60]!r} does not match 'cut'", path)
             prompt, answer = (group.strip() for group in match.groups(default=""))
-            return [Message(role="user", content=prompt), *assistant_turn(read_answer(answer, path))]
+            return [Message(role="user", content=prompt), *assistant_turn(read_answer(answer, path), path)]
         dialogue = parse_transcript(value, self.marks.user, self.marks.assistant)
         if self.until is not None:
             return self.until.cut_messages(row, dialogue or [], path)
-        return dialogue if dialogue is not None else assistant_turn(read_answer(value, path))
+        return dialogue if dialogue is not None else assistant_turn(read_answer(value, path), path)
 
     def read_place(self, row: Row, place: Place) -> Messages:
         """Reads the dialogue, or the answer alone, at a path or in a part. A pattern extracts from the whole of a text,
@@ -138,4 +144,7 @@ class OneAnswer(Dialogues):
             return [*self.leading_turns(row), *prompt], answer
         if self.prompt is None or self.response is None:
             raise AssertionError("the validator requires a prompt and a response without messages")
-        return self.read_prompt(row, self.prompt), assistant_turn(get_answer(row, self.response))
+        prompt = self.read_prompt(row, self.prompt)
+        if isinstance(self.response, str):
+            return prompt, read_answer_turns(get_path(row, self.response), self.response, self.roles)
+        return prompt, assistant_turn(get_answer(row, self.response), first_field(self.response))

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
+from unipref.core.messages import add_tools
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
@@ -32,8 +33,10 @@ from unipref.unify.mapping.fields import (
     to_json,
     to_parts,
 )
+from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
-from unipref.unify.mapping.turns import check_prompt, parse_open_transcript, parse_turns, user_prompt
+from unipref.unify.mapping.message_parts import are_blocks, read_tools
+from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_open_transcript, parse_turns, user_prompt
 
 
 class Twins(Settings):
@@ -58,13 +61,19 @@ class Twins(Settings):
 class Mapped(Format):
     """The settings that all formats share."""
 
-    roles: Annotated[dict[str, Literal["user", "assistant", "system"]], BeforeValidator(string_keys)] = {}
-    """Role names of the source -> user, assistant or system, for names that unipref does not know. A boolean is a name
-    too, as in {true: user, false: assistant}."""
+    roles: Annotated[dict[str, Literal["user", "assistant", "system", "tool"]], BeforeValidator(string_keys)] = {}
+    """Role names of the source -> user, assistant, system or tool, for names that unipref does not know. A boolean is a
+    name too, as in {true: user, false: assistant}."""
     system: Paths | None = None
     """Where the system text is."""
     history: Path | None = None
     """Path of earlier turns: a list of turns, or of [question, answer] pairs."""
+    tools: Path | None = None
+    """Path of the tools that the assistant may call: a list of their definitions, or JSON text of one. Rows without
+    tools are counted."""
+    images: Path | None = None
+    """Path of the list of paths or URLs of a row's images, if the turns hold only marks of their places (`<image>`, or
+    a part of type image). Without marks, the images come before the first user turn's text."""
     twins: Twins | None = None
     """What rows share that must stay on one side of the split. If not set, the first user turn decides."""
     objective: Path | None = None
@@ -116,6 +125,8 @@ class Mapped(Format):
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
         kept = self.kept_fields(row)
+        tools = self._read_tools(row)
+        images = None if self.images is None else read_images(get_path(row, self.images), self.images)
         for item in self.feedback(row):
             if isinstance(item, Reject):
                 yield item
@@ -126,7 +137,8 @@ class Mapped(Format):
                 item = msgspec.structs.replace(item, responses=responses)
             elif kept:
                 item = msgspec.structs.replace(item, extra={**kept, **item.extra})
-            yield msgspec.structs.replace(item, twins=twin, objective=objective)
+            prompt = item.prompt if images is None else place_images(item.prompt, images, self.images or "")
+            yield msgspec.structs.replace(item, prompt=add_tools(prompt, tools), twins=twin, objective=objective)
 
     def prepare(self, row: Row) -> Row:
         """Applies `function`, `literals` and `where`, and returns the row.
@@ -150,6 +162,8 @@ class Mapped(Format):
             value = get_path(row, parts[0].field)
             if is_star(place) and isinstance(value, list) and not any(isinstance(item, dict) for item in value):
                 return [*self.leading_turns(row), *user_prompt(join_texts(row, prompt), place)]
+            if are_blocks(value) and not any(block["type"].lower() in KNOWN_ROLES for block in value):
+                value = [{"role": "user", "content": value}]
             messages = (
                 parse_turns(value, place, self.roles) if isinstance(value, list) else parse_open_transcript(value)
             )
@@ -168,6 +182,16 @@ class Mapped(Format):
             return []
         return [Message(role="system", content=content)]
 
+    def _read_tools(self, row: Row) -> str | None:
+        """Returns the tools that the assistant may call, as JSON; None if the row has none."""
+        if self.tools is None:
+            return None
+        try:
+            value = get_path(row, self.tools)
+        except Reject:
+            return None
+        return read_tools(value, self.tools)
+
     def _read_history(self, row: Row) -> Messages:
         if self.history is None or not (value := get_path(row, self.history)):
             return []
@@ -181,7 +205,9 @@ class Mapped(Format):
         for path in self.keep:
             try:
                 value = get_path(row, path)
-            except Reject:
+            except Reject as reject:
+                if reject.reason is not Reason.MISSING_FIELD:
+                    raise
                 continue
             fields[path] = to_json(value, path)
         return fields

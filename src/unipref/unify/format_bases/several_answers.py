@@ -25,7 +25,7 @@ from unipref.unify.mapping.fields import (
     read_answer,
     values_per_answer,
 )
-from unipref.unify.mapping.turns import user_prompt
+from unipref.unify.mapping.turns import assistant_turn, read_answer_turns, user_prompt
 
 KEY = "key"
 """Field of an answer that holds its key, if the answers are the values of a mapping."""
@@ -154,6 +154,21 @@ class SeveralAnswers(AnswersInOneRow):
             Reject: the answer is missing, empty, not a text, or does not match a pattern.
         """
         return self.cut_answer(self._read_text(item), item.place)
+
+    def read_turns(self, item: Item) -> tuple[str | None, Messages]:
+        """Returns the prompt that `cut` takes from an answer, or None, and the turns of the answer, which may be a
+        message or call tools.
+
+        Raises:
+            Reject: as for `read_content`.
+        """
+        if self.cut is None and item.part is None and not isinstance(self.response, Part):
+            path = None if self.response in (None, ITSELF) else self.response
+            value = item.value if path is None else get_or_none(item.value, path)
+            if isinstance(value, dict | list):
+                return None, read_answer_turns(value, item.place, self.roles)
+        prompt, answer = self.read_content(item)
+        return prompt, assistant_turn(answer, item.place)
 
     def _read_text(self, item: Item) -> str:
         if item.part is not None:

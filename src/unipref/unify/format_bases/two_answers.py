@@ -19,16 +19,17 @@ from unipref.unify.mapping.fields import (
     first_field,
     get_path,
     label_hint,
-    read_answer,
     read_text,
     string_keys,
     to_code,
 )
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
+    check_answer,
     check_prompt,
     count_shared_turns,
-    find_prompt_end,
+    find_shared_prompt_end,
+    wrap_answer,
 )
 
 Side = Literal["first", "second", "tie"]
@@ -112,12 +113,14 @@ class TwoAnswers(Dialogues):
         for ending, path in zip(endings, paths, strict=True):
             if not ending or ending[-1]["role"] != "assistant":
                 raise Reject(Reason.NO_ANSWER, "the dialogue does not end with the assistant's answer", path)
-            read_answer(ending[-1]["content"], path)
+            check_answer(ending, path)
         return prompt, endings
 
     def parse_dialogue(self, value: Any, path: str, row: Row) -> Messages:
         """Converts a side to messages; a mapping is a single turn, unless messages are a tree."""
         is_tree = self.until is not None and self.until.parent is not None
+        if self.turns is None and not isinstance(value, str) and not is_tree:
+            value = wrap_answer(value)
         return super().parse_dialogue([value] if isinstance(value, dict) and not is_tree else value, path, row)
 
     def _read_side(self, row: Row, place: Place) -> Messages:
@@ -156,7 +159,7 @@ class TwoAnswers(Dialogues):
             detail = "each side holds only an answer; set 'prompt:' to the path of the prompt"
             raise Reject(Reason.EMPTY_PROMPT, detail, paths[0])
         shared = min(count_shared_turns(first, second), len(first) - 1, len(second) - 1)
-        cut = find_prompt_end(first[:shared])
+        cut = find_shared_prompt_end(first[:shared])
         if cut == 0:
             raise Reject(Reason.PROMPTS_DIFFER, "the two sides do not begin with the same user turn", paths[1])
         check_prompt(first[:cut], paths[0])

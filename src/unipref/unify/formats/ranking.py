@@ -21,7 +21,6 @@ from unipref.unify.mapping.fields import (
     values_per_answer,
 )
 from unipref.unify.mapping.named_values import NamedValue, match_names, read_named_values, read_order
-from unipref.unify.mapping.turns import assistant_turn
 
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""
@@ -147,12 +146,12 @@ class Ranking(SeveralAnswers):
         """Yields one feedback with all answers and their ranks, and a reject for each rank without an answer."""
         items = self.read_items(row)
         ranks, rejects = self._read_ranks(row, items)
-        contents = [self.read_content(item) for item in items]
+        contents = [self.read_turns(item) for item in items]
         responses = []
         for (_, answer), each in zip(contents, ranks, strict=True):
             scores = {RANK_AXIS: math.fsum(each) / len(each)} if each else {}
             raters = {RANK_AXIS: len(each)} if len(each) > 1 else {}
-            responses.append(Response(messages=assistant_turn(answer), scores=scores, raters=raters))
+            responses.append(Response(messages=answer, scores=scores, raters=raters))
         prompts = [prompt for prompt, _ in contents]
         yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
         yield from rejects

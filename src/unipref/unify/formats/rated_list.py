@@ -29,7 +29,6 @@ from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
 from unipref.unify.mapping.named_values import match_names, read_named_values
 from unipref.unify.mapping.scores import Scale, raters_of, scores_of
-from unipref.unify.mapping.turns import assistant_turn
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}
 """Values that rate reasoning steps rather than answers."""
@@ -176,7 +175,7 @@ class RatedList(SeveralAnswers):
         prompts: list[str | None] = []
         for i, item in enumerate(items):
             try:
-                prompt, answer = self.read_content(item)
+                prompt, answer = self.read_turns(item)
                 ratings = {
                     name: axis.rate(values[name][i], f"{item.place}.{name}") for name, axis in self.scores.items()
                 }
@@ -184,9 +183,7 @@ class RatedList(SeveralAnswers):
                 rejects.append(reject)
                 continue
             prompts.append(prompt)
-            responses.append(
-                Response(messages=assistant_turn(answer), scores=scores_of(ratings), raters=raters_of(ratings))
-            )
+            responses.append(Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings)))
         if not responses:
             raise rejects[0]
         yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)

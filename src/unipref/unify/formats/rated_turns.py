@@ -9,7 +9,7 @@ from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, describe, get_path, read_answer, to_code
+from unipref.unify.mapping.fields import Path, describe, get_path, to_code
 from unipref.unify.mapping.message_links import (
     LinkedMessage,
     LinkedMessages,
@@ -20,7 +20,14 @@ from unipref.unify.mapping.message_links import (
     link_replies,
     prepare_message,
 )
-from unipref.unify.mapping.turns import WEIGHT, check_prompt, find_prompt_end, find_turn_keys, parse_message
+from unipref.unify.mapping.turns import (
+    WEIGHT,
+    check_answer,
+    check_prompt,
+    find_prompt_end,
+    find_turn_keys,
+    parse_message,
+)
 from unipref.unify.mapping.verdicts import Verdicts
 
 MAX_TURNS = 1000
@@ -147,7 +154,7 @@ class RatedTurns(Verdicts, Mapped):
                 raise Reject(before.turns.reason, detail, message.place)
             dialogue += before.turns
             opposite += before.turns[-1:] if before.verdict is (not message.verdict) else []
-        read_answer(dialogue[-1]["content"], message.place)
+        check_answer(dialogue, message.place)
         cut = find_prompt_end(dialogue)
         check_prompt(dialogue[:cut], message.place)
         if any(answer in dialogue[cut:-1] for answer in opposite):

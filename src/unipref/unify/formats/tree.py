@@ -7,6 +7,7 @@ from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reje
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, get_path, read_text
+from unipref.unify.mapping.message_parts import make_turn
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
 
@@ -135,11 +136,12 @@ class Tree(Mapped):
         role = normalise_role(get_path(node, self.role), f"{place}.{self.role}", self.roles)
         if isinstance(self.text, Part) and role == "assistant":
             content = extract_part(content, self.text)
-        if not content:
+        message = make_turn(role, content)
+        if not message["content"]:
             raise Reject(
                 Reason.EMPTY_RESPONSE if role == "assistant" else Reason.EMPTY_PROMPT, "the message is empty", place
             )
-        return Message(role=role, content=content)
+        return message
 
     def _list_read_fields(self) -> list[str]:
         """The fields of a message that are read or kept."""

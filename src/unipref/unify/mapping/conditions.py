@@ -47,8 +47,6 @@ OPERATORS = {
     "in": "one_of",
 }
 """Other spellings of the keys of a condition -> the key."""
-BESIDE = "^"
-"""Begins the path, from the row, of a list that holds one value per item of the filtered list."""
 COMPARISON = re.compile(r"\s*(>=|<=|!=|==|>|<|=)\s*(.*?)\s*\Z", re.DOTALL)
 
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
 Path = Annotated[str, Field(min_length=1)]
@@ -84,13 +85,13 @@ def get_path(row: Any, path: str) -> Any:
     """Returns the value at a path.
 
     Raises:
-        Reject: `missing_field` if the path does not exist; null is a value.
+        Reject: `missing_field` if the path does not exist; null is a value. `wrong_type` for an `UnusableText`.
     """
     value = row
     if isinstance(row, dict) and path in row:
-        return row[path]
+        return _check_usable(row[path], path)
     if path == ITSELF:
-        return row
+        return _check_usable(row, path)
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if isinstance(value, dict) and part in value:
@@ -103,6 +104,13 @@ def get_path(row: Any, path: str) -> Any:
             value = value[int(part)]
         else:
             raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
+    return _check_usable(value, path)
+
+
+def _check_usable(value: Any, path: str) -> Any:
+    """Returns a value, unless it is a text that nobody wrote, such as the result of a formula."""
+    if isinstance(value, UnusableText):
+        raise Reject(Reason.WRONG_TYPE, value.why, path)
     return value
 
 
@@ -172,10 +180,16 @@ def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def get_or_none(item: Any, path: str) -> Any:
-    """Returns the value at a path; null if the path does not exist."""
+    """Returns the value at a path; null if the path does not exist.
+
+    Raises:
+        Reject: the value is a text that must not be read as data.
+    """
     try:
         return get_each(item, path)
-    except Reject:
+    except Reject as reject:
+        if reject.reason is not Reason.MISSING_FIELD:
+            raise
         return None
 
 

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unipref.core.records import Reason, Reject, Row
-from unipref.unify.mapping.conditions import BESIDE, Condition
+from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import Path, describe, get_each, get_or_none, get_path
+
+BESIDE = "^"
+"""Begins the path, from the row, of a list that holds one value per item of the filtered list."""
 
 
 class ItemFilter:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Path, PathList, describe, get_path
+from unipref.unify.mapping.fields import Path, PathList, describe, get_or_none, get_path
 
 NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
 """What a root message holds as its parent."""
@@ -52,12 +52,12 @@ class TurnFields(Settings):
             Reject: the speaker or the text is missing.
         """
         role = get_inside(message, self.role, field)
-        path = next((path for path in self.texts if _get_or_none(message, path) not in (None, "", [])), self.texts[0])
+        path = next((path for path in self.texts if get_or_none(message, path) not in (None, "", [])), self.texts[0])
         content = get_inside(message, path, field)
         if isinstance(content, list) and all(isinstance(part, str) for part in content):
             content = "\n\n".join(part for part in content if part.strip())
         shared = self._shared_path
-        holder = _get_or_none(message, shared) if shared else message
+        holder = get_or_none(message, shared) if shared else message
         skipped = len(shared.split(".")) if shared else 0
         used = [read for read in (self.role, *self.texts) if not shared or read.startswith(f"{shared}.")]
         read = {path.split(".")[skipped] for path in used} | {self.role, *self.texts}
@@ -104,7 +104,7 @@ def link_messages(value: Any, field: str, id_path: str, parent_path: str) -> Lin
         if key is None or key in linked:
             what = "the message has no id" if key is None else f"two messages have the id {key[:60]!r}"
             raise Reject(Reason.WRONG_TYPE, what, place)
-        parent = value_key(_get_or_none(message, parent_path))
+        parent = value_key(get_or_none(message, parent_path))
         linked[key] = LinkedMessage(message, place, None if parent in NO_PARENTS else parent)
     return linked
 
@@ -130,7 +130,7 @@ def link_replies(value: Any, field: str, replies_path: str) -> LinkedMessages:
     while stack:
         message, place, parent = stack.pop()
         linked[place] = LinkedMessage(message, place, parent)
-        below = _get_or_none(message, replies_path)
+        below = get_or_none(message, replies_path)
         replies = below if isinstance(below, list) else []
         stack += [(reply, f"{place}.{replies_path}.{i}", place) for i, reply in reversed([*enumerate(replies)])]
     return linked
@@ -187,7 +187,7 @@ def is_empty_node(message: Any, turns: TurnFields | None, links: set[str]) -> bo
     if message is None:
         return True
     if turns is not None:
-        return all(_get_or_none(message, path) is None for path in (turns.role, *turns.texts))
+        return all(get_or_none(message, path) is None for path in (turns.role, *turns.texts))
     return isinstance(message, dict) and message.keys() <= {*links, *CHILDREN}
 
 
@@ -201,10 +201,3 @@ def get_inside(message: Any, path: str, field: str) -> Any:
         return get_path(message, path)
     except Reject as reject:
         raise Reject(reject.reason, reject.detail, f"{field}.{path}") from None
-
-
-def _get_or_none(message: Any, path: str) -> Any:
-    try:
-        return get_path(message, path)
-    except Reject:
-        return None

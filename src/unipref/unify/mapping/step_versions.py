@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Response
+from unipref.core.records import Feedback, Messages, Reason, Reject, Response
 from unipref.unify.mapping.turns import assistant_turn
 
 Verdict = Literal["right", "wrong", "neutral"]
@@ -54,4 +54,4 @@ def append_steps(prompt: Messages, steps: list[str]) -> Messages:
     if not steps:
         return prompt
     last = prompt[-1]
-    return [*prompt[:-1], Message(role=last["role"], content="\n".join([last["content"], "", *steps]))]
+    return [*prompt[:-1], {**last, "content": "\n".join([last["content"], "", *steps])}]

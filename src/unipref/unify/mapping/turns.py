@@ -8,12 +8,28 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from unipref.core.messages import is_empty
 from unipref.core.records import Message, Messages, Reason, Reject
 from unipref.core.terminal import show_name
-from unipref.unify.mapping.fields import describe, describe_fields, read_text, to_code
+from unipref.unify.mapping.fields import describe, describe_fields, read_answer, read_text, to_code
+from unipref.unify.mapping.message_parts import (
+    CALL_KINDS,
+    IMAGE_KINDS,
+    REASONING_KINDS,
+    RESULT_KINDS,
+    TEXT_KINDS,
+    are_blocks,
+    list_hidden_blocks,
+    list_read_keys,
+    make_turn,
+    read_call,
+    read_calls,
+    read_turn,
+)
 
 KNOWN_ROLES = {
     "system": "system",
+    "developer": "system",
     "user": "user",
     "human": "user",
     "prompter": "user",
@@ -21,12 +37,27 @@ KNOWN_ROLES = {
     "gpt": "assistant",
     "bot": "assistant",
     "model": "assistant",
+    "ai": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+    "tool_response": "tool",
+    "function_response": "tool",
 }
-"""Common role names -> user, assistant or system; `roles:` in the mapping adds to them."""
+"""Common role names -> user, assistant, system or tool; `roles:` in the mapping adds to them."""
+CALL_ROLE = "function_call"
+"""The role of a turn whose text is a tool call of the assistant, as JSON."""
+ASKING = ("user", "tool")
+"""Roles of the turns that the assistant answers."""
 MAX_NAME, MAX_NAMES, OTHER_FIELDS = 40, 200, "(other fields)"
 """Most characters of a field's name and most names that are counted, and the name under which the rest is counted."""
 MAX_FIELDS = 12
 """Most unread fields that one message lists."""
+ANSWER_KINDS = frozenset({*TEXT_KINDS, *REASONING_KINDS, *IMAGE_KINDS, "tool_use", "tool-call"})
+"""Types of the content blocks of an answer."""
+TYPE_KEYS = ("type", "content")
+"""Keys of role and content in a turn whose type is the speaker, as LangChain writes it."""
 WEIGHT, WEIGHT_ZERO = "weight", "weight 0"
 """Field of a turn that says how much to learn from it, and the name under which turns not to learn from are counted."""
 _UNREAD: contextvars.ContextVar[Counter[str] | None] = contextvars.ContextVar("unread", default=None)
@@ -82,7 +113,8 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answ
 
     Turns are mappings with role/content, from/value, or a known role and one other text under any keys. Or they are
     strings whose speakers alternate, the user first. Or each turn holds a question and its answer under the speakers'
-    names, as in {human: ..., assistant: ...}. Other fields of turns are counted (`count_unread_fields`).
+    names, as in {human: ..., assistant: ...}. Other fields of turns are counted (`count_unread_fields`). Reasoning,
+    tool calls, their results and images become parts of the messages (`message_parts`).
 
     Args:
         value: the raw turns.
@@ -91,16 +123,20 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answ
         ends_with_answer: whether a last turn of the assistant is the answer to learn.
 
     Raises:
-        Reject: not a list of turns, an unknown role, content that is not text, or the answer has weight 0.
+        Reject: not a list of turns, an unknown role, content that no message can hold, or the answer has weight 0.
     """
     if not isinstance(value, list) or not value:
         raise Reject(Reason.WRONG_TYPE, f"expected a list of turns, found {describe(value)}", field)
     if all(isinstance(turn, str) for turn in value):
-        return [Message(role=("user", "assistant")[i % 2], content=turn.strip()) for i, turn in enumerate(value)]
+        return [make_turn(("user", "assistant")[i % 2], turn.strip()) for i, turn in enumerate(value)]
     if all(exchanges := [_parse_exchange(turn, f"{field}.{i}", roles) for i, turn in enumerate(value)]):
         return [turn for exchange in exchanges for turn in exchange]
     keys = find_turn_keys(value, roles)
-    messages = [_parse_turn(turn, f"{field}.{i}", roles, keys) for i, turn in enumerate(value)]
+    messages: Messages = []
+    for i, turn in enumerate(value):
+        _append_turn(messages, turn, f"{field}.{i}", roles, keys)
+    if not messages:
+        raise Reject(Reason.NO_ANSWER, "the dialogue has no turn with a text", field)
     if ends_with_answer and messages[-1]["role"] == "assistant" and _is_zero(value[-1].get(WEIGHT)):
         detail = "the answer has weight 0: its source says not to learn it"
         raise Reject(Reason.NOT_TO_LEARN, detail, f"{field}.{len(value) - 1}.{WEIGHT}")
@@ -113,7 +149,13 @@ def parse_message(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[s
     Raises:
         Reject: as `parse_turns`.
     """
-    return _parse_exchange(turn, field, roles) or [_parse_turn(turn, field, roles, keys)]
+    if exchange := _parse_exchange(turn, field, roles):
+        return exchange
+    messages: Messages = []
+    _append_turn(messages, turn, field, roles, keys)
+    if not messages:
+        raise Reject(Reason.NO_ANSWER, "the message holds only reasoning that its source hides", field)
+    return messages
 
 
 def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages:
@@ -122,10 +164,8 @@ def _parse_exchange(turn: Any, field: str, roles: Mapping[str, str]) -> Messages
     if keys is None:
         return []
     note_unread_fields(turn, keys)
-    return [
-        Message(role=role, content=read_text(turn[key], f"{field}.{key}"))
-        for role, key in zip(("user", "assistant"), keys, strict=True)
-    ]
+    roles_and_keys = zip(("user", "assistant"), keys, strict=True)
+    return [make_turn(role, read_text(turn[key], f"{field}.{key}")) for role, key in roles_and_keys]
 
 
 def _find_exchange_keys(turn: Any, roles: Mapping[str, str]) -> tuple[str, str] | None:
@@ -153,7 +193,14 @@ def find_roles(turns: Sequence[Any], roles: Mapping[str, str]) -> list[str | Non
         next((turn[key] for key in role_keys if key in turn), None) if isinstance(turn, dict) else None
         for turn in turns
     ]
-    return [_find_role(name, roles) for name in names]
+    found = [_find_role(name, roles) for name in names]
+    return ["tool" if _holds_results(turn) else role for turn, role in zip(turns, found, strict=True)]
+
+
+def _holds_results(turn: Any) -> bool:
+    """Whether a turn holds only results of tools, which Anthropic's API takes as turns of the user."""
+    content = turn.get("content") if isinstance(turn, dict) else None
+    return isinstance(content, list) and are_blocks(content) and all(b["type"] in RESULT_KINDS for b in content)
 
 
 def find_turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str, str] | None:
@@ -168,16 +215,74 @@ def find_turn_keys(turns: Sequence[Any], roles: Mapping[str, str]) -> tuple[str,
     return (role_keys[0], others[0]) if len(role_keys) == len(others) == 1 else None
 
 
-def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Message:
+def _append_turn(
+    messages: Messages, turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None
+) -> None:
+    """Adds the messages of one turn or item to those before; reasoning and calls that are items of their own join the
+    assistant's turn.
+    """
+    item = _read_item(turn, field)
+    read = _parse_turn(turn, field, roles, keys) if item is None else [item]
+    if item is not None and set(item) == {"role", "content"} and item["role"] == "assistant":
+        return  # reasoning that its source hides
+    last = messages[-1] if messages else None
+    if last and last["role"] == read[0]["role"] == "assistant" and not last["content"]:
+        only_reasoning = set(last) == {"role", "content", "reasoning"}
+        if only_reasoning or (item is not None and last.get("tool_calls") and "tool_calls" in item):
+            read[0] = _join_turns(last, read[0])
+            messages.pop()
+    messages += read
+
+
+def _join_turns(first: Message, second: Message) -> Message:
+    """Joins two turns of the assistant that are parts of one, the first without text."""
+    joined = Message(role="assistant", content=second["content"])
+    if reasoning := "\n\n".join(part for turn in (first, second) if (part := turn.get("reasoning"))):
+        joined["reasoning"] = reasoning
+    if calls := [*(first.get("tool_calls") or ()), *(second.get("tool_calls") or ())]:
+        joined["tool_calls"] = calls
+    if images := second.get("images"):
+        joined["images"] = images
+    return joined
+
+
+def _read_item(turn: Any, field: str) -> Message | None:
+    """Reads an item of OpenAI's Responses API that is no message: a call, its result or reasoning; None for others."""
+    if not isinstance(turn, dict) or {"role", "from"} & turn.keys():
+        return None
+    kind = turn.get("type")
+    if not isinstance(kind, str):
+        return None
+    if kind in CALL_KINDS:
+        return Message(role="assistant", content="", tool_calls=[read_call(turn, field)])
+    if kind in RESULT_KINDS or kind in REASONING_KINDS:
+        content = [{"text": "", **turn}] if kind in RESULT_KINDS else [turn]
+        (message,) = read_turn("assistant", {}, content, field)
+        return message
+    return None
+
+
+def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str, str] | None) -> Messages:
     if not isinstance(turn, dict):
         raise Reject(Reason.WRONG_TYPE, f"expected a turn with role and content, found {describe(turn)}", field)
-    if turn.get("tool_calls") or turn.get("function_call"):
-        raise Reject(Reason.NOT_TEXT, "the turn calls a tool; only text is supported", field)
-    for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else [])):
-        if role_key in turn and content_key in turn:
-            content = read_text(turn[content_key], f"{field}.{content_key}")
+    for role_key, content_key in (("role", "content"), ("from", "value"), *([keys] if keys else []), TYPE_KEYS):
+        if role_key not in turn or (content_key not in turn and not _can_lack_content(turn, role_key)):
+            continue
+        if (role_key, content_key) == TYPE_KEYS and str(turn["type"]).lower() not in KNOWN_ROLES:
+            continue
+        content, place = turn.get(content_key), f"{field}.{content_key}"
+        if turn[role_key] == CALL_ROLE and CALL_ROLE not in roles:
             note_unread_fields(turn, [role_key, content_key])
-            return Message(role=normalise_role(turn[role_key], f"{field}.{role_key}", roles), content=content)
+            calls = read_calls({"tool_calls": content}, place)
+            if not calls:
+                raise Reject(Reason.NOT_TEXT, "expected a tool call as JSON, found none", place)
+            return [Message(role="assistant", content="", tool_calls=calls)]
+        role = normalise_role(turn[role_key], f"{field}.{role_key}", roles)
+        read = read_turn(role, turn, content, place)
+        kind = ["type"] if turn.get("type") == "message" else []
+        note_unread_fields(turn, [role_key, content_key, *kind, *list_read_keys(role, turn)])
+        note_unread_fields(list_hidden_blocks(content), [])
+        return read
     raise Reject(
         Reason.MISSING_FIELD,
         f"a turn needs role and content (or from and value); it has {describe_fields(turn)}",
@@ -185,8 +290,13 @@ def _parse_turn(turn: Any, field: str, roles: Mapping[str, str], keys: tuple[str
     )
 
 
+def _can_lack_content(turn: Mapping[str, Any], role_key: str) -> bool:
+    """Whether a turn is the assistant's and calls a tool, so that it needs no content."""
+    return role_key == "role" and bool(turn.get("tool_calls") or turn.get("function_call"))
+
+
 def normalise_role(name: Any, field: str, roles: Mapping[str, str]) -> str:
-    """Converts a role name to user, assistant or system.
+    """Converts a role name to user, assistant, system or tool.
 
     Raises:
         Reject: `bad_role` if neither the mapping's `roles` nor the common names contain it.
@@ -199,7 +309,7 @@ def normalise_role(name: Any, field: str, roles: Mapping[str, str]) -> str:
 
 
 def _find_role(name: Any, roles: Mapping[str, str]) -> str | None:
-    """Returns user, assistant or system for a role name; None if it is not known."""
+    """Returns user, assistant, system or tool for a role name; None if it is not known."""
     return roles.get(to_code(name)) or KNOWN_ROLES.get(str(name).lower())
 
 
@@ -220,7 +330,7 @@ def parse_transcript(value: str, user: str, assistant: str) -> Messages | None:
     if not pieces or before_mark.strip():
         return None
     return [
-        Message(role="user" if mark == user else "assistant", content=content.strip())
+        make_turn("user" if mark == user else "assistant", content.strip())
         for mark, content in zip(pieces[::2], pieces[1::2], strict=True)
     ]
 
@@ -248,18 +358,26 @@ def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:
         raise Reject(
             Reason.NO_ANSWER, f"the dialogue ends with a turn of the {messages[-1]['role']}, not with an answer", field
         )
-    if not messages[-1]["content"]:
-        raise Reject(Reason.EMPTY_RESPONSE, "the answer is empty", field)
+    check_answer(messages, field)
     cut = find_prompt_end(messages)
     check_prompt(messages[:cut], field)
     return messages[:cut], messages[cut:]
 
 
+def check_answer(answer: Messages, field: str | None) -> None:
+    """Raises a Reject if the last turn of an answer has neither text nor a tool call."""
+    if is_empty(answer[-1]):
+        detail = (
+            "the answer is empty: there is only reasoning" if answer[-1].get("reasoning") else "the answer is empty"
+        )
+        raise Reject(Reason.EMPTY_RESPONSE, detail, field)
+
+
 def check_prompt(prompt: Messages, field: str) -> None:
-    """Raises a Reject unless the prompt ends with a user turn that has text."""
-    if not prompt or prompt[-1]["role"] != "user":
+    """Raises a Reject unless the prompt ends with a user turn that is not empty, or with the result of a tool."""
+    if not prompt or prompt[-1]["role"] not in ASKING:
         raise Reject(Reason.EMPTY_PROMPT, "the prompt does not end with a user turn", field)
-    if not prompt[-1]["content"]:
+    if prompt[-1]["role"] == "user" and is_empty(prompt[-1]):
         raise Reject(Reason.EMPTY_PROMPT, "the user turn before the answer is empty", field)
 
 
@@ -271,9 +389,65 @@ def user_prompt(prompt_text: str, field: str, system: str = "") -> Messages:
     return [*system_turns, Message(role="user", content=prompt_text)]
 
 
-def assistant_turn(answer: str) -> Messages:
-    """Converts an answer's text to messages."""
-    return [Message(role="assistant", content=answer)]
+def assistant_turn(answer: str, field: str | None = None) -> Messages:
+    """Converts an answer's text to messages; its reasoning is kept apart.
+
+    Args:
+        answer: the text.
+        field: its path, for errors.
+
+    Raises:
+        Reject: the answer holds only reasoning.
+    """
+    message = make_turn("assistant", answer)
+    if "reasoning" in message:
+        check_answer([message], field)
+    return [message]
+
+
+def read_answer_turns(value: Any, field: str, roles: Mapping[str, str]) -> Messages:
+    """Reads an answer: a text, content blocks, a message, a list of messages, or a list of tool calls.
+
+    Raises:
+        Reject: the answer is empty, or does not end with the assistant.
+    """
+    if not isinstance(value, dict) and not (isinstance(value, list) and value and all(map(_is_mapping, value))):
+        return assistant_turn(read_answer(value, field), field)
+    answer = parse_turns(wrap_answer(value), field, roles, ends_with_answer=True)
+    if answer[-1]["role"] != "assistant":
+        raise Reject(Reason.NO_ANSWER, f"the answer ends with a turn of the {answer[-1]['role']}", field)
+    check_answer(answer, field)
+    return answer
+
+
+def wrap_answer(value: Any) -> Any:
+    """Makes a list of turns of an answer that is a message, content blocks or tool calls; others stay as they are."""
+    if isinstance(value, dict):
+        return [value if {"role", "from"} & value.keys() or not _lacks_role(value) else {"role": "assistant", **value}]
+    if are_blocks(value) and all(block["type"] in ANSWER_KINDS for block in value):
+        return [{"role": "assistant", "content": value}]
+    if isinstance(value, list) and value and all(map(_is_call, value)):
+        return [{"role": "assistant", "tool_calls": value}]
+    return value
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _lacks_role(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping without a role is a message of the assistant: it has content or calls, and no speaker."""
+    return str(value.get("type", "")).lower() not in {*KNOWN_ROLES, *CALL_KINDS, *RESULT_KINDS} and bool(
+        {"content", "tool_calls", "function_call"} & value.keys()
+    )
+
+
+def _is_call(value: Any) -> bool:
+    """Whether a value is a tool call without a turn around it."""
+    if not isinstance(value, dict) or {"role", "from", "content", "value"} & value.keys():
+        return False
+    function = value.get("function", value)
+    return isinstance(function, dict) and "name" in function and bool({"function", "arguments", "args"} & value.keys())
 
 
 def count_shared_turns(first: Sequence[Message], second: Sequence[Message]) -> int:
@@ -284,6 +458,11 @@ def count_shared_turns(first: Sequence[Message], second: Sequence[Message]) -> i
             break
         count += 1
     return count
+
+
+def find_shared_prompt_end(messages: Sequence[Message]) -> int:
+    """Returns the index after the last turn that the assistant answers: the user's, or the result of a tool."""
+    return max((i + 1 for i, m in enumerate(messages) if m["role"] in ASKING), default=0)
 
 
 def find_prompt_end(messages: Iterable[Message]) -> int:
