@@ -1,4 +1,4 @@
-"""Why a preference was kept or dropped, on a run of two sources, three variants and two seeds."""
+"""Why a preference was kept or dropped, on a run of three sources, three variants and two seeds."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ ANIMALS = ["cat", "dog", "owl", "fox", "hen", "cow", "pig", "bee", "ant", "elk",
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve rated prompts, one of which is a tie, and three pairs, one of which is there twice."""
+    """Twelve rated prompts, one of which is a tie, and three pairs, one of which another source has too."""
     folder = tmp_path_factory.mktemp("explained")
     ratings = [
         {"question": f"Where does the {animal} live?", "answer": answer, "stars": stars}
@@ -32,7 +32,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = [
         {"prompt": f"What is a {a}?", "chosen": f"The {a} is an animal.", "rejected": "No idea."} for a in ANIMALS[:3]
     ]
-    (folder / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in [*pairs, pairs[0]]))
+    (folder / "pairs.jsonl").write_text("\n".join(json.dumps(row) for row in pairs))
+    (folder / "copies.jsonl").write_text(json.dumps(pairs[0]))
     study = {
         "data_root": str(folder),
         "sources": [
@@ -47,6 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 },
             },
             {"name": "pairs", "path": "pairs.jsonl", "format": "pairs", "map": {"prompt": "prompt"}},
+            {"name": "copies", "path": "copies.jsonl", "format": "pairs", "map": {"prompt": "prompt"}},
         ],
         "split": {"dev": 0.1, "test": 0.0},
         "select": {
