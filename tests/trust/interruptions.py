@@ -1,5 +1,6 @@
 """Runs that are killed or stopped by a signal at random moments, and several runs in one folder."""
 
+import contextlib
 import random
 import shutil
 import signal
@@ -20,6 +21,8 @@ STOPPED = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 TRACEBACK = "Traceback (most recent call last)"
 RESUME = "Run the same command again to resume"
 MAX_KILLS_PER_RUN = 5
+MAX_LOG = 3000
+"""Characters of a log that a failure shows."""
 
 
 def kill_at_random_moments(unbroken: UnbrokenRun, folder: Path, seed: int, n_kills: int) -> Outcome:
@@ -74,11 +77,15 @@ def stop_by_signals(unbroken: UnbrokenRun, folder: Path, seed: int, n_signals: i
                 try:
                     status = process.wait(SECONDS_TO_END * 3)
                 except subprocess.TimeoutExpired:
-                    outcome.failures.append(f"{where}: still running {SECONDS_TO_END * 3:.0f} s later")
+                    process.send_signal(signal.SIGABRT)  # faulthandler writes to the log where each thread is
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(SECONDS_TO_END)
+                    late = f"still running {SECONDS_TO_END * 3:.0f} s later"
+                    outcome.failures.append(f"{where}: {late}: {_tail(log)}")
                     end(process)
                     continue
                 if status not in (0, STOPPED[sent]):
-                    outcome.failures.append(f"{where}: status {status}, expected {STOPPED[sent]}")
+                    outcome.failures.append(f"{where}: status {status}, expected {STOPPED[sent]}: {_tail(log)}")
                 if status and RESUME not in log.read_text(encoding="utf-8", errors="replace"):
                     outcome.failures.append(f"{where}: no message that says how to resume")
                 outcome.failures += [f"{where}: process {pid} still runs" for pid in _alive(members)]
@@ -106,7 +113,7 @@ def run_at_once(unbroken: UnbrokenRun, folder: Path, seed: int, n_rounds: int, n
                 outcome.tries["that ended with status 0"] += status == 0
                 text = log.read_text(encoding="utf-8", errors="replace")
                 if status not in (0, 2) or TRACEBACK in text:
-                    outcome.failures.append(f"round {number}, process {index}: status {status}: {text[-300:]}")
+                    outcome.failures.append(f"round {number}, process {index}: status {status}: {text[-MAX_LOG:]}")
             status = finish(unbroken.study, run, folder / f"run-{number}.log")
             faults = _faults(status, folder / f"run-{number}.log", run, unbroken)
             outcome.failures += [f"round {number}: {fault}" for fault in faults]
@@ -126,11 +133,16 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def _faults(status: int, log: Path, run: Path, unbroken: UnbrokenRun) -> Iterator[str]:
     text = log.read_text(encoding="utf-8", errors="replace")
     if status:
-        yield f"status {status}: {text[-300:]}"
+        yield f"status {status}: {text[-MAX_LOG:]}"
     if TRACEBACK in text:
         yield f"a traceback: {text[text.index(TRACEBACK) :][:600]}"
     if different := differences(run, unbroken):
         yield f"differs from the unbroken run in {', '.join(different[:5])}"
+
+
+def _tail(log: Path) -> str:
+    """Returns the end of a log."""
+    return log.read_text(encoding="utf-8", errors="replace")[-MAX_LOG:]
 
 
 def _alive(members: list[psutil.Process]) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_FAILURES_SHOWN = 20
-MAX_CHARACTERS = 600
+MAX_CHARACTERS = 3500
 
 
 @dataclass

@@ -75,7 +75,8 @@ def run_unbroken(folder: Path, more_rows: int = 1000) -> UnbrokenRun:
 
 def start(study: Path, run: Path, log: Path, command: Sequence[str] = ("-m", "unipref")) -> subprocess.Popen[bytes]:
     """Starts `unipref run` in a process group of its own; its output goes to `log`."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "NO_COLOR": "1"}
+    settings = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "NO_COLOR": "1", "PYTHONFAULTHANDLER": "1"}
+    environment = {**os.environ, **settings}
     with open(log, "ab") as out:
         return subprocess.Popen(
             [sys.executable, *command, "run", str(study), "-o", str(run)],
