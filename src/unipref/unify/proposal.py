@@ -74,7 +74,8 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
 
 def reads_judgements(name: str | None) -> bool:
     """Whether rows of a format are judged; else every answer counts as a good one."""
-    form = None if name is None else registry.find("format", name)
+    # An installed package may have a format of the same name: its own name is ambiguous in a study, but not here.
+    form = next((choice for choice in registry.find_all("format") if choice.name() == name), None)
     return form is not None and issubclass(form, Format) and form.feedback_kind != "demonstrations"
 
 
