@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from support.signals import receive_signals
 from support.study_files import study_of, write_sources
 from support.tiny_model import write_tiny_model
 from unipref.core import yaml_files
@@ -85,6 +86,7 @@ def start(study: Path, run: Path, log: Path, command: Sequence[str] = ("-m", "un
             stdin=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
+            preexec_fn=receive_signals,
         )
 
 

@@ -37,6 +37,7 @@ def run_app(app: Callable[[], int | None]) -> NoReturn:
     if status == INTERRUPTED:
         # typer turns an interrupt inside a command into this exit status.
         _exit_stopped(INTERRUPTED)
+    stop_signals.exit_on_stop_signals(status or 0)
     sys.exit(status or 0)
 
 
@@ -62,6 +63,7 @@ def print_error(error: Exception) -> int:
 
 
 def _exit_stopped(status: int) -> NoReturn:
+    stop_signals.exit_on_stop_signals(status)
     with contextlib.suppress(OSError):  # the terminal may be gone
         terminal.echo("Stopped. Run the same command again to resume; finished stages are kept.", err=True)
     sys.exit(status)

@@ -3,9 +3,11 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from unipref.core.terminal import echo
 
@@ -27,27 +29,51 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def raise_on_stop_signals() -> Iterator[None]:
-    """Raises `Stopped` in the main thread on SIGTERM and SIGHUP; the second signal ends the process at once.
+    """Raises `Stopped` in the main thread on SIGTERM and SIGHUP, and `KeyboardInterrupt` on SIGINT; the second signal
+    ends the process at once.
 
     A signal that this process ignores stays ignored, as under `nohup`.
     """
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
-    caught = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    before = _default_handlers()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in caught:
+        for each in before:
             signal.signal(each, signal.SIG_DFL)
         _exit_later(number)
-        raise Stopped(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
 
-    for number in caught:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield
     finally:
-        for number in caught:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_on_stop_signals(status: int) -> None:
+    """From now on a signal ends this process at once with its own exit status.
+
+    For a process whose work is done: while Python ends, which takes seconds on a busy machine, a signal would
+    otherwise give the status of a process that was killed in the middle of its work.
+    """
+
+    def exit_now(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(status)
+
+    for number in _default_handlers():
+        signal.signal(number, exit_now)
+
+
+def _default_handlers() -> dict[int, Any]:
+    """Returns the signals that end a process -> their handlers, for those that nobody else handles or ignores."""
+    names = ("SIGTERM", "SIGHUP", "SIGINT")
+    handlers = {
+        number: signal.getsignal(number) for number in (getattr(signal, n) for n in names if hasattr(signal, n))
+    }
+    return {n: handler for n, handler in handlers.items() if handler in (signal.SIG_DFL, signal.default_int_handler)}
 
 
 def _exit_later(number: int) -> None:
