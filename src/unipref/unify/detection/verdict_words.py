@@ -6,6 +6,7 @@ the name of the field.
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,11 @@ _BAD = {
     "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic unclear inappropriate untruthful hate hated",
     -2.0: "terrible awful horrible worst",
 }
+_UNFINISHED = re.compile(
+    r"(needs?|requires?) (some |more |minor |major )?(work|improvements?|changes?|revision|edits?|fixing)|"
+    r"(could|can) be (improved|better)|room for improvement|borderline"
+)
+"""What people write of an answer that is neither good nor bad."""
 _MIDDLE = (
     "neutral fair ok okay average mediocre mixed so-so meh unsure undecided maybe partial partially partly somewhat"
 )
@@ -88,6 +94,12 @@ def is_verdict(value: Any) -> bool:
     return read_verdict(value) is not None
 
 
+def have_verdicts(values: Iterable[Any]) -> bool:
+    """Whether some values praise and others blame by themselves, whatever the rest of them says."""
+    verdicts = [v for value in values if (v := read_verdict(value)) is not None and not v.needs_name]
+    return any(v.grade > 0 for v in verdicts) and any(v.grade < 0 for v in verdicts)
+
+
 def read_verdict(value: Any) -> Verdict | None:
     """Reads a value as a verdict on one answer; None if it is not one. Numbers are not words."""
     if isinstance(value, bool):
@@ -105,6 +117,8 @@ def _read_words(content: str) -> Verdict | None:
     if plain and {*plain} <= _SIGNS.keys():
         grades = {_SIGNS[sign] for sign in plain}
         return Verdict(grades.pop(), needs_name=False) if len(grades) == 1 else None
+    if _UNFINISHED.fullmatch(plain):
+        return Verdict(0.0, needs_name=False)
     words = plain.split()
     if words and words[-1] in _SIGNS:
         words, sign = words[:-1], _SIGNS[words[-1]]
