@@ -286,3 +286,72 @@ def test_codes_of_a_comparison_name_both_ends(selected: list[str]) -> None:
     named = find_named_source(rows)
     assert named is not None
     assert named.proposal.map["codes"] == {"left": "first", "right": "second"}
+
+
+def test_accepted_answers_of_a_labelling_tool_are_judged() -> None:
+    rows = rows_of(response=answer, answer=["accept", "reject", "ignore"])
+    named = find_named_source([{**row, "_input_hash": n, "_task_hash": n} for n, row in enumerate(rows)])
+    assert named is not None
+    assert named.proposal.map == {
+        "prompt": "question",
+        "response": "response",
+        "label": "answer",
+        "up": ["accept"],
+        "down": ["reject"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"), [("chosen_answer", "other_answer"), ("other_reply", "rejected_reply"), ("best", "second")]
+)
+def test_other_answer_beside_a_named_one_is_the_other_side(chosen: str, rejected: str) -> None:
+    proposed = propose(rows_of(**{chosen: answer, rejected: lambda thing, n: answer(thing, n + 1)}))
+    assert (proposed.format, proposed.map) == ("pairs", {"chosen": chosen, "rejected": rejected, "prompt": "question"})
+
+
+@pytest.mark.parametrize("ties", [[], ["tie"]])
+def test_winner_is_the_name_of_a_model(ties: list[str]) -> None:
+    rows = rows_of(
+        model_a=["gpt", "llama", "mistral"],
+        model_b=["llama", "mistral", "gpt"],
+        response_a=answer,
+        response_b=lambda thing, n: answer(thing, n + 1),
+        winner=["gpt", "mistral", *(ties or ["gpt"])],
+    )
+    proposed = propose(rows)
+    assert proposed.map["names"] == {"first": "model_a", "second": "model_b"}
+    assert proposed.map.get("codes", {}) == dict.fromkeys(ties, "tie")
+    assert proposed.format == ("votes" if ties else "pairs")
+
+
+def test_winner_that_is_no_name_of_the_row_is_asked_for() -> None:
+    rows = rows_of(
+        model_a=["gpt"],
+        model_b=["llama"],
+        response_a=answer,
+        response_b=lambda thing, n: answer(thing, n + 1),
+        winner=["gpt", "claude"],
+    )
+    proposed = propose(rows)
+    assert "names" not in proposed.map
+    assert PLACEHOLDER in str(proposed.map)
+
+
+TOOL = {"type": "function", "function": {"name": "look_up", "description": "Looks it up.", "parameters": {}}}
+
+
+@pytest.mark.parametrize("more", [{}, {"rejected": lambda thing, n: answer(thing, n + 1)}])
+def test_tools_and_images_are_proposed(more: dict[str, Any]) -> None:
+    name = "chosen" if more else "response"
+    rows = rows_of(tools=[[TOOL]], images=lambda _, n: [f"photos/{n}.png"], **{name: answer}, **more)
+    proposed = propose(rows)
+    assert (proposed.map["tools"], proposed.map["images"]) == ("tools", "images")
+    assert not proposed.doubts
+
+
+def test_image_alone_is_proposed_and_calls_are_not() -> None:
+    calls = [[{"name": "look_up", "arguments": "{}"}]]
+    proposed = propose(rows_of(image=lambda _, n: f"photos/{n}.jpg", tool_calls=calls, response=answer))
+    assert proposed.map["images"] == "image"
+    assert "tools" not in proposed.map
+    assert any("'tool_calls'" in doubt for doubt in proposed.doubts)
