@@ -355,3 +355,24 @@ def test_image_alone_is_proposed_and_calls_are_not() -> None:
     assert proposed.map["images"] == "image"
     assert "tools" not in proposed.map
     assert any("'tool_calls'" in doubt for doubt in proposed.doubts)
+
+
+@pytest.mark.parametrize("name", ["passages", "retrieved_contexts", "docs"])
+def test_lists_of_sources_belong_to_the_prompt(name: str) -> None:
+    sources = {name: lambda thing, n: [answer(thing, n), answer(thing, n + 2)] if n != 3 else []}
+    proposed = propose(rows_of(**sources, chosen=answer, rejected=lambda thing, n: answer(thing, n + 1)))
+    assert (proposed.format, proposed.map["prompt"]) == ("pairs", ["question", f"{name}.*"])
+
+
+def test_sources_that_some_rows_lack_are_named() -> None:
+    """A row with null at the path would be rejected."""
+    sources = {"passages": lambda thing, n: [answer(thing, n), answer(thing, n + 2)] if n != 3 else None}
+    proposed = propose(rows_of(**sources, chosen=answer, rejected=lambda thing, n: answer(thing, n + 1)))
+    assert (proposed.format, proposed.map["prompt"], proposed.confidence) == ("pairs", "question", 0.5)
+    assert any("'passages' looks like texts that the question is about" in doubt for doubt in proposed.doubts)
+
+
+@pytest.mark.parametrize("name", ["options", "source_ids", "document_titles"])
+def test_other_lists_are_no_sources(name: str) -> None:
+    rows = rows_of(**{name: [["d1", "d2"], ["d3"]]}, chosen=answer, rejected=lambda thing, n: answer(thing, n + 1))
+    assert propose(rows).map["prompt"] == "question"

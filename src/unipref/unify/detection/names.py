@@ -20,6 +20,12 @@ PROMPT_NAMES = (
 PROMPT_EXTRA_NAMES = ("input", "context", "document", "passage")
 SOURCE_NAMES = ("context", "document", "passage", "article", "premise", "background")
 """Names of texts that a question or a summary is about: never an answer."""
+SOURCE_LIST_NAMES = {
+    *("context", "contexts", "passage", "passages", "document", "documents", "docs", "article", "articles", "chunks"),
+    *("snippets", "paragraphs", "excerpts", "retrieved", "sources", "evidence", "facts"),
+}
+NO_SOURCE_NAMES = {"id", "ids", "title", "titles", "url", "urls", "name", "names", "link", "links", "uri", "reference"}
+"""Words in the names of lists of texts that a question is about; with the second, they are only named."""
 ANSWER_NAMES = (
     "response",
     "output",

@@ -25,12 +25,14 @@ from unipref.unify.detection.names import (
     LOW_IS_BETTER,
     METADATA_FOLDERS,
     METADATA_NAMES,
+    NO_SOURCE_NAMES,
     OFFSET_NAMES,
     OTHER_TEXT_NAMES,
     PROMPT_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
     SHORT_PROMPT_NAMES,
+    SOURCE_LIST_NAMES,
     SOURCE_NAMES,
     SPEECH_NAMES,
     SYSTEM_MORE,
@@ -43,7 +45,7 @@ from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
 
 Role = Literal[
     "prompt", "answer", "text", "critique", "dialogue", "system", "history", "tools", "judgement", "score", "unknown",
-    "category", "metadata", "list", "empty",
+    "category", "metadata", "list", "sources", "empty",
 ]  # fmt: skip
 MIN_PROSE_WORDS = 2.5
 """Mean number of words from which a text is prose, whatever its name says."""
@@ -225,6 +227,8 @@ def _find_list_role(column: Column) -> Role:
             return "judgement"
         short = sum(map(len, items)) < MIN_PROSE_LENGTH * max(len(items), 1)
         # Verdicts repeat; short answers, as in `rejected`, mostly differ.
+        if words & SOURCE_LIST_NAMES and not words & NO_SOURCE_NAMES and not is_judgement_name(column):
+            return "sources"
         if short and len({*items}) <= len(items) / 2 and is_judgement_name(column) and not words & AMBIGUOUS_NAMES:
             return "judgement"
     return "list"

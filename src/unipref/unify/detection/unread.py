@@ -26,6 +26,7 @@ NOUNS: dict[Role, str] = {
     "system": "a system text",
     "history": "earlier turns",
     "tools": "tools or calls of tools",
+    "sources": "texts that the question is about",
 }
 
 
