@@ -69,6 +69,9 @@ def test_ratings_of_steps_are_still_recognised() -> None:
         ("state", ["accepted", "rejected", "to be discussed"]),
         ("review_status", ["approved", "in progress"]),
         ("editor_verdict", ["good", "bad", "see thread"]),
+        ("moderation_result", ["clean", "flagged"]),
+        ("qa_result", ["P", "F"]),
+        ("validation_outcome", ["7a", "7b", "open"]),
     ],
 )
 def test_outcome_of_a_check_is_never_passed_over(name: str, values: list[str]) -> None:
@@ -376,3 +379,15 @@ def test_sources_that_some_rows_lack_are_named() -> None:
 def test_other_lists_are_no_sources(name: str) -> None:
     rows = rows_of(**{name: [["d1", "d2"], ["d3"]]}, chosen=answer, rejected=lambda thing, n: answer(thing, n + 1))
     assert propose(rows).map["prompt"] == "question"
+
+
+def test_not_ok_is_never_praise() -> None:
+    proposed = propose(rows_of(output=answer, verdict=["OK", "Not OK", "n/a"]))
+    assert proposed.format == "thumbs"
+    assert (proposed.map["up"], proposed.map["down"]) == ([PLACEHOLDER], ["Not OK"])
+
+
+def test_correction_of_an_answer_is_asked_about() -> None:
+    """A correction is a better answer or a remark; the corrected answer is no demonstration."""
+    proposed = propose(rows_of(output=answer, correction=lambda thing, n: answer(thing, n + 1)))
+    assert (proposed.format, proposed.map["before"], proposed.map["after"]) == ("edit", "output", PLACEHOLDER)

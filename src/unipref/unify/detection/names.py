@@ -230,6 +230,8 @@ JUDGEMENT_NAMES = {
 """Words in the names of judgements, whatever they judge and whichever value is good."""
 CHECK_NAMES = {"review", "qa", "qc", "approval", "check", "moderation", "validation", "audit", "verdict", "quality"}
 """Words in the names of fields that hold the outcome of a check, such as `review_status`."""
+OUTCOME_NAMES = {"status", "state", "result", "outcome", "decision", "verdict"}
+"""Words in the names of outcomes, of a check or of anything else."""
 CODE_NAMES = {"label", "labels", "annotation", "annotations", "outcome", "sentiment", "class", "flag", "flags"}
 """Names of codes that are as likely a class as a score."""
 AMBIGUOUS_NAMES = {"success", "succeeded", "sentiment", "emotion", "tone", "mood", "stance", "intent"}

@@ -28,6 +28,7 @@ from unipref.unify.detection.names import (
     NO_SOURCE_NAMES,
     OFFSET_NAMES,
     OTHER_TEXT_NAMES,
+    OUTCOME_NAMES,
     PROMPT_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
@@ -182,13 +183,17 @@ def _find_value_role(column: Column) -> Role:
 
 
 def _is_verdict_of_a_check(column: Column) -> bool:
-    """Whether values praise and blame, as in `qa_status`, or the name says that somebody checked and a value judges."""
+    """Whether values praise and blame, or the name says that somebody checked: `qa_result`, with any values."""
     if column.n_distinct > MAX_OUTCOMES or not _repeats(column):
         return False
     if have_verdicts(column.distinct_values):
         return True
+    words = {*column.words}
+    if not words & CHECK_NAMES:
+        return False
     verdicts = [v for value in column.distinct_values if (v := read_verdict(value)) is not None]
-    return bool({*column.words} & CHECK_NAMES) and any(v.grade and not v.needs_name for v in verdicts)
+    is_outcome = column.n_distinct > 1 and bool(words & OUTCOME_NAMES)
+    return is_outcome or any(v.grade and not v.needs_name for v in verdicts)
 
 
 def _find_number_role(column: Column, words: set[str], named: bool) -> Role:

@@ -16,7 +16,7 @@ MAX_LENGTH = 40
 _GOOD = {
     1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
     "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
-    "appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
+    "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
     1.5: "great",
     2.0: "excellent amazing awesome",
     2.5: "perfect outstanding",
@@ -24,7 +24,8 @@ _GOOD = {
 _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
-    "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic unclear inappropriate untruthful hate hated",
+    "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
+    "hate hated",
     -2.0: "terrible awful horrible worst",
 }
 _UNFINISHED = re.compile(
@@ -144,6 +145,8 @@ def _combine(words: list[str]) -> Verdict | None:
         grade *= 2.0
     elif weak:
         grade *= 0.5
-    if negated:
+    if negated and not grade:
+        grade = -1.0  # 'not ok'
+    elif negated:
         grade = -abs(grade) if grade > 0 and "all" not in words else -2.0 if grade > 0 else 0.5
     return Verdict(grade, needs_name=core[0] not in _GRADES)

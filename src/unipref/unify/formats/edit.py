@@ -107,6 +107,8 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
     """Recognises an edited version by its name alone: most of the text can be new. Asks which text was edited."""
     texts = [c for c in columns.prose if not c.is_identifier]
     after = next((c for name in EDITED_NAMES for c in texts if c.has_name(name) and _is_version(c)), None)
+    if after is None and (remark := next((c for c in columns.of_role("critique") if c.has_name("correction")), None)):
+        return _ask_about_correction(columns, remark, texts)
     if after is None and (couple := _find_draft(texts)) is not None:
         texts, after = [*couple], couple[1]
     others = [c for c in texts if c is not after and c.share > MIN_SHARE]
@@ -123,6 +125,16 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
         doubts.append(f"rows without '{after.path}' are rejected ({1 - after.share:.0%} of these)")
     source = "another text" if before is None else f"'{before.path}'"
     return Guess(mapping, 0.75 if before else 0.7, [f"'{after.path}' is an edit of {source}, by its name"], doubts)
+
+
+def _ask_about_correction(columns: Columns, remark: Column, texts: list[Column]) -> Guess | None:
+    """Asks whether a correction is a whole answer or says what is wrong."""
+    answers = [c for c in texts if columns.role(c) == "answer"]
+    if len(answers) != 1:
+        return None
+    mapping = {"before": answers[0].path, "after": PLACEHOLDER, **_find_prompt(columns, answers)}
+    doubt = f"whether '{remark.path}' is a better answer than '{answers[0].path}', or says what is wrong with it"
+    return Guess(mapping, 0.7, [f"'{remark.path}' corrects '{answers[0].path}', by its name"], [doubt])
 
 
 def _find_draft(texts: list[Column]) -> tuple[Column, Column] | None:
