@@ -263,6 +263,7 @@ def turn_rows(name: str, values: list[Any]) -> list[dict[str, Any]]:
         ("vote", [-1, 1, 0], {"up": [1], "down": [-1], "neutral": [0]}),
         ("feedback", ["👍", "👎"], {"up": ["👍"], "down": ["👎"]}),
         ("rating", [1, 3, 5], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+        ("stars", [1, 2, 5], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
         ("label", [0, 1], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
     ],
 )

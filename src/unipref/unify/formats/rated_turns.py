@@ -35,7 +35,22 @@ from unipref.unify.mapping.verdicts import Verdicts
 MAX_TURNS = 1000
 """Most messages before a judged answer; each answer's prompt repeats them."""
 
-VERDICT_NAMES = ("feedback", "rating", "vote", "thumb", "thumbs", "liked", "label", "reaction", "score")
+VERDICT_NAMES = (
+    *(
+        "feedback",
+        "rating",
+        "vote",
+        "thumb",
+        "thumbs",
+        "liked",
+        "label",
+        "reaction",
+        "score",
+        "stars",
+        "grade",
+        "verdict",
+    ),
+)
 """Names of fields of a turn that can hold a verdict."""
 MAX_CODES = 10
 """Most different verdicts of a turn."""
