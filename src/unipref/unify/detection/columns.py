@@ -18,6 +18,7 @@ from unipref.unify.detection.kinds import (
     to_finite_number,
 )
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import COUNT_NAMES
 from unipref.unify.detection.roles import Role, find_role, is_judgement_name
 
 __all__ = ["Column", "Columns", "find_replies_key", "split_words", "to_finite_number"]
@@ -75,8 +76,18 @@ class Columns:
     def role(self, column: Column) -> Role:
         """Returns the role of a column."""
         if column not in self._roles:
-            self._roles[column] = find_role(column)
+            self._roles[column] = "metadata" if self._counts_items(column) else find_role(column)
         return self._roles[column]
+
+    def _counts_items(self, column: Column) -> bool:
+        """Whether a column with the name of a number always holds the length of a list of its row."""
+        if not column.numbers or not {*column.words} & COUNT_NAMES:
+            return False
+        for listed in self.of_kind("texts", "items"):
+            lengths = dict(zip(listed.rows, map(len, listed.values), strict=True))
+            if all(lengths.get(row, 0) == n for row, n in zip(column.rows, column.numbers, strict=True)):
+                return True
+        return False
 
     def find(self, path: str) -> Column | None:
         """Returns the column with that path; None if there is none."""
@@ -115,6 +126,16 @@ class Columns:
         """The lists of mappings that can be answers: not the replies to a message."""
         keys = {find_replies_key(row) for row in self.rows[:MAX_TREE_ROWS]} - {None}
         return [column for column in self.of_kind("items") if column.path not in keys]
+
+    def are_spans(self, column: Column) -> bool:
+        """Whether a column of lists holds pieces of a text: a list as long says where each of them is."""
+        lengths = dict(zip(column.rows, map(len, column.values), strict=True))
+        return any(
+            self.role(places) == "metadata"
+            and places.rows == column.rows
+            and all(len(value) == lengths[row] for row, value in zip(places.rows, places.values, strict=True))
+            for places in self.of_kind("numbers")
+        )
 
     @functools.cached_property
     def has_lists_of_answers(self) -> bool:

@@ -1,5 +1,6 @@
 """What other fields add to a dialogue: system texts, earlier turns, where it ends, and who judged it."""
 
+import re
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
@@ -7,6 +8,11 @@ from unipref.unify.detection.unread import used_paths
 
 PEOPLE = ("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller")
 """Words in the names of fields that name who judged."""
+
+DEFINITION_FIELDS = {"description", "parameters", "input_schema", "parametersJsonSchema", "arguments_schema"}
+"""Fields of the definition of a tool."""
+IMAGE = re.compile(r"^\S+\.(png|jpe?g|gif|webp|bmp|tiff?)(\?\S*)?$", re.IGNORECASE)
+IMAGE_NAMES = {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "screenshot", "screenshots"}
 
 
 def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -34,7 +40,36 @@ def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, s
     ):
         settings["history"] = history.path
         why.append(f"'{history.path}' holds the turns before the prompt")
+    tools = next((c for c in columns.of_role("tools") if c.path not in used and _are_definitions(c)), None)
+    if tools is not None and "tools" not in mapping:
+        settings["tools"] = tools.path
+        why.append(f"'{tools.path}' holds the definitions of tools")
+    images = next((c for c in columns.of_kind("texts", "text", "code") if c.path not in used and _are_images(c)), None)
+    if images is not None and "images" not in mapping:
+        settings["images"] = images.path
+        why.append(f"'{images.path}' holds the paths of images")
     return settings, why
+
+
+def _are_definitions(column: Column) -> bool:
+    """Whether a column holds lists of tools, each with its name, rather than calls of tools."""
+    if column.kind != "items" or {*column.words} & {"call", "calls", "choice"}:
+        return False
+    items = [item for value in column.values for item in value]
+    bodies = [item["function"] if isinstance(item.get("function"), dict) else item for item in items]
+    return all(
+        isinstance(body.get("name"), str) and body.keys() & DEFINITION_FIELDS and not body.keys() & {"arguments"}
+        for body in bodies
+    )
+
+
+def _are_images(column: Column) -> bool:
+    """Whether a column holds paths or addresses of images, alone or in lists."""
+    items = [item for value in column.values for item in (value if isinstance(value, list) else [value])]
+    named = bool({*column.words} & IMAGE_NAMES)
+    return bool(items) and all(
+        isinstance(item, str) and (IMAGE.search(item) or (named and "/" in item and " " not in item)) for item in items
+    )
 
 
 def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

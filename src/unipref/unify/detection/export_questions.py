@@ -69,6 +69,8 @@ def classify(values: Sequence[Any]) -> Kind:
         return "other"
     if all(isinstance(v, list) and v and all(isinstance(one, dict) and "rank" in one for one in v) for v in values):
         return "order"
+    if all(isinstance(v, dict) and {*v} == {"rank", "value"} for v in values):
+        return "order"  # a list of mappings that was stored by column
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return "score"
     texts = {v for v in values if isinstance(v, str)}
@@ -216,5 +218,6 @@ def _judge_all(
         place = f"{question.people}.0.{question.inside}.*"
         doubts.append(f"whose order to read: 'ranks' is for example {place}.rank, 'ranks_key' {place}.value")
         return "ranking", mapping, doubts
-    order = f"{question.people}.0.{question.inside}.*" if question.inside else f"{question.people}.0.*"
+    order = f"{question.people}.0.{question.inside}" if question.inside else f"{question.people}.0"
+    order += "" if isinstance(question.values[0], dict) else ".*"
     return "ranking", {**mapping, "ranks": f"{order}.rank", "ranks_key": f"{order}.value", "better": "low"}, doubts

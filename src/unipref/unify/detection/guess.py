@@ -76,7 +76,8 @@ def find_prompt(columns: Columns, answers: Sequence[Column]) -> tuple[list[str],
             and c not in (named, *answers)
             and columns.role(c) not in ("metadata", "critique", "judgement")
         ]
-        return [named.path, *(c.path for c in more if _holds_text(columns, c))], True
+        sources = [f"{c.path}.*" for c in columns.of_role("sources") if _is_in_all_rows(columns, c)]
+        return [named.path, *(c.path for c in more if _holds_text(columns, c)), *sources], True
     first = min((columns.place(c) for c in answers), default=len(columns.all))
     earlier = [c for c in others if columns.place(c) < first and c.share > 0.02]
     return [c.path for c in earlier or others[:1]], False
@@ -87,6 +88,11 @@ def _find_named_prompt(columns: Columns, texts: Sequence[Column]) -> Column | No
     prompts = [c for c in texts if columns.role(c) == "prompt"]
     by_name = next((c for word in PROMPT_NAMES for c in prompts if c.has_name(word)), None)
     return by_name or next(iter(prompts), None)
+
+
+def _is_in_all_rows(columns: Columns, column: Column) -> bool:
+    """Whether every row has a list at a path, if only an empty one: a row with null would be rejected."""
+    return column.share == 1 or all(isinstance(row.get(column.path), list) for row in columns.rows)
 
 
 def _holds_text(columns: Columns, column: Column) -> bool:

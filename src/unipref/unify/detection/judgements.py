@@ -34,6 +34,9 @@ LABEL_NUMBERS = {-1.0, 0.0, 1.0, 2.0, 3.0}
 MAX_SIDE_VALUES = 24
 """Most different values of a field that names one of two answers."""
 
+MIN_NAMED = 0.5
+"""Least share of rows whose winner is the name of exactly one of two answers; the others are ties."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -70,7 +73,8 @@ def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     free.sort(key=lambda c: not c.has_name("overall"))
     coded = [c for c in free if c.kind != "text"]
     return (
-        _judge_by_counts(coded, sides)
+        _judge_by_names(columns, sides)
+        or _judge_by_counts(coded, sides)
         or _judge_by_votes(coded, sides)
         or next((result for c in named if (result := _judge_by_field(c, sides, True))), None)
         or next((result for c in coded if (result := _judge_by_speaking_values(c, sides))), None)
@@ -111,6 +115,35 @@ def _sort_labels_first(free: list[Column]) -> list[Column]:
 
 def _names_sides(column: Column) -> bool:
     return not column.numbers and all(names_a_side(value) or is_blank(value) for value in column.distinct_values)
+
+
+def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
+    """Finds a winner that is the value of another field: 'gpt' where `model_a` holds 'gpt'."""
+    if sides.marks is None:
+        return None
+    named = [c for c in columns.of_kind("code", "text") if c.path not in (sides.first, sides.second, *sides.prompt)]
+    winners = [c for c in named if is_winner_name(c) and not c.numbers]
+    if not winners:
+        return None
+    couples = [(a, b) for a, b, marks in find_twin_columns(named, columns) if marks == sides.marks]
+    for winner in winners:
+        for first, second in couples:
+            holders = [dict(zip(c.rows, map(to_code, c.values), strict=True)) for c in (first, second)]
+            places = [
+                [held.get(row) == to_code(value) for held in holders]
+                for row, value in zip(winner.rows, winner.values, strict=True)
+            ]
+            others = sorted({to_code(v) for v, at in zip(winner.values, places, strict=True) if not any(at)})
+            are_ties = all(is_blank(one) or read_side(one, None).side == "tie" for one in others)
+            if not are_ties or sum(at.count(True) == 1 for at in places) < MIN_NAMED * len(places):
+                continue
+            codes = {one: "tie" for one in others if not is_blank(one)}
+            names = {"first": first.path, "second": second.path}
+            kind = "votes" if codes else "label"
+            mapping = {kind: winner.path, "names": names, **({"codes": codes} if codes else {})}
+            why = f"'{winner.path}' repeats the value of '{first.path}' or '{second.path}'"
+            return Judgement(kind, mapping, True, why)
+    return None
 
 
 def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:

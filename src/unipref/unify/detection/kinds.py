@@ -7,7 +7,7 @@ from typing import Any
 
 from unipref.core.records import Row
 from unipref.unify.detection.side_words import names_a_side
-from unipref.unify.detection.verdict_words import is_blank, is_verdict
+from unipref.unify.detection.verdict_words import have_verdicts, is_blank, is_verdict
 from unipref.unify.mapping.turns import KNOWN_ROLES, find_turn_keys
 
 TRANSCRIPT = re.compile(r"^\s*Human:.*\n\nAssistant:", re.DOTALL)
@@ -132,7 +132,8 @@ def _classify_texts(values: list[Any]) -> str:
         is_single_word = longest <= MAX_CODE_LENGTH and not any(
             " " in v.strip() or count_words(v) > 3 or SENTENCE_END.search(v) for v in distinct
         )
-        if len(distinct) <= min(MAX_CODES, len(texts) / 3) and (is_single_word or any(map(VERDICT.search, distinct))):
+        is_code = is_single_word or any(map(VERDICT.search, distinct)) or have_verdicts(distinct)
+        if len(distinct) <= min(MAX_CODES, len(texts) / 3) and is_code:
             return "code"
     return "text"
 

@@ -20,6 +20,12 @@ PROMPT_NAMES = (
 PROMPT_EXTRA_NAMES = ("input", "context", "document", "passage")
 SOURCE_NAMES = ("context", "document", "passage", "article", "premise", "background")
 """Names of texts that a question or a summary is about: never an answer."""
+SOURCE_LIST_NAMES = {
+    *("context", "contexts", "passage", "passages", "document", "documents", "docs", "article", "articles", "chunks"),
+    *("snippets", "paragraphs", "excerpts", "retrieved", "sources", "evidence", "facts"),
+}
+NO_SOURCE_NAMES = {"id", "ids", "title", "titles", "url", "urls", "name", "names", "link", "links", "uri", "reference"}
+"""Words in the names of lists of texts that a question is about; with the second, they are only named."""
 ANSWER_NAMES = (
     "response",
     "output",
@@ -123,6 +129,11 @@ METADATA_FOLDERS = {
     "params",
 }
 """Names of mappings whose fields are metadata."""
+OFFSET_NAMES = {
+    *("start", "starts", "end", "ends", "begin", "offset", "offsets", "span", "spans"),
+    *("index", "indices", "idx", "char", "token", "line", "id", "ids"),
+}
+"""Names of numbers that say where something is in a text or in a list."""
 DERIVED_NAMES = {"ratio", "difference", "diff", "delta", "std", "variance", "agreement", "confidence", "probability"}
 """Names of numbers that are computed from scores, or say how sure a judge is."""
 COUNT_NAMES = {
@@ -152,7 +163,18 @@ COUNT_NAMES = {
 
 GOOD_NAMES = {
     *("liked", "like", "likes", "helpful", "useful", "good", "correct", "right", "accurate", "approved", "approve"),
-    *("approval", "accepted", "accept", "acceptable", "desirable", "positive", "satisfied", "satisfactory", "passed"),
+    *(
+        "approval",
+        "accepted",
+        "accept",
+        "acceptable",
+        "desirable",
+        "positive",
+        "satisfied",
+        "satisfactory",
+        "passed",
+        "pass",
+    ),
     *("safe", "truthful", "honest", "faithful", "grounded", "relevant", "upvote", "upvotes", "upvoted", "up"),
     *("recommended", "appropriate", "coherent", "fluent", "factual", "preferred"),
 }
@@ -190,19 +212,37 @@ JUDGEMENT_NAMES = {
     ),
     *("opinion", "quality", "csat", "nps", "satisfaction", "annotation", "annotations", "sentiment", "stars", "star"),
     *("ranking", "rankings", "rank", "ranks", "preferences", "judgements", "judgments", "likert", "reward", "rewards"),
-    *("acceptance", "outcome", "kudos", "points", "mark", "marks", "agreement", "correctness", "helpfulness"),
+    *(
+        "success",
+        "succeeded",
+        "grading",
+        "acceptance",
+        "outcome",
+        "kudos",
+        "points",
+        "mark",
+        "marks",
+        "agreement",
+        "correctness",
+        "helpfulness",
+    ),
 }
 """Words in the names of judgements, whatever they judge and whichever value is good."""
+CHECK_NAMES = {"review", "qa", "qc", "approval", "check", "moderation", "validation", "audit", "verdict", "quality"}
+"""Words in the names of fields that hold the outcome of a check, such as `review_status`."""
+OUTCOME_NAMES = {"status", "state", "result", "outcome", "decision", "verdict"}
+"""Words in the names of outcomes, of a check or of anything else."""
 CODE_NAMES = {"label", "labels", "annotation", "annotations", "outcome", "sentiment", "class", "flag", "flags"}
 """Names of codes that are as likely a class as a score."""
-AMBIGUOUS_NAMES = {"sentiment", "emotion", "tone", "mood", "stance", "intent"}
-"""Names of judgements that are often about the user's text and not about the answer."""
+AMBIGUOUS_NAMES = {"success", "succeeded", "sentiment", "emotion", "tone", "mood", "stance", "intent"}
+"""Names of judgements that are often about the user's text, or about the request, and not about the answer."""
 
 HIGH_IS_BETTER = {
     *("overall", "quality", "helpfulness", "help", "helpful", "correctness", "correct", "accuracy", "coherence"),
     *("naturalness", "informativeness", "fluency", "relevance", "usefulness", "honesty", "truthfulness", "stars"),
     *("faithfulness", "factuality", "understandability", "engagingness", "groundedness", "safety", "harmlessness"),
-    *("upvotes", "likes", "satisfaction", "csat", "nps", "star", "clarity", "completeness"),
+    *("upvotes", "likes", "satisfaction", "csat", "nps", "star", "clarity", "completeness", "relevancy", "precision"),
+    *("recall", "similarity", "adequacy", "conciseness", "consistency", "bleu", "rouge", "bertscore", "meteor", "f1"),
 }
 LOW_IS_BETTER = {
     *("rank", "toxicity", "errors", "error", "harm", "harmfulness", "mistakes", "downvotes", "dislikes", "loss"),

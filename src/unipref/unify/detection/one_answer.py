@@ -184,6 +184,13 @@ def _is_shaped_like_kto(columns: Columns) -> bool:
     return bool(columns.of_kind("turns")) or any(c.has_name(*COMPLETION_NAMES) for c in columns.prose)
 
 
+def guess_thumbs(label: Column) -> tuple[dict[str, list[Any]], list[str]]:
+    """Returns the settings `up`, `down` and `neutral` for a field of verdicts, and the doubts; asks where it must."""
+    if (_has_two_grades(label) and not label.numbers) or label.kind == "flag" or {*label.numbers} in TWO_NUMBERS:
+        return _guess_codes(label, is_kto=False)
+    return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [_doubt_about_values(label)]
+
+
 def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], list[str]]:
     """Returns the settings of the verdict's values, unless the defaults fit, and the doubts about them."""
     polarity = tells_polarity(label)

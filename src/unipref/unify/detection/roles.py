@@ -13,6 +13,7 @@ from unipref.unify.detection.names import (
     ANSWERER_NAMES,
     ASKER_NAMES,
     BAD_NAMES,
+    CHECK_NAMES,
     COUNT_NAMES,
     CRITIQUE_NAMES,
     DERIVED_NAMES,
@@ -24,11 +25,15 @@ from unipref.unify.detection.names import (
     LOW_IS_BETTER,
     METADATA_FOLDERS,
     METADATA_NAMES,
+    NO_SOURCE_NAMES,
+    OFFSET_NAMES,
     OTHER_TEXT_NAMES,
+    OUTCOME_NAMES,
     PROMPT_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
     SHORT_PROMPT_NAMES,
+    SOURCE_LIST_NAMES,
     SOURCE_NAMES,
     SPEECH_NAMES,
     SYSTEM_MORE,
@@ -37,15 +42,17 @@ from unipref.unify.detection.names import (
     TOOL_NAMES,
 )
 from unipref.unify.detection.side_words import names_a_side
-from unipref.unify.detection.verdict_words import read_verdict
+from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
 
 Role = Literal[
     "prompt", "answer", "text", "critique", "dialogue", "system", "history", "tools", "judgement", "score", "unknown",
-    "category", "metadata", "list", "empty",
+    "category", "metadata", "list", "sources", "empty",
 ]  # fmt: skip
 MIN_PROSE_WORDS = 2.5
 """Mean number of words from which a text is prose, whatever its name says."""
 MIN_PROSE_LENGTH = 40
+MAX_OUTCOMES = 12
+"""Most different outcomes of a check."""
 DIALOGUE_KINDS = ("turns", "turn", "transcript", "exchanges", "messages_tree")
 
 
@@ -87,6 +94,8 @@ def _find_text_role(column: Column) -> Role:
         return "judgement" if _names_other_columns(column) else "metadata"
     is_said = _is_asked_or_answered(column)
     if not is_prose(column) and is_judgement_name(column) and not is_said and _repeats(column):
+        return "judgement"
+    if _is_verdict_of_a_check(column):
         return "judgement"
     if column.is_category and (not is_prose(column) or not is_said):
         return "metadata" if words & METADATA_NAMES else "category"
@@ -160,7 +169,9 @@ def _find_value_role(column: Column) -> Role:
     verdicts = [read_verdict(value) for value in column.distinct_values] if column.kind == "code" else []
     graded = [v for v in verdicts if v is None or v.grade]
     speaks = bool(graded) and all(v is not None and not v.needs_name for v in graded)
-    if named or (speaks and not words & (METADATA_NAMES - {"status"})):
+    is_constant = column.kind == "code" and column.n_distinct == 1 and verdicts == [None]
+    named = named and not (is_constant and not names_a_side(column.distinct_values[0]))
+    if named or (speaks and not words & (METADATA_NAMES - {"status"})) or _is_verdict_of_a_check(column):
         return "judgement"
     if column.kind == "code" and all(names_a_side(value) for value in column.distinct_values):
         return "judgement" if column.n_distinct > 1 else "category"
@@ -169,6 +180,20 @@ def _find_value_role(column: Column) -> Role:
     if column.is_identifier:
         return "metadata"
     return "metadata" if words & METADATA_NAMES else "category"
+
+
+def _is_verdict_of_a_check(column: Column) -> bool:
+    """Whether values praise and blame, or the name says that somebody checked: `qa_result`, with any values."""
+    if column.n_distinct > MAX_OUTCOMES or not _repeats(column):
+        return False
+    if have_verdicts(column.distinct_values):
+        return True
+    words = {*column.words}
+    if not words & CHECK_NAMES:
+        return False
+    verdicts = [v for value in column.distinct_values if (v := read_verdict(value)) is not None]
+    is_outcome = column.n_distinct > 1 and bool(words & OUTCOME_NAMES)
+    return is_outcome or any(v.grade and not v.needs_name for v in verdicts)
 
 
 def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
@@ -196,6 +221,8 @@ def _numbers_people(column: Column) -> bool:
 def _find_list_role(column: Column) -> Role:
     """Finds the role of lists; what is inside lists of mappings has roles of its own."""
     words = {*column.words}
+    if column.kind == "numbers" and words & OFFSET_NAMES:
+        return "metadata"
     if column.kind in ("flags", "numbers"):
         return "judgement" if is_judgement_name(column) or column.kind == "flags" else "list"
     if column.kind == "texts":
@@ -204,6 +231,9 @@ def _find_list_role(column: Column) -> Role:
         if items and all(v is not None and not v.needs_name for v in verdicts):
             return "judgement"
         short = sum(map(len, items)) < MIN_PROSE_LENGTH * max(len(items), 1)
-        if short and is_judgement_name(column) and not words & AMBIGUOUS_NAMES:
+        # Verdicts repeat; short answers, as in `rejected`, mostly differ.
+        if words & SOURCE_LIST_NAMES and not words & NO_SOURCE_NAMES and not is_judgement_name(column):
+            return "sources"
+        if short and len({*items}) <= len(items) / 2 and is_judgement_name(column) and not words & AMBIGUOUS_NAMES:
             return "judgement"
     return "list"

@@ -9,11 +9,16 @@ from unipref.unify.detection.name_words import split_words
 
 TIE = re.compile(
     r"同じ|引き分け|平局|一样|\b(tie|tied|ties|draw|both|bothbad|bothgood|neither|equal|equally|same|similar|even|none|"
-    r"toss[ -]?up|no preference|no difference|egal|gleich|unentschieden|igual|empate|pareggio)\b",
+    r"beide|keine?r?|les deux|aucun|ambos|ambas|entrambe|nessuna|ninguna|"
+    r"toss[ -]?up|no preference|no difference|"
+    r"egal|gleich|unentschieden|igual|empate|pareggio)\b",
     re.IGNORECASE,
 )
 """A value that says that no answer is better, also in some other languages."""
-SIDES = {"a", "b", "1", "2", "0", "left", "right", "x", "y"}
+SIDES = {
+    *("a", "b", "1", "2", "0", "left", "right", "x", "y", "links", "rechts", "gauche", "droite"),
+    *("izquierda", "derecha", "sinistra", "destra", "esquerda", "direita"),
+}
 NOUNS = {
     *(
         "model",
@@ -66,7 +71,9 @@ TIE_WORDS = {
         "egal",
         "gleich",
     ),
-    *("igual", "empate", "pareggio", "unentschieden"),
+    *("igual", "empate", "pareggio", "unentschieden", "beide", "gut", "schlecht", "schlechte", "keine", "keiner"),
+    *("les", "deux", "aucun", "aucune", "bien", "mal", "ambos", "ambas", "malas", "buenas", "entrambe", "nessuna"),
+    *("ninguna", "mauvais", "mauvaises", "bonnes"),
 }
 """Words that a value which says that no answer is better may have."""
 MUCH, SLIGHTLY = (
@@ -77,6 +84,8 @@ BETTER = {"better", "wins", "win", "won", "preferred", "best", "winner", "prefer
 WORSE = {"worse", "loses", "lose", "lost", "loser", "worst", "rejected", "weaker", "dispreferred", "bad"}
 SYNONYMS = {"first": "1", "1st": "1", "one": "1", "second": "2", "2nd": "2", "two": "2"}
 """Ordinals and the number that they stand for."""
+LETTERS = {"l": "left", "r": "right"}
+"""Letters that stand for the word in the name of an answer."""
 MAX_LENGTH = 60
 
 
@@ -110,7 +119,11 @@ def names_a_side(value: str) -> bool:
         return False
     plain = _plain(value)
     words = {SYNONYMS.get(word, word) for word in split_words(plain.lower())}
-    if RELATION.fullmatch(plain) or (TIE.search(plain) and words <= TIE_WORDS | SIDES | NOUNS | FILLERS):
+    if (
+        RELATION.fullmatch(plain)
+        or plain.lower() in LETTERS
+        or (TIE.search(plain) and words <= TIE_WORDS | SIDES | NOUNS | FILLERS)
+    ):
         return True
     return (
         bool(words & SIDES)
@@ -134,6 +147,7 @@ def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()
     if [name.lower() for name in names].count(value.strip().lower()) == 1:
         return SideWord("first" if value.strip().lower() == names[0].lower() else "second")
     words = [SYNONYMS.get(word, word) if marks and word not in marks else word for word in split_words(plain.lower())]
+    words = [LETTERS.get(word, word) if marks and LETTERS.get(word) in marks else word for word in words]
     hits = [mark in words for mark in marks or ()]
     if hits.count(True) != 1:
         return SideWord(None)

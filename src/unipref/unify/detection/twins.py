@@ -4,14 +4,18 @@ from collections.abc import Iterator, Sequence
 
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, split_words
-from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES
+from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES, VERDICT_NAMES
 
 MARKS = [
     *(("1", "2"), ("0", "1"), ("a", "b"), ("left", "right"), ("first", "second"), ("one", "two"), ("x", "y")),
+    *(("links", "rechts"), ("gauche", "droite"), ("izquierda", "derecha"), ("sinistra", "destra")),
+    *(("esquerda", "direita"), ("l", "r"), ("top", "bottom"), ("upper", "lower")),
     *(("i", "ii"), ("old", "new"), ("base", "tuned"), ("baseline", "candidate"), ("control", "treatment")),
 ]
 THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x": "z", "i": "iii"}
 """First mark -> the mark that a third answer would have."""
+MAX_MARKS = 6
+"""Most values of a field whose values are looked for in the names of texts."""
 SIDE_MARKS = ("chosen", "rejected")
 """The words in which the names of two columns differ that belong to a better and a worse answer."""
 
@@ -26,18 +30,35 @@ def find_twin_columns(
     Args:
         some: the columns to look at.
         columns: all columns of the rows.
-        among: pairs of marks; default: `MARKS`.
+        among: pairs of marks; default: `MARKS`. The values of a field that names the better answer are marks too.
     """
+    couples = [*(among or MARKS), *_find_value_marks(columns, some)]
     everywhere = {tuple(split_words(c.path)) for c in columns.all}
     named = {tuple(split_words(c.path)): c for c in some}
     for words, one in named.items():
         for place, word in enumerate(words):
-            for marks in among or MARKS:
+            for marks in couples:
                 if word != marks[0]:
                     continue
                 other, third = ((*words[:place], m, *words[place + 1 :]) for m in (marks[1], THIRD_MARK.get(word, "")))
                 if other in named and third not in everywhere:
                     yield one, named[other], marks
+
+
+def _find_value_marks(columns: Columns, some: Sequence[Column]) -> list[tuple[str, str]]:
+    """Returns the two words in which names differ and that are the values of a field that names the better answer.
+
+    So `baseline` and `tuned` in the field `winner` mark `baseline_reply` and `tuned_reply`.
+    """
+    names = [frozenset(split_words(column.path)) for column in some]
+    for column in columns.of_kind("code", "text"):
+        if not column.has_name(*VERDICT_NAMES) or column.n_distinct > MAX_MARKS or column.numbers:
+            continue
+        values = [value.strip().lower() for value in column.distinct_values]
+        words = [value for value in values if len(value) > 1 and any(value in name for name in names)]
+        if len(words) == 2:
+            return [(words[0], words[1]), (words[1], words[0])]
+    return []
 
 
 def find_series(columns: Columns) -> list[Column]:

@@ -160,7 +160,7 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
     for column in columns.of_kind("texts", "items"):
         if any(len(value) != 2 for value in column.values) or column.share < 0.9:
             continue
-        if columns.role(column) != "list":
+        if columns.role(column) != "list" or columns.are_spans(column):
             continue
         inner = "" if column.kind == "texts" else find_inner_answer(columns.inner(column))
         prompt, _ = find_prompt(columns, [])

@@ -26,6 +26,7 @@ NOUNS: dict[Role, str] = {
     "system": "a system text",
     "history": "earlier turns",
     "tools": "tools or calls of tools",
+    "sources": "texts that the question is about",
 }
 
 
@@ -60,7 +61,11 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
         if _is_used(path, used) or column.kind == "empty":
             continue
         listed = path.split(".*.")[0] if ".*." in path else ""
-        if role in ("judgement", "unknown") and not listed and any(_say_the_same(column, other) for other in read):
+        if (
+            role in ("judgement", "unknown", "score")
+            and not listed
+            and any(_say_the_same(column, other) for other in read)
+        ):
             continue
         if role in NOUNS:
             if listed and listed in named_lists:
@@ -72,6 +77,8 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
         elif role == "unknown" and not is_judged and not listed and column.n_distinct > 1:
             account.doubts.append(f"'{path}'{_show_values(column)} may judge the answers, and is not read")
             account.is_serious = True
+        elif mapping and role == "unknown" and column.numbers and not listed and column.n_distinct > 1:
+            account.doubts.append(f"'{path}'{_show_values(column)} may be a score, and is not read")
     if len(account.doubts) > MAX_DOUBTS:
         rest = len(account.doubts) - MAX_DOUBTS
         account.doubts = [*account.doubts[:MAX_DOUBTS], f"{rest} more fields that may matter are not read"]

@@ -6,6 +6,7 @@ the name of the field.
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ MAX_LENGTH = 40
 _GOOD = {
     1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
     "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
-    "appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
+    "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
     1.5: "great",
     2.0: "excellent amazing awesome",
     2.5: "perfect outstanding",
@@ -23,9 +24,15 @@ _GOOD = {
 _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
-    "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic unclear inappropriate untruthful hate hated",
+    "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
+    "hate hated",
     -2.0: "terrible awful horrible worst",
 }
+_UNFINISHED = re.compile(
+    r"(needs?|requires?) (some |more |minor |major )?(work|improvements?|changes?|revision|edits?|fixing)|"
+    r"(could|can) be (improved|better)|room for improvement|borderline"
+)
+"""What people write of an answer that is neither good nor bad."""
 _MIDDLE = (
     "neutral fair ok okay average mediocre mixed so-so meh unsure undecided maybe partial partially partly somewhat"
 )
@@ -88,6 +95,12 @@ def is_verdict(value: Any) -> bool:
     return read_verdict(value) is not None
 
 
+def have_verdicts(values: Iterable[Any]) -> bool:
+    """Whether some values praise and others blame by themselves, whatever the rest of them says."""
+    verdicts = [v for value in values if (v := read_verdict(value)) is not None and not v.needs_name]
+    return any(v.grade > 0 for v in verdicts) and any(v.grade < 0 for v in verdicts)
+
+
 def read_verdict(value: Any) -> Verdict | None:
     """Reads a value as a verdict on one answer; None if it is not one. Numbers are not words."""
     if isinstance(value, bool):
@@ -105,6 +118,8 @@ def _read_words(content: str) -> Verdict | None:
     if plain and {*plain} <= _SIGNS.keys():
         grades = {_SIGNS[sign] for sign in plain}
         return Verdict(grades.pop(), needs_name=False) if len(grades) == 1 else None
+    if _UNFINISHED.fullmatch(plain):
+        return Verdict(0.0, needs_name=False)
     words = plain.split()
     if words and words[-1] in _SIGNS:
         words, sign = words[:-1], _SIGNS[words[-1]]
@@ -130,6 +145,8 @@ def _combine(words: list[str]) -> Verdict | None:
         grade *= 2.0
     elif weak:
         grade *= 0.5
-    if negated:
+    if negated and not grade:
+        grade = -1.0  # 'not ok'
+    elif negated:
         grade = -abs(grade) if grade > 0 and "all" not in words else -2.0 if grade > 0 else 0.5
     return Verdict(grade, needs_name=core[0] not in _GRADES)

@@ -69,6 +69,20 @@ class Argilla1(Export):
             ],
             "answers": {"map": {"scores": {"quality": {"better": "high", "low": 1, "high": 5}}}},
         },
+        "An order that was stored by column": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                _record(
+                    "Name a moon of Jupiter.",
+                    "The Sun.",
+                    "Io.",
+                    [
+                        _response({"rank": [1, 2], "value": ["response-1", "response-2"]}, "eve", "discarded"),
+                        _response({"rank": [2, 1], "value": ["response-1", "response-2"]}, "ann"),
+                    ],
+                )
+            ],
+        },
         "An order of three responses": {
             "preferences": [("Io.", "The Sun.")],
             "rows": [

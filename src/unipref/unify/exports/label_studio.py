@@ -172,6 +172,10 @@ def _read_results(rows: Sequence[Row]) -> Iterator[Any]:
             yield from annotation.get("result") or []
 
 
+PAIRWISE_VALUES = ("left", "right")
+"""The values of the control Pairwise."""
+
+
 def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: str, is_one: bool) -> Question:
     """Returns a control as a question.
 
@@ -185,6 +189,8 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
     mine = [one for one in results if str(one.get("from_name", "")) == name and one["type"] == kind]
     inside = VALUES.get(kind)
     values = distinct(values_at(mine, inside)) if inside else []
+    if values and kind == "pairwise":
+        values = distinct([*values, *PAIRWISE_VALUES])  # these rows may hold only one of them
     several = any(len(one["value"].get("choices", [])) > 1 for one in mine if isinstance(one["value"], dict))
     is_score = kind in ("rating", "number")
     usual: Kind = "score" if is_score else "choice"

@@ -8,7 +8,7 @@ from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
-from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 
 ANSWERS = {"accept", "reject", "ignore"}
 
@@ -69,6 +69,8 @@ class Prodigy(Export):
         if not all(isinstance(answer, str) and answer in ANSWERS for answer in values_at(rows, "answer")):
             return None
         if not have_paths(rows, "options.*.id", "accept"):
+            if (judged := _propose_verdict(rows)) is not None:
+                return judged
             why = "this is an export of Prodigy, but its tasks have no options to choose from"
             return Proposal(
                 None, {}, 0.0, [why], ["'answer' says whether a label fits a text, not which text is better"]
@@ -82,6 +84,20 @@ class Prodigy(Export):
         if len(texts) > 1 or len(rows) == 1:
             return _propose_options(names, answer, doubts)
         return _propose_labels(names, answer, [one for several in chosen for one in several], doubts)
+
+
+def _propose_verdict(rows: Sequence[Row]) -> Proposal | None:
+    """The task is a prompt and an answer, which the annotator accepted or rejected; None for other tasks."""
+    names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
+    roles = find_roles(names)
+    if not roles.prompt or len(roles.answers) != 1:
+        return None
+    mapping = {"prompt": path_setting(roles.prompt), "response": roles.answers[0], "label": "answer"}
+    mapping |= {"up": ["accept"], "down": ["reject"]}
+    doubts = [f"'answer' is taken to judge '{roles.answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+    doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
+    why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
+    return Proposal("thumbs", mapping, RIGHT if len(roles.prompt) == 1 else ASKED, why, doubts)
 
 
 def _propose_options(names: list[str], answer: str, doubts: list[str]) -> Proposal:

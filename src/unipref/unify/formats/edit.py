@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.records import Comparison, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.detection.twins import find_series
 from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap
 from unipref.unify.format_bases.mapped import Mapped
@@ -12,12 +12,23 @@ from unipref.unify.mapping.fields import Part, Paths, Place, get_answer
 from unipref.unify.mapping.turns import assistant_turn
 
 BEFORE_NAMES = ("before", "old", "original", "src", "draft", "unedited")
+MACHINE_NAMES = ("mt", "machine", "raw", *BEFORE_NAMES)
+"""Words in the names of what was written before a person edited it."""
+EDITED_NAMES = (
+    *("post_edit", "postedit", "post_edited", "postedited", "human_edit", "human_edited", "edited", "revised"),
+    *("corrected", "rewritten", "revision", "rewrite", "human_revision", "user_edit", "edit"),
+)
+"""Names that say themselves that a text is the edited version of another one."""
 AFTER_NAMES = (
     *("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved", "final", "rewritten", "rewrite"),
     *("polished", "fixed", "sent"),
 )
+DRAFT_NAMES, FINAL_NAMES = ("draft", "unedited", "original", "raw"), ("final", "improved", "sent", "fixed", "polished")
+"""Words in which the names of a text before and after an edit differ."""
 MIN_OVERLAP = 0.55
 """Least overlap of two texts for one to count as an edit of the other."""
+MIN_SHARE = 0.5
+"""Least share of rows with the text before the edit."""
 MAX_KINDS = 10
 """Most kinds of edits to list in a doubt."""
 
@@ -74,7 +85,7 @@ class Edit(Mapped):
             mapping = {"before": before.path, "after": after.path, **_find_prompt(columns, [before, after])}
             return Guess(mapping, 0.9, [why], [doubt + _describe_kinds(columns)])
         if one is None or other is None or share < MIN_OVERLAP:
-            return None
+            return _recognise_by_name(columns)
         doubt = f"which of '{one.path}' and '{other.path}' is the text before the edit"
         why = f"'{one.path}' and '{other.path}' share {share:.0%} of their text"
         mapping = {"before": PLACEHOLDER, "after": PLACEHOLDER, **_find_prompt(columns, [one, other])}
@@ -90,6 +101,65 @@ class Edit(Mapped):
             prompt = self.read_prompt(row, [Part(text=self.instruction), self.before])
         responses = [Response(messages=assistant_turn(content)) for content in (after, before)]
         yield Feedback(prompt=prompt, responses=responses, comparisons=[Comparison(better=0, worse=1)])
+
+
+def _recognise_by_name(columns: Columns) -> Guess | None:
+    """Recognises an edited version by its name alone: most of the text can be new. Asks which text was edited."""
+    texts = [c for c in columns.prose if not c.is_identifier]
+    after = next((c for name in EDITED_NAMES for c in texts if c.has_name(name) and _is_version(c)), None)
+    if after is None and (remark := next((c for c in columns.of_role("critique") if c.has_name("correction")), None)):
+        return _ask_about_correction(columns, remark, texts)
+    if after is None and (couple := _find_draft(texts)) is not None:
+        texts, after = [*couple], couple[1]
+    others = [c for c in texts if c is not after and c.share > MIN_SHARE]
+    if after is None or not others:
+        return None
+    versions = [c for c in others if c.has_name(*MACHINE_NAMES) and columns.role(c) != "prompt"]
+    versions = versions or [c for c in others if columns.role(c) == "answer"]
+    before = versions[0] if len(versions) == 1 else None
+    mapping: dict[str, Any] = {"before": PLACEHOLDER if before is None else before.path, "after": after.path}
+    mapping |= _find_prompt(columns, [after, *others] if before is None else [after, before])
+    doubts = [f"that every '{after.path}' is an improvement; leave out others with 'where'"]
+    doubts += [f"which of {quote_names(c.path for c in others)} is the text before the edit"] if before is None else []
+    if after.share < 1:
+        doubts.append(f"rows without '{after.path}' are rejected ({1 - after.share:.0%} of these)")
+    source = "another text" if before is None else f"'{before.path}'"
+    return Guess(mapping, 0.75 if before else 0.7, [f"'{after.path}' is an edit of {source}, by its name"], doubts)
+
+
+def _ask_about_correction(columns: Columns, remark: Column, texts: list[Column]) -> Guess | None:
+    """Asks whether a correction is a whole answer or says what is wrong."""
+    answers = [c for c in texts if columns.role(c) == "answer"]
+    if len(answers) != 1:
+        return None
+    mapping = {"before": answers[0].path, "after": PLACEHOLDER, **_find_prompt(columns, answers)}
+    doubt = f"whether '{remark.path}' is a better answer than '{answers[0].path}', or says what is wrong with it"
+    return Guess(mapping, 0.7, [f"'{remark.path}' corrects '{answers[0].path}', by its name"], [doubt])
+
+
+def _find_draft(texts: list[Column]) -> tuple[Column, Column] | None:
+    """Returns two texts whose names differ only in words such as `draft` and `final`."""
+    for before in texts:
+        for after in texts:
+            drafts, finals = {*before.words} & {*DRAFT_NAMES}, {*after.words} & {*FINAL_NAMES}
+            if drafts and finals and {*before.words} - drafts == {*after.words} - finals:
+                return before, after
+    return None
+
+
+def _is_version(column: Column) -> bool:
+    """Whether an edited text is named, not what describes the edit, such as `edit_reason`."""
+    return not {*column.words} & {
+        "reason",
+        "type",
+        "comment",
+        "by",
+        "editor",
+        "note",
+        "notes",
+        "instruction",
+        "summary",
+    }
 
 
 def _find_prompt(columns: Columns, texts: list[Column]) -> dict[str, str | list[str]]:

@@ -12,6 +12,9 @@ from unipref.unify.mapping.turns import assistant_turn
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
 BAD_NAMES = ("incorrect", "bad", "negative", "negatives", "neg", "false", "wrong", "worst")
 """Words in field names that say whether the answers are good or bad."""
+CHOSEN_NAMES = ("chosen", "preferred", "accepted", "winners")
+REJECTED_NAMES = ("rejected", "dispreferred", "unpreferred", "not_chosen", "losers")
+"""Words in the names of lists of answers that were or were not chosen."""
 
 
 def _differ_in_length(lists: list[Column]) -> bool:
@@ -46,6 +49,10 @@ class Groups(AnswersInOneRow):
         bad = [c for c in texts if c.has_name(*BAD_NAMES)]
         good = [c for c in texts if c.has_name(*GOOD_NAMES) and c not in bad]
         lists = columns.of_kind("texts")
+        if not (good and bad):
+            # One text of each is a pair; in lists, the words of a pair name groups.
+            bad = [c for c in lists if c.has_name(*REJECTED_NAMES) and columns.role(c) == "list"]
+            good = [c for c in lists if c.has_name(*CHOSEN_NAMES) and columns.role(c) == "list" and c not in bad]
         named = bool(good and bad)
         if not named and len(lists) != 2:
             return None

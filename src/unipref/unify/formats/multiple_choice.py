@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
+from unipref.unify.detection.names import COUNT_NAMES
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
@@ -121,7 +122,9 @@ class MultipleChoice(Mapped):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a question, its options and a code for the right one."""
         codes = [c for c in columns.of_kind("code") if c.n_distinct > 1 and not c.is_identifier]
-        named = columns.find_named(["code"], *RIGHT_ANSWER_NAMES)
+        codes = [c for c in codes if not {*c.words} & COUNT_NAMES]
+        possible = [c for c in columns.of_kind("code") if not {*c.words} & COUNT_NAMES]
+        named = next((c for word in RIGHT_ANSWER_NAMES for c in possible if c.has_name(word)), None)
         for answer in [named] if named is not None else codes:
             if (choices := _find_options(columns, answer)) is None:
                 continue

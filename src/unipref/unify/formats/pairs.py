@@ -1,6 +1,6 @@
 """Two answers, one of them preferred: message lists, texts, or one transcript per side as in HH-RLHF."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -18,6 +18,8 @@ BETTER_NAMES = (
     *("chosen", "preferred", "better", "winner", "accepted", "pos_response", "win", "winning", "best", "good_response"),
     "good_answer",
 )
+OTHER_NAMES = {"other", "alternative", "alternate", "remaining", "second"}
+"""Words in the name of the one of two answers whose quality it does not say."""
 MIN_DECIDED = 5
 """Least number of pairs with different scores that can show the direction of a score."""
 MIN_AGREEMENT = 0.9
@@ -81,7 +83,18 @@ def _find_better_and_worse(sides: list[Column]) -> tuple[Column | None, Column |
     negated = (c for word in BETTER_NAMES for c in sides if c.has_name(word) and {*c.words} & NEGATIONS)
     worse = worse or next(negated, None)
     others = [c for c in sides if c is not worse and not {*c.words} & NEGATIONS]
-    return next((c for word in BETTER_NAMES for c in others if c.has_name(word)), None), worse
+    better = next((c for word in BETTER_NAMES for c in others if c.has_name(word)), None)
+    if better is not None and worse is None:
+        worse = next((c for c in sides if c is not better and _is_other_than(c, better, BETTER_NAMES)), None)
+    elif worse is not None and better is None:
+        better = next((c for c in others if _is_other_than(c, worse, WORSE_NAMES)), None)
+    return better, worse
+
+
+def _is_other_than(column: Column, side: Column, names: Sequence[str]) -> bool:
+    """Whether a name says `other` where that of a side says which it is: `other_answer` beside `chosen_answer`."""
+    rest = {*side.words} - {*names}
+    return bool({*column.words} & OTHER_NAMES) and {*column.words} - OTHER_NAMES == rest
 
 
 def _are_endings(side: Column) -> bool:

@@ -25,17 +25,21 @@ from unipref.unify.mapping.named_values import NamedValue, match_names, read_nam
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""
 
+RANK_NAMES = ("rank", "ranks", "ranking", "place", "position")
+"""Names of numbers that are places in an order; other numbers of this kind, such as an index, only count."""
+
 
 def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess | None:
     """Recognises a list of texts that may be in order, or that has a list of ranks in another field."""
-    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list"]
+    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and not columns.are_spans(c)]
     answers = max(lists, key=lambda c: c.mean_length, default=None)
     if answers is None or answers.share < 0.9 or sum(len(v) > 1 for v in answers.values) < 0.8 * len(answers.values):
         return None
     mapping: dict[str, Any] = {"prompt": path_setting(prompt), "answers": answers.path}
     if (history := next(iter(columns.of_kind("exchanges")), None)) is not None:
         mapping["history"] = history.path
-    if (ranks := next((c for c in columns.of_kind("numbers") if are_ranks(c.values)), None)) is not None:
+    numbers = [c for c in columns.of_kind("numbers") if columns.role(c) != "metadata"]
+    if (ranks := next((c for c in numbers if are_ranks(c.values)), None)) is not None:
         better = "low" if ranks.has_name("rank", "ranks", "ranking") else PLACEHOLDER
         mapping |= {"ranks": ranks.path, "better": better}
         doubts = [] if better == "low" else [f"whether a high or a low '{ranks.path}' is better"]
@@ -131,10 +135,11 @@ class Ranking(SeveralAnswers):
             rank_columns = (
                 c
                 for c in inner.of_kind("code", "number")
-                if are_ranks([[i.get(c.path) for i in v] for v in column.values])
+                if (inner.role(c) != "metadata" or c.has_name(*RANK_NAMES))
+                and are_ranks([[i.get(c.path) for i in v] for v in column.values])
             )
             if answer is not None and (rank := next(rank_columns, None)) is not None:
-                better = "low" if rank.has_name("rank", "place", "position") else PLACEHOLDER
+                better = "low" if rank.has_name(*RANK_NAMES) else PLACEHOLDER
                 ranked = {"response": answer.path, "ranks": rank.path, "better": better}
                 doubts = ["'better' is low because of the field's name: 1 (or 0) counts as the best"]
                 doubts = doubts if better == "low" else [f"whether a high or a low '{rank.path}' is better"]

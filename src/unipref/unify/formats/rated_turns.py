@@ -7,7 +7,9 @@ from pydantic import model_validator
 
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
+from unipref.unify.detection.columns import make_column
+from unipref.unify.detection.guess import Columns, Guess
+from unipref.unify.detection.one_answer import guess_thumbs
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, describe, get_path, to_code
 from unipref.unify.mapping.message_links import (
@@ -33,8 +35,25 @@ from unipref.unify.mapping.verdicts import Verdicts
 MAX_TURNS = 1000
 """Most messages before a judged answer; each answer's prompt repeats them."""
 
-VERDICT_NAMES = ("feedback", "rating", "vote", "thumb", "thumbs", "liked", "label", "reaction", "score")
+VERDICT_NAMES = (
+    *(
+        "feedback",
+        "rating",
+        "vote",
+        "thumb",
+        "thumbs",
+        "liked",
+        "label",
+        "reaction",
+        "score",
+        "stars",
+        "grade",
+        "verdict",
+    ),
+)
 """Names of fields of a turn that can hold a verdict."""
+MAX_CODES = 10
+"""Most different verdicts of a turn."""
 
 
 class _Message(NamedTuple):
@@ -91,20 +110,22 @@ class RatedTurns(Verdicts, Mapped):
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
-        """Recognises a dialogue in which some turns hold one of two further values."""
+        """Recognises a dialogue in which some turns hold one of a few further values."""
         dialogues = columns.of_kind("turns")
         if len(dialogues) != 1:
             return None
         turns = [turn for turns in dialogues[0].values for turn in turns if isinstance(turn, dict)]
-        fields = dict.fromkeys(key for turn in turns for key in turn)
-        for name in fields:
-            values = [turn[name] for turn in turns if turn.get(name) not in (None, "")]
-            codes = sorted({to_code(value) for value in values if isinstance(value, bool | int | str)})
-            if name not in VERDICT_NAMES or len(codes) != 2 or not 1 < len(values) < len(turns):
+        for name in dict.fromkeys(key for turn in turns for key in turn):
+            held = [(n, turn[name]) for n, turn in enumerate(turns) if turn.get(name) not in (None, "")]
+            if name not in VERDICT_NAMES or not 1 < len(held) < len(turns):
                 continue
-            mapping = {"messages": dialogues[0].path, "label": name, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+            label = make_column(name, held, len(turns))
+            codes = sorted({to_code(value) for value in label.values if isinstance(value, bool | int | float | str)})
+            if not 2 <= len(codes) <= MAX_CODES or label.kind not in ("code", "flag"):
+                continue
+            found, doubts = guess_thumbs(label)
             why = [f"'{dialogues[0].path}' is a dialogue, and '{name}' of some turns is one of {', '.join(codes)}"]
-            return Guess(mapping, 0.85, why, [f"which of {', '.join(codes)} in '{name}' is thumbs up"])
+            return Guess({"messages": dialogues[0].path, "label": name, **found}, 0.85, why, doubts)
         return None
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

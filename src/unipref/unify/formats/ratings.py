@@ -1,20 +1,25 @@
 """One rated answer per row, on one or many axes. The answers to one prompt are grouped across rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
+from unipref.unify.detection.context import PEOPLE
 from unipref.unify.detection.guess import (
     MAX_WEAK_CONFIDENCE,
+    PLACEHOLDER,
     Column,
     Columns,
     Guess,
     ask_for_scores,
+    describe_scale,
+    doubt_direction,
     find_scores,
     guess_axes,
+    quote_names,
 )
 from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
@@ -27,12 +32,40 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
     lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
     numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
     kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if _names_a_kind(column)}
+    dialogues = {c.path for c in columns.of_kind("turns")}
     for column, path, role in columns.inside:
+        if path.split(".*.")[0] in dialogues:
+            continue  # the verdict of a turn does not rate the end of the dialogue
         if path.rsplit(".*.", 1)[0] in kinds:
             continue
         if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
             numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
     return [column for column in numbers if column.numbers]
+
+
+def _find_raters(scores: Sequence[Column]) -> list[Column]:
+    """Returns the numbers of several people: fields with a person's name and a number or a letter, as `rater_2`."""
+    groups: dict[tuple[str, ...], list[Column]] = {}
+    for column in scores:
+        stem = tuple(word for word in column.words if not word.isdigit() and len(word) > 1)
+        if len(stem) < len(column.words) and {*stem} & {*PEOPLE}:
+            groups.setdefault(stem, []).append(column)
+    people = max(groups.values(), key=len, default=[])
+    return people if len(people) > 1 and len({str(describe_scale(c)) for c in people}) == 1 else []
+
+
+def _join_raters(people: Sequence[Column]) -> tuple[dict[str, Any], list[str]] | None:
+    """Returns one axis for the scores of several people, and the doubts; None without people."""
+    if not people:
+        return None
+    low, high = min(min(c.numbers) for c in people), max(max(c.numbers) for c in people)
+    axis = {"field": [c.path for c in people], "better": PLACEHOLDER, **describe_scale(people[0])}
+    doubts = [
+        f"that {quote_names(c.path for c in people)} are several people's scores of one kind; their mean counts",
+        f"range in these rows: {low:g} to {high:g}; declare 'low' and 'high', so that others are rejected",
+        doubt_direction("', '".join(c.path for c in people), PLACEHOLDER),
+    ]
+    return {"rating": axis}, doubts
 
 
 def _repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool:
@@ -92,12 +125,13 @@ class Ratings(OneAnswer):
         named = named or listed
         if not (named or words or scores):
             return None
-        axes, doubts = guess_axes(named) if named else words or ask_for_scores(scores)
+        raters = [] if named or words else _find_raters(scores)
+        axes, doubts = guess_axes(named) if named else words or _join_raters(raters) or ask_for_scores(scores)
         why = [answer.why, f"the answer has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
         mapping = {**answer.map, "scores": axes}
         confidence = (0.25 + 0.7 * answer.confidence) * (1.0 if is_repeated else 0.9)
-        if not named and not words:
+        if not (named or words or raters):
             confidence = min(confidence, MAX_WEAK_CONFIDENCE) * (1.0 if is_repeated else 0.9)
         return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 

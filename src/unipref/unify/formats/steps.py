@@ -102,6 +102,8 @@ def _recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
     for steps in columns.of_kind("texts"):
         lengths = dict(zip(steps.rows, map(len, steps.values), strict=True))
         for rating in columns.of_kind("flags", "numbers"):
+            if columns.role(rating) == "metadata" or max(map(len, rating.values)) < 2:
+                continue  # offsets are not ratings, and one item is no list of steps
             same_length = [lengths.get(i) == len(v) for i, v in zip(rating.rows, rating.values, strict=True)]
             values = sorted({value for v in rating.values for value in v})
             if sum(same_length) > 0.9 * len(same_length) and {float(v) for v in values} <= RATINGS:
@@ -124,7 +126,8 @@ def _recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
         if listed is not None:
             inner = outer.inner(listed)
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
-        rating = next((c for c in inner.of_kind("flag", "code") if c.n_distinct > 1 and _is_rating(c)), None)
+        codes = [c for c in inner.of_kind("flag", "code") if inner.role(c) != "metadata"]
+        rating = next((c for c in codes if c.n_distinct > 1 and _is_rating(c)), None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
         if text is None or rating is None or scores:
             continue
