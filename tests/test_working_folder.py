@@ -27,7 +27,7 @@ def test_no_file_of_the_working_folder_is_run(tmp_path: Path) -> None:
     for name in (*OPTIONAL, *LOADED):
         (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r} + ' ')\n", encoding="utf-8")
     book = Workbook()
-    for row in (["prompt", "chosen", "rejected"], ["q", "yes", "no"]):
+    for row in (["prompt", "chosen", "rejected"], ["q", "tea", "coffee"]):
         book.active.append(row)
     book.save(folder / "x.xlsx")
     for name in ("a", "b"):
