@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -59,9 +58,7 @@ def exit_on_stop_signals(status: int) -> None:
     """
 
     def exit_now(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        os._exit(status)
+        os._exit(status)  # `core.terminal` has flushed all that was printed
 
     for number in _default_handlers():
         signal.signal(number, exit_now)

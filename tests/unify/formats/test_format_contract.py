@@ -184,7 +184,8 @@ def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObj
             continue
         for preference in result.preferences:
             json.loads(preference.extra, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-            assert preference.prompt[-1]["role"] == "user"
+            assert preference.prompt[-1]["role"] in ("user", "tool")
+            assert any(message["role"] == "user" for message in preference.prompt)
             assert preference.chosen or preference.rejected
             assert preference.chosen != preference.rejected
 

@@ -374,8 +374,11 @@ def check_answer(answer: Messages, field: str | None) -> None:
 
 
 def check_prompt(prompt: Messages, field: str) -> None:
-    """Raises a Reject unless the prompt ends with a user turn that is not empty, or with the result of a tool."""
-    if not prompt or prompt[-1]["role"] not in ASKING:
+    """Raises a Reject unless the prompt ends with a user turn that is not empty, or with the result of a tool that was
+    called for a user.
+    """
+    has_user = any(message["role"] == "user" for message in prompt)
+    if not has_user or prompt[-1]["role"] not in ASKING:
         raise Reject(Reason.EMPTY_PROMPT, "the prompt does not end with a user turn", field)
     if prompt[-1]["role"] == "user" and is_empty(prompt[-1]):
         raise Reject(Reason.EMPTY_PROMPT, "the user turn before the answer is empty", field)
