@@ -383,3 +383,20 @@ def test_errors_of_spreadsheet_programs_are_noted() -> None:
         "'prompt' is 'Err:508'",
         "'answer' is '#NAME?'",
     ]
+
+
+def test_a_row_that_holds_names_of_columns_is_no_header(tmp_path: Path) -> None:
+    lines = [
+        "question,left,right",
+        "Is ice cold?,Yes,No",
+        "Which hand do you write with?,left,right",
+        "Is it late?,a,b",
+    ]
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
+    (part,) = parts(["d.csv"], tmp_path, "s")
+    rows = [row for _, row in read(part)]
+    assert [row["question"] for row in rows if not isinstance(row, Reject)] == [
+        "Is ice cold?",
+        "Which hand do you write with?",
+        "Is it late?",
+    ]

@@ -193,11 +193,16 @@ def _read_header(lines: _Lines, dialect: Dialect) -> list[str]:
     return cells
 
 
+NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+)?")
+"""One or two words: what a column may be called."""
+
+
 def _is_header(cells: list[str], header: list[str], has_mark: bool) -> bool:
     """Whether a record is the header of another file that was put behind the first one.
 
     Its columns may have another order, and some may have other names. Short names in another order, such as B, A and C
-    or 2, 1 and 3, are a header only after a byte order mark: otherwise they may be votes or ranks.
+    or 2, 1 and 3, are a header only after a byte order mark: otherwise they may be votes or ranks. So may be some of
+    the names beside a text that is no name, as in a row with the question which of 'left' and 'right' is meant.
     """
     if cells == header:
         return len(cells) > 1
@@ -205,7 +210,11 @@ def _is_header(cells: list[str], header: list[str], has_mark: bool) -> bool:
     shared = sum(cell in names for cell in cells)
     if shared < MIN_SHARED_NAMES or 2 * shared <= len(cells) or len(set(cells)) < len(cells):
         return False
-    return has_mark or any(len(re.findall(r"[^\W\d_]", cell)) >= MIN_NAME_LETTERS for cell in cells if cell in names)
+    if has_mark:
+        return True
+    if not all(cell in names or NAME.fullmatch(cell) for cell in cells):
+        return False
+    return any(len(re.findall(r"[^\W\d_]", cell)) >= MIN_NAME_LETTERS for cell in cells if cell in names)
 
 
 def _name_columns(cells: list[str]) -> list[str]:

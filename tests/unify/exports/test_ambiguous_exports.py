@@ -10,6 +10,8 @@ import pytest
 from unipref import unify_feedback
 from unipref.core.contracts import Proposal
 from unipref.core.records import Row
+from unipref.unify.detection.export_fields import find_side, find_side_codes, find_verdicts, names_better
+from unipref.unify.detection.export_traces import find_exchange
 from unipref.unify.exports.argilla_1 import Argilla1
 from unipref.unify.exports.argilla_2 import Argilla2
 from unipref.unify.exports.doccano import Doccano
@@ -241,3 +243,40 @@ def test_sentiment_is_no_verdict() -> None:
     proposal = Doccano.recognise(rows)
     assert proposal is not None
     assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
+
+
+@pytest.mark.parametrize("question", ["worst", "least_preferred", "more_toxic", "not_preferred"])
+def test_a_question_about_the_worse_answer_is_asked(question: str) -> None:
+    assert not names_better(question)
+    codes = find_side_codes(["response-1", "response-2"], ["response-1", "response-2"], names_better(question))
+    assert codes == {"response-1": "?", "response-2": "?"}
+
+
+@pytest.mark.parametrize("value", ["A is worse", "not B", "response 2 loses", "only a draft"])
+def test_a_value_that_blames_a_side_or_names_none_is_asked(value: str) -> None:
+    assert find_side(value, ["a", "b"]) == "?"
+
+
+@pytest.mark.parametrize("name", ["negative-feedback", "not_helpful", "is_not_correct"])
+def test_a_score_whose_name_blames_is_asked(name: str) -> None:
+    assert find_verdicts([0, 1], name).settings == {"up": ["?"], "down": ["?"]}
+    assert find_verdicts([-1, 1], name).settings == {"up": ["?"], "down": ["?"]}
+    assert find_verdicts([-1, 1], "rating").settings == {"up": [1], "down": [-1]}
+
+
+def test_an_id_in_the_output_of_a_trace_is_no_answer() -> None:
+    output = {"id": "msg_01", "type": "message", "role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
+    rows: list[Row] = [{"input": "Is ice cold?", "output": output} for _ in range(3)]
+    assert find_exchange(rows, "input", "output").map["response"] == "?"
+    assert find_exchange([{"input": "Q", "output": {"verse": "Yes."}}], "input", "output").map["response"] != "?"
+
+
+def test_a_label_that_prodigy_asked_about_is_no_praise_of_the_answer() -> None:
+    base = {"prompt": "Is ice cold?", "response": "Yes.", "_input_hash": 1}
+    labelled = [{**base, "label": "UNSAFE", "answer": "accept"}, {**base, "label": "UNSAFE", "answer": "reject"}]
+    asked = Prodigy.recognise(labelled)
+    plain = Prodigy.recognise([{**base, "answer": "accept"}, {**base, "answer": "reject"}])
+    assert asked is not None
+    assert plain is not None
+    assert (asked.map["up"], asked.confidence < plain.confidence) == (["?"], True)
+    assert plain.map["up"] == ["accept"]

@@ -11,6 +11,8 @@ from typing import Any
 
 from unipref.unify.detection.columns import split_words
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, NEGATIONS
+from unipref.unify.detection.side_words import WORSE, names_a_side
 
 PROMPT_WORDS = {
     *("prompt", "instruction", "question", "query", "request", "input", "user", "context", "conversation"),
@@ -102,8 +104,18 @@ def _place(words: Sequence[str], place: int) -> tuple[int, int]:
 
 
 def names_better(question: str) -> bool:
-    """Whether the name of a question says that its answer is the better side."""
-    return bool(BETTER_WORDS & set(split_words(question)))
+    """Whether the name of a question says that its answer is the better side: `preferred`, not `least_preferred`."""
+    words = set(split_words(question))
+    return bool(BETTER_WORDS & words) and not words & (NEGATIONS | BAD_NAMES | WORSE)
+
+
+def names_praise(verdict: str) -> bool:
+    """Whether the name of a verdict of 1 against 0 or -1 says that 1 is good: `helpful`, but not `not_helpful`."""
+    return bool(FEEDBACK_WORDS & set(split_words(verdict))) and not _names_may_blame(verdict)
+
+
+def _names_may_blame(verdict: str) -> bool:
+    return bool(set(split_words(verdict)) & (NEGATIONS | BAD_NAMES | AMBIGUOUS_NAMES))
 
 
 def find_side(value: Any, answers: Sequence[str]) -> str:
@@ -124,6 +136,8 @@ def find_side(value: Any, answers: Sequence[str]) -> str:
             return "tie"
         return "first" if (left == "a") == (sign == ">") else "second"
     words = set(split_words(text))
+    if words & (WORSE | NEGATIONS) or not names_a_side(text):
+        return "tie" if words and words <= TIE_WORDS else PLACEHOLDER
     if words & TIE_WORDS:
         return "tie"
     sides = bool(words & set(FIRST_WORDS)), bool(words & set(SECOND_WORDS))
@@ -139,10 +153,7 @@ def find_side_codes(values: Iterable[Any], answers: Sequence[str], is_about_bett
         is_about_better: whether the label is known to name the better answer. If not, only ties are certain.
     """
     sides = {value: find_side(value, answers) for value in values}
-    return {
-        value: side if is_about_better or side == "tie" or str(value).strip() in answers else PLACEHOLDER
-        for value, side in sides.items()
-    }
+    return {value: side if is_about_better or side == "tie" else PLACEHOLDER for value, side in sides.items()}
 
 
 def find_verdict(value: Any) -> bool | None:
@@ -162,7 +173,7 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
     numbers = {str(value) for value in values}
     if numbers and (numbers <= {"1", "0", "1.0", "0.0", "True", "False"} or numbers <= {"1", "-1", "1.0", "-1.0"}):
         positive = [value for value in values if str(value) in ("1", "1.0", "True")]
-        if FEEDBACK_WORDS & set(split_words(name)) or numbers & {"-1", "-1.0"}:
+        if names_praise(name) or (numbers & {"-1", "-1.0"} and not _names_may_blame(name)):
             negative = [value for value in values if value not in positive]
             other = [-1] if numbers & {"-1", "-1.0"} else [0]
             doubt = f"1 in '{name}' counts as thumbs up, {other[0]} as thumbs down"

@@ -8,7 +8,7 @@ from typing import Any
 from unipref.core.contracts import Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.columns import split_words
-from unipref.unify.detection.export_fields import FEEDBACK_WORDS, find_roles, find_verdicts
+from unipref.unify.detection.export_fields import METADATA_WORDS, find_roles, find_verdicts, names_praise
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import has_path, list_values, values_at
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -63,7 +63,9 @@ def _candidates(value: Any, is_input: bool) -> list[str]:
     if is_input:
         return ["messages", *roles.prompt[:1], *(texts if len(texts) == 1 else [])]
     known = ["choices.0.message.content", "messages.-1.content", "content", "message.content"]
-    return [*known, *roles.answers[:1], *(name for name in ("result", "text") if name in texts), *texts[:1]]
+    # Of several texts, or of an id, nothing says that it is the answer.
+    lone = [name for name in texts if len(texts) == 1 and not METADATA_WORDS & set(split_words(name))]
+    return [*known, *roles.answers[:1], *(name for name in ("result", "text") if name in texts), *lone]
 
 
 def _is_usable(value: Any, inner: str, is_input: bool) -> bool:
@@ -106,8 +108,7 @@ def propose_verdict(exchange: Exchange, name: str, path: str, values: Sequence[A
         why: the reasons.
     """
     numbers = [float(value) for value in values if _is_number(value)]
-    is_feedback = bool(FEEDBACK_WORDS & set(split_words(name)))
-    if len(numbers) == len(values) and (not set(numbers) <= {0.0, 1.0, -1.0} or not is_feedback):
+    if len(numbers) == len(values) and (not set(numbers) <= {0.0, 1.0, -1.0} or not names_praise(name)):
         low, high = min(numbers, default=0), max(numbers, default=0)
         spec = {"field": path, "better": PLACEHOLDER}
         doubts = [

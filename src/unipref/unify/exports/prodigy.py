@@ -93,11 +93,17 @@ def _propose_verdict(rows: Sequence[Row]) -> Proposal | None:
     if not roles.prompt or len(roles.answers) != 1:
         return None
     mapping = {"prompt": path_setting(roles.prompt), "response": roles.answers[0], "label": "answer"}
-    mapping |= {"up": ["accept"], "down": ["reject"]}
-    doubts = [f"'answer' is taken to judge '{roles.answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+    if any(row.get("label") or row.get("spans") for row in rows):
+        # The annotator accepted the label: of a label such as UNSAFE, accept is not praise of the answer.
+        mapping |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        doubts = ["which value of 'answer' is praise: it says whether the 'label' fits, not whether the answer is good"]
+    else:
+        mapping |= {"up": ["accept"], "down": ["reject"]}
+        doubts = [f"'answer' is taken to judge '{roles.answers[0]}': accept counts as thumbs up, reject as thumbs down"]
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
     why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
-    return Proposal("thumbs", mapping, RIGHT if len(roles.prompt) == 1 else ASKED, why, doubts)
+    is_clear = len(roles.prompt) == 1 and PLACEHOLDER not in mapping["up"]
+    return Proposal("thumbs", mapping, RIGHT if is_clear else ASKED, why, doubts)
 
 
 def _propose_options(names: list[str], answer: str, doubts: list[str]) -> Proposal:
