@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from support.signals import receive_signals
+
 SOURCE = Path(__file__).parents[2] / "src"
 COMMAND = "import sys; sys.argv[0] = 'unipref'; from unipref.cli import main; main()"
 
@@ -15,6 +17,7 @@ COMMAND = "import sys; sys.argv[0] = 'unipref'; from unipref.cli import main; ma
 def start(folder: Path, *words: str, **options: Any) -> "subprocess.Popen[str]":
     """Starts the command in a folder, as the installed script does: Python does not put the folder on its path."""
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    options.setdefault("preexec_fn", receive_signals)
     return subprocess.Popen(
         [sys.executable, "-P", "-c", COMMAND, *words],
         cwd=folder,
