@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PARTS = ("reasoning", "tool_calls", "tool_call_id", "name", "images", "tools")
 """Keys of a message besides role and content."""
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+"""Keys under which raw turns hold, and templates expect, the assistant's reasoning, the most common first."""
 
 _THINK = re.compile(r"\s*<think>(.*?)</think>", re.DOTALL)
 _THINK_END = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)

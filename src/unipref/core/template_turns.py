@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unipref.core.messages import drop_empty_parts, have_parts, parse_json, parts_of, replace_texts
+from unipref.core.messages import REASONING_KEYS, drop_empty_parts, have_parts, parse_json, parts_of, replace_texts
 from unipref.core.records import Message, Messages
 from unipref.core.special_tokens import keeps_as_text, protect, protect_text
 
@@ -32,8 +32,6 @@ WORDS = {
     RESULTS_APART: "the results of tools at places that can be told from the answer's",
     IMAGES: "images",
 }
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-"""Keys under which templates expect the reasoning of a turn, the most common first."""
 PROBE = "probe7391"
 CALL_ID = "abcdefgh1"
 """An id of nine letters and digits, which is all that some templates accept."""

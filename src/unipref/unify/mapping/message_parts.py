@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unipref.core.messages import is_empty, parse_json, split_reasoning
+from unipref.core.messages import REASONING_KEYS, is_empty, parse_json, split_reasoning
 from unipref.core.records import CalledFunction, Image, Message, Messages, Reason, Reject, ToolCall
 from unipref.unify.mapping.fields import describe, read_text
 
@@ -22,8 +22,6 @@ CALL_KINDS = frozenset({"tool_use", "tool-call", "tool_call", "function_call"})
 RESULT_KINDS = frozenset({"tool_result", "tool-result", "function_call_output"})
 IMAGE_KINDS = frozenset({"image", "image_url", "input_image"})
 CALL_IDS = ("tool_call_id", "tool_use_id", "toolCallId", "call_id")
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-"""Fields of a turn that hold the assistant's reasoning."""
 IMAGE_MARK = "<image>"
 """Text that stands for an image if the images are in a field of the row."""
 
