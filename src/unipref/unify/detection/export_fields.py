@@ -25,7 +25,7 @@ ANSWER_WORDS = {
 METADATA_WORDS = {
     *("id", "ids", "uuid", "url", "uri", "source", "model", "models", "title", "name", "language", "lang", "annotator"),
     *("created", "updated", "timestamp", "date", "time", "metadata", "meta", "external", "reference", "tag", "tags"),
-    *("comment", "comments", "status", "user_id", "session", "email", "hash"),
+    *("comment", "comments", "status", "session", "email", "hash"),
 }
 """Words in the names of texts that are neither a prompt nor an answer."""
 BETTER_WORDS = {"better", "best", "prefer", "preferred", "preference", "preferences", "winner", "chosen"}

@@ -63,7 +63,7 @@ OTHER_TEXT_NAMES = (
     "metadata",
 )
 """Words in the names of texts that are neither a prompt nor an answer."""
-CRITIQUE_NAMES = (*("feedback", "critique", "comment", "comments", "review", "criticism", "assessment", "evaluation"),)
+CRITIQUE_NAMES = ("feedback", "critique", "comment", "comments", "review", "criticism", "assessment", "evaluation")
 """Names of texts that judge an answer."""
 EXPLANATION_NAMES = (
     *(

@@ -21,7 +21,7 @@ ENTRY = Dataset(
     },
     signature={
         path: [] if path in ("prompt", "response") else [0, 1, 2, 3, 4]
-        for path in (*("prompt", "response", "helpfulness", "correctness", "coherence", "complexity", "verbosity"),)
+        for path in ("prompt", "response", "helpfulness", "correctness", "coherence", "complexity", "verbosity")
     },
     axis="helpfulness",
     objective="instruction",

@@ -1,5 +1,6 @@
 """Two answers to each prompt, rated by people on five attributes."""
 
+from unipref.sources.catalog.datasets.helpsteer import ENTRY as HELPSTEER
 from unipref.sources.catalog.entry import Dataset
 from unipref.sources.hub import Hub
 
@@ -10,19 +11,8 @@ ENTRY = Dataset(
     hub=Hub(name="nvidia/HelpSteer2", files=("train.jsonl.gz",)),
     licence="CC-BY-4.0",
     format="ratings",
-    map={
-        "prompt": "prompt",
-        "response": "response",
-        "scores": {
-            axis: {"field": axis, "better": "high", "low": 0, "high": 4}
-            for axis in ("helpfulness", "correctness", "coherence")
-        },
-        "keep": ["complexity", "verbosity"],
-    },
-    signature={
-        path: [] if path in ("prompt", "response") else [0, 1, 2, 3, 4]
-        for path in ("prompt", "response", "helpfulness", "correctness", "coherence", "complexity", "verbosity")
-    },
+    map=HELPSTEER.map,
+    signature=HELPSTEER.signature,
     axis="helpfulness",
     objective="instruction",
     faults=(

@@ -1,5 +1,6 @@
 """OpenAssistant conversation trees, second release, with ranks and labels by people."""
 
+from unipref.sources.catalog.datasets.oasst1 import ENTRY as OASST1
 from unipref.sources.catalog.entry import Dataset
 from unipref.sources.hub import Hub
 
@@ -14,18 +15,8 @@ ENTRY = Dataset(
     ),
     licence="Apache-2.0",
     format="tree",
-    map={
-        "root": "prompt",
-        "scores": {
-            "rank": {"field": "rank", "better": "low", "low": 0},
-            "toxicity": {"field": "labels.toxicity.value", "better": "low", "low": 0, "high": 1},
-            "quality": {"field": "labels.quality.value", "better": "high", "low": 0, "high": 1},
-        },
-        "keep": ["lang"],
-    },
-    signature={
-        path: [] for path in ("message_tree_id", "tree_state", "prompt.message_id", "prompt.labels", "prompt.replies")
-    },
+    map=OASST1.map,
+    signature=OASST1.signature,
     axis="rank",
     objective="instruction",
     faults=(

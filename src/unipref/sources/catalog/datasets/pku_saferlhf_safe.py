@@ -1,14 +1,14 @@
 """Two answers to unsafe and other requests: which one is safer."""
 
+from unipref.sources.catalog.datasets.pku_saferlhf_helpful import ENTRY as HELPFUL
 from unipref.sources.catalog.entry import Dataset
-from unipref.sources.hub import Hub
 
 ENTRY = Dataset(
     name="pku_saferlhf_safe",
     about="two answers to unsafe and other requests: which one is safer",
-    origin="PKU-Alignment/PKU-SafeRLHF",
-    hub=Hub(name="PKU-Alignment/PKU-SafeRLHF", files=("data/*/train.jsonl",)),
-    licence="CC-BY-NC-4.0",
+    origin=HELPFUL.origin,
+    hub=HELPFUL.hub,
+    licence=HELPFUL.licence,
     format="pairs",
     map={
         "prompt": "prompt",
@@ -26,23 +26,9 @@ ENTRY = Dataset(
         },
         "keep": ["is_response_0_safe", "is_response_1_safe"],
     },
-    signature={
-        path: []
-        for path in (
-            "prompt",
-            "response_0",
-            "response_1",
-            "is_response_0_safe",
-            "is_response_1_safe",
-            "better_response_id",
-            "safer_response_id",
-        )
-    },
+    signature=HELPFUL.signature,
     objective="safety",
-    faults=(
-        "helpfulness and safety are judged separately and may disagree; each has its own entry",
-        "contains harmful requests and answers",
-    ),
+    faults=HELPFUL.faults,
     verified="schema",
-    seen="the dataset card, its file list, and public code that reads it",
+    seen=HELPFUL.seen,
 )

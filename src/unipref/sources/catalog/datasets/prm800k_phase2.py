@@ -1,5 +1,6 @@
 """Solutions of mathematical problems in steps, rated by people, second phase."""
 
+from unipref.sources.catalog.datasets.prm800k_phase1 import ENTRY as PHASE_1
 from unipref.sources.catalog.entry import Dataset
 
 ENTRY = Dataset(
@@ -8,33 +9,8 @@ ENTRY = Dataset(
     origin="openai/prm800k, prm800k/data/phase2_train.jsonl",
     licence="MIT",
     format="steps",
-    map={
-        "prompt": "question.problem",
-        "steps": "label.steps",
-        "versions": "completions",
-        "step": "text",
-        "rating": "rating",
-        "taken": "chosen_completion",
-        "written": "human_completion",
-        "codes": {-1: "wrong", 0: "neutral", 1: "right"},
-        "keep": ["labeler", "is_quality_control_question", "is_initial_screening_question", "label.finish_reason"],
-    },
-    signature={
-        "generation": [*range(10)],
-        **{
-            path: []
-            for path in (
-                "labeler",
-                "timestamp",
-                "is_quality_control_question",
-                "question.problem",
-                "question.ground_truth_answer",
-                "label.steps",
-                "label.total_time",
-                "label.finish_reason",
-            )
-        },
-    },
+    map=PHASE_1.map,
+    signature={**PHASE_1.signature, "generation": [*range(10)]},
     objective="instruction",
     faults=(
         "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
@@ -43,5 +19,5 @@ ENTRY = Dataset(
         "in this phase most steps have one version, and a solution ends at its first wrong step",
     ),
     verified="schema",
-    seen="the features on the cards of two copies (plaguss/prm800k, sarahpann/PRM800K), and the repository's README",
+    seen=PHASE_1.seen,
 )
