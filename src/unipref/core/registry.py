@@ -13,7 +13,7 @@ import importlib.metadata
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from unipref.core import hashing, user_code
 from unipref.core.contracts import Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
+from unipref.core.leaves import iterate_leaves
 
 C = TypeVar("C", bound=Settings)
 
@@ -276,20 +277,14 @@ def validate_settings(choice: type[C], settings: dict[str, Any], where: str) -> 
     except ValidationError as error:
         raise explain_validation_error(error, choice, where) from None
     except UnicodeEncodeError:  # pydantic cannot quote the text in its own error
-        place = find_text(settings, where, lambda text: text.encode("utf-8", "ignore").decode() != text)
+        leaves = iterate_leaves(settings, where)
+        place = next((place for place, leaf in leaves if isinstance(leaf, str) and not _is_unicode(leaf)), where)
         mend = r"It holds half a surrogate pair, such as \ud800. Write the whole character."
-        raise UserError("the text is not valid Unicode.", where=place or where, mend=mend) from None
+        raise UserError("the text is not valid Unicode.", where=place, mend=mend) from None
 
 
-def find_text(value: Any, place: str, is_wanted: Callable[[str], bool]) -> str | None:
-    """Returns the place of the first text in nested settings for which `is_wanted` is true; None if there is none."""
-    if isinstance(value, str):
-        return place if is_wanted(value) else None
-    if not isinstance(value, Mapping | list):
-        return None
-    items = value.items() if isinstance(value, Mapping) else enumerate(value)
-    places = (find_text(inner, f"{place}.{key}".lstrip("."), is_wanted) for key, inner in items)
-    return next((inner for inner in places if inner is not None), None)
+def _is_unicode(text: str) -> bool:
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def explain_validation_error(error: ValidationError, model: type[Any], where: str) -> UserError:

@@ -12,6 +12,7 @@ from typing import Any
 from unipref.core import registry, user_code, yaml_files
 from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
+from unipref.core.leaves import iterate_leaves
 from unipref.core.records import BASE, MAIN
 from unipref.sources import spill_rows
 from unipref.study.check import check_variant
@@ -84,7 +85,8 @@ def _name_long_paths(raw: Mapping[str, Any]) -> Iterator[None]:
         if error.errno != errno.ENAMETOOLONG:
             raise
         path = str(error.filename)
-        place = registry.find_text(raw, "", lambda text: len(text) > MAX_NAME and max(text.split("/"), key=len) in path)
+        texts = ((place, leaf) for place, leaf in iterate_leaves(raw) if isinstance(leaf, str) and len(leaf) > MAX_NAME)
+        place = next((place for place, text in texts if max(text.split("/"), key=len) in path), None)
         raise UserError(f"the path is too long: '{shorten(path, MAX_NAME)}'.", where=place) from None
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from unipref.core import registry
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import UserError, near_name
+from unipref.core.leaves import iterate_leaves
 from unipref.core.records import UNKNOWN, Axis
 from unipref.core.secrets import hide_secrets
 from unipref.sources import CsvSettings, Join, Limits, Part, UnreadFiles, catalog, hub_parts, parts, with_tables
@@ -68,9 +69,7 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
     """Resolves the catalog entry, the format and the files of a source."""
     where = f"sources.{place} ({source.name})"
     settings = source.model_dump(exclude={"name", "path", "map"})
-    if open_question := registry.find_text(settings, where, lambda text: text == PLACEHOLDER):
-        mend = "Replace it with your answer; unipref inspect explains what the data leave open."
-        raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
+    _refuse_open_questions(settings, where)
     entry = catalog.dataset(source.dataset, f"{where}.dataset") if source.dataset else None
     name = source.format or (entry.format if entry else None)
     if name is None:
@@ -81,9 +80,7 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
             "unipref inspect FILE names the format of a file.",
         )
     mapping = merge(entry.map if entry and name == entry.format else {}, source.map)
-    if open_question := registry.find_text(mapping, f"{where}.map", lambda text: text == PLACEHOLDER):
-        mend = "Replace it with your answer; unipref inspect explains what the data leave open."
-        raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=open_question, mend=mend)
+    _refuse_open_questions(mapping, f"{where}.map")
     form = registry.make("format", name, mapping, f"{where}.map")
     if not isinstance(form, Format):
         raise AssertionError(f"{name} is not a Format")
@@ -106,6 +103,13 @@ def resolve_source(source: Source, place: int, root: Path, limits: Limits) -> Re
         row_seconds=limits.pattern_seconds,
         notes=unread.as_notes(),
     )
+
+
+def _refuse_open_questions(settings: dict[str, Any], where: str) -> None:
+    """Raises a `UserError` that names the first question that `unipref init` left and the user has not answered."""
+    if questions := [place for place, leaf in iterate_leaves(settings, where) if leaf == PLACEHOLDER]:
+        mend = "Replace it with your answer; unipref inspect explains what the data leave open."
+        raise UserError(f"'{PLACEHOLDER}' marks a question that is still open.", where=questions[0], mend=mend)
 
 
 def _find_parts(

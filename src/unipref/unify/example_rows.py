@@ -5,6 +5,7 @@ from typing import Any, Literal
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.display import shorten
+from unipref.core.leaves import iterate_leaves
 from unipref.core.messages import show_message
 from unipref.core.records import Feedback, Message, Preference, Reject, Row
 from unipref.core.text_keys import prompt_key
@@ -112,8 +113,4 @@ def _shorten(content: str) -> str:
 
 def open_questions(value: Any, place: str) -> list[str]:
     """Returns the places in a mapping that the user still has to fill in."""
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        places = [(f"{place}.{'null' if key is None else key}", inner) for key, inner in items]
-        return [question for inner_place, inner in places for question in open_questions(inner, inner_place)]
-    return [place] if value == PLACEHOLDER else []
+    return [where for where, leaf in iterate_leaves(value, place) if leaf == PLACEHOLDER]

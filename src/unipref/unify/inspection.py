@@ -11,6 +11,7 @@ from typing import Any
 
 from unipref.core import registry, yaml_files
 from unipref.core.contracts import Format
+from unipref.core.leaves import iterate_leaves
 from unipref.core.records import Reject
 from unipref.core.terminal import show_name
 from unipref.core.values import value_key
@@ -285,15 +286,12 @@ def _find_known_dataset(name: str, rows: list[dict[str, Any]]) -> str | None:
     for entry in catalog.DATASETS:
         if entry.format != name or entry.records is not None:
             continue
-        form, places = registry.make("format", name, entry.map, "map"), {*filter(_is_text, _leaf_values(entry.map))}
+        form = registry.make("format", name, entry.map, "map")
+        places = {leaf for _, leaf in iterate_leaves(entry.map) if isinstance(leaf, str)}
         fields = sum(all(_has_field(row, place) for row in rows) for place in places)
         if fields > most and isinstance(form, Format) and all(has_shape(form, row) for row in rows):
             best, most = entry.name, fields
     return best
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _has_field(row: dict[str, Any], path: str) -> bool:
@@ -337,12 +335,6 @@ def _first_error(path: Path) -> str:
             if isinstance(row, Reject):
                 return f"row {number}: {row.reason}: {without_advice(row)}"
     return "the file has no rows"
-
-
-def _leaf_values(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [leaf for inner in value.values() for leaf in _leaf_values(inner)]
-    return [leaf for inner in value for leaf in _leaf_values(inner)] if isinstance(value, list) else [value]
 
 
 def source_questions(source: Mapping[str, Any]) -> list[str]:

@@ -64,9 +64,9 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     people, who = find_annotator(columns, guess.map) if "annotator" in form.model_fields else ({}, [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
-    is_judged = reads_judgements(form.name()) and mapping.get("label") != PLACEHOLDER
+    is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
-    if account.judgements and not reads_judgements(form.name()):
+    if account.judgements and not _is_judging(form):
         mapping["where"] = {path: [PLACEHOLDER] for path in account.judgements}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*guess.doubts, *account.doubts])
@@ -76,7 +76,11 @@ def reads_judgements(name: str | None) -> bool:
     """Whether rows of a format are judged; else every answer counts as a good one."""
     # An installed package may have a format of the same name: its own name is ambiguous in a study, but not here.
     form = next((choice for choice in registry.find_all("format") if choice.name() == name), None)
-    return form is not None and issubclass(form, Format) and form.feedback_kind != "demonstrations"
+    return form is not None and issubclass(form, Format) and _is_judging(form)
+
+
+def _is_judging(form: type[Format]) -> bool:
+    return form.feedback_kind != "demonstrations"
 
 
 def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:

@@ -101,14 +101,6 @@ class Columns:
     def _places(self) -> dict[Column, int]:
         return {column: place for place, column in enumerate(self.all)}
 
-    def find_named(self, kinds: Sequence[str], *words: str) -> Column | None:
-        """Returns the first column of these kinds whose name contains one of the words; earlier words have priority."""
-        for word in words:
-            for column in self.of_kind(*kinds):
-                if column.has_name(word):
-                    return column
-        return None
-
     @functools.cached_property
     def prose(self) -> list[Column]:
         """The columns of text that can be a prompt or an answer: no metadata, categories, verdicts or critiques."""

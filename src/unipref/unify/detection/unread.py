@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from unipref.core.leaves import iterate_leaves
 from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -103,12 +104,13 @@ def _iterate_fields(columns: Columns) -> Iterable[tuple[Column, str, Role]]:
     yield from columns.inside
 
 
-def used_paths(value: Any, before: str = "") -> list[str]:
+def used_paths(value: Any) -> list[str]:
     """Returns the paths that a mapping names; numbers of items become `*`.
 
     A path inside the items of a list that the mapping names as well appears alone and with the list before it.
     """
-    texts = [text for text in _leaf_texts(value) if text and text != PLACEHOLDER]
+    leaves = (leaf for _, leaf in iterate_leaves(value))
+    texts = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf != PLACEHOLDER]
     paths = [".".join("*" if part.isdigit() else part for part in text.split(".")) for text in texts]
     # An item named by its number (`label.0`) reads the list.
     lists = [path.removesuffix(".*") for path in paths if path.endswith(".*")]
@@ -116,14 +118,6 @@ def used_paths(value: Any, before: str = "") -> list[str]:
     if isinstance(value, dict) and isinstance(value.get("steps"), str) and isinstance(value.get("versions"), str):
         inside += [f"{value['steps']}.*.{value['versions']}.*.{path}" for path in paths]
     return [*texts, *paths, *lists, *inside]
-
-
-def _leaf_texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in _leaf_texts(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in _leaf_texts(inner)]
-    return [value] if isinstance(value, str) else []
 
 
 def _is_used(path: str, used: set[str]) -> bool:
