@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,9 @@ def hang():
         except BaseException:
             pass
 
+if sys.argv[1] == "compiles":
+    # As while a module is imported that makes classes from text.
+    command_line.run_app(lambda: exec("print('working', flush=True); time.sleep(30)"))
 if sys.argv[1] == "ends":
     atexit.register(end_slowly)
     command_line.run_app(lambda: 2)
@@ -33,10 +37,12 @@ command_line.run_app(hang)
 """
 
 
-def run_and_signal(what: str, sign: str, number: signal.Signals) -> tuple[int, str]:
+def run_and_signal(folder: Path, what: str, sign: str, number: signal.Signals) -> tuple[int, str]:
     """Starts the program, sends the signal once it has printed `sign`; returns its status and errors."""
+    (folder / "program.py").write_text(PROGRAM, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, what],
+        [sys.executable, "-m", "program", what],
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,10 +56,21 @@ def run_and_signal(what: str, sign: str, number: signal.Signals) -> tuple[int, s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_while_python_ends_does_not_change_the_status(number: signal.Signals) -> None:
-    assert run_and_signal("ends", "ending", number) == (2, "")
+def test_a_signal_while_python_ends_does_not_change_the_status(tmp_path: Path, number: signal.Signals) -> None:
+    assert run_and_signal(tmp_path, "ends", "ending", number) == (2, "")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_code_that_does_not_let_a_run_stop_is_ended(number: signal.Signals, status: int) -> None:
-    assert run_and_signal("hangs", "working", number) == (status, "The run did not stop in time and was ended.\n")
+def test_code_that_does_not_let_a_run_stop_is_ended(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    assert run_and_signal(tmp_path, "hangs", "working", number) == (
+        status,
+        "The run did not stop in time and was ended.\n",
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_inside_code_made_from_text_gives_its_status(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    message = "Stopped. Run the same command again to resume; finished stages are kept.\n"
+    assert run_and_signal(tmp_path, "compiles", "working", number) == (status, message)

@@ -26,10 +26,19 @@ class Stopped(BaseException):
         super().__init__(signal.Signals(number).name)
 
 
+class Interrupted(KeyboardInterrupt):
+    """SIGINT asked this process to end.
+
+    Python notes a plain `KeyboardInterrupt` that leaves `exec` or `eval` of a text, as namedtuple and dataclass use it
+    while modules are imported. At its end it then kills itself by SIGINT, whatever the exit status. It does not note
+    subclasses.
+    """
+
+
 @contextlib.contextmanager
 def raise_on_stop_signals() -> Iterator[None]:
-    """Raises `Stopped` in the main thread on SIGTERM and SIGHUP, and `KeyboardInterrupt` on SIGINT; the second signal
-    ends the process at once.
+    """Raises `Stopped` in the main thread on SIGTERM and SIGHUP, and `Interrupted` on SIGINT; the second signal ends
+    the process at once.
 
     A signal that this process ignores stays ignored, as under `nohup`.
     """
@@ -39,7 +48,7 @@ def raise_on_stop_signals() -> Iterator[None]:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         _exit_later(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+        raise Interrupted if number == signal.SIGINT else Stopped(number)
 
     for number in before:
         signal.signal(number, stop)
