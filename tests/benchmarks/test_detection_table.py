@@ -170,6 +170,31 @@ def test_thumbs_by_bounds() -> None:
     assert outcome(truth, "thumbs", THUMB | {"up": {"below": 4}, "down": {"above": 4}}).kind == "false"
 
 
+def test_a_bound_can_be_asked() -> None:
+    truth = {
+        **ONE,
+        "right": [{"format": ["thumbs"], "map": {**THUMB, "codes": {"5": "good", "3": "neutral", "1": "bad"}}}],
+    }
+    assert outcome(truth, "thumbs", THUMB | {"up": {"at_least": "?"}, "down": {"at_most": "?"}}).kind == "asked"
+    assert outcome(truth, "thumbs", THUMB | {"up": {"at_least": "?"}, "down": {"at_least": 2}}).kind == "false"
+
+
+def test_a_pattern_reads_the_number_in_a_label() -> None:
+    truth = {**ONE, "right": [{"format": ["thumbs"], "map": {**THUMB, "codes": {"5 stars": "good", "1 star": "bad"}}}]}
+    bounds = THUMB | {"up": {"at_least": 4}, "down": {"at_most": 2}}
+    assert outcome(truth, "thumbs", bounds).kind == "false"
+    assert outcome(truth, "thumbs", bounds | {"pattern": r"^(\d) star"}).kind == "right"
+
+
+def test_names_of_the_sides_must_not_be_turned() -> None:
+    named = {"prompt": "q", "first": "a", "second": "b", "label": "winner", "names": {"first": "m1", "second": "m2"}}
+    truth = {"holds": "judgements", "right": [{"format": ["pairs"], "map": named}], "judgements": ["winner"]}
+    swapped = {"first": "m2", "second": "m1"}
+    assert outcome(truth, "pairs", named).kind == "right"
+    assert outcome(truth, "pairs", named | {"names": swapped}).kind == "false"
+    assert outcome(truth, "pairs", named | {"first": "b", "second": "a", "names": swapped}).kind == "right"
+
+
 def test_a_mark_in_words_can_be_a_rating() -> None:
     scale = {"field": "mark", "better": "high", "codes": {"yes": 1, "no": 0}}
     rating = {"prompt": "q", "response": "a", "scores": {"mark": scale}}
