@@ -246,7 +246,7 @@ class Proposal:
             ways = dict.fromkeys(_listed(right["ranks"]), right["better"])
         codes = right.get("codes") if "scores" not in right else None
         if codes is not None:
-            ways = {right["label"]: "codes"}
+            ways = dict.fromkeys(_listed(right["label"]), "codes")
         prefix = _loose(self.map["answers"]) + "." if isinstance(self.map.get("answers"), str) else ""
         known = {_loose(path): way for path, way in ways.items()}
         scores = self.map["scores"]
