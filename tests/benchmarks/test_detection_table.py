@@ -255,6 +255,22 @@ def test_scores(scores: dict[str, Any], doubt: str, kind: str) -> None:
     assert outcome(RATED, "ratings", {"prompt": "q", "response": "a", "scores": scores}, doubt).kind == kind
 
 
+def test_marks_of_several_people_can_be_ratings() -> None:
+    marks = {"prompt": "q", "response": "a", "label": ["ann", "bob"], "codes": {"yes": "good", "no": "bad"}}
+    truth = {
+        "holds": "judgements",
+        "right": [{"format": ["thumbs", "ratings"], "map": marks}],
+        "judgements": ["ann", "bob"],
+    }
+    spec = {"field": ["ann", "bob"], "better": "high", "codes": {"yes": 1, "no": 0}}
+    rating = {"prompt": "q", "response": "a", "scores": {"mark": spec}}
+    assert outcome(truth, "ratings", rating).kind == "right"
+    assert outcome(truth, "ratings", rating | {"scores": {"mark": spec | {"field": "ann"}}}).kind == "false"
+    up = {"prompt": "q", "response": "a", "label": ["ann", "bob"], "up": ["yes"], "down": ["no"]}
+    assert outcome(truth, "thumbs", up).kind == "right"
+    assert outcome(truth, "thumbs", up | {"label": "ann"}).kind == "false"
+
+
 def test_scores_in_words_need_codes() -> None:
     truth = {
         **RATED,
@@ -371,6 +387,8 @@ def _has(row: Any, path: str) -> bool:
 @pytest.mark.parametrize(("half", "name"), MAKERS)
 def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
     made: Made = (dev.FILES if half == "dev" else held_out.FILES)[name]()
+    truth = yaml.safe_load((FILES / half / name / "truth.yaml").read_text(encoding="utf-8"))
+    assert truth == {"file": made.file} | made.truth
     content = (FILES / half / name / made.file).read_bytes()
     if made.file.endswith((".xlsx", ".parquet")):
         # Other versions of the libraries pack the same cells into other bytes.
@@ -380,8 +398,8 @@ def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
 
 
 def test_there_are_enough_files_in_both_halves() -> None:
-    assert len(dev.FILES) >= 45
-    assert len(held_out.FILES) >= 45
+    assert len(dev.FILES) >= 110
+    assert len(held_out.FILES) >= 50
     assert not set(dev.FILES) & set(held_out.FILES)
     assert {half for half in ("dev", "test") for _ in (FILES / half).iterdir()} == {"dev", "test"}
     assert {(path.parent.parent.name, path.parent.name) for path in FILES.glob("*/*/truth.yaml")} == set(MAKERS)
