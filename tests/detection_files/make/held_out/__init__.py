@@ -1,6 +1,6 @@
 """The half of the files that whoever writes the detection does not read."""
 
-from . import chat, labelling, nested, no_feedback, orders, public, shapes, tables, tables_more, tracing
+from . import chat, labelling, nested, no_feedback, orders, public, shapes, tables, tables_more, tracing, unclear
 
 FILES = (
     labelling.FILES
@@ -12,5 +12,6 @@ FILES = (
     | nested.FILES
     | orders.FILES
     | shapes.FILES
+    | unclear.FILES
     | no_feedback.FILES
 )

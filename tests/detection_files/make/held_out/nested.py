@@ -4,7 +4,7 @@ from typing import Any
 
 from ..files import Made, Maker, as_json, collector, jsonl, parquet, table, workbook
 from ..texts import CODE, GERMAN, SUPPORT, Texts
-from ..truths import HAND, judged, rated, reading, thumbs
+from ..truths import HAND, inside, judged, rated, reading, thumbs
 from ..turns import assistant, sides, user
 
 FILES: dict[str, Maker] = {}
@@ -250,7 +250,8 @@ def reviews_as_list_of_people() -> Made:
             "a list of people's thumbs for each answer, one to three of them",
             HAND,
             thumbs("question", "answer", "reviews.*.thumb", up="good", down="bad"),
-            judgements=["reviews"],
+            inside("reviews", thumbs("parent.question", "parent.answer", "thumb", up="good", down="bad")),
+            judgements=["reviews|thumb"],
             never=["reviews.*.reviewer", "reviews.*.at"],
         ),
     )
