@@ -203,7 +203,7 @@ def records_under_results_items() -> Made:
             HAND,
             inside("results.items", thumbs("ask", "reply", "emoji", **{"👍": "good", "👎": "bad"})),
             judgements=["emoji"],
-            never=["generated"],
+            never=["parent.generated"],
         ),
     )
 
