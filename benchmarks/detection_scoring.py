@@ -313,7 +313,8 @@ def _direction_faults(field: str, spec: dict[str, Any], way: str, codes: dict[st
     if way == "ask":
         return [f"better: {better} for '{field}', which the rows do not tell"]
     if way != "codes":
-        return [] if better == way else [f"better: {better} for '{field}'"]
+        is_turned = _turns_numbers(spec.get("codes") or {})
+        return [] if (better == way) != is_turned else [f"better: {better} for '{field}'"]
     numbers = {_key(code): _number(value) for code, value in (spec.get("codes") or {}).items()}
     values = {
         side: [numbers.get(_key(c), _number(c)) for c, w in codes.items() if w == side] for side in ("good", "bad")
@@ -324,6 +325,16 @@ def _direction_faults(field: str, spec: dict[str, Any], way: str, codes: dict[st
         return [] if "pattern" in spec else [f"words in '{field}' have no number"]
     high = min(v for v in values["good"] if v is not None) > max(v for v in values["bad"] if v is not None)
     return [] if high == (better == "high") else [f"'{field}' is turned"]
+
+
+def _turns_numbers(codes: dict[Any, Any]) -> bool:
+    """Whether codes give the larger of two numbers the smaller value, as in {1: 0, 0: 1}."""
+    numbers = sorted(
+        (old, new)
+        for old, new in ((_number(key), _number(value)) for key, value in codes.items())
+        if old is not None and new is not None
+    )
+    return len(numbers) > 1 and numbers[0][1] > numbers[-1][1]
 
 
 def _covers(values: Any, code: str) -> bool:

@@ -255,6 +255,14 @@ def test_scores(scores: dict[str, Any], doubt: str, kind: str) -> None:
     assert outcome(RATED, "ratings", {"prompt": "q", "response": "a", "scores": scores}, doubt).kind == kind
 
 
+def test_codes_must_not_turn_a_scale() -> None:
+    mapping = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "stars", "better": "high"}}}
+    doubt = "'system' is not read"
+    for codes, kind in (({5: 5, 1: 1}, "right"), ({5: 1, 1: 5}, "false"), ({"N/A": None}, "right")):
+        spec = mapping["scores"]["stars"] | {"codes": codes}  # type: ignore[index]
+        assert outcome(RATED, "ratings", mapping | {"scores": {"stars": spec}}, doubt).kind == kind
+
+
 def test_marks_of_several_people_can_be_ratings() -> None:
     marks = {"prompt": "q", "response": "a", "label": ["ann", "bob"], "codes": {"yes": "good", "no": "bad"}}
     truth = {
