@@ -309,12 +309,15 @@ def scores_of_people_and_axes() -> Made:
             "two axes, two raters each: accuracy_r1, accuracy_r2, tone_r1, tone_r2",
             HAND,
             reading("ratings", prompt="prompt", response="response", scores=dict.fromkeys(fields, "high")),
-            reading(
-                "thumbs",
-                prompt="prompt",
-                response="response",
-                label=fields[:2],
-                codes={"1": "bad", "3": "neutral", "5": "good"},
+            *(
+                reading(
+                    "thumbs",
+                    prompt="prompt",
+                    response="response",
+                    label=label,
+                    codes={"1": "bad", "3": "neutral", "5": "good"},
+                )
+                for label in (fields[:2], fields[2:])
             ),
             judgements=fields,
         ),

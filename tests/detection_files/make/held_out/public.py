@@ -381,6 +381,7 @@ def red_team_attempts() -> Made:
                 scores={"rating": "low", "min_harmlessness_score_transcript": "high"},
             ),
             reading("thumbs", messages="transcript", label="rating", codes={"0": "good", "2": "neutral", "4": "bad"}),
+            accept={"prompt": ["transcript"]},
             judgements=["rating", "min_harmlessness_score_transcript"],
             never=["task_description", "model_type", "red_team_member_id"],
         ),
