@@ -367,6 +367,8 @@ def test_a_truth_is_complete_and_its_paths_exist(half: str, name: str) -> None:
     for reading in truth["right"]:
         assert set(reading["format"]) <= formats
         assert {str(meaning) for meaning in reading["map"].get("codes", {}).values()} <= MEANINGS
+        # Without codes, thumbs of either direction would pass.
+        assert "codes" in reading["map"] or not {"thumbs", "rated_turns"} & set(reading["format"])
         if "orient" not in reading and "literals" not in reading["map"]:
             _check_paths(reading, rows)
 
