@@ -28,6 +28,7 @@ WITHOUT_MEANING = {
         "ids",
         "turns",
         "marked",
+        "pattern",
     ),
 }
 """Settings that assert neither a text nor a judgement, or that other settings do not depend on."""
@@ -131,8 +132,9 @@ class Proposal:
         turned = right | {"first": sides[1], "second": sides[0]}
         if "codes" in right:
             turned["codes"] = {code: other.get(meaning, meaning) for code, meaning in right["codes"].items()}
-        if "scale" in right:
-            turned["scale"] = {"first": right["scale"]["second"], "second": right["scale"]["first"]}
+        for key in ("scale", "names"):
+            if key in right:
+                turned[key] = {"first": right[key]["second"], "second": right[key]["first"]}
         return turned
 
     def passed_over(self, truth: dict[str, Any]) -> list[str]:
@@ -226,10 +228,11 @@ class Proposal:
     def _thumb_faults(self, codes: dict[str, str]) -> list[str]:
         lists = {"good": self.map.get("up", [True]), "bad": self.map.get("down", [False])}
         lists["neutral"] = self.map.get("neutral", [])
-        is_open = any(value == QUESTION or (isinstance(value, list) and QUESTION in value) for value in lists.values())
+        is_open = any(QUESTION in _leaves([values]) for values in lists.values())
         faults = []
         for code, want in codes.items():
-            sides = [side for side, values in lists.items() if _covers(values, code)]
+            read = _captured(self.map.get("pattern"), code)
+            sides = [side for side, values in lists.items() if _covers(values, read)]
             if any(side != want for side in sides):
                 why = ", which the rows do not tell" if want == "ask" else ""
                 faults.append(f"'{code}' is taken for {' and '.join(sides)}{why}")
@@ -243,7 +246,7 @@ class Proposal:
             ways = dict.fromkeys(_listed(right["ranks"]), right["better"])
         codes = right.get("codes") if "scores" not in right else None
         if codes is not None:
-            ways = {right["label"]: "codes"}
+            ways = dict.fromkeys(_listed(right["label"]), "codes")
         prefix = _loose(self.map["answers"]) + "." if isinstance(self.map.get("answers"), str) else ""
         known = {_loose(path): way for path, way in ways.items()}
         scores = self.map["scores"]
@@ -310,7 +313,8 @@ def _direction_faults(field: str, spec: dict[str, Any], way: str, codes: dict[st
     if way == "ask":
         return [f"better: {better} for '{field}', which the rows do not tell"]
     if way != "codes":
-        return [] if better == way else [f"better: {better} for '{field}'"]
+        is_turned = _turns_numbers(spec.get("codes") or {})
+        return [] if (better == way) != is_turned else [f"better: {better} for '{field}'"]
     numbers = {_key(code): _number(value) for code, value in (spec.get("codes") or {}).items()}
     values = {
         side: [numbers.get(_key(c), _number(c)) for c, w in codes.items() if w == side] for side in ("good", "bad")
@@ -323,13 +327,31 @@ def _direction_faults(field: str, spec: dict[str, Any], way: str, codes: dict[st
     return [] if high == (better == "high") else [f"'{field}' is turned"]
 
 
+def _turns_numbers(codes: dict[Any, Any]) -> bool:
+    """Whether codes give the larger of two numbers the smaller value, as in {1: 0, 0: 1}."""
+    numbers = sorted(
+        (old, new)
+        for old, new in ((_number(key), _number(value)) for key, value in codes.items())
+        if old is not None and new is not None
+    )
+    return len(numbers) > 1 and numbers[0][1] > numbers[-1][1]
+
+
 def _covers(values: Any, code: str) -> bool:
     """Whether thumbs up, down or neutral covers a value of the label."""
     if isinstance(values, dict):
         number = _number(code)
         asked = {name: bound for name, bound in values.items() if name in BOUNDS}
-        return number is not None and bool(asked) and all(BOUNDS[n](number, b) for n, b in asked.items())
+        if number is None or not asked or QUESTION in asked.values():
+            return False
+        return all(BOUNDS[name](number, bound) for name, bound in asked.items())
     return any(_key(value) == _key(code) for value in _listed(values))
+
+
+def _captured(pattern: str | None, code: str) -> str:
+    """Returns the part of a label that a pattern captures, or the label if there is no pattern or no match."""
+    match = re.search(pattern, code) if pattern else None
+    return match.group(1) if match else code
 
 
 def _meaning(value: Any) -> str | None:
@@ -366,7 +388,7 @@ def _plain(value: Any, key: str) -> Any:
     """Returns a setting in the form in which two of them are compared."""
     if isinstance(value, int | bool):
         return _key(value)
-    if isinstance(value, dict) and key == "counts":
+    if isinstance(value, dict) and key in ("counts", "names"):
         return value
     paths = _paths(value)
     if key in ("label", "answer", "sequence", "rating"):

@@ -170,6 +170,31 @@ def test_thumbs_by_bounds() -> None:
     assert outcome(truth, "thumbs", THUMB | {"up": {"below": 4}, "down": {"above": 4}}).kind == "false"
 
 
+def test_a_bound_can_be_asked() -> None:
+    truth = {
+        **ONE,
+        "right": [{"format": ["thumbs"], "map": {**THUMB, "codes": {"5": "good", "3": "neutral", "1": "bad"}}}],
+    }
+    assert outcome(truth, "thumbs", THUMB | {"up": {"at_least": "?"}, "down": {"at_most": "?"}}).kind == "asked"
+    assert outcome(truth, "thumbs", THUMB | {"up": {"at_least": "?"}, "down": {"at_least": 2}}).kind == "false"
+
+
+def test_a_pattern_reads_the_number_in_a_label() -> None:
+    truth = {**ONE, "right": [{"format": ["thumbs"], "map": {**THUMB, "codes": {"5 stars": "good", "1 star": "bad"}}}]}
+    bounds = THUMB | {"up": {"at_least": 4}, "down": {"at_most": 2}}
+    assert outcome(truth, "thumbs", bounds).kind == "false"
+    assert outcome(truth, "thumbs", bounds | {"pattern": r"^(\d) star"}).kind == "right"
+
+
+def test_names_of_the_sides_must_not_be_turned() -> None:
+    named = {"prompt": "q", "first": "a", "second": "b", "label": "winner", "names": {"first": "m1", "second": "m2"}}
+    truth = {"holds": "judgements", "right": [{"format": ["pairs"], "map": named}], "judgements": ["winner"]}
+    swapped = {"first": "m2", "second": "m1"}
+    assert outcome(truth, "pairs", named).kind == "right"
+    assert outcome(truth, "pairs", named | {"names": swapped}).kind == "false"
+    assert outcome(truth, "pairs", named | {"first": "b", "second": "a", "names": swapped}).kind == "right"
+
+
 def test_a_mark_in_words_can_be_a_rating() -> None:
     scale = {"field": "mark", "better": "high", "codes": {"yes": 1, "no": 0}}
     rating = {"prompt": "q", "response": "a", "scores": {"mark": scale}}
@@ -228,6 +253,30 @@ def test_a_denied_judgement_is_false_unless_it_is_asked() -> None:
 )
 def test_scores(scores: dict[str, Any], doubt: str, kind: str) -> None:
     assert outcome(RATED, "ratings", {"prompt": "q", "response": "a", "scores": scores}, doubt).kind == kind
+
+
+def test_codes_must_not_turn_a_scale() -> None:
+    mapping = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "stars", "better": "high"}}}
+    doubt = "'system' is not read"
+    for codes, kind in (({5: 5, 1: 1}, "right"), ({5: 1, 1: 5}, "false"), ({"N/A": None}, "right")):
+        spec = mapping["scores"]["stars"] | {"codes": codes}  # type: ignore[index]
+        assert outcome(RATED, "ratings", mapping | {"scores": {"stars": spec}}, doubt).kind == kind
+
+
+def test_marks_of_several_people_can_be_ratings() -> None:
+    marks = {"prompt": "q", "response": "a", "label": ["ann", "bob"], "codes": {"yes": "good", "no": "bad"}}
+    truth = {
+        "holds": "judgements",
+        "right": [{"format": ["thumbs", "ratings"], "map": marks}],
+        "judgements": ["ann", "bob"],
+    }
+    spec = {"field": ["ann", "bob"], "better": "high", "codes": {"yes": 1, "no": 0}}
+    rating = {"prompt": "q", "response": "a", "scores": {"mark": spec}}
+    assert outcome(truth, "ratings", rating).kind == "right"
+    assert outcome(truth, "ratings", rating | {"scores": {"mark": spec | {"field": "ann"}}}).kind == "false"
+    up = {"prompt": "q", "response": "a", "label": ["ann", "bob"], "up": ["yes"], "down": ["no"]}
+    assert outcome(truth, "thumbs", up).kind == "right"
+    assert outcome(truth, "thumbs", up | {"label": "ann"}).kind == "false"
 
 
 def test_scores_in_words_need_codes() -> None:
@@ -318,6 +367,8 @@ def test_a_truth_is_complete_and_its_paths_exist(half: str, name: str) -> None:
     for reading in truth["right"]:
         assert set(reading["format"]) <= formats
         assert {str(meaning) for meaning in reading["map"].get("codes", {}).values()} <= MEANINGS
+        # Without codes, thumbs of either direction would pass.
+        assert "codes" in reading["map"] or not {"thumbs", "rated_turns"} & set(reading["format"])
         if "orient" not in reading and "literals" not in reading["map"]:
             _check_paths(reading, rows)
 
@@ -332,6 +383,8 @@ def _check_paths(reading: dict[str, Any], rows: list[Any]) -> None:
     for key in [key for key in PATHS if key not in relative]:
         paths = reading["map"].get(key, [])
         for path in paths if isinstance(paths, list) else [paths]:
+            if path.startswith("parent.") and "records" in reading:
+                continue
             assert any(_has(row, path) for row in rows), f"{key}: no row has '{path}'"
 
 
@@ -346,6 +399,8 @@ def _has(row: Any, path: str) -> bool:
 @pytest.mark.parametrize(("half", "name"), MAKERS)
 def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
     made: Made = (dev.FILES if half == "dev" else held_out.FILES)[name]()
+    truth = yaml.safe_load((FILES / half / name / "truth.yaml").read_text(encoding="utf-8"))
+    assert truth == {"file": made.file} | made.truth
     content = (FILES / half / name / made.file).read_bytes()
     if made.file.endswith((".xlsx", ".parquet")):
         # Other versions of the libraries pack the same cells into other bytes.
@@ -355,8 +410,8 @@ def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
 
 
 def test_there_are_enough_files_in_both_halves() -> None:
-    assert len(dev.FILES) >= 45
-    assert len(held_out.FILES) >= 45
+    assert len(dev.FILES) >= 110
+    assert len(held_out.FILES) >= 50
     assert not set(dev.FILES) & set(held_out.FILES)
     assert {half for half in ("dev", "test") for _ in (FILES / half).iterdir()} == {"dev", "test"}
     assert {(path.parent.parent.name, path.parent.name) for path in FILES.glob("*/*/truth.yaml")} == set(MAKERS)

@@ -1,5 +1,6 @@
 """The half of the files with which detection was written."""
 
+from .. import dev_later
 from . import chat, labelling, no_feedback, public, public_more, shapes, tables, tables_more
 
 FILES = (
@@ -11,4 +12,5 @@ FILES = (
     | tables_more.FILES
     | shapes.FILES
     | no_feedback.FILES
+    | dev_later.FILES
 )

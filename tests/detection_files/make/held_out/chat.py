@@ -1,65 +1,133 @@
-"""Chat tools and observability."""
+"""Chat tools and support desks."""
 
 from typing import Any
 
 from ..files import Made, Maker, as_json, collector, jsonl, table
 from ..texts import SUPPORT, Texts
-from ..truths import HAND, inside, judged, reading, shown
+from ..truths import HAND, inside, judged, reading, thumbs
 
 FILES: dict[str, Maker] = {}
 file = collector(FILES)
 
 
 @file
-def librechat_export() -> Made:
-    t = Texts(109)
+def chainlit_threads() -> Made:
+    t = Texts(221)
+    rows = []
+    for _ in range(8):
+        thread = t.uuid()
+        steps: list[dict[str, Any]] = []
+        for item in t.draw(t.number(1, 3)):
+            answer, mark = t.pick((item.good, 1), (item.poor, 0), (item.fair, None))
+            ask, reply = t.uuid(), t.uuid()
+            common = {"threadId": thread, "createdAt": t.time(), "streaming": False}
+            steps.append(
+                {"id": ask, "parentId": None, "name": "User", "type": "user_message", "output": item.question} | common
+            )
+            step = {"id": reply, "parentId": ask, "name": "Helper", "type": "assistant_message", "output": answer}
+            found = None if mark is None else {"id": t.uuid(), "forId": reply, "value": mark, "comment": None}
+            steps.append(step | common | {"feedback": found})
+        rows.append({"id": thread, "createdAt": t.time(), "name": steps[0]["output"], "userId": "u1", "steps": steps})
+    return Made(
+        "threads.json",
+        as_json(rows),
+        judged(
+            "Chainlit threads: steps with feedback 1 (thumbs up) or 0 (thumbs down)",
+            "github: Chainlit/chainlit, types.py: Feedback value 0 or 1; steps of the data layer",
+            reading("rated_turns", messages="steps", label="feedback.value", codes={"1": "good", "0": "bad"}),
+            judgements=["steps.*.feedback"],
+            never=["name", "createdAt", "userId"],
+            accept={"text": ["output"], "role": ["type"]},
+            silence="right",
+        ),
+    )
+
+
+@file
+def dify_messages() -> Made:
+    t = Texts(222, SUPPORT)
+    rows = []
+    for item in t.draw(18):
+        answer, mark = t.pick((item.good, "like"), (item.poor, "dislike"), (item.fair, None))
+        rows.append(
+            {
+                "id": t.uuid(),
+                "conversation_id": t.uuid(),
+                "inputs": {"name": "shop"},
+                "query": item.question,
+                "answer": answer,
+                "message_files": [],
+                "feedback": None if mark is None else {"rating": mark},
+                "retriever_resources": [
+                    {
+                        "position": 1,
+                        "dataset_name": "faq",
+                        "document_name": "faq.md",
+                        "score": t.number(50, 99) / 100,
+                        "content": "Answers to frequent questions.",
+                    }
+                ],
+                "created_at": t.number(1740000000, 1745000000),
+            }
+        )
+    return Made(
+        "messages.json",
+        as_json({"limit": 20, "has_more": False, "data": rows}),
+        judged(
+            "Dify: messages of an app, like or dislike or null; the score belongs to a document",
+            "docs.dify.ai, API GET /messages; public code that reads the answer",
+            inside("data", thumbs("query", "answer", "feedback.rating", like="good", dislike="bad")),
+            judgements=["feedback"],
+            accept={
+                "prompt": [
+                    ["query", "retriever_resources.*.content"],
+                    ["retriever_resources.*.content", "query"],
+                ]
+            },
+            never=["conversation_id", "inputs.name", "created_at"],
+        ),
+    )
+
+
+@file
+def librechat_content_parts() -> Made:
+    t = Texts(223)
     messages: list[dict[str, Any]] = []
-    parent = "00000000-0000-0000-0000-000000000000"
-    conversation = t.uuid()
-    for item in t.draw(8):
-        answer, mark = t.pick((item.good, "thumbsUp"), (item.poor, "thumbsDown"), (item.fair, None))
-        ask, reply = t.uuid(), t.uuid()
+    talk, parent = t.uuid(), "00000000-0000-0000-0000-000000000000"
+    for item in t.draw(6):
+        ask = t.uuid()
+        common = {"conversationId": talk, "createdAt": t.time()}
         messages.append(
             {
                 "messageId": ask,
                 "parentMessageId": parent,
-                "conversationId": conversation,
                 "sender": "User",
                 "isCreatedByUser": True,
                 "text": item.question,
-                "createdAt": t.time(),
             }
+            | common
         )
-        row = {
-            "messageId": reply,
-            "parentMessageId": ask,
-            "conversationId": conversation,
-            "sender": "Claude",
-            "isCreatedByUser": False,
-            "text": answer,
-            "model": "claude-3-5-sonnet",
-            "createdAt": t.time(),
-        }
-        if mark is not None:
-            row["feedback"] = {"rating": mark, "tag": t.pick("accurate_reliable", "not_matched")}
-        messages.append(row)
-        parent = reply
-    whole = {
-        "conversationId": conversation,
-        "endpoint": "anthropic",
-        "title": "Kitchen questions",
-        "exportAt": "20:11:05 GMT",
-        "branches": True,
-        "recursive": False,
-        "options": {"model": "claude-3-5-sonnet"},
-        "messages": messages,
-    }
+        for text, mark in ((item.good, "thumbsUp"), (item.poor, "thumbsDown")):
+            parent = t.uuid()
+            messages.append(
+                {
+                    "messageId": parent,
+                    "parentMessageId": ask,
+                    "sender": "GPT-4o",
+                    "isCreatedByUser": False,
+                    "text": "",
+                    "content": [{"type": "text", "text": text}],
+                    "feedback": {"rating": mark, "tag": None},
+                }
+                | common
+            )
+    whole = {"conversationId": talk, "endpoint": "agents", "title": "Questions", "branches": True, "messages": messages}
     return Made(
-        "Kitchen questions.json",
+        "Questions.json",
         as_json(whole),
         judged(
-            "LibreChat JSON export of one conversation: verdicts on single messages",
-            "LibreChat, export as JSON; packages/data-provider, feedback.rating thumbsUp / thumbsDown",
+            "LibreChat with agents: the text of an answer is in content, and each question has two answers",
+            "github: danny-avila/LibreChat, data-schemas/src/schema/message.ts, content",
             reading(
                 "rated_turns",
                 messages="messages",
@@ -67,313 +135,182 @@ def librechat_export() -> Made:
                 codes={"thumbsUp": "good", "thumbsDown": "bad"},
             ),
             judgements=["messages.*.feedback"],
-            never=["title", "conversationId", "exportAt"],
-            accept={
-                "text": ["text"],
-                "role": ["isCreatedByUser", "sender"],
-                "parent": ["parentMessageId"],
-                "id": ["messageId"],
-            },
-            silence="right",
+            never=["title", "conversationId"],
         ),
     )
 
 
 @file
-def langsmith_runs() -> Made:
-    t = Texts(110)
+def openwebui_chats() -> Made:
+    t = Texts(224)
     rows = []
-    for item in t.draw(20):
-        answer, score = t.pick((item.good, 1.0), (item.fair, 1.0), (item.poor, 0.0))
+    for _ in range(6):
+        nodes: dict[str, Any] = {}
+        parent = None
+        for item in t.draw(t.number(1, 2)):
+            ask, reply = t.uuid(), t.uuid()
+            answer, mark = t.pick((item.good, 1), (item.poor, -1))
+            nodes[ask] = {
+                "id": ask,
+                "parentId": parent,
+                "childrenIds": [reply],
+                "role": "user",
+                "content": item.question,
+            }
+            nodes[reply] = {
+                "id": reply,
+                "parentId": ask,
+                "childrenIds": [],
+                "role": "assistant",
+                "content": answer,
+                "model": "llama3.1:8b",
+                "annotation": {"rating": mark, "tags": ["general"]},
+                "done": True,
+            }
+            if parent is not None:
+                nodes[parent]["childrenIds"] = [ask]
+            parent = reply
+        chat = {"models": ["llama3.1:8b"], "history": {"messages": nodes, "currentId": parent}, "title": "Chat"}
+        rows.append({"id": t.uuid(), "user_id": "u1", "title": "Chat", "chat": chat, "archived": False})
+    return Made(
+        "all-chats-export.json",
+        as_json(rows),
+        judged(
+            "Open WebUI, all chats: a tree of messages with an annotation of 1 or -1",
+            "github: open-webui/open-webui, chats export; annotation.rating in history.messages",
+            reading(
+                "rated_turns",
+                messages="chat.history.messages",
+                label="annotation.rating",
+                codes={"1": "good", "-1": "bad"},
+            ),
+            judgements=["chat.history.messages.*.annotation"],
+            never=["title", "user_id", "chat.title"],
+        ),
+    )
+
+
+@file
+def slack_reactions() -> Made:
+    t = Texts(225, SUPPORT)
+    rows = []
+    for n, item in enumerate(t.draw(12)):
+        ts = f"{1740000000 + 100 * n}.000100"
+        answer, mark = t.pick((item.good, "+1"), (item.poor, "-1"))
+        rows.append({"type": "message", "user": f"U0{n}", "text": item.question, "ts": ts, "thread_ts": ts})
         rows.append(
             {
-                "id": t.uuid(),
-                "name": "RunnableSequence",
-                "run_type": "chain",
-                "start_time": t.time(),
-                "end_time": t.time(),
-                "inputs": {"question": item.question},
-                "outputs": {"output": answer},
-                "error": None,
-                "feedback_stats": {"user_score": {"n": 1, "avg": score, "comments": []}},
-                "total_tokens": t.number(50, 900),
-                "session_id": t.uuid(),
-                "trace_id": t.uuid(),
+                "type": "message",
+                "subtype": "bot_message",
+                "bot_id": "B01",
+                "text": answer,
+                "ts": f"{1740000005 + 100 * n}.000200",
+                "thread_ts": ts,
+                "reactions": [{"name": mark, "users": [f"U0{n}"], "count": 1}],
             }
         )
     return Made(
-        "runs.jsonl",
+        "2025-03-01.json",
+        as_json(rows),
+        judged(
+            "Slack export of a channel: the question of an answer is in another row",
+            "slack.com/help, reading export files; api.slack.com, message events",
+            judgements=["reactions"],
+            silence="right",
+            never=["user", "ts", "bot_id"],
+        ),
+    )
+
+
+@file
+def intercom_conversations() -> Made:
+    t = Texts(226, SUPPORT)
+    rows = []
+    for n, item in enumerate(t.draw(10)):
+        answer, mark = t.pick((item.good, 5), (item.fair, 3), (item.poor, 1))
+        part = {"type": "conversation_part", "part_type": "comment", "body": answer, "author": {"type": "bot"}}
+        rows.append(
+            {
+                "type": "conversation",
+                "id": str(1000 + n),
+                "source": {"type": "conversation", "body": item.question, "author": {"type": "user", "name": "Kim"}},
+                "conversation_rating": {"rating": mark, "remark": t.pick("", "thanks"), "created_at": 1740000000 + n},
+                "conversation_parts": {"total_count": 1, "conversation_parts": [part]},
+                "state": "closed",
+                "priority": "not_priority",
+            }
+        )
+    one_part = "conversation_parts.conversation_parts.0.body"
+    return Made(
+        "intercom.jsonl",
         jsonl(rows),
         judged(
-            "LangSmith runs with feedback_stats",
-            "docs.smith.langchain.com, run (span) data format",
-            reading(
-                "ratings",
-                prompt="inputs.question",
-                response="outputs.output",
-                scores={"feedback_stats.user_score.avg": "high"},
-            ),
+            "Intercom conversations: the rating is about the whole conversation, here of one answer",
+            "developers.intercom.com, conversation model: conversation_rating, source, conversation_parts",
+            reading("ratings", prompt="source.body", response=one_part, scores={"conversation_rating.rating": "high"}),
             reading(
                 "thumbs",
-                prompt="inputs.question",
-                response="outputs.output",
-                label="feedback_stats.user_score.avg",
-                codes={"1": "good", "0": "bad"},
+                prompt="source.body",
+                response=one_part,
+                label="conversation_rating.rating",
+                codes={"1": "bad", "3": "neutral", "5": "good"},
             ),
-            judgements=["feedback_stats"],
-            never=["name", "start_time", "end_time", "run_type", "total_tokens"],
-        ),
-    )
-
-
-@file
-def weave_calls() -> Made:
-    t = Texts(111, SUPPORT)
-    rows = []
-    for item in t.draw(16):
-        answer, emoji = t.pick((item.good, "👍"), (item.poor, "👎"), (item.good, "👍"))
-        rows.append(
-            {
-                "id": t.uuid(),
-                "project_id": "team/helpdesk",
-                "weave_ref": f"weave:///team/helpdesk/call/{t.uuid()}",
-                "wb_user_id": "VXNlcjox",
-                "creator": None,
-                "created_at": t.time(),
-                "feedback_type": "wandb.reaction.1",
-                "payload": {"alias": ":+1:" if emoji == "👍" else ":-1:", "emoji": emoji},
-                "call": {"op_name": "answer", "inputs": {"message": item.question}, "output": answer},
-            }
-        )
-    return Made(
-        "weave_feedback.jsonl",
-        jsonl(rows),
-        judged(
-            "W&B Weave feedback query joined with its calls",
-            "weave-docs.wandb.ai/guides/tracking/feedback",
-            reading(
-                ["thumbs", "ratings"],
-                prompt="call.inputs.message",
-                response="call.output",
-                label="payload.emoji",
-                codes={"👍": "good", "👎": "bad"},
-            ),
-            reading(
-                ["thumbs", "ratings"],
-                prompt="call.inputs.message",
-                response="call.output",
-                label="payload.alias",
-                codes={":+1:": "good", ":-1:": "bad"},
-            ),
-            judgements=["payload.emoji|payload.alias"],
-            where=["feedback_type"],
-            never=["weave_ref", "created_at", "call.op_name"],
-        ),
-    )
-
-
-@file
-def promptfoo_output() -> Made:
-    t = Texts(112)
-    results = []
-    for n, item in enumerate(t.draw(16)):
-        answer, passed = t.pick((item.good, True), (item.poor, False))
-        results.append(
-            {
-                "promptIdx": 0,
-                "testIdx": n,
-                "provider": {"id": "openai:gpt-4o-mini", "label": ""},
-                "prompt": {"raw": item.question, "label": "{{question}}"},
-                "vars": {"question": item.question},
-                "response": {"output": answer, "tokenUsage": {"total": t.number(20, 300)}},
-                "success": passed,
-                "score": int(passed),
-                "latencyMs": t.number(200, 4000),
-                "gradingResult": {
-                    "pass": passed,
-                    "score": int(passed),
-                    "reason": "Assertion " + ("passed" if passed else "failed"),
-                },
-                "namedScores": {},
-            }
-        )
-    whole = {
-        "evalId": "eval-a1b-2025-03-01",
-        "results": {"version": 3, "timestamp": t.time(), "results": results, "stats": {"successes": 8, "failures": 8}},
-        "config": {"description": "smoke test"},
-    }
-    labels = ("success", "gradingResult.pass")
-    return Made(
-        "output.json",
-        as_json(whole),
-        judged(
-            "promptfoo eval output: the rows are in results.results",
-            "promptfoo.dev/docs/configuration/reference, EvaluateResult",
-            *(
-                inside(
-                    "results.results",
-                    reading(
-                        ["thumbs", "ratings"],
-                        prompt="prompt.raw",
-                        response="response.output",
-                        label=label,
-                        codes={"true": "good", "false": "bad"},
-                    ),
-                )
-                for label in labels
-            ),
-            inside(
-                "results.results",
-                reading(
-                    "ratings",
-                    prompt="prompt.raw",
-                    response="response.output",
-                    scores={"score": "high", "gradingResult.score": "high"},
-                ),
-            ),
-            judgements=["success|score|gradingResult"],
-            accept={"prompt": ["vars.question"]},
-            never=["latencyMs", "provider.id", "gradingResult.reason"],
+            judgements=["conversation_rating"],
+            accept={"response": ["conversation_parts.conversation_parts.*.body"]},
             silence="right",
+            never=["conversation_rating.remark", "source.author.name", "priority", "state"],
         ),
     )
 
 
 @file
-def ragas_scores() -> Made:
-    t = Texts(113)
+def transcript_with_csat() -> Made:
+    t = Texts(227, SUPPORT)
     rows = []
-    for item in t.draw(20):
-        answer, mean = t.pick((item.good, 0.95), (item.fair, 0.6), (item.poor, 0.1))
-        rows.append(
-            {
-                "user_input": item.question,
-                "retrieved_contexts": str(["A passage about it.", "Another passage."]),
-                "response": answer,
-                "reference": item.good,
-                "faithfulness": round(min(1.0, mean + t.number(-5, 5) / 100), 4),
-                "answer_relevancy": round(min(1.0, mean + t.number(-9, 5) / 100), 4),
-            }
-        )
+    for n, (one, two) in enumerate(zip(t.draw(14), t.draw(14), strict=True)):
+        last, mark = t.pick((two.good, "satisfied"), (two.poor, "dissatisfied"))
+        text = f"Customer: {one.question}\nBot: {one.fair}\nCustomer: {two.question}\nBot: {last}"
+        rows.append({"chat_id": n, "transcript": text, "csat": mark, "duration_s": t.number(30, 900)})
     return Made(
-        "ragas_results.csv",
+        "chats.csv",
         table(rows),
         judged(
-            "Ragas result.to_pandas(): scores from 0 to 1 per answer, retrieved passages and a reference",
-            "docs.ragas.io, EvaluationResult.to_pandas and SingleTurnSample",
-            reading(
-                "ratings",
-                prompt="user_input",
-                response="response",
-                scores={"faithfulness": "high", "answer_relevancy": "high"},
-            ),
-            judgements=["faithfulness", "answer_relevancy"],
-            accept={
-                "prompt": [["user_input", "retrieved_contexts"], ["retrieved_contexts", "user_input"]],
-            },
-            never=["reference"],
-        ),
-    )
-
-
-@file
-def openai_evals_log() -> Made:
-    t = Texts(114)
-    rows: list[dict[str, Any]] = []
-    for n, item in enumerate(t.draw(16)):
-        said, right = t.pick((item.good, True), (item.poor, False))
-        common = {"run_id": "2503011012ABCD", "sample_id": f"demo.dev.{n}", "created_by": "", "created_at": t.time(" ")}
-        prompt = [{"role": "user", "content": item.question}]
-        rows.append(common | {"event_id": 2 * n, "type": "sampling", "data": {"prompt": prompt, "sampled": [said]}})
-        rows.append(
-            common
-            | {
-                "event_id": 2 * n + 1,
-                "type": "match",
-                "data": {"correct": right, "expected": item.good, "picked": None, "sampled": said},
-            }
-        )
-    return Made(
-        "2503011012ABCD_gpt-4_demo.jsonl",
-        jsonl(rows),
-        judged(
-            "OpenAI Evals record: the prompt and the verdict are in different rows",
-            "github: openai/evals, evals/record.py",
-            judgements=["data.correct"],
-            silence="right",
-        ),
-    )
-
-
-@file
-def chatgpt_conversations() -> Made:
-    t = Texts(115)
-    talks = []
-    for item in t.draw(6):
-        root, ask, reply = t.uuid(), t.uuid(), t.uuid()
-
-        def node(own: str, parent: str | None, children: list[str], role: str | None, text: str = "") -> dict[str, Any]:
-            content = {"content_type": "text", "parts": [text]}
-            message = (
-                None
-                if role is None
-                else {
-                    "id": own,
-                    "author": {"role": role},
-                    "create_time": 1740000000.1,
-                    "content": content,
-                    "weight": 1.0,
-                }
-            )
-            return {"id": own, "message": message, "parent": parent, "children": children}
-
-        mapping = {
-            root: node(root, None, [ask], None),
-            ask: node(ask, root, [reply], "user", item.question),
-            reply: node(reply, ask, [], "assistant", item.good),
-        }
-        talks.append(
-            {
-                "title": "A chat",
-                "create_time": 1740000000.1,
-                "update_time": 1740000100.1,
-                "mapping": mapping,
-                "current_node": reply,
-                "conversation_id": t.uuid(),
-            }
-        )
-    return Made(
-        "conversations.json",
-        as_json(talks, None),
-        shown(
-            "ChatGPT data export: conversations as trees of messages, without a verdict",
-            "help.openai.com, export your data; conversations.json",
-            reading("demonstration", messages="mapping"),
-            silence="right",
-            never=["title"],
-        ),
-    )
-
-
-@file
-def turns_with_numbers() -> Made:
-    t = Texts(116)
-    rows = []
-    for _ in range(12):
-        turns: list[dict[str, Any]] = []
-        for item in t.draw(t.number(2, 3)):
-            answer, mark = t.pick((item.good, 1), (item.poor, -1), (item.fair, 0))
-            turns += [{"speaker": "human", "text": item.question}, {"speaker": "bot", "text": answer, "vote": mark}]
-        rows.append({"session": t.uuid(), "lang": "en", "turns": turns})
-    return Made(
-        "sessions.jsonl",
-        jsonl(rows),
-        judged(
-            "sessions of a bot in which each answer has a vote of 1, 0 or -1",
+            "whole transcripts in one cell, and satisfied or dissatisfied",
             HAND,
-            reading("rated_turns", messages="turns", label="vote", codes={"1": "good", "-1": "bad", "0": "neutral"}),
-            judgements=["turns.*.vote"],
-            never=["session", "lang"],
-            accept={"text": ["text"], "role": ["speaker"]},
+            reading(
+                ["thumbs", "ratings"],
+                messages="transcript",
+                label="csat",
+                codes={"satisfied": "good", "dissatisfied": "bad"},
+            ),
+            judgements=["csat"],
+            never=["duration_s", "chat_id"],
+        ),
+    )
+
+
+@file
+def feedback_events() -> Made:
+    t = Texts(228)
+    rows = [
+        {
+            "event": "feedback",
+            "message_id": t.uuid(),
+            "rating": t.pick("thumbs_up", "thumbs_down"),
+            "reason": t.pick("", "wrong", "too long"),
+            "user": f"u{t.number(1, 30)}",
+            "ts": t.time(),
+        }
+        for _ in range(30)
+    ]
+    return Made(
+        "feedback.ndjson",
+        jsonl(rows),
+        judged(
+            "events of a feedback button: the texts are in another file",
+            HAND,
+            judgements=["rating"],
+            silence="right",
+            never=["reason", "user", "ts"],
         ),
     )

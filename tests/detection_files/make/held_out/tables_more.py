@@ -1,8 +1,8 @@
-"""Tables, continued."""
+"""Hand-made tables of data teams."""
 
-from ..files import Made, Maker, as_json, collector, jsonl, table, workbook
-from ..texts import FRENCH, GERMAN, SUPPORT, Texts
-from ..truths import HAND, judged, reading
+from ..files import Made, Maker, as_json, collector, jsonl, table
+from ..texts import CODE, SUPPORT, Texts
+from ..truths import HAND, judged, rated, reading, shown, thumbs
 from ..turns import assistant, sides, user
 
 FILES: dict[str, Maker] = {}
@@ -10,284 +10,387 @@ file = collector(FILES)
 
 
 @file
-def winner_by_model_name() -> Made:
-    t = Texts(142)
+def order_of_display() -> Made:
+    t = Texts(281)
     rows = []
-    for item in t.draw(22):
+    for n, item in enumerate(t.draw(20)):
         first, second, best = sides(t, item)
-        names = ["falcon-7b", "mpt-7b"] if t.is_less(0.5) else ["mpt-7b", "falcon-7b"]
+        order = t.pick("AB", "BA")
+        place = order.index("AB"[best]) + 1
         rows.append(
             {
+                "task": n,
                 "question": item.question,
-                "model_1": names[0],
-                "model_2": names[1],
-                "answer_1": first,
-                "answer_2": second,
-                "winner": names[best],
+                "answer_a": first,
+                "answer_b": second,
+                "display_order": order,
+                "clicked_position": t.pick(place, place, place, 0),
             }
         )
     return Made(
-        "battles.csv",
+        "clicks.csv",
         table(rows),
         judged(
-            "the winner is named by its model",
+            "the click names a position, and another column says which answer was there",
+            HAND,
+            reading(
+                ["pairs", "votes"],
+                prompt="question",
+                first="answer_a",
+                second="answer_b",
+                label="clicked_position",
+                codes={"0": "tie", "1": "ask", "2": "ask"},
+            ),
+            judgements=["clicked_position"],
+            context=["display_order"],
+            silence="right",
+            never=["task"],
+        ),
+    )
+
+
+@file
+def winner_among_systems() -> Made:
+    t = Texts(282)
+    rows = []
+    for item in t.draw(22):
+        first, second, best = sides(t, item)
+        names = t.pick(["prod-v3", "candidate"], ["candidate", "prod-v3"])
+        rows.append(
+            {
+                "prompt": item.question,
+                "left_system": names[0],
+                "left_output": first,
+                "right_system": names[1],
+                "right_output": second,
+                "preferred_system": t.pick(names[best], names[best], "neither"),
+            }
+        )
+    names_of = {"first": "left_system", "second": "right_system"}
+    return Made(
+        "sxs.jsonl",
+        jsonl(rows),
+        judged(
+            "the better side is named by its system, or neither",
+            HAND,
+            reading(
+                ["pairs", "votes"],
+                prompt="prompt",
+                first="left_output",
+                second="right_output",
+                label="preferred_system",
+                names=names_of,
+                codes={"neither": "tie"},
+            ),
+            judgements=["preferred_system"],
+        ),
+    )
+
+
+@file
+def best_answer_as_text() -> Made:
+    t = Texts(283, CODE)
+    rows = []
+    for item in t.draw(18):
+        first, second, best = sides(t, item)
+        rows.append({"task": item.question, "draft_1": first, "draft_2": second, "best": (first, second)[best]})
+    return Made(
+        "best.jsonl",
+        jsonl(rows),
+        judged(
+            "best repeats the text of the better draft",
+            HAND,
+            reading(
+                ["pairs", "votes"],
+                prompt="task",
+                first="draft_1",
+                second="draft_2",
+                label="best",
+                names={"first": "draft_1", "second": "draft_2"},
+            ),
+            reading(
+                "multiple_choice",
+                prompt="task",
+                options=["draft_1", "draft_2"],
+                answer="best",
+                labels=["draft_1", "draft_2"],
+            ),
+            judgements=["best"],
+            silence="right",
+        ),
+    )
+
+
+@file
+def best_and_worst_place() -> Made:
+    t = Texts(284)
+    rows = []
+    for item in t.draw(16):
+        texts = [item.good, item.fair, item.poor, "I would have to look that up."]
+        t.random.shuffle(texts)
+        rows.append(
+            {
+                "prompt": item.question,
+                "samples": texts,
+                "best_index": texts.index(item.good),
+                "worst_index": texts.index(item.poor),
+                "temperature": 1.0,
+            }
+        )
+    return Made(
+        "best_of_n.jsonl",
+        jsonl(rows),
+        judged(
+            "best of n: the places, from 0, of the best and of the worst sample",
+            HAND,
+            reading("multiple_choice", prompt="prompt", options="samples", answer="best_index", first=0),
+            judgements=["best_index", "worst_index"],
+            never=["temperature"],
+        ),
+    )
+
+
+@file
+def negated_flags() -> Made:
+    t = Texts(285)
+    rows = []
+    for item in t.draw(24):
+        answer, bad = t.pick((item.good, False), (item.fair, False), (item.poor, True))
+        rows.append({"q": item.question, "a": answer, "not_useful": bad, "checked_by": t.pick("kb", "lw")})
+    return Made(
+        "flags.jsonl",
+        jsonl(rows),
+        judged(
+            "not_useful is true where the answer is bad",
+            HAND,
+            thumbs("q", "a", "not_useful", true="bad", false="good"),
+            judgements=["not_useful"],
+            never=["checked_by"],
+        ),
+    )
+
+
+@file
+def yes_and_no_counts() -> Made:
+    t = Texts(286, SUPPORT)
+    rows = []
+    for n, item in enumerate(t.draw(12)):
+        for text, yes, no in ((item.good, t.number(20, 90), 2), (item.poor, 1, t.number(10, 60))):
+            rows.append(
+                {
+                    "article_id": n,
+                    "question": item.question,
+                    "answer": text,
+                    "helpful_yes": yes,
+                    "helpful_no": no,
+                    "views": t.number(100, 9000),
+                }
+            )
+    return Made(
+        "help_center.csv",
+        table(rows),
+        judged(
+            "a help centre: how many found the answer helpful and how many did not; views judge nothing",
+            HAND,
+            reading(
+                "ratings",
+                prompt="question",
+                response="answer",
+                scores={"helpful_yes": "high", "helpful_no": "low"},
+            ),
+            judgements=["helpful_yes", "helpful_no"],
+            never=["article_id", "views"],
+        ),
+    )
+
+
+@file
+def forum_answers_accepted() -> Made:
+    t = Texts(287, CODE)
+    rows = []
+    for n, item in enumerate(t.draw(9)):
+        for text, votes, accepted in ((item.good, t.number(9, 60), True), (item.fair, t.number(0, 8), False)):
+            rows.append(
+                {
+                    "thread": n,
+                    "title": item.question,
+                    "body": f"{item.question} I have tried some things already.",
+                    "reply": text,
+                    "net_votes": votes,
+                    "is_accepted": accepted,
+                    "author_karma": t.number(1, 9000),
+                }
+            )
+    prompts = (["title", "body"], "body")
+    return Made(
+        "forum.json",
+        as_json(rows),
+        judged(
+            "a forum: votes of a reply and whether it was accepted; karma belongs to its author",
+            HAND,
+            *(reading("ratings", prompt=prompt, response="reply", scores={"net_votes": "high"}) for prompt in prompts),
+            *(
+                reading(
+                    ["thumbs", "ratings"],
+                    prompt=prompt,
+                    response="reply",
+                    label="is_accepted",
+                    codes={"true": "good", "false": "bad"},
+                )
+                for prompt in prompts
+            ),
+            judgements=["net_votes", "is_accepted"],
+            accept={"prompt": ["title"]},
+            never=["thread", "author_karma"],
+        ),
+    )
+
+
+@file
+def judge_and_human() -> Made:
+    t = Texts(288)
+    rows = []
+    for item in t.draw(20):
+        answer, score, mark = t.pick((item.good, 9, "agree"), (item.fair, 7, "disagree"), (item.poor, 2, "agree"))
+        rows.append(
+            {
+                "prompt": item.question,
+                "completion": answer,
+                "judge": {"model": "gpt-4o", "score": score, "rationale": "It was compared with a rubric."},
+                "human_agrees_with_judge": mark,
+            }
+        )
+    return Made(
+        "meta_eval.jsonl",
+        jsonl(rows),
+        judged(
+            "a model's score, and whether a person agrees with that score: agreement is not praise of the answer",
+            HAND,
+            *rated("prompt", "completion", "judge.score", "high", "2", "7", "9"),
+            judgements=["judge.score", "human_agrees_with_judge"],
+            where=["human_agrees_with_judge"],
+            never=["judge.model", "judge.rationale"],
+        ),
+    )
+
+
+@file
+def picture_questions() -> Made:
+    t = Texts(289)
+    rows = []
+    for n, item in enumerate(t.draw(16)):
+        first, second, best = sides(t, item)
+        rows.append(
+            {
+                "image": f"images/{n:03}.jpg",
+                "question": item.question,
+                "answer_1": first,
+                "answer_2": second,
+                "better": f"answer_{best + 1}",
+            }
+        )
+    return Made(
+        "vqa_prefs.jsonl",
+        jsonl(rows),
+        judged(
+            "questions about a picture, two answers and the better one",
             HAND,
             reading(
                 ["pairs", "votes"],
                 prompt="question",
                 first="answer_1",
                 second="answer_2",
-                label="winner",
+                label="better",
+                codes={"answer_1": "first", "answer_2": "second"},
             ),
-            reading(
-                "multiple_choice",
-                prompt="question",
-                options=["answer_1", "answer_2"],
-                answer="winner",
-                labels=["model_1", "model_2"],
-            ),
-            judgements=["winner"],
-            accept={"codes": []},
+            judgements=["better"],
+            context=["image"],
+            accept={"images": ["image"]},
         ),
     )
 
 
 @file
-def left_right_same() -> Made:
-    t = Texts(143, GERMAN)
+def reasoning_rewards() -> Made:
+    t = Texts(290)
     rows = []
-    for n, item in enumerate(t.draw(22)):
-        first, second, best = sides(t, item)
-        mark = t.pick(["links", "rechts"][best], ["links", "rechts"][best], "gleich gut", "beide schlecht")
-        rows.append(
+    for n in range(12):
+        a, b = t.number(11, 60), t.number(11, 60)
+        samples = [
             {
-                "ID": n,
-                "Anfrage": item.question,
-                "Antwort links": first,
-                "Antwort rechts": second,
-                "Besser": mark,
-                "Prüfer": t.pick("KS", "LM"),
+                "reasoning_content": f"I have to add {a} and {b}.",
+                "content": f"The sum is {total}.",
+                "reward": reward,
+                "finish_reason": "stop",
             }
-        )
+            for total, reward in ((a + b, 1.0), (a + b + 3, 0.0), (a - b, 0.0))
+        ]
+        t.random.shuffle(samples)
+        messages = [{"role": "system", "content": "Think before you answer."}, user(f"What is {a} + {b}?")]
+        rows.append({"uid": f"sum-{n}", "messages": messages, "samples": samples, "ground_truth": str(a + b)})
     return Made(
-        "Vergleich.xlsx",
-        workbook(rows, "Tabelle1"),
-        judged(
-            "German comparisons: links, rechts, gleich gut, beide schlecht",
-            HAND,
-            reading(
-                ["pairs", "votes"],
-                prompt="Anfrage",
-                first="Antwort links",
-                second="Antwort rechts",
-                label="Besser",
-                codes={"links": "first", "rechts": "second", "gleich gut": "tie", "beide schlecht": "tie"},
-            ),
-            judgements=["Besser"],
-            never=["Prüfer", "ID"],
-        ),
-    )
-
-
-@file
-def bracket_verdicts() -> Made:
-    t = Texts(144)
-    rows = []
-    for item in t.draw(22):
-        first, second, best = sides(t, item)
-        verdict = t.pick(["[[A]]", "[[B]]"][best], ["[[A]]", "[[B]]"][best], "[[C]]")
-        rows.append(
-            {
-                "instruction": item.question,
-                "answer_a": first,
-                "answer_b": second,
-                "judge_model": "gpt-4",
-                "judgment": verdict,
-            }
-        )
-    return Made(
-        "judge_output.jsonl",
+        "rollouts.jsonl",
         jsonl(rows),
         judged(
-            "verdicts of a judge model as [[A]], [[B]] and [[C]] for a tie",
-            "github: lm-sys/FastChat, llm_judge prompts",
-            reading(
-                ["pairs", "votes"],
-                prompt="instruction",
-                first="answer_a",
-                second="answer_b",
-                label="judgment",
-                codes={"[[A]]": "first", "[[B]]": "second", "[[C]]": "tie"},
-            ),
-            judgements=["judgment"],
-            never=["judge_model"],
-        ),
-    )
-
-
-@file
-def vote_counts() -> Made:
-    t = Texts(145)
-    rows = []
-    for item in t.draw(20):
-        first, second, best = sides(t, item)
-        votes = [t.number(5, 9), t.number(0, 3)]
-        if best == 1:
-            votes.reverse()
-        rows.append(
-            {"prompt": item.question, "option_a": first, "option_b": second, "votes_a": votes[0], "votes_b": votes[1]}
-        )
-    return Made(
-        "poll.csv",
-        table(rows),
-        judged(
-            "counts of votes for each of two answers",
+            "several sampled answers with their reasoning and a reward each",
             HAND,
-            reading(
-                "votes",
-                prompt="prompt",
-                first="option_a",
-                second="option_b",
-                counts={"first": "votes_a", "second": "votes_b"},
-            ),
-            reading(
-                "rated_list",
-                prompt="prompt",
-                answers=["option_a", "option_b"],
-                scores={"votes_a": "high", "votes_b": "high"},
-            ),
-            judgements=["votes_a", "votes_b"],
+            reading("rated_list", prompt="messages", answers="samples", response="content", scores={"reward": "high"}),
+            judgements=["samples.*.reward"],
+            accept={"response": [".", "samples.*.content"], "answers": ["samples"]},
+            never=["uid", "ground_truth", "samples.*.finish_reason"],
         ),
     )
 
 
 @file
-def label_one_two() -> Made:
-    t = Texts(146)
-    rows = []
-    for n, item in enumerate(t.draw(24)):
-        first, second, best = sides(t, item)
-        rows.append(
-            {
-                "idx": n,
-                "instruction": item.question,
-                "response1": first,
-                "response2": second,
-                "choice": t.pick(best + 1, best + 1, best + 1, 0),
-            }
-        )
-    return Made(
-        "choices.json",
-        as_json(rows),
-        judged(
-            "choice 0, 1 or 2 beside response1 and response2",
-            HAND,
-            reading(
-                ["pairs", "votes"],
-                prompt="instruction",
-                first="response1",
-                second="response2",
-                label="choice",
-                codes={"0": "tie", "1": "first", "2": "second"},
-            ),
-            judgements=["choice"],
-            never=["idx"],
-        ),
-    )
-
-
-@file
-def three_raters_columns() -> Made:
-    t = Texts(147, SUPPORT)
-    rows = []
-    for item in t.draw(14):
-        for answer, mean in ((item.good, 4), (item.poor, 2)):
-            marks = [t.pick(min(5, max(1, mean + t.number(-1, 1))), mean, "") for _ in range(3)]
-            rows.append(
-                {
-                    "Customer": item.question,
-                    "Reply": answer,
-                    "Rater 1": marks[0],
-                    "Rater 2": marks[1],
-                    "Rater 3": marks[2],
-                }
-            )
-    return Made(
-        "raters.xlsx",
-        workbook(rows),
-        judged(
-            "three columns of scores by three raters, with blanks",
-            HAND,
-            reading(
-                "ratings",
-                prompt="Customer",
-                response="Reply",
-                scores={"Rater 1": "high", "Rater 2": "high", "Rater 3": "high"},
-            ),
-            judgements=["Rater 1", "Rater 2", "Rater 3"],
-        ),
-    )
-
-
-@file
-def post_edited_translations() -> Made:
-    t = Texts(148, FRENCH)
+def mood_of_the_user() -> Made:
+    t = Texts(291, SUPPORT)
     rows = [
         {
-            "seg": n,
-            "source_fr": i.good,
-            "mt_output": i.fair,
-            "post_edit": i.good + " ",
-            "post_editor": t.pick("ed1", "ed2"),
-            "seconds": t.number(5, 90),
+            "user_message": item.question,
+            "bot_reply": item.good,
+            "user_sentiment": t.pick("positive", "negative", "neutral"),
+            "intent": t.pick("refund", "password", "delivery"),
+            "intent_confidence": t.number(50, 99) / 100,
         }
-        for n, i in enumerate(t.draw(20))
+        for item in t.draw(24)
     ]
     return Made(
-        "postedit.csv",
+        "nlu_log.csv",
         table(rows),
-        judged(
-            "machine output and what a person made of it",
+        shown(
+            "log of a bot with the user's mood before the reply, the intent and its confidence",
             HAND,
-            reading("edit", before="mt_output", after="post_edit", prompt="source_fr"),
-            reading("pairs", prompt="source_fr", chosen="post_edit", rejected="mt_output"),
-            judgements=[],
-            context=["source_fr"],
-            never=["post_editor", "seconds"],
+            reading("demonstration", prompt="user_message", response="bot_reply"),
+            thumbs("user_message", "bot_reply", "user_sentiment", positive="ask", negative="ask", neutral="neutral"),
+            never=["intent", "intent_confidence"],
         ),
     )
 
 
 @file
-def tool_preferences() -> Made:
-    t = Texts(149, SUPPORT)
-    tool = {
-        "type": "function",
-        "function": {
-            "name": "find_parcel",
-            "description": "Finds a parcel.",
-            "parameters": {"type": "object", "properties": {"number": {"type": "string"}}},
-        },
-    }
+def improved_dialogues() -> Made:
+    t = Texts(292)
     rows = []
-    for item in t.draw(12):
-        call = {"id": "call_1", "type": "function", "function": {"name": "find_parcel", "arguments": '{"number": "7"}'}}
+    for item in t.draw(14):
         rows.append(
             {
-                "prompt": [user(item.question)],
-                "chosen": [{"role": "assistant", "content": None, "tool_calls": [call]}],
-                "rejected": [assistant(item.poor)],
-                "tools": [tool],
+                "conversation": [user(item.question), assistant(item.fair), user("Can you be more exact?")],
+                "original_reply": item.poor,
+                "rewritten_reply": item.good,
+                "rewriter": t.pick("r1", "r2"),
             }
         )
     return Made(
-        "tool_prefs.jsonl",
+        "rewrites.jsonl",
         jsonl(rows),
         judged(
-            "TRL preferences with tool calls and a tools column",
-            "huggingface.co/docs/trl/dataset_formats, tool calling",
-            reading("pairs", prompt="prompt", chosen="chosen", rejected="rejected", tools="tools"),
-            judgements=[],
-            context=["tools"],
+            "the last reply of a dialogue, and what a person wrote instead",
+            HAND,
+            reading("edit", prompt="conversation", before="original_reply", after="rewritten_reply"),
+            reading("pairs", prompt="conversation", chosen="rewritten_reply", rejected="original_reply"),
+            judgements=["rewritten_reply"],
+            context=["conversation"],
+            never=["rewriter"],
         ),
     )
