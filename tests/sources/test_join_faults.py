@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.sources.test_formulas import ERROR_FORMULA, NUMBER, TEXT_FORMULA, sheet
-from tests.support import command_line
 from tests.support.study_files import manifest_of
+from typer.testing import CliRunner
 
+from unipref import cli
 from unipref.core.errors import UserError
 from unipref.pipeline import api
 
@@ -33,14 +34,15 @@ def write_rows(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("out", [(), ("-o", "out"), ("-o", "../other/out"), ("-o", "ABSOLUTE")])
-def test_relative_run_folders(tmp_path: Path, out: tuple[str, ...]) -> None:
+def test_relative_run_folders(tmp_path: Path, out: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "work #1 %20"
     folder.mkdir()
     write_rows(folder)
     (folder / "study.yaml").write_text(STUDY.format(format="demonstration"), encoding="utf-8")
     words = [str(tmp_path / "absolute") if word == "ABSOLUTE" else word for word in out]
-    status, output = command_line.run(folder, "unify", "study.yaml", *words)
-    assert status == 0, output
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(cli.app, ["unify", "study.yaml", *words])
+    assert result.exit_code == 0, result.output
     run = folder / (words[1] if words else "runs/study")
     rows = pq.read_table(run / "unified" / "preferences.parquet").to_pylist()
     assert [(row["chosen"][0]["content"], json.loads(row["extra"])) for row in rows] == [

@@ -123,7 +123,7 @@ VALUES = (
 
 
 @every_trainer
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_a_setting_holds_it_is_made_or_refused_in_words(trainer: type[Trainer], data: st.DataObject) -> None:
     names = sorted(config_fields(trainer) | set(trainer.model_fields) | {"name", "from"})

@@ -165,7 +165,7 @@ def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
 
 
 @every_format
-@settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=["extra", *list(form.example["rows"][0])])
@@ -191,7 +191,7 @@ def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObj
 
 
 @every_format
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=list(form.example["rows"][0]))
@@ -205,7 +205,7 @@ def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.Dat
 
 
 @every_format
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_recognising_never_fails(form: type[Format], data: st.DataObject) -> None:
     assert issubclass(form, Mapped)

@@ -145,7 +145,7 @@ def ordered(scores: dict[str, float], tie: float) -> dict[str, float]:
     return {a + b: scores[a] - scores[b] for a, b in pairs if scores[a] - scores[b] > tie}
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=80)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
 def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -156,7 +156,7 @@ def test_all_gives_every_pair_widest_first_up_to_the_cap(scores: dict[str, float
     assert kept(rated(scores), "all", cap, tie) == everything[:cap]
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=80)
 @given(scores=SCORES, tie=TIES, cap=CAPS)
 def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], tie: float, cap: int) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -172,7 +172,7 @@ def test_every_method_chooses_only_pairs_of_the_data(scores: dict[str, float], t
     assert scores[drawn[0]] == max(scores.values())
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=80)
 @given(scores=SCORES, tie=TIES)
 def test_adjacent_pairs_imply_all_pairs_of_the_data(scores: dict[str, float], tie: float) -> None:
     if not (gaps := ordered(scores, tie)):
@@ -206,7 +206,7 @@ def test_neither_the_order_of_rows_nor_the_direction_of_the_scale_matters(
 VOTES = st.lists(st.permutations("abcd").map(lambda four: four[0] + four[1]), min_size=1, max_size=14)
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=80)
 @given(votes=VOTES, seed=st.integers(0, 99))
 def test_the_order_of_votes_and_answers_does_not_matter(votes: list[str], seed: int) -> None:
     draw = random.Random(seed)
