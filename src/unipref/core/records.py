@@ -80,7 +80,8 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
         scores: axis -> score, in the source's own units.
         approved: a judgement of this answer alone: True for a demonstration or a thumbs-up, False for a thumbs-down.
         origin: `file[!member]:row` of the raw row that held it; several when rows were merged.
-        n_judgements: number of judgements that the scores are the mean of.
+        n_judgements: number of judgements that the scores are the mean of, or that are this verdict. 0: the verdict is
+            no judgement of a person, such as that of a demonstration, and others do not outvote it.
         extra: other fields of the row about this answer.
         raters: axis -> number of judgements that its score is the mean of, where that differs from `n_judgements`.
     """

@@ -25,7 +25,7 @@ from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, has_verdicts
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
@@ -156,7 +156,7 @@ def map_rows(task: MapTask) -> SourceCounts:
                 feedbacks, rejects = _read_row(source_format, row)
             add_unread_fields(counts.unread_turn_fields, unread)
             key = f"{task.number + place}:{number}"
-            if source_format.grouping == "pair" and isinstance(row, dict):
+            if isinstance(row, dict) and (source_format.grouping == "pair" or any(map(has_verdicts, feedbacks))):
                 feedbacks = judges.name(feedbacks, row)
             feedbacks = [_with_origin(feedback, origin) for feedback in feedbacks]
             feedbacks = list(_hash_images(feedbacks, task.parts[place], origins[place], rejects))

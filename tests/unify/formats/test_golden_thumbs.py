@@ -118,8 +118,9 @@ CASES = [
             preference(["user: b"], ["assistant: B"], None, n_responses=1, origin=[2]),
             preference(["user: c"], None, ["assistant: C"], n_responses=1, origin=[3]),
             preference(["user: d"], None, ["assistant: D"], n_responses=1, origin=[4]),
+            preference(["user: h"], ["assistant: H"], None, n_responses=1, origin=[8]),
         ],
-        [("row", "bad_label", "v", [row]) for row in (5, 6, 7, 8)],
+        [("row", "bad_label", "v", [row]) for row in (5, 6, 7)],
         settings={"prompt": "q", "response": "r", "label": "v", "up": ["up", 1], "down": [-1]},
     ),
     Case(

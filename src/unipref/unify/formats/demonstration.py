@@ -63,5 +63,5 @@ class Demonstration(OneAnswer):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with one approved answer."""
         prompt, answer = self.read_dialogue(row)
-        response = Response(messages=answer, approved=True)
+        response = Response(messages=answer, approved=True, n_judgements=0)
         yield Feedback(prompt=prompt, responses=[response])

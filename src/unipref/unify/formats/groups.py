@@ -86,7 +86,7 @@ class Groups(AnswersInOneRow):
         if not good and not bad:
             raise Reject(Reason.EMPTY_RESPONSE, "the row has neither a good nor a bad answer", str(self.good))
         responses = [
-            Response(messages=assistant_turn(content), approved=approved)
+            Response(messages=assistant_turn(content), approved=approved, n_judgements=0)
             for contents, approved in ((good, True), (bad, False))
             for content in dict.fromkeys(content for _, content in contents)
         ]

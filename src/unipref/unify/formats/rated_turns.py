@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import model_validator
 
 from unipref.core.contracts import FeedbackKind, Grouping
-from unipref.core.records import Feedback, Messages, Reason, Reject, Response, Row
+from unipref.core.records import Feedback, Messages, Reason, Reject, Row
 from unipref.unify.detection.columns import make_column
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.one_answer import guess_thumbs
@@ -17,9 +17,11 @@ from unipref.unify.mapping.message_links import (
     LinkedMessages,
     TurnFields,
     find_ancestors,
+    first_keys,
     is_empty_node,
     link_messages,
     link_replies,
+    measure_depths,
     prepare_message,
 )
 from unipref.unify.mapping.turns import (
@@ -30,7 +32,7 @@ from unipref.unify.mapping.turns import (
     find_turn_keys,
     parse_message,
 )
-from unipref.unify.mapping.verdicts import Verdicts
+from unipref.unify.mapping.verdicts import Tally, Verdicts
 
 MAX_TURNS = 1000
 """Most messages before a judged answer; each answer's prompt repeats them."""
@@ -57,12 +59,22 @@ MAX_CODES = 10
 
 
 class _Message(NamedTuple):
-    """A message as read: its turns, or why it cannot be read; whether its answer is good, or why that is not clear."""
+    """A message as read: its turns, or why it cannot be read; the verdicts on it, or why they cannot be read."""
 
     turns: Messages | Reject
-    verdict: bool | Reject | None
+    verdict: Tally | Reject | None
     is_judged: bool
     place: str
+
+    @property
+    def majority(self) -> bool | None:
+        """Whether most verdicts are good; None if that is not clear."""
+        return self.verdict.majority if isinstance(self.verdict, Tally) else None
+
+    @property
+    def neutral(self) -> list[Reject]:
+        """The neutral verdicts beside others."""
+        return self.verdict.neutral if isinstance(self.verdict, Tally) else []
 
 
 class RatedTurns(Verdicts, Mapped):
@@ -74,7 +86,7 @@ class RatedTurns(Verdicts, Mapped):
     messages: Path
     """Path of the messages: a list; or, with `parent`, a list or a mapping id -> message."""
     label: Path
-    """Path of the verdict inside a message."""
+    """Path of the verdict inside a message, or of several people's, as in `feedback.*.value`; the majority decides."""
     parent: Path | None = None
     """Path, inside a message, of the id of the message that it follows, if the messages are a tree. If not set, each
     message follows the one before it in the list."""
@@ -137,11 +149,14 @@ class RatedTurns(Verdicts, Mapped):
         if not any(message.is_judged for message in read.values()):
             raise Reject(Reason.UNSCORED, f"no message has a verdict in '{self.label}'", self.messages)
         leading = self.leading_turns(row)
+        depths = measure_depths(linked, read)
         for key in (key for key, message in read.items() if message.is_judged):
             try:
-                yield self._judge(key, read, linked, leading)
+                yield self._judge(key, read, linked, depths, leading)
             except Reject as reject:
                 yield reject
+            else:
+                yield from read[key].neutral
         for message in (message for message in read.values() if not message.is_judged):
             if isinstance(message.turns, Reject):
                 yield message.turns
@@ -149,7 +164,14 @@ class RatedTurns(Verdicts, Mapped):
                 detail = "the answer has no verdict, so it is used only as context"
                 yield Reject(Reason.UNSCORED, detail, f"{message.place}.{self.label}")
 
-    def _judge(self, key: str, read: dict[str, _Message], linked: LinkedMessages, leading: Messages) -> Feedback:
+    def _judge(
+        self,
+        key: str,
+        read: dict[str, _Message],
+        linked: LinkedMessages,
+        depths: dict[str, int | Reject],
+        leading: Messages,
+    ) -> Feedback:
         """Returns the feedback on one judged message.
 
         Raises:
@@ -162,11 +184,14 @@ class RatedTurns(Verdicts, Mapped):
         role = message.turns[-1]["role"]
         if role != "assistant":
             raise Reject(Reason.NO_ANSWER, f"the judged message is of the {role}, not of the assistant", label_place)
-        if isinstance(message.verdict, Reject):
-            raise message.verdict
-        ancestors = [read[ancestor] for ancestor in find_ancestors(linked, key) if ancestor in read]
-        if len(ancestors) > MAX_TURNS:
+        if not isinstance(message.verdict, Tally):
+            raise message.verdict or Reject(Reason.UNSCORED, "nobody judged the answer", label_place)
+        depth = depths[key]
+        if isinstance(depth, Reject):
+            raise depth
+        if depth > MAX_TURNS:
             raise Reject(Reason.OVER_LIMIT, f"more than {MAX_TURNS} messages come before the answer", message.place)
+        ancestors = [read[ancestor] for ancestor in find_ancestors(linked, key) if ancestor in read]
         dialogue: Messages = []
         opposite: Messages = []
         for before in ancestors:
@@ -174,15 +199,15 @@ class RatedTurns(Verdicts, Mapped):
                 detail = f"the answer follows {before.place}, which cannot be read: {before.turns.detail}"
                 raise Reject(before.turns.reason, detail, message.place)
             dialogue += before.turns
-            opposite += before.turns[-1:] if before.verdict is (not message.verdict) else []
+            is_opposite = message.majority is not None and before.majority is (not message.majority)
+            opposite += before.turns[-1:] if is_opposite else []
         check_answer(dialogue, message.place)
         cut = find_prompt_end(dialogue)
         check_prompt(dialogue[:cut], message.place)
         if any(answer in dialogue[cut:-1] for answer in opposite):
             detail = "the answer goes on from another answer to the same message, whose verdict is the opposite"
             raise Reject(Reason.CONTRADICTION, detail, label_place)
-        response = Response(messages=dialogue[cut:], approved=message.verdict)
-        return Feedback(prompt=[*leading, *dialogue[:cut]], responses=[response])
+        return Feedback(prompt=[*leading, *dialogue[:cut]], responses=message.verdict.to_responses(dialogue[cut:]))
 
     def _link(self, row: Row) -> LinkedMessages:
         """Returns the messages by id; of a list without parents, each follows the one before it."""
@@ -213,19 +238,19 @@ class RatedTurns(Verdicts, Mapped):
 
     def _read_message(self, node: LinkedMessage, keys: tuple[str, str] | None) -> _Message:
         """Reads one message and its verdict."""
+        verdict: Tally | Reject | None = None
         try:
-            label = get_path(node.message, self.label)
-        except Reject:
-            label = None
-        is_judged = label is not None and label != ""
-        verdict: bool | Reject | None = None
-        if is_judged:
-            try:
-                verdict = self.read_verdict(label, f"{node.field}.{self.label}")
-            except Reject as reject:
-                verdict = reject
+            is_judged = get_path(node.message, self.label) not in (None, "", [])
+            if is_judged:
+                tally = self.count_verdicts(node.message, self.label)
+                verdict = tally._replace(neutral=[_at(node.field, reject) for reject in tally.neutral])
+        except Reject as reject:
+            is_judged = reject.reason is not Reason.MISSING_FIELD
+            verdict = _at(node.field, reject)
+        if isinstance(verdict, Reject) and verdict.reason is Reason.UNSCORED:
+            is_judged = False
         try:
-            raw = prepare_message(node.message, node.field, self.turns, {*self._links, self.label})
+            raw = prepare_message(node.message, node.field, self.turns, {*self._links, *first_keys(self.label)})
             turns: Messages | Reject = parse_message(raw, node.field, self.roles, keys)
             if is_judged and isinstance(raw, dict) and raw.get(WEIGHT) in (0, "0", "0.0"):
                 verdict = Reject(
@@ -234,3 +259,8 @@ class RatedTurns(Verdicts, Mapped):
         except Reject as reject:
             turns = reject
         return _Message(turns, verdict, is_judged, node.field)
+
+
+def _at(place: str, reject: Reject) -> Reject:
+    """Returns a reject of a part of a message with its whole path."""
+    return Reject(reject.reason, reject.detail, f"{place}.{reject.field}")

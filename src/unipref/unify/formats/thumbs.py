@@ -4,21 +4,27 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.contracts import FeedbackKind, Grouping
-from unipref.core.records import Feedback, Reject, Response, Row
+from unipref.core.records import Feedback, Reject, Row
+from unipref.core.values import value_key
 from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess
 from unipref.unify.detection.one_answer import find_one_answer, find_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path
+from unipref.unify.mapping.fields import Path, PathList, get_path
 from unipref.unify.mapping.verdicts import Verdicts
 
 
 class Thumbs(Verdicts, OneAnswer):
-    """A dialogue, or a prompt and an answer, with a verdict on the answer. A prompt with a liked and a disliked answer
-    gives a pair. Any other answer gives a one-sided preference, which SFT (thumbs up) and KTO can use.
+    """A dialogue, or a prompt and an answer, with one or several verdicts on the answer. A prompt with a liked and a
+    disliked answer gives a pair. Any other answer gives a one-sided preference, which SFT (thumbs up) and KTO can use.
+    If several people judged an answer, in one row or several, the majority decides, and its share is the confidence.
     """
 
-    label: Path
-    """Path of the verdict."""
+    label: Path | PathList
+    """Path of the verdict, or of a list of verdicts, as in `people.*.verdict`; or one path per person. Null means that
+    the person did not judge. The majority decides; equally many verdicts for and against are a contradiction."""
+    annotator: Path | None = None
+    """Path of the name of the person who judged. Rows about the same answer add up; the same verdict of the same person
+    counts once. Without it, only a row that repeats another one in every field counts once."""
 
     grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
@@ -53,8 +59,10 @@ class Thumbs(Verdicts, OneAnswer):
         return Guess({**answer.map, **codes}, confidence, why, [*answer.doubts, *label.doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with one judged answer."""
-        approved = self.read_verdict(get_path(row, self.label), self.label)
+        """Yields one feedback with one judged answer, and a reject for each neutral verdict beside others."""
+        tally = self.count_verdicts(row, self.label)
         prompt, answer = self.read_dialogue(row)
-        response = Response(messages=answer, approved=approved)
-        yield Feedback(prompt=prompt, responses=[response])
+        name = None if self.annotator is None else value_key(get_path(row, self.annotator))
+        judge = f"annotator {name}" if name else None
+        yield Feedback(prompt=prompt, responses=tally.to_responses(answer), judge=judge)
+        yield from tally.neutral

@@ -4,6 +4,7 @@ Chat tools store a dialogue as a tree: a list of messages with ids, or a mapping
 one that it follows. Root messages name none, or the nil UUID.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from unipref.core.contracts import Settings
@@ -13,6 +14,7 @@ from unipref.unify.mapping.fields import Path, PathList, describe, get_or_none, 
 
 NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
 """What a root message holds as its parent."""
+CIRCLE = "the parents of the message form a circle"
 CHILDREN = ("id", "children", "childrenIds")
 """Fields of a node that hold no part of a message."""
 
@@ -136,6 +138,50 @@ def link_replies(value: Any, field: str, replies_path: str) -> LinkedMessages:
     return linked
 
 
+def measure_depths(linked: LinkedMessages, counted: Collection[str]) -> dict[str, int | Reject]:
+    """Returns how many of the counted messages there are from the root to each message, itself included.
+
+    The time is linear in the number of messages. A message that a root does not lead to has the reject that
+    `find_ancestors` raises.
+    """
+    depths: dict[str, int | Reject] = {}
+    for key in linked:
+        chain: dict[str, None] = {}
+        last = key
+        current: str | None = key
+        while current is not None and current in linked and current not in depths and current not in chain:
+            chain[current] = None
+            last, current = current, linked[current].parent
+        above: int | Reject = 0
+        if current is None:
+            pass
+        elif current in depths:
+            above = depths[current]
+        elif current in chain:
+            above = Reject(Reason.WRONG_TYPE, CIRCLE)
+        else:
+            above = _missing_parent(linked[last])
+        for each in reversed(chain):
+            if isinstance(above, int):
+                above += each in counted
+            depths[each] = above if isinstance(above, int) or above.field else _circle(linked[each])
+    return depths
+
+
+def _circle(message: LinkedMessage) -> Reject:
+    return Reject(Reason.WRONG_TYPE, CIRCLE, message.field)
+
+
+def _missing_parent(message: LinkedMessage) -> Reject:
+    detail = f"its parent {str(message.parent)[:60]!r} is missing, so the dialogue before it is not known"
+    return Reject(Reason.MISSING_FIELD, detail, message.field)
+
+
+def first_keys(path: str) -> set[str]:
+    """Returns the keys of a mapping that a path can begin with: its first part, or all of it if the key has dots."""
+    return {path, path.split(".")[0]}
+
+
 def find_ancestors(linked: LinkedMessages, key: str) -> list[str]:
     """Returns the ids from the root to a message, that message included.
 
@@ -146,12 +192,11 @@ def find_ancestors(linked: LinkedMessages, key: str) -> list[str]:
     current: str | None = key
     while current is not None:
         if current in chain:
-            raise Reject(Reason.WRONG_TYPE, "the parents of the message form a circle", linked[key].field)
+            raise _circle(linked[key])
         chain[current] = None
         parent = linked[current].parent
         if parent is not None and parent not in linked:
-            detail = f"its parent {parent[:60]!r} is missing, so the dialogue before it is not known"
-            raise Reject(Reason.MISSING_FIELD, detail, linked[current].field)
+            raise _missing_parent(linked[current])
         current = parent
     return list(reversed(chain))
 

@@ -29,7 +29,7 @@ Versions = list[Version]
 def compare_versions(prompt: Messages, versions: Versions) -> Feedback:
     """Returns the right and the wrong versions of a step as judged answers."""
     responses = [
-        Response(messages=assistant_turn(version.content), approved=version.verdict == "right")
+        Response(messages=assistant_turn(version.content), approved=version.verdict == "right", n_judgements=0)
         for version in versions
         if version.content is not None and version.verdict in ("right", "wrong")
     ]

@@ -2,15 +2,44 @@
 
 import itertools
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import model_validator
 
+from unipref.core import patterns
 from unipref.core.contracts import Settings
-from unipref.core.records import Reason, Reject
+from unipref.core.records import Messages, Reason, Reject, Response
 from unipref.core.values import value_key
 from unipref.unify.mapping.conditions import Condition
-from unipref.unify.mapping.fields import decimal_hint, label_hint, read_number
+from unipref.unify.mapping.fields import (
+    PathList,
+    Pattern,
+    collect_values,
+    decimal_hint,
+    describe,
+    get_path,
+    is_star,
+    label_hint,
+    read_number,
+)
+
+
+class Tally(NamedTuple):
+    """How many people judged an answer good and bad, and the judgements that are neither."""
+
+    ups: int
+    downs: int
+    neutral: list[Reject]
+
+    @property
+    def majority(self) -> bool | None:
+        """Whether more people judged the answer good; None if they are equally many."""
+        return None if self.ups == self.downs else self.ups > self.downs
+
+    def to_responses(self, answer: Messages) -> list[Response]:
+        """Returns the answer as judged good and as judged bad, each with its number of judgements."""
+        counts = ((True, self.ups), (False, self.downs))
+        return [Response(messages=answer, approved=is_up, n_judgements=count) for is_up, count in counts if count]
 
 
 class Verdicts(Settings):
@@ -24,6 +53,9 @@ class Verdicts(Settings):
     neutral: Condition | None = None
     """Values of the label that mean neither; or bounds. Such answers are left out and counted. So are numbers between
     `up` and `down`, if one of these has bounds."""
+    pattern: Pattern | None = None
+    """Regular expression whose first group is the verdict in a label such as '5 - very good'. A label that it does not
+    match is compared as it is."""
 
     @model_validator(mode="after")
     def _up_is_not_down(self) -> "Verdicts":
@@ -50,12 +82,45 @@ class Verdicts(Settings):
             return {value_key(value): is_up for condition, is_up in sides for value in condition.one_of or ()}
         return {}
 
+    def count_verdicts(self, item: Any, label: str | PathList) -> Tally:
+        """Counts the verdicts of one or several people on an answer.
+
+        Args:
+            item: the row or message.
+            label: one path per person; or one path of a label, of a list of labels, or with a `*`.
+
+        Raises:
+            Reject: a label is not a verdict, none means thumbs up or down, or nobody judged the answer.
+        """
+        if isinstance(label, str) and not is_star(label) and not isinstance(value := get_path(item, label), list):
+            is_up = self.read_verdict(value, label)
+            return Tally(int(is_up), int(not is_up), [])
+        verdicts: list[bool] = []
+        neutral: list[Reject] = []
+        for place, value in _collect_labels(item, [label] if isinstance(label, str) else label):
+            try:
+                verdicts.append(self.read_verdict(value, place))
+            except Reject as reject:
+                if reject.reason is not Reason.NEUTRAL:
+                    raise
+                neutral.append(reject)
+        if not verdicts and neutral:
+            raise neutral[0]
+        if not verdicts:
+            raise Reject(Reason.UNSCORED, "nobody judged the answer", label if isinstance(label, str) else label[0])
+        return Tally(sum(verdicts), len(verdicts) - sum(verdicts), neutral)
+
     def read_verdict(self, label: Any, field: str) -> bool:
         """Returns whether a label means thumbs up.
 
         Raises:
             Reject: `neutral` if it means neither, `bad_label` if it is not a verdict.
         """
+        if isinstance(label, dict):
+            raise Reject(Reason.BAD_LABEL, f"expected a verdict, found {describe(label)}", field)
+        if self.pattern is not None and isinstance(label, str) and not _accepts(self.neutral, label):
+            match = patterns.search(self.pattern, label, field)
+            label = label if match is None else match.group(1) or ""
         listed_verdict = self._listed_verdicts.get(value_key(label))
         if listed_verdict is not None:
             return listed_verdict
@@ -80,6 +145,31 @@ class Verdicts(Settings):
         if number is None or not ups or not downs:
             return False
         return max(downs) <= number <= min(ups) or max(ups) <= number <= min(downs)
+
+
+def _collect_labels(item: Any, paths: list[str]) -> list[tuple[str, Any]]:
+    """Returns the places and labels of the people who gave one.
+
+    Raises:
+        Reject: `missing_field` if all paths are missing.
+    """
+    labels: list[tuple[str, Any]] = []
+    missing: list[Reject] = []
+    for path in paths:
+        try:
+            labels += collect_values(item, path)
+        except Reject as reject:
+            if reject.reason is not Reason.MISSING_FIELD:
+                raise
+            missing.append(reject)
+    if len(missing) == len(paths):
+        raise missing[0]
+    return [
+        (f"{place}.{i}" if isinstance(value, list) else place, inner)
+        for place, value in labels
+        for i, inner in enumerate(value if isinstance(value, list) else [value])
+        if inner is not None and inner != ""
+    ]
 
 
 def _show(label: Any) -> str:

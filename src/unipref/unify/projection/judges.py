@@ -48,7 +48,7 @@ class JudgeNamer:
 
 
 def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
-    """Removes comparisons that repeat those of the same judge on the same answers; returns the parts and their number.
+    """Removes judgements that repeat those of the same judge on the same answers; returns the parts and their number.
 
     The parts stay, because the origins of their answers are part of the group.
     """
@@ -58,14 +58,29 @@ def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback],
     seen: set[tuple[str, tuple[Any, ...]]] = set()
     repeated = 0
     for part in parts:
-        if part.judge is not None and part.comparisons:
-            judgement = part.judge, _describe_comparisons(part)
+        if part.judge is not None and (part.comparisons or has_verdicts(part)):
+            judgement = part.judge, (*_describe_comparisons(part), *_describe_verdicts(part))
             if judgement in seen:
-                repeated += len(part.comparisons)
-                part = msgspec.structs.replace(part, comparisons=[])
+                judged = [response for response in part.responses if response.approved is not None]
+                repeated += len(part.comparisons) + sum(response.n_judgements for response in judged)
+                responses = [
+                    response if response.approved is None else msgspec.structs.replace(response, n_judgements=0)
+                    for response in part.responses
+                ]
+                part = msgspec.structs.replace(part, comparisons=[], responses=responses)
             seen.add(judgement)
         kept.append(part)
     return kept, repeated
+
+
+def has_verdicts(feedback: Feedback) -> bool:
+    """Whether people judged single answers of the feedback good or bad."""
+    return any(response.approved is not None and response.n_judgements for response in feedback.responses)
+
+
+def _describe_verdicts(feedback: Feedback) -> tuple[Any, ...]:
+    judged = [response for response in feedback.responses if response.approved is not None]
+    return tuple((answer_hash(response), response.approved, response.n_judgements) for response in judged)
 
 
 def _describe_comparisons(feedback: Feedback) -> tuple[Any, ...]:

@@ -52,7 +52,9 @@ class Order:
         pair_judgements: instead of levels, the compared pairs with their judgements.
         scores: index -> score on the deciding axis, if levels come from scores.
         axis: that axis.
-        judgements: index -> number of judgements of which its score is the mean.
+        judgements: index -> number of judgements of which its score is the mean, or that its verdict rests on.
+        shares: index -> share of these that agree with its verdict; those judged once have none.
+        outvoted: index -> index of the copy of this answer that has the opposite, less frequent verdict.
         has_verdicts: whether the levels are the answers judged good and the answers judged bad.
         unused: index -> why the answer has no place in the order.
     """
@@ -64,16 +66,27 @@ class Order:
     scores: dict[int, float] = field(default_factory=dict)
     axis: str | None = None
     judgements: dict[int, int] = field(default_factory=dict)
+    shares: dict[int, float] = field(default_factory=dict)
+    outvoted: dict[int, int] = field(default_factory=dict)
     has_verdicts: bool = False
     unused: dict[int, Reject] = field(default_factory=dict)
 
-    def judgement_of(self, pair: Pair) -> PairJudgement:
-        """Returns the judgement of an ordered pair."""
+    def judgement_of(self, better: int | None, worse: int | None) -> PairJudgement:
+        """Returns the judgement of an ordered pair, or of one judged answer.
+
+        Verdicts on two answers are as certain as the less certain one of them.
+        """
+        sides = [index for index in (better, worse) if index is not None]
+        if self.has_verdicts:
+            shares = [self.shares[index] for index in sides if index in self.shares]
+            n = min((self.judgements.get(index, 1) for index in sides), default=1)
+            return PairJudgement(confidence=min(shares, default=None), n_judgements=max(n, 1))
+        if better is None or worse is None:
+            return PairJudgement()
         if self.pair_judgements:
-            return self.pair_judgements[pair]
+            return self.pair_judgements[better, worse]
         if self.axis is None:
             return PairJudgement()
-        better, worse = pair
         n = min(self.judgements[better], self.judgements[worse])
         return PairJudgement(self.axis, self.scores[better], self.scores[worse], None, n)
 
@@ -148,16 +161,36 @@ def _order_by_scores(group: Feedback, axis: str | None, axes: dict[str, Axis], t
 
 
 def _order_by_verdicts(group: Feedback) -> Order:
+    """Orders answers by the verdict that most people gave; copies of one answer differ in their verdict."""
     by_content = sorted(range(len(group.responses)), key=lambda i: answer_hash(group.responses[i]))
-    good, bad = ([i for i in by_content if group.responses[i].approved is verdict] for verdict in (True, False))
-    texts = [join_turns(response.messages) for response in group.responses]
-    both = {texts[i] for i in good} & {texts[i] for i in bad}
-    reject = Reject(Reason.CONTRADICTION, "the same answer is judged both good and bad")
-    if not any(texts[i] not in both for i in [*good, *bad]):
-        raise reject
-    levels = [[i for i in side if texts[i] not in both] for side in (good, bad)]
-    unused = {i: reject for i in [*good, *bad] if texts[i] in both}
-    return Order(levels, [1.0, 0.0], has_verdicts=True, unused=unused)
+    verdicts_on: dict[str, dict[bool, int]] = {}
+    for i in by_content:
+        response = group.responses[i]
+        if response.approved is not None:
+            verdicts_on.setdefault(join_turns(response.messages), {})[response.approved] = i
+    levels: list[list[int]] = [[], []]
+    order = Order(levels, [1.0, 0.0], has_verdicts=True)
+    for index_of in verdicts_on.values():
+        counts = {is_good: group.responses[index].n_judgements for is_good, index in index_of.items()}
+        if len(counts) > 1 and counts[True] == counts[False]:
+            order.unused.update(dict.fromkeys(index_of.values(), _contradiction(counts[True])))
+            continue
+        is_good = max(counts, key=counts.__getitem__)
+        index, total = index_of[is_good], sum(counts.values())
+        levels[0 if is_good else 1].append(index)
+        order.judgements[index] = total
+        if total > 1:
+            order.shares[index] = counts[is_good] / total
+        if len(counts) > 1:
+            order.outvoted[index] = index_of[not is_good]
+    if not any(levels):
+        raise next(iter(order.unused.values()))
+    return order
+
+
+def _contradiction(n_each: int) -> Reject:
+    count = f", {n_each} times each" if n_each > 1 else ""
+    return Reject(Reason.CONTRADICTION, f"the same answer is judged both good and bad{count}")
 
 
 def _order_by_comparisons(group: Feedback, tie_within: float) -> Order:

@@ -10,7 +10,7 @@ import msgspec
 
 from unipref.core.records import Axis, AxisPair, Feedback, Preference, Reason, Reject, Response
 from unipref.core.text_keys import digest, join_turns, root_key
-from unipref.unify.projection.order import Order, PairJudgement, build_order
+from unipref.unify.projection.order import Order, build_order
 from unipref.unify.projection.pairs import PairMethod, choose_pairs, count_implied_pairs
 
 WEIGHTED = "weighted"
@@ -142,7 +142,9 @@ def _make_preference(
     chosen = None if better is None else group.responses[better]
     rejected = None if worse is None else group.responses[worse]
     sides = [r for r in (chosen, rejected) if r is not None]
-    judgement = order.judgement_of((better, worse)) if better is not None and worse is not None else PairJudgement()
+    judgement = order.judgement_of(better, worse)
+    copies = [order.outvoted[i] for i in (better, worse) if i in order.outvoted]
+    sources = [*sides, *(group.responses[i] for i in copies)]
     return Preference(
         id=digest(
             projection.source,
@@ -163,10 +165,10 @@ def _make_preference(
         margin=None,
         confidence=judgement.confidence,
         n_judgements=judgement.n_judgements,
-        n_responses=len(group.responses),
+        n_responses=len(group.responses) - len(order.outvoted),
         group=root_key(group, projection.source),
-        origin=list(dict.fromkeys(place for r in sides for place in r.origin)),
-        extra=_collect_extra(group, better, worse),
+        origin=list(dict.fromkeys(place for r in sources for place in r.origin)),
+        extra=_collect_extra(group, better, worse, copies),
     )
 
 
@@ -181,13 +183,19 @@ def _other_axes(
     return [AxisPair(axis=name, chosen=_score(chosen, name), rejected=_score(rejected, name)) for name in names]
 
 
-def _collect_extra(group: Feedback, best: int | None, worst: int | None) -> str:
-    """Collects the group's extra fields as JSON with sorted keys; '{}' if there are none."""
+def _collect_extra(group: Feedback, best: int | None, worst: int | None, copies: list[int]) -> str:
+    """Collects the group's extra fields as JSON with sorted keys; '{}' if there are none. `copies` are of these two
+    answers.
+    """
     extra: dict[str, Any] = dict(group.extra)
     for name, index in (("chosen", best), ("rejected", worst)):
         if index is not None and group.responses[index].extra:
             extra[name] = group.responses[index].extra
-    others = [{"scores": r.scores, "origin": r.origin} for i, r in enumerate(group.responses) if i not in (best, worst)]
+    others = [
+        {"scores": response.scores, "origin": response.origin}
+        for i, response in enumerate(group.responses)
+        if i not in (best, worst, *copies)
+    ]
     if others:
         extra["others"] = others
     return json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str) if extra else "{}"
