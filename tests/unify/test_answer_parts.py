@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
-from unipref.unify.map_reduce import _read_row
 
 
 def make(name: str, **settings: Any) -> Format:
@@ -56,7 +56,7 @@ EXTRACTED = [
 
 @pytest.mark.parametrize(("name", "settings", "more"), EXTRACTED)
 def test_a_pattern_extracts_both_answers(name: str, settings: dict[str, Any], more: dict[str, Any]) -> None:
-    (feedback,), rejects = _read_row(make(name, **settings), {**ROW, **more})
+    (feedback,), rejects = read_row(make(name, **settings), {**ROW, **more})
     assert [response.messages for response in feedback.responses] == [turns("", text)[1:] for text in ("A", "B")]
     assert feedback.prompt[-1]["content"] == "Q"
     assert rejects == []
@@ -81,7 +81,7 @@ def test_a_pattern_extracts_both_answers(name: str, settings: dict[str, Any], mo
 )
 def test_a_pattern_extracts_one_answer(name: str, more: dict[str, Any], settings: dict[str, Any]) -> None:
     row = {**ROW, "dialogue": turns("Q", wrapped("A")), "text": "Q\nAnswer: A", "ok": True, "s": 3, "note": "Good."}
-    feedback, rejects = _read_row(make(name, **settings, **more), row)
+    feedback, rejects = read_row(make(name, **settings, **more), row)
     if name == "critique":
         assert [reject.reason for reject in rejects] == [Reason.NO_ORDER]
         return
@@ -93,7 +93,7 @@ def test_a_pattern_extracts_the_text_of_steps() -> None:
     step = {"field": ".", "pattern": r"^Step \d+: (.*)$"}
     form = make("steps", prompt="q", steps="steps", step=step, rating="ratings", codes={1: "right", -1: "wrong"})
     row = {"q": "2 + 3 * 4?", "steps": ["Step 1: 3 * 4 = 12.", "Step 2: 2 + 12 = 15."], "ratings": [1, -1]}
-    (feedback,), _ = _read_row(form, row)
+    (feedback,), _ = read_row(form, row)
     assert feedback.prompt == turns("2 + 3 * 4?\n\n3 * 4 = 12.")
     assert feedback.responses[0].messages == turns("", "2 + 12 = 15.")[1:]
 
@@ -101,7 +101,7 @@ def test_a_pattern_extracts_the_text_of_steps() -> None:
 def test_a_list_of_grades_is_that_of_several_people() -> None:
     scale = {"first": 3, "second": -3, "decimal": "comma"}
     form = make("graded_pair", prompt="q", first="a", second="b", grade="g.*.grade", scale=scale)
-    (feedback,), _ = _read_row(form, {"q": "Q", "a": "A", "b": "B", "g": [{"grade": "1,5"}, {"grade": -2}]})
+    (feedback,), _ = read_row(form, {"q": "Q", "a": "A", "b": "B", "g": [{"grade": "1,5"}, {"grade": -2}]})
     assert [(c.better, c.strength, c.annotator) for c in feedback.comparisons] == [
         (0, 1.5, "g.0.grade"),
         (1, 2.0, "g.1.grade"),
@@ -111,7 +111,7 @@ def test_a_list_of_grades_is_that_of_several_people() -> None:
 def test_a_pattern_applies_to_the_answers_of_a_tree_and_not_to_its_prompts() -> None:
     reply = {"text": wrapped("A"), "role": "assistant", "rank": 0, "replies": []}
     tree = {"prompt": {"text": "Q", "role": "prompter", "replies": [reply, {**reply, "text": wrapped("B"), "rank": 1}]}}
-    (feedback,), _ = _read_row(make("tree", text=part("text")), tree)
+    (feedback,), _ = read_row(make("tree", text=part("text")), tree)
     assert [response.messages[0]["content"] for response in feedback.responses] == ["A", "B"]
     assert feedback.prompt == turns("Q")
 
@@ -129,20 +129,20 @@ def test_cut_takes_the_prompt_from_the_answers(name: str, settings: dict[str, An
     texts = ["Q: Why?\nA: Because.", "Q: Why?\nA: No."]
     row = {"x": texts, "s": [2, 1], "items": [{"text": text, "s": i} for i, text in enumerate(texts)]}
     form = make(name, cut="(?s)^Q:(.*)\nA:(.*)$", **settings)
-    (feedback,), _ = _read_row(form, row)
+    (feedback,), _ = read_row(form, row)
     assert feedback.prompt == turns("Why?")
     assert [response.messages[0]["content"] for response in feedback.responses] == ["Because.", "No."]
     row = {"x": ["Q: Why?\nA: Because.", "Q: How?\nA: No."], "s": [2, 1]}
     if "items" not in settings.values():
-        assert [reject.reason for reject in _read_row(form, row)[1]] == [Reason.PROMPTS_DIFFER]
+        assert [reject.reason for reject in read_row(form, row)[1]] == [Reason.PROMPTS_DIFFER]
 
 
 def test_an_answer_that_does_not_match_is_a_reject_that_names_its_place() -> None:
     form = make("pairs", prompt="q", chosen=part("a"), rejected=part("b"))
-    _, (reject,) = _read_row(form, {**ROW, "b": "No tags."})
+    _, (reject,) = read_row(form, {**ROW, "b": "No tags."})
     assert (reject.reason, reject.field) == (Reason.BAD_LABEL, "b")
     form = make("rated_list", prompt="q", answers="x", response=part("text"), scores=BY_SCORE)
-    _, (reject,) = _read_row(form, {"q": "Q", "x": [*ITEMS, {"text": "No tags.", "s": 1}]})
+    _, (reject,) = read_row(form, {"q": "Q", "x": [*ITEMS, {"text": "No tags.", "s": 1}]})
     assert (reject.reason, reject.field) == (Reason.BAD_LABEL, "x.2.text")
 
 
@@ -172,20 +172,20 @@ DOCUMENTS: dict[str, Any] = {
 )
 def test_lists_in_a_prompt_are_joined_with_blank_lines(prompt: Any, text: str) -> None:
     form = make("pairs", prompt=prompt, chosen="good", rejected="bad")
-    (feedback,), rejects = _read_row(form, {**DOCUMENTS, "none": []})
+    (feedback,), rejects = read_row(form, {**DOCUMENTS, "none": []})
     assert feedback.prompt == turns(text)
     assert rejects == []
 
 
 def test_lists_in_a_system_text_are_joined_too() -> None:
     form = make("pairs", prompt="q", system=["passages.*"], chosen="good", rejected="bad")
-    (feedback,), _ = _read_row(form, DOCUMENTS)
+    (feedback,), _ = read_row(form, DOCUMENTS)
     assert feedback.prompt[0] == {"role": "system", "content": "It is in B.\n\nB is far."}
 
 
 def test_a_list_without_a_star_is_a_reject_that_says_how_to_join_it() -> None:
     form = make("pairs", prompt=["q", "passages"], chosen="good", rejected="bad")
-    _, (reject,) = _read_row(form, {**DOCUMENTS, "passages": ["It is in B.", "B is far."]})
+    _, (reject,) = read_row(form, {**DOCUMENTS, "passages": ["It is in B.", "B is far."]})
     assert (reject.reason, reject.field) == (Reason.WRONG_TYPE, "passages")
     assert "to join them, write 'passages.*'" in reject.detail
 
@@ -193,7 +193,7 @@ def test_a_list_without_a_star_is_a_reject_that_says_how_to_join_it() -> None:
 @pytest.mark.parametrize("item", [{"text": "x"}, 3, True])
 def test_an_item_that_is_no_text_is_a_reject(item: Any) -> None:
     form = make("pairs", prompt=["q", "passages.*"], chosen="good", rejected="bad")
-    _, (reject,) = _read_row(form, {**DOCUMENTS, "passages": ["It is in B.", item]})
+    _, (reject,) = read_row(form, {**DOCUMENTS, "passages": ["It is in B.", item]})
     assert reject.reason == Reason.WRONG_TYPE
 
 

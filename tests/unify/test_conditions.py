@@ -1,16 +1,19 @@
 """Conditions on rows (`where`) and on items of lists (`where_items`): values, bounds, places and counts."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.golden import Case, check, preference, unify_case
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.core.records import Feedback, Reason, Reject
-from unipref.unify.map_reduce import _read_row
+from unipref.unify.mapping.conditions import Condition
+from unipref.unify.mapping.item_filter import ItemFilter
 
 PAIRS = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
 
@@ -26,7 +29,7 @@ def make(name: str, **settings: Any) -> Format:
 
 
 def rejects_of(form: Format, row: dict[str, Any]) -> list[tuple[Reason, str | None]]:
-    return [(reject.reason, reject.field) for reject in _read_row(form, row)[1]]
+    return [(reject.reason, reject.field) for reject in read_row(form, row)[1]]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def rejects_of(form: Format, row: dict[str, Any]) -> list[tuple[Reason, str | No
 def test_a_condition_accepts_values_and_bounds(condition: Any, accepted: list[Any], left_out: list[Any]) -> None:
     form = make("pairs", **PAIRS, where={"x": condition})
     for value in accepted:
-        assert len(_read_row(form, pair(x=value))[0]) == 1, value
+        assert len(read_row(form, pair(x=value))[0]) == 1, value
     for value in left_out:
         assert rejects_of(form, pair(x=value)) == [(Reason.LEFT_OUT, "x")], value
 
@@ -152,14 +155,21 @@ VOTE_CASES = [
         "places in messages count in the row as it was",
         [task(("right", True), ("left", False), ("right", True), ("maybe", False)), task(("left", False))],
         [preference(["user: What is rain?"], ["assistant: Water."], ["assistant: A fish."], origin=[2])],
-        [("row", "bad_label", "annotations.3.result.0.value.selected", [1])],
+        [
+            ("row", "bad_label", "annotations.3.result.0.value.selected", [1]),
+            ("part", "left_out", "annotations.0", [1]),
+            ("part", "left_out", "annotations.2", [1]),
+        ],
         settings=VOTES,
     ),
     Case(
         "a row whose items are all left out is rejected",
         [task(("right", True)), task(("left", False))],
         [preference(["user: What is rain?"], ["assistant: Water."], ["assistant: A fish."], origin=[2])],
-        [("row", "unscored", "annotations.*.result.0.value.selected", [1])],
+        [
+            ("row", "unscored", "annotations.*.result.0.value.selected", [1]),
+            ("part", "left_out", "annotations.0", [1]),
+        ],
         settings=VOTES,
     ),
 ]
@@ -179,7 +189,7 @@ def test_votes_of_people_who_skipped_or_wrote_a_list() -> None:
         {},
         {"result": [{"value": {"choices": ["right"]}}]},
     ]
-    (feedback,), rejects = _read_row(form, row)
+    (feedback,), rejects = read_row(form, row)
     assert [(c.better, c.annotator) for c in feedback.comparisons] == [
         (0, "annotations.0.result.0.value.choices.0"),
         (1, "annotations.3.result.0.value.choices.0"),
@@ -189,7 +199,10 @@ def test_votes_of_people_who_skipped_or_wrote_a_list() -> None:
 
 def test_the_reject_of_an_emptied_list_says_how_many_items_were_left_out(tmp_path: Path) -> None:
     case = Case("", [task(("right", True), ("left", True)), task(("left", False))], settings=VOTES)
-    (reject,) = unify_case(case, "votes", tmp_path).rejects
+    unified = unify_case(case, "votes", tmp_path)
+    reject, *parts = unified.rejects
+    assert [(part["level"], part["reason"]) for part in parts] == [("part", "left_out")] * 2
+    assert unified.counts["parts_rejected"] == {"left_out": 2}
     assert reject["detail"] == "nobody voted; 'where_items' left out 2 of 2 items of 'annotations'"
 
 
@@ -218,7 +231,7 @@ def test_items_are_filtered_by_values_and_bounds(
 ) -> None:
     form = make("rated_list", **RATED, where_items={"answers": conditions})
     row = {"q": "Q", "answers": [answer("a", 1), answer("b", 2, "discarded"), answer("c", 3)]}
-    (feedback,), rejects = _read_row(form, row)
+    (feedback,), rejects = read_row(form, row)
     assert isinstance(feedback, Feedback)
     assert [response.messages[0]["content"] for response in feedback.responses] == kept
     assert [(reject.reason, reject.field) for reject in rejects] == [(Reason.LEFT_OUT, place) for place in left_out]
@@ -228,7 +241,7 @@ def test_items_are_filtered_by_values_and_bounds(
 def test_an_item_whose_value_is_not_a_number_is_left_out_and_says_so() -> None:
     form = make("rated_list", **RATED, where_items={"answers": {"score": {"at_least": 1}}})
     row = {"q": "Q", "answers": [answer("a", "N/A"), answer("b", 2), answer("c", None)]}
-    (feedback,), rejects = _read_row(form, row)
+    (feedback,), rejects = read_row(form, row)
     assert [response.messages[0]["content"] for response in feedback.responses] == ["b"]
     assert [(r.reason, r.field) for r in rejects] == [
         (Reason.WRONG_TYPE, "answers.0"),
@@ -262,20 +275,22 @@ def test_lists_inside_items_are_filtered_in_any_order(outer_first: bool) -> None
         annotation(False, ("fluency", "right"), ("prefer", "left")),
         annotation(False, ("fluency", "right"), ("prefer", "oops")),
     ]
-    assert rejects_of(form, row) == [(Reason.BAD_LABEL, "annotations.2.result.1.value.selected")]
+    first, *parts = rejects_of(form, row)
+    assert first == (Reason.BAD_LABEL, "annotations.2.result.1.value.selected")
+    assert {place for _, place in parts} == {"annotations.0", "annotations.1.result.0", "annotations.2.result.0"}
     row["annotations"][2]["result"][1]["value"]["selected"] = "left"
-    (feedback,), rejects = _read_row(form, row)
+    (feedback,), rejects = read_row(form, row)
     assert [(c.better, c.worse) for c in feedback.comparisons] == [(0, 1), (0, 1)]
     assert {reject.field for reject in rejects} == {"annotations.0", "annotations.1.result.0", "annotations.2.result.0"}
 
 
 def test_items_that_are_texts_and_items_of_a_mapping() -> None:
     texts = make("groups", prompt="q", good="good", bad="bad", where_items={"good": {".": {"not": ["n/a"]}}})
-    (feedback,), rejects = _read_row(texts, {"q": "Q", "good": ["Yes.", "n/a"], "bad": ["No."]})
+    (feedback,), rejects = read_row(texts, {"q": "Q", "good": ["Yes.", "n/a"], "bad": ["No."]})
     assert [response.approved for response in feedback.responses] == [True, False]
     assert [reject.field for reject in rejects] == ["good.1"]
     mapping = make("pairs", **PAIRS, where_items={"people": {"active": [True]}}, keep=["people"])
-    (feedback,), rejects = _read_row(mapping, pair(people={"ann": {"active": True}, "bob": {"active": False}}))
+    (feedback,), rejects = read_row(mapping, pair(people={"ann": {"active": True}, "bob": {"active": False}}))
     assert feedback.extra == {"people": {"ann": {"active": True}}}
     assert [reject.field for reject in rejects] == ["people.bob"]
 
@@ -294,7 +309,7 @@ def test_a_list_beside_the_items_can_hold_their_status() -> None:
         "rating.responses": [5, 1, 4],
         "rating.responses.status": ["submitted", "discarded", "submitted"],
     }
-    (feedback,), rejects = _read_row(form, row)
+    (feedback,), rejects = read_row(form, row)
     assert feedback.responses[0].scores == {"rating": 4.5}
     assert [(reject.reason, reject.field) for reject in rejects] == [(Reason.LEFT_OUT, "rating.responses.1")]
     row["rating.responses.status"] = ["submitted"]
@@ -317,4 +332,32 @@ def test_a_path_that_leads_to_no_list_is_a_reject(value: Any, reason: Reason, me
 
 
 def test_a_null_list_has_no_items() -> None:
-    assert _read_row(make("pairs", **PAIRS, where_items={"list": {"x": [1]}}), pair(list=None))[1] == []
+    assert read_row(make("pairs", **PAIRS, where_items={"list": {"x": [1]}}), pair(list=None))[1] == []
+
+
+def test_many_filtered_lists_take_linear_time() -> None:
+    conditions = {"messages.*.notes": {"ok": [True]}}
+    form = make("demonstration", messages="messages", keep=["messages.*.notes.0.text"], where_items=conditions)
+    turns = [
+        {"role": ("user", "assistant")[i % 2], "content": "x", "notes": [{"ok": False}, {"ok": True, "text": "t"}]}
+        for i in range(2000)
+    ]
+    started = time.perf_counter()
+    (feedback,), rejects = read_row(form, {"messages": turns})
+    assert len(feedback.prompt) == 1999
+    assert [reject.field for reject in rejects] == [f"messages.{i}.notes.0" for i in range(2000)]
+    del turns[-1]["notes"][1]["text"]
+    reject, *parts = read_row(form, {"messages": [*turns[:-1], {**turns[-1], "content": 7}]})[1]
+    assert reject.field == "messages.1999.content"
+    assert len(parts) == 2000
+    assert time.perf_counter() - started < 5  # one regular expression per list took minutes
+
+
+def test_a_reject_under_a_star_counts_the_items_of_all_lists() -> None:
+    row = {"people": [{"votes": [{"ok": False}, {"ok": True}]} for _ in range(5)]}
+    items = ItemFilter(row, {"people.*.votes": {"ok": Condition(one_of=[True])}})
+    reject = items.restore_places(Reject(Reason.BAD_LABEL, "bad", "people.*.votes.0.side"))
+    assert reject.field == "people.*.votes.0.side"
+    assert reject.detail == "bad; 'where_items' left out 5 of 10 items of 'people.*.votes'"
+    inner = items.restore_places(Reject(Reason.BAD_LABEL, "bad", "people.4.votes.0.side"))
+    assert inner.field == "people.4.votes.1.side"

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from support.golden import Case, check, preference
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.core.records import Feedback, Reason
-from unipref.unify.map_reduce import _read_row
 
 
 def make(name: str, **settings: Any) -> Format:
@@ -21,7 +21,7 @@ def make(name: str, **settings: Any) -> Format:
 
 def read(form: Format, row: dict[str, Any]) -> tuple[dict[str, dict[str, float]], list[tuple[Reason, str | None]]]:
     """Returns text -> scores of each answer, and the rejects."""
-    feedback, rejects = _read_row(form, row)
+    feedback, rejects = read_row(form, row)
     scores = {r.messages[0]["content"]: r.scores for item in feedback for r in item.responses}
     return scores, [(reject.reason, reject.field) for reject in rejects]
 
@@ -262,12 +262,12 @@ def test_an_order_of_texts_and_letters() -> None:
 
 def test_ids_without_a_key_name_the_setting() -> None:
     form = make("ranking", **{name: value for name, value in RANKER.items() if name != "key"})
-    _, (reject,) = _read_row(form, ranked_task(["m1", "m3", "m2"]))
+    _, (reject,) = read_row(form, ranked_task(["m1", "m3", "m2"]))
     assert "set 'key' to where an answer holds its own" in reject.detail
 
 
 def test_equal_places_are_ties() -> None:
-    (feedback,), _ = _read_row(make("ranking", **RANKER), ranked_task(["m1", ["m2", "m3"]]))
+    (feedback,), _ = read_row(make("ranking", **RANKER), ranked_task(["m1", ["m2", "m3"]]))
     assert isinstance(feedback, Feedback)
     assert [response.scores["rank"] for response in feedback.responses] == [0.0, 1.0, 1.0]
 

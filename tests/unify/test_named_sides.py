@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.core.records import Reason
-from unipref.unify.map_reduce import _read_row
 
 NAMES = {"first": "model_a", "second": "model_b"}
 SIDES = {"prompt": "q", "first": "a", "second": "b", "names": NAMES}
@@ -40,13 +40,13 @@ def battle(winner: Any, **more: Any) -> dict[str, Any]:
 def test_a_name_is_looked_up_in_its_own_row(name: str, winner: Any, more: dict[str, Any], expected: Any) -> None:
     field = "label" if name == "pairs" else "votes"
     form = make(name, **SIDES, **{field: "winner"}, codes={"tie": "tie"})
-    (feedback,), _ = _read_row(form, battle(winner, **more))
+    (feedback,), _ = read_row(form, battle(winner, **more))
     assert [(c.better, c.worse, c.tie) for c in feedback.comparisons] == [expected]
 
 
 def test_several_votes_by_name() -> None:
     form = make("votes", **SIDES, votes="winner")
-    (feedback,), _ = _read_row(form, battle(["gpt-4", "llama", None, "llama"]))
+    (feedback,), _ = read_row(form, battle(["gpt-4", "llama", None, "llama"]))
     assert [c.better for c in feedback.comparisons] == [0, 1, 1]
 
 
@@ -63,14 +63,14 @@ def test_several_votes_by_name() -> None:
 )
 def test_a_name_that_is_not_clear_is_a_reject(winner: Any, more: dict[str, Any], reason: Reason, detail: str) -> None:
     row = {key: value for key, value in battle(winner, **more).items() if value is not ...}
-    _, (reject,) = _read_row(make("pairs", **SIDES, label="winner", codes={"tie": "tie"}), row)
+    _, (reject,) = read_row(make("pairs", **SIDES, label="winner", codes={"tie": "tie"}), row)
     assert reject.reason == reason
     assert detail in reject.detail
 
 
 def test_the_text_of_an_answer_can_be_its_name() -> None:
     form = make("pairs", prompt="q", first="a", second="b", label="winner", names={"first": "a", "second": "b"})
-    assert _read_row(form, battle("B"))[0][0].comparisons[0].better == 1
+    assert read_row(form, battle("B"))[0][0].comparisons[0].better == 1
 
 
 def test_both_sides_need_a_name() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from support.golden import Case, check, preference
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.errors import UserError
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response
-from unipref.unify.map_reduce import _read_row
 from unipref.unify.mapping.scores import AxisSpec, Rating, Scale
 from unipref.unify.projection.groups import merge_feedback
 from unipref.unify.projection.order import build_order
@@ -182,7 +182,7 @@ def test_each_axis_counts_its_own_raters() -> None:
     rows = [
         {"q": "Q", "a": a, "help": help_, "truth": truth} for a, help_, truth in (("A", [1, 2], 5), ("B", [3, 4], 1))
     ]
-    group = merge_feedback([item for row in rows for item in _read_row(form, row)[0]])
+    group = merge_feedback([item for row in rows for item in read_row(form, row)[0]])
     axes = {name: Axis() for name in ("help", "truth")}
     assert build_order(group, "help", axes, 0.0).judgements == {0: 2, 1: 2}
     assert build_order(group, "truth", axes, 0.0).judgements == {0: 1, 1: 1}

@@ -206,6 +206,22 @@ class Reject(Exception):
         return type(self), (self.reason, self.detail, self.field)
 
 
+class RejectedRow(Reject):
+    """A reject of a whole row of which parts were left out before.
+
+    Args:
+        reject: why the row cannot be used.
+        parts: the rejects of the parts.
+    """
+
+    def __init__(self, reject: Reject, parts: list[Reject]) -> None:
+        self.parts = parts
+        super().__init__(reject.reason, reject.detail, reject.field)
+
+    def __reduce__(self) -> tuple[type["RejectedRow"], tuple[Reject, list[Reject]]]:  # type: ignore[override]
+        return type(self), (Reject(self.reason, self.detail, self.field), self.parts)
+
+
 class AxisPair(TypedDict):
     """The scores of both sides on one further axis."""
 

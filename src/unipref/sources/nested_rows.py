@@ -62,7 +62,8 @@ def _extract_items(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], R
     if not isinstance(items, list):
         raise Reject(Reason.WRONG_TYPE, f"'records' needs a list of rows here, found {type(items).__name__}", path)
     if not items:
-        raise Reject(Reason.EMPTY_RESPONSE, "the list of rows is empty", path)
+        detail = "the list is empty: the row holds nothing to read there, such as a label or a judgement"
+        raise Reject(Reason.UNSCORED, detail, path)
     return [(None, item) for item in items], parent
 
 

@@ -13,7 +13,7 @@ from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns
 from unipref.unify.mapping.fields import get_path
 from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
 from unipref.unify.projection.project import project
 
 MAX_EXAMPLES = 3
@@ -39,7 +39,7 @@ def render_examples(name: str, mapping: dict[str, Any], columns: Columns, rows: 
             for item in form.read(row):
                 if isinstance(item, Feedback):
                     key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
-                    groups.setdefault(key, []).extend(judges.name([item], row) if form.grouping == "pair" else [item])
+                    groups.setdefault(key, []).extend(name_judges([item], row, form.grouping, judges))
         except Reject as reject:
             examples.append({"reject": f"{reject.reason}: {reject}"})
     for group in groups.values():

@@ -16,7 +16,7 @@ import xxhash
 from unipref.core import patterns
 from unipref.core.contracts import Format
 from unipref.core.messages import texts_of
-from unipref.core.records import Feedback, Preference, Reason, Reject, Row, preference_schema
+from unipref.core.records import Feedback, Preference, Reason, Reject, RejectedRow, Row, preference_schema
 from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
@@ -25,7 +25,7 @@ from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import group_key, merge_feedback
-from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, has_verdicts
+from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
 from unipref.unify.projection.project import Projection, project
 
 ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
@@ -34,6 +34,8 @@ ReadRows = Callable[[Any], Iterator[tuple[int | str, Row | Reject]]]
 FEEDBACK_FOLDER, REJECTS_FOLDER = "feedback", "rejects"
 BATCH, BATCH_CHARACTERS = 1024, 64 << 20
 """Most preferences, and about how many characters, per row group of a Parquet file."""
+ROW_BYTES = 64 << 20
+"""About how many bytes of feedback one row may give; the rest of it is left out and counted."""
 GROUP_BYTES = 256 << 20
 """Largest bucket that is held in memory. Buckets are larger than planned if files are packed."""
 
@@ -136,8 +138,7 @@ _pack = msgspec.msgpack.Encoder().encode
 def map_rows(task: MapTask) -> SourceCounts:
     """Reads the parts, writes their feedback to buckets by prompt, writes their rejects, and returns the counts."""
     counts = SourceCounts()
-    source_format, source = task.resolved.format, task.resolved.projection.source
-    has_tools = getattr(source_format, "tools", None) is not None
+    source = task.resolved.projection.source
     patterns.limit_rows(task.resolved.row_seconds)
     with (
         BucketWriter(task.folder / FEEDBACK_FOLDER, task.n_buckets, task.number) as buckets,
@@ -145,7 +146,7 @@ def map_rows(task: MapTask) -> SourceCounts:
         collect_notes() as notes,
     ):
         origins = [show_text(part.origin) for part in task.parts]
-        judges = JudgeNamer()
+        reader = _RowReader(task, origins)
         for place, number, row in _numbered_rows(task):
             origin = f"{origins[place]}:{number}"
             counts.rows += 1
@@ -153,30 +154,21 @@ def map_rows(task: MapTask) -> SourceCounts:
                 counts.notes.add(notes, origin)
                 notes.clear()
             with count_unread_fields() as unread:
-                feedbacks, rejects = _read_row(source_format, row)
+                read = reader.read(row, place, number)
             add_unread_fields(counts.unread_turn_fields, unread)
-            key = f"{task.number + place}:{number}"
-            if isinstance(row, dict) and (source_format.grouping == "pair" or any(map(has_verdicts, feedbacks))):
-                feedbacks = judges.name(feedbacks, row)
-            feedbacks = [_with_origin(feedback, origin) for feedback in feedbacks]
-            feedbacks = list(_hash_images(feedbacks, task.parts[place], origins[place], rejects))
-            parts = count_parts(feedbacks, has_tools)
-            entries = list(_pack_entries(task, key, feedbacks, rejects))
-            if not entries:
-                first = (
-                    rejects[0]
-                    if rejects
-                    else Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
-                )
+            rejects = read.rejects
+            if not read.entries:
+                nothing = Reject(Reason.NO_ANSWER, "the row does not contain an answer of the assistant")
+                first, *rejects = rejects or [nothing]
                 counts.rejected[first.reason.value] += 1
                 rejects_out.write(0, _pack(RejectRecord.from_reject(first, source, "row", [origin])))
-                continue
-            counts.used += 1
-            counts.message_parts.update(parts)
+            else:
+                counts.used += 1
+                counts.message_parts.update(sorted(read.parts))
             for reject in rejects:
                 counts.parts_rejected[reject.reason.value] += 1
                 rejects_out.write(0, _pack(RejectRecord.from_reject(reject, source, "part", [origin])))
-            for bucket, packed in entries:
+            for bucket, packed in read.entries:
                 buckets.write(bucket, packed)
         counts.notes.add(notes, f"the end of {origins[-1]}")
     return counts
@@ -189,48 +181,74 @@ def _numbered_rows(task: MapTask) -> Iterator[tuple[int, int | str, Row | Reject
             yield place, number, row
 
 
-def _pack_entries(
-    task: MapTask, row_key: str, feedbacks: list[Feedback], rejects: list[Reject]
-) -> Iterator[tuple[int, bytes]]:
-    """Yields each feedback's bucket and packed entry. Feedback that cannot be stored, which a user's function or format
-    can produce, becomes a reject.
+class _ReadRow(msgspec.Struct):
+    """What one row gives.
+
+    Attributes:
+        entries: bucket and packed `GroupEntry` of each feedback.
+        rejects: why the row (the first one, if there are no entries) or parts of it cannot be used.
+        parts: what its messages hold besides text.
+        size: bytes of the entries.
     """
-    for index, feedback in enumerate(feedbacks):
+
+    entries: list[tuple[int, bytes]] = []
+    rejects: list[Reject] = []
+    parts: set[str] = set()
+    size: int = 0
+
+
+class _RowReader:
+    """Reads the rows of a task one by one. Feedback is packed as soon as it is read, because the answers of a long
+    dialogue repeat the messages before them.
+    """
+
+    def __init__(self, task: MapTask, origins: list[str]) -> None:
+        self._task, self._origins, self._judges = task, origins, JudgeNamer()
+        self._has_tools = getattr(task.resolved.format, "tools", None) is not None
+
+    def read(self, row: Row | Reject, place: int, number: int | str) -> _ReadRow:
+        """Reads one row of the part at a place of the task."""
+        read = _ReadRow()
+        if isinstance(row, Reject):
+            read.rejects.append(row)
+            return read
+        try:
+            for item in self._task.resolved.format.read(row):
+                try:
+                    if isinstance(item, Reject):
+                        raise item
+                    self._add(read, item, row, place, number)
+                except Reject as reject:
+                    read.rejects.append(reject)
+        except Reject as reject:
+            parts = reject.parts if isinstance(reject, RejectedRow) else []
+            return _ReadRow(rejects=[reject, *read.rejects, *parts])
+        return read
+
+    def _add(self, read: _ReadRow, feedback: Feedback, row: Row, place: int, number: int | str) -> None:
+        """Adds feedback to what the row gives.
+
+        Raises:
+            Reject: an image is missing, the row gives too much, or the feedback cannot be stored, as that of a user's
+                function or format.
+        """
+        if read.size > ROW_BYTES:
+            detail = f"the answers of the row and the messages before them exceed {ROW_BYTES >> 20} MB together"
+            raise Reject(Reason.OVER_LIMIT, detail)
+        form = self._task.resolved.format
+        (feedback,) = name_judges([feedback], row, form.grouping, self._judges)
+        feedback = _with_origin(feedback, f"{self._origins[place]}:{number}")
+        hash_images(feedback, getattr(self._task.parts[place], "path", None), self._origins[place])
+        row_key = f"{self._task.number + place}:{number}"
         try:
             prompt = prompt_key(feedback.prompt)
-            key = group_key(feedback, task.resolved.format.grouping, prompt, f"{row_key}:{index}")
-            packed = _pack(GroupEntry(task.source, key, feedback))
+            key = group_key(feedback, form.grouping, prompt, f"{row_key}:{len(read.entries)}")
+            packed = _pack(GroupEntry(self._task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            rejects.append(Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}"))
-        else:
-            yield xxhash.xxh3_64_intdigest(prompt.encode()), packed
-
-
-def _read_row(source_format: Format, row: Row | Reject) -> tuple[list[Feedback], list[Reject]]:
-    if isinstance(row, Reject):
-        return [], [row]
-    feedbacks: list[Feedback] = []
-    rejects: list[Reject] = []
-    try:
-        for item in source_format.read(row):
-            if isinstance(item, Reject):
-                rejects.append(item)
-            else:
-                feedbacks.append(item)
-    except Reject as reject:
-        return [], [reject]
-    return feedbacks, rejects
-
-
-def _hash_images(feedbacks: list[Feedback], part: Any, origin: str, rejects: list[Reject]) -> Iterator[Feedback]:
-    """Yields the feedback with the hashes of its images; feedback with an image that is missing becomes a reject."""
-    for feedback in feedbacks:
-        try:
-            hash_images(feedback, getattr(part, "path", None), origin)
-        except Reject as reject:
-            rejects.append(reject)
-        else:
-            yield feedback
+            raise Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}") from error
+        read.parts.update(count_parts([feedback], self._has_tools))
+        read.entries.append((xxhash.xxh3_64_intdigest(prompt.encode()), packed))
+        read.size += len(packed)
 
 
 def _with_origin(feedback: Feedback, origin: str) -> Feedback:

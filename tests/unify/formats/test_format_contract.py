@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import Format, read_all
 from unipref.core.errors import UserError
@@ -18,7 +19,7 @@ from unipref.core.text_keys import prompt_key
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.inspection import CONTENTS
-from unipref.unify.map_reduce import GroupEntry, _read_row
+from unipref.unify.map_reduce import GroupEntry
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.project import Projected, Projection, project
 
@@ -175,7 +176,7 @@ def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObj
     )
     feedback: list[Feedback] = []
     for row in rows:
-        found, rejects = _read_row(one, row)
+        found, rejects = read_row(one, row)
         assert all(isinstance(reject, Reject) and reject.detail for reject in rejects)
         feedback += found
     for group in groups(one, feedback):
@@ -198,7 +199,7 @@ def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.Dat
     for row in data.draw(damaged_rows(form)):
         if "\\ud" in json.dumps(row):
             continue  # the sources refuse half characters before a format sees them
-        found, _ = _read_row(one, row)
+        found, _ = read_row(one, row)
         for feedback in found:
             entry = GroupEntry(0, "k", feedback)
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=GroupEntry) == entry
@@ -219,4 +220,4 @@ def test_a_kept_value_that_is_nested_too_deeply_is_a_reject() -> None:
         deep = [deep]
     one = made(next(form for form in FORMATS if form.name() == "demonstration"), keep=["deep"])
     row = {"instruction": "Q", "input": "", "output": "A", "deep": deep}
-    assert [reject.field for reject in _read_row(one, row)[1]] == ["deep"]
+    assert [reject.field for reject in read_row(one, row)[1]] == ["deep"]

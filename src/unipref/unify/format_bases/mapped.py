@@ -14,7 +14,7 @@ from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
 from unipref.core.messages import add_tools
-from unipref.core.records import Feedback, Message, Messages, Reason, Reject, Row
+from unipref.core.records import Feedback, Message, Messages, Reason, Reject, RejectedRow, Row
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
@@ -26,6 +26,7 @@ from unipref.unify.mapping.fields import (
     describe,
     extract_group,
     first_field,
+    get_or_none,
     get_path,
     is_star,
     join_texts,
@@ -118,7 +119,7 @@ class Mapped(Format):
             for item in self._read_prepared(items.row):
                 yield items.restore_places(item) if isinstance(item, Reject) else item
         except Reject as reject:
-            raise items.restore_places(reject) from reject
+            raise RejectedRow(items.restore_places(reject), items.rejects) from reject
         yield from items.rejects
 
     def _read_prepared(self, row: Row) -> Iterator[Feedback | Reject]:
@@ -186,11 +187,7 @@ class Mapped(Format):
         """Returns the tools that the assistant may call, as JSON; None if the row has none."""
         if self.tools is None:
             return None
-        try:
-            value = get_path(row, self.tools)
-        except Reject:
-            return None
-        return read_tools(value, self.tools)
+        return read_tools(get_or_none(row, self.tools), self.tools)
 
     def _read_history(self, row: Row) -> Messages:
         if self.history is None or not (value := get_path(row, self.history)):

@@ -188,7 +188,7 @@ class RatedTurns(Verdicts, Mapped):
             raise message.verdict or Reject(Reason.UNSCORED, "nobody judged the answer", label_place)
         depth = depths[key]
         if isinstance(depth, Reject):
-            raise depth
+            raise Reject(depth.reason, depth.detail, depth.field)
         if depth > MAX_TURNS:
             raise Reject(Reason.OVER_LIMIT, f"more than {MAX_TURNS} messages come before the answer", message.place)
         ancestors = [read[ancestor] for ancestor in find_ancestors(linked, key) if ancestor in read]

@@ -21,6 +21,7 @@ from unipref.unify.mapping.fields import (
     describe,
     first_field,
     get_answer,
+    get_or_none,
     get_path,
     label_hint,
     read_answer,
@@ -415,13 +416,13 @@ class Steps(Mapped):
         """Reads the step that a person wrote; None if there is none."""
         if self.written is None:
             return None
+        place = f"{field}.{self.written}"
         try:
-            value = get_path(step, self.written)
-        except Reject:
-            return None
+            value = get_or_none(step, self.written)
+        except Reject as reject:
+            return Version(None, reject=Reject(reject.reason, reject.detail, place))
         if value is None or value == "":
             return None
-        place = f"{field}.{self.written}"
         if isinstance(value, str):
             return Version(value.strip()) if value.strip() else None
         version = self._judge_item(value, place)

@@ -1,7 +1,7 @@
 """Removes the items of a row's lists that do not meet `where_items`, such as cancelled annotations."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from unipref.core.records import Reason, Reject, Row
@@ -10,6 +10,28 @@ from unipref.unify.mapping.fields import Path, describe, get_each, get_or_none, 
 
 BESIDE = "^"
 """Begins the path, from the row, of a list that holds one value per item of the filtered list."""
+
+
+@dataclass
+class _Place:
+    """What was removed at one place of the row: a node of a tree of the parts of paths.
+
+    Attributes:
+        inner: part of the path -> the place inside; the items of a list are counted without the removed ones.
+        removed, total: number of removed items, and of all items.
+        kept: for a filtered list, the index in the raw row of each kept item.
+    """
+
+    inner: dict[str, "_Place"] = field(default_factory=dict)
+    removed: int = 0
+    total: int = 0
+    kept: list[int] | None = None
+
+    def find(self, part: str) -> list["_Place"]:
+        """Returns the places inside that a part of a path leads to; `*` leads to all items."""
+        if part == "*" and part not in self.inner:
+            return [place for key, place in self.inner.items() if key.isdigit()]
+        return [self.inner[part]] if part in self.inner else []
 
 
 class ItemFilter:
@@ -27,8 +49,8 @@ class ItemFilter:
 
     def __init__(self, row: Row, conditions: Mapping[Path, Mapping[Path, Condition]]) -> None:
         self._raw, self.row, self.rejects = row, row, list[Reject]()
-        self._kept: dict[str, list[int]] = {}
-        self._removed: dict[str, tuple[int, int]] = {}
+        self._root = _Place()
+        self._has_removed = False
         for path, of_item in conditions.items():
             parts = [path] if path in self.row else path.split(".")
             self.row = self._filter(self.row, parts, "", path, of_item)
@@ -71,30 +93,25 @@ class ItemFilter:
             for i, item in enumerate(items)
             if self._is_kept(item, _join(place, i), conditions, {inner: values[i] for inner, values in beside.items()})
         ]
-        self._count_removed(place, len(items), len(kept))
-        if len(kept) < len(items):
-            self._renumber(place, kept)
-            earlier = self._kept.get(place, range(len(items)))
-            self._kept[place] = [earlier[i] for i in kept]
+        node = self._count_removed(place, len(items), len(kept))
+        if node is not None:
+            new_index = {str(old): str(new) for new, old in enumerate(kept)}
+            node.inner = {new_index[old]: inner for old, inner in node.inner.items() if old in new_index}
+            earlier: Sequence[int] = range(len(items)) if node.kept is None else node.kept
+            node.kept = [earlier[i] for i in kept]
         return [items[i] for i in kept]
 
-    def _count_removed(self, place: str, before: int, after: int) -> None:
-        if after < before:
-            removed, total = self._removed.get(place, (0, before))
-            self._removed[place] = (removed + before - after, total)
-
-    def _renumber(self, place: str, kept: Sequence[int]) -> None:
-        """Changes the places of lists inside the items of a list, some of which are now removed."""
-        new_index = {str(old): str(new) for new, old in enumerate(kept)}
-
-        def renumbered(inner: str) -> str | None:
-            if not inner.startswith(f"{place}."):
-                return inner
-            index, dot, rest = inner[len(place) + 1 :].partition(".")
-            return f"{place}.{new_index[index]}{dot}{rest}" if index in new_index else None
-
-        self._kept = {new: value for old, value in self._kept.items() if (new := renumbered(old)) is not None}
-        self._removed = {new: value for old, value in self._removed.items() if (new := renumbered(old)) is not None}
+    def _count_removed(self, place: str, before: int, after: int) -> _Place | None:
+        """Counts the items removed at a place, if any, and returns it."""
+        if after == before:
+            return None
+        self._has_removed = True
+        node = self._root
+        for part in place.split("."):
+            node = node.inner.setdefault(part, _Place())
+        node.total = node.total or before
+        node.removed += before - after
+        return node
 
     def _read_beside(self, inner: Path, count: int) -> list[Any]:
         """Returns the values of a list in the row that holds one value per item of another list."""
@@ -125,22 +142,27 @@ class ItemFilter:
             reject: its field counts the items that were kept.
             mentions_removed: whether its detail says how many items are left out before that field.
         """
-        if reject.field is None or not self._removed:
+        if reject.field is None or not self._has_removed:
             return reject
-        field, removed = reject.field, []
-        for place in sorted(self._removed, key=len, reverse=True):
-            parts = [rf"(?:{part}|\*)" if part.isdigit() else re.escape(part) for part in place.split(".")]
-            match = re.match(rf"({r'[.]'.join(parts)})(?:\.(-?\d+))?(?=\.|\Z)", field)
-            if match is None:
-                continue
-            removed.append("{} of {} items of '{}'".format(*self._removed[place], match[1]))
-            kept = self._kept.get(place, [])
-            if match[2] is not None and -len(kept) <= int(match[2]) < len(kept):
-                field = f"{match[1]}.{kept[int(match[2])]}{field[match.end() :]}"
+        nodes, raw, removed = [self._root], list[str](), list[str]()
+        for part in [*reject.field.split("."), ""]:
+            if n := sum(node.removed for node in nodes):
+                total = sum(node.total for node in nodes if node.removed)
+                removed.append(f"{n} of {total} items of '{'.'.join(raw)}'")
+            kept = nodes[0].kept if len(nodes) == 1 else None
+            nodes = [inner for node in nodes for inner in node.find(part)]
+            raw.append(_raw_index(part, kept))
         detail = reject.detail
         if removed and mentions_removed:
-            detail += f"; 'where_items' left out {' and '.join(reversed(removed))}"
-        return Reject(reject.reason, detail, field)
+            detail += f"; 'where_items' left out {' and '.join(removed)}"
+        return Reject(reject.reason, detail, ".".join(raw[:-1]))
+
+
+def _raw_index(part: str, kept: Sequence[int] | None) -> str:
+    """Returns a part of a path, as an index in the raw row if it counts the items that were kept."""
+    if kept is None or not part.removeprefix("-").isdecimal() or not -len(kept) <= int(part) < len(kept):
+        return part
+    return str(kept[int(part)])
 
 
 def _join(place: str, key: Any) -> str:

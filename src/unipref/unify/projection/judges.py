@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import xxhash
 
+from unipref.core.contracts import Grouping
 from unipref.core.records import Feedback, Row
 from unipref.core.text_keys import answer_hash
 
@@ -15,12 +16,14 @@ _pack = msgspec.msgpack.Encoder().encode
 class JudgeNamer:
     """Names the judge of feedback that names none by the hash of its raw row, so that copies of a row are recognised.
 
-    The row around several rows (`parent`) is hashed once, not for each of them.
+    A row is hashed once, not for each of its feedback, and so is the row around several rows (`parent`).
     """
 
     def __init__(self) -> None:
         self._parent: Any = None
         self._parent_hash = ""
+        self._row: Any = None
+        self._row_hash = ""
 
     def name(self, feedbacks: Sequence[Feedback], row: Row) -> list[Feedback]:
         """Returns the feedback of a raw row with its judge.
@@ -39,12 +42,23 @@ class JudgeNamer:
         ]
 
     def _hash_row(self, row: Row) -> str:
+        if row is not self._row:
+            self._row_hash, self._row = self._hash_anew(row), row
+        return self._row_hash
+
+    def _hash_anew(self, row: Row) -> str:
         parent = row.get("parent")
         if isinstance(parent, dict):
             if parent is not self._parent:
                 self._parent, self._parent_hash = parent, xxhash.xxh3_128_hexdigest(_pack(parent))
             row = {**row, "parent": self._parent_hash}
         return xxhash.xxh3_128_hexdigest(_pack(row))
+
+
+def name_judges(feedbacks: Sequence[Feedback], row: Row, grouping: Grouping, namer: JudgeNamer) -> list[Feedback]:
+    """Returns the feedback of a raw row with its judge, if judgements of several rows on the same answers add up."""
+    adds_up = grouping == "pair" or any(map(has_verdicts, feedbacks))
+    return namer.name(feedbacks, row) if adds_up and isinstance(row, dict) else list(feedbacks)
 
 
 def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
