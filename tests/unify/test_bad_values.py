@@ -119,7 +119,7 @@ def test_any_failure_of_a_users_function_is_a_reject_of_that_row(
     monkeypatch.delitem(sys.modules, "fns", raising=False)
     status, _, books = study(GOOD, "pairs", {**PAIRS, "function": f"fns.{name}", "keep": ["k"]})
     assert (status, books["used"], books["rejected"]) == (0, 2, {reason: 1})
-    assert books["examples"][reason] == said
+    assert books["examples"][f"row.{reason}"] == said
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_text_that_is_not_a_literal_is_a_reject(study: Any, literal: str) -> N
     rows = [{"q": "Q?", "as": "['a', 'b']", "s": [1, 2]}, {"q": "Q?", "as": literal, "s": [1, 2]}]
     status, _, books = study(rows, "rated_list", mapping)
     assert (status, books["used"], books["rejected"]) == (0, 1, {"wrong_type": 1})
-    assert books["examples"]["wrong_type"].startswith("d.jsonl:2: field 'as': ")
+    assert books["examples"]["row.wrong_type"].startswith("d.jsonl:2: field 'as': ")
 
 
 def test_literals_inside_lists_are_read(study: Any) -> None:
@@ -195,7 +195,7 @@ def test_settings_that_are_not_numbers_are_errors_before_work(
 def test_an_empty_list_of_steps_is_a_reject(study: Any) -> None:
     rows = [{"q": "Q?", "st": ["a", "b"], "w": 1}, {"q": "Q?", "st": [], "w": 0}]
     status, _, books = study(rows, "steps", {"prompt": "q", "steps": "st", "first_wrong": "w"})
-    assert (status, books["examples"]) == (0, {"wrong_type": "d.jsonl:2: field 'st': the list of steps is empty"})
+    assert (status, books["examples"]) == (0, {"row.wrong_type": "d.jsonl:2: field 'st': the list of steps is empty"})
 
 
 def test_a_file_name_that_is_not_unicode_can_be_read(

@@ -8,9 +8,11 @@ import pytest
 
 from support.golden import Case, unify_case
 from support.read_rows import read_row
+from unipref.core.errors import UserError
 from unipref.core.records import Feedback, Reason, Reject
 from unipref.core.unusable_text import UnusableText
-from unipref.unify import map_reduce
+from unipref.sources.nested_rows import nested_rows
+from unipref.unify import map_reduce, rejection_warnings
 from unipref.unify.formats.demonstration import Demonstration
 from unipref.unify.formats.rated_turns import RatedTurns
 from unipref.unify.formats.steps import Steps
@@ -112,3 +114,35 @@ def test_an_image_of_a_shared_message_is_looked_up_once(tmp_path: Path) -> None:
     unified = unify_case(Case("", [{"m": turns}], settings=settings), "rated_turns", tmp_path)
     assert unified.rejects == []
     assert [row["prompt"][0]["images"][0]["ref"] for row in unified.preferences] == ["sub/cat.png"] * 2
+
+
+def test_the_error_lists_every_reason_and_the_format_that_reads_answers_scored_alone(tmp_path: Path) -> None:
+    settings = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "s", "better": "high"}}}
+    rows = [{"q": f"Q{n}", "a": "A", "s": stars} for n, stars in enumerate([5, 1, "N/A", "", 4])]
+    with pytest.raises(UserError) as caught:
+        unify_case(Case("", rows, settings=settings), "ratings", tmp_path)
+    first, *lines = caught.value.lines()[0].split("\n")
+    assert first == "no preference could be made from 5 rows."
+    assert [line.partition(",")[0] for line in lines] == [
+        "  d: 4 x one_response",
+        "  To use answers that are scored alone",
+        "  1 x wrong_type",
+    ]
+    assert "format: thumbs, with the field of 'stars' as label" in lines[1]
+
+
+def test_a_warning_names_the_row_that_was_left_out_not_a_row_with_a_part_left_out(tmp_path: Path) -> None:
+    settings = {
+        **{"prompt": "q", "response": "a", "label": "r.0.v", "up": ["up"], "down": ["down"]},
+        **{"where": {"ok": [True]}, "where_items": {"r": {"name": ["verdict"]}}},
+    }
+    result = [{"name": "comment", "v": "long"}, {"name": "verdict", "v": "up"}]
+    case = Case("", [{"q": "Q", "a": "A", "ok": ok, "r": result} for ok in (True, False)], settings=settings)
+    lines = list(rejection_warnings({"d": unify_case(case, "thumbs", tmp_path).counts}))
+    assert lines[0].startswith("d: 1 of 2 rows left out, left_out; the first: d.jsonl:2: field 'ok'")
+    assert lines[1].startswith("d: 1 item or answer left out, left_out; the first: d.jsonl:1: field 'r.0'")
+
+
+def test_a_row_with_an_empty_list_of_labels_has_no_judgement() -> None:
+    rows = list(nested_rows(iter([(1, {"text": "T", "label": []}), (2, {"text": "T", "label": ["good"]})]), "label"))
+    assert [row.reason if isinstance(row, Reject) else row["value"] for _, row in rows] == [Reason.UNSCORED, "good"]

@@ -5,14 +5,13 @@ rows --map--> feedback, in buckets by prompt --reduce--> preferences --calibrate
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import asdict, replace
 from pydantic import Field
 
-from unipref.core import parquet
 from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, preference_schema
@@ -27,11 +26,11 @@ from unipref.unify.map_reduce import (
     map_rows,
     reduce_bucket,
 )
-from unipref.unify.mapping.part_counts import NO_TOOLS, describe_parts
-from unipref.unify.mapping.turns import describe_unread_fields
+from unipref.unify.mapping.part_counts import NO_TOOLS
 from unipref.unify.margins import write_preferences
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
+from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
 
 __all__ = [
     "WEIGHTED",
@@ -100,12 +99,7 @@ def unify(
         )
         for source in sources
     ]
-    maps: list[MapTask] = []
-    number = 0
-    for index, source in enumerate(sources):
-        for small_parts in _gather_small(source.parts):
-            maps.append(MapTask(number, index, without_parts[index], small_parts, read, work, n_buckets))
-            number += len(small_parts)
+    maps = list(_plan_maps(sources, without_parts, read, work, n_buckets))
     for task, task_counts in zip(maps, engine.map(map_rows, maps, label="reading"), strict=True):
         counts[task.source] += task_counts
     with_parts = any(each.message_parts.keys() - {NO_TOOLS} for each in counts)
@@ -115,22 +109,40 @@ def unify(
             counts[index] += source_counts
     kept = write_preferences(work, n_buckets, settings.min_margin, out, preference_schema(with_parts))
     shutil.rmtree(work)
-    examples = _read_reject_examples(out)
+    records = _make_records(sources, counts, kept, out)
+    if not kept:
+        lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
+        lines += [line for source, record in records.items() for line in describe_rejects(source, record)]
+        raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
+    return records
+
+
+def _plan_maps(
+    sources: list[ResolvedSource], without_parts: list[ResolvedSource], read: ReadRows, work: Path, n_buckets: int
+) -> Iterator[MapTask]:
+    """Yields the map tasks of all sources, in the order of their parts."""
+    number = 0
+    for index, source in enumerate(sources):
+        for small_parts in _gather_small(source.parts):
+            yield MapTask(number, index, without_parts[index], small_parts, read, work, n_buckets)
+            number += len(small_parts)
+
+
+def _make_records(
+    sources: list[ResolvedSource], counts: list[SourceCounts], kept: Mapping[str, int], out: Path
+) -> dict[str, dict[str, Any]]:
+    """Makes the records of all sources; `kept`: source -> number of its preferences."""
+    examples = read_reject_examples(out)
     names = [source.projection.source for source in sources]
     polarity = check_polarity(
         out / "preferences.parquet",
         {name: source.projection.independent_axes() for name, source in zip(names, sources, strict=True)},
         {name: each.rejected[Reason.CONTRADICTION] for name, each in zip(names, counts, strict=True)},
     )
-    records = {
+    return {
         name: _source_record(source.projection, each, kept[name], examples.get(name, {}), polarity[name])
         for name, source, each in zip(names, sources, counts, strict=True)
     }
-    if not kept:
-        lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
-        lines += [_commonest_reject(source, record) for source, record in records.items()]
-        raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
-    return records
 
 
 def _gather_small(parts: list[Any]) -> Iterator[list[Any]]:
@@ -166,50 +178,3 @@ def _source_record(
         "examples": examples,
         "polarity": polarity,
     }
-
-
-def _read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
-    """Returns source -> reason -> the first reject with that reason: its file and row, field and detail."""
-    examples: dict[str, dict[str, str]] = {}
-    for row in parquet.read_rows(out / "rejects.parquet"):
-        field = f"field '{row['field']}': " if row["field"] else ""
-        example = f"{row['origin'][0]}: {field}{row['detail']}"
-        examples.setdefault(row["source"], {}).setdefault(row["reason"], example)
-    return examples
-
-
-def rejection_warnings(records: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yields warnings about the rows and parts of rows that could not be used, notes on rows, fields of turns that are
-    not read, and the sources without a preference.
-
-    Args:
-        records: as `unify` returns them.
-    """
-    for source, record in records.items():
-        for reason, count in record["rejected"].items():
-            first = record["examples"][reason]
-            yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
-        for reason, count in record["parts_rejected"].items():
-            noun = "item or answer" if count == 1 else "items or answers"
-            yield f"{source}: {count} {noun} left out, {reason}; the first: {record['examples'][reason]}"
-        for note in record["notes"]:
-            yield f"{source}: {note}"
-        if unread := record["unread_turn_fields"]:
-            yield f"{source}: these fields of turns are not read: {describe_unread_fields(unread)}"
-        if repeated := record["repeated_judgements"]:
-            count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
-            yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
-        for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
-            yield f"{source}: {sentence}"
-        if not record["preferences"]:
-            yield f"no preference comes from {_commonest_reject(source, record)}"
-
-
-def _commonest_reject(source: str, record: dict[str, Any]) -> str:
-    """Describes a source's most frequent reject with its first example."""
-    levels = ("rejected", "parts_rejected", "groups_rejected", "preferences_rejected")
-    counts = sum((Counter(record[level]) for level in levels), Counter[str]())
-    if not counts:
-        return f"{source}: no rows"
-    reason, count = counts.most_common(1)[0]
-    return f"{source}: {count} x {reason}, the first in {record['examples'][reason]}"

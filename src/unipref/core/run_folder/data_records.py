@@ -32,7 +32,7 @@ class SourceCounts(msgspec.Struct):
 
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
-        examples: reason -> a description of the first one.
+        examples: `LEVEL.REASON` -> a description of the first one; the level is row, part, group or preference.
         message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
         notes: what of its files is not read, and rows that are read but may be meant otherwise.

@@ -1,0 +1,83 @@
+"""What the run says about rows, parts and groups that cannot be used: every reason with its count and first example."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from unipref.core import parquet
+from unipref.core.records import Reason
+from unipref.unify.mapping.part_counts import describe_parts
+from unipref.unify.mapping.turns import describe_unread_fields
+
+LEVELS = {
+    "row": "rejected",
+    "part": "parts_rejected",
+    "group": "groups_rejected",
+    "preference": "preferences_rejected",
+}
+"""Level of a reject -> its counts in a source's record."""
+SCORED = ("ratings", "rated_list")
+"""Formats whose answers have scores."""
+
+
+def read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
+    """Returns source -> `LEVEL.REASON` -> the first such reject: its file and row, field and detail."""
+    examples: dict[str, dict[str, str]] = {}
+    for row in parquet.read_rows(out / "rejects.parquet"):
+        field = f"field '{row['field']}': " if row["field"] else ""
+        example = f"{row['origin'][0]}: {field}{row['detail']}"
+        examples.setdefault(row["source"], {}).setdefault(f"{row['level']}.{row['reason']}", example)
+    return examples
+
+
+def rejection_warnings(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """Yields warnings about the rows and parts of rows that could not be used, notes on rows, fields of turns that are
+    not read, and the sources without a preference.
+
+    Args:
+        records: as `unify` returns them.
+    """
+    for source, record in records.items():
+        for reason, count in record["rejected"].items():
+            first = record["examples"][f"row.{reason}"]
+            yield f"{source}: {count} of {record['rows']} rows left out, {reason}; the first: {first}"
+        for reason, count in record["parts_rejected"].items():
+            first = record["examples"][f"part.{reason}"]
+            yield f"{source}: {_count_parts(count)} left out, {reason}; the first: {first}"
+        for note in record["notes"]:
+            yield f"{source}: {note}"
+        if unread := record["unread_turn_fields"]:
+            yield f"{source}: these fields of turns are not read: {describe_unread_fields(unread)}"
+        if repeated := record["repeated_judgements"]:
+            count = "1 judgement repeats" if repeated == 1 else f"{repeated} judgements repeat"
+            yield f"{source}: {count} another one of the same judge on the same answers; such copies count once"
+        for sentence in describe_parts(record.get("message_parts", {}), record["rows"]):
+            yield f"{source}: {sentence}"
+        if not record["preferences"]:
+            yield f"no preference comes from {'; '.join(describe_rejects(source, record))}"
+
+
+def describe_rejects(source: str, record: Mapping[str, Any]) -> list[str]:
+    """Describes all rejects of a source: a line per reason, the most frequent first, and how to mend it, if that is
+    known.
+    """
+    counts = [
+        (count, level, reason) for level, name in LEVELS.items() for reason, count in record.get(name, {}).items()
+    ]
+    if not counts:
+        return [f"{source}: no rows"]
+    lines = []
+    for count, level, reason in sorted(counts, key=lambda each: -each[0]):
+        subject = _count_parts(count) if level == "part" else str(count)
+        lines.append(f"{subject} x {reason}, the first in {record['examples'][f'{level}.{reason}']}")
+        if reason == Reason.ONE_RESPONSE and record["kind"] in SCORED:
+            lines.append(
+                "To use answers that are scored alone, set format: thumbs, with the field of "
+                f"'{record['axis']}' as label and bounds such as up: {{at_least: 4}}, down: {{at_most: 2}}"
+            )
+    lines[0] = f"{source}: {lines[0]}"
+    return lines
+
+
+def _count_parts(count: int) -> str:
+    return f"{count} item or answer" if count == 1 else f"{count} items or answers"
