@@ -53,7 +53,7 @@ def test_several_instances_in_each_row_deep_inside_it(tmp_path: Path) -> None:
         ("1.2", {"value": "text", "parent": {"id": 7, "body": {"lang": "en"}}}),
         ("2.1", {"parent": "own"}),
     ]
-    reasons = [Reason.EMPTY_RESPONSE, Reason.WRONG_TYPE, Reason.MISSING_FIELD, Reason.NOT_AN_OBJECT]
+    reasons = [Reason.UNSCORED, Reason.WRONG_TYPE, Reason.MISSING_FIELD, Reason.NOT_AN_OBJECT]
     assert [(number, reject.reason) for number, reject in found[3:]] == list(zip((3, 4, 5, 6), reasons, strict=True))
 
 

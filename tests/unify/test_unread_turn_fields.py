@@ -13,8 +13,16 @@ from unipref.core.records import Reason, Reject
 from unipref.core.workers import make_engine
 from unipref.sources import parts, read
 from unipref.unify import Projection, ResolvedSource, UnifySettings, rejection_warnings, unify
+from unipref.unify.formats.rated_turns import RatedTurns
 from unipref.unify.inspection import inspect
-from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields, describe_unread_fields, parse_turns
+from unipref.unify.map_reduce import SourceCounts
+from unipref.unify.mapping.turns import (
+    MAX_NAMES,
+    add_unread_fields,
+    count_unread_fields,
+    describe_unread_fields,
+    parse_turns,
+)
 
 USER = {"role": "user", "content": "Who sang?"}
 
@@ -126,3 +134,22 @@ def test_inspect_names_the_fields(tmp_path: Path) -> None:
     (inspection,) = inspect([path])
     assert inspection.notes == ["these fields of turns are not read: weight (4 turns)"]
     assert "note: these fields of turns" in inspection.as_text()
+
+
+def test_the_names_of_all_tasks_together_are_bounded() -> None:
+    total = SourceCounts()
+    for task in range(3):
+        total += SourceCounts(unread_turn_fields=Counter({f"key{task}-{i}": 1 for i in range(MAX_NAMES)}))
+    assert len(total.unread_turn_fields) == MAX_NAMES + 1
+    assert total.unread_turn_fields.total() == 3 * MAX_NAMES
+
+
+def test_a_field_whose_inside_is_read_is_not_unread() -> None:
+    form = RatedTurns(messages="m", label="feedback.rating", up=["up"], down=["down"])
+    turns = [
+        {"role": "user", "content": "Q", "mood": "sad"},
+        {"role": "assistant", "content": "A", "feedback": {"rating": "up"}},
+    ]
+    with count_unread_fields() as counts:
+        assert len(list(form.read({"m": turns}))) == 1
+    assert counts == {"mood": 1}

@@ -5,10 +5,11 @@ is the field `value`. `parent` holds the row around it without the list (unless 
 where the rows are the values of an object, `key` is their key. Row 7's second item is called `7.2`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.row_paths import take_key
 from unipref.sources.json_rows import Numbered
 
 WHOLE_ROW = "."
@@ -46,17 +47,19 @@ def _extract_items(row: Row, path: str) -> tuple[list[tuple[str | None, Any]], R
     """Returns the items at a path with their keys, and the row without them."""
     if path == WHOLE_ROW:
         return list(row.items()), {}
-    steps = [path] if path in row else path.split(".")
     parent = place = dict(row)
-    for step in steps[:-1]:
-        inner = place.get(step)
-        if not isinstance(inner, dict):
+    parts: Sequence[str] = [path] if path in row else path.split(".")
+    while key_and_rest := take_key(place, parts):
+        key, parts = key_and_rest
+        if not parts:
+            break
+        if not isinstance(place[key], dict):
             raise _missing(row, path)
-        place[step] = dict(inner)
-        place = place[step]
-    if steps[-1] not in place:
+        place[key] = dict(place[key])
+        place = place[key]
+    else:
         raise _missing(row, path)
-    items = place.pop(steps[-1])
+    items = place.pop(key)
     if isinstance(items, dict):
         return list(items.items()), parent
     if not isinstance(items, list):

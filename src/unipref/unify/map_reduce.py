@@ -100,7 +100,9 @@ class SourceCounts(msgspec.Struct):
     def __iadd__(self, other: "SourceCounts") -> "SourceCounts":
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, Counter):
+            if name == "unread_turn_fields":
+                add_unread_fields(self.unread_turn_fields, other.unread_turn_fields)
+            elif isinstance(value, Counter):
                 value.update(getattr(other, name))
             else:
                 setattr(self, name, value + getattr(other, name))

@@ -37,6 +37,7 @@ def rated(problem: str, *steps: list[tuple[str, int | None]], **fields: list[Any
     return {"question": {"problem": problem}, "label": {"steps": versions}}
 
 
+OTHER_VERSION = {"others": [{"origin": ["d.jsonl:6"], "scores": {}}]}
 CASES = [
     Case(
         "BIG-Bench-Mistake: index 0 is the first step, null is none; a wrong step has no chosen side",
@@ -100,6 +101,7 @@ CASES = [
             ("part", "unscored", "label.steps.0.completions.2", [1]),
             ("part", "unscored", "label.steps.2.completions.0", [1]),
             ("row", "unscored", "label.steps.0.completions.0", [2]),
+            ("part", "not_reached", "label.steps.1", [2]),
             ("part", "bad_label", "label.steps.1.completions.0", [3]),
             ("part", "not_reached", "label.steps.2", [3]),
         ],
@@ -124,6 +126,8 @@ CASES = [
         ],
         [
             ("row", "neutral", "label.steps.0", [2]),
+            ("part", "neutral", "label.steps.0", [2]),
+            ("part", "not_reached", "label.steps.1", [2]),
             ("part", "not_reached", "label.steps.1", [3]),
         ],
         settings=PRM,
@@ -158,23 +162,36 @@ CASES = [
         settings={**PRM, "taken": "taken"},
     ),
     Case(
-        "a solution goes on with the step that a person wrote; its rating counts if it has one",
+        "a solution goes on with the step that a person wrote, which is better than wrong ones unless it has a rating",
         [
             rated("a", [("A1.", -1)], [("A3.", 1), ("A4.", -1)], taken=[None, 0], written=["A2.", None]),
             rated("b", [("B1.", -1)], [("B3.", -1)], taken=[None, None], written=[{"text": "B2.", "rating": 1}, ""]),
             rated("c", [("C1.", -1)], [("C3.", -1)], taken=[None, 0], written=[{"text": "C2.", "rating": None}, None]),
             rated("d", [("D1.", 1)], [("D2.", -1)], taken=[0, None], written=["", {"text": ""}]),
+            rated("e", [("E1.", 1), ("E2.", -1)], taken=[0], written=["E3."]),
+            rated("f", [("F1.", -1)], taken=[None], written=[{"text": "F2.", "rating": -1}]),
+            rated("g", [("G1.", 0)], [("G3.", -1)], taken=[None, None], written=["G2.", None]),
         ],
         [
-            preference(["user: a"], None, ["assistant: A1."], n_responses=1),
+            preference(["user: a"], ["assistant: A2."], ["assistant: A1."]),
             preference(["user: a\n\nA2."], ["assistant: A3."], ["assistant: A4."]),
             preference(["user: b"], ["assistant: B2."], ["assistant: B1."], origin=[2]),
             preference(["user: b\n\nB2."], None, ["assistant: B3."], n_responses=1, origin=[2]),
-            preference(["user: c"], None, ["assistant: C1."], n_responses=1, origin=[3]),
+            preference(["user: c"], ["assistant: C2."], ["assistant: C1."], origin=[3]),
             preference(["user: c\n\nC2."], None, ["assistant: C3."], n_responses=1, origin=[3]),
             preference(["user: d\n\nD1."], None, ["assistant: D2."], n_responses=1, origin=[4]),
+            preference(["user: e"], ["assistant: E1."], ["assistant: E2."], origin=[5]),
+            *(
+                preference(["user: f"], None, [f"assistant: {answer}"], origin=[6], extra=OTHER_VERSION)
+                for answer in ("F2.", "F1.")
+            ),
+            preference(["user: g\n\nG2."], None, ["assistant: G3."], n_responses=1, origin=[7]),
         ],
-        [("part", "empty_response", "label.steps.1.human", [4])],
+        [
+            ("part", "empty_response", "label.steps.1.human", [4]),
+            ("part", "unscored", "label.steps.0.human", [5]),
+            ("part", "neutral", "label.steps.0", [7]),
+        ],
         settings={**PRM, "taken": "taken", "written": "human"},
     ),
     Case(

@@ -3,7 +3,7 @@
 import abc
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from unipref.core.contracts import Format, Settings
 from unipref.core.errors import raise_if_resource
 from unipref.core.messages import add_tools
 from unipref.core.records import Feedback, Message, Messages, Reason, Reject, RejectedRow, Row
+from unipref.core.row_paths import take_key
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
@@ -255,12 +256,13 @@ def _parse_literals_at(row: Row, path: str) -> Row:
     return result
 
 
-def _replace_literals(value: Any, parts: list[str], path: str) -> Any:
+def _replace_literals(value: Any, parts: Sequence[str], path: str) -> Any:
     if not parts:
         return _parse_literal(value, path)
+    if isinstance(value, dict) and (key_and_rest := take_key(value, parts)):
+        key, inside = key_and_rest
+        return {**value, key: _replace_literals(value[key], inside, path)}
     key, *rest = parts
-    if isinstance(value, dict) and key in value:
-        return {**value, key: _replace_literals(value[key], rest, path)}
     if key == "*" and isinstance(value, dict):
         return {inner: _replace_literals(item, rest, path) for inner, item in value.items()}
     if key == "*":

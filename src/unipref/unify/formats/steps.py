@@ -187,8 +187,8 @@ class Steps(Mapped):
     it is neutral."""
     written: Path | None = None
     """Path, inside a step with versions, of a step that a person wrote because no version was good: a text, or a
-    mapping like a version. The solution continues with it where `taken` is null. If it has a rating, it is compared
-    too."""
+    mapping like a version. The solution continues with it where `taken` is null. There it is better than the wrong
+    versions, unless it has a rating of its own."""
     first_wrong: Path | None = None
     """Path of the number of the first wrong step; null in the row: no step is wrong."""
     counted_from: Literal[0, 1] = 0
@@ -424,10 +424,17 @@ class Steps(Mapped):
         if value is None or value == "":
             return None
         if isinstance(value, str):
-            return Version(value.strip()) if value.strip() else None
+            return self._judge_written(step, value.strip(), place) if value.strip() else None
         version = self._judge_item(value, place)
         is_unrated = version.reject is not None and version.reject.reason in (Reason.UNSCORED, Reason.MISSING_FIELD)
-        return Version(version.content) if version.content is not None and is_unrated else version
+        return self._judge_written(step, version.content, place) if version.content and is_unrated else version
+
+    def _judge_written(self, step: Any, content: str, place: str) -> Version:
+        """Judges a written step without a rating: a person wrote it because no version was good enough to be taken."""
+        if get_or_none(step, self.taken or "") is None:
+            return Version(content, "right")
+        detail = "the written step has no rating, and the solution continues with another version"
+        return Version(content, reject=Reject(Reason.UNSCORED, detail, place))
 
     def _read_step(self, step: Any, field: str) -> str:
         if isinstance(self.step, Part):

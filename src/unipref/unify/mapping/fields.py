@@ -2,7 +2,7 @@
 
 A *path* names a field (`question`), a field inside another (`scores.overall`), an item of a list
 (`conversations.0.value`), every item (`answers.*.text`) or, of an item, the item itself (`.`). If the row has the whole
-path as a key with dots, that key is used.
+path, or the beginning of what is left of it, as a key with dots, that key is used.
 """
 
 import functools
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.row_paths import take_key
 from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
@@ -93,7 +94,9 @@ def get_path(row: Any, path: str) -> Any:
     if path == ITSELF:
         return _check_usable(row, path)
     parts = path.split(".")
-    for depth, part in enumerate(parts):
+    depth = 0
+    while depth < len(parts):
+        part = parts[depth]
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif part == "*" and isinstance(value, list | dict):
@@ -102,9 +105,25 @@ def get_path(row: Any, path: str) -> Any:
             return [_get_from_item(item, rest, f"{before}.{key}") if rest else item for key, item in items]
         elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
             value = value[int(part)]
+        elif isinstance(value, dict) and (key_and_rest := take_key(value, parts[depth:])):
+            value, depth = value[key_and_rest[0]], len(parts) - len(key_and_rest[1])
+            continue
         else:
-            raise Reject(Reason.MISSING_FIELD, f"the field is missing; found {describe_fields(value)}", path)
+            detail = f"the field is missing; found {describe_fields(value)}{_inside_text_hint(row, path)}"
+            raise Reject(Reason.MISSING_FIELD, detail, path)
+        depth += 1
     return _check_usable(value, path)
+
+
+def _inside_text_hint(row: Any, path: str) -> str:
+    """The end of an error about a path into a text that can be JSON; empty for others."""
+    parts: Sequence[str] = path.split(".")
+    value = row
+    while isinstance(value, dict) and parts and (key_and_rest := take_key(value, parts)):
+        value, parts = value[key_and_rest[0]], key_and_rest[1]
+    if not isinstance(value, str) or not parts or not value.lstrip().startswith(("{", "[")):
+        return ""
+    return f"; for a path into a text that is JSON, set literals: [{path.removesuffix('.' + '.'.join(parts))}]"
 
 
 def _check_usable(value: Any, path: str) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unipref.core.records import Reason, Reject, Row
+from unipref.core.row_paths import take_key
 from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import Path, describe, get_each, get_or_none, get_path
 
@@ -55,7 +56,9 @@ class ItemFilter:
             parts = [path] if path in self.row else path.split(".")
             self.row = self._filter(self.row, parts, "", path, of_item)
 
-    def _filter(self, value: Any, parts: list[str], place: str, path: str, conditions: Mapping[Path, Condition]) -> Any:
+    def _filter(
+        self, value: Any, parts: Sequence[str], place: str, path: str, conditions: Mapping[Path, Condition]
+    ) -> Any:
         """Returns a copy of a value in which the list that the rest of the path leads to is filtered."""
         if not parts:
             return self._filter_items(value, place, path, conditions)
@@ -64,12 +67,15 @@ class ItemFilter:
             return [self._filter(item, rest, _join(place, i), path, conditions) for i, item in enumerate(value)]
         if key == "*" and isinstance(value, dict) and key not in value:
             return {k: self._filter(item, rest, _join(place, k), path, conditions) for k, item in value.items()}
+        inside: Sequence[str] = rest
+        if isinstance(value, dict):
+            key, inside = take_key(value, parts) or (key, rest)
         try:
             inner = get_path(value, key)
         except Reject as reject:
             raise Reject(reject.reason, f"{reject.detail}; 'where_items' needs it", _join(place, key)) from reject
         if isinstance(value, dict):
-            return {**value, key: self._filter(inner, rest, _join(place, key), path, conditions)}
+            return {**value, key: self._filter(inner, inside, _join(place, key), path, conditions)}
         index = int(key) % len(value)
         filtered = self._filter(inner, rest, _join(place, index), path, conditions)
         return [*value[:index], filtered, *value[index + 1 :]]

@@ -40,7 +40,8 @@ ENTRY = Dataset(
         "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
         "a version without a rating is left out and counted, and the solution goes on",
         "a null 'chosen_completion' means that a person wrote the step ('human_completion') or that the solution ends",
-        "in this phase people chose among several versions of each step, and wrote their own if none was right",
+        "in this phase people chose among several versions of each step, and wrote their own if none was right: it is "
+        "then better than the wrong versions",
     ),
     verified="schema",
     seen="the features on the cards of two copies (plaguss/prm800k, sarahpann/PRM800K), and the repository's README",
