@@ -151,6 +151,16 @@ def test_a_template_that_does_not_render_tools_leaves_the_rows_out_and_says_so(
         train(trainer(max_steps=1), job(rows[:3], policy=policy, to="again"))
 
 
+def test_answers_with_results_are_left_out_where_turns_cannot_be_masked(given: TrainJob, tmp_path: Path) -> None:
+    """Cut before the result, the answer would be the call alone."""
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    usage = write_rows(given.preferences, tmp_path / "r", PAIRS, tokenizer, 256, later_turns="cut")
+    assert (usage.used, usage.cut, usage.left_out) == (2, 0, {"tool_results_not_masked": 3})
+    lines = "\n".join(usage.describe_parts(learns_reasoning=False))
+    assert "3 of 5 preferences are left out: their answers hold results" in lines
+    assert "3 with results of tools inside an answer, which cannot be masked" in usage.explain(256)
+
+
 def test_images_are_left_out_and_counted(row: Any, job: Job, tmp_path: Path) -> None:
     made = row("What is it?", "A cat.", "A dog.")
     made["prompt"][0]["images"] = [{"ref": "a.png", "sha256": None, "at": 0}]

@@ -14,6 +14,7 @@ from unipref.core.errors import UserError
 from unipref.core.records import preference_schema
 from unipref.core.stats.wilson import wilson
 from unipref.train.rewards import reliability
+from unipref.train.rewards.probe import RewardProbe
 from unipref.train.rewards.reliability import (
     DevRewards,
     HeldOutAccuracy,
@@ -25,6 +26,8 @@ from unipref.train.rewards.reliability import (
     read_dev_prompts,
     thin,
 )
+from unipref.train.rewards.trl_function import WeightedSum
+from unipref.train.rewards.validation import RewardValidation
 from unipref.train.trainers.rloo import Rloo
 
 NAN = math.nan
@@ -74,9 +77,23 @@ def test_dev_pairs_are_taken_evenly_from_a_long_file(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(reliability, "MAX_PAIRS", 4)
     path = parquet(tmp_path, [row(f"{i}?", "a", "b") for i in range(12)])
     # 12 rows, at most 4: every third.
-    assert [prompt[0]["content"] for prompt, _ in read_dev_pairs(path)[::2]] == ["0?", "3?", "6?", "9?"]
-    assert [text for _, text in read_dev_pairs(path)[:4]] == ["a", "b", "a", "b"]
-    assert read_dev_pairs(tmp_path / "none.parquet") == []
+    assert [prompt[0]["content"] for prompt, _ in read_dev_pairs(path)[0][::2]] == ["0?", "3?", "6?", "9?"]
+    assert [text for _, text in read_dev_pairs(path)[0][:4]] == ["a", "b", "a", "b"]
+    assert read_dev_pairs(tmp_path / "none.parquet") == ([], 0)
+
+
+def test_dev_pairs_with_tool_calls_are_left_out_and_counted(tmp_path: Path, row: Any) -> None:
+    call = {"id": None, "type": "function", "function": {"name": "sky", "arguments": "{}"}}
+    calling = row("2?", "", "b")
+    calling["chosen"][-1]["tool_calls"] = [call]
+    path = tmp_path / "held.parquet"
+    rows = [row("1?", "a", "b"), calling, row("3?", "a", None)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema(with_parts=True)), path)
+    answers, left_out = read_dev_pairs(path)
+    assert ([text for _, text in answers], left_out) == (["a", "b"], 1)
+    validation = RewardValidation([], {}, None, RewardProbe([], WeightedSum([])), 8, 1.0, left_out)
+    assert "1 dev pairs have an answer that is a tool call" in validation.list_warnings()[0]
+    assert validation.as_record()["dev_pairs_left_out"] == {"tool_calls": 1}
 
 
 def test_dev_prompts_are_distinct(tmp_path: Path, row: Any) -> None:

@@ -21,6 +21,8 @@ SPECIAL_TOKENS = "special_tokens"
 """Left out because a text holds special tokens of the model's tokenizer, and the settings say so."""
 NO_TOOLS = "tools_not_rendered"
 """Left out because the model's chat template does not render tools, tool calls or their results."""
+RESULTS_NOT_MASKED = "tool_results_not_masked"
+"""Left out because an answer holds results of tools, which the trainer or the chat template does not let be masked."""
 NO_IMAGES = "images_not_read"
 """Left out because the model does not read images."""
 NO_MARGIN = "no_margin"
@@ -112,6 +114,7 @@ class RowUsage:
             SAME_TOKENS: "with the same tokens on both sides",
             SPECIAL_TOKENS: "with special tokens in their texts",
             NO_TOOLS: "with tools or tool calls, which the model's chat template does not render",
+            RESULTS_NOT_MASKED: "with results of tools inside an answer, which cannot be masked",
             NO_IMAGES: "with images, which the model does not read",
             NO_MARGIN: "without a margin",
             NO_RULE: "without a rule to check answers by",
@@ -147,6 +150,11 @@ class RowUsage:
             lines.append(
                 f"{n} of {self.rows} preferences are left out: the model's chat template does not render their tools "
                 "or tool calls, or not so that results of tools can be told from answers"
+            )
+        if n := self.left_out[RESULTS_NOT_MASKED]:
+            lines.append(
+                f"{n} of {self.rows} preferences are left out: their answers hold results of tools, which cannot be "
+                "masked: the chat template changes texts, or the trainer takes no mask"
             )
         if n := self.left_out[NO_IMAGES]:
             lines.append(

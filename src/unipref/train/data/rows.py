@@ -24,6 +24,7 @@ from unipref.train.data.row_usage import (
     NO_MARGIN,
     NO_TOOLS,
     ONE_SIDED,
+    RESULTS_NOT_MASKED,
     SAME_TOKENS,
     SPECIAL_TOKENS,
     RowUsage,
@@ -234,6 +235,8 @@ class _Renderer:
         if self.later_turns != "read" and any(self._has_later_turns(row) for row in rows):
             tokens = [split_answers(self.finder.tokenizer, self._split(row), self.finder) for row in rows]
             is_cut = self.later_turns == "cut" or any(one.is_cut for row in tokens for one in row)
+            if is_cut and any(_goes_on_with_results(answer) for row in rows for _, answer in self._split(row)):
+                return RESULTS_NOT_MASKED
             if is_cut:
                 # Both sides are cut, so that they stay comparable.
                 sides = {side: cut_after_first_answer(preference[side] or []) for side in ("chosen", "rejected")}
@@ -275,6 +278,12 @@ class _Renderer:
             return True
         self.seen.add(digest)
         return False
+
+
+def _goes_on_with_results(answer: Messages) -> bool:
+    """Whether an answer would be cut before the result of a tool: the model would learn the call without the end."""
+    rest = answer[len(cut_after_first_answer(answer)) :]
+    return bool(rest) and rest[0]["role"] == "tool"
 
 
 def _holds(preference: Row, is_such: Callable[[Message], bool]) -> bool:

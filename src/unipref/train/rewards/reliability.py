@@ -76,9 +76,13 @@ def compute_held_out_accuracy(chosen: Values, rejected: Values) -> HeldOutAccura
 
 @dataclass(frozen=True)
 class DevRewards:
-    """Each reward's scores of the dev pairs: name -> chosen, rejected, chosen, ...; None if it cannot score one."""
+    """Each reward's scores of the dev pairs: name -> chosen, rejected, chosen, ...; None if it cannot score one.
+
+    `left_out` is the number of pairs that no reward scores, because an answer is a tool call.
+    """
 
     scores: dict[str, list[float | None]]
+    left_out: int = 0
 
     def make_table(self, name: str) -> Values:
         """Makes an array of a reward's scores, (pairs, 2), NaN if there is none."""
@@ -103,22 +107,19 @@ class DevRewards:
 
 def score_dev_pairs(rewarders: Sequence[Rewarder], preferences: Path) -> DevRewards:
     """Scores dev pairs with each reward, at most MAX_PAIRS spread evenly over the file."""
-    answers = read_dev_pairs(preferences)
-    return DevRewards({rewarder.label: rewarder.score(answers) for rewarder in rewarders})
+    answers, left_out = read_dev_pairs(preferences)
+    return DevRewards({rewarder.label: rewarder.score(answers) for rewarder in rewarders}, left_out)
 
 
-def read_dev_pairs(preferences: Path) -> list[Answer]:
-    """Reads the answers of held-out pairs: chosen, rejected, chosen, rejected, ... Rewards score texts, so pairs whose
-    answers are tool calls are left out.
+def read_dev_pairs(preferences: Path) -> tuple[list[Answer], int]:
+    """Reads the answers of held-out pairs: chosen, rejected, chosen, rejected, ... Rewards score texts, so pairs with
+    an answer that is a tool call are left out; also returns their number.
     """
-    return [
-        (row["prompt"] + row[side][:-1], row[side][-1]["content"])
-        for row in _every_kth_row(preferences, MAX_PAIRS)
-        if row["chosen"]
-        and row["rejected"]
-        and not any(row[side][-1].get("tool_calls") for side in ("chosen", "rejected"))
-        for side in ("chosen", "rejected")
-    ]
+    sides = ("chosen", "rejected")
+    pairs = [row for row in _every_kth_row(preferences, MAX_PAIRS) if row["chosen"] and row["rejected"]]
+    texts = [row for row in pairs if not any(row[side][-1].get("tool_calls") for side in sides)]
+    answers = [(row["prompt"] + row[side][:-1], row[side][-1]["content"]) for row in texts for side in sides]
+    return answers, len(pairs) - len(texts)
 
 
 def read_dev_prompts(preferences: Path, most: int) -> list[Messages]:

@@ -38,6 +38,7 @@ class RewardValidation:
         on_policy: results on the policy's own answers; None: not tested on them.
         probe: the dev prompts that the policy answers repeatedly.
         max_tokens, temperature: of the answers.
+        dev_calls: dev pairs without a score, because an answer is a tool call.
     """
 
     functions: list[RewardFunction]
@@ -46,6 +47,7 @@ class RewardValidation:
     probe: RewardProbe
     max_tokens: int
     temperature: float
+    dev_calls: int = 0
 
     @property
     def is_fallible(self) -> bool:
@@ -69,17 +71,24 @@ class RewardValidation:
 
     def list_warnings(self) -> list[str]:
         """Lists warnings about the rewards in training."""
-        return [
+        warnings = [
             f"the reward '{function.__name__}' did not judge {function.unjudged_share:.0%} of the answers: they were "
             "empty or did not end within max_completion_length"
             for function in self.functions
             if function.unjudged_share > MANY_UNJUDGED
         ]
+        if self.dev_calls:
+            warnings.append(
+                f"{self.dev_calls} dev pairs have an answer that is a tool call: rewards score texts, so the test of "
+                "the rewards leaves them out"
+            )
+        return warnings
 
     def as_record(self) -> dict[str, Any]:
         """The figures as the manifest records them."""
         return {
             "held_out": {name: asdict(accuracy) for name, accuracy in self.held_out.items()},
+            "dev_pairs_left_out": {"tool_calls": self.dev_calls} if self.dev_calls else {},
             "on_policy": asdict(self.on_policy) if self.on_policy else None,
             "unterminated_reward": {one.__name__: one.unterminated for one in self.functions},
             "unjudged": {one.__name__: round(one.unjudged_share, 4) for one in self.functions},
@@ -147,7 +156,8 @@ def validate_rewards(settings: ValidationSettings, job: TrainJob) -> RewardValid
         probe.prompts = _choose_probe_prompts(rewarders, job, sampler, context, settings.probe_prompts)
         del policy, sampler
         gc.collect()
-    return RewardValidation(functions, dev.compute_accuracy(rewarders), on_policy, probe, max_tokens, temperature)
+    held_out = dev.compute_accuracy(rewarders)
+    return RewardValidation(functions, held_out, on_policy, probe, max_tokens, temperature, dev.left_out)
 
 
 def _choose_test_prompts(

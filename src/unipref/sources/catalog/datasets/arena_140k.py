@@ -26,7 +26,7 @@ ENTRY = Dataset(
     },
     objective="instruction",
     faults=(
-        "contents are lists of parts; a part with an image makes the row a reject",
+        "contents are lists of parts; images are kept by path or URL, and an image inside the row makes it a reject",
         "several rows with one 'evaluation_session_id' are battles of one session",
     ),
     verified="schema",
