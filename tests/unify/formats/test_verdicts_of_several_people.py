@@ -96,7 +96,7 @@ CASES = [
         settings=ROWS,
     ),
     Case(
-        "one field per person: an empty or missing one is no verdict, a neutral one is counted",
+        "one field per person: an empty one is no verdict, one that cannot decide is counted",
         [
             {"q": "Q1", "a": "A", "ann": "bad", "bob": "good", "eve": "good"},
             {"q": "Q2", "a": "A", "ann": "bad", "bob": "", "eve": None},
@@ -106,19 +106,22 @@ CASES = [
             {"q": "Q6", "a": "A", "ann": "good", "bob": "gud", "eve": "good"},
             {"q": "Q7", "a": "A"},
             {"q": "Q8", "a": "A", "ann": "unsure", "bob": "unsure", "eve": ""},
+            {"q": "Q9", "a": "A", "ann": "good", "bob": "gud", "eve": ""},
         ],
         [
             preference(["user: Q1"], ["assistant: A"], None, n_responses=1, n_judgements=3, confidence=TWO_THIRDS),
             preference(["user: Q2"], None, ["assistant: A"], n_responses=1, origin=[2]),
             preference(["user: Q3"], None, ["assistant: A"], n_responses=1, origin=[3]),
             preference(["user: Q4"], ["assistant: A"], None, n_responses=1, origin=[4]),
+            preference(["user: Q6"], ["assistant: A"], None, n_responses=1, n_judgements=2, confidence=1.0, origin=[6]),
         ],
         [
             ("part", "neutral", "ann", [4]),
             ("row", "unscored", "ann", [5]),
-            ("row", "bad_label", "bob", [6]),
+            ("part", "bad_label", "bob", [6]),
             ("row", "missing_field", "ann", [7]),
             ("row", "neutral", "ann", [8]),
+            ("row", "bad_label", "bob", [9]),
         ],
         settings={**WORDS, "label": ["ann", "bob", "eve"]},
     ),

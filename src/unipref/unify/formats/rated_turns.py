@@ -72,9 +72,9 @@ class _Message(NamedTuple):
         return self.verdict.majority if isinstance(self.verdict, Tally) else None
 
     @property
-    def neutral(self) -> list[Reject]:
-        """The neutral verdicts beside others."""
-        return self.verdict.neutral if isinstance(self.verdict, Tally) else []
+    def others(self) -> list[Reject]:
+        """The verdicts that do not count."""
+        return self.verdict.others if isinstance(self.verdict, Tally) else []
 
 
 class RatedTurns(Verdicts, Mapped):
@@ -156,7 +156,7 @@ class RatedTurns(Verdicts, Mapped):
             except Reject as reject:
                 yield reject
             else:
-                yield from read[key].neutral
+                yield from read[key].others
         for message in (message for message in read.values() if not message.is_judged):
             if isinstance(message.turns, Reject):
                 yield message.turns
@@ -243,7 +243,7 @@ class RatedTurns(Verdicts, Mapped):
             is_judged = get_path(node.message, self.label) not in (None, "", [])
             if is_judged:
                 tally = self.count_verdicts(node.message, self.label)
-                verdict = tally._replace(neutral=[_at(node.field, reject) for reject in tally.neutral])
+                verdict = tally._replace(others=[_at(node.field, reject) for reject in tally.others])
         except Reject as reject:
             is_judged = reject.reason is not Reason.MISSING_FIELD
             verdict = _at(node.field, reject)

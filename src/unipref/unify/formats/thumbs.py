@@ -59,10 +59,10 @@ class Thumbs(Verdicts, OneAnswer):
         return Guess({**answer.map, **codes}, confidence, why, [*answer.doubts, *label.doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
-        """Yields one feedback with one judged answer, and a reject for each neutral verdict beside others."""
+        """Yields one feedback with one judged answer, and a reject for each verdict that does not count."""
         tally = self.count_verdicts(row, self.label)
         prompt, answer = self.read_dialogue(row)
         name = None if self.annotator is None else value_key(get_path(row, self.annotator))
         judge = f"annotator {name}" if name else None
         yield Feedback(prompt=prompt, responses=tally.to_responses(answer), judge=judge)
-        yield from tally.neutral
+        yield from tally.others

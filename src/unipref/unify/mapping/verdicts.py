@@ -25,11 +25,13 @@ from unipref.unify.mapping.fields import (
 
 
 class Tally(NamedTuple):
-    """How many people judged an answer good and bad, and the judgements that are neither."""
+    """How many people judged an answer good and bad, and the judgements that do not count: neutral ones, and labels of
+    unknown meaning that cannot change the majority.
+    """
 
     ups: int
     downs: int
-    neutral: list[Reject]
+    others: list[Reject]
 
     @property
     def majority(self) -> bool | None:
@@ -90,25 +92,29 @@ class Verdicts(Settings):
             label: one path per person; or one path of a label, of a list of labels, or with a `*`.
 
         Raises:
-            Reject: a label is not a verdict, none means thumbs up or down, or nobody judged the answer.
+            Reject: a label that could decide is not a verdict, none means thumbs up or down, or nobody judged the
+                answer.
         """
         if isinstance(label, str) and not is_star(label) and not isinstance(value := get_path(item, label), list):
             is_up = self.read_verdict(value, label)
             return Tally(int(is_up), int(not is_up), [])
         verdicts: list[bool] = []
-        neutral: list[Reject] = []
+        others: list[Reject] = []
         for place, value in _collect_labels(item, [label] if isinstance(label, str) else label):
             try:
                 verdicts.append(self.read_verdict(value, place))
             except Reject as reject:
-                if reject.reason is not Reason.NEUTRAL:
-                    raise
-                neutral.append(reject)
-        if not verdicts and neutral:
-            raise neutral[0]
+                others.append(reject)
+        ups = sum(verdicts)
+        downs = len(verdicts) - ups
+        unknown = [reject for reject in others if reject.reason is not Reason.NEUTRAL]
+        if unknown and abs(ups - downs) <= len(unknown):
+            raise unknown[0]  # what it means could decide
+        if not verdicts and others:
+            raise others[0]
         if not verdicts:
             raise Reject(Reason.UNSCORED, "nobody judged the answer", label if isinstance(label, str) else label[0])
-        return Tally(sum(verdicts), len(verdicts) - sum(verdicts), neutral)
+        return Tally(ups, downs, others)
 
     def read_verdict(self, label: Any, field: str) -> bool:
         """Returns whether a label means thumbs up.
