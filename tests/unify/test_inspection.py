@@ -386,6 +386,16 @@ def test_a_table_of_judgements_is_joined_by_its_ids(here: Path) -> None:
     assert alone.format == "demonstration"
 
 
+def test_a_file_is_read_once_also_if_it_is_joined(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = inspection.peek
+    monkeypatch.setattr(inspection, "peek", lambda path, count: read.append(path.name) or real(path, count))
+    for name in ("a", "b", "c"):
+        write_jsonl(here / f"{name}.jsonl", [{"id": f"i{n}", name: f"Text {name} of {n}."} for n in range(5)])
+    assert len(inspection.inspect(["a.jsonl", "b.jsonl", "c.jsonl"])) == 3
+    assert read == ["a.jsonl", "b.jsonl", "c.jsonl"]
+
+
 def test_two_files_of_the_same_ids_that_judge_by_themselves_are_not_joined(here: Path) -> None:
     for name in ("a", "b"):
         write_jsonl(here / f"{name}.jsonl", [{"id": i, **row} for i, row in enumerate(SHAPES["ratings"][0])])

@@ -117,6 +117,7 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     """
     inspections: list[Inspection] = []
     places: dict[int, Path] = {}
+    rows_of: dict[int, list[dict[str, Any]]] = {}
     for path in paths:
         read_paths: set[str] = set()
         unread = UnreadFiles()
@@ -128,23 +129,28 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
                 read_paths.add(piece.path)
                 label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
                 places[len(inspections)] = Path(piece.path)
-                inspections.append(_inspect(Path(piece.path), label))
+                inspection, rows = _inspect(Path(piece.path), label)
+                if len(places) <= MAX_JOINED_FILES:
+                    rows_of[len(inspections)] = rows
+                inspections.append(inspection)
         inspections[n_before].notes += unread.as_notes()
     if 1 < len(places) <= MAX_JOINED_FILES:
-        return join_tables(inspections, places)
+        return join_tables(inspections, places, rows_of)
     return inspections
 
 
-def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[Inspection]:
+def join_tables(
+    inspections: list[Inspection], places: dict[int, Path], rows: Mapping[int, list[dict[str, Any]]]
+) -> list[Inspection]:
     """Proposes to join a file without judgements with another file that judges its rows by their ids.
 
     Args:
         inspections: of each file alone.
         places: place of an inspection in the list -> the file, for those that can be read.
+        rows: place of an inspection in the list -> the first rows of its file.
     """
     joined = list(inspections)
     tables: set[int] = set()
-    rows = {place: peek(file, ROWS_READ) for place, file in places.items()}
     for place, file in places.items():
         own = inspections[place]
         if place in tables or (own.confidence > MAX_CONFIDENCE and reads_judgements(own.format)):
@@ -154,8 +160,8 @@ def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[
                 continue
             name = source_name(table)
             looked_up = {value_key(row[shared[1]]): row for row in rows[other]}
-            found = [(row, looked_up.get(value_key(row[shared[0]]))) for row in rows[place]]
-            proposed = propose([{**row, name: known} for row, known in found if known is not None])
+            couples = [(row, looked_up.get(value_key(row[shared[0]]))) for row in rows[place]]
+            proposed = propose([{**row, name: judgement} for row, judgement in couples if judgement is not None])
             is_used = any(path.startswith(f"{name}.") for path in used_paths(proposed.map))
             if not reads_judgements(proposed.format) or not is_used:
                 continue
@@ -168,12 +174,13 @@ def join_tables(inspections: list[Inspection], places: dict[int, Path]) -> list[
     return joined
 
 
-def _inspect(path: Path, label: str) -> Inspection:
+def _inspect(path: Path, label: str) -> tuple[Inspection, list[dict[str, Any]]]:
+    """Returns the inspection of a file, and its first rows."""
     with collect_notes() as row_notes:
         rows = peek(path, ROWS_READ)
     inspection = _inspect_rows(path, label, rows)
     inspection.notes += [f"{count} times in the first rows: {note}" for note, count in Counter(row_notes).items()]
-    return inspection
+    return inspection, rows
 
 
 def _inspect_rows(path: Path, label: str, rows: list[dict[str, Any]]) -> Inspection:
