@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from support.judged_rows import ANSWERS, OTHERS, QUESTIONS, make_rows
+from unipref.sources.likely_layouts import likely_setting
 from unipref.unify.detection.nesting import find_inner_rows
 
 ROWS = make_rows({"prompt": QUESTIONS, "chosen": ANSWERS, "rejected": OTHERS}, count=4)
@@ -47,3 +48,33 @@ def test_a_row_without_rows_in_it_is_a_row(row: dict[str, Any]) -> None:
 
 def test_many_rows_are_rows() -> None:
     assert find_inner_rows([{"prompt": "What is rain?", "answers": ROWS}] * 4) is None
+
+
+TEXTS = ["What of the cat?", "Is it late, and if so, how late is it?"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": {"0": "a", "1": "b"}, "stars": {"1": 5, "0": 2}},
+        {"prompt": {"0": "a", "1": "b"}, "stars": {"0": 5}, "by": {"0": "ann"}},
+        {"prompt": TEXTS, "stars": [5, 2]},
+        {"prompt": TEXTS, "scores": [{"a": 1}, {"b": 2}]},
+        {"model_a": {"text": "A", "score": 1}, "judge_b": {"text": "B", "score": 2}},
+        {"row1": {"text": "A", "score": 1}, "row2": {"text": "B", "score": 2}},
+        {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}], "tags": ["x", "y"]},
+        {"messages": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "id": "7"},
+        {"columns": ["a", "b"], "data": [[1, 2]]},
+        {"meta": "v1", "data": [{"q": "Q", "a": "A"}, {"q": "R", "a": "B"}]},
+    ],
+)
+def test_the_run_and_inspect_recognise_the_same_tables(row: dict[str, Any]) -> None:
+    inner = find_inner_rows([row])
+    setting = None if inner is None else ", ".join(f"{key}: {value}" for key, value in inner.settings.items())
+    assert setting == likely_setting(row)
+
+
+def test_cells_of_columns_belong_to_the_same_label() -> None:
+    inner = find_inner_rows([{"prompt": {"0": "a", "1": "b"}, "stars": {"1": 5, "0": 2}}])
+    assert inner is not None
+    assert inner.rows == [{"prompt": "a", "stars": 2}, {"prompt": "b", "stars": 5}]
