@@ -14,7 +14,8 @@ from unipref.core.records import Message, Messages, Reason, Reject, preference_s
 from unipref.core.text_keys import join_turns, prompt_key, root_prompt_key
 from unipref.unify import rejection_warnings
 from unipref.unify.mapping.message_parts import read_tools
-from unipref.unify.mapping.turns import count_unread_fields, parse_turns, read_answer_turns, split_dialogue
+from unipref.unify.mapping.turns import parse_turns, read_answer_turns, split_dialogue
+from unipref.unify.mapping.unread_fields import count_unread_fields
 
 USER = {"role": "user", "content": "Is it warm in Paris?"}
 ARGUMENTS = '{"city": "Paris"}'

@@ -16,12 +16,12 @@ from unipref.unify import Projection, ResolvedSource, UnifySettings, rejection_w
 from unipref.unify.formats.rated_turns import RatedTurns
 from unipref.unify.inspection import inspect
 from unipref.unify.map_reduce import SourceCounts
-from unipref.unify.mapping.turns import (
+from unipref.unify.mapping.turns import parse_turns
+from unipref.unify.mapping.unread_fields import (
     MAX_NAMES,
     add_unread_fields,
     count_unread_fields,
     describe_unread_fields,
-    parse_turns,
 )
 
 USER = {"role": "user", "content": "Who sang?"}

@@ -23,7 +23,7 @@ from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
-from unipref.unify.mapping.turns import add_unread_fields, count_unread_fields
+from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
 from unipref.unify.projection.project import Projection, project

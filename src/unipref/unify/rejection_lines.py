@@ -7,7 +7,7 @@ from typing import Any
 from unipref.core import parquet
 from unipref.core.records import Reason
 from unipref.unify.mapping.part_counts import describe_parts
-from unipref.unify.mapping.turns import describe_unread_fields
+from unipref.unify.mapping.unread_fields import describe_unread_fields
 
 LEVELS = {
     "row": "rejected",

@@ -11,13 +11,8 @@ from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.dialogue_end import Until
 from unipref.unify.mapping.fields import Paths, Place, extract_part, first_field, get_answer, get_path, read_answer
 from unipref.unify.mapping.message_links import TurnFields
-from unipref.unify.mapping.turns import (
-    assistant_turn,
-    parse_transcript,
-    parse_turns,
-    read_answer_turns,
-    split_dialogue,
-)
+from unipref.unify.mapping.transcripts import parse_transcript
+from unipref.unify.mapping.turns import assistant_turn, parse_turns, read_answer_turns, split_dialogue
 
 
 class Marks(Settings):

@@ -38,7 +38,8 @@ from unipref.unify.mapping.fields import (
 from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
-from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_open_transcript, parse_turns, user_prompt
+from unipref.unify.mapping.transcripts import parse_open_transcript
+from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_turns, user_prompt
 
 
 class Twins(Settings):

@@ -24,14 +24,8 @@ from unipref.unify.mapping.message_links import (
     measure_depths,
     prepare_message,
 )
-from unipref.unify.mapping.turns import (
-    WEIGHT,
-    check_answer,
-    check_prompt,
-    find_prompt_end,
-    find_turn_keys,
-    parse_message,
-)
+from unipref.unify.mapping.turns import check_answer, check_prompt, find_prompt_end, find_turn_keys, parse_message
+from unipref.unify.mapping.unread_fields import WEIGHT
 from unipref.unify.mapping.verdicts import Tally, Verdicts
 
 MAX_TURNS = 1000

@@ -9,7 +9,8 @@ from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, get_path, read_text
 from unipref.unify.mapping.message_parts import make_turn
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
-from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role, note_unread_fields
+from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
+from unipref.unify.mapping.unread_fields import note_unread_fields
 
 MAX_DEPTH = 500
 """Most turns in one branch; a deeper tree is rejected as broken."""

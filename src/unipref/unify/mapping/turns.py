@@ -1,16 +1,10 @@
-"""Converts dialogues to messages: lists of turns, lists of strings and transcripts with speaker marks."""
+"""Converts dialogues to messages: lists of turns and lists of strings."""
 
-import contextlib
-import contextvars
-import functools
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unipref.core.messages import is_empty
 from unipref.core.records import Message, Messages, Reason, Reject
-from unipref.core.terminal import show_name
 from unipref.unify.mapping.fields import describe, describe_fields, read_answer, read_text, to_code
 from unipref.unify.mapping.message_parts import (
     CALL_KINDS,
@@ -26,6 +20,7 @@ from unipref.unify.mapping.message_parts import (
     read_calls,
     read_turn,
 )
+from unipref.unify.mapping.unread_fields import WEIGHT, is_zero, note_unread_fields
 
 KNOWN_ROLES = {
     "system": "system",
@@ -50,62 +45,10 @@ CALL_ROLE = "function_call"
 """The role of a turn whose text is a tool call of the assistant, as JSON."""
 ASKING = ("user", "tool")
 """Roles of the turns that the assistant answers."""
-MAX_NAME, MAX_NAMES, OTHER_FIELDS = 40, 200, "(other fields)"
-"""Most characters of a field's name and most names that are counted, and the name under which the rest is counted."""
-MAX_FIELDS = 12
-"""Most unread fields that one message lists."""
 ANSWER_KINDS = frozenset({*TEXT_KINDS, *REASONING_KINDS, *IMAGE_KINDS, "tool_use", "tool-call"})
 """Types of the content blocks of an answer."""
 TYPE_KEYS = ("type", "content")
 """Keys of role and content in a turn whose type is the speaker, as LangChain writes it."""
-WEIGHT, WEIGHT_ZERO = "weight", "weight 0"
-"""Field of a turn that says how much to learn from it, and the name under which turns not to learn from are counted."""
-_UNREAD: contextvars.ContextVar[Counter[str] | None] = contextvars.ContextVar("unread", default=None)
-
-
-@contextlib.contextmanager
-def count_unread_fields() -> Iterator[Counter[str]]:
-    """Counts the turns read within the context by the fields that they hold besides role and content."""
-    counts: Counter[str] = Counter()
-    token = _UNREAD.set(counts)
-    try:
-        yield counts
-    finally:
-        _UNREAD.reset(token)
-
-
-def note_unread_fields(turn: Mapping[str, Any], read: Iterable[str]) -> None:
-    """Counts a turn's fields that are not read and not empty.
-
-    Args:
-        turn: the raw turn.
-        read: the fields that are read.
-    """
-    counts = _UNREAD.get()
-    if counts is None:
-        return
-    read = set(read)
-    for name, value in turn.items():
-        if name not in read and value not in (None, "", [], {}):
-            counts[WEIGHT_ZERO if name == WEIGHT and _is_zero(value) else show_name(str(name)[:MAX_NAME])] += 1
-
-
-def add_unread_fields(total: Counter[str], counts: Mapping[str, int]) -> None:
-    """Adds counts of unread fields to a total, whose number of names is bounded."""
-    for name, count in counts.items():
-        total[name if name in total or len(total) < MAX_NAMES else OTHER_FIELDS] += count
-
-
-def describe_unread_fields(counts: Mapping[str, int]) -> str:
-    """Lists the fields that turns hold and that are not read, the most frequent first."""
-    ordered = sorted(counts.items(), key=lambda field: (-field[1], field[0]))
-    fields = [f"{name} ({count} {'turn' if count == 1 else 'turns'})" for name, count in ordered[:MAX_FIELDS]]
-    more = [f"{len(ordered) - MAX_FIELDS} more fields"] if len(ordered) > MAX_FIELDS else []
-    return ", ".join([*fields, *more])
-
-
-def _is_zero(weight: Any) -> bool:
-    return weight in ("0", "0.0") or (isinstance(weight, int | float) and weight == 0)
 
 
 def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answer: bool = False) -> Messages:
@@ -137,7 +80,7 @@ def parse_turns(value: Any, field: str, roles: Mapping[str, str], ends_with_answ
         _append_turn(messages, turn, f"{field}.{i}", roles, keys)
     if not messages:
         raise Reject(Reason.NO_ANSWER, "the dialogue has no turn with a text", field)
-    if ends_with_answer and messages[-1]["role"] == "assistant" and _is_zero(value[-1].get(WEIGHT)):
+    if ends_with_answer and messages[-1]["role"] == "assistant" and is_zero(value[-1].get(WEIGHT)):
         detail = "the answer has weight 0: its source says not to learn it"
         raise Reject(Reason.NOT_TO_LEARN, detail, f"{field}.{len(value) - 1}.{WEIGHT}")
     return messages
@@ -311,41 +254,6 @@ def normalise_role(name: Any, field: str, roles: Mapping[str, str]) -> str:
 def _find_role(name: Any, roles: Mapping[str, str]) -> str | None:
     """Returns user, assistant, system or tool for a role name; None if it is not known."""
     return roles.get(to_code(name)) or KNOWN_ROLES.get(str(name).lower())
-
-
-@functools.cache
-def _marker_pattern(user: str, assistant: str) -> re.Pattern[str]:
-    return re.compile(f"({re.escape(user)}|{re.escape(assistant)})")
-
-
-def parse_transcript(value: str, user: str, assistant: str) -> Messages | None:
-    """Converts a text with speaker marks to messages; None if it does not begin with a mark.
-
-    Args:
-        value: the text; its first mark may lack the line breaks that belong to it.
-        user: mark before a user's turn, line breaks included.
-        assistant: mark before an assistant's turn.
-    """
-    before_mark, *pieces = _marker_pattern(user, assistant).split("\n\n" + value.lstrip())
-    if not pieces or before_mark.strip():
-        return None
-    return [
-        make_turn("user" if mark == user else "assistant", content.strip())
-        for mark, content in zip(pieces[::2], pieces[1::2], strict=True)
-    ]
-
-
-def parse_open_transcript(value: Any, user: str = "\n\nHuman:", assistant: str = "\n\nAssistant:") -> Messages | None:
-    """Converts a prompt that is a transcript and ends with the assistant's mark, without an answer, to messages.
-
-    Returns None for any other text: only the mark at the end shows that the marks inside are speakers.
-    """
-    if not isinstance(value, str) or not value.rstrip().endswith(assistant.strip()):
-        return None
-    messages = parse_transcript(value.rstrip(), user, assistant)
-    if messages is None or messages[-1] != Message(role="assistant", content=""):
-        return None
-    return messages[:-1]
 
 
 def split_dialogue(messages: Messages, field: str) -> tuple[Messages, Messages]:
