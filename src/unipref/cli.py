@@ -18,7 +18,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).")]
 Beside = Annotated[list[str] | None, typer.Option("--beside", metavar="MODEL", help="A further model; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]

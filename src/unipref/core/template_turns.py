@@ -160,10 +160,10 @@ _ABILITIES: "weakref.WeakKeyDictionary[Any, _Abilities]" = weakref.WeakKeyDictio
 
 def _abilities_of(tokenizer: "PreTrainedTokenizerBase") -> _Abilities:
     template = str(tokenizer.chat_template)
-    known = _ABILITIES.get(tokenizer)
-    if known is None or known.template != template:
-        known = _ABILITIES[tokenizer] = _probe(tokenizer, template)
-    return known
+    abilities = _ABILITIES.get(tokenizer)
+    if abilities is None or abilities.template != template:
+        abilities = _ABILITIES[tokenizer] = _probe(tokenizer, template)
+    return abilities
 
 
 def _probe(tokenizer: "PreTrainedTokenizerBase", template: str) -> _Abilities:
@@ -172,11 +172,11 @@ def _probe(tokenizer: "PreTrainedTokenizerBase", template: str) -> _Abilities:
     parts = {TOOLS} if _renders(tokenizer, [user], [_make_tool(PROBE)]) else set()
     takes_text = False
     for arguments in ({"x": 1}, '{"x": 1}'):
-        found = set(_probe_calls(tokenizer, user, arguments))
-        if CALLS in found or not takes_text:
-            takes_text = isinstance(arguments, str) and CALLS in found
-            parts |= found
-        if CALLS in found:
+        rendered = set(_probe_calls(tokenizer, user, arguments))
+        if CALLS in rendered or not takes_text:
+            takes_text = isinstance(arguments, str) and CALLS in rendered
+            parts |= rendered
+        if CALLS in rendered:
             break
     for key in REASONING_KEYS:
         if _renders(tokenizer, [user, {"role": "assistant", "content": "b", key: PROBE}], None):

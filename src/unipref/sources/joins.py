@@ -85,10 +85,10 @@ def with_tables(
     for place, join in enumerate(joins):
         here = f"{where}.{place}"
         paths = [join.path] if isinstance(join.path, str) else join.path
-        found = parts(
+        table_parts = parts(
             paths, root, f"{here}.path", cut_bytes=None, limits=limits, follow_links=follow_links, unread=unread
         )
-        files = tuple(found)
+        files = tuple(table_parts)
         how = {"csv": join.csv.pairs(), "orient": join.orient or "", "records": join.records or ""}
         if any(how.values()):
             files = tuple(msgspec.structs.replace(file, **how) for file in files)

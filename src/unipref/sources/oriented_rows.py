@@ -107,8 +107,8 @@ def _rows_of_split(table: Row) -> Iterator[Row | Reject]:
     """Returns the rows of a table that names its columns once, a reject for one with more or fewer cells."""
     header, data, index = table.get("columns"), table.get("data"), table.get("index")
     if not isinstance(header, list) or not isinstance(data, list):
-        found = _describe(table)
-        raise Reject(Reason.MISSING_FIELD, f"'orient: split' needs the lists 'columns' and 'data', found {found}")
+        description = _describe(table)
+        raise Reject(Reason.MISSING_FIELD, f"'orient: split' needs the lists 'columns' and 'data', found {description}")
     if index is not None and (not isinstance(index, list) or len(index) != len(data)):
         count = f"{len(index):,} labels" if isinstance(index, list) else "no list of labels"
         raise Reject(Reason.WRONG_TYPE, f"the table has {len(data):,} rows, but {count}", "index")

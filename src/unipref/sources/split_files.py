@@ -73,21 +73,21 @@ def parts(
                 mend="Its members must end in .jsonl, .json, .csv, .tsv, .parquet, .arrow, .feather or .xlsx, "
                 "perhaps with .gz or .zst.",
             )
-    found = [part for file_parts in of_file.values() for part in file_parts]
+    all_parts = [part for file_parts in of_file.values() for part in file_parts]
     if unread is not None:
-        origins = {part.origin for part in found}  # another path may name a file that a folder leaves out
+        origins = {part.origin for part in all_parts}  # another path may name a file that a folder leaves out
         unread.endings = [name for name in unread.endings if name not in origins]
         unread.hidden = [name for name in unread.hidden if name not in origins]
-        _note_sheets(found, unread)
-    return found
+        _note_sheets(all_parts, unread)
+    return all_parts
 
 
-def _note_sheets(found: Sequence[Part], unread: UnreadFiles) -> None:
+def _note_sheets(all_parts: Sequence[Part], unread: UnreadFiles) -> None:
     """Notes the sheets with cells of each workbook of which no sheet is named, except the first."""
     from unipref.sources.xlsx_sheets import further_sheets
 
-    books = {(part.path, part.member_place) for part in found if part.sheet}
-    for part in found:
+    books = {(part.path, part.member_place) for part in all_parts if part.sheet}
+    for part in all_parts:
         if part.shape == "xlsx" and not part.fault and (part.path, part.member_place) not in books:
             unread.sheets += [f"{part.origin}#{name}" for name in further_sheets(part)]
 

@@ -24,7 +24,7 @@ NO_TOOLS = "tools_not_rendered"
 RESULTS_NOT_MASKED = "tool_results_not_masked"
 """Left out because an answer holds results of tools, which the trainer or the chat template does not let be masked."""
 NO_IMAGES = "images_not_read"
-"""Left out because the model does not read images."""
+"""Left out because unipref passes no images to a trainer, also if the model reads them."""
 NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
 NO_RULE = "no_rule"
@@ -115,7 +115,7 @@ class RowUsage:
             SPECIAL_TOKENS: "with special tokens in their texts",
             NO_TOOLS: "with tools or tool calls, which the model's chat template does not render",
             RESULTS_NOT_MASKED: "with results of tools inside an answer, which cannot be masked",
-            NO_IMAGES: "with images, which the model does not read",
+            NO_IMAGES: "with images, which unipref does not pass to a trainer",
             NO_MARGIN: "without a margin",
             NO_RULE: "without a rule to check answers by",
         }
@@ -158,7 +158,8 @@ class RowUsage:
             )
         if n := self.left_out[NO_IMAGES]:
             lines.append(
-                f"{n} of {self.rows} preferences are left out: they hold images, which the model does not read"
+                f"{n} of {self.rows} preferences are left out: they hold images, which unipref does not pass "
+                "to a trainer"
             )
         return lines
 

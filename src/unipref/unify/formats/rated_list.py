@@ -46,12 +46,12 @@ def _recognise_items(columns: Columns) -> Guess | None:
         scores = [c for c in scores if not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
-        is_told = any(inner.role(c) != "unknown" for c in scores)
-        axes, doubts = guess_axes(scores) if is_told else ask_for_scores(scores)
+        have_names = any(inner.role(c) != "unknown" for c in scores)
+        axes, doubts = guess_axes(scores) if have_names else ask_for_scores(scores)
         mapping = {"prompt": path_setting(prompt), "answers": column.path, "response": answer.path, "scores": axes}
         why = [f"'{column.path}' is a list of answers ('{answer.path}') with scores: {', '.join(axes)}"]
         confidence = 0.9 if named else 0.75
-        confidence = confidence if is_told else MAX_WEAK_CONFIDENCE
+        confidence = confidence if have_names else MAX_WEAK_CONFIDENCE
         return Guess(mapping, confidence, why, doubts)
     return None
 

@@ -17,19 +17,19 @@ def count_parts(feedbacks: Iterable[Feedback], has_tools: bool) -> dict[str, int
         feedbacks: of the row.
         has_tools: whether the mapping says where the tools are.
     """
-    found = set[str]()
+    parts = set[str]()
     for feedback in feedbacks:
         answers = [turn for response in feedback.responses for turn in response.messages]
         if have_parts(answers):
-            found.update(_find(answers), [REASONING] if any(turn.get("reasoning") for turn in answers) else [])
+            parts.update(_iterate_parts(answers), [REASONING] if any(turn.get("reasoning") for turn in answers) else [])
         if have_parts(feedback.prompt):
-            found.update(_find(feedback.prompt))
-        if has_tools and TOOLS not in found:
-            found.add(NO_TOOLS)
-    return dict.fromkeys(sorted(found), 1)
+            parts.update(_iterate_parts(feedback.prompt))
+        if has_tools and TOOLS not in parts:
+            parts.add(NO_TOOLS)
+    return dict.fromkeys(sorted(parts), 1)
 
 
-def _find(messages: Messages) -> Iterator[str]:
+def _iterate_parts(messages: Messages) -> Iterator[str]:
     for turn in messages:
         if turn["role"] == "tool":
             yield RESULTS
@@ -52,7 +52,7 @@ def describe_parts(counts: Mapping[str, int], rows: int, tools: str = "'tools'")
     if n := counts.get(IMAGES):
         yield (
             f"in {n} of {rows} rows, messages hold images: their references are kept, and training leaves such rows "
-            "out, because it trains models that read text"
+            "out, because unipref passes no images to a trainer"
         )
     if n := counts.get(NO_TOOLS):
         yield f"{n} of {rows} rows have nothing at the path of {tools}"

@@ -136,8 +136,8 @@ def find_roles(turns: Sequence[Any], roles: Mapping[str, str]) -> list[str | Non
         next((turn[key] for key in role_keys if key in turn), None) if isinstance(turn, dict) else None
         for turn in turns
     ]
-    found = [_find_role(name, roles) for name in names]
-    return ["tool" if _holds_results(turn) else role for turn, role in zip(turns, found, strict=True)]
+    known_roles = [_find_role(name, roles) for name in names]
+    return ["tool" if _holds_results(turn) else role for turn, role in zip(turns, known_roles, strict=True)]
 
 
 def _holds_results(turn: Any) -> bool:
