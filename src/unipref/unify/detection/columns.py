@@ -24,7 +24,7 @@ from unipref.unify.detection.roles import Role, find_role, is_judgement_name
 __all__ = ["Column", "Columns", "find_replies_key", "split_words", "to_finite_number"]
 
 LITERAL = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
-MAX_NESTING = 3
+MAX_NESTING = 6
 MAX_COLUMNS = 300
 """Most fields of the rows, nested ones too, that are compared with the formats."""
 MAX_INNER_ITEMS = 1500

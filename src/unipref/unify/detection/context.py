@@ -4,10 +4,8 @@ import re
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.names import PEOPLE
 from unipref.unify.detection.unread import used_paths
-
-PEOPLE = ("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller")
-"""Words in the names of fields that name who judged."""
 
 DEFINITION_FIELDS = {"description", "parameters", "input_schema", "parametersJsonSchema", "arguments_schema"}
 """Fields of the definition of a tool."""

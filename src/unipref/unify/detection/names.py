@@ -115,25 +115,22 @@ METADATA_NAMES = {
     *("environment", "env", "device", "platform", "os", "browser", "source", "origin", "kind", "mode", "cmp"),
 }
 """Words in the names of what is neither said nor judged."""
-METADATA_FOLDERS = {
-    "metadata",
-    "meta",
-    "moderation",
-    "config",
-    "info",
-    "debug",
-    "stats",
-    "usage",
-    "tag",
-    "tags",
-    "params",
-}
-"""Names of mappings whose fields are metadata."""
+METADATA_FOLDERS = {"metadata", "meta", "config", "info", "debug", "stats", "usage", "tag", "tags", "params"}
+"""Names of mappings whose fields are metadata, unless their own names or values say that they judge."""
+TECHNICAL_FOLDERS = {"moderation", "config", "debug", "stats", "usage", "params", "timings", "telemetry"}
+"""Names of mappings whose fields never judge an answer, whatever they are called."""
+PEOPLE = (
+    *("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller", "grader", "assessor"),
+    *("coder", "voter", "expert", "crowdworker"),
+)
+"""Words in the names of fields that name who judged."""
 OFFSET_NAMES = {
     *("start", "starts", "end", "ends", "begin", "offset", "offsets", "span", "spans"),
     *("index", "indices", "idx", "char", "token", "line", "id", "ids"),
 }
 """Names of numbers that say where something is in a text or in a list."""
+TAG_NAMES = {"tag", "tags", "keyword", "keywords", "categories", "topics", "labels", "flags", "issues"}
+"""Names of lists of words that sort or mark a row: never answers."""
 DERIVED_NAMES = {"ratio", "difference", "diff", "delta", "std", "variance", "agreement", "confidence", "probability"}
 """Names of numbers that are computed from scores, or say how sure a judge is."""
 COUNT_NAMES = {

@@ -6,8 +6,9 @@ from typing import Any
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER, find_prompt_and_answer, path_setting, quote_names
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
+from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
 from unipref.unify.detection.twins import has_several_answers
-from unipref.unify.detection.verdict_words import Verdict, is_blank, read_verdict
+from unipref.unify.detection.verdict_words import Verdict, is_blank, read_verdict, read_verdicts
 
 TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
 """Numbers that can be thumbs."""
@@ -119,37 +120,57 @@ class ThumbsLabel:
     """A field that says whether an answer is good.
 
     Attributes:
-        column: the field.
+        column: the field; of several people, all their values.
+        label: its path, the paths of several people's fields, or `PLACEHOLDER`.
         map: the settings `up`, `down` and `neutral`.
         is_named: whether its name or its values say that it judges.
         doubts: what the values do not tell.
     """
 
     column: Column
+    label: str | list[str]
     map: dict[str, Any]
     is_named: bool
     doubts: list[str]
 
 
 def find_thumbs(columns: Columns) -> ThumbsLabel | None:
-    """Finds the field with a verdict of two values (or three with a neutral one); None if there is none."""
+    """Finds the field with a verdict of two values (or three with a neutral one), or those of several people; None if
+    there is none.
+    """
     candidates = [c for c in columns.of_kind("flag", "code") if _can_be_thumbs(columns, c)]
     if not candidates:
         return None
     label = min(candidates, key=lambda c: (columns.role(c) != "judgement", not tells_polarity(c), not _speaks(c)))
-    codes, doubts = _guess_codes(label, _is_shaped_like_kto(columns))
-    return ThumbsLabel(label, codes, columns.role(label) == "judgement", doubts)
+    is_kto = _is_shaped_like_kto(columns)
+    if (raters := find_raters(columns, label)) is not None and _is_verdict(raters.merged):
+        return _judge_by_raters(raters, is_kto)
+    codes, doubts = _guess_codes(label, is_kto)
+    is_named = columns.role(label) == "judgement"
+    return ThumbsLabel(label, label.path if is_named else PLACEHOLDER, codes, is_named, doubts)
+
+
+def _judge_by_raters(raters: Raters, is_kto: bool) -> ThumbsLabel:
+    """Reads the verdicts of several people on one answer."""
+    codes, doubts = _guess_codes(raters.merged, is_kto)
+    doubts.append(doubt_raters(raters))
+    return ThumbsLabel(raters.merged, raters.paths if raters.is_certain else PLACEHOLDER, codes, True, doubts)
 
 
 def _can_be_thumbs(columns: Columns, column: Column) -> bool:
     role = columns.role(column)
     if role not in ("judgement", "unknown", "score"):
         return False
-    if column.numbers:
-        return {*column.numbers} in TWO_NUMBERS and column.n_distinct > 1 and role != "score"
+    if column.numbers and (column.n_distinct < 2 or role == "score"):
+        return False
     if role == "unknown" and column.n_distinct < 2:
         return False
-    return column.kind == "flag" or _has_two_grades(column)
+    return _is_verdict(column)
+
+
+def _is_verdict(column: Column) -> bool:
+    """Whether the values can be thumbs: two numbers, true and false, or words of two grades."""
+    return {*column.numbers} in TWO_NUMBERS if column.numbers else column.kind == "flag" or _has_two_grades(column)
 
 
 def _has_two_grades(column: Column) -> bool:
@@ -164,7 +185,7 @@ def grade_words(column: Column) -> dict[str, Verdict] | None:
     """Returns value -> verdict for a column of verdicts in words; None if a value is not one."""
     if column.kind != "code" or column.numbers:
         return None
-    words = {str(v): read_verdict(v) for v in column.values if not is_blank(str(v))}
+    words = read_verdicts(column.distinct_values)
     return {k: v for k, v in words.items() if v is not None} if words and None not in words.values() else None
 
 
@@ -202,6 +223,8 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
     blank = [v for v in values if isinstance(v, str) and is_blank(v)]
     doubts += [f"rows with {quote_names(blank)} in '{label.path}' are rejected: they hold no verdict"] if blank else []
     verdicts = {v: verdict for v in values if v not in blank and (verdict := read_verdict(v)) is not None}
+    texts = [value for value in values if isinstance(value, str)]
+    verdicts |= {v: verdict for v, verdict in read_verdicts(texts).items() if verdict is not None}
     needs_name = any(verdict.needs_name for verdict in verdicts.values() if verdict.grade)
     if label.kind == "flag" and not polarity and is_kto and label.name == "label":
         polarity = 1
@@ -248,18 +271,26 @@ def _doubt_about_values(label: Column) -> str:
 
 
 def find_word_scores(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
-    """Finds a field of grades in words, such as 'Strongly agree'; returns its axis and the doubts, or None."""
+    """Finds a field of grades in words, such as 'Strongly agree', or those of several people; returns its axis and the
+    doubts, or None.
+    """
     for column in columns.of_kind("code"):
         if columns.role(column) not in ("judgement", "unknown") or _has_two_grades(column):
             continue
-        if (grades := grade_words(column)) is None or len({v.grade for v in grades.values()}) < 3:
+        raters = find_raters(columns, column)
+        merged = raters.merged if raters is not None else column
+        if (grades := grade_words(merged)) is None or len({v.grade for v in grades.values()}) < 3:
             continue
         places = sorted({v.grade for v in grades.values()})
         codes = {word: places.index(v.grade) for word, v in grades.items()}
         codes = dict(sorted(codes.items(), key=lambda item: item[1]))
         needs_name = any(v.needs_name for v in grades.values() if v.grade) or tells_polarity(column) < 0
-        axis = {"field": column.path, "codes": codes, "better": PLACEHOLDER if needs_name else "high"}
+        field: str | list[str] = column.path
         doubts = [f"the order of the words in '{column.path}': {', '.join(codes)}"]
+        if raters is not None:
+            field = raters.paths if raters.is_certain else PLACEHOLDER
+            doubts.append(doubt_raters(raters))
+        axis = {"field": field, "codes": codes, "better": PLACEHOLDER if needs_name else "high"}
         doubts += [f"whether more of '{column.path}' is better: set 'high' or 'low'"] if needs_name else []
-        return {column.name: axis}, doubts
+        return {column.name if raters is None else "rating": axis}, doubts
     return None

@@ -7,6 +7,7 @@ that says nothing may judge or not: its role is `unknown`.
 from typing import Literal
 
 from unipref.unify.detection.column import Column
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import (
     AMBIGUOUS_NAMES,
     ANSWER_NAMES,
@@ -29,6 +30,7 @@ from unipref.unify.detection.names import (
     OFFSET_NAMES,
     OTHER_TEXT_NAMES,
     OUTCOME_NAMES,
+    PEOPLE,
     PROMPT_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
@@ -38,6 +40,7 @@ from unipref.unify.detection.names import (
     SPEECH_NAMES,
     SYSTEM_MORE,
     SYSTEM_NAMES,
+    TECHNICAL_FOLDERS,
     TOOL_MORE,
     TOOL_NAMES,
 )
@@ -53,6 +56,25 @@ MIN_PROSE_WORDS = 2.5
 MIN_PROSE_LENGTH = 40
 MAX_OUTCOMES = 12
 """Most different outcomes of a check."""
+FLAG_WORDS = {
+    "is",
+    "was",
+    "has",
+    "have",
+    "had",
+    "in",
+    "by",
+    "of",
+    "the",
+    "a",
+    "an",
+    "on",
+    "from",
+    "first",
+    "last",
+    "new",
+}
+"""Words in the names of flags that say nothing about what is true or false."""
 DIALOGUE_KINDS = ("turns", "turn", "transcript", "exchanges", "messages_tree")
 
 
@@ -152,17 +174,22 @@ def is_judgement_name(column: Column) -> bool:
     )
 
 
-def _is_in_metadata(column: Column) -> bool:
-    """Whether a mapping around the field says that it is metadata."""
-    return any(
-        {*folder.lower().replace("-", "_").split("_")} & METADATA_FOLDERS for folder in column.path.split(".")[:-1]
-    )
+def _is_inside(column: Column, names: set[str]) -> bool:
+    """Whether a mapping around the field has one of some words in its name."""
+    return any({*split_words(folder)} & names for folder in column.path.split(".")[:-1])
 
 
 def _find_value_role(column: Column) -> Role:
-    """Finds the role of flags, codes and numbers."""
+    """Finds the role of flags, codes and numbers. Inside `metadata`, only what says that it judges is a judgement."""
+    if _is_inside(column, TECHNICAL_FOLDERS):
+        return "metadata"
+    role = _find_plain_value_role(column)
+    return "metadata" if role in ("unknown", "category") and _is_inside(column, METADATA_FOLDERS) else role
+
+
+def _find_plain_value_role(column: Column) -> Role:
     words, named = {*column.words}, is_judgement_name(column)
-    if _is_in_metadata(column) or words == {"id"}:
+    if words == {"id"}:
         return "metadata"
     if column.numbers:
         return _find_number_role(column, words, named)
@@ -176,7 +203,9 @@ def _find_value_role(column: Column) -> Role:
     if column.kind == "code" and all(names_a_side(value) for value in column.distinct_values):
         return "judgement" if column.n_distinct > 1 else "category"
     if column.kind == "flag" or any(v is not None and v.grade for v in verdicts):
-        return "metadata" if words & METADATA_NAMES or column.n_distinct < 2 else "unknown"
+        # `user_ok` may judge, `is_agent` cannot.
+        is_metadata = words & METADATA_NAMES and words <= METADATA_NAMES | FLAG_WORDS and not _is_by_a_person(column)
+        return "metadata" if is_metadata or column.n_distinct < 2 else "unknown"
     if column.is_identifier:
         return "metadata"
     return "metadata" if words & METADATA_NAMES else "category"
@@ -209,13 +238,12 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
         return "score"
     if named:
         return "judgement" if column.kind == "code" else "score"
-    return "metadata" if words & METADATA_NAMES and not _numbers_people(column) else "unknown"
+    return "metadata" if words & METADATA_NAMES and not _is_by_a_person(column) else "unknown"
 
 
-def _numbers_people(column: Column) -> bool:
-    """Whether a column of small codes belongs to a numbered or named person, such as `annotator1`."""
-    people = {"annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller"}
-    return column.kind == "code" and bool({*column.words} & people)
+def _is_by_a_person(column: Column) -> bool:
+    """Whether a column of small codes or flags belongs to a numbered or named person, such as `annotator1`."""
+    return column.kind in ("code", "flag") and bool({*column.words} & {*PEOPLE})
 
 
 def _find_list_role(column: Column) -> Role:

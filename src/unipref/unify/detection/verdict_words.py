@@ -28,6 +28,8 @@ _BAD = {
     "hate hated",
     -2.0: "terrible awful horrible worst",
 }
+UNDECIDED = {"unclear"}
+"""Words of blame that say that the judge could not tell, unless their opposite is a value too."""
 _UNFINISHED = re.compile(
     r"(needs?|requires?) (some |more |minor |major )?(work|improvements?|changes?|revision|edits?|fixing)|"
     r"(could|can) be (improved|better)|room for improvement|borderline"
@@ -108,6 +110,18 @@ def read_verdict(value: Any) -> Verdict | None:
     if not isinstance(value, str) or len(value) > MAX_LENGTH:
         return None
     return _read_words(value)
+
+
+def read_verdicts(values: Iterable[str]) -> dict[str, Verdict | None]:
+    """Reads all values of one field, but those that mean "no value".
+
+    'unclear' blames an answer only beside 'clear'. Else it means that the judge could not tell.
+    """
+    words = {value: read_verdict(value) for value in values if not is_blank(value)}
+    plain = {normalise(value) for value in words}
+    if plain & UNDECIDED and "clear" not in plain:
+        words |= {value: Verdict(0.0, needs_name=False) for value in words if normalise(value) in UNDECIDED}
+    return words
 
 
 @functools.lru_cache(4096)

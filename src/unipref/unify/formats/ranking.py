@@ -1,13 +1,26 @@
 """Answers in order of preference: an ordered list, or a rank number for each answer."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_prompt, path_setting, quote_names
+from unipref.unify.detection.column import IDENTIFIER
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    Column,
+    Columns,
+    Guess,
+    are_ranks,
+    find_prompt,
+    path_setting,
+    quote_names,
+)
+from unipref.unify.detection.names import TAG_NAMES
+from unipref.unify.detection.orders import RANKING_NAMES, find_order, guess_numbers_in_order, read_order_name
 from unipref.unify.detection.twins import find_number_series, find_series
 from unipref.unify.detection.two_answers import find_inner_answer
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
@@ -31,24 +44,33 @@ RANK_NAMES = ("rank", "ranks", "ranking", "place", "position")
 
 def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess | None:
     """Recognises a list of texts that may be in order, or that has a list of ranks in another field."""
-    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and not columns.are_spans(c)]
+    lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _can_be_answers(columns, c)]
     answers = max(lists, key=lambda c: c.mean_length, default=None)
     if answers is None or answers.share < 0.9 or sum(len(v) > 1 for v in answers.values) < 0.8 * len(answers.values):
         return None
     mapping: dict[str, Any] = {"prompt": path_setting(prompt), "answers": answers.path}
     if (history := next(iter(columns.of_kind("exchanges")), None)) is not None:
         mapping["history"] = history.path
-    numbers = [c for c in columns.of_kind("numbers") if columns.role(c) != "metadata"]
-    if (ranks := next((c for c in numbers if are_ranks(c.values)), None)) is not None:
-        better = "low" if ranks.has_name("rank", "ranks", "ranking") else PLACEHOLDER
-        mapping |= {"ranks": ranks.path, "better": better}
-        doubts = [] if better == "low" else [f"whether a high or a low '{ranks.path}' is better"]
-        return Guess(
-            mapping, 0.9, [f"'{answers.path}' is a list of answers, '{ranks.path}' the list of their ranks"], doubts
-        )
+    if (numbers := guess_numbers_in_order(columns, answers)) is not None:
+        settings, doubts = numbers
+        name = settings.get("sequence") or settings.get("ranks")
+        why = [f"'{answers.path}' is a list of answers, '{name}' orders them"]
+        return Guess({**mapping, **settings}, 0.9, why, doubts)
     why = [f"'{prompt[0]}' holds the prompt, '{answers.path}' is a list of answers, and no field scores them"]
+    if (order := read_order_name(answers.path)) is not None:
+        doubt = f"'{answers.path}' is {order.replace('_', ' ')}, according to its name"
+        return Guess({**mapping, "order": order}, 0.85, why, [doubt])
     doubt = f"whether '{answers.path}' is in order: set best_first or worst_first, or choose another format"
     return Guess({**mapping, "order": PLACEHOLDER}, 0.65 if named or len(lists) == 1 else 0.4, why, [doubt])
+
+
+def _can_be_answers(columns: Columns, column: Column) -> bool:
+    """Whether the texts of a list can be answers: no pieces of a text, no tags, and no ids of a row's answers."""
+    if columns.are_spans(column) or {*column.words} & TAG_NAMES:
+        return False
+    items = [item.strip() for value in column.values for item in value]
+    are_ids = all(IDENTIFIER.fullmatch(item) and re.search(r"\d", item) for item in items)
+    return not (are_ids and {*column.words} & RANKING_NAMES)
 
 
 def _recognise_series(columns: Columns) -> Guess | None:
@@ -145,7 +167,7 @@ class Ranking(SeveralAnswers):
                 doubts = doubts if better == "low" else [f"whether a high or a low '{rank.path}' is better"]
                 why = [f"'{column.path}' is a list of answers, and '{rank.path}' is the rank of each"]
                 return Guess({"prompt": path_setting(prompt), "answers": column.path, **ranked}, 0.92, why, doubts)
-        return _recognise_series(columns) or _recognise_lists(columns, prompt, named)
+        return find_order(columns) or _recognise_series(columns) or _recognise_lists(columns, prompt, named)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with all answers and their ranks, and a reject for each rank without an answer."""

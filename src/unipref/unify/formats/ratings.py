@@ -7,7 +7,6 @@ from pydantic import Field
 
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Feedback, Reject, Response, Row
-from unipref.unify.detection.context import PEOPLE
 from unipref.unify.detection.guess import (
     MAX_WEAK_CONFIDENCE,
     PLACEHOLDER,
@@ -21,7 +20,7 @@ from unipref.unify.detection.guess import (
     guess_axes,
     quote_names,
 )
-from unipref.unify.detection.names import CODE_NAMES
+from unipref.unify.detection.names import CODE_NAMES, PEOPLE
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of

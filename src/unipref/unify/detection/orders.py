@@ -1,0 +1,178 @@
+"""Recognises fields that put the answers of a row in order: lists of numbers or ids, or texts such as B > C > A."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from unipref.core.values import value_key
+from unipref.unify.detection.columns import Column, Columns, to_finite_number
+from unipref.unify.detection.guess import PLACEHOLDER, Guess, are_ranks, find_prompt, path_setting, quote_names
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.twins import find_series
+from unipref.unify.detection.two_answers import find_inner_answer
+
+ORDER_NAMES = {"order", "ordered", "ordering", "sequence", "sorted", "sort", "permutation", "worst", "best", "indices"}
+"""Words in the names of lists that hold answers, or their numbers, one after the other."""
+RANKING_NAMES = {"ranking", "rankings", "ranked", "rank", "ranks", "preference", "preferences", *ORDER_NAMES}
+BEST, WORST = {"best", "most", "top", "better"}, {"worst", "least", "bottom", "worse"}
+ORDER_TEXT = re.compile(r"\s*[^\s>=≻,]{1,30}(\s*[>=≻]{1,2}\s*[^\s>=≻,]{1,30}){2,}\s*")
+"""Three or more names of answers in order, as one text."""
+MIN_FITTING = 0.9
+"""Least share of rows whose list names answers of the row."""
+
+Order = Literal["best_first", "worst_first"]
+
+
+def read_order_name(name: str) -> Order | None:
+    """Returns which end of a list comes first, if its name says it: `worst_to_best`, `best_first`."""
+    words = split_words(name)
+    places = [next((i for i, word in enumerate(words) if word in ends), None) for ends in (BEST, WORST)]
+    best, worst = places
+    if best is not None and worst is not None:
+        return "best_first" if best < worst else "worst_first"
+    if "first" in words and places != [None, None]:
+        return "best_first" if best is not None else "worst_first"
+    return None
+
+
+def is_order_text(column: Column) -> bool:
+    """Whether the values are texts that put three or more answers in order, such as B > C = A."""
+    texts = [value for value in column.values if isinstance(value, str)]
+    ordered = sum(bool(ORDER_TEXT.fullmatch(text)) for text in texts)
+    return bool(texts) and any(">" in text or "≻" in text for text in texts) and ordered > MIN_FITTING * len(texts)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The answers of a row and what names them."""
+
+    map: dict[str, Any]
+    names: dict[int, list[str | None]]
+    why: str
+
+
+def find_order(columns: Columns) -> Guess | None:
+    """Finds answers, and a list of their ids, names or numbers, or one text, that puts them in order."""
+    for named in (*_find_named_items(columns), *_find_named_series(columns)):
+        for column in columns.of_kind("texts", "numbers"):
+            values = dict(zip(column.rows, column.values, strict=True))
+            fitting = [_names_answers(values[row], names) for row, names in named.names.items() if row in values]
+            if fitting and sum(fitting) >= MIN_FITTING * len(fitting) and any(len(v) > 1 for v in column.values):
+                why = [named.why, f"'{column.path}' names them one after the other"]
+                order, doubts = _ask_for_order(column)
+                return Guess({**named.map, "sequence": column.path, "order": order}, 0.9, why, doubts)
+        text = next((c for c in columns.of_kind("text", "code") if is_order_text(c)), None)
+        if text is not None:
+            why = [named.why, f"'{text.path}' puts them in order, such as {text.distinct_values[0]!r}"]
+            mapping = {**named.map, "sequence": PLACEHOLDER, "order": read_order_name(text.path) or "best_first"}
+            return Guess(mapping, 0.6, why, [doubt_order_text(text)])
+    return None
+
+
+def doubt_order_text(column: Column) -> str:
+    """Says what to do with an order that is written as one text."""
+    return (
+        f"'{column.path}' ({column.distinct_values[0]}) is an order of the answers in one text, which no format reads: "
+        "write it as a list of names, the best first, equal ones in an inner list, for 'sequence'"
+    )
+
+
+def _ask_for_order(column: Column) -> tuple[str, list[str]]:
+    order = read_order_name(column.path)
+    if order is not None:
+        return order, [f"'{column.path}' is {order.replace('_', ' ')}, according to its name"]
+    return PLACEHOLDER, [f"whether the best answer comes first in '{column.path}': set best_first or worst_first"]
+
+
+def _names_answers(values: Sequence[Any], names: Sequence[str | None]) -> bool:
+    keys = [value_key(value) for value in values]
+    return len({*keys}) == len(keys) and {*keys} <= {*names} and len(keys) > len(names) / 2
+
+
+def _find_named_items(columns: Columns) -> list[_Names]:
+    """Returns the lists of answers that are mappings, each with a field that names the answers of a row."""
+    found = []
+    prompt, _ = find_prompt(columns, [])
+    for column in columns.answer_lists if prompt else []:
+        inner = columns.inner(column)
+        answer = find_inner_answer(inner)
+        for key in inner.all if answer is not None else []:
+            if key is answer or key.kind not in ("text", "code", "number"):
+                continue
+            names = {
+                row: [value_key(item.get(key.path)) if isinstance(item, dict) else None for item in items]
+                for row, items in zip(column.rows, column.values, strict=True)
+            }
+            if all(None not in each and len({*each}) == len(each) for each in names.values()):
+                mapping = {"prompt": path_setting(prompt), "answers": column.path, "response": answer.path}
+                why = f"'{column.path}' is a list of answers, each with its name in '{key.path}'"
+                found.append(_Names({**mapping, "key": key.path}, names, why))
+    return found
+
+
+def _find_named_series(columns: Columns) -> list[_Names]:
+    """Returns three or more answers in fields of their own, named by the mark in which the names differ."""
+    series = find_series(columns)
+    prompt, _ = find_prompt(columns, series)
+    if not series or not prompt:
+        return []
+    words = [split_words(column.path) for column in series]
+    place = next(i for i, several in enumerate(zip(*words, strict=True)) if len({*several}) > 1)
+    marks = [one[place] for one in words]
+    shown = [_spell_mark(column, mark) for column, mark in zip(series, marks, strict=True)]
+    found = []
+    for names in (shown, marks, [c.path for c in series]):
+        mapping = {
+            "prompt": path_setting(prompt),
+            "answers": [column.path for column in series],
+            "key": [{"text": name} for name in names],
+        }
+        why = f"{quote_names(column.path for column in series)} are answers to one prompt"
+        found.append(_Names(mapping, {row: [*map(value_key, names)] for row in range(len(columns.rows))}, why))
+    return found
+
+
+def _spell_mark(column: Column, mark: str) -> str:
+    """Returns a mark as the name spells it: `A` in `answer_A`."""
+    place = column.path.lower().rfind(mark)
+    return column.path[place : place + len(mark)] if place >= 0 else mark
+
+
+def guess_numbers_in_order(columns: Columns, answers: Column) -> tuple[dict[str, Any], list[str]] | None:
+    """Returns the settings for a list of numbers that is as long as the list of answers, and the doubts.
+
+    [2, 0, 1] can hold the rank of each answer, or the numbers of the answers in order. The name tells which; if no list
+    changes its meaning by it, as in [1, 0, 2], it does not matter.
+    """
+    lengths = dict(zip(answers.rows, map(len, answers.values), strict=True))
+    for column in columns.of_kind("numbers"):
+        words = {*column.words}
+        if columns.role(column) == "metadata" and not words & RANKING_NAMES:
+            continue
+        if any(lengths.get(row) != len(v) for row, v in zip(column.rows, column.values, strict=True)):
+            continue
+        if not are_ranks(column.values):
+            continue
+        start = int(min(number for values in column.values for number in values))
+        sequence = {"sequence": column.path, **({"counted_from": 1} if start == 1 else {})}
+        if words & ORDER_NAMES:
+            order, doubts = _ask_for_order(column)
+            return {**sequence, "order": order}, doubts
+        is_named = column.has_name("rank", "ranks", "ranking")
+        better = "low" if is_named else PLACEHOLDER
+        if "ranking" not in words or all(_is_its_own_inverse(values, start) for values in column.values):
+            doubts = [] if better == "low" else [f"whether a high or a low '{column.path}' is better"]
+            return {"ranks": column.path, "better": better}, doubts
+        doubt = (
+            f"whether '{column.path}' holds the rank of each answer (then keep 'ranks' and 'better') or the numbers of "
+            "the answers in order (then keep 'sequence' and 'order')"
+        )
+        asked = dict.fromkeys(("ranks", "better", "sequence", "order"), PLACEHOLDER)
+        return asked, [doubt]
+    return None
+
+
+def _is_its_own_inverse(values: Sequence[Any], start: int) -> bool:
+    places = [int(number) - start for value in values if (number := to_finite_number(value)) is not None]
+    return all(0 <= place < len(places) and places[place] == i for i, place in enumerate(places))

@@ -1,0 +1,88 @@
+"""Fields that put answers in order: by their ids, their numbers or their letters, the best or the worst first."""
+
+from typing import Any
+
+import pytest
+
+from support.judged_rows import ANSWERS, OTHERS, QUESTIONS, make_rows
+from unipref.core import registry
+from unipref.core.contracts import read_all
+from unipref.core.records import Feedback
+from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.orders import read_order_name
+from unipref.unify.proposal import propose
+
+THIRD = [f"Look it up: {question}" for question in QUESTIONS]
+LISTS = [list(three) for three in zip(ANSWERS, OTHERS, THIRD, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("order_worst_to_best", "worst_first"),
+        ("best_to_worst", "best_first"),
+        ("rankedBestFirst", "best_first"),
+        ("least_to_most_preferred", "worst_first"),
+        ("worst_first", "worst_first"),
+        ("ranking", None),
+        ("best_answer", None),
+    ],
+)
+def test_a_name_can_say_which_end_comes_first(name: str, order: str | None) -> None:
+    assert read_order_name(name) == order
+
+
+def test_a_list_of_ids_orders_the_answers_and_is_no_list_of_answers() -> None:
+    items = [
+        [{"id": f"c{i}{k}", "text": t} for k, t in zip("xyz", three, strict=True)] for i, three in enumerate(LISTS)
+    ]
+    ranking = [[f"c{i}z", f"c{i}x", f"c{i}y"] for i in range(len(items))]
+    found = propose(make_rows({"prompt": QUESTIONS, "candidates": items, "ranking": ranking}))
+    expected = {"answers": "candidates", "response": "text", "key": "id", "sequence": "ranking", "order": PLACEHOLDER}
+    assert (found.format, found.map) == ("ranking", {"prompt": "prompt", **expected})
+
+
+def test_numbers_in_order_are_a_sequence_if_the_name_says_it() -> None:
+    rows = make_rows({"prompt": QUESTIONS, "responses": LISTS, "order_worst_to_best": [[1, 2, 0], [2, 0, 1]]})
+    found = propose(rows)
+    assert (found.map["sequence"], found.map["order"], found.format) == (
+        "order_worst_to_best",
+        "worst_first",
+        "ranking",
+    )
+    form = registry.make("format", "ranking", found.map, "map")
+    (feedback, *_) = [item for item in read_all(form, rows) if isinstance(item, Feedback)]
+    assert [response.scores["rank"] for response in feedback.responses] == [0.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "settings"),
+    [
+        ("ranks", [[2, 3, 1], [3, 1, 2]], {"ranks": "ranks", "better": "low"}),
+        ("ranking", [[2, 1, 3], [3, 2, 1]], {"ranks": "ranking", "better": "low"}),
+        ("ranking", [[2, 3, 1], [3, 1, 2]], dict.fromkeys(("ranks", "better", "sequence", "order"), PLACEHOLDER)),
+        ("sorted_order", [[2, 3, 1]], {"sequence": "sorted_order", "counted_from": 1, "order": PLACEHOLDER}),
+    ],
+)
+def test_numbers_that_are_ranks_or_an_order_are_asked_for(
+    name: str, values: list[Any], settings: dict[str, Any]
+) -> None:
+    found = propose(make_rows({"prompt": QUESTIONS, "responses": LISTS, name: values}))
+    assert found.map == {"prompt": "prompt", "answers": "responses", **settings}
+
+
+def test_letters_in_order_name_the_answers_of_their_fields() -> None:
+    texts = {"question": QUESTIONS, "answer_A": ANSWERS, "answer_B": OTHERS, "answer_C": THIRD}
+    found = propose(make_rows({**texts, "ranking": [["B", "A", "C"], ["C", "A", "B"]]}))
+    assert (found.format, found.map["sequence"], found.map["order"]) == ("ranking", "ranking", PLACEHOLDER)
+    rows = make_rows({**texts, "ranking": [["B", "A", "C"], ["C", "A", "B"]]})
+    form = registry.make("format", "ranking", {**found.map, "order": "best_first"}, "map")
+    (feedback, *_) = [item for item in read_all(form, rows) if isinstance(item, Feedback)]
+    assert [response.scores["rank"] for response in feedback.responses] == [1.0, 0.0, 2.0]
+
+
+def test_an_order_in_one_text_is_named_and_asked_for() -> None:
+    texts = {"question": QUESTIONS, "answer_A": ANSWERS, "answer_B": OTHERS, "answer_C": THIRD}
+    found = propose(make_rows({**texts, "ranking": ["B > C > A", "A > B = C", "C>A>B"]}))
+    assert (found.format, found.map["sequence"]) == ("ranking", PLACEHOLDER)
+    assert any("'ranking' (A > B = C) is an order of the answers in one text" in doubt for doubt in found.doubts)

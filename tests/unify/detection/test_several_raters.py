@@ -1,0 +1,66 @@
+"""The fields of several people are read together, or asked for: never the first one alone."""
+
+from typing import Any
+
+import pytest
+
+from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer
+from unipref.core import registry
+from unipref.core.contracts import read_all
+from unipref.core.records import Feedback, Reject
+from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.proposal import propose
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        {"rater_1": ["good", "bad"], "rater_2": ["good", "good"], "rater_3": ["bad", ""]},
+        {"annotator_a": ["up", "down"], "annotator_b": ["down", "down"], "annotator_c": ["down", "up"]},
+        {"vote1": ["👍", "👎"], "vote2": ["👎", "👎"]},
+        {"rater_ann": ["accept", "reject"], "rater_bob": ["reject", "reject"]},
+        {"label_annotator_1": ["correct", "incorrect"], "label_annotator_2": ["incorrect", "correct"]},
+    ],
+)
+def test_the_verdicts_of_several_people_are_read_together(people: dict[str, list[Any]]) -> None:
+    found = propose(one_answer(**people))
+    assert (found.format, found.map["label"]) == ("thumbs", [*people])
+    assert PLACEHOLDER not in [*found.map["up"], *found.map["down"]]
+    assert any("several people" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(
+    "people",
+    [{"rater_1": ["yes", "no"], "rater_2": ["no", "no"]}, {"judge_a": [True, False], "judge_b": [False, True]}],
+)
+def test_words_that_need_a_name_are_asked_for_but_all_people_are_read(people: dict[str, list[Any]]) -> None:
+    found = propose(one_answer(**people))
+    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", [*people], [PLACEHOLDER])
+
+
+def test_fields_that_may_be_people_or_criteria_are_asked_for() -> None:
+    found = propose(one_answer(ann=["good", "bad", "good"], bob=["bad", "bad", "good"], eve=["good", "good", "bad"]))
+    assert (found.format, found.map["label"]) == ("thumbs", PLACEHOLDER)
+    assert any("[ann, bob, eve]" in doubt for doubt in found.doubts)
+
+
+def test_one_feedback_per_verdict_that_was_given() -> None:
+    form = registry.make(
+        "format",
+        "thumbs",
+        {"prompt": "q", "response": "a", "label": ["x", "votes.*.v"], "up": ["good"], "down": ["bad"]},
+        "map",
+    )
+    row = {"q": "Hi?", "a": "Hello.", "x": "good", "votes": [{"v": "bad"}, {"v": None}, {"v": "odd"}]}
+    read = read_all(form, [row, {**row, "x": "", "votes": []}])
+    assert [item.responses[0].approved for item in read if isinstance(item, Feedback)] == [True, False]
+    rejects = [(str(item.reason), item.field) for item in read if isinstance(item, Reject)]
+    assert rejects == [("bad_label", "votes.2.v"), ("unscored", "['x', 'votes.*.v']")]
+
+
+def test_grades_in_words_of_several_people_are_one_axis() -> None:
+    grades = ["excellent", "good", "poor", "fair"]
+    rows = make_rows({"prompt": QUESTIONS[:3], "completion": ANSWERS, "rater_1": grades, "rater_2": grades[::-1]})
+    found = propose(rows)
+    (axis,) = found.map["scores"].values()
+    assert (found.format, axis["field"]) == ("ratings", ["rater_1", "rater_2"])
