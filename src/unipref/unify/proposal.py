@@ -9,6 +9,7 @@ from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.context import find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
+from unipref.unify.detection.row_states import can_be_where, find_row_states
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
 
@@ -66,10 +67,28 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     mapping |= _literals_setting(columns, mapping)
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
-    if account.judgements and not _is_judging(form):
-        mapping["where"] = {path: [PLACEHOLDER] for path in account.judgements}
+    states, doubts = _find_states(columns, mapping, is_judged=_is_judging(form))
+    asked = [*states, *(account.judgements if not _is_judging(form) else [])]
+    if asked:
+        mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
-    return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*guess.doubts, *account.doubts])
+    doubts = [*guess.doubts, *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)), *doubts]
+    return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], doubts)
+
+
+def _find_states(columns: Columns, mapping: dict[str, Any], *, is_judged: bool) -> tuple[list[str], list[str]]:
+    """Returns the fields by which rows may have to be left out, and the doubts about them.
+
+    Answers of failed requests matter where every answer counts as a good one; contested labels and discarded rows do
+    everywhere. If a condition on the field cannot work, only the doubt is left.
+    """
+    used = {*used_paths(mapping)}
+    states = [s for s in find_row_states(columns.all) if s.column.path not in used and s.column.n_distinct]
+    states = [s for s in states if not (is_judged and s.kind in ("failed", "cut"))]
+    varied = [s for s in states if s.kind == "failed" or s.column.n_distinct > 1]
+    asked = [s.column.path for s in varied if s.kind != "cut" and can_be_where(columns.rows, s.column.path)]
+    hint = "; set by which values its rows are kept, or leave the condition out"
+    return asked, [s.doubt + hint * (s.column.path in asked) for s in varied]
 
 
 def reads_judgements(name: str | None) -> bool:

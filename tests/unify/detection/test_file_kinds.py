@@ -94,10 +94,12 @@ def test_needs_work_is_neither_good_nor_bad() -> None:
     }
 
 
-@pytest.mark.parametrize("values", [["done", "failed"], ["open", "closed", "pending"]])
-def test_state_of_a_request_is_no_judgement(values: list[str]) -> None:
+@pytest.mark.parametrize(("values", "is_asked"), [(["done", "failed"], True), (["open", "closed", "pending"], False)])
+def test_state_of_a_request_is_no_judgement_but_answers_of_failed_ones_are_asked_for(
+    values: list[str], is_asked: bool
+) -> None:
     proposed = propose(rows_of(output=answer, status=values))
-    assert (proposed.format, "where" in proposed.map) == ("demonstration", False)
+    assert (proposed.format, "where" in proposed.map) == ("demonstration", is_asked)
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,31 @@ def test_the_answer_with_which_a_dialogue_ends_is_proposed() -> None:
     other = [[*one[:1], {**one[1], "content": "No."}, *one[2:]] for one in talk]
     columns = {"conversation_a": talk, "conversation_b": other, "winner": ["model_a", "model_b"], "turn": [1, 2]}
     assert propose(make_rows(columns)).map["until"] == {"turn": "turn"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_doubt"),
+    [
+        ({"helpful": ["yes", "no"]}, {"safe": [True, False]}, True),
+        ({"helpful": ["yes", "no"]}, {"safe": ["yes", "no"]}, True),
+        ({"liked": [1, 0]}, {"k7_flag_liked": [True, False]}, False),
+        ({"feedback": ["good", "bad"]}, {"vote": ["👎", "👍"]}, True),
+        ({"feedback": ["good", "bad"]}, {"vote": ["👍", "👎"]}, False),
+    ],
+)
+def test_fields_say_the_same_only_if_their_names_and_values_do(
+    first: dict[str, Any], second: dict[str, Any], is_doubt: bool
+) -> None:
+    found = propose(one_answer(**first, **second))
+    assert any(f"'{next(iter(second))}'" in doubt for doubt in found.doubts) is is_doubt
+
+
+def test_labels_and_names_of_settings_are_no_paths_that_are_read() -> None:
+    mapping = {
+        "label": "vote", "up": ["correct"], "codes": {"A": "tie"}, "order": "best_first",
+        "scores": {"up": {"field": "stars", "better": "high"}}, "prompt": [{"field": "q", "before": "high"}],
+        "key": [{"text": "first"}], "before": "draft",
+    }  # fmt: skip
+    used = {*used_paths(mapping)}
+    assert not used & {"correct", "tie", "best_first", "high", "first"}
+    assert {"vote", "stars", "q", "draft"} <= used

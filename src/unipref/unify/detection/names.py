@@ -181,6 +181,7 @@ BAD_NAMES = {
     *("inappropriate", "rejected", "reject", "disliked", "dislike", "dislikes", "downvote", "downvotes", "downvoted"),
     *("down", "negative", "inaccurate", "irrelevant", "unhelpful", "useless", "broken", "failed", "fail", "failure"),
     *("violation", "violations", "misleading", "fabricated", "incoherent", "repetitive", "worst", "worse"),
+    *("reported", "complaint", "complained"),
 }
 """Words that say what a field that is true, or a high number, praises or blames."""
 NEGATIONS = {"not", "no", "non", "without", "lacks", "free", "never", "isnt", "less", "least"}

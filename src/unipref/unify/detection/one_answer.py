@@ -4,14 +4,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, find_prompt_and_answer, path_setting, quote_names
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
+from unipref.unify.detection.roles import FLAG_WORDS
+from unipref.unify.detection.row_states import ERROR_NAMES
 from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
 from unipref.unify.detection.twins import has_several_answers
-from unipref.unify.detection.verdict_words import Verdict, is_blank, read_verdict, read_verdicts
+from unipref.unify.detection.verdict_words import (
+    Verdict,
+    have_verdicts,
+    is_blank,
+    read_verdict,
+    read_verdicts,
+)
 
 TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
 """Numbers that can be thumbs."""
+MIN_READ = 0.5
+"""Least share of rows with a verdict in words if other rows hold something else."""
+SILENT_NAMES = {
+    *("flagged", "flag", "flags", "reported", "report", "complaint", "complained", "downvoted", "downvote", "disliked"),
+    *("upvoted", "upvote", "starred", "bookmarked", "favorited", "favourited", "saved", "pinned", "escalated"),
+}
+"""Names of marks that people may set: an answer without the mark was perhaps not judged."""
 SIGNED_NAMES = {"vote", "votes", "thumb", "thumbs", "feedback", "reaction", "rating"}
 """Names of thumbs: with them, 1 beside -1 is praise."""
 COMPLETION_NAMES = ("completion",)
@@ -143,7 +160,7 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
         return None
     label = min(candidates, key=lambda c: (columns.role(c) != "judgement", not tells_polarity(c), not _speaks(c)))
     is_kto = _is_shaped_like_kto(columns)
-    if (raters := find_raters(columns, label)) is not None and _is_verdict(raters.merged):
+    if (raters := find_raters(columns, label)) is not None and is_verdict_column(raters.merged):
         return _judge_by_raters(raters, is_kto)
     codes, doubts = _guess_codes(label, is_kto)
     is_named = columns.role(label) == "judgement"
@@ -165,10 +182,10 @@ def _can_be_thumbs(columns: Columns, column: Column) -> bool:
         return False
     if role == "unknown" and column.n_distinct < 2:
         return False
-    return _is_verdict(column)
+    return is_verdict_column(column)
 
 
-def _is_verdict(column: Column) -> bool:
+def is_verdict_column(column: Column) -> bool:
     """Whether the values can be thumbs: two numbers, true and false, or words of two grades."""
     return {*column.numbers} in TWO_NUMBERS if column.numbers else column.kind == "flag" or _has_two_grades(column)
 
@@ -182,11 +199,18 @@ def _has_two_grades(column: Column) -> bool:
 
 
 def grade_words(column: Column) -> dict[str, Verdict] | None:
-    """Returns value -> verdict for a column of verdicts in words; None if a value is not one."""
+    """Returns value -> verdict for a column of verdicts in words; None if it is not one.
+
+    A few other values are left out if the rest praises and blames by itself.
+    """
     if column.kind != "code" or column.numbers:
         return None
     words = read_verdicts(column.distinct_values)
-    return {k: v for k, v in words.items() if v is not None} if words and None not in words.values() else None
+    known = {k: v for k, v in words.items() if v is not None}
+    if len(known) == len(words) or not have_verdicts(known):
+        return known if known and len(known) == len(words) else None
+    # One odd value, such as another emoji, hides no verdicts that speak for themselves.
+    return known if sum(str(v) in known for v in column.values) >= MIN_READ * len(column.values) else None
 
 
 def _speaks(column: Column) -> bool:
@@ -196,6 +220,8 @@ def _speaks(column: Column) -> bool:
 def tells_polarity(column: Column) -> int:
     """Returns 1 if the name of a field praises, -1 if it blames, and 0 if it tells neither or both."""
     words = {*column.words}
+    if words - FLAG_WORDS <= ERROR_NAMES | {"failed", "fail"}:
+        return 0  # the request may have failed, not the answer
     good, bad = bool(words & GOOD_NAMES), bool(words & BAD_NAMES)
     return 0 if words & (NEGATIONS | AMBIGUOUS_NAMES) or good == bad else 1 if good else -1
 
@@ -225,6 +251,8 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
     verdicts = {v: verdict for v in values if v not in blank and (verdict := read_verdict(v)) is not None}
     texts = [value for value in values if isinstance(value, str)]
     verdicts |= {v: verdict for v, verdict in read_verdicts(texts).items() if verdict is not None}
+    if odd := [v for v in texts if v not in verdicts and v not in blank]:
+        doubts.append(f"rows with {quote_names(odd)} in '{label.path}' are rejected: unipref knows no such verdict")
     needs_name = any(verdict.needs_name for verdict in verdicts.values() if verdict.grade)
     if label.kind == "flag" and not polarity and is_kto and label.name == "label":
         polarity = 1
@@ -238,7 +266,11 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
         doubts.append(f"'{label.path}' is the name of a fault: {up[0] if up else 'no'} counts as thumbs up")
     elif needs_name:
         doubts.append(f"'{label.path}' is the name of praise: {up[0] if up else 'yes'} counts as thumbs up")
-    if values == [True, False] and sign > 0:
+    if needs_name and _can_be_silent(label):
+        silent = down if sign > 0 else up
+        doubts[-1] = _doubt_about_silence(label, silent)
+        silent[:] = [PLACEHOLDER]
+    if values == [True, False] and sign > 0 and PLACEHOLDER not in down:
         return {}, doubts
     if label.kind == "flag":
         # The value that is not in these rows is spelled like the one that is.
@@ -252,7 +284,8 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
 def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tuple[dict[str, list[Any]], list[str]]:
     numbers = sorted({int(n) for n in label.numbers})
     is_signed = -1 in numbers and 1 in numbers
-    if not polarity and is_signed and {*label.words} & SIGNED_NAMES:
+    words = {to_english(word) for word in split_words(label.path)}
+    if not polarity and is_signed and words & SIGNED_NAMES and not words & (NEGATIONS | AMBIGUOUS_NAMES):
         polarity = 1
         doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
     if not polarity:
@@ -261,8 +294,22 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
     neutral = {"neutral": [0]} if is_signed and 0 in numbers else {}
     if {*label.words} & (GOOD_NAMES | BAD_NAMES):
         doubts = [*doubts, f"{max(numbers)} in '{label.path}' counts as thumbs {'up' if polarity > 0 else 'down'}"]
+    if not is_signed and _can_be_silent(label):
+        doubts = [*doubts[:-1], _doubt_about_silence(label, low)]
+        low = [PLACEHOLDER]
     up, down = (high, low) if polarity > 0 else (low, high)
     return {"up": up, "down": down, **neutral}, doubts
+
+
+def _can_be_silent(label: Column) -> bool:
+    """Whether a field is a mark that every row has, set or not: then its absence may mean that nobody judged."""
+    return bool({*label.words} & SILENT_NAMES) and label.share == 1
+
+
+def _doubt_about_silence(label: Column, values: list[Any]) -> str:
+    """Asks what an answer without a mark is."""
+    shown = ", ".join(map(str, values)) or "no mark"
+    return f"whether {shown} in '{label.path}' is a judgement: nobody may have looked; list it in 'neutral' if so"
 
 
 def _doubt_about_values(label: Column) -> str:

@@ -1,6 +1,5 @@
 """Recognises fields that put the answers of a row in order: lists of numbers or ids, or texts such as B > C > A."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from unipref.core.values import value_key
 from unipref.unify.detection.columns import Column, Columns, to_finite_number
 from unipref.unify.detection.guess import PLACEHOLDER, Guess, are_ranks, find_prompt, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.side_words import are_orders
 from unipref.unify.detection.twins import find_series
 from unipref.unify.detection.two_answers import find_inner_answer
 
@@ -16,8 +16,6 @@ ORDER_NAMES = {"order", "ordered", "ordering", "sequence", "sorted", "sort", "pe
 """Words in the names of lists that hold answers, or their numbers, one after the other."""
 RANKING_NAMES = {"ranking", "rankings", "ranked", "rank", "ranks", "preference", "preferences", *ORDER_NAMES}
 BEST, WORST = {"best", "most", "top", "better"}, {"worst", "least", "bottom", "worse"}
-ORDER_TEXT = re.compile(r"\s*[^\s>=≻,]{1,30}(\s*[>=≻]{1,2}\s*[^\s>=≻,]{1,30}){2,}\s*")
-"""Three or more names of answers in order, as one text."""
 MIN_FITTING = 0.9
 """Least share of rows whose list names answers of the row."""
 
@@ -34,13 +32,6 @@ def read_order_name(name: str) -> Order | None:
     if "first" in words and places != [None, None]:
         return "best_first" if best is not None else "worst_first"
     return None
-
-
-def is_order_text(column: Column) -> bool:
-    """Whether the values are texts that put three or more answers in order, such as B > C = A."""
-    texts = [value for value in column.values if isinstance(value, str)]
-    ordered = sum(bool(ORDER_TEXT.fullmatch(text)) for text in texts)
-    return bool(texts) and any(">" in text or "≻" in text for text in texts) and ordered > MIN_FITTING * len(texts)
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ def find_order(columns: Columns) -> Guess | None:
                 why = [named.why, f"'{column.path}' names them one after the other"]
                 order, doubts = _ask_for_order(column)
                 return Guess({**named.map, "sequence": column.path, "order": order}, 0.9, why, doubts)
-        text = next((c for c in columns.of_kind("text", "code") if is_order_text(c)), None)
+        text = next((c for c in columns.of_kind("text", "code") if are_orders(c.values)), None)
         if text is not None:
             why = [named.why, f"'{text.path}' puts them in order, such as {text.distinct_values[0]!r}"]
             mapping = {**named.map, "sequence": PLACEHOLDER, "order": read_order_name(text.path) or "best_first"}

@@ -44,7 +44,8 @@ from unipref.unify.detection.names import (
     TOOL_MORE,
     TOOL_NAMES,
 )
-from unipref.unify.detection.side_words import names_a_side
+from unipref.unify.detection.row_states import CONTEST_NAMES, tells_of_failure
+from unipref.unify.detection.side_words import are_orders, names_a_side
 from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
 
 Role = Literal[
@@ -54,6 +55,8 @@ Role = Literal[
 MIN_PROSE_WORDS = 2.5
 """Mean number of words from which a text is prose, whatever its name says."""
 MIN_PROSE_LENGTH = 40
+MAX_TAG = 40
+"""Most characters of a tag."""
 MAX_OUTCOMES = 12
 """Most different outcomes of a check."""
 FLAG_WORDS = {
@@ -94,8 +97,10 @@ def find_role(column: Column) -> Role:
 
 
 def _find_special_role(column: Column) -> Role | None:
-    """Recognises system texts, histories and tools by their names."""
+    """Recognises failed requests, system texts, histories and tools."""
     words = {*column.words}
+    if column.kind in ("text", "code", "number") and tells_of_failure(column):
+        return "metadata"
     if words & SYSTEM_NAMES and words <= SYSTEM_MORE and column.kind in ("text", "code", "texts"):
         return "system"
     if words & TOOL_NAMES and words <= TOOL_MORE and column.kind in ("items", "texts", "text", "other"):
@@ -112,6 +117,8 @@ def is_prose(column: Column) -> bool:
 
 def _find_text_role(column: Column) -> Role:
     words = {*column.words}
+    if are_orders(column.values):
+        return "judgement"
     if column.is_identifier or column.holds_dates_or_addresses:
         return "judgement" if _names_other_columns(column) else "metadata"
     is_said = _is_asked_or_answered(column)
@@ -169,7 +176,8 @@ def _is_prompt(column: Column) -> bool:
 def is_judgement_name(column: Column) -> bool:
     """Whether the name says that the field judges something."""
     words = {*column.words}
-    return bool(words & (JUDGEMENT_NAMES | GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER)) and not (
+    named = JUDGEMENT_NAMES | GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER | CONTEST_NAMES
+    return bool(words & named) and not (
         words & (COUNT_NAMES | {"id", "ids", "at", "date", "time", "version", "type", "model", "status"})
     )
 
@@ -257,6 +265,11 @@ def _find_list_role(column: Column) -> Role:
         items = [item for value in column.values[:200] for item in value[:50]]
         verdicts = [read_verdict(item) for item in items]
         if items and all(v is not None and not v.needs_name for v in verdicts):
+            return "judgement"
+        speaking = {
+            item for item, v in zip(items, verdicts, strict=True) if v is not None and v.grade and not v.needs_name
+        }
+        if speaking and max(map(len, items)) <= MAX_TAG and not words & SOURCE_LIST_NAMES:
             return "judgement"
         short = sum(map(len, items)) < MIN_PROSE_LENGTH * max(len(items), 1)
         # Verdicts repeat; short answers, as in `rejected`, mostly differ.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from unipref.unify.detection.name_words import split_words
 
@@ -50,9 +50,13 @@ FILLERS = {
         "strongly",
         "somewhat",
     ),
-    *("a", "than", "by", "of", "barely", "marginally", "definitely", "probably", "st", "nd"),
+    *("a", "than", "by", "of", "barely", "marginally", "definitely", "probably", "st", "nd", "even", "still"),
 }
 RELATION = re.compile(r"([\w ]{1,20}?)\s*(>{1,3}|<{1,3}|={1,2}|≈|~|≻|≺|»|«)\s*([\w ]{1,20})")
+ORDER_TEXT = re.compile(r"\s*[^\s>=≻,]{1,30}(\s*[>=≻]{1,2}\s*[^\s>=≻,]{1,30}){2,}\s*")
+"""Three or more names of answers in order, as one text."""
+MIN_ORDERS = 0.9
+"""Least share of the texts of a field that are such orders."""
 TIE_WORDS = {
     *("tie", "tied", "ties", "draw", "both", "bothbad", "bothgood", "neither", "equal", "equally", "same", "similar"),
     *("even", "none", "toss", "up", "no", "preference", "difference", "bad", "good", "about", "roughly", "them", "are"),
@@ -131,6 +135,13 @@ def names_a_side(value: str) -> bool:
     )
 
 
+def are_orders(values: Sequence[Any]) -> bool:
+    """Whether some values are texts that put three or more answers in order, such as B > C = A."""
+    texts = [value for value in values if isinstance(value, str)]
+    has_sign = any(">" in text or "≻" in text for text in texts)
+    return has_sign and sum(bool(ORDER_TEXT.fullmatch(text)) for text in texts) > MIN_ORDERS * len(values)
+
+
 def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()) -> SideWord:
     """Reads which of two answers a value names.
 
@@ -142,18 +153,20 @@ def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()
     plain = _plain(value)
     if (relation := RELATION.fullmatch(plain)) is not None:
         return _read_relation(relation, marks)
-    if TIE.search(plain):
-        return SideWord("tie", speaks=True)
-    if [name.lower() for name in names].count(value.strip().lower()) == 1:
-        return SideWord("first" if value.strip().lower() == names[0].lower() else "second")
     words = [SYNONYMS.get(word, word) if marks and word not in marks else word for word in split_words(plain.lower())]
     words = [LETTERS.get(word, word) if marks and LETTERS.get(word) in marks else word for word in words]
     hits = [mark in words for mark in marks or ()]
+    # 'B is even better' names a side, although 'even' alone is a tie.
+    is_about_one = hits.count(True) == 1 and bool({*words} & (BETTER | WORSE - {"bad"}))
+    if TIE.search(plain) and not is_about_one:
+        return SideWord("tie", speaks=True)
+    if [name.lower() for name in names].count(value.strip().lower()) == 1:
+        return SideWord("first" if value.strip().lower() == names[0].lower() else "second")
     if hits.count(True) != 1:
         return SideWord(None)
     first = hits[0]
     better, worse = bool(BETTER & {*words}), bool(WORSE & {*words})
-    if (better and worse) or {"not", "no", "isn"} & {*words}:
+    if (better and worse) or {"not", "no", "isn", "neither"} & {*words}:
         return SideWord(None)
     strength = 3 if MUCH.search(plain) else 1 if SLIGHTLY.search(plain) else 2 if better or worse else None
     return SideWord("first" if first != worse else "second", strength, speaks=better or worse)

@@ -4,15 +4,18 @@ Such a field is a doubt. It keeps the confidence low, and where the proposal tak
 entry gets a question, so that it cannot run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from unipref.core.leaves import iterate_leaves
 from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, LOW_IS_BETTER
+from unipref.unify.detection.orders import doubt_order_text
 from unipref.unify.detection.roles import Role
+from unipref.unify.detection.side_words import are_orders
+from unipref.unify.detection.verdict_words import read_verdict
 
 MAX_CONFIDENCE = 0.5
 """Most confidence in a proposal that leaves a field unread which looks like a judgement."""
@@ -21,6 +24,23 @@ MAX_VALUES = 4
 MAX_VALUE_LENGTH = 30
 MAX_DOUBTS = 8
 """Most unread fields to name."""
+MIN_COUPLES = 20
+"""Least number of rows in which two fields must agree to say the same, if their values do not show it."""
+MIN_EQUAL = 6
+"""The same for fields with the same values."""
+NOT_PATHS = {
+    *("up", "down", "neutral", "codes", "better", "low", "high", "order", "pattern", "decimal", "counted_from"),
+    *("instruction", "roles", "marks", "cut", "separator", "missing", "scale", "text", "objective"),
+    *("where", "where_items"),
+}
+"""Settings whose values are labels, constants or texts."""
+NAMED_SETTINGS = {"scores", "evidence", "counts", "names"}
+"""Settings whose keys are names that the user chooses."""
+VERSION_NAMES = (
+    *("corrected", "correction", "revised", "rewritten", "improved", "ideal", "better", "fixed", "edited", "suggested"),
+    *("reference", "gold", "golden", "expected", "preferred"),
+)
+"""Words in the names of texts that are another, often a better, version of the answer."""
 NOUNS: dict[Role, str] = {
     "judgement": "a judgement",
     "score": "a score",
@@ -59,27 +79,20 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
     read = [c for c in columns.all if c.path in used and columns.role(c) in ("judgement", "score", "unknown")]
     named_lists: set[str] = set()
     for column, path, role in _iterate_fields(columns):
-        if _is_used(path, used) or column.kind == "empty":
-            continue
         listed = path.split(".*.")[0] if ".*." in path else ""
-        if (
-            role in ("judgement", "unknown", "score")
-            and not listed
-            and any(_say_the_same(column, other) for other in read)
-        ):
+        if _is_used(path, used) or column.kind == "empty" or (listed and listed in named_lists and role in NOUNS):
+            continue
+        judges = role in ("judgement", "unknown", "score")
+        if judges and not listed and any(_say_the_same(column, other) for other in read):
             continue
         if role in NOUNS:
-            if listed and listed in named_lists:
-                continue
             named_lists |= {listed} if listed else set()
-            account.doubts.append(f"'{path}' looks like {NOUNS[role]}{_show_values(column)} and is not read")
+            account.doubts.append(_doubt_unread(column, path, role))
             account.judgements += [path] if role in ("judgement", "score") else []
             account.is_serious = True
-        elif role == "unknown" and not is_judged and not listed and column.n_distinct > 1:
-            account.doubts.append(f"'{path}'{_show_values(column)} may judge the answers, and is not read")
-            account.is_serious = True
-        elif mapping and role == "unknown" and column.numbers and not listed and column.n_distinct > 1:
-            account.doubts.append(f"'{path}'{_show_values(column)} may be a score, and is not read")
+        elif not listed and (doubt := _doubt_other(columns, column, mapping, is_judged)):
+            account.doubts.append(doubt)
+            account.is_serious |= role == "unknown" and not is_judged
     if len(account.doubts) > MAX_DOUBTS:
         rest = len(account.doubts) - MAX_DOUBTS
         account.doubts = [*account.doubts[:MAX_DOUBTS], f"{rest} more fields that may matter are not read"]
@@ -89,13 +102,72 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
     return account
 
 
+def _doubt_unread(column: Column, path: str, role: Role) -> str:
+    if role == "judgement" and are_orders(column.values):
+        return doubt_order_text(column)
+    return f"'{path}' looks like {NOUNS[role]}{_show_values(column)} and is not read"
+
+
+def _doubt_other(columns: Columns, column: Column, mapping: dict[str, Any], is_judged: bool) -> str | None:
+    """Returns the doubt about an unread field that may judge, score or hold another answer; None if it does not."""
+    path, is_unknown = column.path, columns.role(column) == "unknown" and column.n_distinct > 1
+    if is_unknown and not is_judged:
+        return f"'{path}'{_show_values(column)} may judge the answers, and is not read"
+    if is_unknown and mapping and column.numbers:
+        return f"'{path}'{_show_values(column)} may be a score, and is not read"
+    if mapping and (what := _describe_texts(columns, column, {*used_paths(mapping)})):
+        return f"'{path}' looks like {what} and is not read"
+    return None
+
+
+def _describe_texts(columns: Columns, column: Column, used: set[str]) -> str | None:
+    """Says what an unread field of texts may be: another version of the answer, or a list of answers; None if neither.
+
+    Args:
+        columns: the columns of the rows.
+        column: the unread field.
+        used: the paths that the mapping uses.
+    """
+    if column.kind == "text" and columns.role(column) != "metadata" and column.has_name(*VERSION_NAMES):
+        return "another version of the answer (the format 'edit' reads one)"
+    if column.kind == "text" and columns.role(column) == "answer":
+        return "another answer"
+    is_read_in_part = any(path.startswith(f"{column.path}.") for path in used)
+    if column.kind == "items" and not is_read_in_part and columns.inner(column).of_role("answer", "text"):
+        return "a list of texts"
+    return None
+
+
 def _say_the_same(one: Column, other: Column) -> bool:
-    """Whether two columns say the same in other words: each value of one belongs to one value of the other."""
-    values = dict(zip(other.rows, map(str, other.values), strict=True))
-    couples = {(str(v), values.get(row)) for row, v in zip(one.rows, one.values, strict=True)}
-    if {*one.distinct_values} & {*other.distinct_values}:
-        return all(mine == its for mine, its in couples)
-    return other.n_distinct > 1 and len(couples) == one.n_distinct == other.n_distinct and one.rows == other.rows
+    """Whether two columns say the same in other words: each value of one belongs to one value of the other.
+
+    Verdicts that praise and blame alike say the same. Of other values, few rows can agree by chance; and fields whose
+    names speak of different things, such as `helpful` and `safe`, never say the same.
+    """
+    if _qualities(one) != _qualities(other) and _qualities(one) and _qualities(other):
+        return False
+    values = dict(zip(other.rows, map(_spell, other.values), strict=True))
+    couples = {(_spell(v), values.get(row)) for row, v in zip(one.rows, one.values, strict=True)}
+    verdicts = [(read_verdict(mine), read_verdict(its)) for mine, its in couples if its is not None]
+    if any(a is not None and b is not None and a.grade * b.grade < 0 for a, b in verdicts):
+        return False
+    speak = all(a is not None and b is not None and not (a.needs_name or b.needs_name) for a, b in verdicts)
+    if {mine for mine, _ in couples} & {*values.values()}:
+        return all(mine == its for mine, its in couples) and (speak or len(one.rows) >= MIN_EQUAL)
+    if other.n_distinct < 2 or not len(couples) == one.n_distinct == other.n_distinct or one.rows != other.rows:
+        return False
+    return speak or len(one.rows) >= MIN_COUPLES
+
+
+def _spell(value: Any) -> str:
+    """Returns a value as text; true and 1 are one value, and so are false and 0."""
+    spelled = str(value).strip().lower()
+    return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(spelled, spelled)
+
+
+def _qualities(column: Column) -> set[str]:
+    """Returns the words of a name that say what is judged."""
+    return {*column.words} & (GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER)
 
 
 def _iterate_fields(columns: Columns) -> Iterable[tuple[Column, str, Role]]:
@@ -105,12 +177,11 @@ def _iterate_fields(columns: Columns) -> Iterable[tuple[Column, str, Role]]:
 
 
 def used_paths(value: Any) -> list[str]:
-    """Returns the paths that a mapping names; numbers of items become `*`.
+    """Returns the paths that a mapping names; numbers of items become `*`. Labels and constant texts are no paths.
 
     A path inside the items of a list that the mapping names as well appears alone and with the list before it.
     """
-    leaves = (leaf for _, leaf in iterate_leaves(value))
-    texts = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf != PLACEHOLDER]
+    texts = [leaf for leaf in _iterate_paths(value) if isinstance(leaf, str) and leaf and leaf != PLACEHOLDER]
     paths = [".".join("*" if part.isdigit() else part for part in text.split(".")) for text in texts]
     # An item named by its number (`label.0`) reads the list.
     lists = [path.removesuffix(".*") for path in paths if path.endswith(".*")]
@@ -118,6 +189,21 @@ def used_paths(value: Any) -> list[str]:
     if isinstance(value, dict) and isinstance(value.get("steps"), str) and isinstance(value.get("versions"), str):
         inside += [f"{value['steps']}.*.{value['versions']}.*.{path}" for path in paths]
     return [*texts, *paths, *lists, *inside]
+
+
+def _iterate_paths(value: Any) -> Iterator[Any]:
+    """Yields the leaves of a mapping that can be paths."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in NAMED_SETTINGS and isinstance(inner, dict):
+                # The keys are the user's names, not settings.
+                yield from (leaf for one in inner.values() for leaf in _iterate_paths(one))
+            elif key not in NOT_PATHS and not (key == "before" and "field" in value):
+                yield from _iterate_paths(inner)
+    elif isinstance(value, list):
+        yield from (leaf for one in value for leaf in _iterate_paths(one))
+    else:
+        yield value
 
 
 def _is_used(path: str, used: set[str]) -> bool:

@@ -22,6 +22,7 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.names import CODE_NAMES, PEOPLE
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
+from unipref.unify.detection.verdict_lists import names_a_kind
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 
@@ -30,7 +31,7 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
     """Returns what several people gave the one answer: a list of numbers, or of mappings with a number."""
     lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
     numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
-    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if _names_a_kind(column)}
+    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
     dialogues = {c.path for c in columns.of_kind("turns")}
     for column, path, role in columns.inside:
         if path.split(".*.")[0] in dialogues:
@@ -72,11 +73,6 @@ def _repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool:
     prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
     first = columns.find(prompt if isinstance(prompt, str) else prompt[0])
     return first is not None and response is not None and first.n_distinct < response.n_distinct
-
-
-def _names_a_kind(column: Column) -> bool:
-    """Whether a field says of each number in a list what it measures: then the numbers are not of one scale."""
-    return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
 
 
 class Ratings(OneAnswer):

@@ -8,6 +8,7 @@ from unipref.core.records import Feedback, Reject, Row
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess
 from unipref.unify.detection.one_answer import find_one_answer, find_thumbs
+from unipref.unify.detection.verdict_lists import find_listed_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.fields import Path, PathList, get_path
 from unipref.unify.mapping.verdicts import Verdicts
@@ -45,7 +46,8 @@ class Thumbs(Verdicts, OneAnswer):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises an answer or a dialogue with a verdict of two values, in any spelling."""
-        if (label := find_thumbs(columns)) is None or (answer := find_one_answer(columns)) is None:
+        label = find_thumbs(columns) or find_listed_thumbs(columns)
+        if label is None or (answer := find_one_answer(columns)) is None:
             return None
         if columns.has_lists_of_answers and "messages" not in answer.map:
             return None

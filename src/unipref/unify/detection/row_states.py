@@ -1,0 +1,103 @@
+"""Recognises fields that tell about a whole row: a failed request, a contested label, a discarded row."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from unipref.core.records import Row
+from unipref.unify.detection.column import Column
+from unipref.unify.detection.verdict_words import read_verdict
+
+CONTEST_NAMES = {
+    *("agree", "agrees", "agreed", "disagree", "disagrees", "disagreed", "disputed", "contested", "confirmed"),
+    *("overruled", "overturned", "unanimous"),
+}
+"""Words in the names of flags that say whether a person agrees with the label."""
+WITHDRAWN_NAMES = {
+    *("discarded", "discard", "excluded", "exclude", "cancelled", "canceled", "retracted", "withdrawn", "spam"),
+    *("valid", "invalid", "usable", "unusable", "deleted", "duplicate", "ignored", "removed"),
+}
+"""Words in the names of flags that say whether a row counts."""
+ERROR_NAMES = {"error", "exception", "traceback", "failure", "err", "stderr"}
+"""Words in the names of fields that say why a request failed."""
+STATUS_NAMES = {"status", "state"}
+FAILED = {
+    *("error", "failed", "failure", "fail", "timeout", "timed_out", "exception", "aborted", "crashed", "cancelled"),
+    *("canceled", "rate_limited", "rejected_by_filter", "incomplete", "500"),
+}
+"""Values of a status that say that a request failed."""
+FINISHED = {"ok", "success", "succeeded", "successful", "completed", "complete", "done", "finished", "running", "200"}
+MAX_FAILED = 0.9
+"""Largest share of rows with the text of an error."""
+STOP_NAMES = {"finish", "stop", "end"}
+CUT = {"length", "max_tokens", "max_length", "content_filter", "safety", "error", "timeout", "cancelled", "refusal"}
+"""Values of the reason why an answer ended, which say that it is cut or refused."""
+
+
+@dataclass(frozen=True)
+class RowState:
+    """A field that tells about whole rows.
+
+    Attributes:
+        column: the field.
+        kind: what it tells: the request failed, the answer was cut, the label is contested, or the row was withdrawn.
+        doubt: the same for the user.
+    """
+
+    column: Column
+    kind: Literal["failed", "cut", "contested", "withdrawn"]
+    doubt: str
+
+
+def find_row_states(columns: Iterable[Column]) -> Iterator[RowState]:
+    """Yields the fields that tell whether a row should be used, in their order."""
+    for column in columns:
+        words, shown = {*column.words}, f"'{column.path}' ({', '.join(column.distinct_values[:4])[:60]})"
+        if tells_of_failure(column):
+            yield RowState(column, "failed", f"{shown} says that requests failed: their answers may be errors")
+        elif words & STOP_NAMES and "reason" in words and {*map(_plain, column.distinct_values)} & CUT:
+            yield RowState(column, "cut", f"{shown} says that some answers are cut or were refused")
+        elif words & CONTEST_NAMES and _is_yes_or_no(column):
+            yield RowState(column, "contested", f"{shown} says that a person contests some of the labels")
+        elif words & WITHDRAWN_NAMES and _is_yes_or_no(column):
+            yield RowState(column, "withdrawn", f"{shown} says that some rows do not count")
+
+
+def tells_of_failure(column: Column) -> bool:
+    """Whether a field says that some requests failed: a status of HTTP, a status in words, or the text of an error."""
+    words = {*column.words}
+    if words & {*STATUS_NAMES, "http"} and column.numbers:
+        codes = {*column.numbers}
+        return all(100 <= code <= 599 for code in codes) and any(code >= 400 for code in codes)
+    if words & STATUS_NAMES:
+        values = {*map(_plain, [*column.distinct_values, *column.odd])}
+        return bool(values & FAILED) and bool(values & FINISHED) and values <= FAILED | FINISHED | {"pending", "queued"}
+    is_error = words & ERROR_NAMES and not words & {"rate", "count", "severity", "score", "analysis", "type", "message"}
+    is_text = column.kind in ("text", "code") and not column.numbers and column.share < MAX_FAILED
+    return bool(is_error) and is_text and not any(map(read_verdict, column.distinct_values[:50]))
+
+
+def _plain(value: str) -> str:
+    return value.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _is_yes_or_no(column: Column) -> bool:
+    """Whether the values are true and false, yes and no, or 1 and 0."""
+    if column.kind == "flag":
+        return True
+    if column.numbers:
+        return {*column.numbers} <= {0.0, 1.0}
+    verdicts = [read_verdict(value) for value in column.distinct_values]
+    return column.kind == "code" and all(v is not None and v.needs_name for v in verdicts)
+
+
+def can_be_where(rows: Iterable[Row], path: str) -> bool:
+    """Whether a condition on a path works: no list is on the way, and every row has it."""
+    return "*" not in path and all(_has(row, path) for row in rows)
+
+
+def _has(row: object, path: str) -> bool:
+    if isinstance(row, dict) and path in row:
+        return True
+    first, _, rest = path.partition(".")
+    return isinstance(row, dict) and bool(rest) and _has(row.get(first), rest)

@@ -1,0 +1,55 @@
+"""Recognises verdicts on the one answer of a row that stand in a list: of people's judgements, or of tags."""
+
+from unipref.unify.detection.columns import Column, Columns, make_column
+from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_verdict_column
+from unipref.unify.detection.verdict_words import is_verdict, read_verdict
+
+
+def find_listed_thumbs(columns: Columns) -> ThumbsLabel | None:
+    """Finds a list of verdicts on the one answer; None if there is none. Its path has a `*`: `votes.*.verdict`."""
+    return _find_in_mappings(columns) or _find_words(columns)
+
+
+def names_a_kind(column: Column) -> bool:
+    """Whether a field says of each item of a list what it measures: then the items are not judgements of one kind."""
+    return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
+
+
+def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
+    turns = {c.path for c in columns.of_kind("turns")}
+    rows = {c.path for c in columns.of_kind("items") if columns.inner(c).prose}
+    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
+    for column, path, role in columns.inside:
+        listed = path.split(".*.")[0]
+        if role != "judgement" or path.count(".*.") != 1 or listed in turns | rows or not is_verdict_column(column):
+            continue
+        whole = Column(path, column.kind, column.values, column.rows, column.share, odd=column.odd)
+        codes, doubts = guess_thumbs(whole)
+        if listed in kinds:
+            doubts.append(f"which items of '{listed}' judge the answer: choose them with 'where_items'")
+            return ThumbsLabel(whole, PLACEHOLDER, codes, True, doubts)
+        doubts.append(f"that '{path}' are several people's verdicts of one kind: all of them count")
+        return ThumbsLabel(whole, path, codes, True, doubts)
+    return None
+
+
+def _find_words(columns: Columns) -> ThumbsLabel | None:
+    for column in columns.of_kind("texts", "flags"):
+        if columns.role(column) != "judgement" or not column.values:
+            continue
+        items = [(row, item) for row, value in zip(column.rows, column.values, strict=True) for item in value]
+        whole = make_column(f"{column.path}.*", items, len(items))
+        if is_verdict_column(whole) and all(map(is_verdict, whole.distinct_values)):
+            codes, doubts = guess_thumbs(whole)
+            doubts.append(f"whether '{column.path}' holds several people's verdicts: then set label: '{whole.path}'")
+            return ThumbsLabel(whole, PLACEHOLDER, codes, True, doubts)
+        speaking = [v for v in whole.distinct_values if (verdict := read_verdict(v)) and not verdict.needs_name]
+        if not speaking:
+            continue
+        doubt = (
+            f"which words of '{column.path}' judge the answer, perhaps {', '.join(speaking[:6])}; list the others in "
+            "'neutral'"
+        )
+        return ThumbsLabel(whole, whole.path, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+    return None
