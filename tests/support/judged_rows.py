@@ -22,6 +22,11 @@ def one_answer(**columns: Sequence[Any]) -> list[dict[str, Any]]:
     return make_rows({"question": QUESTIONS, "answer": ANSWERS, **columns})
 
 
+def rival_answers(**columns: Sequence[Any]) -> list[dict[str, Any]]:
+    """Makes rows of a question and an answer with further columns; each question has two answers."""
+    return make_rows({"question": [QUESTIONS[i // 2] for i in range(len(QUESTIONS))], "answer": ANSWERS, **columns})
+
+
 def two_answers(**columns: Sequence[Any]) -> list[dict[str, Any]]:
     """Makes rows of a prompt and two answers, `response_a` and `response_b`, with further columns."""
     return make_rows({"prompt": QUESTIONS, "response_a": ANSWERS, "response_b": OTHERS, **columns})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer
+from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer, rival_answers
 from unipref.core import registry
 from unipref.core.contracts import read_all
 from unipref.unify.detection.guess import PLACEHOLDER
@@ -106,7 +106,7 @@ def test_grades_in_words_are_a_scale_whose_direction_only_words_of_praise_tell(
     ],
 )
 def test_scores_in_texts_are_read_as_numbers(values: list[str], settings: dict[str, Any]) -> None:
-    rows = one_answer(stars=values)
+    rows = rival_answers(stars=values)
     found = propose(rows)
     assert found.format == "ratings"
     assert found.map["scores"]["stars"] == {"field": "stars", "better": "high", **settings}
@@ -121,7 +121,7 @@ ASKED = ["helpfulness", "score", "rating", "mean_score", "bias_score", "k3", "ov
 
 @pytest.mark.parametrize("name", ASKED)
 def test_the_direction_of_a_score_is_asked_for_where_only_its_name_tells_it(name: str) -> None:
-    found = propose(one_answer(**{name: [1, 4, 5, 2]}))
+    found = propose(rival_answers(**{name: [1, 4, 5, 2]}))
     assert found.format == "ratings"
     (axis,) = found.map["scores"].values()
     assert axis["better"] == PLACEHOLDER
@@ -161,8 +161,7 @@ def test_metadata_are_neither_an_answer_nor_a_score(columns: dict[str, list[Any]
     found = propose(make_rows({**columns, "question": QUESTIONS, "answer": ANSWERS}))
     assert (found.format, found.map) == ("demonstration", {"prompt": "question", "response": "answer"})
     found = propose(make_rows({**columns, "customer_message": QUESTIONS, "bot_reply": ANSWERS, "CSAT": [5, 1, 4]}))
-    assert (found.format, found.map["response"]) == ("ratings", "bot_reply")
-    assert [axis["field"] for axis in found.map["scores"].values()] == ["CSAT"]
+    assert (found.format, found.map["response"], found.map["label"]) == ("thumbs", "bot_reply", "CSAT")
 
 
 def test_without_names_the_prompt_and_the_answer_are_asked_for() -> None:
@@ -179,8 +178,8 @@ def test_a_dialogue_before_the_answer_is_its_prompt() -> None:
 
 def test_the_score_of_a_dialogue_is_a_rating() -> None:
     talk = [
-        [{"role": "user", "content": q}, {"role": "assistant", "content": a}]
-        for q, a in zip(QUESTIONS, ANSWERS, strict=True)
+        [{"role": "user", "content": QUESTIONS[i // 2]}, {"role": "assistant", "content": answer}]
+        for i, answer in enumerate(ANSWERS)
     ]
     found = propose(make_rows({"messages": talk, "score": [1, 5, 3]}))
     assert (found.format, found.map["messages"]) == ("ratings", "messages")
@@ -200,5 +199,55 @@ def test_questions_and_answers_in_other_languages_are_recognised() -> None:
     found = propose(
         make_rows({"pregunta": QUESTIONS, "respuesta": ANSWERS, "valoración": [1, 5, 3], "fecha": "1.2.25"})
     )
-    assert (found.format, found.map["prompt"], found.map["response"]) == ("ratings", "pregunta", "respuesta")
-    assert [axis["field"] for axis in found.map["scores"].values()] == ["valoración"]
+    assert (found.format, found.map["prompt"], found.map["response"]) == ("thumbs", "pregunta", "respuesta")
+    assert found.map["label"] == "valoración"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "settings"),
+    [
+        ("stars", [5, 1, 4, 2], {"up": {"at_least": 4}, "down": {"at_most": 2}}),
+        ("Sterne", [5, 1, 3, 4, "N/A", 5], {"up": {"at_least": 4}, "down": {"at_most": 2}, "neutral": ["N/A"]}),
+        ("stars", ["★★★★★", "★☆☆☆☆", "★★★☆☆"], {"up": ["★★★★★"], "down": ["★☆☆☆☆"], "neutral": ["★★★☆☆"]}),
+        ("csat", ["4/5", "2/5", "5/5"], {"up": ["4/5", "5/5"], "down": ["2/5"]}),
+        ("rating", ["5 - very good", "1 - very poor"], {"up": ["5 - very good"], "down": ["1 - very poor"]}),
+        ("stars", [10, 3, 7], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+        ("error_severity", [0, 3, 1], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+        ("rating", [5, 1, 4, 2], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+    ],
+)
+def test_a_score_of_answers_without_rivals_is_thumbs_with_bounds(
+    name: str, values: list[Any], settings: dict[str, Any]
+) -> None:
+    found = propose(one_answer(**{name: values}))
+    expected = {"prompt": "question", "response": "answer", "label": name, **settings}
+    assert (found.format, found.map) == ("thumbs", expected)
+    if not open_questions(found.map, "map"):
+        registry.make("format", "thumbs", found.map, "map")
+
+
+def test_two_counts_of_one_answer_are_asked_for() -> None:
+    found = propose(one_answer(thumbs_up=[3, 0, 1], thumbs_down=[0, 2, 1]))
+    assert (found.format, found.map["label"]) == ("thumbs", PLACEHOLDER)
+    assert any("'thumbs_up', 'thumbs_down'" in doubt for doubt in found.doubts)
+
+
+def test_comments_under_a_title_may_be_answers() -> None:
+    found = propose(make_rows({"title": QUESTIONS, "comment": ANSWERS, "ups": [9, 1], "downs": [0, 5]}))
+    assert (found.map["prompt"], found.map["response"]) == (PLACEHOLDER, PLACEHOLDER)
+    assert any("'comment'" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        (["4,5/5", "3,0/5", "2/5"], {"pattern": r"^\s*([0-9]+(?:,[0-9]+)?)", "decimal": "comma"}),
+        (["4/5", "7/10"], {"codes": {"4/5": 0.8, "7/10": 0.7}}),
+        (["87,5 %", "20 %", "5 %"], {"pattern": r"^\s*([0-9]+(?:,[0-9]+)?)", "decimal": "comma"}),
+        (["4,5/5", "4.5/5"], {"pattern": PLACEHOLDER}),
+        (["80%", "4/5", 3], {"pattern": PLACEHOLDER}),
+    ],
+)
+def test_scales_and_decimal_signs_of_numbers_in_texts(values: list[Any], settings: dict[str, Any]) -> None:
+    found = propose(rival_answers(stars=values))
+    assert found.map["scores"] == {"stars": {"field": "stars", "better": "high", **settings}}

@@ -5,13 +5,14 @@ Content and structure count; file names do not. A field's name decides which sid
 always asked for, unless the name is a unit of praise or a place (`stars`, `rank`).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns, find_replies_key, to_finite_number
-from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_score_text
+from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_denominator, read_score_text
 from unipref.unify.detection.names import (
     ANSWER_NAMES,
     HIGH_IS_BETTER,
@@ -30,6 +31,10 @@ __all__ = ["PLACEHOLDER", "Column", "Columns", "Guess", "find_replies_key"]
 
 NUMBER_PATTERN = r"^\s*([0-9]+(?:[.][0-9]+)?)"
 """Regular expression for the number at the beginning of a score in a text."""
+COMMA_PATTERN = r"^\s*([0-9]+(?:,[0-9]+)?)"
+"""The same with a decimal comma."""
+MAX_FRACTIONS = 50
+"""Most different values with several denominators that are listed as codes."""
 PLACEHOLDER = "?"
 """Marks what the data do not tell in a proposed mapping; a study file that still contains it is an error."""
 MAX_WEAK_CONFIDENCE = 0.6
@@ -130,7 +135,7 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
             return [unnamed[0].path], answer.path, 0.7
         return ([PLACEHOLDER], answer.path, 0.5) if prompt else None
     if len(texts) < 2:
-        return None
+        return ([PLACEHOLDER], PLACEHOLDER, 0.3) if _are_remarks_judged(columns, texts) else None
     prompts = [c for c in texts if columns.role(c) == "prompt"]
     if len(prompts) == len(texts):
         return None
@@ -142,6 +147,13 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
     if repeated and len(texts) == 2:
         return [repeated[0].path], various.path, 0.5
     return [PLACEHOLDER], PLACEHOLDER, 0.3
+
+
+def _are_remarks_judged(columns: Columns, texts: Sequence[Column]) -> bool:
+    """Whether comments may be the answers to titles: both are texts, and something scores them."""
+    remarks = [c for c in columns.of_role("critique") if c.share > 0.5]
+    titles = [c for c in columns.prose if c.has_name("title", "subject", "headline")]
+    return bool(remarks and (titles or texts) and columns.of_role("score", "judgement"))
 
 
 def _rank_of(column: Column, names: Sequence[str]) -> int:
@@ -204,6 +216,7 @@ def guess_axes(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], lis
         suggested[name] = suggest_direction(column.path, words)
         axes[name] = {"field": column.path, "better": better, **describe_scale(column)}
         ranges.append(f"'{column.path}' from {min(column.numbers):g} to {max(column.numbers):g}")
+        doubts += doubt_scale(column)
         if column.odd:
             doubts.append(f"rows with {quote_names(column.odd)} in '{column.path}' are rejected: they have no number")
     with_direction = {n: spec for n, spec in axes.items() if suggested[n] != PLACEHOLDER}
@@ -229,16 +242,47 @@ def doubt_direction(path: str, suggested: str) -> str:
 
 
 def describe_scale(column: Column) -> dict[str, Any]:
-    """Returns the settings of a scale that the values themselves show."""
+    """Returns the settings of a scale that the values themselves show; `PLACEHOLDER` where they contradict."""
     texts = [str(value) for value in column.values if to_finite_number(value) is None]
     if not texts:
         return {}
+    has_comma, has_point = any(map(_has_comma, texts)), any(map(_has_point, map(str, column.values)))
     if all(read_decimal_comma(text) is not None for text in texts):
         # With a decimal comma, a number with a point would be rejected: then the rows with a comma are.
-        return {} if any("." in str(value) for value in column.values) else {"decimal": "comma"}
+        return {} if has_point else {"decimal": "comma"}
     if any({*text} & FULL_STARS for text in texts):
         return {"codes": {value: read_score_text(value) for value in sorted({*texts})}}
-    return {"pattern": NUMBER_PATTERN}
+    units = {read_denominator(value) for value in column.values}
+    if len(units) > 1 and None not in units and column.n_distinct <= MAX_FRACTIONS:
+        shares = {str(v): _read_share(v) for v in column.values}
+        return {"codes": dict(sorted(shares.items()))}
+    if len(units) > 1 or (has_comma and has_point):
+        return {"pattern": PLACEHOLDER}
+    return {"pattern": COMMA_PATTERN, "decimal": "comma"} if has_comma else {"pattern": NUMBER_PATTERN}
+
+
+def doubt_scale(column: Column) -> list[str]:
+    """Returns the doubts about numbers in texts: several denominators, or both decimal signs."""
+    scale = describe_scale(column)
+    units = {read_denominator(value) for value in column.values}
+    if "codes" in scale and len(units) > 1:
+        return [f"'{column.path}' has several scales: each value counts as a share of its own, such as 0.8 for 4/5"]
+    if scale.get("pattern") == PLACEHOLDER:
+        return [f"which number of '{column.path}' counts: its values have several scales or both decimal signs"]
+    return []
+
+
+def _read_share(value: Any) -> float | None:
+    number, denominator = read_score_text(value), read_denominator(value)
+    return round(number / denominator, 4) if number is not None and denominator else None
+
+
+def _has_comma(text: str) -> bool:
+    return re.search(r"\d,\d", text) is not None
+
+
+def _has_point(text: str) -> bool:
+    return re.search(r"\d[.]\d", text) is not None
 
 
 def ask_for_scores(scores: Sequence[Column]) -> tuple[dict[str, dict[str, Any]], list[str]]:

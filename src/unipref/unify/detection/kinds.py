@@ -72,6 +72,16 @@ def read_score_text(value: Any) -> float | None:
     return float(full) if full and {*signs} <= FULL_STARS | EMPTY_STARS else None
 
 
+def read_denominator(value: Any) -> float | None:
+    """Returns the end of the scale that a score in a text names: 5 in '4/5', 100 in '80%'; None if it names none."""
+    if not isinstance(value, str) or len(value) > MAX_VERDICT_LENGTH or not SCORE_TEXT.fullmatch(value.strip()):
+        return None
+    if value.strip().endswith("%"):
+        return 100.0
+    numbers = re.findall(r"\d+(?:[.,]\d+)?", value)
+    return float(numbers[1].replace(",", ".")) if len(numbers) > 1 else None
+
+
 def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], list[str]]:
     """Separates texts such as 'N/A' from numbers or verdicts, and a few other short texts from numbers.
 

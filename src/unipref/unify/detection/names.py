@@ -184,6 +184,8 @@ BAD_NAMES = {
     *("reported", "complaint", "complained"),
 }
 """Words that say what a field that is true, or a high number, praises or blames."""
+COUNT_OPPOSITES = {"up", "down", "ups", "downs", "upvotes", "downvotes", "likes", "dislikes"}
+"""Words in the names of counts of praise and of blame; the difference of two such counts judges an answer."""
 NEGATIONS = {"not", "no", "non", "without", "lacks", "free", "never", "isnt", "less", "least"}
 """Words that turn the meaning of a name around: such a name tells nothing."""
 VERDICT_NAMES = (
@@ -241,14 +243,17 @@ HIGH_IS_BETTER = {
     *("faithfulness", "factuality", "understandability", "engagingness", "groundedness", "safety", "harmlessness"),
     *("upvotes", "likes", "satisfaction", "csat", "nps", "star", "clarity", "completeness", "relevancy", "precision"),
     *("recall", "similarity", "adequacy", "conciseness", "consistency", "bleu", "rouge", "bertscore", "meteor", "f1"),
+    "ups",
 }
 LOW_IS_BETTER = {
     *("rank", "toxicity", "errors", "error", "harm", "harmfulness", "mistakes", "downvotes", "dislikes", "loss"),
-    *("hallucination", "hallucinations", "bias", "risk", "perplexity", "distance"),
+    *("hallucination", "hallucinations", "bias", "risk", "perplexity", "distance", "downs"),
 }
 SCORE_NAMES = {"score", "scores", "rating", "ratings", "reward", "rewards", "grade", "points", "marks", "rate"}
 """Names of scores that do not say by themselves which end of the scale is better."""
-UNIT_NAMES = {"stars", "star", "upvotes", "likes", "downvotes", "dislikes", "rank", "ranks", "csat", "nps"}
+UNIT_NAMES = {
+    *("stars", "star", "upvotes", "ups", "likes", "downvotes", "downs", "dislikes", "rank", "ranks", "csat", "nps"),
+}
 """Names that are units of praise, of blame or of places: they say themselves which end is better."""
 NEUTRAL_NAMES = {
     "overall",

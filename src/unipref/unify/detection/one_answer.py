@@ -69,7 +69,7 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
     prompt, response, confidence = found
     doubts = []
     if PLACEHOLDER in (*prompt, response):
-        texts = quote_names(c.path for c in columns.prose)
+        texts = quote_names(c.path for c in columns.of_role("prompt", "answer", "text", "critique"))
         doubts.append(f"which of {texts} is the prompt and which the answer: their names do not tell")
     elif confidence <= 0.5:
         doubts.append(f"that {quote_names(prompt)} is the prompt: only its repetition says so")

@@ -21,10 +21,14 @@ from unipref.unify.detection.guess import (
     quote_names,
 )
 from unipref.unify.detection.names import CODE_NAMES, PEOPLE
-from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, find_one_answer, find_word_scores
+from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
+from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
 from unipref.unify.detection.verdict_lists import names_a_kind
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
+
+WITHOUT_RIVALS = 0.6
+"""Factor of the confidence if no prompt has two answers: then ratings give no pair."""
 
 
 def _find_listed_scores(columns: Columns) -> list[Column]:
@@ -68,13 +72,6 @@ def _join_raters(people: Sequence[Column]) -> tuple[dict[str, Any], list[str]] |
     return {"rating": axis}, doubts
 
 
-def _repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool:
-    """Whether prompts occur several times with different answers."""
-    prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
-    first = columns.find(prompt if isinstance(prompt, str) else prompt[0])
-    return first is not None and response is not None and first.n_distinct < response.n_distinct
-
-
 class Ratings(OneAnswer):
     """A dialogue, or a prompt and an answer, with scores of the answer. Rows with the same prompt form one group.
     Prompts with a single answer are left out, as in the paper (A.2). An answer that is rated twice counts once, with
@@ -108,7 +105,7 @@ class Ratings(OneAnswer):
         answer = find_one_answer(columns)
         if answer is None or ("response" in answer.map and columns.has_lists_of_answers):
             return None
-        is_repeated = _repeats_prompts(columns, answer)
+        is_repeated = bool(repeats_prompts(columns, answer))
         scores = [
             c
             for c in find_scores(columns)
@@ -128,6 +125,10 @@ class Ratings(OneAnswer):
         confidence = (0.25 + 0.7 * answer.confidence) * (1.0 if is_repeated else 0.9)
         if not (named or words or raters):
             confidence = min(confidence, MAX_WEAK_CONFIDENCE) * (1.0 if is_repeated else 0.9)
+        if find_score_thumbs(columns, answer) is not None:
+            confidence *= WITHOUT_RIVALS
+        elif repeats_prompts(columns, answer) is False:
+            doubts = [*doubts, "each prompt of these rows has one answer: 'thumbs' can read one of the scores"]
         return Guess(mapping, confidence, why, [*answer.doubts, *doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -1,0 +1,126 @@
+"""Reads a score as thumbs where each prompt has one answer, so that nothing can be compared: above a bound is up."""
+
+from collections import defaultdict
+from typing import Any
+
+from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    describe_scale,
+    find_scores,
+    guess_direction,
+    quote_names,
+)
+from unipref.unify.detection.kinds import FULL_STARS, LABELLED_SCORE, MAX_CODES, read_decimal_comma, to_finite_number
+from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
+from unipref.unify.detection.one_answer import OneAnswerGuess, ThumbsLabel
+from unipref.unify.detection.verdict_words import Verdict, read_verdict
+
+MIN_REPEATED = 0.05
+"""Least share of rows whose prompt has several answers; by chance, few people ask the same."""
+FIVE = 5
+"""The best value of the usual scale of stars: of these, 4 and 5 praise, 1 and 2 blame."""
+LEAST_GOOD, MOST_BAD = 4, 2
+
+
+def repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool | None:
+    """Whether prompts occur several times with different answers; None if the fields do not tell."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    count: dict[str, int] = defaultdict(int)
+    for prompt, response in _iterate_answers(columns, answer) or ():
+        answers[prompt].add(response)
+        count[prompt] += 1
+    if not count:
+        return None
+    repeated = sum(count[prompt] for prompt, several in answers.items() if len(several) > 1)
+    return repeated > MIN_REPEATED * sum(count.values())
+
+
+def _iterate_answers(columns: Columns, answer: OneAnswerGuess) -> list[tuple[str, str]] | None:
+    """Returns the prompt and the answer of each row as texts; None if the mapping does not name whole fields."""
+    if "messages" in answer.map:
+        dialogue = columns.find(answer.map["messages"])
+        turns = dialogue.values if dialogue is not None and dialogue.kind == "turns" else []
+        return [(str(value[:-1]), str(value[-1])) for value in turns]
+    prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
+    parts = [columns.find(path) for path in ([prompt] if isinstance(prompt, str) else prompt)]
+    if response is None or None in parts:
+        return None
+    texts = [dict(zip(part.rows, map(str, part.values), strict=True)) for part in parts if part is not None]
+    return [
+        (str([text.get(row, "") for text in texts]), str(value))
+        for row, value in zip(response.rows, response.values, strict=True)
+    ]
+
+
+def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel | None:
+    """Finds the one score of answers none of which has a rival; None if there is none, or several without an overall
+    one.
+    """
+    if repeats_prompts(columns, answer) is not False:
+        return None
+    scores = [c for c in find_scores(columns) if columns.role(c) != "unknown" and not {*c.words} & CODE_NAMES]
+    counts = [c for c in scores if {*c.words} & COUNT_OPPOSITES]
+    if len(scores) > 1 and len(counts) == len(scores):
+        doubt = f"which of {quote_names(c.path for c in scores)} is thumbs up: no format reads the difference of counts"
+        asked = {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        return ThumbsLabel(scores[0], PLACEHOLDER, asked, True, [doubt])
+    overall = [c for c in scores if c.has_name("overall")]
+    if len(scores) != 1 and len(overall) != 1:
+        return None
+    score = (overall or scores)[0]
+    bounds, doubts = guess_bounds(score)
+    doubts.append("each prompt of these rows has one answer; if others have several, 'ratings' compares them")
+    return ThumbsLabel(score, score.path, bounds, True, doubts)
+
+
+def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
+    """Returns the settings `up`, `down` and `neutral` for a score, and the doubts; asks unless the values tell them."""
+    neutral = {"neutral": [*score.odd]} if score.odd else {}
+    doubts = [f"rows with {quote_names(score.odd)} in '{score.path}' are left out: they have no number"] * bool(neutral)
+    labelled = {value: _read_label(value) for value in score.distinct_values}
+    if all(v is not None and not v.needs_name for v in labelled.values()):
+        sides = {sign: [k for k, v in labelled.items() if v and _sign(v.grade) == sign] for sign in (1, -1, 0)}
+        middle = [*sides[0], *score.odd]
+        listed = {"up": sides[1] or [PLACEHOLDER], "down": sides[-1] or [PLACEHOLDER]}
+        return {**listed, **({"neutral": middle} if middle else {})}, doubts
+    span = f"from {min(score.numbers):g} to {max(score.numbers):g}"
+    is_five = max(score.numbers) == FIVE and min(score.numbers) >= 0
+    if is_five and guess_direction(score.path, score.words) == "high" and (bounds := _bounds_of_five(score)):
+        doubts.append(f"that {LEAST_GOOD} and more in '{score.path}' ({span}) praise, and {MOST_BAD} and less blame")
+        return {**bounds, **({"neutral": [*bounds.get("neutral", []), *score.odd]} if neutral else {})}, doubts
+    doubts.append(
+        f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down, as in "
+        "up: {at_least: 4}, down: {at_most: 2}"
+    )
+    return {"up": [PLACEHOLDER], "down": [PLACEHOLDER], **neutral}, doubts
+
+
+def _bounds_of_five(score: Column) -> dict[str, Any] | None:
+    """Returns the bounds of stars from 1 to 5; texts such as ★★★★☆ or 4/5 are listed, if they are few."""
+    texts = [value for value in score.values if to_finite_number(value) is None]
+    if not texts:
+        return {"up": {"at_least": LEAST_GOOD}, "down": {"at_most": MOST_BAD}}
+    if all(read_decimal_comma(value) is not None for value in texts):
+        comma = describe_scale(score)
+        return {"up": {"at_least": LEAST_GOOD, **comma}, "down": {"at_most": MOST_BAD, **comma}} if comma else None
+    is_listed = score.n_distinct <= MAX_CODES
+    if not is_listed or not ("pattern" in describe_scale(score) or any({*text} & FULL_STARS for text in texts)):
+        return None
+    if describe_scale(score).get("pattern") == PLACEHOLDER:
+        return None
+    numbers = dict(sorted(zip(map(str, score.values), score.numbers, strict=True)))
+    up = [value for value, number in numbers.items() if number >= LEAST_GOOD]
+    down = [value for value, number in numbers.items() if number <= MOST_BAD]
+    middle = [value for value in numbers if value not in (*up, *down)]
+    return {"up": up, "down": down or [PLACEHOLDER], **({"neutral": middle} if middle else {})}
+
+
+def _read_label(value: str) -> Verdict | None:
+    """Reads the words of a number with its meaning: 'very good' in '5 - very good'."""
+    match = LABELLED_SCORE.fullmatch(value.strip())
+    return read_verdict(value.strip()[len(match[1]) :].strip(" -–:=.()")) if match else None
+
+
+def _sign(grade: float) -> int:
+    return (grade > 0) - (grade < 0)
