@@ -7,7 +7,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
-from unipref.unify.detection.context import find_annotator, find_context, find_end
+from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.row_states import can_be_where, find_row_states
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
@@ -73,6 +73,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
         mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     doubts = [*guess.doubts, *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)), *doubts]
+    doubts += doubt_images(columns, mapping)
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], doubts)
 
 

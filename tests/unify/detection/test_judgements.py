@@ -164,3 +164,18 @@ def test_the_side_that_a_value_names(value: str, word: SideWord) -> None:
 @pytest.mark.parametrize("value", ["koala-13b", "gpt-4", "open_qa", "42", "see option b of the text below", ""])
 def test_other_values_name_no_side(value: str) -> None:
     assert not names_a_side(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "side"),
+    [
+        ("B is even better", "second"),
+        ("both are bad", "tie"),
+        ("neither is better", "tie"),
+        ("both bad, A is better", None),
+        ("even", "tie"),
+        ("A is worse", "second"),
+    ],
+)
+def test_a_sentence_about_one_answer_is_no_tie(value: str, side: str | None) -> None:
+    assert read_side(value, ("a", "b")).side == side

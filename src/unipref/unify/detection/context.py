@@ -7,10 +7,24 @@ from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.names import PEOPLE
 from unipref.unify.detection.unread import used_paths
 
+USERS = {"user", "participant", "respondent", "voter", "person", "member", "username", "email", "session", "subject"}
+"""Words in the names of fields that name a person who may have judged."""
+PERSON_WORDS = {
+    *(*PEOPLE, *USERS, "id", "ids", "uid", "uuid", "name", "no", "number", "key", "code", "hash", "login", "handle"),
+    *("model", "by", "human", "mail", "address", "the", "of"),
+}
+"""Words that the name of a field that names people may have."""
+MAX_NAME = 60
+"""Most characters, on average, of what names a person."""
 DEFINITION_FIELDS = {"description", "parameters", "input_schema", "parametersJsonSchema", "arguments_schema"}
 """Fields of the definition of a tool."""
 IMAGE = re.compile(r"^\S+\.(png|jpe?g|gif|webp|bmp|tiff?)(\?\S*)?$", re.IGNORECASE)
 IMAGE_NAMES = {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "screenshot", "screenshots"}
+
+NO_PROMPT_IMAGES = {"avatar", "author", "user", "profile", "logo", "icon", "thumbnail", "annotator", "rater"}
+"""Words in the names of images that show a person or a page."""
+IMAGE_MARKS = ("<image>", "<img", "[image]", "<|image", "![")
+"""What stands in a prompt in place of its image."""
 
 
 def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -42,11 +56,31 @@ def find_context(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, s
     if tools is not None and "tools" not in mapping:
         settings["tools"] = tools.path
         why.append(f"'{tools.path}' holds the definitions of tools")
-    images = next((c for c in columns.of_kind("texts", "text", "code") if c.path not in used and _are_images(c)), None)
+    images = next((c for c in _find_images(columns, used) if _belong_to_prompt(columns, c)), None)
     if images is not None and "images" not in mapping:
         settings["images"] = images.path
         why.append(f"'{images.path}' holds the paths of images")
     return settings, why
+
+
+def doubt_images(columns: Columns, mapping: dict[str, Any]) -> list[str]:
+    """Returns a doubt about each field of images that may not belong to the prompt: the picture of a user, a logo."""
+    used = set(used_paths(mapping))
+    others = [c for c in _find_images(columns, used) if not _belong_to_prompt(columns, c)]
+    return [f"'{c.path}' holds paths of images: set 'images' if the prompt is about them" for c in others]
+
+
+def _find_images(columns: Columns, used: set[str]) -> list[Column]:
+    return [c for c in columns.of_kind("texts", "text", "code") if c.path not in used and _are_images(c)]
+
+
+def _belong_to_prompt(columns: Columns, column: Column) -> bool:
+    """Whether the name of a field of images, or a mark in the prompts, says that the prompt is about them."""
+    words = {*column.words}
+    if words & NO_PROMPT_IMAGES:
+        return False
+    texts = [str(value) for c in columns.all if c.kind in ("text", "turns", "turn") for value in c.values[:50]]
+    return bool(words & IMAGE_NAMES) or any(mark in text for text in texts for mark in IMAGE_MARKS)
 
 
 def _are_definitions(column: Column) -> bool:
@@ -92,14 +126,42 @@ def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def find_annotator(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Returns the setting `annotator` if a field names who judged each row, and the reason."""
+    """Returns the setting `annotator` if a field names who judged each row, and the reason.
+
+    The name of the field says it, such as `rater_id`; or it is a user, and several users judged the same two answers.
+    """
     used = set(used_paths(mapping))
-    names = [c for c in columns.of_role("metadata") if c.kind in ("text", "code", "number") and c.has_name(*PEOPLE)]
     # A row that lacks the field would be rejected, so all rows must have it.
-    found = next((c for c in names if c.path not in used and c.n_distinct > 1 and c.share == 1), None)
-    if found is None or "annotator" in mapping:
+    free = [c for c in columns.all if c.path not in used and c.n_distinct > 1 and c.share == 1 and _can_be_names(c)]
+    if "annotator" in mapping:
         return {}, []
-    return {"annotator": found.path}, [f"'{found.path}' names who judged, according to its name"]
+    for column in free:
+        if {*column.words} & {*PEOPLE} and {*column.words} <= PERSON_WORDS:
+            return {"annotator": column.path}, [f"'{column.path}' names who judged, according to its name"]
+    for column in free:
+        if {*column.words} & USERS and {*column.words} <= PERSON_WORDS and _judge_together(columns, mapping, column):
+            return {"annotator": column.path}, [f"'{column.path}' differs where the same two answers are judged again"]
+    return {}, []
+
+
+def _can_be_names(column: Column) -> bool:
+    """Whether the values can name people: short texts or whole numbers."""
+    if column.kind == "flag" or column.kind not in ("text", "code", "number"):
+        return False
+    return column.mean_length <= MAX_NAME and all(number == int(number) for number in column.numbers)
+
+
+def _judge_together(columns: Columns, mapping: dict[str, Any], people: Column) -> bool:
+    """Whether the same two answers stand in several rows, each time with another person."""
+    answers = [columns.find(str(mapping.get(side, ""))) for side in ("first", "second")]
+    texts = [dict(zip(c.rows, map(str, c.values), strict=True)) for c in answers if c is not None]
+    if len(texts) < len(answers):
+        return False
+    groups: dict[tuple[str | None, ...], list[str]] = {}
+    for row, value in zip(people.rows, map(str, people.values), strict=True):
+        groups.setdefault(tuple(text.get(row) for text in texts), []).append(value)
+    several = [names for names in groups.values() if len(names) > 1]
+    return bool(several) and all(len({*names}) == len(names) for names in several)
 
 
 def _is_single(column: Column) -> bool:

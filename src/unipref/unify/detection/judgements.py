@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns, split_words
@@ -21,6 +21,8 @@ from unipref.unify.detection.names import (
     NEGATIONS,
     VERDICT_NAMES,
 )
+from unipref.unify.detection.places import SWAPPED, find_places, name_places
+from unipref.unify.detection.several_raters import doubt_raters, find_raters
 from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
@@ -59,7 +61,37 @@ class Judgement:
 
 
 def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
-    """Finds the fields that judge between two answers; None if there are none."""
+    """Finds the fields that judge between two answers; None if there are none.
+
+    If another field says where on the screen each answer stood, what a place means is asked for.
+    """
+    judgement = _find_judgement(columns, sides)
+    return judgement and _ask_about_places(columns, sides, judgement)
+
+
+def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> Judgement:
+    """Asks what the labels mean if they name places, and a field says which answer stood there in each row."""
+    label = judgement.map.get("label") or judgement.map.get("votes") or judgement.map.get("grade")
+    labels = [label] if isinstance(label, str) else label or []
+    if not labels or "names" in judgement.map or (place := find_places(columns, sides, labels)) is None:
+        return judgement
+    values = [str(value) for value in judgement.map.get("codes", {})]
+    is_swapped = bool({*place.words} & SWAPPED)
+    if not (name_places(values, sides) or is_swapped or "scale" in judgement.map):
+        return judgement
+    shown = ", ".join(place.distinct_values)
+    doubt = (
+        f"whether '{labels[0]}' names the place of an answer: '{place.path}' ({shown}) says where it stood; "
+        "then write one source for each of its values, with 'where' and its own codes"
+    )
+    settings = {**judgement.map, "where": {place.path: [PLACEHOLDER]}}
+    if "codes" in settings and not is_swapped:
+        asked = {value: side if side == "tie" else PLACEHOLDER for value, side in settings["codes"].items()}
+        settings["codes"] = asked
+    return replace(judgement, map=settings, doubts=[*judgement.doubts, doubt])
+
+
+def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     used = {sides.first, sides.second, *sides.prompt}
     roles = ("judgement", "score", "unknown", "category")
     free = [
@@ -75,7 +107,7 @@ def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     return (
         _judge_by_names(columns, sides)
         or _judge_by_counts(coded, sides)
-        or _judge_by_votes(coded, sides)
+        or _judge_by_votes(coded, sides, columns)
         or next((result for c in named if (result := _judge_by_field(c, sides, True))), None)
         or next((result for c in coded if (result := _judge_by_speaking_values(c, sides))), None)
         or _judge_by_listed_votes(columns, sides)
@@ -167,25 +199,29 @@ def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
     return Judgement("counts", {"counts": counts}, True, f"{quote_names(counts.values())} count the votes")
 
 
-def _judge_by_votes(free: list[Column], sides: Sides) -> Judgement | None:
-    """Finds several people's votes: fields with the same values."""
+def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
+    """Finds several people's votes: fields with the same values, or that a number or a letter tells apart."""
     codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
-    groups: dict[tuple[str, ...], list[Column]] = {}
-    for column in codes:
-        if column.has_name(*VERDICT_NAMES) and not any(word.isdigit() for word in column.words):
+    found = [raters for c in codes if (raters := find_raters(columns, c)) is not None]
+    found = [r for r in found if not {*r.columns[0].words} & {"rank", "ranks", "score", "scores"}]
+    found = [r for r in found if not (len(r.columns) == 2 and _belong_to_sides(r.columns, sides))]
+    for raters in sorted(found, key=lambda r: (not r.is_certain, -len(r.columns))):
+        is_numbered = len({_without_marks(c) for c in raters.columns}) == 1
+        is_certain = raters.is_certain or is_numbered or all(map(_is_by_a_person, raters.columns))
+        if not is_certain and not all(is_winner_name(c) and not c.has_name("overall") for c in raters.columns):
             continue
-        groups.setdefault(tuple(column.distinct_values), []).append(column)
-    several = max(groups.values(), key=len, default=[])
-    stems = {tuple(w for w in split_words(c.path) if not w.isdigit()) for c in several}
-    numbered = len(stems) == 1 and not {*next(iter(stems))} & {"rank", "ranks", "score", "scores"}
-    if len(several) < 2 or (len(several) == 2 and _belong_to_sides(several, sides)):
-        return None
-    if not numbered and not all(_is_by_a_person(c) for c in several):
-        return None
-    doubts: list[str] = []
-    codes_of, _ = _guess_codes(several[0], sides, numbered and is_winner_name(several[0]), doubts)
-    why = f"{quote_names(c.path for c in several)} have the same codes: {', '.join(several[0].distinct_values)}"
-    return Judgement("votes", {"votes": [c.path for c in several], "codes": codes_of}, numbered, why, doubts)
+        doubts: list[str] = []
+        whole = raters.merged
+        codes_of, _ = _guess_codes(whole, sides, is_numbered and is_winner_name(raters.columns[0]), doubts)
+        why = f"{quote_names(raters.paths)} have the same codes: {', '.join(whole.distinct_values)}"
+        votes = raters.paths if is_certain else PLACEHOLDER
+        doubts += [] if is_certain else [doubt_raters(raters)]
+        return Judgement("votes", {"votes": votes, "codes": codes_of}, is_numbered, why, doubts)
+    return None
+
+
+def _without_marks(column: Column) -> tuple[str, ...]:
+    return tuple(word for word in split_words(column.path) if not word.isdigit())
 
 
 def _is_by_a_person(column: Column) -> bool:

@@ -1,0 +1,50 @@
+"""Recognises fields that say where each of two answers stood: `shown_left`, `swapped`. Labels can mean these places."""
+
+from collections.abc import Sequence
+
+from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.side_words import BETTER, WORSE
+from unipref.unify.detection.two_answers import Sides
+
+SHOWN = {"shown", "displayed", "presented", "presentation", "display", "position", "positions", "placement", "slot"}
+SWAPPED = {
+    *("swapped", "swap", "swapped", "flipped", "flip", "reversed", "switched", "permuted", "permutation", "shuffled"),
+    *("randomized", "randomised", "order", "ordering", "mirrored"),
+}
+PLACES = {"left", "right", "top", "bottom", "first", "second", "upper", "lower"}
+"""Words in the names of fields, or in labels, that name a place on the screen."""
+MAX_PLACES = 4
+"""Most different values of a field that says where an answer stood."""
+
+
+def find_places(columns: Columns, sides: Sides, labels: Sequence[str]) -> Column | None:
+    """Returns the field that says where the answers stood in each row; None if there is none.
+
+    Args:
+        columns: of the rows.
+        sides: the two answers.
+        labels: paths of the fields that judge them.
+    """
+    marks = {*(sides.marks or ()), *sides.first.lower().split("."), *sides.second.lower().split(".")}
+    for column in columns.of_kind("code", "flag", "text"):
+        words = {*column.words}
+        if column.path in (*labels, sides.first, sides.second, *sides.prompt) or words & (BETTER | WORSE):
+            continue
+        if not 2 <= column.n_distinct <= MAX_PLACES or column.mean_length > max(map(len, marks), default=0) + 12:
+            continue
+        if words & (SHOWN | SWAPPED) or (words & PLACES and _names_answers(column, marks)):
+            return column
+    return None
+
+
+def _names_answers(column: Column, marks: set[str]) -> bool:
+    """Whether the values are the names, or the marks in the names, of the answers."""
+    return all(value.strip().lower() in marks for value in column.distinct_values)
+
+
+def name_places(values: Sequence[str], sides: Sides) -> bool:
+    """Whether labels can mean places: they are no parts of the answers' own names."""
+    own = {*split_words(sides.first), *split_words(sides.second)}
+    words = {word for value in values for word in split_words(value)}
+    return bool(words & PLACES) and not words & PLACES & own
