@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import unipref
+from support.judged_rows import ANSWERS, QUESTIONS
 from support.shapes import ANIMALS, SHAPES, turns, write_jsonl
 from unipref.core import yaml_files
 from unipref.core.errors import UserError
@@ -400,3 +401,11 @@ def test_two_files_of_the_same_ids_that_judge_by_themselves_are_not_joined(here:
     for name in ("a", "b"):
         write_jsonl(here / f"{name}.jsonl", [{"id": i, **row} for i, row in enumerate(SHAPES["ratings"][0])])
     assert all("join" not in one.source for one in inspection.inspect(["a.jsonl", "b.jsonl"]))
+
+
+def test_a_table_by_column_is_no_file_of_one_object(tmp_path: Path) -> None:
+    columns = {"user_prompt": QUESTIONS, "assistant_reply": ANSWERS, "helpful": [True, False] * 6}
+    file = tmp_path / "frame.json"
+    file.write_text(json.dumps({name: dict(enumerate(values)) for name, values in columns.items()}))
+    (found,) = inspection.inspect([file])
+    assert (found.source["orient"], found.notes) == ("columns", [])

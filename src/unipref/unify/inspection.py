@@ -28,6 +28,8 @@ from unipref.unify.mapping.unread_fields import count_unread_fields, describe_un
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
 from unipref.unify.proposal import Proposed, propose, reads_judgements
 
+ONE_OBJECT = "is one object and read as one row"
+"""What the reader says of a file whose rows are inside one object."""
 ROWS_READ = 400
 MAX_JOINED_FILES = 8
 """Most files that are compared with each other to find tables to join."""
@@ -179,6 +181,9 @@ def _inspect(path: Path, label: str) -> tuple[Inspection, list[dict[str, Any]]]:
     with collect_notes() as row_notes:
         rows = peek(path, ROWS_READ)
     inspection = _inspect_rows(path, label, rows)
+    if {"orient", "records"} & {*inspection.source}:
+        # The entry reads the rows inside, so nobody needs to hear that the file is one object.
+        row_notes = [note for note in row_notes if ONE_OBJECT not in note]
     inspection.notes += [f"{count} times in the first rows: {note}" for note, count in Counter(row_notes).items()]
     return inspection, rows
 

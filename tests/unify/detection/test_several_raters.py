@@ -5,9 +5,6 @@ from typing import Any
 import pytest
 
 from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer
-from unipref.core import registry
-from unipref.core.contracts import read_all
-from unipref.core.records import Feedback, Reject
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.proposal import propose
 
@@ -42,20 +39,6 @@ def test_fields_that_may_be_people_or_criteria_are_asked_for() -> None:
     found = propose(one_answer(ann=["good", "bad", "good"], bob=["bad", "bad", "good"], eve=["good", "good", "bad"]))
     assert (found.format, found.map["label"]) == ("thumbs", PLACEHOLDER)
     assert any("[ann, bob, eve]" in doubt for doubt in found.doubts)
-
-
-def test_one_feedback_per_verdict_that_was_given() -> None:
-    form = registry.make(
-        "format",
-        "thumbs",
-        {"prompt": "q", "response": "a", "label": ["x", "votes.*.v"], "up": ["good"], "down": ["bad"]},
-        "map",
-    )
-    row = {"q": "Hi?", "a": "Hello.", "x": "good", "votes": [{"v": "bad"}, {"v": None}, {"v": "odd"}]}
-    read = read_all(form, [row, {**row, "x": "", "votes": []}])
-    assert [item.responses[0].approved for item in read if isinstance(item, Feedback)] == [True, False]
-    rejects = [(str(item.reason), item.field) for item in read if isinstance(item, Reject)]
-    assert rejects == [("bad_label", "votes.2.v"), ("unscored", "['x', 'votes.*.v']")]
 
 
 def test_grades_in_words_of_several_people_are_one_axis() -> None:

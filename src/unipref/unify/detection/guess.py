@@ -112,8 +112,8 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
 
     Returns:
         The paths of the prompt's parts, the path of the answer, and a confidence; None without two texts, or if the
-        names of several texts say that they are answers to one prompt. A path is `PLACEHOLDER` where neither the names
-        nor the repetition of texts tell it.
+        names of several texts say that they are answers to one prompt. A path is `PLACEHOLDER` where the names do not
+        tell it.
     """
     if has_several_answers(columns):
         return None
@@ -138,14 +138,10 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
         return ([PLACEHOLDER], PLACEHOLDER, 0.3) if _are_remarks_judged(columns, texts) else None
     prompts = [c for c in texts if columns.role(c) == "prompt"]
     if len(prompts) == len(texts):
-        return None
+        return ([PLACEHOLDER], PLACEHOLDER, 0.3) if columns.of_role("judgement") else None
     if prompts and len(texts) == 2:
         prompt_path = [prompts[0].path]
         return prompt_path, next(c.path for c in texts if c is not prompts[0]), 0.7
-    various = max(texts, key=lambda c: c.n_distinct)
-    repeated = [c for c in texts if c.n_distinct < 0.8 * various.n_distinct]
-    if repeated and len(texts) == 2:
-        return [repeated[0].path], various.path, 0.5
     return [PLACEHOLDER], PLACEHOLDER, 0.3
 
 

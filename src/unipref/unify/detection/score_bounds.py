@@ -1,6 +1,7 @@
 """Reads a score as thumbs where each prompt has one answer, so that nothing can be compared: above a bound is up."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
@@ -13,7 +14,7 @@ from unipref.unify.detection.guess import (
 )
 from unipref.unify.detection.kinds import FULL_STARS, LABELLED_SCORE, MAX_CODES, read_decimal_comma, to_finite_number
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
-from unipref.unify.detection.one_answer import OneAnswerGuess, ThumbsLabel
+from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, ThumbsLabel
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
 
 MIN_REPEATED = 0.05
@@ -25,9 +26,14 @@ LEAST_GOOD, MOST_BAD = 4, 2
 
 def repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool | None:
     """Whether prompts occur several times with different answers; None if the fields do not tell."""
+    return have_rivals(_iterate_answers(columns, answer) or ())
+
+
+def have_rivals(pairs: Iterable[tuple[str, str]]) -> bool | None:
+    """Whether prompts occur several times with different answers; None without any pair of prompt and answer."""
     answers: dict[str, set[str]] = defaultdict(set)
     count: dict[str, int] = defaultdict(int)
-    for prompt, response in _iterate_answers(columns, answer) or ():
+    for prompt, response in pairs:
         answers[prompt].add(response)
         count[prompt] += 1
     if not count:
@@ -59,7 +65,8 @@ def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel |
     """
     if repeats_prompts(columns, answer) is not False:
         return None
-    scores = [c for c in find_scores(columns) if columns.role(c) != "unknown" and not {*c.words} & CODE_NAMES]
+    scores = [c for c in find_scores(columns) if columns.role(c) != "unknown" and {*c.numbers} not in TWO_NUMBERS]
+    scores = [c for c in scores if not {*c.words} & CODE_NAMES]
     counts = [c for c in scores if {*c.words} & COUNT_OPPOSITES]
     if len(scores) > 1 and len(counts) == len(scores):
         doubt = f"which of {quote_names(c.path for c in scores)} is thumbs up: no format reads the difference of counts"

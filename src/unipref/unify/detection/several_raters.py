@@ -80,10 +80,12 @@ def doubt_raters(raters: Raters) -> str:
 
 
 def _are_of_one_kind(one: Column, other: Column) -> bool:
-    """Whether two fields hold values of one kind, and neither name says that it only describes a person."""
+    """Whether two fields hold values of one kind, some of them the same, and no name only describes a person."""
     if one.kind not in ("code", "flag", "number") or {*one.words} & NO_PERSON:
         return False
-    return bool(one.numbers) == bool(other.numbers) and (one.kind == "flag") == (other.kind == "flag")
+    if one.numbers or other.numbers:
+        return bool(one.numbers and other.numbers)
+    return (one.kind == "flag") == (other.kind == "flag") and bool({*one.distinct_values} & {*other.distinct_values})
 
 
 def _stem(column: Column) -> tuple[str, ...] | None:

@@ -2,7 +2,7 @@
 
 from ..files import Made, Maker, as_json, collector, table, workbook
 from ..texts import FRENCH, JAPANESE, SPANISH, SUPPORT, Texts
-from ..truths import HAND, judged, reading
+from ..truths import HAND, judged, rated, reading
 from ..turns import sides
 
 FILES: dict[str, Maker] = {}
@@ -251,7 +251,7 @@ def percent_scores() -> Made:
         judged(
             "grades as percentages, which are texts",
             HAND,
-            reading("ratings", prompt="q", response="a", scores={"grade": "high"}),
+            *rated("q", "a", "grade", "high", "12%", "56%", "94%"),
             judgements=["grade"],
             needs={"grade": ["pattern", "codes"]},
             never=["grader"],

@@ -2,7 +2,7 @@
 
 from ..files import Made, Maker, collector, jsonl, table, workbook
 from ..texts import CODE, FRENCH, GERMAN, JAPANESE, SPANISH, Texts
-from ..truths import HAND, judged, reading
+from ..truths import HAND, judged, rated, reading
 
 FILES: dict[str, Maker] = {}
 file = collector(FILES)
@@ -219,7 +219,7 @@ def score_out_of_five() -> Made:
         judged(
             "scores written as 4/5",
             HAND,
-            reading("ratings", prompt="prompt_text", response="model_reply", scores={"human_score": "high"}),
+            *rated("prompt_text", "model_reply", "human_score", "high", "1/5", "3/5", "5/5"),
             judgements=["human_score"],
             needs={"human_score": ["pattern", "codes"]},
             never=["note"],
