@@ -94,7 +94,7 @@ def prm800k_phase2() -> Made:
                 codes={"1": "right", "0": "neutral", "-1": "wrong"},
             ),
             judgements=["label.steps"],
-            where=["is_quality_control_question", "is_initial_screening_question"],
+            where=["is_quality_control_question", "is_initial_screening_question", "label.finish_reason"],
             accept={"target": ["question.ground_truth_answer"], "written": ["human_completion"]},
             never=["labeler", "timestamp", "label.finish_reason"],
         ),

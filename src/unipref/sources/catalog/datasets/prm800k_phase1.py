@@ -17,6 +17,7 @@ ENTRY = Dataset(
         "taken": "chosen_completion",
         "written": "human_completion",
         "codes": {-1: "wrong", 0: "neutral", 1: "right"},
+        "where": {"label.finish_reason": {"not": ["bad_problem"]}},
         "keep": ["labeler", "is_quality_control_question", "is_initial_screening_question", "label.finish_reason"],
     },
     signature={
@@ -38,6 +39,7 @@ ENTRY = Dataset(
     objective="instruction",
     faults=(
         "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
+        "rows whose problem was malformed ('label.finish_reason' is bad_problem) are left out and counted",
         "a version without a rating is left out and counted, and the solution goes on",
         "a null 'chosen_completion' means that a person wrote the step ('human_completion') or that the solution ends",
         "in this phase people chose among several versions of each step, and wrote their own if none was right: it is "

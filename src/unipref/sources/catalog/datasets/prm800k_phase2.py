@@ -14,6 +14,7 @@ ENTRY = Dataset(
     objective="instruction",
     faults=(
         "some rows are questions for quality control or for the screening of labelers: 'keep' keeps both marks",
+        "rows whose problem was malformed ('label.finish_reason' is bad_problem) are left out and counted",
         "a version without a rating is left out and counted, and the solution goes on",
         "a null 'chosen_completion' means that a person wrote the step ('human_completion') or that the solution ends",
         "in this phase most steps have one version, and a solution ends at its first wrong step",
