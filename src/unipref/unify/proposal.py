@@ -9,10 +9,12 @@ from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
-from unipref.unify.detection.row_states import can_be_where, find_row_states
+from unipref.unify.detection.row_states import can_be_where, find_row_states, where_path
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
 
+PAIR_SETTINGS = {"chosen", "rejected", "first", "second"}
+"""Settings that name two answers: a second person's verdict beside them is about their label."""
 MIN_ALTERNATIVE_CONFIDENCE = 0.5
 """Least confidence to name another format."""
 
@@ -68,13 +70,15 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
     states, doubts = _find_states(columns, mapping, is_judged=_is_judging(form))
-    asked = [*states, *(account.judgements if not _is_judging(form) else [])]
+    # No condition on rows can look into a list.
+    unread = [path for path in account.judgements if "*" not in path] or account.judgements
+    asked = [*states, *(unread if not _is_judging(form) else [])]
     if asked:
         mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     doubts = [*guess.doubts, *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)), *doubts]
     doubts += doubt_images(columns, mapping)
-    return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], doubts)
+    return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*dict.fromkeys(doubts)])
 
 
 def _find_states(columns: Columns, mapping: dict[str, Any], *, is_judged: bool) -> tuple[list[str], list[str]]:
@@ -84,12 +88,15 @@ def _find_states(columns: Columns, mapping: dict[str, Any], *, is_judged: bool) 
     everywhere. If a condition on the field cannot work, only the doubt is left.
     """
     used = {*used_paths(mapping)}
-    states = [s for s in find_row_states(columns.all) if s.column.path not in used and s.column.n_distinct]
-    states = [s for s in states if not (is_judged and s.kind in ("failed", "cut"))]
-    varied = [s for s in states if s.kind == "failed" or s.column.n_distinct > 1]
-    asked = [s.column.path for s in varied if s.kind != "cut" and can_be_where(columns.rows, s.column.path)]
+    states = [s for s in find_row_states(columns.all) if s.column.path not in used]
+    states = [s for s in states if s.kind == "failed" or s.column.n_distinct > 1]
+    # What contests a label is the judgement itself if no other field judges.
+    unneeded = {"failed", "cut"} if is_judged else {"contested", "checked"}
+    unneeded |= set() if PAIR_SETTINGS & mapping.keys() else {"checked"}
+    paths = {s: where_path(s.column) for s in states if s.kind not in unneeded}
+    asked = {s: path for s, path in paths.items() if s.kind != "cut" and can_be_where(columns.rows, path)}
     hint = "; set by which values its rows are kept, or leave the condition out"
-    return asked, [s.doubt + hint * (s.column.path in asked) for s in varied]
+    return [*dict.fromkeys(asked.values())], [s.doubt + hint * (s in asked) for s in paths]
 
 
 def reads_judgements(name: str | None) -> bool:

@@ -47,7 +47,6 @@ def test_a_rating_inside_metadata_is_asked_for() -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        {"moderation": [{"flagged": True}, {"flagged": False}]},
         {"metadata": [{"cached": True, "n": 3}, {"cached": False, "n": 4}]},
         {"usage": [{"tokens": 17, "score": 2}, {"tokens": 12, "score": 1}]},
     ],

@@ -18,12 +18,14 @@ from unipref.unify.proposal import propose
         ("state", ["completed", "timeout", "error"]),
         ("error", [None, "Connection reset by peer after 30 seconds.", None]),
         ("error_code", [None, "E17", ""]),
+        ("error", [None, {"code": 1, "message": "Timeout"}]),
+        ("level", ["INFO", "ERROR"]),
     ],
 )
 def test_answers_of_failed_requests_are_no_good_answers(name: str, values: list[Any]) -> None:
     found = propose(one_answer(**{name: values}))
     assert (found.format, found.map["where"]) == ("demonstration", {name: [PLACEHOLDER]})
-    assert any(f"'{name}'" in doubt and "requests failed" in doubt for doubt in found.doubts)
+    assert any(f"'{name}" in doubt and "requests failed" in doubt for doubt in found.doubts)
 
 
 def test_cut_answers_are_a_doubt() -> None:
@@ -42,7 +44,15 @@ def test_a_field_that_only_failed_rows_have_is_a_doubt() -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("reviewer_agrees", [True, True, False]), ("disputed", ["no", "yes"]), ("is_valid", [1, 0]), ("spam", [0, 1])],
+    [
+        ("reviewer_agrees", [True, True, False]),
+        ("disputed", ["no", "yes"]),
+        ("is_valid", [1, 0]),
+        ("spam", [0, 1]),
+        ("adjudicator", ["upheld", "overturned"]),
+        ("reviewer_label", ["correct", "wrong"]),
+        ("agreement", [True, False]),
+    ],
 )
 def test_contested_and_discarded_pairs_are_asked_for(name: str, values: list[Any]) -> None:
     found = propose(make_rows({"prompt": QUESTIONS, "chosen": ANSWERS, "rejected": OTHERS, name: values}))
@@ -109,3 +119,21 @@ def test_one_odd_emoji_hides_no_thumbs() -> None:
     found = propose(one_answer(reaction=["👍", "👎", "😂"]))
     assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", ["👍"], ["👎"])
     assert any("'😂'" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize("issues", [[["hallucination"], []], [["tone", "length"], ["tone"], []]])
+def test_a_list_of_faults_is_asked_for_and_no_condition_looks_into_it(issues: list[Any]) -> None:
+    found = propose(one_answer(issues=issues))
+    assert (found.format, found.map["label"], "where" in found.map) == ("thumbs", PLACEHOLDER, False)
+
+
+def test_a_judgement_in_lists_of_turns_is_asked_for_without_a_condition() -> None:
+    talks = [
+        [
+            {"role": "user", "content": q},
+            {"role": "assistant", "content": a, "notes": [{"by": "ann", "verdict": ("good", "bad")[i % 2]}]},
+        ]
+        for i, (q, a) in enumerate(zip(QUESTIONS, ANSWERS, strict=True))
+    ]
+    found = propose(make_rows({"messages": talks}))
+    assert (found.format, found.map["label"], "where" in found.map) == ("rated_turns", PLACEHOLDER, False)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer
+from support.judged_rows import ANSWERS, QUESTIONS, make_rows, one_answer, rival_answers
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.proposal import propose
 
@@ -16,6 +16,7 @@ from unipref.unify.proposal import propose
         {"annotator_a": ["up", "down"], "annotator_b": ["down", "down"], "annotator_c": ["down", "up"]},
         {"vote1": ["👍", "👎"], "vote2": ["👎", "👎"]},
         {"rater_ann": ["accept", "reject"], "rater_bob": ["reject", "reject"]},
+        {"Bewerter 1": ["gut", "schlecht"], "Bewerter 2": ["gut", "gut"]},
         {"label_annotator_1": ["correct", "incorrect"], "label_annotator_2": ["incorrect", "correct"]},
     ],
 )
@@ -47,3 +48,8 @@ def test_grades_in_words_of_several_people_are_one_axis() -> None:
     found = propose(rows)
     (axis,) = found.map["scores"].values()
     assert (found.format, axis["field"]) == ("ratings", ["rater_1", "rater_2"])
+
+
+def test_numbered_ratings_are_one_axis_and_not_the_first_alone() -> None:
+    found = propose(rival_answers(rating_1=[1, 5, 3], rating_2=[2, 4, 4]))
+    assert found.map["scores"]["rating"]["field"] == ["rating_1", "rating_2"]

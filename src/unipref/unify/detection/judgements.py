@@ -73,11 +73,11 @@ def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> J
     """Asks what the labels mean if they name places, and a field says which answer stood there in each row."""
     label = judgement.map.get("label") or judgement.map.get("votes") or judgement.map.get("grade")
     labels = [label] if isinstance(label, str) else label or []
-    if not labels or "names" in judgement.map or (place := find_places(columns, sides, labels)) is None:
+    are_places = name_places([str(value) for value in judgement.map.get("codes", {})], sides)
+    if not labels or "names" in judgement.map or (place := find_places(columns, sides, labels, are_places)) is None:
         return judgement
-    values = [str(value) for value in judgement.map.get("codes", {})]
     is_swapped = bool({*place.words} & SWAPPED)
-    if not (name_places(values, sides) or is_swapped or "scale" in judgement.map):
+    if not (are_places or is_swapped or "scale" in judgement.map):
         return judgement
     shown = ", ".join(place.distinct_values)
     doubt = (
@@ -212,7 +212,9 @@ def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judge
             continue
         doubts: list[str] = []
         whole = raters.merged
-        codes_of, _ = _guess_codes(whole, sides, is_numbered and is_winner_name(raters.columns[0]), doubts)
+        around = {*split_words(whole.path)} & {*VERDICT_NAMES, "votes"}
+        is_named = bool(around) if raters.is_certain else is_numbered and is_winner_name(raters.columns[0])
+        codes_of, _ = _guess_codes(whole, sides, is_named and not around & WORSE, doubts)
         why = f"{quote_names(raters.paths)} have the same codes: {', '.join(whole.distinct_values)}"
         votes = raters.paths if is_certain else PLACEHOLDER
         doubts += [] if is_certain else [doubt_raters(raters)]

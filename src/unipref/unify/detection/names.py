@@ -117,8 +117,8 @@ METADATA_NAMES = {
 """Words in the names of what is neither said nor judged."""
 METADATA_FOLDERS = {"metadata", "meta", "config", "info", "debug", "stats", "usage", "tag", "tags", "params"}
 """Names of mappings whose fields are metadata, unless their own names or values say that they judge."""
-TECHNICAL_FOLDERS = {"moderation", "config", "debug", "stats", "usage", "params", "timings", "telemetry"}
-"""Names of mappings whose fields never judge an answer, whatever they are called."""
+TECHNICAL_FOLDERS = {"moderation", "config", "usage", "params", "timings", "telemetry"}
+"""Names of mappings that a program wrote: their fields may judge an answer, but no person judged it there."""
 PEOPLE = (
     *("annotator", "rater", "judge", "worker", "reviewer", "evaluator", "labeler", "labeller", "grader", "assessor"),
     *("coder", "voter", "expert", "crowdworker"),
@@ -181,7 +181,7 @@ BAD_NAMES = {
     *("inappropriate", "rejected", "reject", "disliked", "dislike", "dislikes", "downvote", "downvotes", "downvoted"),
     *("down", "negative", "inaccurate", "irrelevant", "unhelpful", "useless", "broken", "failed", "fail", "failure"),
     *("violation", "violations", "misleading", "fabricated", "incoherent", "repetitive", "worst", "worse"),
-    *("reported", "complaint", "complained"),
+    *("reported", "complaint", "complained", "complaints", "issues", "defects", "faults"),
 }
 """Words that say what a field that is true, or a high number, praises or blames."""
 COUNT_OPPOSITES = {"up", "down", "ups", "downs", "upvotes", "downvotes", "likes", "dislikes"}

@@ -290,7 +290,8 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
         doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
     if not polarity:
         return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
-    high, low = [max(numbers)], [min(numbers)]
+    high: list[Any] = [max(numbers)]
+    low: list[Any] = [min(numbers)]
     neutral = {"neutral": [0]} if is_signed and 0 in numbers else {}
     if {*label.words} & (GOOD_NAMES | BAD_NAMES):
         doubts = [*doubts, f"{max(numbers)} in '{label.path}' counts as thumbs {'up' if polarity > 0 else 'down'}"]

@@ -1,5 +1,6 @@
 """Recognises fields that put the answers of a row in order: lists of numbers or ids, or texts such as B > C > A."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -53,7 +54,7 @@ def find_order(columns: Columns) -> Guess | None:
                 why = [named.why, f"'{column.path}' names them one after the other"]
                 order, doubts = _ask_for_order(column)
                 return Guess({**named.map, "sequence": column.path, "order": order}, 0.9, why, doubts)
-        text = next((c for c in columns.of_kind("text", "code") if are_orders(c.values)), None)
+        text = next((c for c in columns.of_kind("text", "code") if are_orders(c.values) or _lists(c, named)), None)
         if text is not None:
             why = [named.why, f"'{text.path}' puts them in order, such as {text.distinct_values[0]!r}"]
             mapping = {**named.map, "sequence": PLACEHOLDER, "order": read_order_name(text.path) or "best_first"}
@@ -67,6 +68,17 @@ def doubt_order_text(column: Column) -> str:
         f"'{column.path}' ({column.distinct_values[0]}) is an order of the answers in one text, which no format reads: "
         "write it as a list of names, the best first, equal ones in an inner list, for 'sequence'"
     )
+
+
+def _lists(column: Column, named: _Names) -> bool:
+    """Whether the texts are the names of the row's answers with commas between them."""
+    if not {*column.words} & RANKING_NAMES:
+        return False
+    fitting = [
+        _names_answers([part.strip() for part in re.split(r"[,;|>]", str(value))], named.names.get(row, []))
+        for row, value in zip(column.rows, column.values, strict=True)
+    ]
+    return sum(fitting) >= MIN_FITTING * len(fitting)
 
 
 def _ask_for_order(column: Column) -> tuple[str, list[str]]:
@@ -88,8 +100,8 @@ def _find_named_items(columns: Columns) -> list[_Names]:
     for column in columns.answer_lists if prompt else []:
         inner = columns.inner(column)
         answer = find_inner_answer(inner)
-        for key in inner.all if answer is not None else []:
-            if key is answer or key.kind not in ("text", "code", "number"):
+        for key in inner.all:
+            if answer is None or key is answer or key.kind not in ("text", "code", "number"):
                 continue
             names = {
                 row: [value_key(item.get(key.path)) if isinstance(item, dict) else None for item in items]

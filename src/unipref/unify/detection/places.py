@@ -14,26 +14,31 @@ SWAPPED = {
 }
 PLACES = {"left", "right", "top", "bottom", "first", "second", "upper", "lower"}
 """Words in the names of fields, or in labels, that name a place on the screen."""
+MAX_NAME = 40
+"""Most characters, on average, of the name of an answer or of its model."""
 MAX_PLACES = 4
 """Most different values of a field that says where an answer stood."""
 
 
-def find_places(columns: Columns, sides: Sides, labels: Sequence[str]) -> Column | None:
+def find_places(columns: Columns, sides: Sides, labels: Sequence[str], are_places: bool) -> Column | None:
     """Returns the field that says where the answers stood in each row; None if there is none.
 
     Args:
         columns: of the rows.
         sides: the two answers.
         labels: paths of the fields that judge them.
+        are_places: whether the labels name places: then any field with the word of a place can say who stood there.
     """
     marks = {*(sides.marks or ()), *sides.first.lower().split("."), *sides.second.lower().split(".")}
     for column in columns.of_kind("code", "flag", "text"):
         words = {*column.words}
         if column.path in (*labels, sides.first, sides.second, *sides.prompt) or words & (BETTER | WORSE):
             continue
-        if not 2 <= column.n_distinct <= MAX_PLACES or column.mean_length > max(map(len, marks), default=0) + 12:
+        is_about_places = are_places or column.kind == "flag" or _names_answers(column, marks)
+        if column.n_distinct < 2 or column.mean_length > MAX_NAME:
             continue
-        if words & (SHOWN | SWAPPED) or (words & PLACES and _names_answers(column, marks)):
+        few = column.n_distinct <= MAX_PLACES
+        if (few and words & (SHOWN | SWAPPED)) or (words & PLACES and is_about_places):
             return column
     return None
 

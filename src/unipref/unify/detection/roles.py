@@ -4,6 +4,7 @@ A field is a judgement or a score if its values or its name say that it judges. 
 that says nothing may judge or not: its role is `unknown`.
 """
 
+import re
 from typing import Literal
 
 from unipref.unify.detection.column import Column
@@ -40,6 +41,7 @@ from unipref.unify.detection.names import (
     SPEECH_NAMES,
     SYSTEM_MORE,
     SYSTEM_NAMES,
+    TAG_NAMES,
     TECHNICAL_FOLDERS,
     TOOL_MORE,
     TOOL_NAMES,
@@ -55,10 +57,15 @@ Role = Literal[
 MIN_PROSE_WORDS = 2.5
 """Mean number of words from which a text is prose, whatever its name says."""
 MIN_PROSE_LENGTH = 40
+SEPARATOR = re.compile(r"[,;|/]")
 MAX_TAG = 40
 """Most characters of a tag."""
 MAX_OUTCOMES = 12
 """Most different outcomes of a check."""
+COUNTED_NAMES = {"vote", "votes", "stars", "report", "reports", "flag", "flags", "complaints"}
+"""Words in the names of counts that judge an answer."""
+FAULT_LISTS = {"issues", "defects", "faults", "violations", "errors", "mistakes", "hallucinations", "complaints"}
+"""Names of lists of what is wrong with an answer; an empty list praises it, or says nothing."""
 FLAG_WORDS = {
     "is",
     "was",
@@ -124,7 +131,7 @@ def _find_text_role(column: Column) -> Role:
     is_said = _is_asked_or_answered(column)
     if not is_prose(column) and is_judgement_name(column) and not is_said and _repeats(column):
         return "judgement"
-    if _is_verdict_of_a_check(column):
+    if _is_verdict_of_a_check(column) or _are_tags_that_judge(column):
         return "judgement"
     if column.is_category and (not is_prose(column) or not is_said):
         return "metadata" if words & METADATA_NAMES else "category"
@@ -137,6 +144,16 @@ def _find_text_role(column: Column) -> Role:
     if _is_prompt(column):
         return "prompt"
     return "text"
+
+
+def _are_tags_that_judge(column: Column) -> bool:
+    """Whether the values are lists of tags in one text, some of which praise or blame: 'faq, wrong'."""
+    if column.mean_length > MAX_TAG or not any(SEPARATOR.search(str(value)) for value in column.values):
+        return False
+    tags = [tag.strip() for value in column.values for tag in SEPARATOR.split(str(value))]
+    if len({*tags}) > len(tags) / 2 or not {*column.words} & TAG_NAMES:
+        return False
+    return any(v is not None and v.grade and not v.needs_name for v in map(read_verdict, {*tags}))
 
 
 def _repeats(column: Column) -> bool:
@@ -189,9 +206,9 @@ def _is_inside(column: Column, names: set[str]) -> bool:
 
 def _find_value_role(column: Column) -> Role:
     """Finds the role of flags, codes and numbers. Inside `metadata`, only what says that it judges is a judgement."""
-    if _is_inside(column, TECHNICAL_FOLDERS):
-        return "metadata"
     role = _find_plain_value_role(column)
+    if _is_inside(column, TECHNICAL_FOLDERS):
+        return "unknown" if role == "judgement" else "metadata"
     return "metadata" if role in ("unknown", "category") and _is_inside(column, METADATA_FOLDERS) else role
 
 
@@ -204,7 +221,7 @@ def _find_plain_value_role(column: Column) -> Role:
     verdicts = [read_verdict(value) for value in column.distinct_values] if column.kind == "code" else []
     graded = [v for v in verdicts if v is None or v.grade]
     speaks = bool(graded) and all(v is not None and not v.needs_name for v in graded)
-    is_constant = column.kind == "code" and column.n_distinct == 1 and verdicts == [None]
+    is_constant = column.kind == "code" and column.n_distinct == 1 and verdicts == [None] and column.share == 1
     named = named and not (is_constant and not names_a_side(column.distinct_values[0]))
     if named or (speaks and not words & (METADATA_NAMES - {"status"})) or _is_verdict_of_a_check(column):
         return "judgement"
@@ -216,6 +233,8 @@ def _find_plain_value_role(column: Column) -> Role:
         return "metadata" if is_metadata or column.n_distinct < 2 else "unknown"
     if column.is_identifier:
         return "metadata"
+    if _is_by_a_person(column) and any(word.isdigit() or len(word) == 1 for word in column.words):
+        return "judgement"  # `rater_2` in words that are not known
     return "metadata" if words & METADATA_NAMES else "category"
 
 
@@ -237,7 +256,7 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
     if column.is_identifier and not named:
         return "metadata"
     if words & COUNT_NAMES:
-        return "score" if words & (GOOD_NAMES | BAD_NAMES | {"vote", "votes", "stars"}) else "metadata"
+        return "score" if words & (GOOD_NAMES | BAD_NAMES | COUNTED_NAMES) else "metadata"
     if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
         return "metadata"
     if words & DERIVED_NAMES:
@@ -275,6 +294,8 @@ def _find_list_role(column: Column) -> Role:
         # Verdicts repeat; short answers, as in `rejected`, mostly differ.
         if words & SOURCE_LIST_NAMES and not words & NO_SOURCE_NAMES and not is_judgement_name(column):
             return "sources"
+        if short and words & FAULT_LISTS:
+            return "judgement"
         if short and len({*items}) <= len(items) / 2 and is_judgement_name(column) and not words & AMBIGUOUS_NAMES:
             return "judgement"
     return "list"

@@ -6,13 +6,20 @@ from typing import Literal
 
 from unipref.core.records import Row
 from unipref.unify.detection.column import Column
-from unipref.unify.detection.verdict_words import read_verdict
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import CHECK_NAMES, PEOPLE
+from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
 
 CONTEST_NAMES = {
     *("agree", "agrees", "agreed", "disagree", "disagrees", "disagreed", "disputed", "contested", "confirmed"),
-    *("overruled", "overturned", "unanimous"),
+    *("overruled", "overturned", "unanimous", "consensus", "disagreement", "verified", "unverified", "adjudicated"),
 }
 """Words in the names of flags that say whether a person agrees with the label."""
+CONTEST_VALUES = {
+    *("agree", "agrees", "agreed", "disagree", "disagrees", "disagreed", "upheld", "overturned", "confirmed"),
+    *("disputed", "contested", "overruled", "unsure", "partly_agree", "concur", "dissent"),
+}
+"""Values with which a person agrees with a label, or does not."""
 WITHDRAWN_NAMES = {
     *("discarded", "discard", "excluded", "exclude", "cancelled", "canceled", "retracted", "withdrawn", "spam"),
     *("valid", "invalid", "usable", "unusable", "deleted", "duplicate", "ignored", "removed"),
@@ -20,15 +27,16 @@ WITHDRAWN_NAMES = {
 """Words in the names of flags that say whether a row counts."""
 ERROR_NAMES = {"error", "exception", "traceback", "failure", "err", "stderr"}
 """Words in the names of fields that say why a request failed."""
-STATUS_NAMES = {"status", "state"}
+STATUS_NAMES = {"status", "state", "level", "severity"}
 FAILED = {
     *("error", "failed", "failure", "fail", "timeout", "timed_out", "exception", "aborted", "crashed", "cancelled"),
-    *("canceled", "rate_limited", "rejected_by_filter", "incomplete", "500"),
+    *("canceled", "rate_limited", "incomplete", "fatal", "critical"),
 }
 """Values of a status that say that a request failed."""
-FINISHED = {"ok", "success", "succeeded", "successful", "completed", "complete", "done", "finished", "running", "200"}
+FINISHED = {"ok", "success", "succeeded", "successful", "completed", "complete", "done", "finished", "running", "info"}
 MAX_FAILED = 0.9
 """Largest share of rows with the text of an error."""
+NEITHER = {"pending", "queued", "debug", "warning", "warn", "started"}
 STOP_NAMES = {"finish", "stop", "end"}
 CUT = {"length", "max_tokens", "max_length", "content_filter", "safety", "error", "timeout", "cancelled", "refusal"}
 """Values of the reason why an answer ended, which say that it is cut or refused."""
@@ -40,12 +48,13 @@ class RowState:
 
     Attributes:
         column: the field.
-        kind: what it tells: the request failed, the answer was cut, the label is contested, or the row was withdrawn.
+        kind: what it tells: the request failed, the answer was cut, the label is contested, a second person checked
+            the label or the answers, or the row was withdrawn.
         doubt: the same for the user.
     """
 
     column: Column
-    kind: Literal["failed", "cut", "contested", "withdrawn"]
+    kind: Literal["failed", "cut", "contested", "checked", "withdrawn"]
     doubt: str
 
 
@@ -57,8 +66,10 @@ def find_row_states(columns: Iterable[Column]) -> Iterator[RowState]:
             yield RowState(column, "failed", f"{shown} says that requests failed: their answers may be errors")
         elif words & STOP_NAMES and "reason" in words and {*map(_plain, column.distinct_values)} & CUT:
             yield RowState(column, "cut", f"{shown} says that some answers are cut or were refused")
-        elif words & CONTEST_NAMES and _is_yes_or_no(column):
+        elif _contests(column):
             yield RowState(column, "contested", f"{shown} says that a person contests some of the labels")
+        elif _checks(column):
+            yield RowState(column, "checked", f"{shown} says that a person contests some of the labels")
         elif words & WITHDRAWN_NAMES and _is_yes_or_no(column):
             yield RowState(column, "withdrawn", f"{shown} says that some rows do not count")
 
@@ -71,10 +82,32 @@ def tells_of_failure(column: Column) -> bool:
         return all(100 <= code <= 599 for code in codes) and any(code >= 400 for code in codes)
     if words & STATUS_NAMES:
         values = {*map(_plain, [*column.distinct_values, *column.odd])}
-        return bool(values & FAILED) and bool(values & FINISHED) and values <= FAILED | FINISHED | {"pending", "queued"}
-    is_error = words & ERROR_NAMES and not words & {"rate", "count", "severity", "score", "analysis", "type", "message"}
+        return bool(values & FAILED) and bool(values & FINISHED) and values <= FAILED | FINISHED | NEITHER
+    around = {*split_words(column.path)}
+    is_error = around & ERROR_NAMES and not around & {"rate", "count", "severity", "score", "analysis", "type"}
     is_text = column.kind in ("text", "code") and not column.numbers and column.share < MAX_FAILED
     return bool(is_error) and is_text and not any(map(read_verdict, column.distinct_values[:50]))
+
+
+def _contests(column: Column) -> bool:
+    """Whether a field says if a person agrees with the label: by its name and yes or no, or by its values."""
+    words, values = {*column.words}, {*map(_plain, column.distinct_values)}
+    if values <= CONTEST_VALUES and column.n_distinct > 1:
+        return True
+    return bool(words & {*CONTEST_NAMES, "agreement"}) and _is_yes_or_no(column)
+
+
+def _checks(column: Column) -> bool:
+    """Whether a second person's field praises and blames, by its name the answers or the label."""
+    words = {*column.words}
+    is_checked = bool(words & ({*PEOPLE, *CHECK_NAMES, "second", "adjudicator", "expert"} - {"quality"}))
+    return is_checked and column.kind == "code" and have_verdicts(column.distinct_values)
+
+
+def where_path(column: Column) -> str:
+    """Returns the path for a condition on a field: of an error with parts, the whole error."""
+    parts = column.path.split(".")
+    return next((".".join(parts[: i + 1]) for i, p in enumerate(parts) if {*split_words(p)} & ERROR_NAMES), column.path)
 
 
 def _plain(value: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from unipref.core.terminal import show_name
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, make_column
+from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, JUDGEMENT_NAMES, LOW_IS_BETTER, PEOPLE
 from unipref.unify.detection.roles import is_judgement_name
@@ -88,9 +89,13 @@ def _are_of_one_kind(one: Column, other: Column) -> bool:
     return (one.kind == "flag") == (other.kind == "flag") and bool({*one.distinct_values} & {*other.distinct_values})
 
 
+def _words(name: str) -> list[str]:
+    return [to_english(word) for word in split_words(name)]
+
+
 def _stem(column: Column) -> tuple[str, ...] | None:
     """Returns the words of the path without its number or letter; None if it has none, or several."""
-    words = split_words(column.path)
+    words = _words(column.path)
     rest = [word for word in words if not _is_mark(word)]
     return tuple(rest) if len(words) - len(rest) == 1 else None
 
@@ -100,12 +105,12 @@ def _is_mark(word: str) -> bool:
 
 
 def _is_numbered_by_person(column: Column) -> bool:
-    return _stem(column) is not None and bool({*split_words(column.path)} & NUMBERED_NAMES)
+    return _stem(column) is not None and bool({*_words(column.path)} & NUMBERED_NAMES)
 
 
 def _is_of_a_person(column: Column) -> bool:
     """Whether a name is that of a person with a word such as `rater`: `rater_ann`."""
-    words = split_words(column.name)
+    words = _words(column.path.rpartition(".")[2])
     return len(words) == 2 and bool({*words} & {*PEOPLE}) and not _names_a_quality(column)
 
 

@@ -12,7 +12,7 @@ from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, LOW_IS_BETTER
-from unipref.unify.detection.orders import doubt_order_text
+from unipref.unify.detection.orders import RANKING_NAMES, doubt_order_text
 from unipref.unify.detection.roles import Role
 from unipref.unify.detection.side_words import are_orders
 from unipref.unify.detection.verdict_words import read_verdict
@@ -78,7 +78,11 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
     account = Account()
     read = [c for c in columns.all if c.path in used and columns.role(c) in ("judgement", "score", "unknown")]
     named_lists: set[str] = set()
+    # An order that no format reads is asked for with the setting 'sequence'.
+    asked = RANKING_NAMES if mapping.get("sequence") == PLACEHOLDER else set()
     for column, path, role in _iterate_fields(columns):
+        if {*column.words} & asked:
+            continue
         listed = path.split(".*.")[0] if ".*." in path else ""
         if _is_used(path, used) or column.kind == "empty" or (listed and listed in named_lists and role in NOUNS):
             continue

@@ -8,7 +8,7 @@ from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
 def find_listed_thumbs(columns: Columns) -> ThumbsLabel | None:
     """Finds a list of verdicts on the one answer; None if there is none. Its path has a `*`: `votes.*.verdict`."""
-    return _find_in_mappings(columns) or _find_words(columns)
+    return _find_in_mappings(columns) or _find_words(columns) or _ask_about_lists(columns)
 
 
 def names_a_kind(column: Column) -> bool:
@@ -34,6 +34,17 @@ def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
     return None
 
 
+def _ask_about_lists(columns: Columns) -> ThumbsLabel | None:
+    """Asks about a judgement deep inside lists: no condition on rows could look there."""
+    lists = {c.path for c in columns.of_kind("items") if not columns.inner(c).prose}
+    for column, path, role in columns.inside:
+        if role == "judgement" and path.split(".*.")[0] in lists and column.n_distinct > 1:
+            doubt = f"what '{path}' says of the answer: set 'label', 'up' and 'down', or choose another format"
+            whole = Column(path, column.kind, column.values, column.rows, column.share)
+            return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+    return None
+
+
 def _find_words(columns: Columns) -> ThumbsLabel | None:
     for column in columns.of_kind("texts", "flags"):
         if columns.role(column) != "judgement" or not column.values:
@@ -46,7 +57,11 @@ def _find_words(columns: Columns) -> ThumbsLabel | None:
             return ThumbsLabel(whole, PLACEHOLDER, codes, True, doubts)
         speaking = [v for v in whole.distinct_values if (verdict := read_verdict(v)) and not verdict.needs_name]
         if not speaking:
-            continue
+            doubt = (
+                f"what '{column.path}' says of the answer: perhaps an empty list praises it; no setting reads whether "
+                "a list is empty, so write a field that says it"
+            )
+            return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
         doubt = (
             f"which words of '{column.path}' judge the answer, perhaps {', '.join(speaking[:6])}; list the others in "
             "'neutral'"

@@ -16,7 +16,8 @@ MAX_LENGTH = 40
 _GOOD = {
     1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
     "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
-    "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up",
+    "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up "
+    "gut richtig hilfreich bon bonne utile bueno buena correcto correcta buono buona corretto bom boa goed juist",
     1.5: "great",
     2.0: "excellent amazing awesome",
     2.5: "perfect outstanding",
@@ -25,7 +26,7 @@ _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
     "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
-    "hate hated",
+    "hate hated schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout",
     -2.0: "terrible awful horrible worst",
 }
 UNDECIDED = {"unclear"}
@@ -53,6 +54,7 @@ _FILLERS = {"at", "all", "a", "an", "the", "it", "is", "was", "answer", "respons
 _AFFIRMATIONS = {
     "yes": 1.0, "y": 1.0, "true": 1.0, "t": 1.0, "agree": 1.0, "agreed": 1.0, "always": 2.0, "often": 1.0,
     "no": -1.0, "n": -1.0, "false": -1.0, "f": -1.0, "disagree": -1.0, "never": -2.0, "rarely": -1.0,
+    "ja": 1.0, "nein": -1.0, "oui": 1.0, "non": -1.0, "si": 1.0, "sí": 1.0, "sim": 1.0, "não": -1.0, "nee": -1.0,
     "high": 1.0, "low": -1.0, "medium": 0.0, "sometimes": 0.0, "neither": 0.0,
 }  # fmt: skip
 """Words that need the name of the field: they say how much of it there is."""

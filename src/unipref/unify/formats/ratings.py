@@ -20,9 +20,10 @@ from unipref.unify.detection.guess import (
     guess_axes,
     quote_names,
 )
-from unipref.unify.detection.names import CODE_NAMES, PEOPLE
+from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
 from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
+from unipref.unify.detection.several_raters import find_raters
 from unipref.unify.detection.verdict_lists import names_a_kind
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
@@ -47,15 +48,12 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
     return [column for column in numbers if column.numbers]
 
 
-def _find_raters(scores: Sequence[Column]) -> list[Column]:
-    """Returns the numbers of several people: fields with a person's name and a number or a letter, as `rater_2`."""
-    groups: dict[tuple[str, ...], list[Column]] = {}
-    for column in scores:
-        stem = tuple(word for word in column.words if not word.isdigit() and len(word) > 1)
-        if len(stem) < len(column.words) and {*stem} & {*PEOPLE}:
-            groups.setdefault(stem, []).append(column)
-    people = max(groups.values(), key=len, default=[])
-    return people if len(people) > 1 and len({str(describe_scale(c)) for c in people}) == 1 else []
+def _find_raters(columns: Columns, scores: Sequence[Column]) -> list[Column]:
+    """Returns the numbers of several people, if all of the scores are theirs: `rater_2`, `rating_b`."""
+    raters = find_raters(columns, scores[0]) if scores else None
+    people = raters.columns if raters is not None and raters.is_certain else []
+    is_alike = len({str(describe_scale(c)) for c in people}) == 1
+    return people if is_alike and {c.path for c in scores} <= {c.path for c in people} else []
 
 
 def _join_raters(people: Sequence[Column]) -> tuple[dict[str, Any], list[str]] | None:
@@ -117,8 +115,8 @@ class Ratings(OneAnswer):
         named = named or listed
         if not (named or words or scores):
             return None
-        raters = [] if named or words else _find_raters(scores)
-        axes, doubts = guess_axes(named) if named else words or _join_raters(raters) or ask_for_scores(scores)
+        raters = [] if words and not named else _find_raters(columns, named or scores)
+        axes, doubts = _join_raters(raters) or (guess_axes(named) if named else words or ask_for_scores(scores))
         why = [answer.why, f"the answer has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
         mapping = {**answer.map, "scores": axes}
