@@ -160,10 +160,11 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
         return None
     label = min(candidates, key=lambda c: (columns.role(c) != "judgement", not tells_polarity(c), not _speaks(c)))
     is_kto = _is_shaped_like_kto(columns)
-    if (raters := find_raters(columns, label)) is not None and is_verdict_column(raters.merged):
+    is_named = columns.role(label) == "judgement"
+    raters = find_raters(columns, label)
+    if raters is not None and (is_named or raters.is_certain) and is_verdict_column(raters.merged):
         return _judge_by_raters(raters, is_kto)
     codes, doubts = _guess_codes(label, is_kto)
-    is_named = columns.role(label) == "judgement"
     return ThumbsLabel(label, label.path if is_named else PLACEHOLDER, codes, is_named, doubts)
 
 

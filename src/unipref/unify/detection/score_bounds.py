@@ -11,6 +11,7 @@ from unipref.unify.detection.guess import (
     find_scores,
     guess_direction,
     quote_names,
+    suggest_direction,
 )
 from unipref.unify.detection.kinds import FULL_STARS, LABELLED_SCORE, MAX_CODES, read_decimal_comma, to_finite_number
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
@@ -96,9 +97,13 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
     if is_five and guess_direction(score.path, score.words) == "high" and (bounds := _bounds_of_five(score)):
         doubts.append(f"that {LEAST_GOOD} and more in '{score.path}' ({span}) praise, and {MOST_BAD} and less blame")
         return {**bounds, **({"neutral": [*bounds.get("neutral", []), *score.odd]} if neutral else {})}, doubts
+    ends = f"{max(score.numbers):g}", f"{min(score.numbers):g}"
+    is_low = suggest_direction(score.path, score.words) == "low"
+    example = f"up: {{at_most: {ends[1]}}}, down: {{at_least: {ends[0]}}}"
+    example = example if is_low else f"up: {{at_least: {ends[0]}}}, down: {{at_most: {ends[1]}}}"
     doubts.append(
-        f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down, as in "
-        "up: {at_least: 4}, down: {at_most: 2}"
+        f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down; write bounds as in "
+        f"{example}"
     )
     return {"up": [PLACEHOLDER], "down": [PLACEHOLDER], **neutral}, doubts
 
