@@ -86,3 +86,42 @@ def test_an_order_in_one_text_is_named_and_asked_for() -> None:
     found = propose(make_rows({**texts, "ranking": ["B > C > A", "A > B = C", "C>A>B"]}))
     assert (found.format, found.map["sequence"]) == ("ranking", PLACEHOLDER)
     assert any("'ranking' (A > B = C) is an order of the answers in one text" in doubt for doubt in found.doubts)
+
+
+def name_items(name: str = "id") -> list[list[dict[str, str]]]:
+    """Makes the lists of three answers with ids that differ in every row."""
+    return [
+        [{name: f"c{i}{key}", "text": text} for key, text in zip("xyz", three, strict=True)]
+        for i, three in enumerate(LISTS)
+    ]
+
+
+def test_the_id_of_the_best_answer_chooses_among_the_answers() -> None:
+    rows = make_rows({"prompt": QUESTIONS, "candidates": name_items(), "best": [f"c{i}z" for i in range(len(LISTS))]})
+    found = propose(rows)
+    expected = {"options": "candidates.*.text", "answer": "best", "labels": "candidates.*.id"}
+    assert (found.format, found.map) == ("multiple_choice", {"prompt": "prompt", **expected})
+    form = registry.make("format", "multiple_choice", found.map, "map")
+    (feedback, *_) = [item for item in read_all(form, rows) if isinstance(item, Feedback)]
+    assert {comparison.better for comparison in feedback.comparisons} == {2}
+    worst = propose(make_rows({"prompt": QUESTIONS, "candidates": name_items(), "least_preferred": ["c0z", "c1y"] * 6}))
+    assert worst.map.get("answer") != "least_preferred"
+
+
+def test_equal_ids_in_an_inner_list_are_an_order_too() -> None:
+    ranking = [[f"c{i}z", [f"c{i}x", f"c{i}y"]] for i in range(len(LISTS))]
+    found = propose(make_rows({"prompt": QUESTIONS, "candidates": name_items(), "ranking": ranking}))
+    assert (found.map["key"], found.map["sequence"]) == ("id", "ranking")
+
+
+def test_ranks_of_numbered_answers_are_no_order() -> None:
+    items = [[{"index": k, "text": text} for k, text in enumerate(three)] for three in LISTS]
+    found = propose(make_rows({"prompt": QUESTIONS, "candidates": items, "ranks": [[2, 0, 1], [1, 2, 0]]}))
+    assert "sequence" not in found.map
+
+
+def test_answers_under_letters_are_named_by_them() -> None:
+    answers = [dict(zip("abc", three, strict=True)) for three in LISTS]
+    ranking = [["b", "a", "c"], ["c", "a", "b"]]
+    found = propose(make_rows({"prompt": QUESTIONS, "responses": answers, "ranking": ranking}))
+    assert (found.format, found.map["sequence"]) == ("ranking", "ranking")

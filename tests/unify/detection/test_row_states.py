@@ -87,6 +87,7 @@ def test_an_answer_without_a_mark_was_perhaps_not_judged(
 def test_tags_that_judge_are_asked_for() -> None:
     found = propose(one_answer(tags=[["faq", "good answer"], ["faq", "wrong"], ["billing", "good answer"]]))
     assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "tags.*", [PLACEHOLDER])
+    assert any("{tags: {'.': [good answer, wrong]}}" in doubt for doubt in found.doubts)
     assert propose(one_answer(tags=[["faq", "news"], ["billing"]])).format == "demonstration"
 
 

@@ -9,6 +9,8 @@ from unipref.core.values import value_key
 from unipref.unify.detection.columns import Column, Columns, to_finite_number
 from unipref.unify.detection.guess import PLACEHOLDER, Guess, are_ranks, find_prompt, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import BAD_NAMES, NEGATIONS, VERDICT_NAMES
+from unipref.unify.detection.side_words import WORSE as WORSE_WORDS
 from unipref.unify.detection.side_words import are_orders
 from unipref.unify.detection.twins import find_series
 from unipref.unify.detection.two_answers import find_inner_answer
@@ -47,9 +49,11 @@ class _Names:
 def find_order(columns: Columns) -> Guess | None:
     """Finds answers, and a list of their ids, names or numbers, or one text, that puts them in order."""
     for named in (*_find_named_items(columns), *_find_named_series(columns)):
-        for column in columns.of_kind("texts", "numbers"):
+        for column in columns.of_kind("texts", "numbers", "other"):
             values = dict(zip(column.rows, column.values, strict=True))
             fitting = [_names_answers(values[row], names) for row, names in named.names.items() if row in values]
+            if column.kind == "numbers" and are_ranks(column.values) and not {*column.words} & {*ORDER_NAMES, "ids"}:
+                continue  # as likely the rank of each answer as its number
             if fitting and sum(fitting) >= MIN_FITTING * len(fitting) and any(len(v) > 1 for v in column.values):
                 why = [named.why, f"'{column.path}' names them one after the other"]
                 order, doubts = _ask_for_order(column)
@@ -59,6 +63,27 @@ def find_order(columns: Columns) -> Guess | None:
             why = [named.why, f"'{text.path}' puts them in order, such as {text.distinct_values[0]!r}"]
             mapping = {**named.map, "sequence": PLACEHOLDER, "order": read_order_name(text.path) or "best_first"}
             return Guess(mapping, 0.6, why, [doubt_order_text(text)])
+    return None
+
+
+def find_named_best(columns: Columns) -> Guess | None:
+    """Finds answers and a field that holds the id or the name of the best of them."""
+    for named in _find_named_items(columns):
+        for column in columns.of_kind("text", "code", "number"):
+            names = [named.names.get(row, []) for row in column.rows]
+            fitting = [value_key(value) in each for value, each in zip(column.values, names, strict=True)]
+            if not column.has_name(*VERDICT_NAMES) or sum(fitting) < MIN_FITTING * len(fitting):
+                continue
+            is_winner = not {*column.words} & (NEGATIONS | BAD_NAMES | WORSE_WORDS)
+            answers = named.map["answers"]
+            mapping = {
+                "prompt": named.map["prompt"],
+                "options": f"{answers}.*.{named.map['response']}",
+                "answer": column.path if is_winner else PLACEHOLDER,
+                "labels": f"{answers}.*.{named.map['key']}",
+            }
+            doubts = [] if is_winner else [f"which field names the best answer: '{column.path}' may name the worst"]
+            return Guess(mapping, 0.9, [named.why, f"'{column.path}' names one of them in each row"], doubts)
     return None
 
 
@@ -88,8 +113,11 @@ def _ask_for_order(column: Column) -> tuple[str, list[str]]:
     return PLACEHOLDER, [f"whether the best answer comes first in '{column.path}': set best_first or worst_first"]
 
 
-def _names_answers(values: Sequence[Any], names: Sequence[str | None]) -> bool:
-    keys = [value_key(value) for value in values]
+def _names_answers(values: Any, names: Sequence[str | None]) -> bool:
+    """Whether a list holds names of the row's answers; those in an inner list are equally good."""
+    if not isinstance(values, list):
+        return False
+    keys = [value_key(name) for value in values for name in (value if isinstance(value, list) else [value])]
     return len({*keys}) == len(keys) and {*keys} <= {*names} and len(keys) > len(names) / 2
 
 

@@ -102,8 +102,8 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
     example = f"up: {{at_most: {ends[1]}}}, down: {{at_least: {ends[0]}}}"
     example = example if is_low else f"up: {{at_least: {ends[0]}}}, down: {{at_most: {ends[1]}}}"
     doubts.append(
-        f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down; write bounds as in "
-        f"{example}"
+        f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down; bounds are "
+        f"written as in {example}"
     )
     return {"up": [PLACEHOLDER], "down": [PLACEHOLDER], **neutral}, doubts
 

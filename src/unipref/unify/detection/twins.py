@@ -14,6 +14,11 @@ MARKS = [
 ]
 THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x": "z", "i": "iii"}
 """First mark -> the mark that a third answer would have."""
+SERIES_NAMES = {
+    *(*ANSWER_NAMES, *ANSWERER_NAMES, "candidate", "text", "option", "candidates", "options", "answers", "responses"),
+    *("completions", "replies", "generations"),
+}
+"""Words in the names of three or more answers."""
 MAX_MARKS = 6
 """Most values of a field whose values are looked for in the names of texts."""
 SIDE_MARKS = ("chosen", "rejected")
@@ -69,11 +74,7 @@ def find_series(columns: Columns) -> list[Column]:
         for place, word in enumerate(words):
             if _is_mark(word):
                 groups.setdefault((*words[:place], "", *words[place + 1 :]), []).append(column)
-    answers = [
-        group
-        for stem, group in groups.items()
-        if len(group) > 2 and {*stem} & {*ANSWER_NAMES, *ANSWERER_NAMES, "candidate", "text", "option"} - {"a"}
-    ]
+    answers = [group for stem, group in groups.items() if len(group) > 2 and {*stem} & SERIES_NAMES]
     return max(answers, key=len, default=[])
 
 

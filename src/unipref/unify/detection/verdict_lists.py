@@ -3,6 +3,7 @@
 from unipref.unify.detection.columns import Column, Columns, make_column
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_verdict_column
+from unipref.unify.detection.orders import RANKING_NAMES
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
 
@@ -47,7 +48,7 @@ def _ask_about_lists(columns: Columns) -> ThumbsLabel | None:
 
 def _find_words(columns: Columns) -> ThumbsLabel | None:
     for column in columns.of_kind("texts", "flags"):
-        if columns.role(column) != "judgement" or not column.values:
+        if columns.role(column) != "judgement" or not column.values or {*column.words} & RANKING_NAMES:
             continue
         items = [(row, item) for row, value in zip(column.rows, column.values, strict=True) for item in value]
         whole = make_column(f"{column.path}.*", items, len(items))
@@ -62,9 +63,10 @@ def _find_words(columns: Columns) -> ThumbsLabel | None:
                 "a list is empty, so write a field that says it"
             )
             return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+        shown = ", ".join(speaking[:6])
         doubt = (
-            f"which words of '{column.path}' judge the answer, perhaps {', '.join(speaking[:6])}; list the others in "
-            "'neutral'"
+            f"which words of '{column.path}' judge the answer, perhaps {shown}: leave out the others with "
+            f"where_items: {{{column.path}: {{'.': [{shown}]}}}}"
         )
         return ThumbsLabel(whole, whole.path, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
     return None

@@ -11,6 +11,7 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Res
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
 from unipref.unify.detection.names import COUNT_NAMES
+from unipref.unify.detection.orders import find_named_best
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
@@ -121,6 +122,8 @@ class MultipleChoice(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a question, its options and a code for the right one."""
+        if (best := find_named_best(columns)) is not None:
+            return best
         codes = [c for c in columns.of_kind("code") if c.n_distinct > 1 and not c.is_identifier]
         codes = [c for c in codes if not {*c.words} & COUNT_NAMES]
         possible = [c for c in columns.of_kind("code") if not {*c.words} & COUNT_NAMES]
