@@ -336,6 +336,8 @@ def find_word_scores(columns: Columns) -> tuple[dict[str, Any], list[str]] | Non
         needs_name = any(v.needs_name for v in grades.values() if v.grade) or tells_polarity(column) < 0
         field: str | list[str] = column.path
         doubts = [f"the order of the words in '{column.path}': {', '.join(codes)}"]
+        if odd := [v for v in merged.distinct_values if v not in codes and not is_blank(v)]:
+            doubts.append(f"rows with {quote_names(odd)} in '{column.path}' are rejected: unipref knows no such grade")
         if raters is not None:
             field = raters.paths if raters.is_certain else PLACEHOLDER
             doubts.append(doubt_raters(raters))

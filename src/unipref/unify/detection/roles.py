@@ -46,7 +46,7 @@ from unipref.unify.detection.names import (
     TOOL_MORE,
     TOOL_NAMES,
 )
-from unipref.unify.detection.row_states import CONTEST_NAMES, tells_of_failure
+from unipref.unify.detection.row_states import CONTEST_NAMES, ERROR_NAMES, is_request_status, tells_of_failure
 from unipref.unify.detection.side_words import are_orders, names_a_side
 from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
 
@@ -106,7 +106,9 @@ def find_role(column: Column) -> Role:
 def _find_special_role(column: Column) -> Role | None:
     """Recognises failed requests, system texts, histories and tools."""
     words = {*column.words}
-    if column.kind in ("text", "code", "number") and tells_of_failure(column):
+    if column.kind in ("text", "code", "number") and (tells_of_failure(column) or is_request_status(column)):
+        return "metadata"
+    if column.kind == "flag" and column.n_distinct < 2 and words - FLAG_WORDS <= ERROR_NAMES:
         return "metadata"
     if words & SYSTEM_NAMES and words <= SYSTEM_MORE and column.kind in ("text", "code", "texts"):
         return "system"

@@ -80,13 +80,19 @@ def tells_of_failure(column: Column) -> bool:
     if words & {*STATUS_NAMES, "http"} and column.numbers:
         codes = {*column.numbers}
         return all(100 <= code <= 599 for code in codes) and any(code >= 400 for code in codes)
-    if words & STATUS_NAMES:
+    if is_request_status(column):
         values = {*map(_plain, [*column.distinct_values, *column.odd])}
-        return bool(values & FAILED) and bool(values & FINISHED) and values <= FAILED | FINISHED | NEITHER
+        return bool(values & FAILED) and bool(values & FINISHED)
     around = {*split_words(column.path)}
     is_error = around & ERROR_NAMES and not around & {"rate", "count", "severity", "score", "analysis", "type"}
     is_text = column.kind in ("text", "code") and not column.numbers and column.share < MAX_FAILED
     return bool(is_error) and is_text and not any(map(read_verdict, column.distinct_values[:50]))
+
+
+def is_request_status(column: Column) -> bool:
+    """Whether a field says in words how a request, or a message of a log, went: 'success', 'timeout'."""
+    values = {*map(_plain, [*column.distinct_values, *column.odd])}
+    return bool({*column.words} & STATUS_NAMES and values) and values <= FAILED | FINISHED | NEITHER
 
 
 def _contests(column: Column) -> bool:

@@ -61,9 +61,7 @@ def _iterate_answers(columns: Columns, answer: OneAnswerGuess) -> list[tuple[str
 
 
 def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel | None:
-    """Finds the one score of answers none of which has a rival; None if there is none, or several without an overall
-    one.
-    """
+    """Finds the one score of answers none of which has a rival; None if there is none, or several."""
     if repeats_prompts(columns, answer) is not False:
         return None
     scores = [c for c in find_scores(columns) if columns.role(c) != "unknown" and {*c.numbers} not in TWO_NUMBERS]
@@ -73,10 +71,9 @@ def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel |
         doubt = f"which of {quote_names(c.path for c in scores)} is thumbs up: no format reads the difference of counts"
         asked = {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
         return ThumbsLabel(scores[0], PLACEHOLDER, asked, True, [doubt])
-    overall = [c for c in scores if c.has_name("overall")]
-    if len(scores) != 1 and len(overall) != 1:
+    if len(scores) != 1:
         return None
-    score = (overall or scores)[0]
+    score = scores[0]
     bounds, doubts = guess_bounds(score)
     doubts.append("each prompt of these rows has one answer; if others have several, 'ratings' compares them")
     return ThumbsLabel(score, score.path, bounds, True, doubts)
