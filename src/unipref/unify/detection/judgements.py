@@ -22,7 +22,7 @@ from unipref.unify.detection.names import (
     VERDICT_NAMES,
 )
 from unipref.unify.detection.places import SWAPPED, find_places, name_places
-from unipref.unify.detection.several_raters import doubt_raters, find_raters
+from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
 from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
@@ -36,6 +36,8 @@ LABEL_NUMBERS = {-1.0, 0.0, 1.0, 2.0, 3.0}
 MAX_SIDE_VALUES = 24
 """Most different values of a field that names one of two answers."""
 
+NO_VOTES = {"rank", "ranks", "score", "scores"}
+"""Words in the names of numbers that are about one answer each."""
 MIN_NAMED = 0.5
 """Least share of rows whose winner is the name of exactly one of two answers; the others are ties."""
 
@@ -202,8 +204,9 @@ def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
 def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
     """Finds several people's votes: fields with the same values, or that a number or a letter tells apart."""
     codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
-    found = [raters for c in codes if (raters := find_raters(columns, c)) is not None]
-    found = [r for r in found if not {*r.columns[0].words} & {"rank", "ranks", "score", "scores"}]
+    found = [
+        r for r in find_all_raters(columns, codes) if not {*r.columns[0].words} & {"rank", "ranks", "score", "scores"}
+    ]
     found = [r for r in found if not (len(r.columns) == 2 and _belong_to_sides(r.columns, sides))]
     for raters in sorted(found, key=lambda r: (not r.is_certain, -len(r.columns))):
         is_numbered = len({_without_marks(c) for c in raters.columns}) == 1

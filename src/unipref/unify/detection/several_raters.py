@@ -1,5 +1,7 @@
 """Recognises the fields of several people who judged the same answers: `rater_1` and `rater_2`, or `ann` and `bob`."""
 
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unipref.core.terminal import show_name
@@ -19,7 +21,11 @@ NUMBERED_NAMES = {
 PEOPLE_FOLDERS = {f"{word}s" for word in NUMBERED_NAMES} | {*PEOPLE, "people", "by", "humans"}
 """Words in the name of a mapping person -> judgement."""
 NO_PERSON = {"id", "ids", "name", "names", "time", "date", "comment", "reason", "email", "seconds", "at", "count"}
+QUALITY_NAMES = (GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER | JUDGEMENT_NAMES) - NUMBERED_NAMES
+"""Words in names that say what is judged."""
 MAX_RATERS = 30
+MAX_LABELS = 40
+"""Most labels to compare with all other fields: the time grows with the product."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,15 @@ def find_raters(columns: Columns, label: Column) -> Raters | None:
     return None
 
 
+def find_all_raters(columns: Columns, labels: Sequence[Column]) -> Iterator[Raters]:
+    """Yields the groups of people to which some labels belong, each group once."""
+    seen: set[Column] = set()
+    for label in labels[:MAX_LABELS]:
+        if label not in seen and (raters := find_raters(columns, label)) is not None:
+            seen |= {*raters.columns}
+            yield raters
+
+
 def doubt_raters(raters: Raters) -> str:
     """Says that the fields of several people are read together, or asks whether they are."""
     names = ", ".join(f"'{show_name(path)}'" for path in raters.paths)
@@ -89,8 +104,9 @@ def _are_of_one_kind(one: Column, other: Column) -> bool:
     return (one.kind == "flag") == (other.kind == "flag") and bool({*one.distinct_values} & {*other.distinct_values})
 
 
-def _words(name: str) -> list[str]:
-    return [to_english(word) for word in split_words(name)]
+@functools.lru_cache(4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(to_english(word) for word in split_words(name))
 
 
 def _stem(column: Column) -> tuple[str, ...] | None:
@@ -125,8 +141,7 @@ def _is_folder_of_people(column: Column) -> bool:
 
 def _names_a_quality(column: Column) -> bool:
     """Whether a name says what is judged, as `helpful` does, so that other fields are other criteria."""
-    words = {*column.words} - NUMBERED_NAMES
-    return bool(words & (GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER | (JUDGEMENT_NAMES - NUMBERED_NAMES)))
+    return bool({*column.words} & QUALITY_NAMES)
 
 
 def _has_same_values(one: Column, other: Column) -> bool:
