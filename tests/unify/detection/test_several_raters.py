@@ -53,3 +53,13 @@ def test_grades_in_words_of_several_people_are_one_axis() -> None:
 def test_numbered_ratings_are_one_axis_and_not_the_first_alone() -> None:
     found = propose(rival_answers(rating_1=[1, 5, 3], rating_2=[2, 4, 4]))
     assert found.map["scores"]["rating"]["field"] == ["rating_1", "rating_2"]
+
+
+def test_the_scores_of_one_mapping_are_criteria_and_not_people() -> None:
+    scores = [{"stars": 4.5, "downvotes": 0.5, "colour": 1}, {"stars": 1.5, "downvotes": 3.5, "colour": 2}]
+    found = propose(rival_answers(scores=scores))
+    assert all(isinstance(axis["field"], str) for axis in found.map["scores"].values())
+    found = propose(one_answer(votes=[{"ann": "good", "bob": "bad"}, {"ann": "bad", "bob": "bad"}]))
+    assert found.map["label"] == ["votes.ann", "votes.bob"]
+    found = propose(one_answer(labels=[{"tone": "good", "facts": "bad"}, {"tone": "bad", "facts": "good"}]))
+    assert found.map["label"] == PLACEHOLDER

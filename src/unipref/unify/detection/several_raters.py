@@ -18,7 +18,7 @@ NUMBERED_NAMES = {
     *("opinion", "feedback", "user", "human", "person", "thumb", "thumbs", "stars", "preference", "choice", "winner"),
 }
 """Words in names that a number or a letter tells apart: then each belongs to one person."""
-PEOPLE_FOLDERS = {f"{word}s" for word in NUMBERED_NAMES} | {*PEOPLE, "people", "by", "humans"}
+PEOPLE_FOLDERS = {*PEOPLE, *(f"{word}s" for word in PEOPLE), "votes", "people", "persons", "humans", "users", "by"}
 """Words in the name of a mapping person -> judgement."""
 NO_PERSON = {"id", "ids", "name", "names", "time", "date", "comment", "reason", "email", "seconds", "at", "count"}
 QUALITY_NAMES = (GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER | JUDGEMENT_NAMES) - NUMBERED_NAMES
