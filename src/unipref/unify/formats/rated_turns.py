@@ -7,11 +7,10 @@ from pydantic import model_validator
 
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Row
-from unipref.unify.detection.columns import make_column
-from unipref.unify.detection.guess import Columns, Guess
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.one_answer import guess_thumbs
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, describe, get_path, to_code
+from unipref.unify.mapping.fields import Path, describe, get_path
 from unipref.unify.mapping.message_links import (
     LinkedMessage,
     LinkedMessages,
@@ -31,25 +30,28 @@ from unipref.unify.mapping.verdicts import Tally, Verdicts
 MAX_TURNS = 1000
 """Most messages before a judged answer; each answer's prompt repeats them."""
 
-VERDICT_NAMES = (
-    *(
-        "feedback",
-        "rating",
-        "vote",
-        "thumb",
-        "thumbs",
-        "liked",
-        "label",
-        "reaction",
-        "score",
-        "stars",
-        "grade",
-        "verdict",
-    ),
-)
+VERDICT_NAMES = {
+    *("feedback", "rating", "vote", "thumb", "thumbs", "liked", "label", "reaction", "score", "stars", "grade"),
+    "verdict",
+}
 """Names of fields of a turn that can hold a verdict."""
 MAX_CODES = 10
 """Most different verdicts of a turn."""
+
+
+def _has_verdict_name(column: Column) -> bool:
+    """Whether a part of the path of a field is the name of a verdict: `feedback.value`."""
+    return any(part in VERDICT_NAMES for part in column.path.split("."))
+
+
+def _ask_about_turns(columns: Columns, path: str) -> Guess | None:
+    """Asks about a judgement inside the turns of a dialogue that no rule reads: no condition on rows can look there."""
+    inside = [p for c, p, role in columns.inside if p.startswith(f"{path}.*.") and role in ("judgement", "score")]
+    if not inside:
+        return None
+    asked: dict[str, Any] = {"label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+    doubt = f"whether '{inside[0]}' judges the answers in '{path}', and which of its values is thumbs up"
+    return Guess({"messages": path, **asked}, 0.62, [f"'{path}' is a dialogue with '{inside[0]}' inside"], [doubt])
 
 
 class _Message(NamedTuple):
@@ -120,19 +122,21 @@ class RatedTurns(Verdicts, Mapped):
         dialogues = columns.of_kind("turns")
         if len(dialogues) != 1:
             return None
-        turns = [turn for turns in dialogues[0].values for turn in turns if isinstance(turn, dict)]
-        for name in dict.fromkeys(key for turn in turns for key in turn):
-            held = [(n, turn[name]) for n, turn in enumerate(turns) if turn.get(name) not in (None, "")]
-            if name not in VERDICT_NAMES or not 1 < len(held) < len(turns):
+        inner = columns.inner(dialogues[0])
+        turns = len(inner.rows)
+        for label in sorted(inner.all, key=lambda c: not _has_verdict_name(c)):
+            if label.kind not in ("code", "flag") or len(label.values) == turns or not label.values:
                 continue
-            label = make_column(name, held, len(turns))
-            codes = sorted({to_code(value) for value in label.values if isinstance(value, bool | int | float | str)})
-            if not 2 <= len(codes) <= MAX_CODES or label.kind not in ("code", "flag"):
+            if "." in label.path and inner.role(label) in ("metadata", "critique"):
+                continue
+            is_judging = inner.role(label) in ("judgement", "score") and label.n_distinct > 1
+            if not (_has_verdict_name(label) or is_judging) or label.n_distinct > MAX_CODES:
                 continue
             found, doubts = guess_thumbs(label)
-            why = [f"'{dialogues[0].path}' is a dialogue, and '{name}' of some turns is one of {', '.join(codes)}"]
-            return Guess({"messages": dialogues[0].path, "label": name, **found}, 0.85, why, doubts)
-        return None
+            codes = ", ".join(label.distinct_values)
+            why = [f"'{dialogues[0].path}' is a dialogue, and '{label.path}' of some turns is one of {codes}"]
+            return Guess({"messages": dialogues[0].path, "label": label.path, **found}, 0.85, why, doubts)
+        return _ask_about_turns(columns, dialogues[0].path)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback per judged answer, and a reject for each message that is not used or only context."""

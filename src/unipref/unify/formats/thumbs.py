@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess
+from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess, quote_names
 from unipref.unify.detection.one_answer import find_one_answer, find_thumbs
+from unipref.unify.detection.score_bounds import find_score_thumbs
 from unipref.unify.detection.verdict_lists import find_listed_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.fields import Path, PathList, get_path
@@ -46,18 +47,24 @@ class Thumbs(Verdicts, OneAnswer):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises an answer or a dialogue with a verdict of two values, in any spelling."""
+        if (answer := find_one_answer(columns)) is None:
+            return None
         label = find_thumbs(columns) or find_listed_thumbs(columns)
-        if label is None or (answer := find_one_answer(columns)) is None:
+        is_weak = label is None or not label.is_named or [PLACEHOLDER] in label.map.values()
+        scored = find_score_thumbs(columns, answer) if is_weak else None
+        if (label := scored or label) is None:
             return None
         if columns.has_lists_of_answers and "messages" not in answer.map:
             return None
-        path = label.column.path
-        codes = {"label": path, **label.map}
+        codes = {"label": label.label, **label.map}
         confidence = 0.85 if "messages" in answer.map else 0.25 + 0.6 * answer.confidence
+        confidence = 0.9 * (0.25 + 0.7 * answer.confidence) if scored is not None else confidence
         if not label.is_named:
             confidence = min(confidence, MAX_WEAK_CONFIDENCE)
-            codes["label"] = PLACEHOLDER
-        why = [answer.why, f"'{path}' is one of {', '.join(label.column.distinct_values)} for each answer"]
+        names = quote_names(label.label) if isinstance(label.label, list) else f"'{label.column.path}'"
+        values = label.column.distinct_values
+        shown = ", ".join(values) if scored is None else f"a score from {values[0]} to {values[-1]}"
+        why = [answer.why, f"{names} is {'one of ' * (scored is None)}{shown} for each answer"]
         return Guess({**answer.map, **codes}, confidence, why, [*answer.doubts, *label.doubts])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
