@@ -80,6 +80,21 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     return None
 
 
+def _take_only(answer: Any, place: str) -> Any:
+    """Returns the only value of a list, as labelling tools write the chosen option; any other answer as it is.
+
+    Raises:
+        Reject: `bad_label` if the list holds several values, `unscored` if it holds none.
+    """
+    if not isinstance(answer, list):
+        return answer
+    if len(answer) > 1:
+        raise Reject(Reason.BAD_LABEL, f"expected one right option, found {len(answer)}", place)
+    if not answer:
+        raise Reject(Reason.UNSCORED, "no option is chosen", place)
+    return answer[0]
+
+
 class MultipleChoice(Mapped):
     """A prompt, its options and which of them is right. The answer is a number or letter counted from `first`; with
     `first: text` it is the text of the right option.
@@ -155,7 +170,7 @@ class MultipleChoice(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with all options as answers; the right one is better than each of the others."""
         options = self._options(row)
-        right = self._find_right(row, get_path(row, self.answer), options)
+        right = self._find_right(row, _take_only(get_path(row, self.answer), self.answer), options)
         checks: list[dict[str, float]] = [{} for _ in options]
         if self.check is not None and (second := get_path(row, self.check)) not in (None, ""):
             checked = self._find_right(row, second, options)

@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import get_each, get_path, item_places
+from unipref.unify.mapping.fields import collect_values, get_each, get_path, item_places
+
+STAR = ".*"
+"""Stands for each item of a list in a path."""
 
 
 class NamedValue(NamedTuple):
@@ -29,6 +32,8 @@ def read_named_values(row: Row, path: str, key: str | None, setting: str) -> lis
         Reject: `missing_field`; `wrong_type` if there is no mapping and no list of names as long as the values.
     """
     if key is not None:
+        if path.count(STAR) > 1 or _holds_lists(row, path):
+            return _read_several_lists(row, path, key)
         values, names = get_each(row, path), get_each(row, key)
         if not isinstance(values, list) or not isinstance(names, list) or len(values) != len(names):
             sizes = [len(value) if isinstance(value, list) else type(value).__name__ for value in (values, names)]
@@ -43,6 +48,24 @@ def read_named_values(row: Row, path: str, key: str | None, setting: str) -> lis
     values = get_each(row, path) if star else list(container.values())
     places = item_places(row, path) if star else [f"{path}.{name}" for name in container]
     return [NamedValue(*one) for one in zip(map(value_key, container), values, places, strict=True)]
+
+
+def _holds_lists(row: Row, path: str) -> bool:
+    values = get_each(row, path) if STAR in path else None
+    return isinstance(values, list) and any(isinstance(value, list) for value in values)
+
+
+def _read_several_lists(row: Row, path: str, key: str) -> list[NamedValue]:
+    """Returns the values of several people, each of whom gave a list, with their names.
+
+    Raises:
+        Reject: `missing_field`; `wrong_type` if there are not as many names as values.
+    """
+    values, names = collect_values(row, path), collect_values(row, key)
+    if len(values) != len(names):
+        detail = f"expected as many values as names in '{key}', found {len(values)} and {len(names)}"
+        raise Reject(Reason.WRONG_TYPE, detail, path)
+    return [NamedValue(value_key(name), value, at) for (at, value), (_, name) in zip(values, names, strict=True)]
 
 
 def match_names(
