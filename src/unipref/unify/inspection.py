@@ -191,8 +191,15 @@ def _inspect(path: Path, label: str) -> tuple[Inspection, list[dict[str, Any]]]:
 def _inspect_rows(path: Path, label: str, rows: list[dict[str, Any]]) -> Inspection:
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
-    if (named := find_named_source(rows)) is not None:
-        return _inspect_named_source(path, label, rows, named)
+    named, faults = find_named_source(rows)
+    inspection = (
+        _inspect_others(path, label, rows) if named is None else _inspect_named_source(path, label, rows, named)
+    )
+    return replace(inspection, doubts=[*inspection.doubts, *faults])
+
+
+def _inspect_others(path: Path, label: str, rows: list[dict[str, Any]]) -> Inspection:
+    """The inspection of rows that have no name."""
     proposed, settings = _propose(rows)
     if delimiter := unusual_delimiter(path):
         settings["csv"] = {"delimiter": delimiter}

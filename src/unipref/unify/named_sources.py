@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from unipref.core import registry
 from unipref.core.contracts import Export, Format, Proposal
+from unipref.core.errors import describe, raise_if_resource
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.sources import catalog, rows_inside
@@ -39,19 +40,30 @@ class NamedSource:
     settled: tuple[str, ...] = ()
 
 
-def find_named_source(rows: Sequence[Row]) -> NamedSource | None:
-    """Returns the export or the dataset whose rows these are; None for any other rows."""
-    return _find_export(rows) or _find_dataset(rows)
+def find_named_source(rows: Sequence[Row]) -> tuple[NamedSource | None, list[str]]:
+    """Returns the export or the dataset whose rows these are, None for any other rows; and the doubts about it."""
+    named, faults = _find_export(rows)
+    return named or _find_dataset(rows), faults
 
 
-def _find_export(rows: Sequence[Row]) -> NamedSource | None:
-    """Returns the export with the highest confidence; on a tie, the first in the alphabet."""
-    named = [
-        NamedSource("export", choice.name(), proposal, settled=(*choice.settled, *proposal.map.get("where", ())))
-        for choice in registry.find_all("export")
-        if issubclass(choice, Export) and (proposal := choice.recognise(rows)) is not None
-    ]
-    return max(named, key=lambda one: one.proposal.confidence, default=None)
+def _find_export(rows: Sequence[Row]) -> tuple[NamedSource | None, list[str]]:
+    """Returns the export with the highest confidence, on a tie the first in the alphabet; and which exports failed."""
+    named: list[NamedSource] = []
+    faults: list[str] = []
+    for choice in registry.find_all("export"):
+        if not issubclass(choice, Export):
+            continue
+        try:
+            proposal = choice.recognise(rows)
+        except Exception as error:
+            # One odd row, or a fault of an installed package, must not end the inspection of all files.
+            raise_if_resource(error)
+            faults.append(f"whether this is an export of {choice.name()}: it cannot be checked ({describe(error)})")
+            continue
+        if proposal is not None:
+            settled = (*choice.settled, *proposal.map.get("where", ()))
+            named.append(NamedSource("export", choice.name(), proposal, settled=settled))
+    return max(named, key=lambda one: one.proposal.confidence, default=None), faults
 
 
 def _find_dataset(rows: Sequence[Row]) -> NamedSource | None:

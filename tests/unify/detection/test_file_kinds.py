@@ -283,20 +283,22 @@ def test_codes_of_a_comparison_name_both_ends(selected: list[str]) -> None:
             "annotations": [
                 {
                     "was_cancelled": False,
-                    "result": [{"type": "pairwise", "value": {"selected": selected[n % len(selected)]}}],
+                    "result": [
+                        {"type": "pairwise", "to_name": "a,b", "value": {"selected": selected[n % len(selected)]}}
+                    ],
                 }
             ],
         }
         for n, row in enumerate(rows_of(a=answer, b=lambda thing, n: answer(thing, n + 1)))
     ]
-    named = find_named_source(rows)
+    named, _ = find_named_source(rows)
     assert named is not None
     assert named.proposal.map["codes"] == {"left": "first", "right": "second"}
 
 
 def test_accepted_answers_of_a_labelling_tool_are_judged() -> None:
     rows = rows_of(response=answer, answer=["accept", "reject", "ignore"])
-    named = find_named_source([{**row, "_input_hash": n, "_task_hash": n} for n, row in enumerate(rows)])
+    named, _ = find_named_source([{**row, "_input_hash": n, "_task_hash": n} for n, row in enumerate(rows)])
     assert named is not None
     assert named.proposal.map == {
         "prompt": "question",
