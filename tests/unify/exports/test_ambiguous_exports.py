@@ -10,10 +10,9 @@ import pytest
 from unipref import unify_feedback
 from unipref.core.contracts import Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import find_side, find_side_codes, find_verdicts, names_better
+from unipref.unify.detection.export_fields import find_side_codes, find_verdicts, names_better
 from unipref.unify.detection.export_traces import find_exchange
 from unipref.unify.exports.argilla_1 import Argilla1
-from unipref.unify.exports.argilla_2 import Argilla2
 from unipref.unify.exports.doccano import Doccano
 from unipref.unify.exports.label_studio import LabelStudio
 from unipref.unify.exports.label_studio_min import LabelStudioMin
@@ -33,7 +32,8 @@ ONE = {"question": "Is ice cold?", "answer": "Yes."}
 
 
 def result(name: str, kind: str, **value: Any) -> dict[str, Any]:
-    return {"id": name, "from_name": name, "to_name": "text", "type": kind, "value": value}
+    tags = "answer1,answer2" if kind == "pairwise" else "text"
+    return {"id": name, "from_name": name, "to_name": tags, "type": kind, "value": value}
 
 
 def task(data: dict[str, str], *annotations: list[dict[str, Any]], cancelled: tuple[int, ...] = ()) -> Row:
@@ -66,16 +66,32 @@ def test_several_people_on_one_pair_count_together_and_cancelled_ones_do_not(tmp
     assert counts["rejected"] == {"unscored": 1}
 
 
-def test_labels_of_several_people_on_one_answer_are_rows_of_their_own(tmp_path: Path) -> None:
+def test_labels_of_several_people_on_one_answer_count_together(tmp_path: Path) -> None:
     labels = [[result("quality", "choices", choices=[label])] for label in ("Good", "Bad", "Good", "Bad", "Bad")]
     rows = [task(ONE, *labels, cancelled=(3, 4)), task({**ONE, "answer": "No."}, labels[1])]
     proposal = LabelStudio.recognise(rows)
     assert proposal is not None
-    assert proposal.source == {"records": "annotations"}
-    table, counts = read(proposal, rows, tmp_path)
-    assert counts["rows"] == counts["used"] + sum(counts["rejected"].values()) == 6
-    assert counts["rejected"] == {"left_out": 2}
-    assert [one["rejected"][-1]["content"] for one in table if one["rejected"]] == ["No."]
+    assert proposal.source == {}
+    (pair,), counts = read(proposal, rows, tmp_path)
+    assert counts["rows"] == counts["used"] == 2
+    assert [pair[side][-1]["content"] for side in ("chosen", "rejected")] == ["Yes.", "No."]
+
+
+def test_a_later_judgement_is_read_although_the_first_rows_have_one_each(tmp_path: Path) -> None:
+    good, bad = ([result("quality", "choices", choices=[label])] for label in ("Good", "Bad"))
+    first = [task({**ONE, "answer": f"Answer {n}."}, good if n % 2 else bad) for n in range(4)]
+    rows = [*first, task({**ONE, "answer": "Both."}, good, bad)]
+    table, _ = read(LabelStudio.recognise(first), rows, tmp_path)
+    assert "Both." not in json.dumps(table)
+
+
+def test_another_control_in_a_later_task_is_not_read_as_this_one(tmp_path: Path) -> None:
+    good, bad = ([result("quality", "choices", choices=[label])] for label in ("Good", "Bad"))
+    first = [task({**ONE, "answer": "One."}, good), task({**ONE, "answer": "Two."}, bad)]
+    later = task({**ONE, "answer": "Three."}, [result("grammar", "choices", choices=["Bad"])])
+    table, counts = read(LabelStudio.recognise(first), [*first, later], tmp_path)
+    assert "Three." not in json.dumps(table)
+    assert counts["rejected"] == {"unscored": 1}
 
 
 def test_two_controls_of_one_kind_are_a_question() -> None:
@@ -106,7 +122,14 @@ def test_a_choice_between_two_answers_is_asked_unless_it_is_about_the_better_one
     assert proposal.map["codes"] == {"A": "?", "B": "?", "tie": "tie"}
     better = LabelStudio.recognise([task(TWO, [result("better", "choices", choices=[side])]) for side in ("A", "B")])
     assert better is not None
-    assert better.map["codes"] == {"A": "first", "B": "second"}
+    # Nothing says that A is answer1.
+    assert better.map["codes"] == {"A": "?", "B": "?"}
+    lettered = {"prompt": "Is ice cold?", "answer_b": "No.", "answer_a": "Yes."}
+    rows = [task(lettered, [result("better", "choices", choices=[side])]) for side in ("A", "B")]
+    marked = LabelStudio.recognise(rows)
+    assert marked is not None
+    assert marked.map["codes"] == {"A": "first", "B": "second"}
+    assert (marked.map["first"], marked.map["second"]) == ("data.answer_a", "data.answer_b")
 
 
 def test_labels_whose_words_say_nothing_are_asked() -> None:
@@ -146,15 +169,18 @@ def test_the_direction_of_a_score_is_asked() -> None:
     scores = [{"id": "1", "name": "hallucination", "value": 0.25, "source": "EVAL"}]
     proposal = Langfuse.recognise([{**TRACE, "scores": scores}])
     assert proposal is not None
-    assert proposal.format == "ratings"
-    assert proposal.map["scores"]["hallucination"]["better"] == "?"
+    # With one answer to each prompt, scores cannot be compared.
+    assert (proposal.format, proposal.map["up"], proposal.map["down"]) == ("thumbs", ["?"], ["?"])
+    several = Langfuse.recognise([{**TRACE, "output": output, "scores": scores} for output in ("Yes.", "No.")])
+    assert several is not None
+    assert several.map["scores"] == {"hallucination": {"field": "scores.*.value", "better": "?"}}
 
 
-def test_several_scores_of_one_trace_are_rows_of_their_own(tmp_path: Path) -> None:
+def test_several_scores_of_one_trace_count_together(tmp_path: Path) -> None:
     scores = [{"id": str(i), "name": "user-feedback", "value": value} for i, value in enumerate((0, 0, 1))]
     rows = [{**TRACE, "scores": scores}, {**TRACE, "output": "No.", "scores": [{**scores[2], "id": "9"}]}]
     table, counts = read(Langfuse.recognise(rows), rows, tmp_path)
-    assert counts["rows"] == 4
+    assert counts["rows"] == 2
     assert [row["chosen"][-1]["content"] for row in table if row["chosen"]] == ["No."]
 
 
@@ -206,20 +232,12 @@ SPAN = {"context.span_id": "s", "attributes.input.value": "Hi?", "attributes.out
         (Langfuse.recognise([{**TRACE, "latency": 1, "totalCost": 1, "tags": []}]), "without a score"),
         (Langsmith.recognise([{**RUN, "feedback_stats": None}]), "without feedback"),
         (Phoenix.recognise([SPAN]), "without annotations"),
-        (Phoenix.recognise([{**SPAN, "annotation_name": n, "result.score": 1} for n in "ab"]), "several annotations"),
         (Weave.recognise([{"op_name": "x", "output": "y", "summary": {"weave": {"a": 1}}}]), "without reactions"),
         (OpenaiEvals.recognise([{"object": "eval.run.output_item", "status": "pass"}]), "without a sample"),
         (
             Argilla1.recognise([{"text": "x", "q": [{"user_id": 1, "value": ["a", "b"], "status": "submitted"}],
                                  "external_id": None}]),
             "none of its questions",
-        ),
-        (
-            Argilla2.recognise(
-                [{"_server_id": "1", "prompt": "a", "response": "b", "good.responses": ["yes", "no"],
-                  "good.responses.users": ["1", "2"], "good.responses.status": ["submitted", "discarded"]}]
-            ),
-            "'good' is a question",
         ),
     ],
 )  # fmt: skip
@@ -245,19 +263,19 @@ def test_sentiment_is_no_verdict() -> None:
     assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
 
 
-@pytest.mark.parametrize("question", ["worst", "least_preferred", "more_toxic", "not_preferred"])
+@pytest.mark.parametrize("question", ["worst", "least_preferred", "more_toxic", "not_preferred", "toxicity_winner"])
 def test_a_question_about_the_worse_answer_is_asked(question: str) -> None:
     assert not names_better(question)
-    codes = find_side_codes(["response-1", "response-2"], ["response-1", "response-2"], names_better(question))
+    names = ["response-1", "response-2"]
+    codes, doubts = find_side_codes(names, question, names, ("1", "2"), names_better(question))
     assert codes == {"response-1": "?", "response-2": "?"}
+    assert "'response-1', 'response-2'" in doubts[0]
 
 
-@pytest.mark.parametrize("value", ["A is worse", "not B", "response 2 loses", "only a draft"])
-def test_a_value_that_blames_a_side_or_names_none_is_asked(value: str) -> None:
-    assert find_side(value, ["a", "b"]) == "?"
+BLAMING = ["negative-feedback", "not_helpful", "is_not_correct", "negative.feedback", "complaint"]
 
 
-@pytest.mark.parametrize("name", ["negative-feedback", "not_helpful", "is_not_correct"])
+@pytest.mark.parametrize("name", BLAMING)
 def test_a_score_whose_name_blames_is_asked(name: str) -> None:
     assert find_verdicts([0, 1], name).settings == {"up": ["?"], "down": ["?"]}
     assert find_verdicts([-1, 1], name).settings == {"up": ["?"], "down": ["?"]}
@@ -267,7 +285,9 @@ def test_a_score_whose_name_blames_is_asked(name: str) -> None:
 def test_an_id_in_the_output_of_a_trace_is_no_answer() -> None:
     output = {"id": "msg_01", "type": "message", "role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
     rows: list[Row] = [{"input": "Is ice cold?", "output": output} for _ in range(3)]
-    assert find_exchange(rows, "input", "output").map["response"] == "?"
+    assert find_exchange(rows, "input", "output").map["response"] == "output.content"
+    called = {**output, "content": [{"type": "tool_use", "id": "t1", "name": "search", "input": {}}]}
+    assert find_exchange([{"input": "Q", "output": called}], "input", "output").map["response"] == "?"
     assert find_exchange([{"input": "Q", "output": {"verse": "Yes."}}], "input", "output").map["response"] != "?"
 
 

@@ -1,51 +1,53 @@
 """What the names of fields and the words of labels in an export say: prompt, answers, sides and verdicts.
 
-Only plain names and words count. Everything else is a question to the user, because a label that is read the wrong way
-round is worse than one that is not read.
+The names and words are those of the detection of unknown files. An export only tells where the fields and the labels
+are. What they do not say is a question to the user: a label that is read the wrong way round is worse than one that is
+not read.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from unipref.unify.detection.columns import split_words
-from unipref.unify.detection.guess import PLACEHOLDER
-from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, NEGATIONS
-from unipref.unify.detection.side_words import WORSE, names_a_side
+from unipref.core.records import Row
+from unipref.unify.detection.column import Column
+from unipref.unify.detection.columns import Columns, make_column, split_words
+from unipref.unify.detection.export_rows import list_values
+from unipref.unify.detection.guess import PLACEHOLDER, quote_names
+from unipref.unify.detection.judgements import guess_side_codes, is_winner_name
+from unipref.unify.detection.kinds import classify_values
+from unipref.unify.detection.names import (
+    AMBIGUOUS_NAMES,
+    ANSWER_NAMES,
+    ANSWERER_NAMES,
+    BAD_NAMES,
+    CODE_NAMES,
+    HIGH_IS_BETTER,
+    LOW_IS_BETTER,
+    METADATA_NAMES,
+    NEGATIONS,
+    NEUTRAL_NAMES,
+    OTHER_TEXT_NAMES,
+    PROMPT_NAMES,
+)
+from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
+from unipref.unify.detection.roles import find_role, is_judgement_name
+from unipref.unify.detection.twins import find_twin_columns
+from unipref.unify.detection.two_answers import Sides
+from unipref.unify.detection.verdict_words import have_verdicts, normalise, read_verdict
 
-PROMPT_WORDS = {
-    *("prompt", "instruction", "question", "query", "request", "input", "user", "context", "conversation"),
-    *("history", "problem", "passage", "document"),
-}
-ANSWER_WORDS = {
-    *("answer", "response", "reply", "output", "completion", "generation", "summary", "candidate", "assistant", "bot"),
-    *("prediction",),
-}
-METADATA_WORDS = {
-    *("id", "ids", "uuid", "url", "uri", "source", "model", "models", "title", "name", "language", "lang", "annotator"),
-    *("created", "updated", "timestamp", "date", "time", "metadata", "meta", "external", "reference", "tag", "tags"),
-    *("comment", "comments", "status", "session", "email", "hash"),
-}
-"""Words in the names of texts that are neither a prompt nor an answer."""
-BETTER_WORDS = {"better", "best", "prefer", "preferred", "preference", "preferences", "winner", "chosen"}
-"""Words in the name of a question that mean: its answer names the better side."""
-FIRST_WORDS = ("a", "1", "first", "left", "one")
-SECOND_WORDS = ("b", "2", "second", "right", "two")
-TIE_WORDS = {"tie", "tied", "equal", "equally", "same", "draw", "neither", "both", "similar"}
-UP_WORDS = {
-    *("good", "up", "thumbs up", "thumb up", "thumbsup", "like", "liked", "correct", "helpful", "satisfied", "pass"),
-    *("passed", "accepted", "approved", "👍"),
-}
-DOWN_WORDS = {
-    *("bad", "down", "thumbs down", "thumb down", "thumbsdown", "dislike", "disliked", "incorrect", "wrong"),
-    *("unhelpful", "not helpful", "unsatisfied", "dissatisfied", "fail", "failed", "rejected", "not correct", "👎"),
-}
-NEUTRAL_WORDS = {"neutral"}
-FEEDBACK_WORDS = {"feedback", "thumb", "thumbs", "like", "liked", "helpful", "correct", "correctness", "vote"}
-"""Words in the name of a verdict of 1 against 0 or -1 that mean: 1 is good."""
-SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
-COMPARED = re.compile(r"\[*\s*([ab])\s*(>+|<+|=)\s*([ab])\s*\]*", re.IGNORECASE)
+DIALOGUE_NAMES = {"conversation", "dialogue", "dialog", "chat", "thread", "transcript"}
+"""Words in the names of texts that hold all that was said before an answer."""
+CANDIDATE_NAMES = {"candidate", "option"}
+"""Words in the names of answers that are compared."""
+CLICK_NAMES = {"feedback", "thumb", "thumbs", "vote", "votes", "reaction", "like", "likes", "liked"}
+"""Words in the names of what a user clicks on: 1 is thumbs up, if no other word says something else."""
+PLAIN_NAMES = NEUTRAL_NAMES | {"end", "client", "score", "value", "is", "was", "up", "app", "chat", "message"}
+"""Words beside `CLICK_NAMES` that change nothing."""
+
+
+SENTIMENTS = {"positive", "negative"}
+"""Labels that are as often the sentiment of a text as a verdict on an answer."""
 
 
 @dataclass(frozen=True)
@@ -54,112 +56,117 @@ class Roles:
 
     Attributes:
         prompt: names, in their order; empty if no name says so.
-        answers: names, in the order of their numbers or letters.
+        answers: names; of two that differ in one mark, the one with the first mark comes first.
+        marks: the words in which the names of two answers differ, such as ('a', 'b'); None if there are none.
+        system: the name of the system text; None if there is none.
     """
 
     prompt: list[str]
     answers: list[str]
+    marks: tuple[str, str] | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True)
 class Verdicts:
     """The values of a verdict by what they mean, as settings of thumbs, and the doubts about them."""
 
-    settings: dict[str, list[Any]]
+    settings: dict[str, Any]
     doubts: list[str] = field(default_factory=list)
 
 
-def find_roles(names: Sequence[str]) -> Roles:
-    """Sorts the names of text fields into prompt and answers; names that say neither are in none of them."""
-    words = {name: split_words(name) for name in names}
-    answers = [name for name in names if ANSWER_WORDS & set(words[name])]
-    rest = [name for name in names if name not in answers and not METADATA_WORDS & set(words[name])]
-    prompt = [name for name in rest if PROMPT_WORDS & set(words[name])]
-    if not answers:
-        answers = _find_couple([name for name in rest if name not in prompt], words)
-    return Roles(prompt, sorted(answers, key=lambda name: _place(words[name], answers.index(name))))
+def find_roles(rows: Iterable[Any], names: Sequence[str]) -> Roles:
+    """Sorts text fields into prompt and answers. Names and values say it; fields that say neither are in none of them.
+
+    Args:
+        rows: mappings that hold the fields; anything else is passed over.
+        names: of the text fields.
+    """
+    mappings = [row for row in rows if isinstance(row, dict)]
+    texts = [_make_text_column(mappings, name) for name in names]
+    role_of = {column.path: _find_role(column) for column in texts}
+    answers = [column for column in texts if role_of[column.path] == "answer"]
+    others = [column for column in texts if role_of[column.path] == "text"]
+    columns = Columns([{name: row[name] for name in names if name in row} for row in mappings])
+    couple = _find_couple(answers, others, columns) if len(answers) <= 2 else None
+    if couple is None and not answers:
+        answers = [column for column in others if CANDIDATE_NAMES & {*column.words}]
+    first_two, marks = ([c.path for c in couple[:2]], couple[2]) if couple else ([c.path for c in answers], None)
+    prompt = [name for name in names if role_of[name] == "prompt" and name not in first_two]
+    systems = [name for name in names if role_of[name] == "system" and all(row.get(name) for row in mappings)]
+    return Roles(prompt, first_two, marks, systems[0] if systems else None)
 
 
-def _find_couple(names: Sequence[str], words: dict[str, list[str]]) -> list[str]:
-    """Returns two names that differ only in their last word, such as `text1` and `text2`; empty if there are none."""
-    for first in names:
-        for second in names:
-            one, other = words[first], words[second]
-            if one and other and one[:-1] == other[:-1] and (one[-1], other[-1]) in _COUPLES:
-                return [first, second]
-    return []
+def _make_text_column(rows: Sequence[Row], name: str) -> Column:
+    """Makes a column of a field that holds text, even if its values look like codes or numbers."""
+    held = [(number, row[name]) for number, row in enumerate(rows) if isinstance(row.get(name), str) and row[name]]
+    return Column(name, "text", [value for _, value in held], [i for i, _ in held], len(held) / max(len(rows), 1))
 
 
-_COUPLES = set(zip(FIRST_WORDS, SECOND_WORDS, strict=True))
+def _find_role(column: Column) -> str:
+    """Returns the role of a text. `response_model` is a model, `model_response` a response: the last word counts."""
+    words = [word for word in column.words if not word.isdigit() and len(word) > 1]
+    is_about_text = bool({*words[:-1]} & {*PROMPT_NAMES, *ANSWER_NAMES, *ANSWERER_NAMES})
+    if is_about_text and words[-1] in METADATA_NAMES | {*OTHER_TEXT_NAMES}:
+        return "metadata"
+    role = find_role(column)
+    return "prompt" if role == "text" and DIALOGUE_NAMES & {*words} else role
 
 
-def _place(words: Sequence[str], place: int) -> tuple[int, int]:
-    """Returns the key by which answers are sorted: their number or letter, then their place."""
-    last = words[-1] if words else ""
-    if last in FIRST_WORDS:
-        return 0, place
-    if last in SECOND_WORDS:
-        return 1, place
-    return (int(last) - 1 if last.isdigit() else 0), place
+def _find_couple(
+    answers: Sequence[Column], others: Sequence[Column], columns: Columns
+) -> tuple[Column, Column, tuple[str, str]] | None:
+    """Returns two texts whose names differ in one word only, in the order of the words, and the words.
+
+    Args:
+        answers: the texts whose names say that they answer.
+        others: texts whose names do not say what they are. Of `a` and `b`, only one is the short name of an answer.
+        columns: of all texts.
+    """
+    texts = answers if len(answers) == 2 else [*answers, *others]
+    twins = find_twin_columns(texts, columns)
+    if (couple := next((one for one in twins if not answers or {*answers} & {*one[:2]}), None)) is not None:
+        return couple
+    if len(texts) != 2 or len(answers) == 1:
+        return None
+    one, other = (split_words(column.path) for column in texts)
+    differing = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
+    # A letter or a number that is not one of the usual marks may count from anywhere.
+    if len(one) == len(other) and len(differing) == 1 and all(len(w) > 1 and w.isalpha() for w in differing[0]):
+        return texts[0], texts[1], differing[0]
+    return None
 
 
 def names_better(question: str) -> bool:
     """Whether the name of a question says that its answer is the better side: `preferred`, not `least_preferred`."""
-    words = set(split_words(question))
-    return bool(BETTER_WORDS & words) and not words & (NEGATIONS | BAD_NAMES | WORSE)
+    return is_winner_name(Column(question.replace(".", "_"), "code", [], [], 0))
 
 
-def names_praise(verdict: str) -> bool:
-    """Whether the name of a verdict of 1 against 0 or -1 says that 1 is good: `helpful`, but not `not_helpful`."""
-    return bool(FEEDBACK_WORDS & set(split_words(verdict))) and not _names_may_blame(verdict)
+def may_judge(question: str, values: Iterable[Any]) -> bool:
+    """Whether a question judges a text, according to its name or its labels, rather than sorting the texts."""
+    return have_verdicts(values) or is_judgement_name(Column(question.replace(".", "_"), "code", [], [], 0))
 
 
-def _names_may_blame(verdict: str) -> bool:
-    return bool(set(split_words(verdict)) & (NEGATIONS | BAD_NAMES | AMBIGUOUS_NAMES))
-
-
-def find_side(value: Any, answers: Sequence[str]) -> str:
-    """Returns first, second or tie for a value that names one of two answers; `PLACEHOLDER` if it does not.
+def find_side_codes(
+    values: Iterable[Any], name: str, answers: Sequence[str], marks: tuple[str, str] | None, is_about_better: bool
+) -> tuple[dict[Any, str], list[str]]:
+    """Returns value -> first, second, tie or `PLACEHOLDER`, and the doubts.
 
     Args:
-        value: the label.
+        values: the different labels.
+        name: of the label, for doubts.
         answers: the names of the two answers' fields.
+        marks: the words in which these names differ; None if there are none.
+        is_about_better: whether the label is known to name the better answer. If not, only values that say it
+            themselves are certain.
     """
-    text = str(value).strip()
-    if text in answers:
-        return ("first", "second")[list(answers).index(text)]
-    if (match := COMPARED.fullmatch(text)) is not None:
-        left, sign, right = match[1].lower(), match[2][0], match[3].lower()
-        if left == right:
-            return PLACEHOLDER
-        if sign == "=":
-            return "tie"
-        return "first" if (left == "a") == (sign == ">") else "second"
-    words = set(split_words(text))
-    if words & (WORSE | NEGATIONS) or not names_a_side(text):
-        return "tie" if words and words <= TIE_WORDS else PLACEHOLDER
-    if words & TIE_WORDS:
-        return "tie"
-    sides = bool(words & set(FIRST_WORDS)), bool(words & set(SECOND_WORDS))
-    return {(True, False): "first", (False, True): "second"}.get(sides, PLACEHOLDER)
-
-
-def find_side_codes(values: Iterable[Any], answers: Sequence[str], is_about_better: bool) -> dict[Any, str]:
-    """Returns value -> first, second, tie or `PLACEHOLDER`.
-
-    Args:
-        values: the labels.
-        answers: the names of the two answers' fields.
-        is_about_better: whether the label is known to name the better answer. If not, only ties are certain.
-    """
-    sides = {value: find_side(value, answers) for value in values}
-    return {value: side if is_about_better or side == "tie" else PLACEHOLDER for value, side in sides.items()}
-
-
-def find_verdict(value: Any) -> bool | None:
-    """Returns whether a label means thumbs up; None if its words do not say so."""
-    text = SKIN_TONES.sub("", str(value).strip().lower()).strip(":").replace("_", " ").replace("-", " ")
-    return True if text in UP_WORDS else False if text in DOWN_WORDS else None
+    listed = [value for value in values if isinstance(value, bool | int | float | str)]
+    first, second = answers if len(answers) == 2 else (PLACEHOLDER, PLACEHOLDER)
+    column = Column(name, classify_values(listed), listed, [*range(len(listed))], 1.0)
+    doubts: list[str] = []
+    sides = Sides(first, second, [PLACEHOLDER], marks if len(answers) == 2 else None, "")
+    codes, _ = guess_side_codes(column, sides, is_about_better, doubts)
+    return codes, doubts
 
 
 def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
@@ -167,27 +174,62 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
 
     Args:
         values: the different values.
-        name: the verdict's name, for doubts and for the meaning of numbers.
+        name: the verdict's name, for doubts and for values that say nothing without it, such as yes and 1.
     """
-    shown = ", ".join(map(str, values))
-    numbers = {str(value) for value in values}
-    if numbers and (numbers <= {"1", "0", "1.0", "0.0", "True", "False"} or numbers <= {"1", "-1", "1.0", "-1.0"}):
-        positive = [value for value in values if str(value) in ("1", "1.0", "True")]
-        if names_praise(name) or (numbers & {"-1", "-1.0"} and not _names_may_blame(name)):
-            negative = [value for value in values if value not in positive]
-            other = [-1] if numbers & {"-1", "-1.0"} else [0]
-            doubt = f"1 in '{name}' counts as thumbs up, {other[0]} as thumbs down"
-            return Verdicts({"up": positive or [1], "down": negative or other}, [doubt])
-        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which of {shown} in '{name}' is thumbs up"])
-    up = [value for value in values if find_verdict(value) is True]
-    down = [value for value in values if find_verdict(value) is False]
-    neutral = [value for value in values if str(value).strip().lower() in NEUTRAL_WORDS]
-    unclear = [value for value in values if value not in up and value not in down and value not in neutral]
-    if not up and not down:
-        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which of {shown} in '{name}' is thumbs up"])
-    settings = {"up": up or [PLACEHOLDER], "down": down or [PLACEHOLDER], **({"neutral": neutral} if neutral else {})}
-    doubts = [f"the values {', '.join(map(str, unclear))} of '{name}' are neither side: their rows are left out"]
-    doubts = doubts if unclear else []
-    if not (up and down):
-        doubts.append(f"only {shown} occur in '{name}' in these rows: fill in the other side")
-    return Verdicts(settings, doubts)
+    if _may_be_a_class(values, name):
+        doubts = [f"whether {list_values(values)} in '{name}' judge the answer, or say what the text is like"]
+        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts)
+    others = [value for value in values if isinstance(value, str) and read_verdict(value) is None]
+    judging = [value for value in values if value not in others]
+    doubts = []
+    if others and have_verdicts(judging):
+        doubts = [f"rows with {quote_names(others)} in '{name}' are rejected: they hold no verdict"]
+        values = judging
+    # A name with dots is whole: in 'negative.feedback', both words count.
+    label = make_column(name.replace(".", "_"), list(enumerate(values)), len(values))
+    settings, more = _sort_verdicts(label)
+    missing = [side for side in ("up", "down") if settings.get(side) == [PLACEHOLDER]]
+    if len(missing) == 1:
+        more = [*more, f"only {', '.join(map(str, values))} occur in '{name}' in these rows: fill in the other side"]
+    return Verdicts(settings, [*doubts, *(doubt.replace(f"'{label.path}'", f"'{name}'") for doubt in more)])
+
+
+def _may_be_a_class(values: Iterable[Any], name: str) -> bool:
+    """Whether labels such as positive may be the sentiment of a text, because their name says nothing."""
+    words = {normalise(value) for value in values if isinstance(value, str)}
+    return bool(words & SENTIMENTS) and {*split_words(name)} <= {*CODE_NAMES, "options", "choice", "category"}
+
+
+def _sort_verdicts(label: Column) -> tuple[dict[str, Any], list[str]]:
+    """Returns the settings of a verdict and the doubts. Of numbers, only a name that praises tells which is good."""
+    if (label.numbers or label.kind == "flag") and may_blame(label.name):
+        # Some tools score an answer with 1 if it has the fault, others if it is free of it.
+        values = ", ".join(label.distinct_values)
+        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which of {values} in '{label.path}' is thumbs up"]
+    if (
+        {*label.numbers} in TWO_NUMBERS
+        and not tells_polarity(label)
+        and names_praise(label.name, -1.0 in label.numbers)
+    ):
+        other = -1 if min(label.numbers) < 0 else 0
+        neutral = {"neutral": [0]} if {*label.numbers} == {-1.0, 0.0, 1.0} else {}
+        doubt = f"1 in '{label.path}' counts as thumbs up, {other} as thumbs down"
+        return {"up": [1], "down": [other], **neutral}, [doubt]
+    return guess_thumbs(label)
+
+
+def names_praise(name: str, is_signed: bool = False) -> bool:
+    """Whether the name of a number says that a high one is praise: `user-feedback`, `correctness`, not `complaint`.
+
+    Args:
+        name: of the number.
+        is_signed: whether it can be negative: then a rating is a click too.
+    """
+    words = {*split_words(name)}
+    praise = CLICK_NAMES | HIGH_IS_BETTER | ({"rating"} if is_signed else set())
+    return not may_blame(name) and bool(words & praise) and words <= praise | PLAIN_NAMES
+
+
+def may_blame(name: str) -> bool:
+    """Whether the name of a score may be that of a fault: `hallucination`, `not_helpful`, `negative-feedback`."""
+    return bool({*split_words(name)} & (NEGATIONS | BAD_NAMES | LOW_IS_BETTER | AMBIGUOUS_NAMES))

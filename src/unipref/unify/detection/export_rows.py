@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from unipref.core.records import Reject, Row
+from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.mapping.fields import get_path, to_code
 
 MAX_VALUES = 12
@@ -40,6 +41,24 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     """Returns the different single values, null and containers apart, in the order of their codes."""
     plain = {to_code(value): value for value in values if isinstance(value, bool | int | float | str)}
     return [plain[code] for code in sorted(plain)]
+
+
+def have_several_answers(rows: Sequence[Row], prompt: str | Sequence[str], answer: str) -> bool:
+    """Whether a prompt has two different answers, so that their scores can be compared; True if a path is unknown.
+
+    Args:
+        rows: the first rows.
+        prompt: the path of the prompt, or the paths of its parts.
+        answer: the path of the answer.
+    """
+    paths = [prompt] if isinstance(prompt, str) else list(prompt)
+    if PLACEHOLDER in (*paths, answer):
+        return True
+    answers: dict[str, set[str]] = {}
+    for row in rows:
+        key, value = (repr([values_at([row], path) for path in some]) for some in (paths, [answer]))
+        answers.setdefault(key, set()).add(value)
+    return any(len(several) > 1 for several in answers.values())
 
 
 def list_values(values: Sequence[Any]) -> str:

@@ -18,6 +18,7 @@ from unipref.unify.detection.names import (
     GOOD_NAMES,
     HIGH_IS_BETTER,
     JUDGEMENT_NAMES,
+    LOW_IS_BETTER,
     NEGATIONS,
     VERDICT_NAMES,
 )
@@ -121,8 +122,8 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
 
 def is_winner_name(column: Column) -> bool:
     """Whether the name says that the value is the better answer: `winner`, but not `least_preferred`."""
-    words = {*column.words}
-    return column.has_name(*VERDICT_NAMES) and not words & (NEGATIONS | BAD_NAMES | WORSE | {"count", "reason", "time"})
+    blame = NEGATIONS | BAD_NAMES | WORSE | (LOW_IS_BETTER - {"rank"})
+    return column.has_name(*VERDICT_NAMES) and not {*column.words} & (blame | {"count", "reason", "time"})
 
 
 def _is_short(column: Column) -> bool:
@@ -217,7 +218,7 @@ def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judge
         whole = raters.merged
         around = {*split_words(whole.path)} & {*VERDICT_NAMES, "votes"}
         is_named = bool(around) if raters.is_certain else is_numbered and is_winner_name(raters.columns[0])
-        codes_of, _ = _guess_codes(whole, sides, is_named and not around & WORSE, doubts)
+        codes_of, _ = guess_side_codes(whole, sides, is_named and not around & WORSE, doubts)
         why = f"{quote_names(raters.paths)} have the same codes: {', '.join(whole.distinct_values)}"
         votes = raters.paths if is_certain else PLACEHOLDER
         doubts += [] if is_certain else [doubt_raters(raters)]
@@ -264,7 +265,7 @@ def _judge_by_listed_votes(columns: Columns, sides: Sides) -> Judgement | None:
             if column.numbers or not _names_sides(column):
                 continue
             doubts: list[str] = []
-            codes, _ = _guess_codes(column, sides, named, doubts)
+            codes, _ = guess_side_codes(column, sides, named, doubts)
             path = f"{listed.path}.*.{column.path}"
             why = f"'{path}' names one of the two answers: {', '.join(column.distinct_values[:6])}"
             return Judgement("votes", {"votes": path, "codes": codes}, named, why, doubts)
@@ -301,7 +302,7 @@ def _judge_by_field(column: Column, sides: Sides, named: bool) -> Judgement | No
             return _guess_grade(column, sides, named)
     elif column.kind != "flag" and not _names_sides(column) and not named:
         return None
-    codes, words = _guess_codes(column, sides, named, doubts)
+    codes, words = guess_side_codes(column, sides, named, doubts)
     strengths = {word.strength for word in words.values() if word.side in ("first", "second")}
     if len(strengths) > 1 and None not in strengths:
         return Judgement("words", {"grade": column.path, "codes": _guess_word_grades(words)}, named, why, doubts)
@@ -315,7 +316,7 @@ def _short_names(sides: Sides) -> list[str]:
     return [path.rsplit(".", 1)[-1] for path in (sides.first, sides.second)]
 
 
-def _guess_codes(
+def guess_side_codes(
     column: Column, sides: Sides, named: bool, doubts: list[str]
 ) -> tuple[dict[Any, str], dict[Any, SideWord]]:
     """Maps each value to first, second or tie; `PLACEHOLDER` where the names of fields and values do not tell.

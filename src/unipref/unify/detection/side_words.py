@@ -52,6 +52,12 @@ FILLERS = {
     ),
     *("a", "than", "by", "of", "barely", "marginally", "definitely", "probably", "st", "nd", "even", "still"),
 }
+MORE_FILLERS = {
+    *("not", "no", "isn", "i", "for", "to", "very", "extremely", "moderately", "considerably", "quite", "really"),
+    *("more", "lot", "overall", "chosen", "choose", "pick", "picked", "vote", "voted", "selected", "this", "one"),
+    *("besser", "viel", "etwas", "ist", "mejor", "mieux", "meilleur", "meilleure", "migliore", "melhor", "est", "es"),
+}
+"""Further words of sentences about one of two answers."""
 RELATION = re.compile(r"([\w ]{1,20}?)\s*(>{1,3}|<{1,3}|={1,2}|≈|~|≻|≺|»|«)\s*([\w ]{1,20})")
 ORDER_TEXT = re.compile(r"\s*[^\s>=≻,]{1,30}(\s*[>=≻]{1,2}\s*[^\s>=≻,]{1,30}){2,}\s*")
 """Three or more names of answers in order, as one text."""
@@ -90,6 +96,8 @@ SYNONYMS = {"first": "1", "1st": "1", "one": "1", "second": "2", "2nd": "2", "tw
 """Ordinals and the number that they stand for."""
 LETTERS = {"l": "left", "r": "right"}
 """Letters that stand for the word in the name of an answer."""
+ARTICLE = re.compile(r"\ba (?=bit|little|lot|tie|draw|tad|touch)", re.IGNORECASE)
+"""'a' that is not the name of an answer."""
 MAX_LENGTH = 60
 
 
@@ -153,7 +161,10 @@ def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()
     plain = _plain(value)
     if (relation := RELATION.fullmatch(plain)) is not None:
         return _read_relation(relation, marks)
-    words = [SYNONYMS.get(word, word) if marks and word not in marks else word for word in split_words(plain.lower())]
+    words = split_words(ARTICLE.sub("", plain.lower()))
+    if marks == ("1", "2"):
+        # Beside answers that are numbered from 0, 'first' is not the answer with the number 1.
+        words = [SYNONYMS.get(word, word) for word in words]
     words = [LETTERS.get(word, word) if marks and LETTERS.get(word) in marks else word for word in words]
     hits = [mark in words for mark in marks or ()]
     # 'B is even better' names a side, although 'even' alone is a tie.
@@ -162,7 +173,7 @@ def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()
         return SideWord("tie", speaks=True)
     if [name.lower() for name in names].count(value.strip().lower()) == 1:
         return SideWord("first" if value.strip().lower() == names[0].lower() else "second")
-    if hits.count(True) != 1:
+    if hits.count(True) != 1 or _names_more({*words}, marks or (), names):
         return SideWord(None)
     first = hits[0]
     better, worse = bool(BETTER & {*words}), bool(WORSE & {*words})
@@ -170,6 +181,14 @@ def read_side(value: str, marks: Sequence[str] | None, names: Sequence[str] = ()
         return SideWord(None)
     strength = 3 if MUCH.search(plain) else 1 if SLIGHTLY.search(plain) else 2 if better or worse else None
     return SideWord("first" if first != worse else "second", strength, speaks=better or worse)
+
+
+def _names_more(words: set[str], marks: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a value with a mark also has a side of another naming, or words that no name of a side has."""
+    of_names = {word for name in names for word in split_words(name)}
+    others = words - {*marks} - of_names
+    is_other_side = bool(others & (SIDES | {*SYNONYMS}))
+    return is_other_side or not others <= NOUNS | BETTER | WORSE | FILLERS | MORE_FILLERS
 
 
 def _read_relation(relation: re.Match[str], marks: Sequence[str] | None) -> SideWord:

@@ -118,7 +118,7 @@ class Argilla1(Export):
             return None
         further = {*questions, "external_id", "metadata"}
         fields = [n for n in text_fields(rows) if n not in further and not n.endswith(("-suggestion", "-metadata"))]
-        return propose_for_questions("Argilla", fields, "", [_read_question(rows, name) for name in questions])
+        return propose_for_questions("Argilla", rows, fields, "", [_read_question(rows, name) for name in questions])
 
 
 def _is_question(rows: Sequence[Row], name: str) -> bool:
@@ -136,6 +136,4 @@ def _read_question(rows: Sequence[Row], name: str) -> Question:
         if isinstance(row.get(name), list)
     ]
     values = [one["value"] for several in responses for one in several]
-    kind = classify(values)
-    most = max((len(several) for several in responses), default=1)
-    return Question(name, kind, distinct(values) or values, name, "value", {"status": ["submitted"]}, most=max(most, 1))
+    return Question(name, classify(values), distinct(values) or values, name, "value", {"status": ["submitted"]})

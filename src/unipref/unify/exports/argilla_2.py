@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
-from unipref.unify.detection.export_rows import distinct, text_fields, values_at
+from unipref.unify.detection.export_questions import ASKED, Question, classify, propose_for_questions
+from unipref.unify.detection.export_rows import distinct, items_at, text_fields
 from unipref.unify.mapping.item_filter import BESIDE
 
 STATUS = ".responses.status"
@@ -28,7 +28,7 @@ def _record(number: int, fields: dict[str, str], responses: dict[str, list[dict[
 
 class Argilla2(Export):
     """Records with `fields` and `responses` (`dataset.records.to_json`), or flat records with a column
-    `QUESTION.responses` (`to_datasets`). Only a flat record says whether a response was discarded.
+    `QUESTION.responses` (`to_datasets`). Only a flat record says whether a response was submitted.
     """
 
     origin: ClassVar[str] = "Argilla 2.x: dataset.records.to_json, to_dict, to_list or to_datasets"
@@ -97,48 +97,33 @@ class Argilla2(Export):
                 return None
             names = dict.fromkeys(name for row in rows for name in row["responses"])
             questions = [_read_nested(rows, name) for name in names]
-            return propose_for_questions("Argilla", text_fields(rows, "fields"), "fields.", questions)
+            proposal = propose_for_questions("Argilla", rows, text_fields(rows, "fields"), "fields", questions)
+            return proposal if proposal.format is None or any(q.where for q in questions) else _doubt_status(proposal)
         names = dict.fromkeys(name.removesuffix(STATUS) for row in rows for name in row if name.endswith(STATUS))
         if not names:
             return None
         fields = [name for name in text_fields(rows) if name not in ("id", "status", "_server_id") and "." not in name]
-        return _propose_flat(rows, fields, list(names))
+        return propose_for_questions("Argilla", rows, fields, "", [_read_flat(rows, name) for name in names])
+
+
+def _doubt_status(proposal: Proposal) -> Proposal:
+    """Says that nested records do not tell drafts and discarded responses from submitted ones."""
+    doubt = "whether some responses are drafts or discarded: these records have no status; to_datasets writes it"
+    confidence = min(proposal.confidence, ASKED)
+    return Proposal(proposal.format, proposal.map, confidence, proposal.why, [*proposal.doubts, doubt], proposal.source)
 
 
 def _read_nested(rows: Sequence[Row], name: str) -> Question:
     """Returns a question of nested records."""
-    lists = [one for one in values_at(rows, f"responses.{name}") if isinstance(one, list)]
-    items = [item for one in lists for item in one if isinstance(item, dict) and item.get("value") is not None]
-    values = [item["value"] for item in items]
+    items = [item for item in items_at(rows, f"responses.{name}") if isinstance(item, dict)]
     where = {"status": ["submitted"]} if any("status" in item for item in items) else {}
-    most = max((len(one) for one in lists), default=1)
-    return Question(
-        name, classify(values), distinct(values) or values, f"responses.{name}", "value", where, most=max(most, 1)
-    )
+    submitted = [item for item in items if item.get("status", "submitted") == "submitted"]
+    values = [item["value"] for item in submitted if item.get("value") is not None]
+    return Question(name, classify(values), distinct(values) or values, f"responses.{name}", "value", where)
 
 
-def _propose_flat(rows: Sequence[Row], fields: list[str], names: list[str]) -> Proposal:
-    """Proposes how to read flat records, whose responses and statuses are parallel lists."""
-    lists = {name: [row.get(f"{name}.responses") or [] for row in rows] for name in names}
-    statuses = [status for name in names for row in rows for status in row.get(name + STATUS) or []]
-    questions = []
-    for name in names:
-        values = [value for one in lists[name] for value in one if value is not None]
-        most = max((len(one) for one in lists[name]), default=1)
-        questions.append(
-            Question(
-                name=name,
-                kind=classify(values),
-                values=distinct(values) or values,
-                people=f"{name}.responses",
-                inside="",
-                where={f"{BESIDE}{name}{STATUS}": ["submitted"]},
-                most=max(most, 1),
-            )
-        )
-    proposal = propose_for_questions("Argilla", fields, "", questions)
-    if not proposal.source.get("records") or set(statuses) <= {"submitted", None}:
-        return proposal
-    # As rows of their own, responses have lost the list of statuses beside them.
-    doubt = "some responses are drafts or discarded, in a list beside the responses: save with to_json instead"
-    return Proposal(None, {}, 0.0, proposal.why, [doubt, *proposal.doubts])
+def _read_flat(rows: Sequence[Row], name: str) -> Question:
+    """Returns a question of flat records, whose responses and statuses are parallel lists."""
+    values = [value for value in items_at(rows, f"{name}.responses") if value is not None]
+    where = {f"{BESIDE}{name}{STATUS}": ["submitted"]}
+    return Question(name, classify(values), distinct(values) or values, f"{name}.responses", "", where)

@@ -8,7 +8,6 @@ from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, MAX_LABELS, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, text_fields
-from unipref.unify.detection.export_traces import read_in_rows
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 
 LONG = 25
@@ -68,12 +67,12 @@ class Doccano(Export):
             return _propose_texts()
         text = "text" if "text" in rows[0] else "data"
         others = [name for name in text_fields(rows) if name not in ("id", text)]
-        roles = find_roles(others)
+        roles = find_roles(rows, others)
         verdicts = find_verdicts(labels, "label")
         mapping: dict[str, Any] = {
             "prompt": roles.prompt[0] if len(roles.prompt) == 1 else PLACEHOLDER,
             "response": text if len(roles.prompt) == 1 and not roles.answers else PLACEHOLDER,
-            "label": "label.0",
+            "label": "label.*",
             **verdicts.settings,
         }
         doubts = list(verdicts.doubts)
@@ -82,10 +81,7 @@ class Doccano(Export):
             doubts.append(f"where prompt and answer are in {names}: a part has 'field' and 'pattern'")
         why = ["'label' is the list of labels of a text in an export of Doccano"]
         is_open = f"'{PLACEHOLDER}'" in str(mapping)
-        proposal = Proposal("thumbs", mapping, ASKED if is_open else RIGHT, why, doubts)
-        if all(len(one) <= 1 for one in lists):
-            return proposal
-        return read_in_rows(_with_label(proposal, "value"), "label", {})
+        return Proposal("thumbs", mapping, ASKED if is_open else RIGHT, why, doubts)
 
 
 def _propose_texts() -> Proposal:
@@ -93,9 +89,3 @@ def _propose_texts() -> Proposal:
     mapping = {"prompt": "text", "response": "label.0"}
     doubts = ["whether 'label' holds texts that people wrote, as in a project of sequence to sequence"]
     return Proposal("demonstration", mapping, ASKED, ["'label' holds a different, long text in each row"], doubts)
-
-
-def _with_label(proposal: Proposal, path: str) -> Proposal:
-    return Proposal(
-        proposal.format, {**proposal.map, "label": path}, proposal.confidence, proposal.why, proposal.doubts
-    )

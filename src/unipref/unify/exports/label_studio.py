@@ -1,5 +1,6 @@
 """Label Studio, full JSON."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -9,14 +10,17 @@ from unipref.unify.detection.export_fields import find_roles
 from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.name_words import split_words
 
 VALUES = {
     "pairwise": "value.selected",
-    "choices": "value.choices.0",
+    "choices": "value.choices.*",
     "rating": "value.rating",
     "number": "value.number",
 }
 """Type of a control that judges -> path of its value inside a result."""
+NOT_CANCELLED: dict[str, Any] = {"was_cancelled": [False, None]}
+"""Which annotations count: those of imported tasks may lack the field."""
 
 
 def _task(number: int, data: dict[str, Any], *annotations: dict[str, Any]) -> dict[str, Any]:
@@ -121,44 +125,50 @@ class LabelStudio(Export):
         if not have_paths(rows, "data", "annotations") or not all(isinstance(row["data"], dict) for row in rows):
             return None
         results = list(_read_results(rows))
-        if not all(isinstance(result, dict) and result.keys() >= {"type", "value"} for result in results):
+        if not all(isinstance(result, dict) and isinstance(result.get("value"), dict) for result in results):
+            return None
+        if not all("type" in result for result in results):
             return None
         if any(result["type"] == "ranker" for result in results):
             return _propose_ranker(rows, results)
         controls = dict.fromkeys((str(one.get("from_name", "")), str(one["type"])) for one in results)
-        is_one = len(controls) == 1
-        questions = [_read_control(rows, results, name, kind, is_one) for name, kind in controls]
-        return propose_for_questions("Label Studio", text_fields(rows, "data"), "data.", questions)
+        questions = [_read_control(rows, results, name, kind) for name, kind in controls]
+        return propose_for_questions("Label Studio", rows, text_fields(rows, "data"), "data", questions)
 
 
 def _propose_ranker(rows: Sequence[Row], results: Sequence[Any]) -> Proposal:
     """Proposes how to read orders of items by their ids, from the control Ranker of a List."""
-    orders = [one["value"]["ranker"] for one in results if one["type"] == "ranker" and "ranker" in one["value"]]
+    mine = [one for one in results if one["type"] == "ranker"]
+    orders = [one["value"].get("ranker") for one in mine]
     buckets = dict.fromkeys(name for order in orders if isinstance(order, dict) for name in order)
+    controls = dict.fromkeys(str(one.get("from_name", "")) for one in mine)
     lists = [name for name in rows[0]["data"] if have_paths(rows, f"data.{name}.*.id")]
     texts = text_fields(items_at(rows, f"data.{lists[0]}")) if lists else []
     texts = [name for name in texts if name not in ("id", "title")] or texts
-    roles = find_roles(text_fields(rows, "data"))
+    roles = find_roles(values_at(rows, "data"), text_fields(rows, "data"))
     inside = "value.ranker"
     if buckets:
         inside = f"value.ranker.{next(iter(buckets))}" if len(buckets) == 1 else PLACEHOLDER
+    is_clear = inside != PLACEHOLDER and len(controls) == 1
     mapping: dict[str, Any] = {
         "prompt": path_setting([f"data.{name}" for name in roles.prompt]) if roles.prompt else PLACEHOLDER,
         "answers": f"data.{lists[0]}" if len(lists) == 1 else PLACEHOLDER,
         "response": texts[0] if len(texts) == 1 else PLACEHOLDER,
         "key": "id",
-        "sequences": PLACEHOLDER if inside == PLACEHOLDER else f"annotations.*.result.0.{inside}",
+        "sequences": f"annotations.*.result.0.{inside}" if is_clear else PLACEHOLDER,
         "order": "best_first",
     }
-    filters: dict[str, Any] = {"annotations": {"was_cancelled": [False]}}
+    filters: dict[str, Any] = {"annotations": NOT_CANCELLED}
     others = {(str(one.get("from_name")), one["type"]) for one in results if one["type"] != "ranker"}
     if others:
         filters["annotations.*.result"] = {"type": ["ranker"]}
     mapping["where_items"] = filters
-    doubts = ["the first item of an order is taken as the best"]
+    doubts = ["whether the first item of an order is the best: it is taken for it"]
     doubts += [f"the question '{name}' ({kind}) is not read" for name, kind in sorted(others)]
     if inside == PLACEHOLDER:
         doubts.append(f"which of the buckets {quote_names(buckets)} holds the order")
+    if len(controls) > 1:
+        doubts.append(f"which of the controls {quote_names(controls)} orders the answers by their quality")
     doubts += [f"where the {key} is" for key in ("prompt", "answers", "response") if mapping[key] == PLACEHOLDER]
     is_open = f"'{PLACEHOLDER}'" in str(mapping)
     why = ["a control Ranker of Label Studio orders the items of a list by their ids"]
@@ -169,14 +179,10 @@ def _read_results(rows: Sequence[Row]) -> Iterator[Any]:
     """Yields the results of all annotations that were not cancelled."""
     for annotation in items_at(rows, "annotations"):
         if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
-            yield from annotation.get("result") or []
+            yield from items_at([annotation], "result")
 
 
-PAIRWISE_VALUES = ("left", "right")
-"""The values of the control Pairwise."""
-
-
-def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: str, is_one: bool) -> Question:
+def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: str) -> Question:
     """Returns a control as a question.
 
     Args:
@@ -184,14 +190,16 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         results: those of all annotations.
         name: of the control.
         kind: its type.
-        is_one: whether no other control occurs, so that its result is always the only one.
     """
     mine = [one for one in results if str(one.get("from_name", "")) == name and one["type"] == kind]
-    inside = VALUES.get(kind)
-    values = distinct(values_at(mine, inside)) if inside else []
-    if values and kind == "pairwise":
-        values = distinct([*values, *PAIRWISE_VALUES])  # these rows may hold only one of them
-    several = any(len(one["value"].get("choices", [])) > 1 for one in mine if isinstance(one["value"], dict))
+    inside = VALUES.get(kind, "")
+    chosen = [value for value in values_at(mine, "value.choices") if isinstance(value, list)]
+    several = kind == "choices" and any(len(labels) > 1 for labels in chosen)
+    if kind == "choices":
+        values = distinct(label for labels in chosen for label in labels)
+    else:
+        values = distinct(values_at(mine, inside)) if inside else []
+    sides, doubts = _find_sides(rows, mine, name) if kind == "pairwise" else ({}, [])
     is_score = kind in ("rating", "number")
     usual: Kind = "score" if is_score else "choice"
     return Question(
@@ -199,15 +207,47 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         kind="other" if not values or several else usual,
         values=values,
         people="annotations",
-        inside=f"result.0.{inside}",
-        where={"was_cancelled": [False]},
-        where_inside={} if is_one else {"result": {"from_name": [name], "type": [kind]}},
-        most=max((_count_annotations(row) for row in rows), default=1),
+        inside=f"result.*.{inside}",
+        where=NOT_CANCELLED,
+        # Later tasks may have results of other controls, even if these have none.
+        where_inside={"result": {"from_name": [name], "type": [kind]}} if name else {},
         is_about_better=kind == "pairwise",
         better="high" if kind == "rating" else PLACEHOLDER if is_score else None,
+        sides=sides,
+        doubts=doubts,
     )
 
 
-def _count_annotations(row: Row) -> int:
-    annotations = row["annotations"] if isinstance(row["annotations"], list) else []
-    return sum(isinstance(one, dict) and not one.get("was_cancelled") for one in annotations) or 1
+def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple[dict[Any, str], list[str]]:
+    """Returns what left and right of the control Pairwise mean, and the doubts.
+
+    Left is the first tag in `to_name`. A tag is a name of the labelling configuration, which need not be that of a
+    field of the task.
+    """
+    asked = dict.fromkeys(("left", "right"), PLACEHOLDER)
+    tags = dict.fromkeys(tuple(re.split(r"[,;\s]+", str(one.get("to_name") or "").strip())) for one in results)
+    shown = ", ".join(f"'{','.join(one)}'" for one in tags)
+    roles = find_roles(values_at(rows, "data"), text_fields(rows, "data"))
+    if len(tags) > 1:
+        return asked, [f"which answers left and right in '{name}' are: 'to_name' differs between results ({shown})"]
+    (left_right,) = tags or [()]
+    if len(left_right) != 2 or len(roles.answers) != 2:
+        return asked, [f"which answers left and right in '{name}' are: 'to_name' is {shown or 'missing'}"]
+    words = [split_words(tag) for tag in left_right]
+    fields = [split_words(answer) for answer in roles.answers]
+    if sorted(words) == sorted(fields):
+        return _order_sides(words[0] == fields[0]), []
+    marks = list(roles.marks or ())
+    at = [[mark for mark in marks if mark in tag] for tag in words]
+    if marks and sorted(at) == sorted([mark] for mark in marks):
+        doubt = (
+            f"whether the first tag of 'to_name' ({shown}) shows the field with '{at[0][0]}' in its name, on the left"
+        )
+        return _order_sides(at[0] == marks[:1]), [doubt]
+    return asked, [
+        f"which of {quote_names(roles.answers)} is on the left: the first tag of 'to_name' ({shown}) shows it"
+    ]
+
+
+def _order_sides(is_first_left: bool) -> dict[Any, str]:
+    return {"left": "first", "right": "second"} if is_first_left else {"left": "second", "right": "first"}

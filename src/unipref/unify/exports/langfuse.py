@@ -1,30 +1,21 @@
 """Langfuse."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import ASKED
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, values_at
-from unipref.unify.detection.export_traces import ask_which, find_exchange, propose_verdict, read_in_rows
+from unipref.unify.detection.export_traces import find_exchange, propose_one_of, propose_verdict
 from unipref.unify.detection.guess import PLACEHOLDER
 
 OWN_COLUMNS = {
-    *("id", "timestamp", "name", "userId", "sessionId", "input", "output", "latency", "totalCost", "tags", "metadata"),
-    *("bookmarked", "public", "release", "version", "environment", "usage", "inputCost", "outputCost", "level"),
-    *(
-        "inputTokens",
-        "outputTokens",
-        "totalTokens",
-        "observationCount",
-        "projectId",
-        "createdAt",
-        "updatedAt",
-        "scores",
-    ),
-    *("observations", "htmlPath", "comments", "externalId", "errorCount", "warningCount", "defaultCount", "debugCount"),
-}
+    "id", "timestamp", "name", "userId", "sessionId", "input", "output", "latency", "totalCost", "tags", "metadata",
+    "bookmarked", "public", "release", "version", "environment", "usage", "inputCost", "outputCost", "level",
+    "inputTokens", "outputTokens", "totalTokens", "observationCount", "projectId", "createdAt", "updatedAt", "scores",
+    "observations", "htmlPath", "comments", "externalId", "errorCount", "warningCount", "defaultCount", "debugCount",
+}  # fmt: skip
 """Columns of a trace; any other column of a table of traces is a score."""
 TRACE_COLUMNS = ("latency", "totalCost", "sessionId", "userId", "tags")
 
@@ -109,20 +100,28 @@ def _propose_lists(rows: Sequence[Row]) -> Proposal | None:
     if not scores or not all("name" in score and ("value" in score or "stringValue" in score) for score in scores):
         return None
     names = dict.fromkeys(str(score["name"]) for score in scores)
-    values = {name: distinct(s.get("value") for s in scores if str(s["name"]) == name) for name in names}
+    # The value of a category is text; its number, if there is one, only counts the categories.
+    keys = {name: _find_key([score for score in scores if str(score["name"]) == name]) for name in names}
+    values = {name: distinct(s.get(keys[name]) for s in scores if str(s["name"]) == name) for name in names}
     exchange = find_exchange(rows, "input", "output")
-    name = next(iter(names)) if len(names) == 1 else PLACEHOLDER
-    path = "scores.0.value"
     why = [f"'scores' is a list of scores of traces: {', '.join(names)}"]
-    if name == PLACEHOLDER:
-        mapping = {**exchange.map, "label": path, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
-        mapping["where_items"] = {"scores": {"name": [PLACEHOLDER]}}
-        return Proposal("thumbs", mapping, ASKED, why, [*exchange.doubts, *ask_which("Langfuse", dict(values))])
-    proposal = propose_verdict(exchange, name, path, values[name], why)
-    if max(len(row["scores"]) for row in rows) > 1:
-        return read_in_rows(proposal, "scores", {"name": [name]})
+    paths = {f"scores.*.{key}" for key in keys.values()}
+    path = paths.pop() if len(paths) == 1 else PLACEHOLDER
+    if len(names) > 1:
+        more = {"label": path, "where_items": {"scores": {"name": [PLACEHOLDER]}}}
+        proposal = propose_one_of("Langfuse", exchange, values, why, more)
+        places = ", ".join(f"'{name}' has its label in 'scores.*.{key}'" for name, key in keys.items())
+        return proposal if path != PLACEHOLDER else replace(proposal, doubts=[*proposal.doubts, places])
+    (name,) = names
+    proposal = propose_verdict(exchange, rows, name, path, values[name], why)
     mapping = {**proposal.map, "where_items": {"scores": {"name": [name]}}}
     return Proposal(proposal.format, mapping, proposal.confidence, why, proposal.doubts)
+
+
+def _find_key(scores: Sequence[Row]) -> str:
+    """Returns the key under which scores of one name hold their value."""
+    is_text = any(score.get("dataType") == "CATEGORICAL" and score.get("stringValue") for score in scores)
+    return "stringValue" if is_text or not any(score.get("value") is not None for score in scores) else "value"
 
 
 def _propose_columns(rows: Sequence[Row], values: dict[str, Sequence[Any]]) -> Proposal:
@@ -131,8 +130,7 @@ def _propose_columns(rows: Sequence[Row], values: dict[str, Sequence[Any]]) -> P
         return Proposal(None, {}, 0.0, ["these are traces of Langfuse without a score: join the scores by traceId"])
     exchange = find_exchange(rows, "input", "output")
     if len(values) == 1:
-        name = next(iter(values))
-        return propose_verdict(exchange, name, name, values[name], [f"'{name}' is a score of traces of Langfuse"])
-    mapping = {**exchange.map, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        (name,) = values
+        return propose_verdict(exchange, rows, name, name, values[name], [f"'{name}' is a score of traces of Langfuse"])
     why = ["the rows are traces of Langfuse with several scores"]
-    return Proposal("thumbs", mapping, ASKED, why, [*exchange.doubts, *ask_which("Langfuse", dict(values))])
+    return propose_one_of("Langfuse", exchange, values, why, {})

@@ -1,14 +1,22 @@
 """LangSmith."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import ASKED
 from unipref.unify.detection.export_rows import distinct, have_paths, values_at
-from unipref.unify.detection.export_traces import ask_which, find_exchange, propose_verdict
-from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.export_traces import (
+    Exchange,
+    find_exchange,
+    is_judging,
+    parse_json_text,
+    propose_one_of,
+    propose_verdict,
+)
+
+STATS, COLUMN = "feedback_stats", "feedback."
 
 
 def _run(number: int, answer: str, score: float) -> dict[str, Any]:
@@ -28,36 +36,74 @@ def _run(number: int, answer: str, score: float) -> dict[str, Any]:
 
 
 class Langsmith(Export):
-    """Runs with `inputs`, `outputs` and `feedback_stats`: the mean of each kind of feedback on the run."""
+    """Runs with `inputs`, `outputs` and `feedback_stats`, the mean of each kind of feedback on the run; or a table of
+    runs with a column `feedback.NAME` for each kind.
+    """
 
     origin: ClassVar[str] = "LangSmith: Client.list_runs saved as JSON, or bulk export"
     seen: ClassVar[str] = "docs.langchain.com/langsmith, run data format, and the reference of RunFeedbackStat"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("status", "error")
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],
         "rows": [_run(1, "The Sun.", 0.0), _run(2, "Io.", 1.0)],
     }
+    further_examples: ClassVar[dict[str, Any]] = {
+        "A table of runs": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                {
+                    "id": f"run-{number}",
+                    "name": "chat",
+                    "run_type": "llm",
+                    "inputs": '{"messages": [{"role": "user", "content": "Name a moon of Jupiter."}]}',
+                    "outputs": f'{{"choices": [{{"message": {{"role": "assistant", "content": "{answer}"}}}}]}}',
+                    "feedback.user_score": score,
+                    "feedback.comment": comment,
+                }
+                for number, (answer, score, comment) in enumerate(
+                    [("The Sun.", "0.0", "no moon"), ("Io.", "1.0", ""), ("Europa.", "", "")]
+                )
+            ],
+            "answers": {"map": {"up": [1], "down": [0]}},
+        }
+    }
 
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
-        """`run_type`, `inputs` and `outputs`, beside `feedback_stats`."""
+        """`run_type`, `inputs` and `outputs`, beside `feedback_stats` or columns `feedback.NAME`."""
         if not have_paths(rows, "id", "run_type", "inputs", "outputs"):
             return None
-        stats = [one for one in values_at(rows, "feedback_stats") if isinstance(one, dict)]
-        keys = dict.fromkeys(key for one in stats for key in one)
-        if not keys:
-            reason = "these are runs of LangSmith without feedback: read feedback_stats, or join the feedback by run_id"
-            return Proposal(None, {}, 0.0, [reason])
-        values = {key: distinct(values_at(stats, f"{key}.avg")) for key in keys}
         exchange = find_exchange(rows, "inputs", "outputs")
-        why = [f"'feedback_stats' holds the mean of each kind of feedback: {', '.join(keys)}"]
-        if len(keys) > 1:
-            mapping = {**exchange.map, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
-            return Proposal("thumbs", mapping, ASKED, why, [*exchange.doubts, *ask_which("LangSmith", dict(values))])
-        key = next(iter(keys))
-        proposal = propose_verdict(exchange, key, f"feedback_stats.{key}.avg", values[key], why)
+        stats = [parse_json_text(one) for one in values_at(rows, STATS)]
+        stats = [one for one in stats if isinstance(one, dict)]
+        values = {key: distinct(values_at(stats, f"{key}.avg")) for one in stats for key in one}
+        if not values:
+            return _propose_columns(rows, exchange)
+        why = [f"'{STATS}' holds the mean of each kind of feedback: {', '.join(values)}"]
+        if any(isinstance(one, str) for one in values_at(rows, STATS)):
+            exchange = replace(exchange, map={**exchange.map, "literals": [*exchange.map.get("literals", []), STATS]})
+        if len(values) > 1:
+            return propose_one_of("LangSmith", exchange, values, why, {})
+        (key,) = values
+        proposal = propose_verdict(exchange, rows, key, f"{STATS}.{key}.avg", values[key], why)
         doubts = [*proposal.doubts]
         if any(number > 1 for number in values_at(stats, f"{key}.n") if isinstance(number, int)):
             doubts.append("some runs have several feedbacks, of which only the mean is here")
         return Proposal(proposal.format, proposal.map, proposal.confidence, proposal.why, doubts)
+
+
+def _propose_columns(rows: Sequence[Row], exchange: Exchange) -> Proposal:
+    """Feedback in columns of their own, as in a table of runs; comments are texts and are not read."""
+    names = dict.fromkeys(name for row in rows for name in row if name.startswith(COLUMN))
+    values = {name: [value for value in values_at(rows, name) if value not in (None, "")] for name in names}
+    scores = {name: distinct(several) for name, several in values.items() if is_judging(name, several)}
+    if not scores:
+        reason = "these are runs of LangSmith without feedback: read feedback_stats, or join the feedback by run_id"
+        return Proposal(None, {}, 0.0, [reason])
+    why = [f"'{name}' is a column of feedback of LangSmith" for name in scores]
+    if len(scores) > 1:
+        return propose_one_of("LangSmith", exchange, scores, why, {})
+    (name,) = scores
+    return propose_verdict(exchange, rows, name.removeprefix(COLUMN), name, scores[name], why)

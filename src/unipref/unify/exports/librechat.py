@@ -30,6 +30,7 @@ class Librechat(Export):
     origin: ClassVar[str] = "LibreChat 0.7.9 and later: Export conversation, type json, with all branches"
     seen: ClassVar[str] = "danny-avila/LibreChat, packages/data-schemas/src/schema/message.ts"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
+    settled: ClassVar[tuple[str, ...]] = ("messages.*.error",)
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],
@@ -64,9 +65,6 @@ class Librechat(Export):
             return Proposal(None, {}, 0.0, ["this is a recursive export of LibreChat: export it again without"])
         if not values_at(messages, "feedback.rating"):
             return Proposal(None, {}, 0.0, ["this is a conversation of LibreChat, but no message has feedback"])
-        doubts = []
-        if any(not str(message.get("text") or "").strip() for message in messages):
-            doubts.append("some messages have no 'text' but parts in 'content': they are not read")
         mapping = {
             "messages": "messages",
             "label": "feedback.rating",
@@ -74,8 +72,9 @@ class Librechat(Export):
             "down": ["thumbsDown"],
             "id": "messageId",
             "parent": "parentMessageId",
-            "turns": {"role": "isCreatedByUser", "content": "text"},
+            # Messages of agents have an empty text and hold their answer in parts.
+            "turns": {"role": "isCreatedByUser", "content": ["text", "content"]},
             "roles": {True: "user", False: "assistant"},
         }
         why = ["'feedback.rating' inside messages is thumbsUp or thumbsDown"]
-        return Proposal("rated_turns", mapping, 0.95, why, doubts)
+        return Proposal("rated_turns", mapping, 0.95, why)

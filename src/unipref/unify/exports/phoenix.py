@@ -6,10 +6,13 @@ from typing import Any, ClassVar, Literal
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_rows import distinct, have_paths, values_at
-from unipref.unify.detection.export_traces import find_exchange, propose_verdict
+from unipref.unify.detection.export_traces import find_exchange, propose_one_of, propose_verdict
+from unipref.unify.detection.guess import PLACEHOLDER
 
 INPUT, OUTPUT = "attributes.input.value", "attributes.output.value"
 LABEL, SCORE = "result.label", "result.score"
+NAME, KIND = "annotation_name", "annotator_kind"
+"""Columns with the name of an annotation, and with HUMAN, LLM or CODE."""
 
 
 def _span(number: int, answer: str, label: str, score: float) -> dict[str, Any]:
@@ -52,15 +55,28 @@ class Phoenix(Export):
         exchange = find_exchange(rows, INPUT, OUTPUT)
         labels = distinct(value for value in values_at(rows, LABEL) if value != "")
         scores = distinct(value for value in values_at(rows, SCORE) if value != "")
-        names = distinct(values_at(rows, "annotation_name"))
+        names = distinct(values_at(rows, NAME))
+        path = LABEL if labels else SCORE
         if len(names) > 1:
-            why = [f"these are spans of Phoenix with several annotations: {', '.join(map(str, names))}"]
-            doubts = ["save the annotations of one name: include_annotation_names of get_span_annotations_dataframe"]
-            return Proposal(None, {}, 0.0, why, doubts)
+            of_name = {str(name): _list_annotations(rows, name, path) for name in names}
+            why = [f"these are spans of Phoenix with several annotations: {', '.join(of_name)}"]
+            return propose_one_of("Phoenix", exchange, of_name, why, {"label": path, "where": {NAME: [PLACEHOLDER]}})
         if not labels and not scores:
             why = ["these are spans of Phoenix without annotations"]
             return Proposal(None, {}, 0.0, why, ["join the table of get_span_annotations_dataframe by the span's id"])
-        path, values = (LABEL, labels) if labels else (SCORE, scores)
-        proposal = propose_verdict(exchange, str(names[0]) if names else path, path, values, [f"'{path}' judges spans"])
+        name, why = str(names[0]) if names else path, [f"'{path}' judges spans"]
+        proposal = propose_verdict(exchange, rows, name, path, labels or scores, why)
+        # Numbers of another annotation in later rows would be read as this one; words would be rejected.
+        mapping = {**proposal.map, "where": {NAME: names}} if names and not labels else proposal.map
         doubts = [*proposal.doubts, *([f"'{SCORE}' is not read beside '{LABEL}'"] if labels and scores else [])]
-        return Proposal(proposal.format, proposal.map, proposal.confidence, proposal.why, doubts)
+        kinds = distinct(values_at(rows, KIND))
+        if "LLM" in kinds or "CODE" in kinds:
+            doubts.append(f"who judged: '{KIND}' is {' or '.join(map(str, kinds))}")
+        return Proposal(proposal.format, mapping, proposal.confidence, proposal.why, doubts)
+
+
+def _list_annotations(rows: Sequence[Row], name: Any, path: str) -> list[Any]:
+    """Returns the different values of the annotations of a name, and who gave them."""
+    mine = [row for row in rows if row.get(NAME) == name]
+    kinds = [kind for kind in distinct(values_at(mine, KIND)) if kind != ""]
+    return [*distinct(value for value in values_at(mine, path) if value != ""), *kinds]

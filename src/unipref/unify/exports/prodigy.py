@@ -7,7 +7,7 @@ from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
-from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
+from unipref.unify.detection.export_rows import distinct, have_paths, items_at, list_values, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 
 ANSWERS = {"accept", "reject", "ignore"}
@@ -68,74 +68,78 @@ class Prodigy(Export):
             return None
         if not all(isinstance(answer, str) and answer in ANSWERS for answer in values_at(rows, "answer")):
             return None
-        if not have_paths(rows, "options.*.id", "accept"):
-            if (judged := _propose_verdict(rows)) is not None:
+        names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
+        if not have_paths(rows, "options.*.id", "accept") or not all(isinstance(row["options"], list) for row in rows):
+            if (judged := _propose_verdict(rows, names)) is not None:
                 return judged
             why = "this is an export of Prodigy, but its tasks have no options to choose from"
             return Proposal(
                 None, {}, 0.0, [why], ["'answer' says whether a label fits a text, not which text is better"]
             )
         chosen = [row["accept"] for row in rows if row["answer"] == "accept" and isinstance(row["accept"], list)]
-        is_single = all(len(one) <= 1 for one in chosen)
-        doubts = [] if is_single else ["some tasks have several chosen options: set 'answer' to the path of one"]
-        answer = "accept.0" if is_single else PLACEHOLDER
-        texts = {tuple(str(option.get("text")) for option in row["options"]) for row in rows}
-        names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
+        several = any(len(one) > 1 for one in chosen)
+        texts = {tuple(str(value) for value in values_at(items_at([row], "options"), "text")) for row in rows}
         if len(texts) > 1 or len(rows) == 1:
-            return _propose_options(names, answer, doubts)
-        return _propose_labels(names, answer, [one for several in chosen for one in several], doubts)
+            return _propose_options(rows, names, several)
+        return _propose_labels(rows, names, [one for labels in chosen for one in labels])
 
 
-def _propose_verdict(rows: Sequence[Row]) -> Proposal | None:
+def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     """The task is a prompt and an answer, which the annotator accepted or rejected; None for other tasks."""
-    names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
-    roles = find_roles(names)
-    if not roles.prompt or len(roles.answers) != 1:
+    roles = find_roles(rows, names)
+    # In Prodigy, the judged text is called `text`.
+    answers = roles.answers or [name for name in names if name == "text" and roles.prompt and name not in roles.prompt]
+    if not roles.prompt or len(answers) != 1:
         return None
-    mapping = {"prompt": path_setting(roles.prompt), "response": roles.answers[0], "label": "answer"}
-    if any(row.get("label") or row.get("spans") for row in rows):
+    mapping: dict[str, Any] = {"prompt": path_setting(roles.prompt), "response": answers[0], "label": "answer"}
+    if labels := distinct(value for row in rows for value in (row.get("label"), row.get("spans") and "spans") if value):
         # The annotator accepted the label: of a label such as UNSAFE, accept is not praise of the answer.
         mapping |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
-        doubts = ["which value of 'answer' is praise: it says whether the 'label' fits, not whether the answer is good"]
+        shown = list_values(labels)
+        doubts = [f"which of accept and reject is praise: 'answer' says whether the label ({shown}) fits the answer"]
+        doubts += ["the labels differ: set 'where' to read the tasks of one of them"] if len(labels) > 1 else []
     else:
         mapping |= {"up": ["accept"], "down": ["reject"]}
-        doubts = [f"'answer' is taken to judge '{roles.answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+        doubts = [f"'answer' is taken to judge '{answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+    if len(labels) > 1:
+        mapping |= {"where": {"label": [PLACEHOLDER]}}
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
     why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
-    is_clear = len(roles.prompt) == 1 and PLACEHOLDER not in mapping["up"]
+    is_clear = len(roles.prompt) == 1 and not labels
     return Proposal("thumbs", mapping, RIGHT if is_clear else ASKED, why, doubts)
 
 
-def _propose_options(names: list[str], answer: str, doubts: list[str]) -> Proposal:
+def _propose_options(rows: Sequence[Row], names: list[str], several: bool) -> Proposal:
     """The options are answers to the task's text."""
-    prompt: Any = "text" if "text" in names else next(iter(find_roles(names).prompt), PLACEHOLDER)
+    prompt: Any = "text" if "text" in names else next(iter(find_roles(rows, names).prompt), PLACEHOLDER)
     mapping = {
         "prompt": prompt,
         "options": "options.*.text",
         "labels": "options.*.id",
-        "answer": answer,
+        "answer": PLACEHOLDER if several else "accept.*",
         "where": {"answer": ["accept"]},
     }
-    doubts = [*doubts, "the chosen option is taken as the better one"]
+    doubts = ["some tasks have several chosen options: set 'answer' to the path of one"] if several else []
+    doubts.append("whether the chosen option is the better one, and not the worse: it is taken for it")
     doubts += ["which field is the prompt"] if prompt == PLACEHOLDER else []
     why = ["'accept' holds the id of one of the 'options', whose texts differ between tasks"]
-    return Proposal("multiple_choice", mapping, ASKED if PLACEHOLDER in (prompt, answer) else RIGHT, why, doubts)
+    return Proposal("multiple_choice", mapping, ASKED if PLACEHOLDER in mapping.values() else RIGHT, why, doubts)
 
 
-def _propose_labels(names: list[str], answer: str, chosen: list[Any], doubts: list[str]) -> Proposal:
+def _propose_labels(rows: Sequence[Row], names: list[str], chosen: list[Any]) -> Proposal:
     """The options are the same in all tasks: labels of one text."""
-    roles = find_roles(names)
+    roles = find_roles(rows, names)
     answers = roles.answers or (["text"] if "text" in names and roles.prompt else [])
-    verdicts = find_verdicts(distinct(chosen), "accept")
+    verdicts = find_verdicts(distinct(chosen), "options")
     mapping = {
-        "prompt": roles.prompt[0] if roles.prompt else PLACEHOLDER,
+        "prompt": path_setting(roles.prompt) if roles.prompt else PLACEHOLDER,
         "response": answers[0] if len(answers) == 1 else PLACEHOLDER,
-        "label": answer,
+        "label": "accept.*",
         **verdicts.settings,
         "where": {"answer": ["accept"]},
     }
     why = [f"'accept' holds one of the labels {list_values(distinct(chosen))} of each task"]
-    doubts = [*doubts, *verdicts.doubts]
+    doubts = list(verdicts.doubts)
     if PLACEHOLDER in (mapping["prompt"], mapping["response"]):
         doubts.append(f"which of {quote_names(names)} holds the prompt and which the answer")
     return Proposal("thumbs", mapping, ASKED if f"'{PLACEHOLDER}'" in str(mapping) else RIGHT, why, doubts)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, values_at
-from unipref.unify.detection.export_traces import find_exchange, propose_verdict, read_in_rows
+from unipref.unify.detection.export_traces import find_exchange, propose_verdict
 
 FEEDBACK = "summary.weave.feedback"
 REACTION = "wandb.reaction.1"
@@ -74,18 +74,12 @@ class Weave(Export):
         doubts = [f"the feedback {', '.join(sorted(kinds))} is not read"] if kinds else []
         if not reactions:
             return Proposal(None, {}, 0.0, ["these are calls of Weave without reactions of people"], doubts)
-        path = f"{FEEDBACK}.0.payload.emoji"
         values = distinct(values_at(reactions, "payload.emoji"))
         why = [f"'{FEEDBACK}' holds the reactions of people"]
-        proposal = propose_verdict(find_exchange(rows, "inputs", "output"), "reaction", path, values, why)
-        most = max(_count_reactions(row) for row in rows)
+        exchange = find_exchange(rows, "inputs", "output")
+        proposal = propose_verdict(exchange, rows, "reaction", f"{FEEDBACK}.*.payload.emoji", values, why)
         mapping = {**proposal.map, "where_items": {FEEDBACK: {"feedback_type": [REACTION]}}}
-        proposal = Proposal(proposal.format, mapping, proposal.confidence, why, [*proposal.doubts, *doubts])
-        return read_in_rows(proposal, FEEDBACK, {"feedback_type": [REACTION]}) if most > 1 else proposal
-
-
-def _count_reactions(row: Row) -> int:
-    return sum(isinstance(item, dict) and item.get("feedback_type") == REACTION for item in items_at([row], FEEDBACK))
+        return Proposal(proposal.format, mapping, proposal.confidence, why, [*proposal.doubts, *doubts])
 
 
 def _propose_columns(rows: Sequence[Row]) -> Proposal:
@@ -93,4 +87,4 @@ def _propose_columns(rows: Sequence[Row]) -> Proposal:
     inputs = [name for name in rows[0] if name.startswith("inputs.")]
     exchange = find_exchange(rows, inputs[0] if len(inputs) == 1 else "inputs", "output")
     values = distinct(value for value in values_at(rows, COLUMN) if value != "")
-    return propose_verdict(exchange, "reaction", COLUMN, values, [f"'{COLUMN}' is the reaction of a person"])
+    return propose_verdict(exchange, rows, "reaction", COLUMN, values, [f"'{COLUMN}' is the reaction of a person"])
