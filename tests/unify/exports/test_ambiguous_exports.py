@@ -98,7 +98,8 @@ def test_two_controls_of_one_kind_are_a_question() -> None:
     rows = [task(TWO, [result(name, "pairwise", selected="left") for name in ("safer", "nicer")])]
     proposal = LabelStudio.recognise(rows)
     assert proposal is not None
-    assert proposal.map["votes"] == "?"
+    assert proposal.map["votes"] == "annotations.*.result.*.value.selected"
+    assert proposal.map["where_items"]["annotations.*.result"]["from_name"] == ["?"]
     assert set(proposal.map["codes"].values()) == {"?"}
     assert any("'safer', 'nicer'" in doubt for doubt in proposal.doubts)
 

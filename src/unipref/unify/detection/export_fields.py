@@ -38,6 +38,8 @@ from unipref.unify.detection.verdict_words import have_verdicts, normalise, read
 
 DIALOGUE_NAMES = {"conversation", "dialogue", "dialog", "chat", "thread", "transcript"}
 """Words in the names of texts that hold all that was said before an answer."""
+REFERENCE_NAMES = {"reference", "ref", "gold", "golden", "expected", "target", "ideal", "ground", "truth"}
+"""Words in the names of answers that nobody judged."""
 CANDIDATE_NAMES = {"candidate", "option"}
 """Words in the names of answers that are compared."""
 CLICK_NAMES = {"feedback", "thumb", "thumbs", "vote", "votes", "reaction", "like", "likes", "liked"}
@@ -110,6 +112,9 @@ def _find_role(column: Column) -> str:
     if is_about_text and words[-1] in METADATA_NAMES | {*OTHER_TEXT_NAMES}:
         return "metadata"
     role = find_role(column)
+    is_name = column.is_identifier or column.holds_dates_or_addresses or bool(REFERENCE_NAMES & {*words})
+    if role not in ("prompt", "answer", "critique") and words and words[-1] in ANSWER_NAMES and not is_name:
+        return "answer"  # in a few words
     return "prompt" if role == "text" and DIALOGUE_NAMES & {*words} else role
 
 

@@ -14,8 +14,9 @@ from unipref.unify.detection.export_fields import (
     may_judge,
     names_better,
 )
-from unipref.unify.detection.export_rows import have_several_answers, list_values, values_at
+from unipref.unify.detection.export_rows import find_dialogues, have_several_answers, list_values, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.name_words import split_words
 
 Kind = Literal["choice", "score", "order", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
@@ -104,33 +105,58 @@ def propose_for_questions(
         reason = f"this is an export of {tool}, but none of its questions compares or scores a text"
         return Proposal(None, {}, 0.0, [reason], doubts)
     base: dict[str, Any] = {"prompt": PLACEHOLDER}
-    if roles.prompt:
-        base["prompt"] = path_setting([before + name for name in roles.prompt])
+    dialogues = [] if roles.prompt else find_dialogues(values_at(rows, at) if at else rows)
+    if prompt := roles.prompt or (dialogues if len(dialogues) == 1 else []):
+        base["prompt"] = path_setting([before + name for name in prompt])
     else:
-        doubts.append(f"which of {quote_names(fields)} is the prompt")
+        doubts.append(f"which of {quote_names([*fields, *dialogues])} is the prompt")
     if len(roles.prompt) > 1:
         doubts.append(f"the prompt is made of {quote_names(roles.prompt)}")
     answers = [before + name for name in roles.answers]
-    chosen = _choose(judging, len(answers))
+    chosen = _choose(judging, roles.answers)
     is_ambiguous = len(chosen) > 1 and chosen[0].kind != "score"
     if is_ambiguous:
         doubts.append(f"which of the questions {quote_names(q.name for q in chosen)} says which answer is good")
     doubts += [f"the question '{q.name}' ({list_values(q.values)}) is not read" for q in judging if q not in chosen]
     doubts += [doubt for q in chosen for doubt in q.doubts]
     why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
+    is_in_one_list = len({q.path for q in chosen}) < len(chosen)
+    if is_in_one_list and chosen[0].kind == "score" and len(answers) > 1:
+        names = quote_names(q.name for q in chosen)
+        doubts.append(f"the results of {names} stand in one list: export a table with a column for each")
+        return Proposal(None, {}, 0.0, why, doubts)
     format_name, mapping, more = _judge(chosen, answers, roles, base, rows)
     mapping |= {"system": before + roles.system} if roles.system else {}
     if mapping.get("response") == PLACEHOLDER:
         more.append(f"which of {quote_names(fields)} holds the judged answer")
     doubts += more
     source: dict[str, Any] = {}
-    if len(mapping.get("scores", {})) > 1:
+    filters = {path: where for q in chosen for path, where in q.filters.items()}
+    if is_in_one_list:
+        mapping, filters = _ask_for_name(mapping, filters, chosen)
+        doubts.append(f"which of {quote_names(q.name for q in chosen)} to read: their results stand in one list")
+    elif len(mapping.get("scores", {})) > 1:
         source["axis"] = PLACEHOLDER
         doubts.append(f"which of {quote_names(q.name for q in chosen)} decides")
-    if not is_ambiguous and (filters := {path: where for q in chosen for path, where in q.filters.items()}):
-        mapping["where_items"] = filters
+    # Also of a question that the user has to choose: drafts and discarded answers count in none.
+    mapping |= {"where_items": filters} if filters else {}
     is_open = f"'{PLACEHOLDER}'" in str((mapping, source))
     return Proposal(format_name, mapping, ASKED if is_open else RIGHT, why, doubts, source)
+
+
+def _ask_for_name(
+    mapping: dict[str, Any], filters: dict[str, Any], chosen: Sequence[Question]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the settings and filters of questions whose answers stand in one list: the user chooses one by name."""
+    path = chosen[0].path
+    settings = {key: path if key in ("label", "votes") else value for key, value in mapping.items()}
+    if "scores" in settings:
+        settings["scores"] = {"score": {"field": path, "better": PLACEHOLDER}}
+    by_name = {
+        at: {name: [PLACEHOLDER] if name == "from_name" else values for name, values in where.items()}
+        for at, where in filters.items()
+    }
+    return settings, by_name
 
 
 def _judge(
@@ -147,13 +173,21 @@ def _judge(
     """
     if chosen[0].kind == "order":
         return _judge_all(chosen, answers, roles.answers, base)
+    if chosen[0].kind == "score" and len(answers) > 1:
+        return _judge_by_scores(chosen, answers, roles.answers, base)
     if len(answers) == 2 or (len(answers) != 1 and all(q.is_about_better for q in chosen)):
         return _judge_two(chosen, answers, roles, base)
     return _judge_one(chosen, {**base, "response": answers[0] if len(answers) == 1 else PLACEHOLDER}, rows)
 
 
-def _choose(questions: Sequence[Question], n_answers: int) -> list[Question]:
-    """Returns the questions to read: orders, those that name the better text, all scores, or all choices."""
+def _choose(questions: Sequence[Question], answers: Sequence[str]) -> list[Question]:
+    """Returns the questions to read: orders, those that name the better text, all scores, or all choices.
+
+    Args:
+        questions: those that judge.
+        answers: the names of the answers.
+    """
+    n_answers = len(answers)
     rankings = [q for q in questions if q.kind == "order"]
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
@@ -163,8 +197,53 @@ def _choose(questions: Sequence[Question], n_answers: int) -> list[Question]:
         return better
     if n_answers == 1 and scores:
         return scores
+    if n_answers > 1 and (rated := [q for axis in _find_axes(scores, answers).values() for q in axis]):
+        return rated
     choices = [q for q in questions if q.kind == "choice"]
     return [q for q in choices if may_judge(q.name, q.values)] or choices or list(questions[:1])
+
+
+def _find_axes(questions: Sequence[Question], names: Sequence[str]) -> dict[str, list[Question]]:
+    """Returns what is left of the names of questions without the mark of an answer -> the questions, one per answer.
+
+    So `quality_a` and `quality_b` belong to `answer_a` and `answer_b`.
+    """
+    words = [{*split_words(name)} for name in names]
+    marks = [own - set.union(set(), *(other for other in words if other is not own)) for own in words]
+    axes: dict[str, dict[int, Question]] = {}
+    for question in questions:
+        of_question = split_words(question.name)
+        owners = [place for place, own in enumerate(marks) if own & {*of_question}]
+        if len(owners) == 1:
+            axis = "_".join(word for word in of_question if word not in marks[owners[0]]) or "score"
+            axes.setdefault(axis, {})[owners[0]] = question
+    return {
+        axis: [by_answer[place] for place in range(len(names))]
+        for axis, by_answer in axes.items()
+        if len(by_answer) == len(names)
+    }
+
+
+def _judge_by_scores(
+    questions: Sequence[Question], answers: Sequence[str], names: Sequence[str], base: dict[str, Any]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Returns format, settings and doubts of scores beside several answers: one per answer, or a grade between two."""
+    if axes := _find_axes(questions, names):
+        scores = {
+            axis: {"field": [q.path for q in several], "better": several[0].better or PLACEHOLDER}
+            for axis, several in axes.items()
+        }
+        doubts = [f"whether a high '{axis}' is better, and its range: declare 'low' and 'high'" for axis in axes]
+        return "rated_list", {**base, "answers": list(answers), "scores": scores}, doubts
+    question = questions[0]
+    if len(answers) > 2 or len(questions) > 1:
+        scores = {"score": {"field": PLACEHOLDER, "better": PLACEHOLDER}}
+        doubts = [f"which of the answers each of {quote_names(q.name for q in questions)} scores"]
+        return "rated_list", {**base, "answers": list(answers), "scores": scores}, doubts
+    scale = {"first": PLACEHOLDER, "second": PLACEHOLDER}
+    doubts = [f"which end of '{question.name}' ({list_values(question.values)}) means that the first answer is better"]
+    mapping = {**base, "first": answers[0], "second": answers[1], "grade": question.path, "scale": scale}
+    return "graded_pair", mapping, doubts
 
 
 def _judge_one(
@@ -229,7 +308,7 @@ def _judge_all(
     """Returns format, settings and doubts of a question that orders all answers by their fields' names."""
     question = questions[0]
     mapping: dict[str, Any] = {**base, "answers": list(answers), "key": [{"text": name} for name in names]}
-    doubts = [f"rank 1 in '{question.name}' is taken as the best"]
+    doubts = [f"whether rank 1 in '{question.name}' is the best: it is taken for it"]
     if len(questions) > 1:
         mapping |= {"ranks": PLACEHOLDER, "ranks_key": PLACEHOLDER, "better": "low"}
         doubts.append(

@@ -5,6 +5,7 @@ from typing import Any
 
 from unipref.core.records import Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.kinds import classify_values
 from unipref.unify.mapping.fields import get_path, to_code
 
 MAX_VALUES = 12
@@ -41,6 +42,14 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     """Returns the different single values, null and containers apart, in the order of their codes."""
     plain = {to_code(value): value for value in values if isinstance(value, bool | int | float | str)}
     return [plain[code] for code in sorted(plain)]
+
+
+def find_dialogues(rows: Iterable[Any]) -> list[str]:
+    """Returns the names of the fields that hold lists of turns in all of the mappings."""
+    mappings = [row for row in rows if isinstance(row, dict)]
+    names = dict.fromkeys(name for mapping in mappings for name in mapping)
+    values = {name: [mapping.get(name) or None for mapping in mappings] for name in names}
+    return [name for name, several in values.items() if None not in several and classify_values(several) == "turns"]
 
 
 def have_several_answers(rows: Sequence[Row], prompt: str | Sequence[str], answer: str) -> bool:

@@ -11,7 +11,7 @@ from unipref.unify.detection.columns import make_column, split_words
 from unipref.unify.detection.export_fields import find_roles, find_verdicts, names_praise
 from unipref.unify.detection.export_questions import ASKED, RIGHT, ask_for_bounds
 from unipref.unify.detection.export_rows import has_path, have_several_answers, list_values, values_at
-from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.names import METADATA_NAMES
 from unipref.unify.detection.roles import find_role
 from unipref.unify.mapping.message_parts import are_blocks
@@ -44,18 +44,29 @@ def find_exchange(rows: Sequence[Row], input_path: str, output_path: str) -> Exc
     prompt, answer = _find_text(rows, input_path, True), _find_text(rows, output_path, False)
     written = [path for path in (input_path, output_path) if _is_json_text(values_at(rows, path))]
     doubts = [f"where the prompt is in '{input_path}'"] if prompt == PLACEHOLDER else []
+    doubts += [f"the prompt is made of {quote_names(prompt)}"] if isinstance(prompt, list) else []
     doubts += [f"where the answer is in '{output_path}'"] if answer == PLACEHOLDER else []
     return Exchange({"prompt": prompt, "response": answer, **({"literals": written} if written else {})}, doubts)
 
 
-def _find_text(rows: Sequence[Row], path: str, is_input: bool) -> str:
-    """Returns the path of the text or the messages in the values at a path; `PLACEHOLDER` if it is unclear."""
+def _find_text(rows: Sequence[Row], path: str, is_input: bool) -> str | list[str]:
+    """Returns the path of the text or the messages in the values at a path; `PLACEHOLDER` if it is unclear.
+
+    Of an input with several texts that belong to a prompt, such as a question and its context, all paths.
+    """
     values = [parse_json_text(value) for value in values_at(rows, path) if value not in (None, "")]
     for inner in _candidates(values, is_input) if values else []:
-        fits = [value for value in values if _is_usable(value, inner, is_input)]
-        if len(fits) >= LEAST_SHARE * len(values):
+        if _is_mostly_usable(values, inner, is_input):
             return f"{path}.{inner}" if inner else path
+    if is_input and values and isinstance(values[0], dict):
+        parts = find_roles(values, [name for name in values[0] if isinstance(values[0][name], str)]).prompt
+        if len(parts) > 1 and all(_is_mostly_usable(values, name, is_input) for name in parts):
+            return [f"{path}.{name}" for name in parts]
     return PLACEHOLDER
+
+
+def _is_mostly_usable(values: Sequence[Any], inner: str, is_input: bool) -> bool:
+    return sum(_is_usable(value, inner, is_input) for value in values) >= LEAST_SHARE * len(values)
 
 
 def _candidates(values: Sequence[Any], is_input: bool) -> list[str]:

@@ -1,28 +1,15 @@
 """Label Studio, JSON_MIN and CSV."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import (
-    Roles,
-    find_roles,
-    find_side_codes,
-    find_verdicts,
-    may_judge,
-    names_better,
-)
-from unipref.unify.detection.export_questions import ASKED, RIGHT, ask_for_bounds, classify
-from unipref.unify.detection.export_rows import (
-    distinct,
-    have_paths,
-    have_several_answers,
-    list_values,
-    text_fields,
-    values_at,
-)
-from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.export_fields import find_roles, may_judge
+from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
+from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
+from unipref.unify.detection.guess import quote_names
 
 OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 """Fields that Label Studio adds to each annotation."""
@@ -72,7 +59,8 @@ class LabelStudioMin(Export):
         """Flat rows with `annotation_id`, `annotator` and `lead_time`."""
         if not have_paths(rows, "annotation_id", "annotator", "lead_time"):
             return None
-        roles = find_roles(rows, [name for name in text_fields(rows) if name not in OWN_FIELDS])
+        fields = [name for name in text_fields(rows) if name not in OWN_FIELDS]
+        roles = find_roles(rows, fields)
         names = dict.fromkeys(name for row in rows for name in row if name not in OWN_FIELDS)
         controls: dict[str, list[Any]] = {}
         for name in names:
@@ -81,52 +69,13 @@ class LabelStudioMin(Export):
                 controls[name] = distinct(values)
         # A text that is the same in every row, or different in every row, is part of the task.
         labels = {n: v for n, v in controls.items() if len(v) < max(2, len(values_at(rows, n)) // 2) or len(rows) < 9}
-        return _propose(rows, roles, labels)
-
-
-def _propose(rows: Sequence[Row], roles: Roles, labels: dict[str, list[Any]]) -> Proposal:
-    """Proposes how to read one or two answers with the values of controls beside them."""
-    prompt, answers = roles.prompt, roles.answers
-    if not labels or not answers:
-        controls = quote_names(labels) or "none"
-        reason = f"this is an export of Label Studio, but it holds no answer with a judgement; controls: {controls}"
-        return Proposal(None, {}, 0.0, [reason])
-    better = [name for name in labels if names_better(name)]
-    judging = [name for name, values in labels.items() if may_judge(name, values)] or list(labels)
-    candidates = better or judging if len(answers) > 1 else judging
-    name = candidates[0]
-    values = labels[name]
-    doubts = [f"the control '{one}' ({list_values(labels[one])}) is not read" for one in labels if one != name]
-    doubts += [] if prompt else ["which field is the prompt"]
-    base: dict[str, Any] = {"prompt": path_setting(prompt) if prompt else PLACEHOLDER}
-    base |= {"system": roles.system} if roles.system else {}
-    why = [f"'{name}' is a control of Label Studio with the values {list_values(values)}"]
-    if len(candidates) > 1:
-        doubts.append(f"which of the controls {quote_names(candidates)} says which answer is good")
-    label = name if len(candidates) == 1 else PLACEHOLDER
-    if len(answers) == 2:
-        codes, more = find_side_codes(values, name, answers, roles.marks, names_better(name))
-        if label == PLACEHOLDER:
-            codes, more = {value: PLACEHOLDER for one in candidates for value in labels[one]}, []
-        mapping = {**base, "first": answers[0], "second": answers[1], "votes": label, "codes": codes}
-        return _finish("votes", mapping, why, [*doubts, *more])
-    base["response"] = answers[0] if len(answers) == 1 else PLACEHOLDER
-    if len(answers) > 1:
-        doubts.append(f"which of {quote_names(answers)} is judged")
-    if label == PLACEHOLDER:
-        mapping = {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
-        return _finish("thumbs", mapping, why, doubts)
-    if classify(values) != "score":
-        verdicts = find_verdicts(values, name)
-        return _finish("thumbs", {**base, "label": name, **verdicts.settings}, why, [*doubts, *verdicts.doubts])
-    if not have_several_answers(rows, base["prompt"], base["response"]):
-        settings, more = ask_for_bounds(name, values, None)
-        return _finish("thumbs", {**base, "label": name, **settings}, why, [*doubts, *more])
-    scores = {name: {"field": name, "better": PLACEHOLDER}}
-    doubts.append(f"whether a high '{name}' is better, and its range: declare 'low' and 'high'")
-    return _finish("ratings", {**base, "scores": scores}, why, doubts)
-
-
-def _finish(name: str, mapping: dict[str, Any], why: list[str], doubts: list[str]) -> Proposal:
-    is_open = f"'{PLACEHOLDER}'" in str(mapping)
-    return Proposal(name, mapping, ASKED if is_open else RIGHT, why, doubts)
+        if not labels or not roles.answers:
+            controls = quote_names(labels) or "none"
+            reason = f"this is an export of Label Studio, but it holds no answer with a judgement; controls: {controls}"
+            return Proposal(None, {}, 0.0, [reason])
+        questions = [Question(name, classify(values), values, name, "") for name, values in labels.items()]
+        judging = [q for q in questions if q.kind == "score" or may_judge(q.name, q.values)] or questions
+        proposal = propose_for_questions("Label Studio", rows, fields, "", judging)
+        others = [q for q in questions if q not in judging]
+        doubts = [f"the control '{q.name}' ({list_values(q.values)}) is not read" for q in others]
+        return replace(proposal, doubts=[*proposal.doubts, *doubts])

@@ -32,7 +32,7 @@ class OpenaiPreference(Export):
 
     further_examples: ClassVar[dict[str, Any]] = {
         "A call of a tool": {
-            "preferences": [(None, "The Sun.")],
+            "preferences": [("", "The Sun.")],
             "rows": [
                 {
                     "input": {

@@ -77,8 +77,8 @@ class Potato(Export):
         sides = dict.fromkeys(("prompt", "first", "second"), PLACEHOLDER)
         if pairwise:
             values = distinct(value for one in pairwise for value in values_at(rows, f"{LABELS}.{one}.selection"))
-            known = {"A": "first", "B": "second", "tie": "tie"}
-            codes = {**known, **{value: PLACEHOLDER for value in values if value not in known}}
+            codes = {"A": "first", "B": "second", "tie": "tie"}
+            codes |= {value: PLACEHOLDER for value in values if value not in codes}
             mapping = {
                 **sides,
                 "votes": PLACEHOLDER if len(both) > 1 else f"{LABELS}.{both[0]}.selection",
