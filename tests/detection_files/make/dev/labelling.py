@@ -2,7 +2,7 @@
 
 from ..files import Made, Maker, as_json, collector, jsonl
 from ..texts import SUPPORT, Texts
-from ..truths import judged, reading
+from ..truths import judged, rated, reading
 from ..turns import sides
 
 FILES: dict[str, Maker] = {}
@@ -38,7 +38,7 @@ def argilla1_rating() -> Made:
         judged(
             "Argilla 1.x, a rating question, written with push_to_hub / to_json",
             "docs.v1.argilla.io, FeedbackDataset export to the Hub",
-            reading("ratings", prompt="prompt", response="response", scores={"quality.*.value": "high"}),
+            *rated("prompt", "response", "quality.*.value", "high", "1", "3", "5"),
             judgements=["quality"],
             where=["quality.*.status"],
             never=["quality.*.user_id", "metadata"],

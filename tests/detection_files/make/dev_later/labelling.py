@@ -2,7 +2,7 @@
 
 from ..files import Made, Maker, as_json, collector, jsonl, table
 from ..texts import SUPPORT, Texts
-from ..truths import judged, reading, shown
+from ..truths import judged, rated, reading, shown
 from ..turns import sides
 
 FILES: dict[str, Maker] = {}
@@ -55,6 +55,14 @@ def argilla1_ranking() -> Made:
                 ranks_key="preference.0.value.value",
                 better="low",
             ),
+            reading(
+                "ranking",
+                prompt="instruction",
+                answers=["response-1", "response-2"],
+                ranks="preference.*.value.rank",
+                ranks_key="preference.*.value.value",
+                better="low",
+            ),
             judgements=["preference"],
             where=["preference.*.status"],
             never=["preference.*.user_id", "external_id", "metadata"],
@@ -87,12 +95,7 @@ def argilla2_ratings() -> Made:
         judged(
             "Argilla 2.x records with a rating question; a model's suggestion stands beside the human's answer",
             "docs.argilla.io, dataset.records.to_json",
-            reading(
-                "ratings",
-                prompt="fields.question",
-                response="fields.answer",
-                scores={"responses.quality.*.value": "high"},
-            ),
+            *rated("fields.question", "fields.answer", "responses.quality.*.value", "high", "1", "3", "5"),
             judgements=["responses.quality"],
             where=["status"],
             never=["responses.quality.*.user_id", "suggestions.quality.agent"],
@@ -145,12 +148,7 @@ def label_studio_rating() -> Made:
         judged(
             "Label Studio JSON export with a Rating control",
             "labelstud.io/guide/task_format and /tags/rating",
-            reading(
-                "ratings",
-                prompt="data.question",
-                response="data.answer",
-                scores={"annotations.*.result.*.value.rating": "high"},
-            ),
+            *rated("data.question", "data.answer", "annotations.*.result.*.value.rating", "high", "1", "3", "5"),
             judgements=["annotations.*.result"],
             where=["annotations.*.was_cancelled"],
             never=["data.model", "created_at", "file_upload", "annotations.*.created_at"],
