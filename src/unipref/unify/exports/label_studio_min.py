@@ -70,8 +70,8 @@ class LabelStudioMin(Export):
         # A text that is the same in every row, or different in every row, is part of the task.
         labels = {n: v for n, v in controls.items() if len(v) < max(2, len(values_at(rows, n)) // 2) or len(rows) < 9}
         if not labels or not roles.answers:
-            controls = quote_names(labels) or "none"
-            reason = f"this is an export of Label Studio, but it holds no answer with a judgement; controls: {controls}"
+            shown = quote_names(labels) or "none"
+            reason = f"this is an export of Label Studio, but it holds no answer with a judgement; controls: {shown}"
             return Proposal(None, {}, 0.0, [reason])
         questions = [Question(name, classify(values), values, name, "") for name, values in labels.items()]
         judging = [q for q in questions if q.kind == "score" or may_judge(q.name, q.values)] or questions

@@ -106,7 +106,7 @@ class MultipleChoice(Mapped):
     """Paths of the options in order, or constants such as {text: Yes}; or one path of a list of options, or a part, as
     in {field: options, pattern: REGEX}, whose pattern extracts each of them."""
     answer: Path
-    """Path of the answer."""
+    """Path of the answer: a value, or a list of one value, as in `accept.*`. A list of several is no answer."""
     check: Path | None = None
     """Path of a second answer field in the same code. It does not decide; the labels are checked against it."""
     first: int | str | None = None
