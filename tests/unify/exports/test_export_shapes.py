@@ -17,6 +17,7 @@ from unipref.unify.exports.langfuse import Langfuse
 from unipref.unify.exports.langsmith import Langsmith
 from unipref.unify.exports.librechat import Librechat
 from unipref.unify.exports.phoenix import Phoenix
+from unipref.unify.exports.potato import Potato
 from unipref.unify.exports.prodigy import Prodigy
 from unipref.unify.exports.weave import Weave
 
@@ -218,3 +219,45 @@ def test_messages_in_parts_are_read() -> None:
     found = proposed(Librechat.recognise([{"conversationId": "c", "messages": [message]}]))
     assert found.map["turns"]["content"] == ["text", "content"]
     assert "in 'content'" not in json.dumps(found.doubts)
+
+
+def test_the_best_of_three_answers_is_one_of_several_options() -> None:
+    data = {"prompt": "Is ice cold?", "answer_a": "Yes.", "answer_b": "No.", "answer_c": "So so."}
+    rows = [label_studio(data, result("best", "choices", choices=[choice])) for choice in "AB"]
+    found = proposed(LabelStudio.recognise(rows))
+    assert (found.format, found.map["labels"]) == ("multiple_choice", ["A", "B", "C"])
+    rows = [label_studio(data, result("best", "choices", choices=[choice])) for choice in ("left", "right")]
+    assert proposed(LabelStudio.recognise(rows)).map["labels"] == "?"
+
+
+def test_labels_that_say_how_much_better_an_answer_is_are_grades() -> None:
+    answers = {"response_a": "Yes, it is.", "response_b": "No, it is not."}
+    words = ("A is much better", "A is slightly better", "B is slightly better", "About the same")
+    rows = rows_of(lambda n, prompt: argilla(prompt, **answers, preference=said(words[n])))
+    found = proposed(Argilla1.recognise(rows))
+    assert found.format == "graded_pair"
+    assert found.map["codes"] == dict(zip(words, (3, 1, -1, 0), strict=True))
+
+
+@pytest.mark.parametrize("name", ["toxicity", "severity_of_errors", "worst"])
+def test_stars_for_a_fault_are_no_praise(name: str) -> None:
+    rows = [
+        label_studio({"question": "Is ice cold?", "answer": f"It is {n}."}, result(name, "rating", rating=n))
+        for n in (1, 4)
+    ]
+    assert proposed(LabelStudio.recognise(rows)).map["scores"][name]["better"] == "?"
+
+
+def test_a_comparison_that_names_the_worse_answer_is_asked() -> None:
+    data = {"prompt": "Is ice cold?", "answer1": "Yes.", "answer2": "No."}
+    comparison = {**result("worse_answer", "pairwise", selected="left"), "to_name": "answer1,answer2"}
+    found = proposed(LabelStudio.recognise([label_studio(data, comparison)]))
+    assert found.map["codes"] == {"left": "?", "right": "?"}
+    potato = {"instance_id": "1", "label_annotations": {"worse_answer": {"selection": "A"}}}
+    assert proposed(Potato.recognise([potato])).map["codes"] == {"A": "?", "B": "?", "tie": "tie"}
+    options = [{"id": mark, "text": f"{mark} it is."} for mark in "AB"]
+    task = {"text": "Is ice cold?", "label": "Which is worse?", "options": options, "accept": ["A"], "answer": "accept"}
+    assert proposed(Prodigy.recognise([{**task, "_task_hash": 1}])).map["answer"] == "?"
+    order = said([{"rank": 1, "value": "answer1"}, {"rank": 2, "value": "answer2"}])
+    ranked = argilla("Is ice cold?", answer1="Yes.", answer2="No.", worst_first=order)
+    assert proposed(Argilla1.recognise([ranked])).map["better"] == "?"

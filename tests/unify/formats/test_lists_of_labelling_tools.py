@@ -23,6 +23,13 @@ def test_a_list_of_one_option_is_that_option() -> None:
     assert [(one.better, one.worse) for one in feedback.comparisons] == [(1, 0)]
 
 
+def test_people_who_choose_the_same_option_agree() -> None:
+    row: Row = {**task(), "people": [{"chosen": ["B"]}, {"chosen": None}, {}, {"chosen": ["B"]}]}
+    (feedback,) = MultipleChoice(**{**CHOICE, "answer": "people.*.chosen.*"}).read(row)
+    assert isinstance(feedback, Feedback)
+    assert [one.better for one in feedback.comparisons] == [1]
+
+
 @pytest.mark.parametrize(("accept", "reason"), [(["A", "B"], Reason.BAD_LABEL), ([], Reason.UNSCORED)])
 def test_several_options_or_none_are_no_answer(accept: list[str], reason: Reason) -> None:
     with pytest.raises(Reject) as error:

@@ -14,7 +14,7 @@ from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, make_column, split_words
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
-from unipref.unify.detection.judgements import guess_side_codes, is_winner_name
+from unipref.unify.detection.judgements import guess_side_codes, guess_word_grades, is_winner_name
 from unipref.unify.detection.kinds import classify_values
 from unipref.unify.detection.names import (
     AMBIGUOUS_NAMES,
@@ -32,6 +32,7 @@ from unipref.unify.detection.names import (
 )
 from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
+from unipref.unify.detection.side_words import WORSE, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
 from unipref.unify.detection.verdict_words import have_verdicts, normalise, read_verdict
@@ -174,6 +175,44 @@ def find_side_codes(
     return codes, doubts
 
 
+def find_strengths(values: Iterable[Any], answers: Sequence[str], marks: tuple[str, str] | None) -> dict[Any, Any]:
+    """Returns value -> how much better the first of two answers is, if all labels say it themselves; else nothing.
+
+    Args:
+        values: the different labels, such as 'A is much better'.
+        answers: the names of the two answers' fields.
+        marks: the words in which these names differ; None if there are none.
+    """
+    words = {value: read_side(value, marks, answers) for value in values if isinstance(value, str)}
+    sided = [word for word in words.values() if word.side in ("first", "second")]
+    if None in [word.side for word in words.values()] or not all(word.speaks and word.strength for word in sided):
+        return {}
+    return guess_word_grades(words) if len({word.strength for word in sided}) > 1 else {}
+
+
+def find_option_labels(values: Iterable[Any], answers: Sequence[str]) -> list[str] | None:
+    """Returns the label of each of several answers; None unless the labels repeat their names, or their marks.
+
+    Args:
+        values: the different labels.
+        answers: the names of the answers' fields.
+    """
+    labels = {str(value).strip() for value in values}
+    if labels <= {*answers}:
+        return list(answers)
+    words = [split_words(name) for name in answers]
+    marks = [[word for word in own if not all(word in other for other in words)] for own in words]
+    if any(len(mark) != 1 for mark in marks):
+        return None
+    options = [mark[0] for mark in marks]
+    if len({*options}) < len(options):
+        return None
+    for spelled in (options, [option.upper() for option in options]):
+        if labels <= {*spelled}:
+            return spelled
+    return None
+
+
 def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
     """Sorts the values of a verdict into the settings `up`, `down` and `neutral` of thumbs.
 
@@ -236,5 +275,6 @@ def names_praise(name: str, is_signed: bool = False) -> bool:
 
 
 def may_blame(name: str) -> bool:
-    """Whether the name of a score may be that of a fault: `hallucination`, `not_helpful`, `negative-feedback`."""
-    return bool({*split_words(name)} & (NEGATIONS | BAD_NAMES | LOW_IS_BETTER | AMBIGUOUS_NAMES))
+    """Whether a name may be that of a fault, or of the worse side: `hallucination`, `not_helpful`, `worse_answer`."""
+    blame = NEGATIONS | BAD_NAMES | WORSE | AMBIGUOUS_NAMES | (LOW_IS_BETTER - {"rank"})
+    return bool({*split_words(name)} & blame)

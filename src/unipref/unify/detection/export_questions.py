@@ -8,9 +8,12 @@ from unipref.core.contracts import Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_fields import (
     Roles,
+    find_option_labels,
     find_roles,
     find_side_codes,
+    find_strengths,
     find_verdicts,
+    may_blame,
     may_judge,
     names_better,
 )
@@ -175,6 +178,8 @@ def _judge(
         return _judge_all(chosen, answers, roles.answers, base)
     if chosen[0].kind == "score" and len(answers) > 1:
         return _judge_by_scores(chosen, answers, roles.answers, base)
+    if len(answers) > 2 and len(chosen) == 1 and names_better(chosen[0].name):
+        return _judge_options(chosen[0], answers, roles.answers, base)
     if len(answers) == 2 or (len(answers) != 1 and all(q.is_about_better for q in chosen)):
         return _judge_two(chosen, answers, roles, base)
     return _judge_one(chosen, {**base, "response": answers[0] if len(answers) == 1 else PLACEHOLDER}, rows)
@@ -299,7 +304,19 @@ def _judge_two(
     codes = {**question.sides, **codes}
     if len(answers) != 2:
         doubts.append("which fields hold the two answers")
+    elif about_better and (strengths := find_strengths(values, roles.answers, roles.marks)):
+        return "graded_pair", {**base, "first": first, "second": second, "grade": question.path, "codes": strengths}, []
     return "votes", {**base, "first": first, "second": second, "votes": question.path, "codes": codes}, doubts
+
+
+def _judge_options(
+    question: Question, answers: Sequence[str], names: Sequence[str], base: dict[str, Any]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Returns format, settings and doubts of a question that names the best of three or more answers."""
+    labels = find_option_labels(question.values, names)
+    asked = [f"which label of '{question.name}' ({list_values(question.values)}) stands for which answer"]
+    mapping = {**base, "options": list(answers), "labels": labels or PLACEHOLDER, "answer": question.path}
+    return "multiple_choice", mapping, [] if labels else asked
 
 
 def _judge_all(
@@ -308,9 +325,10 @@ def _judge_all(
     """Returns format, settings and doubts of a question that orders all answers by their fields' names."""
     question = questions[0]
     mapping: dict[str, Any] = {**base, "answers": list(answers), "key": [{"text": name} for name in names]}
+    better = PLACEHOLDER if may_blame(question.name) else "low"
     doubts = [f"whether rank 1 in '{question.name}' is the best: it is taken for it"]
     if len(questions) > 1:
-        mapping |= {"ranks": PLACEHOLDER, "ranks_key": PLACEHOLDER, "better": "low"}
+        mapping |= {"ranks": PLACEHOLDER, "ranks_key": PLACEHOLDER, "better": better}
         doubts.append(
             f"which order to read: 'ranks' is for example {question.path}.*.rank, 'ranks_key' the same with value"
         )
@@ -318,4 +336,4 @@ def _judge_all(
     # An order is a list of mappings, or a mapping of two lists.
     order = question.path if question.inside else f"{question.people}.*"
     order += "" if isinstance(question.values[0], dict) else ".*"
-    return "ranking", {**mapping, "ranks": f"{order}.rank", "ranks_key": f"{order}.value", "better": "low"}, doubts
+    return "ranking", {**mapping, "ranks": f"{order}.rank", "ranks_key": f"{order}.value", "better": better}, doubts

@@ -305,7 +305,7 @@ def _judge_by_field(column: Column, sides: Sides, named: bool) -> Judgement | No
     codes, words = guess_side_codes(column, sides, named, doubts)
     strengths = {word.strength for word in words.values() if word.side in ("first", "second")}
     if len(strengths) > 1 and None not in strengths:
-        return Judgement("words", {"grade": column.path, "codes": _guess_word_grades(words)}, named, why, doubts)
+        return Judgement("words", {"grade": column.path, "codes": guess_word_grades(words)}, named, why, doubts)
     kind = "label" if len(codes) == 2 and "tie" not in codes.values() else "votes"
     where = {"label": column.path} if kind == "label" else {"votes": column.path}
     return Judgement(kind, {**where, "codes": codes}, named, why, doubts)
@@ -375,7 +375,7 @@ def _drop_zero_fraction(number: float) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def _guess_word_grades(words: dict[Any, SideWord]) -> dict[Any, Any]:
+def guess_word_grades(words: dict[Any, SideWord]) -> dict[Any, Any]:
     """Maps grades in words to their strength; `PLACEHOLDER` where the words do not say which answer is better."""
     signs = {"first": 1, "second": -1, "tie": 0}
     return {

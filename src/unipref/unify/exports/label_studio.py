@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import find_roles
+from unipref.unify.detection.export_fields import find_roles, may_blame
 from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
@@ -156,7 +156,7 @@ def _propose_ranker(rows: Sequence[Row], results: Sequence[Any]) -> Proposal:
         "response": texts[0] if len(texts) == 1 else PLACEHOLDER,
         "key": "id",
         "sequences": f"annotations.*.result.0.{inside}" if is_clear else PLACEHOLDER,
-        "order": "best_first",
+        "order": PLACEHOLDER if any(map(may_blame, controls)) else "best_first",
     }
     filters: dict[str, Any] = {"annotations": NOT_CANCELLED}
     others = {(str(one.get("from_name")), one["type"]) for one in results if one["type"] != "ranker"}
@@ -212,7 +212,7 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         # Later tasks may have results of other controls, even if these have none.
         where_inside={"result": {"from_name": [name], "type": [kind]}} if name else {},
         is_about_better=kind == "pairwise",
-        better="high" if kind == "rating" else PLACEHOLDER if is_score else None,
+        better="high" if kind == "rating" and not may_blame(name) else PLACEHOLDER if is_score else None,
         sides=sides,
         doubts=doubts,
     )
@@ -228,6 +228,8 @@ def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple
     tags = dict.fromkeys(tuple(re.split(r"[,;\s]+", str(one.get("to_name") or "").strip())) for one in results)
     shown = ", ".join(f"'{','.join(one)}'" for one in tags)
     roles = find_roles(values_at(rows, "data"), text_fields(rows, "data"))
+    if may_blame(name):
+        return asked, [f"whether left in '{name}' means that the answer on the left is better, or worse"]
     if len(tags) > 1:
         return asked, [f"which answers left and right in '{name}' are: 'to_name' differs between results ({shown})"]
     (left_right,) = tags or [()]

@@ -9,6 +9,8 @@ from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, list_values, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.side_words import WORSE
 
 ANSWERS = {"accept", "reject", "ignore"}
 
@@ -112,15 +114,19 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
 def _propose_options(rows: Sequence[Row], names: list[str], several: bool) -> Proposal:
     """The options are answers to the task's text."""
     prompt: Any = "text" if "text" in names else next(iter(find_roles(rows, names).prompt), PLACEHOLDER)
+    # A text that is the same in all tasks is what the annotator was asked to do.
+    constant = [text for text in ({str(row.get(name)) for row in rows} for name in ("label", *names)) if len(text) == 1]
+    blames = [text for several_of in constant for text in several_of if {*split_words(text)} & WORSE]
     mapping = {
         "prompt": prompt,
         "options": "options.*.text",
         "labels": "options.*.id",
-        "answer": PLACEHOLDER if several else "accept.*",
+        "answer": PLACEHOLDER if several or blames else "accept.*",
         "where": {"answer": ["accept"]},
     }
-    doubts = ["some tasks have several chosen options: set 'answer' to the path of one"] if several else []
-    doubts.append("whether the chosen option is the better one, and not the worse: it is taken for it")
+    doubts = [f"whether the chosen option is the better one: the tasks say '{blames[0]}'"] if blames else []
+    doubts += ["some tasks have several chosen options: set 'answer' to the path of one"] if several else []
+    doubts += [] if blames else ["whether the chosen option is the better one, and not the worse: it is taken for it"]
     doubts += ["which field is the prompt"] if prompt == PLACEHOLDER else []
     why = ["'accept' holds the id of one of the 'options', whose texts differ between tasks"]
     return Proposal("multiple_choice", mapping, ASKED if PLACEHOLDER in mapping.values() else RIGHT, why, doubts)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
+from unipref.core.values import value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
 from unipref.unify.detection.names import COUNT_NAMES
@@ -20,10 +21,12 @@ from unipref.unify.mapping.fields import (
     Path,
     Paths,
     Place,
+    collect_values,
     extract_part,
     first_field,
     get_answer,
     get_path,
+    is_star,
     item_places,
     join_texts,
     read_answer,
@@ -80,19 +83,20 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     return None
 
 
-def _take_only(answer: Any, place: str) -> Any:
-    """Returns the only value of a list, as labelling tools write the chosen option; any other answer as it is.
+def _read_only_answer(row: Row, path: str) -> Any:
+    """Returns the answer at a path; of a path with a `*`, the only value that it collects.
 
     Raises:
         Reject: `bad_label` if the list holds several values, `unscored` if it holds none.
     """
-    if not isinstance(answer, list):
-        return answer
-    if len(answer) > 1:
-        raise Reject(Reason.BAD_LABEL, f"expected one right option, found {len(answer)}", place)
-    if not answer:
-        raise Reject(Reason.UNSCORED, "no option is chosen", place)
-    return answer[0]
+    if not is_star(path):
+        return get_path(row, path)
+    chosen = {value_key(value): value for _, value in collect_values(row, path) if value is not None and value != ""}
+    if len(chosen) > 1:
+        raise Reject(Reason.BAD_LABEL, f"expected one right option, found {len(chosen)}", path)
+    if not chosen:
+        raise Reject(Reason.UNSCORED, "no option is chosen", path)
+    return next(iter(chosen.values()))
 
 
 class MultipleChoice(Mapped):
@@ -106,7 +110,8 @@ class MultipleChoice(Mapped):
     """Paths of the options in order, or constants such as {text: Yes}; or one path of a list of options, or a part, as
     in {field: options, pattern: REGEX}, whose pattern extracts each of them."""
     answer: Path
-    """Path of the answer: a value, or a list of one value, as in `accept.*`. A list of several is no answer."""
+    """Path of the answer. A `*` collects a list, as labelling tools write it (`accept.*`); different values in it are
+    no answer."""
     check: Path | None = None
     """Path of a second answer field in the same code. It does not decide; the labels are checked against it."""
     first: int | str | None = None
@@ -170,7 +175,7 @@ class MultipleChoice(Mapped):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with all options as answers; the right one is better than each of the others."""
         options = self._options(row)
-        right = self._find_right(row, _take_only(get_path(row, self.answer), self.answer), options)
+        right = self._find_right(row, _read_only_answer(row, self.answer), options)
         checks: list[dict[str, float]] = [{} for _ in options]
         if self.check is not None and (second := get_path(row, self.check)) not in (None, ""):
             checked = self._find_right(row, second, options)
