@@ -179,6 +179,15 @@ def test_columns_of_feedback_of_runs_are_read_and_comments_are_not() -> None:
     assert several.map["label"] == "?"
 
 
+def test_feedback_in_a_list_beside_a_run_is_read() -> None:
+    run = {"id": "r", "run_type": "llm", "inputs": {"question": "Is ice cold?"}, "outputs": {"answer": "Yes."}}
+    notes = {"key": "note", "score": None, "value": None, "comment": "so nice"}
+    rows = [{**run, "feedback": [{"key": "thumbs", "score": n}, notes]} for n in (0, 1)]
+    found = proposed(Langsmith.recognise(rows))
+    assert (found.map["label"], found.map["up"]) == ("feedback.*.score", [1])
+    assert found.map["where_items"] == {"feedback": {"key": ["thumbs"]}}
+
+
 def test_which_annotation_of_spans_is_meant_is_asked() -> None:
     span = {"context.span_id": "s", "attributes.input.value": "Is ice cold?", "attributes.output.value": "Yes."}
     notes = [("quality", "HUMAN", "good"), ("hallucination", "LLM", "factual")]

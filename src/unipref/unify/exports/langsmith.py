@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_rows import distinct, have_paths, values_at
+from unipref.unify.detection.export_rows import distinct, have_paths, items_at, values_at
 from unipref.unify.detection.export_traces import (
     Exchange,
     find_exchange,
@@ -15,8 +15,9 @@ from unipref.unify.detection.export_traces import (
     propose_one_of,
     propose_verdict,
 )
+from unipref.unify.detection.guess import PLACEHOLDER
 
-STATS, COLUMN = "feedback_stats", "feedback."
+STATS, COLUMN, LIST = "feedback_stats", "feedback.", "feedback"
 
 
 def _run(number: int, answer: str, score: float) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class Langsmith(Export):
 
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
-        """`run_type`, `inputs` and `outputs`, beside `feedback_stats` or columns `feedback.NAME`."""
+        """`run_type`, `inputs` and `outputs`, beside `feedback_stats`, a list `feedback` or columns `feedback.NAME`."""
         if not have_paths(rows, "id", "run_type", "inputs", "outputs"):
             return None
         exchange = find_exchange(rows, "inputs", "outputs")
@@ -80,7 +81,7 @@ class Langsmith(Export):
         stats = [one for one in stats if isinstance(one, dict)]
         values = {key: distinct(values_at(stats, f"{key}.avg")) for one in stats for key in one}
         if not values:
-            return _propose_columns(rows, exchange)
+            return _propose_list(rows, exchange) or _propose_columns(rows, exchange)
         why = [f"'{STATS}' holds the mean of each kind of feedback: {', '.join(values)}"]
         if any(isinstance(one, str) for one in values_at(rows, STATS)):
             exchange = replace(exchange, map={**exchange.map, "literals": [*exchange.map.get("literals", []), STATS]})
@@ -92,6 +93,25 @@ class Langsmith(Export):
         if any(number > 1 for number in values_at(stats, f"{key}.n") if isinstance(number, int)):
             doubts.append("some runs have several feedbacks, of which only the mean is here")
         return Proposal(proposal.format, proposal.map, proposal.confidence, proposal.why, doubts)
+
+
+def _propose_list(rows: Sequence[Row], exchange: Exchange) -> Proposal | None:
+    """Feedback in a list beside each run, as list_feedback returns it: `key` and `score`, or `value` for a text."""
+    items = [item for item in items_at(rows, LIST) if isinstance(item, dict) and "key" in item]
+    if not items:
+        return None
+    keys = {str(item["key"]): "score" if item.get("score") is not None else "value" for item in items}
+    values = {key: distinct(item.get(at) for item in items if str(item["key"]) == key) for key, at in keys.items()}
+    values = {key: several for key, several in values.items() if is_judging(key, several)}
+    if not values:
+        return None
+    why = [f"'{LIST}' is a list of the feedback on each run: {', '.join(keys)}"]
+    if len(values) > 1:
+        more = {"label": f"{LIST}.*.{keys[next(iter(values))]}", "where_items": {LIST: {"key": [PLACEHOLDER]}}}
+        return propose_one_of("LangSmith", exchange, values, why, more)
+    (key,) = values
+    proposal = propose_verdict(exchange, rows, key, f"{LIST}.*.{keys[key]}", values[key], why)
+    return replace(proposal, map={**proposal.map, "where_items": {LIST: {"key": [key]}}})
 
 
 def _propose_columns(rows: Sequence[Row], exchange: Exchange) -> Proposal:
