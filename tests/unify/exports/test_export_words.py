@@ -30,6 +30,8 @@ def test_the_last_word_of_a_name_says_what_a_text_is() -> None:
     assert roles_of("user_message", "model_output") == Roles(["user_message"], ["model_output"])
     assert roles_of("user_message", "model_output", model_output="Io.").answers == ["model_output"]
     assert roles_of("input", "output", "expected_output", output="Io.", expected_output="Io.").answers == ["output"]
+    assert roles_of("question", "answer", "correct_answer").answers == ["answer"]
+    assert roles_of("german_text", "english_text") == Roles([], [])
     assert roles_of("conversation", "candidate_1", "candidate_2").prompt == ["conversation"]
     assert roles_of("input", "output", "reference_output").answers == ["output"]
 

@@ -19,9 +19,9 @@ def test_a_recogniser_that_fails_is_a_doubt(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Doccano, "recognise", classmethod(fail))
     rows = [{"prompt": f"Question {n}?", "chosen": f"Good {n}.", "rejected": f"Bad {n}."} for n in range(4)]
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (found,) = inspect([tmp_path / "d.jsonl"])
-    assert found.format == "pairs"
-    assert any("doccano" in doubt and "no row like this" in doubt for doubt in found.doubts)
+    (inspection,) = inspect([tmp_path / "d.jsonl"])
+    assert inspection.format == "pairs"
+    assert any("doccano" in doubt and "no row like this" in doubt for doubt in inspection.doubts)
 
 
 def test_lack_of_memory_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

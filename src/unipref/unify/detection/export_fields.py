@@ -39,16 +39,17 @@ from unipref.unify.detection.verdict_words import have_verdicts, normalise, read
 
 DIALOGUE_NAMES = {"conversation", "dialogue", "dialog", "chat", "thread", "transcript"}
 """Words in the names of texts that hold all that was said before an answer."""
-REFERENCE_NAMES = {"reference", "ref", "gold", "golden", "expected", "target", "ideal", "ground", "truth"}
-"""Words in the names of answers that nobody judged."""
+REFERENCE_NAMES = {
+    *("reference", "ref", "gold", "golden", "expected", "target", "ideal", "ground", "truth", "correct", "true"),
+    *("canonical", "official"),
+}
+"""Words in the names of answers that nobody judged: `correct_answer`."""
 CANDIDATE_NAMES = {"candidate", "option"}
 """Words in the names of answers that are compared."""
 CLICK_NAMES = {"feedback", "thumb", "thumbs", "vote", "votes", "reaction", "like", "likes", "liked"}
 """Words in the names of what a user clicks on: 1 is thumbs up, if no other word says something else."""
 PLAIN_NAMES = NEUTRAL_NAMES | {"end", "client", "score", "value", "is", "was", "up", "app", "chat", "message"}
 """Words beside `CLICK_NAMES` that change nothing."""
-
-
 SENTIMENTS = {"positive", "negative"}
 """Labels that are as often the sentiment of a text as a verdict on an answer."""
 
@@ -113,6 +114,8 @@ def _find_role(column: Column) -> str:
     if is_about_text and words[-1] in METADATA_NAMES | {*OTHER_TEXT_NAMES}:
         return "metadata"
     role = find_role(column)
+    if role == "answer" and REFERENCE_NAMES & {*words}:
+        return "reference"
     is_name = column.is_identifier or column.holds_dates_or_addresses or bool(REFERENCE_NAMES & {*words})
     if role not in ("prompt", "answer", "critique") and words and words[-1] in ANSWER_NAMES and not is_name:
         return "answer"  # in a few words
@@ -133,8 +136,8 @@ def _find_couple(
     twins = find_twin_columns(texts, columns)
     if (couple := next((one for one in twins if not answers or {*answers} & {*one[:2]}), None)) is not None:
         return couple
-    if len(texts) != 2 or len(answers) == 1:
-        return None
+    if len(answers) != 2:
+        return None  # 'german_text' and 'english_text' need not answer one prompt
     one, other = (split_words(column.path) for column in texts)
     differing = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
     # A letter or a number that is not one of the usual marks may count from anywhere.

@@ -314,9 +314,9 @@ def _judge_options(
 ) -> tuple[str, dict[str, Any], list[str]]:
     """Returns format, settings and doubts of a question that names the best of three or more answers."""
     labels = find_option_labels(question.values, names)
-    asked = [f"which label of '{question.name}' ({list_values(question.values)}) stands for which answer"]
+    doubts = [f"which label of '{question.name}' ({list_values(question.values)}) stands for which answer"]
     mapping = {**base, "options": list(answers), "labels": labels or PLACEHOLDER, "answer": question.path}
-    return "multiple_choice", mapping, [] if labels else asked
+    return "multiple_choice", mapping, [] if labels else doubts
 
 
 def _judge_all(

@@ -224,17 +224,17 @@ def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple
     Left is the first tag in `to_name`. A tag is a name of the labelling configuration, which need not be that of a
     field of the task.
     """
-    asked = dict.fromkeys(("left", "right"), PLACEHOLDER)
+    unclear = dict.fromkeys(("left", "right"), PLACEHOLDER)
     tags = dict.fromkeys(tuple(re.split(r"[,;\s]+", str(one.get("to_name") or "").strip())) for one in results)
     shown = ", ".join(f"'{','.join(one)}'" for one in tags)
     roles = find_roles(values_at(rows, "data"), text_fields(rows, "data"))
     if may_blame(name):
-        return asked, [f"whether left in '{name}' means that the answer on the left is better, or worse"]
+        return unclear, [f"whether left in '{name}' means that the answer on the left is better, or worse"]
     if len(tags) > 1:
-        return asked, [f"which answers left and right in '{name}' are: 'to_name' differs between results ({shown})"]
+        return unclear, [f"which answers left and right in '{name}' are: 'to_name' differs between results ({shown})"]
     (left_right,) = tags or [()]
     if len(left_right) != 2 or len(roles.answers) != 2:
-        return asked, [f"which answers left and right in '{name}' are: 'to_name' is {shown or 'missing'}"]
+        return unclear, [f"which answers left and right in '{name}' are: 'to_name' is {shown or 'missing'}"]
     words = [split_words(tag) for tag in left_right]
     fields = [split_words(answer) for answer in roles.answers]
     if sorted(words) == sorted(fields):
@@ -246,7 +246,7 @@ def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple
             f"whether the first tag of 'to_name' ({shown}) shows the field with '{at[0][0]}' in its name, on the left"
         )
         return _order_sides(at[0] == marks[:1]), [doubt]
-    return asked, [
+    return unclear, [
         f"which of {quote_names(roles.answers)} is on the left: the first tag of 'to_name' ({shown}) shows it"
     ]
 
