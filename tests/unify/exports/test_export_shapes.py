@@ -252,7 +252,23 @@ def test_labels_that_say_how_much_better_an_answer_is_are_grades() -> None:
     assert entry.map["codes"] == dict(zip(words, (3, 1, -1, 0), strict=True))
 
 
-@pytest.mark.parametrize("name", ["toxicity", "severity_of_errors", "worst"])
+def test_what_all_tasks_have_in_common_may_be_a_question_to_the_annotator() -> None:
+    texts = ("Yes.", "No.", "So so.")
+    rows = [{"question": "Is this toxic?", "text": text, "answer": "accept", "_task_hash": 1} for text in texts]
+    entry = proposed(Prodigy.recognise(rows))
+    assert (entry.map["prompt"], entry.map["up"]) == ("?", ["?"])
+
+
+@pytest.mark.parametrize(("name", "side"), [("comparison", "first"), ("better_answer", "first"), ("longer", "?")])
+def test_a_comparison_of_something_else_is_no_preference(name: str, side: str) -> None:
+    data = {"prompt": "Is ice cold?", "answer1": "Yes.", "answer2": "No."}
+    comparison = {**result(name, "pairwise", selected="left"), "to_name": "answer1,answer2"}
+    assert proposed(LabelStudio.recognise([label_studio(data, comparison)])).map["codes"]["left"] == side
+    potato = {"instance_id": "1", "label_annotations": {name: {"selection": "A"}}}
+    assert proposed(Potato.recognise([potato])).map["codes"]["A"] == side
+
+
+@pytest.mark.parametrize("name", ["toxicity", "severity", "difficulty", "worst"])
 def test_stars_for_a_fault_are_no_praise(name: str) -> None:
     rows = [
         label_studio({"question": "Is ice cold?", "answer": f"It is {n}."}, result(name, "rating", rating=n))

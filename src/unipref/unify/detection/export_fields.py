@@ -22,7 +22,9 @@ from unipref.unify.detection.names import (
     ANSWERER_NAMES,
     BAD_NAMES,
     CODE_NAMES,
+    GOOD_NAMES,
     HIGH_IS_BETTER,
+    JUDGEMENT_NAMES,
     LOW_IS_BETTER,
     METADATA_NAMES,
     NEGATIONS,
@@ -32,7 +34,7 @@ from unipref.unify.detection.names import (
 )
 from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
-from unipref.unify.detection.side_words import WORSE, read_side
+from unipref.unify.detection.side_words import NOUNS, WORSE, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
 from unipref.unify.detection.verdict_words import have_verdicts, normalise, read_verdict
@@ -50,6 +52,11 @@ CLICK_NAMES = {"feedback", "thumb", "thumbs", "vote", "votes", "reaction", "like
 """Words in the names of what a user clicks on: 1 is thumbs up, if no other word says something else."""
 PLAIN_NAMES = NEUTRAL_NAMES | {"end", "client", "score", "value", "is", "was", "up", "app", "chat", "message"}
 """Words beside `CLICK_NAMES` that change nothing."""
+COMPARISON_NAMES = {
+    *("comparison", "compare", "compared", "pairwise", "pair", "pairs", "pw", "cmp", "ab", "rlhf", "which", "two"),
+    *("answers", "responses", "outputs", "models", "task", "question", "q", "is", "by", "eval", "rank", "select"),
+}
+"""Words in the names of comparisons that say nothing about what is compared."""
 SENTIMENTS = {"positive", "negative"}
 """Labels that are as often the sentiment of a text as a verdict on an answer."""
 
@@ -149,6 +156,16 @@ def _find_couple(
 def names_better(question: str) -> bool:
     """Whether the name of a question says that its answer is the better side: `preferred`, not `least_preferred`."""
     return is_winner_name(Column(question.replace(".", "_"), "code", [], [], 0))
+
+
+def names_comparison(question: str) -> bool:
+    """Whether the name of a comparison says which answer is better, or nothing: `preference`, `comparison`, `quality`.
+
+    A comparison called `longer` or `more_toxic` is about something else.
+    """
+    words = {word for word in split_words(question) if not word.isdigit()}
+    plain = COMPARISON_NAMES | JUDGEMENT_NAMES | HIGH_IS_BETTER | GOOD_NAMES | NEUTRAL_NAMES | NOUNS
+    return not may_blame(question) and (names_better(question) or words <= plain)
 
 
 def may_judge(question: str, values: Iterable[Any]) -> bool:

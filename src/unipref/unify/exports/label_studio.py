@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import find_roles, may_blame
+from unipref.unify.detection.export_fields import find_roles, may_blame, names_comparison
 from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
-from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names, suggest_direction
 from unipref.unify.detection.name_words import split_words
 
 VALUES = {
@@ -200,6 +200,8 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
     else:
         values = distinct(values_at(mine, inside)) if inside else []
     sides, doubts = _find_sides(rows, mine, name) if kind == "pairwise" else ({}, [])
+    # Of stars, more are better, but not of stars for a fault or for something else.
+    is_praise = kind == "rating" and suggest_direction(name, split_words(name)) == "high"
     is_score = kind in ("rating", "number")
     usual: Kind = "score" if is_score else "choice"
     return Question(
@@ -212,7 +214,7 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         # Later tasks may have results of other controls, even if these have none.
         where_inside={"result": {"from_name": [name], "type": [kind]}} if name else {},
         is_about_better=kind == "pairwise",
-        better="high" if kind == "rating" and not may_blame(name) else PLACEHOLDER if is_score else None,
+        better="high" if is_praise else PLACEHOLDER if is_score else None,
         sides=sides,
         doubts=doubts,
     )
@@ -228,8 +230,8 @@ def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple
     tags = dict.fromkeys(tuple(re.split(r"[,;\s]+", str(one.get("to_name") or "").strip())) for one in results)
     shown = ", ".join(f"'{','.join(one)}'" for one in tags)
     roles = find_roles(values_at(rows, "data"), text_fields(rows, "data"))
-    if may_blame(name):
-        return unclear, [f"whether left in '{name}' means that the answer on the left is better, or worse"]
+    if not names_comparison(name):
+        return unclear, [f"whether left in '{name}' means that the answer on the left is the better one"]
     if len(tags) > 1:
         return unclear, [f"which answers left and right in '{name}' are: 'to_name' differs between results ({shown})"]
     (left_right,) = tags or [()]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import may_blame
+from unipref.unify.detection.export_fields import names_comparison
 from unipref.unify.detection.export_questions import ASKED
 from unipref.unify.detection.export_rows import distinct, have_paths, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
@@ -79,9 +79,9 @@ class Potato(Export):
         if pairwise:
             values = distinct(value for one in pairwise for value in values_at(rows, f"{LABELS}.{one}.selection"))
             codes = {"A": "first", "B": "second", "tie": "tie"}
-            if any(map(may_blame, pairwise)):
+            if not all(map(names_comparison, pairwise)):
                 codes |= dict.fromkeys("AB", PLACEHOLDER)
-                doubts.append(f"whether a candidate that {quote_names(pairwise)} names is the better or the worse one")
+                doubts.append(f"whether the candidate that {quote_names(pairwise)} names is the better one")
             codes |= {value: PLACEHOLDER for value in values if value not in codes}
             mapping = {
                 **sides,

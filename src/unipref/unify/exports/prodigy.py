@@ -12,6 +12,8 @@ from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.side_words import WORSE
 
+MIN_TASKS = 3
+"""Least number of tasks to say that a text is the same in all of them."""
 ANSWERS = {"accept", "reject", "ignore"}
 
 
@@ -103,11 +105,15 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     else:
         mapping |= {"up": ["accept"], "down": ["reject"]}
         doubts = [f"'answer' is taken to judge '{answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+    if len(rows) >= MIN_TASKS and len({str([row.get(name) for name in roles.prompt]) for row in rows}) == 1:
+        # What all tasks have in common may be a question about the answer, such as 'Is it toxic?'.
+        mapping |= {"prompt": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        doubts.append(f"what {quote_names(roles.prompt)}, the same in all tasks, asks: the annotator or the model")
     if len(labels) > 1:
         mapping |= {"where": {"label": [PLACEHOLDER]}}
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
     why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
-    is_clear = len(roles.prompt) == 1 and not labels
+    is_clear = len(roles.prompt) == 1 and PLACEHOLDER not in mapping["up"]
     return Proposal("thumbs", mapping, RIGHT if is_clear else ASKED, why, doubts)
 
 
