@@ -94,6 +94,13 @@ def test_which_of_two_controls_is_meant_is_asked_by_its_name(kind: str, value: d
     assert entry.map["where_items"]["annotations.*.result"]["from_name"] == ["?"]
 
 
+def test_which_of_several_scores_of_lone_answers_is_meant_is_asked() -> None:
+    rows = rows_of(lambda n, prompt: argilla(prompt, response=f"It {n}.", clear=votes(n), true=votes(4 - n)))
+    entry = proposed(Argilla1.recognise(rows))
+    assert (entry.format, entry.map["label"]) == ("thumbs", "?")
+    assert entry.map["where_items"].keys() == {"clear", "true"}
+
+
 def test_a_question_that_sorts_the_texts_is_not_read_beside_one_that_judges() -> None:
     rows = rows_of(
         lambda n, prompt: argilla(prompt, response=f"It is {n}.", topic=votes("ab"[n % 2]), helpful=votes("yes"))

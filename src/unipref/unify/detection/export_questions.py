@@ -256,7 +256,11 @@ def _judge_one(
 ) -> tuple[str, dict[str, Any], list[str]]:
     """Returns format, settings and doubts of questions about one answer."""
     if questions[0].kind == "score":
-        if len(questions) == 1 and not have_several_answers(rows, base["prompt"], base["response"]):
+        are_rivals = have_several_answers(rows, base["prompt"], base["response"])
+        if len(questions) > 1 and not are_rivals:
+            doubts = [f"which of {quote_names(q.name for q in questions)} to read, and which of its numbers are good"]
+            return "thumbs", {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts
+        if not are_rivals:
             q = questions[0]
             settings, doubts = ask_for_bounds(q.name, [v for v in q.values if isinstance(v, int | float)], q.better)
             return "thumbs", {**base, "label": q.path, **settings}, doubts
