@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from unipref.core.contracts import Proposal
 from unipref.core.records import Row
+from unipref.unify.detection.columns import make_column
 from unipref.unify.detection.export_fields import (
     Roles,
     find_option_labels,
@@ -20,6 +21,7 @@ from unipref.unify.detection.export_fields import (
 from unipref.unify.detection.export_rows import find_dialogues, have_several_answers, list_values, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.score_bounds import guess_bounds
 
 Kind = Literal["choice", "score", "order", "other"]
 """What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
@@ -27,6 +29,7 @@ MAX_LABELS = 12
 """Most different answers of a question of choice; more are free texts."""
 RIGHT, ASKED = 0.95, 0.85
 """Confidence of an entry without and with questions."""
+NO_RIVALS = "no prompt has two answers in these rows, so their scores cannot be compared"
 
 
 @dataclass(frozen=True)
@@ -284,13 +287,15 @@ def ask_for_bounds(name: str, numbers: Sequence[float], better: str | None) -> t
         numbers: its different values.
         better: high or low, if that is certain.
     """
-    span = f"here {min(numbers, default=0):g} to {max(numbers, default=0):g}"
-    doubt = f"no prompt has two answers in these rows, so the scores in '{name}' cannot be compared ({span}): "
-    if better == "high":
+    score = make_column(name, list(enumerate(numbers)), max(len(numbers), 1))
+    if better == "high" and score.numbers and PLACEHOLDER in guess_bounds(score)[0]["up"]:
+        span = f"here {min(score.numbers):g} to {max(score.numbers):g}"
         settings = {"up": {"at_least": PLACEHOLDER}, "down": {"at_most": PLACEHOLDER}}
-        return settings, [doubt + "set from which number on an answer is good, and up to which it is bad"]
-    doubt += "set which numbers are good and which are bad, as in up: {at_least: 4} and down: {at_most: 2}"
-    return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [doubt]
+        return settings, [f"from which '{name}' on an answer is good, and up to which it is bad ({span}): {NO_RIVALS}"]
+    if not score.numbers:
+        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which values of '{name}' are good: {NO_RIVALS}"]
+    settings, doubts = guess_bounds(score)
+    return settings, [*doubts, NO_RIVALS]
 
 
 def _judge_two(

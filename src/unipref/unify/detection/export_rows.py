@@ -6,6 +6,7 @@ from typing import Any
 from unipref.core.records import Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.kinds import classify_values
+from unipref.unify.detection.score_bounds import have_rivals
 from unipref.unify.mapping.fields import get_path, to_code
 
 MAX_VALUES = 12
@@ -53,7 +54,7 @@ def find_dialogues(rows: Iterable[Any]) -> list[str]:
 
 
 def have_several_answers(rows: Sequence[Row], prompt: str | Sequence[str], answer: str) -> bool:
-    """Whether a prompt has two different answers, so that their scores can be compared; True if a path is unknown.
+    """Whether prompts have two different answers, so that their scores can be compared; True if a path is unknown.
 
     Args:
         rows: the first rows.
@@ -63,11 +64,8 @@ def have_several_answers(rows: Sequence[Row], prompt: str | Sequence[str], answe
     paths = [prompt] if isinstance(prompt, str) else list(prompt)
     if PLACEHOLDER in (*paths, answer):
         return True
-    answers: dict[str, set[str]] = {}
-    for row in rows:
-        key, value = (repr([values_at([row], path) for path in some]) for some in (paths, [answer]))
-        answers.setdefault(key, set()).add(value)
-    return any(len(several) > 1 for several in answers.values())
+    texts = [[repr([values_at([row], path) for path in some]) for some in (paths, [answer])] for row in rows]
+    return have_rivals((prompt_text, answer_text) for prompt_text, answer_text in texts) is not False
 
 
 def list_values(values: Sequence[Any]) -> str:
