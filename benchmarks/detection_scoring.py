@@ -256,6 +256,8 @@ class Proposal:
         for spec in scores.values():
             fields = _paths(spec["field"]) if isinstance(spec, dict) and "field" in spec else _paths(spec)
             for field in fields:
+                if field == QUESTION:
+                    continue
                 inner = _loose(field).removeprefix(prefix).removeprefix("*.")
                 way = known.get(_loose(field), known.get(inner))
                 if way is None:
