@@ -1,0 +1,180 @@
+"""The base class of aggregates, which turn judgements into utilities, and what an aggregate returns."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from unipref.core.contracts import Choice
+from unipref.core.judgements import Floats, Ints, Judgements
+
+MOST_TOGETHER = 64
+"""Most answers to a prompt for which covariances are kept; of more answers, only variances."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How an iterative fit ended.
+
+    Attributes:
+        steps: passes over the judgements.
+        change: mean absolute change, in the last step, of the probability that an answer is better than another.
+        tolerance: the change at which it stops; it has converged if `change` is not above it.
+    """
+
+    steps: int
+    change: float
+    tolerance: float
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether the last step changed less than the tolerance."""
+        return self.change <= self.tolerance
+
+
+@dataclass(frozen=True)
+class AnnotatorReport:
+    """What is estimated of one annotator.
+
+    Attributes:
+        name: the annotator.
+        n_judgements: number of judgements.
+        n_overlapping: those on answers that others judged too, which is all that tells how reliable they are.
+        agreement, n_compared: share of the pairs on which they and another annotator order the answers alike, and the
+            number of such pairs; None if there is none.
+        reliability: 1 for always right, 0 for chance, -1 for always wrong, about a typical pair of answers; None if it
+            cannot be known.
+        low, high: its 95 % interval.
+    """
+
+    name: str
+    n_judgements: int
+    n_overlapping: int
+    agreement: float | None
+    n_compared: int
+    reliability: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_inverted(self) -> bool | None:
+        """True if the interval of the reliability lies below 0, False if it lies above it, None otherwise."""
+        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+            return None
+        return self.high < 0.0
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What is estimated of one kind of judgement, of one source, on one axis.
+
+    Attributes:
+        source, axis, kind: which judgements.
+        n_judgements, n_overlapping: as for an annotator.
+        slope: how steeply its judgements follow the utilities, whose standard deviation within a prompt is 1. Below 0
+            the scale is inverted. None if it cannot be known.
+        low, high: its 95 % interval.
+        thresholds: utilities (of pairs: differences) at which the next category becomes as likely as the one before;
+            empty if there are none.
+    """
+
+    source: str
+    axis: str | None
+    kind: str
+    n_judgements: int
+    n_overlapping: int
+    slope: float | None = None
+    low: float | None = None
+    high: float | None = None
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def is_inverted(self) -> bool | None:
+        """True if the interval of the slope lies below 0, False if it lies above it, None otherwise."""
+        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+            return None
+        return self.high < 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregation:
+    """The utilities of all answers. Answers have the codes of `Judgements.judged`.
+
+    Attributes:
+        mean: (m,) posterior mean of each answer's utility; NaN where nothing is known of it.
+        variance: (m,) posterior variances; None if the aggregate has none.
+        covariance: posterior covariances of each block of at most MOST_TOGETHER answers, row by row, one block after
+            the other; None if the aggregate has none. The answers of larger blocks are taken to be independent.
+        part: (m,) two answers of a block with the same number can be compared; -1: with no other answer.
+        pair_keys: (p,) `first * m + second` of the judged pairs, with first < second, ascending.
+        pair_probability: (p,) probability that the first of them is the better one; NaN where it cannot be known.
+        block_starts: (b + 1,) first answer of each block, as in `Judgements`.
+        annotators, sources: what is known of them, sorted by name.
+        convergence: how the fit ended; None for an aggregate that does not iterate.
+        notes: what a reader of the result should know.
+        counts: name -> number, for the audit: judgements whose reliability cannot be known, and so on.
+    """
+
+    mean: Floats
+    part: Ints
+    pair_keys: Ints
+    pair_probability: Floats
+    block_starts: Ints
+    variance: Floats | None = None
+    covariance: Floats | None = None
+    annotators: tuple[AnnotatorReport, ...] = ()
+    sources: tuple[SourceReport, ...] = ()
+    convergence: Convergence | None = None
+    notes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def compare(self, first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Compares pairs of answers, each of one block.
+
+        Args:
+            first, second: (k,) answer codes.
+
+        Returns:
+            (k,) probabilities that the first is the better one, and (k,) differences of the posterior means of the
+            utilities. NaN where it cannot be known.
+        """
+        one, two = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+        difference = self.mean[one] - self.mean[two]
+        difference[(self.part[one] != self.part[two]) | (self.part[one] < 0)] = np.nan
+        probability = self._gaussian(one, two, difference)
+        keys = np.minimum(one, two) * len(self.mean) + np.maximum(one, two)
+        at = np.minimum(np.searchsorted(self.pair_keys, keys), max(len(self.pair_keys) - 1, 0))
+        if len(self.pair_keys):
+            judged = (self.pair_keys[at] == keys) & np.isfinite(self.pair_probability[at])
+            own = self.pair_probability[at]
+            probability = np.where(judged, np.where(one < two, own, 1.0 - own), probability)
+        if self.covariance is not None:
+            probability[np.isnan(difference)] = np.nan
+        return probability, difference
+
+    def _gaussian(self, one: Ints, two: Ints, difference: Floats) -> Floats:
+        """Returns P(first better) of answers whose utilities have a normal distribution; NaN without covariances."""
+        if self.covariance is None or self.variance is None:
+            return np.full(len(one), np.nan)
+        from scipy.special import ndtr
+
+        sizes = np.diff(self.block_starts)
+        kept = np.where(sizes <= MOST_TOGETHER, sizes, 0)
+        block = np.searchsorted(self.block_starts, one, side="right") - 1
+        size, base = kept[block], np.concatenate([[0], np.cumsum(kept**2)])[block]
+        at = base + (one - self.block_starts[block]) * size + (two - self.block_starts[block])
+        together = np.zeros(len(one))
+        together[size > 0] = self.covariance[at[size > 0]]
+        variance = self.variance[one] + self.variance[two] - 2 * together
+        return np.asarray(ndtr(difference / np.sqrt(np.maximum(variance, 1e-12))), dtype=np.float64)
+
+
+class Aggregate(Choice):
+    """A way to turn all judgements of the same answers into one utility per answer. `example` holds `settings`."""
+
+    @abc.abstractmethod
+    def aggregate(self, judgements: Judgements) -> Aggregation:
+        """Estimates the utilities. The result does not depend on the order of the rows, nor on names."""

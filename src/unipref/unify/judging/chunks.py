@@ -1,0 +1,324 @@
+"""One pass over the judgements of some blocks: what they say about utilities, annotators and scales.
+
+All judgements of a site are multiplied at `NODES`, together with a normal distribution that stands for all other
+evidence about the site. Two things are left out where they would be counted twice: a judgement's own evidence on its
+annotator when it is weighed, and its own evidence on the site when the annotator is judged by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from unipref.core.judgements import NOBODY, Floats, Ints
+from unipref.unify.judging.layout import Factors
+from unipref.unify.judging.profiles import SLOPES, Profiles
+from unipref.unify.judging.scales import NODES, NO_SHIFT, SHIFTS, SPREADS, Scale
+
+Single = npt.NDArray[np.float32]
+TINY = np.float32(1e-30)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The probabilities of all categories in use.
+
+    Attributes:
+        keys: (k, 4) scale, category, and places in `SHIFTS` and `SPREADS`.
+        of_factor: (n,) the key of each factor.
+        follow: (k, slopes, nodes) probabilities without a lapse.
+        lapse: (k,) probabilities in a lapse.
+        by_slope: (k, slopes, nodes) derivatives of `follow` by the scale's slope; None if they are not needed.
+    """
+
+    keys: Ints
+    of_factor: Ints
+    follow: Single
+    lapse: Single
+    by_slope: Single | None = None
+
+
+def make_tables(
+    scales: Sequence[Scale], factors: Factors, shift: Ints, spread: Ints, with_derivatives: bool = False
+) -> Tables:
+    """Computes the tables.
+
+    Args:
+        scales: all scales.
+        factors: all factors.
+        shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`; the last is for unknown annotators.
+        with_derivatives: whether to compute `by_slope`.
+    """
+    code = shift[factors.scale, factors.annotator]
+    turned = NO_SHIFT + factors.order * (code - NO_SHIFT)
+    widths = len(SHIFTS), len(SPREADS)
+    most = max((scale.size for scale in scales), default=1)
+    combined = ((factors.scale * most + factors.category) * widths[0] + turned) * widths[1]
+    distinct, of_factor = np.unique(combined + spread[factors.scale, factors.annotator], return_inverse=True)
+    rest, spread_code = np.divmod(distinct, widths[1])
+    rest, shift_code = np.divmod(rest, widths[0])
+    scale_code, category = np.divmod(rest, most)
+    keys = np.stack([scale_code, category, shift_code, spread_code], axis=1)
+    follow = np.empty((len(keys), len(SLOPES), len(NODES)), dtype=np.float32)
+    by_slope = np.empty_like(follow) if with_derivatives else None
+    lapse = np.empty(len(keys), dtype=np.float32)
+    for at, (s, c, shift_at, spread_at) in enumerate(keys.tolist()):
+        follow[at] = scales[s].table(c, SHIFTS[shift_at], SPREADS[spread_at])
+        lapse[at] = scales[s].lapse[c]
+        if by_slope is not None:
+            by_slope[at] = scales[s].slope_derivative(c, SHIFTS[shift_at], SPREADS[spread_at])
+    return Tables(keys, of_factor, follow, lapse, by_slope)
+
+
+@dataclass
+class Chunk:
+    """Consecutive factors of whole blocks.
+
+    Attributes:
+        factors, sites: ranges.
+        by_key: (n,) factors of the chunk in order of their keys.
+        key_starts: where each key starts in `by_key`; key_codes: which key.
+        cell_order, cell_starts: factors by cell; None if no cell has several.
+    """
+
+    factors: slice
+    sites: slice
+    by_key: Ints
+    key_codes: Ints
+    key_starts: Ints
+    cell_order: Ints | None
+    cell_starts: Ints
+    cell_code: Ints
+
+
+def cut_chunks(factors: Factors, tables: Tables, size: int) -> list[Chunk]:
+    """Cuts the factors into chunks of whole blocks with about `size` factors."""
+    n = len(factors.site)
+    if not n:
+        return []
+    block_ends = np.flatnonzero(np.diff(factors.block)) + 1
+    wanted = np.arange(size, n, size)
+    ends = block_ends[np.minimum(np.searchsorted(block_ends, wanted), len(block_ends) - 1)] if len(block_ends) else []
+    bounds = np.unique(np.concatenate([[0], np.asarray(ends, dtype=np.int64), [n]]))
+    return [_make_chunk(factors, tables, int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def _make_chunk(factors: Factors, tables: Tables, start: int, end: int) -> Chunk:
+    key = tables.of_factor[start:end]
+    by_key = np.argsort(key, kind="stable")
+    codes, first = np.unique(key[by_key], return_index=True)
+    cell = factors.cell[start:end]
+    order = np.argsort(cell, kind="stable")
+    cells, cell_starts, cell_code = np.unique(cell, return_index=True, return_inverse=True)
+    _, cell_starts = np.unique(cell[order], return_index=True)
+    return Chunk(
+        slice(start, end),
+        slice(int(factors.site[start]), int(factors.site[end - 1]) + 1),
+        by_key,
+        codes,
+        np.append(first, end - start),
+        order if len(cells) < end - start else None,
+        cell_starts,
+        cell_code,
+    )
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What is believed before a pass.
+
+    Attributes:
+        profiles: the profiles.
+        by_annotator: (a, p) log posterior of each annotator's profile, up to a constant.
+        by_source: (s, p) log shares of the profiles of unknown annotators.
+        messages: (n, p) log evidence of each factor on its annotator's profile; the pass replaces it.
+        mean, variance: (s,) of each site, without the site's own judgements.
+    """
+
+    profiles: Profiles
+    by_annotator: Floats
+    by_source: Floats
+    messages: Single
+    mean: Floats
+    variance: Floats
+
+
+@dataclass
+class Evidence:
+    """What a pass over a chunk gives.
+
+    Attributes:
+        mean, variance, positive: of each site's utility or difference: moments, and the probability to be above 0.
+        by_annotator: (a, p) sums of the log messages.
+        crowd: (s, p) expected numbers of unknown annotators by profile; only overlapping judgements count.
+        counts: (k, slopes, nodes) expected numbers of judgements without a lapse; None if not asked for.
+        likelihoods: scale -> (a, candidates) log-likelihoods of shifts and spreads.
+        scores: (n,) derivative of each factor's log-likelihood by its scale's slope.
+    """
+
+    mean: Floats
+    variance: Floats
+    positive: Floats
+    by_annotator: Floats
+    crowd: Floats
+    counts: Floats | None
+    likelihoods: dict[int, Floats]
+    scores: Floats | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a pass computes besides the sites.
+
+    Attributes:
+        counts: whether expected counts are needed.
+        candidates: scale -> tables of (category, order, slope code): (nodes, candidates); see `shifts.py`.
+        nearest, lapse: (a,) slope code and lapse rate that stand for each annotator.
+        scores: whether the scores of the slopes are needed.
+    """
+
+    counts: bool = False
+    candidates: "dict[int, dict[tuple[int, int, int], Single]] | None" = None
+    nearest: Ints | None = None
+    lapse: Floats | None = None
+    scores: bool = False
+
+
+def weigh_profiles(beliefs: Beliefs, factors: Factors, chunk: Chunk) -> Single:
+    """Returns (n, p) the posterior of each factor's annotator without the evidence of the factor's block."""
+    at = chunk.factors
+    annotator, source = factors.annotator[at], factors.source[at]
+    named = annotator != NOBODY
+    logs = np.empty((len(annotator), len(beliefs.profiles.lapse)), dtype=np.float32)
+    logs[~named] = beliefs.by_source[source[~named]]
+    if named.any():
+        own = beliefs.messages[at]
+        if chunk.cell_order is not None:
+            own = np.add.reduceat(own[chunk.cell_order], chunk.cell_starts, axis=0)[chunk.cell_code]
+        logs[named] = beliefs.by_annotator[annotator[named]] - own[named]
+    logs -= logs.max(axis=1, keepdims=True)
+    np.exp(logs, out=logs)
+    logs /= logs.sum(axis=1, keepdims=True)
+    return logs
+
+
+def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, wanted: Wanted) -> Evidence:
+    """Computes the evidence of a chunk, and replaces its messages."""
+    profiles, at = beliefs.profiles, chunk.factors
+    weight = factors.weight[at].astype(np.float32)
+    site = factors.site[at] - chunk.sites.start
+    weights = weigh_profiles(beliefs, factors, chunk)
+    follows = np.zeros((len(profiles.lapse), len(SLOPES)), dtype=np.float32)
+    follows[np.arange(len(profiles.lapse)), profiles.slope_code] = 1 - profiles.lapse
+    lapses = profiles.lapse.astype(np.float32)
+    by_slope, lapsing = weights @ follows, weights @ lapses
+    chance = np.empty((len(weight), len(NODES)), dtype=np.float32)
+    ranges = list(zip(chunk.key_codes.tolist(), chunk.key_starts[:-1], chunk.key_starts[1:], strict=True))
+    for key, a, b in ranges:
+        rows = chunk.by_key[a:b]
+        chance[rows] = by_slope[rows] @ tables.follow[key] + (lapsing[rows] * tables.lapse[key])[:, None]
+    log_chance = np.log(np.maximum(chance, TINY)) * weight[:, None]
+    starts = factors.site_starts[chunk.sites] - at.start
+    nodes = NODES.astype(np.float32)
+    mean, variance = (x[chunk.sites].astype(np.float32) for x in (beliefs.mean, beliefs.variance))
+    tilted = np.add.reduceat(log_chance, starts, axis=0) - 0.5 * (nodes - mean[:, None]) ** 2 / variance[:, None]
+    without = tilted[site] - log_chance
+    moments = _moments(tilted)
+    without -= without.max(axis=1, keepdims=True)
+    np.exp(without, out=without)
+    without /= without.sum(axis=1, keepdims=True)
+    overall = np.einsum("nt,nt->n", without, chance)
+    follow_evidence = np.empty((len(weight), len(SLOPES)), dtype=np.float32)
+    for key, a, b in ranges:
+        rows = chunk.by_key[a:b]
+        follow_evidence[rows] = without[rows] @ tables.follow[key].T
+    message = follow_evidence[:, profiles.slope_code] * (1 - lapses)
+    message += lapses * tables.lapse[tables.of_factor[at]][:, None]
+    overlapping = factors.is_overlapping[at]
+    crowd = _count_crowd(weights * message / overall[:, None], factors, at, overlapping, beliefs.by_source.shape)
+    np.log(np.maximum(message, TINY), out=message)
+    message *= weight[:, None]
+    beliefs.messages[at] = message
+    share = by_slope * (weight * overlapping / overall)[:, None]
+    counts = None
+    if wanted.counts:
+        counts = np.zeros(tables.follow.shape)
+        for key, a, b in ranges:
+            rows = chunk.by_key[a:b]
+            counts[key] = (share[rows].T @ without[rows]) * tables.follow[key]
+    scores = None
+    if wanted.scores and tables.by_slope is not None:
+        scores = np.empty(len(weight))
+        for key, a, b in ranges:
+            rows = chunk.by_key[a:b]
+            scores[rows] = np.einsum("nr,nr->n", share[rows], without[rows] @ tables.by_slope[key].T)
+    return Evidence(
+        *moments,
+        _sum_by(factors.annotator[at], message, len(beliefs.by_annotator)),
+        crowd,
+        counts,
+        _weigh_candidates(without, factors, at, wanted),
+        scores,
+    )
+
+
+def _moments(tilted: Single) -> tuple[Floats, Floats, Floats]:
+    """Returns mean, variance and probability to be above 0 of (s, nodes) log densities."""
+    density = np.exp(tilted - tilted.max(axis=1, keepdims=True)).astype(np.float64)
+    density /= density.sum(axis=1, keepdims=True)
+    mean = density @ NODES
+    step = NODES[1] - NODES[0]
+    variance = np.maximum(density @ NODES**2 - mean**2, step * step / 6)
+    positive = density @ ((NODES > 1e-9) + 0.5 * (np.abs(NODES) <= 1e-9))
+    return mean, variance, positive
+
+
+def _count_crowd(
+    posterior: Single, factors: Factors, at: slice, overlapping: npt.NDArray[np.bool_], shape: tuple[int, ...]
+) -> Floats:
+    crowd = np.zeros(shape)
+    mine = overlapping & (factors.annotator[at] == NOBODY)
+    for source in np.unique(factors.source[at][mine]).tolist():
+        rows = np.flatnonzero(mine & (factors.source[at] == source))
+        crowd[source] = factors.weight[at][rows] @ posterior[rows].astype(np.float64)
+    return crowd
+
+
+def _sum_by(annotator: Ints, values: Single, size: int) -> Floats:
+    """Returns (size, p) sums of the values of each annotator, in a fixed order."""
+    from scipy.sparse import csr_matrix
+
+    named = np.flatnonzero(annotator != NOBODY)
+    if not len(named):
+        return np.zeros((size, values.shape[1]))
+    ones = np.ones(len(named))
+    picker = csr_matrix((ones, (annotator[named], named)), shape=(size, len(annotator)))
+    return np.asarray(picker @ values.astype(np.float64))
+
+
+def _weigh_candidates(without: Single, factors: Factors, at: slice, wanted: Wanted) -> dict[int, Floats]:
+    """Returns scale -> (a, candidates) log-likelihoods of shifts and spreads, each annotator's other traits fixed."""
+    result: dict[int, Floats] = {}
+    if wanted.candidates is None or wanted.nearest is None or wanted.lapse is None:
+        return result
+    annotator, order = factors.annotator[at], factors.order[at]
+    useful = (annotator != NOBODY) & (order != 0) & factors.is_overlapping[at]
+    for scale, by_key in wanted.candidates.items():
+        rows = np.flatnonzero(useful & (factors.scale[at] == scale))
+        if not len(rows):
+            continue
+        count = next(iter(by_key.values())).shape[1] - 1
+        logs = np.empty((len(rows), count), dtype=np.float32)
+        category, nearest = factors.category[at][rows], wanted.nearest[annotator[rows]]
+        code = (category * 3 + order[rows] + 1) * len(SLOPES) + nearest
+        for one in np.unique(code).tolist():
+            mine = np.flatnonzero(code == one)
+            rest, slope = divmod(one, len(SLOPES))
+            table = by_key[rest // 3, rest % 3 - 1, slope]
+            lapse = wanted.lapse[annotator[rows[mine]]].astype(np.float32)[:, None]
+            logs[mine] = (1 - lapse) * (without[rows[mine]] @ table[:, :-1]) + lapse * table[0, -1]
+        np.log(np.maximum(logs, TINY), out=logs)
+        logs *= factors.weight[at][rows].astype(np.float32)[:, None]
+        result[scale] = _sum_by(annotator[rows], logs, len(wanted.nearest))
+    return result

@@ -1,0 +1,246 @@
+"""Fits the likelihood of all judgements: expectation propagation for utilities and annotators, EM for what is shared."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from unipref.core.aggregation import MOST_TOGETHER, Convergence
+from unipref.core.judgements import RANKING, Floats, Ints, Judgements
+from unipref.unify.judging import chunks, manners, profiles, ranking_terms
+from unipref.unify.judging.gaussians import Gaussians
+from unipref.unify.judging.layout import Factors, lay_out
+from unipref.unify.judging.overlaps import Overlaps
+from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, Scale
+
+CHUNK = 16384
+"""Judgements per chunk."""
+THREADS = 2
+"""Chunks computed at a time. Their results are added in a fixed order, so the number changes no digit."""
+DAMPING = 0.8
+"""Share of the new term of a site that is taken in a step."""
+FIRST_BETWEEN = 0.5
+"""First guess of the variance of utilities between prompts."""
+CROWD_STRENGTH = 10.0
+"""How many judgements the shares of profiles of all annotators count as, for the unknown annotators of a source."""
+MANNER_STEPS = frozenset({2, 4, 6, 9, 13, 18, 24})
+"""Steps in which shifts and spreads are estimated."""
+SCALE_STEPS = 3
+"""Steps of L-BFGS per step of the fit."""
+
+
+@dataclass
+class Fit:
+    """The state of the fit, and at its end the result.
+
+    Attributes:
+        scales, factors, rankings: what is fitted.
+        gaussians: the utilities.
+        positive: (s,) P(difference > 0) of each site.
+        posterior: (a, p) of each annotator's profile; crowd: (s, p) shares of profiles of unknown annotators.
+        shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`.
+        convergence: how it ended.
+        scores: (n,) derivatives of each factor's log-likelihood by its scale's slope.
+    """
+
+    profiles: profiles.Profiles
+    scales: list[Scale]
+    factors: Factors
+    rankings: list[ranking_terms.RankingTerms]
+    gaussians: Gaussians
+    posterior: Floats
+    crowd: Floats
+    shift: Ints
+    spread: Ints
+    positive: Floats
+    convergence: Convergence
+    scores: Floats
+
+
+class Fitter:
+    """Runs the steps of the fit."""
+
+    def __init__(self, judgements: Judgements, overlaps: Overlaps) -> None:
+        self.judgements, self.overlaps = judgements, overlaps
+        self.profiles = profiles.make_profiles()
+        self.scales, self.factors, rankings = lay_out(judgements, overlaps)
+        self.rankings = [ranking_terms.RankingTerms(one, self.profiles) for one in rankings]
+        self.gaussians = Gaussians(judgements.block_starts, FIRST_BETWEEN)
+        annotators, sites = len(judgements.annotators), len(self.factors.site_first)
+        self.evidence = np.zeros((annotators, len(self.profiles.prior)))
+        self.shares = self.profiles.prior.copy()
+        self.crowd = np.tile(self.shares, (len(judgements.sources), 1))
+        self.messages = np.zeros((len(self.factors.site), len(self.shares)), dtype=np.float32)
+        self.precision, self.linear, self.positive = np.zeros(sites), np.zeros(sites), np.full(sites, 0.5)
+        self.shift = np.full((len(self.scales), annotators + 1), NO_SHIFT, dtype=np.int64)
+        self.spread = np.full((len(self.scales), annotators + 1), NO_SPREAD, dtype=np.int64)
+        self.deviations = np.ones(len(self.scales))
+        self.is_judged = np.zeros(len(judgements.answers), dtype=bool)
+        self.is_judged[judgements.judged] = True
+
+    def run(self, most_steps: int, tolerance: float) -> Fit:
+        """Runs steps until the utilities hardly change, or the most steps are reached."""
+        with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
+            self._combine()
+            change, step, scores = np.inf, 0, np.zeros(0)
+            self._cut()
+            while step < most_steps and change > tolerance:
+                step += 1
+                before = self.gaussians.mean.copy()
+                self._step(pool, step)
+                change = float(np.abs(self.gaussians.mean - before).mean()) if len(before) else 0.0
+            scores = self._last_pass(pool)
+        return Fit(
+            self.profiles,
+            self.scales,
+            self.factors,
+            self.rankings,
+            self.gaussians,
+            np.asarray(profiles.softmax(self._by_annotator())),
+            self.crowd,
+            self.shift,
+            self.spread,
+            self.positive,
+            Convergence(step, change, tolerance),
+            scores,
+        )
+
+    def _cut(self, with_derivatives: bool = False) -> None:
+        self.tables = chunks.make_tables(self.scales, self.factors, self.shift, self.spread, with_derivatives)
+        self.chunks = chunks.cut_chunks(self.factors, self.tables, CHUNK)
+
+    def _by_annotator(self) -> Floats:
+        return self.evidence + np.log(self.shares)
+
+    def _beliefs(self) -> chunks.Beliefs:
+        mean, variance = self.gaussians.directions(self.factors.site_first, self.factors.site_second, self.precision)
+        precision = np.maximum(1 / variance - self.precision, 1e-3)
+        centre = (mean / variance - self.linear) / precision
+        by_annotator = self._by_annotator()
+        by_annotator -= by_annotator.max(axis=1, keepdims=True) if len(by_annotator) else 0.0
+        self.cavity = centre, 1 / precision
+        return chunks.Beliefs(self.profiles, by_annotator, np.log(self.crowd), self.messages, centre, 1 / precision)
+
+    def _pass(self, pool: ThreadPoolExecutor, wanted: chunks.Wanted) -> Sequence[chunks.Evidence]:
+        beliefs = self._beliefs()
+        return list(
+            pool.map(lambda chunk: chunks.pass_over(chunk, self.factors, self.tables, beliefs, wanted), self.chunks)
+        )
+
+    def _step(self, pool: ThreadPoolExecutor, step: int) -> None:
+        """One step: sites, annotators, shares of profiles, scales, utilities."""
+        wanted = self._want(step)
+        parts = self._pass(pool, wanted)
+        by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
+        for term in self.rankings:
+            term.update(self.gaussians, self.scales, by_annotator, by_source)
+        self._update_sites(parts, 1.0 if step == 1 else DAMPING)
+        self.evidence = sum((part.by_annotator for part in parts), np.zeros_like(self.evidence))
+        for term in self.rankings:
+            named = term.rankings.annotator >= 0
+            np.add.at(self.evidence, term.rankings.annotator[named], term.messages[named])
+        self._update_shares(parts)
+        if step > 1:
+            self._update_scales(parts)
+            ranking_terms.improve_slopes(self.rankings, self.scales, self._by_annotator(), np.log(self.crowd))
+        if wanted.candidates is not None:
+            self._update_manners(parts)
+        if step > 1:
+            self._update_between()
+        self._cut()
+        self._combine()
+
+    def _want(self, step: int) -> chunks.Wanted:
+        if step not in MANNER_STEPS or not len(self.evidence):
+            return chunks.Wanted(counts=step > 1)
+        used = (self.factors.annotator >= 0) & (self.factors.order != 0) & self.factors.is_overlapping
+        candidates = manners.make_candidates(self.scales, {int(c) for c in np.unique(self.factors.scale[used])})
+        posterior = np.asarray(profiles.softmax(self._by_annotator()))
+        slope = posterior @ self.profiles.slope
+        nearest = np.abs(slope[:, None] - profiles.SLOPES).argmin(axis=1)
+        return chunks.Wanted(True, candidates, nearest, posterior @ self.profiles.lapse)
+
+    def _update_sites(self, parts: Sequence[chunks.Evidence], share: float) -> None:
+        """Replaces each site's term by the normal distribution that has the moments of its judgements."""
+        if not parts:
+            return
+        mean = np.concatenate([part.mean for part in parts])
+        self.positive = np.concatenate([part.positive for part in parts])
+        centre, around = self.cavity
+        variance = np.minimum(np.concatenate([part.variance for part in parts]), around)
+        precision = 1 / variance - 1 / around
+        linear = mean / variance - centre / around
+        self.precision += share * (precision - self.precision)
+        self.linear += share * (linear - self.linear)
+
+    def _update_shares(self, parts: Sequence[chunks.Evidence]) -> None:
+        """Estimates which share of the annotators has which profile, of those whose judgements overlap."""
+        prior, strength = self.profiles.prior, profiles.STRENGTH
+        mine = self.overlaps.by_annotator > 0
+        posterior = np.asarray(profiles.softmax(self._by_annotator()[mine])).sum(axis=0) if mine.any() else 0.0
+        self.shares = (strength * prior + posterior) / (strength + mine.sum())
+        crowd = sum((part.crowd for part in parts), np.zeros_like(self.crowd))
+        crowd = crowd + sum((term.crowd(np.log(self.crowd)) for term in self.rankings), np.zeros_like(crowd))
+        # Without named annotators, the crowds of all sources together are what a source is drawn towards.
+        base = self.shares if mine.any() else (strength * prior + crowd.sum(axis=0)) / (strength + crowd.sum())
+        self.crowd = (CROWD_STRENGTH * base + crowd) / (CROWD_STRENGTH + crowd.sum(axis=1, keepdims=True))
+
+    def _update_scales(self, parts: Sequence[chunks.Evidence]) -> None:
+        """Improves slopes and thresholds for the expected numbers of judgements."""
+        counts = sum((part.counts for part in parts if part.counts is not None), np.zeros(self.tables.follow.shape))
+        for code, scale in enumerate(self.scales):
+            mine = np.flatnonzero(self.tables.keys[:, 0] == code)
+            if scale.kind != RANKING and len(mine) and counts[mine].sum() > 0:
+                scale.maximise(self.tables.keys[mine, 1:], counts[mine], SCALE_STEPS)
+
+    def _update_manners(self, parts: Sequence[chunks.Evidence]) -> None:
+        for code in sorted({code for part in parts for code in part.likelihoods}):
+            likelihoods = sum(part.likelihoods[code] for part in parts if code in part.likelihoods)
+            shift, spread, deviation = manners.choose(
+                self.scales[code], np.asarray(likelihoods), float(self.deviations[code])
+            )
+            self.shift[code, :-1], self.spread[code, :-1], self.deviations[code] = shift, spread, deviation
+
+    def _update_between(self) -> None:
+        """Estimates the variance between prompts from blocks in which answers were judged one by one."""
+        single = self.factors.site_second < 0
+        blocks = np.unique(self.factors.site_block[single])
+        sizes = np.diff(self.gaussians.starts)[blocks]
+        blocks, sizes = blocks[sizes <= MOST_TOGETHER], sizes[sizes <= MOST_TOGETHER]
+        if not len(blocks):
+            return
+        sums = np.concatenate([[0.0], np.cumsum(self.gaussians.mean)])
+        starts = self.gaussians.starts
+        mean = (sums[starts[blocks + 1]] - sums[starts[blocks]]) / sizes
+        base = self.gaussians.base[blocks]
+        total = np.concatenate([[0.0], np.cumsum(self.gaussians.covariance)])
+        variance = (total[base + sizes**2] - total[base]) / sizes**2
+        excess = mean**2 + variance - 1 / sizes
+        self.gaussians.between = float(np.clip((excess.sum() + FIRST_BETWEEN) / (len(blocks) + 1), 0.0, 4.0))
+
+    def _combine(self) -> None:
+        """Computes the utilities from all terms."""
+        first, second = self.factors.site_first, self.factors.site_second
+        pair = second >= 0
+        count = len(self.judgements.answers)
+        shift = np.bincount(first, self.linear, count) - np.bincount(second[pair], self.linear[pair], count)
+        entries = [(first, first, self.precision), (second[pair], second[pair], self.precision[pair])]
+        entries += [(first[pair], second[pair], -self.precision[pair]), (second[pair], first[pair], -self.precision[pair])]
+        for term in self.rankings:
+            entries.append(term.entries())
+            shift += np.bincount(term.rankings.answers.reshape(-1), term.shift.reshape(-1), count)
+        one, two, value = (np.concatenate(column) for column in zip(*entries, strict=True))
+        self.gaussians.update(shift, one, two, value)
+
+    def _last_pass(self, pool: ThreadPoolExecutor) -> Floats:
+        """Passes once more for the sites' probabilities and the scores of the slopes; returns the scores."""
+        self._cut(with_derivatives=True)
+        messages = self.messages.copy()
+        parts = self._pass(pool, chunks.Wanted(scores=True))
+        self.messages = messages
+        if not parts:
+            return np.zeros(0)
+        self.positive = np.concatenate([part.positive for part in parts])
+        return np.concatenate([part.scores for part in parts if part.scores is not None])

@@ -1,0 +1,103 @@
+"""How an annotator judges: a finite list of profiles, of which each annotator has a posterior.
+
+A profile is a slope, by which the annotator follows the utilities of answers (below 0 for an inverted scale), and a
+lapse rate, at which they judge without a look at the answers. Both errors that annotators make are so in the model: those that
+come with close answers, and those at a constant rate. What share of annotators has which profile is estimated, so an
+annotator with few judgements has about the reliability of the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from unipref.core.judgements import Floats, Ints
+
+SLOPES = np.array([-4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0])
+"""Slopes of profiles, relative to the source's."""
+LAPSES = np.array([0.0, 0.1, 0.3, 0.6])
+"""Lapse rates of profiles."""
+POSITIVE, ZERO, NEGATIVE = 0.90, 0.05, 0.05
+"""Prior shares of annotators who follow the utilities, who ignore them, and who invert them."""
+STRENGTH = 4.0
+"""How many annotators the prior shares count as."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The profiles.
+
+    Attributes:
+        slope_code: (p,) place of each profile's slope in `SLOPES`.
+        lapse: (p,) lapse rates.
+        prior: (p,) prior shares; they sum to 1.
+    """
+
+    slope_code: Ints
+    lapse: Floats
+    prior: Floats
+
+    @property
+    def slope(self) -> Floats:
+        """Returns (p,) slopes."""
+        return SLOPES[self.slope_code]
+
+    def reliability(self, slope: float | Floats) -> Floats:
+        """Computes 2 P(right) - 1 of each profile about a typical pair: one with a difference from N(0, 2).
+
+        Args:
+            slope: the source's slope, or (k,) slopes of several.
+
+        Returns:
+            (p,) or (k, p) values in [-1, 1].
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(41)
+        steep = np.multiply.outer(np.abs(np.asarray(slope, dtype=np.float64)), np.abs(self.slope))
+        gap = np.abs(nodes) * np.sqrt(2.0)
+        right = (2 * expit(steep[..., None] * gap) - 1) @ (weights / weights.sum())
+        return np.sign(self.slope) * (1 - self.lapse) * right
+
+
+def make_profiles() -> Profiles:
+    """Returns the profiles with their prior: most annotators follow the utilities, few ignore or invert them."""
+    pairs = [
+        (code, lapse)
+        for code, slope in enumerate(SLOPES)
+        for lapse in (LAPSES if slope else LAPSES[-1:])
+    ]
+    codes, lapses = np.array([code for code, _ in pairs]), np.array([lapse for _, lapse in pairs])
+    slopes = SLOPES[codes]
+    shape = np.exp(-0.5 * (np.log2(np.maximum(np.abs(slopes), 1e-9)) / 1.5) ** 2) * np.exp(-2.0 * lapses)
+    prior = np.zeros(len(pairs))
+    for sign, share in ((1, POSITIVE), (-1, NEGATIVE)):
+        side = np.sign(slopes) == sign
+        prior[side] = share * shape[side] / shape[side].sum()
+    prior[slopes == 0] = ZERO
+    return Profiles(codes, lapses, prior)
+
+
+def interval(reliability: Floats, weights: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Computes the central interval of a discrete posterior; each value stands for all up to halfway to the next.
+
+    Args:
+        reliability: (p,) values.
+        weights: (p,) probabilities.
+        level: of the interval.
+    """
+    order = np.argsort(reliability, kind="stable")
+    values, mass = reliability[order], np.cumsum(weights[order])
+    middles = (values[1:] + values[:-1]) / 2
+    low = int(np.searchsorted(mass, (1 - level) / 2 * mass[-1]))
+    high = int(np.searchsorted(mass, (1 + level) / 2 * mass[-1]))
+    high = min(high, len(values) - 1)
+    return (
+        float(middles[low - 1]) if low else float(values[0]),
+        float(middles[high]) if high < len(middles) else float(values[-1]),
+    )
+
+
+def softmax(logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Returns exp(logs) / sum, along the last axis."""
+    shifted = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
