@@ -76,7 +76,6 @@ class Fitter:
         self.precision, self.linear, self.positive = np.zeros(sites), np.zeros(sites), np.full(sites, 0.5)
         self.shift = np.full((len(self.scales), annotators + 1), NO_SHIFT, dtype=np.int64)
         self.spread = np.full((len(self.scales), annotators + 1), NO_SPREAD, dtype=np.int64)
-        self.deviations = np.ones(len(self.scales))
         self.is_judged = np.zeros(len(judgements.answers), dtype=bool)
         self.is_judged[judgements.judged] = True
 
@@ -198,10 +197,7 @@ class Fitter:
     def _update_manners(self, parts: Sequence[chunks.Evidence]) -> None:
         for code in sorted({code for part in parts for code in part.likelihoods}):
             likelihoods = sum(part.likelihoods[code] for part in parts if code in part.likelihoods)
-            shift, spread, deviation = manners.choose(
-                self.scales[code], np.asarray(likelihoods), float(self.deviations[code])
-            )
-            self.shift[code, :-1], self.spread[code, :-1], self.deviations[code] = shift, spread, deviation
+            self.shift[code, :-1], self.spread[code, :-1] = manners.choose(self.scales[code], np.asarray(likelihoods))
 
     def _update_between(self) -> None:
         """Estimates the variance between prompts from blocks in which answers were judged one by one."""

@@ -9,8 +9,12 @@ from unipref.unify.judging.chunks import Single
 
 SPREAD_SCALE = 0.6
 """Standard deviation of the prior of log(spread)."""
+PAIR_SHIFT, SINGLE_SHIFT = 0.5, 1.0
+"""Standard deviation of the prior of shifts, in pairs and in judgements of single answers."""
 STRENGTH = 4.0
-"""How many annotators the first guess of the standard deviation of shifts, 1, counts as."""
+"""How many annotators the prior of shifts and spreads counts as."""
+ROUNDS = 20
+"""Rounds of EM for how common each shift and spread is."""
 
 
 def make_candidates(scales: list[Scale], wanted: set[int]) -> dict[int, dict[tuple[int, int, int], Single]]:
@@ -37,26 +41,33 @@ def _candidates(scale: Scale) -> list[tuple[float, float]]:
     return [(float(shift), float(spread)) for spread in spreads for shift in SHIFTS]
 
 
-def choose(scale: Scale, likelihoods: Floats, deviation: float) -> tuple[Ints, Ints, float]:
+def choose(scale: Scale, likelihoods: Floats) -> tuple[Ints, Ints]:
     """Chooses each annotator's shift and spread: the candidates nearest to the posterior means.
+
+    How common each candidate is among the annotators is estimated too, by EM, beginning at a normal prior.
 
     Args:
         scale: the scale.
         likelihoods: (a, candidates) log-likelihoods; all 0 for an annotator who never used the scale.
-        deviation: standard deviation of the prior of the shifts.
 
     Returns:
-        (a,) places in `SHIFTS`, (a,) places in `SPREADS`, and the new standard deviation.
+        (a,) places in `SHIFTS` and (a,) places in `SPREADS`.
     """
     candidates = np.array(_candidates(scale))
     shifts, logs = candidates[:, 0], np.log(candidates[:, 1])
-    posterior = likelihoods - 0.5 * (shifts / deviation) ** 2 - 0.5 * (logs / SPREAD_SCALE) ** 2
-    posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    shift, spread = posterior @ shifts, posterior @ logs
+    deviation = PAIR_SHIFT if scale.is_symmetric else SINGLE_SHIFT
+    prior = np.exp(-0.5 * (shifts / deviation) ** 2 - 0.5 * (logs / SPREAD_SCALE) ** 2)
+    prior /= prior.sum()
     uses = np.abs(likelihoods).max(axis=1) > 0
-    squares = float((posterior @ shifts**2)[uses].sum())
-    new = float(np.sqrt((squares + STRENGTH) / (uses.sum() + STRENGTH)))
-    shift_code = np.where(uses, np.rint((shift - SHIFTS[0]) / (SHIFTS[1] - SHIFTS[0])), NO_SHIFT).astype(np.int64)
-    nearest = np.abs(spread[:, None] - np.log(SPREADS)).argmin(axis=1)
-    return shift_code, np.where(uses, nearest, NO_SPREAD), new
+    chances = np.exp(likelihoods[uses] - likelihoods[uses].max(axis=1, keepdims=True))
+    shares = prior
+    for _ in range(ROUNDS):
+        posterior = chances * shares
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        shares = (STRENGTH * prior + posterior.sum(axis=0)) / (STRENGTH + len(posterior))
+    shift_code = np.full(len(uses), NO_SHIFT, dtype=np.int64)
+    spread_code = np.full(len(uses), NO_SPREAD, dtype=np.int64)
+    if uses.any():
+        shift_code[uses] = np.rint((posterior @ shifts - SHIFTS[0]) / (SHIFTS[1] - SHIFTS[0]))
+        spread_code[uses] = np.abs((posterior @ logs)[:, None] - np.log(SPREADS)).argmin(axis=1)
+    return shift_code, spread_code

@@ -14,9 +14,9 @@ from scipy.special import expit
 
 from unipref.core.judgements import Floats, Ints
 
-SLOPES = np.array([-4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0])
+SLOPES = np.array([-8.0, -4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 """Slopes of profiles, relative to the source's."""
-LAPSES = np.array([0.0, 0.1, 0.3, 0.6])
+LAPSES = np.array([0.0, 0.15, 0.3, 0.5, 0.75])
 """Lapse rates of profiles."""
 POSITIVE, ZERO, NEGATIVE = 0.90, 0.05, 0.05
 """Prior shares of annotators who follow the utilities, who ignore them, and who invert them."""
@@ -64,11 +64,11 @@ def make_profiles() -> Profiles:
     pairs = [
         (code, lapse)
         for code, slope in enumerate(SLOPES)
-        for lapse in (LAPSES if slope else LAPSES[-1:])
+        for lapse in (LAPSES if slope else LAPSES[:1])
     ]
     codes, lapses = np.array([code for code, _ in pairs]), np.array([lapse for _, lapse in pairs])
     slopes = SLOPES[codes]
-    shape = np.exp(-0.5 * (np.log2(np.maximum(np.abs(slopes), 1e-9)) / 1.5) ** 2) * np.exp(-2.0 * lapses)
+    shape = np.exp(-0.5 * (np.log2(np.maximum(np.abs(slopes), 1e-9)) / 2.0) ** 2) * np.exp(-0.0 * lapses)
     prior = np.zeros(len(pairs))
     for sign, share in ((1, POSITIVE), (-1, NEGATIVE)):
         side = np.sign(slopes) == sign

@@ -30,7 +30,7 @@ SHIFTS = np.linspace(-4.0, 4.0, 17)
 SPREADS = np.array([0.35, 0.6, 1.0, 1.6, 2.6])
 NO_SHIFT, NO_SPREAD = 8, 2
 """The places of shift 0 and spread 1."""
-SLOPE_MEAN, SLOPE_SPREAD = 2.0, 2.0
+SLOPE_MEAN, SLOPE_SPREAD = 2.0, 4.0
 """The prior of a source's slope: normal."""
 THRESHOLD_SPREAD = 4.0
 """Standard deviation of the prior of a threshold, and of the logarithm of the gap between two."""
