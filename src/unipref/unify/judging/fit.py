@@ -221,12 +221,14 @@ class Fitter:
         first, second = self.factors.site_first, self.factors.site_second
         pair = second >= 0
         count = len(self.judgements.answers)
-        shift = np.bincount(first, self.linear, count) - np.bincount(second[pair], self.linear[pair], count)
+        shift = np.zeros(count)
+        np.add.at(shift, first, self.linear)
+        np.subtract.at(shift, second[pair], self.linear[pair])
         entries = [(first, first, self.precision), (second[pair], second[pair], self.precision[pair])]
         entries += [(first[pair], second[pair], -self.precision[pair]), (second[pair], first[pair], -self.precision[pair])]
         for term in self.rankings:
             entries.append(term.entries())
-            shift += np.bincount(term.rankings.answers.reshape(-1), term.shift.reshape(-1), count)
+            np.add.at(shift, term.rankings.answers.reshape(-1), term.shift.reshape(-1))
         one, two, value = (np.concatenate(column) for column in zip(*entries, strict=True))
         self.gaussians.update(shift, one, two, value)
 

@@ -59,7 +59,8 @@ class Gaussians:
             precision: (k,) values to be added there, and not at the mirrored place.
         """
         at = self.places(first, second)
-        total = np.bincount(at[at >= 0], precision[at >= 0], len(self.covariance))
+        total = np.zeros(len(self.covariance))
+        np.add.at(total, at[at >= 0], precision[at >= 0])
         for size, blocks in self._small:
             entries = self.base[blocks][:, None] + np.arange(size * size)
             matrices = total[entries].reshape(-1, size, size)

@@ -20,7 +20,10 @@ LAPSES = np.array([0.0, 0.15, 0.3, 0.5, 0.75])
 """Lapse rates of profiles."""
 POSITIVE, ZERO, NEGATIVE = 0.90, 0.05, 0.05
 """Prior shares of annotators who follow the utilities, who ignore them, and who invert them."""
-STRENGTH = 4.0
+USUAL, WIDTH = 1.5, 1.25
+"""Mean and standard deviation of the prior of log2(slope), among those who follow the utilities. A steep slope with
+lapses and a flat slope without fit much the same judgements. This prior lies between the two (`docs/judges.md`)."""
+STRENGTH = 10.0
 """How many annotators the prior shares count as."""
 
 
@@ -68,7 +71,7 @@ def make_profiles() -> Profiles:
     ]
     codes, lapses = np.array([code for code, _ in pairs]), np.array([lapse for _, lapse in pairs])
     slopes = SLOPES[codes]
-    shape = np.exp(-0.5 * (np.log2(np.maximum(np.abs(slopes), 1e-9)) / 2.0) ** 2) * np.exp(-0.0 * lapses)
+    shape = np.exp(-0.5 * ((np.log2(np.maximum(np.abs(slopes), 1e-9)) - USUAL) / WIDTH) ** 2)
     prior = np.zeros(len(pairs))
     for sign, share in ((1, POSITIVE), (-1, NEGATIVE)):
         side = np.sign(slopes) == sign
