@@ -7,6 +7,7 @@ annotator when it is weighed, and its own evidence on the site when the annotato
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,9 @@ class Chunk:
         factors, sites: ranges.
         by_key: (n,) factors of the chunk in order of their keys.
         key_starts: where each key starts in `by_key`; key_codes: which key.
-        cell_order, cell_starts: factors by cell; None if no cell has several.
+        shared: factors whose annotator judged more in the block; shared_cells: (cells, shared) sums over the cell of
+            each of them; shared_code: the row of the sums for each.
+        by_site: (sites, n) sums over each site.
     """
 
     factors: slice
@@ -87,9 +90,10 @@ class Chunk:
     by_key: Ints
     key_codes: Ints
     key_starts: Ints
-    cell_order: Ints | None
-    cell_starts: Ints
-    cell_code: Ints
+    shared: Ints
+    shared_cells: Any
+    shared_code: Ints
+    by_site: Any
 
 
 def cut_chunks(factors: Factors, tables: Tables, size: int) -> list[Chunk]:
@@ -108,20 +112,29 @@ def _make_chunk(factors: Factors, tables: Tables, start: int, end: int) -> Chunk
     key = tables.of_factor[start:end]
     by_key = np.argsort(key, kind="stable")
     codes, first = np.unique(key[by_key], return_index=True)
-    cell = factors.cell[start:end]
-    order = np.argsort(cell, kind="stable")
-    cells, cell_starts, cell_code = np.unique(cell, return_index=True, return_inverse=True)
-    _, cell_starts = np.unique(cell[order], return_index=True)
+    _, cell, sizes = np.unique(factors.cell[start:end], return_inverse=True, return_counts=True)
+    shared = np.flatnonzero((sizes[cell] > 1) & (factors.annotator[start:end] != NOBODY))
+    _, shared_code = np.unique(cell[shared], return_inverse=True)
+    sites = slice(int(factors.site[start]), int(factors.site[end - 1]) + 1)
     return Chunk(
         slice(start, end),
-        slice(int(factors.site[start]), int(factors.site[end - 1]) + 1),
+        sites,
         by_key,
         codes,
         np.append(first, end - start),
-        order if len(cells) < end - start else None,
-        cell_starts,
-        cell_code,
+        shared,
+        _summation(shared_code),
+        shared_code,
+        _summation(factors.site[start:end] - sites.start),
     )
+
+
+def _summation(group: Ints) -> Any:
+    """Returns the sparse matrix of ones that sums rows by group, in a fixed order."""
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(group), dtype=np.float32)
+    return csr_matrix((ones, (group, np.arange(len(group)))), shape=(int(group.max(initial=-1)) + 1, len(group)))
 
 
 @dataclass(frozen=True)
@@ -193,9 +206,9 @@ def weigh_profiles(beliefs: Beliefs, factors: Factors, chunk: Chunk) -> Single:
     logs = np.empty((len(annotator), len(beliefs.profiles.lapse)), dtype=np.float32)
     logs[~named] = beliefs.by_source[source[~named]]
     if named.any():
-        own = beliefs.messages[at]
-        if chunk.cell_order is not None:
-            own = np.add.reduceat(own[chunk.cell_order], chunk.cell_starts, axis=0)[chunk.cell_code]
+        own = beliefs.messages[at].copy()
+        if len(chunk.shared):
+            own[chunk.shared] = (chunk.shared_cells @ own[chunk.shared])[chunk.shared_code]
         logs[named] = beliefs.by_annotator[annotator[named]] - own[named]
     logs -= logs.max(axis=1, keepdims=True)
     np.exp(logs, out=logs)
@@ -219,10 +232,9 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
         rows = chunk.by_key[a:b]
         chance[rows] = by_slope[rows] @ tables.follow[key] + (lapsing[rows] * tables.lapse[key])[:, None]
     log_chance = np.log(np.maximum(chance, TINY)) * weight[:, None]
-    starts = factors.site_starts[chunk.sites] - at.start
     nodes = NODES.astype(np.float32)
     mean, variance = (x[chunk.sites].astype(np.float32) for x in (beliefs.mean, beliefs.variance))
-    tilted = np.add.reduceat(log_chance, starts, axis=0) - 0.5 * (nodes - mean[:, None]) ** 2 / variance[:, None]
+    tilted = chunk.by_site @ log_chance - 0.5 * (nodes - mean[:, None]) ** 2 / variance[:, None]
     without = tilted[site] - log_chance
     moments = _moments(tilted)
     without -= without.max(axis=1, keepdims=True)

@@ -20,7 +20,7 @@ from scipy.special import expit
 from unipref.core.judgements import PAIR, RATING, SPLIT, THUMB, Floats, Ints
 from unipref.unify.judging.profiles import SLOPES
 
-NODES = np.linspace(-6.0, 6.0, 65)
+NODES = np.linspace(-5.5, 5.5, 45)
 """Utilities and differences at which likelihoods are computed; the prior's standard deviations are 1 to 2."""
 MOST_CATEGORIES = 12
 """A rating scale with more values is cut into about equally frequent ranges."""
