@@ -21,7 +21,7 @@ class Convergence:
 
     Attributes:
         steps: passes over the judgements.
-        change: mean absolute change, in the last step, of the probability that an answer is better than another.
+        change: mean absolute change, in the last step, of the utilities; of `dawid_skene`, of the probabilities.
         tolerance: the change at which it stops; it has converged if `change` is not above it.
     """
 
@@ -77,8 +77,7 @@ class SourceReport:
         slope: how steeply its judgements follow the utilities, whose standard deviation within a prompt is 1. Below 0
             the scale is inverted. None if it cannot be known.
         low, high: its 95 % interval.
-        thresholds: utilities (of pairs: differences) at which the next category becomes as likely as the one before;
-            empty if there are none.
+        thresholds: between its categories, in the same units as slope * utility; empty if there are none.
     """
 
     source: str

@@ -50,7 +50,7 @@ def find_overlaps(judgements: Judgements, least: int) -> Overlaps:
     shared = judges_of[judgements.judged] >= 2
     shared_of_row = np.bincount(rows, shared, n) >= 2
     cells = int(cell.max()) + 1 if n else 0
-    seen = np.unique(pair_of_entry)
+    seen = distinct(pair_of_entry)
     shared_of_cell = np.bincount(seen // max(answers, 1), judges_of[seen % max(answers, 1)] >= 2, cells) >= 2
     first = judgements.judged[judgements.starts[:-1]] if n else np.zeros(0, dtype=np.int64)
     by_answer = single & ((singles_of[first] >= 2) | shared_of_cell[cell]) if n else single
@@ -67,10 +67,16 @@ def find_overlaps(judgements: Judgements, least: int) -> Overlaps:
     return Overlaps(of_row, by_annotator, by_source, is_known, _link(judgements, rows, single, is_known))
 
 
+def distinct(values: Ints) -> Ints:
+    """Returns the different values, ascending; for large arrays much faster than `np.unique` of numpy 2.4."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
 def _count_judges(cell: Ints, answer: Ints, answers: int) -> tuple[Ints, Ints]:
     """Returns how many judges judged each answer, and the code of (judge, answer) of each entry."""
     code = cell * max(answers, 1) + answer
-    return np.bincount(np.unique(code) % max(answers, 1), minlength=answers), code
+    return np.bincount(distinct(code) % max(answers, 1), minlength=answers), code
 
 
 def _is_repeated(judgements: Judgements) -> Flags:
@@ -90,7 +96,7 @@ def _is_repeated(judgements: Judgements) -> Flags:
             _, code = np.unique(judged, axis=0, return_inverse=True)
             code = code.reshape(-1)
         judge = np.where(judgements.annotator == NOBODY, n + np.arange(n), judgements.annotator)[rows]
-        different = np.unique(code * (2 * n + 1) + judge) // (2 * n + 1)
+        different = distinct(code * (2 * n + 1) + judge) // (2 * n + 1)
         result[rows] |= np.bincount(different, minlength=int(code.max()) + 1)[code] >= 2
     return result
 
