@@ -1,15 +1,12 @@
-"""The base class of aggregates, which turn judgements into utilities, and what an aggregate returns."""
+"""What an aggregate returns: the utilities of answers, and what is estimated of annotators and sources."""
 
-import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from unipref.core.contracts import Choice
-from unipref.core.judgements import Floats, Ints, Judgements
+from unipref.core.judgements import Floats, Ints
 
 MOST_TOGETHER = 64
 """Most answers to a prompt for which covariances are kept; of more answers, only variances."""
@@ -134,7 +131,8 @@ class Aggregation:
         """Compares pairs of answers, each of one block.
 
         Args:
-            first, second: (k,) answer codes.
+            first: (k,) answer codes.
+            second: (k,) answer codes.
 
         Returns:
             (k,) probabilities that the first is the better one, and (k,) differences of the posterior means of the
@@ -169,11 +167,3 @@ class Aggregation:
         together[size > 0] = self.covariance[at[size > 0]]
         variance = self.variance[one] + self.variance[two] - 2 * together
         return np.asarray(ndtr(difference / np.sqrt(np.maximum(variance, 1e-12))), dtype=np.float64)
-
-
-class Aggregate(Choice):
-    """A way to turn all judgements of the same answers into one utility per answer. `example` holds `settings`."""
-
-    @abc.abstractmethod
-    def aggregate(self, judgements: Judgements) -> Aggregation:
-        """Estimates the utilities. The result does not depend on the order of the rows, nor on names."""

@@ -120,7 +120,7 @@ class Judgements:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> "Judgements":
-        """Makes the table from dicts; `axis`, `value`, `places`, `shown`, `annotator`, `count` and `origin` may lack."""
+        """Makes the table from dicts, which may lack any column but `group`, `answers`, `kind` and `source`."""
         import pyarrow as pa
 
         defaults = {"axis": None, "value": None, "places": None, "shown": None, "annotator": None}
@@ -182,7 +182,9 @@ class _Columns:
     def check(self) -> None:
         """Raises a UserError for the first row that is not a judgement."""
         if self.unknown_kinds:
-            raise UserError(f"unknown kind of judgement {self.unknown_kinds}.", mend=f"Known kinds: {', '.join(KINDS)}.")
+            raise UserError(
+                f"unknown kind of judgement {self.unknown_kinds}.", mend=f"Known kinds: {', '.join(KINDS)}."
+            )
         single = np.isin(self.kind, [KINDS.index(kind) for kind in SINGLE])
         ordered = np.isin(self.kind, [KINDS.index(kind) for kind in ORDERED])
         pair = self.kind == KINDS.index(PAIR)
@@ -223,7 +225,14 @@ class _Columns:
         turned = (self.kind == KINDS.index(PAIR)) & (within[by_answer][starts[:-1]] == 1) if n else np.zeros(0, bool)
         value = np.where(turned, -self.value, self.value) + 0.0  # no -0.0
         judged, places, shown = judged[by_answer], self.places[by_answer], self.shown[by_answer]
-        keys = [value, self.count, self.annotator, self.source, self.kind, _order_of_lists(starts, judged, places, shown)]
+        keys = [
+            value,
+            self.count,
+            self.annotator,
+            self.source,
+            self.kind,
+            _order_of_lists(starts, judged, places, shown),
+        ]
         order = np.lexsort((np.arange(n), *keys, block))
         new_starts = np.concatenate([[0], np.cumsum(self.size[order])])
         take = np.repeat(starts[:-1][order] - new_starts[:-1], self.size[order]) + np.arange(len(judged))

@@ -20,6 +20,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from unipref.core import hashing, user_code
+from unipref.core.aggregate import Aggregate
 from unipref.core.contracts import Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.core.leaves import iterate_leaves
@@ -33,6 +34,7 @@ CONTRACTS: dict[str, type[Choice]] = {
     "strategy": Strategy,
     "trainer": Trainer,
     "benchmark": Benchmark,
+    "aggregate": Aggregate,
 }
 """Kind of choice -> its base class."""
 
@@ -43,6 +45,7 @@ PACKAGES = {
     "strategy": "unipref.select.strategies",
     "trainer": "unipref.train.trainers",
     "benchmark": "unipref.evaluate.benchmarks",
+    "aggregate": "unipref.unify.aggregates",
 }
 """Kind of choice -> the package with unipref's own choices, one per module."""
 
@@ -53,6 +56,7 @@ GROUPS = {
     "strategy": "unipref.strategies",
     "trainer": "unipref.trainers",
     "benchmark": "unipref.benchmarks",
+    "aggregate": "unipref.aggregates",
 }
 """Kind of choice -> the group of entry points with which installed packages add choices."""
 
@@ -194,7 +198,7 @@ def make(kind: str, name: str, settings: dict[str, Any] | None, where: str) -> C
     """Makes a choice with its settings.
 
     Args:
-        kind: 'format', 'export', 'scorer', 'strategy', 'trainer' or 'benchmark'.
+        kind: 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark' or 'aggregate'.
         name: the choice's name, or `NAME:VALUE` if it has an `argument`.
         settings: its fields.
         where: the setting's place in the study file, for errors.
@@ -244,7 +248,7 @@ def _hash_files(files: list[Path]) -> str:
 
 
 def kind_of(choice: type[Choice]) -> str:
-    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer' or 'benchmark'."""
+    """Returns 'format', 'export', 'scorer', 'strategy', 'trainer', 'benchmark' or 'aggregate'."""
     return next(kind for kind, contract in CONTRACTS.items() if issubclass(choice, contract))
 
 

@@ -1,1 +1,1 @@
-"""The mathematics of aggregates: one likelihood over all kinds of judgements, and how it is fitted (`docs/judges.md`)."""
+"""The mathematics of aggregates: one likelihood over all kinds of judgements, and its fit (`docs/judges.md`)."""

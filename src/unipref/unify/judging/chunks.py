@@ -7,6 +7,7 @@ annotator when it is weighed, and its own evidence on the site when the annotato
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.unify.judging.layout import Factors
 from unipref.unify.judging.profiles import SLOPES, Profiles
-from unipref.unify.judging.scales import NODES, NO_SHIFT, SHIFTS, SPREADS, Scale
+from unipref.unify.judging.scales import NO_SHIFT, NODES, SHIFTS, SPREADS, Scale
 
 Single = npt.NDArray[np.float32]
 TINY = np.float32(1e-30)
@@ -48,7 +49,8 @@ def make_tables(
     Args:
         scales: all scales.
         factors: all factors.
-        shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`; the last is for unknown annotators.
+        shift: (scales, annotators + 1) places in `SHIFTS`; the last is for unknown annotators.
+        spread: the same in `SPREADS`.
         with_derivatives: whether to compute `by_slope`.
     """
     code = shift[factors.scale, factors.annotator]
@@ -103,9 +105,10 @@ def cut_chunks(factors: Factors, tables: Tables, size: int) -> list[Chunk]:
         return []
     block_ends = np.flatnonzero(np.diff(factors.block)) + 1
     wanted = np.arange(size, n, size)
-    ends = block_ends[np.minimum(np.searchsorted(block_ends, wanted), len(block_ends) - 1)] if len(block_ends) else []
-    bounds = np.unique(np.concatenate([[0], np.asarray(ends, dtype=np.int64), [n]]))
-    return [_make_chunk(factors, tables, int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    places = np.minimum(np.searchsorted(block_ends, wanted), len(block_ends) - 1)
+    ends: Ints = block_ends[places] if len(block_ends) else block_ends
+    bounds = np.unique(np.concatenate([[0], ends, [n]]))
+    return [_make_chunk(factors, tables, int(a), int(b)) for a, b in pairwise(bounds)]
 
 
 def _make_chunk(factors: Factors, tables: Tables, start: int, end: int) -> Chunk:

@@ -68,7 +68,9 @@ def _write_notes(judgements: Judgements, overlaps: Overlaps, fit: Fit, least: in
     return tuple(notes)
 
 
-def describe_annotators(judgements: Judgements, overlaps: Overlaps, fit: Fit | None = None) -> tuple[AnnotatorReport, ...]:
+def describe_annotators(
+    judgements: Judgements, overlaps: Overlaps, fit: Fit | None = None
+) -> tuple[AnnotatorReport, ...]:
     """Returns a record per annotator; without a fit, their counts and agreement alone."""
     count = len(judgements.annotators)
     agreement, compared = agreement_with_others(imply_pairs(judgements), count)
@@ -127,8 +129,14 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
         n_overlapping = int((judgements.count * overlaps.of_row)[rows].sum())
         figures: tuple[float | None, float | None, float | None] = (None, None, None)
         if n_overlapping >= least:
-            figures = _interval(scale.slope, _group_sums(block, score), annotator[overlapping], by_annotator,
-                                fit.crowd[scale.source], follow)
+            figures = _interval(
+                scale.slope,
+                _group_sums(block, score),
+                annotator[overlapping],
+                by_annotator,
+                fit.crowd[scale.source],
+                follow,
+            )
         records.append(
             SourceReport(
                 str(judgements.sources[scale.source]),
@@ -147,7 +155,7 @@ def _group_sums(group: Ints, values: Floats) -> Floats:
     if not len(group):
         return np.zeros(0)
     _, code = np.unique(group, return_inverse=True)
-    return np.bincount(code, values)
+    return np.bincount(code, values).astype(np.float64)
 
 
 def _interval(

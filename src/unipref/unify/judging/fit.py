@@ -1,4 +1,4 @@
-"""Fits the likelihood of all judgements: expectation propagation for utilities and annotators, EM for what is shared."""
+"""Fits the likelihood: expectation propagation for utilities and annotators, EM for what they share."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,8 @@ class Fit:
         scales, factors, rankings: what is fitted.
         gaussians: the utilities.
         positive: (s,) P(difference > 0) of each site.
-        posterior: (a, p) of each annotator's profile; crowd: (s, p) shares of profiles of unknown annotators.
+        posterior: (a, p) of each annotator's profile.
+        shares: (p,) of the profiles of all annotators; crowd: (s, p) of the unknown ones of each source.
         shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`.
         convergence: how it ended.
         scores: (n,) derivatives of each factor's log-likelihood by its scale's slope.
@@ -51,6 +52,7 @@ class Fit:
     rankings: list[ranking_terms.RankingTerms]
     gaussians: Gaussians
     posterior: Floats
+    shares: Floats
     crowd: Floats
     shift: Ints
     spread: Ints
@@ -98,6 +100,7 @@ class Fitter:
             self.rankings,
             self.gaussians,
             np.asarray(profiles.softmax(self._by_annotator())),
+            self.shares,
             self.crowd,
             self.shift,
             self.spread,
@@ -225,7 +228,10 @@ class Fitter:
         np.add.at(shift, first, self.linear)
         np.subtract.at(shift, second[pair], self.linear[pair])
         entries = [(first, first, self.precision), (second[pair], second[pair], self.precision[pair])]
-        entries += [(first[pair], second[pair], -self.precision[pair]), (second[pair], first[pair], -self.precision[pair])]
+        entries += [
+            (first[pair], second[pair], -self.precision[pair]),
+            (second[pair], first[pair], -self.precision[pair]),
+        ]
         for term in self.rankings:
             entries.append(term.entries())
             np.add.at(shift, term.rankings.answers.reshape(-1), term.shift.reshape(-1))

@@ -55,7 +55,8 @@ class Gaussians:
 
         Args:
             shift: (m,) sums of the terms' linear coefficients.
-            first, second: (k,) answers of the entries of the precision matrices.
+            first: (k,) rows of the entries of the precision matrices.
+            second: (k,) their columns.
             precision: (k,) values to be added there, and not at the mirrored place.
         """
         at = self.places(first, second)
@@ -96,7 +97,8 @@ class Gaussians:
         """Returns means and variances of u[first] - u[second], or of u[first] where second is -1.
 
         Args:
-            first, second: (s,) answers.
+            first: (s,) answers.
+            second: (s,) answers; -1 for none.
             precision: (s,) precision of the term along the direction, for large blocks.
         """
         pair = second >= 0

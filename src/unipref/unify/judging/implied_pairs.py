@@ -48,7 +48,9 @@ def imply_pairs(judgements: Judgements) -> ImpliedPairs:
     """
     answers, annotators = max(len(judgements.answers), 1), len(judgements.annotators)
     rows = np.repeat(np.arange(len(judgements)), np.diff(judgements.starts))
-    judge_of_row = np.where(judgements.annotator == NOBODY, annotators + np.arange(len(judgements)), judgements.annotator)
+    judge_of_row = np.where(
+        judgements.annotator == NOBODY, annotators + np.arange(len(judgements)), judgements.annotator
+    )
     parts = [_direct(judgements, judge_of_row)]
     single, ordered = judgements.is_kind(*SINGLE), judgements.is_kind(*ORDERED)
     if single.any():
@@ -60,7 +62,9 @@ def imply_pairs(judgements: Judgements) -> ImpliedPairs:
         _, cell = np.unique((judgements.block[single] * most + scale) * width + judge, return_inverse=True)
         entry_row = np.flatnonzero(single)
         height = judgements.value[single]
-        parts.append(_within(judgements, cell, judgements.judged[judgements.starts[:-1][single]], height, entry_row, judge))
+        parts.append(
+            _within(judgements, cell, judgements.judged[judgements.starts[:-1][single]], height, entry_row, judge)
+        )
     if ordered.any():
         use = ordered[rows]
         is_split = judgements.is_kind(SPLIT)[rows[use]]
@@ -104,7 +108,7 @@ def _within(judgements: Judgements, cell: Ints, answer: Ints, height: Floats, ro
     code, first_at, entry = np.unique(cell * answers + answer, return_index=True, return_inverse=True)
     height = np.bincount(entry, height) / np.bincount(entry)
     row, judge, count = row[first_at], judge[first_at], judgements.count[row[first_at]]
-    cells, starts, sizes = np.unique(code // answers, return_index=True, return_counts=True)
+    _, starts, sizes = np.unique(code // answers, return_index=True, return_counts=True)
     parts: list[Part] = []
     for size in np.unique(sizes[sizes > 1]).tolist():
         one, two = np.triu_indices(size, 1)

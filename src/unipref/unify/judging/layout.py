@@ -90,9 +90,11 @@ def lay_out(judgements: Judgements, overlaps: Overlaps) -> tuple[list[Scale], Fa
         mine = scale_of_row[parts["row"]] == code
         counts = judgements.count[parts["row"][mine]].astype(np.float64)
         values = parts["value"][mine]
-        scales.append(_ranking_scale(source, axis) if KINDS[kind] == RANKING else make_scale(
-            source, axis, KINDS[kind], values, counts
-        ))
+        scales.append(
+            _ranking_scale(source, axis)
+            if KINDS[kind] == RANKING
+            else make_scale(source, axis, KINDS[kind], values, counts)
+        )
     factors = _make_factors(judgements, overlaps, parts, scale_of_row, scales)
     return scales, factors, _make_rankings(judgements, overlaps, scale_of_row)
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from unipref.core.judgements import RATING, Floats, Ints
+from unipref.unify.judging.chunks import Single
 from unipref.unify.judging.profiles import SLOPES
 from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, SHIFTS, SPREADS, Scale
-from unipref.unify.judging.chunks import Single
 
 SPREAD_SCALE = 0.6
 """Standard deviation of the prior of log(spread)."""

@@ -1,9 +1,9 @@
 """How an annotator judges: a finite list of profiles, of which each annotator has a posterior.
 
 A profile is a slope, by which the annotator follows the utilities of answers (below 0 for an inverted scale), and a
-lapse rate, at which they judge without a look at the answers. Both errors that annotators make are so in the model: those that
-come with close answers, and those at a constant rate. What share of annotators has which profile is estimated, so an
-annotator with few judgements has about the reliability of the others.
+lapse rate, at which they judge without a look at the answers. So the model has both kinds of errors: those between
+close answers, and those at a constant rate. What share of annotators has which profile is estimated, so an annotator
+with few judgements has about the reliability of the others.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ USUAL, WIDTH = 1.5, 1.25
 lapses and a flat slope without fit much the same judgements. This prior lies between the two (`docs/judges.md`)."""
 STRENGTH = 10.0
 """How many annotators the prior shares count as."""
+AROUND = 0.06
+"""Standard deviation of the reliabilities of the annotators that one profile stands for."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,12 @@ class Profiles:
         steep = np.multiply.outer(np.abs(np.asarray(slope, dtype=np.float64)), np.abs(self.slope))
         gap = np.abs(nodes) * np.sqrt(2.0)
         right = (2 * expit(steep[..., None] * gap) - 1) @ (weights / weights.sum())
-        return np.sign(self.slope) * (1 - self.lapse) * right
+        return np.asarray(np.sign(self.slope) * (1 - self.lapse) * right)
 
 
 def make_profiles() -> Profiles:
     """Returns the profiles with their prior: most annotators follow the utilities, few ignore or invert them."""
-    pairs = [
-        (code, lapse)
-        for code, slope in enumerate(SLOPES)
-        for lapse in (LAPSES if slope else LAPSES[:1])
-    ]
+    pairs = [(code, lapse) for code, slope in enumerate(SLOPES) for lapse in (LAPSES if slope else LAPSES[:1])]
     codes, lapses = np.array([code for code, _ in pairs]), np.array([lapse for _, lapse in pairs])
     slopes = SLOPES[codes]
     shape = np.exp(-0.5 * ((np.log2(np.maximum(np.abs(slopes), 1e-9)) - USUAL) / WIDTH) ** 2)
@@ -81,23 +79,21 @@ def make_profiles() -> Profiles:
 
 
 def interval(reliability: Floats, weights: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Computes the central interval of a discrete posterior; each value stands for all up to halfway to the next.
+    """Computes the central interval of a posterior; each profile stands for a normal distribution around it.
 
     Args:
         reliability: (p,) values.
         weights: (p,) probabilities.
         level: of the interval.
     """
-    order = np.argsort(reliability, kind="stable")
-    values, mass = reliability[order], np.cumsum(weights[order])
-    middles = (values[1:] + values[:-1]) / 2
-    low = int(np.searchsorted(mass, (1 - level) / 2 * mass[-1]))
-    high = int(np.searchsorted(mass, (1 + level) / 2 * mass[-1]))
-    high = min(high, len(values) - 1)
-    return (
-        float(middles[low - 1]) if low else float(values[0]),
-        float(middles[high]) if high < len(middles) else float(values[-1]),
-    )
+    offsets = np.linspace(-2.0, 2.0, 9)
+    values = np.add.outer(reliability, AROUND * offsets).reshape(-1)
+    masses = np.multiply.outer(weights, np.exp(-0.5 * offsets**2)).reshape(-1)
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(masses[order])
+    ends = np.searchsorted(below, [(1 - level) / 2 * below[-1], (1 + level) / 2 * below[-1]])
+    low, high = values[order][np.minimum(ends, len(values) - 1)]
+    return float(max(low, -1.0)), float(min(high, 1.0))
 
 
 def softmax(logs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

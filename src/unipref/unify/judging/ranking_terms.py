@@ -139,9 +139,7 @@ def improve_slopes(terms: list[RankingTerms], scales: list[Scale], by_annotator:
     for code in sorted(used):
         slope = scales[code].slope
         values = [
-            sum(
-                float(_log_mixture(term, slope + step, code, by_annotator, by_source).sum()) for term in terms
-            )
+            sum(float(_log_mixture(term, slope + step, code, by_annotator, by_source).sum()) for term in terms)
             - 0.5 * ((slope + step - SLOPE_MEAN) / SLOPE_SPREAD) ** 2
             for step in (-STEP, 0.0, STEP)
         ]
@@ -154,7 +152,7 @@ def improve_slopes(terms: list[RankingTerms], scales: list[Scale], by_annotator:
 def score_slopes(
     terms: list[RankingTerms], scale: int, slope: float, by_annotator: Floats, by_source: Floats
 ) -> tuple[Ints, Floats]:
-    """Returns the block of each overlapping ranking of a scale and the derivative of its log-likelihood by the slope."""
+    """Returns the block of each overlapping ranking of a scale, and its log-likelihood's derivative by the slope."""
     blocks, scores = [], []
     for term in terms:
         mine = (term.rankings.scale == scale) & term.rankings.is_overlapping

@@ -102,7 +102,7 @@ class Scale:
     def slope_derivative(self, category: int, shift: float, spread: float) -> Floats:
         """Returns the (slopes, nodes) derivatives of the probabilities by the scale's slope."""
         _, upper, lower = self._probability(self.x, category, shift, spread)
-        return -(upper - lower) * SLOPES[:, None] * NODES
+        return np.asarray(-(upper - lower) * SLOPES[:, None] * NODES)
 
     def _probability(self, x: Floats, category: int, shift: float, spread: float) -> tuple[Floats, Floats, Floats]:
         """Returns the probabilities of a category and the densities at its upper and lower threshold."""
@@ -112,9 +112,7 @@ class Scale:
         above, below = expit(bounds[category + 1] - latent), expit(bounds[category] - latent)
         return np.maximum(above - below, SMALLEST), above * (1 - above), below * (1 - below)
 
-    def objective(
-        self, x: Floats, keys: npt.NDArray[np.int64], counts: Floats
-    ) -> tuple[float, Floats]:
+    def objective(self, x: Floats, keys: npt.NDArray[np.int64], counts: Floats) -> tuple[float, Floats]:
         """Computes the penalised expected log-likelihood and its gradient.
 
         Args:
@@ -166,7 +164,8 @@ def make_scale(source: int, axis: int, kind: str, values: Floats, counts: Floats
     """Makes a scale from the values that occur, with first estimates of its thresholds from their frequencies.
 
     Args:
-        source, axis: codes.
+        source: code.
+        axis: code.
         kind: pair, split, rating or thumb.
         values: (n,) values of its judgements.
         counts: (n,) how many judgements each stands for.
@@ -213,4 +212,4 @@ def _edges(values: Floats, counts: Floats, most: int) -> Floats:
         return middles
     below = np.cumsum(np.bincount(code, counts))[:-1]
     wanted = np.arange(1, most) / most * counts.sum()
-    return middles[np.unique(np.minimum(np.searchsorted(below, wanted), len(middles) - 1))]
+    return np.asarray(middles[np.unique(np.minimum(np.searchsorted(below, wanted), len(middles) - 1))])
