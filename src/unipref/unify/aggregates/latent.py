@@ -26,7 +26,7 @@ class Latent(Aggregate):
     is taken to be known."""
     steps: int = Field(default=30, ge=1)
     """Most steps of the fit."""
-    tolerance: float = Field(default=0.001, gt=0)
+    tolerance: float = Field(default=0.002, gt=0)
     """The fit ends when the utilities change by less than this on average, in prior standard deviations."""
 
     example: ClassVar = {"settings": {"least_overlap": 20}}

@@ -8,16 +8,14 @@ from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation
 from unipref.core.judgements import KINDS, PAIR, SINGLE, Judgements
 from unipref.unify.judging.findings import describe_annotators
-from unipref.unify.judging.implied_pairs import imply_pairs
 from unipref.unify.judging.overlaps import find_overlaps
-from unipref.unify.judging.votes import share_of_votes
 
 
 class Mean(Aggregate):
     """Averages the judgements of each answer, in standard deviations of their source, kind and axis.
 
-    A pair counts half its value for the one answer and half against the other; in a ranking, the place counts.
-    Confidence is the share of the judgements that order two answers alike, as in `majority`.
+    A pair counts half its value for the one answer and half against the other; in a ranking, the place counts. The mean
+    alone tells no confidence: it is null.
     """
 
     example: ClassVar = {"settings": {}}
@@ -44,14 +42,13 @@ class Mean(Aggregate):
             mean = np.bincount(judgements.judged, weight * standard, answers) / np.bincount(
                 judgements.judged, weight, answers
             )
-        pairs = imply_pairs(judgements)
         block = np.repeat(np.arange(len(judgements.blocks)), np.diff(judgements.block_starts))
         return Aggregation(
             mean=mean,
             part=block,
-            pair_keys=pairs.keys,
-            pair_probability=share_of_votes(pairs.tally()),
+            pair_keys=np.zeros(0, dtype=np.int64),
+            pair_probability=np.zeros(0),
             block_starts=judgements.block_starts,
             annotators=describe_annotators(judgements, find_overlaps(judgements, 1)),
-            counts={"judgements": int(judgements.count.sum()), "pairs": len(pairs.keys)},
+            counts={"judgements": int(judgements.count.sum())},
         )

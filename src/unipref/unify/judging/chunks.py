@@ -248,10 +248,10 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
     for key, a, b in ranges:
         rows = chunk.by_key[a:b]
         follow_evidence[rows] = without[rows] @ tables.follow[key].T
-    message = follow_evidence[:, profiles.slope_code] * (1 - lapses)
+    message = follow_evidence @ follows.T
     message += lapses * tables.lapse[tables.of_factor[at]][:, None]
     overlapping = factors.is_overlapping[at]
-    crowd = _count_crowd(weights * message / overall[:, None], factors, at, overlapping, beliefs.by_source.shape)
+    crowd = _count_crowd(weights, message, overall, factors, at, beliefs.by_source.shape)
     np.log(np.maximum(message, TINY), out=message)
     message *= weight[:, None]
     beliefs.messages[at] = message
@@ -290,13 +290,15 @@ def _moments(tilted: Single) -> tuple[Floats, Floats, Floats]:
 
 
 def _count_crowd(
-    posterior: Single, factors: Factors, at: slice, overlapping: npt.NDArray[np.bool_], shape: tuple[int, ...]
+    weights: Single, message: Single, overall: Single, factors: Factors, at: slice, shape: tuple[int, ...]
 ) -> Floats:
+    """Returns (s, p) expected numbers of unknown annotators by profile, from judgements that overlap."""
     crowd = np.zeros(shape)
-    mine = overlapping & (factors.annotator[at] == NOBODY)
+    mine = factors.is_overlapping[at] & (factors.annotator[at] == NOBODY)
     for source in np.unique(factors.source[at][mine]).tolist():
         rows = np.flatnonzero(mine & (factors.source[at] == source))
-        crowd[source] = factors.weight[at][rows] @ posterior[rows].astype(np.float64)
+        posterior = weights[rows] * message[rows] / overall[rows, None]
+        crowd[source] = factors.weight[at][rows] @ posterior.astype(np.float64)
     return crowd
 
 

@@ -123,7 +123,7 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
             annotator = np.concatenate([t.rankings.annotator[t.rankings.scale == code] for t in terms])
             row = np.concatenate([t.rankings.row[t.rankings.scale == code] for t in terms])
             overlapping = np.concatenate([t.rankings.is_overlapping[t.rankings.scale == code] for t in terms])
-            block, score = score_slopes(terms, code, scale.slope, np.log(by_annotator), by_source)
+            block, score = score_slopes(terms, code, scale.slope, np.log(np.maximum(by_annotator, 1e-300)), by_source)
         rows = np.unique(row)
         n = int(judgements.count[rows].sum())
         n_overlapping = int((judgements.count * overlaps.of_row)[rows].sum())

@@ -25,7 +25,7 @@ FIRST_BETWEEN = 0.5
 """First guess of the variance of utilities between prompts."""
 CROWD_STRENGTH = 10.0
 """How many judgements the shares of profiles of all annotators count as, for the unknown annotators of a source."""
-MANNER_STEPS = frozenset({2, 4, 6, 9, 13, 18, 24})
+MANNER_STEPS = frozenset({2, 3, 5, 8, 12})
 """Steps in which shifts and spreads are estimated."""
 SCALE_STEPS = 3
 """Steps of L-BFGS per step of the fit."""
