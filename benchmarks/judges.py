@@ -285,6 +285,7 @@ def shapes_table(seeds: Sequence[int]) -> Iterator[str]:
     cases += [("all four", shapes, choice) for choice in (Majority(), Mean(), DawidSkene(), Latent())]
     right: list[list[Floats]] = [[] for _ in cases]
     error: list[list[tuple[Floats, Floats]]] = [[] for _ in cases]
+    has_confidence = [True] * len(cases)
     for seed in seeds:
         rows, utility = simulate_shapes(seed)
         for at, (_, kinds, choice) in enumerate(cases):
@@ -293,16 +294,15 @@ def shapes_table(seeds: Sequence[int]) -> Iterator[str]:
             hits = accuracy(chance, is_first)
             right[at].append(np.bincount(prompt, hits) / np.bincount(prompt))
             error[at].append((np.maximum(chance, 1 - chance), hits))
+            has_confidence[at] &= not np.isin(chance, (0.0, 1.0)).any()
     best = np.array(right[-1])
     for at, (name, _, choice) in enumerate(cases):
         table = best - np.array(right[at])
         low, high = paired_interval(table)
         gain = "" if at == len(cases) - 1 else f"{table.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
         confidence, hits = (np.concatenate(column) for column in zip(*error[at], strict=True))
-        yield (
-            f"| {name} | `{choice.name()}` | {np.mean(right[at]):.3f} | {gain} | "
-            f"{calibration_error(confidence, hits):.3f} |"
-        )
+        shown = f"{calibration_error(confidence, hits):.3f}" if has_confidence[at] else ""
+        yield f"| {name} | `{choice.name()}` | {np.mean(right[at]):.3f} | {gain} | {shown} |"
 
 
 def many_judgements(prompts: int, votes: int, answers: int, mixed: bool, seed: int = 0) -> pa.Table:

@@ -173,4 +173,4 @@ def _interval(
     variance_of_slope = 1 / (float(scores @ scores) + 1 / SLOPE_SPREAD**2)
     value = slope * mean
     error = float(np.sqrt(mean**2 * variance_of_slope + slope**2 * variance_of_mean))
-    return value, value - Z * error, value + Z * error
+    return float(value), float(value - Z * error), float(value + Z * error)

@@ -10,12 +10,12 @@ annotator's own slope, `shift` the annotator's leniency (of pairs: how much they
 `spread` the width of the annotator's use of a rating scale.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from unipref.core.judgements import PAIR, RATING, SPLIT, THUMB, Floats, Ints
 from unipref.unify.judging.profiles import SLOPES
@@ -34,7 +34,6 @@ SLOPE_MEAN, SLOPE_SPREAD = 2.0, 4.0
 """The prior of a source's slope: normal."""
 THRESHOLD_SPREAD = 4.0
 """Standard deviation of the prior of a threshold, and of the logarithm of the gap between two."""
-SMALLEST = 1e-12
 
 
 @dataclass
@@ -58,7 +57,6 @@ class Scale:
     has_middle: bool
     x: Floats
     lapse: Floats
-    free: int = field(default=0)
 
     @property
     def slope(self) -> float:
@@ -97,23 +95,25 @@ class Scale:
 
     def table(self, category: int, shift: float, spread: float) -> Floats:
         """Returns the (slopes, nodes) probabilities of a category, without lapses."""
-        return self._probability(self.x, category, shift, spread)[0]
+        upper, lower = self._latents(category, shift, spread)
+        return np.asarray(expit(upper) * expit(-lower) * -np.expm1(_gap(lower, upper)))
 
     def slope_derivative(self, category: int, shift: float, spread: float) -> Floats:
         """Returns the (slopes, nodes) derivatives of the probabilities by the scale's slope."""
-        _, upper, lower = self._probability(self.x, category, shift, spread)
-        return np.asarray(-(upper - lower) * SLOPES[:, None] * NODES)
+        upper, lower = self._latents(category, shift, spread)
+        follow = SLOPES[:, None] * NODES
+        return np.asarray(self.table(category, shift, spread) * (expit(lower) - expit(-upper)) * follow)
 
-    def _probability(self, x: Floats, category: int, shift: float, spread: float) -> tuple[Floats, Floats, Floats]:
-        """Returns the probabilities of a category and the densities at its upper and lower threshold."""
-        thresholds, _ = self.thresholds(x)
-        bounds = np.concatenate([[-np.inf], (thresholds - shift) / spread, [np.inf]])
-        latent = x[0] * SLOPES[:, None] * NODES
-        above, below = expit(bounds[category + 1] - latent), expit(bounds[category] - latent)
-        return np.maximum(above - below, SMALLEST), above * (1 - above), below * (1 - below)
+    def _latents(self, category: int, shift: float, spread: float) -> tuple[Floats, Floats]:
+        """Returns the (slopes, nodes) distances to the upper and the lower threshold of a category."""
+        bounds = np.concatenate([[-np.inf], (self.thresholds()[0] - shift) / spread, [np.inf]])
+        latent = self.slope * SLOPES[:, None] * NODES
+        return bounds[category + 1] - latent, bounds[category] - latent
 
     def objective(self, x: Floats, keys: npt.NDArray[np.int64], counts: Floats) -> tuple[float, Floats]:
         """Computes the penalised expected log-likelihood and its gradient.
+
+        With the distances u and l to both thresholds, P = sigmoid(u) sigmoid(-l) (1 - exp(l - u)) loses no digits.
 
         Args:
             x: the parameters.
@@ -124,15 +124,16 @@ class Scale:
         bounds = np.concatenate([[-np.inf], thresholds, [np.inf]])
         shift, spread = SHIFTS[keys[:, 1]], SPREADS[keys[:, 2]]
         upper, lower = ((bounds[keys[:, 0] + side] - shift) / spread for side in (1, 0))
-        reach = SLOPES[:, None] * NODES
-        above, below = (expit(bound[:, None, None] - x[0] * reach) for bound in (upper, lower))
-        probability = np.maximum(above - below, SMALLEST)
-        value = float(np.sum(counts * np.log(probability)))
-        weight = counts / probability
-        by_upper, by_lower = weight * above * (1 - above), weight * below * (1 - below)
+        apart = np.minimum(_gap(lower, upper), -1e-9)
+        follow = SLOPES[:, None] * NODES
+        above, below = (bound[:, None, None] - x[0] * follow for bound in (upper, lower))
+        total = counts.sum(axis=(1, 2))
+        value = float(np.sum(counts * (log_expit(above) + log_expit(-below))) + total @ np.log(-np.expm1(apart)))
+        by_upper, by_lower = counts * expit(-above), counts * expit(below)
         gradient = np.zeros(len(x))
-        gradient[0] = -float(np.sum((by_upper - by_lower).sum(axis=0) * reach))
-        sums = [np.sum(part, axis=(1, 2)) / spread for part in (by_upper, by_lower)]
+        gradient[0] = float(np.sum((by_lower - by_upper).sum(axis=0) * follow))
+        shared = total * np.exp(apart) / -np.expm1(apart)
+        sums = [(by.sum(axis=(1, 2)) + shared) / spread for by in (by_upper, by_lower)]
         of_bound = np.bincount(keys[:, 0] + 1, sums[0], self.size + 1) - np.bincount(keys[:, 0], sums[1], self.size + 1)
         gradient += of_bound[1:-1] @ derivative
         prior, prior_gradient = _log_prior(x)
@@ -148,6 +149,12 @@ class Scale:
         found = minimize(negative, self.x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
         if np.isfinite(found.x).all():
             self.x = np.clip(found.x, -20.0, 20.0)
+
+
+def _gap(lower: Floats, upper: Floats) -> Floats:
+    """Returns lower - upper, -inf where one of them is infinite."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.isfinite(lower) & np.isfinite(upper), lower - upper, -np.inf))
 
 
 def _log_prior(x: Floats) -> tuple[float, Floats]:
