@@ -41,17 +41,14 @@ class Tables:
     by_slope: Single | None = None
 
 
-def make_tables(
-    scales: Sequence[Scale], factors: Factors, shift: Ints, spread: Ints, with_derivatives: bool = False
-) -> Tables:
-    """Computes the tables.
+def find_keys(scales: Sequence[Scale], factors: Factors, shift: Ints, spread: Ints) -> tuple[Ints, Ints]:
+    """Returns (k, 4) the keys of `Tables` in use, and (n,) the key of each factor.
 
     Args:
         scales: all scales.
         factors: all factors.
         shift: (scales, annotators + 1) places in `SHIFTS`; the last is for unknown annotators.
         spread: the same in `SPREADS`.
-        with_derivatives: whether to compute `by_slope`.
     """
     code = shift[factors.scale, factors.annotator]
     turned = NO_SHIFT + factors.order * (code - NO_SHIFT)
@@ -62,7 +59,11 @@ def make_tables(
     rest, spread_code = np.divmod(distinct, widths[1])
     rest, shift_code = np.divmod(rest, widths[0])
     scale_code, category = np.divmod(rest, most)
-    keys = np.stack([scale_code, category, shift_code, spread_code], axis=1)
+    return np.stack([scale_code, category, shift_code, spread_code], axis=1), of_factor
+
+
+def make_tables(scales: Sequence[Scale], keys: Ints, of_factor: Ints, with_derivatives: bool = False) -> Tables:
+    """Computes the probabilities for the keys; with their derivatives by the slope if asked for."""
     follow = np.empty((len(keys), len(SLOPES), len(NODES)), dtype=np.float32)
     by_slope = np.empty_like(follow) if with_derivatives else None
     lapse = np.empty(len(keys), dtype=np.float32)
@@ -166,21 +167,65 @@ class Evidence:
 
     Attributes:
         mean, variance, positive: of each site's utility or difference: moments, and the probability to be above 0.
-        by_annotator: (a, p) sums of the log messages.
+        by_annotator: codes of some annotators, and (codes, p) sums of their log messages.
         crowd: (s, p) expected numbers of unknown annotators by profile; only overlapping judgements count.
         counts: (k, slopes, nodes) expected numbers of judgements without a lapse; None if not asked for.
-        likelihoods: scale -> (a, candidates) log-likelihoods of shifts and spreads.
+        likelihoods: scale -> codes of some annotators, and (codes, candidates) log-likelihoods of shifts and spreads.
         scores: (n,) derivative of each factor's log-likelihood by its scale's slope.
     """
 
     mean: Floats
     variance: Floats
     positive: Floats
-    by_annotator: Floats
+    by_annotator: tuple[Ints, Floats]
     crowd: Floats
     counts: Floats | None
-    likelihoods: dict[int, Floats]
+    likelihoods: dict[int, tuple[Ints, Floats]]
     scores: Floats | None
+
+
+class Totals:
+    """The evidence of all chunks, added in their order.
+
+    Attributes:
+        crowd, counts: as in `Evidence`.
+        by_annotator: (a, p) sums of the log messages.
+        likelihoods: scale -> (a, candidates).
+    """
+
+    def __init__(self, annotators: int, profiles: int, crowd: tuple[int, ...]) -> None:
+        self._annotators = annotators
+        self._sites: list[tuple[Floats, Floats, Floats]] = []
+        self._scores: list[Floats] = []
+        self.by_annotator = np.zeros((annotators, profiles))
+        self.crowd = np.zeros(crowd)
+        self.counts: Floats | None = None
+        self.likelihoods: dict[int, Floats] = {}
+
+    def add(self, part: Evidence) -> None:
+        """Adds the evidence of the next chunk."""
+        self._sites.append((part.mean, part.variance, part.positive))
+        codes, sums = part.by_annotator
+        self.by_annotator[codes] += sums
+        self.crowd += part.crowd
+        if part.counts is not None:
+            self.counts = part.counts if self.counts is None else self.counts + part.counts
+        for scale, (codes, logs) in part.likelihoods.items():
+            total = self.likelihoods.setdefault(scale, np.zeros((self._annotators, logs.shape[1])))
+            total[codes] += logs
+        if part.scores is not None:
+            self._scores.append(part.scores)
+
+    def sites(self) -> tuple[Floats, Floats, Floats]:
+        """Returns mean, variance and probability to be above 0 of all sites."""
+        if not self._sites:
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        mean, variance, positive = (np.concatenate(column) for column in zip(*self._sites, strict=True))
+        return mean, variance, positive
+
+    def scores(self) -> Floats:
+        """Returns the derivative of each factor's log-likelihood by its scale's slope."""
+        return np.concatenate(self._scores) if self._scores else np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -270,7 +315,7 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
             scores[rows] = np.einsum("nr,nr->n", share[rows], without[rows] @ tables.by_slope[key].T)
     return Evidence(
         *moments,
-        _sum_by(factors.annotator[at], message, len(beliefs.by_annotator)),
+        _sum_by(factors.annotator[at], message),
         crowd,
         counts,
         _weigh_candidates(without, factors, at, wanted),
@@ -302,21 +347,19 @@ def _count_crowd(
     return crowd
 
 
-def _sum_by(annotator: Ints, values: Single, size: int) -> Floats:
-    """Returns (size, p) sums of the values of each annotator, in a fixed order."""
+def _sum_by(annotator: Ints, values: Single) -> tuple[Ints, Floats]:
+    """Returns the codes of the named annotators, and the sums of the values of each, in a fixed order."""
     from scipy.sparse import csr_matrix
 
     named = np.flatnonzero(annotator != NOBODY)
-    if not len(named):
-        return np.zeros((size, values.shape[1]))
-    ones = np.ones(len(named))
-    picker = csr_matrix((ones, (annotator[named], named)), shape=(size, len(annotator)))
-    return np.asarray(picker @ values.astype(np.float64))
+    codes, code = np.unique(annotator[named], return_inverse=True)
+    picker = csr_matrix((np.ones(len(named)), (code, named)), shape=(len(codes), len(annotator)))
+    return codes, np.asarray(picker @ values.astype(np.float64))
 
 
-def _weigh_candidates(without: Single, factors: Factors, at: slice, wanted: Wanted) -> dict[int, Floats]:
-    """Returns scale -> (a, candidates) log-likelihoods of shifts and spreads, each annotator's other traits fixed."""
-    result: dict[int, Floats] = {}
+def _weigh_candidates(without: Single, factors: Factors, at: slice, wanted: Wanted) -> dict[int, tuple[Ints, Floats]]:
+    """Returns the log-likelihoods of shifts and spreads by scale, each annotator's other traits fixed."""
+    result: dict[int, tuple[Ints, Floats]] = {}
     if wanted.candidates is None or wanted.nearest is None or wanted.lapse is None:
         return result
     annotator, order = factors.annotator[at], factors.order[at]
@@ -337,5 +380,5 @@ def _weigh_candidates(without: Single, factors: Factors, at: slice, wanted: Want
             logs[mine] = (1 - lapse) * (without[rows[mine]] @ table[:, :-1]) + lapse * table[0, -1]
         np.log(np.maximum(logs, TINY), out=logs)
         logs *= factors.weight[at][rows].astype(np.float32)[:, None]
-        result[scale] = _sum_by(annotator[rows], logs, len(wanted.nearest))
+        result[scale] = _sum_by(annotator[rows], logs)
     return result

@@ -1,6 +1,5 @@
 """Fits the likelihood: expectation propagation for utilities and annotators, EM for what they share."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -109,8 +108,9 @@ class Fitter:
             scores,
         )
 
-    def _cut(self, with_derivatives: bool = False) -> None:
-        self.tables = chunks.make_tables(self.scales, self.factors, self.shift, self.spread, with_derivatives)
+    def _cut(self) -> None:
+        keys = chunks.find_keys(self.scales, self.factors, self.shift, self.spread)
+        self.tables = chunks.make_tables(self.scales, *keys)
         self.chunks = chunks.cut_chunks(self.factors, self.tables, CHUNK)
 
     def _by_annotator(self) -> Floats:
@@ -125,33 +125,38 @@ class Fitter:
         self.cavity = centre, 1 / precision
         return chunks.Beliefs(self.profiles, by_annotator, np.log(self.crowd), self.messages, centre, 1 / precision)
 
-    def _pass(self, pool: ThreadPoolExecutor, wanted: chunks.Wanted) -> Sequence[chunks.Evidence]:
+    def _pass(self, pool: ThreadPoolExecutor, wanted: chunks.Wanted) -> chunks.Totals:
         beliefs = self._beliefs()
-        return list(
-            pool.map(lambda chunk: chunks.pass_over(chunk, self.factors, self.tables, beliefs, wanted), self.chunks)
-        )
+        totals = chunks.Totals(*self.evidence.shape, self.crowd.shape)
+        for part in pool.map(
+            lambda chunk: chunks.pass_over(chunk, self.factors, self.tables, beliefs, wanted), self.chunks
+        ):
+            totals.add(part)
+        return totals
 
     def _step(self, pool: ThreadPoolExecutor, step: int) -> None:
         """One step: sites, annotators, shares of profiles, scales, utilities."""
         wanted = self._want(step)
-        parts = self._pass(pool, wanted)
+        totals = self._pass(pool, wanted)
         by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
         for term in self.rankings:
             term.update(self.gaussians, self.scales, by_annotator, by_source)
-        self._update_sites(parts, 1.0 if step == 1 else DAMPING)
-        self.evidence = sum((part.by_annotator for part in parts), np.zeros_like(self.evidence))
+        self._update_sites(totals, 1.0 if step == 1 else DAMPING)
+        self.evidence = totals.by_annotator
         for term in self.rankings:
             named = term.rankings.annotator >= 0
             np.add.at(self.evidence, term.rankings.annotator[named], term.messages[named])
-        self._update_shares(parts)
+        self._update_shares(totals)
         if step > 1:
-            self._update_scales(parts)
+            self._update_scales(totals)
             ranking_terms.improve_slopes(self.rankings, self.scales, self._by_annotator(), np.log(self.crowd))
-        if wanted.candidates is not None:
-            self._update_manners(parts)
-        if step > 1:
             self._update_between()
-        self._cut()
+        if totals.likelihoods:
+            for code, likelihoods in sorted(totals.likelihoods.items()):
+                self.shift[code, :-1], self.spread[code, :-1] = manners.choose(self.scales[code], likelihoods)
+            self._cut()
+        else:
+            self.tables = chunks.make_tables(self.scales, self.tables.keys, self.tables.of_factor)
         self._combine()
 
     def _want(self, step: int) -> chunks.Wanted:
@@ -164,43 +169,35 @@ class Fitter:
         nearest = np.abs(slope[:, None] - profiles.SLOPES).argmin(axis=1)
         return chunks.Wanted(True, candidates, nearest, posterior @ self.profiles.lapse)
 
-    def _update_sites(self, parts: Sequence[chunks.Evidence], share: float) -> None:
+    def _update_sites(self, totals: chunks.Totals, share: float) -> None:
         """Replaces each site's term by the normal distribution that has the moments of its judgements."""
-        if not parts:
-            return
-        mean = np.concatenate([part.mean for part in parts])
-        self.positive = np.concatenate([part.positive for part in parts])
+        mean, variance, self.positive = totals.sites()
         centre, around = self.cavity
-        variance = np.minimum(np.concatenate([part.variance for part in parts]), around)
+        variance = np.minimum(variance, around)
         precision = 1 / variance - 1 / around
         linear = mean / variance - centre / around
         self.precision += share * (precision - self.precision)
         self.linear += share * (linear - self.linear)
 
-    def _update_shares(self, parts: Sequence[chunks.Evidence]) -> None:
+    def _update_shares(self, totals: chunks.Totals) -> None:
         """Estimates which share of the annotators has which profile, of those whose judgements overlap."""
         prior, strength = self.profiles.prior, profiles.STRENGTH
         mine = self.overlaps.by_annotator > 0
         posterior = np.asarray(profiles.softmax(self._by_annotator()[mine])).sum(axis=0) if mine.any() else 0.0
         self.shares = (strength * prior + posterior) / (strength + mine.sum())
-        crowd = sum((part.crowd for part in parts), np.zeros_like(self.crowd))
+        crowd = totals.crowd
         crowd = crowd + sum((term.crowd(np.log(self.crowd)) for term in self.rankings), np.zeros_like(crowd))
         # Without named annotators, the crowds of all sources together are what a source is drawn towards.
         base = self.shares if mine.any() else (strength * prior + crowd.sum(axis=0)) / (strength + crowd.sum())
         self.crowd = (CROWD_STRENGTH * base + crowd) / (CROWD_STRENGTH + crowd.sum(axis=1, keepdims=True))
 
-    def _update_scales(self, parts: Sequence[chunks.Evidence]) -> None:
+    def _update_scales(self, totals: chunks.Totals) -> None:
         """Improves slopes and thresholds for the expected numbers of judgements."""
-        counts = sum((part.counts for part in parts if part.counts is not None), np.zeros(self.tables.follow.shape))
+        counts = np.zeros(self.tables.follow.shape) if totals.counts is None else totals.counts
         for code, scale in enumerate(self.scales):
             mine = np.flatnonzero(self.tables.keys[:, 0] == code)
             if scale.kind != RANKING and len(mine) and counts[mine].sum() > 0:
                 scale.maximise(self.tables.keys[mine, 1:], counts[mine], SCALE_STEPS)
-
-    def _update_manners(self, parts: Sequence[chunks.Evidence]) -> None:
-        for code in sorted({code for part in parts for code in part.likelihoods}):
-            likelihoods = sum(part.likelihoods[code] for part in parts if code in part.likelihoods)
-            self.shift[code, :-1], self.spread[code, :-1] = manners.choose(self.scales[code], np.asarray(likelihoods))
 
     def _update_between(self) -> None:
         """Estimates the variance between prompts from blocks in which answers were judged one by one."""
@@ -240,11 +237,7 @@ class Fitter:
 
     def _last_pass(self, pool: ThreadPoolExecutor) -> Floats:
         """Passes once more for the sites' probabilities and the scores of the slopes; returns the scores."""
-        self._cut(with_derivatives=True)
-        messages = self.messages.copy()
-        parts = self._pass(pool, chunks.Wanted(scores=True))
-        self.messages = messages
-        if not parts:
-            return np.zeros(0)
-        self.positive = np.concatenate([part.positive for part in parts])
-        return np.concatenate([part.scores for part in parts if part.scores is not None])
+        self.tables = chunks.make_tables(self.scales, self.tables.keys, self.tables.of_factor, True)
+        totals = self._pass(pool, chunks.Wanted(scores=True))
+        _, _, self.positive = totals.sites()
+        return totals.scores()
