@@ -324,7 +324,7 @@ def many_judgements(prompts: int, votes: int, answers: int, mixed: bool, seed: i
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
     columns = {
         "group": pa.array(np.char.add("prompt-", np.char.zfill(prompt.astype(str), 12))),
-        "answers": pa.ListArray.from_arrays(offsets, pa.array(answer_names[flat])),
+        "answers": pa.ListArray.from_arrays(offsets, pa.array(answer_names).take(pa.array(flat))),
         "axis": pa.nulls(n, pa.string()),
         "kind": pa.array(np.where(is_pair, "pair", "rating")),
         "value": pa.array(value),

@@ -139,6 +139,13 @@ class Judgements:
         return columns.build(cls)
 
 
+def _schema_without_origin() -> "pa.Schema":
+    """The columns that `Judgements` holds; the origin stays in the file."""
+    import pyarrow as pa
+
+    return pa.schema([field for field in judgement_schema() if field.name != "origin"])
+
+
 class _Columns:
     """The columns of an Arrow table as numpy arrays, and their conversion to `Judgements`."""
 
@@ -146,7 +153,8 @@ class _Columns:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        table = table.select(judgement_schema().names).cast(judgement_schema()).combine_chunks()
+        schema = _schema_without_origin()
+        table = table.select(schema.names).cast(schema).combine_chunks()
         self.groups, self.group = _encode(table["group"])
         self.axes, self.axis = _encode(pc.fill_null(table["axis"], ""))
         self.sources, self.source = _encode(table["source"])
@@ -327,6 +335,11 @@ def read_judgements(path: Path) -> Judgements:
 
     from unipref.core import parquet
 
-    schema = judgement_schema()
+    schema = _schema_without_origin()
     batches = list(parquet.read_batches(path, schema.names, rows_at_once=2**16))
-    return Judgements.from_table(pa.Table.from_batches(batches, schema=schema))
+    table = pa.Table.from_batches(batches, schema=schema)
+    del batches
+    judgements = Judgements.from_table(table)
+    del table
+    pa.default_memory_pool().release_unused()
+    return judgements
