@@ -33,7 +33,7 @@ from unipref.unify.aggregates.majority import Majority
 from unipref.unify.aggregates.mean import Mean
 
 Floats = npt.NDArray[np.float64]
-SEEDS = {"dev": tuple(range(100, 103)), "final": tuple(range(1, 6))}
+SEEDS = {"dev": tuple(range(100, 103)), "final": tuple(range(11, 16))}
 PAGE = Path(__file__).parents[1] / "docs" / "judges.md"
 BINS = 10
 PROMPTS, VOTES, PEOPLE = 1000, 3, 20

@@ -207,6 +207,55 @@ def test_a_lazy_annotator_who_always_chooses_the_first_is_not_believed() -> None
     assert order_is_right(judgements, result, utility).mean() > 0.8
 
 
+def test_two_votes_to_one_are_not_certain_even_among_very_good_annotators() -> None:
+    """With three people who agree on 93 % of the pairs, none may be taken to be infallible."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for prompt in range(600):
+        values = np.where(rng.random(3) < 0.035, -1.0, 1.0) * (1.0 if rng.random() < 0.5 else -1.0)
+        for person, value in enumerate(values):
+            row = {"group": f"p{prompt:04}", "answers": ["a", "b"], "kind": "pair", "value": float(value)}
+            rows.append({**row, "source": "s", "annotator": f"w{person}"})
+    judgements, result = aggregate(rows)
+    votes = np.bincount(judgements.block, judgements.value)
+    chance, _ = result.compare(judgements.block_starts[:-1], judgements.block_starts[:-1] + 1)
+    split = np.abs(votes) == 1
+    sure = np.maximum(chance, 1 - chance)
+    assert split.sum() > 30
+    assert 0.6 < sure[split].mean() < 0.99
+    assert sure[~split].min() > 0.99
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_judgements_give_finite_numbers_or_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(40):
+        kind = str(rng.choice(["pair", "rating", "thumb", "ranking", "split"]))
+        size = {"pair": 2, "rating": 1, "thumb": 1}.get(kind, int(rng.integers(2, 5)))
+        row = {
+            "group": f"g{rng.integers(4)}",
+            "answers": [str(one) for one in rng.permutation(5)[:size]],
+            "kind": kind,
+            "source": f"s{rng.integers(2)}",
+            "annotator": None if rng.random() < 0.3 else f"w{rng.integers(4)}",
+            "count": int(rng.choice([1, 1, 50])),
+        }
+        if kind in {"ranking", "split"}:
+            row["places"] = [int(one) for one in rng.integers(1, 3, size)]
+        else:
+            row["value"] = float(rng.integers(2) if kind == "thumb" else rng.choice([-1, 0, 1, 1e6, -1e9]))
+        rows.append(row)
+    judgements, result = aggregate(rows, least_overlap=2, steps=4)
+    last = judgements.block_starts[1:] - 1
+    chance, _ = result.compare(judgements.block_starts[:-1], last)
+    turned, _ = result.compare(last, judgements.block_starts[:-1])
+    seen = np.isfinite(chance)
+    assert chance[seen] + turned[seen] == pytest.approx(1.0)
+    assert ((chance[seen] >= 0) & (chance[seen] <= 1)).all()
+    assert np.isfinite(result.mean[result.part >= 0]).all()
+
+
 def test_the_order_is_that_of_noisy_bradley_terry() -> None:
     rows, _ = judged_pairs(9, prompts=30, votes=6, people=6, inverted=1)
     judgements, result = aggregate(rows)

@@ -330,7 +330,7 @@ def _moments(tilted: Single) -> tuple[Floats, Floats, Floats]:
     mean = density @ NODES
     step = NODES[1] - NODES[0]
     variance = np.maximum(density @ NODES**2 - mean**2, step * step / 6)
-    positive = density @ ((NODES > 1e-9) + 0.5 * (np.abs(NODES) <= 1e-9))
+    positive = np.minimum(density @ ((NODES > 1e-9) + 0.5 * (np.abs(NODES) <= 1e-9)), 1.0)
     return mean, variance, positive
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from unipref.core.judgements import Floats, Ints
 
 SLOPES = np.array([-8.0, -4.0, -2.0, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 """Slopes of profiles, relative to the source's."""
-LAPSES = np.array([0.0, 0.15, 0.3, 0.5, 0.75])
-"""Lapse rates of profiles."""
+LAPSES = np.array([0.02, 0.1, 0.25, 0.5, 0.75])
+"""Lapse rates of profiles. None is 0: with few annotators, one who never errs would decide every pair alone."""
 POSITIVE, ZERO, NEGATIVE = 0.90, 0.05, 0.05
 """Prior shares of annotators who follow the utilities, who ignore them, and who invert them."""
 USUAL, WIDTH = 1.5, 1.25
@@ -25,6 +25,8 @@ USUAL, WIDTH = 1.5, 1.25
 lapses and a flat slope without fit much the same judgements. This prior lies between the two (`docs/judges.md`)."""
 STRENGTH = 10.0
 """How many annotators the prior shares count as."""
+QUANTILES = 64
+"""Number of gaps between two answers for which the reliability is averaged."""
 AROUND = 0.06
 """Standard deviation of the reliabilities of the annotators that one profile stands for."""
 
@@ -57,10 +59,10 @@ class Profiles:
         Returns:
             (p,) or (k, p) values in [-1, 1].
         """
-        nodes, weights = np.polynomial.hermite_e.hermegauss(41)
         steep = np.multiply.outer(np.abs(np.asarray(slope, dtype=np.float64)), np.abs(self.slope))
-        gap = np.abs(nodes) * np.sqrt(2.0)
-        right = (2 * expit(steep[..., None] * gap) - 1) @ (weights / weights.sum())
+        # Equally likely gaps: a Gauss quadrature is far off where the slope is steep.
+        gaps = np.sqrt(2.0) * ndtri(0.5 + (np.arange(QUANTILES) + 0.5) / (2 * QUANTILES))
+        right = np.mean(2 * expit(steep[..., None] * gaps) - 1, axis=-1)
         return np.asarray(np.sign(self.slope) * (1 - self.lapse) * right)
 
 
