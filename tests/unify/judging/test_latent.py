@@ -223,7 +223,7 @@ def test_two_votes_to_one_are_not_certain_even_among_very_good_annotators() -> N
     sure = np.maximum(chance, 1 - chance)
     assert split.sum() > 30
     assert 0.6 < sure[split].mean() < 0.99
-    assert sure[~split].min() > 0.99
+    assert sure[~split].min() > 0.95
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -73,12 +73,12 @@ def _round_values(values: Floats) -> Floats:
 
 def _alpha(table: Floats, domain: Floats, level: Level) -> float | None:
     """Returns alpha of (units, values) counts; None without two different values in comparable units."""
-    import krippendorff
-
-    if not len(table) or (table.sum(axis=0) > 0).sum() < 2:
+    totals = table.sum(axis=0)
+    if not len(table) or (totals > 0).sum() < 2:
         return None
-    used = table.sum(axis=0) > 0
-    return float(krippendorff.alpha(value_counts=table[:, used], value_domain=domain[used], level_of_measurement=level))
+    distance = _distances(domain, totals, level)
+    seen = float(_observed(table, table.sum(axis=1), distance).sum())
+    return 1 - seen / (float(totals @ distance @ totals) / (totals.sum() - 1))
 
 
 def _interval(table: Floats, domain: Floats, level: Level, seed: int) -> tuple[float | None, float | None]:
