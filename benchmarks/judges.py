@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import expit, ndtr
 
-from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation
+from unipref.core.contracts import Aggregate
 from unipref.core.judgements import Judgements, judgement_schema
 from unipref.core.stats.bootstrap import paired_interval
 from unipref.demo.raters import Raters

@@ -20,8 +20,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from unipref.core import hashing, user_code
-from unipref.core.aggregate import Aggregate
-from unipref.core.contracts import Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
+from unipref.core.contracts import Aggregate, Benchmark, Choice, Export, Format, Scorer, Settings, Strategy, Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.core.leaves import iterate_leaves
 

@@ -1,4 +1,4 @@
-"""The base classes of plug-ins: format, export, scorer, strategy, trainer and benchmark.
+"""The base classes of plug-ins: format, export, aggregate, scorer, strategy, trainer and benchmark.
 
 Each is a `Choice`: a frozen pydantic object. Its fields are its settings, its docstring is its documentation, and one
 or two methods do the work. A choice is one file in the folder of its stage, and the file's name is its name.
@@ -7,12 +7,14 @@ or two methods do the work. A choice is one file in the folder of its stage, and
 from unipref.core.contracts.base import Choice, Settings
 from unipref.core.contracts.evaluation import BIAS, INSTRUCTION, Benchmark, HeadlineMetric, SplitBenchmark
 from unipref.core.contracts.feedback import Export, FeedbackKind, Format, Grouping, Proposal, read_all
+from unipref.core.contracts.judging import Aggregate
 from unipref.core.contracts.selection import Scorer, Selection, Strategy
 from unipref.core.contracts.training import LearnsFrom, ModelDependency, Trainer, TrainJob
 
 __all__ = [
     "BIAS",
     "INSTRUCTION",
+    "Aggregate",
     "Benchmark",
     "Choice",
     "Export",

@@ -78,7 +78,7 @@ def _alpha(table: Floats, domain: Floats, level: Level) -> float | None:
         return None
     distance = _distances(domain, totals, level)
     seen = float(_observed(table, table.sum(axis=1), distance).sum())
-    return 1 - seen / (float(totals @ distance @ totals) / (totals.sum() - 1))
+    return float(1 - seen * (totals.sum() - 1) / float(totals @ distance @ totals))
 
 
 def _interval(table: Floats, domain: Floats, level: Level, seed: int) -> tuple[float | None, float | None]:

@@ -5,8 +5,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation, Convergence
+from unipref.core.contracts import Aggregate
 from unipref.core.judgements import NOBODY, Floats, Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation
+from unipref.core.contracts import Aggregate
 from unipref.core.judgements import Judgements
 from unipref.unify.judging.findings import summarise
 from unipref.unify.judging.fit import Fitter

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation
+from unipref.core.contracts import Aggregate
 from unipref.core.judgements import Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.implied_pairs import imply_pairs

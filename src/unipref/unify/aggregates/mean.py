@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from unipref.core.aggregate import Aggregate
 from unipref.core.aggregation import Aggregation
+from unipref.core.contracts import Aggregate
 from unipref.core.judgements import KINDS, PAIR, SINGLE, Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.overlaps import find_overlaps

@@ -1,9 +1,9 @@
-"""The base class of aggregates, which turn judgements into utilities."""
+"""The base class of aggregates, which turn judgements into utilities of answers."""
 
 import abc
 from typing import TYPE_CHECKING
 
-from unipref.core.contracts import Choice
+from unipref.core.contracts.base import Choice
 
 if TYPE_CHECKING:
     from unipref.core.aggregation import Aggregation
