@@ -106,7 +106,8 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
         better, worse: indices; for a tie their order has no meaning.
         tie: neither answer is better.
         strength: how much better, in the source's own units; None if the source does not say.
-        annotator: who judged, if the source says so.
+        annotator: who judged, if the source names them.
+        column: the column that holds this judgement, if each column is one person's.
     """
 
     better: int
@@ -114,6 +115,7 @@ class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
     tie: bool = False
     strength: float | None = None
     annotator: str | None = None
+    column: str | None = None
 
 
 class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -128,6 +130,7 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
         extra: other fields of the row: votes, annotators, critiques.
         judge: whose judgement this is: the annotator, or the hash of the raw row. The same judgement of the same judge
             on the same answers counts once.
+        annotator: who gave all judgements of the row, if the source names them.
     """
 
     prompt: Messages
@@ -137,14 +140,18 @@ class Feedback(msgspec.Struct, frozen=True, omit_defaults=True):
     objective: str | None = None
     extra: dict[str, Any] = {}
     judge: str | None = None
+    annotator: str | None = None
 
 
 class Axis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A scale on which answers are scored: its declared range, and which end is better."""
+    """A scale on which answers are scored: its declared range, and which end is better. `is_rank`: whether a score is
+    the answer's place in the order of all answers that a row holds.
+    """
 
     better: str = "high"
     low: float | None = None
     high: float | None = None
+    is_rank: bool = False
 
     @property
     def sign(self) -> float:

@@ -16,6 +16,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
+from unipref.unify.judging.records import join_files
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
@@ -23,6 +24,7 @@ from unipref.unify.map_reduce import (
     ReduceTask,
     ResolvedSource,
     SourceCounts,
+    judgements_name,
     map_rows,
     reduce_bucket,
 )
@@ -71,7 +73,7 @@ def unify(
     engine: Engine,
     read: ReadRows,
 ) -> dict[str, Any]:
-    """Reads every source and writes `preferences.parquet` and `rejects.parquet` to `out`.
+    """Reads every source and writes `preferences`, `judgements` and `rejects.parquet` to `out`.
 
     Args:
         sources: the sources, with unique names.
@@ -108,6 +110,7 @@ def unify(
         for index, source_counts in counts_by_source.items():
             counts[index] += source_counts
     kept = write_preferences(work, n_buckets, settings.min_margin, out, preference_schema(with_parts))
+    join_files([work / judgements_name(bucket) for bucket in range(n_buckets)], out / "judgements.parquet")
     shutil.rmtree(work)
     records = _make_records(sources, counts, kept, out)
     if not kept:

@@ -21,6 +21,7 @@ from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.sources.reading_notes import RowNotes, collect_notes
+from unipref.unify.judging.records import JudgementWriter, list_judgements
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import count_parts
 from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields
@@ -78,6 +79,7 @@ class SourceCounts(msgspec.Struct):
     """Counts of one source's rows and groups by outcome; `+=` adds the counts of another task.
 
     Attributes:
+        judgements: rows of `judgements.parquet`.
         repeated_judgements: judgements that repeat one of the same judge on the same answers, and do not count again.
     """
 
@@ -86,6 +88,7 @@ class SourceCounts(msgspec.Struct):
     rejected: Counter[str] = msgspec.field(default_factory=Counter)
     parts_rejected: Counter[str] = msgspec.field(default_factory=Counter)
     groups: int = 0
+    judgements: int = 0
     repeated_judgements: int = 0
     projected: int = 0
     groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
@@ -270,12 +273,14 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
     with (
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
         pq.ParquetWriter(task.out / part_name(task.bucket), schema, compression="zstd") as writer,
+        JudgementWriter(task.out / judgements_name(task.bucket)) as judgements,
     ):
         for source, parts in _read_groups(task):
             counts, projection = counts_of.setdefault(source, SourceCounts()), task.sources[source].projection
             counts.groups += 1
             distinct_parts, repeated = drop_repeated_judgements(parts)
             counts.repeated_judgements += repeated
+            counts.judgements += judgements.add(list_judgements(distinct_parts, projection.source, projection.axes))
             group = merge_feedback(distinct_parts)
             try:
                 projected = project(group, projection)
@@ -346,3 +351,8 @@ _FIRST_REDUCE_TASK = 1_000_000
 def part_name(bucket: int) -> str:
     """Returns the file name of one bucket's preferences."""
     return f"part-{bucket:05d}.parquet"
+
+
+def judgements_name(bucket: int) -> str:
+    """Returns the file name of one bucket's judgements."""
+    return f"judgements-{bucket:05d}.parquet"

@@ -32,6 +32,8 @@ class SourceCounts(msgspec.Struct):
 
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
+        judgements: rows of `judgements.parquet`.
+        repeated_judgements: judgements that repeat one of the same person, or of a copied row, and do not count.
         examples: `LEVEL.REASON` -> a description of the first one; the level is row, part, group or preference.
         message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
         unread_turn_fields: field of turns besides role and content -> how many turns hold it; it is not read.
@@ -48,6 +50,8 @@ class SourceCounts(msgspec.Struct):
     rejected: dict[str, int] = {}
     parts_rejected: dict[str, int] = {}
     groups: int | None = None
+    judgements: int | None = None
+    repeated_judgements: int | None = None
     projected: int | None = None
     groups_rejected: dict[str, int] = {}
     preferences: int | None = None

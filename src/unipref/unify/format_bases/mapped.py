@@ -5,10 +5,10 @@ import ast
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from unipref.core import patterns
 from unipref.core.contracts import Format, Settings
@@ -81,6 +81,10 @@ class Mapped(Format):
     """What rows share that must stay on one side of the split. If not set, the first user turn decides."""
     objective: Path | None = None
     """Path of the row's objective, if it differs between rows."""
+    annotator: Path | None = None
+    """Path of the name of the person who judged, or null. The same judgement of the same person on the same answers
+    counts once. Without it, only a row that repeats another one in every field counts once. With a `*`, as in
+    `votes.*.user`, it holds one name per vote; the formats votes and graded_pair can read these."""
     keep: list[Path] = []
     """Paths of further fields to keep in the column `extra`."""
     where: dict[Path, Condition] = {}
@@ -96,6 +100,9 @@ class Mapped(Format):
     function: Dotted | None = None
     """Dotted path of a Python function that takes each raw row and returns the row to read."""
 
+    has_annotator_per_vote: ClassVar[bool] = False
+    """Whether the format reads one name per vote."""
+
     def code_files(self) -> list[FilePath]:
         """Returns the files of `function`."""
         return [] if self.function is None else code_files(self.function)
@@ -104,6 +111,12 @@ class Mapped(Format):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Proposes a mapping for rows with these columns; None if they do not look like this format."""
         return None
+
+    @model_validator(mode="after")
+    def _names_the_annotator_of_rows(self) -> "Mapped":
+        if self.annotator is not None and is_star(self.annotator) and not self.has_annotator_per_vote:
+            raise ValueError(f"'annotator' holds a '*': {self.name()} reads one name per row, without a '*'")
+        return self
 
     @abc.abstractmethod
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
@@ -128,7 +141,7 @@ class Mapped(Format):
         twin = None if self.twins is None else self.twins.shared_part(row)
         objective = None if self.objective is None else join_texts(row, self.objective) or None
         kept = self.kept_fields(row)
-        tools = self._read_tools(row)
+        tools, annotator = self._read_tools(row), self._read_annotator(row)
         images = None if self.images is None else read_images(get_path(row, self.images), self.images)
         for item in self.feedback(row):
             if isinstance(item, Reject):
@@ -141,7 +154,10 @@ class Mapped(Format):
             elif kept:
                 item = msgspec.structs.replace(item, extra={**kept, **item.extra})
             prompt = item.prompt if images is None else place_images(item.prompt, images, self.images or "")
-            yield msgspec.structs.replace(item, prompt=add_tools(prompt, tools), twins=twin, objective=objective)
+            prompt = add_tools(prompt, tools)
+            yield msgspec.structs.replace(
+                item, prompt=prompt, twins=twin, objective=objective, annotator=item.annotator or annotator
+            )
 
     def prepare(self, row: Row) -> Row:
         """Applies `function`, `literals` and `where`, and returns the row.
@@ -184,6 +200,12 @@ class Mapped(Format):
         if self.system is None or not (content := join_texts(row, self.system)):
             return []
         return [Message(role="system", content=content)]
+
+    def _read_annotator(self, row: Row) -> str | None:
+        """Returns who judged the row; None if it does not say so, or names one person per vote."""
+        if self.annotator is None or is_star(self.annotator):
+            return None
+        return value_key(get_path(row, self.annotator)) or None
 
     def _read_tools(self, row: Row) -> str | None:
         """Returns the tools that the assistant may call, as JSON; None if the row has none."""

@@ -1,7 +1,7 @@
 """The base class of formats whose row holds two answers to one prompt."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, model_validator
 
@@ -15,9 +15,11 @@ from unipref.unify.mapping.fields import (
     Path,
     Paths,
     Place,
+    collect_values,
     extract_part,
     first_field,
     get_path,
+    is_star,
     label_hint,
     read_text,
     string_keys,
@@ -60,9 +62,6 @@ class TwoAnswers(Dialogues):
     """Where the prompt is; not needed if each side holds the whole dialogue."""
     questions: Path | None = None
     """Replaces `prompt`: path of the list of the user's turns, if each side is the list of answers to them."""
-    annotator: Path | None = None
-    """Path of the name of the person who judged. Rows about the same two answers add up; the same judgement of the same
-    person counts once. Without it, only a row that repeats another one in every field counts once."""
     evidence: dict[str, SideScores] = {}
     """Axis name -> both answers' scores. They do not decide. They are kept, and the label is checked against them."""
 
@@ -71,11 +70,6 @@ class TwoAnswers(Dialogues):
         if self.prompt is not None and self.questions is not None:
             raise ValueError("give either 'prompt' or 'questions'")
         return self
-
-    def read_judge(self, row: Row) -> str | None:
-        """Returns the annotator; None if the row names none."""
-        name = None if self.annotator is None else value_key(get_path(row, self.annotator))
-        return f"annotator {name}" if name else None
 
     def axes(self) -> dict[str, Axis]:
         """Returns the axes of the evidence."""
@@ -195,10 +189,51 @@ class LabelledAnswers(TwoAnswers):
         return sides
 
 
-def make_comparison(side: Side, annotator: str | None = None) -> Comparison:
-    """Makes the comparison of the first and the second answer."""
+def make_comparison(side: Side, vote: "Vote | None" = None) -> Comparison:
+    """Makes the comparison of the first and the second answer; `vote` says who judged."""
     better = 1 if side == "second" else 0
-    return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator)
+    annotator, column = (None, None) if vote is None else (vote.annotator, vote.column)
+    return Comparison(better=better, worse=1 - better, tie=side == "tie", annotator=annotator, column=column)
+
+
+class Vote(NamedTuple):
+    """The judgement of one person: its value, where it is, and who gave it, by name or by the column of a person."""
+
+    value: Any
+    field: str
+    annotator: str | None = None
+    column: str | None = None
+
+    @property
+    def is_cast(self) -> bool:
+        """Whether the person judged."""
+        return self.value is not None and self.value != ""
+
+
+def read_votes(row: Row, votes: str | list[str], annotator: str | None) -> list[Vote]:
+    """Reads the votes of one or several people, also of those who did not judge.
+
+    Args:
+        row: the raw row.
+        votes: one path per person, or one path of a vote or of a list of votes.
+        annotator: path of their names, if it has one name per vote.
+
+    Raises:
+        Reject: `missing_field` if a path does not exist; `wrong_type` if there is not one name per vote.
+    """
+    paths = [votes] if isinstance(votes, str) else votes
+    result: list[Vote] = []
+    for path in paths:
+        values = collect_values(row, path)
+        column = path if len(paths) > 1 and len(values) == 1 else None
+        result += [Vote(value, place, None, column) for place, value in values]
+    if annotator is None or not is_star(annotator):
+        return result
+    names = [value_key(name) or None for _, name in collect_values(row, annotator)]
+    if len(names) != len(result):
+        detail = f"expected one name per vote, found {len(names)} names and {len(result)} votes"
+        raise Reject(Reason.WRONG_TYPE, detail, annotator)
+    return [vote._replace(annotator=name, column=None) for vote, name in zip(result, names, strict=True)]
 
 
 def read_label(

@@ -10,13 +10,12 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
-from unipref.unify.format_bases.two_answers import TwoAnswers
+from unipref.unify.format_bases.two_answers import TwoAnswers, read_votes
 from unipref.unify.mapping.fields import (
     Decimal,
     Path,
     PathList,
     Place,
-    collect_values,
     label_hint,
     read_number,
     string_keys,
@@ -74,6 +73,7 @@ class GradedPair(TwoAnswers):
     """Grade in words -> its strength: positive when the first answer is better, 0 for a tie. Codes are looked up before
     the scale, so they can also define exceptions on a numeric scale."""
 
+    has_annotator_per_vote: ClassVar[bool] = True
     example: ClassVar[dict[str, Any]] = {
         "settings": {
             "prompt": "question",
@@ -117,23 +117,21 @@ class GradedPair(TwoAnswers):
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:
         """Yields one feedback with two answers and one comparison per grade."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
-        paths = [self.grade] if isinstance(self.grade, str) else self.grade
-        places = [one for path in paths for one in collect_values(row, path)]
-        grades = [(path, value) for path, value in places if value is not None and value != ""]
+        places = read_votes(row, self.grade, self.annotator)
+        grades = [place for place in places if place.is_cast]
         if not grades:
-            raise Reject(Reason.UNSCORED, "the grade is missing", paths[0])
+            raise Reject(Reason.UNSCORED, "the grade is missing", places[0].field if places else str(self.grade))
         comparisons = []
-        for path, value in grades:
-            lead = self._towards_first(value, path)
+        for grade in grades:
+            lead = self._towards_first(grade.value, grade.field)
             better = 0 if lead >= 0 else 1
-            annotator = path if len(places) > 1 else None
-            comparisons.append(Comparison(better, 1 - better, abs(lead) <= 1e-9, abs(lead), annotator))
+            is_tie, strength = abs(lead) <= 1e-9, abs(lead)
+            comparisons.append(Comparison(better, 1 - better, is_tie, strength, grade.annotator, grade.column))
         yield Feedback(
             prompt=prompt,
             responses=self.make_responses(row, endings),
             comparisons=comparisons,
-            extra={"grade": [value for _, value in grades] if len(places) > 1 else grades[0][1]},
-            judge=self.read_judge(row),
+            extra={"grade": [grade.value for grade in grades] if len(places) > 1 else grades[0].value},
         )
 
     def _towards_first(self, value: Any, path: str) -> float:

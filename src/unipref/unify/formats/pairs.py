@@ -183,4 +183,4 @@ class Pairs(LabelledAnswers):
             comparison = make_comparison(label)
         prompt, endings = self.read_sides(row, places)
         responses = self.make_responses(row, endings)
-        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison], judge=self.read_judge(row))
+        yield Feedback(prompt=prompt, responses=responses, comparisons=[comparison])

@@ -143,7 +143,7 @@ class Ranking(SeveralAnswers):
 
     def axes(self) -> dict[str, Axis]:
         """The axis of ranks: places in the list count from 0, the best."""
-        return {RANK_AXIS: Axis(better="low" if self.better is None else self.better)}
+        return {RANK_AXIS: Axis(better="low" if self.better is None else self.better, is_rank=True)}
 
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:

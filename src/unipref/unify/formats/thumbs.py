@@ -5,13 +5,12 @@ from typing import Any, ClassVar
 
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Reject, Row
-from unipref.core.values import value_key
 from unipref.unify.detection.guess import MAX_WEAK_CONFIDENCE, PLACEHOLDER, Columns, Guess, quote_names
 from unipref.unify.detection.one_answer import find_one_answer, find_thumbs
 from unipref.unify.detection.score_bounds import find_score_thumbs
 from unipref.unify.detection.verdict_lists import find_listed_thumbs
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, PathList, get_path
+from unipref.unify.mapping.fields import Path, PathList
 from unipref.unify.mapping.verdicts import Verdicts
 
 
@@ -24,9 +23,6 @@ class Thumbs(Verdicts, OneAnswer):
     label: Path | PathList
     """Path of the verdict, or of a list of verdicts, as in `people.*.verdict`; or one path per person. Null means that
     the person did not judge. The majority decides; equally many verdicts for and against are a contradiction."""
-    annotator: Path | None = None
-    """Path of the name of the person who judged. Rows about the same answer add up; the same verdict of the same person
-    counts once. Without it, only a row that repeats another one in every field counts once."""
 
     grouping: ClassVar[Grouping] = "prompt"
     feedback_kind: ClassVar[FeedbackKind] = "single"
@@ -71,7 +67,5 @@ class Thumbs(Verdicts, OneAnswer):
         """Yields one feedback with one judged answer, and a reject for each verdict that does not count."""
         tally = self.count_verdicts(row, self.label)
         prompt, answer = self.read_dialogue(row)
-        name = None if self.annotator is None else value_key(get_path(row, self.annotator))
-        judge = f"annotator {name}" if name else None
-        yield Feedback(prompt=prompt, responses=tally.to_responses(answer), judge=judge)
+        yield Feedback(prompt=prompt, responses=tally.to_responses(answer))
         yield from tally.others

@@ -9,8 +9,8 @@ from unipref.core.records import Comparison, Feedback, Reason, Reject, Row
 from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
-from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, PathList, Place, collect_values, get_path, read_number
+from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label, read_votes
+from unipref.unify.mapping.fields import Path, PathList, Place, get_path, read_number
 
 
 class Votes(LabelledAnswers):
@@ -28,6 +28,7 @@ class Votes(LabelledAnswers):
     counts: dict[Literal["first", "second", "tie"], Path] = {}
     """Replaces `votes`: first, second or tie -> path of the number of people who voted for it; true is one vote."""
 
+    has_annotator_per_vote: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("a prompt", "an answer", "a second answer", "a code that says which is better")
     example: ClassVar[dict[str, Any]] = {
         "settings": {
@@ -69,16 +70,15 @@ class Votes(LabelledAnswers):
         if not comparisons:
             raise Reject(Reason.UNSCORED, "nobody voted", str(self.votes or self.counts))
         responses = self.make_responses(row, endings)
-        yield Feedback(prompt=prompt, responses=responses, comparisons=comparisons, judge=self.read_judge(row))
+        yield Feedback(prompt=prompt, responses=responses, comparisons=comparisons)
 
     def _read_votes(self, row: Row) -> list[Comparison]:
-        if isinstance(self.votes, str):
-            votes = collect_values(row, self.votes)
-        else:
-            votes = [(path, get_path(row, path)) for path in self.votes or []]
-        cast = [(path, vote) for path, vote in votes if vote is not None and vote != ""]
         names = self.read_names(row)
-        return [make_comparison(read_label(value, self.codes, path, names), path) for path, value in cast]
+        return [
+            make_comparison(read_label(vote.value, self.codes, vote.field, names), vote)
+            for vote in read_votes(row, self.votes or [], self.annotator)
+            if vote.is_cast
+        ]
 
     def _read_counts(self, row: Row) -> list[Comparison]:
         comparisons = []

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from unipref.core.contracts import Grouping
 from unipref.core.records import Comparison, Feedback, Response
 from unipref.core.text_keys import join_turns, text_hash
@@ -49,7 +51,7 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
             copies_of.extend([[]] if places[-1] == len(copies_of) else [])
             copies_of[places[-1]].append(response)
         comparisons += [
-            Comparison(places[c.better], places[c.worse], c.tie, c.strength, c.annotator) for c in part.comparisons
+            msgspec.structs.replace(c, better=places[c.better], worse=places[c.worse]) for c in part.comparisons
         ]
     first = min(parts, key=lambda part: join_turns(part.prompt))
     return Feedback(

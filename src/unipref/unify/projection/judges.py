@@ -30,14 +30,14 @@ class JudgeNamer:
 
         A row from memory that cannot be packed has no hash, and so differs from every other one.
         """
-        if all(feedback.judge is not None for feedback in feedbacks):
-            return list(feedbacks)
+        if all(feedback.annotator is not None for feedback in feedbacks):
+            return [_with_judge(feedback, f"annotator {feedback.annotator}") for feedback in feedbacks]
         try:
             row_hash = self._hash_row(row)
         except (TypeError, ValueError, OverflowError, RecursionError):
             return list(feedbacks)
         return [
-            feedback if feedback.judge is not None else msgspec.structs.replace(feedback, judge=row_hash)
+            _with_judge(feedback, row_hash if feedback.annotator is None else f"annotator {feedback.annotator}")
             for feedback in feedbacks
         ]
 
@@ -53,6 +53,10 @@ class JudgeNamer:
                 self._parent, self._parent_hash = parent, xxhash.xxh3_128_hexdigest(_pack(parent))
             row = {**row, "parent": self._parent_hash}
         return xxhash.xxh3_128_hexdigest(_pack(row))
+
+
+def _with_judge(feedback: Feedback, judge: str) -> Feedback:
+    return feedback if feedback.judge is not None else msgspec.structs.replace(feedback, judge=judge)
 
 
 def name_judges(feedbacks: Sequence[Feedback], row: Row, grouping: Grouping, namer: JudgeNamer) -> list[Feedback]:

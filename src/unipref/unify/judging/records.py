@@ -1,0 +1,192 @@
+"""Turns the feedback of rows into judgements: the rows of `judgements.parquet`, one per judgement."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from unipref.core import parquet
+from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
+from unipref.core.records import Axis, Comparison, Feedback, Response
+from unipref.core.text_keys import answer_hash, prompt_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH = 1 << 16
+"""Most judgements per row group of a Parquet file."""
+
+
+class Judgement(NamedTuple):
+    """One row of `judgements.parquet`; `judgement_schema` documents the columns."""
+
+    group: str
+    answers: list[str]
+    axis: str | None
+    kind: str
+    value: float | None
+    places: list[int] | None
+    shown: list[int] | None
+    annotator: str | None
+    source: str
+    count: int
+    origin: str
+
+
+def list_judgements(parts: Sequence[Feedback], source: str, axes: Mapping[str, Axis]) -> Iterator[Judgement]:
+    """Yields the judgements of the rows of a group, row by row.
+
+    Demonstrations are no judgements: nobody compared or rated them. Nor are judgements of two answers with one text.
+
+    Args:
+        parts: feedback on one prompt, before it is merged.
+        source: the name of the source.
+        axes: the axes of the format, which say which end of a score is better.
+    """
+    for part in parts:
+        yield from _Reader(part, source, axes).read()
+
+
+class _Reader:
+    """Reads the judgements of the feedback of one row."""
+
+    def __init__(self, part: Feedback, source: str, axes: Mapping[str, Axis]) -> None:
+        self.part, self.source, self.axes = part, source, axes
+        self.group = prompt_key(part.prompt)
+        self.keys = [answer_hash(response) for response in part.responses]
+        self.origin = next((place for response in part.responses for place in response.origin), "")
+
+    def read(self) -> Iterator[Judgement]:
+        """Yields comparisons, then verdicts, then scores."""
+        comparisons = [c for c in self.part.comparisons if self.keys[c.better] != self.keys[c.worse]]
+        if is_choice_of_one(comparisons):
+            yield self._split([self.keys[comparisons[0].better]], [self.keys[c.worse] for c in comparisons])
+        else:
+            counts = Counter(self._pair(comparison) for comparison in comparisons)
+            for (better, worse, value, annotator), count in counts.items():
+                yield self._make([better, worse], PAIR, value, annotator=annotator, count=count)
+        yield from self._verdicts()
+        yield from self._scores()
+
+    def _pair(self, comparison: Comparison) -> tuple[str, str, float, str | None]:
+        better, worse = self.keys[comparison.better], self.keys[comparison.worse]
+        if comparison.tie:
+            better, worse = sorted((better, worse))
+        value = 0.0 if comparison.tie else 1.0 if comparison.strength is None else comparison.strength
+        column = None if comparison.column is None else f"{self.source}: {comparison.column}"
+        return better, worse, value, comparison.annotator or self.part.annotator or column
+
+    def _verdicts(self) -> Iterator[Judgement]:
+        judged = list(zip(self.keys, self.part.responses, strict=True))
+        for key, response in judged:
+            if response.approved is not None and response.n_judgements:
+                yield self._make([key], THUMB, float(response.approved), count=response.n_judgements)
+        sides = [
+            [key for key, response in judged if response.approved is is_good and not response.n_judgements]
+            for is_good in (True, False)
+        ]
+        good, bad = ([key for key in side if key not in other] for side, other in (sides, sides[::-1]))
+        if good and bad:
+            yield self._split(good, bad)
+
+    def _scores(self) -> Iterator[Judgement]:
+        for name, axis in self.axes.items():
+            scored = [(k, r) for k, r in zip(self.keys, self.part.responses, strict=True) if name in r.scores]
+            if axis.is_rank:
+                yield from self._ranking(name, axis, scored)
+                continue
+            for key, response in scored:
+                value, count = axis.sign * response.scores[name] + 0.0, response.judgements_on(name)
+                yield self._make([key], RATING, value, axis=name, count=count)
+
+    def _ranking(self, name: str, axis: Axis, scored: Sequence[tuple[str, Response]]) -> Iterator[Judgement]:
+        """Yields one ranking; nothing for fewer than two different answers, which have no order."""
+        height = {key: axis.sign * response.scores[name] for key, response in scored}
+        if len(height) < 2 or len(height) < len(scored):
+            return
+        heights = sorted(set(height.values()), reverse=True)
+        count = max(response.judgements_on(name) for _, response in scored)
+        places = [heights.index(each) + 1 for each in height.values()]
+        yield self._make([*height], RANKING, None, places=places, count=count)
+
+    def _split(self, good: list[str], bad: list[str]) -> Judgement:
+        good, bad = [*dict.fromkeys(good)], [*dict.fromkeys(bad)]
+        return self._make([*good, *bad], SPLIT, None, places=[1] * len(good) + [2] * len(bad))
+
+    def _make(
+        self,
+        answers: list[str],
+        kind: str,
+        value: float | None,
+        *,
+        axis: str | None = None,
+        places: list[int] | None = None,
+        annotator: str | None = None,
+        count: int = 1,
+    ) -> Judgement:
+        who = annotator or self.part.annotator
+        return Judgement(self.group, answers, axis, kind, value, places, None, who, self.source, count, self.origin)
+
+
+def is_choice_of_one(comparisons: Sequence[Comparison]) -> bool:
+    """Whether one answer was chosen among three or more: better than each of the others, which are not compared."""
+    return (
+        len(comparisons) > 1
+        and len({c.better for c in comparisons}) == 1
+        and len({c.worse for c in comparisons}) == len(comparisons)
+        and not any(c.tie or c.strength is not None or c.annotator or c.column for c in comparisons)
+    )
+
+
+class JudgementWriter:
+    """Writes judgements to a Parquet file, some thousands at a time.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
+        self._rows: list[Judgement] = []
+
+    def __enter__(self) -> "JudgementWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._flush()
+        self._file.close()
+
+    def add(self, judgements: Iterator[Judgement]) -> int:
+        """Adds judgements; returns how many."""
+        before = len(self._rows)
+        self._rows.extend(judgements)
+        count = len(self._rows) - before
+        if len(self._rows) >= BATCH:
+            self._flush()
+        return count
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._file.write_table(_to_table(self._rows))
+            self._rows = []
+
+
+def _to_table(rows: list[Judgement]) -> "pa.Table":
+    import pyarrow as pa
+
+    columns: Any = zip(*rows, strict=True)
+    schema = judgement_schema()
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def join_files(parts: Sequence[Path], out: Path) -> None:
+    """Writes the judgements of several files to one, in order."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(out, judgement_schema(), compression="zstd") as file:
+        for part in parts:
+            for batch in parquet.read_batches(part, rows_at_once=BATCH):
+                file.write_batch(batch)
