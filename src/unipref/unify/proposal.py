@@ -64,7 +64,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     """Adds the system text, earlier turns and literals to a guess, and accounts for the fields that it leaves."""
     context, why = find_context(columns, guess.map)
     end, more = find_end(columns, guess.map) if "until" in form.model_fields else ({}, [])
-    people, who = find_annotator(columns, guess.map) if "annotator" in form.model_fields else ({}, [])
+    people, who = find_annotator(columns, guess.map) if form.feedback_kind != "demonstrations" else ({}, [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
