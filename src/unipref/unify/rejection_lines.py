@@ -16,8 +16,6 @@ LEVELS = {
     "preference": "preferences_rejected",
 }
 """Level of a reject -> its counts in a source's record."""
-SCORED = ("ratings", "rated_list")
-"""Formats whose answers have scores."""
 
 
 def read_reject_examples(out: Path) -> dict[str, dict[str, str]]:
@@ -70,7 +68,7 @@ def describe_rejects(source: str, record: Mapping[str, Any]) -> list[str]:
     for count, level, reason in sorted(counts, key=lambda each: -each[0]):
         subject = _count_parts(count) if level == "part" else str(count)
         lines.append(f"{subject} x {reason}, the first in {record['examples'][f'{level}.{reason}']}")
-        if reason == Reason.ONE_RESPONSE and record["kind"] in SCORED:
+        if reason == Reason.ONE_RESPONSE and record["axis"] is not None:
             lines.append(
                 "To use answers that are scored alone, set format: thumbs, with the field of "
                 f"'{record['axis']}' as label and bounds such as up: {{at_least: 4}}, down: {{at_most: 2}}"
