@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
     shown: list[int] | None
     annotator: str | None
     source: str
-    count: int
+    n: int
     origin: str
 
 
