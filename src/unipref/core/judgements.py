@@ -37,7 +37,7 @@ def judgement_schema() -> "pa.Schema":
 
     - `group`: the key of the prompt with all its turns; answers of one group can be compared.
     - `answers`: the key of each answer that was judged: one for a rating or thumb, two for a pair, more for a ranking.
-    - `axis`: what was judged (helpfulness); null for a judgement of the whole.
+    - `axis`: what was judged: the objective of the row (instruction), or a further axis (tone); null for the whole.
     - `kind`: one of `KINDS`.
     - `value`: of a pair, above 0 if the first answer is better, below 0 if the second is, 0 for a tie; its size is the
       strength (1 if there are no grades). Of a rating, the score, turned so that more is better. Of a thumb, 1 for up,

@@ -280,7 +280,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.groups += 1
             distinct_parts, repeated = drop_repeated_judgements(parts)
             counts.repeated_judgements += repeated
-            counts.judgements += judgements.add(list_judgements(distinct_parts, projection.source, projection.axes))
+            counts.judgements += judgements.add(list_judgements(distinct_parts, projection))
             group = merge_feedback(distinct_parts)
             try:
                 projected = project(group, projection)

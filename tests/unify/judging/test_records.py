@@ -49,7 +49,7 @@ def _hash(text: str) -> str:
 
 
 def row(kind: str, answers: list[Answer], at: int = 1, **columns: Any) -> Row:
-    return {"answers": answers, "kind": kind, "count": 1, "origin": f"d.jsonl:{at}", **columns}
+    return {"answers": answers, "kind": kind, "count": 1, "origin": f"d.jsonl:{at}", "axis": "instruction", **columns}
 
 
 def test_each_vote_of_a_named_person_is_one_judgement(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_scores_are_ratings_turned_so_that_more_is_better(tmp_path: Path) -> Non
     ]
     mapping = {"response": "r", "annotator": "who", "scores": {"harm": {"field": "bad", "better": "low"}}}
     assert judge(tmp_path, rows, "ratings", mapping) == [
-        row("rating", ["Tea."], 1, axis="harm", value=-1.0, annotator="ann"),
-        row("rating", ["Milk."], 2, axis="harm", value=-3.0),
+        row("rating", ["Tea."], 1, value=-1.0, annotator="ann"),
+        row("rating", ["Milk."], 2, value=-3.0),
     ]
 
 
@@ -185,3 +185,19 @@ def test_another_number_of_names_than_votes_is_a_reject(tmp_path: Path) -> None:
     mapping = {"first": "a", "second": "b", "votes": "votes", "codes": {"a": "first"}, "annotator": "names.*"}
     with pytest.raises(UserError, match="expected one name per vote, found 1 names and 2 votes"):
         judge(tmp_path, [PROMPT | {"votes": ["a", "a"], "names": ["ann"]}], "votes", mapping)
+
+
+def test_a_further_axis_keeps_its_name_and_the_objective_of_a_row_is_its_axis(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "Which?", "r": text, "good": good, "kind": 3, "for": "bias"}
+        for text, good in (("Tea.", 2), ("Mud.", 1))
+    ]
+    scores = {name: {"field": name, "better": "high"} for name in ("good", "kind")}
+    mapping = {"response": "r", "objective": "for", "scores": scores}
+    judgements = judge(tmp_path, rows, "ratings", mapping)
+    assert [(each["axis"], each["value"]) for each in judgements] == [
+        ("bias", 2.0),
+        ("kind", 3.0),
+        ("bias", 1.0),
+        ("kind", 3.0),
+    ]

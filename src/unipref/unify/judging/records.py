@@ -1,7 +1,7 @@
 """Turns the feedback of rows into judgements: the rows of `judgements.parquet`, one per judgement."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +9,7 @@ from unipref.core import parquet
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
 from unipref.core.text_keys import answer_hash, prompt_key
+from unipref.unify.projection.project import Projection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,25 +34,25 @@ class Judgement(NamedTuple):
     origin: str
 
 
-def list_judgements(parts: Sequence[Feedback], source: str, axes: Mapping[str, Axis]) -> Iterator[Judgement]:
+def list_judgements(parts: Sequence[Feedback], projection: Projection) -> Iterator[Judgement]:
     """Yields the judgements of the rows of a group, row by row.
 
     Demonstrations are no judgements: nobody compared or rated them. Nor are judgements of two answers with one text.
 
     Args:
         parts: feedback on one prompt, before it is merged.
-        source: the name of the source.
-        axes: the axes of the format, which say which end of a score is better.
+        projection: the source, its objective, which is the axis of the judgements that decide, and its further axes.
     """
     for part in parts:
-        yield from _Reader(part, source, axes).read()
+        yield from _Reader(part, projection).read()
 
 
 class _Reader:
     """Reads the judgements of the feedback of one row."""
 
-    def __init__(self, part: Feedback, source: str, axes: Mapping[str, Axis]) -> None:
-        self.part, self.source, self.axes = part, source, axes
+    def __init__(self, part: Feedback, projection: Projection) -> None:
+        self.part, self.projection, self.source = part, projection, projection.source
+        self.objective = part.objective or projection.objective
         self.group = prompt_key(part.prompt)
         self.keys = [answer_hash(response) for response in part.responses]
         self.origin = next((place for response in part.responses for place in response.origin), "")
@@ -90,14 +91,15 @@ class _Reader:
             yield self._split(good, bad)
 
     def _scores(self) -> Iterator[Judgement]:
-        for name, axis in self.axes.items():
+        for name, axis in self.projection.axes.items():
             scored = [(k, r) for k, r in zip(self.keys, self.part.responses, strict=True) if name in r.scores]
             if axis.is_rank:
                 yield from self._ranking(name, axis, scored)
                 continue
             for key, response in scored:
                 value, count = axis.sign * response.scores[name] + 0.0, response.judgements_on(name)
-                yield self._make([key], RATING, value, axis=name, count=count)
+                further = None if name == self.projection.axis else name
+                yield self._make([key], RATING, value, axis=further, count=count)
 
     def _ranking(self, name: str, axis: Axis, scored: Sequence[tuple[str, Response]]) -> Iterator[Judgement]:
         """Yields one ranking; nothing for fewer than two different answers, which have no order."""
@@ -125,7 +127,9 @@ class _Reader:
         count: int = 1,
     ) -> Judgement:
         who = annotator or self.part.annotator
-        return Judgement(self.group, answers, axis, kind, value, places, None, who, self.source, count, self.origin)
+        return Judgement(
+            self.group, answers, axis or self.objective, kind, value, places, None, who, self.source, count, self.origin
+        )
 
 
 def is_choice_of_one(comparisons: Sequence[Comparison]) -> bool:
