@@ -19,7 +19,7 @@ from unipref.unify.detection.kinds import (
 )
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import COUNT_NAMES
-from unipref.unify.detection.roles import Role, find_role, is_judgement_name
+from unipref.unify.detection.roles import Role, find_role, holds_sources, is_judgement_name
 
 __all__ = ["Column", "Columns", "find_replies_key", "split_words", "to_finite_number"]
 
@@ -148,6 +148,8 @@ class Columns:
                 role = inner.role(field)
                 # `quality.*.value` is a judgement, because the list says what the value is.
                 role = "judgement" if role in ("unknown", "list") and is_judgement_name(column) else role
+                # A score beside a retrieved document says how well the document fits.
+                role = "metadata" if role in ("judgement", "score", "unknown") and holds_sources(column) else role
                 yield field, f"{before}{column.path}.*.{field.path}", role
             yield from inner._iterate_inside(f"{before}{column.path}.*.", depth - 1)
 

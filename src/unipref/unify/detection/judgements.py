@@ -162,7 +162,8 @@ def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
         return None
     couples = [(a, b) for a, b, marks in find_twin_columns(named, columns) if marks == sides.marks]
     for winner in winners:
-        for first, second in couples:
+        # The votes of two people, each with a number, are no names of the answers.
+        for first, second in [couple for couple in couples if not {*couple} & {*winners}]:
             holders = [dict(zip(c.rows, map(to_code, c.values), strict=True)) for c in (first, second)]
             places = [
                 [held.get(row) == to_code(value) for held in holders]
@@ -238,7 +239,8 @@ def _is_by_a_person(column: Column) -> bool:
 def _belong_to_sides(several: Sequence[Column], sides: Sides) -> bool:
     """Whether two columns differ in the same marks as the two answers: each of them is about one answer."""
     marks = {*(sides.marks or ())}
-    return bool(marks) and all(marks & {*c.words} for c in several)
+    # What names one of the answers judges both of them.
+    return bool(marks) and all(marks & {*c.words} for c in several) and not any(map(_names_sides, several))
 
 
 def _judge_by_speaking_values(column: Column, sides: Sides) -> Judgement | None:

@@ -32,7 +32,11 @@ from unipref.unify.detection.names import (
     OTHER_TEXT_NAMES,
     OUTCOME_NAMES,
     PEOPLE,
+    PICKED_NAMES,
+    PLACE_NAMES,
     PROMPT_NAMES,
+    RETRIEVED_NAMES,
+    RUBRIC_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
     SHORT_PROMPT_NAMES,
@@ -85,6 +89,7 @@ FLAG_WORDS = {
     "new",
 }
 """Words in the names of flags that say nothing about what is true or false."""
+DESCRIPTIONS = {"description", "descriptions"}
 DIALOGUE_KINDS = ("turns", "turn", "transcript", "exchanges", "messages_tree")
 
 
@@ -106,6 +111,8 @@ def find_role(column: Column) -> Role:
 def _find_special_role(column: Column) -> Role | None:
     """Recognises failed requests, system texts, histories and tools."""
     words = {*column.words}
+    if _describes_a_score(column):
+        return "metadata"
     if column.kind in ("text", "code", "number") and (tells_of_failure(column) or is_request_status(column)):
         return "metadata"
     if column.kind == "flag" and column.n_distinct < 2 and words - FLAG_WORDS <= ERROR_NAMES:
@@ -117,6 +124,13 @@ def _find_special_role(column: Column) -> Role | None:
     if words & HISTORY_NAMES and column.kind in ("turns", "exchanges", "texts", "transcript"):
         return "history"
     return None
+
+
+def _describes_a_score(column: Column) -> bool:
+    """Whether a text says what a score means, by its name: `score1_description`, but not `problem_description`."""
+    words = {*column.words}
+    is_text = column.kind in ("text", "code", "texts") and not column.numbers
+    return is_text and bool(words & RUBRIC_NAMES) and bool(words & SCORE_NAMES or words & RUBRIC_NAMES - DESCRIPTIONS)
 
 
 def is_prose(column: Column) -> bool:
@@ -201,6 +215,11 @@ def is_judgement_name(column: Column) -> bool:
     )
 
 
+def holds_sources(column: Column) -> bool:
+    """Whether a list of mappings holds what a search returned for the answer, by its name."""
+    return bool({*column.words} & RETRIEVED_NAMES) and not is_judgement_name(column)
+
+
 def _is_inside(column: Column, names: set[str]) -> bool:
     """Whether a mapping around the field has one of some words in its name."""
     return any({*split_words(folder)} & names for folder in column.path.split(".")[:-1])
@@ -259,8 +278,11 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
         return "metadata"
     if words & COUNT_NAMES:
         return "score" if words & (GOOD_NAMES | BAD_NAMES | COUNTED_NAMES) else "metadata"
-    if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
-        return "metadata"
+    if words & PLACE_NAMES:
+        if words & PICKED_NAMES:
+            return "judgement"
+        if words & {"id", "ids", "idx", "index"}:
+            return "metadata"
     if words & DERIVED_NAMES:
         return "metadata"
     if words & (SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER):

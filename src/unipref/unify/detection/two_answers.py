@@ -7,13 +7,17 @@ from typing import Any
 from unipref.unify.detection.column import MAX_COMPARED_ROWS
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import find_prompt, path_setting, quote_names
-from unipref.unify.detection.names import OTHER_TEXT_NAMES
+from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES, OTHER_TEXT_NAMES, PEOPLE
 from unipref.unify.detection.twins import find_series, find_twin_columns
 
 MIN_LIKENESS = 0.03
 """Least likeness of two texts that answer the same prompt."""
 MAX_QUESTION = 5000
 """Most characters of a question in which options are looked for."""
+AUTHOR_NAMES = {*ASKER_NAMES, *ANSWERER_NAMES, *PEOPLE, "expert", "machine", "doctor", "teacher", "people", "crowd"}
+"""Words in the names of lists of answers that say who wrote them."""
+STEP_NAMES = {"step", "steps", "solution", "reasoning", "derivation", "proof"}
+"""Words in the names of lists of steps; two steps are not two answers."""
 MAX_COMPARED_TEXTS = 12
 """Most texts of a row that are compared with each other: the time grows with the square of their number."""
 
@@ -160,7 +164,9 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
     for column in columns.of_kind("texts", "items"):
         if any(len(value) != 2 for value in column.values) or column.share < 0.9:
             continue
-        if columns.role(column) != "list" or columns.are_spans(column):
+        if columns.role(column) != "list" or columns.are_spans(column) or {*column.words} & STEP_NAMES:
+            continue
+        if are_by_authors(columns.of_kind("texts")):
             continue
         inner = "" if column.kind == "texts" else find_inner_answer(columns.inner(column))
         prompt, _ = find_prompt(columns, [])
@@ -170,6 +176,12 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
         why = f"'{column.path}' always holds two answers"
         return Sides(f"{column.path}.0{tail}", f"{column.path}.1{tail}", prompt, ("0", "1"), why)
     return None
+
+
+def are_by_authors(lists: Sequence[Column]) -> bool:
+    """Whether the names of several lists of answers say who wrote them, such as people and a model, and no more."""
+    authors = [{*column.words} & AUTHOR_NAMES for column in lists]
+    return len(lists) > 1 and all(authors) and len({*map(frozenset, authors)}) == len(lists)
 
 
 def find_inner_answer(inner: Columns) -> Column | None:

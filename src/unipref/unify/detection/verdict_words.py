@@ -26,11 +26,15 @@ _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
     "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
+    "nok n.ok "
     "hate hated schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout",
     -2.0: "terrible awful horrible worst",
 }
 UNDECIDED = {"unclear"}
 """Words of blame that say that the judge could not tell, unless their opposite is a value too."""
+OK = {"ok", "okay", "o.k", "fine", "okey"}
+NOT_OK = {"nok", "n.ok", *(f"{no} {ok}" for no in ("not", "nicht", "niet", "pas", "no", "non") for ok in OK)}
+"""Words that are the opposite of `OK`."""
 _UNFINISHED = re.compile(
     r"(needs?|requires?) (some |more |minor |major )?(work|improvements?|changes?|revision|edits?|fixing)|"
     r"(could|can) be (improved|better)|room for improvement|borderline"
@@ -117,12 +121,16 @@ def read_verdict(value: Any) -> Verdict | None:
 def read_verdicts(values: Iterable[str]) -> dict[str, Verdict | None]:
     """Reads all values of one field, but those that mean "no value".
 
-    'unclear' blames an answer only beside 'clear'. Else it means that the judge could not tell.
+    'unclear' blames an answer only beside 'clear'. Else it means that the judge could not tell. 'ok' praises beside
+    'not ok' and without a word of praise; beside 'good' it is in the middle.
     """
     words = {value: read_verdict(value) for value in values if not is_blank(value)}
     plain = {normalise(value) for value in words}
     if plain & UNDECIDED and "clear" not in plain:
         words |= {value: Verdict(0.0, needs_name=False) for value in words if normalise(value) in UNDECIDED}
+    is_praised = any(v is not None and v.grade > 0 and not v.needs_name for v in words.values())
+    if not is_praised and plain & NOT_OK:
+        words |= {value: Verdict(1.0, needs_name=False) for value in words if normalise(value) in OK}
     return words
 
 

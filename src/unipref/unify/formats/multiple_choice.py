@@ -11,8 +11,10 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Res
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
-from unipref.unify.detection.names import COUNT_NAMES
+from unipref.unify.detection.names import BAD_NAMES, COUNT_NAMES
 from unipref.unify.detection.orders import find_named_best
+from unipref.unify.detection.places import names_places
+from unipref.unify.detection.side_words import WORSE
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
@@ -147,8 +149,11 @@ class MultipleChoice(Mapped):
         codes = [c for c in columns.of_kind("code") if c.n_distinct > 1 and not c.is_identifier]
         codes = [c for c in codes if not {*c.words} & COUNT_NAMES]
         possible = [c for c in columns.of_kind("code") if not {*c.words} & COUNT_NAMES]
-        named = next((c for word in RIGHT_ANSWER_NAMES for c in possible if c.has_name(word)), None)
-        for answer in [named] if named is not None else codes:
+        possible = [c for c in possible if not {*c.words} & (WORSE | BAD_NAMES | {"incorrect"})]
+        telling = [c for word in RIGHT_ANSWER_NAMES for c in possible if c.has_name(word)]
+        codes = [c for c in codes if c in possible and columns.role(c) != "metadata" and not names_places(c)]
+        for answer in telling or codes:
+            named = answer if telling else None
             if (choices := _find_options(columns, answer)) is None:
                 continue
             prompt, options, count = choices

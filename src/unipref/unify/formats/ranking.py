@@ -22,7 +22,7 @@ from unipref.unify.detection.guess import (
 from unipref.unify.detection.names import TAG_NAMES
 from unipref.unify.detection.orders import RANKING_NAMES, find_order, guess_numbers_in_order, read_order_name
 from unipref.unify.detection.twins import find_number_series, find_series
-from unipref.unify.detection.two_answers import find_inner_answer
+from unipref.unify.detection.two_answers import are_by_authors, find_inner_answer
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import (
     Path,
@@ -46,6 +46,8 @@ def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess 
     """Recognises a list of texts that may be in order, or that has a list of ranks in another field."""
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _can_be_answers(columns, c)]
     answers = max(lists, key=lambda c: c.mean_length, default=None)
+    if are_by_authors(lists):
+        return None
     if answers is None or answers.share < 0.9 or sum(len(v) > 1 for v in answers.values) < 0.8 * len(answers.values):
         return None
     mapping: dict[str, Any] = {"prompt": path_setting(prompt), "answers": answers.path}
