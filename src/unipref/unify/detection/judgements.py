@@ -206,9 +206,7 @@ def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
 def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
     """Finds several people's votes: fields with the same values, or that a number or a letter tells apart."""
     codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
-    found = [
-        r for r in find_all_raters(columns, codes) if not {*r.columns[0].words} & {"rank", "ranks", "score", "scores"}
-    ]
+    found = [r for r in find_all_raters(columns, codes) if not {*split_words(r.columns[0].path)} & NO_VOTES]
     found = [r for r in found if not (len(r.columns) == 2 and _belong_to_sides(r.columns, sides))]
     for raters in sorted(found, key=lambda r: (not r.is_certain, -len(r.columns))):
         is_numbered = len({_without_marks(c) for c in raters.columns}) == 1

@@ -16,6 +16,11 @@ MAX_QUESTION = 5000
 """Most characters of a question in which options are looked for."""
 AUTHOR_NAMES = {*ASKER_NAMES, *ANSWERER_NAMES, *PEOPLE, "expert", "machine", "doctor", "teacher", "people", "crowd"}
 """Words in the names of lists of answers that say who wrote them."""
+SAMPLE_NAMES = {
+    *("samples", "sample", "responses", "completions", "candidates", "answers", "outputs", "generations", "replies"),
+    *("rollouts", "predictions", "attempts"),
+}
+"""Words in the names of lists of answers to one prompt."""
 STEP_NAMES = {"step", "steps", "solution", "reasoning", "derivation", "proof"}
 """Words in the names of lists of steps; two steps are not two answers."""
 MAX_COMPARED_TEXTS = 12
