@@ -27,6 +27,8 @@ SENTENCE_END = re.compile(r"[?!。？！]\s*$|[a-z]\.\s*$")
 VERDICT = re.compile(r"\b(tie|draw|better|worse|both|neither|equal)\b", re.IGNORECASE)
 MAX_CODES = 10
 """Most different values of a column of codes."""
+MAX_SIGN = 3
+"""Most characters of a sign such as ! or !!, which ends no sentence."""
 MAX_CODE_LENGTH = 24
 """Most characters of a code that is a single word."""
 MAX_VERDICT_LENGTH = 40
@@ -140,7 +142,7 @@ def _classify_texts(values: list[Any]) -> str:
             return "code"
         # A short prompt that is repeated with other answers is not a code: only single words or verdicts are.
         is_single_word = longest <= MAX_CODE_LENGTH and not any(
-            " " in v.strip() or count_words(v) > 3 or SENTENCE_END.search(v) for v in distinct
+            " " in v.strip() or count_words(v) > 3 or (len(v) > MAX_SIGN and SENTENCE_END.search(v)) for v in distinct
         )
         is_code = is_single_word or any(map(VERDICT.search, distinct)) or have_verdicts(distinct)
         if len(distinct) <= min(MAX_CODES, len(texts) / 3) and is_code:
