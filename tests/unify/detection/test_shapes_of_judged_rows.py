@@ -178,3 +178,67 @@ def test_pieces_of_a_prompt_are_no_options() -> None:
 def test_two_prompts_of_one_name_are_asked_about() -> None:
     rows = one_answer(orig_question=OTHERS, score=[1, 5, 3])
     assert propose(rows).map["prompt"] == PLACEHOLDER
+
+
+def test_the_text_of_the_better_answer_names_it() -> None:
+    best = [(ANSWERS, OTHERS)[i % 2][i] for i in range(12)]
+    found = propose(make_rows({"task": QUESTIONS, "draft_1": ANSWERS, "draft_2": OTHERS, "best": best}))
+    assert (found.format, found.map["label"]) == ("pairs", "best")
+    assert found.map["names"] == {"first": "draft_1", "second": "draft_2"}
+    feedback, _ = read(found)
+    assert feedback[0].comparisons[0].better == 0
+
+
+@pytest.mark.parametrize("name", ["worst", "final"])
+def test_a_copy_of_an_answer_is_not_always_the_better_one(name: str) -> None:
+    copies = [(ANSWERS, OTHERS)[i % 2][i] for i in range(12)]
+    found = propose(make_rows({"task": QUESTIONS, "draft_1": ANSWERS, "draft_2": OTHERS, name: copies}))
+    assert (found.format, found.map["label"]) == ("pairs", PLACEHOLDER)
+
+
+@pytest.mark.parametrize("name", ["success", "is_successful", "request_succeeded"])
+def test_the_success_of_a_call_does_not_judge_the_answer(name: str) -> None:
+    call = {"latency_ms": [120.5, 340.1, 99.9], "http_status": [200, 200, 500], "cached": [True, False]}
+    found = propose(one_answer(**{name: [True, True, False], **call}))
+    assert (found.format, found.map["where"][name]) == ("demonstration", [PLACEHOLDER])
+    assert propose(one_answer(**{name: [True, True, False]})).map["up"] == [PLACEHOLDER]
+
+
+def test_lists_of_prompts_and_of_answers_are_no_dialogues() -> None:
+    prompts = [[question, "Now say it in five words."] for question in QUESTIONS]
+    rows = make_rows({"turns": prompts, "replies": [[a, "It is a thing."] for a in ANSWERS]})
+    assert propose(rows).map.get("messages") is None
+
+
+def test_a_list_of_texts_may_be_a_dialogue() -> None:
+    found = propose(make_rows({"turns": [[q, a] for q, a in zip(QUESTIONS, ANSWERS, strict=True)]}))
+    assert (found.format, found.map) == ("demonstration", {"messages": "turns"})
+    assert found.confidence <= 0.5
+    assert any("alternate" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(("user", "bot"), [("Customer", "Bot"), ("Kunde", "Assistent"), ("USER", "AI Agent")])
+def test_a_transcript_shows_its_marks(user: str, bot: str) -> None:
+    chats = [f"{user}: {q}\n{bot}: {a}\nNote: it rained." for q, a in zip(QUESTIONS, ANSWERS, strict=True)]
+    found = propose(make_rows({"chat": chats, "csat": ["satisfied", "dissatisfied"]}))
+    assert (found.format, found.map["messages"]) == ("thumbs", "chat")
+    feedback, _ = read(found)
+    assert feedback[0].prompt == ask(QUESTIONS[0])
+    assert feedback[0].responses[0].messages[0]["content"] == f"{ANSWERS[0]}\nNote: it rained."
+
+
+def test_a_transcript_without_an_answer_at_the_end_stays_a_prompt() -> None:
+    chats = [f"User: {question}\nAssistant:" for question in QUESTIONS]
+    found = propose(make_rows({"prompt": chats, "answer": ANSWERS, "liked": [True, False]}))
+    assert (found.map["prompt"], found.map["response"]) == ("prompt", "answer")
+
+
+@pytest.mark.parametrize("names", ["{}_r{}", "rater{1}_{0}", "{}_annotator_{}"])
+def test_several_people_score_several_criteria(names: str) -> None:
+    scores = {"accuracy": [[1, 5, 3], [2, 5, 3]], "tone": [[1, 5, 3], [2, 5, 3]]}
+    fields = {names.format(name, i + 1): v for name, several in scores.items() for i, v in enumerate(several)}
+    found = propose(one_answer(**fields))
+    assert found.format == "ratings"
+    read_fields = [axis["field"] for axis in found.map["scores"].values()]
+    assert read_fields == [[names.format(name, i) for i in (1, 2)] for name in scores]
+    assert {axis["better"] for axis in found.map["scores"].values()} == {PLACEHOLDER}

@@ -26,7 +26,7 @@ from unipref.unify.detection.places import SWAPPED, find_places, name_places
 from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
 from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
 from unipref.unify.detection.twins import find_twin_columns
-from unipref.unify.detection.two_answers import Sides
+from unipref.unify.detection.two_answers import Sides, repeats_one_of
 from unipref.unify.detection.verdict_words import is_blank
 from unipref.unify.mapping.fields import to_code
 
@@ -109,6 +109,7 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     coded = [c for c in free if c.kind != "text"]
     return (
         _judge_by_names(columns, sides)
+        or _judge_by_text(columns, sides)
         or _judge_by_counts(coded, sides)
         or _judge_by_votes(coded, sides, columns)
         or next((result for c in named if (result := _judge_by_field(c, sides, True))), None)
@@ -179,6 +180,22 @@ def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
             mapping = {kind: winner.path, "names": names, **({"codes": codes} if codes else {})}
             why = f"'{winner.path}' repeats the value of '{first.path}' or '{second.path}'"
             return Judgement(kind, mapping, True, why)
+    return None
+
+
+def _judge_by_text(columns: Columns, sides: Sides) -> Judgement | None:
+    """Finds a field that repeats the text of the better answer."""
+    found = [columns.find(path) for path in (sides.first, sides.second)]
+    answers = [c for c in found if c is not None and c.kind == "text"]
+    texts = [c for c in columns.of_kind("text") if c not in answers and c.path not in sides.prompt]
+    for column in texts if len(answers) == len(found) else []:
+        if not repeats_one_of(column, answers):
+            continue
+        names = {"first": sides.first, "second": sides.second}
+        is_better = is_winner_name(column)
+        doubts = [] if is_better else [f"whether '{column.path}', which repeats one of the answers, is the better one"]
+        label = {"label": column.path if is_better else PLACEHOLDER, "names": names}
+        return Judgement("label", label, True, f"'{column.path}' repeats one of the two answers", doubts)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from unipref.core.records import Row
 from unipref.unify.detection.side_words import names_a_side
+from unipref.unify.detection.transcripts import find_marks
 from unipref.unify.detection.verdict_words import have_verdicts, is_blank, is_verdict
 from unipref.unify.mapping.turns import KNOWN_ROLES, find_turn_keys
 
@@ -129,11 +130,16 @@ def classify_values(values: list[Any]) -> str:
     return _classify_texts(values)
 
 
+def is_usual_transcript(texts: list[Any]) -> bool:
+    """Whether most texts are transcripts with the usual marks, which need no setting."""
+    return sum(bool(TRANSCRIPT.match(str(v))) for v in texts) > len(texts) / 2
+
+
 def _classify_texts(values: list[Any]) -> str:
     texts = [v for v in values if isinstance(v, str)]
     if len(texts) < MIN_KIND_SHARE * len(values):
         return "code" if all(is_verdict(v) for v in values) else "other"
-    if sum(bool(TRANSCRIPT.match(v)) for v in texts) > len(texts) / 2:
+    if is_usual_transcript(texts) or find_marks(texts):
         return "transcript"
     longest = max(map(len, texts))
     if longest <= MAX_VERDICT_LENGTH and len(texts) == len(values):

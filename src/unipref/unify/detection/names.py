@@ -116,6 +116,7 @@ METADATA_NAMES = {
         "stage",
     ),
     *("priority", "difficulty", "urgency", "level", "round", "step", "batch", "size", "width", "height", "top", "n"),
+    *("cached", "cache", "stream", "streamed", "streaming", "truncated", "internal", "endpoint", "method", "http"),
     *("environment", "env", "device", "platform", "os", "browser", "source", "origin", "kind", "mode", "cmp"),
 }
 """Words in the names of what is neither said nor judged."""

@@ -6,6 +6,7 @@ from typing import Any
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
+from unipref.unify.detection.kinds import count_words
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
 from unipref.unify.detection.roles import FLAG_WORDS
@@ -22,6 +23,8 @@ from unipref.unify.detection.verdict_words import (
 
 TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
 """Numbers that can be thumbs."""
+MIN_LISTED_WORDS = 2.5
+"""Mean number of words from which a list of texts holds sentences."""
 MIN_READ = 0.5
 """Least share of rows with a verdict in words if other rows hold something else."""
 SILENT_NAMES = {
@@ -63,7 +66,10 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
         return None
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _is_dialogue_of_texts(c)]
     if lists and not columns.prose:
-        return OneAnswerGuess({"messages": lists[0].path}, 0.9, f"'{lists[0].path}' is one dialogue", [])
+        if any(_are_side_by_side(lists[0], other) for other in columns.of_kind("texts") if other is not lists[0]):
+            return None
+        doubt = f"that the speakers of '{lists[0].path}' alternate, the user first"
+        return OneAnswerGuess({"messages": lists[0].path}, 0.5, f"'{lists[0].path}' is one dialogue", [doubt])
     if (found := find_prompt_and_answer(columns)) is None:
         return None
     prompt, response, confidence = found
@@ -81,6 +87,14 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
 
 def _is_dialogue_of_texts(column: Column) -> bool:
     return sum(len(v) > 1 for v in column.values) > 0.8 * len(column.values)
+
+
+def _are_side_by_side(one: Column, other: Column) -> bool:
+    """Whether two lists have as many texts in each row: then each of them is what one of the speakers says."""
+    lengths = dict(zip(other.rows, map(len, other.values), strict=True))
+    same = [lengths[row] == len(value) for row, value in zip(one.rows, one.values, strict=True) if row in lengths]
+    words = [count_words(item) for value in other.values for item in value]
+    return bool(same) and all(same) and sum(words) > MIN_LISTED_WORDS * len(words)
 
 
 def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGuess | None:

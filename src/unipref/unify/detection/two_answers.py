@@ -16,6 +16,8 @@ MAX_QUESTION = 5000
 """Most characters of a question in which options are looked for."""
 AUTHOR_NAMES = {*ASKER_NAMES, *ANSWERER_NAMES, *PEOPLE, "expert", "machine", "doctor", "teacher", "people", "crowd"}
 """Words in the names of lists of answers that say who wrote them."""
+MIN_REPEATED = 0.8
+"""Least share of the rows in which a field repeats the text of exactly one of several answers."""
 SAMPLE_NAMES = {
     *("samples", "sample", "responses", "completions", "candidates", "answers", "outputs", "generations", "replies"),
     *("rollouts", "predictions", "attempts"),
@@ -85,6 +87,15 @@ def are_same(one: Column, other: Column) -> bool:
     values = dict(zip(other.rows, other.values, strict=True))
     same = [bool(values.get(row) == value) for row, value in zip(one.rows, one.values, strict=True)]
     return sum(same) > 0.5 * len(same)
+
+
+def repeats_one_of(column: Column, others: Sequence[Column]) -> bool:
+    """Whether a text is that of one of several other fields in most rows, and of each of them in some."""
+    values = [dict(zip(other.rows, map(str, other.values), strict=True)) for other in others]
+    equal = [[held.get(row) == str(v) for held in values] for row, v in zip(column.rows, column.values, strict=True)]
+    one = [places for places in equal if places.count(True) == 1]
+    is_each = all(any(places[i] for places in one) for i in range(len(others)))
+    return len(others) > 1 and len(one) > MIN_REPEATED * len(equal) and is_each
 
 
 def longest_texts(texts: Sequence[Column]) -> list[Column]:

@@ -14,8 +14,8 @@ from unipref.unify.detection.guess import (
     path_setting,
     quote_names,
 )
-from unipref.unify.detection.twins import find_series
-from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap
+from unipref.unify.detection.twins import find_series, find_twin_columns
+from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap, repeats_one_of
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Paths, Place, get_answer
 from unipref.unify.mapping.turns import assistant_turn
@@ -76,6 +76,8 @@ class Edit(Mapped):
         if columns.of_kind("texts", "items") or not all(map(ends_with_user, columns.of_kind("turns"))):
             return None
         texts = longest_texts([c for c in columns.prose if c.share > 0.7])
+        copies = [c for c in texts for a, b, _ in find_twin_columns(texts, columns) if repeats_one_of(c, [a, b])]
+        texts = [c for c in texts if c not in copies]
         texts = [
             c
             for c in texts
