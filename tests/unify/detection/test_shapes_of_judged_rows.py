@@ -141,7 +141,7 @@ def test_the_colours_of_a_traffic_light_are_asked_about(colours: list[str]) -> N
     assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "light", [PLACEHOLDER])
 
 
-@pytest.mark.parametrize(("name", "colours"), [("colour", ["green", "red"]), ("car", ["green", "blue", "red"])])
+@pytest.mark.parametrize(("name", "colours"), [("colour", ["green", "red"]), ("paint_color", ["green", "blue", "red"])])
 def test_other_colours_judge_nothing(name: str, colours: list[str]) -> None:
     found = propose(one_answer(**{name: colours}))
     assert (found.format, "where" in found.map) == ("demonstration", False)
@@ -242,3 +242,15 @@ def test_several_people_score_several_criteria(names: str) -> None:
     read_fields = [axis["field"] for axis in found.map["scores"].values()]
     assert read_fields == [[names.format(name, i) for i in (1, 2)] for name in scores]
     assert {axis["better"] for axis in found.map["scores"].values()} == {PLACEHOLDER}
+
+
+@pytest.mark.parametrize(("name", "words"), [("Barn", ["da", "drwg"]), ("MK", ["labas", "blogas", "vidutinis"])])
+def test_words_that_nobody_knows_are_asked_about(name: str, words: list[str]) -> None:
+    found = propose(one_answer(**{name: words}))
+    assert (found.format, found.map["where"], found.confidence) == ("demonstration", {name: [PLACEHOLDER]}, 0.5)
+
+
+@pytest.mark.parametrize("name", ["department", "Produkt_category", "finish_reason", "language", "split"])
+def test_sorts_of_rows_are_not_asked_about(name: str) -> None:
+    found = propose(one_answer(**{name: ["alpha", "beta", "gamma"]}))
+    assert (found.format, "where" in found.map) == ("demonstration", False)

@@ -120,6 +120,39 @@ METADATA_NAMES = {
     *("environment", "env", "device", "platform", "os", "browser", "source", "origin", "kind", "mode", "cmp"),
 }
 """Words in the names of what is neither said nor judged."""
+SORT_NAMES = {
+    *(
+        "department",
+        "team",
+        "unit",
+        "product",
+        "service",
+        "plan",
+        "tier",
+        "segment",
+        "market",
+        "area",
+        "field",
+        "subject",
+    ),
+    *(
+        "genre",
+        "style",
+        "skill",
+        "skills",
+        "gender",
+        "role",
+        "speaker",
+        "format",
+        "scenario",
+        "persona",
+        "theme",
+        "intent",
+    ),
+    *("sort", "classification", "taxonomy", "section", "chapter", "part", "license", "city", "state", "store", "brand"),
+    *("color", "colour", "activity", "finish", "reason", "form", "scope", "queue", "desk", "cluster", "variant", "arm"),
+}
+"""Words in the names of fields that say what sort a row is of."""
 METADATA_FOLDERS = {"metadata", "meta", "config", "info", "debug", "stats", "usage", "tag", "tags", "params"}
 """Names of mappings whose fields are metadata, unless their own names or values say that they judge."""
 TECHNICAL_FOLDERS = {"moderation", "config", "usage", "params", "timings", "telemetry"}
