@@ -255,6 +255,21 @@ def test_scores(scores: dict[str, Any], doubt: str, kind: str) -> None:
     assert outcome(RATED, "ratings", {"prompt": "q", "response": "a", "scores": scores}, doubt).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("field", "better", "doubt", "kind"),
+    [
+        ("?", "?", "'system' is not read; which of 'stars' and 'length' is the score", "asked"),
+        (["?"], "?", "'system' is not read; which of 'stars' and 'length' is the score", "asked"),
+        ("?", "?", "'system' is not read", "false"),
+        ("other", "?", "'system' is not read; which of 'stars' and 'length' is the score", "false"),
+        (["?", "other"], "?", "'system' is not read; which of 'stars' and 'length' is the score", "false"),
+    ],
+)
+def test_a_score_whose_field_is_a_question_asks(field: Any, better: str, doubt: str, kind: str) -> None:
+    mapping = {"prompt": "q", "response": "a", "scores": {"score": {"field": field, "better": better}}}
+    assert outcome(RATED, "ratings", mapping, doubt).kind == kind
+
+
 def test_codes_must_not_turn_a_scale() -> None:
     mapping = {"prompt": "q", "response": "a", "scores": {"stars": {"field": "stars", "better": "high"}}}
     doubt = "'system' is not read"

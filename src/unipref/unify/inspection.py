@@ -21,6 +21,7 @@ from unipref.sources.reading_notes import collect_notes
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, find_scores
 from unipref.unify.detection.nesting import find_inner_rows
 from unipref.unify.detection.shared_ids import find_shared_ids
+from unipref.unify.detection.title_lines import find_title_line
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.fields import get_path
@@ -191,6 +192,8 @@ def _inspect(path: Path, label: str) -> tuple[Inspection, list[dict[str, Any]]]:
 def _inspect_rows(path: Path, label: str, rows: list[dict[str, Any]]) -> Inspection:
     if not rows:
         return Inspection(label, 0, why=[_first_error(path)])
+    if (title := find_title_line(rows)) is not None:
+        return Inspection(label, len(rows), why=[title], doubts=["delete the lines above the names, and inspect again"])
     named, faults = find_named_source(rows)
     inspection = (
         _inspect_others(path, label, rows) if named is None else _inspect_named_source(path, label, rows, named)

@@ -9,7 +9,9 @@ from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
+from unipref.unify.detection.kinds import is_usual_transcript
 from unipref.unify.detection.row_states import can_be_where, find_row_states, where_path
+from unipref.unify.detection.transcripts import find_marks
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.format_bases.mapped import Mapped
 
@@ -67,6 +69,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     people, who = find_annotator(columns, guess.map) if form.feedback_kind != "demonstrations" else ({}, [])
     mapping, why = {**guess.map, **context, **end, **people}, [*why, *more, *who]
     mapping |= _literals_setting(columns, mapping)
+    mapping |= _marks_setting(columns, mapping) if "marks" in form.model_fields else {}
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
     states, doubts = _find_states(columns, mapping, is_judged=_is_judging(form))
@@ -108,6 +111,14 @@ def reads_judgements(name: str | None) -> bool:
 
 def _is_judging(form: type[Format]) -> bool:
     return form.feedback_kind != "demonstrations"
+
+
+def _marks_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Returns the setting `marks`: the marks of the speakers in the transcripts that the mapping uses."""
+    used = {*used_paths(mapping)}
+    transcripts = [c for c in columns.of_kind("transcript") if c.path in used and not is_usual_transcript(c.values)]
+    marks = find_marks(transcripts[0].values) if transcripts else None
+    return {} if marks is None else {"marks": {"user": marks[0], "assistant": marks[1]}}
 
 
 def _literals_setting(columns: Columns, mapping: dict[str, Any]) -> dict[str, list[str]]:

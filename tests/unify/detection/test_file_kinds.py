@@ -389,7 +389,7 @@ def test_other_lists_are_no_sources(name: str) -> None:
 def test_not_ok_is_never_praise() -> None:
     proposed = propose(rows_of(output=answer, verdict=["OK", "Not OK", "n/a"]))
     assert proposed.format == "thumbs"
-    assert (proposed.map["up"], proposed.map["down"]) == ([PLACEHOLDER], ["Not OK"])
+    assert (proposed.map["up"], proposed.map["down"]) == (["OK"], ["Not OK"])
 
 
 def test_correction_of_an_answer_is_asked_about() -> None:

@@ -19,7 +19,8 @@ from unipref.unify.detection.kinds import (
 )
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import COUNT_NAMES
-from unipref.unify.detection.roles import Role, find_role, is_judgement_name
+from unipref.unify.detection.roles import Role, find_role, holds_sources, is_judgement_name
+from unipref.unify.detection.row_states import CALL_NAMES, says_success
 
 __all__ = ["Column", "Columns", "find_replies_key", "split_words", "to_finite_number"]
 
@@ -33,6 +34,8 @@ MAX_TREE_ROWS = 50
 """Rows in which replies to messages are looked for."""
 MIN_SENTENCE = 20
 """Mean number of characters from which the texts of a list are sentences rather than tags."""
+MIN_CALL_NAMES = 2
+"""Least number of words in the names of other fields that show that the rows are calls of a program."""
 MAX_LIST_DEPTH = 2
 """Most lists of mappings around a field."""
 
@@ -76,7 +79,8 @@ class Columns:
     def role(self, column: Column) -> Role:
         """Returns the role of a column."""
         if column not in self._roles:
-            self._roles[column] = "metadata" if self._counts_items(column) else find_role(column)
+            is_about_rows = self._counts_items(column) or self._tells_of_calls(column)
+            self._roles[column] = "metadata" if is_about_rows else find_role(column)
         return self._roles[column]
 
     def _counts_items(self, column: Column) -> bool:
@@ -88,6 +92,13 @@ class Columns:
             if all(lengths.get(row, 0) == n for row, n in zip(column.rows, column.numbers, strict=True)):
                 return True
         return False
+
+    def _tells_of_calls(self, column: Column) -> bool:
+        """Whether a flag such as `success` stands beside fields that describe the call of a program."""
+        if not says_success(column):
+            return False
+        others = {word for other in self.all if other is not column for word in other.words}
+        return len(others & CALL_NAMES) >= MIN_CALL_NAMES
 
     def find(self, path: str) -> Column | None:
         """Returns the column with that path; None if there is none."""
@@ -148,6 +159,8 @@ class Columns:
                 role = inner.role(field)
                 # `quality.*.value` is a judgement, because the list says what the value is.
                 role = "judgement" if role in ("unknown", "list") and is_judgement_name(column) else role
+                # A score beside a retrieved document says how well the document fits.
+                role = "metadata" if role in ("judgement", "score", "unknown") and holds_sources(column) else role
                 yield field, f"{before}{column.path}.*.{field.path}", role
             yield from inner._iterate_inside(f"{before}{column.path}.*.", depth - 1)
 

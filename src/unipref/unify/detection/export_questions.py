@@ -123,7 +123,11 @@ def propose_for_questions(
     is_ambiguous = len(chosen) > 1 and chosen[0].kind != "score"
     if is_ambiguous:
         doubts.append(f"which of the questions {quote_names(q.name for q in chosen)} says which answer is good")
-    doubts += [f"the question '{q.name}' ({list_values(q.values)}) is not read" for q in judging if q not in chosen]
+    doubts += [
+        f"the question '{q.name}' ({list_values(q.values)}) in '{q.people}' is not read"
+        for q in judging
+        if q not in chosen
+    ]
     doubts += [doubt for q in chosen for doubt in q.doubts]
     why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
     is_in_one_list = len({q.path for q in chosen}) < len(chosen)

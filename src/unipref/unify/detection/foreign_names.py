@@ -12,7 +12,8 @@ _WORDS = {
     "customer": "cliente kunde client klant kund",
     "assistant": "asistente assistente assistent",
     "comment": "commentaire comentario kommentar commento opmerking komentarz",
-    "annotator": "evaluateur evaluador bewerter annotateur anotador gutachter correcteur revisor valutatore",
+    "annotator": "evaluateur evaluador bewerter annotateur anotador gutachter correcteur revisor valutatore "
+    "prufer pruferin beurteiler juez jurado juge giudice beoordelaar",
     "date": "fecha datum data",
     "number": "nummer numero",
     "name": "nombre nom nome naam",
@@ -20,6 +21,7 @@ _WORDS = {
     "correct": "correcto correcta richtig corretto correto juste",
     "wrong": "incorrecto falsch errado sbagliato faux",
     "winner": "ganador ganadora gewinner gagnant vincitore vencedor sieger",
+    "verdict": "urteil veredicto verdetto verdict juicio jugement giudizio oordeel",
     "better": "mejor besser meilleur meilleure migliore melhor bessere",
     "chosen": "elegida elegido gewahlt choisi scelta escolhida",
     "rejected": "rechazada rechazado abgelehnt rejete rifiutata rejeitada",

@@ -83,9 +83,20 @@ def find_prompt(columns: Columns, answers: Sequence[Column]) -> tuple[list[str],
         ]
         sources = [f"{c.path}.*" for c in columns.of_role("sources") if _is_in_all_rows(columns, c)]
         return [named.path, *(c.path for c in more if _holds_text(columns, c)), *sources], True
+    asking = [c for c in columns.of_kind("turns") if c not in answers and columns.role(c) == "dialogue"]
+    if not others and len(asking) == 1 and ends_with_user(asking[0]):
+        return [asking[0].path], True
     first = min((columns.place(c) for c in answers), default=len(columns.all))
     earlier = [c for c in others if columns.place(c) < first and c.share > 0.02]
     return [c.path for c in earlier or others[:1]], False
+
+
+def ends_with_user(dialogue: Column) -> bool:
+    """Whether most dialogues end with the user's turn."""
+    last = [value[-1] for value in dialogue.values if isinstance(value, list) and value and isinstance(value[-1], dict)]
+    speakers = [str(v).lower() for turn in last for v in turn.values() if isinstance(v, str) and len(v) < 12]
+    asked = sum(speaker in ("user", "human", "prompter") for speaker in speakers)
+    return asked > 0.5 * max(len(last), 1)
 
 
 def _find_named_prompt(columns: Columns, texts: Sequence[Column]) -> Column | None:
@@ -123,17 +134,7 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
     named = [c for c in texts if columns.role(c) == "answer"]
     answers = sorted(named, key=lambda c: _rank_of(c, ANSWER_NAMES))
     if answers:
-        answer = answers[0]
-        prompt, is_named = find_prompt(columns, [*answers] if len(answers) < len(texts) else [answer])
-        rivals = [c for c in answers[1:] if _rank_of(c, ANSWER_NAMES) <= ANSWER_NAMES.index("generation")]
-        if rivals and _rank_of(answer, ANSWER_NAMES) <= ANSWER_NAMES.index("generation") and prompt:
-            return prompt, PLACEHOLDER, 0.5
-        if is_named:
-            return prompt, answer.path, 0.9
-        unnamed = [c for c in texts if c not in answers]
-        if len(unnamed) == 1:
-            return [unnamed[0].path], answer.path, 0.7
-        return ([PLACEHOLDER], answer.path, 0.5) if prompt else None
+        return _find_prompt_of_answer(columns, texts, answers)
     if len(texts) < 2:
         return ([PLACEHOLDER], PLACEHOLDER, 0.3) if _are_remarks_judged(columns, texts) else None
     prompts = [c for c in texts if columns.role(c) == "prompt"]
@@ -143,6 +144,36 @@ def find_prompt_and_answer(columns: Columns) -> tuple[list[str], str, float] | N
         prompt_path = [prompts[0].path]
         return prompt_path, next(c.path for c in texts if c is not prompts[0]), 0.7
     return [PLACEHOLDER], PLACEHOLDER, 0.3
+
+
+def _find_prompt_of_answer(
+    columns: Columns, texts: Sequence[Column], answers: Sequence[Column]
+) -> tuple[list[str], str, float] | None:
+    """Finds the prompt of the first of some texts with the name of an answer; see `find_prompt_and_answer`."""
+    answer = answers[0]
+    prompt, is_named = find_prompt(columns, [*answers] if len(answers) < len(texts) else [answer])
+    if is_named and _have_equal_names(columns, prompt[0], texts):
+        prompt = [PLACEHOLDER]
+    rivals = [c for c in answers[1:] if _rank_of(c, ANSWER_NAMES) <= ANSWER_NAMES.index("generation")]
+    if rivals and _rank_of(answer, ANSWER_NAMES) <= ANSWER_NAMES.index("generation") and prompt:
+        return prompt, PLACEHOLDER, 0.5
+    if prompt == [PLACEHOLDER]:
+        return prompt, answer.path, 0.5
+    if is_named:
+        return prompt, answer.path, 0.9
+    unnamed = [c for c in texts if c not in answers]
+    if len(unnamed) == 1:
+        return [unnamed[0].path], answer.path, 0.7
+    return ([PLACEHOLDER], answer.path, 0.5) if prompt else None
+
+
+def _have_equal_names(columns: Columns, prompt: str, texts: Sequence[Column]) -> bool:
+    """Whether another text has the name of the prompt with a word more or less: `instruction`, `orig_instruction`."""
+    chosen = columns.find(prompt)
+    if chosen is None or not (word := next((w for w in PROMPT_NAMES if chosen.has_name(w)), None)):
+        return False
+    others = [c for c in texts if c is not chosen and columns.role(c) == "prompt" and c.has_name(word)]
+    return any({*c.words} < {*chosen.words} or {*chosen.words} < {*c.words} for c in others)
 
 
 def _are_remarks_judged(columns: Columns, texts: Sequence[Column]) -> bool:

@@ -26,7 +26,7 @@ from unipref.unify.detection.places import SWAPPED, find_places, name_places
 from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
 from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
 from unipref.unify.detection.twins import find_twin_columns
-from unipref.unify.detection.two_answers import Sides
+from unipref.unify.detection.two_answers import Sides, repeats_one_of
 from unipref.unify.detection.verdict_words import is_blank
 from unipref.unify.mapping.fields import to_code
 
@@ -109,6 +109,7 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     coded = [c for c in free if c.kind != "text"]
     return (
         _judge_by_names(columns, sides)
+        or _judge_by_text(columns, sides)
         or _judge_by_counts(coded, sides)
         or _judge_by_votes(coded, sides, columns)
         or next((result for c in named if (result := _judge_by_field(c, sides, True))), None)
@@ -162,7 +163,8 @@ def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
         return None
     couples = [(a, b) for a, b, marks in find_twin_columns(named, columns) if marks == sides.marks]
     for winner in winners:
-        for first, second in couples:
+        # The votes of two people, each with a number, are no names of the answers.
+        for first, second in [couple for couple in couples if not {*couple} & {*winners}]:
             holders = [dict(zip(c.rows, map(to_code, c.values), strict=True)) for c in (first, second)]
             places = [
                 [held.get(row) == to_code(value) for held in holders]
@@ -178,6 +180,22 @@ def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
             mapping = {kind: winner.path, "names": names, **({"codes": codes} if codes else {})}
             why = f"'{winner.path}' repeats the value of '{first.path}' or '{second.path}'"
             return Judgement(kind, mapping, True, why)
+    return None
+
+
+def _judge_by_text(columns: Columns, sides: Sides) -> Judgement | None:
+    """Finds a field that repeats the text of the better answer."""
+    found = [columns.find(path) for path in (sides.first, sides.second)]
+    answers = [c for c in found if c is not None and c.kind == "text"]
+    texts = [c for c in columns.of_kind("text") if c not in answers and c.path not in sides.prompt]
+    for column in texts if len(answers) == len(found) else []:
+        if not repeats_one_of(column, answers):
+            continue
+        names = {"first": sides.first, "second": sides.second}
+        is_better = is_winner_name(column)
+        doubts = [] if is_better else [f"whether '{column.path}', which repeats one of the answers, is the better one"]
+        label = {"label": column.path if is_better else PLACEHOLDER, "names": names}
+        return Judgement("label", label, True, f"'{column.path}' repeats one of the two answers", doubts)
     return None
 
 
@@ -205,9 +223,7 @@ def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
 def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
     """Finds several people's votes: fields with the same values, or that a number or a letter tells apart."""
     codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
-    found = [
-        r for r in find_all_raters(columns, codes) if not {*r.columns[0].words} & {"rank", "ranks", "score", "scores"}
-    ]
+    found = [r for r in find_all_raters(columns, codes) if not {*split_words(r.columns[0].path)} & NO_VOTES]
     found = [r for r in found if not (len(r.columns) == 2 and _belong_to_sides(r.columns, sides))]
     for raters in sorted(found, key=lambda r: (not r.is_certain, -len(r.columns))):
         is_numbered = len({_without_marks(c) for c in raters.columns}) == 1
@@ -238,7 +254,8 @@ def _is_by_a_person(column: Column) -> bool:
 def _belong_to_sides(several: Sequence[Column], sides: Sides) -> bool:
     """Whether two columns differ in the same marks as the two answers: each of them is about one answer."""
     marks = {*(sides.marks or ())}
-    return bool(marks) and all(marks & {*c.words} for c in several)
+    # What names one of the answers judges both of them.
+    return bool(marks) and all(marks & {*c.words} for c in several) and not any(map(_names_sides, several))
 
 
 def _judge_by_speaking_values(column: Column, sides: Sides) -> Judgement | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from unipref.core.records import Row
 from unipref.unify.detection.side_words import names_a_side
+from unipref.unify.detection.transcripts import find_marks
 from unipref.unify.detection.verdict_words import have_verdicts, is_blank, is_verdict
 from unipref.unify.mapping.turns import KNOWN_ROLES, find_turn_keys
 
@@ -27,6 +28,8 @@ SENTENCE_END = re.compile(r"[?!。？！]\s*$|[a-z]\.\s*$")
 VERDICT = re.compile(r"\b(tie|draw|better|worse|both|neither|equal)\b", re.IGNORECASE)
 MAX_CODES = 10
 """Most different values of a column of codes."""
+MAX_SIGN = 3
+"""Most characters of a sign such as ! or !!, which ends no sentence."""
 MAX_CODE_LENGTH = 24
 """Most characters of a code that is a single word."""
 MAX_VERDICT_LENGTH = 40
@@ -127,11 +130,16 @@ def classify_values(values: list[Any]) -> str:
     return _classify_texts(values)
 
 
+def is_usual_transcript(texts: list[Any]) -> bool:
+    """Whether most texts are transcripts with the usual marks, which need no setting."""
+    return sum(bool(TRANSCRIPT.match(str(v))) for v in texts) > len(texts) / 2
+
+
 def _classify_texts(values: list[Any]) -> str:
     texts = [v for v in values if isinstance(v, str)]
     if len(texts) < MIN_KIND_SHARE * len(values):
         return "code" if all(is_verdict(v) for v in values) else "other"
-    if sum(bool(TRANSCRIPT.match(v)) for v in texts) > len(texts) / 2:
+    if is_usual_transcript(texts) or find_marks(texts):
         return "transcript"
     longest = max(map(len, texts))
     if longest <= MAX_VERDICT_LENGTH and len(texts) == len(values):
@@ -140,7 +148,7 @@ def _classify_texts(values: list[Any]) -> str:
             return "code"
         # A short prompt that is repeated with other answers is not a code: only single words or verdicts are.
         is_single_word = longest <= MAX_CODE_LENGTH and not any(
-            " " in v.strip() or count_words(v) > 3 or SENTENCE_END.search(v) for v in distinct
+            " " in v.strip() or count_words(v) > 3 or (len(v) > MAX_SIGN and SENTENCE_END.search(v)) for v in distinct
         )
         is_code = is_single_word or any(map(VERDICT.search, distinct)) or have_verdicts(distinct)
         if len(distinct) <= min(MAX_CODES, len(texts) / 3) and is_code:

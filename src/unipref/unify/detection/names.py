@@ -24,6 +24,8 @@ SOURCE_LIST_NAMES = {
     *("context", "contexts", "passage", "passages", "document", "documents", "docs", "article", "articles", "chunks"),
     *("snippets", "paragraphs", "excerpts", "retrieved", "sources", "evidence", "facts"),
 }
+RETRIEVED_NAMES = {*SOURCE_LIST_NAMES, "retriever", "resources", "resource", "citations", "hits", "matches", "chunk"}
+"""Words in the names of lists of mappings that a search returned."""
 NO_SOURCE_NAMES = {"id", "ids", "title", "titles", "url", "urls", "name", "names", "link", "links", "uri", "reference"}
 """Words in the names of lists of texts that a question is about; with the second, they are only named."""
 ANSWER_NAMES = (
@@ -41,7 +43,7 @@ ANSWER_NAMES = (
     "suggestion",
 )
 """Names of prompts and answers; earlier ones have priority."""
-SHORT_PROMPT_NAMES, SHORT_ANSWER_NAMES = ("q", "quest", "ques"), ("a", "ans", "resp")
+SHORT_PROMPT_NAMES, SHORT_ANSWER_NAMES = ("q", "quest", "ques", "src"), ("a", "ans", "resp", "mt", "hyp", "pred")
 """Whole names of prompts and answers that are too short to be looked for inside others."""
 SPEECH_NAMES = {"message", "messages", "text", "msg", "utterance", "turn", "content", "comment", "says", "said", "body"}
 ASKER_NAMES = {"user", "customer", "human", "client", "visitor", "requester", "buyer", "patient", "student", "caller"}
@@ -49,6 +51,8 @@ ANSWERER_NAMES = {"bot", "assistant", "ai", "gpt", "chatgpt", "llm", "chatbot", 
 """Names of the two speakers. A text called `customer` or `customer_message` is a prompt, `bot_text` an answer."""
 OTHER_TEXT_NAMES = (
     "reference",
+    "ref",
+    "refs",
     "target",
     "gold",
     "golden",
@@ -112,9 +116,43 @@ METADATA_NAMES = {
         "stage",
     ),
     *("priority", "difficulty", "urgency", "level", "round", "step", "batch", "size", "width", "height", "top", "n"),
+    *("cached", "cache", "stream", "streamed", "streaming", "truncated", "internal", "endpoint", "method", "http"),
     *("environment", "env", "device", "platform", "os", "browser", "source", "origin", "kind", "mode", "cmp"),
 }
 """Words in the names of what is neither said nor judged."""
+SORT_NAMES = {
+    *(
+        "department",
+        "team",
+        "unit",
+        "product",
+        "service",
+        "plan",
+        "tier",
+        "segment",
+        "market",
+        "area",
+        "field",
+        "subject",
+    ),
+    *(
+        "genre",
+        "style",
+        "skill",
+        "skills",
+        "gender",
+        "role",
+        "speaker",
+        "format",
+        "scenario",
+        "persona",
+        "theme",
+        "intent",
+    ),
+    *("sort", "classification", "taxonomy", "section", "chapter", "part", "license", "city", "state", "store", "brand"),
+    *("color", "colour", "activity", "finish", "reason", "form", "scope", "queue", "desk", "cluster", "variant", "arm"),
+}
+"""Words in the names of fields that say what sort a row is of."""
 METADATA_FOLDERS = {"metadata", "meta", "config", "info", "debug", "stats", "usage", "tag", "tags", "params"}
 """Names of mappings whose fields are metadata, unless their own names or values say that they judge."""
 TECHNICAL_FOLDERS = {"moderation", "config", "usage", "params", "timings", "telemetry"}
@@ -131,8 +169,21 @@ OFFSET_NAMES = {
 """Names of numbers that say where something is in a text or in a list."""
 TAG_NAMES = {"tag", "tags", "keyword", "keywords", "categories", "topics", "labels", "flags", "issues"}
 """Names of lists of words that sort or mark a row: never answers."""
-DERIVED_NAMES = {"ratio", "difference", "diff", "delta", "std", "variance", "agreement", "confidence", "probability"}
-"""Names of numbers that are computed from scores, or say how sure a judge is."""
+DERIVED_NAMES = {
+    *("ratio", "difference", "diff", "delta", "std", "variance", "agreement", "confidence", "probability", "prob"),
+    *("perplexity", "ppl", "logprob", "logprobs", "logp", "logit", "logits", "nll", "entropy", "likelihood"),
+    *("loglikelihood", "loss"),
+}
+"""Names of numbers that are computed from scores, say how sure a judge is, or that a model gives about its own text."""
+RUBRIC_NAMES = {"description", "descriptions", "criteria", "criterion", "rubric", "rubrics", "guideline", "guidelines"}
+"""Words in the names of texts that say what a score means, `description` beside `score`: they judge nothing."""
+PLACE_NAMES = {"id", "ids", "idx", "index", "position", "place", "slot"}
+"""Words in the names of numbers that say where something is."""
+PICKED_NAMES = {
+    *("better", "best", "winner", "winning", "chosen", "preferred", "selected", "picked", "clicked", "worst", "worse"),
+    *("rejected", "loser", "losing", "disliked"),
+}
+"""Words that make the place of an answer a judgement: `worst_index`, `clicked_position`."""
 COUNT_NAMES = {
     "total",
     "ratio",
@@ -191,6 +242,7 @@ NEGATIONS = {"not", "no", "non", "without", "lacks", "free", "never", "isnt", "l
 VERDICT_NAMES = (
     *("winner", "preferred", "preference", "better", "best", "chosen", "choice", "vote", "pick", "selected", "verdict"),
     *("judgement", "judgment", "decision", "wins", "won", "picked", "favorite", "favourite", "prefer", "pref"),
+    "clicked",
 )
 """Names of fields whose value names the better answer."""
 JUDGEMENT_NAMES = {
@@ -247,7 +299,7 @@ HIGH_IS_BETTER = {
 }
 LOW_IS_BETTER = {
     *("rank", "toxicity", "errors", "error", "harm", "harmfulness", "mistakes", "downvotes", "dislikes", "loss"),
-    *("hallucination", "hallucinations", "bias", "risk", "perplexity", "distance", "downs"),
+    *("hallucination", "hallucinations", "bias", "risk", "distance", "downs"),
 }
 SCORE_NAMES = {"score", "scores", "rating", "ratings", "reward", "rewards", "grade", "points", "marks", "rate"}
 """Names of scores that do not say by themselves which end of the scale is better."""

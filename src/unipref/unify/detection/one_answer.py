@@ -5,7 +5,8 @@ from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.foreign_names import to_english
-from unipref.unify.detection.guess import PLACEHOLDER, find_prompt_and_answer, path_setting, quote_names
+from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
+from unipref.unify.detection.kinds import count_words
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
 from unipref.unify.detection.roles import FLAG_WORDS
@@ -22,6 +23,8 @@ from unipref.unify.detection.verdict_words import (
 
 TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
 """Numbers that can be thumbs."""
+MIN_LISTED_WORDS = 2.5
+"""Mean number of words from which a list of texts holds sentences."""
 MIN_READ = 0.5
 """Least share of rows with a verdict in words if other rows hold something else."""
 SILENT_NAMES = {
@@ -63,7 +66,10 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
         return None
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _is_dialogue_of_texts(c)]
     if lists and not columns.prose:
-        return OneAnswerGuess({"messages": lists[0].path}, 0.9, f"'{lists[0].path}' is one dialogue", [])
+        if any(_are_side_by_side(lists[0], other) for other in columns.of_kind("texts") if other is not lists[0]):
+            return None
+        doubt = f"that the speakers of '{lists[0].path}' alternate, the user first"
+        return OneAnswerGuess({"messages": lists[0].path}, 0.5, f"'{lists[0].path}' is one dialogue", [doubt])
     if (found := find_prompt_and_answer(columns)) is None:
         return None
     prompt, response, confidence = found
@@ -83,10 +89,18 @@ def _is_dialogue_of_texts(column: Column) -> bool:
     return sum(len(v) > 1 for v in column.values) > 0.8 * len(column.values)
 
 
+def _are_side_by_side(one: Column, other: Column) -> bool:
+    """Whether two lists have as many texts in each row: then each of them is what one of the speakers says."""
+    lengths = dict(zip(other.rows, map(len, other.values), strict=True))
+    same = [lengths[row] == len(value) for row, value in zip(one.rows, one.values, strict=True) if row in lengths]
+    words = [count_words(item) for value in other.values for item in value]
+    return bool(same) and all(same) and sum(words) > MIN_LISTED_WORDS * len(words)
+
+
 def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGuess | None:
     """Finds the answer at the end of the only dialogue, or in the one turn of another field."""
     turns = columns.of_kind("turn")
-    asking = [c for c in dialogues if c.kind == "turns" and _ends_with_user(c)]
+    asking = [c for c in dialogues if c.kind == "turns" and ends_with_user(c)]
     others = [c for c in dialogues if c not in asking]
     if len(asking) == 1 and len(others) + len(turns) == 1:
         answer = (others or turns)[0]
@@ -97,7 +111,19 @@ def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGu
             return OneAnswerGuess({"prompt": asking[0].path, "response": response}, 0.9, why, [])
     if len(dialogues) > 1 or turns:
         return None
+    if asking and (reply := _find_reply_in_list(columns)):
+        why = f"'{asking[0].path}' is the dialogue before the answer '{reply}'"
+        return OneAnswerGuess({"prompt": asking[0].path, "response": reply}, 0.9, why, [])
     return _find_end_of_dialogue(columns, dialogues[0])
+
+
+def _find_reply_in_list(columns: Columns) -> str | None:
+    """Returns the path of the answer in a reply of an API, whose list of choices holds one item with a turn."""
+    for listed in columns.of_kind("items"):
+        turns = [c for c in columns.inner(listed).of_kind("turn") if c.share == 1]
+        if len(turns) == 1 and {len(value) for value in listed.values} == {1}:
+            return f"{listed.path}.0.{turns[0].path}.{_find_content_key(turns[0])}"
+    return None
 
 
 def is_single_turn(column: Column) -> bool:
@@ -116,20 +142,13 @@ def _find_end_of_dialogue(columns: Columns, dialogue: Column) -> OneAnswerGuess 
     """Decides whether a dialogue ends with the answer, or is the prompt of an answer in another field."""
     path = dialogue.path
     answers = [c for c in columns.prose if columns.role(c) == "answer" and c.share > 0.5]
-    if dialogue.kind == "turns" and _ends_with_user(dialogue):
+    if dialogue.kind == "turns" and ends_with_user(dialogue):
         if len(answers) != 1:
             return None
         why = f"'{path}' is the dialogue before the answer '{answers[0].path}'"
         return OneAnswerGuess({"prompt": path, "response": answers[0].path}, 0.9, why, [])
     doubts = [f"'{path}' ends with an answer, so '{c.path}' is not read" for c in answers]
     return OneAnswerGuess({"messages": path}, 0.9 if not answers else 0.6, f"'{path}' is one dialogue", doubts)
-
-
-def _ends_with_user(dialogue: Column) -> bool:
-    last = [value[-1] for value in dialogue.values if isinstance(value, list) and value and isinstance(value[-1], dict)]
-    speakers = [str(v).lower() for turn in last for v in turn.values() if isinstance(v, str) and len(v) < 12]
-    asked = sum(speaker in ("user", "human", "prompter") for speaker in speakers)
-    return asked > 0.5 * max(len(last), 1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import PICKED_NAMES
 from unipref.unify.detection.side_words import BETTER, WORSE
 from unipref.unify.detection.two_answers import Sides
 
@@ -53,3 +54,8 @@ def name_places(values: Sequence[str], sides: Sides) -> bool:
     own = {*split_words(sides.first), *split_words(sides.second)}
     words = {word for value in values for word in split_words(value)}
     return bool(words & PLACES) and not words & PLACES & own
+
+
+def names_places(column: Column) -> bool:
+    """Whether the name of a field says that it tells where answers stood, such as `display_order`."""
+    return bool({*column.words} & (SHOWN | SWAPPED)) and not {*column.words} & PICKED_NAMES

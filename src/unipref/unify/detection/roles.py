@@ -32,7 +32,11 @@ from unipref.unify.detection.names import (
     OTHER_TEXT_NAMES,
     OUTCOME_NAMES,
     PEOPLE,
+    PICKED_NAMES,
+    PLACE_NAMES,
     PROMPT_NAMES,
+    RETRIEVED_NAMES,
+    RUBRIC_NAMES,
     SCORE_NAMES,
     SHORT_ANSWER_NAMES,
     SHORT_PROMPT_NAMES,
@@ -48,7 +52,7 @@ from unipref.unify.detection.names import (
 )
 from unipref.unify.detection.row_states import CONTEST_NAMES, ERROR_NAMES, is_request_status, tells_of_failure
 from unipref.unify.detection.side_words import are_orders, names_a_side
-from unipref.unify.detection.verdict_words import have_verdicts, read_verdict
+from unipref.unify.detection.verdict_words import LIGHTS, are_lights, have_verdicts, read_verdict
 
 Role = Literal[
     "prompt", "answer", "text", "critique", "dialogue", "system", "history", "tools", "judgement", "score", "unknown",
@@ -85,6 +89,16 @@ FLAG_WORDS = {
     "new",
 }
 """Words in the names of flags that say nothing about what is true or false."""
+SCORE_FOLDERS = {"score", "scores", "grades", "evaluations", "evals", "assessments", "verdicts", "judgements"}
+"""Names of mappings name of a judgement -> judgement."""
+MARKS = {
+    *("x", "xx", "xxx", "o", "oo", "+", "++", "-", "--", "+-", "+/-", "*", "**", "***", "!", "!!", "/"),
+    *("•", "●", "○", "×", "△", "◎"),
+}
+"""Signs that people put into a sheet."""
+COLOUR_NAMES = {"color", "colors", "colour", "colours", "farbe", "couleur", "colore", "kleur", "cor", "paint", "shade"}
+VALUE_NAMES = {"value", "result", "outcome", "answer_value", "label"}
+DESCRIPTIONS = {"description", "descriptions"}
 DIALOGUE_KINDS = ("turns", "turn", "transcript", "exchanges", "messages_tree")
 
 
@@ -106,6 +120,8 @@ def find_role(column: Column) -> Role:
 def _find_special_role(column: Column) -> Role | None:
     """Recognises failed requests, system texts, histories and tools."""
     words = {*column.words}
+    if _describes_a_score(column):
+        return "metadata"
     if column.kind in ("text", "code", "number") and (tells_of_failure(column) or is_request_status(column)):
         return "metadata"
     if column.kind == "flag" and column.n_distinct < 2 and words - FLAG_WORDS <= ERROR_NAMES:
@@ -117,6 +133,13 @@ def _find_special_role(column: Column) -> Role | None:
     if words & HISTORY_NAMES and column.kind in ("turns", "exchanges", "texts", "transcript"):
         return "history"
     return None
+
+
+def _describes_a_score(column: Column) -> bool:
+    """Whether a text says what a score means, by its name: `score1_description`, but not `problem_description`."""
+    words = {*column.words}
+    is_text = column.kind in ("text", "code", "texts") and not column.numbers
+    return is_text and bool(words & RUBRIC_NAMES) and bool(words & SCORE_NAMES or words & RUBRIC_NAMES - DESCRIPTIONS)
 
 
 def is_prose(column: Column) -> bool:
@@ -201,6 +224,11 @@ def is_judgement_name(column: Column) -> bool:
     )
 
 
+def holds_sources(column: Column) -> bool:
+    """Whether a list of mappings holds what a search returned for the answer, by its name."""
+    return bool({*column.words} & RETRIEVED_NAMES) and not is_judgement_name(column)
+
+
 def _is_inside(column: Column, names: set[str]) -> bool:
     """Whether a mapping around the field has one of some words in its name."""
     return any({*split_words(folder)} & names for folder in column.path.split(".")[:-1])
@@ -211,13 +239,33 @@ def _find_value_role(column: Column) -> Role:
     role = _find_plain_value_role(column)
     if _is_inside(column, TECHNICAL_FOLDERS):
         return "unknown" if role == "judgement" else "metadata"
+    if role in ("unknown", "category", "metadata") and _is_value_of_a_score(column):
+        return "judgement"
     return "metadata" if role in ("unknown", "category") and _is_inside(column, METADATA_FOLDERS) else role
+
+
+def _is_value_of_a_score(column: Column) -> bool:
+    """Whether a field is the value of a named score: `scores.facts.value`, with codes that nobody explained."""
+    return column.name in VALUE_NAMES and _is_inside(column, SCORE_FOLDERS) and column.n_distinct <= MAX_OUTCOMES
+
+
+def _find_role_of_marks(column: Column) -> Role | None:
+    """Finds the role of crosses, signs and the colours of a traffic light, whose meaning only their author knows."""
+    words, values = {*column.words}, {value.strip().lower() for value in column.distinct_values}
+    if column.kind != "code" or column.numbers or words & METADATA_NAMES:
+        return None
+    if any(value in LIGHTS for value in values):
+        return "judgement" if are_lights(values) and not words & COLOUR_NAMES else "category"
+    is_set = column.share < 1 if column.n_distinct == 1 else True
+    return "judgement" if is_set and values <= MARKS else None
 
 
 def _find_plain_value_role(column: Column) -> Role:
     words, named = {*column.words}, is_judgement_name(column)
     if words == {"id"}:
         return "metadata"
+    if (marks := _find_role_of_marks(column)) is not None:
+        return marks
     if column.numbers:
         return _find_number_role(column, words, named)
     verdicts = [read_verdict(value) for value in column.distinct_values] if column.kind == "code" else []
@@ -259,8 +307,11 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
         return "metadata"
     if words & COUNT_NAMES:
         return "score" if words & (GOOD_NAMES | BAD_NAMES | COUNTED_NAMES) else "metadata"
-    if words & {"id", "ids", "idx", "index"} and not words & {"better", "best", "winner", "chosen", "preferred"}:
-        return "metadata"
+    if words & PLACE_NAMES:
+        if words & PICKED_NAMES:
+            return "judgement"
+        if words & {"id", "ids", "idx", "index"}:
+            return "metadata"
     if words & DERIVED_NAMES:
         return "metadata"
     if words & (SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER):

@@ -37,6 +37,12 @@ FINISHED = {"ok", "success", "succeeded", "successful", "completed", "complete",
 MAX_FAILED = 0.9
 """Largest share of rows with the text of an error."""
 NEITHER = {"pending", "queued", "debug", "warning", "warn", "started"}
+SUCCESS_NAMES = {"success", "succeeded", "successful", "ok", "completed", "request", "call"}
+CALL_NAMES = {
+    *("http", "latency", "duration", "elapsed", "endpoint", "error", "exception", "retries", "timeout", "cached"),
+    *("code", "method", "attempt", "attempts"),
+}
+"""Words in the names of fields that describe the call of a program."""
 STOP_NAMES = {"finish", "stop", "end"}
 CUT = {"length", "max_tokens", "max_length", "content_filter", "safety", "error", "timeout", "cancelled", "refusal"}
 """Values of the reason why an answer ended, which say that it is cut or refused."""
@@ -66,6 +72,8 @@ def find_row_states(columns: Iterable[Column]) -> Iterator[RowState]:
             yield RowState(column, "failed", f"{shown} says that requests failed: their answers may be errors")
         elif words & STOP_NAMES and "reason" in words and {*map(_plain, column.distinct_values)} & CUT:
             yield RowState(column, "cut", f"{shown} says that some answers are cut or were refused")
+        elif says_success(column) and column.n_distinct > 1:
+            yield RowState(column, "failed", f"{shown} may say that requests failed: their answers may be errors")
         elif _contests(column):
             yield RowState(column, "contested", f"{shown} says that a person contests some of the labels")
         elif _checks(column):
@@ -93,6 +101,12 @@ def is_request_status(column: Column) -> bool:
     """Whether a field says in words how a request, or a message of a log, went: 'success', 'timeout'."""
     values = {*map(_plain, [*column.distinct_values, *column.odd])}
     return bool({*column.words} & STATUS_NAMES and values) and values <= FAILED | FINISHED | NEITHER
+
+
+def says_success(column: Column) -> bool:
+    """Whether a flag says that something succeeded, by its name alone: the call, or what the user wanted."""
+    words = {*column.words} - {"is", "was", "has"}
+    return column.kind == "flag" and bool(words) and words <= SUCCESS_NAMES
 
 
 def _contests(column: Column) -> bool:

@@ -95,6 +95,26 @@ def doubt_raters(raters: Raters) -> str:
     return f"whether {names} are several people's judgements, all of which count ({several}), or judge several things"
 
 
+def find_criteria(columns: Columns, scores: Sequence[Column]) -> dict[str, list[Column]]:
+    """Returns criterion -> one field of numbers per person, such as `tone` -> `tone_r1` and `tone_r2`.
+
+    The fields of each criterion have the same numbers in their names, and one of the criteria is among the scores.
+    Empty without two criteria.
+    """
+    groups: dict[tuple[str, ...], dict[tuple[str, ...], Column]] = {}
+    for column in columns.of_kind("code", "number"):
+        words = _words(column.path)
+        marks = tuple(word for word in words if _is_mark(word) or word in PEOPLE)
+        rest = tuple(word for word in words if word not in marks)
+        is_numbered = any(word.isdigit() or len(word) == 1 for word in marks)
+        if column.numbers and is_numbered and rest and columns.role(column) in ("score", "judgement", "unknown"):
+            groups.setdefault(rest, {})[marks] = column
+    several = {rest: fields for rest, fields in groups.items() if 1 < len(fields) <= MAX_RATERS}
+    known = next((f.keys() for f in several.values() if any(c in scores for c in f.values())), None)
+    same = {"_".join(rest): [*fields.values()] for rest, fields in several.items() if fields.keys() == known}
+    return same if len(same) > 1 else {}
+
+
 def _are_of_one_kind(one: Column, other: Column) -> bool:
     """Whether two fields hold values of one kind, some of them the same, and no name only describes a person."""
     if one.kind not in ("code", "flag", "number") or {*one.words} & NO_PERSON:

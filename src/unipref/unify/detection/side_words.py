@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.name_words import split_words
 
 TIE = re.compile(
     r"同じ|引き分け|平局|一样|\b(tie|tied|ties|draw|both|bothbad|bothgood|neither|equal|equally|same|similar|even|none|"
     r"beide|keine?r?|les deux|aucun|ambos|ambas|entrambe|nessuna|ninguna|"
     r"toss[ -]?up|no preference|no difference|"
-    r"egal|gleich|unentschieden|igual|empate|pareggio)\b",
+    r"[eé]gal(e|es|ité)?|[eé]gaux|gleich(wertig|stand)?|unentschieden|igual|empate|pareggio)\b",
     re.IGNORECASE,
 )
 """A value that says that no answer is better, also in some other languages."""
@@ -130,7 +131,8 @@ def names_a_side(value: str) -> bool:
     if len(value) > MAX_LENGTH:
         return False
     plain = _plain(value)
-    words = {SYNONYMS.get(word, word) for word in split_words(plain.lower())}
+    english = map(to_english, split_words(plain.lower()))
+    words = {SYNONYMS.get(word, word) for word in english}
     if (
         RELATION.fullmatch(plain)
         or plain.lower() in LETTERS

@@ -3,11 +3,17 @@
 from typing import Any
 
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, path_setting
+from unipref.unify.detection.speakers import find_speaker
+from unipref.unify.detection.two_answers import SAMPLE_NAMES, STEP_NAMES
 
 MISTAKE_NAMES = ("mistake", "error", "wrong", "incorrect")
 """Words in a number's field name that mean: this is the first wrong step."""
 ANSWER_NAMES, TARGET_NAMES = ("answer", "prediction", "final_answer"), ("target", "gold", "expected", "correct_answer")
 """Field names of the final answer of a solution, and of the right answer."""
+NONE_WRONG = -1
+"""The usual number in place of that of the first wrong step if no step is wrong."""
+MAX_VERDICTS = 4
+"""Most different words that judge a step."""
 RATINGS = {-1.0, 0.0, 1.0}
 
 
@@ -19,23 +25,29 @@ def recognise_mistake_number(columns: Columns, prompt: list[str]) -> Guess | Non
             continue  # lists that all have the same length are options
         for number_column in columns.of_kind("code", "number"):
             within = [
-                0 <= n <= lengths.get(i, -1) and n == int(n)
+                NONE_WRONG <= n <= lengths.get(i, -1) and n == int(n)
                 for i, n in zip(number_column.rows, number_column.numbers, strict=False)
             ]
             if number_column.n_distinct < 2 or not within or not all(within) or number_column.is_identifier:
                 continue
+            counted = [n for n in number_column.numbers if n != NONE_WRONG]
+            if not counted:
+                continue
             named = number_column.has_name(*MISTAKE_NAMES)
-            counts_from_one = min(number_column.numbers) >= 1 and any(
+            counts_from_one = min(counted) >= 1 and any(
                 n == lengths[i] for i, n in zip(number_column.rows, number_column.numbers, strict=True)
             )
-            start = 0 if min(number_column.numbers) == 0 else 1 if counts_from_one else PLACEHOLDER
+            start = 0 if min(counted) == 0 else 1 if counts_from_one else PLACEHOLDER
             mapping: dict[str, Any] = {"prompt": path_setting(prompt), "steps": steps.path}
             mapping |= {
                 "first_wrong": number_column.path if named else PLACEHOLDER,
                 **({} if start == 0 else {"counted_from": start}),
+                **({"none_wrong": NONE_WRONG} if NONE_WRONG in number_column.numbers else {}),
             }
             doubts = [] if named else [f"whether '{number_column.path}' is the number of the first wrong step"]
             doubts += [] if start != PLACEHOLDER else [f"whether '{number_column.path}' counts from 0 or from 1"]
+            if "none_wrong" in mapping:
+                doubts.append(f"{NONE_WRONG} in '{number_column.path}' is assumed to mean that no step is wrong")
             if number_column.share < 1:
                 doubts.append(f"an empty '{number_column.path}' is assumed to mean that no step is wrong")
             why = [f"'{number_column.path}' is always the number of one of the '{steps.path}'"]
@@ -90,9 +102,12 @@ def recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
             inner = outer.inner(listed)
         text = max(inner.prose, key=lambda c: c.mean_length, default=None)
         codes = [c for c in inner.of_kind("flag", "code") if inner.role(c) != "metadata"]
-        rating = next((c for c in codes if c.n_distinct > 1 and _is_rating(c)), None)
+        is_named = bool({*steps.words} & STEP_NAMES)
+        ratings = (c for c in codes if c.n_distinct > 1 and (_is_rating(c) or (is_named and _is_verdict(inner, c))))
+        rating = next(ratings, None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
-        if text is None or rating is None or scores:
+        are_answers = not is_named and bool({*steps.words} & SAMPLE_NAMES) and listed is None
+        if text is None or rating is None or scores or are_answers or find_speaker(outer):
             continue
         values = sorted({*rating.values})
         mapping = {"prompt": path_setting(prompt), "steps": steps.path, "step": text.path, "rating": rating.path}
@@ -121,6 +136,12 @@ def _find_taken(step: Columns, versions: Column) -> Column | None:
 
 def _is_rating(column: Column) -> bool:
     return all(isinstance(v, bool) for v in column.values) or (bool(column.numbers) and {*column.numbers} <= RATINGS)
+
+
+def _is_verdict(inner: Columns, column: Column) -> bool:
+    """Whether words judge a step: verdicts, or any few words under the name of a judgement."""
+    is_judged = inner.role(column) == "judgement" and not column.numbers
+    return column.kind == "code" and is_judged and column.n_distinct <= MAX_VERDICTS
 
 
 def _doubt_about_codes(values: list[Any], path: str) -> str:

@@ -1,6 +1,7 @@
 """Columns whose names differ in one mark only: `answer_a` and `answer_b`, or `response-1` to `response-3`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, split_words
@@ -111,3 +112,34 @@ def has_several_answers(columns: Columns) -> bool:
                 return True
             del other
     return False
+
+
+@dataclass(frozen=True)
+class NamedNumbers:
+    """Answers in one mapping and numbers in another one, under the same names.
+
+    Attributes:
+        answers, numbers: the paths of the two mappings.
+        by_row: the numbers of each row, in one order.
+    """
+
+    answers: str
+    numbers: str
+    by_row: list[list[float]]
+
+
+def find_named_numbers(columns: Columns) -> NamedNumbers | None:
+    """Finds a mapping name -> answer and a mapping name -> number with the same names, such as those of models."""
+    folders: dict[str, dict[str, Column]] = {}
+    for column in columns.all:
+        folder, _, name = column.path.rpartition(".")
+        if folder:
+            folders.setdefault(folder, {})[name] = column
+    texts = {f: some for f, some in folders.items() if len(some) > 1 and all(c.kind == "text" for c in some.values())}
+    for answers, some in texts.items():
+        for numbers, others in folders.items():
+            if {*others} == {*some} and all(c.numbers for c in others.values()):
+                values = [dict(zip(c.rows, c.numbers, strict=True)) for c in others.values()]
+                by_row = [[v[row] for v in values if row in v] for row in range(len(columns.rows))]
+                return NamedNumbers(answers, numbers, by_row)
+    return None

@@ -7,13 +7,24 @@ from typing import Any
 from unipref.unify.detection.column import MAX_COMPARED_ROWS
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import find_prompt, path_setting, quote_names
-from unipref.unify.detection.names import OTHER_TEXT_NAMES
+from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES, OTHER_TEXT_NAMES, PEOPLE
 from unipref.unify.detection.twins import find_series, find_twin_columns
 
 MIN_LIKENESS = 0.03
 """Least likeness of two texts that answer the same prompt."""
 MAX_QUESTION = 5000
 """Most characters of a question in which options are looked for."""
+AUTHOR_NAMES = {*ASKER_NAMES, *ANSWERER_NAMES, *PEOPLE, "expert", "machine", "doctor", "teacher", "people", "crowd"}
+"""Words in the names of lists of answers that say who wrote them."""
+MIN_REPEATED = 0.8
+"""Least share of the rows in which a field repeats the text of exactly one of several answers."""
+SAMPLE_NAMES = {
+    *("samples", "sample", "responses", "completions", "candidates", "answers", "outputs", "generations", "replies"),
+    *("rollouts", "predictions", "attempts"),
+}
+"""Words in the names of lists of answers to one prompt."""
+STEP_NAMES = {"step", "steps", "solution", "reasoning", "derivation", "proof"}
+"""Words in the names of lists of steps; two steps are not two answers."""
 MAX_COMPARED_TEXTS = 12
 """Most texts of a row that are compared with each other: the time grows with the square of their number."""
 
@@ -76,6 +87,15 @@ def are_same(one: Column, other: Column) -> bool:
     values = dict(zip(other.rows, other.values, strict=True))
     same = [bool(values.get(row) == value) for row, value in zip(one.rows, one.values, strict=True)]
     return sum(same) > 0.5 * len(same)
+
+
+def repeats_one_of(column: Column, others: Sequence[Column]) -> bool:
+    """Whether a text is that of one of several other fields in most rows, and of each of them in some."""
+    values = [dict(zip(other.rows, map(str, other.values), strict=True)) for other in others]
+    equal = [[held.get(row) == str(v) for held in values] for row, v in zip(column.rows, column.values, strict=True)]
+    one = [places for places in equal if places.count(True) == 1]
+    is_each = all(any(places[i] for places in one) for i in range(len(others)))
+    return len(others) > 1 and len(one) > MIN_REPEATED * len(equal) and is_each
 
 
 def longest_texts(texts: Sequence[Column]) -> list[Column]:
@@ -160,7 +180,9 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
     for column in columns.of_kind("texts", "items"):
         if any(len(value) != 2 for value in column.values) or column.share < 0.9:
             continue
-        if columns.role(column) != "list" or columns.are_spans(column):
+        if columns.role(column) != "list" or columns.are_spans(column) or {*column.words} & STEP_NAMES:
+            continue
+        if are_by_authors(columns.of_kind("texts")):
             continue
         inner = "" if column.kind == "texts" else find_inner_answer(columns.inner(column))
         prompt, _ = find_prompt(columns, [])
@@ -170,6 +192,12 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
         why = f"'{column.path}' always holds two answers"
         return Sides(f"{column.path}.0{tail}", f"{column.path}.1{tail}", prompt, ("0", "1"), why)
     return None
+
+
+def are_by_authors(lists: Sequence[Column]) -> bool:
+    """Whether the names of several lists of answers say who wrote them, such as people and a model, and no more."""
+    authors = [{*column.words} & AUTHOR_NAMES for column in lists]
+    return len(lists) > 1 and all(authors) and len({*map(frozenset, authors)}) == len(lists)
 
 
 def find_inner_answer(inner: Columns) -> Column | None:

@@ -11,7 +11,17 @@ from typing import Any
 from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
-from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, LOW_IS_BETTER
+from unipref.unify.detection.names import (
+    BAD_NAMES,
+    COUNT_NAMES,
+    GOOD_NAMES,
+    HIGH_IS_BETTER,
+    LOW_IS_BETTER,
+    METADATA_FOLDERS,
+    METADATA_NAMES,
+    SORT_NAMES,
+    TAG_NAMES,
+)
 from unipref.unify.detection.orders import RANKING_NAMES, doubt_order_text
 from unipref.unify.detection.roles import Role
 from unipref.unify.detection.side_words import are_orders
@@ -22,6 +32,10 @@ MAX_CONFIDENCE = 0.5
 MAX_VALUES = 4
 """Most values of an unread field to show in a doubt."""
 MAX_VALUE_LENGTH = 30
+MAX_WORDS = 4
+"""Most different words that may be verdicts in a language that is not known."""
+KNOWN_NAMES = METADATA_NAMES | METADATA_FOLDERS | TAG_NAMES | COUNT_NAMES | SORT_NAMES
+"""Words in the names of fields that sort rows."""
 MAX_DOUBTS = 8
 """Most unread fields to name."""
 MIN_COUPLES = 20
@@ -94,6 +108,10 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
             account.doubts.append(_doubt_unread(column, path, role))
             account.judgements += [path] if role in ("judgement", "score") else []
             account.is_serious = True
+        elif not listed and not is_judged and mapping and _may_judge_in_other_words(columns, column):
+            account.doubts.append(f"'{path}'{_show_values(column)} may judge the answers, and is not read")
+            account.judgements.append(path)
+            account.is_serious = True
         elif not listed and (doubt := _doubt_other(columns, column, mapping, is_judged)):
             account.doubts.append(doubt)
             account.is_serious |= role == "unknown" and not is_judged
@@ -122,6 +140,13 @@ def _doubt_other(columns: Columns, column: Column, mapping: dict[str, Any], is_j
     if mapping and (what := _describe_texts(columns, column, {*used_paths(mapping)})):
         return f"'{path}' looks like {what} and is not read"
     return None
+
+
+def _may_judge_in_other_words(columns: Columns, column: Column) -> bool:
+    """Whether a few words that repeat may be verdicts that unipref does not know, under a name that says nothing."""
+    is_named = bool({*column.words} & KNOWN_NAMES) or any(map(str.isdigit, "".join(column.distinct_values)))
+    is_category = columns.role(column) == "category" and column.kind == "code" and not column.numbers
+    return is_category and 1 < column.n_distinct <= MAX_WORDS and not is_named and "." not in column.path
 
 
 def _describe_texts(columns: Columns, column: Column, used: set[str]) -> str | None:

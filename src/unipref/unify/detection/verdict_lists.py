@@ -6,6 +6,9 @@ from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_ver
 from unipref.unify.detection.orders import RANKING_NAMES
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
+KIND_NAMES = {"name", "key", "metric", "criterion", "question"}
+"""Words in the names of fields that say what an item of a list measures."""
+
 
 def find_listed_thumbs(columns: Columns) -> ThumbsLabel | None:
     """Finds a list of verdicts on the one answer; None if there is none. Its path has a `*`: `votes.*.verdict`."""
@@ -17,12 +20,19 @@ def names_a_kind(column: Column) -> bool:
     return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
 
 
+def _names_a_judgement(column: Column) -> bool:
+    """Whether a field holds the name of a judgement, such as `is_helpful` under `assessment_name`."""
+    return column.kind in ("code", "text") and bool({*column.words} & KIND_NAMES)
+
+
 def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
     turns = {c.path for c in columns.of_kind("turns")}
     rows = {c.path for c in columns.of_kind("items") if columns.inner(c).prose}
     kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
     for column, path, role in columns.inside:
         listed = path.split(".*.")[0]
+        if _names_a_judgement(column):
+            continue
         if role != "judgement" or path.count(".*.") != 1 or listed in turns | rows or not is_verdict_column(column):
             continue
         whole = Column(path, column.kind, column.values, column.rows, column.share, odd=column.odd)

@@ -17,7 +17,9 @@ _GOOD = {
     1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
     "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
     "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up "
-    "gut richtig hilfreich bon bonne utile bueno buena correcto correcta buono buona corretto bom boa goed juist",
+    "gut richtig hilfreich bon bonne utile bueno buena correcto correcta buono buona corretto bom boa goed juist "
+    "bien bene bem dobry dobra dobrze poprawna hyvä oikein iyi doğru riktig хорошо хороший верно правильно добре "
+    "好 好的 正确 满意 良い 正しい 좋음 맞음 جيد صحيح अच्छा सही",
     1.5: "great",
     2.0: "excellent amazing awesome",
     2.5: "perfect outstanding",
@@ -26,11 +28,17 @@ _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
     "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
-    "hate hated schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout",
+    "hate hated schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout "
+    "male mau ruim zły zła źle błędna huono väärin kötü yanlış dålig dårlig fel плохо плохой неверно "
+    "неправильно погано "
+    "nok n.ok 差 不好 错误 不满意 悪い 間違い 나쁨 틀림 سيئ خطأ बुरा गलत",
     -2.0: "terrible awful horrible worst",
 }
 UNDECIDED = {"unclear"}
 """Words of blame that say that the judge could not tell, unless their opposite is a value too."""
+OK = {"ok", "okay", "o.k", "fine", "okey"}
+NOT_OK = {"nok", "n.ok", *(f"{no} {ok}" for no in ("not", "nicht", "niet", "pas", "no", "non") for ok in OK)}
+"""Words that are the opposite of `OK`."""
 _UNFINISHED = re.compile(
     r"(needs?|requires?) (some |more |minor |major )?(work|improvements?|changes?|revision|edits?|fixing)|"
     r"(could|can) be (improved|better)|room for improvement|borderline"
@@ -55,9 +63,19 @@ _AFFIRMATIONS = {
     "yes": 1.0, "y": 1.0, "true": 1.0, "t": 1.0, "agree": 1.0, "agreed": 1.0, "always": 2.0, "often": 1.0,
     "no": -1.0, "n": -1.0, "false": -1.0, "f": -1.0, "disagree": -1.0, "never": -2.0, "rarely": -1.0,
     "ja": 1.0, "nein": -1.0, "oui": 1.0, "non": -1.0, "si": 1.0, "sí": 1.0, "sim": 1.0, "não": -1.0, "nee": -1.0,
+    "tak": 1.0, "nie": -1.0, "да": 1.0, "нет": -1.0, "evet": 1.0, "hayır": -1.0, "是": 1.0, "否": -1.0, "はい": 1.0,
+    "いいえ": -1.0, "예": 1.0, "아니오": -1.0, "نعم": 1.0, "لا": -1.0, "हाँ": 1.0, "नहीं": -1.0, "kyllä": 1.0, "ei": -1.0,
     "high": 1.0, "low": -1.0, "medium": 0.0, "sometimes": 0.0, "neither": 0.0,
 }  # fmt: skip
 """Words that need the name of the field: they say how much of it there is."""
+_LIGHTS = {
+    1.0: "green grün gruen vert verte verde groen grön zielony зелёный 緑 绿",
+    0.0: "yellow amber orange gelb jaune amarillo giallo amarelo geel gul żółty жёлтый 黄",
+    -1.0: "red rot rouge rojo rosso vermelho rood röd czerwony красный 赤 红",
+}
+LIGHTS = {word: grade for grade, words in _LIGHTS.items() for word in words.split()}
+"""The colours of a traffic light. They need the name of the field too: they may be colours of something."""
+_AFFIRMATIONS |= LIGHTS
 _BLANKS = {
     *("", "n/a", "na", "n.a.", "none", "null", "nan", "nil", "-", "--", "—", "?", "unknown", "not rated", "unrated"),
     *("no rating", "no answer", "no response", "no vote", "skip", "skipped", "missing", "pending", "not applicable"),
@@ -105,6 +123,12 @@ def have_verdicts(values: Iterable[Any]) -> bool:
     return any(v.grade > 0 for v in verdicts) and any(v.grade < 0 for v in verdicts)
 
 
+def are_lights(values: Iterable[Any]) -> bool:
+    """Whether all values are colours of a traffic light, with red and green."""
+    grades = [LIGHTS.get(normalise(str(value))) for value in values if not is_blank(str(value))]
+    return None not in grades and {1.0, -1.0} <= {*grades}
+
+
 def read_verdict(value: Any) -> Verdict | None:
     """Reads a value as a verdict on one answer; None if it is not one. Numbers are not words."""
     if isinstance(value, bool):
@@ -117,12 +141,16 @@ def read_verdict(value: Any) -> Verdict | None:
 def read_verdicts(values: Iterable[str]) -> dict[str, Verdict | None]:
     """Reads all values of one field, but those that mean "no value".
 
-    'unclear' blames an answer only beside 'clear'. Else it means that the judge could not tell.
+    'unclear' blames an answer only beside 'clear'. Else it means that the judge could not tell. 'ok' praises beside
+    'not ok' and without a word of praise; beside 'good' it is in the middle.
     """
     words = {value: read_verdict(value) for value in values if not is_blank(value)}
     plain = {normalise(value) for value in words}
     if plain & UNDECIDED and "clear" not in plain:
         words |= {value: Verdict(0.0, needs_name=False) for value in words if normalise(value) in UNDECIDED}
+    is_praised = any(v is not None and v.grade > 0 and not v.needs_name for v in words.values())
+    if not is_praised and plain & NOT_OK:
+        words |= {value: Verdict(1.0, needs_name=False) for value in words if normalise(value) in OK}
     return words
 
 

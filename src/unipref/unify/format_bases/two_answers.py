@@ -27,6 +27,7 @@ from unipref.unify.mapping.fields import (
 )
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
+    ASKING,
     check_answer,
     check_prompt,
     count_shared_turns,
@@ -149,6 +150,9 @@ class TwoAnswers(Dialogues):
     @staticmethod
     def _split_sides(sides: list[Messages], paths: tuple[str, str]) -> tuple[Messages, list[Messages]]:
         first, second = sides
+        if (shared_prompt := _prompt_of_whole_side(sides)) is not None:
+            check_prompt(shared_prompt, paths[0])
+            return shared_prompt, [side[-1:] for side in sides]
         if not all(len(side) > 1 and any(m["role"] == "user" for m in side) for side in sides):
             detail = "each side holds only an answer; set 'prompt:' to the path of the prompt"
             raise Reject(Reason.EMPTY_PROMPT, detail, paths[0])
@@ -158,6 +162,13 @@ class TwoAnswers(Dialogues):
             raise Reject(Reason.PROMPTS_DIFFER, "the two sides do not begin with the same user turn", paths[1])
         check_prompt(first[:cut], paths[0])
         return first[:cut], [first[cut:], second[cut:]]
+
+
+def _prompt_of_whole_side(sides: list[Messages]) -> Messages | None:
+    """Returns the turns before the answer of the only side that is a whole dialogue, if the other one is an answer."""
+    whole = [side for side in sides if len(side) > 1 and side[-2]["role"] in ASKING and side[-1]["role"] == "assistant"]
+    alone = [side for side in sides if len(side) == 1 and side[0]["role"] == "assistant"]
+    return whole[0][:-1] if len(whole) == len(alone) == 1 else None
 
 
 class LabelledAnswers(TwoAnswers):

@@ -55,7 +55,7 @@ class Demonstration(OneAnswer):
             return None
         if "messages" not in answer.map and columns.has_lists_of_answers:
             return None
-        confidence = 0.6 if "messages" in answer.map else 0.3 + 0.4 * answer.confidence
+        confidence = min(0.6, answer.confidence) if "messages" in answer.map else 0.3 + 0.4 * answer.confidence
         if [c for c in columns.of_role("judgement", "score", "unknown") if c.n_distinct > 1]:
             confidence *= 0.5
         return Guess(answer.map, confidence, [answer.why, NOT_JUDGED], answer.doubts)

@@ -4,9 +4,18 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.records import Comparison, Feedback, Reject, Response, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
-from unipref.unify.detection.twins import find_series
-from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap
+from unipref.unify.detection.guess import (
+    PLACEHOLDER,
+    Column,
+    Columns,
+    Guess,
+    ends_with_user,
+    find_prompt,
+    path_setting,
+    quote_names,
+)
+from unipref.unify.detection.twins import find_series, find_twin_columns
+from unipref.unify.detection.two_answers import are_same, longest_texts, mean_containment, mean_overlap, repeats_one_of
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Paths, Place, get_answer
 from unipref.unify.mapping.turns import assistant_turn
@@ -64,9 +73,11 @@ class Edit(Mapped):
     @classmethod
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises two texts, one of which is the other with small changes."""
-        if columns.of_kind("texts", "items", "turns"):
+        if columns.of_kind("texts", "items") or not all(map(ends_with_user, columns.of_kind("turns"))):
             return None
         texts = longest_texts([c for c in columns.prose if c.share > 0.7])
+        copies = [c for c in texts for a, b, _ in find_twin_columns(texts, columns) if repeats_one_of(c, [a, b])]
+        texts = [c for c in texts if c not in copies]
         texts = [
             c
             for c in texts
@@ -164,6 +175,9 @@ def _is_version(column: Column) -> bool:
 
 def _find_prompt(columns: Columns, texts: list[Column]) -> dict[str, str | list[str]]:
     """Returns the setting `prompt` if a text besides these has the name of a prompt."""
+    dialogues = columns.of_kind("turns")
+    if len(dialogues) == 1:
+        return {"prompt": dialogues[0].path}
     prompts = [c for c in columns.of_role("prompt") if c not in texts and c.share > 0.5]
     paths = find_prompt(columns, texts)[0] if prompts else []
     return {"prompt": path_setting(paths)} if paths else {}

@@ -1,10 +1,11 @@
 """Several good answers and several bad ones, such as lists of correct and incorrect answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
+from unipref.unify.detection.two_answers import are_by_authors
 from unipref.unify.format_bases.several_answers import AnswersInOneRow
 from unipref.unify.mapping.fields import Part, Paths, extract_part, first_field, get_path, read_answer
 from unipref.unify.mapping.turns import assistant_turn
@@ -15,6 +16,8 @@ BAD_NAMES = ("incorrect", "bad", "negative", "negatives", "neg", "false", "wrong
 CHOSEN_NAMES = ("chosen", "preferred", "accepted", "winners")
 REJECTED_NAMES = ("rejected", "dispreferred", "unpreferred", "not_chosen", "losers")
 """Words in the names of lists of answers that were or were not chosen."""
+MIN_REPEATED = 0.9
+"""Least share of the rows in which a text is one of a list, so that it is no answer of its own."""
 
 
 def _differ_in_length(lists: list[Column]) -> bool:
@@ -22,6 +25,16 @@ def _differ_in_length(lists: list[Column]) -> bool:
     one, other = lists
     couples = [(len(a), len(b)) for a, b in zip(one.values, other.values, strict=False)]
     return sum(a != b for a, b in couples) > 0.2 * len(couples)
+
+
+def _is_repeated(column: Column, side: Sequence[Column]) -> bool:
+    """Whether a text is one of the texts of a list of the same side, as the best of several correct answers."""
+    for listed in side if column.kind == "text" else []:
+        items = dict(zip(listed.rows, listed.values, strict=True)) if listed.kind == "texts" else {}
+        inside = [value in items.get(row, ()) for row, value in zip(column.rows, column.values, strict=True)]
+        if sum(inside) > MIN_REPEATED * len(inside):
+            return True
+    return False
 
 
 class Groups(AnswersInOneRow):
@@ -53,8 +66,9 @@ class Groups(AnswersInOneRow):
             # One text of each is a pair; in lists, the words of a pair name groups.
             bad = [c for c in lists if c.has_name(*REJECTED_NAMES) and columns.role(c) == "list"]
             good = [c for c in lists if c.has_name(*CHOSEN_NAMES) and columns.role(c) == "list" and c not in bad]
+        good, bad = ([c for c in side if not _is_repeated(c, side)] for side in (good, bad))
         named = bool(good and bad)
-        if not named and len(lists) != 2:
+        if not named and (len(lists) != 2 or are_by_authors(lists)):
             return None
         prompt, _ = find_prompt(columns, [*good, *bad])
         if not prompt or not (named or _differ_in_length(lists)):

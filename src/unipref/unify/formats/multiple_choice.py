@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -11,8 +11,10 @@ from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Res
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
-from unipref.unify.detection.names import COUNT_NAMES
+from unipref.unify.detection.names import BAD_NAMES, COUNT_NAMES, OTHER_TEXT_NAMES
 from unipref.unify.detection.orders import find_named_best
+from unipref.unify.detection.places import names_places
+from unipref.unify.detection.side_words import WORSE, names_a_side
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
@@ -44,6 +46,8 @@ MIN_ANSWER_LENGTH = 60
 """Mean length in characters from which two texts are answers rather than options."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 LETTER = re.compile(r"[A-Za-z]")
+OPTION_LISTS = ("options", "choices", "endings")
+"""Words in the names of lists of options."""
 RIGHT_ANSWER_NAMES = ("answer", "label", "correct", "gold", "target", "solution")
 """Names of fields that say which option is right."""
 
@@ -54,15 +58,20 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
     numbered = [c for c in texts if OPTION_NAME.fullmatch(c.name)]
     if {*answer.words} & {"rank", "score", "rating", "grade"}:
         return None
-    prose = [c for c in columns.prose if c not in numbered]
+    prose = [c for c in columns.prose if c not in numbered and not c.has_name(*OTHER_TEXT_NAMES)]
+    prose = [c for c in prose if columns.role(c) != "answer"]
     question = next((c for c in prose if c.has_name("question", "sentence", "prompt", "query")), None)
     question = question or max(prose, key=lambda c: c.mean_length, default=None)
     if question is None:
         return None
     if len(numbered) < 2 and is_winner_name(answer):
         numbered = find_series(columns)
+    if len(numbered) < 2 and (listed := _find_list_of_options(columns, answer, OPTION_LISTS)) is not None:
+        # Pieces of a prompt that is also there as a whole are no options.
+        return question.path, *listed
     if len(numbered) < 2:
         numbered = [c for c in columns.of_kind("text") if c is not question and are_contained([c], question)]
+        numbered = numbered if _counts_options(answer, len(numbered)) else []
     if (
         len(numbered) == 2
         and not are_contained(numbered, question)
@@ -71,16 +80,45 @@ def _find_options(columns: Columns, answer: Column) -> tuple[str, str | list[str
         return None  # two answers to a prompt rather than options
     if len(numbered) >= 2:
         return question.path, [c.path for c in numbered], len(numbered)
+    listed = _find_list_of_options(columns, answer)
+    return None if listed is None else (question.path, *listed)
+
+
+def _find_list_of_options(columns: Columns, answer: Column, names: Sequence[str] = ()) -> tuple[str, int] | None:
+    """Returns the path of a list of options that fit the answer, and their number; None if there is none.
+
+    Args:
+        columns: of the rows.
+        answer: the field that says which option is right.
+        names: words, one of which the name of the list has; empty for any name.
+    """
     for listed in columns.of_kind("texts"):
         count = max(map(len, listed.values))
-        if count < 2:
+        if count < 2 or (names and not listed.has_name(*names)):
             continue
-        counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
-        fits = counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
+        fits = _counts_options(answer, count)
         even = sum(len(v) == count for v in listed.values) > 0.8 * len(listed.values)
-        if listed.has_name("options", "choices", "endings", "answers", "candidates") or (fits and even and count > 1):
-            return question.path, listed.path, count
+        is_named = listed.has_name(*OPTION_LISTS, "answers", "candidates")
+        if (is_named and (fits or _can_name_option(listed, answer))) or (fits and even):
+            return listed.path, count
     return None
+
+
+def _counts_options(answer: Column, count: int) -> bool:
+    """Whether values are numbers from 0 or 1, or letters from A, of so many options."""
+    counted = bool(answer.numbers) and min(answer.numbers) >= 0 and max(answer.numbers) <= count
+    return counted or {*answer.distinct_values} <= {*string.ascii_uppercase[:count]}
+
+
+def _is_code_of_option(answer: Column) -> bool:
+    """Whether values are numbers, letters or names such as `option_b`, rather than words."""
+    return bool(answer.numbers) or all(map(names_a_side, answer.distinct_values))
+
+
+def _can_name_option(listed: Column, answer: Column) -> bool:
+    """Whether values are numbers, letters or texts of options, rather than the sort of the question."""
+    texts = {item for value in listed.values for item in value}
+    return bool(answer.numbers) or all(len(value) <= 1 or value in texts for value in answer.distinct_values)
 
 
 def _read_only_answer(row: Row, path: str) -> Any:
@@ -147,8 +185,11 @@ class MultipleChoice(Mapped):
         codes = [c for c in columns.of_kind("code") if c.n_distinct > 1 and not c.is_identifier]
         codes = [c for c in codes if not {*c.words} & COUNT_NAMES]
         possible = [c for c in columns.of_kind("code") if not {*c.words} & COUNT_NAMES]
-        named = next((c for word in RIGHT_ANSWER_NAMES for c in possible if c.has_name(word)), None)
-        for answer in [named] if named is not None else codes:
+        possible = [c for c in possible if not {*c.words} & (WORSE | BAD_NAMES | {"incorrect"})]
+        telling = [c for word in RIGHT_ANSWER_NAMES for c in possible if c.has_name(word)]
+        codes = [c for c in codes if c in possible and columns.role(c) != "metadata" and not names_places(c)]
+        for answer in sorted(telling or codes, key=lambda c: not _is_code_of_option(c)):
+            named = answer if telling else None
             if (choices := _find_options(columns, answer)) is None:
                 continue
             prompt, options, count = choices

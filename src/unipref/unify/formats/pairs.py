@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reject, Row
-from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting
+from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, ends_with_user, find_prompt, path_setting
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.names import NEGATIONS
 from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
@@ -20,6 +20,8 @@ BETTER_NAMES = (
 )
 OTHER_NAMES = {"other", "alternative", "alternate", "remaining", "second"}
 """Words in the name of the one of two answers whose quality it does not say."""
+MIN_SHARE = 0.5
+"""Least share of the rows that have a worse answer beside a dialogue."""
 MIN_DECIDED = 5
 """Least number of pairs with different scores that can show the direction of a score."""
 MIN_AGREEMENT = 0.9
@@ -51,6 +53,8 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             mapping["evidence"] = evidence
             why.append(f"the scores of the preferred answers are the better ones: {', '.join(evidence)}")
         return Guess(mapping, 0.95, why)
+    if (beside := _recognise_beside_dialogue(columns)) is not None:
+        return beside
     turns, dialogues = columns.of_kind("turn"), columns.of_kind("turns")
     if len(turns) == 2 and (prompt := [c.path for c in dialogues[:1]] or find_prompt(columns, turns)[0]):
         one, other = turns
@@ -60,6 +64,19 @@ def _recognise_by_name(columns: Columns) -> Guess | None:
             mapping, 0.7, [f"'{one.path}' and '{other.path}' are two turns that follow '{prompt[0]}'"], [doubt]
         )
     return None
+
+
+def _recognise_beside_dialogue(columns: Columns) -> Guess | None:
+    """Recognises a dialogue that ends with an answer, and another answer in a field that says that it is worse."""
+    dialogues = [c for c in columns.of_kind("turns") if columns.role(c) == "dialogue" and not _are_endings(c)]
+    texts = [c for c in columns.of_kind("text", "turn") if not c.is_identifier and c.share > MIN_SHARE]
+    better, worse = _find_better_and_worse(texts)
+    if len(dialogues) != 1 or ends_with_user(dialogues[0]) or better is not None or worse is None:
+        return None
+    if {*worse.words} & NEGATIONS or columns.role(worse) in ("metadata", "critique", "judgement"):
+        return None
+    why = f"'{worse.path}' is worse than the answer at the end of '{dialogues[0].path}', by its name"
+    return Guess({"chosen": dialogues[0].path, "rejected": worse.path}, 0.9, [why])
 
 
 def _find_evidence(columns: Columns) -> dict[str, Any]:

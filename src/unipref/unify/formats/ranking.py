@@ -19,10 +19,11 @@ from unipref.unify.detection.guess import (
     path_setting,
     quote_names,
 )
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import TAG_NAMES
 from unipref.unify.detection.orders import RANKING_NAMES, find_order, guess_numbers_in_order, read_order_name
-from unipref.unify.detection.twins import find_number_series, find_series
-from unipref.unify.detection.two_answers import find_inner_answer
+from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_series
+from unipref.unify.detection.two_answers import STEP_NAMES, are_by_authors, find_inner_answer
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import (
     Path,
@@ -45,7 +46,10 @@ RANK_NAMES = ("rank", "ranks", "ranking", "place", "position")
 def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess | None:
     """Recognises a list of texts that may be in order, or that has a list of ranks in another field."""
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _can_be_answers(columns, c)]
+    lists = [c for c in lists if not {*c.words} & STEP_NAMES]
     answers = max(lists, key=lambda c: c.mean_length, default=None)
+    if are_by_authors(lists):
+        return None
     if answers is None or answers.share < 0.9 or sum(len(v) > 1 for v in answers.values) < 0.8 * len(answers.values):
         return None
     mapping: dict[str, Any] = {"prompt": path_setting(prompt), "answers": answers.path}
@@ -62,6 +66,24 @@ def _recognise_lists(columns: Columns, prompt: list[str], named: bool) -> Guess 
         return Guess({**mapping, "order": order}, 0.85, why, [doubt])
     doubt = f"whether '{answers.path}' is in order: set best_first or worst_first, or choose another format"
     return Guess({**mapping, "order": PLACEHOLDER}, 0.65 if named or len(lists) == 1 else 0.4, why, [doubt])
+
+
+def _recognise_mappings(columns: Columns) -> Guess | None:
+    """Recognises a mapping of answers and a mapping of their ranks, with the names of models as keys."""
+    found = find_named_numbers(columns)
+    if found is None or not are_ranks(found.by_row):
+        return None
+    answers = [c for c in columns.all if c.path.startswith(f"{found.answers}.")]
+    prompt, named = find_prompt(columns, answers)
+    if not prompt:
+        return None
+    is_rank = bool({*split_words(found.numbers.rpartition(".")[2])} & {*RANK_NAMES})
+    better = "low" if is_rank else PLACEHOLDER
+    mapping = {"prompt": path_setting(prompt), "answers": found.answers, "ranks": found.numbers, "better": better}
+    doubts = ["'better' is low because of the field's name: 1 (or 0) counts as the best"]
+    doubts = doubts if is_rank else [f"whether a high or a low '{found.numbers}' is better"]
+    why = [f"'{found.answers}' holds answers and '{found.numbers}' the rank of each, under the same names"]
+    return Guess(mapping, 0.9 if named else 0.75, why, doubts)
 
 
 def _can_be_answers(columns: Columns, column: Column) -> bool:
@@ -158,6 +180,8 @@ class Ranking(SeveralAnswers):
                 c
                 for c in inner.of_kind("code", "number")
                 if (inner.role(c) != "metadata" or c.has_name(*RANK_NAMES))
+                # 0 and 1 are the rewards of two answers as likely as their ranks.
+                and (c.has_name(*RANK_NAMES) or not {*c.numbers} <= {0.0, 1.0})
                 and are_ranks([[i.get(c.path) for i in v] for v in column.values])
             )
             if answer is not None and (rank := next(rank_columns, None)) is not None:
@@ -167,6 +191,8 @@ class Ranking(SeveralAnswers):
                 doubts = doubts if better == "low" else [f"whether a high or a low '{rank.path}' is better"]
                 why = [f"'{column.path}' is a list of answers, and '{rank.path}' is the rank of each"]
                 return Guess({"prompt": path_setting(prompt), "answers": column.path, **ranked}, 0.92, why, doubts)
+        if (by_name := _recognise_mappings(columns)) is not None:
+            return by_name
         return find_order(columns) or _recognise_series(columns) or _recognise_lists(columns, prompt, named)
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

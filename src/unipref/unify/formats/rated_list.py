@@ -22,9 +22,10 @@ from unipref.unify.detection.guess import (
     suggest_direction,
 )
 from unipref.unify.detection.judgements import find_judgement
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import METADATA_NAMES
-from unipref.unify.detection.twins import find_number_series, find_series
-from unipref.unify.detection.two_answers import find_inner_answer, find_two_answers
+from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_series
+from unipref.unify.detection.two_answers import SAMPLE_NAMES, find_inner_answer, find_two_answers
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
 from unipref.unify.mapping.named_values import match_names, read_named_values
@@ -40,10 +41,11 @@ def _recognise_items(columns: Columns) -> Guess | None:
         inner = columns.inner(column)
         answer = find_inner_answer(inner)
         prompt, named = find_prompt(columns, [])
-        scores = [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS and inner.role(c) != "unknown"]
-        scores = scores or [c for c in find_scores(inner) if not {*c.numbers} <= STEP_RATINGS]
+        are_answers = bool({*column.words} & SAMPLE_NAMES)
+        possible = [c for c in find_scores(inner) if are_answers or not {*c.numbers} <= STEP_RATINGS]
+        scores = [c for c in possible if inner.role(c) != "unknown"] or possible
         by_answer = {c.path: [[get_or_none(item, c.path) for item in items] for items in column.values] for c in scores}
-        scores = [c for c in scores if not are_ranks(by_answer[c.path])]
+        scores = [c for c in scores if {*c.numbers} <= STEP_RATINGS or not are_ranks(by_answer[c.path])]
         if answer is None or not prompt or not scores:
             continue
         have_names = any(inner.role(c) != "unknown" for c in scores)
@@ -110,6 +112,23 @@ def _recognise_series(columns: Columns) -> Guess | None:
     return Guess(mapping, 0.9 if named else 0.75, why, doubts)
 
 
+def _recognise_mappings(columns: Columns) -> Guess | None:
+    """Recognises a mapping of answers and a mapping of their scores, with the names of models as keys."""
+    found = find_named_numbers(columns)
+    if found is None or are_ranks(found.by_row):
+        return None
+    prompt, named = find_prompt(columns, [c for c in columns.all if c.path.startswith(f"{found.answers}.")])
+    if not prompt:
+        return None
+    words = split_words(found.numbers.rpartition(".")[2])
+    better = guess_direction(found.numbers, words)
+    mapping = {"prompt": path_setting(prompt), "answers": found.answers}
+    axis = {"field": found.numbers, "better": better}
+    why = [f"'{found.answers}' holds answers and '{found.numbers}' a number for each, under the same names"]
+    doubts = [doubt_direction(found.numbers, suggest_direction(found.numbers, words))] * (better == PLACEHOLDER)
+    return Guess({**mapping, "scores": {"score": axis}}, 0.9 if named else 0.75, why, doubts)
+
+
 class ListAxis(Scale):
     """Where the scores of one axis are, for all answers of a row."""
 
@@ -158,6 +177,7 @@ class RatedList(SeveralAnswers):
             or _recognise_lists(columns)
             or _recognise_two_fields(columns)
             or _recognise_series(columns)
+            or _recognise_mappings(columns)
         )
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -9,6 +9,7 @@ from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.one_answer import guess_thumbs
+from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path, describe, get_path
 from unipref.unify.mapping.message_links import (
@@ -37,11 +38,50 @@ VERDICT_NAMES = {
 """Names of fields of a turn that can hold a verdict."""
 MAX_CODES = 10
 """Most different verdicts of a turn."""
+MIN_TEXTS = 0.9
+"""Least share of the messages that have a text."""
 
 
 def _has_verdict_name(column: Column) -> bool:
     """Whether a part of the path of a field is the name of a verdict: `feedback.value`."""
     return any(part in VERDICT_NAMES for part in column.path.split("."))
+
+
+def _find_label(inner: Columns) -> Column | None:
+    """Returns the field of some turns that holds a verdict; None if there is none."""
+    turns = len(inner.rows)
+    for label in sorted(inner.all, key=lambda c: not _has_verdict_name(c)):
+        if label.kind not in ("code", "flag") or len(label.values) == turns or not label.values:
+            continue
+        if "." in label.path and inner.role(label) in ("metadata", "critique"):
+            continue
+        is_judging = inner.role(label) in ("judgement", "score") and label.n_distinct > 1
+        if (_has_verdict_name(label) or is_judging) and label.n_distinct <= MAX_CODES:
+            return label
+    return None
+
+
+def _describe_label(dialogue: Column, label: Column) -> str:
+    codes = ", ".join(label.distinct_values)
+    return f"'{dialogue.path}' is a dialogue, and '{label.path}' of some turns is one of {codes}"
+
+
+def _recognise_messages(columns: Columns) -> Guess | None:
+    """Recognises a list of messages with other keys than the usual ones, some of which have a verdict."""
+    for listed in columns.of_kind("items"):
+        inner = columns.inner(listed)
+        texts = [c for c in inner.prose if c.share > MIN_TEXTS and not c.has_name("name", "title")]
+        if len(texts) != 1 or (speaker := find_speaker(inner)) is None or (label := _find_label(inner)) is None:
+            continue
+        found, doubts = guess_thumbs(label)
+        if asked := [value for value, role in speaker.roles.items() if role == PLACEHOLDER]:
+            doubts.append(f"who speaks in messages whose '{speaker.column.path}' is one of {', '.join(asked)}")
+        turns = {"role": speaker.column.path, "content": texts[0].path}
+        mapping = {"messages": listed.path, "turns": turns, "label": label.path, **found}
+        mapping |= {"roles": speaker.roles} if speaker.roles else {}
+        why = [_describe_label(listed, label), f"'{speaker.column.path}' names the speaker of each message"]
+        return Guess(mapping, 0.85, why, doubts)
+    return None
 
 
 def _ask_about_turns(columns: Columns, path: str) -> Guess | None:
@@ -120,21 +160,13 @@ class RatedTurns(Verdicts, Mapped):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a dialogue in which some turns hold one of a few further values."""
         dialogues = columns.of_kind("turns")
+        if not dialogues:
+            return _recognise_messages(columns)
         if len(dialogues) != 1:
             return None
-        inner = columns.inner(dialogues[0])
-        turns = len(inner.rows)
-        for label in sorted(inner.all, key=lambda c: not _has_verdict_name(c)):
-            if label.kind not in ("code", "flag") or len(label.values) == turns or not label.values:
-                continue
-            if "." in label.path and inner.role(label) in ("metadata", "critique"):
-                continue
-            is_judging = inner.role(label) in ("judgement", "score") and label.n_distinct > 1
-            if not (_has_verdict_name(label) or is_judging) or label.n_distinct > MAX_CODES:
-                continue
+        if (label := _find_label(columns.inner(dialogues[0]))) is not None:
             found, doubts = guess_thumbs(label)
-            codes = ", ".join(label.distinct_values)
-            why = [f"'{dialogues[0].path}' is a dialogue, and '{label.path}' of some turns is one of {codes}"]
+            why = [_describe_label(dialogues[0], label)]
             return Guess({"messages": dialogues[0].path, "label": label.path, **found}, 0.85, why, doubts)
         return _ask_about_turns(columns, dialogues[0].path)
 

@@ -18,12 +18,14 @@ from unipref.unify.detection.guess import (
     doubt_direction,
     find_scores,
     guess_axes,
+    guess_direction,
     quote_names,
+    suggest_direction,
 )
 from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
 from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
-from unipref.unify.detection.several_raters import find_raters
+from unipref.unify.detection.several_raters import find_criteria, find_raters
 from unipref.unify.detection.verdict_lists import names_a_kind
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
@@ -68,6 +70,23 @@ def _join_raters(people: Sequence[Column]) -> tuple[dict[str, Any], list[str]] |
         doubt_direction("', '".join(c.path for c in people), PLACEHOLDER),
     ]
     return {"rating": axis}, doubts
+
+
+def _join_criteria(columns: Columns, scores: Sequence[Column]) -> tuple[dict[str, Any], list[str]] | None:
+    """Returns one axis for each criterion that several people scored, and the doubts; None without such fields."""
+    criteria = find_criteria(columns, scores)
+    if not criteria or any(len({str(describe_scale(c)) for c in people}) > 1 for people in criteria.values()):
+        return None
+    axes, doubts = {}, []
+    for name, people in criteria.items():
+        low, high = min(min(c.numbers) for c in people), max(max(c.numbers) for c in people)
+        better = guess_direction(people[0].path, people[0].words)
+        axes[name] = {"field": [c.path for c in people], "better": better, **describe_scale(people[0])}
+        paths = "', '".join(c.path for c in people)
+        span = f"{low:g} to {high:g}"
+        doubts.append(f"that '{paths}' ({span}) are several people's scores of one kind; their mean counts")
+        doubts += [doubt_direction(paths, suggest_direction(people[0].path, people[0].words))] * (better == PLACEHOLDER)
+    return axes, doubts
 
 
 class Ratings(OneAnswer):
@@ -116,7 +135,8 @@ class Ratings(OneAnswer):
         if not (named or words or scores):
             return None
         raters = [] if words and not named else _find_raters(columns, named or scores)
-        axes, doubts = _join_raters(raters) or (guess_axes(named) if named else words or ask_for_scores(scores))
+        joined = _join_criteria(columns, named) or _join_raters(raters)
+        axes, doubts = joined or (guess_axes(named) if named else words or ask_for_scores(scores))
         why = [answer.why, f"the answer has scores: {', '.join(axes)}"]
         why += ["the same prompts are repeated with other answers"] if is_repeated else []
         mapping = {**answer.map, "scores": axes}

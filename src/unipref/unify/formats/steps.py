@@ -77,6 +77,8 @@ class Steps(Mapped):
     """Path of the number of the first wrong step; null in the row: no step is wrong."""
     counted_from: Literal[0, 1] = 0
     """The number of the first step."""
+    none_wrong: int | None = None
+    """The number in `first_wrong` that means that no step is wrong, such as -1."""
     rating: Path | None = None
     """Path of a step's rating: inside a step that is a mapping, or of a list in the row with one rating per step."""
     marked: TwoGroups | None = None
@@ -236,7 +238,7 @@ class Steps(Mapped):
     def _judge_by_number(self, row: Row, steps: list[Any]) -> list[Versions]:
         texts = [self._read_step(step, f"{self.steps}.{i}") for i, step in enumerate(steps)]
         place = read_number(get_path(row, self.first_wrong or ""), self.first_wrong or "")
-        if place is None:
+        if place is None or place == self.none_wrong:
             return [[Version(content, "right")] for content in texts]
         wrong = place - self.counted_from
         if wrong != int(wrong) or not 0 <= wrong < len(texts):

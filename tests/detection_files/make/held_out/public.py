@@ -161,6 +161,7 @@ def processbench() -> Made:
             "hub: Qwen/ProcessBench",
             reading("steps", prompt="problem", steps="steps", first_wrong="label"),
             judgements=["label"],
+            accept={"none_wrong": [-1]},
             silence="right",
             never=["generator", "id"],
         ),

@@ -1,0 +1,45 @@
+"""Recognises transcripts in one text, with a mark such as `Customer:` before each turn."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from unipref.unify.detection.foreign_names import to_english
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES
+from unipref.unify.mapping.turns import KNOWN_ROLES
+
+MARK = re.compile(r"^[ \t]*([^\W\d_][\w .-]{0,24}):(?=\s)", re.MULTILINE)
+"""The name of a speaker at the beginning of a line."""
+MIN_SHARE = 0.9
+"""Least share of the texts that begin with the mark of a speaker and end with an answer."""
+
+
+def find_marks(values: Sequence[Any]) -> tuple[str, str] | None:
+    """Returns the marks before the turns of the user and of the assistant; None if the texts are no transcripts."""
+    texts = [value for value in values if isinstance(value, str)]
+    turns = [MARK.findall(text) for text in texts]
+    count = Counter(name for names in turns for name in {*names})
+    common = [name for name, n in count.items() if n > MIN_SHARE * len(texts)]
+    speakers = {role: [name for name in common if _read_speaker(name) == role] for role in ("user", "assistant")}
+    if not texts or any(len(names) != 1 for names in speakers.values()):
+        return None
+    user, assistant = speakers["user"][0], speakers["assistant"][0]
+    is_whole = [_is_whole(text, user, assistant) for text in texts]
+    return (f"\n{user}:", f"\n{assistant}:") if sum(is_whole) > MIN_SHARE * len(texts) else None
+
+
+def _is_whole(text: str, user: str, assistant: str) -> bool:
+    """Whether a text begins with one of the marks, and its last turn is an answer with a text."""
+    marks = [match for match in MARK.finditer(text) if match[1] in (user, assistant)]
+    begins = bool(marks) and not text[: marks[0].start()].strip()
+    return begins and marks[-1][1] == assistant and bool(text[marks[-1].end() :].strip())
+
+
+def _read_speaker(name: str) -> str | None:
+    """Returns the role of a speaker: user, assistant or None."""
+    words = {to_english(word) for word in split_words(name)}
+    is_user = bool(words & (ASKER_NAMES | {"human", "prompter"}))
+    is_assistant = bool(words & ANSWERER_NAMES) or any(KNOWN_ROLES.get(word) == "assistant" for word in words)
+    return None if is_user == is_assistant else "user" if is_user else "assistant"
