@@ -143,7 +143,7 @@ def _get_from_item(item: Any, path: str, place: str) -> Any:
 
 def item_places(row: Any, path: str) -> list[str]:
     """Returns the place of each value that `get_path` collects: of the items of a list, or of the items at the `*`."""
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     container = get_path(row, before) if before else row
     keys = container if isinstance(container, dict) else range(len(container))
     return [".".join(filter(None, (before, str(key), rest))) for key in keys] if star else [f"{path}.{k}" for k in keys]
@@ -157,7 +157,7 @@ def get_each(row: Any, path: str) -> Any:
     """
     if "*" not in path:
         return get_path(row, path)
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     if not star or not rest or (isinstance(row, dict) and path in row):
         return get_path(row, path)
     container = get_path(row, before) if before else row
@@ -174,7 +174,7 @@ def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
     Raises:
         Reject: `missing_field` if the path before the first `*`, or a path without one, does not exist.
     """
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     if not star or (isinstance(row, dict) and path in row):
         value = get_path(row, path)
         return [(f"{path}.{i}", item) for i, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
@@ -212,7 +212,7 @@ def get_or_none(item: Any, path: str) -> Any:
         return None
 
 
-def _split_at_star(path: str) -> tuple[str, bool, str]:
+def split_at_star(path: str) -> tuple[str, bool, str]:
     """Returns the path before the first `*`, whether there is one, and the path after it."""
     parts = path.split(".")
     place = parts.index("*") if "*" in parts else len(parts)
