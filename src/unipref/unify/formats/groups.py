@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.format_bases.several_answers import AnswersInOneRow
 from unipref.unify.mapping.fields import Part, Paths, extract_part, first_field, get_path, read_answer
@@ -101,7 +102,7 @@ class Groups(AnswersInOneRow):
             value = place.text if isinstance(place, Part) and place.field is None else get_path(row, path)
             if isinstance(value, str) and self.separator is not None:
                 value = [part for part in value.split(self.separator) if part.strip()]
-            if value is None or value == "":
+            if is_missing(value):
                 continue
             for item in value if isinstance(value, list) else [value]:
                 content = read_answer(item, path)

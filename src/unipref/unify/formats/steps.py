@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, model_validator
 from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Messages, Reason, Reject, Response, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.guess import Columns, Guess, find_prompt
 from unipref.unify.detection.step_gaps import ask_about_gaps
 from unipref.unify.detection.step_shapes import (
@@ -290,7 +291,7 @@ class Steps(Mapped):
         code = to_code(rating)
         if code in self.codes:
             return Version(content, self.codes[code])
-        if rating is None or rating == "":
+        if is_missing(rating):
             return Version(content, reject=Reject(Reason.UNSCORED, "the step has no rating", field))
         codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
         detail = f"rating {code[:40]!r} is not in codes ({codes}){label_hint(rating, self.codes)}"
@@ -305,10 +306,10 @@ class Steps(Mapped):
             value = get_or_none(step, self.written)
         except Reject as reject:
             return Version(None, reject=Reject(reject.reason, reject.detail, place))
-        if value is None or value == "":
+        if is_missing(value):
             return None
         if isinstance(value, str):
-            return self._judge_written(step, value.strip(), place) if value.strip() else None
+            return self._judge_written(step, value.strip(), place)
         version = self._judge_item(value, place)
         is_unrated = version.reject is not None and version.reject.reason in (Reason.UNSCORED, Reason.MISSING_FIELD)
         return self._judge_written(step, version.content, place) if version.content and is_unrated else version
