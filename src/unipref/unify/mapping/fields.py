@@ -2,7 +2,8 @@
 
 A *path* names a field (`question`), a field inside another (`scores.overall`), an item of a list
 (`conversations.0.value`), every item (`answers.*.text`) or, of an item, the item itself (`.`). If the row has the whole
-path, or the beginning of what is left of it, as a key with dots, that key is used.
+path, or the beginning of what is left of it, as a key with dots, that key is used. If the row has `a` and
+`a.b`, the path `a.b.c` leads into `a`, and if it is missing there, into `a.b`.
 """
 
 import functools
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
-from unipref.core.row_paths import take_key
+from unipref.core.row_paths import has_path, take_key
 from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
@@ -108,11 +109,21 @@ def get_path(row: Any, path: str) -> Any:
         elif isinstance(value, dict) and (key_and_rest := take_key(value, parts[depth:])):
             value, depth = value[key_and_rest[0]], len(parts) - len(key_and_rest[1])
             continue
+        elif depth and has_path(row, parts):
+            return _get_by_other_key(row, parts)
         else:
             detail = f"the field is missing; found {describe_fields(value)}{_inside_text_hint(row, path)}"
             raise Reject(Reason.MISSING_FIELD, detail, path)
         depth += 1
     return _check_usable(value, path)
+
+
+def _get_by_other_key(row: Any, parts: Sequence[str]) -> Any:
+    """Returns the value at a path that leads through a key with dots, beside a key that is the first part of it."""
+    key_and_rest = take_key(row, parts) if isinstance(row, Mapping) else None
+    key, rest = key_and_rest if key_and_rest is not None else (parts[0], parts[1:])
+    inner = row[key] if isinstance(row, Mapping) else row[int(key)]
+    return _get_from_item(inner, ".".join(rest), key) if rest else _check_usable(inner, key)
 
 
 def _inside_text_hint(row: Any, path: str) -> str:
