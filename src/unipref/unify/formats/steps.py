@@ -150,6 +150,7 @@ class Steps(Mapped):
         )
         prompt = self.read_prompt(row, self.prompt)
         right_steps: list[str] = []
+        verdicts: list[Verdict | None] = []
         for place, judged in enumerate(judged_steps):
             field = f"{self.steps}.{place}"
             written = self._read_written(steps[place], field)
@@ -170,10 +171,9 @@ class Steps(Mapped):
                     yield Reject(Reason.NOT_REACHED, f"{count} not used: {why}", f"{self.steps}.{place + 1}")
                 return
             right_steps.append(following.content or "")
-        if all(len(versions) == 1 for versions in judged_steps):
-            yield from self._judge_solution(
-                row, prompt, right_steps, [versions[0].verdict for versions in judged_steps]
-            )
+            verdicts.append(following.verdict)
+        if all(len(versions) == 1 and versions[0].verdict != "wrong" for versions in judged_steps):
+            yield from self._judge_solution(row, prompt, right_steps, verdicts)
 
     def _judge_solution(
         self, row: Row, prompt: Messages, right_steps: list[str], verdicts: list[Verdict | None]
@@ -219,7 +219,7 @@ class Steps(Mapped):
             return None, "no version of the step before is right; set 'taken' if a field says which one was taken"
         place = read_number(get_path(step, self.taken), self.taken)
         if place is None and written is not None and written.content is not None:
-            return written, ""
+            return _use_written(written)
         if place is None:
             hint = "" if self.written else "; set 'written' if a field holds a step that a person wrote"
             return None, f"'{self.taken}' is null in the step before{hint}"
@@ -232,6 +232,8 @@ class Steps(Mapped):
         taken = versions[int(place)]
         if taken.verdict == "wrong":
             return None, "the version taken in the step before is wrong"
+        if taken.reject is not None and taken.reject.reason is Reason.BAD_LABEL:
+            return None, "the rating of the version taken in the step before cannot be read"
         return (taken, "") if taken.content is not None else (None, "the version taken before cannot be read")
 
     def _judge_by_number(self, row: Row, steps: list[Any]) -> list[Versions]:
@@ -338,3 +340,12 @@ class Steps(Mapped):
             detail = f"no step is marked wrong, but the answer {answer[:40]!r} differs from the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)
         return {TARGET_AXIS: 1.0}
+
+
+def _use_written(written: Version) -> tuple[Version | None, str]:
+    """Returns the step that a person wrote, if the solution can continue with it; or None and why not."""
+    if written.verdict == "wrong":
+        return None, "the written step before is wrong"
+    if written.verdict is None:
+        return None, "the rating of the written step before cannot be read"
+    return written, ""
