@@ -326,3 +326,12 @@ def test_names_in_one_list_are_those_of_each_person() -> None:
     assert found == {"a": {"help": 4.5}, "b": {"help": 1.5}}
     for unclear in ([{"s": [5]}, {"s": [1]}], [{"s": [5, 1]}, {"s": [4, 2]}], [{"s": [5, 4, 3]}, {"s": [1]}]):
         assert read(form, {**row, "people": unclear}) == ({}, [(Reason.WRONG_TYPE, "people.*.s")])
+
+
+@pytest.mark.parametrize("nothing", [[], None, "", float("nan")])
+def test_a_person_without_an_order_costs_no_other_person(nothing: Any) -> None:
+    form = make("ranking", prompt="q", answers="a", key="k", sequences="orders.*.o", order="best_first")
+    row = {"q": "Q", "a": ["A", "B"], "k": ["x", "y"]}
+    found, rejects = read(form, {**row, "orders": [{"o": ["y", "x"]}, {"o": nothing}, {}]})
+    assert (found, rejects) == ({"A": {"rank": 1.0}, "B": {"rank": 0.0}}, [])
+    assert read(form, {**row, "orders": [{"o": nothing}]}) == ({}, [(Reason.UNSCORED, "orders.*.o")])
