@@ -58,9 +58,7 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
     first = min(parts, key=lambda part: join_turns(part.prompt))
     by_content = sorted(order, key=lambda key: (text_hash(key), key))
     place_of = {order[key]: place for place, key in enumerate(by_content)}
-    comparisons = [
-        Comparison(place_of[c.better], place_of[c.worse], c.tie, c.strength, c.annotator) for c in comparisons
-    ]
+    comparisons = [msgspec.structs.replace(c, better=place_of[c.better], worse=place_of[c.worse]) for c in comparisons]
     extra_of = _collect_answer_extra(copies_of)
     return Feedback(
         first.prompt,
