@@ -58,6 +58,13 @@ def test_items_and_literals_inside_such_a_column() -> None:
         ({"a": [{"b.c": 1}]}, "a.*.b.c", [1]),
         ({"a.b": 1, "a.b.c": 2}, "a.b.c", 2),
         ({"a": {"b": 1}, "a.b": 2}, "a.b", 2),
+        ({"a": None, "a.b": {"c": 1}}, "a.b.c", 1),
+        ({"a": {"x": 0}, "a.b": {"c": 1}}, "a.b.c", 1),
+        ({"a": {"b": {"c": 1}}, "a.b": {"c": 2}}, "a.b.c", 1),
+        ({"a": {"b": 0}, "a.b": [{"c": 1}]}, "a.b.*.c", [1]),
+        ({"z": [{"a": None, "a.b": {"c": 1}}]}, "z.0.a.b.c", 1),
+        ({"z": [{"a": None, "a.b": {"c": 1}}]}, "z.*.a.b.c", [1]),
+        ({"a": None, "a.b": {"c": None}}, "a.b.c", None),
     ],
 )
 def test_paths_that_keys_with_dots_are_part_of(row: dict[str, Any], path: str, value: Any) -> None:

@@ -96,7 +96,7 @@ def test_the_mean_grade_of_the_rows_decides(tmp_path: Path) -> None:
     (one,) = result.preferences
     assert outcome(result) == ("x", 0.667, 3)
     assert (one["axis"], one["chosen_score"]) == ("strength", 1.0)
-    assert json.loads(one["extra"]) == {"by_row": [{"grade": -3}, {"grade": -1}, {"grade": 1}]}
+    assert json.loads(one["extra"]) == {"by_row": [{"grade": -1}, {"grade": -3}, {"grade": 1}]}
 
 
 def test_other_answers_or_prompts_are_other_pairs(tmp_path: Path) -> None:

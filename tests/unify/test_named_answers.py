@@ -284,3 +284,54 @@ def test_equal_places_are_ties() -> None:
 def test_settings_that_do_not_fit_each_other(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make("ranking", prompt="q", answers="a", response="text", **settings)
+
+
+PEOPLE = {"field": "people.*.s", "key": "people.*.n", "better": "high"}
+
+
+@pytest.mark.parametrize(
+    ("people", "scores"),
+    [
+        ([{"s": [1, 3], "n": ["a", "b"]}, {"s": [5], "n": ["b"]}], {"a": 1.0, "b": 4.0}),
+        ([{"s": [1], "n": ["b"]}, {"s": 5, "n": "b"}, {"s": 2, "n": ["a"]}], {"a": 2.0, "b": 3.0}),
+        ([{"s": None, "n": ["a", "b"]}, {"n": ["a", "b"]}, {"s": [5, 1], "n": ["b", "a"]}], {"a": 1.0, "b": 5.0}),
+        ({"ann": {"s": [1], "n": ["b"]}, "bob": {"s": [2, 4], "n": ["a", "b"]}}, {"a": 2.0, "b": 2.5}),
+        ([{"s": [1], "n": ["a", "b"]}, {"s": [5, 1], "n": ["b"]}], "people.0.s"),
+        ([{"s": [5, 4], "n": "a"}, {"s": [1, 2], "n": "b"}], {"a": 4.5, "b": 1.5}),
+    ],
+)
+def test_values_of_a_person_belong_to_the_names_of_this_person(people: Any, scores: Any) -> None:
+    form = make("rated_list", prompt="q", answers="answers", response="text", key="model", scores={"help": PEOPLE})
+    row = {"q": "Q", "answers": [{"model": "a", "text": "a"}, {"model": "b", "text": "b"}], "people": people}
+    found, rejects = read(form, row)
+    if isinstance(scores, str):
+        assert (found, rejects) == ({}, [(Reason.WRONG_TYPE, scores)])
+    else:
+        assert ({name: score["help"] for name, score in found.items()}, rejects) == (scores, [])
+
+
+def test_a_person_without_names_costs_no_other_person() -> None:
+    form = make("rated_list", prompt="q", answers="answers", response="text", key="model", scores={"help": PEOPLE})
+    row = {"q": "Q", "answers": [{"model": m, "text": m} for m in "ab"]}
+    found, rejects = read(form, {**row, "people": [{"s": [1, 2], "n": ["a", "b"]}, {"s": [5]}]})
+    assert found == {"a": {"help": 1.0}, "b": {"help": 2.0}}
+    assert rejects == [(Reason.MISSING_FIELD, "people.1.s.0")]
+
+
+def test_names_in_one_list_are_those_of_each_person() -> None:
+    axis = {**PEOPLE, "key": "models"}
+    form = make("rated_list", prompt="q", answers="answers", response="text", key="model", scores={"help": axis})
+    row = {"q": "Q", "answers": [{"model": m, "text": m} for m in "ab"], "models": ["a", "b"]}
+    found, _ = read(form, {**row, "people": [{"s": [5, 1]}, {"s": [4, 2]}, {"s": []}]})
+    assert found == {"a": {"help": 4.5}, "b": {"help": 1.5}}
+    for unclear in ([{"s": [5]}, {"s": [1]}], [{"s": [5, 1]}, {"s": [4, 2]}], [{"s": [5, 4, 3]}, {"s": [1]}]):
+        assert read(form, {**row, "people": unclear}) == ({}, [(Reason.WRONG_TYPE, "people.*.s")])
+
+
+@pytest.mark.parametrize("nothing", [[], None, "", float("nan")])
+def test_a_person_without_an_order_costs_no_other_person(nothing: Any) -> None:
+    form = make("ranking", prompt="q", answers="a", key="k", sequences="orders.*.o", order="best_first")
+    row = {"q": "Q", "a": ["A", "B"], "k": ["x", "y"]}
+    found, rejects = read(form, {**row, "orders": [{"o": ["y", "x"]}, {"o": nothing}, {}]})
+    assert (found, rejects) == ({"A": {"rank": 1.0}, "B": {"rank": 0.0}}, [])
+    assert read(form, {**row, "orders": [{"o": nothing}]}) == ({}, [(Reason.UNSCORED, "orders.*.o")])

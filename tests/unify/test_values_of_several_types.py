@@ -14,6 +14,7 @@ from pydantic import ValidationError
 import unipref
 from unipref.core.records import Feedback, Reason, Reject
 from unipref.sources import Join, joined, parts, with_tables
+from unipref.unify.formats.graded_pair import GradedPair
 from unipref.unify.formats.multiple_choice import MultipleChoice
 from unipref.unify.formats.pairs import Pairs
 from unipref.unify.formats.steps import Steps
@@ -152,7 +153,7 @@ def test_null_and_the_text_none_are_two_labels() -> None:
     settings: dict[str, Any] = {"prompt": "prompt", "response": "chosen", "label": "up"}
     thumbs = Thumbs(**settings, up=["None"], down=[0])
     assert one(thumbs.read(pair(up="None"))).responses[0].approved is True
-    with pytest.raises(Reject, match="found null, expected one of"):
+    with pytest.raises(Reject, match="the verdict is missing"):
         list(thumbs.read(pair(up=None)))
 
 
@@ -161,3 +162,15 @@ def test_the_keys_of_codes_stay_the_same_when_they_are_read_again() -> None:
     assert len(codes) == 3
     assert string_keys(codes) == codes
     assert codes[to_code(None)] == "tie"
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", " "])
+def test_a_vote_or_grade_that_is_missing_costs_no_other_person(missing: Any) -> None:
+    sides = {"prompt": "q", "first": "a", "second": "b"}
+    row = {"q": "Q", "a": "A", "b": "B", "v": [missing, "2"]}
+    votes = one(Votes(**sides, votes="v", codes={"1": "first", "2": "second"}).read(row))
+    assert [(c.better, c.tie) for c in votes.comparisons] == [(1, False)]
+    grades = one(GradedPair(**sides, grade="v", scale={"first": 1, "second": 2}).read(row))  # type: ignore[arg-type]
+    assert [c.better for c in grades.comparisons] == [1]
+    coded = one(Votes(**sides, votes="v", codes={"": "tie", None: "tie", "2": "second"}).read(row))
+    assert [c.tie for c in coded.comparisons] == [True, False]

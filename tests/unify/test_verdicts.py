@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from support.golden import Case, check, preference
 from unipref.core import yaml_files
-from unipref.core.records import Reject
+from unipref.core.records import Reason, Reject
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.verdicts import Verdicts
 
@@ -60,7 +60,7 @@ def outcome(verdicts: Verdicts, label: Any) -> str:
         ({"up": ["yes"], "down": ["no"]}, {"yes": "up", "no": "down", True: "bad_label", "Yes": "bad_label"}),
         (
             {"up": {"at_least": 4}, "down": {"at_most": 2}, "neutral": ["N/A"]},
-            {"N/A": "neutral", "n/a": "bad_label", None: "bad_label", "": "bad_label", "4,5": "bad_label"},
+            {"N/A": "neutral", "n/a": "bad_label", None: "unscored", "": "unscored", "4,5": "bad_label"},
         ),
         (
             {"up": {"at_least": 4, "decimal": "comma"}, "down": {"at_most": 2}},
@@ -68,8 +68,17 @@ def outcome(verdicts: Verdicts, label: Any) -> str:
         ),
         (
             {"up": {"not": ["bad", "n/a"]}, "down": ["bad"], "neutral": ["n/a"]},
-            {"fine": "up", "bad": "down", "n/a": "neutral"},
+            {
+                "fine": "up",
+                "bad": "down",
+                "n/a": "neutral",
+                None: "unscored",
+                float("nan"): "unscored",
+                " ": "unscored",
+            },
         ),
+        ({"up": ["ok"], "down": [""]}, {"ok": "up", "": "down", " ": "down", None: "unscored"}),
+        ({}, {None: "unscored", float("nan"): "unscored", "": "unscored", " \n": "unscored", "nan": "bad_label"}),
     ],
 )
 def test_values_and_bounds_give_verdicts(settings: dict[str, Any], outcomes: dict[Any, str]) -> None:
@@ -98,6 +107,27 @@ def test_sides_that_overlap_are_an_error(settings: dict[str, Any], message: str)
         Verdicts(**settings)
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("missing", [None, NAN, "", "  "])
+def test_a_person_without_a_verdict_does_not_count(missing: Any) -> None:
+    verdicts = Verdicts(up=["good"], down=["bad"])
+    paths = verdicts.count_verdicts({"a": missing, "b": "good"}, ["a", "b"])
+    a_list = verdicts.count_verdicts({"v": ["good", missing, missing]}, "v")
+    mappings = verdicts.count_verdicts({"v": [{"x": missing}, {"x": "good"}, {}]}, "v.*.x")
+    assert [*paths] == [*a_list] == [*mappings] == [1, 0, []]
+    for row in ({"v": missing}, {"v": [missing]}):
+        with pytest.raises(Reject) as caught:
+            verdicts.count_verdicts(row, "v")
+        assert caught.value.reason is Reason.UNSCORED
+
+
+def test_an_empty_text_in_a_list_has_the_meaning_that_the_study_gives_it() -> None:
+    verdicts = Verdicts(up=["ok"], down=[""])
+    assert verdicts.count_verdicts({"v": ["ok", "", " ", None]}, "v")[:2] == (1, 2)
+
+
 def test_yes_and_no_in_a_study_are_texts() -> None:
     settings = yaml_files.parse("{up: [yes], down: [no], neutral: [on]}", "study.yaml")
     verdicts = Verdicts(**settings)
@@ -114,7 +144,7 @@ CASES = [
         "stars as thumbs: 3 is neutral, 'N/A' and a blank are no verdict; none of them is learned",
         "q,a,stars\nQ1,good,5\nQ1,so-so,3\nQ1,bad,1\nQ1,what,N/A\nQ1,hm,\n",
         [preference(["user: Q1"], ["assistant: good"], ["assistant: bad"], origin=[1, 3])],
-        [("row", "neutral", "stars", [2]), ("row", "bad_label", "stars", [4]), ("row", "bad_label", "stars", [5])],
+        [("row", "neutral", "stars", [2]), ("row", "bad_label", "stars", [4]), ("row", "unscored", "stars", [5])],
         settings=STARS,
     ),
     Case(

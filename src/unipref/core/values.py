@@ -34,6 +34,13 @@ def value_key(value: Any) -> str | None:
     return None if value is None else str(value).strip()
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value says nothing: null, NaN and the like, or a text without characters other than white space."""
+    if isinstance(value, str):
+        return not value.strip()
+    return not isinstance(value, list | Mapping) and value_key(value) is None
+
+
 def _drop_type(value: Any) -> Any:
     """Converts the numbers in a value to Python's, whole ones to int; missing values to None, at any depth."""
     if value is None or (isinstance(value, bool | str) and not isinstance(value, enum.Enum)):

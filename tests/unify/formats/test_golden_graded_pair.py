@@ -124,7 +124,7 @@ CASES = [
         [
             ("row", "bad_score", "g", [2]),
             ("row", "unscored", "g", [3]),
-            ("row", "bad_score", "g", [4]),
+            ("row", "unscored", "g", [4]),
             ("row", "wrong_type", "g", [5]),
             ("row", "empty_response", "a", [6]),
             ("row", "wrong_type", "a", [7]),

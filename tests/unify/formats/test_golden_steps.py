@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from support.golden import Case, check, preference
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.errors import UserError
+from unipref.core.records import Reason
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
 from unipref.unify.detection.step_gaps import ask_about_gaps
 from unipref.unify.formats.steps import Steps
@@ -296,3 +298,25 @@ def test_settings_that_lack_another_are_errors(settings: dict[str, Any], message
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.about)
 def test_golden(case: Case, tmp_path: Path) -> None:
     check(case, "steps", tmp_path)
+
+
+CONTINUED = {**PRM, "taken": "taken", "written": "human"}
+
+
+@pytest.mark.parametrize(
+    ("rating", "is_continued"), [(1, True), (0, True), (None, True), (-1, False), ("no such rating", False)]
+)
+def test_a_solution_does_not_continue_with_a_step_that_may_be_wrong(rating: Any, is_continued: bool) -> None:
+    written = {"text": "HUM", "rating": rating}
+    row = rated("P", [("a", 0)], [("b", 1)], taken=[None, 0], written=[written, None])
+    feedback, rejects = read_row(Steps(**CONTINUED), row)
+    whole = [r.messages[0]["content"] for one in feedback for r in one.responses if r.approved]
+    assert whole == (["HUM\nb"] if is_continued else [])
+    assert (Reason.NOT_REACHED in [reject.reason for reject in rejects]) is not is_continued
+
+
+@pytest.mark.parametrize(("rating", "is_continued"), [(0, True), (None, True), ("no such rating", False)])
+def test_a_rating_that_cannot_be_read_ends_a_solution(rating: Any, is_continued: bool) -> None:
+    row = rated("P", [("a", rating)], [("b", 1), ("c", -1)], taken=[0, 0])
+    feedback, _ = read_row(Steps(**{**PRM, "taken": "taken"}), row)
+    assert len(feedback) == int(is_continued)

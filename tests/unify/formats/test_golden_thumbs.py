@@ -98,7 +98,7 @@ CASES = [
             preference(["user: Two?"], None, ["assistant: Zwei"], n_responses=1, origin=[2]),
             preference(["user: Three?"], ["assistant: Drei"], None, n_responses=1, origin=[3]),
         ],
-        [("row", "bad_label", "liked", [4]), ("row", "bad_label", "liked", [5])],
+        [("row", "unscored", "liked", [4]), ("row", "bad_label", "liked", [5])],
         settings={"prompt": "prompt", "response": "reply", "label": "liked"},
     ),
     Case(
@@ -120,7 +120,7 @@ CASES = [
             preference(["user: d"], None, ["assistant: D"], n_responses=1, origin=[4]),
             preference(["user: h"], ["assistant: H"], None, n_responses=1, origin=[8]),
         ],
-        [("row", "bad_label", "v", [row]) for row in (5, 6, 7)],
+        [("row", "bad_label", "v", [5]), ("row", "bad_label", "v", [6]), ("row", "unscored", "v", [7])],
         settings={"prompt": "q", "response": "r", "label": "v", "up": ["up", 1], "down": [-1]},
     ),
     Case(

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from support.golden import Case, check, preference, unify_case
-from unipref.core.records import Reject
+from support.read_rows import read_row
+from unipref.core.records import Reason, Reject
 from unipref.unify.formats.rated_turns import RatedTurns
 from unipref.unify.formats.thumbs import Thumbs
 
@@ -198,3 +199,14 @@ def test_reactions_of_several_people_to_a_turn() -> None:
 def test_a_mapping_is_no_verdict() -> None:
     with pytest.raises(Reject, match="expected a verdict, found dict"):
         list(Thumbs(prompt="q", response="a", label="v").read({"q": "Q", "a": "A", "v": {"thumb": True}}))
+
+
+def test_an_item_without_a_verdict_costs_no_verdict_on_the_turn() -> None:
+    form = RatedTurns(messages="m", label="feedback.*.value", up=["up"], down=["down"])
+    feedback = [{"value": "up"}, {"note": "x"}, {"value": None}]
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes.", "feedback": feedback}]
+    (one,), rejects = read_row(form, {"m": turns})
+    assert ([(r.approved, r.n_judgements) for r in one.responses], rejects) == ([(True, 1)], [])
+    nobody = [{**turns[1], "feedback": [{"note": "x"}]}]
+    _, (reject,) = read_row(form, {"m": [turns[0], *nobody]})
+    assert reject.reason is Reason.UNSCORED

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
-from unipref.core.values import value_key
+from unipref.core.values import is_missing, value_key
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.fields import (
     NULL_CODE,
@@ -195,7 +195,7 @@ class LabelledAnswers(TwoAnswers):
         sides: dict[str, set[Side]] = {}
         for side, path in self.names.items():
             name = get_path(row, path)
-            if name is not None and name != "":
+            if not is_missing(name):
                 sides.setdefault(to_code(name), set()).add(side)
         return sides
 
@@ -215,10 +215,9 @@ class Vote(NamedTuple):
     annotator: str | None = None
     column: str | None = None
 
-    @property
-    def is_cast(self) -> bool:
-        """Whether the person judged."""
-        return self.value is not None and self.value != ""
+    def is_cast(self, codes: Collection[str]) -> bool:
+        """Whether the person judged: the value is not missing, or a code gives it a meaning."""
+        return not is_missing(self.value) or to_code(self.value) in codes
 
 
 def read_votes(row: Row, votes: str | list[str], annotator: str | None) -> list[Vote]:

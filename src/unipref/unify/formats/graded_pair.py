@@ -118,7 +118,7 @@ class GradedPair(TwoAnswers):
         """Yields one feedback with two answers and one comparison per grade."""
         prompt, endings = self.read_sides(row, (self.first, self.second))
         places = read_votes(row, self.grade, self.annotator)
-        grades = [place for place in places if place.is_cast]
+        grades = [place for place in places if place.is_cast(self.codes)]
         if not grades:
             raise Reject(Reason.UNSCORED, "the grade is missing", places[0].field if places else str(self.grade))
         comparisons = []

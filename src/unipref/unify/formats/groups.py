@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from unipref.core.records import Feedback, Reason, Reject, Response, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.detection.two_answers import are_by_authors
 from unipref.unify.format_bases.several_answers import AnswersInOneRow
@@ -115,7 +116,7 @@ class Groups(AnswersInOneRow):
             value = place.text if isinstance(place, Part) and place.field is None else get_path(row, path)
             if isinstance(value, str) and self.separator is not None:
                 value = [part for part in value.split(self.separator) if part.strip()]
-            if value is None or value == "":
+            if is_missing(value):
                 continue
             for item in value if isinstance(value, list) else [value]:
                 content = read_answer(item, path)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
-from unipref.core.values import value_key
+from unipref.core.values import is_missing, value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.judgements import is_winner_name
 from unipref.unify.detection.names import BAD_NAMES, COUNT_NAMES, OTHER_TEXT_NAMES
@@ -129,7 +129,7 @@ def _read_only_answer(row: Row, path: str) -> Any:
     """
     if not is_star(path):
         return get_path(row, path)
-    chosen = {value_key(value): value for _, value in collect_values(row, path) if value is not None and value != ""}
+    chosen = {value_key(value): value for _, value in collect_values(row, path) if not is_missing(value)}
     if len(chosen) > 1:
         raise Reject(Reason.BAD_LABEL, f"expected one right option, found {len(chosen)}", path)
     if not chosen:
@@ -218,7 +218,7 @@ class MultipleChoice(Mapped):
         options = self._options(row)
         right = self._find_right(row, _read_only_answer(row, self.answer), options)
         checks: list[dict[str, float]] = [{} for _ in options]
-        if self.check is not None and (second := get_path(row, self.check)) not in (None, ""):
+        if self.check is not None and not is_missing(second := get_path(row, self.check)):
             checked = self._find_right(row, second, options)
             checks = [{CHECK_AXIS: float(place == checked)} for place in range(len(options))]
         yield Feedback(

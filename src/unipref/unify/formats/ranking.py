@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from unipref.core.records import Axis, Feedback, Reason, Reject, Response, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.column import IDENTIFIER
 from unipref.unify.detection.guess import (
     PLACEHOLDER,
@@ -29,6 +30,7 @@ from unipref.unify.mapping.fields import (
     Path,
     PathList,
     describe,
+    get_each,
     get_path,
     item_places,
     read_number,
@@ -260,7 +262,7 @@ class Ranking(SeveralAnswers):
         return [[float(best_first.index(place))] for place in range(count)]
 
     def _read_orders(self, row: Row) -> list[NamedValue]:
-        """Returns the ranks of the named answers, those of each person after the other.
+        """Returns the ranks of the named answers, those of each person after the other; skips people without an order.
 
         Raises:
             Reject: an order is not a list of names, or two people ordered different answers.
@@ -269,13 +271,16 @@ class Ranking(SeveralAnswers):
         if self.sequence is not None:
             return read_order(get_path(row, self.sequence), self.sequence, is_best_first)
         path = self.sequences or ""
-        values = get_path(row, path)
+        values = get_each(row, path)
         if not isinstance(values, list):
             raise Reject(
                 Reason.WRONG_TYPE, f"expected a list with one order per person, found {describe(values)}", path
             )
         places = item_places(row, path)
-        orders = [read_order(value, place, is_best_first) for value, place in zip(values, places, strict=True)]
+        given = [each for each in zip(values, places, strict=True) if each[0] != [] and not is_missing(each[0])]
+        if not given:
+            raise Reject(Reason.UNSCORED, "nobody gave an order", path)
+        orders = [read_order(value, place, is_best_first) for value, place in given]
         if len({frozenset(name for name, *_ in order) for order in orders}) > 1:
             raise Reject(
                 Reason.BAD_LABEL, "these people ordered different answers, so their ranks cannot be combined", path

@@ -7,11 +7,12 @@ from pydantic import model_validator
 
 from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.one_answer import guess_thumbs
 from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, describe, get_path
+from unipref.unify.mapping.fields import Path, collect_values, describe, get_path
 from unipref.unify.mapping.message_links import (
     LinkedMessage,
     LinkedMessages,
@@ -270,7 +271,7 @@ class RatedTurns(Verdicts, Mapped):
         """Reads one message and its verdict."""
         verdict: Tally | Reject | None = None
         try:
-            is_judged = get_path(node.message, self.label) not in (None, "", [])
+            is_judged = any(not is_missing(value) for _, value in collect_values(node.message, self.label))
             if is_judged:
                 tally = self.count_verdicts(node.message, self.label)
                 verdict = tally._replace(others=[_at(node.field, reject) for reject in tally.others])

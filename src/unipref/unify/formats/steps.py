@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, model_validator
 from unipref.core import patterns
 from unipref.core.contracts import FeedbackKind
 from unipref.core.records import Axis, Feedback, Messages, Reason, Reject, Response, Row
+from unipref.core.values import is_missing
 from unipref.unify.detection.guess import Columns, Guess, find_prompt
 from unipref.unify.detection.step_gaps import ask_about_gaps
 from unipref.unify.detection.step_shapes import (
@@ -151,6 +152,7 @@ class Steps(Mapped):
         )
         prompt = self.read_prompt(row, self.prompt)
         right_steps: list[str] = []
+        verdicts: list[Verdict | None] = []
         for place, judged in enumerate(judged_steps):
             field = f"{self.steps}.{place}"
             written = self._read_written(steps[place], field)
@@ -171,10 +173,9 @@ class Steps(Mapped):
                     yield Reject(Reason.NOT_REACHED, f"{count} not used: {why}", f"{self.steps}.{place + 1}")
                 return
             right_steps.append(following.content or "")
-        if all(len(versions) == 1 for versions in judged_steps):
-            yield from self._judge_solution(
-                row, prompt, right_steps, [versions[0].verdict for versions in judged_steps]
-            )
+            verdicts.append(following.verdict)
+        if all(len(versions) == 1 and versions[0].verdict != "wrong" for versions in judged_steps):
+            yield from self._judge_solution(row, prompt, right_steps, verdicts)
 
     def _judge_solution(
         self, row: Row, prompt: Messages, right_steps: list[str], verdicts: list[Verdict | None]
@@ -220,7 +221,7 @@ class Steps(Mapped):
             return None, "no version of the step before is right; set 'taken' if a field says which one was taken"
         place = read_number(get_path(step, self.taken), self.taken)
         if place is None and written is not None and written.content is not None:
-            return written, ""
+            return _use_written(written)
         if place is None:
             hint = "" if self.written else "; set 'written' if a field holds a step that a person wrote"
             return None, f"'{self.taken}' is null in the step before{hint}"
@@ -233,6 +234,8 @@ class Steps(Mapped):
         taken = versions[int(place)]
         if taken.verdict == "wrong":
             return None, "the version taken in the step before is wrong"
+        if taken.reject is not None and taken.reject.reason is Reason.BAD_LABEL:
+            return None, "the rating of the version taken in the step before cannot be read"
         return (taken, "") if taken.content is not None else (None, "the version taken before cannot be read")
 
     def _judge_by_number(self, row: Row, steps: list[Any]) -> list[Versions]:
@@ -292,7 +295,7 @@ class Steps(Mapped):
         code = to_code(rating)
         if code in self.codes:
             return Version(content, self.codes[code])
-        if rating is None or rating == "":
+        if is_missing(rating):
             return Version(content, reject=Reject(Reason.UNSCORED, "the step has no rating", field))
         codes = ", ".join(f"{key!r}: {verdict}" for key, verdict in self.codes.items())
         detail = f"rating {code[:40]!r} is not in codes ({codes}){label_hint(rating, self.codes)}"
@@ -307,10 +310,10 @@ class Steps(Mapped):
             value = get_or_none(step, self.written)
         except Reject as reject:
             return Version(None, reject=Reject(reject.reason, reject.detail, place))
-        if value is None or value == "":
+        if is_missing(value):
             return None
         if isinstance(value, str):
-            return self._judge_written(step, value.strip(), place) if value.strip() else None
+            return self._judge_written(step, value.strip(), place)
         version = self._judge_item(value, place)
         is_unrated = version.reject is not None and version.reject.reason in (Reason.UNSCORED, Reason.MISSING_FIELD)
         return self._judge_written(step, version.content, place) if version.content and is_unrated else version
@@ -339,3 +342,12 @@ class Steps(Mapped):
             detail = f"no step is marked wrong, but the answer {answer[:40]!r} differs from the target {target[:40]!r}"
             raise Reject(Reason.CONTRADICTION, detail, self.target)
         return {TARGET_AXIS: 1.0}
+
+
+def _use_written(written: Version) -> tuple[Version | None, str]:
+    """Returns the step that a person wrote, if the solution can continue with it; or None and why not."""
+    if written.verdict == "wrong":
+        return None, "the written step before is wrong"
+    if written.verdict is None:
+        return None, "the rating of the written step before cannot be read"
+    return written, ""

@@ -77,7 +77,7 @@ class Votes(LabelledAnswers):
         return [
             make_comparison(read_label(vote.value, self.codes, vote.field, names), vote)
             for vote in read_votes(row, self.votes or [], self.annotator)
-            if vote.is_cast
+            if vote.is_cast(self.codes)
         ]
 
     def _read_counts(self, row: Row) -> list[Comparison]:

@@ -2,7 +2,8 @@
 
 A *path* names a field (`question`), a field inside another (`scores.overall`), an item of a list
 (`conversations.0.value`), every item (`answers.*.text`) or, of an item, the item itself (`.`). If the row has the whole
-path, or the beginning of what is left of it, as a key with dots, that key is used.
+path, or the beginning of what is left of it, as a key with dots, that key is used. If the row has `a` and
+`a.b`, the path `a.b.c` leads into `a`, and if it is missing there, into `a.b`.
 """
 
 import functools
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from unipref.core import patterns, yaml_files
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
-from unipref.core.row_paths import take_key
+from unipref.core.row_paths import has_path, take_key
 from unipref.core.unusable_text import UnusableText
 from unipref.core.values import value_key
 
@@ -108,11 +109,21 @@ def get_path(row: Any, path: str) -> Any:
         elif isinstance(value, dict) and (key_and_rest := take_key(value, parts[depth:])):
             value, depth = value[key_and_rest[0]], len(parts) - len(key_and_rest[1])
             continue
+        elif depth and has_path(row, parts):
+            return _get_by_other_key(row, parts)
         else:
             detail = f"the field is missing; found {describe_fields(value)}{_inside_text_hint(row, path)}"
             raise Reject(Reason.MISSING_FIELD, detail, path)
         depth += 1
     return _check_usable(value, path)
+
+
+def _get_by_other_key(row: Any, parts: Sequence[str]) -> Any:
+    """Returns the value at a path that leads through a key with dots, beside a key that is the first part of it."""
+    key_and_rest = take_key(row, parts) if isinstance(row, Mapping) else None
+    key, rest = key_and_rest if key_and_rest is not None else (parts[0], parts[1:])
+    inner = row[key] if isinstance(row, Mapping) else row[int(key)]
+    return _get_from_item(inner, ".".join(rest), key) if rest else _check_usable(inner, key)
 
 
 def _inside_text_hint(row: Any, path: str) -> str:
@@ -143,7 +154,7 @@ def _get_from_item(item: Any, path: str, place: str) -> Any:
 
 def item_places(row: Any, path: str) -> list[str]:
     """Returns the place of each value that `get_path` collects: of the items of a list, or of the items at the `*`."""
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     container = get_path(row, before) if before else row
     keys = container if isinstance(container, dict) else range(len(container))
     return [".".join(filter(None, (before, str(key), rest))) for key in keys] if star else [f"{path}.{k}" for k in keys]
@@ -157,7 +168,7 @@ def get_each(row: Any, path: str) -> Any:
     """
     if "*" not in path:
         return get_path(row, path)
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     if not star or not rest or (isinstance(row, dict) and path in row):
         return get_path(row, path)
     container = get_path(row, before) if before else row
@@ -174,7 +185,7 @@ def collect_values(row: Any, path: str) -> list[tuple[str, Any]]:
     Raises:
         Reject: `missing_field` if the path before the first `*`, or a path without one, does not exist.
     """
-    before, star, rest = _split_at_star(path)
+    before, star, rest = split_at_star(path)
     if not star or (isinstance(row, dict) and path in row):
         value = get_path(row, path)
         return [(f"{path}.{i}", item) for i, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
@@ -212,7 +223,7 @@ def get_or_none(item: Any, path: str) -> Any:
         return None
 
 
-def _split_at_star(path: str) -> tuple[str, bool, str]:
+def split_at_star(path: str) -> tuple[str, bool, str]:
     """Returns the path before the first `*`, whether there is one, and the path after it."""
     parts = path.split(".")
     place = parts.index("*") if "*" in parts else len(parts)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from unipref.core.records import Reason, Reject, Row
-from unipref.core.values import value_key
-from unipref.unify.mapping.fields import collect_values, get_each, get_path, item_places
+from unipref.core.values import is_missing, value_key
+from unipref.unify.mapping.fields import describe, get_each, get_or_none, get_path, item_places, split_at_star
 
 STAR = ".*"
 """Stands for each item of a list in a path."""
@@ -29,17 +29,14 @@ def read_named_values(row: Row, path: str, key: str | None, setting: str) -> lis
         setting: the setting that gives `key`, for errors.
 
     Raises:
-        Reject: `missing_field`; `wrong_type` if there is no mapping and no list of names as long as the values.
+        Reject: `missing_field`; `wrong_type` if there is no mapping and no list of names as long as the values. Of
+            several lists, as in `people.*.ranks`, each needs as many names as values.
     """
     if key is not None:
-        if path.count(STAR) > 1 or _holds_lists(row, path):
-            return _read_several_lists(row, path, key)
         values, names = get_each(row, path), get_each(row, key)
-        if not isinstance(values, list) or not isinstance(names, list) or len(values) != len(names):
-            sizes = [len(value) if isinstance(value, list) else type(value).__name__ for value in (values, names)]
-            detail = f"expected as many values as names in '{key}', found {sizes[0]} and {sizes[1]}"
-            raise Reject(Reason.WRONG_TYPE, detail, path)
-        return [NamedValue(*one) for one in zip(map(value_key, names), values, item_places(row, path), strict=True)]
+        if not isinstance(values, list) or not isinstance(names, list):
+            raise _reject_sizes(values, names, path, key)
+        return _pair_items(row, path, key, "")
     before, star, _ = path.partition(".*")
     container = get_path(row, before if star else path)
     if not isinstance(container, dict):
@@ -50,22 +47,88 @@ def read_named_values(row: Row, path: str, key: str | None, setting: str) -> lis
     return [NamedValue(*one) for one in zip(map(value_key, container), values, places, strict=True)]
 
 
-def _holds_lists(row: Row, path: str) -> bool:
-    values = get_each(row, path) if STAR in path else None
-    return isinstance(values, list) and any(isinstance(value, list) for value in values)
+class _Placed(NamedTuple):
+    """A value and its place in the row."""
+
+    value: Any
+    place: str
 
 
-def _read_several_lists(row: Row, path: str, key: str) -> list[NamedValue]:
-    """Returns the values of several people, each of whom gave a list, with their names.
+Nested = _Placed | list["Nested"]
+"""A value, or the list of what one person gave, or of what several people gave."""
+
+
+def _nest(item: Any, path: str, start: str) -> Nested:
+    """Returns the values at a path with their places, one list inside another for each `*` and for a list at the end.
+
+    Args:
+        item: the row, or an item inside it.
+        path: the path inside the item; an item without its end has null.
+        start: what comes before the path in the places.
+    """
+    before, star, rest = split_at_star(path)
+    if star and not (isinstance(item, dict) and path in item):
+        container = get_or_none(item, before) if before else item
+        if not isinstance(container, list | dict):
+            return _Placed(container, start + before)
+        start = f"{start}{before}." if before else start
+        keyed = container.items() if isinstance(container, dict) else enumerate(container)
+        return [
+            _nest(inner, rest, f"{start}{key}.") if rest else _Placed(inner, f"{start}{key}") for key, inner in keyed
+        ]
+    value = get_or_none(item, path)
+    if isinstance(value, list):
+        return [_Placed(inner, f"{start}{path}.{i}") for i, inner in enumerate(value)]
+    return _Placed(value, start + path)
+
+
+def _pair_items(item: Any, path: str, key: str, start: str) -> list[NamedValue]:
+    """Returns the values with their names. In a list that both paths lead through, each item names its own values.
 
     Raises:
-        Reject: `missing_field`; `wrong_type` if there are not as many names as values.
+        Reject: as for `_pair`.
     """
-    values, names = collect_values(row, path), collect_values(row, key)
+    before, star, rest = split_at_star(path)
+    if (before, star) != split_at_star(key)[:2] or not rest or not (key_rest := split_at_star(key)[2]):
+        return _pair(_nest(item, path, start), _nest(item, key, start), start + path, key)
+    container = (get_or_none(item, before) if before else item) or []
+    if not isinstance(container, list | dict):
+        raise Reject(Reason.WRONG_TYPE, f"expected a list, found {describe(container)}", start + before)
+    start = f"{start}{before}." if before else start
+    keyed = container.items() if isinstance(container, dict) else enumerate(container)
+    return [pair for at, inner in keyed for pair in _pair_items(inner, rest, key_rest, f"{start}{at}.")]
+
+
+def _pair(values: Nested, names: Nested, path: str, key: str) -> list[NamedValue]:
+    """Returns the values with their names. A person without values gave nothing; one name is that of all values.
+
+    Raises:
+        Reject: `wrong_type` if a list has not as many values as names, or several people share a list of names that can
+            be the names of the people's lists too.
+    """
+    if isinstance(names, _Placed):
+        each = values if isinstance(values, list) else [values]
+        flat = [value for value in each if isinstance(value, _Placed)]
+        if len(flat) < len(each):
+            raise _reject_sizes(values, names, path, key)
+        return [NamedValue(value_key(names.value), value.value, value.place) for value in flat]
+    if isinstance(values, _Placed):
+        return [] if is_missing(values.value) else _pair([values], names, path, key)
+    people = [value for value in values if isinstance(value, list) and value]
+    if people and not any(isinstance(name, list) for name in names):
+        if len(values) == len(names) > 1:
+            detail = f"each of these {len(values)} lists can belong to one name in '{key}', or to all of them"
+            raise Reject(Reason.WRONG_TYPE, detail, path)
+        return [pair for person in people for pair in _pair(person, names, path, key)]
     if len(values) != len(names):
-        detail = f"expected as many values as names in '{key}', found {len(values)} and {len(names)}"
-        raise Reject(Reason.WRONG_TYPE, detail, path)
-    return [NamedValue(value_key(name), value, at) for (at, value), (_, name) in zip(values, names, strict=True)]
+        raise _reject_sizes(values, names, path, key)
+    return [pair for each in zip(values, names, strict=True) for pair in _pair(*each, path, key) if each[0] != []]
+
+
+def _reject_sizes(values: Any, names: Any, path: str, key: str) -> Reject:
+    sizes = [len(value) if isinstance(value, list) else type(value).__name__ for value in (values, names)]
+    detail = f"expected as many values as names in '{key}', found {sizes[0]} and {sizes[1]}"
+    return Reject(Reason.WRONG_TYPE, detail, path)
 
 
 def match_names(
@@ -88,7 +151,7 @@ def match_names(
         owners = places.get(name, []) if name is not None else []
         if len(owners) == 1:
             by_answer[owners[0]].append(value)
-        elif value is not None and value != "":
+        elif not is_missing(value):
             rejects.append(_reject_value(name, len(owners), place, noun))
     return by_answer, rejects
 

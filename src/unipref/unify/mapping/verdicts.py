@@ -9,7 +9,7 @@ from pydantic import model_validator
 from unipref.core import patterns
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages, Reason, Reject, Response
-from unipref.core.values import value_key
+from unipref.core.values import is_missing, value_key
 from unipref.unify.mapping.conditions import Condition
 from unipref.unify.mapping.fields import (
     PathList,
@@ -101,6 +101,8 @@ class Verdicts(Settings):
         verdicts: list[bool] = []
         others: list[Reject] = []
         for place, value in _collect_labels(item, [label] if isinstance(label, str) else label):
+            if is_missing(value) and not self._is_listed(value):
+                continue
             try:
                 verdicts.append(self.read_verdict(value, place))
             except Reject as reject:
@@ -116,14 +118,23 @@ class Verdicts(Settings):
             raise Reject(Reason.UNSCORED, "nobody judged the answer", label if isinstance(label, str) else label[0])
         return Tally(ups, downs, others)
 
+    def _is_listed(self, value: Any) -> bool:
+        """Whether a side lists a value, as an empty text that means thumbs down."""
+        key = value_key(value)
+        return key is not None and any(
+            key == value_key(one) for side in (self.up, self.down) for one in side.one_of or ()
+        )
+
     def read_verdict(self, label: Any, field: str) -> bool:
         """Returns whether a label means thumbs up.
 
         Raises:
-            Reject: `neutral` if it means neither, `bad_label` if it is not a verdict.
+            Reject: `neutral` if it means neither, `unscored` if it is missing, `bad_label` if it is not a verdict.
         """
         if isinstance(label, dict):
             raise Reject(Reason.BAD_LABEL, f"expected a verdict, found {describe(label)}", field)
+        if is_missing(label) and not self._is_listed(label):
+            raise self._reject_missing(label, field)
         if self.pattern is not None and isinstance(label, str) and not _accepts(self.neutral, label):
             match = patterns.search(self.pattern, label, field)
             label = label if match is None else match.group(1) or ""
@@ -136,11 +147,16 @@ class Verdicts(Settings):
         if is_up or is_down:
             return is_up
         if _accepts(self.neutral, label) or self._is_between(label):
-            raise Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down: it is neutral", field)
+            raise _reject_neutral(label, field)
         detail = f"found {_show(label)}, expected one of {self.up.text()} (up) or {self.down.text()} (down)"
         listed = [*(self.up.one_of or []), *(self.down.one_of or [])]
         hint = label_hint(label, listed) or (decimal_hint(label, self.up.decimal) if self.up.has_bounds else "")
         raise Reject(Reason.BAD_LABEL, detail + hint, field)
+
+    def _reject_missing(self, label: Any, field: str) -> Reject:
+        if _accepts(self.neutral, label):
+            return _reject_neutral(label, field)
+        return Reject(Reason.UNSCORED, "nobody judged the answer: the verdict is missing", field)
 
     def _is_between(self, label: Any) -> bool:
         """Whether a label is a number between the sides, one of which has bounds."""
@@ -154,7 +170,7 @@ class Verdicts(Settings):
 
 
 def _collect_labels(item: Any, paths: list[str]) -> list[tuple[str, Any]]:
-    """Returns the places and labels of the people who gave one.
+    """Returns the places and labels of several people; null where a person gave none.
 
     Raises:
         Reject: `missing_field` if all paths are missing.
@@ -174,8 +190,11 @@ def _collect_labels(item: Any, paths: list[str]) -> list[tuple[str, Any]]:
         (f"{place}.{i}" if isinstance(value, list) else place, inner)
         for place, value in labels
         for i, inner in enumerate(value if isinstance(value, list) else [value])
-        if inner is not None and inner != ""
     ]
+
+
+def _reject_neutral(label: Any, field: str) -> Reject:
+    return Reject(Reason.NEUTRAL, f"{_show(label)} is neither thumbs up nor thumbs down: it is neutral", field)
 
 
 def _show(label: Any) -> str:

@@ -1,5 +1,6 @@
 """Merges the feedback of several rows into one group: the answers to one prompt, or the votes on one pair."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -26,17 +27,18 @@ def group_key(feedback: Feedback, grouping: Grouping, prompt: str, row: str) -> 
     """
     if grouping == "row":
         return row
-    if grouping == "prompt":
-        return prompt
-    answers = sorted([text_hash(join_turns(response.messages)) for response in feedback.responses])
     is_plain = feedback.objective is None and feedback.twins is None
     about = b"" if is_plain else repr((feedback.objective, feedback.twins)).encode()
+    if grouping == "prompt":
+        return prompt + about.hex()
+    answers = sorted([text_hash(join_turns(response.messages)) for response in feedback.responses])
     return prompt + b"".join([*answers, about]).hex()
 
 
 def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
     """Merges the feedback of one group. An answer that occurs twice, in one row or several, counts once,
     with the mean of its scores. If prompts differ only in what `prompt_key` ignores, the first in sort order is kept.
+    Only the order of origins depends on the order of the rows.
     """
     if len(parts) == 1 and _are_different(parts[0].responses):
         return parts[0]
@@ -54,9 +56,13 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
             msgspec.structs.replace(c, better=places[c.better], worse=places[c.worse]) for c in part.comparisons
         ]
     first = min(parts, key=lambda part: join_turns(part.prompt))
+    by_content = sorted(order, key=lambda key: (text_hash(key), key))
+    place_of = {order[key]: place for place, key in enumerate(by_content)}
+    comparisons = [msgspec.structs.replace(c, better=place_of[c.better], worse=place_of[c.worse]) for c in comparisons]
+    extra_of = _collect_answer_extra(copies_of)
     return Feedback(
         first.prompt,
-        [_merge_copies(copies) for copies in copies_of],
+        [_merge_copies(copies_of[order[key]], extra_of) for key in by_content],
         comparisons,
         first.twins,
         first.objective,
@@ -66,13 +72,33 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
 
 def _merge_extra(parts: Sequence[Feedback]) -> dict[str, Any]:
     """Returns the fields that all parts share; those on which they differ are listed by row under `BY_ROW`."""
-    first, *others = [part.extra for part in parts]
+    return _merge_fields([part.extra for part in parts])
+
+
+def _collect_answer_extra(copies_of: Sequence[Sequence[Response]]) -> dict[str, dict[str, Any]]:
+    """Returns text of an answer -> the fields of all rows about it, whatever their verdict."""
+    fields_of: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
+    for copies in copies_of:
+        for copy in copies:
+            of_rows = fields_of.setdefault(join_turns(copy.messages), {})
+            of_rows[(*copy.origin, _to_text(copy.extra))] = copy.extra
+    return {text: _merge_fields([*of_rows.values()]) for text, of_rows in fields_of.items()}
+
+
+def _to_text(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _merge_fields(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the fields that all rows share; those on which they differ are listed by row, sorted by content."""
+    first, *others = rows
     if not others:
         return first
     shared = {
         name: value for name, value in first.items() if all(name in extra and extra[name] == value for extra in others)
     }
-    by_row = [{name: value for name, value in part.extra.items() if name not in shared} for part in parts]
+    by_row = [{name: value for name, value in extra.items() if name not in shared} for extra in rows]
+    by_row.sort(key=_to_text)
     return {**shared, BY_ROW: by_row} if any(by_row) else shared
 
 
@@ -87,9 +113,10 @@ def _are_different(responses: Sequence[Response]) -> bool:
     return len({_identify(response) for response in responses}) == len(responses)
 
 
-def _merge_copies(copies: list[Response]) -> Response:
+def _merge_copies(copies: list[Response], extra_of: dict[str, dict[str, Any]]) -> Response:
+    extra = extra_of[join_turns(copies[0].messages)]
     if len(copies) == 1:
-        return copies[0]
+        return msgspec.structs.replace(copies[0], extra=extra)
     axes = dict.fromkeys(axis for copy in copies for axis in copy.scores)
     rated = {axis: [copy for copy in copies if axis in copy.scores] for axis in axes}
     means = {axis: _mean(copies_with_score, axis) for axis, copies_with_score in rated.items()}
@@ -98,7 +125,7 @@ def _merge_copies(copies: list[Response]) -> Response:
     if not any(copy.raters for copy in copies):
         raters = {}
     origin = list(dict.fromkeys(place for copy in copies for place in copy.origin))
-    return Response(copies[0].messages, means, copies[0].approved, origin, n_judgements, copies[0].extra, raters)
+    return Response(copies[0].messages, means, copies[0].approved, origin, n_judgements, extra, raters)
 
 
 def _mean(copies: list[Response], axis: str) -> float:
