@@ -142,7 +142,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, int]] = {
         10,
     ),
     "thumbs_in_text": (
-        [{"prompt": f"Is the {a} tame?", "reply": f"Ask the {a}, will you.", "liked": "true"} for a in ANIMALS],
+        [{"prompt": f"Is the {a} tame?", "reply": f"Ask the {a}, will you.", "helpful": "true"} for a in ANIMALS],
         "thumbs",
         10,
     ),

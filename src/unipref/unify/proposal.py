@@ -7,6 +7,7 @@ from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
 from unipref.unify.detection.columns import Columns
+from unipref.unify.detection.concerned_mappings import doubt_names
 from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
 from unipref.unify.detection.kinds import is_usual_transcript
@@ -79,7 +80,13 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     if asked:
         mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
-    doubts = [*guess.doubts, *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)), *doubts]
+    mapping, concerns = doubt_names(mapping, columns)
+    doubts = [
+        *guess.doubts,
+        *concerns,
+        *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)),
+        *doubts,
+    ]
     doubts += doubt_images(columns, mapping)
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*dict.fromkeys(doubts)])
 

@@ -26,7 +26,7 @@ def nest(path: str, values: list[Any]) -> dict[str, list[Any]]:
         ("meta.thumbs", ["up", "down"], ["up"], ["down"]),
         ("info.feedback", ["positive", "negative"], ["positive"], ["negative"]),
         ("info.is_correct", [True, False], [True], [False]),
-        ("tags.liked", [1, 0], [1], [0]),
+        ("tags.liked", [1, 0], [1], [PLACEHOLDER]),
         ("meta.a.b.c.d.verdict", ["👍", "👎"], ["👍"], ["👎"]),
         ("extra.payload.user_reaction", ["👍", "👎"], ["👍"], ["👎"]),
         ("meta.quality", ["low", "high"], [PLACEHOLDER], [PLACEHOLDER]),

@@ -28,7 +28,7 @@ THUMBS: list[tuple[str, list[Any], list[Any] | None, list[Any] | None]] = [
     ("Was this helpful?", ["Yes", "No"], ["Yes"], ["No"]),
     ("contains_hallucination", ["No", "Yes"], ["No"], ["Yes"]),
     ("rejected", [True, False], [False], [True]),
-    ("liked", [1, 0], [1], [0]),
+    ("liked", [1, 0], [1], [PLACEHOLDER]),
     ("thumbs", [1, -1], [1], [-1]),
     ("user_feedback", [True, False, None], None, None),
     ("not_helpful", ["yes", "no"], None, None),

@@ -124,7 +124,7 @@ class Columns:
             self._inner[column] = Columns(items[:MAX_INNER_ITEMS])
         return self._inner[column]
 
-    @property
+    @functools.cached_property
     def answer_lists(self) -> list[Column]:
         """The lists of mappings that can be answers: not the replies to a message."""
         keys = {find_replies_key(row) for row in self.rows[:MAX_TREE_ROWS]} - {None}

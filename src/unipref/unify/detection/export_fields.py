@@ -12,6 +12,7 @@ from typing import Any
 from unipref.core.records import Row
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, make_column, split_words
+from unipref.unify.detection.concerns import describe_concern, find_concern, judges_prompt
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.judgements import guess_side_codes, guess_word_grades, is_winner_name
@@ -20,21 +21,18 @@ from unipref.unify.detection.names import (
     AMBIGUOUS_NAMES,
     ANSWER_NAMES,
     ANSWERER_NAMES,
-    BAD_NAMES,
     CODE_NAMES,
     GOOD_NAMES,
     HIGH_IS_BETTER,
     JUDGEMENT_NAMES,
-    LOW_IS_BETTER,
     METADATA_NAMES,
-    NEGATIONS,
     NEUTRAL_NAMES,
     OTHER_TEXT_NAMES,
     PROMPT_NAMES,
 )
 from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
-from unipref.unify.detection.side_words import NOUNS, WORSE, read_side
+from unipref.unify.detection.side_words import NOUNS, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
 from unipref.unify.detection.verdict_words import have_verdicts, normalise, read_verdict
@@ -155,7 +153,9 @@ def _find_couple(
 
 def names_better(question: str) -> bool:
     """Whether the name of a question says that its answer is the better side: `preferred`, not `least_preferred`."""
-    return is_winner_name(Column(question.replace(".", "_"), "code", [], [], 0))
+    return find_concern(question, with_prompt=False) is None and is_winner_name(
+        Column(question.replace(".", "_"), "code", [], [], 0)
+    )
 
 
 def names_comparison(question: str) -> bool:
@@ -164,6 +164,8 @@ def names_comparison(question: str) -> bool:
     A comparison called `longer` or `more_toxic` is about something else.
     """
     words = {word for word in split_words(question) if not word.isdigit()}
+    if find_concern(question, with_prompt=False) is not None:
+        return False
     plain = COMPARISON_NAMES | JUDGEMENT_NAMES | HIGH_IS_BETTER | GOOD_NAMES | NEUTRAL_NAMES | NOUNS
     return not may_blame(question) and (names_better(question) or words <= plain)
 
@@ -240,6 +242,8 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
         values: the different values.
         name: the verdict's name, for doubts and for values that say nothing without it, such as yes and 1.
     """
+    if judges_prompt(name):
+        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [describe_concern(name, "prompt")])
     if _may_be_a_class(values, name):
         doubts = [f"whether {list_values(values)} in '{name}' judge the answer, or say what the text is like"]
         return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts)
@@ -291,10 +295,9 @@ def names_praise(name: str, is_signed: bool = False) -> bool:
     """
     words = {*split_words(name)}
     praise = CLICK_NAMES | HIGH_IS_BETTER | ({"rating"} if is_signed else set())
-    return not may_blame(name) and bool(words & praise) and words <= praise | PLAIN_NAMES
+    return not may_blame(name) and not judges_prompt(name) and bool(words & praise) and words <= praise | PLAIN_NAMES
 
 
 def may_blame(name: str) -> bool:
     """Whether a name may be that of a fault, or of the worse side: `hallucination`, `not_helpful`, `worse_answer`."""
-    blame = NEGATIONS | BAD_NAMES | WORSE | AMBIGUOUS_NAMES | (LOW_IS_BETTER - {"rank"})
-    return bool({*split_words(name)} & blame)
+    return find_concern(name, with_prompt=False) == "blame" or bool({*split_words(name)} & AMBIGUOUS_NAMES)

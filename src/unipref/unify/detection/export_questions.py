@@ -7,6 +7,13 @@ from typing import Any, Literal
 from unipref.core.contracts import Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.columns import make_column
+from unipref.unify.detection.concerns import (
+    Concern,
+    ask_about,
+    find_concerns,
+    find_rank_concerns,
+    judges_prompt,
+)
 from unipref.unify.detection.export_fields import (
     Roles,
     find_option_labels,
@@ -14,7 +21,6 @@ from unipref.unify.detection.export_fields import (
     find_side_codes,
     find_strengths,
     find_verdicts,
-    may_blame,
     may_judge,
     names_better,
 )
@@ -48,6 +54,7 @@ class Question:
         better: which end of its numbers is better, if the tool says so.
         sides: value -> first or second, if the tool itself says which side a value means.
         doubts: what its rows do not tell.
+        is_about_prompt: whether the tool says that it judges the prompt.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Question:
     better: str | None = None
     sides: dict[Any, str] = field(default_factory=dict)
     doubts: Sequence[str] = ()
+    is_about_prompt: bool = False
 
     @property
     def path(self) -> str:
@@ -136,6 +144,8 @@ def propose_for_questions(
         doubts.append(f"the results of {names} stand in one list: export a table with a column for each")
         return Proposal(None, {}, 0.0, why, doubts)
     format_name, mapping, more = _judge(chosen, answers, roles, base, rows)
+    mapping, concerns = ask_about(mapping, _find_concerns(format_name, chosen))
+    more = [*more, *concerns]
     mapping |= {"system": before + roles.system} if roles.system else {}
     if mapping.get("response") == PLACEHOLDER:
         more.append(f"which of {quote_names(fields)} holds the judged answer")
@@ -152,6 +162,18 @@ def propose_for_questions(
     mapping |= {"where_items": filters} if filters else {}
     is_open = f"'{PLACEHOLDER}'" in str((mapping, source))
     return Proposal(format_name, mapping, ASKED if is_open else RIGHT, why, doubts, source)
+
+
+def _find_concerns(format_name: str, questions: Sequence[Question]) -> dict[str, Concern]:
+    """Returns the questions that may not say which answer is better, by their names or because of what they are about.
+
+    A fault with two values, such as `toxic`, is no concern: `find_verdicts` reads it or asks.
+    """
+    if format_name == "ranking":
+        return find_rank_concerns(q.name for q in questions)
+    if format_name in ("thumbs", "ratings"):
+        return {q.name: "prompt" for q in questions if q.is_about_prompt or judges_prompt(q.name)}
+    return find_concerns((q.name for q in questions), with_prompt=False) if format_name != "rated_list" else {}
 
 
 def _ask_for_name(
@@ -200,6 +222,8 @@ def _choose(questions: Sequence[Question], answers: Sequence[str]) -> list[Quest
         answers: the names of the answers.
     """
     n_answers = len(answers)
+    about_answers = [q for q in questions if not (q.is_about_prompt or judges_prompt(q.name))]
+    questions = about_answers if n_answers == 1 and about_answers else questions
     rankings = [q for q in questions if q.kind == "order"]
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
@@ -273,7 +297,9 @@ def _judge_one(
             return "thumbs", {**base, "label": q.path, **settings}, doubts
         axes, doubts = {}, []
         for q in questions:
-            axes[q.name] = {"field": q.path, "better": q.better or PLACEHOLDER}
+            is_about_prompt = q.is_about_prompt or judges_prompt(q.name)
+            better = PLACEHOLDER if is_about_prompt else q.better
+            axes[q.name] = {"field": q.path, "better": better or PLACEHOLDER}
             doubts.append(f"whether a high '{q.name}' is better, and its range: declare 'low' and 'high'")
         return "ratings", {**base, "scores": axes}, doubts
     question = questions[0]
@@ -338,8 +364,8 @@ def _judge_all(
     """Returns format, settings and doubts of a question that orders all answers by their fields' names."""
     question = questions[0]
     mapping: dict[str, Any] = {**base, "answers": list(answers), "key": [{"text": name} for name in names]}
-    better = PLACEHOLDER if may_blame(question.name) else "low"
-    doubts = [f"whether rank 1 in '{question.name}' is the best: it is taken for it"]
+    better = "low"
+    doubts = [] if find_rank_concerns([question.name]) else [f"that rank 1 in '{question.name}' is the best"]
     if len(questions) > 1:
         mapping |= {"ranks": PLACEHOLDER, "ranks_key": PLACEHOLDER, "better": better}
         doubts.append(

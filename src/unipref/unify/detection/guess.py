@@ -12,6 +12,7 @@ from typing import Any
 
 from unipref.core.terminal import show_name
 from unipref.unify.detection.columns import Column, Columns, find_replies_key, to_finite_number
+from unipref.unify.detection.concerns import PLACEHOLDER, blames, find_concern, is_plain, judges_prompt
 from unipref.unify.detection.kinds import FULL_STARS, read_decimal_comma, read_denominator, read_score_text
 from unipref.unify.detection.names import (
     ANSWER_NAMES,
@@ -35,8 +36,6 @@ COMMA_PATTERN = r"^\s*([0-9]+(?:,[0-9]+)?)"
 """The same with a decimal comma."""
 MAX_FRACTIONS = 50
 """Most different values with several denominators that are listed as codes."""
-PLACEHOLDER = "?"
-"""Marks what the data do not tell in a proposed mapping; a study file that still contains it is an error."""
 MAX_WEAK_CONFIDENCE = 0.6
 """Most confidence in a format if no name and no value says that a field judges."""
 
@@ -189,11 +188,16 @@ def _rank_of(column: Column, names: Sequence[str]) -> int:
 
 
 def guess_direction(path: str, words: Iterable[str]) -> str:
-    """Returns 'high' or 'low' if the name of a score is a unit of praise, of blame or of places, else `PLACEHOLDER`."""
+    """Returns 'high' or 'low' if the name of a score is a unit of praise, of blame or of places, else `PLACEHOLDER`.
+
+    Other words may say that it measures something else: `toxic_stars`, `search_rank`.
+    """
     names = {*words}
     unit = names & UNIT_NAMES
-    likely = suggest_direction(path, names)
-    return likely if unit else PLACEHOLDER
+    around = path.rpartition(".")[0].replace("*", "")
+    if not unit or not is_plain(names - unit) or (around and find_concern(around) is not None):
+        return PLACEHOLDER
+    return suggest_direction(path, names)
 
 
 def suggest_direction(path: str, words: Iterable[str]) -> str:
@@ -201,6 +205,8 @@ def suggest_direction(path: str, words: Iterable[str]) -> str:
     names = {*words} - NEUTRAL_NAMES
     high, low = names & (HIGH_IS_BETTER | {"overall"}), names & LOW_IS_BETTER
     if names & NEGATIONS or (high and low) or ("rank" in names and names & SCORE_NAMES):
+        return PLACEHOLDER
+    if blames(names - LOW_IS_BETTER) or {"rank"} < low:
         return PLACEHOLDER
     if low:
         return "low"
@@ -217,6 +223,8 @@ def find_scores(columns: Columns, *, but: Sequence[str] = ()) -> list[Column]:
         if c.numbers and c.path not in but and columns.role(c) in ("score", "judgement", "unknown")
     ]
     varied = [c for c in numeric if c.n_distinct > 1] or numeric
+    # A score of the prompt is one of the answer only in name: it counts if nothing else is scored.
+    varied = [c for c in varied if not judges_prompt(c.path)] or varied
     return sorted(varied, key=lambda c: (not c.has_name("overall"), columns.role(c) == "unknown", not _is_general(c)))
 
 

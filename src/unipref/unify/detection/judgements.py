@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns, split_words
+from unipref.unify.detection.concerns import blames, find_concern, may_ask_otherwise
 from unipref.unify.detection.guess import (
     PLACEHOLDER,
     doubt_direction,
@@ -13,6 +14,7 @@ from unipref.unify.detection.guess import (
     quote_names,
     suggest_direction,
 )
+from unipref.unify.detection.listed_people import find_kinds
 from unipref.unify.detection.names import (
     BAD_NAMES,
     GOOD_NAMES,
@@ -104,8 +106,8 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     ]
     free = [c for c in free if c.kind != "text" or (is_winner_name(c) and _is_short(c))]
     named = [c for word in VERDICT_NAMES for c in free if c.has_name(word) and is_winner_name(c)]
-    named.sort(key=lambda c: not c.has_name("overall"))
-    free.sort(key=lambda c: not c.has_name("overall"))
+    named.sort(key=lambda c: (find_concern(c.path) is not None, not c.has_name("overall")))
+    free.sort(key=lambda c: (find_concern(c.path) is not None, not c.has_name("overall")))
     coded = [c for c in free if c.kind != "text"]
     return (
         _judge_by_names(columns, sides)
@@ -233,8 +235,9 @@ def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judge
         doubts: list[str] = []
         whole = raters.merged
         around = {*split_words(whole.path)} & {*VERDICT_NAMES, "votes"}
+        is_blame = blames(split_words(whole.path))
         is_named = bool(around) if raters.is_certain else is_numbered and is_winner_name(raters.columns[0])
-        codes_of, _ = guess_side_codes(whole, sides, is_named and not around & WORSE, doubts)
+        codes_of, _ = guess_side_codes(whole, sides, is_named and not is_blame, doubts)
         why = f"{quote_names(raters.paths)} have the same codes: {', '.join(whole.distinct_values)}"
         votes = raters.paths if is_certain else PLACEHOLDER
         doubts += [] if is_certain else [doubt_raters(raters)]
@@ -275,18 +278,35 @@ def _judge_by_listed_votes(columns: Columns, sides: Sides) -> Judgement | None:
         if sides.first.startswith(f"{listed.path}."):
             continue
         inner = columns.inner(listed)
-        for column in inner.of_kind("code", "text"):
-            named = is_winner_name(column) or is_winner_name(listed)
-            if inner.role(column) not in ("judgement", "category") or not _is_short(column):
-                continue
-            if column.numbers or not _names_sides(column):
-                continue
-            doubts: list[str] = []
-            codes, _ = guess_side_codes(column, sides, named, doubts)
-            path = f"{listed.path}.*.{column.path}"
-            why = f"'{path}' names one of the two answers: {', '.join(column.distinct_values[:6])}"
-            return Judgement("votes", {"votes": path, "codes": codes}, named, why, doubts)
+        votes = [c for c in inner.of_kind("code", "text") if _is_listed_vote(inner, c)]
+        if not votes:
+            continue
+        column = min(votes, key=lambda c: (find_concern(c.path) is not None, not is_winner_name(c)))
+        named = is_winner_name(column) or is_winner_name(listed)
+        doubts: list[str] = []
+        path = f"{listed.path}.*.{column.path}"
+        kinds = [c for c in find_kinds(inner, listed) if c is not column]
+        asked = any(may_ask_otherwise(value) for c in kinds for value in c.distinct_values)
+        codes, _ = guess_side_codes(column, sides, named and not asked, doubts)
+        where = {c.path: [PLACEHOLDER] if c.n_distinct > 1 else list(c.distinct_values) for c in kinds[:1]}
+        more = {"where_items": {listed.path: where}} if any(c.n_distinct > 1 for c in kinds[:1]) else {}
+        if more or asked:
+            doubts.append(_doubt_kinds(listed, kinds[0]))
+        if asked:
+            codes = {value: side if side == "tie" else PLACEHOLDER for value, side in codes.items()}
+        why = f"'{path}' names one of the two answers: {', '.join(column.distinct_values[:6])}"
+        return Judgement("votes", {"votes": path, "codes": codes, **more}, named, why, doubts)
     return None
+
+
+def _is_listed_vote(inner: Columns, column: Column) -> bool:
+    is_judging = inner.role(column) in ("judgement", "category") and _is_short(column)
+    return is_judging and not column.numbers and _names_sides(column)
+
+
+def _doubt_kinds(listed: Column, kind: Column) -> str:
+    shown = ", ".join(kind.distinct_values[:6])
+    return f"which items of '{listed.path}' say which answer is better: '{kind.path}' is one of {shown}"
 
 
 def _judge_by_scores(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:

@@ -1,5 +1,6 @@
 """The kind of a field, which follows from its values alone: text, number, code, flag, turns, list and so on."""
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -62,10 +63,15 @@ def read_decimal_comma(value: Any) -> float | None:
 
 def read_score_text(value: Any) -> float | None:
     """Converts a score to a number, also one in a text: '4,5', '80%', '4/5', '4 stars', '★★★★☆'. None for others."""
-    if (number := to_finite_number(value)) is not None or not isinstance(value, str):
+    if not isinstance(value, str):
+        return to_finite_number(value)
+    return _read_score_of_text(value) if len(value) <= MAX_VERDICT_LENGTH else None
+
+
+@functools.lru_cache(8192)
+def _read_score_of_text(value: str) -> float | None:
+    if (number := to_finite_number(value)) is not None:
         return number
-    if len(value) > MAX_VERDICT_LENGTH:
-        return None
     if (number := read_decimal_comma(value)) is not None:
         return number
     if match := SCORE_TEXT.fullmatch(value.strip()) or LABELLED_SCORE.fullmatch(value.strip()):
@@ -206,9 +212,10 @@ def find_replies_key(node: Row) -> str | None:
 
     One of these keys names the speaker. Two times or two ids in common do not make a message.
     """
+    names = {*node}
     for key, replies in node.items():
         if isinstance(replies, list) and replies and all(isinstance(child, dict) for child in replies):
-            shared = [set(child) & set(node) - {key} for child in replies]
+            shared = [(set(child) & names) - {key} for child in replies]
             texts = [k for k in set.intersection(*shared) if all(isinstance(c[k], str) for c in [node, *replies])]
             roles = [k for k in texts if all(c[k].lower() in KNOWN_ROLES for c in [node, *replies])]
             if roles and len(texts) >= 2:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.concerns import judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
 from unipref.unify.detection.kinds import count_words
@@ -30,6 +31,7 @@ MIN_READ = 0.5
 SILENT_NAMES = {
     *("flagged", "flag", "flags", "reported", "report", "complaint", "complained", "downvoted", "downvote", "disliked"),
     *("upvoted", "upvote", "starred", "bookmarked", "favorited", "favourited", "saved", "pinned", "escalated"),
+    *("thumb", "thumbs", "liked", "up", "down", "thumbsup", "thumbsdown", "hearted", "loved"),
 }
 """Names of marks that people may set: an answer without the mark was perhaps not judged."""
 SIGNED_NAMES = {"vote", "votes", "thumb", "thumbs", "feedback", "reaction", "rating"}
@@ -177,7 +179,7 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
     candidates = [c for c in columns.of_kind("flag", "code") if _can_be_thumbs(columns, c)]
     if not candidates:
         return None
-    label = min(candidates, key=lambda c: (columns.role(c) != "judgement", not tells_polarity(c), not _speaks(c)))
+    label = min(candidates, key=lambda c: (judges_prompt(c.path), *_rank_label(columns, c)))
     is_kto = _is_shaped_like_kto(columns)
     is_named = columns.role(label) == "judgement"
     raters = find_raters(columns, label)
@@ -185,6 +187,10 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
         return _judge_by_raters(raters, is_kto)
     codes, doubts = _guess_codes(label, is_kto)
     return ThumbsLabel(label, label.path if is_named else PLACEHOLDER, codes, is_named, doubts)
+
+
+def _rank_label(columns: Columns, column: Column) -> tuple[bool, bool, bool]:
+    return columns.role(column) != "judgement", not tells_polarity(column), not _speaks(column)
 
 
 def _judge_by_raters(raters: Raters, is_kto: bool) -> ThumbsLabel:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from unipref.core.values import value_key
 from unipref.unify.detection.columns import Column, Columns, to_finite_number
+from unipref.unify.detection.concerns import PRAISE, find_concern, is_plain
+from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, Guess, are_ranks, find_prompt, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import BAD_NAMES, NEGATIONS, VERDICT_NAMES
@@ -18,7 +20,11 @@ from unipref.unify.detection.two_answers import find_inner_answer
 ORDER_NAMES = {"order", "ordered", "ordering", "sequence", "sorted", "sort", "permutation", "worst", "best", "indices"}
 """Words in the names of lists that hold answers, or their numbers, one after the other."""
 RANKING_NAMES = {"ranking", "rankings", "ranked", "rank", "ranks", "preference", "preferences", *ORDER_NAMES}
-BEST, WORST = {"best", "most", "top", "better"}, {"worst", "least", "bottom", "worse"}
+BEST, WORST = {"best", "most", "top", "better"}, {"worst", "least", "worse"}
+ORDER_WORDS = (
+    ORDER_NAMES | RANKING_NAMES | {"first", "to", "then", "list", "ids", "index", "names", "models", "preferred", "and"}
+)
+"""Words in the names of orders that say nothing about what decides the order."""
 MIN_FITTING = 0.9
 """Least share of rows whose list names answers of the row."""
 
@@ -26,8 +32,18 @@ Order = Literal["best_first", "worst_first"]
 
 
 def read_order_name(name: str) -> Order | None:
-    """Returns which end of a list comes first, if its name says it: `worst_to_best`, `best_first`."""
-    words = split_words(name)
+    """Returns which end of a list comes first, if its name says it: `worst_to_best`, `best_first`.
+
+    'most' and 'least' need a word of praise: `most_toxic_first` begins with the worst. A word that is not known may say
+    what else decides the order.
+    """
+    words = [to_english(word) for word in split_words(name.rpartition(".")[2])]
+    around = name.rpartition(".")[0].replace("*", "")
+    is_known = all(word in ORDER_WORDS | BEST | WORST or is_plain([word]) for word in words)
+    if not is_known or (around and find_concern(around, with_prompt=False) is not None):
+        return None
+    if {"most", "least"} & {*words} and not (PRAISE - BEST) & {*words}:
+        return None
     places = [next((i for i, word in enumerate(words) if word in ends), None) for ends in (BEST, WORST)]
     best, worst = places
     if best is not None and worst is not None:
@@ -48,8 +64,10 @@ class _Names:
 
 def find_order(columns: Columns) -> Guess | None:
     """Finds answers, and a list of their ids, names or numbers, or one text, that puts them in order."""
-    for named in (*_find_named_items(columns), *_find_named_series(columns)):
-        for column in columns.of_kind("texts", "numbers", "other"):
+    several = [*_find_named_items(columns), *_find_named_series(columns)]
+    sharing = _find_sharing(columns.of_kind("texts", "numbers", "other") if several else [], several)
+    for place, named in enumerate(several):
+        for column in sharing.get(place, []):
             values = dict(zip(column.rows, column.values, strict=True))
             fitting = [_names_answers(values[row], names) for row, names in named.names.items() if row in values]
             if column.kind == "numbers" and are_ranks(column.values) and not {*column.words} & {*ORDER_NAMES, "ids"}:
@@ -66,13 +84,34 @@ def find_order(columns: Columns) -> Guess | None:
     return None
 
 
+def _find_sharing(lists: Sequence[Column], several: Sequence[_Names]) -> dict[int, list[Column]]:
+    """Returns place of some names -> the lists that hold at least one of them: only these can be orders of the answers.
+
+    Comparing each list with each field inside the answers would take time that grows with the product.
+    """
+    places: dict[str, set[int]] = {}
+    for place, named in enumerate(several):
+        for name in {name for names in named.names.values() for name in names if name is not None}:
+            places.setdefault(name, set()).add(place)
+    sharing: dict[int, list[Column]] = {}
+    for column in lists:
+        items = [item for value in column.values if isinstance(value, list) for item in value]
+        flat = [one for item in items for one in (item if isinstance(item, list) else [item])]
+        keys = {key for key in map(value_key, flat) if key is not None}
+        for place in sorted({place for key in keys for place in places.get(key, ())}):
+            sharing.setdefault(place, []).append(column)
+    return sharing
+
+
 def find_named_best(columns: Columns) -> Guess | None:
     """Finds answers and a field that holds the id or the name of the best of them."""
     for named in _find_named_items(columns):
         for column in columns.of_kind("text", "code", "number"):
+            if not column.has_name(*VERDICT_NAMES):
+                continue
             names = [named.names.get(row, []) for row in column.rows]
             fitting = [value_key(value) in each for value, each in zip(column.values, names, strict=True)]
-            if not column.has_name(*VERDICT_NAMES) or sum(fitting) < MIN_FITTING * len(fitting):
+            if sum(fitting) < MIN_FITTING * len(fitting):
                 continue
             is_winner = not {*column.words} & (NEGATIONS | BAD_NAMES | WORSE_WORDS)
             answers = named.map["answers"]

@@ -13,7 +13,14 @@ from unipref.unify.detection.guess import (
     quote_names,
     suggest_direction,
 )
-from unipref.unify.detection.kinds import FULL_STARS, LABELLED_SCORE, MAX_CODES, read_decimal_comma, to_finite_number
+from unipref.unify.detection.kinds import (
+    FULL_STARS,
+    LABELLED_SCORE,
+    MAX_CODES,
+    read_decimal_comma,
+    read_denominator,
+    to_finite_number,
+)
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, ThumbsLabel
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
@@ -23,6 +30,8 @@ MIN_REPEATED = 0.05
 FIVE = 5
 """The best value of the usual scale of stars: of these, 4 and 5 praise, 1 and 2 blame."""
 LEAST_GOOD, MOST_BAD = 4, 2
+STARS = {"stars", "star", "csat"}
+"""Names of this scale; likes and upvotes are counts, and 5 of them need not be many."""
 
 
 def repeats_prompts(columns: Columns, answer: OneAnswerGuess) -> bool | None:
@@ -90,7 +99,9 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
         listed = {"up": sides[1] or [PLACEHOLDER], "down": sides[-1] or [PLACEHOLDER]}
         return {**listed, **({"neutral": middle} if middle else {})}, doubts
     span = f"from {min(score.numbers):g} to {max(score.numbers):g}"
-    is_five = max(score.numbers) == FIVE and min(score.numbers) >= 0
+    if min(score.numbers) == 0 and {*score.words} & STARS:
+        doubts.append(f"whether 0 in '{score.path}' is a judgement: it may mean that nobody rated the answer")
+    is_five = _is_of_five(score)
     if is_five and guess_direction(score.path, score.words) == "high" and (bounds := _bounds_of_five(score)):
         doubts.append(f"that {LEAST_GOOD} and more in '{score.path}' ({span}) praise, and {MOST_BAD} and less blame")
         return {**bounds, **({"neutral": [*bounds.get("neutral", []), *score.odd]} if neutral else {})}, doubts
@@ -103,6 +114,13 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
         f"written as in {example}"
     )
     return {"up": [PLACEHOLDER], "down": [PLACEHOLDER], **neutral}, doubts
+
+
+def _is_of_five(score: Column) -> bool:
+    """Whether a score goes from 1 to 5 stars; 0 may be no score, and 4/10 is not."""
+    denominators = {read_denominator(value) for value in score.values} - {None}
+    ends = max(score.numbers), min(score.numbers)
+    return bool({*score.words} & STARS) and ends[0] == FIVE and ends[1] >= 1 and denominators <= {FIVE}
 
 
 def _bounds_of_five(score: Column) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from unipref.core.terminal import show_name
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, make_column
+from unipref.unify.detection.concerns import judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, JUDGEMENT_NAMES, LOW_IS_BETTER, PEOPLE
@@ -61,6 +62,7 @@ def find_raters(columns: Columns, label: Column) -> Raters | None:
     people, and names with a word such as `rater`. Other fields with the same values can be people or criteria.
     """
     alike = [c for c in columns.all if c is label or _are_of_one_kind(c, label)]
+    alike = [c for c in alike if judges_prompt(c.path) == judges_prompt(label.path)]
     for family, is_certain in (
         ([c for c in alike if _stem(c) is not None and _stem(c) == _stem(label)], _is_numbered_by_person(label)),
         ([c for c in alike if _is_of_a_person(c) and _folder(c) == _folder(label)], _is_of_a_person(label)),

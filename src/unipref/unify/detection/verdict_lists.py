@@ -2,6 +2,7 @@
 
 from unipref.unify.detection.columns import Column, Columns, make_column
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.listed_people import are_of_people, find_kinds
 from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_verdict_column
 from unipref.unify.detection.orders import RANKING_NAMES
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
@@ -29,6 +30,7 @@ def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
     turns = {c.path for c in columns.of_kind("turns")}
     rows = {c.path for c in columns.of_kind("items") if columns.inner(c).prose}
     kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
+    kinds |= {c.path for c in columns.of_kind("items") if any(k.n_distinct > 1 for k in _find_kinds(columns, c))}
     for column, path, role in columns.inside:
         listed = path.split(".*.")[0]
         if _names_a_judgement(column):
@@ -37,12 +39,28 @@ def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
             continue
         whole = Column(path, column.kind, column.values, column.rows, column.share, odd=column.odd)
         codes, doubts = guess_thumbs(whole)
-        if listed in kinds:
+        if listed in kinds or not _are_people(columns, listed):
             doubts.append(f"which items of '{listed}' judge the answer: choose them with 'where_items'")
             return ThumbsLabel(whole, PLACEHOLDER, codes, True, doubts)
         doubts.append(f"that '{path}' are several people's verdicts of one kind: all of them count")
         return ThumbsLabel(whole, path, codes, True, doubts)
     return None
+
+
+def _find_kinds(columns: Columns, listed: Column) -> list[Column]:
+    """Returns the fields of a list that say what its items judge; a field of verdicts is none."""
+    inner = columns.inner(listed)
+    return [c for c in find_kinds(inner, listed) if not is_verdict_column(c)]
+
+
+def _are_people(columns: Columns, path: str) -> bool:
+    """Whether the verdicts of a list can be several people's of one kind; a list of one item needs no people."""
+    listed = columns.find(path)
+    if listed is None:
+        return False
+    is_of_one_kind = any(c.n_distinct == 1 and c.share == 1 for c in _find_kinds(columns, listed))
+    are_single = all(len(items) == 1 for items in listed.values)
+    return is_of_one_kind or are_single or are_of_people(columns.inner(listed), listed)
 
 
 def _ask_about_lists(columns: Columns) -> ThumbsLabel | None:

@@ -6,11 +6,13 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_fields import find_roles, may_blame, names_comparison
+from unipref.unify.detection.concerns import find_rank_concerns, is_plain, judges_prompt
+from unipref.unify.detection.export_fields import find_roles, names_comparison
 from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names, suggest_direction
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.orders import read_order_name
 
 VALUES = {
     "pairwise": "value.selected",
@@ -19,6 +21,8 @@ VALUES = {
     "number": "value.number",
 }
 """Type of a control that judges -> path of its value inside a result."""
+USUAL_BUCKETS = {"rank", "ranker", "_", "ranked", "results", "items", "list", "order", "sorted"}
+"""Names of controls and buckets that say nothing."""
 NOT_CANCELLED: dict[str, Any] = {"was_cancelled": [False, None]}
 """Which annotations count: those of imported tasks may lack the field."""
 
@@ -156,14 +160,19 @@ def _propose_ranker(rows: Sequence[Row], results: Sequence[Any]) -> Proposal:
         "response": texts[0] if len(texts) == 1 else PLACEHOLDER,
         "key": "id",
         "sequences": f"annotations.*.result.0.{inside}" if is_clear else PLACEHOLDER,
-        "order": PLACEHOLDER if any(map(may_blame, controls)) else "best_first",
+        "order": _read_order([*controls, *buckets]),
     }
     filters: dict[str, Any] = {"annotations": NOT_CANCELLED}
     others = {(str(one.get("from_name")), one["type"]) for one in results if one["type"] != "ranker"}
     if others:
         filters["annotations.*.result"] = {"type": ["ranker"]}
     mapping["where_items"] = filters
-    doubts = ["whether the first item of an order is the best: it is taken for it"]
+    taken = {"best_first": "best", "worst_first": "worst"}.get(mapping["order"])
+    doubts = [
+        f"that the first item of an order is the {taken}"
+        if taken
+        else f"which end of an order is the best: {quote_names([*controls, *buckets])} do not tell"
+    ]
     doubts += [f"the question '{name}' ({kind}) is not read" for name, kind in sorted(others)]
     if inside == PLACEHOLDER:
         doubts.append(f"which of the buckets {quote_names(buckets)} holds the order")
@@ -173,6 +182,18 @@ def _propose_ranker(rows: Sequence[Row], results: Sequence[Any]) -> Proposal:
     is_open = f"'{PLACEHOLDER}'" in str(mapping)
     why = ["a control Ranker of Label Studio orders the items of a list by their ids"]
     return Proposal("ranking", mapping, ASKED if is_open else RIGHT, why, doubts)
+
+
+def _read_order(names: Sequence[str]) -> str:
+    """Returns which end of an order comes first, according to the names of controls and buckets.
+
+    People order the best first, unless a name says something else, or what else decides the order.
+    """
+    told = {order for name in names if (order := read_order_name(name)) is not None}
+    others = [name for name in names if read_order_name(name) is None]
+    if len(told) > 1 or find_rank_concerns(name for name in others if name not in USUAL_BUCKETS):
+        return PLACEHOLDER
+    return told.pop() if told else "best_first"
 
 
 def _read_results(rows: Sequence[Row]) -> Iterator[Any]:
@@ -201,7 +222,9 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         values = distinct(values_at(mine, inside)) if inside else []
     sides, doubts = _find_sides(rows, mine, name) if kind == "pairwise" else ({}, [])
     # Of stars, more are better, but not of stars for a fault or for something else.
-    is_praise = kind == "rating" and suggest_direction(name, split_words(name)) == "high"
+    is_praise = (
+        kind == "rating" and suggest_direction(name, split_words(name)) == "high" and is_plain(split_words(name))
+    )
     is_score = kind in ("rating", "number")
     usual: Kind = "score" if is_score else "choice"
     return Question(
@@ -217,7 +240,14 @@ def _read_control(rows: Sequence[Row], results: Sequence[Any], name: str, kind: 
         better="high" if is_praise else PLACEHOLDER if is_score else None,
         sides=sides,
         doubts=doubts,
+        is_about_prompt=kind != "pairwise" and _is_about_prompt(mine),
     )
+
+
+def _is_about_prompt(results: Sequence[Any]) -> bool:
+    """Whether the tag that a control belongs to, in `to_name`, is that of the prompt."""
+    tags = {str(one.get("to_name") or "").strip() for one in results}
+    return any(judges_prompt(f"{tag}.value") for tag in tags if not re.search(r"[,;\s]", tag))
 
 
 def _find_sides(rows: Sequence[Row], results: Sequence[Any], name: str) -> tuple[dict[Any, str], list[str]]:

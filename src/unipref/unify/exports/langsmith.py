@@ -100,7 +100,7 @@ def _propose_list(rows: Sequence[Row], exchange: Exchange) -> Proposal | None:
     items = [item for item in items_at(rows, LIST) if isinstance(item, dict) and "key" in item]
     if not items:
         return None
-    keys = {str(item["key"]): "score" if item.get("score") is not None else "value" for item in items}
+    keys = {key: _find_field(items, key) for key in dict.fromkeys(str(item["key"]) for item in items)}
     values = {key: distinct(item.get(at) for item in items if str(item["key"]) == key) for key, at in keys.items()}
     values = {key: several for key, several in values.items() if is_judging(key, several)}
     if not values:
@@ -112,6 +112,12 @@ def _propose_list(rows: Sequence[Row], exchange: Exchange) -> Proposal | None:
     (key,) = values
     proposal = propose_verdict(exchange, rows, key, f"{LIST}.*.{keys[key]}", values[key], why)
     return replace(proposal, map={**proposal.map, "where_items": {LIST: {"key": [key]}}})
+
+
+def _find_field(items: Sequence[Row], key: str) -> str:
+    """Returns the field that holds the feedback of a key, whatever the order of the items: an item may be a comment."""
+    has_score = any(item.get("score") is not None for item in items if str(item["key"]) == key)
+    return "score" if has_score else "value"
 
 
 def _propose_columns(rows: Sequence[Row], exchange: Exchange) -> Proposal:

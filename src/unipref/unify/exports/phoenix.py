@@ -66,8 +66,8 @@ class Phoenix(Export):
             return Proposal(None, {}, 0.0, why, ["join the table of get_span_annotations_dataframe by the span's id"])
         name, why = str(names[0]) if names else path, [f"'{path}' judges spans"]
         proposal = propose_verdict(exchange, rows, name, path, labels or scores, why)
-        # Numbers of another annotation in later rows would be read as this one; words would be rejected.
-        mapping = {**proposal.map, "where": {NAME: names}} if names and not labels else proposal.map
+        # Another annotation in later rows may have the same numbers or words.
+        mapping = {**proposal.map, "where": {NAME: names}} if names else proposal.map
         doubts = [*proposal.doubts, *([f"'{SCORE}' is not read beside '{LABEL}'"] if labels and scores else [])]
         kinds = distinct(values_at(rows, KIND))
         if "LLM" in kinds or "CODE" in kinds:

@@ -1,16 +1,15 @@
 """Prodigy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
+from unipref.unify.detection.concerns import may_ask_otherwise
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, list_values, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
-from unipref.unify.detection.name_words import split_words
-from unipref.unify.detection.side_words import WORSE
 
 MIN_TASKS = 3
 """Least number of tasks to say that a text is the same in all of them."""
@@ -105,10 +104,8 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     else:
         mapping |= {"up": ["accept"], "down": ["reject"]}
         doubts = [f"'answer' is taken to judge '{answers[0]}': accept counts as thumbs up, reject as thumbs down"]
-    if len(rows) >= MIN_TASKS and len({str([row.get(name) for name in roles.prompt]) for row in rows}) == 1:
-        # What all tasks have in common may be a question about the answer, such as 'Is it toxic?'.
-        mapping |= {"prompt": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
-        doubts.append(f"what {quote_names(roles.prompt)}, the same in all tasks, asks: the annotator or the model")
+    asked, more = _ask_about_common_texts(rows, names, roles.prompt)
+    mapping, doubts = {**mapping, **asked}, [*doubts, *more]
     if len(labels) > 1:
         mapping |= {"where": {"label": [PLACEHOLDER]}}
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
@@ -117,12 +114,37 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     return Proposal("thumbs", mapping, RIGHT if is_clear else ASKED, why, doubts)
 
 
+def _ask_about_common_texts(
+    rows: Sequence[Row], names: Sequence[str], prompt: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Returns questions and doubts if a text that all tasks have may ask the annotator for a fault of the answer.
+
+    Such a text need not be a field of its own: what seems the prompt may be the question, such as 'Is it toxic?'.
+    """
+    asked: dict[str, Any] = {}
+    doubts: list[str] = []
+    if len(rows) >= MIN_TASKS and prompt and len({str([row.get(name) for name in prompt]) for row in rows}) == 1:
+        asked = {"prompt": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        doubts.append(f"what {quote_names(prompt)}, the same in all tasks, asks: the annotator or the model")
+    for text in _common_texts(rows, names):
+        if may_ask_otherwise(text):
+            asked |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+            doubts.append(f"what is good: the tasks say '{text}'")
+    return asked, doubts
+
+
+def _common_texts(rows: Sequence[Row], names: Iterable[str]) -> list[str]:
+    """Returns the texts that are the same in all tasks: what the annotator was asked to do."""
+    several = [{str(row.get(name)) for row in rows} for name in dict.fromkeys(("label", *names))]
+    return [text for texts in several if len(texts) == 1 for text in texts if text != "None"]
+
+
 def _propose_options(rows: Sequence[Row], names: list[str], several: bool) -> Proposal:
     """The options are answers to the task's text."""
     prompt: Any = "text" if "text" in names else next(iter(find_roles(rows, names).prompt), PLACEHOLDER)
-    # A text that is the same in all tasks is what the annotator was asked to do.
-    constant = [text for text in ({str(row.get(name)) for row in rows} for name in ("label", *names)) if len(text) == 1]
-    blames = [text for several_of in constant for text in several_of if {*split_words(text)} & WORSE]
+    labels = distinct(row.get("label") for row in rows)
+    texts = [*_common_texts(rows, [name for name in names if name != prompt or len(rows) > 1]), *map(str, labels)]
+    blames = [text for text in texts if may_ask_otherwise(text)]
     mapping = {
         "prompt": prompt,
         "options": "options.*.text",
@@ -142,16 +164,18 @@ def _propose_labels(rows: Sequence[Row], names: list[str], chosen: list[Any]) ->
     """The options are the same in all tasks: labels of one text."""
     roles = find_roles(rows, names)
     answers = roles.answers or (["text"] if "text" in names and roles.prompt else [])
+    asked, more = _ask_about_common_texts(rows, names, roles.prompt)
     verdicts = find_verdicts(distinct(chosen), "options")
     mapping = {
         "prompt": path_setting(roles.prompt) if roles.prompt else PLACEHOLDER,
         "response": answers[0] if len(answers) == 1 else PLACEHOLDER,
         "label": "accept.*",
         **verdicts.settings,
+        **asked,
         "where": {"answer": ["accept"]},
     }
     why = [f"'accept' holds one of the labels {list_values(distinct(chosen))} of each task"]
-    doubts = list(verdicts.doubts)
+    doubts = [*verdicts.doubts, *more]
     if PLACEHOLDER in (mapping["prompt"], mapping["response"]):
         doubts.append(f"which of {quote_names(names)} holds the prompt and which the answer")
     return Proposal("thumbs", mapping, ASKED if f"'{PLACEHOLDER}'" in str(mapping) else RIGHT, why, doubts)

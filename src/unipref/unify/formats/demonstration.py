@@ -14,12 +14,13 @@ NOT_JUDGED = "no field that is read judges the answer"
 
 def _recognise_instances(columns: Columns) -> Guess | None:
     """Recognises an instruction with a list of instances, each an input and an output; most lists hold one."""
-    for column in columns.of_kind("items"):
+    lists = columns.of_kind("items")
+    prompt, _ = find_prompt(columns, []) if lists else ([], False)
+    for column in lists if prompt else []:
         inner = columns.inner(column)
-        prompt, _ = find_prompt(columns, [])
         texts = [c for c in inner.of_kind("text", "code") if inner.role(c) not in ("metadata", "judgement")]
         is_one = sum(len(value) == 1 for value in column.values) > 0.5 * len(column.values)
-        if not prompt or not is_one or len(texts) != len(inner.all) or not 1 <= len(texts) <= 3:
+        if not is_one or len(texts) != len(inner.all) or not 1 <= len(texts) <= 3:
             continue
         answer = next((c for word in ("output", "answer", "response") for c in texts if c.has_name(word)), None)
         others = [f"{column.path}.0.{c.path}" for c in texts if c is not answer]
