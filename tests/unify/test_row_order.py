@@ -1,4 +1,4 @@
-"""The order of the rows of a file changes no preference, except the order of origins."""
+"""The order of the rows of a file changes no preference, except the order of origins and of the other answers."""
 
 import json
 import random
@@ -41,7 +41,7 @@ def outcome(rows: list[dict[str, Any]], name: str, settings: dict[str, Any], fol
     for one in result.preferences:
         extra = json.loads(one["extra"])
         others = [{**other, "origin": rename(other["origin"])} for other in extra.get("others", [])]
-        one["extra"] = {**extra, "others": others}
+        one["extra"] = {**extra, "others": sorted(others, key=str)}
     return sorted(json.dumps(one, sort_keys=True) for one in [*result.preferences, *result.rejects])
 
 

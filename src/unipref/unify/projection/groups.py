@@ -38,7 +38,7 @@ def group_key(feedback: Feedback, grouping: Grouping, prompt: str, row: str) -> 
 def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
     """Merges the feedback of one group. An answer that occurs twice, in one row or several, counts once,
     with the mean of its scores. If prompts differ only in what `prompt_key` ignores, the first in sort order is kept.
-    Only the order of origins depends on the order of the rows.
+    Only the order of the answers and of their origins depends on the order of the rows.
     """
     if len(parts) == 1 and _are_different(parts[0].responses):
         return parts[0]
@@ -56,13 +56,10 @@ def merge_feedback(parts: Sequence[Feedback]) -> Feedback:
             msgspec.structs.replace(c, better=places[c.better], worse=places[c.worse]) for c in part.comparisons
         ]
     first = min(parts, key=lambda part: join_turns(part.prompt))
-    by_content = sorted(order, key=lambda key: (text_hash(key), key))
-    place_of = {order[key]: place for place, key in enumerate(by_content)}
-    comparisons = [msgspec.structs.replace(c, better=place_of[c.better], worse=place_of[c.worse]) for c in comparisons]
     extra_of = _collect_answer_extra(copies_of)
     return Feedback(
         first.prompt,
-        [_merge_copies(copies_of[order[key]], extra_of) for key in by_content],
+        [_merge_copies(copies, extra_of) for copies in copies_of],
         comparisons,
         first.twins,
         first.objective,
