@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.tiny_model import write_tiny_model
 from unipref.core import search_path
+
+# How long an example takes depends on what else the machine does: a limit would fail good code.
+settings.register_profile("unipref", deadline=None)
+settings.load_profile("unipref")
 
 
 @pytest.fixture(autouse=True)
