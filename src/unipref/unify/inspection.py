@@ -122,17 +122,17 @@ def inspect(paths: Sequence[Path | str]) -> list[Inspection]:
     places: dict[int, Path] = {}
     rows_of: dict[int, list[dict[str, Any]]] = {}
     for path in paths:
-        read_paths: set[str] = set()
+        read_paths: set[Path] = set()
         unread = UnreadFiles()
         n_before = len(inspections)
         for piece in parts([str(path)], Path.cwd(), "inspect", cut_bytes=None, unread=unread):
             if piece.fault:
                 inspections.append(Inspection(piece.origin, 0, doubts=[piece.fault]))
-            elif piece.path not in read_paths:
-                read_paths.add(piece.path)
+            elif (place := Path(f"{piece.path}#{piece.sheet}" if piece.sheet else piece.path)) not in read_paths:
+                read_paths.add(place)
                 label = piece.origin.partition(f"!{show_name(piece.member)}")[0] if piece.member else piece.origin
-                places[len(inspections)] = Path(piece.path)
-                inspection, rows = _inspect(Path(piece.path), label)
+                places[len(inspections)] = place
+                inspection, rows = _inspect(place, label)
                 if len(places) <= MAX_JOINED_FILES:
                     rows_of[len(inspections)] = rows
                 inspections.append(inspection)
