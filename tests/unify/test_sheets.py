@@ -36,4 +36,5 @@ def test_init_drafts_each_named_sheet(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     write_book(tmp_path / "book.xlsx")
     written = draft.draft_study(["book.xlsx#May", "book.xlsx#June"])
-    assert "response: answer" in written and "response: reply" in written
+    assert "response: answer" in written
+    assert "response: reply" in written

@@ -8,7 +8,10 @@ _WORDS = {
     "answer": "respuesta reponse antwort risposta resposta antwoord odpowiedz svar",
     "output": "ausgabe sortie salida uscita saida",
     "rating": "valoracion puntuacion calificacion bewertung note punteggio avaliacao nota beoordeling ocena "
-    "valutazione evaluacion betyg",
+    "valutazione evaluacion betyg schulnote cijfer waardering puntaje puntuacao",
+    "vote": "voto votos votacion votazione",
+    "satisfied": "tevreden zufrieden satisfait satisfaite satisfecho satisfecha soddisfatto soddisfatta satisfeito "
+    "zadowolony zadowolona nojd",
     "customer": "cliente kunde client klant kund",
     "assistant": "asistente assistente assistent",
     "comment": "commentaire comentario kommentar commento opmerking komentarz",

@@ -155,6 +155,20 @@ def _names_sides(column: Column) -> bool:
     return not column.numbers and all(names_a_side(value) or is_blank(value) for value in column.distinct_values)
 
 
+def doubt_ticks(columns: Columns, sides: Sides) -> list[str]:
+    """Says how to read two fields, each of which is ticked where one of the two answers is the better one."""
+    ticks = [c for c in columns.of_kind("code", "flag") if c.n_distinct == 1 and c.share < 1 and is_winner_name(c)]
+    couple = [[c for c in ticks if mark in c.words] for mark in sides.marks or ()]
+    if [len(of_side) for of_side in couple] != [1, 1]:
+        return []
+    first, second = (of_side[0] for of_side in couple)
+    return [
+        f"no format reads ticks in two fields at once: write one source with chosen: {sides.first}, rejected: "
+        f"{sides.second} and where: {{'{first.path}': ['{first.values[0]}']}}, and another one the other way round for "
+        f"'{second.path}'"
+    ]
+
+
 def _judge_by_names(columns: Columns, sides: Sides) -> Judgement | None:
     """Finds a winner that is the value of another field: 'gpt' where `model_a` holds 'gpt'."""
     if sides.marks is None:

@@ -37,6 +37,9 @@ MAX_VERDICT_LENGTH = 40
 """Most characters of a verdict in several words."""
 MIN_KIND_SHARE = 0.9
 """Least share of a column's values that must be of one kind; public files have odd cells."""
+MAX_ODD_SHARE = 0.2
+MAX_ODD = 2
+"""Most cells of a column of numbers that hold another short text: this share of them, or this many in a short file."""
 MIN_NUMBER_SHARE = 0.6
 """Least share of a column's values that are numbers or verdicts if others say that there is none, such as N/A."""
 
@@ -92,7 +95,7 @@ def read_denominator(value: Any) -> float | None:
 
 
 def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], list[str]]:
-    """Separates texts such as 'N/A' from numbers or verdicts, and a few other short texts from numbers.
+    """Separates texts such as 'N/A' from numbers or verdicts, and a few other short texts from numbers ('2-', 'tbd').
 
     Returns:
         The numbers or verdicts, and the different other texts; all values and no text if most are neither.
@@ -107,7 +110,7 @@ def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any
     odd = [v for v in others if not (isinstance(v, str) and is_blank(v))]
     if any(not isinstance(v, str) or len(v) > MAX_VERDICT_LENGTH for v in others):
         return values, []
-    if len(odd) > (1 - MIN_KIND_SHARE) * len(values) or (odd and not is_number_text(fitting[0][1])):
+    if len(odd) > max(MAX_ODD, MAX_ODD_SHARE * len(values)) or (odd and not is_number_text(fitting[0][1])):
         return values, []
     return fitting, sorted({*others})
 
@@ -157,6 +160,8 @@ def _classify_texts(values: list[Any]) -> str:
             " " in v.strip() or count_words(v) > 3 or (len(v) > MAX_SIGN and SENTENCE_END.search(v)) for v in distinct
         )
         is_code = is_single_word or any(map(VERDICT.search, distinct)) or have_verdicts(distinct)
+        # 'yes', 'no' and 'I do not know yet' are one person's answers to the name of the column.
+        is_code = is_code or sum(map(is_verdict, texts)) >= MIN_NUMBER_SHARE * len(texts)
         if len(distinct) <= min(MAX_CODES, len(texts) / 3) and is_code:
             return "code"
     return "text"

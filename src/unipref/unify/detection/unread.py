@@ -108,13 +108,13 @@ def account_for_columns(columns: Columns, mapping: dict[str, Any], is_judged: bo
             account.doubts.append(_doubt_unread(column, path, role))
             account.judgements += [path] if role in ("judgement", "score") else []
             account.is_serious = True
-        elif not listed and not is_judged and mapping and _may_judge_in_other_words(columns, column):
-            account.doubts.append(f"'{path}'{_show_values(column)} may judge the answers, and is not read")
-            account.judgements.append(path)
-            account.is_serious = True
-        elif not listed and (doubt := _doubt_other(columns, column, mapping, is_judged)):
+        elif listed:
+            account.doubts += _doubt_inside(column, path, role, used)
+        elif doubt := _doubt_other(columns, column, mapping, is_judged):
+            may_judge = not is_judged and (role == "unknown" or _may_judge_in_other_words(columns, column))
             account.doubts.append(doubt)
-            account.is_serious |= role == "unknown" and not is_judged
+            account.judgements += [path] * may_judge
+            account.is_serious |= may_judge
     if len(account.doubts) > MAX_DOUBTS:
         rest = len(account.doubts) - MAX_DOUBTS
         account.doubts = [*account.doubts[:MAX_DOUBTS], f"{rest} more fields that may matter are not read"]
@@ -133,7 +133,8 @@ def _doubt_unread(column: Column, path: str, role: Role) -> str:
 def _doubt_other(columns: Columns, column: Column, mapping: dict[str, Any], is_judged: bool) -> str | None:
     """Returns the doubt about an unread field that may judge, score or hold another answer; None if it does not."""
     path, is_unknown = column.path, columns.role(column) == "unknown" and column.n_distinct > 1
-    if is_unknown and not is_judged:
+    is_unknown_word = bool(mapping) and _may_judge_in_other_words(columns, column)
+    if (is_unknown or is_unknown_word) and not is_judged:
         return f"'{path}'{_show_values(column)} may judge the answers, and is not read"
     if is_unknown and mapping and column.numbers:
         return f"'{path}'{_show_values(column)} may be a score, and is not read"
@@ -147,6 +148,15 @@ def _may_judge_in_other_words(columns: Columns, column: Column) -> bool:
     is_named = bool({*column.words} & KNOWN_NAMES) or any(map(str.isdigit, "".join(column.distinct_values)))
     is_category = columns.role(column) == "category" and column.kind == "code" and not column.numbers
     return is_category and 1 < column.n_distinct <= MAX_WORDS and not is_named and "." not in column.path
+
+
+def _doubt_inside(column: Column, path: str, role: Role, used: set[str]) -> list[str]:
+    """Returns a doubt about numbers in items of which the mapping reads another field; none for others."""
+    folder = path.rsplit(".*.", 1)[0]
+    if role != "unknown" or not column.numbers or column.n_distinct < 2:
+        return []
+    is_beside = any(other.startswith(f"{folder}.*.") for other in used)
+    return [f"'{path}'{_show_values(column)} may be a score, and is not read"] * is_beside
 
 
 def _describe_texts(columns: Columns, column: Column, used: set[str]) -> str | None:

@@ -79,6 +79,24 @@ _AFFIRMATIONS |= LIGHTS
 _BLANKS = {
     *("", "n/a", "na", "n.a.", "none", "null", "nan", "nil", "-", "--", "—", "?", "unknown", "not rated", "unrated"),
     *("no rating", "no answer", "no response", "no vote", "skip", "skipped", "missing", "pending", "not applicable"),
+    *(
+        "n/d",
+        "n.d.",
+        "nd",
+        "nvt",
+        "n.v.t.",
+        "n/v",
+        "n. a.",
+        "k.a.",
+        "k. a.",
+        "s/o",
+        "s.o.",
+        "b.d.",
+        "n.b.",
+        "nb",
+        "tbd",
+    ),
+    *("tba", "tbc", "to do", "todo", "n.b.", "keine angabe", "niet van toepassing", "non applicable", "no aplica"),
     *("not available", "undefined", "empty", "(blank)", "blank", "#n/a", "ignore", "ignored"),
 }
 """Texts that mean "no value"."""

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from unipref.core.records import Comparison, Feedback, Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, ends_with_user, find_prompt, path_setting
-from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
+from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, doubt_ticks, find_judgement
 from unipref.unify.detection.names import NEGATIONS
 from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
 from unipref.unify.detection.two_answers import find_two_answers
@@ -186,7 +186,8 @@ class Pairs(LabelledAnswers):
         doubt = f"which of '{sides.first}' and '{sides.second}' was preferred"
         if sides.prompt:
             mapping = {**sides.map, "label": PLACEHOLDER, "codes": PLACEHOLDER}
-            return Guess(mapping, 0.55 if sides.marks else 0.3, [sides.why], [*sides.doubts, doubt])
+            doubts = [*sides.doubts, doubt, *doubt_ticks(columns, sides)]
+            return Guess(mapping, 0.55 if sides.marks else 0.3, [sides.why], doubts)
         return Guess({"chosen": PLACEHOLDER, "rejected": PLACEHOLDER}, 0.7, [sides.why], [doubt])
 
     def feedback(self, row: Row) -> Iterator[Feedback | Reject]:

@@ -47,7 +47,19 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
             continue
         if role in ("judgement", "score") and column.numbers and path.count(".*.") == 1 and column.n_distinct > 1:
             numbers.append(Column(path, column.kind, column.values, column.rows, column.share))
-    return [column for column in numbers if column.numbers]
+    named = [column for column in numbers if column.numbers]
+    return [*named, *_find_scores_beside(columns, named)]
+
+
+def _find_scores_beside(columns: Columns, named: Sequence[Column]) -> list[Column]:
+    """Returns further criteria: numbers without a telling name in the lists of scores, on the same scale."""
+    ends = {c.path.rsplit(".*.", 1)[0]: (min(c.numbers), max(c.numbers)) for c in named}
+    beside = []
+    for column, path, role in columns.inside:
+        low, high = ends.get(path.rsplit(".*.", 1)[0], (1, 0))
+        if role == "unknown" and column.numbers and low <= min(column.numbers) < max(column.numbers) <= high:
+            beside.append(Column(path, column.kind, column.values, column.rows, column.share))
+    return beside
 
 
 def _find_raters(columns: Columns, scores: Sequence[Column]) -> list[Column]:

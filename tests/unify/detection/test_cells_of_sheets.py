@@ -1,0 +1,58 @@
+"""Cells as people write them into sheets: odd ones among scores, abbreviations of "no value", ticks, percent signs."""
+
+from typing import Any
+
+import pytest
+
+from support.judged_rows import one_answer, two_answers
+from unipref.unify.inspection import open_questions
+from unipref.unify.proposal import propose
+
+MARKS_OF_SCHOOL = ["1", "5", "2", "6", "3", "2-", "1", "4", "6", "5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Voto (1-10)", ["9", "2", "8", "3", "n/d", "7", "1", "10", "4", "6"]),
+        ("Schulnote", MARKS_OF_SCHOOL),
+        ("rating", ["4", "tbd", "1", "2", "5 or so", "3", "1", "5", "2", "4"]),
+        ("score", ["7", "later", "2", "10", "3"]),
+    ],
+)
+def test_an_odd_cell_hides_no_score_of_a_short_file(name: str, values: list[str]) -> None:
+    found = propose(one_answer(**{name: values})[: len(values)])
+    assert (found.format, found.map["label"]) == ("thumbs", name)
+    assert open_questions(found.map, "map")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label"), [("Tevreden?", ["ja", "nee", "nvt"], "Tevreden?"), ("ok", ["oui", "non", "s/o"], "?")]
+)
+def test_an_abbreviation_of_no_value_is_no_verdict(name: str, values: list[str], label: str) -> None:
+    found = propose(one_answer(**{name: [*values, *values[:2]]}))
+    assert (found.format, found.map["label"]) == ("thumbs", label)
+    assert any("are rejected: they hold no verdict" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize("values", [["ja", "nee", "weet ik niet"], [0, 1, 7], ["yes", "no", "later"]])
+def test_an_entry_without_judgements_stops_at_what_may_judge(values: list[Any]) -> None:
+    found = propose(one_answer(settled=values))
+    assert found.format != "demonstration" or found.map["where"] == {"settled": ["?"]}
+    assert open_questions(found.map, "map")
+
+
+def test_further_criteria_in_a_list_of_scores_are_named() -> None:
+    reviews = [
+        [{"who": "ann", "fluency": n, "mood": 6 - n}, {"who": "bo", "fluency": 5, "mood": 1}] for n in (1, 2, 3, 4, 5)
+    ]
+    found = propose(one_answer(reviews=reviews))
+    assert "reviews.*.mood" in str([found.map, found.doubts]) or "left out of the entry" in str(found.doubts)
+    assert any("mood" in doubt for doubt in found.doubts)
+
+
+def test_ticks_beside_each_of_two_answers_are_named_with_the_mend() -> None:
+    rows = two_answers(**{"a is better": ["x", None, None], "b is better": [None, "x", "x"]})
+    found = propose(rows)
+    assert (found.format, found.map["label"], "names" in found.map) == ("pairs", "?", False)
+    assert any("where: {'a is better': ['x']}" in doubt and "the other way round" in doubt for doubt in found.doubts)
