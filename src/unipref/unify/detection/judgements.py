@@ -82,7 +82,8 @@ def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> J
     if not labels or "names" in judgement.map or (place := find_places(columns, sides, labels, are_places)) is None:
         return judgement
     is_swapped = bool({*place.words} & SWAPPED)
-    if not (are_places or is_swapped or "scale" in judgement.map):
+    is_asked = PLACEHOLDER in judgement.map.get("codes", {}).values()
+    if not (are_places or is_swapped or is_asked or "scale" in judgement.map):
         return judgement
     shown = ", ".join(place.distinct_values)
     doubt = (

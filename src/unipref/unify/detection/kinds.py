@@ -16,7 +16,9 @@ TRANSCRIPT = re.compile(r"^\s*Human:.*\n\nAssistant:", re.DOTALL)
 NUMERAL = re.compile(r"[-+]?\d+(\.\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d{1,2}")
 SCORE_TEXT = re.compile(
-    r"(\d+(?:[.,]\d+)?)\s*(?:%|/\s*\d+|(?:out )?of \d+|sur \d+|von \d+|de \d+|stars?|sterne|points?|pts?|⭐)",
+    r"(\d+(?:[.,]\d+)?)\s*(?:%|/\s*\d+|(?:out )?of \d+|sur \d+|von \d+|de \d+|stars?|points?|pts?|⭐|"
+    r"sterne?|gwiazd\w+|zvezd\w*|звёзд\w*|звезд\w*|estrellas?|étoiles?|stell[ae]|estrelas?|sterren|ster|yıldız|stjärn\w+|"
+    r"stjerner?|tähte\w*|puntos?|punt[oi]|pontos?|punkte?|punkt\w*|pkt|балл\w*|очк\w+|점|点|點|分|つ?星|颗星|顆星|별)",
     re.IGNORECASE,
 )
 """A text that holds a score and its unit."""

@@ -13,6 +13,7 @@ from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES
 from unipref.unify.detection.roles import FLAG_WORDS
 from unipref.unify.detection.row_states import ERROR_NAMES
 from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
+from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.detection.verdict_words import (
     Verdict,
@@ -28,6 +29,8 @@ MIN_LISTED_WORDS = 2.5
 """Mean number of words from which a list of texts holds sentences."""
 MIN_READ = 0.5
 """Least share of rows with a verdict in words if other rows hold something else."""
+MIN_TEXTS = 0.9
+"""Least share of messages that have a text."""
 SILENT_NAMES = {
     *("flagged", "flag", "flags", "reported", "report", "complaint", "complained", "downvoted", "downvote", "disliked"),
     *("upvoted", "upvote", "starred", "bookmarked", "favorited", "favourited", "saved", "pinned", "escalated"),
@@ -66,6 +69,11 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
         return _find_answer_after(columns, dialogues)
     if columns.of_kind("turn", "messages_tree"):
         return None
+    return _find_messages(columns) or _find_texts(columns)
+
+
+def _find_texts(columns: Columns) -> OneAnswerGuess | None:
+    """Finds the prompt and the answer in fields of their own, or a dialogue in a list of texts."""
     lists = [c for c in columns.of_kind("texts") if columns.role(c) == "list" and _is_dialogue_of_texts(c)]
     if lists and not columns.prose:
         if any(_are_side_by_side(lists[0], other) for other in columns.of_kind("texts") if other is not lists[0]):
@@ -85,6 +93,28 @@ def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
         doubts.append(f"that {quote_names(prompt)} is the prompt of '{response}': only one of the names says so")
     why = f"{quote_names(prompt)} holds the prompt and '{response}' the answer"
     return OneAnswerGuess({"prompt": path_setting(prompt), "response": response}, confidence, why, doubts)
+
+
+def _find_messages(columns: Columns) -> OneAnswerGuess | None:
+    """Finds a list of messages with other keys than the usual ones, such as the comments on a ticket."""
+    for listed in columns.of_kind("items"):
+        inner = columns.inner(listed)
+        texts = [c for c in inner.of_kind("text") if c.share > MIN_TEXTS and not c.is_identifier]
+        texts = [c for c in texts if not c.holds_dates_or_addresses and not c.has_name("name", "title", "id")]
+        speaker = find_speaker(inner)
+        texts = [c for c in texts if speaker is not None and c is not speaker.column]
+        if speaker is None or len(texts) != 1:
+            continue
+        asked = [value for value, role in speaker.roles.items() if role == PLACEHOLDER]
+        doubts = [f"who speaks in messages whose '{speaker.column.path}' is one of {quote_names(asked)}"] * bool(asked)
+        mapping: dict[str, Any] = {
+            "messages": listed.path,
+            "turns": {"role": speaker.column.path, "content": texts[0].path},
+        }
+        mapping |= {"roles": speaker.roles} if speaker.roles else {}
+        why = f"'{listed.path}' is one dialogue, and '{speaker.column.path}' names the speaker of each message"
+        return OneAnswerGuess(mapping, 0.85, why, doubts)
+    return None
 
 
 def _is_dialogue_of_texts(column: Column) -> bool:

@@ -25,6 +25,8 @@ ORDER_WORDS = (
     ORDER_NAMES | RANKING_NAMES | {"first", "to", "then", "list", "ids", "index", "names", "models", "preferred", "and"}
 )
 """Words in the names of orders that say nothing about what decides the order."""
+MIN_NAMED, MAX_NAMED = 3, 24
+"""Least number of fields that hold answers and whose names are values of one field, and most values of that field."""
 MIN_FITTING = 0.9
 """Least share of rows whose list names answers of the row."""
 
@@ -123,7 +125,40 @@ def find_named_best(columns: Columns) -> Guess | None:
             }
             doubts = [] if is_winner else [f"which field names the best answer: '{column.path}' may name the worst"]
             return Guess(mapping, 0.9, [named.why, f"'{column.path}' names one of them in each row"], doubts)
+    return _find_best_field(columns)
+
+
+def _find_best_field(columns: Columns) -> Guess | None:
+    """Finds three or more answers in fields of their own, and a field that holds the name of the best of these."""
+    texts = [c for c in columns.of_kind("text") if columns.role(c) in ("answer", "text")]
+    for column in columns.of_kind("text", "code"):
+        if not column.has_name(*VERDICT_NAMES) or column.numbers or column.n_distinct > MAX_NAMED:
+            continue
+        fields = {value: [c for c in texts if _names(value, c)] for value in column.distinct_values}
+        named = {value: some[0].path for value, some in fields.items() if len(some) == 1}
+        if len({*named.values()}) < max(MIN_NAMED, len(named)):
+            continue
+        prompt, _ = find_prompt(columns, [c for c in texts if c.path in named.values()])
+        if not prompt:
+            continue
+        is_winner = not {*column.words} & (NEGATIONS | BAD_NAMES | WORSE_WORDS)
+        mapping = {
+            "prompt": path_setting(prompt),
+            "options": [*named.values()],
+            "answer": column.path if is_winner else PLACEHOLDER,
+            "labels": [*named],
+        }
+        doubts = [] if is_winner else [f"which field names the best answer: '{column.path}' may name the worst"]
+        if others := [value for value in fields if value not in named]:
+            doubts.append(f"rows with {quote_names(others)} in '{column.path}' are rejected: no answer has that name")
+        return Guess(mapping, 0.94, [f"'{column.path}' names one of the fields {quote_names(named.values())}"], doubts)
     return None
+
+
+def _names(value: str, column: Column) -> bool:
+    """Whether a value is the name of a field, or a part of it that names the answer: `gpt` in `answer_gpt`."""
+    words = split_words(value)
+    return value.strip().lower() == column.name or (bool(words) and {*words} <= {*split_words(column.name)})
 
 
 def doubt_order_text(column: Column) -> str:

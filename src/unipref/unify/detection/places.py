@@ -31,6 +31,8 @@ def find_places(columns: Columns, sides: Sides, labels: Sequence[str], are_place
         are_places: whether the labels name places: then any field with the word of a place can say who stood there.
     """
     marks = {*(sides.marks or ()), *sides.first.lower().split("."), *sides.second.lower().split(".")}
+    if (listed := _find_listed_places(columns)) is not None:
+        return listed
     for column in columns.of_kind("code", "flag", "text"):
         words = {*column.words}
         if column.path in (*labels, sides.first, sides.second, *sides.prompt) or words & (BETTER | WORSE):
@@ -41,6 +43,18 @@ def find_places(columns: Columns, sides: Sides, labels: Sequence[str], are_place
         few = column.n_distinct <= MAX_PLACES
         if (few and words & (SHOWN | SWAPPED)) or (words & PLACES and is_about_places):
             return column
+    return None
+
+
+def _find_listed_places(columns: Columns) -> Column | None:
+    """Returns the first items of the lists that say in which order the answers were shown; None without such lists."""
+    for column in columns.of_kind("texts", "numbers"):
+        if not {*column.words} & (SHOWN | SWAPPED) or {*column.words} & (BETTER | WORSE):
+            continue
+        items = {tuple(sorted(map(str, value))) for value in column.values}
+        first = [str(value[0]) for value in column.values]
+        if len(items) == 1 and len(items.pop()) == len({*first}) > 1:
+            return Column(f"{column.path}.0", "code", first, column.rows, column.share)
     return None
 
 

@@ -7,7 +7,7 @@ that says nothing may judge or not: its role is `unknown`.
 import re
 from typing import Literal
 
-from unipref.unify.detection.column import Column
+from unipref.unify.detection.column import ADDRESS, Column
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import (
     AMBIGUOUS_NAMES,
@@ -335,6 +335,8 @@ def _find_list_role(column: Column) -> Role:
         return "judgement" if is_judgement_name(column) or column.kind == "flags" else "list"
     if column.kind == "texts":
         items = [item for value in column.values[:200] for item in value[:50]]
+        if items and all(map(ADDRESS.fullmatch, items)):
+            return "metadata"
         verdicts = [read_verdict(item) for item in items]
         if items and all(v is not None and not v.needs_name for v in verdicts):
             return "judgement"

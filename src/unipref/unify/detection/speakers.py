@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES
 from unipref.unify.mapping.turns import KNOWN_ROLES
 
 SPEAKER_NAMES = {"type", "role", "sender", "author", "from", "speaker", "kind", "by", "direction", "who"}
 """Words in the names of fields that name the speaker of a message."""
 ROLES = ("user", "assistant")
+STAFF_NAMES = {"support", "service", "operator", "representative", "rep", "staff", "advisor", "helpdesk", "care"}
+"""Words that name those who answer customers."""
 
 
 @dataclass(frozen=True)
@@ -38,5 +41,10 @@ def find_speaker(inner: Columns) -> Speaker | None:
 
 def _read_role(value: str) -> str:
     """Returns the role that a word of a value names; `PLACEHOLDER` if none or several do."""
-    roles = {KNOWN_ROLES[word] for word in split_words(value) if word in KNOWN_ROLES}
+    words = {*split_words(value)}
+    if words & STAFF_NAMES:
+        return "assistant"  # also 'customer service'
+    roles = {KNOWN_ROLES[word] for word in words if word in KNOWN_ROLES}
+    roles |= {"user"} if words & ASKER_NAMES else set()
+    roles |= {"assistant"} if words & ANSWERER_NAMES else set()
     return roles.pop() if len(roles) == 1 else PLACEHOLDER

@@ -8,16 +8,25 @@ from unipref.unify.detection.columns import Columns, split_words
 from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES, VERDICT_NAMES
 
 MARKS = [
-    *(("1", "2"), ("0", "1"), ("a", "b"), ("left", "right"), ("first", "second"), ("one", "two"), ("x", "y")),
+    *(
+        ("1", "2"),
+        ("0", "1"),
+        ("a", "b"),
+        ("left", "right"),
+        ("first", "second"),
+        ("one", "two"),
+        ("x", "y"),
+        ("j", "k"),
+    ),
     *(("links", "rechts"), ("gauche", "droite"), ("izquierda", "derecha"), ("sinistra", "destra")),
     *(("esquerda", "direita"), ("l", "r"), ("top", "bottom"), ("upper", "lower")),
     *(("i", "ii"), ("old", "new"), ("base", "tuned"), ("baseline", "candidate"), ("control", "treatment")),
 ]
-THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x": "z", "i": "iii"}
+THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x": "z", "j": "l", "i": "iii"}
 """First mark -> the mark that a third answer would have."""
 SERIES_NAMES = {
     *(*ANSWER_NAMES, *ANSWERER_NAMES, "candidate", "text", "option", "candidates", "options", "answers", "responses"),
-    *("completions", "replies", "generations"),
+    *("completions", "replies", "generations", "resp", "ans"),
 }
 """Words in the names of three or more answers."""
 MAX_MARKS = 6

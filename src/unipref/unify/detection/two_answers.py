@@ -8,6 +8,7 @@ from unipref.unify.detection.column import MAX_COMPARED_ROWS
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import find_prompt, path_setting, quote_names
 from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES, OTHER_TEXT_NAMES, PEOPLE
+from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.detection.twins import find_series, find_twin_columns
 
 MIN_LIKENESS = 0.03
@@ -201,7 +202,9 @@ def are_by_authors(lists: Sequence[Column]) -> bool:
 
 
 def find_inner_answer(inner: Columns) -> Column | None:
-    """Returns the text inside the items of a list of answers; None if there is none."""
+    """Returns the text inside the items of a list of answers; None if there is none, or if the items are messages."""
+    if find_speaker(inner) is not None:
+        return None
     texts = [c for c in inner.prose if not c.has_name(*OTHER_TEXT_NAMES)]
     answers = [c for c in texts if inner.role(c) == "answer"] or [c for c in texts if inner.role(c) == "text"]
     return max(answers or texts, key=lambda c: c.mean_length, default=None)

@@ -3,17 +3,24 @@
 from unipref.unify.detection.columns import Column, Columns, make_column
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.listed_people import are_of_people, find_kinds
+from unipref.unify.detection.names import PEOPLE
 from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_verdict_column
 from unipref.unify.detection.orders import RANKING_NAMES
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
 KIND_NAMES = {"name", "key", "metric", "criterion", "question"}
 """Words in the names of fields that say what an item of a list measures."""
+COUNTING_NAMES = {"count", "counts", "n", "total", "votes", "number", "num"}
+"""Words in the names of numbers of people who gave a verdict."""
+VALUES = ("code", "flag")
 
 
 def find_listed_thumbs(columns: Columns) -> ThumbsLabel | None:
     """Finds a list of verdicts on the one answer; None if there is none. Its path has a `*`: `votes.*.verdict`."""
-    return _find_in_mappings(columns) or _find_words(columns) or _ask_about_lists(columns)
+    found = _ask_about_counts(columns) or _find_in_mappings(columns)
+    if found is not None and found.column.n_distinct < 2:
+        return _ask_about_lists(columns) or found  # `isLatest` says the same in every row
+    return found or _find_words(columns) or _ask_about_lists(columns)
 
 
 def names_a_kind(column: Column) -> bool:
@@ -63,10 +70,32 @@ def _are_people(columns: Columns, path: str) -> bool:
     return is_of_one_kind or are_single or are_of_people(columns.inner(listed), listed)
 
 
+def _ask_about_counts(columns: Columns) -> ThumbsLabel | None:
+    """Asks about a list of verdicts, each with the number of people who gave it: no format counts these."""
+    for listed in columns.of_kind("items"):
+        inner = columns.inner(listed)
+        counts = [c for c in inner.all if c.numbers and {*c.words} & COUNTING_NAMES]
+        verdicts = [c for c in inner.of_kind("code") if is_verdict_column(c) and c not in counts]
+        if inner.prose or not counts or not verdicts:
+            continue
+        label, count = (f"{listed.path}.*.{some[0].path}" for some in (verdicts, counts))
+        doubt = (
+            f"'{label}' ({', '.join(verdicts[0].distinct_values[:6])}) judges the answer and '{count}' counts the "
+            "people who said so, which no format reads: write each verdict as often as it was given, or the majority"
+        )
+        whole = Column(label, "code", verdicts[0].values, verdicts[0].rows, listed.share)
+        return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+    return None
+
+
 def _ask_about_lists(columns: Columns) -> ThumbsLabel | None:
     """Asks about a judgement deep inside lists: no condition on rows could look there."""
     lists = {c.path for c in columns.of_kind("items") if not columns.inner(c).prose}
-    for column, path, role in columns.inside:
+    # What praises and blames by itself comes first; lists and the names of people are no labels.
+    fields = sorted(columns.inside, key=lambda field: not (field[0].kind in VALUES and is_verdict_column(field[0])))
+    for column, path, role in fields:
+        if {*column.words} & {*PEOPLE, "user", "users"} or column.kind == "items":
+            continue
         if role == "judgement" and path.split(".*.")[0] in lists and column.n_distinct > 1:
             doubt = f"what '{path}' says of the answer: set 'label', 'up' and 'down', or choose another format"
             whole = Column(path, column.kind, column.values, column.rows, column.share)

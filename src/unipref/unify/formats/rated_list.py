@@ -77,6 +77,26 @@ def _recognise_lists(columns: Columns) -> Guess | None:
     return None
 
 
+def _recognise_list_of_two(columns: Columns) -> Guess | None:
+    """Recognises two answers in fields of their own, and a list with a number for each of them."""
+    sides = find_two_answers(columns)
+    if sides is None or not sides.prompt or sides.marks is None or find_judgement(columns, sides) is not None:
+        return None
+    lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
+    lists = [c for c in lists if {len(value) for value in c.values} == {2}]
+    axes: dict[str, Any] = {}
+    doubts: list[str] = []
+    for scores in lists:
+        better = guess_direction(scores.path, scores.words)
+        axes[scores.name] = {"field": [f"{scores.path}.0", f"{scores.path}.1"], "better": better}
+        doubts.append(f"that the first number of '{scores.path}' is about '{sides.first}'")
+        if better == PLACEHOLDER:
+            doubts.append(doubt_direction(scores.path, suggest_direction(scores.path, scores.words)))
+    mapping = {"prompt": path_setting(sides.prompt), "answers": [sides.first, sides.second], "scores": axes}
+    why = f"{', '.join(axes)} has a number for each of them"
+    return Guess(mapping, 0.85, [sides.why, why], doubts) if axes else None
+
+
 def _recognise_two_fields(columns: Columns) -> Guess | None:
     """Recognises two answers with a score for each."""
     if (
@@ -176,6 +196,7 @@ class RatedList(SeveralAnswers):
             _recognise_items(columns)
             or _recognise_lists(columns)
             or _recognise_two_fields(columns)
+            or _recognise_list_of_two(columns)
             or _recognise_series(columns)
             or _recognise_mappings(columns)
         )
