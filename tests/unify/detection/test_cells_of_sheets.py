@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from support.judged_rows import one_answer, two_answers
+from unipref.core import registry
+from unipref.core.contracts import read_all
+from unipref.core.errors import UserError
 from unipref.unify.inspection import open_questions
 from unipref.unify.proposal import propose
 
@@ -56,3 +59,27 @@ def test_ticks_beside_each_of_two_answers_are_named_with_the_mend() -> None:
     found = propose(rows)
     assert (found.format, found.map["label"], "names" in found.map) == ("pairs", "?", False)
     assert any("where: {'a is better': ['x']}" in doubt and "the other way round" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize("values", [["85%", "0%", "60%"], ["9 points", "2 points", "7 points"]])
+def test_numbers_with_a_unit_get_the_pattern_that_bounds_need(values: list[str]) -> None:
+    found = propose(one_answer(rating=values))
+    assert (found.map["up"], found.map["down"]) == ("?", "?")
+    filled = {**found.map, "up": {"at_least": 60}, "down": {"at_most": 59}}
+    form = registry.make("format", "thumbs", filled, "map")
+    assert [getattr(item, "reason", None) for item in read_all(form, one_answer(rating=values))] == [None] * 12
+
+
+def test_a_number_with_a_unit_is_rejected_with_the_mend() -> None:
+    settings = {"prompt": "question", "response": "answer", "label": "rating"}
+    form = registry.make("format", "thumbs", {**settings, "up": {"at_least": 80}, "down": {"at_most": 20}}, "map")
+    (reject,) = read_all(form, one_answer(rating=["85 %"])[:1])
+    assert "Bounds need numbers: set pattern: " in reject.detail
+
+
+def test_bounds_in_a_list_are_an_error_in_one_line() -> None:
+    settings = {"prompt": "question", "response": "answer", "label": "rating"}
+    with pytest.raises(UserError) as error:
+        registry.make("format", "thumbs", {**settings, "up": [{"at_least": 4}], "down": [{"at_most": 2}]}, "map")
+    assert str(error.value).count("remove the dash before them") == 2
+    assert len(str(error.value).splitlines()) <= 3

@@ -118,4 +118,4 @@ def test_a_translation_and_its_reference_are_not_two_answers() -> None:
     rows = make_rows({"src": QUESTIONS, "mt": ANSWERS, "ref": OTHERS, "score": [12.0, 91.0, 66.0, 41.5]})
     found = propose(rows)
     assert (found.format, found.map["prompt"], found.map["response"]) == ("thumbs", "src", "mt")
-    assert found.map["up"] == [PLACEHOLDER]
+    assert found.map["up"] == PLACEHOLDER

@@ -211,9 +211,9 @@ def test_questions_and_answers_in_other_languages_are_recognised() -> None:
         ("stars", ["★★★★★", "★☆☆☆☆", "★★★☆☆"], {"up": ["★★★★★"], "down": ["★☆☆☆☆"], "neutral": ["★★★☆☆"]}),
         ("csat", ["4/5", "2/5", "5/5"], {"up": ["4/5", "5/5"], "down": ["2/5"]}),
         ("rating", ["5 - very good", "1 - very poor"], {"up": ["5 - very good"], "down": ["1 - very poor"]}),
-        ("stars", [10, 3, 7], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
-        ("error_severity", [0, 3, 1], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
-        ("rating", [5, 1, 4, 2], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+        ("stars", [10, 3, 7], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
+        ("error_severity", [0, 3, 1], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
+        ("rating", [5, 1, 4, 2], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
     ],
 )
 def test_a_score_of_answers_without_rivals_is_thumbs_with_bounds(

@@ -113,7 +113,15 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
         f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down; bounds are "
         f"written as in {example}"
     )
-    return {"up": [PLACEHOLDER], "down": [PLACEHOLDER], **neutral}, doubts
+    return {"up": PLACEHOLDER, "down": PLACEHOLDER, **_pattern_of_bounds(score), **neutral}, doubts
+
+
+def _pattern_of_bounds(score: Column) -> dict[str, str]:
+    """Returns the setting that makes numbers of texts such as '85%', which bounds need."""
+    if any(to_finite_number(value) is None and read_decimal_comma(value) is None for value in score.values):
+        scale = describe_scale(score)
+        return {"pattern": scale["pattern"]} if "pattern" in scale and "decimal" not in scale else {}
+    return {}
 
 
 def _is_of_five(score: Column) -> bool:

@@ -72,6 +72,8 @@ class Condition(Settings):
     @model_validator(mode="before")
     @classmethod
     def _from_short_form(cls, value: Any) -> Any:
+        if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+            raise ValueError("bounds stand alone: remove the dash before them, as in {at_least: 4}")
         if isinstance(value, list | tuple):
             return {"one_of": list(value)}
         if isinstance(value, str) and (match := COMPARISON.match(value)):

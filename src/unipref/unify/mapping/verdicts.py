@@ -1,6 +1,7 @@
 """Verdicts on one answer: which values of a label mean thumbs up, thumbs down, or neither."""
 
 import itertools
+import re
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ from unipref.unify.mapping.fields import (
     label_hint,
     read_number,
 )
+
+NUMBER_FIRST = re.compile(r"^\s*([0-9]+(?:[.][0-9]+)?)")
+"""A number at the beginning of a text, as in '85%'."""
 
 
 class Tally(NamedTuple):
@@ -151,7 +155,14 @@ class Verdicts(Settings):
         detail = f"found {_show(label)}, expected one of {self.up.text()} (up) or {self.down.text()} (down)"
         listed = [*(self.up.one_of or []), *(self.down.one_of or [])]
         hint = label_hint(label, listed) or (decimal_hint(label, self.up.decimal) if self.up.has_bounds else "")
-        raise Reject(Reason.BAD_LABEL, detail + hint, field)
+        raise Reject(Reason.BAD_LABEL, detail + (hint or self._pattern_hint(label)), field)
+
+    def _pattern_hint(self, label: Any) -> str:
+        """Names the setting that reads a number with a unit, such as '85%'; empty for other labels."""
+        has_bounds = self.up.has_bounds or self.down.has_bounds
+        if not has_bounds or self.pattern is not None or not isinstance(label, str) or not NUMBER_FIRST.match(label):
+            return ""
+        return f". Bounds need numbers: set pattern: '{NUMBER_FIRST.pattern}'"
 
     def _reject_missing(self, label: Any, field: str) -> Reject:
         if _accepts(self.neutral, label):
