@@ -192,7 +192,7 @@ PAIRED = list(enumerate(zip(ANSWERS, OTHERS, strict=True)))
 )
 def test_only_stars_from_1_to_5_have_bounds(name: str, values: list[Any]) -> None:
     found = propose(one_answer(**{name: values}))
-    assert found.map.get("up") in ([PLACEHOLDER], None)
+    assert found.map.get("up") in (PLACEHOLDER, [PLACEHOLDER], None)
     assert is_asked(found)
 
 
