@@ -171,7 +171,7 @@ def test_the_direction_of_a_score_is_asked() -> None:
     proposal = Langfuse.recognise([{**TRACE, "scores": scores}])
     assert proposal is not None
     # With one answer to each prompt, scores cannot be compared.
-    assert (proposal.format, proposal.map["up"], proposal.map["down"]) == ("thumbs", ["?"], ["?"])
+    assert (proposal.format, proposal.map["up"], proposal.map["down"]) == ("thumbs", "?", "?")
     several = Langfuse.recognise([{**TRACE, "output": output, "scores": scores} for output in ("Yes.", "No.")])
     assert several is not None
     assert several.map["scores"] == {"hallucination": {"field": "scores.*.value", "better": "?"}}

@@ -139,7 +139,7 @@ def test_stars_for_a_fault_have_no_bounds() -> None:
     ]
     found = LabelStudio.recognise(rows)
     assert found is not None
-    assert found.map["up"] == [PLACEHOLDER]
+    assert found.map["up"] == PLACEHOLDER
 
 
 @pytest.mark.parametrize(
