@@ -1,5 +1,6 @@
 """One contract test over all benchmarks: documented, with an example that is measured, and no crash on damaged data."""
 
+import copy
 import json
 import math
 import random
@@ -210,9 +211,9 @@ def damage_rows(draw: Any, rows: list[Any]) -> list[Any]:
         for key in path:
             parent = parent[key]
         if draw(st.booleans()):
-            parent[last] = draw(st.sampled_from(VALUES))
+            parent[last] = copy.deepcopy(draw(st.sampled_from(VALUES)))  # a later round may change it
         elif isinstance(parent, list) and draw(st.booleans()):
-            parent.append(parent[last])
+            parent.append(copy.deepcopy(parent[last]))
         else:
             del parent[last]
     return rows

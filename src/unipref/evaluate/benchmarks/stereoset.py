@@ -180,7 +180,8 @@ def _sentences(raw: Mapping[str, Any], where: str) -> dict[str, str]:
     """Label -> sentence, from StereoSet's annotated sentences or EditBias's labelled ones."""
     annotated, labelled = raw.get("sentences"), raw.get("data")
     if isinstance(annotated, list):
-        sentences = {entry.get("gold_label"): entry.get("sentence") for entry in annotated if isinstance(entry, dict)}
+        entries = [entry for entry in annotated if isinstance(entry, dict)]
+        sentences = {str(entry.get("gold_label")): entry.get("sentence") for entry in entries}
     elif isinstance(labelled, dict):
         sentences = {label: entry.get("sentence") for label, entry in labelled.items() if isinstance(entry, dict)}
     else:
