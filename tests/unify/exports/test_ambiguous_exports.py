@@ -221,7 +221,7 @@ SPAN = {"context.span_id": "s", "attributes.input.value": "Hi?", "attributes.out
 @pytest.mark.parametrize(
     ("proposal", "word"),
     [
-        (LabelStudio.recognise([task(ONE, [result("ner", "labels", labels=["PER"])])]), "none of its questions"),
+        (LabelStudio.recognise([task(ONE, [result("ner", "labels", labels=["PER"])])]), "to any of its questions"),
         (LabelStudioMin.recognise([{"id": 1, "text": "x", "annotation_id": 1, "annotator": 1, "lead_time": 1}]), "no"),
         (Doccano.recognise([{"id": 1, "text": "x", "label": [[0, 1, "PER"]], "Comments": []}]), "parts of texts"),
         (Prodigy.recognise([{"text": "x", "label": "PER", "answer": "accept", "_task_hash": 1}]), "no options"),
@@ -238,7 +238,7 @@ SPAN = {"context.span_id": "s", "attributes.input.value": "Hi?", "attributes.out
         (
             Argilla1.recognise([{"text": "x", "q": [{"user_id": 1, "value": ["a", "b"], "status": "submitted"}],
                                  "external_id": None}]),
-            "none of its questions",
+            "to any of its questions",
         ),
     ],
 )  # fmt: skip

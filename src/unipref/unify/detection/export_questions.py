@@ -116,7 +116,10 @@ def propose_for_questions(
     unread = [q for q in questions if q not in judging]
     doubts = [f"the question '{q.name}' is not read" for q in unread]
     if not judging:
-        reason = f"this is an export of {tool}, but none of its questions compares or scores a text"
+        reason = (
+            f"this is an export of {tool}, but unipref knows no way to read answers to any of its questions: export a "
+            "table with one column per question, or write the entry yourself (docs/formats.md)"
+        )
         return Proposal(None, {}, 0.0, [reason], doubts)
     base: dict[str, Any] = {"prompt": PLACEHOLDER}
     dialogues = [] if roles.prompt else find_dialogues(values_at(rows, at) if at else rows)
