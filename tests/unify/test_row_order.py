@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from support.golden import Case, unify_case
+from unipref.core.records import Feedback
+from unipref.unify.formats.thumbs import Thumbs
 
 SIDES = {"prompt": "q", "first": "a", "second": "b"}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -73,3 +75,11 @@ def test_rows_with_another_objective_are_not_about_the_same_thing(tmp_path: Path
     settings = {"prompt": "q", "response": "a", "label": "up", "objective": "aim"}
     found = unify_case(Case("", rows, settings=settings), "thumbs", tmp_path).preferences
     assert {(one["objective"], one["chosen"] is None) for one in found} == {("help", False), ("harm", True)}
+
+
+def test_a_kept_field_that_one_item_lacks_is_null_there() -> None:
+    form = Thumbs(prompt="q", response="a", label="up", keep=["people.*.who", "people.*.age"])
+    row = {"q": "Q", "a": "A", "up": True, "people": [{"who": "ann"}, {"age": 7}]}
+    (feedback,) = form.read(row)
+    assert isinstance(feedback, Feedback)
+    assert feedback.responses[0].extra == {"people.*.who": ["ann", None], "people.*.age": [None, 7]}

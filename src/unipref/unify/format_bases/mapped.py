@@ -27,6 +27,7 @@ from unipref.unify.mapping.fields import (
     describe,
     extract_group,
     first_field,
+    get_each,
     get_or_none,
     get_path,
     is_star,
@@ -225,7 +226,7 @@ class Mapped(Format):
         fields = {}
         for path in self.keep:
             try:
-                value = get_path(row, path)
+                value = get_each(row, path)
             except Reject as reject:
                 if reject.reason is not Reason.MISSING_FIELD:
                     raise
