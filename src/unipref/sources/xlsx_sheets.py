@@ -3,6 +3,7 @@
 import posixpath
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -19,6 +20,11 @@ TARGET = "{http://schemas.openxmlformats.org/package/2006/relationships}Relation
 SHEET_LIST, FILE_LIST = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 HEAD_BYTES = 1 << 20
 """Part of a sheet in which its first cell with a value stands, however its columns are described."""
+UNREADABLE = (
+    *(Broken, OSError, EOFError, LookupError, RuntimeError, ValueError),
+    *(zlib.error, zipfile.BadZipFile, ElementTree.ParseError),
+)
+"""What reading a damaged member of a workbook raises: also an unknown encoding or compression, or a password."""
 _VALUE = re.compile(rb"<(?:\w+:)?(?:v|is|f)\b")
 
 
@@ -27,7 +33,7 @@ def sheet_names(part: "Part") -> list[str] | None:
     try:
         with seekable(part) as file, zipfile.ZipFile(file) as archive:
             tree = _read_xml(archive, SHEET_LIST, part.limits.row_bytes)
-    except (Broken, OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+    except UNREADABLE as error:
         raise_if_resource(error, part.origin)
         return None
     return None if tree is None else [str(sheet.get("name")) for sheet in tree.iter(f"{NAMESPACE}sheet")]
@@ -48,7 +54,7 @@ def further_sheets(part: "Part") -> list[str]:
             ]
             tables = [(name, member) for name, member in sheets if _is_table(member)]
             return [name for name, member in tables[1:] if _has_values(archive, member)]
-    except (Broken, OSError, KeyError, RuntimeError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+    except UNREADABLE as error:
         raise_if_resource(error, part.origin)
         return []
 
