@@ -176,7 +176,9 @@ def _find_concerns(format_name: str, questions: Sequence[Question]) -> dict[str,
         return find_rank_concerns(q.name for q in questions)
     if format_name in ("thumbs", "ratings"):
         return {q.name: "prompt" for q in questions if q.is_about_prompt or judges_prompt(q.name)}
-    return find_concerns((q.name for q in questions), with_prompt=False) if format_name != "rated_list" else {}
+    # The direction of a score of each answer is a question of its own.
+    is_scored = any(q.kind == "score" for q in questions)
+    return {} if is_scored else find_concerns((q.name for q in questions), with_prompt=False)
 
 
 def _ask_for_name(
