@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 1 << 16
-"""Most judgements per row group of a Parquet file."""
+"""About how many judged answers a row group of a Parquet file has."""
 
 
 class Judgement(NamedTuple):
@@ -43,17 +43,18 @@ def list_judgements(parts: Sequence[Feedback], projection: Projection) -> Iterat
         parts: feedback on one prompt, before it is merged.
         projection: the source, its objective, which is the axis of the judgements that decide, and its further axes.
     """
+    # The parts of a group have one prompt: those of other groups would have another key.
+    group = prompt_key(parts[0].prompt)
     for part in parts:
-        yield from _Reader(part, projection).read()
+        yield from _Reader(part, projection, group).read()
 
 
 class _Reader:
     """Reads the judgements of the feedback of one row."""
 
-    def __init__(self, part: Feedback, projection: Projection) -> None:
-        self.part, self.projection, self.source = part, projection, projection.source
+    def __init__(self, part: Feedback, projection: Projection, group: str) -> None:
+        self.part, self.projection, self.source, self.group = part, projection, projection.source, group
         self.objective = part.objective or projection.objective
-        self.group = prompt_key(part.prompt)
         self.keys = [answer_hash(response) for response in part.responses]
         self.origin = next((place for response in part.responses for place in response.origin), "")
 
@@ -86,7 +87,8 @@ class _Reader:
             [key for key, response in judged if response.approved is is_good and not response.n_judgements]
             for is_good in (True, False)
         ]
-        good, bad = ([key for key in side if key not in other] for side, other in (sides, sides[::-1]))
+        both = {*sides[0]} & {*sides[1]}
+        good, bad = ([key for key in side if key not in both] for side in sides)
         if good and bad:
             yield self._split(good, bad)
 
@@ -106,9 +108,9 @@ class _Reader:
         height = {key: axis.sign * response.scores[name] for key, response in scored}
         if len(height) < 2 or len(height) < len(scored):
             return
-        heights = sorted(set(height.values()), reverse=True)
+        place_of = {each: place for place, each in enumerate(sorted(set(height.values()), reverse=True), 1)}
         count = max(response.judgements_on(name) for _, response in scored)
-        places = [heights.index(each) + 1 for each in height.values()]
+        places = [place_of[each] for each in height.values()]
         yield self._make([*height], RANKING, None, places=places, count=count)
 
     def _split(self, good: list[str], bad: list[str]) -> Judgement:
@@ -154,6 +156,7 @@ class JudgementWriter:
 
         self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
         self._rows: list[Judgement] = []
+        self._n_answers = 0
 
     def __enter__(self) -> "JudgementWriter":
         return self
@@ -164,17 +167,19 @@ class JudgementWriter:
 
     def add(self, judgements: Iterator[Judgement]) -> int:
         """Adds judgements; returns how many."""
-        before = len(self._rows)
-        self._rows.extend(judgements)
-        count = len(self._rows) - before
-        if len(self._rows) >= BATCH:
-            self._flush()
+        count = 0
+        for judgement in judgements:
+            self._rows.append(judgement)
+            self._n_answers += len(judgement.answers)
+            count += 1
+            if self._n_answers >= BATCH:
+                self._flush()
         return count
 
     def _flush(self) -> None:
         if self._rows:
             self._file.write_table(_to_table(self._rows))
-            self._rows = []
+            self._rows, self._n_answers = [], 0
 
 
 def _to_table(rows: list[Judgement]) -> "pa.Table":
