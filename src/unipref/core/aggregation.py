@@ -59,9 +59,7 @@ class AnnotatorReport:
     @property
     def is_inverted(self) -> bool | None:
         """True if the interval of the reliability lies below 0, False if it lies above it, None otherwise."""
-        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
-            return None
-        return self.high < 0.0
+        return _is_below_zero(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,12 @@ class SourceReport:
     @property
     def is_inverted(self) -> bool | None:
         """True if the interval of the slope lies below 0, False if it lies above it, None otherwise."""
-        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
-            return None
-        return self.high < 0.0
+        return _is_below_zero(self.low, self.high)
+
+
+def _is_below_zero(low: float | None, high: float | None) -> bool | None:
+    """Whether an interval lies below 0; None if it holds 0 or is not known."""
+    return None if low is None or high is None or low <= 0.0 <= high else high < 0.0
 
 
 @dataclass(frozen=True, eq=False)
