@@ -23,7 +23,7 @@ from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.sources.reading_notes import RowNotes, collect_notes
 from unipref.unify.judging.records import JudgementWriter, list_judgements
 from unipref.unify.mapping.images import hash_images
-from unipref.unify.mapping.part_counts import count_parts
+from unipref.unify.mapping.part_counts import find_parts
 from unipref.unify.mapping.unread_fields import add_unread_fields, count_unread_fields
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
@@ -251,7 +251,7 @@ class _RowReader:
             packed = _pack(GroupEntry(self._task.source, key, feedback))
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Reject(Reason.WRONG_TYPE, f"the feedback cannot be stored: {error}") from error
-        read.parts.update(count_parts([feedback], self._has_tools))
+        read.parts |= find_parts(feedback, self._has_tools)
         read.entries.append((xxhash.xxh3_64_intdigest(prompt.encode()), packed))
         read.size += len(packed)
 

@@ -1,6 +1,6 @@
 """Counts the rows whose messages hold more than text, and says what happens to these parts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from unipref.core.messages import have_parts
 from unipref.core.records import Feedback, Messages
@@ -10,23 +10,22 @@ NO_TOOLS = "no_tools"
 """Rows without tools though the mapping says where they are."""
 
 
-def count_parts(feedbacks: Iterable[Feedback], has_tools: bool) -> dict[str, int]:
-    """Returns which parts besides text the messages of one row hold, each counted once.
+def find_parts(feedback: Feedback, has_tools: bool) -> set[str]:
+    """Returns which parts besides text the messages of feedback hold.
 
     Args:
-        feedbacks: of the row.
+        feedback: of a row.
         has_tools: whether the mapping says where the tools are.
     """
     parts = set[str]()
-    for feedback in feedbacks:
-        answers = [turn for response in feedback.responses for turn in response.messages]
-        if have_parts(answers):
-            parts.update(_iterate_parts(answers), [REASONING] if any(turn.get("reasoning") for turn in answers) else [])
-        if have_parts(feedback.prompt):
-            parts.update(_iterate_parts(feedback.prompt))
-        if has_tools and TOOLS not in parts:
-            parts.add(NO_TOOLS)
-    return dict.fromkeys(sorted(parts), 1)
+    answers = [turn for response in feedback.responses for turn in response.messages]
+    if have_parts(answers):
+        parts.update(_iterate_parts(answers), [REASONING] if any(turn.get("reasoning") for turn in answers) else [])
+    if have_parts(feedback.prompt):
+        parts.update(_iterate_parts(feedback.prompt))
+    if has_tools and TOOLS not in parts:
+        parts.add(NO_TOOLS)
+    return parts
 
 
 def _iterate_parts(messages: Messages) -> Iterator[str]:
