@@ -8,8 +8,8 @@ from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_ver
 from unipref.unify.detection.orders import RANKING_NAMES
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
-KIND_NAMES = {"name", "key", "metric", "criterion", "question"}
-"""Words in the names of fields that say what an item of a list measures."""
+NAMES_OF_JUDGEMENTS = {"name", "key", "metric", "criterion", "question"}
+"""Words in the names of fields that hold the name of a judgement."""
 COUNTING_NAMES = {"count", "counts", "n", "total", "votes", "number", "num"}
 """Words in the names of numbers of people who gave a verdict."""
 VALUES = ("code", "flag")
@@ -23,20 +23,21 @@ def find_listed_thumbs(columns: Columns) -> ThumbsLabel | None:
     return found or _find_words(columns) or _ask_about_lists(columns)
 
 
-def names_a_kind(column: Column) -> bool:
-    """Whether a field says of each item of a list what it measures: then the items are not judgements of one kind."""
-    return column.has_name("name", "key", "metric", "criterion", "question", "type", "axis") and column.n_distinct > 1
+def find_lists_of_kinds(columns: Columns) -> set[str]:
+    """Returns the paths of lists with a field that says what each item measures: not all items judge the same."""
+    words = (*NAMES_OF_JUDGEMENTS, "type", "axis")
+    return {path.rsplit(".*.", 1)[0] for c, path, _ in columns.inside if c.has_name(*words) and c.n_distinct > 1}
 
 
 def _names_a_judgement(column: Column) -> bool:
     """Whether a field holds the name of a judgement, such as `is_helpful` under `assessment_name`."""
-    return column.kind in ("code", "text") and bool({*column.words} & KIND_NAMES)
+    return column.kind in ("code", "text") and bool({*column.words} & NAMES_OF_JUDGEMENTS)
 
 
 def _find_in_mappings(columns: Columns) -> ThumbsLabel | None:
     turns = {c.path for c in columns.of_kind("turns")}
     rows = {c.path for c in columns.of_kind("items") if columns.inner(c).prose}
-    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
+    kinds = find_lists_of_kinds(columns)
     kinds |= {c.path for c in columns.of_kind("items") if any(k.n_distinct > 1 for k in _find_kinds(columns, c))}
     for column, path, role in columns.inside:
         listed = path.split(".*.")[0]

@@ -26,7 +26,7 @@ from unipref.unify.detection.names import CODE_NAMES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
 from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
 from unipref.unify.detection.several_raters import find_criteria, find_raters
-from unipref.unify.detection.verdict_lists import names_a_kind
+from unipref.unify.detection.verdict_lists import find_lists_of_kinds
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
 
@@ -38,7 +38,7 @@ def _find_listed_scores(columns: Columns) -> list[Column]:
     """Returns what several people gave the one answer: a list of numbers, or of mappings with a number."""
     lists = [c for c in columns.of_kind("numbers") if columns.role(c) == "judgement"]
     numbers = [Column(c.path, "number", [n for v in c.values for n in v], [], c.share) for c in lists]
-    kinds = {path.rsplit(".*.", 1)[0] for column, path, _ in columns.inside if names_a_kind(column)}
+    kinds = find_lists_of_kinds(columns)
     dialogues = {c.path for c in columns.of_kind("turns")}
     for column, path, role in columns.inside:
         if path.split(".*.")[0] in dialogues:
