@@ -39,7 +39,7 @@ BLAME = (
     | {"down", "thumbsdown", "lowest", "poor", "poorest", "poorer", "weak", "weakest", "hate", "hated", "hateful"}
     | {"spam", "spammy", "rude", "lazy", "sloppy", "evil", "nonsense", "problematic", "difficulty", "difficult", "hard"}
     | {"harder", "hardest", "boring", "evasive", "refusal", "refused", "preachy", "sycophantic", "overconfident"}
-    | {"wordy", "elo_loss", "discarded", "discard", "avoid", "avoided", "eliminated", "losing", "losers", "bottom"}
+    | {"wordy", "discarded", "discard", "avoid", "avoided", "eliminated", "losing", "losers", "bottom"}
 )
 """Words that name a fault, the worse side, or the opposite of praise."""
 BLAME_STEMS = (
@@ -49,7 +49,7 @@ BLAME_STEMS = (
     *("irrelevan", "incoheren", "inconsisten", "unsafe", "malicious", "deceptiv", "manipulat", "wrong", "risk"),
 )
 """Beginnings of such words."""
-NO_BLAME = {"harmless", "harmlessness", "harmony", "badge", "badges", "rejection_sampling"}
+NO_BLAME = {"harmless", "harmlessness", "harmony", "badge", "badges"}
 NEGATIVE_BEGINNINGS = ("un", "in", "im", "ir", "dis", "mis", "non", "il")
 ADJECTIVES = {
     *("clear", "true", "natural", "fair", "kind", "polite", "friendly", "reliable", "trust", "complete", "consistent"),
@@ -78,7 +78,7 @@ OTHER = {
     *("logprobs", "probability", "similarity", "similar", "formal", "formality", "simpler", "simplest", "complexity"),
     *("complex", "priority", "urgency", "frequency", "readability", "funny", "humor", "humour", "creative", "page"),
     *("creativity", "detailed", "detail", "details", "words", "chars", "characters", "duration", "time", "seconds"),
-    *("insertion", "generation_order", "index", "machine", "certainty", "diversity", "novelty", "original", "alexa"),
+    *("insertion", "index", "machine", "certainty", "diversity", "novelty", "original", "alexa"),
     *("warmer", "colder", "stricter", "louder", "softer", "denser", "brief", "briefer", "brevity", "terse", "concise"),
 }
 """Words that compare answers by something that need not be their quality."""

@@ -25,7 +25,6 @@ KIND_NAMES = {
     *("field", "check", "test", "about", "kind", "property", "quality", "feature", "trait", "point", "step", "target"),
     *(
         "rule",
-        "label_question",
         "instruction",
         "objective",
         "issue",
