@@ -231,7 +231,7 @@ class Proposal:
         is_open = any(QUESTION in _leaves([values]) for values in lists.values())
         faults = []
         for code, want in codes.items():
-            read = _captured(self.map.get("pattern"), code)
+            read = _capture(self.map.get("pattern"), code)
             sides = [side for side, values in lists.items() if _covers(values, read)]
             if any(side != want for side in sides):
                 why = ", which the rows do not tell" if want == "ask" else ""
@@ -350,7 +350,7 @@ def _covers(values: Any, code: str) -> bool:
     return any(_key(value) == _key(code) for value in _listed(values))
 
 
-def _captured(pattern: str | None, code: str) -> str:
+def _capture(pattern: str | None, code: str) -> str:
     """Returns the part of a label that a pattern captures, or the label if there is no pattern or no match."""
     match = re.search(pattern, code) if pattern else None
     return match.group(1) if match else code
