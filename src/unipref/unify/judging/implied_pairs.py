@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unipref.core.aggregation import MOST_TOGETHER
 from unipref.core.judgements import KINDS, NOBODY, ORDERED, PAIR, SINGLE, SPLIT, Floats, Ints, Judgements
 
 
@@ -103,7 +104,9 @@ def _direct(judgements: Judgements, judge: Ints) -> Part:
 
 
 def _within(judgements: Judgements, cell: Ints, answer: Ints, height: Floats, row: Ints, judge: Ints) -> Part:
-    """Returns the pairs of answers within each cell; an answer that was judged twice has its mean height."""
+    """Returns the pairs of answers within each cell; an answer that was judged twice has its mean height. In a cell of
+    more than `MOST_TOGETHER` answers, each is compared with the next ones in the order of their codes, which is random.
+    """
     answers = len(judgements.answers)
     code, first_at, entry = np.unique(cell * answers + answer, return_index=True, return_inverse=True)
     height = np.bincount(entry, height) / np.bincount(entry)
@@ -111,7 +114,7 @@ def _within(judgements: Judgements, cell: Ints, answer: Ints, height: Floats, ro
     _, starts, sizes = np.unique(code // answers, return_index=True, return_counts=True)
     parts: list[Part] = []
     for size in np.unique(sizes[sizes > 1]).tolist():
-        one, two = np.triu_indices(size, 1)
+        one, two = _pairs_of(size)
         start = starts[sizes == size][:, None]
         a, b = (start + one).reshape(-1), (start + two).reshape(-1)
         sign = np.sign(np.where(np.abs(height[a] - height[b]) < 1e-9, 0.0, height[a] - height[b])).astype(np.int64)
@@ -121,6 +124,16 @@ def _within(judgements: Judgements, cell: Ints, answer: Ints, height: Floats, ro
         return empty, empty, empty, empty, empty, empty
     first, second, sign, judges, counts, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
     return first, second, sign, judges, counts, rows
+
+
+def _pairs_of(size: int) -> tuple[Ints, Ints]:
+    """Returns the places of all pairs of so many answers; of many answers, of a part of the pairs."""
+    if size <= MOST_TOGETHER:
+        one, two = np.triu_indices(size, 1)
+        return one.astype(np.int64), two.astype(np.int64)
+    one = np.repeat(np.arange(size), MOST_TOGETHER // 2)
+    two = one + np.tile(np.arange(1, MOST_TOGETHER // 2 + 1), size)
+    return one[two < size], two[two < size]
 
 
 def agreement_with_others(pairs: ImpliedPairs, annotators: int) -> tuple[Floats, Ints]:

@@ -9,6 +9,9 @@ from unipref.core.judgements import KINDS, NOBODY, PAIR, RANKING, SINGLE, SPLIT,
 from unipref.unify.judging.overlaps import Overlaps
 from unipref.unify.judging.scales import Scale, make_scale
 
+MOST_PAIRS = 4096
+"""About how many pairs of a good and a bad answer one judgement implies at most."""
+
 
 @dataclass
 class Factors:
@@ -108,8 +111,8 @@ def _ranking_scale(source: int, axis: int) -> Scale:
 def _expand(judgements: Judgements) -> dict[str, npt.NDArray[np.generic]]:
     """Returns rows, both answers (-1 for none), values, shown order and weights of all factors.
 
-    g good against b bad answers imply g * b pairs, but only g + b - 1 of them can be chosen freely; so each of the
-    pairs counts (g + b - 1) / (g * b).
+    g good against b bad answers imply g * b pairs, but only g + b - 1 of them can be chosen freely; so each of n pairs
+    counts (g + b - 1) / n.
     """
     single, pair = judgements.is_kind(*SINGLE), judgements.is_kind(PAIR)
     plain = np.flatnonzero(single | pair)
@@ -135,7 +138,7 @@ def _expand(judgements: Judgements) -> dict[str, npt.NDArray[np.generic]]:
         good, bad = (np.flatnonzero(places == place) for place in (1, 2))
         if not len(good) or not len(bad):
             continue
-        one, two = np.repeat(good, len(bad)), np.tile(bad, len(good))
+        one, two = _pair_sides(good, bad)
         turned = answers[one] > answers[two]
         count = len(one)
         is_shown = (shown_at[one] >= 0) & (shown_at[two] >= 0)
@@ -148,6 +151,19 @@ def _expand(judgements: Judgements) -> dict[str, npt.NDArray[np.generic]]:
         weight = judgements.count[row] * (len(good) + len(bad) - 1) / count
         columns["weight"].append(np.full(count, weight))
     return {name: np.concatenate(values) for name, values in columns.items()}
+
+
+def _pair_sides(good: Ints, bad: Ints) -> tuple[Ints, Ints]:
+    """Pairs each good answer with each bad one. Above `MOST_PAIRS` pairs, each answer of the larger side is paired with
+    as many of the smaller side as keep the number near it, in turn.
+    """
+    if len(good) * len(bad) <= MOST_PAIRS:
+        return np.repeat(good, len(bad)), np.tile(bad, len(good))
+    small, large = (good, bad) if len(good) < len(bad) else (bad, good)
+    each = min(len(small), max(2, MOST_PAIRS // len(large)))  # with two, the pairs link all answers
+    place = np.repeat(np.arange(len(large)), each)
+    partner = small[(place + np.tile(np.arange(each), len(large))) % len(small)]
+    return (partner, large[place]) if small is good else (large[place], partner)
 
 
 def _make_factors(
