@@ -1,6 +1,7 @@
 """The base class of aggregates, which turn judgements into utilities of answers."""
 
 import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from unipref.core.contracts.base import Choice
@@ -9,10 +10,17 @@ if TYPE_CHECKING:
     from unipref.core.aggregation import Aggregation
     from unipref.core.judgements import Judgements
 
+StepListener = Callable[[int, int], None]
+
 
 class Aggregate(Choice):
     """A way to turn all judgements of the same answers into one utility per answer. `example` holds `settings`."""
 
     @abc.abstractmethod
-    def aggregate(self, judgements: "Judgements") -> "Aggregation":
-        """Estimates the utilities. The result does not depend on the order of the rows, nor on names."""
+    def aggregate(self, judgements: "Judgements", on_step: StepListener | None = None) -> "Aggregation":
+        """Estimates the utilities. The result does not depend on the order of the rows, nor on names.
+
+        Args:
+            judgements: the table.
+            on_step: called with the number of finished steps and the most steps that there can be.
+        """

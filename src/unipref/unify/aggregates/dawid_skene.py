@@ -7,6 +7,7 @@ from pydantic import Field
 
 from unipref.core.aggregation import Aggregation, Convergence
 from unipref.core.contracts import Aggregate
+from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import NOBODY, Floats, Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
@@ -30,7 +31,7 @@ class DawidSkene(Aggregate):
 
     example: ClassVar = {"settings": {"steps": 50}}
 
-    def aggregate(self, judgements: Judgements) -> Aggregation:
+    def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Runs EM; the classes are: the second answer is better, they are equal (if anybody said so), the first is."""
         pairs = imply_pairs(judgements)
         truth, steps, change = estimate(pairs, len(judgements.annotators), self.steps, self.tolerance)

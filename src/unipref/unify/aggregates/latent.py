@@ -6,6 +6,7 @@ from pydantic import Field
 
 from unipref.core.aggregation import Aggregation
 from unipref.core.contracts import Aggregate
+from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import Judgements
 from unipref.unify.judging.findings import summarise
 from unipref.unify.judging.fit import Fitter
@@ -31,8 +32,8 @@ class Latent(Aggregate):
 
     example: ClassVar = {"settings": {"least_overlap": 20}}
 
-    def aggregate(self, judgements: Judgements) -> Aggregation:
+    def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Fits the likelihood."""
         overlaps = find_overlaps(judgements, self.least_overlap)
-        fit = Fitter(judgements, overlaps).run(self.steps, self.tolerance)
+        fit = Fitter(judgements, overlaps).run(self.steps, self.tolerance, on_step)
         return summarise(judgements, overlaps, fit, self.least_overlap)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from unipref.core.aggregation import Aggregation
 from unipref.core.contracts import Aggregate
+from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.implied_pairs import imply_pairs
@@ -19,7 +20,7 @@ class Majority(Aggregate):
 
     example: ClassVar = {"settings": {}}
 
-    def aggregate(self, judgements: Judgements) -> Aggregation:
+    def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Counts the votes on each pair; an answer's utility is its mean lead over the answers it was compared with."""
         pairs = imply_pairs(judgements)
         tally = pairs.tally()

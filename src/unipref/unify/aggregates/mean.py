@@ -6,6 +6,7 @@ import numpy as np
 
 from unipref.core.aggregation import Aggregation
 from unipref.core.contracts import Aggregate
+from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import KINDS, PAIR, SINGLE, Judgements
 from unipref.unify.judging.findings import describe_annotators
 from unipref.unify.judging.overlaps import find_overlaps
@@ -20,7 +21,7 @@ class Mean(Aggregate):
 
     example: ClassVar = {"settings": {}}
 
-    def aggregate(self, judgements: Judgements) -> Aggregation:
+    def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Averages the judgements."""
         rows = np.repeat(np.arange(len(judgements)), np.diff(judgements.starts))
         size = np.diff(judgements.starts)[rows]

@@ -7,6 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from unipref.core.aggregation import MOST_TOGETHER, Convergence
+from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import RANKING, Floats, Ints, Judgements
 from unipref.unify.judging import chunks, manners, profiles, ranking_terms
 from unipref.unify.judging.gaussians import Gaussians
@@ -18,8 +19,8 @@ CHUNK = 16384
 """Judgements per chunk."""
 THREADS = 2
 """Chunks computed at a time. Their results are added in a fixed order, so the number changes no digit."""
-DAMPING = 0.8
-"""Share of the new term of a site that is taken in a step."""
+DAMPING, FULL_STEPS = 0.8, 10
+"""Share of the new term of a site that is taken in a step; after the full steps it falls, so that no term swings."""
 FIRST_BETWEEN = 0.5
 """First guess of the variance of utilities between prompts."""
 CROWD_STRENGTH = 10.0
@@ -80,7 +81,7 @@ class Fitter:
         self.is_judged = np.zeros(len(judgements.answers), dtype=bool)
         self.is_judged[judgements.judged] = True
 
-    def run(self, most_steps: int, tolerance: float) -> Fit:
+    def run(self, most_steps: int, tolerance: float, on_step: StepListener | None = None) -> Fit:
         """Runs steps until the utilities hardly change, or the most steps are reached."""
         with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
             self._combine()
@@ -88,6 +89,8 @@ class Fitter:
             self._cut()
             while step < most_steps and change > tolerance:
                 step += 1
+                if on_step is not None:
+                    on_step(step - 1, most_steps)
                 before = self.gaussians.mean.copy()
                 self._step(pool, step)
                 change = float(np.abs(self.gaussians.mean - before).mean()) if len(before) else 0.0
@@ -139,9 +142,10 @@ class Fitter:
         wanted = self._want(step)
         totals = self._pass(pool, wanted)
         by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
+        slowing = min(1.0, FULL_STEPS / step)
         for term in self.rankings:
-            term.update(self.gaussians, self.scales, by_annotator, by_source)
-        self._update_sites(totals, 1.0 if step == 1 else DAMPING)
+            term.update(self.gaussians, self.scales, by_annotator, by_source, slowing)
+        self._update_sites(totals, 1.0 if step == 1 else slowing * DAMPING)
         self.evidence = totals.by_annotator
         for term in self.rankings:
             named = term.rankings.annotator >= 0

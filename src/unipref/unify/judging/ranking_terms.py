@@ -12,6 +12,7 @@ from unipref.unify.judging.profiles import SLOPES, Profiles, softmax
 from unipref.unify.judging.scales import SLOPE_MEAN, SLOPE_SPREAD, Scale
 
 DAMPING = 0.7
+"""Share of the new terms that is taken in a step."""
 STEP = 0.1
 """Difference of slopes for the derivative of the likelihood by the slope."""
 
@@ -47,14 +48,24 @@ class RankingTerms:
         second = np.broadcast_to(answers[:, None, :], shape).reshape(-1)
         return first, second, self.precision.reshape(-1)
 
-    def update(self, gaussians: Gaussians, scales: list[Scale], by_annotator: Floats, by_source: Floats) -> None:
-        """Computes the messages, from the utilities without each ranking, and then new terms."""
+    def update(
+        self, gaussians: Gaussians, scales: list[Scale], by_annotator: Floats, by_source: Floats, slowing: float
+    ) -> None:
+        """Computes the messages, from the utilities without each ranking, and then new terms.
+
+        Args:
+            gaussians: the utilities.
+            scales: all scales.
+            by_annotator: (a, p) log posterior of each annotator's profile.
+            by_source: (s, p) log shares of the profiles of unknown annotators.
+            slowing: factor of `DAMPING`, 1 in the first steps.
+        """
         self._leave_out(gaussians)
         slopes = np.array([scale.slope for scale in scales])[self.rankings.scale]
         lapse = np.exp(likelihood.log_chance(self.rankings.answers.shape[1]))
         weights = self._weigh(by_annotator, by_source)
         self.messages = self._messages(slopes, lapse)
-        self._renew(gaussians, slopes, lapse, weights)
+        self._renew(gaussians, slopes, lapse, weights, slowing * DAMPING)
 
     def _weigh(self, by_annotator: Floats, by_source: Floats) -> Floats:
         """Returns (n, p) the posterior of each annotator's profile without this ranking."""
@@ -112,8 +123,10 @@ class RankingTerms:
         np.add.at(result, self.rankings.source[mine], posterior * self.rankings.weight[mine][:, None])
         return result
 
-    def _renew(self, gaussians: Gaussians, slopes: Floats, lapse: float, weights: Floats) -> None:
-        """Computes the terms at the current means; each slope counts by its posterior probability there."""
+    def _renew(self, gaussians: Gaussians, slopes: Floats, lapse: float, weights: Floats, share: float) -> None:
+        """Computes the terms at the current means; each slope counts by its posterior probability there. `share`: of
+        the new terms.
+        """
         mean, bucket = gaussians.mean[self.rankings.answers], self.rankings.bucket
         follows = np.zeros((len(self.profiles.lapse), len(SLOPES)))
         follows[np.arange(len(follows)), self.profiles.slope_code] = 1 - self.profiles.lapse
@@ -129,8 +142,8 @@ class RankingTerms:
                 precision += by_slope[:, code, None, None] * two
         shift = np.einsum("nij,nj->ni", precision, mean) + gradient
         weight = self.rankings.weight[:, None]
-        self.precision += DAMPING * (precision * weight[:, :, None] - self.precision)
-        self.shift += DAMPING * (shift * weight - self.shift)
+        self.precision += share * (precision * weight[:, :, None] - self.precision)
+        self.shift += share * (shift * weight - self.shift)
 
 
 def improve_slopes(terms: list[RankingTerms], scales: list[Scale], by_annotator: Floats, by_source: Floats) -> None:
