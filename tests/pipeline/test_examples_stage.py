@@ -35,7 +35,14 @@ def preference(name: str, source: str, prompt: str = "Who?", **fields: Any) -> d
     said = {"prompt": [{"role": "user", "content": prompt}], "chosen": None, "rejected": None}
     said["chosen"] = [{"role": "assistant", "content": "Me."}]
     about = {"kind": "pairs", "objective": "instruction", "licence": "unknown", "axis": None, "chosen_score": None}
-    rest = {"rejected_score": None, "axes": [], "margin": None, "confidence": None, "n_judgements": 1}
+    rest = {
+        "rejected_score": None,
+        "axes": [],
+        "margin": None,
+        "margin_percentile": None,
+        "confidence": None,
+        "n_judgements": 1,
+    }
     more = {"n_responses": 2, "group": name, "origin": [f"{source}.jsonl:1"], "extra": "{}"}
     return {"id": name, "source": source, **said, **about, **rest, **more, **fields}
 

@@ -38,7 +38,7 @@ def preference(prompt: list[str], chosen: list[str] | None, rejected: list[str] 
         "chosen_score": None,
         "rejected_score": None,
         "axes": {},
-        "margin": None,
+        "margin_percentile": None,
         "confidence": None,
         "n_judgements": 1,
         "n_responses": 2,
@@ -68,11 +68,14 @@ def resolve_source(
     return ResolvedSource(form, how, parts([str(file)], file.parent, "path"))
 
 
-def run_unify(sources: list[ResolvedSource], out: Path, workers: int = 1, min_margin: float = 0.0) -> dict[str, Any]:
+def run_unify(
+    sources: list[ResolvedSource], out: Path, workers: int = 1, aggregate: Any = "majority", **settings: Any
+) -> dict[str, Any]:
+    """Runs unify. The tables of golden tests have shares of votes, which `majority` keeps as confidence."""
     out.mkdir(parents=True)
     engine = make_engine("local", workers)
     try:
-        return unify(sources, UnifySettings(min_margin=min_margin), out, engine=engine, read=read)
+        return unify(sources, UnifySettings(aggregate=aggregate, **settings), out, engine=engine, read=read)
     finally:
         engine.close()
 
@@ -97,7 +100,11 @@ def check(case: Case, name: str, folder: Path) -> None:
     result = unify_case(case, name, folder)
     suffix = "csv" if isinstance(case.rows, str) else "jsonl"
     expected = [
-        {**p, "margin": approximately(p["margin"]), "origin": [f"d.{suffix}:{row}" for row in p["origin"]]}
+        {
+            **p,
+            "margin_percentile": approximately(p["margin_percentile"]),
+            "origin": [f"d.{suffix}:{row}" for row in p["origin"]],
+        }
         for p in case.preferences
     ]
     assert [readable(p) for p in result.preferences] == expected
@@ -117,15 +124,23 @@ def check_counts(counts: dict[str, Any]) -> None:
     assert counts["groups"] == counts["projected"] + sum(counts["groups_rejected"].values())
 
 
-def approximately(margin: float | None) -> Any:
-    return None if margin is None else pytest.approx(margin, abs=1e-6)
+def approximately(margin_percentile: float | None) -> Any:
+    return None if margin_percentile is None else pytest.approx(margin_percentile, abs=1e-6)
 
 
 def readable(preference: dict[str, Any]) -> dict[str, Any]:
     """Converts a preference to the form of the tables: turns as `role: text`, axes as {name: (chosen, rejected)}."""
     sides = {side: turns(preference[side]) for side in ("prompt", "chosen", "rejected")}
     axes = {axis["axis"]: (axis["chosen"], axis["rejected"]) for axis in preference["axes"]}
-    numbers = ("axis", "chosen_score", "rejected_score", "margin", "confidence", "n_judgements", "n_responses")
+    numbers = (
+        "axis",
+        "chosen_score",
+        "rejected_score",
+        "margin_percentile",
+        "confidence",
+        "n_judgements",
+        "n_responses",
+    )
     strict = {"parse_constant": lambda name: pytest.fail(f"{name} is not valid JSON")}
     return {
         **sides,

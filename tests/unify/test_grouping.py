@@ -66,7 +66,7 @@ def outcome(result: UnifiedCase) -> Any:
         ("AB=", "contradiction"),
         ("==", "tie"),
         ("A==", "tie"),
-        ("AA=", ("Water.", 0.667, 3)),
+        ("AA=", ("Water.", 0.833, 3)),
     ],
 )
 def test_the_majority_of_the_rows_decides(sides: str, expected: Any, tmp_path: Path) -> None:
@@ -143,7 +143,12 @@ def test_rows_with_another_objective_or_twin_stay_apart(tmp_path: Path) -> None:
     by_objective = unified(rows, tmp_path, objective="aim").preferences
     assert [(p["objective"], p["n_judgements"]) for p in by_objective] == [("help", 2), ("harm", 1)]
     (tmp_path / "twins").mkdir()
-    assert len(unified(rows, tmp_path / "twins", twins={"field": "aim"}).preferences) == 2
+    # The twins have a preference each. All judgements of the two answers count for both, and two to one overrule bob's.
+    apart = unified(rows, tmp_path / "twins", twins={"field": "aim"})
+    assert [(p["confidence"], p["n_judgements"]) for p in apart.preferences] == [(pytest.approx(2 / 3), 2)]
+    assert [(r["level"], r["reason"], r["origin"]) for r in apart.rejects] == [
+        ("preference", "overruled", ["d.jsonl:2"])
+    ]
 
 
 def test_kept_fields_of_all_rows_are_kept(tmp_path: Path) -> None:
@@ -180,7 +185,7 @@ def test_the_order_of_the_rows_changes_no_decision(tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         folder.mkdir()
         outcomes.append(outcome(unified(random.Random(seed).sample(rows, len(rows)), folder)))
-    assert outcomes == [("Sand.", 0.571, 7)] * 4
+    assert outcomes == [("Sand.", 0.643, 7)] * 4
 
 
 def test_the_row_around_several_rows_tells_them_apart() -> None:

@@ -151,7 +151,7 @@ def ranked(ranks: tuple[float, float], rejected: str, **rest: Any) -> dict[str, 
         chosen_score=ranks[0],
         rejected_score=ranks[1],
         n_responses=3,
-        margin=0.5,
+        margin_percentile=0.5,
         **rest,
     )
 
@@ -205,7 +205,7 @@ CASES = [
     Case(
         "orders of several people: the mean place decides",
         [ranked_task(["m1", "m3", "m2"], ["m1", "m2", "m3"], ["m3", "m1", "m2"])],
-        [ranked((1 / 3, 5 / 3), "Microwave it.", n_judgements=3, extra=others(1.0))],
+        [ranked((1 / 3, 5 / 3), "Microwave it.", confidence=1.0, n_judgements=3, extra=others(1.0))],
         settings={
             **{k: v for k, v in RANKER.items() if k != "sequence"},
             "sequences": "annotations.*.result.0.value.ranker.rank",
@@ -244,8 +244,10 @@ def test_orders_that_cannot_be_read(case: Case, tmp_path: Path) -> None:
     usable = {"data": ranked_task()["data"], "annotations": ranked_task(["m1", "m3", "m2"])["annotations"]}
     case = Case(case.about, [*case.rows, usable], [], case.rejects, case.settings)
     rows = len(case.rows)
+    # An order with all answers in one place is half a vote for each side.
+    confidence = 0.75 if any(reason == "tie" for _, reason, _, _ in case.rejects) else None
     case.preferences = [
-        {**ranked((0.0, 2.0), "Microwave it."), "origin": [rows]}
+        {**ranked((0.0, 2.0), "Microwave it.", confidence=confidence), "origin": [rows]}
         | {"extra": {"others": [{"origin": [f"d.jsonl:{rows}"], "scores": {"rank": 1.0}}]}}
     ]
     check(case, "ranking", tmp_path)

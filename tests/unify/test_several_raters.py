@@ -40,14 +40,15 @@ STARS = {"low": 1, "high": 5, "better": "high"}
     ],
 )
 def test_the_mean_of_the_raters_who_gave_a_score(field: Any, row: dict[str, Any], rating: Any) -> None:
-    assert AxisSpec(field=field, **STARS).rate_row(row) == rating
+    read = AxisSpec(field=field, **STARS).rate_row(row)
+    assert (read.score, read.raters) == rating
 
 
 def test_the_median_is_a_setting_and_missing_replaces_the_score_of_nobody() -> None:
     assert AxisSpec(field="s", better="high", raters="median").rate_row({"s": [1, 5, 5, 4]}).score == 4.5
     assert AxisSpec(field="s", better="high", missing=0).rate_row({"s": [None]}) == Rating(0, 0)
     codes = Scale(better="high", codes={"good": 1, "bad": 0, "N/A": None})
-    assert codes.rate(["good", "N/A", "bad"], "s") == Rating(0.5, 2)
+    assert codes.rate(["good", "N/A", "bad"], "s") == Rating(0.5, 2, [1.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ CASES = [
                 axis="stars",
                 chosen_score=14 / 3,
                 rejected_score=1.5,
-                margin=0.5,
+                margin_percentile=0.5,
                 n_judgements=2,
                 origin=[1, 2],
             )
@@ -132,7 +133,7 @@ CASES = [
                 axis="stars",
                 chosen_score=4.0,
                 rejected_score=3.0,
-                margin=0.5,
+                margin_percentile=0.5,
                 n_judgements=1,
                 origin=[1, 2, 3],
             )
@@ -150,7 +151,7 @@ CASES = [
                 axis="stars",
                 chosen_score=5.0,
                 rejected_score=1.0,
-                margin=0.5,
+                margin_percentile=0.5,
                 n_responses=3,
                 origin=[1, 2],
                 extra={"others": [{"origin": ["d.csv:3"], "scores": {}}]},

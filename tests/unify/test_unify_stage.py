@@ -52,7 +52,7 @@ def test_margins_are_computed_within_source_and_axis(tmp_path: Path) -> None:
     large = resolve_source("ratings", STARS, write_jsonl(tmp_path / "l.jsonl", rated([8, 9, 10], "r")), "large")
     run_unify([small, large], tmp_path / "out")
     rows = pq.read_table(tmp_path / "out/preferences.parquet").to_pylist()
-    found = {(row["source"], row["chosen_score"]): row["margin"] for row in rows}
+    found = {(row["source"], row["chosen_score"]): row["margin_percentile"] for row in rows}
     assert found == {
         ("small", 1.0): 0.25,
         ("small", 2.0): 0.75,
@@ -198,5 +198,7 @@ def test_no_usable_row_is_an_error_that_says_where_and_why(tmp_path: Path) -> No
 
 def test_no_preference_above_min_margin_is_an_error(tmp_path: Path) -> None:
     plan = resolve_source("ratings", STARS, write_jsonl(tmp_path / "r.jsonl", rated([1])))
-    with pytest.raises(UserError, match=r"1 x below_min_margin, the first in r.jsonl:1: margin 0.500 is below"):
+    with pytest.raises(
+        UserError, match=r"1 x below_min_margin, the first in r.jsonl:1: margin_percentile 0.500 is below"
+    ):
         run_unify([plan], tmp_path / "out", min_margin=0.9)

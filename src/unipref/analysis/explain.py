@@ -21,7 +21,10 @@ MAX_IDS = 8
 """Maximum number of ids listed if a prefix matches several."""
 MIN_MATCHING = 4
 """Minimum number of matching characters for an id to be suggested."""
-ORIGINS = ("source", "kind", "objective", "origin", "axis", "chosen_score", "rejected_score", "margin", "confidence")
+ORIGINS = (
+    *("source", "kind", "objective", "origin", "axis", "chosen_score", "rejected_score"),
+    *("margin", "margin_percentile", "confidence", "n_judgements", "n_annotators"),
+)
 NOT_SCORES = (
     "id",
     "source",
@@ -225,10 +228,15 @@ def _describe_label(preference: dict[str, Any]) -> str:
     """Describes the evidence for the label."""
     axis, chosen, rejected = (preference[name] for name in ("axis", "chosen_score", "rejected_score"))
     facts = [] if None in (axis, chosen, rejected) else [f"{axis} {chosen:g} against {rejected:g}"]
-    margin, confidence = preference["margin"], preference["confidence"]
-    facts.append("no margin" if margin is None else f"margin {margin:.3f} (percentile)")
+    percentile, margin, confidence = (preference[name] for name in ("margin_percentile", "margin", "confidence"))
+    facts.append("no margin percentile" if percentile is None else f"margin percentile {percentile:.3f}")
+    if margin is not None:
+        facts.append(f"margin {margin:.3f} in utility")
     if confidence is not None:
-        facts.append(f"{confidence:.0%} of judgements agree")
+        facts.append(f"confidence {confidence:.3f}")
+    facts.append(f"{preference['n_judgements']} judgements")
+    if preference["n_annotators"] is not None:
+        facts.append(f"{preference['n_annotators']} named annotators")
     return ", ".join(facts)
 
 

@@ -1,6 +1,6 @@
 """What an aggregate returns: the utilities of answers, and what is estimated of annotators and sources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -140,9 +140,8 @@ class Aggregation:
             utilities. NaN where it cannot be known.
         """
         one, two = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
-        difference = self.mean[one] - self.mean[two]
-        difference[(self.part[one] != self.part[two]) | (self.part[one] < 0)] = np.nan
-        probability = self._gaussian(one, two, difference)
+        difference = self._difference(one, two)
+        probability = _probability_above_zero(difference, self._variance_of_difference(one, two))
         keys = np.minimum(one, two) * len(self.mean) + np.maximum(one, two)
         at = np.minimum(np.searchsorted(self.pair_keys, keys), max(len(self.pair_keys) - 1, 0))
         if len(self.pair_keys):
@@ -153,12 +152,35 @@ class Aggregation:
             probability[np.isnan(difference)] = np.nan
         return probability, difference
 
-    def _gaussian(self, one: Ints, two: Ints, difference: Floats) -> Floats:
-        """Returns P(first better) of answers whose utilities have a normal distribution; NaN without covariances."""
+    def compare_weighted(self, parts: Sequence[tuple[float, npt.ArrayLike, npt.ArrayLike]]) -> tuple[Floats, Floats]:
+        """Compares pairs of answers by a weighted mean of their utilities on several axes.
+
+        The utilities of the axes are taken to be independent given the judgements.
+
+        Args:
+            parts: per axis its weight, and (k,) codes of the first and second answers on this axis.
+
+        Returns:
+            As `compare`. NaN where the pair is unknown on one of the axes, or the aggregate has no variances.
+        """
+        total = sum(abs(weight) for weight, _, _ in parts)
+        difference, variance = np.zeros(1), np.zeros(1)
+        for weight, first, second in parts:
+            one, two = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+            difference = difference + weight / total * self._difference(one, two)
+            variance = variance + (weight / total) ** 2 * self._variance_of_difference(one, two)
+        return _probability_above_zero(difference, variance), difference
+
+    def _difference(self, one: Ints, two: Ints) -> Floats:
+        """Returns the differences of the means; NaN for answers that cannot be compared."""
+        difference = self.mean[one] - self.mean[two]
+        difference[(self.part[one] != self.part[two]) | (self.part[one] < 0)] = np.nan
+        return difference
+
+    def _variance_of_difference(self, one: Ints, two: Ints) -> Floats:
+        """Returns the variances of the differences of utilities; NaN without covariances."""
         if self.covariance is None or self.variance is None:
             return np.full(len(one), np.nan)
-        from scipy.special import ndtr
-
         sizes = np.diff(self.block_starts)
         kept = np.where(sizes <= MOST_TOGETHER, sizes, 0)
         block = np.searchsorted(self.block_starts, one, side="right") - 1
@@ -166,5 +188,11 @@ class Aggregation:
         at = base + (one - self.block_starts[block]) * size + (two - self.block_starts[block])
         together = np.zeros(len(one))
         together[size > 0] = self.covariance[at[size > 0]]
-        variance = self.variance[one] + self.variance[two] - 2 * together
-        return np.asarray(ndtr(difference / np.sqrt(np.maximum(variance, 1e-12))), dtype=np.float64)
+        return self.variance[one] + self.variance[two] - 2 * together
+
+
+def _probability_above_zero(mean: Floats, variance: Floats) -> Floats:
+    """Returns the probability that normally distributed values are above 0."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(mean / np.sqrt(np.maximum(variance, 1e-12))), dtype=np.float64)

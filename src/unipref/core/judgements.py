@@ -5,7 +5,7 @@ memory, as numpy columns of codes. Its rows are in one canonical order, so no re
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -325,18 +325,27 @@ def write_judgements(path: Path, table: "pa.Table") -> None:
     pq.write_table(table.select(judgement_schema().names).cast(judgement_schema()), path, compression="zstd")
 
 
-def read_judgements(path: Path) -> Judgements:
+def read_judgements(path: Path, sources: Collection[str] | None = None) -> Judgements:
     """Reads a Parquet file of judgements.
+
+    Args:
+        path: the file.
+        sources: the sources whose judgements are read; None: all.
 
     Raises:
         UserError: the file is missing or damaged, lacks a column, or holds a row that is not a judgement.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from unipref.core import parquet
 
     schema = _schema_without_origin()
-    batches = list(parquet.read_batches(path, schema.names, rows_at_once=2**16))
+    wanted = None if sources is None else pa.array(sorted(sources), pa.string())
+    batches = [
+        batch if wanted is None else batch.filter(pc.is_in(batch["source"], value_set=wanted))
+        for batch in parquet.read_batches(path, schema.names, rows_at_once=2**16)
+    ]
     table = pa.Table.from_batches(batches, schema=schema)
     del batches
     judgements = Judgements.from_table(table)

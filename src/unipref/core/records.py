@@ -84,6 +84,7 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
             no judgement of a person, such as that of a demonstration, and others do not outvote it.
         extra: other fields of the row about this answer.
         raters: axis -> number of judgements that its score is the mean of, where that differs from `n_judgements`.
+        each: axis -> the judgements that its score combines, where the row holds them one by one.
     """
 
     messages: Messages
@@ -93,6 +94,7 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     n_judgements: int = 1
     extra: dict[str, Any] = {}
     raters: dict[str, int] = {}
+    each: dict[str, list[float]] = {}
 
     def judgements_on(self, axis: str) -> int:
         """Returns the number of judgements that the score on an axis is the mean of."""
@@ -190,6 +192,7 @@ class Reason(StrEnum):
     CONTRADICTION = "contradiction"  # the same two answers judged both ways, equally often
     SAME_RESPONSE = "same_response"
     BELOW_MIN_MARGIN = "below_min_margin"
+    OVERRULED = "overruled"  # all judgements together make the rejected answer the better one
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     BENCHMARK = "benchmark"  # its prompt occurs in a benchmark that the study measures with
@@ -241,7 +244,11 @@ class Preference(msgspec.Struct):
     """One preference, the input of every stage after unify. Columns as in `docs/design.md`.
 
     One of `chosen` and `rejected` may be None: a demonstration has no `rejected`, a lone thumbs-down no `chosen`.
-    `margin` is the percentile, within source and axis, of the gap between the two scores; calibration fills it.
+    The study's aggregate fills the next four columns, which are None where they cannot be known:
+    `confidence` is the probability that `chosen` is the better answer; of a one-sided preference, the share of the
+    votes. `margin` is the difference of the two utilities, in standard deviations of the utilities of a prompt's
+    answers. `n_annotators` counts the named people who judged both answers. `margin_percentile` is the percentile,
+    within source and axis, of the gap between the two scores.
     """
 
     id: str
@@ -257,8 +264,10 @@ class Preference(msgspec.Struct):
     rejected_score: float | None
     axes: list[AxisPair]
     margin: float | None
+    margin_percentile: float | None
     confidence: float | None
     n_judgements: int
+    n_annotators: int | None
     n_responses: int
     group: str
     origin: list[str]
@@ -304,8 +313,10 @@ def preference_schema(with_parts: bool = False) -> "pa.Schema":
             pa.field("rejected_score", pa.float64()),
             pa.field("axes", axes, nullable=False),
             pa.field("margin", pa.float32()),
+            pa.field("margin_percentile", pa.float32()),
             pa.field("confidence", pa.float32()),
             pa.field("n_judgements", pa.int32(), nullable=False),
+            pa.field("n_annotators", pa.int32()),
             pa.field("n_responses", pa.int32(), nullable=False),
             pa.field("group", pa.string(), nullable=False),
             pa.field("origin", pa.list_(pa.string()), nullable=False),

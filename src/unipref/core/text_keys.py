@@ -62,4 +62,9 @@ def root_prompt_key(prompt: Messages) -> str:
 
 def answer_hash(response: Response) -> str:
     """Hashes the content of an answer. It breaks ties between answers, independent of the order of rows."""
-    return digest(join_turns(response.messages))
+    return answer_key(response.messages)
+
+
+def answer_key(messages: Messages) -> str:
+    """Hashes the turns of an answer; the table of judgements names answers so."""
+    return digest(join_turns(messages))

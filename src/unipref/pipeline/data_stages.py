@@ -42,7 +42,8 @@ class DataStages:
                 sources.joined(parts, out) as read,
                 make_engine(study.engine, study.workers, size, context.listener.progress) as engine,
             ):
-                result = unify(resolved, study.unify, out, engine=engine, read=read)
+                progress = context.listener.progress
+                result = unify(resolved, study.unify, out, engine=engine, read=read, on_progress=progress)
             sources.check_unchanged(file_hashes)
             return result
 

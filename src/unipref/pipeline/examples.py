@@ -29,8 +29,8 @@ MAX_RAW_ROWS = 3
 MAX_TURN_CHARACTERS = 1200
 """Longest turn shown, in characters."""
 COLUMNS = (
-    "id", "source", "kind", "objective", "axis", "chosen_score", "rejected_score", "margin", "confidence",
-    "n_responses", "origin", "prompt", "chosen", "rejected",
+    "id", "source", "kind", "objective", "axis", "chosen_score", "rejected_score", "margin_percentile",
+    "confidence", "n_responses", "origin", "prompt", "chosen", "rejected",
 )  # fmt: skip
 """Columns of a preference that an example has."""
 

@@ -90,7 +90,8 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
         hashes: file -> hash, of the files of the sources.
     """
     return {
-        "settings": study.unify.model_dump(),
+        "settings": study.unify.model_dump(exclude={"aggregate"}),
+        "aggregate": registry.cache_identity(study.unify.aggregate),
         "limits": study.limits.model_dump(),
         "sources": [
             {
@@ -100,7 +101,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
             }
             for source in resolved
         ],
-        "code": hash_code("unified", *(source.format for source in resolved)),
+        "code": hash_code("unified", study.unify.aggregate, *(source.format for source in resolved)),
     }
 
 

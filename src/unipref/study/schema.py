@@ -1,14 +1,12 @@
 """The settings of a study file."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from unipref.clean import CleanSettings, SplitSettings
-from unipref.core import registry
+from unipref.core.choice_setting import one_choice
 from unipref.core.contracts import Benchmark, Settings, Strategy, Trainer
-from unipref.core.errors import UserError
 from unipref.evaluate import label_benchmarks
 from unipref.sources import Limits
 from unipref.study.grid import Grid
@@ -16,26 +14,10 @@ from unipref.study.source import Name, Source
 from unipref.unify import UnifySettings
 
 
-def _one(kind: str, place: str) -> BeforeValidator:
-    """Reads `name` or `{name: settings}` as a choice of that kind."""
-
-    def read(value: Any) -> Any:
-        if isinstance(value, str):
-            return registry.make(kind, value, None, place)
-        if isinstance(value, Mapping) and len(value) == 1:
-            ((name, settings),) = value.items()
-            if settings is None or isinstance(settings, Mapping):
-                return registry.make(kind, str(name), dict(settings or {}), place)
-        example = f"'{registry.list_names(kind)[0]}' or '{{{registry.list_names(kind)[0]}: {{...}}}}'"
-        raise UserError(f"expected the name of one {kind} or one name with its settings, as in {example}.", where=place)
-
-    return BeforeValidator(read)
-
-
 class Evaluation(Settings):
     """The benchmarks, and how often to measure them during training. You can give a list of benchmarks instead."""
 
-    benchmarks: list[Annotated[Benchmark, _one("benchmark", "evaluate")]] = []
+    benchmarks: list[Annotated[Benchmark, one_choice("benchmark", "evaluate")]] = []
     """Benchmarks that measure every trained model."""
     every: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps between two measurements during training, on the dev part of each benchmark that has one. None:
@@ -74,15 +56,15 @@ class Study(Settings):
     """The folder in which relative paths start; itself relative to the study file. It may use environment variables."""
     sources: Annotated[list[Source], Field(min_length=1)]
     """The feedback."""
-    unify: UnifySettings = UnifySettings()
+    unify: UnifySettings = Field(default_factory=UnifySettings)
     """How groups of answers become preferences."""
     split: SplitSettings = SplitSettings()
     """Which prompts are held out."""
     clean: CleanSettings = CleanSettings()
     """Which preferences are removed."""
-    select: Annotated[Strategy, _one("strategy", "select")] = Field(default="all", validate_default=True)
+    select: Annotated[Strategy, one_choice("strategy", "select")] = Field(default="all", validate_default=True)
     """Which preferences are trained on."""
-    train: list[Annotated[Trainer, _one("trainer", "train")]] = []
+    train: list[Annotated[Trainer, one_choice("trainer", "train")]] = []
     """Training steps, in order."""
     evaluate: Annotated[Evaluation, BeforeValidator(_as_evaluation)] = Evaluation()
     """Benchmarks that measure every model."""

@@ -1,22 +1,28 @@
 """The unify stage: turns rows of any feedback format into preferences. Each format has one file in `formats`.
 
-rows --map--> feedback, in buckets by prompt --reduce--> preferences --calibrate--> margins
+rows --map--> feedback, in buckets by prompt --reduce--> preferences and judgements
+judgements --aggregate--> utilities of answers --> confidence and margin of each preference
 """
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec.structs import asdict, replace
 from pydantic import Field
 
-from unipref.core.contracts import Settings
+from unipref.core.choice_setting import one_choice
+from unipref.core.contracts import Aggregate, Settings
 from unipref.core.errors import UserError
+from unipref.core.judgements import read_judgements
 from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
+from unipref.core.workers.local import Progress
+from unipref.unify.judging.evidence import EvidenceFinder
 from unipref.unify.judging.records import join_files
+from unipref.unify.judging.summary import summarise_judging, write_judging
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
@@ -29,7 +35,7 @@ from unipref.unify.map_reduce import (
     reduce_bucket,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
-from unipref.unify.margins import write_preferences
+from unipref.unify.preference_file import FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
@@ -63,6 +69,15 @@ class UnifySettings(Settings):
     """Most pairs per prompt."""
     min_margin: float = Field(default=0.0, ge=0.0, le=1.0)
     """Least margin, as a percentile within source and axis; scored preferences below it are left out."""
+    aggregate: Annotated[Aggregate, one_choice("aggregate", "unify: aggregate")] = Field(
+        default="latent", validate_default=True
+    )
+    """How all judgements of the same answers, of all sources, become the `confidence` and `margin` of preferences."""
+    overruled: OverruledMethod = "leave_out"
+    """What becomes of a preference with a confidence below `overruled_below`: all judgements together make its rejected
+    answer the better one. leave_out: it is rejected. turn: its answers are exchanged. keep: it stays as it is."""
+    overruled_below: float = Field(default=0.4, ge=0.0, le=0.5)
+    """The confidence below which a preference is overruled. Near 0.5 the judgements decide nothing against a label."""
 
 
 def unify(
@@ -72,8 +87,9 @@ def unify(
     *,
     engine: Engine,
     read: ReadRows,
+    on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Reads every source and writes `preferences`, `judgements` and `rejects.parquet` to `out`.
+    """Reads every source and writes `preferences`, `judgements` and `rejects.parquet` and `judging.json` to `out`.
 
     Args:
         sources: the sources, with unique names.
@@ -81,6 +97,7 @@ def unify(
         out: an empty folder.
         engine: runs the map and reduce tasks; the result does not depend on it.
         read: reads the rows of a part.
+        on_progress: called with a label, the finished steps and the most steps while the aggregate runs.
 
     Returns:
         Source name -> its counts and examples: rows = used + rejected, groups = projected + groups_rejected.
@@ -109,11 +126,18 @@ def unify(
     for counts_by_source in engine.map(reduce_bucket, reduces, label="projecting"):
         for index, source_counts in counts_by_source.items():
             counts[index] += source_counts
-    kept = write_preferences(work, n_buckets, settings.min_margin, out, preference_schema(with_parts))
     join_files([work / judgements_name(bucket) for bucket in range(n_buckets)], out / "judgements.parquet")
+    projections = {source.projection.source: source.projection for source in sources}
+    informative = [name for name, each in zip(projections, counts, strict=True) if each.informative_judgements]
+    finder, judging = aggregate_judgements(settings.aggregate, out, informative, projections, on_progress)
+    writer = PreferenceWriter(
+        settings.min_margin, settings.overruled, settings.overruled_below, finder, preference_schema(with_parts)
+    )
+    written = writer.write(work, n_buckets, out)
+    write_judging(judging, out)
     shutil.rmtree(work)
-    records = _make_records(sources, counts, kept, out)
-    if not kept:
+    records = _make_records(sources, counts, written, judging, out)
+    if not written.kept.total():
         lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
         lines += [line for source, record in records.items() for line in describe_rejects(source, record)]
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
@@ -131,10 +155,44 @@ def _plan_maps(
             number += len(small_parts)
 
 
+def aggregate_judgements(
+    aggregate: Aggregate,
+    out: Path,
+    sources: Sequence[str],
+    projections: Mapping[str, Projection],
+    on_progress: Progress | None,
+) -> tuple[EvidenceFinder | None, dict[str, Any]]:
+    """Aggregates `judgements.parquet`; returns what finds the evidence on preferences, and the record of the judging.
+
+    Args:
+        aggregate: the aggregate.
+        out: the folder of the file.
+        sources: those of whose judgements something can be known; without any, nothing is aggregated.
+        projections: source -> how its groups are projected.
+        on_progress: called with a label, the finished steps and the most steps.
+    """
+    if not sources:
+        return None, summarise_judging(aggregate.name(), None, None)
+
+    def on_step(done: int, most: int) -> None:
+        if on_progress is not None:
+            on_progress("weighing judgements, at most", done, most)
+
+    on_step(0, 1)
+    judgements = read_judgements(out / "judgements.parquet", sources)
+    aggregation = aggregate.aggregate(judgements, on_step)
+    finder = EvidenceFinder(judgements, aggregation, projections)
+    return finder, summarise_judging(aggregate.name(), judgements, aggregation)
+
+
 def _make_records(
-    sources: list[ResolvedSource], counts: list[SourceCounts], kept: Mapping[str, int], out: Path
+    sources: list[ResolvedSource],
+    counts: list[SourceCounts],
+    written: FileCounts,
+    judging: Mapping[str, Any],
+    out: Path,
 ) -> dict[str, dict[str, Any]]:
-    """Makes the records of all sources; `kept`: source -> number of its preferences."""
+    """Makes the records of all sources."""
     examples = read_reject_examples(out)
     names = [source.projection.source for source in sources]
     polarity = check_polarity(
@@ -143,7 +201,8 @@ def _make_records(
         {name: each.rejected[Reason.CONTRADICTION] for name, each in zip(names, counts, strict=True)},
     )
     return {
-        name: _source_record(source.projection, each, kept[name], examples.get(name, {}), polarity[name])
+        name: _source_record(source.projection, each, written, examples.get(name, {}), polarity[name])
+        | {"scales": [scale for scale in judging["scales"] if scale["source"] == name]}
         for name, source, each in zip(names, sources, counts, strict=True)
     }
 
@@ -163,21 +222,29 @@ def _gather_small(parts: list[Any]) -> Iterator[list[Any]]:
 
 
 def _source_record(
-    projection: Projection, counts: SourceCounts, kept: int, examples: dict[str, str], polarity: dict[str, Any]
+    projection: Projection,
+    counts: SourceCounts,
+    written: FileCounts,
+    examples: dict[str, str],
+    polarity: dict[str, Any],
 ) -> dict[str, Any]:
     """Makes one source's record in the manifest."""
-    settings = {name: getattr(projection, name) for name in ("kind", "objective", "licence", "axis")}
-    below_margin = counts.preferences - kept
+    name = projection.source
+    settings = {key: getattr(projection, key) for key in ("kind", "objective", "licence", "axis")}
+    left_out = written.left_out.get(name, Counter())
     figures = asdict(counts)
     if not counts.message_parts:
         del figures["message_parts"]
     return {
         **settings,
-        **{name: dict(sorted(v.items())) if isinstance(v, Counter) else v for name, v in figures.items()},
+        **{key: dict(sorted(v.items())) if isinstance(v, Counter) else v for key, v in figures.items()},
         "notes": counts.notes.as_texts(),
-        "preferences": kept,
-        "kept_pairs": counts.kept_pairs - below_margin,  # only pairs have a margin
-        "preferences_rejected": {Reason.BELOW_MIN_MARGIN.value: below_margin} if below_margin else {},
+        "preferences": written.kept[name],
+        "kept_pairs": counts.kept_pairs - left_out.total(),  # only pairs are left out
+        "preferences_rejected": dict(sorted(left_out.items())),
+        "confident": written.confident[name],
+        "overruled": written.overruled[name],
+        "turned": written.turned[name],
         "examples": examples,
         "polarity": polarity,
     }

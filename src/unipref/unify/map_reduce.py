@@ -21,6 +21,7 @@ from unipref.core.terminal import show_text
 from unipref.core.text_keys import prompt_key
 from unipref.core.workers.buckets import BucketWriter, bucket_size, read_bucket
 from unipref.sources.reading_notes import RowNotes, collect_notes
+from unipref.unify.judging.pair_keys import make_keys, with_keys
 from unipref.unify.judging.records import JudgementWriter, list_judgements
 from unipref.unify.mapping.images import hash_images
 from unipref.unify.mapping.part_counts import find_parts
@@ -80,6 +81,7 @@ class SourceCounts(msgspec.Struct):
 
     Attributes:
         judgements: rows of `judgements.parquet`.
+        informative_judgements: those that may tell how reliable the source and its annotators are.
         repeated_judgements: judgements that repeat one of the same judge on the same answers, and do not count again.
     """
 
@@ -89,6 +91,7 @@ class SourceCounts(msgspec.Struct):
     parts_rejected: Counter[str] = msgspec.field(default_factory=Counter)
     groups: int = 0
     judgements: int = 0
+    informative_judgements: int = 0
     repeated_judgements: int = 0
     projected: int = 0
     groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
@@ -268,7 +271,7 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
 
     counts_of: dict[int, SourceCounts] = {}
     rows: list[dict[str, Any]] = []
-    size, schema = 0, preference_schema(task.with_parts)
+    size, schema = 0, with_keys(preference_schema(task.with_parts))
     task_number = task.bucket + _FIRST_REDUCE_TASK
     with (
         BucketWriter(task.folder / REJECTS_FOLDER, 1, task_number) as rejects_out,
@@ -280,7 +283,9 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.groups += 1
             distinct_parts, repeated = drop_repeated_judgements(parts)
             counts.repeated_judgements += repeated
-            counts.judgements += judgements.add(list_judgements(distinct_parts, projection))
+            # The parts of a group have one prompt: those of other groups would have another key.
+            prompt = prompt_key(parts[0].prompt)
+            counts.judgements += judgements.add(list_judgements(distinct_parts, projection, prompt))
             group = merge_feedback(distinct_parts)
             try:
                 projected = project(group, projection)
@@ -299,13 +304,15 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.ordered_pairs += projected.ordered
             counts.implied_pairs += projected.implied
             counts.kept_pairs += sum(p.chosen is not None and p.rejected is not None for p in projected.preferences)
-            rows += [msgspec.to_builtins(p) for p in projected.preferences]
+            rows += [msgspec.to_builtins(p) | make_keys(p, prompt) for p in projected.preferences]
             size += sum(map(_count_characters, projected.preferences))
             if len(rows) >= BATCH or size >= BATCH_CHARACTERS:
                 writer.write_table(pa.Table.from_pylist(rows, schema))
                 rows, size = [], 0
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema))
+        for source, counts in counts_of.items():
+            counts.informative_judgements = judgements.informative.by_source[task.sources[source].projection.source]
     return counts_of
 
 

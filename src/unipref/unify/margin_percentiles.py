@@ -1,31 +1,23 @@
-"""Computes margins: percentiles of score gaps within source and axis. Needs the whole source, but only its numbers.
+"""Computes percentiles of score gaps within source and axis. Needs the whole source, but only its numbers.
 
-The margin of a preference is the share of its source's preferences, decided on the same axis, whose gap between the two
-scores is smaller; ties count half. It is in [0, 1], so margins of sources with different scales can be compared
+The percentile of a preference is the share of its source's preferences, decided on the same axis, whose gap between
+the two scores is smaller; ties count half. It is in [0, 1], so gaps on different scales can be ranked together
 (`docs/design.md`; the paper ranks by the raw gap, 2.4). Texts are streamed and never held in memory.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from unipref.core import parquet
-from unipref.core.records import Reason, preference_schema, reject_schema
 from unipref.core.stats.percentiles import percentiles
-from unipref.core.workers.buckets import read_bucket
-from unipref.unify.map_reduce import BATCH, REJECTS_FOLDER, RejectRecord, part_name
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 
-def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
-    """Returns, per part, the margin of each preference in order; NaN without two scores."""
+def compute_margin_percentiles(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
+    """Returns, per part, the margin percentile of each preference in order; NaN without two scores."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -48,84 +40,3 @@ def compute_margins(parts: list[Path]) -> "list[npt.NDArray[np.float64]]":
             result[number][rows] = ranks[start : start + len(gap)]
             start += len(gap)
     return result
-
-
-def add_margins(parts: list[Path], min_margin: float) -> Iterator[tuple["pa.RecordBatch", list[dict[str, Any]]]]:
-    """Fills in the margins of the parts' preferences, batch by batch.
-
-    Args:
-        parts: Parquet files of the reduce tasks, in order.
-        min_margin: least percentile; scored preferences below it are left out.
-
-    Yields:
-        The kept preferences, and one row of `rejects.parquet` per preference left out.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    position = preference_schema().get_field_index("margin")
-    for part, margin in zip(parts, compute_margins(parts), strict=True):
-        start = 0
-        for batch in parquet.read_batches(part, rows_at_once=BATCH):
-            batch_margins = margin[start : start + len(batch)].astype(np.float32)
-            start += len(batch)
-            column = pa.array(batch_margins, mask=np.isnan(batch_margins))
-            filled = batch.set_column(position, preference_schema().field("margin"), column)
-            low = np.nan_to_num(batch_margins, nan=1.0) < min_margin
-            left_out = [
-                {
-                    "source": row["source"],
-                    "level": "preference",
-                    "reason": Reason.BELOW_MIN_MARGIN.value,
-                    "field": None,
-                    "detail": f"margin {row['margin']:.3f} is below min_margin {min_margin:g}",
-                    "origin": row["origin"],
-                }
-                for row in filled.filter(pa.array(low)).select(["source", "margin", "origin"]).to_pylist()
-            ]
-            yield filled.filter(pc.invert(pa.array(low))), left_out
-
-
-def write_preferences(work: Path, n_buckets: int, min_margin: float, out: Path, schema: "pa.Schema") -> Counter[str]:
-    """Writes `preferences.parquet` and `rejects.parquet` from the buckets' parts and the rejects on disk.
-
-    Args:
-        work: folder of the parts and of the rejects.
-        n_buckets: number of parts.
-        min_margin: least percentile; scored preferences below it are left out.
-        out: folder of the two files.
-        schema: of the preferences.
-
-    Returns:
-        Source -> number of kept preferences.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    counts: Counter[str] = Counter()
-    parts = [work / part_name(bucket) for bucket in range(n_buckets)]
-    decoder = msgspec.msgpack.Decoder(RejectRecord)
-    pending: list[dict[str, Any]] = []
-    with (
-        pq.ParquetWriter(out / "preferences.parquet", schema, compression="zstd") as kept,
-        pq.ParquetWriter(out / "rejects.parquet", reject_schema(), compression="zstd") as rejects,
-    ):
-
-        def flush(at_least: int) -> None:
-            if len(pending) >= at_least:
-                rejects.write_table(pa.Table.from_pylist(pending, reject_schema()))
-                pending.clear()
-
-        for record in read_bucket(work / REJECTS_FOLDER, 0):
-            pending.append(msgspec.structs.asdict(decoder.decode(record)))
-            flush(BATCH)
-        for batch, left_out in add_margins(parts, min_margin):
-            kept.write_batch(batch)
-            pending += left_out
-            flush(BATCH)
-            for item in pc.value_counts(batch["source"]).to_pylist():
-                counts[item["values"]] += item["counts"]
-        flush(0)
-    return counts

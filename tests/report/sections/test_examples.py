@@ -23,7 +23,7 @@ def example(nasty: str, **changes: Any) -> dict[str, Any]:
         "axis": "stars",
         "chosen_score": 5.0,
         "rejected_score": 2.0,
-        "margin": 0.25,
+        "margin_percentile": 0.25,
         "confidence": 0.5,
         "n_responses": 2,
         "origin": ["a.csv:1", "a.csv:2", "a.csv:3", "a.csv:4"],
@@ -54,7 +54,7 @@ def test_everything_stands_beside_everything(tmp_path: Path, nasty: str) -> None
     assert section.paragraphs[2] == "x"
     first, second, third = section.tables
     assert (first.folded, second.folded, third.folded) == (False, False, True)
-    assert first.caption == f"Example 1: {nasty} (ratings, bias), margin 0.250, 50% of judgements agree"
+    assert first.caption == f"Example 1: {nasty} (ratings, bias), margin percentile 0.250, confidence 0.500"
     # Nothing is escaped here: that is for the pages to do.
     assert [(row[0].text, row[0].remark, row[1].text, row[1].remark) for row in first.rows] == [
         *((f"raw row a.csv:{n}", "", '{\n "q": "<b>"\n}', "(shortened)") for n in (1, 2, 3)),

@@ -14,7 +14,9 @@ def row(question: str, first: str, second: str, grade: Any) -> dict[str, Any]:
     return {"q": question, "a": first, "b": second, "g": grade}
 
 
-def graded(question: str, chosen: str, rejected: str, strength: float, margin: float, **rest: Any) -> dict[str, Any]:
+def graded(
+    question: str, chosen: str, rejected: str, strength: float, margin_percentile: float, **rest: Any
+) -> dict[str, Any]:
     return preference(
         [f"user: {question}"],
         [f"assistant: {chosen}"],
@@ -22,7 +24,7 @@ def graded(question: str, chosen: str, rejected: str, strength: float, margin: f
         axis="strength",
         chosen_score=strength,
         rejected_score=0.0,
-        margin=margin,
+        margin_percentile=margin_percentile,
         **rest,
     )
 

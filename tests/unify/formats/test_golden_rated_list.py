@@ -44,7 +44,7 @@ CASES = [
                 chosen_score=4.75,
                 rejected_score=1.25,
                 axes={"overall": (8.5, 10.0)},
-                margin=0.5,
+                margin_percentile=0.5,
                 n_responses=3,
                 extra={"others": [{"origin": ["d.jsonl:1"], "scores": {"fine": 3.0, "overall": 6.0}}]},
             )
@@ -69,7 +69,7 @@ CASES = [
                 chosen_score=10.0,
                 rejected_score=8.5,
                 axes={"fine": (1.25, 4.75)},
-                margin=0.5,
+                margin_percentile=0.5,
             )
         ],
         settings=ULTRA,
@@ -92,7 +92,7 @@ CASES = [
                 chosen_score=5.0,
                 rejected_score=2.0,
                 axes={"overall": (9.0, 3.0)},
-                margin=0.5,
+                margin_percentile=0.5,
             )
         ],
         [("part", "empty_response", "completions.2", [1]), ("part", "bad_score", "completions.3.fine", [1])],
@@ -113,7 +113,7 @@ CASES = [
                 axis="errors",
                 chosen_score=0.0,
                 rejected_score=1.0,
-                margin=0.25,
+                margin_percentile=0.25,
             ),
             preference(
                 ["user: Say it."],
@@ -122,7 +122,7 @@ CASES = [
                 axis="errors",
                 chosen_score=0.0,
                 rejected_score=2.0,
-                margin=0.75,
+                margin_percentile=0.75,
                 origin=[3],
             ),
         ],
@@ -144,7 +144,7 @@ CASES = [
                 axis="score",
                 chosen_score=8.0,
                 rejected_score=3.0,
-                margin=0.25,
+                margin_percentile=0.25,
             ),
             preference(
                 ["user: Left?"],
@@ -153,7 +153,7 @@ CASES = [
                 axis="score",
                 chosen_score=9.0,
                 rejected_score=2.0,
-                margin=0.75,
+                margin_percentile=0.75,
                 origin=[3],
             ),
         ],

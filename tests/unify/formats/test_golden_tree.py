@@ -23,8 +23,14 @@ def tree(root: dict[str, Any]) -> dict[str, Any]:
     return {"message_tree_id": "t", "tree_state": "ready_for_export", "prompt": root}
 
 
-def ranked(chosen: float, rejected: float, margin: float, **rest: Any) -> dict[str, Any]:
-    return {"axis": "rank", "chosen_score": chosen, "rejected_score": rejected, "margin": margin, **rest}
+def ranked(chosen: float, rejected: float, margin_percentile: float, **rest: Any) -> dict[str, Any]:
+    return {
+        "axis": "rank",
+        "chosen_score": chosen,
+        "rejected_score": rejected,
+        "margin_percentile": margin_percentile,
+        **rest,
+    }
 
 
 CASES = [
@@ -131,7 +137,7 @@ CASES = [
                 axis="toxicity",
                 chosen_score=0.02,
                 rejected_score=0.91,
-                margin=0.5,
+                margin_percentile=0.5,
                 n_responses=3,
                 extra={
                     "chosen": {"id": "m1"},

@@ -66,7 +66,7 @@ CASES = [
                 ["user: Name a tree."],
                 ["assistant: Oak."],
                 ["assistant: Stone."],
-                confidence=share(2, 3),
+                confidence=share(5, 6),  # a tie is half a vote for each side
                 n_judgements=3,
                 origin=[2],
             ),
@@ -152,7 +152,7 @@ CASES = [
                 ["user: Milk?"],
                 ["assistant: No."],
                 ["assistant: Yes."],
-                confidence=0.5,
+                confidence=0.75,  # two of four votes, and half of the two ties
                 n_judgements=4,
                 origin=[2],
             ),

@@ -77,7 +77,7 @@ CASES = [
         settings={**ROWS, "annotator": "who"},
     ),
     Case(
-        "a pair of judged answers is as certain as the less certain verdict",
+        "verdicts on single answers are no votes on their pair, so the majority has no share",
         [
             vote("good", "a", answer="A"),
             vote("good", "b", answer="A"),
@@ -89,7 +89,6 @@ CASES = [
                 ["user: Q"],
                 ["assistant: A"],
                 ["assistant: B"],
-                confidence=TWO_THIRDS,
                 n_judgements=1,
                 origin=[1, 2, 4, 3],
             )

@@ -27,12 +27,36 @@ class Polarity(msgspec.Struct):
     examples: list[str] = []
 
 
+class JudgedScale(msgspec.Struct):
+    """What the aggregate estimates of one kind of judgement of a source, on one axis; docs/judges.md.
+
+    Attributes:
+        axis: the objective, or a further axis; kind: pair, rating, thumb, ranking or split.
+        n_judgements, n_overlapping: all, and those on answers that others judged too.
+        slope: how steeply the judgements follow the utilities, with its 95 % interval; below 0 the scale is inverted.
+        is_inverted: whether the interval lies below 0 (true) or above (false); null if it is not known.
+    """
+
+    axis: str | None = None
+    kind: str = ""
+    n_judgements: int = 0
+    n_overlapping: int = 0
+    slope: float | None = None
+    low: float | None = None
+    high: float | None = None
+    is_inverted: bool | None = None
+
+
 class SourceCounts(msgspec.Struct):
     """Counts of unify for one source: rows = used + rejected, groups = projected + groups_rejected.
 
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
         judgements: rows of `judgements.parquet`.
+        informative_judgements: those that may tell how reliable the source and its annotators are.
+        confident: preferences with a confidence from the aggregate.
+        overruled: preferences with a confidence below `overruled_below`; turned: those whose answers were exchanged.
+        scales: what the aggregate estimates of the source's judgements.
         repeated_judgements: judgements that repeat one of the same person, or of a copied row, and do not count.
         examples: `LEVEL.REASON` -> a description of the first one; the level is row, part, group or preference.
         message_parts: part of messages besides text, such as tool_calls -> how many rows hold it.
@@ -51,6 +75,11 @@ class SourceCounts(msgspec.Struct):
     parts_rejected: dict[str, int] = {}
     groups: int | None = None
     judgements: int | None = None
+    informative_judgements: int | None = None
+    confident: int | None = None
+    overruled: int | None = None
+    turned: int | None = None
+    scales: list[JudgedScale] = []
     repeated_judgements: int | None = None
     projected: int | None = None
     groups_rejected: dict[str, int] = {}

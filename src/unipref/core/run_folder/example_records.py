@@ -38,7 +38,7 @@ class ExampleRecord(msgspec.Struct):
     axis: str | None = None
     chosen_score: float | None = None
     rejected_score: float | None = None
-    margin: float | None = None
+    margin_percentile: float | None = None
     confidence: float | None = None
     raw: list[RawRowRecord] = []
     answers: dict[str, AnswerRecord] = {}

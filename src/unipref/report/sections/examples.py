@@ -54,10 +54,10 @@ def _table(place: int, example: ExampleRecord) -> Table:
     for model, answer in example.answers.items():
         rows.append([Cell(f"answer of {model}"), Cell(answer.text or "–", remark=_remark(answer.note))])
     about = [f"{example.source} ({example.kind}, {example.objective})"]
-    if example.margin is not None:
-        about.append(f"margin {format_number(example.margin)}")
+    if example.margin_percentile is not None:
+        about.append(f"margin percentile {format_number(example.margin_percentile)}")
     if example.confidence is not None:
-        about.append(f"{example.confidence:.0%} of judgements agree")
+        about.append(f"confidence {format_number(example.confidence)}")
     return Table(f"Example {place}: {', '.join(about)}", COLUMNS, rows, folded=place > UNFOLDED)
 
 

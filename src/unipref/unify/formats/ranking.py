@@ -205,8 +205,9 @@ class Ranking(SeveralAnswers):
         responses = []
         for (_, answer), each in zip(contents, ranks, strict=True):
             scores = {RANK_AXIS: math.fsum(each) / len(each)} if each else {}
-            raters = {RANK_AXIS: len(each)} if len(each) > 1 else {}
-            responses.append(Response(messages=answer, scores=scores, raters=raters))
+            people = {RANK_AXIS: each} if len(each) > 1 else {}
+            raters = {axis: len(ranks_of_each) for axis, ranks_of_each in people.items()}
+            responses.append(Response(messages=answer, scores=scores, raters=raters, each=people))
         prompts = [prompt for prompt, _ in contents]
         yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)
         yield from rejects

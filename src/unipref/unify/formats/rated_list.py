@@ -29,7 +29,7 @@ from unipref.unify.detection.two_answers import SAMPLE_NAMES, find_inner_answer,
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
 from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
 from unipref.unify.mapping.named_values import match_names, read_named_values
-from unipref.unify.mapping.scores import Scale, raters_of, scores_of
+from unipref.unify.mapping.scores import Scale, raters_of, scores_of, scores_of_each
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}
 """Values that rate reasoning steps rather than answers."""
@@ -224,7 +224,11 @@ class RatedList(SeveralAnswers):
                 rejects.append(reject)
                 continue
             prompts.append(prompt)
-            responses.append(Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings)))
+            responses.append(
+                Response(
+                    messages=answer, scores=scores_of(ratings), raters=raters_of(ratings), each=scores_of_each(ratings)
+                )
+            )
         if not responses:
             raise rejects[0]
         yield Feedback(prompt=self.read_shared_prompt(row, prompts, items[0].place), responses=responses)

@@ -28,7 +28,7 @@ from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prom
 from unipref.unify.detection.several_raters import find_criteria, find_raters
 from unipref.unify.detection.verdict_lists import find_lists_of_kinds
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of, scores_of_each
 
 WITHOUT_RIVALS = 0.6
 """Factor of the confidence if no prompt has two answers: then ratings give no pair."""
@@ -165,5 +165,7 @@ class Ratings(OneAnswer):
         """Yields one feedback with one scored answer."""
         prompt, answer = self.read_dialogue(row)
         ratings = read_ratings(row, self.scores)
-        response = Response(messages=answer, scores=scores_of(ratings), raters=raters_of(ratings))
+        response = Response(
+            messages=answer, scores=scores_of(ratings), raters=raters_of(ratings), each=scores_of_each(ratings)
+        )
         yield Feedback(prompt=prompt, responses=[response])

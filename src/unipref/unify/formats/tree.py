@@ -8,7 +8,7 @@ from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, get_path, read_text
 from unipref.unify.mapping.message_parts import make_turn
-from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of
+from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of, scores_of_each
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
 from unipref.unify.mapping.unread_fields import note_unread_fields
 
@@ -172,6 +172,7 @@ class Tree(Mapped):
                     messages=[message],
                     scores=scores_of(ratings),
                     raters=raters_of(ratings),
+                    each=scores_of_each(ratings),
                     extra=self.kept_fields(child),
                 )
             )

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unipref.core import parquet
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
-from unipref.core.text_keys import answer_hash, prompt_key
+from unipref.core.text_keys import answer_hash
 from unipref.unify.projection.project import Projection
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Judgement(NamedTuple):
     origin: str
 
 
-def list_judgements(parts: Sequence[Feedback], projection: Projection) -> Iterator[Judgement]:
+def list_judgements(parts: Sequence[Feedback], projection: Projection, group: str) -> Iterator[Judgement]:
     """Yields the judgements of the rows of a group, row by row.
 
     Demonstrations are no judgements: nobody compared or rated them. Nor are judgements of two answers with one text.
@@ -42,9 +43,8 @@ def list_judgements(parts: Sequence[Feedback], projection: Projection) -> Iterat
     Args:
         parts: feedback on one prompt, before it is merged.
         projection: the source, its objective, which is the axis of the judgements that decide, and its further axes.
+        group: the key of the prompt.
     """
-    # The parts of a group have one prompt: those of other groups would have another key.
-    group = prompt_key(parts[0].prompt)
     for part in parts:
         yield from _Reader(part, projection, group).read()
 
@@ -93,25 +93,31 @@ class _Reader:
             yield self._split(good, bad)
 
     def _scores(self) -> Iterator[Judgement]:
+        """Yields ratings and rankings: one per person if the row holds them one by one, else one of the mean."""
         for name, axis in self.projection.axes.items():
             scored = [(k, r) for k, r in zip(self.keys, self.part.responses, strict=True) if name in r.scores]
             if axis.is_rank:
-                yield from self._ranking(name, axis, scored)
+                for places in _list_rankings(scored, name):
+                    yield from self._ranking(axis, places)
                 continue
+            further = None if name == self.projection.axis else name
             for key, response in scored:
-                value, count = axis.sign * response.scores[name] + 0.0, response.judgements_on(name)
-                further = None if name == self.projection.axis else name
-                yield self._make([key], RATING, value, axis=further, count=count)
+                values = Counter(response.each.get(name) or [response.scores[name]])
+                for value, count in values.items():
+                    yield self._make([key], RATING, axis.sign * value + 0.0, axis=further, count=count)
 
-    def _ranking(self, name: str, axis: Axis, scored: Sequence[tuple[str, Response]]) -> Iterator[Judgement]:
-        """Yields one ranking; nothing for fewer than two different answers, which have no order."""
-        height = {key: axis.sign * response.scores[name] for key, response in scored}
-        if len(height) < 2 or len(height) < len(scored):
+    def _ranking(self, axis: Axis, places: Sequence[tuple[str, float]]) -> Iterator[Judgement]:
+        """Yields one ranking; nothing for fewer than two different answers, which have no order. An answer that occurs
+        twice has its mean place.
+        """
+        heights: dict[str, list[float]] = {}
+        for key, place in places:
+            heights.setdefault(key, []).append(axis.sign * place)
+        height = {key: fmean(values) for key, values in heights.items()}
+        if len(height) < 2:
             return
         place_of = {each: place for place, each in enumerate(sorted(set(height.values()), reverse=True), 1)}
-        count = max(response.judgements_on(name) for _, response in scored)
-        places = [place_of[each] for each in height.values()]
-        yield self._make([*height], RANKING, None, places=places, count=count)
+        yield self._make([*height], RANKING, None, places=[place_of[each] for each in height.values()])
 
     def _split(self, good: list[str], bad: list[str]) -> Judgement:
         good, bad = [*dict.fromkeys(good)], [*dict.fromkeys(bad)]
@@ -134,6 +140,14 @@ class _Reader:
         )
 
 
+def _list_rankings(scored: Sequence[tuple[str, Response]], name: str) -> list[list[tuple[str, float]]]:
+    """Lists each person's ranking as pairs of answer and place; the mean places if people ranked different answers."""
+    numbers = {len(response.each.get(name, ())) for _, response in scored}
+    if len(numbers) != 1 or 0 in numbers:
+        return [[(key, response.scores[name]) for key, response in scored]]
+    return [[(key, response.each[name][person]) for key, response in scored] for person in range(numbers.pop())]
+
+
 def is_choice_of_one(comparisons: Sequence[Comparison]) -> bool:
     """Whether one answer was chosen among three or more: better than each of the others, which are not compared."""
     return (
@@ -144,17 +158,48 @@ def is_choice_of_one(comparisons: Sequence[Comparison]) -> bool:
     )
 
 
+class InformativeCounter:
+    """Counts, per source, the judgements that can tell how reliable their source or annotator is.
+
+    These are judgements of named people, and judgements on what was judged more than once: on the same answers within a
+    source, or on the same prompt in another one. Where a source has none, nothing can be estimated of it.
+
+    Attributes:
+        by_source: source -> number of such judgements. They are an upper bound: the aggregate counts them exactly.
+    """
+
+    def __init__(self) -> None:
+        self.by_source: Counter[str] = Counter()
+        self._source_of: dict[tuple[str, str | None], str] = {}
+        self._judged: set[int] = set()
+
+    def add(self, judgement: Judgement) -> None:
+        """Counts one judgement."""
+        source = judgement.source
+        first = self._source_of.setdefault((judgement.group, judgement.axis), source)
+        if first != source:
+            self.by_source.update((first, source))
+        judged = hash((source, judgement.group, judgement.axis, frozenset(judgement.answers)))
+        if judgement.annotator is not None or judgement.n > 1 or judged in self._judged:
+            self.by_source[source] += 1
+        self._judged.add(judged)
+
+
 class JudgementWriter:
     """Writes judgements to a Parquet file, some thousands at a time.
 
     Args:
         path: the file.
+
+    Attributes:
+        informative: counts what can tell how reliable the judges are.
     """
 
     def __init__(self, path: Path) -> None:
         import pyarrow.parquet as pq
 
         self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
+        self.informative = InformativeCounter()
         self._rows: list[Judgement] = []
         self._n_answers = 0
 
@@ -171,6 +216,7 @@ class JudgementWriter:
         for judgement in judgements:
             self._rows.append(judgement)
             self._n_answers += len(judgement.answers)
+            self.informative.add(judgement)
             count += 1
             if self._n_answers >= BATCH:
                 self._flush()

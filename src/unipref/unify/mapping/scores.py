@@ -26,10 +26,11 @@ from unipref.unify.mapping.fields import (
 
 
 class Rating(NamedTuple):
-    """A score and the number of people whose scores it combines; None and 0 if nobody gave one."""
+    """A score, the number of people whose scores it combines, and these scores; None and 0 if nobody gave one."""
 
     score: float | None
     raters: int
+    each: Sequence[float] = ()
 
 
 class Scale(Settings):
@@ -87,7 +88,7 @@ class Scale(Settings):
         if not given:
             return Rating(self.missing, 0)
         combined = statistics.median(given) if self.raters == "median" else math.fsum(given) / len(given)
-        return Rating(combined, len(given))
+        return Rating(combined, len(given), given)
 
     def _read_one(self, value: Any, field: str) -> float | None:
         if self.codes and (code := to_code(value)) in self.codes:
@@ -183,3 +184,8 @@ def scores_of(ratings: Mapping[str, Rating]) -> dict[str, float]:
 def raters_of(ratings: Mapping[str, Rating]) -> dict[str, int]:
     """Returns axis -> number of raters, for the axes with several."""
     return {axis: rating.raters for axis, rating in ratings.items() if rating.raters > 1}
+
+
+def scores_of_each(ratings: Mapping[str, Rating]) -> dict[str, list[float]]:
+    """Returns axis -> the score of each rater, for the axes with several."""
+    return {axis: [*rating.each] for axis, rating in ratings.items() if rating.raters > 1}

@@ -1,0 +1,135 @@
+"""What all judgements together tell of each preference: how sure it is, by how much, and how many people judged it."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unipref.core.aggregation import Aggregation
+from unipref.core.judgements import NOBODY, Floats, Ints, Judgements
+from unipref.unify.judging.pair_keys import CHOSEN_KEY, KEY_COLUMNS, REJECTED_KEY
+from unipref.unify.projection.project import WEIGHTED, Projection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from scipy.sparse import csr_matrix
+
+COLUMNS = ("source", "objective", "axis", *KEY_COLUMNS)
+NO_ANSWER = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of k preferences with two answers.
+
+    Attributes:
+        confidence: (k,) probability that the chosen answer is the better one; NaN if it cannot be known.
+        margin: (k,) utility of the chosen answer minus that of the rejected one; NaN if it cannot be known.
+        n_annotators: (k,) number of named people who judged both answers; 0 if nobody is named.
+    """
+
+    confidence: Floats
+    margin: Floats
+    n_annotators: Ints
+
+    @classmethod
+    def unknown(cls, count: int) -> "Evidence":
+        """Makes the evidence of so many preferences of which nothing is known."""
+        return cls(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=np.int64))
+
+
+class EvidenceFinder:
+    """Finds what an aggregation tells of preferences.
+
+    Args:
+        judgements: the table.
+        aggregation: what was estimated from it.
+        projections: source -> how its groups were projected.
+    """
+
+    def __init__(self, judgements: Judgements, aggregation: Aggregation, projections: Mapping[str, Projection]) -> None:
+        self._judgements, self._aggregation, self._projections = judgements, aggregation, projections
+        self._groups, self._answers = judgements.groups, judgements.answers
+        self._starts = judgements.block_starts.tolist()
+        self._axis_code = {str(name): code for code, name in enumerate(judgements.axes.tolist())}
+        self._blocks = (judgements.blocks[:, 0] * max(len(judgements.axes), 1) + judgements.blocks[:, 1]).tolist()
+        self._judged_by = _tabulate_annotators(judgements)
+
+    def find(self, part: Path) -> Evidence:
+        """Returns the evidence on the preferences of a reduce task's file, in order."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(part, columns=list(COLUMNS))
+        result = Evidence.unknown(len(table))
+        for axes, rows in self._group_by_axes(table).items():
+            self._fill(result, table, dict(axes), np.asarray(rows, dtype=np.int64))
+        return result
+
+    def _group_by_axes(self, table: "pa.Table") -> dict[tuple[tuple[str, float], ...], list[int]]:
+        """Returns which axes of judgements, with their weights, decide which preferences with two answers.
+
+        Judgements on the deciding axis are filed under the objective, and a weighted mean has no judgements of its own.
+        """
+        rows_of: dict[tuple[tuple[str, float], ...], list[int]] = {}
+        columns = (table[name].to_pylist() for name in ("source", "objective", "axis", CHOSEN_KEY, REJECTED_KEY))
+        for row, (source, objective, axis, chosen, rejected) in enumerate(zip(*columns, strict=True)):
+            if chosen is None or rejected is None:
+                continue
+            weights = self._projections[source].weights if axis == WEIGHTED else {}
+            axes = tuple(sorted(weights.items())) if weights else ((objective, 1.0),)
+            rows_of.setdefault(axes, []).append(row)
+        return rows_of
+
+    def _fill(self, result: Evidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
+        """Fills in the evidence on the preferences that these axes decide."""
+        keys = [table[name].take(rows).to_pylist() for name in KEY_COLUMNS]
+        parts = [(weight, *self._find_answers(axis, keys)) for axis, weight in weights.items()]
+        usable = np.all([(chosen >= 0) & (rejected >= 0) for _, chosen, rejected in parts], axis=0)
+        parts = [(weight, chosen[usable], rejected[usable]) for weight, chosen, rejected in parts]
+        at = rows[usable]
+        if len(parts) == 1:
+            ((_, chosen, rejected),) = parts
+            result.confidence[at], result.margin[at] = self._aggregation.compare(chosen, rejected)
+        else:
+            result.confidence[at], result.margin[at] = self._aggregation.compare_weighted(parts)
+        for _, chosen, rejected in parts:
+            both = self._judged_by[chosen].multiply(self._judged_by[rejected]).sum(axis=1)
+            result.n_annotators[at] = np.maximum(result.n_annotators[at], np.asarray(both).reshape(-1))
+
+    def _find_answers(self, axis: str, keys: Sequence[Sequence[str]]) -> tuple[Ints, Ints]:
+        """Returns the codes of chosen and rejected answers on an axis; NO_ANSWER where they were not judged on it."""
+        axis_code, width = self._axis_code.get(axis), max(len(self._judgements.axes), 1)
+        codes = np.full((2, len(keys[0])), NO_ANSWER, dtype=np.int64)
+        if axis_code is None:
+            return codes[0], codes[1]
+        for row, (group, *answers) in enumerate(zip(*keys, strict=True)):
+            place = bisect_left(self._groups, group)
+            if place == len(self._groups) or self._groups[place] != group:
+                continue
+            key = place * width + axis_code
+            block = bisect_left(self._blocks, key)
+            if block == len(self._blocks) or self._blocks[block] != key:
+                continue
+            low, high = self._starts[block], self._starts[block + 1]
+            for side, answer in enumerate(answers):
+                code = bisect_left(self._answers, answer, low, high)
+                if code < high and self._answers[code] == answer:
+                    codes[side, row] = code
+        return codes[0], codes[1]
+
+
+def _tabulate_annotators(judgements: Judgements) -> "csr_matrix":
+    """Returns (answers, annotators) 1 where an annotator judged an answer."""
+    from scipy.sparse import csr_matrix
+
+    rows = np.repeat(np.arange(len(judgements)), np.diff(judgements.starts))
+    annotator = judgements.annotator[rows]
+    named = annotator != NOBODY
+    shape = (len(judgements.answers), max(len(judgements.annotators), 1))
+    table = csr_matrix((np.ones(int(named.sum()), dtype=np.int32), (judgements.judged[named], annotator[named])), shape)
+    table.sum_duplicates()
+    table.data[:] = 1
+    return table

@@ -1,0 +1,92 @@
+"""What the judgements of a run tell of their annotators and sources, and how far they agree: `judging.json`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unipref.core import json_files
+from unipref.core.aggregation import Aggregation, SourceReport
+from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
+from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
+from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
+
+JUDGING = "judging.json"
+LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
+"""Kind of judgement -> the scale on which its agreement is measured. A pair is first better, equal or second better."""
+MOST_ANNOTATORS = 10_000
+"""Most annotators that are listed: those with the most judgements."""
+
+
+def summarise_judging(name: str, judgements: Judgements | None, aggregation: Aggregation | None) -> dict[str, Any]:
+    """Returns the content of `judging.json`.
+
+    Args:
+        name: of the aggregate.
+        judgements: those that the aggregate was given; None if none could tell how reliable the judges are.
+        aggregation: what was estimated from them.
+
+    Returns:
+        `aggregate`; `convergence`, `notes` and `counts` as in `Aggregation`; `annotators` and `scales`, one dict each
+        with the fields of `AnnotatorReport` and `SourceReport` and `is_inverted`; `agreement`, one dict per source,
+        axis and kind; `contradictions` as in `Contradictions`.
+    """
+    if judgements is None or aggregation is None:
+        note = "no two judges judged the same answers, so nothing tells how reliable the judgements are"
+        return {"aggregate": name, "notes": [note], "annotators": [], "scales": [], "agreement": []}
+    annotators = sorted(aggregation.annotators, key=lambda one: (-one.n_judgements, one.name))
+    return {
+        "aggregate": name,
+        "convergence": None if aggregation.convergence is None else asdict(aggregation.convergence),
+        "notes": list(aggregation.notes),
+        "counts": dict(aggregation.counts),
+        "n_annotators": len(annotators),
+        "annotators": [
+            {**asdict(one), "is_inverted": one.is_inverted}
+            for one in sorted(annotators[:MOST_ANNOTATORS], key=lambda one: one.name)
+        ],
+        "scales": [describe_scale(one) for one in aggregation.sources],
+        "agreement": _measure_agreement(judgements),
+        "contradictions": _count_contradictions(judgements, imply_pairs(judgements)),
+    }
+
+
+def describe_scale(scale: SourceReport) -> dict[str, Any]:
+    """Returns a scale's report as JSON."""
+    return {**asdict(scale), "thresholds": list(scale.thresholds), "is_inverted": scale.is_inverted}
+
+
+def write_judging(summary: dict[str, Any], folder: Path) -> None:
+    """Writes `judging.json` to a folder."""
+    json_files.write_json(folder / JUDGING, summary)
+
+
+def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
+    """Returns Krippendorff's alpha of each source, axis and kind with judgements of the same answers."""
+    axis = judgements.blocks[judgements.block, 1]
+    result = []
+    width = max(len(judgements.answers), 1)
+    for kind, level in LEVELS.items():
+        rows = np.flatnonzero(judgements.is_kind(kind))
+        starts = judgements.starts[:-1][rows]
+        unit = judgements.judged[starts] * width + (judgements.judged[starts + 1] if kind == PAIR else 0)
+        values = np.sign(judgements.value[rows]) if kind == PAIR else judgements.value[rows]
+        for source, axis_code in sorted(set(zip(judgements.source[rows].tolist(), axis[rows].tolist(), strict=True))):
+            mine = (judgements.source[rows] == source) & (axis[rows] == axis_code)
+            counts = judgements.count[rows][mine]
+            alpha = krippendorff_alpha(unit[mine], values[mine], level, counts=counts)
+            names = {"source": str(judgements.sources[source]), "axis": str(judgements.axes[axis_code]) or None}
+            result.append({**names, "kind": kind, **asdict(alpha)})
+    return sorted(result, key=lambda one: (one["source"], one["axis"] or "", one["kind"]))
+
+
+def _count_contradictions(judgements: Judgements, pairs: ImpliedPairs) -> dict[str, int]:
+    """Returns how often judgements of the same answers contradict each other; cycles are on one axis."""
+    found = find_contradictions(pairs.first, pairs.second, pairs.sign, pairs.source, pairs.block)
+    names: Sequence[str] = (
+        *("pairs", "judged_twice", "ties", "opposite", "opposite_within", "opposite_across"),
+        *("blocks", "cyclic", "triangles"),
+    )
+    return {name: int(getattr(found, name)) for name in names}

@@ -1,0 +1,240 @@
+"""Writes `preferences.parquet`: fills in what needs all judgements, and leaves out what they overrule.
+
+Texts are streamed batch by batch and never held in memory; of each preference, some numbers are.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from unipref.core import parquet
+from unipref.core.records import Reason, reject_schema
+from unipref.core.text_keys import digest, join_turns
+from unipref.core.workers.buckets import read_bucket
+from unipref.unify.judging.evidence import Evidence, EvidenceFinder
+from unipref.unify.judging.pair_keys import KEY_COLUMNS
+from unipref.unify.map_reduce import BATCH, REJECTS_FOLDER, RejectRecord, part_name
+from unipref.unify.margin_percentiles import compute_margin_percentiles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from unipref.core.judgements import Floats
+
+OverruledMethod = Literal["leave_out", "turn", "keep"]
+SIDES = (("chosen", "rejected"), ("chosen_score", "rejected_score"))
+"""The columns that a turned preference exchanges; the scores of `axes` and the parts of `extra` too."""
+
+
+@dataclass
+class FileCounts:
+    """What was written.
+
+    Attributes:
+        kept: source -> preferences.
+        left_out: source -> reason -> preferences.
+        turned: source -> preferences whose two answers were exchanged.
+        overruled: source -> preferences whose confidence is too low, whether they were kept, turned or left out.
+        confident: source -> written preferences with a confidence.
+    """
+
+    kept: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    turned: Counter[str] = field(default_factory=Counter)
+    overruled: Counter[str] = field(default_factory=Counter)
+    confident: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class PreferenceWriter:
+    """Writes the preferences of the reduce tasks to one file.
+
+    Attributes:
+        min_margin: least margin percentile; scored preferences below it are left out.
+        overruled: what becomes of preferences with a confidence below `overruled_below`.
+        finder: what all judgements tell; None if they tell nothing.
+        schema: of the preferences.
+    """
+
+    min_margin: float
+    overruled: OverruledMethod
+    overruled_below: float
+    finder: EvidenceFinder | None
+    schema: "pa.Schema"
+
+    def write(self, work: Path, n_buckets: int, out: Path) -> FileCounts:
+        """Writes `preferences.parquet` and `rejects.parquet`.
+
+        Args:
+            work: folder of the reduce tasks' files and of the rejects.
+            n_buckets: number of those files.
+            out: folder of the two files.
+        """
+        import pyarrow.parquet as pq
+
+        counts, rejects = FileCounts(), _RejectFile(out / "rejects.parquet")
+        decoder = msgspec.msgpack.Decoder(RejectRecord)
+        parts = [work / part_name(bucket) for bucket in range(n_buckets)]
+        with pq.ParquetWriter(out / "preferences.parquet", self.schema, compression="zstd") as kept, rejects:
+            for record in read_bucket(work / REJECTS_FOLDER, 0):
+                rejects.add([msgspec.structs.asdict(decoder.decode(record))])
+            for part, percentile in zip(parts, compute_margin_percentiles(parts), strict=True):
+                for batch, evidence, left_out in self._fill(part, percentile):
+                    kept.write_batch(self._turn(batch, evidence, counts))
+                    rejects.add(left_out)
+                    self._count(batch, evidence, counts)
+                    for row in left_out:
+                        counts.left_out[row["source"]][row["reason"]] += 1
+                        counts.overruled[row["source"]] += row["reason"] == Reason.OVERRULED.value
+        return counts
+
+    def _fill(
+        self, part: Path, percentile: "Floats"
+    ) -> Iterator[tuple["pa.RecordBatch", Evidence, list[dict[str, Any]]]]:
+        """Yields the filled-in preferences that are kept, the evidence on them, and the rejects of the others."""
+        import pyarrow as pa
+
+        count = parquet.count_rows(part)
+        known = Evidence.unknown(count) if self.finder is None else self.finder.find(part)
+        start = 0
+        for batch in parquet.read_batches(part, rows_at_once=BATCH):
+            rows = slice(start, start + len(batch))
+            start += len(batch)
+            evidence = Evidence(known.confidence[rows], known.margin[rows], known.n_annotators[rows])
+            filled = self._set_columns(batch, evidence, percentile[rows])
+            is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
+            is_overruled = self._is_overruled(evidence) & (self.overruled == "leave_out")
+            is_out = is_low | is_overruled
+            left_out = filled.filter(pa.array(is_out)).select(["source", "margin_percentile", "confidence", "origin"])
+            rejects = [
+                self._make_reject(row, low) for row, low in zip(left_out.to_pylist(), is_low[is_out], strict=True)
+            ]
+            stays = ~is_out
+            yield (
+                filled.filter(pa.array(stays)),
+                Evidence(evidence.confidence[stays], evidence.margin[stays], evidence.n_annotators[stays]),
+                rejects,
+            )
+
+    def _set_columns(self, batch: "pa.RecordBatch", evidence: Evidence, percentile: "Floats") -> "pa.RecordBatch":
+        """Returns the batch with the columns that need all judgements, and without the keys."""
+        import pyarrow as pa
+
+        both = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
+        votes = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
+        annotators = evidence.n_annotators
+        columns = {
+            "margin": _to_arrow(evidence.margin),
+            "margin_percentile": _to_arrow(percentile),
+            "confidence": _to_arrow(np.where(both, evidence.confidence, votes)),
+            "n_annotators": pa.array(annotators.astype(np.int32), mask=annotators == 0),
+        }
+        batch = batch.drop_columns(list(KEY_COLUMNS))
+        for name, column in columns.items():
+            batch = batch.set_column(self.schema.get_field_index(name), self.schema.field(name), column)
+        return batch
+
+    def _make_reject(self, row: dict[str, Any], is_low: bool) -> dict[str, Any]:
+        reason = Reason.BELOW_MIN_MARGIN if is_low else Reason.OVERRULED
+        detail = (
+            f"margin_percentile {row['margin_percentile']:.3f} is below min_margin {self.min_margin:g}"
+            if is_low
+            else f"from all judgements, the probability that the chosen answer is better is {row['confidence']:.3f}"
+        )
+        return {
+            "source": row["source"],
+            "level": "preference",
+            "reason": reason.value,
+            "field": None,
+            "detail": detail,
+            "origin": row["origin"],
+        }
+
+    def _turn(self, batch: "pa.RecordBatch", evidence: Evidence, counts: FileCounts) -> "pa.RecordBatch":
+        """Exchanges the answers of overruled preferences, if the settings ask for it."""
+        import pyarrow as pa
+
+        places = np.flatnonzero(self._is_overruled(evidence))
+        if self.overruled != "turn" or not len(places):
+            return batch
+        turned = [turn_preference(row) for row in batch.take(pa.array(places)).to_pylist()]
+        for row in turned:
+            counts.turned[row["source"]] += 1
+        order = np.arange(len(batch))
+        order[places] = len(batch) + np.arange(len(places))
+        both = pa.concat_batches([batch, pa.RecordBatch.from_pylist(turned, schema=self.schema)])
+        return both.take(pa.array(order))
+
+    def _is_overruled(self, evidence: Evidence) -> "npt.NDArray[np.bool_]":
+        return evidence.confidence < self.overruled_below
+
+    def _count(self, batch: "pa.RecordBatch", evidence: Evidence, counts: FileCounts) -> None:
+        """Counts the preferences that stay."""
+        is_known, is_overruled = ~np.isnan(evidence.confidence), self._is_overruled(evidence)
+        for source, known, overruled in zip(batch["source"].to_pylist(), is_known, is_overruled, strict=True):
+            counts.kept[source] += 1
+            counts.confident[source] += int(known)
+            counts.overruled[source] += int(overruled)
+
+
+def turn_preference(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns a preference with its two answers exchanged, a row of `preferences.parquet`.
+
+    Its scores and axes stay those of the answers, so they contradict it. It has no margin percentile.
+    """
+    turned = dict(row)
+    for one, other in SIDES:
+        turned[one], turned[other] = row[other], row[one]
+    turned["axes"] = [{"axis": a["axis"], "chosen": a["rejected"], "rejected": a["chosen"]} for a in row["axes"]]
+    extra = json.loads(row["extra"])
+    exchanged = {"chosen": extra.pop("rejected", None), "rejected": extra.pop("chosen", None)}
+    extra |= {side: value for side, value in exchanged.items() if value is not None}
+    turned["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True) if extra else "{}"
+    turned["confidence"], turned["margin"] = 1.0 - row["confidence"], -row["margin"]
+    turned["margin_percentile"] = None
+    texts = (join_turns(turned[side]) for side in ("prompt", "chosen", "rejected"))
+    turned["id"] = digest(row["source"], *texts)
+    return turned
+
+
+def _to_arrow(values: "Floats") -> "pa.Array":
+    """Returns values as float32, NaN as null."""
+    import pyarrow as pa
+
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+class _RejectFile:
+    """Writes rejects, some thousands at a time."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        self._file = pq.ParquetWriter(path, reject_schema(), compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "_RejectFile":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._flush()
+        self._file.close()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._rows += rows
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._file.write_table(pa.Table.from_pylist(self._rows, reject_schema()))
+            self._rows = []
