@@ -15,7 +15,7 @@ from unipref.pipeline import stage_inputs
 from unipref.pipeline.context import RunContext
 from unipref.select import choose
 from unipref.study.schema import Study
-from unipref.unify import refuse_contradictions, rejection_warnings, unify
+from unipref.unify import describe_judging, refuse_contradictions, rejection_warnings, unify
 
 
 class DataStages:
@@ -54,6 +54,7 @@ class DataStages:
         if stage.folder == context.cache.folder / name:
             self._note(f"{source.projection.source}: {note}" for source in resolved for note in source.notes)
             self._note(rejection_warnings(stage.result))
+            self._note(describe_judging(stage.folder))
         hashes = {
             source.projection.source: entry["files"] for source, entry in zip(resolved, inputs["sources"], strict=True)
         }

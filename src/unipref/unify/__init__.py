@@ -22,7 +22,7 @@ from unipref.core.workers import Engine
 from unipref.core.workers.local import Progress
 from unipref.unify.judging.evidence import EvidenceFinder
 from unipref.unify.judging.records import join_files
-from unipref.unify.judging.summary import summarise_judging, write_judging
+from unipref.unify.judging.summary import describe_judging, summarise_judging, write_judging
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
@@ -45,6 +45,7 @@ __all__ = [
     "Projection",
     "ResolvedSource",
     "UnifySettings",
+    "describe_judging",
     "refuse_contradictions",
     "rejection_warnings",
     "unify",

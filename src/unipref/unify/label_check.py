@@ -1,13 +1,16 @@
 """Checks the labels against the data: does other evidence agree that the chosen answer is the better one?
 
-The evidence is the other axes of both answers. Each preference counts for or against the label, by the majority of its
-axes. A source whose evidence contradicts the label more often than chance allows contradicts itself. The likely cause
-is a label code, a direction or the order of two columns that is the wrong way round.
+The first evidence is the other judgements of the same answers: the aggregate estimates a slope for each kind of
+judgement of each source, and a slope below 0 is a scale that is the wrong way round.
+
+The second evidence is the other axes of both answers. Each preference counts for or against the label, by the majority
+of its axes. A source whose evidence contradicts the label more often than chance allows contradicts itself. The likely
+cause is a label code, a direction or the order of two columns that is the wrong way round.
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ CRITICAL_Z = 2.326
 MIN_EVIDENCE = 8
 """Least number of preferences with evidence for a conclusion."""
 MAX_EXAMPLES = 3
+MEND = (
+    "Check whether a direction ('better'), a code or two paths are the wrong way round. "
+    "If the labels are intended, set accept_polarity: true."
+)
 EPSILON = 1e-9
 ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
 """The columns that show whether a preference has both sides, without reading their texts."""
@@ -116,14 +123,30 @@ def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: se
         UserError: names the figures, examples and how to fix it.
     """
     for source, record in records.items():
+        if source in accepted:
+            continue
+        _refuse_inverted_scales(source, record["scales"])
         polarity = record["polarity"]
-        if polarity["verdict"] != "contradicts" or source in accepted:
+        if polarity["verdict"] != "contradicts":
             continue
         axes = ", ".join(f"{axis} {for_it}:{against}" for axis, (for_it, against) in polarity["by_axis"].items())
         raise UserError(
             f"the labels contradict the data: {polarity['why']} (for:against by axis: {axes}). "
             f"Examples against: {'; '.join(polarity['examples'])}.",
             where=f"source {source}",
-            mend="Check whether a direction ('better'), a code or two paths are the wrong way round. "
-            "If the labels are intended, set accept_polarity: true.",
+            mend=MEND,
         )
+
+
+def _refuse_inverted_scales(source: str, scales: Sequence[Mapping[str, Any]]) -> None:
+    """Raises a UserError for the first scale of a source whose slope is clearly below 0."""
+    for scale in scales:
+        if scale["is_inverted"]:
+            what = f"{scale['kind']} judgements" + (f" on '{scale['axis']}'" if scale["axis"] else "")
+            raise UserError(
+                f"the {what} run against all other judgements of the same answers: their slope is {scale['slope']:.2f} "
+                f"(95 % interval {scale['low']:.2f} to {scale['high']:.2f}, from {scale['n_overlapping']} judgements "
+                "of answers that others judged too); below 0, what it calls better is worse.",
+                where=f"source {source}",
+                mend=MEND,
+            )

@@ -42,6 +42,7 @@ def rejection_warnings(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         for reason, count in record["parts_rejected"].items():
             first = record["examples"][f"part.{reason}"]
             yield f"{source}: {_count_parts(count)} left out, {reason}; the first: {first}"
+        yield from _describe_overruled(source, record)
         for note in record["notes"]:
             yield f"{source}: {note}"
         if unread := record["unread_turn_fields"]:
@@ -53,6 +54,17 @@ def rejection_warnings(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
             yield f"{source}: {sentence}"
         if not record["preferences"]:
             yield f"no preference comes from {'; '.join(describe_rejects(source, record))}"
+
+
+def _describe_overruled(source: str, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a sentence about the preferences that all judgements together contradict."""
+    if not (overruled := record["overruled"]):
+        return
+    subject = "1 preference contradicts" if overruled == 1 else f"{overruled} preferences contradict"
+    out = record["preferences_rejected"].get(Reason.OVERRULED.value, 0)
+    fate = "left out" if out else "turned" if record["turned"] else "kept"
+    first = f"; the first: {record['examples'][f'preference.{Reason.OVERRULED.value}']}" if out else ""
+    yield f"{source}: {subject} all judgements of the same answers taken together and are {fate}{first}"
 
 
 def describe_rejects(source: str, record: Mapping[str, Any]) -> list[str]:

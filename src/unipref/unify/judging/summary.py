@@ -1,6 +1,7 @@
 """What the judgements of a run tell of their annotators and sources, and how far they agree: `judging.json`."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,27 @@ def describe_scale(scale: SourceReport) -> dict[str, Any]:
 def write_judging(summary: dict[str, Any], folder: Path) -> None:
     """Writes `judging.json` to a folder."""
     json_files.write_json(folder / JUDGING, summary)
+
+
+def describe_judging(folder: Path) -> Iterator[str]:
+    """Yields what the reader of a run should know of `judging.json`: that the fit did not converge, and who judges
+    against all others.
+    """
+    summary = json.loads((folder / JUDGING).read_text(encoding="utf-8"))
+    convergence = summary.get("convergence")
+    if convergence is not None and convergence["change"] > convergence["tolerance"]:
+        yield (
+            f"aggregate {summary['aggregate']}: not converged after {convergence['steps']} steps; the last changed by "
+            f"{convergence['change']:.2g} on average, above the tolerance {convergence['tolerance']:g}"
+        )
+    inverted = [one for one in summary["annotators"] if one["is_inverted"]]
+    if inverted:
+        first = min(inverted, key=lambda one: (one["high"], one["name"]))
+        people = "1 annotator judges" if len(inverted) == 1 else f"{len(inverted)} annotators judge"
+        yield (
+            f"{people} against all others, so what they prefer counts as worse: {first['name']} has the reliability "
+            f"{first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
+        )
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
