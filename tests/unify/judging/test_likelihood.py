@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from unipref.unify.judging import rankings
 from unipref.unify.judging.profiles import SLOPES, interval, make_profiles
-from unipref.unify.judging.scales import NODES, SHIFTS, SPREADS, Scale, make_scale
+from unipref.unify.judging.scales import NODES, Scale, make_scale
 
 STEP = 1e-6
 SCALES = {
@@ -39,19 +39,6 @@ def test_the_gradient_of_a_scale_is_that_of_finite_differences(scale: Scale) -> 
     for at in range(len(x)):
         ends = [scale.objective(x + sign * STEP * np.eye(len(x))[at], keys, counts)[0] for sign in (1, -1)]
         assert gradient[at] == pytest.approx((ends[0] - ends[1]) / (2 * STEP), rel=1e-5, abs=1e-3)
-
-
-@each_scale
-def test_the_derivative_of_a_table_by_the_slope_is_that_of_finite_differences(scale: Scale) -> None:
-    for category in range(scale.size):
-        x = scale.x.copy()
-        tables = []
-        for step in (STEP, -STEP):
-            scale.x = x + step * np.eye(len(x))[0]
-            tables.append(scale.table(category, SHIFTS[10], SPREADS[1]))
-        scale.x = x
-        derivative = scale.slope_derivative(category, SHIFTS[10], SPREADS[1])
-        assert derivative == pytest.approx((tables[0] - tables[1]) / (2 * STEP), abs=1e-6)
 
 
 def test_pairs_without_ties_are_bradley_terry() -> None:

@@ -31,14 +31,12 @@ class Tables:
         of_factor: (n,) the key of each factor.
         follow: (k, slopes, nodes) probabilities without a lapse.
         lapse: (k,) probabilities in a lapse.
-        by_slope: (k, slopes, nodes) derivatives of `follow` by the scale's slope; None if they are not needed.
     """
 
     keys: Ints
     of_factor: Ints
     follow: Single
     lapse: Single
-    by_slope: Single | None = None
 
 
 def find_keys(scales: Sequence[Scale], factors: Factors, shift: Ints, spread: Ints) -> tuple[Ints, Ints]:
@@ -62,17 +60,14 @@ def find_keys(scales: Sequence[Scale], factors: Factors, shift: Ints, spread: In
     return np.stack([scale_code, category, shift_code, spread_code], axis=1), of_factor
 
 
-def make_tables(scales: Sequence[Scale], keys: Ints, of_factor: Ints, with_derivatives: bool = False) -> Tables:
-    """Computes the probabilities for the keys; with their derivatives by the slope if asked for."""
+def make_tables(scales: Sequence[Scale], keys: Ints, of_factor: Ints) -> Tables:
+    """Computes the probabilities for the keys."""
     follow = np.empty((len(keys), len(SLOPES), len(NODES)), dtype=np.float32)
-    by_slope = np.empty_like(follow) if with_derivatives else None
     lapse = np.empty(len(keys), dtype=np.float32)
     for at, (s, c, shift_at, spread_at) in enumerate(keys.tolist()):
         follow[at] = scales[s].table(c, SHIFTS[shift_at], SPREADS[spread_at])
         lapse[at] = scales[s].lapse[c]
-        if by_slope is not None:
-            by_slope[at] = scales[s].slope_derivative(c, SHIFTS[shift_at], SPREADS[spread_at])
-    return Tables(keys, of_factor, follow, lapse, by_slope)
+    return Tables(keys, of_factor, follow, lapse)
 
 
 @dataclass
@@ -161,6 +156,35 @@ class Beliefs:
     variance: Floats
 
 
+@dataclass(frozen=True)
+class SlopeEvidence:
+    """What blocks tell of the slopes of scales.
+
+    Attributes:
+        scale: (k,) scales.
+        logs: (k, slopes) log-likelihood of the overlapping judgements of one block on one scale if all their judges
+            had the relative slopes `SLOPES`. Each judgement is predicted from all others.
+    """
+
+    scale: Ints
+    logs: Floats
+
+    @classmethod
+    def sum_by_block(cls, scale: Ints, block: Ints, logs: Floats) -> "SlopeEvidence":
+        """Adds the log-likelihoods of judgements by scale and block."""
+        width = int(block.max(initial=0)) + 1
+        codes, code = np.unique(scale * width + block, return_inverse=True)
+        sums = np.stack([np.bincount(code, column, len(codes)) for column in logs.T], axis=1)
+        return cls(codes // width, np.asarray(sums, dtype=np.float64))
+
+    @classmethod
+    def join(cls, parts: "Sequence[SlopeEvidence]") -> "SlopeEvidence":
+        """Joins the evidence of different blocks."""
+        if not parts:
+            return cls(np.zeros(0, dtype=np.int64), np.zeros((0, len(SLOPES))))
+        return cls(np.concatenate([part.scale for part in parts]), np.concatenate([part.logs for part in parts]))
+
+
 @dataclass
 class Evidence:
     """What a pass over a chunk gives.
@@ -171,7 +195,7 @@ class Evidence:
         crowd: (s, p) expected numbers of unknown annotators by profile; only overlapping judgements count.
         counts: (k, slopes, nodes) expected numbers of judgements without a lapse; None if not asked for.
         likelihoods: scale -> codes of some annotators, and (codes, candidates) log-likelihoods of shifts and spreads.
-        scores: (n,) derivative of each factor's log-likelihood by its scale's slope.
+        slopes: what the overlapping judgements tell of their scales' slopes; None if not asked for.
     """
 
     mean: Floats
@@ -181,7 +205,7 @@ class Evidence:
     crowd: Floats
     counts: Floats | None
     likelihoods: dict[int, tuple[Ints, Floats]]
-    scores: Floats | None
+    slopes: SlopeEvidence | None
 
 
 class Totals:
@@ -196,7 +220,7 @@ class Totals:
     def __init__(self, annotators: int, profiles: int, crowd: tuple[int, ...]) -> None:
         self._annotators = annotators
         self._sites: list[tuple[Floats, Floats, Floats]] = []
-        self._scores: list[Floats] = []
+        self._slopes: list[SlopeEvidence] = []
         self.by_annotator = np.zeros((annotators, profiles))
         self.crowd = np.zeros(crowd)
         self.counts: Floats | None = None
@@ -213,8 +237,8 @@ class Totals:
         for scale, (codes, logs) in part.likelihoods.items():
             total = self.likelihoods.setdefault(scale, np.zeros((self._annotators, logs.shape[1])))
             total[codes] += logs
-        if part.scores is not None:
-            self._scores.append(part.scores)
+        if part.slopes is not None:
+            self._slopes.append(part.slopes)
 
     def sites(self) -> tuple[Floats, Floats, Floats]:
         """Returns mean, variance and probability to be above 0 of all sites."""
@@ -223,9 +247,9 @@ class Totals:
         mean, variance, positive = (np.concatenate(column) for column in zip(*self._sites, strict=True))
         return mean, variance, positive
 
-    def scores(self) -> Floats:
-        """Returns the derivative of each factor's log-likelihood by its scale's slope."""
-        return np.concatenate(self._scores) if self._scores else np.zeros(0)
+    def slopes(self) -> SlopeEvidence:
+        """Returns what all blocks tell of the slopes of their scales."""
+        return SlopeEvidence.join(self._slopes)
 
 
 @dataclass(frozen=True)
@@ -236,14 +260,14 @@ class Wanted:
         counts: whether expected counts are needed.
         candidates: scale -> tables of (category, order, slope code): (nodes, candidates); see `shifts.py`.
         nearest, lapse: (a,) slope code and lapse rate that stand for each annotator.
-        scores: whether the scores of the slopes are needed.
+        slopes: whether the evidence on the slopes of scales is needed.
     """
 
     counts: bool = False
     candidates: "dict[int, dict[tuple[int, int, int], Single]] | None" = None
     nearest: Ints | None = None
     lapse: Floats | None = None
-    scores: bool = False
+    slopes: bool = False
 
 
 def weigh_profiles(beliefs: Beliefs, factors: Factors, chunk: Chunk) -> Single:
@@ -307,19 +331,19 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
         for key, a, b in ranges:
             rows = chunk.by_key[a:b]
             counts[key] = (share[rows].T @ without[rows]) * tables.follow[key]
-    scores = None
-    if wanted.scores and tables.by_slope is not None:
-        scores = np.empty(len(weight))
-        for key, a, b in ranges:
-            rows = chunk.by_key[a:b]
-            scores[rows] = np.einsum("nr,nr->n", share[rows], without[rows] @ tables.by_slope[key].T)
+    slopes = None
+    if wanted.slopes:
+        by_lapse = lapsing * tables.lapse[tables.of_factor[at]]
+        likelihood = (1 - lapsing)[:, None] * follow_evidence + by_lapse[:, None]
+        logs = np.log(np.maximum(likelihood, TINY)) * (weight * overlapping)[:, None]
+        slopes = SlopeEvidence.sum_by_block(factors.scale[at], factors.block[at], logs.astype(np.float64))
     return Evidence(
         *moments,
         _sum_by(factors.annotator[at], message),
         crowd,
         counts,
         _weigh_candidates(without, factors, at, wanted),
-        scores,
+        slopes,
     )
 
 

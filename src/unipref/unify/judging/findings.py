@@ -8,8 +8,7 @@ from unipref.unify.judging import profiles
 from unipref.unify.judging.fit import Fit
 from unipref.unify.judging.implied_pairs import agreement_with_others, imply_pairs
 from unipref.unify.judging.overlaps import Overlaps
-from unipref.unify.judging.ranking_terms import score_slopes
-from unipref.unify.judging.scales import SLOPE_SPREAD
+from unipref.unify.judging.profiles import SLOPES
 
 Z = 1.959964
 
@@ -105,44 +104,22 @@ def _typical_slopes(judgements: Judgements, fit: Fit) -> Floats:
 
 
 def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, least: int) -> tuple[SourceReport, ...]:
-    """Returns a record per scale: its slope times the mean slope of its annotators.
-
-    The variance of the scale's slope comes from the squared scores of the blocks (Berndt et al. 1974), that of its
-    annotators from their posteriors.
-    """
-    follow = fit.profiles.slope * (1 - fit.profiles.lapse)
-    by_annotator, by_source = fit.posterior, np.log(fit.crowd)
+    """Returns a record per scale: its slope times the mean slope of its annotators."""
     records = []
     for code, scale in enumerate(fit.scales):
-        mine = fit.factors.scale == code
-        block, score = fit.factors.block[mine], fit.scores[mine] if len(fit.scores) else np.zeros(0)
-        annotator, row = fit.factors.annotator[mine], fit.factors.row[mine]
-        overlapping = fit.factors.is_overlapping[mine]
-        if scale.kind == RANKING:
-            terms = [term for term in fit.rankings if (term.rankings.scale == code).any()]
-            annotator = np.concatenate([t.rankings.annotator[t.rankings.scale == code] for t in terms])
-            row = np.concatenate([t.rankings.row[t.rankings.scale == code] for t in terms])
-            overlapping = np.concatenate([t.rankings.is_overlapping[t.rankings.scale == code] for t in terms])
-            block, score = score_slopes(terms, code, scale.slope, np.log(np.maximum(by_annotator, 1e-300)), by_source)
+        annotator, row = _rows_of_scale(fit, code)
         rows = np.unique(row)
-        n = int(judgements.count[rows].sum())
         n_overlapping = int((judgements.count * overlaps.of_row)[rows].sum())
         figures: tuple[float | None, float | None, float | None] = (None, None, None)
         if n_overlapping >= least:
-            figures = _interval(
-                scale.slope,
-                _group_sums(block, score),
-                annotator[overlapping],
-                by_annotator,
-                fit.crowd[scale.source],
-                follow,
-            )
+            follow = _mean_follow(fit, scale.source, annotator[overlaps.of_row[row]])
+            figures = _interval(scale.slope, follow, fit.slopes.logs[fit.slopes.scale == code])
         records.append(
             SourceReport(
                 str(judgements.sources[scale.source]),
                 str(judgements.axes[scale.axis]) or None,
                 scale.kind,
-                n,
+                int(judgements.count[rows].sum()),
                 n_overlapping,
                 *figures,
                 thresholds=() if scale.kind == RANKING else tuple(float(x) for x in scale.thresholds()[0]),
@@ -151,26 +128,55 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
     return tuple(records)
 
 
-def _group_sums(group: Ints, values: Floats) -> Floats:
-    if not len(group):
-        return np.zeros(0)
-    _, code = np.unique(group, return_inverse=True)
-    return np.bincount(code, values).astype(np.float64)
+def _rows_of_scale(fit: Fit, code: int) -> tuple[Ints, Ints]:
+    """Returns the annotator and the judgement of each factor and ranking of a scale."""
+    mine = fit.factors.scale == code
+    annotators, rows = [fit.factors.annotator[mine]], [fit.factors.row[mine]]
+    for term in fit.rankings:
+        of_scale = term.rankings.scale == code
+        annotators.append(term.rankings.annotator[of_scale])
+        rows.append(term.rankings.row[of_scale])
+    return np.concatenate(annotators), np.concatenate(rows)
 
 
-def _interval(
-    slope: float, scores: Floats, annotator: Ints, posterior: Floats, crowd: Floats, follow: Floats
-) -> tuple[float, float, float]:
-    """Returns slope times mean slope of the annotators, and its 95 % interval."""
-    counts = np.bincount(annotator[annotator != NOBODY], minlength=len(posterior)).astype(np.float64)
+def _mean_follow(fit: Fit, source: int, annotator: Ints) -> float:
+    """Returns the mean relative slope of the annotators of some judgements of a source."""
+    follow = fit.profiles.slope * (1 - fit.profiles.lapse)
+    counts = np.bincount(annotator[annotator != NOBODY], minlength=len(fit.posterior)).astype(np.float64)
     unknown = float((annotator == NOBODY).sum())
     total = max(counts.sum() + unknown, 1.0)
-    means, squares = posterior @ follow, posterior @ follow**2
-    mean = (counts @ means + unknown * float(crowd @ follow)) / total
-    variance_of_mean = float((counts / total) ** 2 @ (squares - means**2))
-    spread = float(crowd @ follow**2) - float(crowd @ follow) ** 2
-    variance_of_mean += unknown / total**2 * spread
-    variance_of_slope = 1 / (float(scores @ scores) + 1 / SLOPE_SPREAD**2)
-    value = slope * mean
-    error = float(np.sqrt(mean**2 * variance_of_slope + slope**2 * variance_of_mean))
-    return float(value), float(value - Z * error), float(value + Z * error)
+    return float((counts @ (fit.posterior @ follow) + unknown * float(fit.crowd[source] @ follow)) / total)
+
+
+def _interval(slope: float, follow: float, logs: Floats) -> tuple[float, float, float]:
+    """Returns a scale's slope times the mean relative slope, and its 95 % interval.
+
+    The interval holds the relative slopes that explain the judgements not clearly worse than the best one: by the
+    likelihood ratio, and by the differences of the blocks, whose judgements depend on each other (Vuong 1989).
+
+    Args:
+        slope: of the scale.
+        follow: mean relative slope of its annotators.
+        logs: (blocks, slopes) as in `SlopeEvidence`.
+    """
+    best = int(logs.sum(axis=0).argmax())
+    lead = logs[:, [best]] - logs
+    spread = np.sqrt((lead**2).sum(axis=0))
+    total = np.maximum(lead.sum(axis=0), 0.0)
+    worse = np.minimum(total / np.maximum(spread, 1e-12) / Z, np.sqrt(2 * total) / Z)
+    ends = sorted(slope * _first_worse(worse, best, step) for step in (-1, 1))
+    value = slope * follow
+    return value, min(ends[0], value), max(ends[1], value)
+
+
+def _first_worse(worse: Floats, best: int, step: int) -> float:
+    """Returns the relative slope at which `worse` reaches 1 on one side of the best one; the last of `SLOPES` if it
+    never does.
+    """
+    at = best
+    while 0 <= at + step < len(SLOPES):
+        if worse[at + step] >= 1:
+            share = (1 - worse[at]) / (worse[at + step] - worse[at])
+            return float(SLOPES[at] + share * (SLOPES[at + step] - SLOPES[at]))
+        at += step
+    return float(SLOPES[at])

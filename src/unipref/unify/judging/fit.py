@@ -43,7 +43,7 @@ class Fit:
         shares: (p,) of the profiles of all annotators; crowd: (s, p) of the unknown ones of each source.
         shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`.
         convergence: how it ended.
-        scores: (n,) derivatives of each factor's log-likelihood by its scale's slope.
+        slopes: what the judgements tell of the slopes of their scales.
     """
 
     profiles: profiles.Profiles
@@ -58,7 +58,7 @@ class Fit:
     spread: Ints
     positive: Floats
     convergence: Convergence
-    scores: Floats
+    slopes: chunks.SlopeEvidence
 
 
 class Fitter:
@@ -85,7 +85,7 @@ class Fitter:
         """Runs steps until the utilities hardly change, or the most steps are reached."""
         with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
             self._combine()
-            change, step, scores = np.inf, 0, np.zeros(0)
+            change, step = np.inf, 0
             self._cut()
             while step < most_steps and change > tolerance:
                 step += 1
@@ -94,7 +94,7 @@ class Fitter:
                 before = self.gaussians.mean.copy()
                 self._step(pool, step)
                 change = float(np.abs(self.gaussians.mean - before).mean()) if len(before) else 0.0
-            scores = self._last_pass(pool)
+            slopes = self._last_pass(pool)
         return Fit(
             self.profiles,
             self.scales,
@@ -108,7 +108,7 @@ class Fitter:
             self.spread,
             self.positive,
             Convergence(step, change, tolerance),
-            scores,
+            slopes,
         )
 
     def _cut(self) -> None:
@@ -239,9 +239,10 @@ class Fitter:
         one, two, value = (np.concatenate(column) for column in zip(*entries, strict=True))
         self.gaussians.update(shift, one, two, value)
 
-    def _last_pass(self, pool: ThreadPoolExecutor) -> Floats:
-        """Passes once more for the sites' probabilities and the scores of the slopes; returns the scores."""
-        self.tables = chunks.make_tables(self.scales, self.tables.keys, self.tables.of_factor, True)
-        totals = self._pass(pool, chunks.Wanted(scores=True))
+    def _last_pass(self, pool: ThreadPoolExecutor) -> chunks.SlopeEvidence:
+        """Passes once more for the sites' probabilities and the evidence on the slopes; returns the latter."""
+        totals = self._pass(pool, chunks.Wanted(slopes=True))
         _, _, self.positive = totals.sites()
-        return totals.scores()
+        by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
+        ranked = [term.weigh_slopes(self.scales, by_annotator, by_source) for term in self.rankings]
+        return chunks.SlopeEvidence.join([totals.slopes(), *ranked])

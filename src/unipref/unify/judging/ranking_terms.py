@@ -6,6 +6,7 @@ import numpy as np
 
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.unify.judging import rankings as likelihood
+from unipref.unify.judging.chunks import SlopeEvidence
 from unipref.unify.judging.gaussians import Gaussians
 from unipref.unify.judging.layout import Rankings
 from unipref.unify.judging.profiles import SLOPES, Profiles, softmax
@@ -145,6 +146,16 @@ class RankingTerms:
         self.precision += share * (precision * weight[:, :, None] - self.precision)
         self.shift += share * (shift * weight - self.shift)
 
+    def weigh_slopes(self, scales: list[Scale], by_annotator: Floats, by_source: Floats) -> SlopeEvidence:
+        """Returns what the overlapping rankings tell of the slopes of their scales."""
+        slopes = np.array([scale.slope for scale in scales])[self.rankings.scale]
+        lapsing = (self._weigh(by_annotator, by_source) @ self.profiles.lapse)[:, None]
+        lapse = np.exp(likelihood.log_chance(self.rankings.answers.shape[1]))
+        chances = (1 - lapsing) * np.exp(self.log_chances(slopes)) + lapsing * lapse
+        weight = self.rankings.weight * self.rankings.is_overlapping
+        logs = np.log(np.maximum(chances, 1e-300)) * weight[:, None]
+        return SlopeEvidence.sum_by_block(self.rankings.scale, self.rankings.block, logs)
+
 
 def improve_slopes(terms: list[RankingTerms], scales: list[Scale], by_annotator: Floats, by_source: Floats) -> None:
     """Moves the slope of each ranking scale by one Newton step on the likelihood of the overlapping rankings."""
@@ -160,19 +171,6 @@ def improve_slopes(terms: list[RankingTerms], scales: list[Scale], by_annotator:
         second = (values[2] - 2 * values[1] + values[0]) / STEP**2
         move = -first / second if second < 0 else np.sign(first) * 0.3
         scales[code].x[0] = float(np.clip(slope + np.clip(move, -0.5, 0.5), -20, 20))
-
-
-def score_slopes(
-    terms: list[RankingTerms], scale: int, slope: float, by_annotator: Floats, by_source: Floats
-) -> tuple[Ints, Floats]:
-    """Returns the block of each overlapping ranking of a scale, and its log-likelihood's derivative by the slope."""
-    blocks, scores = [], []
-    for term in terms:
-        mine = (term.rankings.scale == scale) & term.rankings.is_overlapping
-        ends = [_log_mixture(term, slope + step, scale, by_annotator, by_source) for step in (-STEP, STEP)]
-        blocks.append(term.rankings.block[mine])
-        scores.append((ends[1] - ends[0]) / (2 * STEP))
-    return np.concatenate(blocks), np.concatenate(scores)
 
 
 def _log_mixture(term: RankingTerms, slope: float, scale: int, by_annotator: Floats, by_source: Floats) -> Floats:

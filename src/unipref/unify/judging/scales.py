@@ -98,12 +98,6 @@ class Scale:
         upper, lower = self._latents(category, shift, spread)
         return np.asarray(expit(upper) * expit(-lower) * -np.expm1(_gap(lower, upper)))
 
-    def slope_derivative(self, category: int, shift: float, spread: float) -> Floats:
-        """Returns the (slopes, nodes) derivatives of the probabilities by the scale's slope."""
-        upper, lower = self._latents(category, shift, spread)
-        follow = SLOPES[:, None] * NODES
-        return np.asarray(self.table(category, shift, spread) * (expit(lower) - expit(-upper)) * follow)
-
     def _latents(self, category: int, shift: float, spread: float) -> tuple[Floats, Floats]:
         """Returns the (slopes, nodes) distances to the upper and the lower threshold of a category."""
         bounds = np.concatenate([[-np.inf], (self.thresholds()[0] - shift) / spread, [np.inf]])
