@@ -117,6 +117,26 @@ def test_ratings_by_one_person_tell_nothing_of_their_reliability() -> None:
     assert result.annotators[0].reliability is None
 
 
+@pytest.mark.parametrize("kind", ["rating", "ranking"])
+def test_what_one_person_alone_judged_changes_no_reliability(kind: str) -> None:
+    rows, _ = judged_pairs(5, prompts=150, people=10)
+    rng = np.random.default_rng(0)
+    alone: list[dict[str, Any]] = []
+    for prompt in range(150):
+        base = {"group": f"p{prompt:04}", "axis": "tone", "source": "tone", "annotator": f"w{prompt % 10:02}"}
+        values = rng.permutation([1, 3, 5]).tolist()
+        alone += [
+            {**base, "answers": [a], "kind": "rating", "value": float(v)} for a, v in zip("abc", values, strict=True)
+        ]
+        if kind == "ranking":  # the same person's ranking agrees with the ratings, and so confirms nothing
+            places = [3 - value // 2 for value in values]
+            alone.append({**base, "answers": ["a", "b", "c"], "kind": "ranking", "places": places})
+    before, after = (
+        [report.reliability for report in aggregate(each)[1].annotators] for each in (rows, [*rows, *alone])
+    )
+    assert after == pytest.approx(before, abs=0.03)
+
+
 def test_two_answers_that_nothing_links_cannot_be_compared() -> None:
     rows, _ = judged_pairs(7, prompts=60)
     rows += [{**row, "answers": ["c", "d"]} for row in rows]
