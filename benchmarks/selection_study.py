@@ -15,8 +15,8 @@ again: finished stages are skipped. Each process works on one noise and seed at 
 
 `--by confidence` adds the votes of the world's panel, so that it can be learnt who is reliable, unifies with the
 aggregate `latent`, and compares what is most probably right with a random subset of the same data
-(`docs/selection_study.md` has the rule). Its settings are those that `tune` chose for the first study. One more model
-per run trains on all data unified by `majority`, to show what the aggregate alone changes.
+(`docs/selection_study.md` has the rule). Its settings are those that `tune` chose for the first study. At the end, it
+trains on all data unified by `latent` and by `majority`, to show what the aggregate alone changes.
 """
 
 import argparse
@@ -86,7 +86,7 @@ class Variant(NamedTuple):
     @property
     def name(self) -> str:
         """Its name in the study."""
-        if self.strategy is None:
+        if self.strategy is None or self == FIRST_PART:
             return FULL
         notes = [note for note, usual in ((self.matched, "steps"), (self.unscored, "sample")) if note != usual]
         names = [self.strategy, *([self.scorer] if self.scorer else [])]
@@ -112,7 +112,8 @@ class Variant(NamedTuple):
         """Returns the run folder that holds it."""
         if self.aggregate is None:
             return out / "runs" / f"{noise}-{seed}"
-        return out / "by_confidence" / f"{noise}-{seed}-{self.aggregate}"
+        what = "parts" if self.strategy else f"all-{self.aggregate}"
+        return out / "by_confidence" / f"{noise}-{seed}-{what}"
 
 
 def make_variants(kept: bool) -> list[Variant]:
@@ -127,15 +128,18 @@ def make_variants(kept: bool) -> list[Variant]:
     return [Variant(None), *plain, *epochs, *passing]
 
 
+FIRST_PART = Variant("random", CONFIDENCE_FRACTIONS[0], aggregate=AGGREGATES[0])
+"""The study as written of the study by confidence, which trains on all data in other runs."""
+
+
 def make_confidence_variants() -> list[Variant]:
-    """Returns the variants of the study by confidence: all data first, at the end all data unified by `majority`."""
-    latent, majority = (Variant(None, aggregate=aggregate) for aggregate in AGGREGATES)
+    """Returns the variants of the study by confidence, in the order of their runs."""
     parts = [
-        latent._replace(strategy=strategy, fraction=fraction, scorer=scorer)
+        FIRST_PART._replace(strategy=strategy, fraction=fraction, scorer=scorer)
         for fraction in CONFIDENCE_FRACTIONS
         for strategy, scorer in (("random", None), ("quality", "confidence"))
     ]
-    return [latent, *parts, majority]
+    return [*parts, *(Variant(None, aggregate=aggregate) for aggregate in AGGREGATES)]
 
 
 def world_of(noise: demo.Noise, out: Path) -> Path:
@@ -152,22 +156,23 @@ def world_of(noise: demo.Noise, out: Path) -> Path:
 
 
 def read_study(world: Path, with_panel: bool) -> dict[str, Any]:
-    """Reads the study file of a world, with or without the votes of its panel."""
+    """Reads the study file of a world, without its variants, and with or without the votes of its panel."""
     study: dict[str, Any] = yaml_files.read(world / "study.yaml")
+    study.pop("variants", None)
     if not with_panel:
         study["sources"] = [source for source in study["sources"] if source["name"] != panel.SOURCE]
     return study
 
 
 def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried: list[Variant]) -> dict[str, Any]:
-    """Returns the study of one noise and seed: all data as its main part, and the other variants.
+    """Returns the study of one noise and seed: all data or the first part as its main part, and the other variants.
 
     Args:
         noise: the noise model.
         out: the output folder.
         seed: of selection and training.
         sft: `learning_rate` and `max_steps`.
-        tried: the variants, of one aggregate.
+        tried: the variants of one run.
     """
     world = world_of(noise, out)
     aggregate = tried[0].aggregate
@@ -191,6 +196,9 @@ def study_of(noise: demo.Noise, out: Path, seed: int, sft: dict[str, Any], tried
         if variant.strategy is None:
             continue
         changes: dict[str, Any] = {"select": {variant.strategy: variant.settings}}
+        if variant == FIRST_PART:
+            study |= changes
+            continue
         if variant.matched == "epochs":
             epochs = sft["max_steps"] * BATCH / rows_to_learn(study, out / "counts" / noise)
             changes["train"] = [{"sft": {**sft_settings, "max_steps": -1, "num_train_epochs": round(epochs, 3)}}]
@@ -284,17 +292,18 @@ def list_jobs(
 ) -> list[tuple[dict[str, Any], Path]]:
     """Returns study and run folder of each job, in the order in which they run: seed by seed, each under every noise.
 
-    So a study that is stopped has about the same seeds under all noises. A job has the variants of one aggregate.
+    So a study that is stopped has about the same seeds under all noises. All parts come before all data.
     """
-    aggregates = list(dict.fromkeys(variant.aggregate for variant in tried))
     jobs = []
-    for aggregate in aggregates:
-        mine = [variant for variant in tried if variant.aggregate == aggregate]
-        studies = {noise: study_of(noise, out, 0, sft, mine) for noise in NOISES}
-        for seed in range(max(seeds.values())):
-            for noise in NOISES:
-                if seed < seeds[noise]:
-                    jobs.append(({**studies[noise], "seeds": [seed]}, mine[0].folder(noise, seed, out)))
+    for is_part in (True, False) if tried[0].aggregate else (None,):
+        mine = [variant for variant in tried if is_part is None or (variant.strategy is not None) == is_part]
+        for seed, noise in itertools.product(range(max(seeds.values())), NOISES):
+            if seed >= seeds[noise]:
+                continue
+            folders = dict.fromkeys(variant.folder(noise, seed, out) for variant in mine)
+            for folder in folders:
+                together = [variant for variant in mine if variant.folder(noise, seed, out) == folder]
+                jobs.append((study_of(noise, out, seed, sft, together), folder))
     return jobs
 
 

@@ -77,7 +77,8 @@ def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[st
             "by_seed": {name: [round(float(one[name].mean()), 4) for one in own] for name in base},
             **{field: round(float(np.mean([getattr(p, field) for p in pure])), 4) for field in Purity._fields},
         }
-        full = None if variant == variants[0] else variants[0]
+        full = next(one for one in variants if one.strategy is None)
+        full = None if variant == full else full
         for against, other in (("random", variant.rival), ("full", full)):
             if other is not None:
                 theirs = units[other]
@@ -87,7 +88,7 @@ def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[st
 
 def _key(variant: Any) -> str:
     """Returns the name of a variant in `results.json`."""
-    return variant.name if variant.aggregate in (None, "latent") else f"{variant.name}, {variant.aggregate}"
+    return variant.name if variant.aggregate is None else _title(variant).replace("`", "")
 
 
 def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, bool]) -> Units:
@@ -184,7 +185,7 @@ def _tables(noise: str, found: dict[str, Any], seeds: int, variants: list[Any]) 
 
 def _title(variant: Any) -> str:
     if variant.strategy is None:
-        return "all data" if variant.aggregate in (None, "latent") else f"all data, unified by `{variant.aggregate}`"
+        return "all data" if variant.aggregate is None else f"all data, unified by `{variant.aggregate}`"
     notes = [{"epochs": "equal epochs"}.get(variant.matched), {"keep": "unscored kept"}.get(variant.unscored)]
     what = f"`{variant.strategy}`" + (f" by `{variant.scorer}`" if variant.scorer else "")
     return ", ".join([f"{what} {variant.fraction:g}", *(note for note in notes if note)])
