@@ -43,6 +43,14 @@ def write(out: Path, seeds: Mapping[str, int], variants: list[Any], settings: di
         variants: its variants.
         settings: those that tuning chose.
     """
+    seeds = {noise: count for noise, count in seeds.items() if count}
+    jobs = [(noise, seed) for noise, count in seeds.items() for seed in range(count)]
+    missing = [variant for variant in variants if not all(is_finished(variant, *job, out) for job in jobs)]
+    for variant in missing:
+        print(f"{_title(variant)} is left out: not all of its runs are finished.")
+    variants = [variant for variant in variants if variant not in missing]
+    if not variants:
+        raise SystemExit("No variant is finished. Run the command run first, or give fewer --seeds.")
     results = {noise: _of_noise(noise, out, count, variants) for noise, count in seeds.items()}
     whole = {"settings": settings, "seeds": dict(seeds), "noises": results}
     folder = out if variants[0].aggregate is None else out / "by_confidence"
@@ -52,6 +60,14 @@ def write(out: Path, seeds: Mapping[str, int], variants: list[Any], settings: di
     )
     (folder / "table.md").write_text(table, encoding="utf-8")
     print(table)
+
+
+def is_finished(variant: Any, noise: str, seed: int, out: Path) -> bool:
+    """Whether the model of a variant was measured on all benchmarks of its study."""
+    run = variant.folder(noise, seed, out)
+    base, own = run / "evaluated" / "base", run / "evaluated" / variant.name / str(seed) / "sft"
+    benchmarks = [folder.name for folder in base.iterdir()] if base.is_dir() else []
+    return bool(benchmarks) and all(any((own / name).glob("*.jsonl")) for name in benchmarks)
 
 
 def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[str, Any]:
@@ -77,7 +93,7 @@ def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[st
             "by_seed": {name: [round(float(one[name].mean()), 4) for one in own] for name in base},
             **{field: round(float(np.mean([getattr(p, field) for p in pure])), 4) for field in Purity._fields},
         }
-        full = next(one for one in variants if one.strategy is None)
+        full = next((one for one in variants if one.strategy is None), None)
         full = None if variant == full else full
         for against, other in (("random", variant.rival), ("full", full)):
             if other is not None:
