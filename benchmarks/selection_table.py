@@ -35,7 +35,7 @@ class Purity(NamedTuple):
 
 
 def write(out: Path, seeds: Mapping[str, int], variants: list[Any], settings: dict[str, Any]) -> None:
-    """Writes `results.json` and `table.md` from the run folders.
+    """Writes `results.json` and `table.md` from the run folders; of the study by confidence beside its runs.
 
     Args:
         out: the folder of `selection_study.py`.
@@ -43,44 +43,72 @@ def write(out: Path, seeds: Mapping[str, int], variants: list[Any], settings: di
         variants: its variants.
         settings: those that tuning chose.
     """
+    seeds = {noise: count for noise, count in seeds.items() if count}
+    jobs = [(noise, seed) for noise, count in seeds.items() for seed in range(count)]
+    missing = [variant for variant in variants if not all(is_finished(variant, *job, out) for job in jobs)]
+    for variant in missing:
+        print(f"{_title(variant)} is left out: not all of its runs are finished.")
+    variants = [variant for variant in variants if variant not in missing]
+    if not variants:
+        raise SystemExit("No variant is finished. Run the command run first, or give fewer --seeds.")
     results = {noise: _of_noise(noise, out, count, variants) for noise, count in seeds.items()}
     whole = {"settings": settings, "seeds": dict(seeds), "noises": results}
-    (out / "results.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    folder = out if variants[0].aggregate is None else out / "by_confidence"
+    (folder / "results.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     table = "\n".join(
         line for noise, found in results.items() for line in _tables(noise, found, seeds[noise], variants)
     )
-    (out / "table.md").write_text(table, encoding="utf-8")
+    (folder / "table.md").write_text(table, encoding="utf-8")
     print(table)
+
+
+def is_finished(variant: Any, noise: str, seed: int, out: Path) -> bool:
+    """Whether the model of a variant was measured on all benchmarks of its study."""
+    run = variant.folder(noise, seed, out)
+    base, own = run / "evaluated" / "base", run / "evaluated" / variant.name / str(seed) / "sft"
+    benchmarks = [folder.name for folder in base.iterdir()] if base.is_dir() else []
+    return bool(benchmarks) and all(any((own / name).glob("*.jsonl")) for name in benchmarks)
 
 
 def _of_noise(noise: str, out: Path, seeds: int, variants: list[Any]) -> dict[str, Any]:
     """Computes means, purity and differences of every variant."""
-    runs = [out / "runs" / f"{noise}-{seed}" for seed in range(seeds)]
     truth = demo.Truth(out / "worlds" / noise)
-    order = _true_orders(runs[0], truth)
+    first = variants[0].folder(noise, 0, out)
+    order = _true_orders(first, truth)
+    runs = {variant: [variant.folder(noise, seed, out) for seed in range(seeds)] for variant in variants}
     units = {
-        variant.name: [units_of(run, variant.name, seed, order) for seed, run in enumerate(runs)]
+        variant: [units_of(run, variant.name, seed, order) for seed, run in enumerate(runs[variant])]
         for variant in variants
     }
-    base = units_of(runs[0], None, None, order)
-    results: dict[str, Any] = {"base": {"mean": {name: round(float(np.mean(base[name])), 4) for name in METRICS}}}
+    base = units_of(first, None, None, order)
+    results: dict[str, Any] = {"base": {"mean": {name: round(float(np.mean(base[name])), 4) for name in base}}}
     for variant in variants:
-        own = units[variant.name]
-        pure = [purity(run / "selected" / variant.selects_as.name / str(seed), truth) for seed, run in enumerate(runs)]
-        results[variant.name] = {
-            "mean": {name: round(float(np.mean([one[name].mean() for one in own])), 4) for name in METRICS},
-            "by_seed": {name: [round(float(one[name].mean()), 4) for one in own] for name in METRICS},
+        own = units[variant]
+        pure = [
+            purity(run / "selected" / variant.selects_as.name / str(seed), truth)
+            for seed, run in enumerate(runs[variant])
+        ]
+        results[_key(variant)] = {
+            "mean": {name: round(float(np.mean([one[name].mean() for one in own])), 4) for name in base},
+            "by_seed": {name: [round(float(one[name].mean()), 4) for one in own] for name in base},
             **{field: round(float(np.mean([getattr(p, field) for p in pure])), 4) for field in Purity._fields},
         }
-        for against, other in (("random", variant.rival), ("full", variants[0] if variant.strategy else None)):
+        full = next((one for one in variants if one.strategy is None), None)
+        full = None if variant == full else full
+        for against, other in (("random", variant.rival), ("full", full)):
             if other is not None:
-                theirs = units[other.name]
-                results[variant.name][f"minus_{against}"] = {name: _difference(own, theirs, name) for name in METRICS}
+                theirs = units[other]
+                results[_key(variant)][f"minus_{against}"] = {name: _difference(own, theirs, name) for name in base}
     return results
 
 
+def _key(variant: Any) -> str:
+    """Returns the name of a variant in `results.json`."""
+    return variant.name if variant.aggregate is None else _title(variant).replace("`", "")
+
+
 def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, bool]) -> Units:
-    """Returns one value per example and metric of one model.
+    """Returns one value per example and metric of one model, of the benchmarks that the study measures with.
 
     Args:
         run: the run folder.
@@ -90,7 +118,9 @@ def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, 
             has that order.
     """
     place = run / "evaluated" / (f"{variant}/{seed}/sft" if variant else "base")
-    followed = [row["followed"] for row in examples(place / "instructions")]
+    followed = np.array([row["followed"] for row in examples(place / "instructions")], dtype=np.float64)
+    if not (place / "coreference").is_dir():
+        return {"instructions": followed}
     cases = examples(place / "coreference")
     answer, distractor = (
         np.array([[case[f"{which}_log_p_{side}"] for side in ("pro", "anti")] for case in cases])
@@ -102,7 +132,7 @@ def units_of(run: Path, variant: str | None, seed: int | None, order: dict[str, 
     known = np.array([pair["id"] in order for pair in pairs])
     label = np.array([order.get(pair["id"], True) for pair in pairs])
     return {
-        "instructions": np.array(followed, dtype=np.float64),
+        "instructions": followed,
         "bias": np.abs(answer[:, 0] - answer[:, 1]),
         "pro": right[:, 0],
         "anti": right[:, 1],
@@ -149,30 +179,32 @@ def _difference(mine: list[Units], theirs: list[Units], metric: str) -> list[flo
 
 def _tables(noise: str, found: dict[str, Any], seeds: int, variants: list[Any]) -> list[str]:
     """Renders the tables of one noise: values, and the differences to random and to all data."""
+    metrics = {name: METRICS[name] for name in found["base"]["mean"]}
     lines = [f"### {noise}", "", f"Means over {seeds} seeds.", ""]
-    heads = ["variant", "kept", "right", "SFT learns right", *METRICS.values()]
-    rows = [["base", "", "", "", *(f"{found['base']['mean'][name]:.3f}" for name in METRICS)]]
+    heads = ["variant", "kept", "right", "SFT learns right", *metrics.values()]
+    rows = [["base", "", "", "", *(f"{found['base']['mean'][name]:.3f}" for name in metrics)]]
     for variant in variants:
-        one = found[variant.name]
+        one = found[_key(variant)]
         shares = [f"{one['kept']:,.0f}", f"{one['ordered_right']:.2f}", f"{one['teaches_right']:.2f}"]
-        rows.append([_title(variant), *shares, *(f"{one['mean'][name]:.3f}" for name in METRICS)])
+        rows.append([_title(variant), *shares, *(f"{one['mean'][name]:.3f}" for name in metrics)])
     lines += _markdown(heads, rows)
-    for against, title in (("random", "a random subset of equal size"), ("full", "all data")):
-        lines += ["", f"Difference to {title} [95 % interval]; * if it excludes 0.", ""]
+    for against, title in (("random", "a random part of the same size"), ("full", "all data")):
+        lines += ["", f"Difference to {title} [95 % interval]; * marks intervals that exclude 0.", ""]
         rows = [
-            [_title(variant), *(_cell(found[variant.name][f"minus_{against}"][name]) for name in METRICS)]
+            [_title(variant), *(_cell(found[_key(variant)][f"minus_{against}"][name]) for name in metrics)]
             for variant in variants
-            if f"minus_{against}" in found[variant.name]
+            if f"minus_{against}" in found[_key(variant)]
         ]
-        lines += _markdown(["variant", *METRICS.values()], rows)
+        lines += _markdown(["variant", *metrics.values()], rows)
     return [*lines, ""]
 
 
 def _title(variant: Any) -> str:
     if variant.strategy is None:
-        return "all data"
+        return "all data" if variant.aggregate is None else f"all data, unified by `{variant.aggregate}`"
     notes = [{"epochs": "equal epochs"}.get(variant.matched), {"keep": "unscored kept"}.get(variant.unscored)]
-    return ", ".join([f"`{variant.strategy}` {variant.fraction:g}", *(note for note in notes if note)])
+    what = f"`{variant.strategy}`" + (f" by `{variant.scorer}`" if variant.scorer else "")
+    return ", ".join([f"{what} {variant.fraction:g}", *(note for note in notes if note)])
 
 
 def _cell(difference: list[float]) -> str:

@@ -24,7 +24,6 @@ import numpy as np
 
 import selection_study
 from selection_table import examples
-from unipref.core import yaml_files
 from unipref.core.stats.bootstrap import paired_interval
 
 NOISE = "careless"
@@ -54,7 +53,7 @@ def study_of(out: Path, seed: int, rates: dict[str, float]) -> dict[str, Any]:
         rates: trainer -> learning rate.
     """
     world = selection_study.world_of(NOISE, out)
-    study: dict[str, Any] = yaml_files.read(world / "study.yaml")
+    study = selection_study.read_study(world, with_panel=False)
     sft = {"per_device_train_batch_size": BATCH, "logging_steps": 50, **selection_study.chosen_settings(out)}
     steps: list[dict[str, Any]] = [{"sft": sft}, {"reward": reward_settings()}]
     if "dpo" in rates:

@@ -23,6 +23,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("study", full.list_demo_studies(), ids=lambda study: study.name)
 def test_each_demo_study_is_valid(study: full.DemoStudy, world: Path) -> None:
     loaded = load(full.build_study(study, world, world / "model"), [])
+    assert [source.name for source in loaded.study.sources] == ["dialogues", "choices", "ratings", "trees", "thumbs"]
     variants = set(loaded.variants)
     if "grid" in study.changes:
         assert {"combined", "source-dialogues", "objective-bias", "random-0.4", "quality-0.4"} < variants

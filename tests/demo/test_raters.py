@@ -11,7 +11,7 @@ import pytest
 
 import unipref
 from unipref.core import yaml_files
-from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, write_data
+from unipref.demo import FeedbackSizes, Noise, Truth, World, feedback, panel, write_data
 from unipref.demo.coreference import Case, Frame
 from unipref.demo.feedback import add_copies, case_question, pair_row
 from unipref.demo.questions import Question
@@ -77,7 +77,7 @@ def test_raters_prefer_the_longer_of_two_equally_good_answers() -> None:
 def test_an_adversary_is_wrong_where_others_are_right() -> None:
     judge = rater(ADVERSARIAL_MANNER)
     question = case_question(Case("nurse", "guard", Frame("helped", "was kind", True)), "she")
-    right = [pair_row(question, judge).right for _ in range(2000)]
+    right = [pair_row(question, judge, random.Random(0)).right for _ in range(2000)]
     # Jitter hardly ever bridges a gap of 0.6, so only the slips are right: 0.05.
     assert sum(right) / len(right) == pytest.approx(0.05, abs=0.015)
 
@@ -148,7 +148,8 @@ def test_no_copies_with_a_share_of_zero() -> None:
 @pytest.mark.parametrize("noise", NOISES)
 def test_the_truth_is_that_of_the_rows_it_names(noise: Noise, world: Callable[[Noise], Path], tmp_path: Path) -> None:
     study = yaml_files.read(STUDY)
-    study = {"sources": study["sources"], "data_root": str(world(noise)), "workers": 1}
+    sources = [source for source in study["sources"] if source["name"] != panel.SOURCE]
+    study = {"sources": sources, "data_root": str(world(noise)), "workers": 1}
     import pyarrow.parquet as pq
 
     preferences = pq.read_table(unipref.unify_feedback(study, tmp_path)).to_pylist()

@@ -45,9 +45,10 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_data(tmp_path / name, World(seed=seed, **small))
     a, b, c = (hashes(tmp_path / name) for name in "abc")
-    assert len(a) == 9  # five files of feedback, two benchmarks, corpus and truth
+    assert len(a) == 11  # six files of feedback, two benchmarks, corpus, truth and raters
     assert a == b
-    assert all(a[name] != c[name] for name in a)
+    # The names and manners of the raters do not depend on the seed.
+    assert {name for name in a if a[name] == c[name]} == {"raters.jsonl"}
 
 
 def test_the_reason_determines_the_referent() -> None:
@@ -110,7 +111,7 @@ def test_there_are_twelve_types_in_equal_shares(world: Path) -> None:
     assert len(counts) == 12
 
 
-def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
+def test_the_study_reads_every_row_of_the_six_files(world: Path) -> None:
     study = yaml_files.read(STUDY)
     results = {}
     for source in study["sources"]:
@@ -122,8 +123,15 @@ def test_the_study_reads_every_row_of_the_five_files(world: Path) -> None:
         else:
             rows = json.loads(path.read_text()) if path.suffix == ".json" else json_lines(path)
         read = read_all(form, rows)
-        assert all(isinstance(feedback, Feedback) for feedback in read)
+        assert all(isinstance(feedback, Feedback) and feedback.annotator for feedback in read)
         results[source["format"]] = len(read)
     # A tenth of the prompts comes twice more: 1.2 times the sizes. 40 of the trees have a second question, and three
-    # answers to each question are rated.
-    assert results == {"pairs": 840, "multiple_choice": 480, "ratings": 3 * 720, "tree": 480 + 40, "thumbs": 480}
+    # answers to each question are rated. The panel gives three votes on a fifth of 840 + 720 + 480 prompts.
+    assert results == {
+        "pairs": 840,
+        "multiple_choice": 480,
+        "ratings": 3 * 720,
+        "tree": 480 + 40,
+        "thumbs": 480,
+        "votes": 3 * (168 + 144 + 96),
+    }

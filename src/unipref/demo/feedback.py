@@ -1,7 +1,8 @@
-"""Writes the feedback of the built-in world: five files in five formats, and their ground truth in another file.
+"""Writes the feedback of the built-in world: six files in six formats, and their ground truth in other files.
 
-A tenth of the prompts is repeated in other words, judged by another rater. Under every noise model about four of five
-labels are right; see `docs/world.md` for the models.
+One rater judges each prompt of the first five files. A tenth of the prompts is repeated in other words, judged by
+another rater. Under every noise model about four of five labels are right; see `docs/world.md` for the models. The last
+file holds the votes of a panel on some of the same prompts.
 """
 
 import csv
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unipref.core.contracts import Settings
-from unipref.demo import truth
+from unipref.demo import panel, truth
 from unipref.demo.coreference import Case, Cases, format_answer
 from unipref.demo.instructions import Task, Tasks
 from unipref.demo.questions import JudgedQuestion, Question, Row
@@ -29,6 +30,8 @@ COPIES = 2
 """Number of paraphrases of a repeated prompt."""
 WORDINGS = ("Please: {}", "{} Thanks.", "Hello. {}", "{} Thank you.", "Now, please: {}")
 """Templates of the paraphrases."""
+SIDES = ("chosen", "rejected")
+"""Which of two dialogues was shown first. Raters of dialogues do not mind the order."""
 
 
 class FeedbackSizes(Settings):
@@ -41,12 +44,17 @@ class FeedbackSizes(Settings):
     thumbs: int = 400
     near_duplicates: float = 0.1
     """Share of each file's prompts that are repeated twice in other words, in addition to the numbers above."""
+    panel: float = 0.2
+    """Share of the prompts of dialogues, ratings and trees that the panel judges too."""
 
 
 def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters: Raters, seed: int) -> None:
-    """Writes the five files, and `truth.jsonl` next to the folder. All prompts belong to the part 'feedback'."""
+    """Writes the six files, and `truth.jsonl` and `raters.jsonl` next to the folder.
+
+    All prompts belong to the part 'feedback'.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(f"{seed}/feedback")
+    rng, shown = random.Random(f"{seed}/feedback"), random.Random(f"{seed}/shown")
     sentences = iter(cases.sample("feedback", sizes.pairs + sizes.multiple_choice // 2, rng))
     counts = (sizes.ratings, sizes.tree, sizes.tree // FOLLOW_UP, sizes.thumbs)
     instructions = map(task_question, tasks.sample("feedback", sum(counts), rng))
@@ -58,7 +66,7 @@ def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters
         return [question for (question,) in with_copies([[question] for question in itertools.islice(questions, n)])]
 
     pronouns = (case_question(case, rng.choice(("he", "she"))) for case in sentences)
-    files = {"pairs.jsonl": [pair_row(q, raters.any()) for q in single_questions(pronouns, sizes.pairs)]}
+    files = {"pairs.jsonl": [pair_row(q, raters.any(), shown) for q in single_questions(pronouns, sizes.pairs)]}
     twins = with_copies([[case_question(case, pronoun, " _") for pronoun in ("he", "she")] for case in sentences])
     files["choices.jsonl"] = [row for i, pair in enumerate(twins) for row in twin_rows(i, pair, raters.any())]
     files["ratings.csv"] = [rating_rows(q, raters.any(), rng) for q in single_questions(instructions, sizes.ratings)]
@@ -69,7 +77,9 @@ def write(folder: Path, cases: Cases, tasks: Tasks, sizes: FeedbackSizes, raters
     files["thumbs.json"] = [thumb_row(q, raters.any(), rng) for q in single_questions(instructions, sizes.thumbs)]
     for name, parts in files.items():
         _write(folder / name, [row for part in parts for row in part.rows])
+    _write(folder / panel.FILE, panel.panel_rows(files, sizes.panel, raters, seed))
     write_json_lines(folder.with_name(truth.FILE), truth.truth_lines(files))
+    write_json_lines(folder.with_name(panel.RATERS_FILE), panel.list_raters(raters))
 
 
 def _write(path: Path, rows: list[Row]) -> None:
@@ -124,12 +134,13 @@ def make_turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def pair_row(question: Question, rater: Rater) -> JudgedQuestion:
-    """Builds a row of two dialogues, one chosen."""
+def pair_row(question: Question, rater: Rater, shown: random.Random) -> JudgedQuestion:
+    """Builds a row of two dialogues, one chosen, and which of them was shown first."""
     right = question.chooses_right(rater)
     answers = question.answers if right else question.answers[::-1]
     chosen, rejected = ([make_turn("user", question.prompt), make_turn("assistant", answer)] for answer in answers)
-    return JudgedQuestion(question, rater, [{"chosen": chosen, "rejected": rejected, "rater": rater.name}], right)
+    row = {"chosen": chosen, "rejected": rejected, "rater": rater.name, "shown_first": shown.choice(SIDES)}
+    return JudgedQuestion(question, rater, [row], right)
 
 
 def twin_rows(number: int, twins: Sequence[Question], rater: Rater) -> Iterator[JudgedQuestion]:
@@ -143,6 +154,7 @@ def twin_rows(number: int, twins: Sequence[Question], rater: Rater) -> Iterator[
             "option1": options[0],
             "option2": options[1],
             "answer": str(options.index(question.answers[0 if right else 1]) + 1),
+            "rater": rater.name,
         }
         yield JudgedQuestion(question, rater, [row], right)
 
@@ -183,7 +195,7 @@ def tree_row(
         judged.append((follow_up, _replies(node["message_id"], follow_up, rater, rng)))
         best["replies"] = [node | {"replies": judged[1][1]}]
     prompt = _message_node(root, "prompter", question.prompt) | {"replies": replies}
-    tree = {"message_tree_id": root, "tree_state": "ready_for_export", "prompt": prompt}
+    tree = {"message_tree_id": root, "tree_state": "ready_for_export", "prompt": prompt, "rater": rater.name}
     for i, (tree_question, answers) in enumerate(judged):
         right = _is_right_on_top(
             tree_question, [(reply["text"], reply["labels"]["quality"]["value"]) for reply in answers]

@@ -14,6 +14,7 @@ from unipref import demo
 from unipref.core import yaml_files
 from unipref.core.json_files import write_text
 from unipref.core.progress import ProgressListener
+from unipref.demo import panel
 from unipref.demo.feedback import FeedbackSizes
 from unipref.demo.pretraining import Pretraining, Progress, pretrain
 from unipref.demo.raters import Noise
@@ -126,6 +127,8 @@ def build_study(demo_study: DemoStudy, world: Path, model: Path) -> dict[str, An
         "name": demo_study.title,
         "data_root": str(world.resolve()),
         "model": str(model.resolve()),
+        # The paper's table is about sources of which each has its own prompts.
+        "sources": [source for source in study["sources"] if source["name"] != panel.SOURCE],
         "train": build_steps(demo_study, study["train"]),
         **demo_study.changes,
     }

@@ -7,11 +7,13 @@ A rater perceives an answer as
 with the answer's true quality in [0, 1] and its length in [-1/2, 1/2]: relative to the shortest and the longest answer
 to the same prompt, in words. A rating is s, clipped to [0, 1]; of two answers the one with the higher s is chosen; a
 thumb is up if s > 1/2. Choices and thumbs are flipped with a small probability.
+
+The panel (`unipref.demo.panel`) has the same raters and some lazy ones, who choose the answer that is shown first.
 """
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Noise = Literal["careless", "gaussian", "adversarial"]
@@ -22,6 +24,8 @@ CARELESS = 0.4
 """Share of careless raters if the noise is `careless`."""
 ADVERSARIAL = 0.2
 """Share of raters who invert the scale if the noise is `adversarial`."""
+LAZY = 2
+"""Number of lazy raters, who judge for the panel only."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Manner:
         shift: maximum distance of a rater's own centre from the middle.
         jitter: standard deviation of the random noise.
         slip: probability that a choice or a thumb is flipped.
+        takes_first: choose the answer that is shown first, whatever the answers are.
     """
 
     kind: str
@@ -41,12 +46,14 @@ class Manner:
     shift: float
     jitter: float
     slip: float
+    takes_first: bool = False
 
 
 CAREFUL_MANNER = Manner("careful", attention=1.0, shift=0.0, jitter=0.1, slip=0.05)
 CARELESS_MANNER = Manner("careless", attention=0.05, shift=0.25, jitter=0.05, slip=0.0)
 NOISY_MANNER = Manner("noisy", attention=1.0, shift=0.0, jitter=0.35, slip=0.0)
 ADVERSARIAL_MANNER = Manner("adversarial", attention=-1.0, shift=0.0, jitter=0.1, slip=0.05)
+LAZY_MANNER = Manner("lazy", attention=0.0, shift=0.0, jitter=0.0, slip=0.05, takes_first=True)
 
 
 @dataclass
@@ -73,6 +80,10 @@ class Rater:
         """Draws whether the first of two answers, each as (quality, length), is chosen."""
         return (self.perceive(*answer) > self.perceive(*other)) != self._slips()
 
+    def chooses_first(self, first: tuple[float, float], second: tuple[float, float]) -> bool:
+        """Draws whether the answer that is shown first is chosen; answers are (quality, length)."""
+        return not self._slips() if self.manner.takes_first else self.prefers(first, second)
+
     def likes(self, quality: float, length: float) -> bool:
         """Draws whether the thumb is up."""
         return (self.perceive(quality, length) > 0.5) != self._slips()
@@ -86,6 +97,7 @@ class Raters:
 
     def __init__(self, seed: int, noise: Noise, length_bias: float) -> None:
         self._rng = random.Random(f"{seed}/raters")
+        self._length_bias = length_bias
         self._all = []
         for i, manner in enumerate(_manners(noise), start=1):
             centre = 0.5 + self._rng.uniform(-manner.shift, manner.shift)
@@ -94,6 +106,11 @@ class Raters:
     def any(self) -> Rater:
         """Draws one of the raters."""
         return self._rng.choice(self._all)
+
+    def with_lazy(self, rng: random.Random) -> list[Rater]:
+        """Returns the same raters and the lazy ones, who draw from another source of chance."""
+        lazy = [Rater(f"r{COUNT + i:02}", LAZY_MANNER, 0.5, self._length_bias, rng) for i in range(1, LAZY + 1)]
+        return [replace(rater, rng=rng) for rater in self._all] + lazy
 
 
 def _manners(noise: Noise) -> Sequence[Manner]:

@@ -13,6 +13,7 @@ from unipref.core.aggregation import Aggregation
 from unipref.core.judgements import Judgements
 from unipref.unify.aggregates.latent import Latent
 from unipref.unify.judging import fit
+from unipref.unify.judging.overlaps import find_overlaps
 
 
 def aggregate(rows: list[dict[str, Any]], **settings: Any) -> tuple[Judgements, Aggregation]:
@@ -115,6 +116,41 @@ def test_ratings_by_one_person_tell_nothing_of_their_reliability() -> None:
     _, result = aggregate(rows)
     assert np.isnan(result.mean).all()
     assert result.annotators[0].reliability is None
+
+
+@pytest.mark.parametrize("kind", ["rating", "ranking"])
+def test_what_one_person_alone_judged_changes_no_reliability(kind: str) -> None:
+    rows, _ = judged_pairs(5, prompts=150, people=10)
+    rng = np.random.default_rng(0)
+    alone: list[dict[str, Any]] = []
+    for prompt in range(150):
+        base = {"group": f"p{prompt:04}", "axis": "tone", "source": "tone", "annotator": f"w{prompt % 10:02}"}
+        values = rng.permutation([1, 3, 5]).tolist()
+        alone += [
+            {**base, "answers": [a], "kind": "rating", "value": float(v)} for a, v in zip("abc", values, strict=True)
+        ]
+        if kind == "ranking":  # the same person's ranking agrees with the ratings, and so confirms nothing
+            places = [3 - value // 2 for value in values]
+            alone.append({**base, "answers": ["a", "b", "c"], "kind": "ranking", "places": places})
+    before, after = (
+        [report.reliability for report in aggregate(each)[1].annotators] for each in (rows, [*rows, *alone])
+    )
+    assert after == pytest.approx(before, abs=0.03)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_source_without_overlaps_is_taken_to_be_as_steep_as_others(sign: int) -> None:
+    rows, _ = judged_pairs(6, prompts=150, people=10, source="shared")
+    rows = [{**row, "value": sign * row["value"]} for row in rows]
+    if sign < 0:  # the same people's votes in another source show that the first source is inverted
+        rows += judged_pairs(6, prompts=150, people=10, source="usual")[0]
+    alone = [{**row, "group": f"q{n:04}", "source": "alone"} for n, row in enumerate(rows[:100])]
+    judgements = Judgements.from_rows([*rows, *alone])
+    found = fit.Fitter(judgements, find_overlaps(judgements, 10)).run(30, 0.002)
+    slope = {str(judgements.sources[scale.source]): scale.slope for scale in found.scales}
+    others = [abs(slope[name]) for name in slope if name != "alone"]
+    assert slope["alone"] == pytest.approx((2.0 + sum(others)) / (1 + len(others)))
+    assert slope["alone"] > 0
 
 
 def test_two_answers_that_nothing_links_cannot_be_compared() -> None:

@@ -322,7 +322,8 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
     overlapping = factors.is_overlapping[at]
     crowd = _count_crowd(weights, message, overall, factors, at, beliefs.by_source.shape)
     np.log(np.maximum(message, TINY), out=message)
-    message *= weight[:, None]
+    # A judgement that nobody else made says nothing of its annotator: it would be compared with their own others.
+    message *= (weight * overlapping)[:, None]
     beliefs.messages[at] = message
     share = by_slope * (weight * overlapping / overall)[:, None]
     counts = None

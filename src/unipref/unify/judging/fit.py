@@ -13,7 +13,7 @@ from unipref.unify.judging import chunks, manners, profiles, ranking_terms
 from unipref.unify.judging.gaussians import Gaussians
 from unipref.unify.judging.layout import Factors, lay_out
 from unipref.unify.judging.overlaps import Overlaps
-from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, Scale
+from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, SLOPE_MEAN, Scale
 
 CHUNK = 16384
 """Judgements per chunk."""
@@ -196,12 +196,25 @@ class Fitter:
         self.crowd = (CROWD_STRENGTH * base + crowd) / (CROWD_STRENGTH + crowd.sum(axis=1, keepdims=True))
 
     def _update_scales(self, totals: chunks.Totals) -> None:
-        """Improves slopes and thresholds for the expected numbers of judgements."""
+        """Improves slopes and thresholds for the expected numbers of judgements.
+
+        A scale without overlapping judgements gets the mean size of the slopes of the others of its form.
+        """
         counts = np.zeros(self.tables.follow.shape) if totals.counts is None else totals.counts
+        known, unknown = [], []
         for code, scale in enumerate(self.scales):
             mine = np.flatnonzero(self.tables.keys[:, 0] == code)
-            if scale.kind != RANKING and len(mine) and counts[mine].sum() > 0:
+            if scale.kind == RANKING:
+                continue
+            if len(mine) and counts[mine].sum() > 0:
                 scale.maximise(self.tables.keys[mine, 1:], counts[mine], SCALE_STEPS)
+                known.append(scale)
+            else:
+                unknown.append(scale)
+        for scale in unknown:
+            # That another scale is inverted says nothing of this one.
+            alike = [abs(other.slope) for other in known if other.is_symmetric == scale.is_symmetric]
+            scale.x[0] = (SLOPE_MEAN + sum(alike)) / (1 + len(alike))
 
     def _update_between(self) -> None:
         """Estimates the variance between prompts from blocks in which answers were judged one by one."""

@@ -114,7 +114,9 @@ class RankingTerms:
     def _messages(self, slopes: Floats, lapse: float) -> Floats:
         chances = np.exp(self.log_chances(slopes))[:, self.profiles.slope_code]
         mixed = (1 - self.profiles.lapse) * chances + self.profiles.lapse * lapse
-        return np.asarray(np.log(np.maximum(mixed, 1e-300)) * self.rankings.weight[:, None])
+        # As for other judgements, one that nobody else made says nothing of its annotator.
+        weight = self.rankings.weight * self.rankings.is_overlapping
+        return np.asarray(np.log(np.maximum(mixed, 1e-300)) * weight[:, None])
 
     def crowd(self, by_source: Floats) -> Floats:
         """Returns (s, p) expected numbers of unknown annotators by profile, from overlapping rankings."""
