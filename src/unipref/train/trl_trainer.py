@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.train.data.answer_masks import MASKED_CONFIGS
-from unipref.train.data.epochs import Mix, RowOrder, Sampling
+from unipref.train.data.epochs import Mix, RowOrder, Sampling, WeighBy
 from unipref.train.data.row_usage import RowFacts
 from unipref.train.data.rows import LaterTurns, View
 from unipref.train.lora import Lora
@@ -276,6 +276,9 @@ class TrlTrainer(Trainer):
         """
         return None
 
+    def prepare_to_save(self, hf: Any) -> None:
+        """Makes the trained model of a TRL trainer the one that is saved. It is called in every process."""
+
     def count_rows_of_run(self, args: Any, rows: int) -> int:
         """Counts the rows a run sees.
 
@@ -326,9 +329,9 @@ class LengthLimited(TrlTrainer):
     train_sampling_strategy: Sampling = "group_by_length"
     """Order of the rows: `group_by_length` puts rows of similar length into one forward pass, the passes in random
     order, so that there is little padding; `random`; or `sequential`, as in the file."""
-    weigh_by: Literal["confidence", "margin"] | None = None
-    """Draws each row in proportion to its confidence or margin (a row without: the mean of the others), which in
-    expectation weights its loss by it. TRL's trainers take no weights."""
+    weigh_by: WeighBy | None = None
+    """Draws each row in proportion to its confidence, margin (below 0: never) or margin_percentile (a row without: the
+    mean of the others), which in expectation weights its loss by it. TRL's trainers take no weights."""
 
     def make_row_order(self, batch: int) -> RowOrder | None:
         """The order that the settings give."""
