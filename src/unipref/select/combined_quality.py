@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MARGIN_PERCENTILE = "margin_percentile"
 """The scorer that needs only two scores."""
-FEW = 0.5
+FEW = 0.1
 """If a scorer can score a smaller part of the candidates, a note says so."""
 
 
@@ -133,15 +133,15 @@ def _make_label(scorer: Scorer, labels: Mapping[str, Any]) -> str:
 
 
 def _describe_unscored(label: str, scores: "npt.NDArray[np.float64]", candidates: Candidates) -> list[str]:
-    """Says so if a scorer can score less than `FEW` of the candidates, with the numbers of each source."""
+    """Notes that a scorer can score less than `FEW` of the candidates, or fewer than the others with a percentile."""
     has_score = ~np.isnan(scores)
-    if has_score.sum() >= FEW * len(scores):
+    others = int((~np.isnan(candidates.margin_percentiles) & ~has_score).sum())
+    if has_score.sum() >= max(FEW * len(scores), others):
         return []
     names, codes = np.unique(candidates.sources, return_inverse=True)
     totals, scored = np.bincount(codes), np.bincount(codes[has_score], minlength=len(names))
     by_source = ", ".join(f"{name}: {n:,} of {of:,}" for name, n, of in zip(names, scored, totals, strict=True))
     note = f"the scorer {label} can score {has_score.sum():,} of {len(scores):,} preferences ({by_source})"
-    others = int((~np.isnan(candidates.margin_percentiles) & ~has_score).sum())
     if others:
         note += f"; {MARGIN_PERCENTILE} can score {others:,} of the others: name it as quality"
     return [note]
