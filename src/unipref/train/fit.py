@@ -228,6 +228,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
             f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",
             where=str(job.preferences),
         )
+    trainer.check_numbers(usage.facts, rows)
     dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
     checkpoint, warnings = choose_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else (None, [])
     return PreparedStep(

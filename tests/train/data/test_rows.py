@@ -235,5 +235,8 @@ def test_soft_labels_without_a_confidence_are_refused(trainer: Any, job: Job, ro
 
 
 def test_ratings_that_no_source_has_are_refused(job: Job, row: Any) -> None:
-    with pytest.raises(UserError, match="no pair has ratings with more than one value"):
+    with pytest.raises(UserError, match="no pair has ratings: its sources score no answers"):
         Reward(use_ratings=True, max_steps=1).fit(job([row("Who?", "She.", "He.")]))
+    equal = row("Who?", "She.", "He.") | {"axis": "help", "chosen_score": 1.0, "rejected_score": None}
+    with pytest.raises(UserError, match="on each scale, all ratings are equal"):
+        Reward(use_ratings=True, max_steps=1).fit(job([equal], to="second"))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from unipref.core.records import Row
@@ -90,6 +91,16 @@ def rating_columns() -> PairColumns:
 
     types = {RATING_SCALES: "string[]", CHOSEN_RATINGS: "float64[]", REJECTED_RATINGS: "float64[]"}
     return PairColumns(types, make, ("axis", "chosen_score", "rejected_score", "axes"))
+
+
+def count_rated_rows(rows: Path) -> int:
+    """Counts the rows of an Arrow file that have ratings."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with pa.memory_map(str(rows)) as source:
+        scales = pa.ipc.open_stream(source).read_all()[RATING_SCALES]
+        return int(pc.sum(pc.greater(pc.list_value_length(scales), 0)).as_py() or 0)
 
 
 def _or_nan(score: float | None) -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -93,14 +94,14 @@ class Dpo(LengthLimited):
         settings = super().build_trl_settings()
         return settings | ({"label_smoothing": 0.0} if self.label_smoothing == "confidence" else {})
 
-    def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
-        """The chance of a wrong label, if it comes from the rows' confidence.
+    def check_numbers(self, facts: RowFacts, rows: Path) -> None:
+        """Checks the weights and confidences; arguments and errors as in `TrlTrainer`."""
+        super().check_numbers(facts, rows)
+        if self.soft_labels or self.label_smoothing == "confidence":
+            known_confidences(facts, "soft_labels" if self.soft_labels else "label_smoothing")
 
-        Raises:
-            UserError: the settings use confidences, and no row has one.
-        """
-        if self.soft_labels:
-            known_confidences(facts, "soft_labels")
+    def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
+        """The chance of a wrong label, if it comes from the rows' confidence."""
         return {"label_smoothing": estimate_wrong_label_rate(facts)} if self.label_smoothing == "confidence" else {}
 
     def view(self) -> View:

@@ -1,6 +1,7 @@
 """A reward model from pairs of answers."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from unipref.core.contracts import LearnsFrom, TrainJob
 from unipref.core.errors import UserError
 from unipref.train.data.pair_columns import (
     RATING_COLUMNS,
+    count_rated_rows,
     make_pair_view,
     margin_column,
     probability_column,
@@ -93,15 +95,14 @@ class Reward(LengthLimited):
             columns.append(rating_columns())
         return make_pair_view(*columns) if columns else PAIRS
 
-    def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
-        """No settings.
-
-        Raises:
-            UserError: with `soft_labels`, no row has a confidence.
-        """
+    def check_numbers(self, facts: RowFacts, rows: Path) -> None:
+        """Checks the weights, confidences and ratings; arguments and errors as in `TrlTrainer`."""
+        super().check_numbers(facts, rows)
         if self.soft_labels:
             known_confidences(facts, "soft_labels")
-        return {}
+        if self.use_ratings and not count_rated_rows(rows):
+            what = "no pair has ratings: its sources score no answers."
+            raise UserError(what, where="use_ratings", mend="Leave it out.")
 
     def prepare_to_save(self, hf: Any) -> None:
         """Takes away the outputs that predict ratings."""
@@ -126,7 +127,7 @@ class Reward(LengthLimited):
             if self.use_ratings:
                 scales = measure_scales(arguments["train_dataset"].select_columns(RATING_COLUMNS))
                 if not scales.scales:
-                    what = "no pair has ratings with more than one value."
+                    what = "on each scale, all ratings are equal."
                     raise UserError(what, where="use_ratings", mend="Leave it out.")
                 figures["ratings"] = scales.describe()
             return RowRewardTrainer(
