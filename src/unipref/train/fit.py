@@ -22,7 +22,7 @@ from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
 from unipref.train.data.pair_columns import PROBABILITY
-from unipref.train.data.row_usage import RowUsage, describe_special_tokens
+from unipref.train.data.row_usage import RowUsage, describe_rare_numbers, describe_special_tokens
 from unipref.train.data.rows import View, join_tools, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
@@ -114,6 +114,7 @@ def fit(
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
+    summary["warnings"] += describe_rare_numbers(numbers)
     if merged is not None:
         summary["merge"] = merged.as_record()
     if ready.start.merged is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.train.data.epochs import WINDOW, Mix, RowOrder, compute_row_weights
-from unipref.train.data.row_usage import RowFacts
+from unipref.train.data.row_usage import RowFacts, describe_rare_numbers
 
 
 def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None, margin: Any = None) -> RowFacts:
@@ -113,6 +113,12 @@ def test_rows_without_a_confidence_weigh_as_the_mean_of_the_others() -> None:
     assert row_facts.count_known("confidence") == {"known": 2, "missing": 2}
     with pytest.raises(UserError, match="no row has a margin to weight by"):
         compute_row_weights(row_facts, "margin")
+
+
+def test_a_step_warns_of_numbers_that_few_rows_have() -> None:
+    counts = facts(("a", 20), confidence=[0.5] + 19 * [None]).count_known("confidence")
+    numbers = {"weights": {"by": "confidence", **counts}, "soft_labels": {"known": 2, "missing": 18}}
+    assert describe_rare_numbers(numbers) == ["weigh_by: only 1 of 20 rows have the number that it uses"]
 
 
 def test_a_row_that_the_judgements_overrule_weighs_nothing() -> None:

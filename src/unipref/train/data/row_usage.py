@@ -3,8 +3,9 @@
 import math
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError
 from unipref.core.records import Reason, Row
@@ -34,6 +35,8 @@ NO_RULE = "no_rule"
 """Left out because no reward can score answers to the prompt."""
 NUMBERS = ("confidence", "margin", "margin_percentile")
 """The numbers of a preference by which rows are weighted or losses shaped."""
+RARE = 0.1
+"""A step warns if a smaller part of its rows has a number that its settings use."""
 MOST_TOKENS = 6
 """Most special tokens that a warning names."""
 
@@ -194,6 +197,21 @@ class RowUsage:
             f"{self.cut} of {self.rows} preferences are cut before their second user turn, because its tokens cannot "
             "be masked: the chat template changes texts, or the trainer takes no mask"
         ]
+
+
+def describe_rare_numbers(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Says of each number that few rows have how many have it.
+
+    Args:
+        numbers: name in the step's figures -> with `known` and `missing`.
+    """
+    settings = {"weights": "weigh_by", "margins": "use_margin", "soft_labels": "soft_labels"}
+    lines = []
+    for name, counts in numbers.items():
+        n, total = counts["known"], counts["known"] + counts["missing"]
+        if n < RARE * total:
+            lines.append(f"{settings[name]}: only {n:,} of {total:,} rows have the number that it uses")
+    return lines
 
 
 def describe_special_tokens(usage: RowUsage, tokenizer: "PreTrainedTokenizerBase", leaves_out: bool) -> list[str]:
