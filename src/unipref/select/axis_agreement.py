@@ -39,7 +39,7 @@ def measure_agreement(preferences: Path, axes: AxesOfSources, rows_at_once: int)
     """
     spreads = _measure_spreads(_read(preferences, rows_at_once))
     rows = _read(preferences, rows_at_once)
-    return np.array([_agreement(source, pairs, axes, spreads) for source, pairs in rows], dtype=np.float64)
+    return np.array([_compute_agreement(source, pairs, axes, spreads) for source, pairs in rows], dtype=np.float64)
 
 
 def _read(preferences: Path, rows_at_once: int) -> Iterator[tuple[str, list[AxisPair]]]:
@@ -65,7 +65,9 @@ def _measure_spreads(rows: Iterator[tuple[str, list[AxisPair]]]) -> dict[Key, fl
     return {key: float(np.sqrt(squares[key] / counts[key])) for key in counts}
 
 
-def _agreement(source: str, pairs: Sequence[AxisPair], axes: AxesOfSources, spreads: Mapping[Key, float]) -> float:
+def _compute_agreement(
+    source: str, pairs: Sequence[AxisPair], axes: AxesOfSources, spreads: Mapping[Key, float]
+) -> float:
     gaps = []
     for pair in pairs:
         axis, spread = axes.get(source, {}).get(pair["axis"]), spreads[source, pair["axis"]]

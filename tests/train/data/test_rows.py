@@ -11,7 +11,12 @@ import pytest
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
-from unipref.train.data.pair_columns import make_pair_view, margin_column, probability_column, rating_columns
+from unipref.train.data.pair_columns import (
+    make_margin_column,
+    make_pair_view,
+    make_probability_column,
+    make_rating_columns,
+)
 from unipref.train.data.row_usage import RowUsage
 from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, View, write_rows
 from unipref.train.row_losses.ratings import measure_scales
@@ -181,7 +186,7 @@ def test_a_margin_is_never_missing(
     without = row("Why?", "So.", "No.") | {"margin_percentile": None}
     given = job([row("Who?", "She.", "He.") | {"margin_percentile": 0.25}, without])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    view = make_pair_view(margin_column(2.0, missing))
+    view = make_pair_view(make_margin_column(2.0, missing))
     usage = write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
     assert [r["margin"] for r in written(tmp_path / "rows.arrow")] == margins
     assert usage.left_out == ({} if missing == 0.0 else {"no_margin": 1})
@@ -212,7 +217,7 @@ def test_ratings_are_those_of_all_axes_by_source(job: Job, tmp_path: Path, row: 
     }
     given = job([rated, row("Why?", "So.", "No.")])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    view = make_pair_view(rating_columns(), probability_column(0.9))
+    view = make_pair_view(make_rating_columns(), make_probability_column(0.9))
     write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
     first, second = written(tmp_path / "rows.arrow")
     assert first["rating_scales"] == ["test / help", "test / harm"]

@@ -53,7 +53,7 @@ def make_pair_view(*columns: PairColumns) -> View:
     return replace(PAIRS, examples=examples, others=types, inputs=inputs)
 
 
-def margin_column(scale: float, missing: float | None) -> PairColumns:
+def make_margin_column(scale: float, missing: float | None) -> PairColumns:
     """TRL's column `margin`: the percentile margin.
 
     Args:
@@ -68,7 +68,7 @@ def margin_column(scale: float, missing: float | None) -> PairColumns:
     return PairColumns({"margin": "float32"}, make)
 
 
-def probability_column(missing: float) -> PairColumns:
+def make_probability_column(missing: float) -> PairColumns:
     """The column `PROBABILITY`; `missing`: the probability of a pair without a confidence."""
     return PairColumns(
         {PROBABILITY: "float32"},
@@ -76,7 +76,7 @@ def probability_column(missing: float) -> PairColumns:
     )
 
 
-def rating_columns() -> PairColumns:
+def make_rating_columns() -> PairColumns:
     """The columns with the source's own scores, of the deciding axis and of all others."""
 
     def make(row: Row) -> dict[str, Any]:

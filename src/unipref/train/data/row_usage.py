@@ -76,7 +76,7 @@ class RowFacts:
         return {"known": len(self) - missing, "missing": missing}
 
 
-def known_confidences(facts: RowFacts, setting: str) -> "npt.NDArray[np.float64]":
+def take_confidences(facts: RowFacts, setting: str) -> "npt.NDArray[np.float64]":
     """Returns the confidences of the rows that have one.
 
     Args:

@@ -60,7 +60,7 @@ _SIDES = (CHOSEN_RATINGS, REJECTED_RATINGS)
 
 
 def measure_scales(rows: Iterable[Row]) -> RatingScales:
-    """Measures the scales of rows with the columns of `rating_columns`."""
+    """Measures the scales of rows with the columns of `make_rating_columns`."""
     values: dict[str, list[float]] = {}
     pairs: list[list[str]] = []
     for row in rows:

@@ -67,14 +67,14 @@ class RowRewardTrainer(RewardTrainer):  # type: ignore[misc]
         if PROBABILITY in added:
             loss = loss + ((1 - added[PROBABILITY]) * (chosen - rejected)[:, 0]).mean()
         if RATINGS in added:
-            errors = rating_errors(torch.stack([chosen[:, 1:], rejected[:, 1:]], dim=1), added[RATINGS])
+            errors = compute_rating_errors(torch.stack([chosen[:, 1:], rejected[:, 1:]], dim=1), added[RATINGS])
             loss = loss + self.ratings_weight * errors.mean()
             mode = "train" if self.model.training else "eval"
             self._metrics[mode]["rating_error"].append(self.accelerator.gather_for_metrics(errors).mean().item())
         return (loss, outputs) if return_outputs else loss
 
 
-def rating_errors(predicted: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+def compute_rating_errors(predicted: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
     """Computes the mean squared error of each pair's ratings, (b,), 0 for a pair without ratings.
 
     Args:

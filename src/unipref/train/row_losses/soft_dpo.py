@@ -36,15 +36,16 @@ class SoftDpoTrainer(DPOTrainer):  # type: ignore[misc]
 
         def run(*arguments: Any, **settings: Any) -> Any:
             outputs = model(*arguments, **settings)
-            log_probs.append(outputs.log_probs)
+            # The first call is the one that the loss is made of.
+            if not log_probs:
+                log_probs.append(outputs.log_probs)
             return outputs
 
         result = super()._compute_loss(run, inputs, return_outputs)
-        # Its first call is the one that the loss is made of.
-        added = self._turned_share(log_probs[0], inputs, probabilities)
+        added = self._compute_added_loss(log_probs[0], inputs, probabilities)
         return (result[0] + added, result[1]) if return_outputs else result + added
 
-    def _turned_share(
+    def _compute_added_loss(
         self, log_probs: torch.Tensor, inputs: dict[str, Any], probabilities: torch.Tensor
     ) -> torch.Tensor:
         """The mean of (1 - p) (loss(-h) - loss(h)), over all of TRL's losses with their weights."""
@@ -56,11 +57,11 @@ class SoftDpoTrainer(DPOTrainer):  # type: ignore[misc]
         total = torch.zeros_like(chosen)
         for name, weight in zip(self.loss_types, self.loss_weights, strict=True):
             sides = [r / n for r, n in zip(ratios, n_tokens, strict=True)] if name in PER_TOKEN else ratios
-            total = total + weight * turning_cost(name, sides[0] - sides[1], self.beta)
+            total = total + weight * compute_cost_of_turning(name, sides[0] - sides[1], self.beta)
         return ((1 - probabilities.to(total.device)) * total).mean()
 
 
-def turning_cost(loss: str, h: torch.Tensor, beta: float) -> torch.Tensor:
+def compute_cost_of_turning(loss: str, h: torch.Tensor, beta: float) -> torch.Tensor:
     """Computes loss(-h) - loss(h) of one of TRL's losses of a log-ratio h.
 
     Raises:

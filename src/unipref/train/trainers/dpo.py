@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from unipref.core.contracts import LearnsFrom, TrainJob
-from unipref.train.data.pair_columns import make_pair_view, probability_column
-from unipref.train.data.row_usage import RowFacts, known_confidences
+from unipref.train.data.pair_columns import make_pair_view, make_probability_column
+from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
@@ -98,7 +98,7 @@ class Dpo(LengthLimited):
         """Checks the weights and confidences; arguments and errors as in `TrlTrainer`."""
         super().check_numbers(facts, rows)
         if self.soft_labels or self.label_smoothing == "confidence":
-            known_confidences(facts, "soft_labels" if self.soft_labels else "label_smoothing")
+            take_confidences(facts, "soft_labels" if self.soft_labels else "label_smoothing")
 
     def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
         """The chance of a wrong label, if it comes from the rows' confidence."""
@@ -106,7 +106,7 @@ class Dpo(LengthLimited):
 
     def view(self) -> View:
         """Both answers; with `soft_labels`, the probability of their label too."""
-        return make_pair_view(probability_column(self.missing_confidence)) if self.soft_labels else PAIRS
+        return make_pair_view(make_probability_column(self.missing_confidence)) if self.soft_labels else PAIRS
 
     def count_frozen_copies(self) -> int:
         """Counts the reference, unless it is the model without its adapter, or runs only once before training."""
@@ -134,4 +134,4 @@ def estimate_wrong_label_rate(facts: RowFacts) -> float:
     Raises:
         UserError: no row has one.
     """
-    return round(min(MAX_SMOOTHING, float(1 - known_confidences(facts, "label_smoothing").mean())), 6)
+    return round(min(MAX_SMOOTHING, float(1 - take_confidences(facts, "label_smoothing").mean())), 6)

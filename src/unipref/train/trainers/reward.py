@@ -11,12 +11,12 @@ from unipref.core.errors import UserError
 from unipref.train.data.pair_columns import (
     RATING_COLUMNS,
     count_rated_rows,
+    make_margin_column,
     make_pair_view,
-    margin_column,
-    probability_column,
-    rating_columns,
+    make_probability_column,
+    make_rating_columns,
 )
-from unipref.train.data.row_usage import RowFacts, known_confidences
+from unipref.train.data.row_usage import RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 from unipref.train.fit import fit
 from unipref.train.trl_trainer import LengthLimited
@@ -88,18 +88,18 @@ class Reward(LengthLimited):
         """Both answers, and the numbers that the settings use."""
         columns = []
         if self.use_margin:
-            columns.append(margin_column(self.margin_scale, 0.0 if self.missing_margin == "zero" else None))
+            columns.append(make_margin_column(self.margin_scale, 0.0 if self.missing_margin == "zero" else None))
         if self.soft_labels:
-            columns.append(probability_column(self.missing_confidence))
+            columns.append(make_probability_column(self.missing_confidence))
         if self.use_ratings:
-            columns.append(rating_columns())
+            columns.append(make_rating_columns())
         return make_pair_view(*columns) if columns else PAIRS
 
     def check_numbers(self, facts: RowFacts, rows: Path) -> None:
         """Checks the weights, confidences and ratings; arguments and errors as in `TrlTrainer`."""
         super().check_numbers(facts, rows)
         if self.soft_labels:
-            known_confidences(facts, "soft_labels")
+            take_confidences(facts, "soft_labels")
         if self.use_ratings and not count_rated_rows(rows):
             what = "no pair has ratings: its sources score no answers."
             raise UserError(what, where="use_ratings", mend="Leave it out.")
