@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "count": 5,
                 "gate": 0.6,
                 "clusters": 2,
-                "quality": ["margin", "response_checks"],
+                "quality": ["margin_percentile", "response_checks"],
                 "unscored": "sample",
             }
         },
@@ -91,7 +91,7 @@ def test_every_candidate_is_explained_as_it_was_decided(run: Path) -> None:
         }
         main = by["main", 0]
         assert main["response_checks"] is not None
-        assert (main["margin"] is None) == (found["preference"]["source"] == "pairs")
+        assert (main["margin_percentile"] is None) == (found["preference"]["source"] == "pairs")
         assert main["quality"] is not None
         text = explain.as_text(found)
         assert f"main, seed 0: {'kept' if main['kept'] else 'dropped'}, {main['reason']}" in text

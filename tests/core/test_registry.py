@@ -21,7 +21,7 @@ every_choice = pytest.mark.parametrize(("kind", "choice"), EVERY, ids=[f"{s}-{c.
     ("kind", "expected"),
     [
         ("format", {"pairs", "ratings", "tree", "multiple_choice", "thumbs", "demonstration"}),
-        ("scorer", {"margin", "confidence", "reward_margin", "policy_margin", "ifd", "response_checks"}),
+        ("scorer", {"margin", "margin_percentile", "confidence", "divergence", "margin_gap", "ifd", "response_checks"}),
         (
             "strategy",
             {"all", "random", "quality", "cluster_quality", "quality_gate", "facility_location", "deita"},
@@ -165,6 +165,6 @@ def test_no_cache_identity_holds_where_a_file_lies(kind: str) -> None:
 
 
 def test_the_code_of_a_choice_is_its_own_and_that_of_its_scorers() -> None:
-    strategy = registry.make("strategy", "quality", {"quality": ["margin", "confidence"]}, "select")
+    strategy = registry.make("strategy", "quality", {"quality": ["margin_percentile", "confidence"]}, "select")
     names = {name.rpartition(".")[2] for name in registry.code_modules(strategy)}
-    assert names == {"quality", "margin", "confidence"}
+    assert names == {"quality", "margin_percentile", "confidence"}

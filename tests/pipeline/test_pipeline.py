@@ -122,7 +122,7 @@ def test_rows_may_come_from_python(study, tmp_path):
         del source["path"]
     from_memory = unipref.unify_feedback(study, tmp_path / "run", rows={"ratings": table, "pairs": iter(pairs)})
     from_files = unipref.unify_feedback(study_of(tmp_path, Path(study["model"])), tmp_path / "other")
-    columns = ["id", "prompt", "chosen", "rejected", "margin"]
+    columns = ["id", "prompt", "chosen", "rejected", "margin_percentile"]
     assert pq.read_table(from_memory, columns=columns).equals(pq.read_table(from_files, columns=columns))
     origins = {place for row in pq.read_table(from_memory)["origin"].to_pylist() for place in row}
     assert "ratings:1" in origins

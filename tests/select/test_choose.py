@@ -68,8 +68,8 @@ def test_candidates_are_read_in_file_order(make, write, tmp_path):
     assert candidates.sources.tolist() == ["a", "b"]
     assert candidates.groups[0] == "g1"
     assert candidates.tokens.tolist() == [8, 7]
-    assert candidates.margins[0] == 0.25
-    assert np.isnan(candidates.margins[1])
+    assert candidates.margin_percentiles[0] == 0.25
+    assert np.isnan(candidates.margin_percentiles[1])
 
 
 def test_contents_are_joined_by_row_even_in_a_slice():

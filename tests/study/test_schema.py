@@ -501,7 +501,7 @@ def test_rows_for_a_source_that_is_not_there_give_the_near_name(here: Path) -> N
 
 
 def test_what_scorers_ask_has_to_be_there_before_any_work(here: Path) -> None:
-    asking = {"quality": {"quality": ["margin", {"policy_margin": {}}]}}
+    asking = {"quality": {"quality": ["margin_percentile", {"policy_margin": {}}]}}
     assert load(a_study(select=asking)).study.select.models("org/name") == ["org/name"]
     without = a_study(select=asking, train=[], evaluate=[])
     del without["model"]
@@ -515,7 +515,7 @@ def test_folders_in_a_selection_are_relative_to_the_study_file(here: Path, monke
     select = {
         "quality_gate": {
             "embedder": "models/tiny",
-            "quality": ["margin", {"ifd": {"model": "models/tiny"}}],
+            "quality": ["margin_percentile", {"ifd": {"model": "models/tiny"}}],
             "unscored": {"policy_margin": {"model": "models/tiny"}},
         }
     }

@@ -8,8 +8,9 @@ from unipref.core.candidates import Candidates, Dialogue
 
 
 def hand_made(
-    margins: Any,
+    percentiles: Any,
     *,
+    margins: Any = None,
     sources: Any = None,
     ids: Any = None,
     vectors: Any = None,
@@ -19,10 +20,11 @@ def hand_made(
     dialogues: list[Dialogue] | None = None,
     **changes: Any,
 ) -> Candidates:
-    n = len(margins)
+    n = len(percentiles)
     return Candidates(
         ids=np.array(ids if ids is not None else [f"{i:04d}" for i in range(n)], dtype=np.str_),
-        margins=np.array(margins, dtype=np.float32),
+        margins=np.array(np.full(n, np.nan) if margins is None else margins, dtype=np.float32),
+        margin_percentiles=np.array(percentiles, dtype=np.float32),
         confidences=np.array(np.full(n, np.nan) if confidences is None else confidences, dtype=np.float32),
         sources=np.array(sources if sources is not None else ["a"] * n, dtype=np.str_),
         objectives=np.array(objectives if objectives is not None else ["instruction"] * n, dtype=np.str_),

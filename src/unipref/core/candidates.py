@@ -38,18 +38,22 @@ class Candidates:
 
     Attributes:
         ids: (n,) preference ids, in file order.
-        margins: (n,) percentiles in [0, 1], NaN where unscored.
-        confidences: (n,) shares of judgements that agree, NaN for a single judgement.
+        margins: (n,) differences of utilities, in standard deviations; NaN where they cannot be known.
+        margin_percentiles: (n,) percentiles of the gaps between the scores, in [0, 1]; NaN without two scores.
+        confidences: (n,) probabilities that the chosen answer is the better one; NaN where they cannot be known.
         sources, objectives, groups: (n,) strings.
         tokens: (n,) length of prompt and answers together, in white-space words.
         embed: embedder settings -> (n, d) float32 unit rows, one per prompt; cached on disk.
         texts: each call yields the n dialogues in batches.
         model: the study's model, which model-based scorers use unless they name another; None: the study has none.
         cache: folder that keeps models' results for texts between runs; None: nothing is kept.
+        axis_agreement: gives (n,) numbers of how far the further axes agree with the labels, in standard deviations,
+            NaN without evidence (`unipref.select.axis_agreement`); None: the axes are not read.
     """
 
     ids: "npt.NDArray[np.str_]"
     margins: "npt.NDArray[np.float32]"
+    margin_percentiles: "npt.NDArray[np.float32]"
     confidences: "npt.NDArray[np.float32]"
     sources: "npt.NDArray[np.str_]"
     objectives: "npt.NDArray[np.str_]"
@@ -59,6 +63,7 @@ class Candidates:
     texts: Callable[[], Iterator[list[Dialogue]]]
     model: str | None = None
     cache: Path | None = None
+    axis_agreement: "Callable[[], npt.NDArray[np.float64]] | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -95,9 +100,11 @@ class Candidates:
                 start += len(batch)
                 yield [dialogue for dialogue, is_in in zip(batch, batch_mask, strict=True) if is_in]
 
+        agreement = self.axis_agreement
         return Candidates(
             ids=self.ids[mask],
             margins=self.margins[mask],
+            margin_percentiles=self.margin_percentiles[mask],
             sources=self.sources[mask],
             objectives=self.objectives[mask],
             groups=self.groups[mask],
@@ -107,4 +114,5 @@ class Candidates:
             texts=texts,
             model=self.model,
             cache=self.cache,
+            axis_agreement=None if agreement is None else lambda: agreement()[mask],
         )

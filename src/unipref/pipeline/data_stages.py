@@ -85,10 +85,12 @@ class DataStages:
         """Selects the preferences of the train part to train on."""
         context = self.context
         candidates, cache = cleaned.folder / "train.parquet", context.cache.folder / "cache"
+        resolved = context.resolved.sources[variant]
+        axes = {source.projection.source: source.projection.independent_axes() for source in resolved}
         stage = context.cache.stage(
             f"selected/{variant}/{seed}",
-            stage_inputs.select_inputs(context.hashes, study, cleaned, seed),
-            lambda out: choose(study.select, candidates, out, seed, cache, study.model),
+            stage_inputs.select_inputs(context.hashes, study, resolved, cleaned, seed),
+            lambda out: choose(study.select, candidates, out, seed, cache, study.model, axes),
         )
         if stage.pending:
             return stage

@@ -131,11 +131,17 @@ def clean_inputs(
     }
 
 
-def select_inputs(hashes: InputHashes, study: Study, cleaned: Stage, seed: int) -> dict[str, Any]:
-    """Returns the inputs of select, which chooses the rows to train on."""
+def select_inputs(
+    hashes: InputHashes, study: Study, resolved: Sequence[ResolvedSource], cleaned: Stage, seed: int
+) -> dict[str, Any]:
+    """Returns the inputs of select, which chooses the rows to train on; `resolved`: the variant's sources."""
     embedder = study.select.embedding_model
     return {
         "clean": cleaned.content,  # not its key: a new benchmark that removes no row changes nothing
+        "axes": {
+            source.projection.source: {name: axis.better for name, axis in source.projection.independent_axes().items()}
+            for source in resolved
+        },
         "strategy": registry.cache_identity(study.select),
         "models": [hashes.model_key(name) for name in study.select.models(study.model)],
         "seed": seed if study.select.is_seeded else None,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from unipref.select.axis_agreement import AxesOfSources
+
 OUTPUT = "train.parquet"
 DECISIONS = "decisions.parquet"
 ROWS_AT_ONCE = 4096
@@ -23,7 +25,13 @@ __all__ = ["DECISIONS", "OUTPUT", "choose"]
 
 
 def choose(
-    strategy: Strategy, preferences: Path, out: Path, seed: int, cache: Path, model: str | None = None
+    strategy: Strategy,
+    preferences: Path,
+    out: Path,
+    seed: int,
+    cache: Path,
+    model: str | None = None,
+    axes: "AxesOfSources | None" = None,
 ) -> dict[str, Any]:
     """Selects preferences and writes them to `out/train.parquet`, in input order and with the input's schema.
 
@@ -37,10 +45,11 @@ def choose(
         seed: for all random choices.
         cache: folder that keeps embeddings and scores between runs; made if needed.
         model: the study's model, for scorers that use one.
+        axes: source -> its axes besides those that decide, which tell whether a high score is good.
 
     Returns:
         `candidates` and `kept` (rows), `tokens` ([before, after]), `by_source` and `by_objective` (name -> [before,
-        after]), `mean_margin` ([before, after] over the scored rows, None without any), `shortfall` (source
+        after]), `mean_margin` ([before, after] of the percentiles, None without any), `shortfall` (source
         and objective -> the part of its budget that is not filled), `notes` for the reader, `seconds`, and
         `account`: the summary of the selection (see `summary.summarise_selection`), whose time is not in `seconds`.
 
@@ -52,7 +61,7 @@ def choose(
     from unipref.select.summary import summarise_selection
 
     start = time.perf_counter()
-    candidates = read_candidates(preferences, cache, ROWS_AT_ONCE, model)
+    candidates = read_candidates(preferences, cache, ROWS_AT_ONCE, model, axes)
     selection = strategy.select(candidates, seed)
     _check_selection(selection, len(candidates), strategy.name())
     kept = selection.kept
@@ -68,7 +77,7 @@ def choose(
         "tokens": [int(candidates.tokens.sum()), int(candidates.tokens[kept].sum())],
         "by_source": _count_before_after(candidates.sources, kept),
         "by_objective": _count_before_after(candidates.objectives, kept),
-        "mean_margin": [_mean_margin(candidates.margins), _mean_margin(candidates.margins[kept])],
+        "mean_margin": _mean_margins(candidates, kept),
         "shortfall": dict(selection.shortfall),
         "notes": [*selection.notes, *_describe_shortfall(selection)],
         "seconds": seconds,
@@ -166,8 +175,10 @@ def _count_before_after(names: "npt.NDArray[np.str_]", kept: "npt.NDArray[np.int
     return {str(name): [int(b), int(a)] for name, b, a in zip(unique, before, after, strict=True)}
 
 
-def _mean_margin(margins: "npt.NDArray[np.float32]") -> float | None:
+def _mean_margins(candidates: Candidates, kept: "npt.NDArray[np.int64]") -> list[float | None]:
+    """The mean percentile of the margins before and after."""
     import numpy as np
 
-    scored = margins[~np.isnan(margins)]
-    return round(float(scored.mean(dtype=np.float64)), 6) if len(scored) else None
+    both = (candidates.margin_percentiles, candidates.margin_percentiles[kept])
+    scored = [margins[~np.isnan(margins)] for margins in both]
+    return [round(float(margins.mean(dtype=np.float64)), 6) if len(margins) else None for margins in scored]

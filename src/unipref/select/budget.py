@@ -65,12 +65,15 @@ class BudgetStrategy(Strategy):
             return self.tokens >= int(candidates.tokens.sum())
         return self.fraction == 1 or len(candidates) == 0
 
-    def allocate(self, candidates: Candidates, always_kept: "npt.NDArray[np.bool_]") -> Allocation:
+    def allocate(
+        self, candidates: Candidates, always_kept: "npt.NDArray[np.bool_]", notes: tuple[str, ...] = ()
+    ) -> Allocation:
         """Computes the quota of each source and objective.
 
         Args:
             candidates: n candidates.
             always_kept: (n,) mask of those that are kept regardless of the budget.
+            notes: what a reader should know of the quality.
 
         Raises:
             UserError: those that are always kept exceed the budget, or `shares` has a name that is not in the data.
@@ -82,7 +85,7 @@ class BudgetStrategy(Strategy):
         costs = candidates.tokens if self.tokens is not None else np.ones(len(candidates), dtype=np.int64)
         sizes = np.bincount(strata[competing], costs[competing], minlength=names.shape[1]).astype(np.float64)
         total = self._compute_total(costs, always_kept)
-        exact, notes = self._compute_exact_quotas(sizes, names, total)
+        exact, share_notes = self._compute_exact_quotas(sizes, names, total)
         quotas = exact
         if self.tokens is None:
             available = int(sizes[exact > 0].sum())
@@ -98,7 +101,7 @@ class BudgetStrategy(Strategy):
             quotas=quotas,
             rates=rates,
             in_tokens=self.tokens is not None,
-            notes=notes,
+            notes=(*notes, *share_notes),
         )
 
     def _compute_total(self, costs: "npt.NDArray[np.int64]", always_kept: "npt.NDArray[np.bool_]") -> int:
@@ -165,12 +168,12 @@ class BlindStrategy(BudgetStrategy):
     """A strategy that uses no scores."""
 
     unscored: Literal["keep", "sample"] = "keep"
-    """Preferences without a margin (binary data). `keep`: all are kept, as in the paper (§3.2); the fraction applies to
-    the others, while `count` and `tokens` include them. `sample`: a random part of them is kept."""
+    """Preferences without a `margin_percentile` (binary data). `keep`: all are kept, as in the paper (§3.2); the
+    fraction applies to the others, while `count` and `tokens` include them. `sample`: a random part of them is kept."""
 
     def find_always_kept(self, candidates: Candidates) -> "npt.NDArray[np.bool_]":
         """Finds the candidates that are kept regardless of the budget, as an (n,) mask."""
-        unscored = np.isnan(candidates.margins)
+        unscored = np.isnan(candidates.margin_percentiles)
         return unscored if self.unscored == "keep" else np.zeros_like(unscored)
 
 

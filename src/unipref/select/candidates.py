@@ -1,5 +1,6 @@
 """Reads a Parquet file of preferences into `Candidates`: numbers in memory, prompts only as a stream."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,21 @@ import numpy as np
 from unipref.core import parquet
 from unipref.core.candidates import Candidates, Dialogue
 from unipref.core.messages import message_text
+from unipref.select.axis_agreement import AxesOfSources, measure_agreement
 from unipref.select.embedding.embed import embed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-NUMBERS = ("margin", "confidence")
+NUMBERS = ("margin", "margin_percentile", "confidence")
 COLUMNS = ("id", "source", "objective", "group", *NUMBERS)
 MESSAGES = ("prompt", "chosen", "rejected")
 
 
-def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: str | None = None) -> Candidates:
+def read_candidates(
+    preferences: Path, cache: Path, rows_at_once: int, model: str | None = None, axes: AxesOfSources | None = None
+) -> Candidates:
     """Reads the candidates from a Parquet file of `Preference` rows.
 
     Args:
@@ -28,6 +32,7 @@ def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: st
         cache: folder that keeps embeddings and scores between runs.
         rows_at_once: number of rows whose text is held at a time.
         model: the study's model, for scorers that use one.
+        axes: of each source, which tell the direction of a score.
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*COLUMNS, "tokens")}
     for batch in parquet.read_batches(preferences, [*COLUMNS, *MESSAGES], rows_at_once):
@@ -48,6 +53,7 @@ def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: st
     return Candidates(
         ids=columns["id"],
         margins=columns["margin"],
+        margin_percentiles=columns["margin_percentile"],
         sources=columns["source"],
         objectives=columns["objective"],
         groups=columns["group"],
@@ -57,6 +63,7 @@ def read_candidates(preferences: Path, cache: Path, rows_at_once: int, model: st
         texts=texts,
         model=model,
         cache=cache,
+        axis_agreement=functools.cache(lambda: measure_agreement(preferences, axes or {}, rows_at_once)),
     )
 
 

@@ -58,7 +58,7 @@ def summarise_selection(
 
     Returns:
         `parts`, one mapping for all candidates, for each objective and each source: `of`, `name`, and as
-        [before, after] `count`, `tokens` (white-space words), `margin` (the QUANTILES of the scored ones, or None),
+        [before, after] `count`, `tokens` (white-space words), `margin` (the QUANTILES of the percentiles, or None),
         `chosen_words`, `rejected_words` (means) and `length_ratio` (all words of chosen answers / all of rejected
         ones, if there are both), `clusters` (with a preference in them), `entropy` (of clusters, nats) and
         `distinct_2`; `nearest` as [before, after, as many at random]. Further `clusters` (their number),
@@ -89,7 +89,7 @@ def summarise_selection(
                 "name": part.name,
                 "count": [len(r) for r in rows],
                 "tokens": [int(candidates.tokens[r].sum()) for r in rows],
-                "margin": [_quantiles(candidates.margins[r]) for r in rows],
+                "margin": [_quantiles(candidates.margin_percentiles[r]) for r in rows],
                 **_summarise_answers(lengths, rows),
                 "clusters": [len(np.unique(labels[r])) for r in rows],
                 "entropy": [_round(diversity.compute_entropy(labels[r])) for r in rows],

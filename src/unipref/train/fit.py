@@ -21,7 +21,8 @@ from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
-from unipref.train.data.row_usage import RowUsage, describe_special_tokens
+from unipref.train.data.pair_columns import PROBABILITY
+from unipref.train.data.row_usage import RowUsage, describe_rare_numbers, describe_special_tokens
 from unipref.train.data.rows import View, join_tools, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
 from unipref.train.monitor.checkpoints import choose_checkpoint, count_passes_done, parse_step, read_progress
@@ -32,6 +33,8 @@ from unipref.train.start import Start, open_start, use_in_trl
 from unipref.train.trl_arguments import make_arguments, report_beside_model, write_dev_rows
 from unipref.train.trl_trainer import TrlTrainer
 
+COUNTED = {"margin": ("margins", "margin_percentile"), PROBABILITY: ("soft_labels", "confidence")}
+"""A trainer's column -> its name in the figures, and the number of a preference that it is made of."""
 Build = Callable[[dict[str, Any]], Any]
 """Makes the TRL trainer from the arguments that all TRL trainers share."""
 
@@ -99,6 +102,7 @@ def fit(
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)
         restored = _restore_last_good(hf, trainer, watcher.collapse) if watcher.collapse else None
+        trainer.prepare_to_save(hf)
         merged = save(hf, trainer, ready.start, job, _read_probes(trainer, ready))
         if processes.is_first():
             _write_lines(job.out / "curve.jsonl", watcher.curve.points)
@@ -110,6 +114,7 @@ def fit(
         processes.wait()
     numbers = _count_row_numbers(trainer, ready.usage)
     summary = _summarise(ready, watcher, restored, trainer.special_tokens == "leave_out") | numbers
+    summary["warnings"] += describe_rare_numbers(numbers)
     if merged is not None:
         summary["merge"] = merged.as_record()
     if ready.start.merged is not None:
@@ -154,10 +159,13 @@ def _summarise(ready: PreparedStep, watcher: Watcher, restored: Path | None, lea
 
 
 def _count_row_numbers(trainer: TrlTrainer, usage: RowUsage) -> dict[str, Any]:
-    """Counts the rows that have the margin or weight that the settings ask for, and those that lack it."""
-    by = getattr(trainer, "weigh_by", None)
-    weights = {"weights": {"by": by, **usage.facts.count_known(by)}} if by else {}
-    return weights | ({"margins": usage.facts.count_known("margin")} if "margin" in trainer.view().others else {})
+    """Counts the rows that have the numbers that the settings ask for, and those that lack them."""
+    by, others = getattr(trainer, "weigh_by", None), trainer.view().others
+    numbers: dict[str, Any] = {"weights": {"by": by, **usage.facts.count_known(by)}} if by else {}
+    for column, (name, key) in COUNTED.items():
+        if column in others:
+            numbers[name] = usage.facts.count_known(key)
+    return numbers
 
 
 def _restore_last_good(hf: Any, trainer: TrlTrainer, collapse: Collapse) -> Path:
@@ -221,6 +229,7 @@ def _prepare(trainer: TrlTrainer, job: TrainJob, work: Path, limit: int, view: V
             f"no rows are left to train '{trainer.name()}' on: {usage.explain(limit - room)}.",
             where=str(job.preferences),
         )
+    trainer.check_numbers(usage.facts, rows)
     dev_usage = write_dev_rows(trainer, job, start, work / "dev.arrow", limit)
     checkpoint, warnings = choose_checkpoint(job.checkpoint_dir) if job.checkpoint_dir else (None, [])
     return PreparedStep(

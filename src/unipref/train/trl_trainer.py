@@ -8,6 +8,7 @@ import abc
 import inspect
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 from unipref.core.contracts import Trainer
 from unipref.core.errors import UserError, near_name
 from unipref.train.data.answer_masks import MASKED_CONFIGS
-from unipref.train.data.epochs import Mix, RowOrder, Sampling
+from unipref.train.data.epochs import Mix, RowOrder, Sampling, WeighBy, compute_row_weights
 from unipref.train.data.row_usage import RowFacts
 from unipref.train.data.rows import LaterTurns, View
 from unipref.train.lora import Lora
@@ -264,6 +265,17 @@ class TrlTrainer(Trainer):
         """Tokens kept free in the context for an answer that the model generates in training."""
         return 0
 
+    def check_numbers(self, facts: RowFacts, rows: Path) -> None:
+        """Checks that rows have the numbers that the settings use.
+
+        Args:
+            facts: of the rows.
+            rows: Arrow file of the rows.
+
+        Raises:
+            UserError: no row has such a number.
+        """
+
     def derive_settings(self, facts: RowFacts) -> dict[str, Any]:
         """TRL's settings that follow from the rows."""
         return {}
@@ -275,6 +287,9 @@ class TrlTrainer(Trainer):
             batch: rows of one forward pass, over all processes.
         """
         return None
+
+    def prepare_to_save(self, hf: Any) -> None:
+        """Makes the trained model of a TRL trainer the one that is saved. It is called in every process."""
 
     def count_rows_of_run(self, args: Any, rows: int) -> int:
         """Counts the rows a run sees.
@@ -326,13 +341,17 @@ class LengthLimited(TrlTrainer):
     train_sampling_strategy: Sampling = "group_by_length"
     """Order of the rows: `group_by_length` puts rows of similar length into one forward pass, the passes in random
     order, so that there is little padding; `random`; or `sequential`, as in the file."""
-    weigh_by: Literal["confidence", "margin"] | None = None
-    """Draws each row in proportion to its confidence or margin (a row without: the mean of the others), which in
-    expectation weights its loss by it. TRL's trainers take no weights."""
+    weigh_by: WeighBy | None = None
+    """Draws each row in proportion to its confidence, margin (below 0: never) or margin_percentile (a row without: the
+    mean of the others), which in expectation weights its loss by it. TRL's trainers take no weights."""
 
     def make_row_order(self, batch: int) -> RowOrder | None:
         """The order that the settings give."""
         return RowOrder(self.train_sampling_strategy, self.mix, self.weigh_by, batch)
+
+    def check_numbers(self, facts: RowFacts, rows: Path) -> None:
+        """Checks the weights; arguments and errors as in `TrlTrainer`."""
+        compute_row_weights(facts, self.weigh_by)
 
     def find_max_length(self, model: str, context: int) -> int:
         """Finds the longest dialogue allowed, in tokens.

@@ -18,8 +18,11 @@ from unipref.models.loading import load_model, load_policy, load_reward_model
 from unipref.select import model_scorer
 from unipref.select.scorers import response_checks
 from unipref.select.scorers.confidence import Confidence
+from unipref.select.scorers.divergence import Divergence
 from unipref.select.scorers.ifd import Ifd
 from unipref.select.scorers.margin import Margin
+from unipref.select.scorers.margin_gap import MarginGap
+from unipref.select.scorers.margin_percentile import MarginPercentile
 from unipref.select.scorers.policy_margin import PolicyMargin
 from unipref.select.scorers.response_checks import ResponseChecks
 from unipref.select.scorers.reward_margin import RewardMargin
@@ -44,12 +47,11 @@ ACCEPTS_ALL = SimpleNamespace(can_answer=lambda prompt, answer: True)
 def candidates(dialogues, batch=2, **changes) -> Candidates:
     n = len(dialogues)
     nothing = np.full(n, np.nan, dtype=np.float32)
-    columns = {"margins": nothing, "confidences": nothing} | {
-        key: np.array(value, dtype=np.float32) for key, value in changes.items() if key in ("margins", "confidences")
-    }
+    numbers = ("margins", "margin_percentiles", "confidences")
+    columns = {name: np.array(changes.get(name, nothing), dtype=np.float32) for name in numbers}
     return Candidates(
         ids=np.array([str(i) for i in range(n)]),
-        sources=np.array(["a"] * n),
+        sources=np.array(changes.get("sources", ["a"] * n)),
         objectives=np.array(["i"] * n),
         groups=np.array(["g"] * n),
         tokens=np.ones(n, dtype=np.int64),
@@ -57,6 +59,7 @@ def candidates(dialogues, batch=2, **changes) -> Candidates:
         texts=lambda: (dialogues[i : i + batch] for i in range(0, n, batch)),
         model=changes.get("model"),
         cache=changes.get("cache"),
+        axis_agreement=changes.get("axis_agreement"),
         **columns,
     )
 
@@ -73,9 +76,51 @@ def reward_folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_margin_and_confidence_are_what_the_preferences_say():
-    three = candidates([PAIR] * 3, margins=[0.25, np.nan, 1.0], confidences=[np.nan, 2 / 3, 1.0])
-    assert three.score(Margin()) == pytest.approx([0.25, np.nan, 1.0], nan_ok=True)
+    numbers = {"margins": [-0.4, np.nan, 2.5], "margin_percentiles": [0.25, np.nan, 1.0]}
+    three = candidates([PAIR] * 3, **numbers, confidences=[np.nan, 2 / 3, 1.0])
+    assert three.score(Margin()) == pytest.approx([-0.4, np.nan, 2.5], nan_ok=True)
+    assert three.score(MarginPercentile()) == pytest.approx([0.25, np.nan, 1.0], nan_ok=True)
     assert three.score(Confidence()) == pytest.approx([np.nan, 2 / 3, 1.0], nan_ok=True)
+
+
+def test_divergence_is_what_the_axes_say():
+    read = candidates([PAIR] * 2, axis_agreement=lambda: np.array([0.5, np.nan]))
+    assert read.score(Divergence()) == pytest.approx([0.5, np.nan], nan_ok=True)
+    assert np.isnan(candidates([PAIR] * 2).score(Divergence())).all()
+
+
+def test_margin_gap_is_the_difference_of_percentiles_within_the_source(monkeypatch):
+    """Of source a, three have both margins. Explicit 0.2, 1.4, -0.3 in order 2nd, 3rd, 1st: 3/6, 5/6, 1/6. Implicit
+    0.9, 0.1, 0.5: 5/6, 1/6, 3/6. Of source b, one has both: 1/2 - 1/2.
+    """
+    implicit = {"one": 0.9, "two": 0.1, "three": 0.5, "four": -3.0, "five": np.nan}
+    judged = []
+
+    def judge(self, model, dialogues):
+        names = [one.prompt[0]["content"] for one in dialogues]
+        judged.extend(names)
+        return np.array([implicit[name] for name in names])
+
+    monkeypatch.setattr(PolicyMargin, "judge", judge)
+    monkeypatch.setattr(PolicyMargin, "find_model", lambda self, default: "m")
+    monkeypatch.setattr(PolicyMargin, "load", lambda self, name: None)
+    dialogues = [dialogue(name, "Yes.", "No.") for name in ("one", "two", "three", "four", "five", "six")]
+    given = {"margins": [0.2, 1.4, -0.3, 7.0, 5.0, np.nan], "sources": ["a", "a", "a", "b", "a", "a"]}
+    found = candidates(dialogues, **given).score(MarginGap())
+    assert found == pytest.approx([-2 / 6, 4 / 6, -2 / 6, 0, np.nan, np.nan], nan_ok=True)
+    # What has no explicit margin is not judged by the model.
+    assert judged == ["one", "two", "three", "four", "five"]
+    gaps = {"margin_percentiles": [0.9, 0.1, 0.5, 0.5, 0.5, np.nan], "sources": given["sources"]}
+    other = candidates(dialogues, **gaps).score(MarginGap(explicit="margin_percentile"))
+    assert other == pytest.approx([0, 0, 0, 0, np.nan, np.nan], abs=1e-12, nan_ok=True)
+
+
+def test_margin_gap_uses_the_numbers_of_policy_margin(tiny_model, tmp_path, monkeypatch):
+    given = {"model": str(tiny_model), "cache": tmp_path, "margins": [1.0, 1.0]}
+    candidates([PAIR, PAIR], **given).score(PolicyMargin())
+    monkeypatch.setattr(PolicyMargin, "judge", lambda self, model, dialogues: pytest.fail("judged again"))
+    assert candidates([PAIR, PAIR], **given).score(MarginGap()).tolist() == [0, 0]
+    assert MarginGap().models("org/study") == ["org/study"]
 
 
 def answer_ids(policy, prompt, answer):
@@ -237,7 +282,12 @@ def test_every_scorer_keeps_its_contract(scorer, tiny_model, reward_folder):
     made = registry.make("scorer", scorer.name(), settings, "quality")
     assert isinstance(made, Scorer)
     numbers = {"margins": [0.1, np.nan, np.nan, 0.4], "confidences": [1.0, np.nan, 0.5, 0.7]}
+    numbers["margin_percentiles"] = numbers["margins"]
+    numbers["axis_agreement"] = lambda: np.array([0.3, np.nan, -1.0, 0.0])
     found = [candidates(EVERY, batch, model=str(tiny_model), **numbers).score(made) for batch in (1, 3, 4)]
+    if scorer is MarginGap:  # its percentiles are of the preferences at hand
+        assert found[0] == pytest.approx([0, np.nan, np.nan, np.nan], nan_ok=True)
+        return
     assert all(values.shape == (4,) for values in found)
     for values in found[1:]:
         assert values == pytest.approx(found[0], abs=1e-5, nan_ok=True)

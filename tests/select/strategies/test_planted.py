@@ -63,7 +63,7 @@ def test_what_is_planted_is_there(planted: ModuleType, tmp_path: Path) -> None:
         assert sum(a != b for a, b in zip(words[i], words[original], strict=True)) <= 1
     careless = np.isin(world.topic, planted.NOISY)
     assert world.right[careless].mean() < world.right[~careless].mean() - 0.1
-    margins = np.array([row["margin"] for row in rows])
+    margins = np.array([row["margin_percentile"] for row in rows])
     assert margins[world.right].mean() > margins[~world.right].mean() + 0.1
 
 

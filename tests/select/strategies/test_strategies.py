@@ -170,12 +170,12 @@ def test_scorers_are_averaged_as_percentiles_by_weight():
     (1 + 21)/32 = .6875, (3 + 15)/32 = .5625, (5 + 9)/32 = .4375, (7 + 3)/32 = .3125: the confidence decides.
     """
     candidates = hand_made([0.1, 0.2, 0.3, 0.4], confidences=[1.0, 0.8, 0.6, 0.4])
-    by = {"margin": 1.0, "confidence": 3.0}
+    by = {"margin_percentile": 1.0, "confidence": 3.0}
     selection = Quality(count=2, quality=[{name: {"weight": weight}} for name, weight in by.items()]).select(
         candidates, 0
     )
     assert selection.kept.tolist() == [0, 1]
-    assert selection.columns["margin"] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert selection.columns["margin_percentile"] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert selection.columns["confidence_percentile"].tolist() == [7 / 8, 5 / 8, 3 / 8, 1 / 8]
     # Made a percentile again, so that it can be compared with what other scorers judge.
     assert selection.columns["quality"].tolist() == [7 / 8, 5 / 8, 3 / 8, 1 / 8]
@@ -189,7 +189,7 @@ def test_candidates_of_different_scorers_are_ranked_within_their_own_kind():
     candidates = hand_made(
         [0.1, 0.2, 0.3, 0.4, nan, nan, nan, nan], confidences=[0.9, 0.8, 0.7, 0.6, 0.95, 0.85, 0.75, 0.65]
     )
-    selection = Quality(count=4, quality=["margin", "confidence"]).select(candidates, 0)
+    selection = Quality(count=4, quality=["margin_percentile", "confidence"]).select(candidates, 0)
     # The confidences' percentiles are 13, 9, 5, 1 sixteenths beside the margins' 2, 6, 10, 14: means 15 in 32 for all.
     assert selection.columns["quality"].tolist() == [0.5] * 4 + [7 / 8, 5 / 8, 3 / 8, 1 / 8]
     assert selection.kept.tolist() == [0, 1, 4, 5]
@@ -211,13 +211,13 @@ def test_a_scorer_fills_in_for_the_unscored():
 
 
 def test_the_cache_identity_of_a_strategy_names_its_scorers():
-    identity = registry.cache_identity(Quality(quality=["margin", {"confidence": {"weight": 2}}]))
+    identity = registry.cache_identity(Quality(quality=["margin_percentile", {"confidence": {"weight": 2}}]))
     assert (identity["kind"], identity["name"]) == ("strategy", "quality")
     assert identity["settings"]["quality"] == [
-        {"kind": "scorer", "name": "margin", "settings": {"weight": 1.0}},
+        {"kind": "scorer", "name": "margin_percentile", "settings": {"weight": 1.0}},
         {"kind": "scorer", "name": "confidence", "settings": {"weight": 2.0}},
     ]
-    assert registry.cache_identity(Quality(quality="margin")) == registry.cache_identity(Quality())
+    assert registry.cache_identity(Quality(quality="margin_percentile")) == registry.cache_identity(Quality())
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_the_gate_leaves_out_the_worst_and_rounds_give_small_clusters_as_much():
 
 def slow_deita(candidates: Candidates, min_distance: float, wanted: int) -> list[int]:
     """One candidate and one kept prompt at a time."""
-    line = sorted(range(len(candidates)), key=lambda i: (-candidates.margins[i], candidates.ids[i]))
+    line = sorted(range(len(candidates)), key=lambda i: (-candidates.margin_percentiles[i], candidates.ids[i]))
     vectors = candidates.embed("tfidf").astype(np.float64)
     kept: list[int] = []
     for i in line:
@@ -424,3 +424,18 @@ def test_partition_does_not_depend_on_row_order_and_serves_rows_it_was_not_fitte
 def test_what_a_part_cannot_take_goes_to_the_others(weights, total, limits, expected):
     found = share_within_limits(np.array(weights, dtype=float), total, np.array(limits, dtype=float))
     assert found == pytest.approx(expected)
+
+
+def test_a_scorer_that_can_score_few_says_so_with_counts_and_what_scores_more():
+    nan = float("nan")
+    candidates = hand_made(
+        [0.1, 0.2, nan, 0.4, 0.5, nan], sources=["a", "a", "a", "b", "b", "b"], margins=[nan, 1.0, 2.0, nan, nan, nan]
+    )
+    notes = Quality(fraction=0.5, quality=["margin", "margin_percentile"]).select(candidates, 0).notes
+    assert notes == (
+        "the scorer margin can score 2 of 6 preferences (a: 2 of 3, b: 0 of 3); margin_percentile can score 3 of the "
+        "others: name it as quality",
+    )
+    assert Quality(fraction=0.5).select(candidates, 0).notes == ()
+    none = Quality(fraction=0.5, quality="confidence").select(hand_made([nan] * 2), 0).notes
+    assert none == ("the scorer confidence can score 0 of 2 preferences (a: 0 of 2)",)

@@ -59,7 +59,16 @@ def rows(candidates: Candidates, order: Any) -> Candidates:
     """The candidates in another order of rows."""
     picked = {
         column: getattr(candidates, column)[order]
-        for column in ("ids", "margins", "confidences", "sources", "objectives", "groups", "tokens")
+        for column in (
+            "ids",
+            "margins",
+            "margin_percentiles",
+            "confidences",
+            "sources",
+            "objectives",
+            "groups",
+            "tokens",
+        )
     }
     return Candidates(
         **picked, embed=lambda name: candidates.embed(name)[order], texts=candidates.texts, cache=candidates.cache
@@ -146,7 +155,7 @@ def test_a_budget_beyond_what_is_there_keeps_everything(
 @pytest.mark.parametrize("budget", [{"fraction": 0.05}, {"fraction": 0.4}, {"count": 77}, {"tokens": 3000}])
 def test_the_budget_is_met(name: str, unscored: str, shares: Any, budget: dict[str, Any]) -> None:
     candidates = world()
-    passing = int(np.isnan(candidates.margins).sum()) if unscored == "keep" else 0
+    passing = int(np.isnan(candidates.margin_percentiles).sum()) if unscored == "keep" else 0
     kept = made(name, unscored=unscored, shares=shares, **budget).select(candidates, 0).kept
     ((kind, size),) = budget.items()
     if kind == "fraction":

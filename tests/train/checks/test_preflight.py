@@ -277,3 +277,24 @@ def test_counts_of_a_sample_are_those_of_the_whole_by_estimate(
     step = check(Dpo(**FEW), rows)["steps"]["dpo"]
     assert (step["rows"], step["sampled"]) == (40, 10)
     assert step["used"] == 4 * (10 - step["left_out"]["one_sided"])
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        (Dpo(**FEW, soft_labels=True), "no pair has a confidence"),
+        (Dpo(**FEW, loss_type="robust", label_smoothing="confidence"), "no pair has a confidence"),
+        (Reward(**FEW, soft_labels=True), "no pair has a confidence"),
+        (Reward(**FEW, use_ratings=True), "no pair has ratings: its sources score no answers"),
+        (Sft(**FEW, weigh_by="margin"), "no row has a margin to weight by"),
+    ],
+)
+def test_numbers_that_no_row_has_are_missed_before_training(
+    trainer: Trainer, message: str, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=message):
+        check(trainer)
+    # Rows outside the sample may have them.
+    monkeypatch.setattr(module, "write_sample", lambda preferences, out: (write_sample(preferences, out)[0] + 1, 21))
+    (step,) = check(trainer)["steps"].values()
+    assert any(warning.startswith("in the sample") and message in warning for warning in step["warnings"])

@@ -9,10 +9,10 @@ import pytest
 
 from unipref.core.errors import UserError
 from unipref.train.data.epochs import WINDOW, Mix, RowOrder, compute_row_weights
-from unipref.train.data.row_usage import RowFacts
+from unipref.train.data.row_usage import RowFacts, describe_rare_numbers
 
 
-def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -> RowFacts:
+def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None, margin: Any = None) -> RowFacts:
     """Rows of sources of the given sizes, one source after the other."""
     rows, row = RowFacts(), 0
     for source, size in parts:
@@ -21,7 +21,8 @@ def facts(*parts: tuple[str, int], length: Any = None, confidence: Any = None) -
                 {
                     "source": source,
                     "objective": "bias" if source == "a" else "instruction",
-                    "margin": None,
+                    "margin": margin[row] if margin else None,
+                    "margin_percentile": None,
                     "confidence": confidence[row] if confidence else None,
                 },
                 length[row] if length is not None else 10,
@@ -112,6 +113,24 @@ def test_rows_without_a_confidence_weigh_as_the_mean_of_the_others() -> None:
     assert row_facts.count_known("confidence") == {"known": 2, "missing": 2}
     with pytest.raises(UserError, match="no row has a margin to weight by"):
         compute_row_weights(row_facts, "margin")
+
+
+def test_a_step_warns_of_numbers_that_few_rows_have() -> None:
+    counts = facts(("a", 20), confidence=[0.5] + 19 * [None]).count_known("confidence")
+    numbers = {"weights": {"by": "confidence", **counts}, "soft_labels": {"known": 2, "missing": 18}}
+    assert describe_rare_numbers(numbers) == ["weigh_by: only 1 of 20 rows have the number that it uses"]
+
+
+def test_a_row_that_the_judgements_overrule_weighs_nothing() -> None:
+    row_facts = facts(("a", 3), ("b", 1), margin=[1.5, 0.5, -0.8, None])
+    # The mean of 1.5, 0.5 and 0 for the row without one.
+    assert compute_row_weights(row_facts, "margin").tolist() == pytest.approx([1.5, 0.5, 0, 2 / 3])  # type: ignore[union-attr]
+    order = row_order(weigh_by="margin").order(row_facts, 400, seed=0)
+    assert 2 not in order
+    negative = facts(("a", 2), ("b", 2), margin=[1.0, 1.0, -1.0, -2.0])
+    with pytest.raises(UserError, match="all 2 rows of a part of the mix have a margin of 0 or less"):
+        row_order(weigh_by="margin", mix=Mix(shares={"a": 1, "b": 1})).order(negative, 4, seed=0)
+    row_order(weigh_by="margin", mix=Mix(shares={"a": 1, "b": 0})).order(negative, 4, seed=0)
 
 
 def test_drawing_by_weight_is_weighing_the_loss() -> None:

@@ -1,5 +1,6 @@
 """Which rows each trainer is given, the usage of the others, and where a step starts."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,18 @@ import pytest
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
+from unipref.train.data.pair_columns import (
+    make_margin_column,
+    make_pair_view,
+    make_probability_column,
+    make_rating_columns,
+)
 from unipref.train.data.row_usage import RowUsage
-from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, View, make_margin_view, write_rows
+from unipref.train.data.rows import DEMONSTRATIONS, JUDGED, PAIRS, PROMPTS, View, write_rows
+from unipref.train.row_losses.ratings import measure_scales
 from unipref.train.start import give_own_pad, open_start
+from unipref.train.trainers.dpo import Dpo
+from unipref.train.trainers.reward import Reward
 
 Job = Callable[..., TrainJob]
 
@@ -173,10 +183,11 @@ def test_each_judged_answer_is_a_row_and_a_preference_is_used_whole(job: Job, tm
 def test_a_margin_is_never_missing(
     missing: float | None, margins: list[float], job: Job, tmp_path: Path, row: Any
 ) -> None:
-    without = row("Why?", "So.", "No.") | {"margin": None}
-    given = job([row("Who?", "She.", "He.") | {"margin": 0.25}, without])
+    without = row("Why?", "So.", "No.") | {"margin_percentile": None}
+    given = job([row("Who?", "She.", "He.") | {"margin_percentile": 0.25}, without])
     tokenizer, _ = load_tokenizer(str(given.policy))
-    usage = write_rows(given.preferences, tmp_path / "rows.arrow", make_margin_view(2.0, missing), tokenizer, 256)
+    view = make_pair_view(make_margin_column(2.0, missing))
+    usage = write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
     assert [r["margin"] for r in written(tmp_path / "rows.arrow")] == margins
     assert usage.left_out == ({} if missing == 0.0 else {"no_margin": 1})
 
@@ -190,4 +201,47 @@ def test_the_facts_of_each_row(job: Job, tmp_path: Path, row: Any) -> None:
     assert facts.lengths[0] == longest
     assert (list(facts.sources), facts.names["source"]) == ([0, 1], {"test": 0, "other": 1})
     assert facts.count_known("confidence") == {"known": 1, "missing": 1}
-    assert facts.confidences[1] == 0.75
+    assert facts.numbers["confidence"][1] == 0.75
+
+
+def test_ratings_are_those_of_all_axes_by_source(job: Job, tmp_path: Path, row: Any) -> None:
+    rated = row("Who?", "She.", "He.") | {
+        "axis": "help",
+        "chosen_score": 4.0,
+        "rejected_score": 2.0,
+        "axes": [
+            {"axis": "harm", "chosen": None, "rejected": 0.5},
+            {"axis": "style", "chosen": None, "rejected": None},
+        ],
+        "confidence": 0.75,
+    }
+    given = job([rated, row("Why?", "So.", "No.")])
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    view = make_pair_view(make_rating_columns(), make_probability_column(0.9))
+    write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
+    first, second = written(tmp_path / "rows.arrow")
+    assert first["rating_scales"] == ["test / help", "test / harm"]
+    assert first["chosen_ratings"] == pytest.approx([4.0, math.nan], nan_ok=True)
+    assert (first["rejected_ratings"], first["label_probability"]) == ([2.0, 0.5], 0.75)
+    assert [second[name] for name in ("rating_scales", "chosen_ratings", "rejected_ratings")] == [[], [], []]
+    assert second["label_probability"] == pytest.approx(0.9)
+    scales = measure_scales([first, second])
+    # harm has one rating, so that its spread is 0.
+    assert {name: (s.mean, s.spread) for name, s in scales.scales.items()} == {"test / help": (3.0, 1.0)}
+    assert (scales.rated, scales.unrated) == (1, 1)
+    stacked = scales.stack([first, second]).flatten().tolist()
+    assert stacked == pytest.approx([1.0, -1.0, math.nan, math.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("trainer", [Dpo(soft_labels=True, max_steps=1), Reward(soft_labels=True, max_steps=1)])
+def test_soft_labels_without_a_confidence_are_refused(trainer: Any, job: Job, row: Any) -> None:
+    with pytest.raises(UserError, match="no pair has a confidence"):
+        trainer.fit(job([row("Who?", "She.", "He.")]))
+
+
+def test_ratings_that_no_source_has_are_refused(job: Job, row: Any) -> None:
+    with pytest.raises(UserError, match="no pair has ratings: its sources score no answers"):
+        Reward(use_ratings=True, max_steps=1).fit(job([row("Who?", "She.", "He.")]))
+    equal = row("Who?", "She.", "He.") | {"axis": "help", "chosen_score": 1.0, "rejected_score": None}
+    with pytest.raises(UserError, match="on each scale, all ratings are equal"):
+        Reward(use_ratings=True, max_steps=1).fit(job([equal], to="second"))

@@ -4,13 +4,15 @@ The model is called on one sequence at a time, without padding, and only for its
 clipping and descent are written out here. Nothing of TRL's or unipref's is used to compute an expected number.
 """
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unipref.core.contracts import Trainer, TrainJob
-from unipref.models.loading import load_tokenizer
+from unipref.models.loading import load_model, load_tokenizer
 from unipref.train import fit
 from unipref.train.trainers.dpo import Dpo
 from unipref.train.trainers.kto import Kto
@@ -40,7 +42,7 @@ def rows(row: Any) -> list[dict[str, Any]]:
         for i in range(6)
     ]
     for i, one in enumerate(made):
-        one["margin"] = None if i == 3 else 0.1 + 0.15 * i
+        one["margin_percentile"] = None if i == 3 else 0.1 + 0.15 * i
         one["confidence"] = 1.0 if i % 2 else 0.6
     return made
 
@@ -156,7 +158,7 @@ def test_reward_with_margins(missing: Any, job: Job, rows: Any, monkeypatch: pyt
     expected = {}
     for one in rows:
         text = tokenizer.apply_chat_template(one["prompt"] + one["chosen"], tokenize=False)
-        expected[tuple(tokenizer.encode(text, add_special_tokens=False))] = 2.0 * (one["margin"] or 0.0)
+        expected[tuple(tokenizer.encode(text, add_special_tokens=False))] = 2.0 * (one["margin_percentile"] or 0.0)
 
     def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
         parts = []
@@ -171,6 +173,146 @@ def test_reward_with_margins(missing: Any, job: Job, rows: Any, monkeypatch: pyt
     else:
         assert (done["used"], done["margins"]) == (5, {"known": 5, "missing": 0})
         assert done["left_out"] == {"no_margin": 1}
+
+
+def by_answer(given: TrainJob, rows: Any, make: Callable[[dict[str, Any]], Any]) -> dict[tuple[int, ...], Any]:
+    """Token ids of prompt and chosen answer -> what `make` makes of the preference."""
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    texts = [tokenizer.apply_chat_template(one["prompt"] + one["chosen"], tokenize=False) for one in rows]
+    ids = [tuple(tokenizer.encode(text, add_special_tokens=False)) for text in texts]
+    return {key: make(one) for key, one in zip(ids, rows, strict=True)}
+
+
+def test_reward_with_soft_labels(job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows[1]["confidence"] = None
+    rows[2]["confidence"] = 0.25  # overruled, but kept
+    given = job(rows)
+    hf, model, done = trained(Reward(**PLAIN, soft_labels=True, missing_confidence=0.9), given, monkeypatch)
+    expected = by_answer(given, rows, lambda one: 0.9 if one["confidence"] is None else one["confidence"])
+
+    def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
+        parts = []
+        for example in batch:
+            gap = reward(model, example["chosen_ids"]) - reward(model, example["rejected_ids"])
+            p = expected[tuple(example["chosen_ids"])]
+            parts.append(-p * logsigmoid(gap) - (1 - p) * logsigmoid(-gap))
+        return sum(parts) / len(parts)
+
+    check(model, hf, done, descended(model, hf, loss))
+    assert done["soft_labels"] == {"known": 5, "missing": 1}
+
+
+def rate(rows: Any) -> None:
+    """Rates five of six pairs on the deciding axis 'help', 1 to 5, and two on 'harm' too; one lacks a score."""
+    for i, one in enumerate(rows[:5]):
+        one |= {"axis": "help", "chosen_score": 3.0 + i % 3, "rejected_score": 1.0 + i % 2}
+    rows[4]["rejected_score"] = None
+    rows[0]["axes"] = [{"axis": "harm", "chosen": 0.0, "rejected": 1.0}]
+    rows[1]["axes"] = [{"axis": "harm", "chosen": 0.5, "rejected": None}]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_reward_with_ratings(soft: bool, job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scales: help has 3 4 5 3 4 and 1 2 1 2, harm 0 .5 and 1. Squares are in standard deviations of these."""
+    rate(rows)
+    given = job(rows)
+    hf, model, done = trained(
+        Reward(**PLAIN, use_ratings=True, ratings_weight=0.7, soft_labels=soft), given, monkeypatch
+    )
+    mean, spread = 25 / 9, (sum(x * x for x in (3, 4, 5, 3, 4, 1, 2, 1, 2)) / 9 - (25 / 9) ** 2) ** 0.5
+    harm_spread = (1.25 / 3 - 0.25) ** 0.5
+    assert done["ratings"] == {
+        "known": 5,
+        "missing": 1,
+        "scales": {
+            "test / harm": {"ratings": 3, "mean": 0.5, "spread": pytest.approx(harm_spread, abs=1e-6)},
+            "test / help": {"ratings": 9, "mean": pytest.approx(mean), "spread": pytest.approx(spread, abs=1e-6)},
+        },
+    }
+
+    def targets(one: dict[str, Any]) -> list[tuple[str, int, float]]:
+        """Side, output of the head, and the rating in standard deviations: harm is output 1, help output 2."""
+        found = [("chosen_ids", 2, one["chosen_score"]), ("rejected_ids", 2, one["rejected_score"])]
+        standard = [(side, at, (x - mean) / spread) for side, at, x in found if x is not None]
+        for pair in one["axes"]:
+            sides = (("chosen_ids", pair["chosen"]), ("rejected_ids", pair["rejected"]))
+            standard += [(side, 1, (x - 0.5) / harm_spread) for side, x in sides if x is not None]
+        return standard
+
+    expected = by_answer(given, rows, lambda one: (targets(one), one["confidence"] if soft else 1.0))
+
+    def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
+        parts = []
+        for example in batch:
+            gap = reward(model, example["chosen_ids"]) - reward(model, example["rejected_ids"])
+            ratings, p = expected[tuple(example["chosen_ids"])]
+            value = -p * logsigmoid(gap) - (1 - p) * logsigmoid(-gap)
+            squares = [(output(model, example[side], at) - z) ** 2 for side, at, z in ratings]
+            parts.append(value + 0.7 * sum(squares) / len(squares) if squares else value)
+        return sum(parts) / len(parts)
+
+    assert model.score.weight.shape[0] == 3
+    assert not model.score.weight[1:].any()
+    losses = descended(model, hf, loss)
+    assert [point["loss"] for point in done["curve"]] == pytest.approx(losses, rel=1e-4)
+    # What is saved is the reward alone, with the trunk that learned both.
+    left = dict(model.named_parameters())
+    for name, weight in load_model(str(given.out), "reward").named_parameters():
+        assert weight.shape == left[name][: len(weight)].shape
+        assert torch_close(weight, left[name][: len(weight)]), name
+    assert model.score.weight[1:].any()
+
+
+def output(model: Any, ids: list[int], at: int) -> Any:
+    import torch
+
+    hidden = model.model(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0, -1]
+    return (model.score.weight @ hidden)[at]
+
+
+def torch_close(a: Any, b: Any) -> bool:
+    import torch
+
+    return bool(torch.allclose(a, b, atol=2e-5))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **settings: Reward(use_ratings=True, soft_labels=True, lora={"r": 2}, **settings),
+        lambda **settings: Reward(use_ratings=True, **settings),
+        lambda **settings: Dpo(soft_labels=True, **settings),
+    ],
+    ids=["reward with an adapter", "reward", "dpo"],
+)
+def test_a_killed_step_resumes_with_its_numbers(
+    make: Any, job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The numbers of rows and the outputs for ratings are there again, also in evaluations."""
+    import torch
+
+    rate(rows)
+    trainer = make(**PLAIN | {"max_steps": 4, "checkpoint": {"every": 2}, "eval_strategy": "steps", "eval_steps": 2})
+    whole = job(rows)
+    full = trainer.fit(whole)
+    given = job(rows, to="second", checkpoint_dir=tmp_path / "kept")
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            trainer.fit(given)
+    shutil.rmtree(tmp_path / "kept/checkpoint-4")
+    done = trainer.fit(given)
+    assert done["resumed_at"] == 2
+    for name in ("loss", "eval_loss"):
+        assert [p[name] for p in done["curve"] if name in p] == pytest.approx(
+            [p[name] for p in full["curve"] if name in p], rel=1e-5
+        )
+    assert sum("eval_loss" in point for point in full["curve"]) == 2
+    head = "causal" if isinstance(trainer, Dpo) else "reward"
+    one, other = (load_model(str(folder), head) for folder in (whole.out, given.out))
+    for (name, a), b in zip(one.named_parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6), name
+    assert head == "causal" or one.score.weight.shape[0] == 1
 
 
 @pytest.mark.parametrize("once", [True, False])
@@ -220,6 +362,49 @@ def test_dpo_with_the_chance_of_a_wrong_label(job: Job, rows: Any, monkeypatch: 
         return sum(parts) / len(parts)
 
     check(model, hf, done, descended(model, hf, loss))
+
+
+def soft_dpo_loss(h: Any, n_tokens: tuple[int, int], kind: str, p: float) -> Any:
+    """P loss(h) + (1 - p) loss(-h), written out; h: the log-ratios of both sides."""
+    chosen, rejected = h
+    if kind in ("ipo", "sigmoid_norm"):
+        chosen, rejected = chosen / n_tokens[0], rejected / n_tokens[1]
+    gap = chosen - rejected
+    one_way = {
+        "sigmoid": lambda x: -logsigmoid(0.3 * x),
+        "sigmoid_norm": lambda x: -logsigmoid(0.3 * x),
+        "hinge": lambda x: max(1 - 0.3 * x, 0 * x),
+        "ipo": lambda x: (x - 1 / 0.6) ** 2,
+    }[kind]
+    return p * one_way(gap) + (1 - p) * one_way(-gap)
+
+
+@pytest.mark.parametrize("kinds", [["sigmoid"], ["ipo"], ["hinge", "sigmoid_norm"]])
+def test_dpo_with_soft_labels(kinds: list[str], job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import copy
+
+    rows[0]["confidence"] = None
+    rows[1]["confidence"] = 0.25  # overruled, but kept
+    given = job(rows)
+    weights = [0.5 + i for i in range(len(kinds))]
+    trainer = Dpo(**PLAIN, beta=0.3, soft_labels=True, loss_type=kinds, loss_weights=weights)
+    hf, model, done = trained(trainer, given, monkeypatch)
+    reference = copy.deepcopy(model)
+    expected = by_answer(given, rows, lambda one: 1.0 if one["confidence"] is None else one["confidence"])
+
+    def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
+        parts = []
+        for example in batch:
+            sides = [(example["prompt_ids"], example[side]) for side in ("chosen_ids", "rejected_ids")]
+            h = [log_probability(model, *side) - log_probability(reference, *side).detach() for side in sides]
+            p = expected[tuple(example["prompt_ids"] + example["chosen_ids"])]
+            n_tokens = (len(example["chosen_ids"]), len(example["rejected_ids"]))
+            values = [w * soft_dpo_loss(h, n_tokens, kind, p) for kind, w in zip(kinds, weights, strict=True)]
+            parts.append(sum(values))
+        return sum(parts) / len(parts)
+
+    check(model, hf, done, descended(model, hf, loss))
+    assert done["soft_labels"] == {"known": 5, "missing": 1}
 
 
 def test_kto(job: Job, rows: Any, row: Any, monkeypatch: pytest.MonkeyPatch) -> None:

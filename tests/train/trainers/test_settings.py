@@ -183,3 +183,31 @@ def test_a_recipe_that_there_is_not() -> None:
         made("sft", recipe="papre")
     with pytest.raises(UserError, match="dpo has no recipes, as the paper has no such step"):
         made("dpo", recipe="paper")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("dpo", {"loss_type": "robust"}, "the loss robust is not defined for a label that is right with a probability"),
+        ("dpo", {"loss_type": ["sigmoid", "sft"]}, "the loss sft is not defined"),
+        ("dpo", {"loss_type": ["apo_zero", "bco_pair"]}, "the loss apo_zero, bco_pair is not defined"),
+        ("dpo", {"precompute_ref_log_probs": False}, "soft_labels needs precompute_ref_log_probs: true"),
+        ("dpo", {"f_divergence_type": "js_divergence"}, "not defined with f_divergence_type: js_divergence"),
+        ("dpo", {"use_weighting": True}, "not defined with use_weighting: True"),
+        ("dpo", {"ld_alpha": 0.5}, "not defined with ld_alpha: 0.5"),
+        ("dpo", {"missing_confidence": 0}, "missing_confidence"),
+        ("reward", {"use_margin": True}, "soft_labels and use_margin both shape the loss"),
+        ("reward", {"use_ratings": True, "deepspeed": "zero3.json"}, "use_ratings: its head is not made for weights"),
+    ],
+)
+def test_a_loss_by_row_that_is_not_defined_is_refused(name: str, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        made(name, soft_labels=True, **settings)
+
+
+def test_losses_by_row_are_not_settings_of_trl() -> None:
+    soft = made("dpo", soft_labels=True, loss_type=["sigmoid", "ipo"], f_divergence_type="reverse_kl")
+    assert not {"soft_labels", "missing_confidence"} & set(soft.build_trl_settings())  # type: ignore[attr-defined]
+    rated = made("reward", use_ratings=True, use_margin=True, ratings_weight=0.5)
+    assert not {"use_ratings", "ratings_weight"} & set(rated.build_trl_settings())  # type: ignore[attr-defined]
+    assert set(rated.view().others) == {"margin", "rating_scales", "chosen_ratings", "rejected_ratings"}  # type: ignore[attr-defined]

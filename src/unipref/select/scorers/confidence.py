@@ -1,4 +1,4 @@
-"""Annotator confidence: how far the judges of a pair agree."""
+"""Confidence: how probable it is that the label is right."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 
 class Confidence(Scorer):
-    """The share of judgements that prefer the chosen answer.
+    """The probability that the chosen answer is the better one, by all judgements together.
 
-    score = `confidence`, in [0, 1]. It needs no model, and it finds pairs on which people disagree. With three judges
-    it has two values, so many preferences tie: combine it with another scorer.
+    score = `confidence`, in [0, 1], on one scale for all sources; of a one-sided preference, the share of the votes. It
+    needs no model, and it finds pairs on which people disagree and labels that unreliable people gave. Below 0.5, the
+    judgements overrule the label.
 
-    Preferences with a single judgement have no score.
+    A preference that was judged once, by somebody of whom nothing else is known, has no score, and most public data are
+    of this kind: `margin_percentile` scores them where they have two scores.
     """
 
     example: ClassVar = {"settings": {}}

@@ -1,4 +1,4 @@
-"""The label margin: the paper's measure of quality (§2.4)."""
+"""The margin of the utilities: how much better the chosen answer is, by all judgements together."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 
 class Margin(Scorer):
-    """The gap between the two answers' labels, as in the unified data.
+    """The difference of the two answers' utilities, as all judgements of all sources tell it.
 
-    score = `margin`: the gap on the deciding axis, as a percentile within its source and axis. It needs no model. A
-    wide gap means that the raters saw a difference, so the label is unlikely to be reversed; careless raters and
-    scales with few steps make it coarse.
+    score = `margin`: utility of the chosen answer minus that of the rejected one, in standard deviations of the
+    utilities of a prompt's answers, so that sources compare. Below 0, the judgements overrule the label. It needs no
+    model, and it weighs annotators by their reliability.
 
-    Binary data (pairs, demonstrations, thumbs) have no score. Source: arXiv 2408.02861, §2.4.
+    A preference that was judged once, by somebody of whom nothing else is known, has no score, and most public data are
+    of this kind: `margin_percentile` scores them where they have two scores. One-sided preferences have no score.
     """
 
     example: ClassVar = {"settings": {}}

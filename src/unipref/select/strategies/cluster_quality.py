@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class ClusterQuality(EmbedsPrompts, QualityStrategy):
     """Embeds the prompts, clusters them by k-means and keeps the best part of each cluster.
 
-    Quality is the margin by default: the gap between the two answers, as a percentile within its
+    Quality is `margin_percentile` by default: the gap between the two answers' scores, as a percentile within its
     source. Variety comes from keeping a part of each (cluster, source, objective), so that each keeps its share.
 
     The paper does not say whether it clusters each data set or the union: `per` is the union by default.
@@ -43,7 +43,7 @@ class ClusterQuality(EmbedsPrompts, QualityStrategy):
         grades = self.grade(candidates, seed)
         clusters = self._assign_clusters(candidates, seed)
         columns = {**grades.columns, "cluster": clusters}
-        allocation = self.allocate(candidates, grades.always_kept)
+        allocation = self.allocate(candidates, grades.always_kept, grades.notes)
         return allocation.fill(clusters * 2 + grades.unscored, grades.priorities, columns)
 
     def _assign_clusters(self, candidates: Candidates, seed: int) -> "npt.NDArray[np.int64]":

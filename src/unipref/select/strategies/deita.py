@@ -37,7 +37,7 @@ class Deita(EmbedsPrompts, QualityStrategy):
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best that are far enough from one another, ties by id; unscored after scored candidates."""
         grades = self.grade(candidates, seed)
-        allocation = self.allocate(candidates, grades.always_kept)
+        allocation = self.allocate(candidates, grades.always_kept, grades.notes)
         greedy = GreedyFilter(candidates.embed(self.embedder), allocation, self.min_distance)
         ranked = np.flatnonzero(allocation.competing)
         ranked = ranked[np.lexsort((allocation.ids[ranked], -grades.priorities[ranked], grades.unscored[ranked]))]

@@ -44,7 +44,7 @@ class FacilityLocation(EmbedsPrompts, BlindStrategy):
         clusters = partition(vectors, candidates.ids, self.cell, seed)
         allocation = self.allocate(candidates, self.find_always_kept(candidates))
         # Separate cells for unscored and other candidates, so that the two keep their proportion.
-        cells = clusters * 2 + np.isnan(candidates.margins)
+        cells = clusters * 2 + np.isnan(candidates.margin_percentiles)
         return allocation.fill(
             cells, self._compute_priorities(allocation, cells, clusters, vectors), {"cluster": clusters}
         )

@@ -17,12 +17,14 @@ class Quality(QualityStrategy):
     kept. Source: arXiv 2408.02861, §2.4, without its §2.5.
     """
 
-    example: ClassVar = {"settings": {"fraction": 0.4, "quality": ["margin", {"confidence": {"weight": 0.5}}]}}
+    example: ClassVar = {
+        "settings": {"fraction": 0.4, "quality": ["margin_percentile", {"confidence": {"weight": 0.5}}]}
+    }
 
     def select(self, candidates: Candidates, seed: int) -> Selection:
         """Selects the best of each source and objective, ties by id."""
         if self.keeps_everything(candidates):
             return keep_everything(candidates)
         grades = self.grade(candidates, seed)
-        allocation = self.allocate(candidates, grades.always_kept)
+        allocation = self.allocate(candidates, grades.always_kept, grades.notes)
         return allocation.fill(grades.unscored.astype(np.int64), grades.priorities, grades.columns)

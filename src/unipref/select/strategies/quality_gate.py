@@ -44,7 +44,7 @@ class QualityGate(EmbedsPrompts, QualityStrategy):
         if self.keeps_everything(candidates):
             return keep_everything(candidates)
         grades = self.grade(candidates, seed)
-        allocation = self.allocate(candidates, grades.always_kept)
+        allocation = self.allocate(candidates, grades.always_kept, grades.notes)
         kinds = grades.unscored.astype(np.int64)
         passing = self._find_passing(allocation, grades, kinds)
         labels = self._assign_clusters(candidates, passing, seed)

@@ -13,7 +13,7 @@ class Random(BlindStrategy):
     """Keeps a random part of each source and objective, so that their shares stay.
 
     With the same budget, `shares` and `unscored` as `cluster_quality` it keeps as many preferences of each source. With
-    `unscored: keep`, unscored means without a margin, regardless of the other strategy's scorers.
+    `unscored: keep`, unscored means without a `margin_percentile`, regardless of the other strategy's scorers.
     """
 
     example: ClassVar = {"settings": {"fraction": 0.4}}
@@ -24,6 +24,6 @@ class Random(BlindStrategy):
         if self.keeps_everything(candidates):
             return keep_everything(candidates)
         # Separate cells for unscored and other candidates, so that the two keep their proportion.
-        cells = np.isnan(candidates.margins).astype(np.int64)
+        cells = np.isnan(candidates.margin_percentiles).astype(np.int64)
         priorities = draw_priorities(candidates.ids, seed)
         return self.allocate(candidates, self.find_always_kept(candidates)).fill(cells, priorities, {})

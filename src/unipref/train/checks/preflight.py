@@ -164,8 +164,9 @@ class _StepCheck:
         if prompts := getattr(self.trainer, "prompts", None):
             sample, rows, sampled = self._sample_own_prompts(prompts)
         usage = self._measure_usage(sample)
+        warnings = self._check_numbers(usage, is_sample=rows != sampled)
         used = usage.used if rows == sampled else round(rows * usage.used / sampled)
-        warnings = self._warn_of_left_out(usage)
+        warnings += self._warn_of_left_out(usage)
         planned = (compute_online_schedule if self.trainer.view().prompts_only else compute_schedule)(
             self.settings, round(used * len(usage.facts) / usage.used), self.request.processes
         )
@@ -262,6 +263,16 @@ class _StepCheck:
                 mend="Give dev a share, as in split: {dev: 0.1}, or take eval_strategy out.",
             )
         return usage
+
+    def _check_numbers(self, usage: RowUsage, is_sample: bool) -> list[str]:
+        """Refuses rows without a number that the settings use; of a sample, it only warns."""
+        try:
+            self.trainer.check_numbers(usage.facts, self.work / f"{self.name}.arrow")
+        except UserError as error:
+            if not is_sample:
+                raise
+            return [f"in the sample, {error.what} ({error.where})"]
+        return []
 
     def _warn_of_left_out(self, usage: RowUsage) -> list[str]:
         """Warns of reasons that leave out many of the sample's rows."""

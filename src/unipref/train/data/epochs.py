@@ -23,6 +23,7 @@ from unipref.train.data.row_usage import RowFacts
 
 Positions = npt.NDArray[np.int64]
 Sampling = Literal["group_by_length", "random", "sequential"]
+WeighBy = Literal["confidence", "margin", "margin_percentile"]
 WINDOW = 64
 """Forward passes whose rows are sorted by length together: more of them mean less padding and less randomness."""
 
@@ -90,7 +91,7 @@ class RowOrder:
 
     sampling: Sampling
     mix: Mix | None
-    weigh_by: Literal["confidence", "margin"] | None
+    weigh_by: WeighBy | None
     batch: int
 
     def order(self, facts: RowFacts, rows: int, seed: int) -> Positions:
@@ -150,6 +151,8 @@ class RowOrder:
         counts = _round_to_sum(quotas)
         weights = compute_row_weights(facts, self.weigh_by)
         samplers = [_RowSampler(np.flatnonzero(codes == part), weights, random) for part in range(len(quotas))]
+        for sampler, count in zip(samplers, counts, strict=True):
+            sampler.check_weights(count, self.weigh_by)
         while True:
             yield np.concatenate([sampler.draw(count) for sampler, count in zip(samplers, counts, strict=True)])
 
@@ -161,6 +164,19 @@ class _RowSampler:
         self.rows, self.random = rows, random
         self.weights = None if weights is None else weights[rows]
         self.left = np.empty(0, dtype=np.int64)
+
+    def check_weights(self, count: int, by: WeighBy | None) -> None:
+        """Checks that rows can be drawn by weight.
+
+        Raises:
+            UserError: all rows weigh 0, although `count` rows are to be drawn.
+        """
+        if count and self.weights is not None and self.weights.sum() <= 0:
+            raise UserError(
+                f"all {len(self.rows)} rows of a part of the mix have a {by} of 0 or less, so none can be drawn.",
+                where="weigh_by",
+                mend="Set the share of that part to 0, or leave 'weigh_by' out.",
+            )
 
     def draw(self, count: int) -> Positions:
         """Draws the next `count` rows."""
@@ -182,18 +198,23 @@ class _RowSampler:
         return np.asarray(self.rows[order[at]])
 
 
-def compute_row_weights(facts: RowFacts, by: Literal["confidence", "margin"] | None) -> npt.NDArray[np.float64] | None:
+def compute_row_weights(facts: RowFacts, by: WeighBy | None) -> npt.NDArray[np.float64] | None:
     """Computes each row's weight; a row without the number gets the mean of the others.
+
+    A negative number counts as 0: all judgements together are against the label.
 
     Raises:
         UserError: no row has the number, or all are 0.
     """
     if by is None:
         return None
-    values = np.asarray(facts.confidences if by == "confidence" else facts.margins, dtype=np.float64)
+    values = np.maximum(np.asarray(facts.numbers[by], dtype=np.float64), 0)
     has_value = ~np.isnan(values)
     if not has_value.any() or values[has_value].sum() <= 0:
-        raise UserError(f"no row has a {by} to weight by.", where="weigh_by", mend="Leave 'weigh_by' out.")
+        mend = "Leave 'weigh_by' out."
+        if by != "margin_percentile" and not np.isnan(facts.numbers["margin_percentile"]).all():
+            mend = "Set it to margin_percentile, which needs only two scores, or leave it out."
+        raise UserError(f"no row has a {by} to weight by.", where="weigh_by", mend=mend)
     return np.where(has_value, values, values[has_value].mean())
 
 

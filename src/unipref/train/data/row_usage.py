@@ -3,14 +3,18 @@
 import math
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from unipref.core.errors import UserError
 from unipref.core.records import Reason, Row
 from unipref.core.special_tokens import keeps_as_text
 from unipref.models.answer_tokens import AnswerTokens
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from transformers import PreTrainedTokenizerBase
 
 ONE_SIDED = "one_sided"
@@ -29,6 +33,10 @@ NO_MARGIN = "no_margin"
 """Left out because the trainer needs a margin and the row has none."""
 NO_RULE = "no_rule"
 """Left out because no reward can score answers to the prompt."""
+NUMBERS = ("confidence", "margin", "margin_percentile")
+"""The numbers of a preference by which rows are weighted or losses shaped."""
+RARE = 0.1
+"""A step warns if a smaller part of its rows has a number that its settings use."""
 MOST_TOKENS = 6
 """Most special tokens that a warning names."""
 
@@ -40,15 +48,14 @@ class RowFacts:
     Attributes:
         lengths: tokens of the row's longest dialogue.
         sources, objectives: position in `names[...]`.
-        margins, confidences: as in the preference, NaN if it has none.
+        numbers: name (of NUMBERS) -> as in the preference, NaN if it has none.
         names: 'source' and 'objective' -> the names so far, in order of appearance.
     """
 
     lengths: "array[int]" = field(default_factory=lambda: array("i"))
     sources: "array[int]" = field(default_factory=lambda: array("i"))
     objectives: "array[int]" = field(default_factory=lambda: array("i"))
-    margins: "array[float]" = field(default_factory=lambda: array("f"))
-    confidences: "array[float]" = field(default_factory=lambda: array("f"))
+    numbers: "dict[str, array[float]]" = field(default_factory=lambda: {name: array("f") for name in NUMBERS})
     names: dict[str, dict[str, int]] = field(default_factory=lambda: {"source": {}, "objective": {}})
 
     def add(self, row: Row, length: int) -> None:
@@ -56,7 +63,7 @@ class RowFacts:
         for codes, kind in ((self.sources, "source"), (self.objectives, "objective")):
             names = self.names[kind]
             codes.append(names.setdefault(row[kind], len(names)))
-        for numbers, name in ((self.margins, "margin"), (self.confidences, "confidence")):
+        for name, numbers in self.numbers.items():
             numbers.append(math.nan if row[name] is None else row[name])
         self.lengths.append(length)
 
@@ -64,10 +71,29 @@ class RowFacts:
         return len(self.lengths)
 
     def count_known(self, name: str) -> dict[str, int]:
-        """Counts the rows that have a 'margin' or a 'confidence' of their own, and those that do not."""
-        numbers = self.margins if name == "margin" else self.confidences
-        missing = sum(map(math.isnan, numbers))
-        return {"known": len(numbers) - missing, "missing": missing}
+        """Counts the rows that have a number of their own, and those that do not; `name`: one of NUMBERS."""
+        missing = sum(map(math.isnan, self.numbers[name]))
+        return {"known": len(self) - missing, "missing": missing}
+
+
+def take_confidences(facts: RowFacts, setting: str) -> "npt.NDArray[np.float64]":
+    """Returns the confidences of the rows that have one.
+
+    Args:
+        facts: of the rows.
+        setting: the setting that needs them, for the error.
+
+    Raises:
+        UserError: no row has one.
+    """
+    import numpy as np
+
+    confidences = np.asarray(facts.numbers["confidence"], dtype=np.float64)
+    confidences = confidences[~np.isnan(confidences)]
+    if not len(confidences):
+        what = "no pair has a confidence: none is judged twice, or by somebody of whom more is known."
+        raise UserError(what, where=setting, mend="Give a number, or take it out.")
+    return confidences
 
 
 @dataclass
@@ -171,6 +197,21 @@ class RowUsage:
             f"{self.cut} of {self.rows} preferences are cut before their second user turn, because its tokens cannot "
             "be masked: the chat template changes texts, or the trainer takes no mask"
         ]
+
+
+def describe_rare_numbers(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Says of each number that few rows have how many have it.
+
+    Args:
+        numbers: name in the step's figures -> with `known` and `missing`.
+    """
+    settings = {"weights": "weigh_by", "margins": "use_margin", "soft_labels": "soft_labels"}
+    lines = []
+    for name, counts in numbers.items():
+        n, total = counts["known"], counts["known"] + counts["missing"]
+        if n < RARE * total:
+            lines.append(f"{settings[name]}: only {n:,} of {total:,} rows have the number that it uses")
+    return lines
 
 
 def describe_special_tokens(usage: RowUsage, tokenizer: "PreTrainedTokenizerBase", leaves_out: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 Rows are read as a stream, and the usable ones are written to an Arrow file that `datasets` maps into memory: only a few
 numbers per row (`RowFacts`) grow with the data. Nothing is ever truncated: rows that do not fit are left out and
-counted. A trainer gets margins only if it asks for them, and then never a missing one.
+counted. A trainer gets further numbers only if it asks for them (`pair_columns`).
 """
 
 from collections import Counter
@@ -21,8 +21,8 @@ from unipref.models.answer_tokens import split_answers
 from unipref.models.rendered_dialogue import TurnFinder, cut_after_first_answer
 from unipref.train.data.row_usage import (
     NO_IMAGES,
-    NO_MARGIN,
     NO_TOOLS,
+    NUMBERS,
     ONE_SIDED,
     RESULTS_NOT_MASKED,
     SAME_TOKENS,
@@ -32,6 +32,7 @@ from unipref.train.data.row_usage import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from transformers import PreTrainedTokenizerBase
 
 BATCH_ROWS = 512
@@ -49,7 +50,8 @@ class View:
         examples: a preference's rows for the trainer, or the reason why it has none.
         dialogues: of a trainer's row, the message lists that have to fit in the context.
         prompts_only: the dialogues are prompts for the model to answer, each distinct prompt once.
-        others: further columns: name -> Arrow type.
+        others: further columns: name -> Arrow type, with `[]` after it for a list.
+        inputs: columns of the preference that `examples` reads, besides its messages and the numbers of `RowFacts`.
     """
 
     columns: tuple[str, ...]
@@ -57,6 +59,7 @@ class View:
     dialogues: Callable[[Row], list[Messages]]
     prompts_only: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
 
 
 def _to_demonstration(row: Row) -> list[Row] | str:
@@ -98,24 +101,6 @@ PROMPTS = View(("prompt",), lambda row: [{"prompt": row["prompt"]}], lambda row:
 """The prompts alone, those of one-sided rows included."""
 
 
-def make_margin_view(scale: float, missing: float | None) -> View:
-    """Makes the view with both answers and their margin.
-
-    Args:
-        scale: factor for the margin, which is a percentile in [0, 1].
-        missing: the margin of a pair without one, before scaling; None leaves the pair out.
-    """
-
-    def examples(row: Row) -> list[Row] | str:
-        rows = _to_pair(row)
-        if isinstance(rows, str):
-            return rows
-        margin = missing if row["margin"] is None else row["margin"]
-        return NO_MARGIN if margin is None else [row | {"margin": scale * margin}]
-
-    return View(PAIRS.columns, examples, PAIRS.dialogues, others={"margin": "float32"})
-
-
 def write_rows(
     preferences: Path,
     out: Path,
@@ -146,14 +131,14 @@ def write_rows(
 
     has_parts = schema_has_parts(parquet.read_schema(preferences))
     messages = preference_schema(has_parts).field("prompt").type
-    others = [(name, pa.type_for_alias(kind)) for name, kind in view.others.items()]
+    others = [(name, _find_arrow_type(kind)) for name, kind in view.others.items()]
     has_tools = has_parts and not view.prompts_only
     if has_tools:
         others.append((TOOLS, pa.string()))
     schema = pa.schema([*((name, messages) for name in view.columns), *others])
     usage = RowUsage()
     renderer = _Renderer(view, tokenizer, later_turns, leave_out_special, usage)
-    needed = ["prompt", "chosen", "rejected", "source", "objective", "margin", "confidence"]
+    needed = ["prompt", "chosen", "rejected", "source", "objective", *NUMBERS, *view.inputs]
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in parquet.read_batches(preferences, needed, BATCH_ROWS):
             rendered = list(renderer.render_all(batch.to_pylist()))
@@ -162,6 +147,13 @@ def write_rows(
             usage.rows += batch.num_rows
             writer.write_batch(pa.RecordBatch.from_pylist(usable, schema=schema))
     return usage
+
+
+def _find_arrow_type(kind: str) -> "pa.DataType":
+    import pyarrow as pa
+
+    item = pa.type_for_alias(kind.removesuffix("[]"))
+    return pa.list_(item) if kind.endswith("[]") else item
 
 
 def separate_tools(row: Row) -> Row:

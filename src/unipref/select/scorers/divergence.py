@@ -1,0 +1,34 @@
+"""Divergence of the axes: do the further axes contradict the label?"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from unipref.core.candidates import Candidates
+from unipref.core.contracts import Scorer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Divergence(Scorer):
+    """How far the axes that did not decide contradict the label: the least divergent preferences come first.
+
+    score = mean over the further axes of (score of chosen - score of rejected) / s, signed so that positive means that
+    the axis too prefers the chosen answer; s is the standard deviation of the axis' scores in its source. A high score
+    means consensus; below 0, most evidence is against the label. It needs no model. The sign is the direction that the
+    source's mapping declares (`better`); axes of a weighted mean that decided are no evidence.
+
+    Preferences without scores of both answers on a further axis have no score.
+
+    Source: the preference divergence of Zhang et al. 2025, arXiv 2508.07638, with its sign reversed. There, a reward
+    model per axis estimates the gaps, and lengths are corrected for; here the gaps are the source's own scores.
+    """
+
+    example: ClassVar = {"settings": {}}
+
+    def score(self, candidates: Candidates) -> "npt.NDArray[np.float64]":
+        """Returns the agreement of the axes with the label."""
+        if candidates.axis_agreement is None:
+            return np.full(len(candidates), np.nan)
+        return candidates.axis_agreement()

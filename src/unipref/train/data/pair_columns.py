@@ -1,0 +1,107 @@
+"""Numbers that a trainer of pairs gets beside the two answers: a margin, a probability, ratings."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unipref.core.records import Row
+from unipref.train.data.row_usage import NO_MARGIN
+from unipref.train.data.rows import PAIRS, View
+
+PROBABILITY = "label_probability"
+"""The column with the probability that the chosen answer is the better one."""
+RATING_SCALES, CHOSEN_RATINGS, REJECTED_RATINGS = "rating_scales", "chosen_ratings", "rejected_ratings"
+"""The columns with the names of a pair's scales (source and axis), and with each answer's scores on them, NaN without
+one."""
+RATING_COLUMNS = [RATING_SCALES, CHOSEN_RATINGS, REJECTED_RATINGS]
+
+
+@dataclass(frozen=True)
+class PairColumns:
+    """Columns beside the two answers.
+
+    Attributes:
+        types: name -> Arrow type, as in `View.others`.
+        make: a preference -> the values of its columns, or the reason why the pair cannot be used.
+        inputs: columns of the preference that `make` reads, besides those that every view has.
+    """
+
+    types: Mapping[str, str]
+    make: Callable[[Row], Mapping[str, Any] | str]
+    inputs: tuple[str, ...] = ()
+
+
+def make_pair_view(*columns: PairColumns) -> View:
+    """Makes the view with both answers and further columns."""
+
+    def examples(row: Row) -> list[Row] | str:
+        rows = PAIRS.examples(row)
+        if isinstance(rows, str):
+            return rows
+        values: dict[str, Any] = {}
+        for each in columns:
+            made = each.make(row)
+            if isinstance(made, str):
+                return made
+            values |= made
+        return [{**row, **values}]
+
+    types = {name: kind for each in columns for name, kind in each.types.items()}
+    inputs = tuple(name for each in columns for name in each.inputs)
+    return replace(PAIRS, examples=examples, others=types, inputs=inputs)
+
+
+def make_margin_column(scale: float, missing: float | None) -> PairColumns:
+    """TRL's column `margin`: the percentile margin.
+
+    Args:
+        scale: factor for the margin, which is a percentile in [0, 1].
+        missing: the margin of a pair without one, before scaling; None leaves the pair out.
+    """
+
+    def make(row: Row) -> dict[str, Any] | str:
+        margin = missing if row["margin_percentile"] is None else row["margin_percentile"]
+        return NO_MARGIN if margin is None else {"margin": scale * margin}
+
+    return PairColumns({"margin": "float32"}, make)
+
+
+def make_probability_column(missing: float) -> PairColumns:
+    """The column `PROBABILITY`; `missing`: the probability of a pair without a confidence."""
+    return PairColumns(
+        {PROBABILITY: "float32"},
+        lambda row: {PROBABILITY: missing if row["confidence"] is None else row["confidence"]},
+    )
+
+
+def make_rating_columns() -> PairColumns:
+    """The columns with the source's own scores, of the deciding axis and of all others."""
+
+    def make(row: Row) -> dict[str, Any]:
+        deciding = {"axis": row["axis"], "chosen": row["chosen_score"], "rejected": row["rejected_score"]}
+        pairs = [deciding, *row["axes"]] if row["axis"] else row["axes"]
+        rated = [pair for pair in pairs if pair["chosen"] is not None or pair["rejected"] is not None]
+        return {
+            RATING_SCALES: [f"{row['source']} / {pair['axis']}" for pair in rated],
+            CHOSEN_RATINGS: [_or_nan(pair["chosen"]) for pair in rated],
+            REJECTED_RATINGS: [_or_nan(pair["rejected"]) for pair in rated],
+        }
+
+    types = {RATING_SCALES: "string[]", CHOSEN_RATINGS: "float64[]", REJECTED_RATINGS: "float64[]"}
+    return PairColumns(types, make, ("axis", "chosen_score", "rejected_score", "axes"))
+
+
+def count_rated_rows(rows: Path) -> int:
+    """Counts the rows of an Arrow file that have ratings."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with pa.memory_map(str(rows)) as source:
+        scales = pa.ipc.open_stream(source).read_all()[RATING_SCALES]
+        return int(pc.sum(pc.greater(pc.list_value_length(scales), 0)).as_py() or 0)
+
+
+def _or_nan(score: float | None) -> float:
+    return math.nan if score is None else score
