@@ -113,7 +113,8 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
         figures: tuple[float | None, float | None, float | None] = (None, None, None)
         if n_overlapping >= least:
             follow = _mean_follow(fit, scale.source, annotator[overlaps.of_row[row]])
-            figures = _interval(scale.slope, follow, fit.slopes.logs[fit.slopes.scale == code])
+            logs = fit.slopes.logs[fit.slopes.scale == code]
+            figures = _interval(scale.slope * follow, float(fit.references[code]), logs)
         records.append(
             SourceReport(
                 str(judgements.sources[scale.source]),
@@ -148,15 +149,15 @@ def _mean_follow(fit: Fit, source: int, annotator: Ints) -> float:
     return float((counts @ (fit.posterior @ follow) + unknown * float(fit.crowd[source] @ follow)) / total)
 
 
-def _interval(slope: float, follow: float, logs: Floats) -> tuple[float, float, float]:
-    """Returns a scale's slope times the mean relative slope, and its 95 % interval.
+def _interval(value: float, reference: float, logs: Floats) -> tuple[float, float, float]:
+    """Returns a slope and its 95 % interval.
 
     The interval holds the relative slopes that explain the judgements not clearly worse than the best one: by the
     likelihood ratio, and by the differences of the blocks, whose judgements depend on each other (Vuong 1989).
 
     Args:
-        slope: of the scale.
-        follow: mean relative slope of its annotators.
+        value: the slope of a scale times the mean relative slope of its annotators.
+        reference: the slope of which `logs` has the multiples.
         logs: (blocks, slopes) as in `SlopeEvidence`.
     """
     best = int(logs.sum(axis=0).argmax())
@@ -164,8 +165,7 @@ def _interval(slope: float, follow: float, logs: Floats) -> tuple[float, float, 
     spread = np.sqrt((lead**2).sum(axis=0))
     total = np.maximum(lead.sum(axis=0), 0.0)
     worse = np.minimum(total / np.maximum(spread, 1e-12) / Z, np.sqrt(2 * total) / Z)
-    ends = sorted(slope * _first_worse(worse, best, step) for step in (-1, 1))
-    value = slope * follow
+    ends = sorted(reference * _first_worse(worse, best, step) for step in (-1, 1))
     return value, min(ends[0], value), max(ends[1], value)
 
 

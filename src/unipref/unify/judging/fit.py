@@ -27,6 +27,8 @@ CROWD_STRENGTH = 10.0
 """How many judgements the shares of profiles of all annotators count as, for the unknown annotators of a source."""
 MANNER_STEPS = frozenset({2, 3, 5, 8, 12})
 """Steps in which shifts and spreads are estimated."""
+LEAST_REFERENCE = 1.0
+"""Least size of a slope of whose multiples the likelihood is computed for the interval of the slope."""
 SCALE_STEPS = 3
 """Steps of L-BFGS per step of the fit."""
 
@@ -44,6 +46,7 @@ class Fit:
         shift, spread: (scales, annotators + 1) places in `SHIFTS` and `SPREADS`.
         convergence: how it ended.
         slopes: what the judgements tell of the slopes of their scales.
+        references: (scales,) the slopes of which `slopes` has multiples.
     """
 
     profiles: profiles.Profiles
@@ -59,6 +62,7 @@ class Fit:
     positive: Floats
     convergence: Convergence
     slopes: chunks.SlopeEvidence
+    references: Floats
 
 
 class Fitter:
@@ -109,6 +113,7 @@ class Fitter:
             self.positive,
             Convergence(step, change, tolerance),
             slopes,
+            self.references,
         )
 
     def _cut(self) -> None:
@@ -254,8 +259,22 @@ class Fitter:
 
     def _last_pass(self, pool: ThreadPoolExecutor) -> chunks.SlopeEvidence:
         """Passes once more for the sites' probabilities and the evidence on the slopes; returns the latter."""
-        totals = self._pass(pool, chunks.Wanted(slopes=True))
+        slopes = [scale.slope for scale in self.scales]
+        is_flat = any(abs(slope) < LEAST_REFERENCE for slope in slopes)
+        totals = self._pass(pool, chunks.Wanted(slopes=not is_flat))
         _, _, self.positive = totals.sites()
+        if is_flat:
+            # Multiples of a slope near 0 are all near 0 and would tell nothing of the other slopes.
+            self._set_slopes([float(np.copysign(max(abs(slope), LEAST_REFERENCE), slope)) for slope in slopes])
+            totals = self._pass(pool, chunks.Wanted(slopes=True))
         by_annotator, by_source = self._by_annotator(), np.log(self.crowd)
         ranked = [term.weigh_slopes(self.scales, by_annotator, by_source) for term in self.rankings]
+        self.references = np.array([scale.slope for scale in self.scales])
+        if is_flat:
+            self._set_slopes(slopes)
         return chunks.SlopeEvidence.join([totals.slopes(), *ranked])
+
+    def _set_slopes(self, slopes: list[float]) -> None:
+        for scale, slope in zip(self.scales, slopes, strict=True):
+            scale.x[0] = slope
+        self.tables = chunks.make_tables(self.scales, self.tables.keys, self.tables.of_factor)
