@@ -12,6 +12,7 @@ from unipref.analysis.audit.copies import Copies, CopyCounts
 from unipref.analysis.audit.counts import Counts, compute_cost, count_ties
 from unipref.analysis.audit.findings import Audit, BenchmarkFiles, Opposites, Prompts, Repeats, SourceAudit
 from unipref.analysis.audit.gold import GoldCheck, GoldEntry
+from unipref.analysis.audit.judges import describe_judges, describe_source
 from unipref.analysis.audit.languages import LanguageSample
 from unipref.analysis.audit.length_bias import LengthTally
 from unipref.analysis.audit.personal_data import PersonalDataTally
@@ -22,6 +23,7 @@ from unipref.analysis.audit.warnings import find_notable
 from unipref.clean.text_overlap import Benchmarks, files_in
 from unipref.core import hashing, json_files
 from unipref.core.errors import UserError
+from unipref.core.run_folder import ConfidenceCounts, count_confidence
 from unipref.core.text_keys import normalise
 
 AUDIT = "audit.json"
@@ -55,7 +57,8 @@ def audit(folder: Path, gold: Path | None = None, benchmarks: Path | None = None
     sources = tallies.audit_sources(run)
     accuracy = gold_check.compute_accuracy() if gold_check else None
     files = BenchmarkFiles(texts.texts(), texts.unread) if texts else None
-    return Audit(str(folder), sources, files, accuracy, find_notable(sources, accuracy))
+    judges = describe_judges(run.judging) if run.judging else None
+    return Audit(str(folder), sources, files, accuracy, find_notable(sources, accuracy, judges), judges)
 
 
 def write_audit(result: Audit, folder: Path) -> bool:
@@ -119,6 +122,7 @@ class _Tallies:
         kinds: list[CopyCounts | SharedCounts] = [*repeats.values(), *opposites.values(), *shared.values()]
         places = run.find_places({number for kind in kinds for example in kind.examples for number in example})
         after = run.count_after_clean()
+        confidence = count_confidence(run.preferences_file) if run.judging else {}
 
         def example_places(kind: CopyCounts | SharedCounts) -> list[tuple[str, str]]:
             return [(places[one], places[other]) for one, other in kind.examples]
@@ -149,6 +153,11 @@ class _Tallies:
                     cost=compute_cost(counts),
                     polarity=counts.polarity,
                     personal_data=self._personal[name].count(),
+                    judges=describe_source(
+                        name, run.recorded[name], run.judging, confidence.get(name, ConfidenceCounts())
+                    )
+                    if run.judging
+                    else None,
                 )
             )
         return audits

@@ -4,8 +4,10 @@ from typing import Any
 
 import msgspec
 
+from unipref.analysis.audit.judges import JudgesAudit, SourceJudges
 from unipref.core.json_files import to_plain_json
 from unipref.core.run_folder import Polarity
+from unipref.core.stats.calibration import Calibration
 
 
 class RejectCount(msgspec.Struct, frozen=True):
@@ -185,7 +187,7 @@ class PersonalData(msgspec.Struct, frozen=True):
 
 
 class SourceAudit(msgspec.Struct, frozen=True):
-    """The findings on one source; `polarity` is that of `manifest.json`."""
+    """The findings on one source; `polarity` is that of `manifest.json`; `judges`: None without a `judging.json`."""
 
     source: str
     kind: str
@@ -203,6 +205,7 @@ class SourceAudit(msgspec.Struct, frozen=True):
     cost: Cost
     polarity: Polarity
     personal_data: list[PersonalData] = []
+    judges: SourceJudges | None = None
 
 
 class BenchmarkFiles(msgspec.Struct, frozen=True):
@@ -226,6 +229,7 @@ class GoldAccuracy(msgspec.Struct, frozen=True):
 
     Attributes:
         by_file: file -> (right, entries).
+        calibration: how often the labels are right, by the confidence of the preferences that the entries decide on.
     """
 
     right: int
@@ -235,16 +239,18 @@ class GoldAccuracy(msgspec.Struct, frozen=True):
     high: float
     by_file: dict[str, tuple[int, int]]
     wrong: list[WrongEntry]
+    calibration: Calibration | None = None
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The whole audit; `notable` lists in words what a reader should look at."""
+    """The whole audit; `notable` lists in words what a reader should look at; `judges` is None without judging.json."""
 
     run: str
     sources: list[SourceAudit] = msgspec.field(name="pages")
     benchmarks: BenchmarkFiles | None
     gold: GoldAccuracy | None
     notable: list[str]
+    judges: JudgesAudit | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the audit as JSON values."""

@@ -16,6 +16,7 @@ from unipref.core.contracts import Settings
 from unipref.core.errors import UserError
 from unipref.core.messages import message_text
 from unipref.core.records import Messages, Reason
+from unipref.core.stats.calibration import measure_calibration
 from unipref.core.stats.wilson import wilson
 
 BEGINNING = 20
@@ -119,6 +120,7 @@ class GoldCheck:
         self._contrary: dict[int, str] = {}
         self._other: dict[int, str] = {}
         self._files: set[str] = set()
+        self._decided: dict[int, tuple[float, set[bool]]] = {}
 
     def add(self, preference: AuditedPreference) -> None:
         """Compares a preference with the entries about its rows."""
@@ -137,6 +139,8 @@ class GoldCheck:
             return
         right = entry.chosen.matches(preference.chosen) and entry.rejected.matches(preference.rejected)
         flipped = entry.chosen.matches(preference.rejected) and entry.rejected.matches(preference.chosen)
+        if right != flipped and preference.confidence is not None and preference.chosen and preference.rejected:
+            self._decided.setdefault(preference.number, (preference.confidence, set()))[1].add(right)
         if right and flipped:
             self._contrary[number] = f"both answers fit either side ({found}); tell them apart with chosen_xxh"
         elif right:
@@ -180,7 +184,10 @@ class GoldCheck:
         n, right = len(self.entries), len(self.entries) - len(wrong)
         low, high = wilson(right, n)
         shares = {name: (count[True], count.total()) for name, count in by_file.items()}
-        return GoldAccuracy(right, n, right / n, low, high, shares, wrong)
+        # A preference on which entries contradict each other tells nothing.
+        decided = [(confidence, labels.pop()) for confidence, labels in self._decided.values() if len(labels) == 1]
+        calibration = measure_calibration([one for one, _ in decided], [label for _, label in decided])
+        return GoldAccuracy(right, n, right / n, low, high, shares, wrong, calibration)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from unipref.analysis.audit.findings import Audit, GoldAccuracy, Lengths, SourceAudit
+from unipref.analysis.audit.judge_lines import describe_calibration, describe_judges, describe_source_judges
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,8 +32,13 @@ def render_terminal(audit: Audit) -> "RenderableType":
         lines = [("read", f"{texts} texts", "")]
         lines += [("not read", f"{len(unread):,}: {'; '.join(unread[:3])}", "yellow")] if unread else []
         parts += [Text("Benchmarks", style="bold"), _block(lines), Text()]
+    if audit.judges:
+        parts += [Text("Judges", style="bold"), _block(describe_judges(audit.judges)), Text()]
     if audit.gold:
         parts += [Text("Gold", style="bold"), _block(_describe_gold(audit.gold)), Text()]
+        if audit.gold.calibration:
+            lines = describe_calibration(audit.gold.calibration)
+            parts += [Text("Right labels by confidence", style="bold"), _block(lines), Text()]
     parts.append(Text("Worth a look" if audit.notable else "Nothing stands out.", style="bold"))
     parts += [Text(f"  • {item}") for item in audit.notable]
     return Group(*parts)
@@ -72,6 +78,8 @@ def _describe_source(source: SourceAudit) -> Iterator[Line]:
     verdict = source.polarity.verdict.replace("_", " ")
     style = "red" if source.polarity.verdict == "contradicts" else ""
     yield "polarity", f"{verdict}: {source.polarity.why}" + (f" (for:against {by_axis})" if by_axis else ""), style
+    if source.judges:
+        yield from describe_source_judges(source.judges)
 
 
 def _describe_counts(source: SourceAudit) -> Iterator[Line]:

@@ -14,7 +14,7 @@ from unipref.core.run_folder import Polarity, RunFolder
 
 BATCH = 1024
 """Number of preferences with text in memory at a time."""
-COLUMNS = ["source", "prompt", "chosen", "rejected", "origin"]
+COLUMNS = ["source", "prompt", "chosen", "rejected", "origin", "confidence"]
 PARTS = ("train", "dev", "test", "removed")
 
 
@@ -44,7 +44,7 @@ REQUIRED = tuple(name for name in UnifiedSource.__struct_fields__ if name != "ax
 
 
 class AuditedPreference(NamedTuple):
-    """One preference: its number in the file, its texts and its origin."""
+    """One preference: its number in the file, its texts, its origin and its confidence."""
 
     number: int
     source: str
@@ -52,6 +52,7 @@ class AuditedPreference(NamedTuple):
     chosen: Messages | None
     rejected: Messages | None
     origin: list[str]
+    confidence: float | None
 
     @property
     def user_turns(self) -> list[str]:
@@ -67,6 +68,13 @@ class AuditedPreference(NamedTuple):
 class UnifiedRun:
     """A run folder in which `unify` is finished.
 
+    Args:
+        folder: the run.
+
+    Attributes:
+        sources: the counts of each source; recorded: all that the manifest records of it.
+        judging: what is estimated of the judges; None in runs of earlier versions.
+
     Raises:
         UserError: the run is missing, or unify is not finished.
     """
@@ -76,7 +84,9 @@ class UnifiedRun:
         self.preferences_file, self.rejects_file = (
             folder / "unified" / f"{name}.parquet" for name in ("preferences", "rejects")
         )
-        sources = RunFolder(folder).manifest.sources
+        run = RunFolder(folder)
+        self.recorded, self.judging = run.manifest.sources, run.judging()
+        sources = self.recorded
         if not sources or not self.preferences_file.is_file() or not self.rejects_file.is_file():
             raise UserError(
                 "the run has no unified preferences.", where=str(folder), mend="Run: unipref unify STUDY -o RUN"

@@ -3,17 +3,31 @@
 from collections.abc import Iterator, Sequence
 
 from unipref.analysis.audit.findings import GoldAccuracy, SourceAudit
+from unipref.analysis.audit.judges import JudgesAudit
 
 MANY_REJECTED, MANY_TIES = 0.2, 0.2
 """Share of a source's rows rejected, and of its groups tied, from which the audit says so."""
+MOST_NAMED = 3
+"""Most annotators named in a sentence."""
 
 
-def find_notable(sources: Sequence[SourceAudit], gold: GoldAccuracy | None) -> list[str]:
+def find_notable(
+    sources: Sequence[SourceAudit], gold: GoldAccuracy | None, judges: JudgesAudit | None = None
+) -> list[str]:
     """Writes one sentence per finding, source by source."""
     sentences = [f"{source.source}: {sentence}" for source in sources for sentence in _describe(source)]
     if gold and gold.wrong:
         sentences.append(f"gold: the conversion misses {len(gold.wrong)} of {gold.entries} entries")
-    return sentences
+    return [*sentences, *(_describe_judges(judges) if judges else ())]
+
+
+def _describe_judges(judges: JudgesAudit) -> Iterator[str]:
+    if judges.inverted:
+        names = ", ".join(one.name for one in judges.most_inverted[:MOST_NAMED])
+        names += f" and {judges.inverted - MOST_NAMED:,} more" if judges.inverted > MOST_NAMED else ""
+        yield f"judges: {_count(judges.inverted, 'annotator judges', 'annotators judge')} against all others: {names}"
+    if judges.convergence and not judges.convergence.has_converged:
+        yield f"judges: the fit of {judges.aggregate} has not converged after {judges.convergence.steps} steps"
 
 
 def _describe(source: SourceAudit) -> Iterator[str]:
@@ -27,6 +41,7 @@ def _describe(source: SourceAudit) -> Iterator[str]:
         yield f"{_share(source.ties.ties, counts.groups)} of its groups are ties"
     if source.polarity.verdict == "contradicts":
         yield f"the labels contradict the data: {source.polarity.why}"
+    yield from _describe_labels(source)
     if source.length.verdict in ("longer", "shorter"):
         lengths = source.length.characters
         n = lengths.longer if source.length.verdict == "longer" else lengths.shorter
@@ -39,6 +54,18 @@ def _describe(source: SourceAudit) -> Iterator[str]:
     if source.repeats.within:
         yield f"{_count(source.repeats.within, 'preference repeats', 'preferences repeat')} an earlier one"
     yield from _describe_texts(source)
+
+
+def _describe_labels(source: SourceAudit) -> Iterator[str]:
+    if source.judges is None:
+        return
+    for scale in source.judges.scales:
+        if scale.is_inverted:
+            axis = f" on '{scale.axis}'" if scale.axis else ""
+            yield f"the other judges contradict its judgements of kind {scale.kind}{axis}: the scale looks inverted"
+    if overruled := source.judges.overruled:
+        number = _count(overruled, "preference contradicts", "preferences contradict")
+        yield f"{number} all judgements taken together"
 
 
 def _describe_texts(source: SourceAudit) -> Iterator[str]:

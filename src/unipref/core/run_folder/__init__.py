@@ -1,7 +1,9 @@
 """The run folder: the schemas of its JSON files, and `RunFolder`, which reads them."""
 
+from unipref.core.run_folder.confidence_counts import BINS, ConfidenceCounts, count_confidence
 from unipref.core.run_folder.data_records import (
     CleanCounts,
+    JudgedScale,
     Polarity,
     PromptMap,
     Selected,
@@ -13,6 +15,7 @@ from unipref.core.run_folder.example_records import AnswerRecord, ExampleRecord,
 from unipref.core.run_folder.folder import (
     EXAMPLES,
     EXAMPLES_FOLDER,
+    JUDGING,
     MANIFEST,
     MIXTURES,
     PAIRED,
@@ -21,6 +24,14 @@ from unipref.core.run_folder.folder import (
     VERDICTS,
     RunFolder,
     read_score_rows,
+)
+from unipref.core.run_folder.judging_records import (
+    ContradictionCounts,
+    FitEnd,
+    JudgedAnnotator,
+    Judging,
+    SourceAgreement,
+    SourceScale,
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
@@ -56,8 +67,10 @@ from unipref.core.run_folder.training_records import (
 )
 
 __all__ = [
+    "BINS",
     "EXAMPLES",
     "EXAMPLES_FOLDER",
+    "JUDGING",
     "MANIFEST",
     "MIXTURES",
     "PAIRED",
@@ -70,15 +83,21 @@ __all__ = [
     "ClaimRecord",
     "CleanCounts",
     "CodeFile",
+    "ConfidenceCounts",
+    "ContradictionCounts",
     "Evaluated",
     "ExampleRecord",
     "ExamplesInfo",
     "FailureSign",
     "FigureRecord",
+    "FitEnd",
     "FrontRecord",
     "GainRecord",
     "HeadlineInfo",
+    "JudgedAnnotator",
     "JudgedModel",
+    "JudgedScale",
+    "Judging",
     "Machine",
     "Manifest",
     "MixtureRow",
@@ -94,13 +113,16 @@ __all__ = [
     "SelectedPart",
     "SelectionAccount",
     "SideRecord",
+    "SourceAgreement",
     "SourceCounts",
+    "SourceScale",
     "StageCost",
     "StepRecipe",
     "TrainedStep",
     "TurnRecord",
     "VariantInfo",
     "Verdicts",
+    "count_confidence",
     "each_seed",
     "read_score_rows",
 ]

@@ -9,11 +9,12 @@ import msgspec
 
 from unipref.core.errors import UserError
 from unipref.core.run_folder.example_records import ExampleRecord
+from unipref.core.run_folder.judging_records import Judging
 from unipref.core.run_folder.manifest import Manifest
 from unipref.core.run_folder.results import MixtureRow, PairedRow, ScoreRow, Verdicts
 
 MANIFEST, SCORES, PAIRED, VERDICTS = "manifest.json", "scores.json", "against_base.json", "verdicts.json"
-STUDY, MIXTURES = "study.yaml", "soup/front.json"
+STUDY, MIXTURES, JUDGING = "study.yaml", "soup/front.json", "unified/judging.json"
 EXAMPLES_FOLDER, EXAMPLES = "examples", "examples.json"
 FORMER_KEYS = frozenset({"arms"})
 """Keys of a manifest that earlier versions wrote and this one cannot read."""
@@ -94,6 +95,18 @@ class RunFolder:
         path = self.path / MIXTURES
         mend = f"Trace it again: unipref soup {self.path} --trace 5"
         return read_score_rows(path, MixtureRow, mend) if path.is_file() else []
+
+    def judging(self) -> Judging | None:
+        """Reads what is estimated of the judges; None if the file is missing, as in runs of earlier versions.
+
+        Raises:
+            UserError: it is corrupt or from another version.
+        """
+        path = self.path / JUDGING
+        if not path.is_file():
+            return None
+        mend = f"Write it again: remove {path.parent} and run unipref unify STUDY -o {self.path}"
+        return _convert(path, _read(path, mend), Judging, mend)
 
     def verdicts(self) -> Verdicts | None:
         """Reads the verdicts; None if the file is missing.

@@ -1,0 +1,105 @@
+"""The judges of a run in short: what is estimated of sources and annotators, and how often judgements contradict."""
+
+from typing import Any
+
+import msgspec
+
+from unipref.core.records import Reason
+from unipref.core.run_folder import (
+    ConfidenceCounts,
+    ContradictionCounts,
+    FitEnd,
+    JudgedAnnotator,
+    JudgedScale,
+    Judging,
+    SourceAgreement,
+    SourceCounts,
+)
+
+MOST_INVERTED = 10
+"""Most annotators who judge against all others that are listed, the least reliable first."""
+
+
+class SourceJudges(msgspec.Struct, frozen=True):
+    """What the judgements of one source tell.
+
+    Attributes:
+        confidence: how many of its preferences have one.
+        overruled: preferences that all judgements together contradict, and of these those `left_out`, `turned` (the
+            two answers were exchanged) and `kept`.
+        scales: what the aggregate estimates of each kind of its judgements, on each axis.
+        agreement: Krippendorff's alpha of each.
+    """
+
+    confidence: ConfidenceCounts
+    overruled: int
+    left_out: int
+    turned: int
+    kept: int
+    scales: list[JudgedScale]
+    agreement: list[SourceAgreement]
+
+
+class JudgesAudit(msgspec.Struct, frozen=True):
+    """What all judgements tell of their annotators.
+
+    Attributes:
+        aggregate: its name; convergence: how its fit ended, None if it does not iterate.
+        judgements, overlapping: those that were aggregated, and those on answers that others judged too.
+        annotators: number of named ones; reliable: those listed in `judging.json` whose reliability is known.
+        inverted: how many judge against all others; most_inverted: some of them, the least reliable first.
+        contradictions: None if no judgements were aggregated.
+        notes: what a reader should know.
+    """
+
+    aggregate: str
+    convergence: FitEnd | None
+    judgements: int | None
+    overlapping: int | None
+    annotators: int
+    reliable: int
+    inverted: int
+    most_inverted: list[JudgedAnnotator]
+    contradictions: ContradictionCounts | None
+    notes: list[str]
+
+
+def describe_judges(judging: Judging) -> JudgesAudit:
+    """Shortens `judging.json`."""
+    inverted = judging.inverted_annotators()
+    return JudgesAudit(
+        aggregate=judging.aggregate,
+        convergence=judging.convergence,
+        judgements=judging.counts.get("judgements"),
+        overlapping=judging.counts.get("overlapping"),
+        annotators=judging.n_annotators,
+        reliable=sum(one.reliability is not None for one in judging.annotators),
+        inverted=len(inverted),
+        most_inverted=inverted[:MOST_INVERTED],
+        contradictions=judging.contradictions,
+        notes=judging.notes,
+    )
+
+
+def describe_source(name: str, counts: SourceCounts, judging: Judging, confidence: ConfidenceCounts) -> SourceJudges:
+    """Describes the judgements of one source.
+
+    Args:
+        name: of the source.
+        counts: its counts in the manifest.
+        judging: the content of `judging.json`.
+        confidence: the confidence of its preferences.
+    """
+    return SourceJudges(
+        confidence=confidence,
+        **count_overruled(counts),
+        scales=counts.scales,
+        agreement=[one for one in judging.agreement if one.source == name],
+    )
+
+
+def count_overruled(counts: SourceCounts) -> dict[str, Any]:
+    """Returns how many preferences of a source are overruled, and what became of them."""
+    overruled, turned = counts.overruled or 0, counts.turned or 0
+    left_out = counts.preferences_rejected.get(Reason.OVERRULED.value, 0)
+    return {"overruled": overruled, "left_out": left_out, "turned": turned, "kept": overruled - left_out - turned}
