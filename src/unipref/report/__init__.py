@@ -41,6 +41,7 @@ ORDER = (
     "Scores by metric",
     "Data flow",
     "Sources",
+    "Judges",
     "Split and clean",
     "Selection",
     "Checks before training",

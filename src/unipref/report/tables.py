@@ -1,23 +1,24 @@
 """Helpers shared by the sections: tables of text, and merging of equal sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from unipref.report.content import Cell, Column, Table
 
 TEXT_COLUMNS = {"source", "shape", "objective", "licence", "level", "reason", "part", "variant", "step", "left out"}
 TEXT_COLUMNS |= {"stage", "folder", "cached", "package", "version", "file", "sha256", "seed", "how", "benchmark"}
 TEXT_COLUMNS |= {"preference", "twin", "input", "hash", "axis", "read by", "files", "polarity: verdict", "languages"}
-TEXT_COLUMNS |= {"kind", "personal data", "says", "meaning"}
+TEXT_COLUMNS |= {"kind", "personal data", "says", "meaning", "annotator", "inverted", "remark", "what", "scale"}
+TEXT_COLUMNS |= {"confidence"}
 """Columns that hold text; the others hold numbers."""
 MOST_SUBJECTS = 6
 """At most this many subjects are named per sentence."""
 
 
 def make_table(
-    caption: str, heads: list[str], rows: Iterable[list[str]], note: str = "", folded: bool = False
+    caption: str, heads: list[str], rows: Iterable[Sequence[str | Cell]], note: str = "", folded: bool = False
 ) -> Table | None:
     """Makes a table of text; None if there are no rows. A heading `group: head` puts the column under a group."""
-    cells = [[Cell(text) for text in row] for row in rows]
+    cells = [[Cell(text) if isinstance(text, str) else text for text in row] for row in rows]
     columns = []
     for head in heads:
         group, _, name = head.rpartition(": ")

@@ -13,21 +13,18 @@ def describe_source_judges(judges: SourceJudges) -> Iterator[Line]:
     """Yields the lines about the judgements of one source."""
     confidence = judges.confidence
     if confidence.pairs:
-        missing = confidence.pairs - confidence.confident
         text = f"{confidence.confident:,} of {confidence.pairs:,} pairs have one"
-        if missing:
-            text += (
-                f"; without: {confidence.judged_once:,} judged once, {missing - confidence.judged_once:,} more often"
-            )
+        if confidence.judged_once:
+            text += f"; {confidence.judged_once:,} without were judged once"
+        if often := confidence.judged_more_often:
+            text += f"; {often:,} without were judged more than once"
         yield "confidence", text, ""
-    if judges.overruled:
-        fates = {"left out": judges.left_out, "turned": judges.turned, "kept": judges.kept}
+    if judges.overruled and judges.overruled.all:
+        counts = judges.overruled
+        fates = {"left out": counts.left_out, "turned": counts.turned, "kept": counts.kept}
         text = ", ".join(f"{n:,} {fate}" for fate, n in fates.items() if n)
-        yield (
-            "overruled",
-            f"{judges.overruled:,} preferences contradict all judgements taken together: {text}",
-            "yellow",
-        )
+        text = f"{counts.all:,} preferences contradict all judgements taken together: {text}"
+        yield "overruled", text, "yellow"
     for place, scale in enumerate(judges.scales):
         yield "" if place else "scales", _describe_scale(scale), "red" if scale.is_inverted else ""
     for place, agreement in enumerate(judges.agreement):

@@ -1,10 +1,7 @@
 """The judges of a run in short: what is estimated of sources and annotators, and how often judgements contradict."""
 
-from typing import Any
-
 import msgspec
 
-from unipref.core.records import Reason
 from unipref.core.run_folder import (
     ConfidenceCounts,
     ContradictionCounts,
@@ -12,6 +9,7 @@ from unipref.core.run_folder import (
     JudgedAnnotator,
     JudgedScale,
     Judging,
+    OverruledCounts,
     SourceAgreement,
     SourceCounts,
 )
@@ -25,17 +23,13 @@ class SourceJudges(msgspec.Struct, frozen=True):
 
     Attributes:
         confidence: how many of its preferences have one.
-        overruled: preferences that all judgements together contradict, and of these those `left_out`, `turned` (the
-            two answers were exchanged) and `kept`.
+        overruled: what became of the preferences that all judgements together contradict.
         scales: what the aggregate estimates of each kind of its judgements, on each axis.
         agreement: Krippendorff's alpha of each.
     """
 
     confidence: ConfidenceCounts
-    overruled: int
-    left_out: int
-    turned: int
-    kept: int
+    overruled: OverruledCounts | None
     scales: list[JudgedScale]
     agreement: list[SourceAgreement]
 
@@ -92,14 +86,7 @@ def describe_source(name: str, counts: SourceCounts, judging: Judging, confidenc
     """
     return SourceJudges(
         confidence=confidence,
-        **count_overruled(counts),
+        overruled=counts.count_overruled(),
         scales=counts.scales,
         agreement=[one for one in judging.agreement if one.source == name],
     )
-
-
-def count_overruled(counts: SourceCounts) -> dict[str, Any]:
-    """Returns how many preferences of a source are overruled, and what became of them."""
-    overruled, turned = counts.overruled or 0, counts.turned or 0
-    left_out = counts.preferences_rejected.get(Reason.OVERRULED.value, 0)
-    return {"overruled": overruled, "left_out": left_out, "turned": turned, "kept": overruled - left_out - turned}

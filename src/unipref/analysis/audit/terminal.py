@@ -37,8 +37,8 @@ def render_terminal(audit: Audit) -> "RenderableType":
     if audit.gold:
         parts += [Text("Gold", style="bold"), _block(_describe_gold(audit.gold)), Text()]
         if audit.gold.calibration:
-            lines = describe_calibration(audit.gold.calibration)
-            parts += [Text("Right labels by confidence", style="bold"), _block(lines), Text()]
+            bins = describe_calibration(audit.gold.calibration)
+            parts += [Text("Right labels by confidence", style="bold"), _block(bins), Text()]
     parts.append(Text("Worth a look" if audit.notable else "Nothing stands out.", style="bold"))
     parts += [Text(f"  • {item}") for item in audit.notable]
     return Group(*parts)

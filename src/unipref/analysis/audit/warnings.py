@@ -63,8 +63,8 @@ def _describe_labels(source: SourceAudit) -> Iterator[str]:
         if scale.is_inverted:
             axis = f" on '{scale.axis}'" if scale.axis else ""
             yield f"the other judges contradict its judgements of kind {scale.kind}{axis}: the scale looks inverted"
-    if overruled := source.judges.overruled:
-        number = _count(overruled, "preference contradicts", "preferences contradict")
+    if source.judges.overruled and source.judges.overruled.all:
+        number = _count(source.judges.overruled.all, "preference contradicts", "preferences contradict")
         yield f"{number} all judgements taken together"
 
 

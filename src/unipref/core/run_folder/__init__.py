@@ -4,6 +4,7 @@ from unipref.core.run_folder.confidence_counts import BINS, ConfidenceCounts, co
 from unipref.core.run_folder.data_records import (
     CleanCounts,
     JudgedScale,
+    OverruledCounts,
     Polarity,
     PromptMap,
     Selected,
@@ -101,6 +102,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "MixtureRow",
+    "OverruledCounts",
     "PairedRow",
     "PlannedStep",
     "Polarity",

@@ -32,6 +32,11 @@ class ConfidenceCounts(msgspec.Struct):
     judged_once: int = 0
     bins: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
 
+    @property
+    def judged_more_often(self) -> int:
+        """The number of pairs without a confidence whose answers were judged more than once."""
+        return self.pairs - self.confident - self.judged_once
+
 
 def count_confidence(preferences: Path) -> dict[str, ConfidenceCounts]:
     """Returns source -> its counts; empty if the file does not exist. Reads the file in batches, without its texts.

@@ -4,6 +4,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from unipref.core.records import Reason
+
 T = TypeVar("T")
 BeforeAfter = tuple[T, T]
 """A value for the candidates, and for the kept ones."""
@@ -45,6 +47,15 @@ class JudgedScale(msgspec.Struct):
     low: float | None = None
     high: float | None = None
     is_inverted: bool | None = None
+
+
+class OverruledCounts(msgspec.Struct):
+    """Preferences that all judgements together contradict: all, and of these those left out, turned, and kept."""
+
+    all: int
+    left_out: int
+    turned: int
+    kept: int
 
 
 class SourceCounts(msgspec.Struct):
@@ -95,6 +106,13 @@ class SourceCounts(msgspec.Struct):
     notes: list[str] = []
     files: list[str] = []
     hash: str | None = None
+
+    def count_overruled(self) -> OverruledCounts | None:
+        """Returns what became of the overruled preferences; None in runs of earlier versions."""
+        if self.overruled is None:
+            return None
+        left_out, turned = self.preferences_rejected.get(Reason.OVERRULED.value, 0), self.turned or 0
+        return OverruledCounts(self.overruled, left_out, turned, self.overruled - left_out - turned)
 
 
 class BenchmarkLeaks(msgspec.Struct):

@@ -177,7 +177,7 @@ def _bars(
     size: Counter[str] = Counter()
     for by_source in counts.values():
         size.update(by_source)
-    own, rest = _split_by_size(size)
+    own, rest = split_by_size(size)
     traces = [_trace(name, labels, [counts[label].get(name, 0) for label in labels]) for name in own]
     if rest:
         summed = [sum(counts[label].get(name, 0) for name in rest) for label in labels]
@@ -191,7 +191,7 @@ def _bars(
     return Figure(title, traces, layout, description, note)
 
 
-def _split_by_size(size: Counter[str]) -> tuple[list[str], list[str]]:
+def split_by_size(size: Counter[str]) -> tuple[list[str], list[str]]:
     """Splits the sources into those with their own bars and, if there are many, the smaller ones."""
     names = list(size)
     if len(names) <= MOST_SOURCES + 1:

@@ -7,6 +7,7 @@ from unipref.core.run_folder import Manifest, TrainedStep
 from unipref.report.content import Points, Section, format_count, format_number
 from unipref.report.sections.clean import make_clean_section
 from unipref.report.sections.data_flow import make_flow_section
+from unipref.report.sections.judges import make_judge_section
 from unipref.report.sections.preflight import make_check_section
 from unipref.report.sections.selection import make_selection_section
 from unipref.report.sections.sources import make_source_section
@@ -19,6 +20,7 @@ def count_sections(manifest: Manifest, run: Path) -> list[tuple[str, Callable[[]
     return [
         ("Data flow", lambda: make_flow_section(manifest)),
         ("Sources", lambda: make_source_section(manifest, run)),
+        ("Judges", lambda: make_judge_section(manifest, run)),
         ("Split and clean", lambda: make_clean_section(manifest.clean)),
         ("Selection", lambda: make_selection_section(manifest)),
         ("Checks before training", lambda: make_check_section(manifest.preflight)),
