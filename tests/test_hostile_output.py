@@ -78,6 +78,17 @@ def write_hostile_study(folder: Path) -> Path:
             "map": {"prompt": "q", "response": "a", "scores": {f"ax{ATTACK}": score}},
         },
     ]
+    # Three people judge the same answers; the one with the hostile name against the others.
+    (folder / "v.jsonl").write_text(
+        lines(
+            [
+                {"prompt": f"V{i}?", "chosen": f"{'ba'[good]}{i}", "rejected": f"{'ab'[good]}{i}", "who": who}
+                for i in range(40)
+                for who, good in (("ann", i % 8 > 0), ("bob", i % 9 > 0), (f"who{ATTACK}", i % 10 == 0))
+            ]
+        )
+    )
+    sources.append({"name": "v", "path": "v.jsonl", "format": "pairs", "map": {"prompt": "prompt", "annotator": "who"}})
     sources[0] |= {"objective": f"obj{ATTACK}", "licence": f"lic{ATTACK}"}
     study = folder / "s.yaml"
     study.write_text(yaml.safe_dump({"name": ATTACK, "sources": sources}), encoding="utf-8")
@@ -113,6 +124,13 @@ def test_control_characters_of_data_reach_no_output_and_no_page(tmp_path: Path, 
         assert CONTROL.findall(text) == [], name
         assert "PWN" in text
     assert json.loads((run / "manifest.json").read_text())["name"] == ATTACK
+    legible = r"who\u001b]0;PWN"
+    assert [legible in (run / name).read_text(encoding="utf-8") for name in ("report.html", "audit.json")] == [
+        True,
+        True,
+    ]
+    judging = json.loads((run / "unified" / "judging.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in judging["annotators"] if one["is_inverted"]] == [f"who{ATTACK}"]
     origins = pq.read_table(run / "unified" / "preferences.parquet")["origin"].to_pylist()
     assert any(origin[0].startswith(r"esc\u001b[31m\u009b\u000a.jsonl:") for origin in origins)
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.judged_run import annotator, judging, scale, unjudged, write_judging
 from unipref.core.errors import UserError
-from unipref.core.run_folder import Manifest, RunFolder, TrainedStep
+from unipref.core.run_folder import Judging, Manifest, OverruledCounts, RunFolder, SourceCounts, TrainedStep
 
 MAP = {"x": [1, 2], "y": [1, 2], "kept": "10"}
 
@@ -82,3 +83,36 @@ def test_damaged_results_are_named(tmp_path: Path, name: str, text: str) -> None
     read = {"scores": folder.scores, "against_base": folder.paired, "verdicts": folder.verdicts}[name]
     with pytest.raises(UserError, match=rf"{name}\.json is corrupt or from another version"):
         read()
+
+
+def test_what_is_known_of_the_judges_is_read(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path).judging() is None
+    people = [annotator("ann", 0.5), annotator("bob", -0.5), annotator("cy", -0.9), annotator("di", None)]
+    write_judging(tmp_path, judging(annotators=people, scales=[scale("a", "pair", -3.0)], later=1))
+    read = RunFolder(tmp_path).judging()
+    assert read is not None
+    assert read.convergence is not None
+    assert read.convergence.has_converged
+    assert [(one.name, one.reliability) for one in read.inverted_annotators()] == [("cy", -0.9), ("bob", -0.5)]
+    assert [(one.source, one.slope, one.high, one.is_inverted) for one in read.scales] == [("a", -3.0, -2.0, True)]
+    assert read.contradictions is not None
+    assert read.contradictions.opposite == 8
+    assert read.agreement[1].alpha is None
+    write_judging(tmp_path, unjudged())
+    read = RunFolder(tmp_path).judging()
+    assert read == Judging(aggregate="latent", notes=unjudged()["notes"])
+
+
+@pytest.mark.parametrize("text", ["{", "3", '{"annotators": [1]}', '{"scales": [{"slope": "steep"}]}'])
+def test_a_damaged_judging_is_named_with_the_command_that_writes_it(tmp_path: Path, text: str) -> None:
+    write_judging(tmp_path, text)
+    with pytest.raises(UserError, match=r"judging\.json is corrupt or from another version") as caught:
+        RunFolder(tmp_path).judging()
+    assert "unipref unify" in str(caught.value)
+
+
+def test_what_became_of_overruled_preferences_adds_up() -> None:
+    counts = SourceCounts(overruled=9, turned=2, preferences_rejected={"overruled": 4, "below_min_margin": 7})
+    assert counts.count_overruled() == OverruledCounts(9, 4, 2, 3)
+    assert SourceCounts(overruled=0).count_overruled() == OverruledCounts(0, 0, 0, 0)
+    assert SourceCounts().count_overruled() is None

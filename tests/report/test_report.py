@@ -107,7 +107,7 @@ def test_the_policy_names_the_scripts_and_nothing_else_may_run(run_folder):
 def test_links_lead_to_sections(page):
     ids = {value for name, value in page.attributes if name == "id"}
     links = [value[1:] for name, value in page.attributes if name == "href"]
-    assert len(links) == 12
+    assert len(links) == 13
     assert set(links) <= ids
 
 

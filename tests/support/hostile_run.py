@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from support.judged_run import annotator, judging, scale, write_judging
+
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\u2028%{x}</td>"
 LABEL = "part<b onclick=alert(1)>"
 VARIANTS = ("main", LABEL)
@@ -13,6 +15,7 @@ def write_run(folder: Path, map_points: int = 40, steps: int = 6) -> Path:
     """Writes the run's `manifest.json`, `scores.json`, `verdicts.json` and `study.yaml`."""
     for name, value in (("manifest", _manifest(map_points, steps)), ("scores", _scores()), ("verdicts", _verdicts())):
         (folder / f"{name}.json").write_text(json.dumps(value))
+    write_judging(folder, _judging())
     (folder / "examples").mkdir(exist_ok=True)
     (folder / "examples" / "examples.json").write_text(json.dumps([_example()]))
     study = {"name": HOSTILE, "model": f"</code></pre>{HOSTILE}", "sources": []}
@@ -67,6 +70,12 @@ def _example() -> dict[str, Any]:
 
     asked = {"prompt": turn("user", "one\n  two"), "chosen": turn("assistant", HOSTILE), "rejected": None}
     return {"source": "pairs", "kind": "pairs", "objective": "bias", "origin": [], "raw": [], **asked}
+
+
+def _judging() -> dict[str, Any]:
+    people = [annotator(f"{HOSTILE}{n}", -0.5 - n / 100) for n in range(40)]
+    scales = [scale(HOSTILE, HOSTILE, -3.0, axis=HOSTILE)]
+    return judging(aggregate=HOSTILE, notes=[HOSTILE], annotators=people, n_annotators=40, scales=scales)
 
 
 def _models() -> list[tuple[str, str]]:

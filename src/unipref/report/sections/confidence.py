@@ -27,7 +27,7 @@ def make_confidence_figure(counts: Mapping[str, ConfidenceCounts]) -> Figure | N
     if not size:
         return None
     first = min(HALF, min(place for name in size for place, n in enumerate(counts[name].bins) if n))
-    labels = [_label(place / BINS, (place + 1) / BINS) for place in range(first, BINS)]
+    labels = [f"{place / BINS:.2f}" for place in range(first, BINS)]
     own, rest = split_by_size(size)
     traces = [_bar(name, labels, counts[name].bins[first:]) for name in own]
     if rest:
@@ -35,7 +35,7 @@ def make_confidence_figure(counts: Mapping[str, ConfidenceCounts]) -> Figure | N
         traces.append(_bar(f"{len(rest)} more sources", labels, summed))
     layout = {
         "barmode": "stack",
-        "xaxis": {"type": "category", "title": {"text": "confidence"}},
+        "xaxis": {"type": "category", "title": {"text": f"confidence, from here on (in steps of {1 / BINS:g})"}},
         "yaxis": {"title": {"text": "pairs"}},
     }
     high = sum(sum(counts[name].bins[round(0.9 * BINS) :]) for name in size)
@@ -92,7 +92,7 @@ def make_calibration_figure(calibration: Calibration) -> Figure | None:
     diagonal = {"type": "scatter", "mode": "lines", "name": "as often right as sure", "x": [start, 1], "y": [start, 1]}
     layout = {
         "xaxis": {"title": {"text": "mean confidence"}, "range": [start - 0.02, 1.02]},
-        "yaxis": {"title": {"text": "share of right labels"}, "range": [-0.02, 1.02]},
+        "yaxis": {"title": {"text": "share of right labels"}, "range": [-0.02, 1.05]},
     }
     return Figure(CALIBRATION, [points, diagonal], layout, _describe(calibration), _describe_number(calibration))
 
@@ -110,11 +110,11 @@ def make_calibration_table(calibration: Calibration) -> Table | None:
         for one in calibration.bins
     ]
     if not rows:
-        rows = [["none", "0", "0", "–", "–"]]
+        return make_table(CALIBRATION, ["gold pairs", "right"], [["0", "0"]], _describe(calibration))
     note = (
-        f"{_describe(calibration)} {_describe_number(calibration)} Share: with its 95 % Wilson interval. The pairs are "
-        "those with a confidence on which an entry of the gold file decides; overruled ones that were left out are "
-        "not among them."
+        "The pairs are those with a confidence on which an entry of the gold file decides; overruled ones that were "
+        "left out are not among them. Share right: with its 95 % Wilson interval. Chance: a share of few pairs differs "
+        "from its expectation, even if every confidence is right."
     )
     heads = ["confidence", "gold pairs", "right", "share right", "mean confidence"]
     return make_table(CALIBRATION, heads, rows, note)

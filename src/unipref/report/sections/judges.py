@@ -94,7 +94,7 @@ def _describe_variants(manifest: Manifest) -> list[str]:
 
 def _confidence_table(sources: Mapping[str, SourceCounts], counts: Mapping[str, ConfidenceCounts]) -> Table | None:
     """How many preferences of each source have a confidence, and how many are overruled."""
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             name,
             format_count(source.preferences),
@@ -103,24 +103,25 @@ def _confidence_table(sources: Mapping[str, SourceCounts], counts: Mapping[str, 
         ]
         for name, source in sources.items()
     ]
-    heads = ["source", "preferences", "pairs", "with confidence", "share of pairs"]
-    heads += ["pairs without: judged once", "pairs without: judged more often"]
-    heads += ["overruled: all", "overruled: left out", "overruled: turned", "overruled: kept"]
+    heads = ["source", "preferences", "pairs", "with confidence", "without: judged once", "without: more often"]
+    heads += ["overruled: total", "overruled: left out", "overruled: turned", "overruled: kept"]
     note = (
         "Confidence: the probability that the chosen answer is the better one, from all judgements. A pair has none if "
-        "nothing tells how reliable its judgements are, as where each answer was judged once; majority has none for a "
-        "single vote, mean none at all. Preferences with one answer only are no pairs; their confidence is the share "
-        "of the votes. Overruled: preferences that all judgements together contradict (unify: overruled)."
+        "nothing tells how reliable its judgements are, as where each answer was judged once and nobody is named; "
+        "majority has none for a single vote, mean none at all. Preferences with one answer only are not pairs; "
+        "their confidence is the share of the votes. Overruled: preferences whose confidence is below overruled_below, "
+        "so that all judgements together contradict them."
     )
     return make_table("Confidence of the preferences", heads, rows, note)
 
 
-def _confidence_cells(source: SourceCounts, counts: ConfidenceCounts | None) -> list[str]:
+def _confidence_cells(source: SourceCounts, counts: ConfidenceCounts | None) -> list[str | Cell]:
     if counts is None:
-        return ["–", format_count(source.confident), "–", "–", "–"]
-    figures = [counts.judged_once, counts.judged_more_often]
+        return ["–", format_count(source.confident), "–", "–"]
     share = format_share(counts.confident, counts.pairs)
-    return [format_count(counts.pairs), format_count(counts.confident), share, *map(format_count, figures)]
+    confident = Cell(format_count(counts.confident), remark=share if counts.pairs else "")
+    without = map(format_count, (counts.judged_once, counts.judged_more_often))
+    return [format_count(counts.pairs), confident, *without]
 
 
 def _overruled_cells(counts: OverruledCounts | None) -> list[str]:
@@ -228,4 +229,4 @@ def _contradiction_table(counts: ContradictionCounts | None) -> Table | None:
         "answer, another one the second; a pair can be so within a source and by two sources. A cycle: by most "
         "judgements, A is better than B, B than C, and C than A, on one axis."
     )
-    return make_table("Contradictions", ["what", "count", "of", "share"], rows, note)
+    return make_table("Contradictions", ["what", "count", "of what", "share"], rows, note)
