@@ -18,6 +18,7 @@ from unipref.core.errors import UserError
 from unipref.study.load import load
 
 RECORDS = ("manifest.json", "scores.json", "verdicts.json", "examples/examples.json", "study.yaml")
+RECORDS += ("unified/judging.json",)
 
 
 def load_damaged_studies(folder: Path, seed: int, n_studies: int) -> Outcome:
