@@ -56,7 +56,7 @@ def test_every_table_has_the_values_of_the_file(tmp_path: Path) -> None:
     section = make(tmp_path)
     assert section.paragraphs == [
         "The aggregate latent took 93 judgements together; 83 of them are on answers that others judged too. Its fit "
-        "converged in 7 steps: the last one changed the estimates by 0.0011 on average (tolerance 0.002). "
+        "converged in 7 steps; the mean change in the last one was 0.0011 (tolerance 0.002). "
         "docs/judges.md has the model, and what it cannot tell."
     ]
     assert section.points[0].items == judging()["notes"]
@@ -119,9 +119,15 @@ def test_thirty_annotators_are_shown_and_the_others_counted(tmp_path: Path) -> N
 
 def test_a_fit_that_did_not_converge_and_aggregates_without_a_fit(tmp_path: Path) -> None:
     write_judging(tmp_path, judging(convergence={"steps": 30, "change": 0.0123, "tolerance": 0.002}))
-    assert "did not converge in 30 steps: the last one changed the estimates by 0.012" in make(tmp_path).paragraphs[0]
-    write_judging(tmp_path, judging(convergence=None, aggregate="majority", counts={"judgements": 1093}))
-    assert make(tmp_path).paragraphs[0].startswith("The aggregate majority took 1,093 judgements together. docs")
+    assert "did not converge in 30 steps; the mean change in the last one was 0.012" in make(tmp_path).paragraphs[0]
+    people = [annotator("ann", None, agreement=0.9), annotator("bob", None), annotator("cy", None, agreement=None)]
+    counts = {"judgements": 1093}
+    write_judging(tmp_path, judging(convergence=None, aggregate="majority", counts=counts, annotators=people))
+    section = make(tmp_path)
+    assert section.paragraphs[0].startswith("The aggregate majority took 1,093 judgements together. docs")
+    assert [row[0] for row in rows_of(section, "Annotators")] == ["bob", "ann", "cy"]
+    first = "The least agreement first: majority estimates the reliability of none of them."
+    assert note_of(section, "Annotators").startswith(first)
 
 
 def test_data_that_were_judged_once_have_a_note_and_the_counts(tmp_path: Path) -> None:

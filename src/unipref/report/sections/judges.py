@@ -81,8 +81,10 @@ def _describe_fit(judging: Judging) -> list[str]:
     text += "." if overlapping is None else f"; {overlapping:,} of them are on answers that others judged too."
     if judging.convergence is not None:
         end, steps = judging.convergence, judging.convergence.steps
-        text += f" Its fit {'converged' if end.has_converged else 'did not converge'} in {steps} steps: the last one "
-        text += f"changed the estimates by {end.change:.2g} on average (tolerance {end.tolerance:g})."
+        text += (
+            f" Its fit {'converged' if end.has_converged else 'did not converge'} in {steps} steps; the mean change "
+        )
+        text += f"in the last one was {end.change:.2g} (tolerance {end.tolerance:g})."
     return [f"{text} {DEFINITIONS}"]
 
 
@@ -166,11 +168,14 @@ def _annotator_table(judging: Judging) -> Table | None:
         ]
         for one in shown
     ]
-    note = (
-        "The least reliable first. Reliability: 1 is always right, 0 chance, -1 always wrong, about a typical pair of "
-        "answers, with its 95 % interval. Agreement: share of the compared pairs of answers that another annotator "
-        "orders in the same way."
-    )
+    if any(one.reliability is not None for one in shown):
+        note = (
+            "The least reliable first. Reliability: 1 is always right, 0 chance, -1 always wrong, about a typical pair "
+            "of answers, with its 95 % interval."
+        )
+    else:
+        note = f"The least agreement first: {judging.aggregate} estimates the reliability of none of them."
+    note += " Agreement: share of the compared pairs of answers that another annotator orders in the same way."
     if (more := judging.n_annotators - len(shown)) > 0:
         note += f" {format_count(more)} more {'is' if more == 1 else 'are'} not shown; {JUDGING} lists them"
         unlisted = judging.n_annotators - len(judging.annotators)
