@@ -99,7 +99,7 @@ FACTS: list[tuple[str | None, str | None, int | None, dict[str, Any]]] = [
      {"rejected_score": 2.0, "n_responses": 4}),
     # votes: row 60 says 1 0 1, row 61 says 2 1 1, row 148 says 2 0 0
     (f"{PANDA}:1#response2", "#response1", 96, {"confidence": 1.0, "n_judgements": 3}),
-    (f"{PANDA}:60#response1", "#response2", 60, {"confidence": 2 / 3}),
+    (f"{PANDA}:60#response1", "#response2", 60, {"confidence": 5 / 6}),
     (f"{PANDA}:61#response1", "#response2", 31, {"confidence": 2 / 3}),
     # ratings: the best of the rows with that prompt against the worst
     (f"{SFRES}:402#system_output", f"{SFRES}:1#system_output", 68, {"chosen_score": 5.0, "rejected_score": 4.0}),
@@ -182,7 +182,8 @@ def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of one study over every folder."""
     out = tmp_path_factory.mktemp("all") / "run"
     sources = [{"name": n, "dataset": n, "path": PATHS.get(n, n)} for n in sorted(p.name for p in root.iterdir())]
-    unify_feedback({"data_root": str(root), "sources": sources, "workers": 2}, out)
+    # The shares of votes that were read by hand are the confidence of `majority`.
+    unify_feedback({"data_root": str(root), "sources": sources, "unify": {"aggregate": "majority"}, "workers": 2}, out)
     return out
 
 
