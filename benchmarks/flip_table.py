@@ -148,7 +148,10 @@ def run_unify(entry: Dataset, data: Path, more: dict[str, Any]) -> Outcome:
         except UserError as error:
             return Outcome("error", error.what.partition("\n")[0])
         manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
-    polarity = manifest["sources"][entry.name]["polarity"]
+    record = manifest["sources"][entry.name]
+    polarity = record["polarity"]
+    if any(scale["is_inverted"] for scale in record["scales"]):
+        return Outcome("contradicts", "a slope is below 0", 0, sum(s["n_overlapping"] for s in record["scales"]))
     return Outcome(polarity["verdict"], polarity["why"], polarity["agree"], polarity["against"])
 
 

@@ -10,7 +10,8 @@ from unipref.core.errors import UserError
 
 
 def one_choice(kind: str, place: str) -> BeforeValidator:
-    """Returns a validator that reads `name` or `{name: settings}` as a choice; a choice stays as it is.
+    """Returns a validator that reads `name` or `{name: settings}` as a choice; a choice stays as it is, and so does
+    null, which the setting may allow.
 
     Args:
         kind: of the choice, such as 'trainer'.
@@ -21,7 +22,7 @@ def one_choice(kind: str, place: str) -> BeforeValidator:
     """
 
     def read(value: Any) -> Any:
-        if isinstance(value, registry.CONTRACTS[kind]):
+        if value is None or isinstance(value, registry.CONTRACTS[kind]):
             return value
         if isinstance(value, str):
             return registry.make(kind, value, None, place)

@@ -89,9 +89,10 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
         resolved: its sources.
         hashes: file -> hash, of the files of the sources.
     """
+    aggregate = study.unify.aggregate
     return {
         "settings": study.unify.model_dump(exclude={"aggregate"}),
-        "aggregate": registry.cache_identity(study.unify.aggregate),
+        "aggregate": None if aggregate is None else registry.cache_identity(aggregate),
         "limits": study.limits.model_dump(),
         "sources": [
             {
@@ -101,7 +102,7 @@ def unify_inputs(study: Study, resolved: Sequence[ResolvedSource], hashes: Mappi
             }
             for source in resolved
         ],
-        "code": hash_code("unified", study.unify.aggregate, *(source.format for source in resolved)),
+        "code": hash_code("unified", *([aggregate] if aggregate else []), *(source.format for source in resolved)),
     }
 
 

@@ -6,7 +6,7 @@ judgements --aggregate--> utilities of answers --> confidence and margin of each
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +16,12 @@ from pydantic import Field
 from unipref.core.choice_setting import one_choice
 from unipref.core.contracts import Aggregate, Settings
 from unipref.core.errors import UserError
-from unipref.core.judgements import read_judgements
 from unipref.core.records import Reason, preference_schema
 from unipref.core.workers import Engine
 from unipref.core.workers.local import Progress
-from unipref.unify.judging.evidence import EvidenceFinder
+from unipref.unify.judging.estimate import aggregate_judgements
 from unipref.unify.judging.records import join_files
-from unipref.unify.judging.summary import describe_judging, summarise_judging, write_judging
+from unipref.unify.judging.summary import describe_judging, write_judging
 from unipref.unify.label_check import check_polarity, refuse_contradictions
 from unipref.unify.map_reduce import (
     MapTask,
@@ -70,10 +69,11 @@ class UnifySettings(Settings):
     """Most pairs per prompt."""
     min_margin: float = Field(default=0.0, ge=0.0, le=1.0)
     """Least margin, as a percentile within source and axis; scored preferences below it are left out."""
-    aggregate: Annotated[Aggregate, one_choice("aggregate", "unify: aggregate")] = Field(
+    aggregate: Annotated[Aggregate | None, one_choice("aggregate", "unify: aggregate")] = Field(
         default="latent", validate_default=True
     )
-    """How all judgements of the same answers, of all sources, become the `confidence` and `margin` of preferences."""
+    """How all judgements of the same answers, of all sources, become the `confidence` and `margin` of preferences.
+    null: both are null, for more judgements than the memory holds."""
     overruled: OverruledMethod = "leave_out"
     """What becomes of a preference with a confidence below `overruled_below`: all judgements together make its rejected
     answer the better one. leave_out: it is rejected. turn: its answers are exchanged. keep: it stays as it is."""
@@ -129,8 +129,10 @@ def unify(
             counts[index] += source_counts
     join_files([work / judgements_name(bucket) for bucket in range(n_buckets)], out / "judgements.parquet")
     projections = {source.projection.source: source.projection for source in sources}
-    informative = [name for name, each in zip(projections, counts, strict=True) if each.informative_judgements]
-    finder, judging = aggregate_judgements(settings.aggregate, out, informative, projections, on_progress)
+    judgements_of = {
+        name: each.judgements for name, each in zip(projections, counts, strict=True) if each.informative_judgements
+    }
+    finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress)
     writer = PreferenceWriter(
         settings.min_margin, settings.overruled, settings.overruled_below, finder, preference_schema(with_parts)
     )
@@ -154,36 +156,6 @@ def _plan_maps(
         for small_parts in _gather_small(source.parts):
             yield MapTask(number, index, without_parts[index], small_parts, read, work, n_buckets)
             number += len(small_parts)
-
-
-def aggregate_judgements(
-    aggregate: Aggregate,
-    out: Path,
-    sources: Sequence[str],
-    projections: Mapping[str, Projection],
-    on_progress: Progress | None,
-) -> tuple[EvidenceFinder | None, dict[str, Any]]:
-    """Aggregates `judgements.parquet`; returns what finds the evidence on preferences, and the record of the judging.
-
-    Args:
-        aggregate: the aggregate.
-        out: the folder of the file.
-        sources: those of whose judgements something can be known; without any, nothing is aggregated.
-        projections: source -> how its groups are projected.
-        on_progress: called with a label, the finished steps and the most steps.
-    """
-    if not sources:
-        return None, summarise_judging(aggregate.name(), None, None)
-
-    def on_step(done: int, most: int) -> None:
-        if on_progress is not None:
-            on_progress("weighing judgements, at most", done, most)
-
-    on_step(0, 1)
-    judgements = read_judgements(out / "judgements.parquet", sources)
-    aggregation = aggregate.aggregate(judgements, on_step)
-    finder = EvidenceFinder(judgements, aggregation, projections)
-    return finder, summarise_judging(aggregate.name(), judgements, aggregation)
 
 
 def _make_records(

@@ -291,3 +291,18 @@ def test_confidence_is_calibrated_over_the_whole_stage(tmp_path: Path) -> None:
     high = confidence > 0.9
     assert high.sum() > 50
     assert right[high].mean() > 0.9
+
+
+def test_without_an_aggregate_nothing_is_estimated(tmp_path: Path) -> None:
+    source = voters(tmp_path, votes(PEOPLE, 20))
+    record = run_unify([source], tmp_path / "out", aggregate=None)["votes"]
+    assert {(p["confidence"], p["margin"]) for p in read(tmp_path / "out")} == {(None, None)}
+    assert record["confident"] == 0
+    judging = json.loads((tmp_path / "out/judging.json").read_text())
+    assert judging["notes"] == ["the study sets aggregate: null, so nothing is estimated"]
+
+
+def test_too_little_memory_is_an_error_that_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unipref.core.free_memory.measure", lambda: 1000)
+    with pytest.raises(UserError, match=r"the aggregate needs about 0\.0 GiB for 100 judgements; 0\.0 GiB are free"):
+        run_unify([voters(tmp_path, votes(PEOPLE, 20))], tmp_path / "out", aggregate="latent")

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from unipref.core import free_memory
 from unipref.core.display import format_bytes
 from unipref.core.errors import ResourceError, UserError
 from unipref.models import opening
@@ -22,8 +23,6 @@ OPTIMISER_STATES = {"adam": 2.0, "8bit": 0.5, "4bit": 0.25, "adafactor": 0.0, "s
 """Optimiser states per trained weight, in weights, by part of the optimiser's name; Adam's two if it is unknown."""
 WARN_ABOVE = 0.9
 """Share of the free memory or disk above which unipref warns."""
-CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux keeps a container's memory limits."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +143,11 @@ def measure_free_memory(cpu: bool) -> tuple[int, str]:
     Returns:
         Free bytes, and the kind: 'GPU memory' or 'memory' (of this machine or container).
     """
-    import psutil
     import torch
 
     if torch.cuda.is_available() and not cpu:
         return int(torch.cuda.mem_get_info()[0]), "GPU memory"
-    return min(int(psutil.virtual_memory().available), _measure_free_in_container()), "memory"
+    return free_memory.measure(), "memory"
 
 
 def describe_machine() -> dict[str, Any]:
@@ -159,16 +157,6 @@ def describe_machine() -> dict[str, Any]:
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {"memory": round(psutil.virtual_memory().total / 2**30), "gpu": gpu}
-
-
-def _measure_free_in_container() -> int:
-    """Free bytes under the container's limit; a huge number without a limit."""
-    try:
-        limit = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
-        used = (CGROUP / "memory.current").read_text(encoding="ascii").strip()
-    except OSError:
-        return 1 << 62
-    return 1 << 62 if limit == "max" else max(0, int(limit) - int(used))
 
 
 def check_memory(needed: MemoryNeed, free: int, of: str, processes: int) -> list[str]:

@@ -14,6 +14,7 @@ from unipref.unify.judging.gaussians import Gaussians
 from unipref.unify.judging.layout import Factors, lay_out
 from unipref.unify.judging.overlaps import Overlaps
 from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, SLOPE_MEAN, Scale
+from unipref.unify.judging.slope_evidence import SlopeEvidence
 
 CHUNK = 16384
 """Judgements per chunk."""
@@ -61,7 +62,7 @@ class Fit:
     spread: Ints
     positive: Floats
     convergence: Convergence
-    slopes: chunks.SlopeEvidence
+    slopes: SlopeEvidence
     references: Floats
 
 
@@ -257,7 +258,7 @@ class Fitter:
         one, two, value = (np.concatenate(column) for column in zip(*entries, strict=True))
         self.gaussians.update(shift, one, two, value)
 
-    def _last_pass(self, pool: ThreadPoolExecutor) -> chunks.SlopeEvidence:
+    def _last_pass(self, pool: ThreadPoolExecutor) -> SlopeEvidence:
         """Passes once more for the sites' probabilities and the evidence on the slopes; returns the latter."""
         slopes = [scale.slope for scale in self.scales]
         is_flat = any(abs(slope) < LEAST_REFERENCE for slope in slopes)
@@ -272,7 +273,7 @@ class Fitter:
         self.references = np.array([scale.slope for scale in self.scales])
         if is_flat:
             self._set_slopes(slopes)
-        return chunks.SlopeEvidence.join([totals.slopes(), *ranked])
+        return SlopeEvidence.join([totals.slopes(), *ranked])
 
     def _set_slopes(self, slopes: list[float]) -> None:
         for scale, slope in zip(self.scales, slopes, strict=True):

@@ -6,11 +6,11 @@ import numpy as np
 
 from unipref.core.judgements import NOBODY, Floats, Ints
 from unipref.unify.judging import rankings as likelihood
-from unipref.unify.judging.chunks import SlopeEvidence
 from unipref.unify.judging.gaussians import Gaussians
 from unipref.unify.judging.layout import Rankings
 from unipref.unify.judging.profiles import SLOPES, Profiles, softmax
 from unipref.unify.judging.scales import SLOPE_MEAN, SLOPE_SPREAD, Scale
+from unipref.unify.judging.slope_evidence import SlopeEvidence
 
 DAMPING = 0.7
 """Share of the new terms that is taken in a step."""

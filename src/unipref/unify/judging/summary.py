@@ -21,11 +21,13 @@ MOST_ANNOTATORS = 10_000
 """Most annotators that are listed: those with the most judgements."""
 
 
-def summarise_judging(name: str, judgements: Judgements | None, aggregation: Aggregation | None) -> dict[str, Any]:
+def summarise_judging(
+    name: str | None, judgements: Judgements | None, aggregation: Aggregation | None
+) -> dict[str, Any]:
     """Returns the content of `judging.json`.
 
     Args:
-        name: of the aggregate.
+        name: of the aggregate; None: the study has none.
         judgements: those that the aggregate was given; None if none could tell how reliable the judges are.
         aggregation: what was estimated from them.
 
@@ -36,6 +38,7 @@ def summarise_judging(name: str, judgements: Judgements | None, aggregation: Agg
     """
     if judgements is None or aggregation is None:
         note = "no two judges judged the same answers, so nothing tells how reliable the judgements are"
+        note = "the study sets aggregate: null, so nothing is estimated" if name is None else note
         return {"aggregate": name, "notes": [note], "annotators": [], "scales": [], "agreement": []}
     annotators = sorted(aggregation.annotators, key=lambda one: (-one.n_judgements, one.name))
     return {

@@ -1,0 +1,64 @@
+"""Runs the study's aggregate on the judgements of a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unipref.core import free_memory
+from unipref.core.contracts import Aggregate
+from unipref.core.errors import ResourceError
+from unipref.core.judgements import read_judgements
+from unipref.core.workers.local import Progress
+from unipref.unify.judging.evidence import EvidenceFinder
+from unipref.unify.judging.summary import summarise_judging
+from unipref.unify.projection.project import Projection
+
+JUDGEMENT_BYTES = 1200
+"""About how many bytes of memory an aggregate needs per judgement (`docs/judges.md`, Cost)."""
+SHOWN = "estimating confidence"
+
+
+def aggregate_judgements(
+    aggregate: Aggregate | None,
+    out: Path,
+    judgements_of: Mapping[str, int],
+    projections: Mapping[str, Projection],
+    on_progress: Progress | None = None,
+) -> tuple[EvidenceFinder | None, dict[str, Any]]:
+    """Aggregates `judgements.parquet`; returns what finds the evidence on preferences, and the record of the judging.
+
+    Args:
+        aggregate: the aggregate; None: nothing is estimated.
+        out: the folder of the file.
+        judgements_of: source -> number of its judgements, for sources of whose judgements something can be known.
+            Without any, nothing is aggregated.
+        projections: source -> how its groups are projected.
+        on_progress: called with a label, the finished steps and the most steps.
+
+    Raises:
+        ResourceError: the judgements need more memory than is free.
+    """
+    if aggregate is None or not judgements_of:
+        return None, summarise_judging(None if aggregate is None else aggregate.name(), None, None)
+    _check_memory(sum(judgements_of.values()))
+
+    def show_step(done: int, most: int) -> None:
+        if on_progress is not None:
+            on_progress(SHOWN, done, most)
+
+    show_step(0, 1)
+    judgements = read_judgements(out / "judgements.parquet", judgements_of.keys())
+    aggregation = aggregate.aggregate(judgements, show_step)
+    finder = EvidenceFinder(judgements, aggregation, projections)
+    return finder, summarise_judging(aggregate.name(), judgements, aggregation)
+
+
+def _check_memory(judgements: int) -> None:
+    needed, free = judgements * JUDGEMENT_BYTES, free_memory.measure()
+    if needed > free:
+        raise ResourceError(
+            f"the aggregate needs about {needed / 2**30:.1f} GiB for {judgements:,} judgements; "
+            f"{free / 2**30:.1f} GiB are free.",
+            where="unify.aggregate",
+            mend="Free memory, or set aggregate: null, which leaves confidence and margin null.",
+        )
