@@ -89,6 +89,7 @@ def test_figures_of_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
         np.array([0.9, 0.9, 0.1, 0.52, np.nan]),
         np.array([True, False, False, True, True]),
         np.array(["a", "a", "b", "b", "b"]),
+        np.array(["a, x", "a, x", "b, x", "b, x", "b, x"]),
     )
     figures = calibration.summarise([pairs])
     # In the order that is more probable, three pairs have .9, of which two are right, and one has .52 and is right.
@@ -100,4 +101,6 @@ def test_figures_of_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures["error_by_source"]["a"] == pytest.approx(0.4)
     lines = calibration.make_tables({"careless": figures})
     assert lines[2].startswith("| careless | 5 | 0.80 | 0.805 | 0.750 |")
-    assert lines[-1] == "| careless | 0.400 | 0.290 |"
+    assert lines[6] == "| careless | 0.400 | 0.290 |"
+    # Of the pairs that are not overruled and have a confidence, .4 are one of the two of source a and none of b.
+    assert lines[-1] == "| careless | 0.667 [0.667 to 0.667] | 1.000 [1.000 to 1.000] | 1.000 [1.000 to 1.000] |"
