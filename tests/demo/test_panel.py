@@ -172,7 +172,9 @@ def test_the_truth_of_the_panel_is_that_of_the_prompts_it_judges(
     sources = [source for source in yaml_files.read(STUDY)["sources"] if source["name"] == "panel"]
     import pyarrow.parquet as pq
 
-    study = {"sources": sources, "data_root": str(world("gaussian")), "workers": 1}
+    # `latent` would leave out the votes that it overrules.
+    settings = {"data_root": str(world("gaussian")), "workers": 1, "unify": {"aggregate": "majority"}}
+    study = {"sources": sources, **settings}
     preferences = pq.read_table(unipref.unify_feedback(study, tmp_path)).to_pylist()
     truth = Truth(world("gaussian"))
     assert len(preferences) == 168 + 144 + 96
