@@ -195,11 +195,17 @@ def test_a_boolean_can_name_the_speaker() -> None:
     assert texts_of(form, {"chat": chat}) == (["Hi"], [["Hello."]])
 
 
+GIVE_ONE = "give one of 'turn', 'index', 'message' and 'answer'"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"messages": "m", "until": {}}, "give one of 'turn', 'index' and 'message'"),
-        ({"messages": "m", "until": {"turn": "t", "index": "i"}}, "give one of 'turn', 'index' and 'message'"),
+        ({"messages": "m", "until": {}}, GIVE_ONE),
+        (
+            {"messages": "m", "until": {"turn": "t", "index": "i"}},
+            GIVE_ONE,
+        ),
         ({"messages": "m", "until": {"turn": "t", "parent": "p"}}, "'id' and 'parent' go with 'message'"),
         ({"messages": "m", "until": {"message": "t", "counted_from": 1}}, "goes with 'turn' and 'index'"),
         ({"prompt": "p", "response": "r", "until": {"turn": "t"}}, "'until' needs 'messages'"),
@@ -209,3 +215,34 @@ def test_a_boolean_can_name_the_speaker() -> None:
 def test_settings_that_contradict_each_other_are_errors(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make("demonstration", **settings)
+
+
+LAST = {"until": {"answer": "last"}, "label": "up"}
+
+
+def test_what_the_user_says_after_the_last_answer_is_not_read() -> None:
+    form = make("thumbs", messages="thread", **LAST)
+    for thanks in ([], ["Thanks!"]):
+        row = {"thread": turns(*TEXTS, *thanks), "up": True}
+        assert texts_of(form, row) == (TEXTS[:3], [[TEXTS[3]]])
+
+
+def test_the_last_answer_ends_messages_with_other_keys_and_transcripts() -> None:
+    said = [{"who": "Customer", "said": "Hi."}, {"who": "Agent", "said": "Hello."}, {"who": "Customer", "said": "Bye."}]
+    roles = {"Customer": "user", "Agent": "assistant"}
+    form = make("thumbs", messages="m", turns={"role": "who", "content": "said"}, roles=roles, **LAST)
+    assert texts_of(form, {"m": said, "up": True}) == (["Hi."], [["Hello."]])
+    transcript = make("thumbs", messages="m", marks={"user": "\nC:", "assistant": "\nA:"}, **LAST)
+    assert texts_of(transcript, {"m": "C: Hi.\nA: Hello.\nC: Bye.", "up": True}) == (["Hi."], [["Hello."]])
+
+
+def test_exchanges_end_with_an_answer() -> None:
+    row = {"m": [{"human": "Hi.", "assistant": "Hello."}, {"human": "Bye?", "assistant": "Bye."}], "up": False}
+    assert texts_of(make("thumbs", messages="m", **LAST), row) == (["Hi.", "Hello.", "Bye?"], [["Bye."]])
+
+
+def test_a_dialogue_without_an_answer_or_with_an_unknown_speaker_at_its_end_is_rejected() -> None:
+    form = make("thumbs", messages="m", **LAST)
+    assert reject_of(form, {"m": turns("Hi."), "up": True}).reason is Reason.NO_ANSWER
+    row = {"m": [*turns(*TEXTS), {"role": "boss", "content": "No."}], "up": True}
+    assert reject_of(form, row).reason is Reason.BAD_ROLE

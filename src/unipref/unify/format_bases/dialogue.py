@@ -42,8 +42,8 @@ class Dialogues(Mapped):
     cut: TwoGroups | None = None
     """Regular expression that splits one text into two groups: the prompt and the answer."""
     until: Until | None = None
-    """The answer with which each dialogue ends, if later messages follow: {turn: PATH}, {index: PATH} or
-    {message: PATH, id: PATH}. With `parent`, the messages are a tree."""
+    """The answer with which each dialogue ends, if later messages follow: {turn: PATH}, {index: PATH},
+    {message: PATH, id: PATH} or {answer: last}. With `parent`, the messages are a tree."""
     turns: TurnFields | None = None
     """Where a message of a dialogue holds its speaker and its text, as in {role: author.role, content: text}, if not in
     role and content or from and value."""

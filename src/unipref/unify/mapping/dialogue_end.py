@@ -1,4 +1,4 @@
-"""Where the part of a dialogue that a row judges ends: at a turn, at a place in the list, or at a message's id."""
+"""Where the part of a dialogue that a row judges ends: at a turn, a place in the list, a message's id, or an answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -14,7 +14,9 @@ from unipref.unify.mapping.turns import are_exchanges, find_roles
 
 
 class Until(Settings):
-    """The answer with which a dialogue ends. Later messages are not read. Give one of `turn`, `index` and `message`."""
+    """The answer with which a dialogue ends. Later messages are not read. Give one of `turn`, `index`, `message` and
+    `answer`.
+    """
 
     turn: Path | None = None
     """Path of the number of a turn: one turn is the user's messages and the answer to them. A system text does not
@@ -25,6 +27,8 @@ class Until(Settings):
     """The number of the first turn or place; default: 1 for `turn`, 0 for `index`."""
     message: Path | None = None
     """Path of the answer's id."""
+    answer: Literal["last"] | None = None
+    """`last`: the dialogue ends with the last answer of the assistant, if the user's thanks follow it."""
     id: Path | None = None
     """Path of the id inside a message; default: `id`. A mapping id -> message does not need it."""
     parent: Path | None = None
@@ -33,11 +37,11 @@ class Until(Settings):
 
     @model_validator(mode="after")
     def _names_one_place(self) -> "Until":
-        if sum(place is not None for place in (self.turn, self.index, self.message)) != 1:
-            raise ValueError("give one of 'turn', 'index' and 'message'")
+        if sum(place is not None for place in (self.turn, self.index, self.message, self.answer)) != 1:
+            raise ValueError("give one of 'turn', 'index', 'message' and 'answer'")
         if self.message is None and (self.id is not None or self.parent is not None):
             raise ValueError("'id' and 'parent' go with 'message'")
-        if self.message is not None and self.counted_from is not None:
+        if self.turn is None and self.index is None and self.counted_from is not None:
             raise ValueError("'counted_from' goes with 'turn' and 'index'")
         return self
 
@@ -69,6 +73,8 @@ class Until(Settings):
             value = value[: self._read_place(row, self.index, len(value), f"'{field}' has {len(value)} messages") + 1]
         if turns is not None:
             value = [turns.rename(message, f"{field}.{i}") for i, message in enumerate(value)]
+        if self.answer is not None:
+            return value if are_exchanges(value, roles) else value[: _find_last_answer(find_roles(value, roles), field)]
         if self.turn is not None and are_exchanges(value, roles):
             return value[: self._read_place(row, self.turn, len(value), f"'{field}' has {len(value)} turns") + 1]
         if self.turn is not None:
@@ -86,6 +92,8 @@ class Until(Settings):
             return messages[: self._read_place(row, self.index, len(messages), shown) + 1]
         if self.turn is not None:
             return messages[: self._find_turn_end(row, self.turn, [m["role"] for m in messages], field)]
+        if self.answer is not None:
+            return messages[: _find_last_answer([m["role"] for m in messages], field)]
         raise Reject(Reason.WRONG_TYPE, "expected a list of messages with ids, found text", field)
 
     def _read_place(self, row: Row, path: str, count: int, shown: str) -> int:
@@ -127,3 +135,14 @@ class Until(Settings):
         if not key:
             raise Reject(Reason.BAD_LABEL, "expected the id of the answer, found nothing", path)
         return key
+
+
+def _find_last_answer(roles: Sequence[str | None], field: str) -> int:
+    """Returns the number of messages up to the last answer; of all messages if a speaker after it is not known, so that
+    the reader names that speaker.
+    """
+    answers = [i for i, role in enumerate(roles) if role == "assistant"]
+    if not answers and None not in roles:
+        raise Reject(Reason.NO_ANSWER, "the dialogue has no turn of the assistant", field)
+    end = answers[-1] + 1 if answers else 0
+    return len(roles) if None in roles[end:] else end
