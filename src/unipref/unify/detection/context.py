@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
+from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.names import PEOPLE
 from unipref.unify.detection.unread import used_paths
 
@@ -111,7 +112,7 @@ def find_end(columns: Columns, mapping: dict[str, Any]) -> tuple[dict[str, Any],
     """
     used = set(used_paths(mapping))
     dialogues = [c for c in columns.of_kind("turns") if c.path in used and not _is_single(c)]
-    if not dialogues or "until" in mapping:
+    if not dialogues or mapping.get("until", {"answer": PLACEHOLDER}) != {"answer": PLACEHOLDER}:
         return {}, []
     for column in columns.of_role("metadata"):
         if column.path not in used and (key := _find_key_of(column, dialogues)):

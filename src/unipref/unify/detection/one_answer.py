@@ -1,5 +1,6 @@
 """Recognises one answer in a row, or one dialogue, and the fields that judge it in words: thumbs, grades in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,12 @@ from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prom
 from unipref.unify.detection.kinds import count_words
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import AMBIGUOUS_NAMES, BAD_NAMES, GOOD_NAMES, NEGATIONS
+from unipref.unify.detection.one_text import find_cut
 from unipref.unify.detection.roles import FLAG_WORDS
 from unipref.unify.detection.row_states import ERROR_NAMES
 from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
 from unipref.unify.detection.speakers import find_speaker
+from unipref.unify.detection.transcripts import find_open_marks
 from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.detection.verdict_words import (
     Verdict,
@@ -22,6 +25,7 @@ from unipref.unify.detection.verdict_words import (
     read_verdict,
     read_verdicts,
 )
+from unipref.unify.mapping.turns import find_roles
 
 TWO_NUMBERS: tuple[set[float], ...] = ({0.0, 1.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0}, {1.0}, {0.0}, {-1.0})
 """Numbers that can be thumbs."""
@@ -29,6 +33,12 @@ MIN_LISTED_WORDS = 2.5
 """Mean number of words from which a list of texts holds sentences."""
 MIN_READ = 0.5
 """Least share of rows with a verdict in words if other rows hold something else."""
+FIRST_ITEM = ".0."
+"""In the path of an answer that is the only item of a list."""
+MIN_ANSWERED = 0.5
+"""Least share of dialogues with an answer for the last one to be the judged answer."""
+MAX_OPEN = 0.2
+"""Most share of dialogues that end with a turn of the user without a question in the entry."""
 MIN_TEXTS = 0.9
 """Least share of messages that have a text."""
 SILENT_NAMES = {
@@ -59,6 +69,12 @@ class OneAnswerGuess:
     why: str
     doubts: list[str]
 
+    def has_rivals(self, columns: Columns) -> bool:
+        """Whether a list holds more answers than this one, which is a field of its own."""
+        response = self.map.get("response")
+        is_in_list = isinstance(response, str) and FIRST_ITEM in response
+        return response is not None and not is_in_list and columns.has_lists_of_answers
+
 
 def find_one_answer(columns: Columns) -> OneAnswerGuess | None:
     """Finds the dialogue that ends with the answer, or the prompt and the answer; None if there is no single answer."""
@@ -80,6 +96,12 @@ def _find_texts(columns: Columns) -> OneAnswerGuess | None:
             return None
         doubt = f"that the speakers of '{lists[0].path}' alternate, the user first"
         return OneAnswerGuess({"messages": lists[0].path}, 0.5, f"'{lists[0].path}' is one dialogue", [doubt])
+    if len(columns.prose) == 1 and (whole := _find_one_text(columns.prose[0])) is not None:
+        return whole
+    asked = [c for c in columns.prose if columns.role(c) == "prompt"]
+    if len(columns.prose) == len(asked) == 1 and (reply := _find_reply_in_list(columns, "text")):
+        why = f"'{asked[0].path}' holds the prompt and '{reply}' the answer"
+        return OneAnswerGuess({"prompt": asked[0].path, "response": reply}, 0.85, why, [])
     if (found := find_prompt_and_answer(columns)) is None:
         return None
     prompt, response, confidence = found
@@ -93,6 +115,22 @@ def _find_texts(columns: Columns) -> OneAnswerGuess | None:
         doubts.append(f"that {quote_names(prompt)} is the prompt of '{response}': only one of the names says so")
     why = f"{quote_names(prompt)} holds the prompt and '{response}' the answer"
     return OneAnswerGuess({"prompt": path_setting(prompt), "response": response}, confidence, why, doubts)
+
+
+def _find_one_text(column: Column) -> OneAnswerGuess | None:
+    """Finds prompt and answer in one text, after marks; or a transcript that ends with a turn of the user."""
+    if (cut := find_cut(column.values)) is not None:
+        why = f"'{column.path}' holds a prompt and, after '{cut.mark}', its answer"
+        doubts = [] if cut.is_whole else [f"that all text before '{cut.mark}' in '{column.path}' is the prompt"]
+        return OneAnswerGuess({"messages": column.path, "cut": cut.pattern}, 0.85, why, doubts)
+    if (marks := find_open_marks(column.values)) is None:
+        return None
+    mapping = {"messages": column.path, "marks": {"user": marks[0], "assistant": marks[1]}}
+    share = f"the transcripts in '{column.path}' end with a turn of the user"
+    doubt = f"{share}: set 'answer: last' in 'until' if the last answer before that turn is the one that is judged"
+    return OneAnswerGuess(
+        {**mapping, "until": {"answer": PLACEHOLDER}}, 0.7, f"'{column.path}' holds one dialogue", [doubt]
+    )
 
 
 def _find_messages(columns: Columns) -> OneAnswerGuess | None:
@@ -112,6 +150,8 @@ def _find_messages(columns: Columns) -> OneAnswerGuess | None:
             "turns": {"role": speaker.column.path, "content": texts[0].path},
         }
         mapping |= {"roles": speaker.roles} if speaker.roles else {}
+        until, more = _ask_for_end(listed, speaker.read_roles(listed))
+        mapping, doubts = {**mapping, **until}, [*doubts, *more]
         why = f"'{listed.path}' is one dialogue, and '{speaker.column.path}' names the speaker of each message"
         return OneAnswerGuess(mapping, 0.85, why, doubts)
     return None
@@ -143,18 +183,25 @@ def _find_answer_after(columns: Columns, dialogues: list[Column]) -> OneAnswerGu
             return OneAnswerGuess({"prompt": asking[0].path, "response": response}, 0.9, why, [])
     if len(dialogues) > 1 or turns:
         return None
-    if asking and (reply := _find_reply_in_list(columns)):
+    if asking and (reply := _find_reply_in_list(columns, "turn")):
         why = f"'{asking[0].path}' is the dialogue before the answer '{reply}'"
         return OneAnswerGuess({"prompt": asking[0].path, "response": reply}, 0.9, why, [])
     return _find_end_of_dialogue(columns, dialogues[0])
 
 
-def _find_reply_in_list(columns: Columns) -> str | None:
-    """Returns the path of the answer in a reply of an API, whose list of choices holds one item with a turn."""
+def _find_reply_in_list(columns: Columns, kind: str) -> str | None:
+    """Returns the path of the answer in a reply of an API, whose list of choices holds one item with a turn or a text.
+
+    Args:
+        columns: of the rows.
+        kind: of the field inside the item: `turn` or `text`.
+    """
     for listed in columns.of_kind("items"):
-        turns = [c for c in columns.inner(listed).of_kind("turn") if c.share == 1]
-        if len(turns) == 1 and {len(value) for value in listed.values} == {1}:
-            return f"{listed.path}.0.{turns[0].path}.{_find_content_key(turns[0])}"
+        inner = columns.inner(listed)
+        fields = [c for c in inner.of_kind(kind) if c.share == 1 and (kind == "turn" or c in inner.prose)]
+        if len(fields) == 1 and {len(value) for value in listed.values} == {1}:
+            key = f".{_find_content_key(fields[0])}" if kind == "turn" else ""
+            return f"{listed.path}.0.{fields[0].path}{key}"
     return None
 
 
@@ -174,13 +221,46 @@ def _find_end_of_dialogue(columns: Columns, dialogue: Column) -> OneAnswerGuess 
     """Decides whether a dialogue ends with the answer, or is the prompt of an answer in another field."""
     path = dialogue.path
     answers = [c for c in columns.prose if columns.role(c) == "answer" and c.share > 0.5]
+    roles = [find_roles(value, {}) for value in dialogue.values] if dialogue.kind == "turns" else []
+    until, more = _ask_for_end(dialogue, roles)
+    if roles and all({*several} <= {"assistant", "tool", None} for several in roles):
+        return _find_prompt_before(columns, path)
     if dialogue.kind == "turns" and ends_with_user(dialogue):
+        if not answers and until and columns.of_role("judgement", "score"):
+            return OneAnswerGuess({"messages": path, **until}, 0.7, f"'{path}' is one dialogue", more)
         if len(answers) != 1:
             return None
         why = f"'{path}' is the dialogue before the answer '{answers[0].path}'"
         return OneAnswerGuess({"prompt": path, "response": answers[0].path}, 0.9, why, [])
-    doubts = [f"'{path}' ends with an answer, so '{c.path}' is not read" for c in answers]
-    return OneAnswerGuess({"messages": path}, 0.9 if not answers else 0.6, f"'{path}' is one dialogue", doubts)
+    doubts = [*more, *(f"'{path}' ends with an answer, so '{c.path}' is not read" for c in answers)]
+    return OneAnswerGuess({"messages": path, **until}, 0.9 if not answers else 0.6, f"'{path}' is one dialogue", doubts)
+
+
+def _find_prompt_before(columns: Columns, path: str) -> OneAnswerGuess | None:
+    """Finds the prompt of an answer that is a list of turns, none of which is the user's."""
+    prompts = [c for c in columns.prose if columns.role(c) == "prompt" and c.share > 0.5]
+    if len(prompts) != 1:
+        return None
+    why = f"'{prompts[0].path}' holds the prompt, and '{path}' the turns of the answer"
+    return OneAnswerGuess({"prompt": prompts[0].path, "response": path}, 0.9, why, [])
+
+
+def _ask_for_end(dialogue: Column, roles: Sequence[Sequence[str | None]]) -> tuple[dict[str, Any], list[str]]:
+    """Returns the setting `until` as a question if many dialogues go on after the last answer, and a doubt if some do.
+
+    Args:
+        dialogue: the field.
+        roles: of the messages of each row.
+    """
+    answered = [several for several in roles if "assistant" in several]
+    more = sum(several[-1] == "user" for several in answered)
+    if not more or len(answered) <= MIN_ANSWERED * len(roles):
+        return {}, []
+    share = f"{more} of {len(roles)} dialogues in '{dialogue.path}' end with a turn of the user"
+    if more > MAX_OPEN * len(answered):
+        doubt = f"{share}: set 'answer: last' in 'until' if the last answer before that turn is the one that is judged"
+        return {"until": {"answer": PLACEHOLDER}}, [doubt]
+    return {}, [f"{share} and are rejected: set 'until: {{answer: last}}' if the answer before it is the judged one"]
 
 
 @dataclass(frozen=True)

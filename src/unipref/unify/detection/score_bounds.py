@@ -1,7 +1,8 @@
 """Reads a score as thumbs where each prompt has one answer, so that nothing can be compared: above a bound is up."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
@@ -24,6 +25,8 @@ from unipref.unify.detection.kinds import (
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, ThumbsLabel
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
+from unipref.unify.mapping.fields import get_or_none
+from unipref.unify.mapping.transcripts import parse_transcript
 
 MIN_REPEATED = 0.05
 """Least share of rows whose prompt has several answers; by chance, few people ask the same."""
@@ -56,24 +59,38 @@ def _iterate_answers(columns: Columns, answer: OneAnswerGuess) -> list[tuple[str
     """Returns the prompt and the answer of each row as texts; None if the mapping does not name whole fields."""
     if "messages" in answer.map:
         dialogue = columns.find(answer.map["messages"])
-        turns = dialogue.values if dialogue is not None and dialogue.kind == "turns" else []
-        return [(str(value[:-1]), str(value[-1])) for value in turns]
-    prompt, response = answer.map.get("prompt", ""), columns.find(answer.map.get("response", ""))
-    parts = [columns.find(path) for path in ([prompt] if isinstance(prompt, str) else prompt)]
-    if response is None or None in parts:
+        dialogues = [_split_text(value, answer.map) for value in dialogue.values] if dialogue is not None else []
+        # Of a dialogue that goes on after the judged answer, only the question is sure to be the prompt.
+        end = 1 if "until" in answer.map else -1
+        return [(str(turns[:end]), str(turns[end:])) for turns in dialogues if turns]
+    prompt, response = answer.map.get("prompt", ""), answer.map.get("response", "")
+    paths = [*([prompt] if isinstance(prompt, str) else prompt), response]
+    if not all(map(_is_path, paths)):
         return None
-    texts = [dict(zip(part.rows, map(str, part.values), strict=True)) for part in parts if part is not None]
-    return [
-        (str([text.get(row, "") for text in texts]), str(value))
-        for row, value in zip(response.rows, response.values, strict=True)
-    ]
+    rows = [[get_or_none(row, path) for path in paths] for row in columns.rows]
+    return [(str(prompts), str(reply)) for *prompts, reply in rows if reply not in (None, "")]
+
+
+def _is_path(place: Any) -> bool:
+    """Whether a setting is a path of one field, rather than a part, a question or nothing."""
+    return isinstance(place, str) and place not in ("", PLACEHOLDER)
+
+
+def _split_text(dialogue: Any, mapping: Mapping[str, Any]) -> Sequence[Any]:
+    """Returns the turns of a dialogue; of a text, those that the settings `cut` or `marks` tell apart, or none."""
+    if isinstance(dialogue, list):
+        return dialogue
+    if "cut" in mapping:
+        match = re.search(mapping["cut"], str(dialogue))
+        return match.groups() if match is not None else ()
+    return parse_transcript(str(dialogue), **mapping["marks"]) or () if "marks" in mapping else ()
 
 
 def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel | None:
     """Finds the one score of answers none of which has a rival; None if there is none, or several."""
     if repeats_prompts(columns, answer) is not False:
         return None
-    scores = [c for c in find_scores(columns) if columns.role(c) != "unknown" and {*c.numbers} not in TWO_NUMBERS]
+    scores = [c for c in find_scores(columns) if columns.role(c) == "score" or _is_graded_judgement(columns, c)]
     scores = [c for c in scores if not {*c.words} & CODE_NAMES]
     counts = [c for c in scores if {*c.words} & COUNT_OPPOSITES]
     if len(scores) > 1 and len(counts) == len(scores):
@@ -86,6 +103,11 @@ def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel |
     bounds, doubts = guess_bounds(score)
     doubts.append("each prompt of these rows has one answer; if others have several, 'ratings' compares them")
     return ThumbsLabel(score, score.path, bounds, True, doubts)
+
+
+def _is_graded_judgement(columns: Columns, column: Column) -> bool:
+    """Whether a judgement has other numbers than those of thumbs."""
+    return columns.role(column) == "judgement" and {*column.numbers} not in TWO_NUMBERS
 
 
 def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:

@@ -1,11 +1,13 @@
 """Recognises lists of messages that do not have the usual keys: one field names the speaker, another holds the text."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES
+from unipref.unify.mapping.fields import get_or_none
 from unipref.unify.mapping.turns import KNOWN_ROLES
 
 SPEAKER_NAMES = {"type", "role", "sender", "author", "from", "speaker", "kind", "by", "direction", "who"}
@@ -26,6 +28,14 @@ class Speaker:
 
     column: Column
     roles: dict[str, str]
+
+    def read_roles(self, listed: Column) -> list[list[str | None]]:
+        """Returns the role of each message in a column of lists; None if it is not known."""
+        return [[self._read_role(item) for item in value] for value in listed.values]
+
+    def _read_role(self, item: Any) -> str | None:
+        name = get_or_none(item, self.column.path)
+        return self.roles.get(str(name)) or KNOWN_ROLES.get(str(name).lower())
 
 
 def find_speaker(inner: Columns) -> Speaker | None:

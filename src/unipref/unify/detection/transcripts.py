@@ -17,7 +17,18 @@ MIN_SHARE = 0.9
 
 
 def find_marks(values: Sequence[Any]) -> tuple[str, str] | None:
-    """Returns the marks before the turns of the user and of the assistant; None if the texts are no transcripts."""
+    """Returns the marks before the turns of the user and of the assistant; None if the texts are no transcripts that
+    end with an answer.
+    """
+    return _find_marks(values, ends_with_answer=True)
+
+
+def find_open_marks(values: Sequence[Any]) -> tuple[str, str] | None:
+    """Returns the marks of transcripts with an answer, after which the user may speak again; None for other texts."""
+    return _find_marks(values, ends_with_answer=False)
+
+
+def _find_marks(values: Sequence[Any], *, ends_with_answer: bool) -> tuple[str, str] | None:
     texts = [value for value in values if isinstance(value, str)]
     turns = [MARK.findall(text) for text in texts]
     count = Counter(name for names in turns for name in {*names})
@@ -26,15 +37,18 @@ def find_marks(values: Sequence[Any]) -> tuple[str, str] | None:
     if not texts or any(len(names) != 1 for names in speakers.values()):
         return None
     user, assistant = speakers["user"][0], speakers["assistant"][0]
-    is_whole = [_is_whole(text, user, assistant) for text in texts]
+    is_whole = [_is_whole(text, user, assistant, ends_with_answer) for text in texts]
     return (f"\n{user}:", f"\n{assistant}:") if sum(is_whole) > MIN_SHARE * len(texts) else None
 
 
-def _is_whole(text: str, user: str, assistant: str) -> bool:
-    """Whether a text begins with one of the marks, and its last turn is an answer with a text."""
+def _is_whole(text: str, user: str, assistant: str, ends_with_answer: bool) -> bool:
+    """Whether a text begins with one of the marks, and its last turn, or one of its turns, is an answer with a text."""
     marks = [match for match in MARK.finditer(text) if match[1] in (user, assistant)]
     begins = bool(marks) and not text[: marks[0].start()].strip()
-    return begins and marks[-1][1] == assistant and bool(text[marks[-1].end() :].strip())
+    ends = [*(match.start() for match in marks[1:]), len(text)]
+    turns = [(match[1], text[match.end() : end].strip()) for match, end in zip(marks, ends, strict=False)]
+    answers = turns[-1:] if ends_with_answer else turns
+    return begins and any(name == assistant and content for name, content in answers)
 
 
 def _read_speaker(name: str) -> str | None:

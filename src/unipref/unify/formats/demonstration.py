@@ -54,7 +54,7 @@ class Demonstration(OneAnswer):
             return nested
         if (answer := find_one_answer(columns)) is None:
             return None
-        if "messages" not in answer.map and columns.has_lists_of_answers:
+        if answer.has_rivals(columns):
             return None
         confidence = min(0.6, answer.confidence) if "messages" in answer.map else 0.3 + 0.4 * answer.confidence
         if [c for c in columns.of_role("judgement", "score", "unknown") if c.n_distinct > 1]:

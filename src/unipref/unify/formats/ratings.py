@@ -132,7 +132,7 @@ class Ratings(OneAnswer):
     def recognise(cls, columns: Columns) -> Guess | None:
         """Recognises a prompt, an answer and numbers; repeated prompts with other answers raise the confidence."""
         answer = find_one_answer(columns)
-        if answer is None or ("response" in answer.map and columns.has_lists_of_answers):
+        if answer is None or answer.has_rivals(columns):
             return None
         is_repeated = bool(repeats_prompts(columns, answer))
         scores = [

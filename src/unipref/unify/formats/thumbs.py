@@ -54,7 +54,7 @@ class Thumbs(Verdicts, OneAnswer):
         scored = find_score_thumbs(columns, answer) if is_weak else None
         if (label := scored or label) is None:
             return None
-        if columns.has_lists_of_answers and "messages" not in answer.map:
+        if answer.has_rivals(columns):
             return None
         codes = {"label": label.label, **label.map}
         confidence = 0.85 if "messages" in answer.map else 0.25 + 0.6 * answer.confidence
