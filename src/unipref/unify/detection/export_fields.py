@@ -29,6 +29,7 @@ from unipref.unify.detection.names import (
     NEUTRAL_NAMES,
     OTHER_TEXT_NAMES,
     PROMPT_NAMES,
+    SPEECH_NAMES,
 )
 from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
@@ -116,7 +117,7 @@ def _find_role(column: Column) -> str:
     """Returns the role of a text. `response_model` is a model, `model_response` a response: the last word counts."""
     words = [word for word in column.words if not word.isdigit() and len(word) > 1]
     is_about_text = bool({*words[:-1]} & {*PROMPT_NAMES, *ANSWER_NAMES, *ANSWERER_NAMES})
-    if is_about_text and words[-1] in METADATA_NAMES | {*OTHER_TEXT_NAMES}:
+    if is_about_text and words[-1] in (METADATA_NAMES | {*OTHER_TEXT_NAMES}) - SPEECH_NAMES:
         return "metadata"
     role = find_role(column)
     if role == "answer" and REFERENCE_NAMES & {*words}:

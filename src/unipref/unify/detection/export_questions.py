@@ -1,7 +1,7 @@
 """Proposes a mapping for exports of labelling tools: text fields, and questions that people answered about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from unipref.core.contracts import Proposal
@@ -29,8 +29,11 @@ from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.score_bounds import guess_bounds
 
-Kind = Literal["choice", "score", "order", "other"]
-"""What the answers to a question are: labels, numbers, orders of the texts, or anything else."""
+Kind = Literal["choice", "score", "order", "names", "labels", "other"]
+"""What the answers to a question are: a label, a number, an order of the texts with ranks, the same names in some
+order, several labels, or anything else."""
+MAX_NAME = 60
+"""Most characters of a label."""
 MAX_LABELS = 12
 """Most different answers of a question of choice; more are free texts."""
 RIGHT, ASKED = 0.95, 0.85
@@ -44,7 +47,7 @@ class Question:
 
     Attributes:
         name: as in the tool.
-        kind: what its answers are: a label, a number, an order of the texts, or anything else.
+        kind: what its answers are.
         values: the different answers in these rows.
         people: path of the list of what each person said.
         inside: path of the answer inside an item of that list; empty if the item is the answer.
@@ -71,6 +74,18 @@ class Question:
     is_about_prompt: bool = False
 
     @property
+    def labels(self) -> list[str]:
+        """The different labels in the answers that are lists, sorted."""
+        return sorted({label for value in self.values if isinstance(value, list) for label in value})
+
+    @property
+    def shown(self) -> str:
+        """The answers, or the labels in them, for a reason."""
+        if self.kind in ("names", "labels"):
+            return f"lists of {list_values(self.labels)}"
+        return list_values(self.values)
+
+    @property
     def path(self) -> str:
         """The path of the answers of all people: a later row may have several, even if these rows have one each."""
         return f"{self.people}.*.{self.inside}" if self.inside else self.people
@@ -90,12 +105,22 @@ def classify(values: Sequence[Any]) -> Kind:
         return "order"
     if all(isinstance(v, dict) and {*v} == {"rank", "value"} for v in values):
         return "order"  # a list of mappings that was stored by column
+    if all(map(_is_list_of_names, values)):
+        are_orders = len({frozenset(v) for v in values}) == 1 < len({tuple(v) for v in values})
+        return "names" if are_orders else "labels"
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         return "score"
     texts = {v for v in values if isinstance(v, str)}
-    if len(texts) == len({repr(v) for v in values}) <= MAX_LABELS and max(map(len, texts)) <= 60:
+    if len(texts) == len({repr(v) for v in values}) <= MAX_LABELS and max(map(len, texts)) <= MAX_NAME:
         return "choice"
     return "other"
+
+
+def _is_list_of_names(value: Any) -> bool:
+    """Whether a value is a list of different short texts."""
+    if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= MAX_NAME for one in value):
+        return False
+    return len({*value}) == len(value)
 
 
 def propose_for_questions(
@@ -111,8 +136,10 @@ def propose_for_questions(
         questions: those that people answered.
     """
     roles = find_roles(values_at(rows, at) if at else rows, fields)
+    questions = [_name_order(question, fields) for question in questions]
     before = f"{at}." if at else ""
-    judging = [q for q in questions if q.kind in ("choice", "score", "order")]
+    judging = [q for q in questions if q.kind in ("choice", "score", "order", "names")]
+    judging = judging or [q for q in questions if q.kind == "labels" and len(roles.answers) == 1]
     unread = [q for q in questions if q not in judging]
     doubts = [f"the question '{q.name}' is not read" for q in unread]
     if not judging:
@@ -129,18 +156,15 @@ def propose_for_questions(
         doubts.append(f"which of {quote_names([*fields, *dialogues])} is the prompt")
     if len(roles.prompt) > 1:
         doubts.append(f"the prompt is made of {quote_names(roles.prompt)}")
-    answers = [before + name for name in roles.answers]
     chosen = _choose(judging, roles.answers)
+    roles = _take_ordered_fields(roles, fields, chosen)
+    answers = [before + name for name in roles.answers]
     is_ambiguous = len(chosen) > 1 and chosen[0].kind != "score"
     if is_ambiguous:
         doubts.append(f"which of the questions {quote_names(q.name for q in chosen)} says which answer is good")
-    doubts += [
-        f"the question '{q.name}' ({list_values(q.values)}) in '{q.people}' is not read"
-        for q in judging
-        if q not in chosen
-    ]
+    doubts += [f"the question '{q.name}' ({q.shown}) in '{q.people}' is not read" for q in judging if q not in chosen]
     doubts += [doubt for q in chosen for doubt in q.doubts]
-    why = [f"'{q.name}' is a question of {tool} with the answers {list_values(q.values)}" for q in chosen]
+    why = [f"'{q.name}' is a question of {tool} with the answers {q.shown}" for q in chosen]
     is_in_one_list = len({q.path for q in chosen}) < len(chosen)
     if is_in_one_list and chosen[0].kind == "score" and len(answers) > 1:
         names = quote_names(q.name for q in chosen)
@@ -210,6 +234,8 @@ def _judge(
     """
     if chosen[0].kind == "order":
         return _judge_all(chosen, answers, roles.answers, base)
+    if chosen[0].kind == "names":
+        return _judge_lists(chosen, answers, roles.answers, base)
     if chosen[0].kind == "score" and len(answers) > 1:
         return _judge_by_scores(chosen, answers, roles.answers, base)
     if len(answers) > 2 and len(chosen) == 1 and names_better(chosen[0].name):
@@ -229,7 +255,7 @@ def _choose(questions: Sequence[Question], answers: Sequence[str]) -> list[Quest
     n_answers = len(answers)
     about_answers = [q for q in questions if not (q.is_about_prompt or judges_prompt(q.name))]
     questions = about_answers if n_answers == 1 and about_answers else questions
-    rankings = [q for q in questions if q.kind == "order"]
+    rankings = [q for q in questions if q.kind == "order"] or [q for q in questions if q.kind == "names"]
     better = [q for q in questions if q.kind == "choice" and (q.is_about_better or names_better(q.name))]
     scores = [q for q in questions if q.kind == "score"]
     if n_answers != 1 and rankings:
@@ -310,6 +336,10 @@ def _judge_one(
     question = questions[0]
     if len(questions) > 1:
         return "thumbs", {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, []
+    if question.kind == "labels":
+        doubts = [f"which of {list_values(question.labels)} in '{question.name}' are praise: a person can tick several"]
+        path = f"{question.path}.*" if question.inside else f"{question.people}.*.*"
+        return "thumbs", {**base, "label": path, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts
     verdicts = find_verdicts(question.values, question.name)
     return "thumbs", {**base, "label": question.path, **verdicts.settings}, verdicts.doubts
 
@@ -381,3 +411,36 @@ def _judge_all(
     order = question.path if question.inside else f"{question.people}.*"
     order += "" if isinstance(question.values[0], dict) else ".*"
     return "ranking", {**mapping, "ranks": f"{order}.rank", "ranks_key": f"{order}.value", "better": better}, doubts
+
+
+def _name_order(question: Question, fields: Sequence[str]) -> Question:
+    """Returns a question whose lists hold names of the text fields as an order of them, even if it leaves some out."""
+    if question.kind not in ("names", "labels") or not {*question.labels} <= {*fields}:
+        return question
+    return replace(question, kind="names" if len(question.labels) > 1 else "other")
+
+
+def _take_ordered_fields(roles: Roles, fields: Sequence[str], chosen: Sequence[Question]) -> Roles:
+    """Returns the roles with the fields that a question orders by their names as the answers."""
+    names = {name for q in chosen if q.kind == "names" for name in q.labels}
+    if not names or not names <= {*fields}:
+        return roles
+    return replace(roles, prompt=[n for n in roles.prompt if n not in names], answers=[f for f in fields if f in names])
+
+
+def _judge_lists(
+    questions: Sequence[Question], answers: Sequence[str], names: Sequence[str], base: dict[str, Any]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Returns format, settings and doubts of a question whose answers are lists of the answers' names in order.
+
+    A tool that lists the best first can still list equal ones, so the order is a question.
+    """
+    question = questions[0]
+    labels = find_option_labels(question.labels, names)
+    key: Any = [{"text": label} for label in labels] if labels else PLACEHOLDER
+    doubts = [] if labels else [f"which of {list_values(question.labels)} names which answer"]
+    doubts.append(f"whether the best answer comes first in '{question.name}': set best_first or worst_first")
+    doubts.append("equal answers in a list stand one after the other, as if they were not equal")
+    path = question.path if len(questions) == 1 else PLACEHOLDER
+    mapping = {**base, "answers": list(answers) or PLACEHOLDER, "key": key, "sequences": path, "order": PLACEHOLDER}
+    return "ranking", mapping, doubts

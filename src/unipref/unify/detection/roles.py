@@ -197,7 +197,8 @@ def _is_asked_or_answered(column: Column) -> bool:
 
 def _is_answer(column: Column) -> bool:
     words = {*column.words}
-    if column.has_name(*OTHER_TEXT_NAMES) and not words & {"answer", "response", "output", "reply", "completion"}:
+    said = {"answer", "response", "output", "reply", "completion", *SPEECH_NAMES}
+    if column.has_name(*OTHER_TEXT_NAMES) and not words & said:
         return False
     if words & {"reference", "gold", "golden", "expected", "target"}:
         return False
