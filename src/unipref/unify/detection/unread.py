@@ -26,6 +26,7 @@ from unipref.unify.detection.orders import RANKING_NAMES, doubt_order_text
 from unipref.unify.detection.roles import Role
 from unipref.unify.detection.side_words import are_orders
 from unipref.unify.detection.verdict_words import read_verdict
+from unipref.unify.mapping.fields import KEYS
 
 MAX_CONFIDENCE = 0.5
 """Most confidence in a proposal that leaves a field unread which looks like a judgement."""
@@ -223,7 +224,7 @@ def used_paths(value: Any) -> list[str]:
     texts = [leaf for leaf in _iterate_paths(value) if isinstance(leaf, str) and leaf and leaf != PLACEHOLDER]
     paths = [".".join("*" if part.isdigit() else part for part in text.split(".")) for text in texts]
     # An item named by its number (`label.0`) reads the list.
-    lists = [path.removesuffix(".*") for path in paths if path.endswith(".*")]
+    lists = [path.removesuffix(end) for end in (".*", f".{KEYS}") for path in paths if path.endswith(end)]
     inside = [f"{one}.*.{other}" for one in paths for other in paths if one != other]
     if isinstance(value, dict) and isinstance(value.get("steps"), str) and isinstance(value.get("versions"), str):
         inside += [f"{value['steps']}.*.{value['versions']}.*.{path}" for path in paths]

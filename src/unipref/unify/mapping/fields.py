@@ -1,7 +1,8 @@
 """The fields of a raw row: where the prompt, the answers and the labels are, and how they are read.
 
 A *path* names a field (`question`), a field inside another (`scores.overall`), an item of a list
-(`conversations.0.value`), every item (`answers.*.text`) or, of an item, the item itself (`.`). If the row has the whole
+(`conversations.0.value`), every item (`answers.*.text`), the keys of a mapping whose values are set (`choices.keys()`)
+or, of an item, the item itself (`.`). If the row has the whole
 path, or the beginning of what is left of it, as a key with dots, that key is used. If the row has `a` and
 `a.b`, the path `a.b.c` leads into `a`, and if it is missing there, into `a.b`.
 """
@@ -73,6 +74,10 @@ Paths = Annotated[Annotated[Place, Tag("<one>")] | Annotated[Places, Tag("<list>
 
 ITSELF = "."
 """The path of an item itself, such as a text in a list of texts."""
+KEYS = "keys()"
+"""The last part of a path of the keys of a mapping, for tools that store a chosen label as a key: {"A": true}."""
+UNSET = (None, False, "", 0, "0", "false", "False")
+"""Values of keys that were not chosen."""
 MAX_SCORE = 1e100
 """Largest absolute score; a larger one is rejected. Sums and differences of smaller scores stay finite."""
 Decimal = Literal["point", "comma"]
@@ -109,6 +114,8 @@ def get_path(row: Any, path: str) -> Any:
         elif isinstance(value, dict) and (key_and_rest := take_key(value, parts[depth:])):
             value, depth = value[key_and_rest[0]], len(parts) - len(key_and_rest[1])
             continue
+        elif part == KEYS and isinstance(value, dict):
+            value = [key for key, inner in value.items() if isinstance(inner, list | dict) or inner not in UNSET]
         elif depth and has_path(row, parts):
             return _get_by_other_key(row, parts)
         else:
