@@ -10,9 +10,13 @@ from unipref.unify.detection.export_fields import find_roles, find_verdicts
 from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, list_values, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names
+from unipref.unify.detection.one_text import find_cut
+from unipref.unify.detection.verdict_words import read_verdict
 
 MIN_TASKS = 3
 """Least number of tasks to say that a text is the same in all of them."""
+ABOUT_TASKS = {"source", "section", "pattern", "score", "id", "url", "title"}
+"""Names of fields in `meta` that say where a task comes from."""
 ANSWERS = {"accept", "reject", "ignore"}
 
 
@@ -72,6 +76,8 @@ class Prodigy(Export):
         if not all(isinstance(answer, str) and answer in ANSWERS for answer in values_at(rows, "answer")):
             return None
         names = [name for name in text_fields(rows) if not name.startswith("_") and name not in ("answer", "label")]
+        names += [f"meta.{name}" for name in text_fields(rows, "meta") if name not in ABOUT_TASKS]
+        rows = [{**row, **_flatten_meta(row)} for row in rows]
         if not have_paths(rows, "options.*.id", "accept") or not all(isinstance(row["options"], list) for row in rows):
             if (judged := _propose_verdict(rows, names)) is not None:
                 return judged
@@ -87,31 +93,54 @@ class Prodigy(Export):
         return _propose_labels(rows, names, [one for labels in chosen for one in labels])
 
 
+def _flatten_meta(row: Row) -> dict[str, Any]:
+    """Returns the fields of `meta`, in which many tasks keep their prompt, under their paths."""
+    meta = row.get("meta")
+    return {f"meta.{name}": value for name, value in meta.items()} if isinstance(meta, dict) else {}
+
+
 def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     """The task is a prompt and an answer, which the annotator accepted or rejected; None for other tasks."""
     roles = find_roles(rows, names)
     # In Prodigy, the judged text is called `text`.
     answers = roles.answers or [name for name in names if name == "text" and roles.prompt and name not in roles.prompt]
-    if not roles.prompt or len(answers) != 1:
+    labels = distinct(value for row in rows for value in (row.get("label"), row.get("spans") and "spans") if value)
+    mapping: dict[str, Any] = {"label": "answer"}
+    doubts: list[str] = []
+    if roles.prompt and len(answers) == 1:
+        mapping = {"prompt": path_setting(roles.prompt), "response": answers[0], **mapping}
+    elif not any(map(_can_judge, labels)):
         return None
-    mapping: dict[str, Any] = {"prompt": path_setting(roles.prompt), "response": answers[0], "label": "answer"}
-    if labels := distinct(value for row in rows for value in (row.get("label"), row.get("spans") and "spans") if value):
+    elif "text" in names and (cut := find_cut([row.get("text") for row in rows])) is not None:
+        mapping = {"messages": "text", "cut": cut.pattern, **mapping}
+    else:
+        mapping = {"prompt": PLACEHOLDER, "response": "text" if "text" in names else PLACEHOLDER, **mapping}
+        doubts.append(f"where the prompt is, and whether 'text' is the answer: the tasks hold {quote_names(names)}")
+    if labels:
         # The annotator accepted the label: of a label such as UNSAFE, accept is not praise of the answer.
         mapping |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
         shown = list_values(labels)
-        doubts = [f"which of accept and reject is praise: 'answer' says whether the label ({shown}) fits the answer"]
+        doubts.append(
+            f"which of accept and reject is praise: 'answer' says whether the label ({shown}) fits the answer"
+        )
         doubts += ["the labels differ: set 'where' to read the tasks of one of them"] if len(labels) > 1 else []
     else:
         mapping |= {"up": ["accept"], "down": ["reject"]}
-        doubts = [f"'answer' is taken to judge '{answers[0]}': accept counts as thumbs up, reject as thumbs down"]
+        doubts.append(f"'answer' is taken to judge '{answers[0]}': accept counts as thumbs up, reject as thumbs down")
     asked, more = _ask_about_common_texts(rows, names, roles.prompt)
     mapping, doubts = {**mapping, **asked}, [*doubts, *more]
-    if len(labels) > 1:
-        mapping |= {"where": {"label": [PLACEHOLDER]}}
+    if labels and have_paths(rows, "label"):
+        # In later rows, accept may mean that another label fits.
+        mapping |= {"where": {"label": [PLACEHOLDER] if len(labels) > 1 else labels}}
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
     why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
-    is_clear = len(roles.prompt) == 1 and PLACEHOLDER not in mapping["up"]
+    is_clear = len(roles.prompt) == 1 and f"'{PLACEHOLDER}'" not in str(mapping)
     return Proposal("thumbs", mapping, RIGHT if is_clear else ASKED, why, doubts)
+
+
+def _can_judge(label: Any) -> bool:
+    """Whether a label praises or blames a text: UNHELPFUL, not PERSON."""
+    return isinstance(label, str) and (read_verdict(label) is not None or may_ask_otherwise(label))
 
 
 def _ask_about_common_texts(
