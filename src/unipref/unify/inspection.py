@@ -182,8 +182,8 @@ def _inspect(path: Path, label: str) -> tuple[Inspection, list[dict[str, Any]]]:
     with collect_notes() as row_notes:
         rows = peek(path, ROWS_READ)
     inspection = _inspect_rows(path, label, rows)
-    if {"orient", "records"} & {*inspection.source}:
-        # The entry reads the rows inside, so nobody needs to hear that the file is one object.
+    if {"orient", "records"} & {*inspection.source} or inspection.export:
+        # The entry reads the rows inside, or the tool writes one object: nobody needs to hear that the file is one.
         row_notes = [note for note in row_notes if ONE_OBJECT not in note]
     inspection.notes += [f"{count} times in the first rows: {note}" for note, count in Counter(row_notes).items()]
     return inspection, rows

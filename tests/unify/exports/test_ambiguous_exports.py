@@ -229,7 +229,7 @@ SPAN = {"context.span_id": "s", "attributes.input.value": "Hi?", "attributes.out
         (OpenWebui.recognise([FEEDBACK]), "snapshots"),
         (OpenWebui.recognise([CHAT]), "without ratings"),
         (Librechat.recognise([{"conversationId": "c", "messages": [MESSAGE]}]), "no message has feedback"),
-        (Librechat.recognise([{"conversationId": "c", "messages": [{**MESSAGE, "children": [1]}]}]), "recursive"),
+        (Librechat.recognise([{"conversationId": "c", "messages": [{**MESSAGE, "children": [1]}]}]), "no message has"),
         (Langfuse.recognise([{**TRACE, "latency": 1, "totalCost": 1, "tags": []}]), "without a score"),
         (Langsmith.recognise([{**RUN, "feedback_stats": None}]), "without feedback"),
         (Phoenix.recognise([SPAN]), "without annotations"),

@@ -15,6 +15,7 @@ from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.names import METADATA_NAMES
 from unipref.unify.detection.roles import find_role
 from unipref.unify.mapping.message_parts import are_blocks
+from unipref.unify.mapping.turns import find_turn_keys
 
 LEAST_SHARE = 0.5
 """Least share of the rows that must have a path for it to be proposed."""
@@ -73,7 +74,7 @@ def _candidates(values: Sequence[Any], is_input: bool) -> list[str]:
     """Returns paths inside values where their text may be, the likeliest first; empty for the value itself."""
     value = values[0]
     if isinstance(value, list):
-        return [""] if is_input else ["-1.content", "-1"]
+        return [""] if is_input else ["-1.content", "-1.message.content", "-1"]
     if not isinstance(value, dict):
         return [""]
     texts = [name for name in value if isinstance(value[name], str)]
@@ -97,7 +98,9 @@ def _is_usable(value: Any, inner: str, is_input: bool) -> bool:
     if not isinstance(content, list) or not content:
         return False
     if is_input:
-        return all(isinstance(turn, dict) and "role" in turn and "content" in turn for turn in content)
+        return all(isinstance(turn, dict) and "role" in turn and "content" in turn for turn in content) or (
+            find_turn_keys(content, {}) is not None
+        )
     return are_blocks(content) and any(isinstance(part.get("text"), str) for part in content)
 
 

@@ -1,6 +1,6 @@
 """LibreChat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
@@ -10,7 +10,14 @@ from unipref.unify.detection.export_rows import have_paths, items_at, values_at
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
 
 
-def _message(name: str, parent: str, text: str, rating: str | None = None, is_user: bool = False) -> dict[str, Any]:
+def _message(
+    name: str,
+    parent: str,
+    text: str,
+    rating: str | None = None,
+    is_user: bool = False,
+    children: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     return {
         "messageId": name,
         "conversationId": "c1",
@@ -19,6 +26,7 @@ def _message(name: str, parent: str, text: str, rating: str | None = None, is_us
         "text": text,
         "isCreatedByUser": is_user,
         **({} if rating is None else {"feedback": {"rating": rating, "tag": None}}),
+        **({} if children is None else {"children": children}),
     }
 
 
@@ -27,10 +35,16 @@ class Librechat(Export):
     compared with each other.
     """
 
-    origin: ClassVar[str] = "LibreChat 0.7.9 and later: Export conversation, type json, with all branches"
+    origin: ClassVar[str] = (
+        "LibreChat 0.7.9 and later: Export conversation, type json, with all branches, recursive or not"
+    )
     seen: ClassVar[str] = "danny-avila/LibreChat, packages/data-schemas/src/schema/message.ts"
     verified: ClassVar[Literal["data", "schema"]] = "schema"
-    settled: ClassVar[tuple[str, ...]] = ("messages.*.error",)
+    settled: ClassVar[tuple[str, ...]] = (
+        "messages.*.error",
+        "messages.*.children.*.feedback.rating",
+        "messages.*.children.*.error",
+    )
     example: ClassVar[dict[str, Any]] = {
         "settings": {},
         "preferences": [("Io.", "The Sun.")],
@@ -52,6 +66,33 @@ class Librechat(Export):
             }
         ],
     }
+    further_examples: ClassVar[dict[str, Any]] = {
+        "A recursive export": {
+            "preferences": [("Io.", "The Sun.")],
+            "rows": [
+                {
+                    "conversationId": "c1",
+                    "endpoint": "openAI",
+                    "title": "Moons",
+                    "exportAt": "10:11:12 GMT, Sat Nov 28 2026",
+                    "branches": True,
+                    "recursive": True,
+                    "messages": [
+                        _message(
+                            "m1",
+                            NO_PARENT,
+                            "Name a moon of Jupiter.",
+                            is_user=True,
+                            children=[
+                                _message("m2", "m1", "The Sun.", "thumbsDown", children=[]),
+                                _message("m3", "m1", "Io.", "thumbsUp", children=[]),
+                            ],
+                        )
+                    ],
+                }
+            ],
+        }
+    }
 
     @classmethod
     def recognise(cls, rows: Sequence[Row]) -> Proposal | None:
@@ -61,20 +102,30 @@ class Librechat(Export):
         messages = [message for message in items_at(rows, "messages") if isinstance(message, dict)]
         if not messages or not all({"messageId", "parentMessageId", "isCreatedByUser"} <= m.keys() for m in messages):
             return None
-        if any(message.get("children") for message in messages):
-            return Proposal(None, {}, 0.0, ["this is a recursive export of LibreChat: export it again without"])
-        if not values_at(messages, "feedback.rating"):
+        is_nested = any(message.get("children") for message in messages)
+        if not values_at([*_walk(messages)], "feedback.rating"):
             return Proposal(None, {}, 0.0, ["this is a conversation of LibreChat, but no message has feedback"])
+        links = {"replies": "children"} if is_nested else {"id": "messageId", "parent": "parentMessageId"}
         mapping = {
             "messages": "messages",
             "label": "feedback.rating",
             "up": ["thumbsUp"],
             "down": ["thumbsDown"],
-            "id": "messageId",
-            "parent": "parentMessageId",
+            **links,
             # Messages of agents have an empty text and hold their answer in parts.
             "turns": {"role": "isCreatedByUser", "content": ["text", "content"]},
             "roles": {True: "user", False: "assistant"},
         }
         why = ["'feedback.rating' inside messages is thumbsUp or thumbsDown"]
+        why += ["'children' of a message holds the messages after it"] if is_nested else []
         return Proposal("rated_turns", mapping, 0.95, why)
+
+
+def _walk(messages: Iterable[Any]) -> Iterator[Row]:
+    """Yields messages and all messages after them, at any depth."""
+    stack = list(messages)
+    while stack:
+        message = stack.pop()
+        if isinstance(message, dict):
+            yield message
+            stack += message["children"] if isinstance(message.get("children"), list) else []
