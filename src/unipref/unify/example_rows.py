@@ -12,6 +12,7 @@ from unipref.core.text_keys import prompt_key
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns
 from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.images import check_images
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
 from unipref.unify.projection.project import project
@@ -21,8 +22,18 @@ MAX_CHARACTERS = 300
 MAX_FIELDS = 20
 
 
-def render_examples(name: str, mapping: dict[str, Any], columns: Columns, rows: list[Row]) -> list[dict[str, str]]:
-    """Renders the groups of the first rows as they would be read; or raw fields if the mapping contains a question."""
+def render_examples(
+    name: str, mapping: dict[str, Any], columns: Columns, rows: list[Row], file: str | None = None
+) -> list[dict[str, str]]:
+    """Renders the groups of the first rows as they would be read; or raw fields if the mapping contains a question.
+
+    Args:
+        name: of the format.
+        mapping: its settings.
+        columns: of the rows.
+        rows: the raw rows.
+        file: that holds the rows; a row whose image is no file in its folder is a reject.
+    """
     if open_questions(mapping, ""):
         shown_columns = [c for c in columns.all if c.kind not in ("empty", "other") and not c.is_identifier]
         return [_render_fields(row, shown_columns) for row in rows[:MAX_EXAMPLES]]
@@ -38,6 +49,7 @@ def render_examples(name: str, mapping: dict[str, Any], columns: Columns, rows: 
         try:
             for item in form.read(row):
                 if isinstance(item, Feedback):
+                    check_images(item, file)
                     key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
                     groups.setdefault(key, []).extend(name_judges([item], row, form.grouping, judges))
         except Reject as reject:

@@ -25,6 +25,7 @@ from unipref.unify.detection.title_lines import find_title_line
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.example_rows import open_questions, render_examples
 from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.images import is_missing
 from unipref.unify.mapping.unread_fields import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
 from unipref.unify.proposal import Proposed, propose, reads_judgements
@@ -228,7 +229,7 @@ def _describe(
     columns, name = proposed.columns, proposed.format or ""
     source = {"name": source_name(path), "path": label, "format": name, "map": proposed.map}
     with count_unread_fields() as unread:
-        examples = render_examples(name, proposed.map, columns, columns.raw_rows)
+        examples = render_examples(name, proposed.map, columns, columns.raw_rows, str(path))
     notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
@@ -237,7 +238,7 @@ def _describe(
         map=proposed.map,
         confidence=proposed.confidence,
         why=proposed.why,
-        doubts=proposed.doubts,
+        doubts=[*proposed.doubts, *_doubt_missing_images(columns, proposed.map, str(path))],
         examples=examples,
         source={**source, **settings, "objective": "instruction"},
         known=None if rows is None else _find_known_dataset(name, rows),
@@ -275,7 +276,7 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
     columns = Columns(inner)
     account = account_for_columns(columns, {**proposal.map, "settled": list(named.settled)}, is_judged=True)
     with count_unread_fields() as unread:
-        examples = render_examples(proposal.format, proposal.map, columns, inner)
+        examples = render_examples(proposal.format, proposal.map, columns, inner, str(path))
     notes = [f"these fields of turns are not read: {describe_unread_fields(unread)}"] if unread else []
     return Inspection(
         file=label,
@@ -284,13 +285,26 @@ def _inspect_named_source(path: Path, label: str, rows: list[dict[str, Any]], na
         map=proposal.map,
         confidence=proposal.confidence,
         why=proposal.why,
-        doubts=[*proposal.doubts, *account.doubts],
+        doubts=[*proposal.doubts, *account.doubts, *_doubt_missing_images(columns, proposal.map, str(path))],
         examples=examples,
         source=source,
         known=named.name if named.kind == "dataset" else None,
         export=named.name if named.kind == "export" else None,
         notes=[*notes, *named.notes],
     )
+
+
+def _doubt_missing_images(columns: Columns, mapping: Mapping[str, Any], file: str) -> list[str]:
+    """Returns a doubt about rows whose images are no files beside theirs: a run rejects these rows."""
+    column = columns.find(str(mapping.get("images", "")))
+    if column is None:
+        return []
+    refs = [[ref for ref in (value if isinstance(value, list) else [value]) if ref] for value in column.values]
+    missing = [several for several in refs if any(isinstance(ref, str) and is_missing(ref, file) for ref in several)]
+    if not missing:
+        return []
+    count = f"{len(missing)} of {len(refs)} rows name an image in '{column.path}' that is no file"
+    return [f"{count} in the folder of '{show_name(file)}', and are rejected: the first is {missing[0][0]!r}"]
 
 
 def describe_catalog_match(dataset: str) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import posixpath
 import re
 import stat
@@ -82,23 +83,59 @@ def hash_images(feedback: Feedback, file: str | None, origin: str) -> None:
     Raises:
         Reject: an image is no file, or a mark has no image.
     """
-    for messages in (feedback.prompt, *(response.messages for response in feedback.responses)):
-        for message in messages if have_parts(messages) else ():
-            if images := message.get("images"):
-                message["images"] = [_resolve(image, file, origin) for image in images]
+    for message in _list_messages(feedback):
+        if images := message.get("images"):
+            message["images"] = [_resolve(image, file, origin) for image in images]
+
+
+def check_images(feedback: Feedback, file: str | None) -> None:
+    """Raises the `Reject` of the first image that is no file; see `hash_images`."""
+    for message in _list_messages(feedback):
+        for image in message.get("images") or ():
+            _find_file(image["ref"], file)
+
+
+def is_missing(ref: str, file: str | None) -> bool:
+    """Whether the reference of an image names no file."""
+    try:
+        _find_file(ref, file)
+    except Reject:
+        return True
+    return False
+
+
+def _list_messages(feedback: Feedback) -> list[Message]:
+    several = (feedback.prompt, *(response.messages for response in feedback.responses))
+    return [message for messages in several if have_parts(messages) for message in messages]
 
 
 def _resolve(image: Image, file: str | None, origin: str) -> Image:
     ref = image["ref"]
     if image["sha256"] is not None:
         return image  # the message is also that of another answer of the row
+    if (found := _find_file(ref, file)) is None:
+        return image
+    path, status = found
+    folder = posixpath.dirname(origin.partition("!")[0])
+    if REMOTE.match(ref):
+        ref = urllib.parse.unquote(urllib.parse.urlsplit(ref).path)
+    name = posixpath.normpath(posixpath.join(folder, ref.replace("\\", "/")))
+    return {**image, "ref": name, "sha256": _hash_file(str(path), status.st_size, status.st_mtime_ns)}
+
+
+def _find_file(ref: str, file: str | None) -> tuple[Path, os.stat_result] | None:
+    """Returns the path of an image and its status; None for an address.
+
+    Raises:
+        Reject: there is no such file, or no reference.
+    """
     if not ref:
         detail = "the turn marks the place of an image that it does not hold; set 'images:' to the field of the images"
         raise Reject(Reason.MISSING_FILE, detail)
     if REMOTE.match(ref):
         url = urllib.parse.urlsplit(ref)
         if url.scheme.lower() != "file":
-            return image
+            return None
         ref = urllib.parse.unquote(url.path)
     path = Path(ref) if file is None else Path(file).parent / ref
     try:
@@ -107,9 +144,7 @@ def _resolve(image: Image, file: str | None, origin: str) -> Image:
         status = None
     if status is None or not stat.S_ISREG(status.st_mode):
         raise Reject(Reason.MISSING_FILE, f"the image {ref[:200]!r} is no file in the folder of its row")
-    folder = posixpath.dirname(origin.partition("!")[0])
-    name = posixpath.normpath(posixpath.join(folder, ref.replace("\\", "/")))
-    return {**image, "ref": name, "sha256": _hash_file(str(path), status.st_size, status.st_mtime_ns)}
+    return path, status
 
 
 @functools.lru_cache(maxsize=65536)
