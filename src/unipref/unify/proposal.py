@@ -1,12 +1,14 @@
 """What the columns of some rows tell: the format and the mapping to propose, and every field that stays unread."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from unipref.core import registry
 from unipref.core.contracts import Format
 from unipref.core.records import Row
-from unipref.unify.detection.columns import Columns
+from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.concerned_mappings import doubt_names
 from unipref.unify.detection.context import doubt_images, find_annotator, find_context, find_end
 from unipref.unify.detection.guess import PLACEHOLDER, Guess
@@ -18,6 +20,13 @@ from unipref.unify.format_bases.mapped import Mapped
 
 PAIR_SETTINGS = {"chosen", "rejected", "first", "second"}
 """Settings that name two answers: a second person's verdict beside them is about their label."""
+ASKS_FOR_PRAISE = "is thumbs up"
+"""What a doubt holds that asks which of a field's values are good."""
+QUOTED = re.compile(r"'[^']+'")
+MAX_WORD = 20
+"""Most characters, on average, of a verdict in words."""
+MAX_SHOWN = 8
+"""Most values of a field to show."""
 MIN_ALTERNATIVE_CONFIDENCE = 0.5
 """Least confidence to name another format."""
 
@@ -73,7 +82,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     mapping |= _marks_setting(columns, mapping) if "marks" in form.model_fields else {}
     is_judged = _is_judging(form) and mapping.get("label") != PLACEHOLDER
     account = account_for_columns(columns, mapping, is_judged)
-    states, doubts = _find_states(columns, mapping, is_judged=_is_judging(form))
+    states, doubts = _find_states(columns, mapping, account.judgements, is_judged=_is_judging(form))
     # No condition on rows can look into a list.
     unread = [path for path in account.judgements if "*" not in path] or account.judgements
     asked = [*states, *(unread if not _is_judging(form) else [])]
@@ -81,18 +90,53 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
         mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     mapping, concerns = doubt_names(mapping, columns)
-    doubts = [
-        *guess.doubts,
-        *concerns,
-        *(d for d in account.doubts if not any(f"'{s}' " in d for s in states)),
-        *doubts,
+    # A field that the entry asks about is not named again as one that is not read.
+    asking = [d for d in (*guess.doubts, *concerns) if ASKS_FOR_PRAISE in d]
+    unread_doubts = [
+        d
+        for d in account.doubts
+        if not any(f"'{s}' " in d for s in states) and not any(_quoted_name(d) in question for question in asking)
     ]
+    doubts = [*guess.doubts, *concerns, *unread_doubts, *doubts]
+    doubts += [] if _is_judging(form) else _advise_thumbs(columns, unread)
     doubts += doubt_images(columns, mapping)
     return Proposed(columns, form.name(), mapping, confidence, [*guess.why, *why], [*dict.fromkeys(doubts)])
 
 
-def _find_states(columns: Columns, mapping: dict[str, Any], *, is_judged: bool) -> tuple[list[str], list[str]]:
+def _judges(columns: Columns, column: Column) -> bool:
+    return columns.role(column) in ("judgement", "score")
+
+
+def _has_few_values(column: Column) -> bool:
+    is_word = column.kind == "text" and column.mean_length <= MAX_WORD and column.n_distinct <= MAX_SHOWN
+    return column.kind in ("code", "flag") or is_word
+
+
+def _quoted_name(doubt: str) -> str:
+    """Returns the quoted name with which a doubt about an unread field begins; the doubt itself if it has none."""
+    match = QUOTED.match(doubt)
+    return match[0] if match is not None else doubt
+
+
+def _advise_thumbs(columns: Columns, unread: Sequence[str]) -> list[str]:
+    """Says that another format uses the bad answers too, if a field with few values judges them."""
+    judging = [c for path in unread if (c := columns.find(path)) is not None and _has_few_values(c)]
+    if not judging:
+        return []
+    name = judging[0].path
+    values = ", ".join(judging[0].distinct_values[:MAX_SHOWN])
+    return [
+        f"this entry uses only good answers; the format 'thumbs' uses bad ones too, with 'label: {name}' and which of "
+        f"{values} are 'up' and which 'down', in place of 'where'"
+    ]
+
+
+def _find_states(
+    columns: Columns, mapping: dict[str, Any], unread: Sequence[str], *, is_judged: bool
+) -> tuple[list[str], list[str]]:
     """Returns the fields by which rows may have to be left out, and the doubts about them.
+
+    A review that says the same as the judgement that is read is not among the unread judgements.
 
     Answers of failed requests matter where every answer counts as a good one; contested labels and discarded rows do
     everywhere. If a condition on the field cannot work, only the doubt is left.
@@ -100,6 +144,7 @@ def _find_states(columns: Columns, mapping: dict[str, Any], *, is_judged: bool) 
     used = {*used_paths(mapping)}
     states = [s for s in find_row_states(columns.all) if s.column.path not in used]
     states = [s for s in states if s.kind == "failed" or s.column.n_distinct > 1]
+    states = [s for s in states if s.kind != "reviewed" or s.column.path in unread or not _judges(columns, s.column)]
     # What contests a label is the judgement itself if no other field judges.
     unneeded = {"failed", "cut"} if is_judged else {"contested", "checked"}
     unneeded |= set() if PAIR_SETTINGS & mapping.keys() else {"checked"}

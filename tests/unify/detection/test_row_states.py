@@ -138,3 +138,45 @@ def test_a_judgement_in_lists_of_turns_is_asked_for_without_a_condition() -> Non
     ]
     found = propose(make_rows({"messages": talks}))
     assert (found.format, found.map["label"], "where" in found.map) == ("rated_turns", PLACEHOLDER, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("ASSIGNMENT:status", ["APPROVED", "APPROVED", "REJECTED"]),
+        ("AssignmentStatus", ["Approved", "Rejected", "Submitted"]),
+        ("status", ["accepted", "rejected"]),
+        ("submission_status", ["approved", "returned", "awaiting review"]),
+        ("qa_status", ["passed", "discarded"]),
+    ],
+)
+def test_work_that_was_not_accepted_is_asked_for(name: str, values: list[str]) -> None:
+    sides = {"first_answer": ANSWERS, "second_answer": OTHERS, "better": ["first", "second", "second"]}
+    found = propose(make_rows({"prompt": QUESTIONS, **sides, name: values}))
+    assert found.map["where"] == {name: [PLACEHOLDER]}
+    assert sum(f"'{name}'" in doubt for doubt in found.doubts) == 1
+
+
+@pytest.mark.parametrize("values", [["open", "closed"], ["approved", "approved"], ["draft", "pending"]])
+def test_other_states_of_rows_are_not_asked_for(values: list[str]) -> None:
+    found = propose(make_rows({"prompt": QUESTIONS, "chosen": ANSWERS, "rejected": OTHERS, "status": values}))
+    assert "where" not in found.map
+
+
+@pytest.mark.parametrize("signs", [["◎", "×", "○", "△"], ["five stars", "one star"], ["x", "+", "o"]])
+def test_an_entry_that_uses_only_good_answers_names_the_format_for_both(signs: list[str]) -> None:
+    found = propose(one_answer(verdict=signs))
+    if found.format == "demonstration":
+        (doubt,) = (doubt for doubt in found.doubts if "'thumbs' uses bad ones too" in doubt)
+        assert all(sign in doubt for sign in signs)
+        assert "label: verdict" in doubt
+    else:
+        assert (found.format, PLACEHOLDER in str(found.map)) == ("thumbs", True)
+
+
+@pytest.mark.parametrize("values", [["y", "n"], [True, False]])
+def test_a_field_that_is_asked_about_is_not_called_unread(values: list[Any]) -> None:
+    found = propose(one_answer(checked=values))
+    about = [doubt for doubt in found.doubts if "'checked'" in doubt]
+    assert any("is thumbs up" in doubt for doubt in about)
+    assert not any("is not read" in doubt for doubt in about)

@@ -25,6 +25,26 @@ WITHDRAWN_NAMES = {
     *("valid", "invalid", "usable", "unusable", "deleted", "duplicate", "ignored", "removed"),
 }
 """Words in the names of flags that say whether a row counts."""
+WORK_NAMES = {"assignment", "submission", "hit", "task", "review", "qa", "qc", "approval", "moderation", "acceptance"}
+"""Words in the names of fields that say whether a person's work was accepted."""
+KEPT = {
+    "approved",
+    "accepted",
+    "submitted",
+    "valid",
+    "passed",
+    "published",
+    "reviewed",
+    "included",
+    "completed",
+    "paid",
+}
+LEFT_OUT = {
+    *("rejected", "discarded", "draft", "skipped", "excluded", "invalid", "spam", "deleted", "removed", "expired"),
+    *("returned", "abandoned", "withdrawn", "banned", "blocked", "not_approved", "unapproved"),
+}
+UNDECIDED = {"pending", "in_review", "awaiting_review", "in_progress", "active", "reviewable"}
+"""Values of a status of such work that counts, that does not, and that is not finished."""
 ERROR_NAMES = {"error", "exception", "traceback", "failure", "err", "stderr"}
 """Words in the names of fields that say why a request failed."""
 STATUS_NAMES = {"status", "state", "level", "severity"}
@@ -55,12 +75,12 @@ class RowState:
     Attributes:
         column: the field.
         kind: what it tells: the request failed, the answer was cut, the label is contested, a second person checked
-            the label or the answers, or the row was withdrawn.
+            the label or the answers, the row was withdrawn, or the work of the person who judged was reviewed.
         doubt: the same for the user.
     """
 
     column: Column
-    kind: Literal["failed", "cut", "contested", "checked", "withdrawn"]
+    kind: Literal["failed", "cut", "contested", "checked", "withdrawn", "reviewed"]
     doubt: str
 
 
@@ -78,6 +98,8 @@ def find_row_states(columns: Iterable[Column]) -> Iterator[RowState]:
             yield RowState(column, "contested", f"{shown} says that a person contests some of the labels")
         elif _checks(column):
             yield RowState(column, "checked", f"{shown} says that a person contests some of the labels")
+        elif _is_review_status(column):
+            yield RowState(column, "reviewed", f"{shown} says that some rows were not accepted or are not finished")
         elif words & WITHDRAWN_NAMES and _is_yes_or_no(column):
             yield RowState(column, "withdrawn", f"{shown} says that some rows do not count")
 
@@ -101,6 +123,13 @@ def is_request_status(column: Column) -> bool:
     """Whether a field says in words how a request, or a message of a log, went: 'success', 'timeout'."""
     values = {*map(_plain, [*column.distinct_values, *column.odd])}
     return bool({*column.words} & STATUS_NAMES and values) and values <= FAILED | FINISHED | NEITHER
+
+
+def _is_review_status(column: Column) -> bool:
+    """Whether a field says in words which pieces of work were accepted, such as the assignments of a crowd."""
+    values = {*map(_plain, [*column.distinct_values, *column.odd])}
+    is_status = bool({*column.words} & (STATUS_NAMES | WORK_NAMES))
+    return is_status and values <= KEPT | LEFT_OUT | UNDECIDED and bool(values & KEPT) and bool(values & LEFT_OUT)
 
 
 def says_success(column: Column) -> bool:
