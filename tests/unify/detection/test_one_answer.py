@@ -251,3 +251,26 @@ def test_comments_under_a_title_may_be_answers() -> None:
 def test_scales_and_decimal_signs_of_numbers_in_texts(values: list[Any], settings: dict[str, Any]) -> None:
     found = propose(rival_answers(stars=values))
     assert found.map["scores"] == {"stars": {"field": "stars", "better": "high", **settings}}
+
+
+@pytest.mark.parametrize("values", [["yes", "no"], [True, False], [0, 1]])
+@pytest.mark.parametrize("name", ["toxic", "harmful", "unsafe", "is_offensive", "safe", "hate_speech"])
+def test_what_can_be_true_of_the_prompt_is_asked_about(name: str, values: list[Any]) -> None:
+    found = propose(one_answer(**{name: values}))
+    assert (found.format, PLACEHOLDER in str(found.map)) == ("thumbs", True)
+    assert {str(found.map[side]) for side in ("up", "down")} <= {str([PLACEHOLDER]), PLACEHOLDER}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "up"),
+    [
+        ("has_mistakes", ["yes", "no"], ["no"]),
+        ("hallucination", ["yes", "no"], ["no"]),
+        ("toxic_answer", ["yes", "no"], ["no"]),
+        ("response_safe", ["yes", "no"], ["yes"]),
+        ("inaccurate", ["ja", "nein"], ["nein"]),
+    ],
+)
+def test_a_fault_that_only_an_answer_has_tells_which_value_is_good(name: str, values: list[Any], up: list[Any]) -> None:
+    found = propose(one_answer(**{name: values}))
+    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", name, up)

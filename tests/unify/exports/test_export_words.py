@@ -86,7 +86,9 @@ def test_a_label_names_a_side_only_if_it_repeats_what_the_names_say(
     [
         (["Good", "Bad", "Unsure"], "verdict", {"up": ["Good"], "down": ["Bad"], "neutral": ["Unsure"]}),
         (["Yes", "No"], "helpful", {"up": ["Yes"], "down": ["No"]}),
-        (["Yes", "No"], "harmful", {"up": ["No"], "down": ["Yes"]}),
+        (["Yes", "No"], "harmful", {"up": ["?"], "down": ["?"]}),
+        (["Yes", "No"], "harmful_answer", {"up": ["No"], "down": ["Yes"]}),
+        (["Yes", "No"], "inaccurate", {"up": ["No"], "down": ["Yes"]}),
         (["Yes", "No"], "not_helpful", {"up": ["?"], "down": ["?"]}),
         (["Yes", "No"], "checked", {"up": ["?"], "down": ["?"]}),
         ([0, 1], "user-feedback", {"up": [1], "down": [0]}),

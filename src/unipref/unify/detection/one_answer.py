@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
-from unipref.unify.detection.concerns import judges_prompt
+from unipref.unify.detection.concerns import ANSWER_WORDS, judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
 from unipref.unify.detection.kinds import count_words
@@ -47,6 +47,11 @@ SILENT_NAMES = {
     *("thumb", "thumbs", "liked", "up", "down", "thumbsup", "thumbsdown", "hearted", "loved"),
 }
 """Names of marks that people may set: an answer without the mark was perhaps not judged."""
+SHARED_FAULTS = {
+    *("toxic", "toxicity", "unsafe", "harmful", "harm", "offensive", "abusive", "inappropriate", "biased", "violation"),
+    *("violations", "hateful", "hate", "sexual", "violent", "dangerous", "safe", "appropriate"),
+}
+"""Words that are as true of a question, or of a whole dialogue, as of an answer."""
 SIGNED_NAMES = {"vote", "votes", "thumb", "thumbs", "feedback", "reaction", "rating"}
 """Names of thumbs: with them, 1 beside -1 is praise."""
 COMPLETION_NAMES = ("completion",)
@@ -392,7 +397,8 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
     needs_name = any(verdict.needs_name for verdict in verdicts.values() if verdict.grade)
     if label.kind == "flag" and not polarity and is_kto and label.name == "label":
         polarity = 1
-    if {*label.words} & AMBIGUOUS_NAMES or (needs_name and not polarity) or (polarity < 0 and not needs_name):
+    is_unclear = (needs_name and (not polarity or may_be_of_prompt(label))) or (polarity < 0 and not needs_name)
+    if {*label.words} & AMBIGUOUS_NAMES or is_unclear:
         return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
     sign = polarity if needs_name else 1
     up = [v for v, verdict in verdicts.items() if verdict.grade * sign > 0]
@@ -424,7 +430,7 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
     if not polarity and is_signed and words & SIGNED_NAMES and not words & (NEGATIONS | AMBIGUOUS_NAMES):
         polarity = 1
         doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
-    if not polarity:
+    if not polarity or may_be_of_prompt(label):
         return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
     high: list[Any] = [max(numbers)]
     low: list[Any] = [min(numbers)]
@@ -449,8 +455,16 @@ def _doubt_about_silence(label: Column, values: list[Any]) -> str:
     return f"whether {shown} in '{label.path}' is a judgement: nobody may have looked; list it in 'neutral' if so"
 
 
+def may_be_of_prompt(label: Column) -> bool:
+    """Whether a name says that something is toxic or safe, but not whether the prompt or the answer is."""
+    words = {*map(to_english, split_words(label.path))}
+    return bool({*label.words} & SHARED_FAULTS) and not words & ANSWER_WORDS
+
+
 def _doubt_about_values(label: Column) -> str:
     values = ", ".join(label.distinct_values[:10])
+    if may_be_of_prompt(label):
+        return f"whether '{label.path}' ({values}) is about the prompt or the answer, and which value is thumbs up"
     return f"which of {values} in '{label.path}' is thumbs up"
 
 
