@@ -148,7 +148,7 @@ THUMB = {"prompt": "q", "response": "a", "label": "mark", "up": ["yes"], "down":
     [
         ({}, "right"),
         ({"neutral": ["so-so"]}, "right"),
-        ({"up": ["?"], "down": ["?"]}, "asked"),
+        ({"up": "?", "down": "?"}, "asked"),
         ({"up": ["no"], "down": ["yes"]}, "false"),
         ({"down": ["no", "so-so"]}, "false"),
         ({"down": ["so-so"]}, "false"),

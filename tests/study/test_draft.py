@@ -169,8 +169,8 @@ def test_no_demonstration_is_drafted_over_a_judgement_without_a_question(here: P
     ]
     write_jsonl(here / "graded.jsonl", rows)
     study, said = drafted("graded.jsonl")
-    assert study["sources"][0]["map"]["where"] == {"grade": ["?"]}
+    assert study["sources"][0]["map"]["where"] == {"grade": "?"}
     assert any("'grade' looks like a judgement (A, B, C, D) and is not read" in line for line in said)
     with pytest.raises(UserError) as caught:
         unipref.unify_feedback(study, here / "run")
-    assert caught.value.where == "sources.0 (graded).map.where.grade.0"
+    assert caught.value.where == "sources.0 (graded).map.where.grade"

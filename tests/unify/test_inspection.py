@@ -206,7 +206,7 @@ ASKED: dict[str, tuple[str, dict[str, object], str]] = {
     "grade in words": ("graded_pair", {"first": "a", "second": "b", "grade": "g", "codes": {"so so": "?"}},
                        "codes.so so"),
     "order": ("ranking", {"prompt": "q", "answers": "a", "order": "?"}, "order"),
-    "thumbs": ("thumbs", {"messages": "m", "label": "l", "up": ["?"], "down": ["?"]}, "up.0"),
+    "thumbs": ("thumbs", {"messages": "m", "label": "l", "up": "?", "down": "?"}, "up"),
     "groups": ("groups", {"prompt": "q", "good": "?", "bad": "?"}, "good"),
     "edit": ("edit", {"before": "?", "after": "?"}, "before"),
     "first wrong step": ("steps", {"prompt": "q", "steps": "s", "first_wrong": "?"}, "first_wrong"),

@@ -87,7 +87,7 @@ def _complete(columns: Columns, form: type[Mapped], guess: Guess) -> Proposed:
     unread = [path for path in account.judgements if "*" not in path] or account.judgements
     asked = [*states, *(unread if not _is_judging(form) else [])]
     if asked:
-        mapping["where"] = {**mapping.get("where", {}), **{path: [PLACEHOLDER] for path in asked}}
+        mapping["where"] = {**mapping.get("where", {}), **dict.fromkeys(asked, PLACEHOLDER)}
     confidence = min(guess.confidence, MAX_CONFIDENCE) if account.is_serious else guess.confidence
     mapping, concerns = doubt_names(mapping, columns)
     # A field that the entry asks about is not named again as one that is not read.

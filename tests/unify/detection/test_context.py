@@ -74,7 +74,7 @@ def test_a_user_is_the_annotator_if_several_judged_the_same_answers() -> None:
 def test_places_on_the_screen_are_asked_for_with_the_field_that_tells_them(place: str, values: list[Any]) -> None:
     texts = {"question": QUESTIONS, "answer_control": ANSWERS, "answer_treatment": OTHERS}
     found = propose(make_rows({**texts, place: values, "choice": ["left", "right", "both bad"]}))
-    assert (found.format, found.map["where"]) == ("votes", {place: [PLACEHOLDER]})
+    assert (found.format, found.map["where"]) == ("votes", {place: PLACEHOLDER})
     assert found.map["codes"] == {"left": PLACEHOLDER, "right": PLACEHOLDER, "both bad": "tie"}
     assert any(f"'{place}'" in doubt and "where it stood" in doubt for doubt in found.doubts)
 

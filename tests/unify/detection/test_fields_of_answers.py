@@ -16,7 +16,7 @@ LINKS = [["https://one.org/a", "https://one.org/b"], ["https://two.org/c", "http
 )
 def test_a_list_of_places_is_asked_about(order: list[list[str]]) -> None:
     found = propose(two_answers(display_order=order, vote=["left", "right", "right"]))
-    assert found.map["where"] == {"display_order.0": ["?"]}
+    assert found.map["where"] == {"display_order.0": "?"}
     assert found.map["codes"] == {"left": "?", "right": "?"}
 
 

@@ -78,7 +78,7 @@ def test_outcome_of_a_check_is_never_passed_over(name: str, values: list[str]) -
     """Answers that a reviewer passed or failed: they are judged, or they cannot run as demonstrations."""
     proposed = propose(rows_of(output=answer, **{name: values}))
     if proposed.format == "demonstration":
-        assert proposed.map["where"] == {name: [PLACEHOLDER]}
+        assert proposed.map["where"] == {name: PLACEHOLDER}
         assert any(f"'{name}'" in doubt for doubt in proposed.doubts)
         assert proposed.confidence <= 0.5
     else:
@@ -172,7 +172,7 @@ def test_outcomes_of_test_cases_are_judgements(judged: dict[str, Any]) -> None:
     assert proposed.format == "thumbs"
     assert proposed.map["label"] == ("success" if "success" in judged else "gradingResult.pass")
     if "success" in judged:
-        assert proposed.map["up"] == [PLACEHOLDER], "a request can succeed with a bad answer"
+        assert proposed.map["up"] == PLACEHOLDER, "a request can succeed with a bad answer"
 
 
 def test_number_of_a_test_case_is_no_rank() -> None:
@@ -264,9 +264,9 @@ def turn_rows(name: str, values: list[Any]) -> list[dict[str, Any]]:
     [
         ("vote", [-1, 1, 0], {"up": [1], "down": [-1], "neutral": [0]}),
         ("feedback", ["👍", "👎"], {"up": ["👍"], "down": ["👎"]}),
-        ("rating", [1, 3, 5], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
-        ("stars", [1, 2, 5], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
-        ("label", [0, 1], {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}),
+        ("rating", [1, 3, 5], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
+        ("stars", [1, 2, 5], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
+        ("label", [0, 1], {"up": PLACEHOLDER, "down": PLACEHOLDER}),
     ],
 )
 def test_verdicts_of_turns_are_about_turns(name: str, values: list[Any], codes: dict[str, Any]) -> None:

@@ -305,7 +305,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
     "fault_instead_of_praise": (
         [{"prompt": f"Of the {a}?", "response": said(a, i), "toxic": i % 2 == 0} for i, a in enumerate(ANIMALS)],
         "thumbs",
-        {"prompt": "prompt", "response": "response", "label": "toxic", "up": ["?"], "down": ["?"]},
+        {"prompt": "prompt", "response": "response", "label": "toxic", "up": "?", "down": "?"},
     ),
     "thumbs_in_words": (
         [

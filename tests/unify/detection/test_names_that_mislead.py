@@ -83,7 +83,7 @@ def test_a_click_on_a_place_names_an_answer_only_with_the_order(order: str) -> N
     found = propose(numbered_answers(**{order: ["12", "21"], "clicked_position": [0, 2, 1]}))
     assert (found.format, found.map["votes"]) == ("votes", "clicked_position")
     assert {*found.map["codes"].values()} == {PLACEHOLDER}
-    assert found.map["where"] == {order: [PLACEHOLDER]}
+    assert found.map["where"] == {order: PLACEHOLDER}
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ def nest(path: str, values: list[Any]) -> dict[str, list[Any]]:
         ("meta.thumbs", ["up", "down"], ["up"], ["down"]),
         ("info.feedback", ["positive", "negative"], ["positive"], ["negative"]),
         ("info.is_correct", [True, False], [True], [False]),
-        ("tags.liked", [1, 0], [1], [PLACEHOLDER]),
+        ("tags.liked", [1, 0], [1], PLACEHOLDER),
         ("meta.a.b.c.d.verdict", ["👍", "👎"], ["👍"], ["👎"]),
         ("extra.payload.user_reaction", ["👍", "👎"], ["👍"], ["👎"]),
-        ("meta.quality", ["low", "high"], [PLACEHOLDER], [PLACEHOLDER]),
+        ("meta.quality", ["low", "high"], PLACEHOLDER, PLACEHOLDER),
     ],
 )
 def test_the_name_of_a_folder_hides_no_verdict(path: str, values: list[Any], up: list[Any], down: list[Any]) -> None:

@@ -28,7 +28,7 @@ THUMBS: list[tuple[str, list[Any], list[Any] | None, list[Any] | None]] = [
     ("Was this helpful?", ["Yes", "No"], ["Yes"], ["No"]),
     ("contains_hallucination", ["No", "Yes"], ["No"], ["Yes"]),
     ("rejected", [True, False], [False], [True]),
-    ("liked", [1, 0], [1], [PLACEHOLDER]),
+    ("liked", [1, 0], [1], PLACEHOLDER),
     ("thumbs", [1, -1], [1], [-1]),
     ("user_feedback", [True, False, None], None, None),
     ("not_helpful", ["yes", "no"], None, None),
@@ -48,7 +48,7 @@ def test_thumbs_are_read_as_their_words_say_or_asked_for(
     found = propose(one_answer(**{name: values}))
     assert found.format == "thumbs"
     assert found.map["label"] in (name, PLACEHOLDER)
-    expected = ([PLACEHOLDER], [PLACEHOLDER]) if up is None else (up, down)
+    expected = (PLACEHOLDER, PLACEHOLDER) if up is None else (up, down)
     assert (found.map["up"], found.map["down"]) == expected
 
 
@@ -258,7 +258,7 @@ def test_scales_and_decimal_signs_of_numbers_in_texts(values: list[Any], setting
 def test_what_can_be_true_of_the_prompt_is_asked_about(name: str, values: list[Any]) -> None:
     found = propose(one_answer(**{name: values}))
     assert (found.format, PLACEHOLDER in str(found.map)) == ("thumbs", True)
-    assert {str(found.map[side]) for side in ("up", "down")} <= {str([PLACEHOLDER]), PLACEHOLDER}
+    assert {str(found.map[side]) for side in ("up", "down")} <= {str(PLACEHOLDER), PLACEHOLDER}
 
 
 @pytest.mark.parametrize(

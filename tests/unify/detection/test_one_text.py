@@ -45,7 +45,7 @@ def test_a_text_is_cut_at_the_mark_of_the_answer(template: str, prompt: str) -> 
 def test_a_number_beside_one_text_is_asked_about() -> None:
     rows = [{"text": text, "label": i % 2} for i, text in enumerate(texts("Question: {question}\nAnswer: {answer}"))]
     found = propose(rows)
-    assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", [PLACEHOLDER], [PLACEHOLDER])
+    assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", PLACEHOLDER, PLACEHOLDER)
 
 
 @pytest.mark.parametrize(

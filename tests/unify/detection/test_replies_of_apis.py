@@ -36,7 +36,7 @@ def test_a_flag_beside_a_reply_is_asked_about(name: str, values: list[Any]) -> N
     ]
     found = propose(rows)
     assert (found.format, (found.map["prompt"], found.map["response"])) == ("thumbs", NESTED)
-    assert (found.map["up"], found.map["down"]) == ([PLACEHOLDER], [PLACEHOLDER])
+    assert (found.map["up"], found.map["down"]) == (PLACEHOLDER, PLACEHOLDER)
 
 
 @pytest.mark.parametrize("values", [(1, 0), (5, 1), (-1, 1)])

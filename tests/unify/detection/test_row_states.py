@@ -24,7 +24,7 @@ from unipref.unify.proposal import propose
 )
 def test_answers_of_failed_requests_are_no_good_answers(name: str, values: list[Any]) -> None:
     found = propose(one_answer(**{name: values}))
-    assert (found.format, found.map["where"]) == ("demonstration", {name: [PLACEHOLDER]})
+    assert (found.format, found.map["where"]) == ("demonstration", {name: PLACEHOLDER})
     assert any(f"'{name}" in doubt and "requests failed" in doubt for doubt in found.doubts)
 
 
@@ -56,7 +56,7 @@ def test_a_field_that_only_failed_rows_have_is_a_doubt() -> None:
 )
 def test_contested_and_discarded_pairs_are_asked_for(name: str, values: list[Any]) -> None:
     found = propose(make_rows({"prompt": QUESTIONS, "chosen": ANSWERS, "rejected": OTHERS, name: values}))
-    assert (found.format, found.map["where"]) == ("pairs", {name: [PLACEHOLDER]})
+    assert (found.format, found.map["where"]) == ("pairs", {name: PLACEHOLDER})
 
 
 def test_another_version_of_the_answer_is_a_doubt() -> None:
@@ -69,12 +69,12 @@ def test_another_version_of_the_answer_is_a_doubt() -> None:
 @pytest.mark.parametrize(
     ("name", "values", "up", "down"),
     [
-        ("flagged_by_user", ["TRUE", "FALSE"], [PLACEHOLDER], ["TRUE"]),
+        ("flagged_by_user", ["TRUE", "FALSE"], PLACEHOLDER, ["TRUE"]),
         ("flagged_by_user", ["TRUE", "FALSE", None], ["FALSE"], ["TRUE"]),
-        ("reported", [True, False], [PLACEHOLDER], [True]),
-        ("downvoted", [1, 0], [PLACEHOLDER], [1]),
-        ("upvoted", [1, 0], [1], [PLACEHOLDER]),
-        ("error", [True, False], [PLACEHOLDER], [PLACEHOLDER]),
+        ("reported", [True, False], PLACEHOLDER, [True]),
+        ("downvoted", [1, 0], PLACEHOLDER, [1]),
+        ("upvoted", [1, 0], [1], PLACEHOLDER),
+        ("error", [True, False], PLACEHOLDER, PLACEHOLDER),
     ],
 )
 def test_an_answer_without_a_mark_was_perhaps_not_judged(
@@ -86,7 +86,7 @@ def test_an_answer_without_a_mark_was_perhaps_not_judged(
 
 def test_tags_that_judge_are_asked_for() -> None:
     found = propose(one_answer(tags=[["faq", "good answer"], ["faq", "wrong"], ["billing", "good answer"]]))
-    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "tags.*", [PLACEHOLDER])
+    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "tags.*", PLACEHOLDER)
     assert any("{tags: {'.': [good answer, wrong]}}" in doubt for doubt in found.doubts)
     assert propose(one_answer(tags=[["faq", "news"], ["billing"]])).format == "demonstration"
 
@@ -103,7 +103,7 @@ def test_verdicts_of_people_in_a_list_are_read_together() -> None:
         ([{"score": 1}, {"score": -1}, None], [1], [-1]),
         ([{"value": "👍"}, {"value": "👎"}, None], ["👍"], ["👎"]),
         ([{"is_helpful": "yes"}, {"is_helpful": "no"}, None], ["yes"], ["no"]),
-        ([{"score": 1}, {"score": 0}, None], [PLACEHOLDER], [PLACEHOLDER]),
+        ([{"score": 1}, {"score": 0}, None], PLACEHOLDER, PLACEHOLDER),
     ],
 )
 def test_verdicts_inside_a_field_of_the_turns_are_read(field: list[Any], up: list[Any], down: list[Any]) -> None:
@@ -153,7 +153,7 @@ def test_a_judgement_in_lists_of_turns_is_asked_for_without_a_condition() -> Non
 def test_work_that_was_not_accepted_is_asked_for(name: str, values: list[str]) -> None:
     sides = {"first_answer": ANSWERS, "second_answer": OTHERS, "better": ["first", "second", "second"]}
     found = propose(make_rows({"prompt": QUESTIONS, **sides, name: values}))
-    assert found.map["where"] == {name: [PLACEHOLDER]}
+    assert found.map["where"] == {name: PLACEHOLDER}
     assert sum(f"'{name}'" in doubt for doubt in found.doubts) == 1
 
 

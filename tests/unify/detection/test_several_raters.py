@@ -33,7 +33,7 @@ def test_the_verdicts_of_several_people_are_read_together(people: dict[str, list
 )
 def test_words_that_need_a_name_are_asked_for_but_all_people_are_read(people: dict[str, list[Any]]) -> None:
     found = propose(one_answer(**people))
-    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", [*people], [PLACEHOLDER])
+    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", [*people], PLACEHOLDER)
 
 
 def test_fields_that_may_be_people_or_criteria_are_asked_for() -> None:

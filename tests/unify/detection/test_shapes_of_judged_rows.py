@@ -131,14 +131,14 @@ def test_a_worse_answer_beside_a_whole_dialogue_makes_a_pair(name: str) -> None:
 @pytest.mark.parametrize("name", ["Check", "MK", "Unnamed: 3"])
 def test_marks_in_a_sheet_are_asked_about(name: str, mark: list[Any]) -> None:
     found = propose(one_answer(**{name: mark}))
-    assert (found.format, found.map["where"]) == ("demonstration", {name: [PLACEHOLDER]})
+    assert (found.format, found.map["where"]) == ("demonstration", {name: PLACEHOLDER})
     assert found.confidence <= 0.5
 
 
 @pytest.mark.parametrize("colours", [["green", "red", "amber"], ["rot", "grün"], ["vert", "rouge", "orange"]])
 def test_the_colours_of_a_traffic_light_are_asked_about(colours: list[str]) -> None:
     found = propose(one_answer(light=colours))
-    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "light", [PLACEHOLDER])
+    assert (found.format, found.map["label"], found.map["up"]) == ("thumbs", "light", PLACEHOLDER)
 
 
 @pytest.mark.parametrize(("name", "colours"), [("colour", ["green", "red"]), ("paint_color", ["green", "blue", "red"])])
@@ -158,7 +158,7 @@ def test_verdicts_in_other_languages(good: str, bad: str) -> None:
 def test_the_code_of_a_named_score_is_a_judgement() -> None:
     scores = [{"fact_check": {"value": value, "answer": "short"}} for value in ("C", "I", "C")]
     found = propose(one_answer(scores=scores))
-    assert found.map["where"] == {"scores.fact_check.value": [PLACEHOLDER]}
+    assert found.map["where"] == {"scores.fact_check.value": PLACEHOLDER}
 
 
 def test_the_name_of_an_assessment_is_no_verdict() -> None:
@@ -200,8 +200,8 @@ def test_a_copy_of_an_answer_is_not_always_the_better_one(name: str) -> None:
 def test_the_success_of_a_call_does_not_judge_the_answer(name: str) -> None:
     call = {"latency_ms": [120.5, 340.1, 99.9], "http_status": [200, 200, 500], "cached": [True, False]}
     found = propose(one_answer(**{name: [True, True, False], **call}))
-    assert (found.format, found.map["where"][name]) == ("demonstration", [PLACEHOLDER])
-    assert propose(one_answer(**{name: [True, True, False]})).map["up"] == [PLACEHOLDER]
+    assert (found.format, found.map["where"][name]) == ("demonstration", PLACEHOLDER)
+    assert propose(one_answer(**{name: [True, True, False]})).map["up"] == PLACEHOLDER
 
 
 def test_lists_of_prompts_and_of_answers_are_no_dialogues() -> None:
@@ -247,7 +247,7 @@ def test_several_people_score_several_criteria(names: str) -> None:
 @pytest.mark.parametrize(("name", "words"), [("Barn", ["da", "drwg"]), ("MK", ["labas", "blogas", "vidutinis"])])
 def test_words_that_nobody_knows_are_asked_about(name: str, words: list[str]) -> None:
     found = propose(one_answer(**{name: words}))
-    assert (found.format, found.map["where"], found.confidence) == ("demonstration", {name: [PLACEHOLDER]}, 0.5)
+    assert (found.format, found.map["where"], found.confidence) == ("demonstration", {name: PLACEHOLDER}, 0.5)
 
 
 @pytest.mark.parametrize("name", ["department", "Produkt_category", "finish_reason", "language", "split"])

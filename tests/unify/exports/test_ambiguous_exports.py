@@ -99,7 +99,7 @@ def test_two_controls_of_one_kind_are_a_question() -> None:
     proposal = LabelStudio.recognise(rows)
     assert proposal is not None
     assert proposal.map["votes"] == "annotations.*.result.*.value.selected"
-    assert proposal.map["where_items"]["annotations.*.result"]["from_name"] == ["?"]
+    assert proposal.map["where_items"]["annotations.*.result"]["from_name"] == "?"
     assert set(proposal.map["codes"].values()) == {"?"}
     assert any("'safer', 'nicer'" in doubt for doubt in proposal.doubts)
 
@@ -137,7 +137,7 @@ def test_labels_whose_words_say_nothing_are_asked() -> None:
     rows = [task(ONE, [result("tone", "choices", choices=[label])]) for label in ("formal", "casual")]
     proposal = LabelStudio.recognise(rows)
     assert proposal is not None
-    assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
+    assert (proposal.map["up"], proposal.map["down"]) == ("?", "?")
 
 
 def test_buckets_of_an_order_are_asked() -> None:
@@ -193,7 +193,7 @@ def test_values_of_a_task_that_are_the_same_for_all_are_labels(tmp_path: Path) -
     ]
     proposal = Prodigy.recognise(rows)
     assert proposal is not None
-    assert (proposal.map["prompt"], proposal.map["response"], proposal.map["up"]) == ("?", "?", ["?"])
+    assert (proposal.map["prompt"], proposal.map["response"], proposal.map["up"]) == ("?", "?", "?")
 
 
 def test_several_chosen_options_are_asked() -> None:
@@ -261,7 +261,7 @@ def test_sentiment_is_no_verdict() -> None:
     ]
     proposal = Doccano.recognise(rows)
     assert proposal is not None
-    assert (proposal.map["up"], proposal.map["down"]) == (["?"], ["?"])
+    assert (proposal.map["up"], proposal.map["down"]) == ("?", "?")
 
 
 @pytest.mark.parametrize("question", ["worst", "least_preferred", "more_toxic", "not_preferred", "toxicity_winner"])
@@ -278,8 +278,8 @@ BLAMING = ["negative-feedback", "not_helpful", "is_not_correct", "negative.feedb
 
 @pytest.mark.parametrize("name", BLAMING)
 def test_a_score_whose_name_blames_is_asked(name: str) -> None:
-    assert find_verdicts([0, 1], name).settings == {"up": ["?"], "down": ["?"]}
-    assert find_verdicts([-1, 1], name).settings == {"up": ["?"], "down": ["?"]}
+    assert find_verdicts([0, 1], name).settings == {"up": "?", "down": "?"}
+    assert find_verdicts([-1, 1], name).settings == {"up": "?", "down": "?"}
     assert find_verdicts([-1, 1], "rating").settings == {"up": [1], "down": [-1]}
 
 
@@ -299,5 +299,5 @@ def test_a_label_that_prodigy_asked_about_is_no_praise_of_the_answer() -> None:
     plain = Prodigy.recognise([{**base, "answer": "accept"}, {**base, "answer": "reject"}])
     assert asked is not None
     assert plain is not None
-    assert (asked.map["up"], asked.confidence < plain.confidence) == (["?"], True)
+    assert (asked.map["up"], asked.confidence < plain.confidence) == ("?", True)
     assert plain.map["up"] == ["accept"]

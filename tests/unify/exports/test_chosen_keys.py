@@ -41,7 +41,7 @@ def test_a_verdict_is_thumbs_and_a_degree_is_asked_about() -> None:
     assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", ["good"], ["bad"])
     assert "the scheme 'why' is not read" in found.doubts
     found = recognise({"helpfulness": {"5": "5"}}, {"helpfulness": {"1": "1"}})
-    assert (found.format, found.map["up"]) == ("thumbs", [PLACEHOLDER])
+    assert (found.format, found.map["up"]) == ("thumbs", PLACEHOLDER)
 
 
 def test_one_of_several_schemes_is_asked_for() -> None:

@@ -55,7 +55,7 @@ def test_accept_is_no_praise_if_the_tasks_ask_for_a_fault() -> None:
     ]
     found = Prodigy.recognise([{**row, "instructions": "Is this answer harmful?"} for row in rows])
     assert found is not None
-    assert found.map["up"] == [PLACEHOLDER]
+    assert found.map["up"] == PLACEHOLDER
     found = Prodigy.recognise(rows)
     assert found is not None
     assert found.map["up"] == ["accept"]
@@ -75,7 +75,7 @@ def test_a_question_of_all_tasks_is_no_prompt_of_labels() -> None:
     ]
     found = Prodigy.recognise(rows)
     assert found is not None
-    assert (found.map["prompt"], found.map["up"]) == (PLACEHOLDER, [PLACEHOLDER])
+    assert (found.map["prompt"], found.map["up"]) == (PLACEHOLDER, PLACEHOLDER)
 
 
 def label_studio(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_a_control_of_the_question_does_not_judge_the_answer(kind: str, control:
 
     asked, read = LabelStudio.recognise(make("question")), LabelStudio.recognise(make("answer"))
     assert asked is not None
-    assert asked.map["up"] == [PLACEHOLDER]
+    assert asked.map["up"] == PLACEHOLDER
     assert read is not None
     assert read.map["label"] == asked.map["label"]
     assert kind == "rating" or read.map["up"] == ["Good"]

@@ -91,7 +91,7 @@ def test_scores_of_two_answers_in_one_list_cannot_be_told_apart() -> None:
 def test_which_of_two_controls_is_meant_is_asked_by_its_name(kind: str, value: dict[str, Any]) -> None:
     data = {"question": "Is ice cold?", "answer": "Yes."}
     entry = proposed(LabelStudio.recognise([label_studio(data, *(result(n, kind, **value) for n in ("safe", "good")))]))
-    assert entry.map["where_items"]["annotations.*.result"]["from_name"] == ["?"]
+    assert entry.map["where_items"]["annotations.*.result"]["from_name"] == "?"
 
 
 def test_which_of_several_scores_of_lone_answers_is_meant_is_asked() -> None:
@@ -204,7 +204,7 @@ def test_which_annotation_of_spans_is_meant_is_asked() -> None:
     notes = [("quality", "HUMAN", "good"), ("hallucination", "LLM", "factual")]
     rows = [{**span, "annotation_name": n, "annotator_kind": kind, "result.label": v} for n, kind, v in notes]
     entry = proposed(Phoenix.recognise(rows))
-    assert (entry.format, entry.map["where"]) == ("thumbs", {"annotation_name": ["?"]})
+    assert (entry.format, entry.map["where"]) == ("thumbs", {"annotation_name": "?"})
     assert any("HUMAN" in doubt and "'hallucination'" in doubt for doubt in entry.doubts)
 
 
@@ -214,10 +214,10 @@ def test_the_accepted_label_of_a_text_is_asked() -> None:
         for prompt, answer in zip(PROMPTS, ("accept", "reject", "ignore", "accept"), strict=True)
     ]
     entry = proposed(Prodigy.recognise(rows))
-    assert (entry.format, entry.map["response"], entry.map["up"]) == ("thumbs", "text", ["?"])
+    assert (entry.format, entry.map["response"], entry.map["up"]) == ("thumbs", "text", "?")
     assert any("TOXIC" in doubt for doubt in entry.doubts)
     mixed = proposed(Prodigy.recognise([*rows, {**rows[0], "label": "HELPFUL"}]))
-    assert mixed.map["where"] == {"label": ["?"]}
+    assert mixed.map["where"] == {"label": "?"}
 
 
 def test_every_label_of_a_text_is_read() -> None:
@@ -263,7 +263,7 @@ def test_what_all_tasks_have_in_common_may_be_a_question_to_the_annotator() -> N
     texts = ("Yes.", "No.", "So so.")
     rows = [{"question": "Is this toxic?", "text": text, "answer": "accept", "_task_hash": 1} for text in texts]
     entry = proposed(Prodigy.recognise(rows))
-    assert (entry.map["prompt"], entry.map["up"]) == ("?", ["?"])
+    assert (entry.map["prompt"], entry.map["up"]) == ("?", "?")
 
 
 @pytest.mark.parametrize(("name", "side"), [("comparison", "first"), ("better_answer", "first"), ("longer", "?")])

@@ -66,7 +66,7 @@ def test_several_labels_of_one_answer_are_asked_about(is_flat: bool) -> None:
 
     rows = [make(i, labels) for i, labels in enumerate([["none"], ["rude", "false"], ["false"], ["none"]])]
     found = recognise(rows)
-    assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", [PLACEHOLDER], [PLACEHOLDER])
+    assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", PLACEHOLDER, PLACEHOLDER)
     form = registry.make("format", "thumbs", {**found.map, "up": ["none"], "down": ["rude", "false"]}, "map")
     judged = [[(r.approved, r.n_judgements) for r in read_row(form, row)[0][0].responses] for row in rows]
     assert judged == [[(True, 1)], [(False, 2)], [(False, 1)], [(True, 1)]]

@@ -9,7 +9,7 @@ from unipref.core.contracts import Proposal
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.exports.prodigy import Prodigy
 
-ASKED = ([PLACEHOLDER], [PLACEHOLDER])
+ASKED = (PLACEHOLDER, PLACEHOLDER)
 
 
 def recognise(**fields: Any) -> Proposal:

@@ -96,7 +96,7 @@ def test_the_name_of_the_only_annotation_is_a_condition() -> None:
 
 def test_one_of_several_annotations_is_asked_for() -> None:
     rows = spans(as_messages, lambda i: {"annotations": [annotate(i), annotate(i + 1, "rude", "LLM")]})
-    assert recognise(rows).map["where_items"] == {"annotations": {"name": [PLACEHOLDER]}}
+    assert recognise(rows).map["where_items"] == {"annotations": {"name": PLACEHOLDER}}
     columns = recognise(spans(as_values, lambda i: {"annotations.a.label": "good", "annotations.b.label": "bad"}))
     assert columns.map["label"] == PLACEHOLDER
 
@@ -107,7 +107,7 @@ def test_the_score_of_a_fault_is_asked_about_and_who_judged_is_named() -> None:
         return {"annotations": [{"name": "toxicity", "annotator_kind": "LLM", "result": result}]}
 
     found = recognise(spans(as_messages, toxicity))
-    assert (found.map["up"], found.map["down"]) == ([PLACEHOLDER], [PLACEHOLDER])
+    assert (found.map["up"], found.map["down"]) == (PLACEHOLDER, PLACEHOLDER)
     assert any("annotator_kind' is LLM" in doubt for doubt in found.doubts)
 
 

@@ -200,7 +200,7 @@ def _ask(mapping: dict[str, Any]) -> dict[str, Any]:
     if "order" in mapping:
         return {**mapping, "order": PLACEHOLDER}
     if "label" in mapping and not is_between_answers:
-        return {**mapping, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        return {**mapping, "up": PLACEHOLDER, "down": PLACEHOLDER}
     return mapping
 
 

@@ -244,10 +244,10 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
         name: the verdict's name, for doubts and for values that say nothing without it, such as yes and 1.
     """
     if judges_prompt(name):
-        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [describe_concern(name, "prompt")])
+        return Verdicts({"up": PLACEHOLDER, "down": PLACEHOLDER}, [describe_concern(name, "prompt")])
     if _may_be_a_class(values, name):
         doubts = [f"whether {list_values(values)} in '{name}' judge the answer, or say what the text is like"]
-        return Verdicts({"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts)
+        return Verdicts({"up": PLACEHOLDER, "down": PLACEHOLDER}, doubts)
     others = [value for value in values if isinstance(value, str) and read_verdict(value) is None]
     judging = [value for value in values if value not in others]
     doubts = []
@@ -257,7 +257,7 @@ def find_verdicts(values: Sequence[Any], name: str) -> Verdicts:
     # A name with dots is whole: in 'negative.feedback', both words count.
     label = make_column(name.replace(".", "_"), list(enumerate(values)), len(values))
     settings, more = _sort_verdicts(label)
-    missing = [side for side in ("up", "down") if settings.get(side) == [PLACEHOLDER]]
+    missing = [side for side in ("up", "down") if settings.get(side) == PLACEHOLDER]
     if len(missing) == 1:
         more = [*more, f"only {', '.join(map(str, values))} occur in '{name}' in these rows: fill in the other side"]
     return Verdicts(settings, [*doubts, *(doubt.replace(f"'{label.path}'", f"'{name}'") for doubt in more)])
@@ -274,7 +274,7 @@ def _sort_verdicts(label: Column) -> tuple[dict[str, Any], list[str]]:
     if (label.numbers or label.kind == "flag") and may_blame(label.name):
         # Some tools score an answer with 1 if it has the fault, others if it is free of it.
         values = ", ".join(label.distinct_values)
-        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which of {values} in '{label.path}' is thumbs up"]
+        return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [f"which of {values} in '{label.path}' is thumbs up"]
     if (
         {*label.numbers} in TWO_NUMBERS
         and not tells_polarity(label)

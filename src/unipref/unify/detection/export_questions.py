@@ -214,7 +214,7 @@ def _ask_for_name(
     if "scores" in settings:
         settings["scores"] = {"score": {"field": path, "better": PLACEHOLDER}}
     by_name = {
-        at: {name: [PLACEHOLDER] if name == "from_name" else values for name, values in where.items()}
+        at: {name: PLACEHOLDER if name == "from_name" else values for name, values in where.items()}
         for at, where in filters.items()
     }
     return settings, by_name
@@ -321,7 +321,7 @@ def _judge_one(
         are_rivals = have_several_answers(rows, base["prompt"], base["response"])
         if len(questions) > 1 and not are_rivals:
             doubts = [f"which of {quote_names(q.name for q in questions)} to read, and which of its numbers are good"]
-            return "thumbs", {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts
+            return "thumbs", {**base, "label": PLACEHOLDER, "up": PLACEHOLDER, "down": PLACEHOLDER}, doubts
         if not are_rivals:
             q = questions[0]
             settings, doubts = ask_for_bounds(q.name, [v for v in q.values if isinstance(v, int | float)], q.better)
@@ -335,11 +335,11 @@ def _judge_one(
         return "ratings", {**base, "scores": axes}, doubts
     question = questions[0]
     if len(questions) > 1:
-        return "thumbs", {**base, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, []
+        return "thumbs", {**base, "label": PLACEHOLDER, "up": PLACEHOLDER, "down": PLACEHOLDER}, []
     if question.kind == "labels":
         doubts = [f"which of {list_values(question.labels)} in '{question.name}' are praise: a person can tick several"]
         path = f"{question.path}.*" if question.inside else f"{question.people}.*.*"
-        return "thumbs", {**base, "label": path, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}, doubts
+        return "thumbs", {**base, "label": path, "up": PLACEHOLDER, "down": PLACEHOLDER}, doubts
     verdicts = find_verdicts(question.values, question.name)
     return "thumbs", {**base, "label": question.path, **verdicts.settings}, verdicts.doubts
 
@@ -353,12 +353,12 @@ def ask_for_bounds(name: str, numbers: Sequence[float], better: str | None) -> t
         better: high or low, if that is certain.
     """
     score = make_column(name, list(enumerate(numbers)), max(len(numbers), 1))
-    if better == "high" and score.numbers and PLACEHOLDER in guess_bounds(score)[0]["up"]:
+    if better == "high" and score.numbers and guess_bounds(score)[0]["up"] == PLACEHOLDER:
         span = f"here {min(score.numbers):g} to {max(score.numbers):g}"
         settings = {"up": {"at_least": PLACEHOLDER}, "down": {"at_most": PLACEHOLDER}}
         return settings, [f"from which '{name}' on an answer is good, and up to which it is bad ({span}): {NO_RIVALS}"]
     if not score.numbers:
-        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [f"which values of '{name}' are good: {NO_RIVALS}"]
+        return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [f"which values of '{name}' are good: {NO_RIVALS}"]
     settings, doubts = guess_bounds(score)
     return settings, [*doubts, NO_RIVALS]
 

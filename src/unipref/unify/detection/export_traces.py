@@ -183,6 +183,6 @@ def propose_one_of(
         why: the reasons.
         more: further settings, such as a `where` that asks for the name, or the path of the label.
     """
-    mapping = {**exchange.map, "label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER], **more}
+    mapping = {**exchange.map, "label": PLACEHOLDER, "up": PLACEHOLDER, "down": PLACEHOLDER, **more}
     scores = "; ".join(f"'{name}' ({list_values(values)})" for name, values in names.items())
     return Proposal("thumbs", mapping, ASKED, why, [*exchange.doubts, f"which score of {tool} to read: {scores}"])

@@ -90,7 +90,7 @@ def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> J
         f"whether '{labels[0]}' names the place of an answer: '{place.path}' ({shown}) says where it stood; "
         "then write one source for each of its values, with 'where' and its own codes"
     )
-    settings = {**judgement.map, "where": {place.path: [PLACEHOLDER]}}
+    settings = {**judgement.map, "where": {place.path: PLACEHOLDER}}
     if "codes" in settings and not is_swapped:
         asked = {value: side if side == "tie" else PLACEHOLDER for value, side in settings["codes"].items()}
         settings["codes"] = asked
@@ -303,7 +303,7 @@ def _judge_by_listed_votes(columns: Columns, sides: Sides) -> Judgement | None:
         kinds = [c for c in find_kinds(inner, listed) if c is not column]
         asked = any(may_ask_otherwise(value) for c in kinds for value in c.distinct_values)
         codes, _ = guess_side_codes(column, sides, named and not asked, doubts)
-        where = {c.path: [PLACEHOLDER] if c.n_distinct > 1 else list(c.distinct_values) for c in kinds[:1]}
+        where = {c.path: PLACEHOLDER if c.n_distinct > 1 else list(c.distinct_values) for c in kinds[:1]}
         more = {"where_items": {listed.path: where}} if any(c.n_distinct > 1 for c in kinds[:1]) else {}
         if more or asked:
             doubts.append(_doubt_kinds(listed, kinds[0]))

@@ -372,14 +372,14 @@ def _is_shaped_like_kto(columns: Columns) -> bool:
     return bool(columns.of_kind("turns")) or any(c.has_name(*COMPLETION_NAMES) for c in columns.prose)
 
 
-def guess_thumbs(label: Column) -> tuple[dict[str, list[Any]], list[str]]:
+def guess_thumbs(label: Column) -> tuple[dict[str, Any], list[str]]:
     """Returns the settings `up`, `down` and `neutral` for a field of verdicts, and the doubts; asks where it must."""
     if (_has_two_grades(label) and not label.numbers) or label.kind == "flag" or {*label.numbers} in TWO_NUMBERS:
         return _guess_codes(label, is_kto=False)
-    return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [_doubt_about_values(label)]
+    return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [_doubt_about_values(label)]
 
 
-def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], list[str]]:
+def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, Any], list[str]]:
     """Returns the settings of the verdict's values, unless the defaults fit, and the doubts about them."""
     polarity = tells_polarity(label)
     doubts = [f"rows with {quote_names(label.odd)} in '{label.path}' are rejected: they hold no verdict"]
@@ -399,7 +399,7 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
         polarity = 1
     is_unclear = (needs_name and (not polarity or may_be_of_prompt(label))) or (polarity < 0 and not needs_name)
     if {*label.words} & AMBIGUOUS_NAMES or is_unclear:
-        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
+        return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [*doubts, _doubt_about_values(label)]
     sign = polarity if needs_name else 1
     up = [v for v, verdict in verdicts.items() if verdict.grade * sign > 0]
     down = [v for v, verdict in verdicts.items() if verdict.grade * sign < 0]
@@ -411,19 +411,20 @@ def _guess_codes(label: Column, is_kto: bool) -> tuple[dict[str, list[Any]], lis
     if needs_name and _can_be_silent(label):
         silent = down if sign > 0 else up
         doubts[-1] = _doubt_about_silence(label, silent)
-        silent[:] = [PLACEHOLDER]
-    if values == [True, False] and sign > 0 and PLACEHOLDER not in down:
+        sides = {"up": up or PLACEHOLDER, "down": PLACEHOLDER} if sign > 0 else {"up": PLACEHOLDER, "down": down}
+        return {**sides, **({"neutral": neutral} if neutral else {})}, doubts
+    if values == [True, False] and sign > 0:
         return {}, doubts
     if label.kind == "flag":
         # The value that is not in these rows is spelled like the one that is.
         other = {"True": "False", "TRUE": "FALSE", "true": "false"}
         other |= {v: k for k, v in other.items()}
         up, down = up or [other[v] for v in down if v in other], down or [other[v] for v in up if v in other]
-    missing = [PLACEHOLDER]
-    return {"up": up or missing, "down": down or missing, **({"neutral": neutral} if neutral else {})}, doubts
+    sides = {"up": up or PLACEHOLDER, "down": down or PLACEHOLDER}
+    return {**sides, **({"neutral": neutral} if neutral else {})}, doubts
 
 
-def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tuple[dict[str, list[Any]], list[str]]:
+def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tuple[dict[str, Any], list[str]]:
     numbers = sorted({int(n) for n in label.numbers})
     is_signed = -1 in numbers and 1 in numbers
     words = {to_english(word) for word in split_words(label.path)}
@@ -431,15 +432,15 @@ def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tupl
         polarity = 1
         doubts = [*doubts, f"1 in '{label.path}' counts as thumbs up and -1 as thumbs down"]
     if not polarity or may_be_of_prompt(label):
-        return {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, [*doubts, _doubt_about_values(label)]
-    high: list[Any] = [max(numbers)]
-    low: list[Any] = [min(numbers)]
+        return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [*doubts, _doubt_about_values(label)]
+    high: Any = [max(numbers)]
+    low: Any = [min(numbers)]
     neutral = {"neutral": [0]} if is_signed and 0 in numbers else {}
     if {*label.words} & (GOOD_NAMES | BAD_NAMES):
         doubts = [*doubts, f"{max(numbers)} in '{label.path}' counts as thumbs {'up' if polarity > 0 else 'down'}"]
     if not is_signed and _can_be_silent(label):
         doubts = [*doubts[:-1], _doubt_about_silence(label, low)]
-        low = [PLACEHOLDER]
+        low = PLACEHOLDER
     up, down = (high, low) if polarity > 0 else (low, high)
     return {"up": up, "down": down, **neutral}, doubts
 

@@ -95,7 +95,7 @@ def find_score_thumbs(columns: Columns, answer: OneAnswerGuess) -> ThumbsLabel |
     counts = [c for c in scores if {*c.words} & COUNT_OPPOSITES]
     if len(scores) > 1 and len(counts) == len(scores):
         doubt = f"which of {quote_names(c.path for c in scores)} is thumbs up: no format reads the difference of counts"
-        asked = {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        asked = {"up": PLACEHOLDER, "down": PLACEHOLDER}
         return ThumbsLabel(scores[0], PLACEHOLDER, asked, True, [doubt])
     if len(scores) != 1:
         return None
@@ -118,7 +118,7 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
     if all(v is not None and not v.needs_name for v in labelled.values()):
         sides = {sign: [k for k, v in labelled.items() if v and _sign(v.grade) == sign] for sign in (1, -1, 0)}
         middle = [*sides[0], *score.odd]
-        listed = {"up": sides[1] or [PLACEHOLDER], "down": sides[-1] or [PLACEHOLDER]}
+        listed = {"up": sides[1] or PLACEHOLDER, "down": sides[-1] or PLACEHOLDER}
         return {**listed, **({"neutral": middle} if middle else {})}, doubts
     span = f"from {min(score.numbers):g} to {max(score.numbers):g}"
     if min(score.numbers) == 0 and {*score.words} & STARS:
@@ -170,7 +170,7 @@ def _bounds_of_five(score: Column) -> dict[str, Any] | None:
     up = [value for value, number in numbers.items() if number >= LEAST_GOOD]
     down = [value for value, number in numbers.items() if number <= MOST_BAD]
     middle = [value for value in numbers if value not in (*up, *down)]
-    return {"up": up, "down": down or [PLACEHOLDER], **({"neutral": middle} if middle else {})}
+    return {"up": up, "down": down or PLACEHOLDER, **({"neutral": middle} if middle else {})}
 
 
 def _read_label(value: str) -> Verdict | None:

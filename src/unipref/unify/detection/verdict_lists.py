@@ -85,7 +85,7 @@ def _ask_about_counts(columns: Columns) -> ThumbsLabel | None:
             "people who said so, which no format reads: write each verdict as often as it was given, or the majority"
         )
         whole = Column(label, "code", verdicts[0].values, verdicts[0].rows, listed.share)
-        return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+        return ThumbsLabel(whole, PLACEHOLDER, {"up": PLACEHOLDER, "down": PLACEHOLDER}, True, [doubt])
     return None
 
 
@@ -100,7 +100,7 @@ def _ask_about_lists(columns: Columns) -> ThumbsLabel | None:
         if role == "judgement" and path.split(".*.")[0] in lists and column.n_distinct > 1:
             doubt = f"what '{path}' says of the answer: set 'label', 'up' and 'down', or choose another format"
             whole = Column(path, column.kind, column.values, column.rows, column.share)
-            return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+            return ThumbsLabel(whole, PLACEHOLDER, {"up": PLACEHOLDER, "down": PLACEHOLDER}, True, [doubt])
     return None
 
 
@@ -120,11 +120,11 @@ def _find_words(columns: Columns) -> ThumbsLabel | None:
                 f"what '{column.path}' says of the answer: perhaps an empty list praises it; no setting reads whether "
                 "a list is empty, so write a field that says it"
             )
-            return ThumbsLabel(whole, PLACEHOLDER, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+            return ThumbsLabel(whole, PLACEHOLDER, {"up": PLACEHOLDER, "down": PLACEHOLDER}, True, [doubt])
         shown = ", ".join(speaking[:6])
         doubt = (
             f"which words of '{column.path}' judge the answer, perhaps {shown}: leave out the others with "
             f"where_items: {{{column.path}: {{'.': [{shown}]}}}}"
         )
-        return ThumbsLabel(whole, whole.path, {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}, True, [doubt])
+        return ThumbsLabel(whole, whole.path, {"up": PLACEHOLDER, "down": PLACEHOLDER}, True, [doubt])
     return None

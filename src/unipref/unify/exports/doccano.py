@@ -82,7 +82,7 @@ class Doccano(Export):
         doubts = list(verdicts.doubts)
         if is_table and any(len(one) > 1 for one in lists):
             joined = distinct(row["label"] for row in rows)
-            mapping |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+            mapping |= {"up": PLACEHOLDER, "down": PLACEHOLDER}
             doubts = [f"which of {list_values(joined)} in 'label' are praise: list each as it is written, with its '#'"]
         if others == [] and (cut := find_cut([row[text] for row in rows])) is not None:
             mapping = {"messages": text, "cut": cut.pattern, **{k: mapping[k] for k in mapping if k not in SIDES}}

@@ -108,7 +108,7 @@ def _propose_lists(rows: Sequence[Row]) -> Proposal | None:
     paths = {f"scores.*.{key}" for key in keys.values()}
     path = paths.pop() if len(paths) == 1 else PLACEHOLDER
     if len(names) > 1:
-        more = {"label": path, "where_items": {"scores": {"name": [PLACEHOLDER]}}}
+        more = {"label": path, "where_items": {"scores": {"name": PLACEHOLDER}}}
         proposal = propose_one_of("Langfuse", exchange, values, why, more)
         places = ", ".join(f"'{name}' has its label in 'scores.*.{key}'" for name, key in keys.items())
         return proposal if path != PLACEHOLDER else replace(proposal, doubts=[*proposal.doubts, places])

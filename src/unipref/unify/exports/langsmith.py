@@ -107,7 +107,7 @@ def _propose_list(rows: Sequence[Row], exchange: Exchange) -> Proposal | None:
         return None
     why = [f"'{LIST}' is a list of the feedback on each run: {', '.join(keys)}"]
     if len(values) > 1:
-        more = {"label": f"{LIST}.*.{keys[next(iter(values))]}", "where_items": {LIST: {"key": [PLACEHOLDER]}}}
+        more = {"label": f"{LIST}.*.{keys[next(iter(values))]}", "where_items": {LIST: {"key": PLACEHOLDER}}}
         return propose_one_of("LangSmith", exchange, values, why, more)
     (key,) = values
     proposal = propose_verdict(exchange, rows, key, f"{LIST}.*.{keys[key]}", values[key], why)

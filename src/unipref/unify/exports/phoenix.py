@@ -86,7 +86,7 @@ class Phoenix(Export):
         if len(names) > 1:
             of_name = {str(name): _list_annotations(rows, name, path) for name in names}
             why = [f"these are spans of Phoenix with several annotations: {', '.join(of_name)}"]
-            return propose_one_of("Phoenix", exchange, of_name, why, {"label": path, "where": {NAME: [PLACEHOLDER]}})
+            return propose_one_of("Phoenix", exchange, of_name, why, {"label": path, "where": {NAME: PLACEHOLDER}})
         if not labels and not scores:
             return _miss_annotations()
         name, why = str(names[0]) if names else path, [f"'{path}' judges spans"]
@@ -165,7 +165,7 @@ def _propose_annotations(rows: Sequence[Row], exchange: Exchange) -> Proposal:
     names = distinct(values_at(rows, f"{before}.name"))
     name = str(names[0]) if len(names) == 1 else path.removeprefix(f"{ANNOTATIONS}.").rpartition(".")[0]
     proposal = propose_verdict(exchange, rows, name, path, values[path], why)
-    where = {"where": {f"{before}.name": names if len(names) == 1 else [PLACEHOLDER]}} if names else {}
+    where = {"where": {f"{before}.name": names if len(names) == 1 else PLACEHOLDER}} if names else {}
     kind = f"{before}.{KIND}"
     return _add(proposal, where, _doubt_who_judged(values_at(rows, kind), kind))
 
@@ -195,7 +195,7 @@ def _propose_listed(rows: Sequence[Row], exchange: Exchange, items: Sequence[Row
             for name in names
         }
         why = [f"these are spans of Phoenix with several annotations: {', '.join(of_name)}"]
-        where = {"where_items": {ANNOTATIONS: {name_of: [PLACEHOLDER]}}}
+        where = {"where_items": {ANNOTATIONS: {name_of: PLACEHOLDER}}}
         return propose_one_of("Phoenix", exchange, of_name, why, {"label": path, **where})
     name = str(names[0]) if names else inside
     proposal = propose_verdict(exchange, rows, name, path, values, [f"'{path}' judges spans"])

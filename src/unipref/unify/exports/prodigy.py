@@ -118,7 +118,7 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
         doubts.append(f"where the prompt is, and whether 'text' is the answer: the tasks hold {quote_names(names)}")
     if labels:
         # The annotator accepted the label: of a label such as UNSAFE, accept is not praise of the answer.
-        mapping |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        mapping |= {"up": PLACEHOLDER, "down": PLACEHOLDER}
         shown = list_values(labels)
         doubts.append(
             f"which of accept and reject is praise: 'answer' says whether the label ({shown}) fits the answer"
@@ -131,7 +131,7 @@ def _propose_verdict(rows: Sequence[Row], names: list[str]) -> Proposal | None:
     mapping, doubts = {**mapping, **asked}, [*doubts, *more]
     if labels and have_paths(rows, "label"):
         # In later rows, accept may mean that another label fits.
-        mapping |= {"where": {"label": [PLACEHOLDER] if len(labels) > 1 else labels}}
+        mapping |= {"where": {"label": PLACEHOLDER if len(labels) > 1 else labels}}
     doubts += ["tasks with the answer 'ignore' are rejected: they hold no verdict"]
     why = ["this is an export of Prodigy, and 'answer' says whether a prompt with an answer was accepted"]
     is_clear = len(roles.prompt) == 1 and f"'{PLACEHOLDER}'" not in str(mapping)
@@ -153,11 +153,11 @@ def _ask_about_common_texts(
     asked: dict[str, Any] = {}
     doubts: list[str] = []
     if len(rows) >= MIN_TASKS and prompt and len({str([row.get(name) for name in prompt]) for row in rows}) == 1:
-        asked = {"prompt": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+        asked = {"prompt": PLACEHOLDER, "up": PLACEHOLDER, "down": PLACEHOLDER}
         doubts.append(f"what {quote_names(prompt)}, the same in all tasks, asks: the annotator or the model")
     for text in _common_texts(rows, names):
         if may_ask_otherwise(text):
-            asked |= {"up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+            asked |= {"up": PLACEHOLDER, "down": PLACEHOLDER}
             doubts.append(f"what is good: the tasks say '{text}'")
     return asked, doubts
 

@@ -90,7 +90,7 @@ def _ask_about_turns(columns: Columns, path: str) -> Guess | None:
     inside = [p for c, p, role in columns.inside if p.startswith(f"{path}.*.") and role in ("judgement", "score")]
     if not inside:
         return None
-    asked: dict[str, Any] = {"label": PLACEHOLDER, "up": [PLACEHOLDER], "down": [PLACEHOLDER]}
+    asked: dict[str, Any] = {"label": PLACEHOLDER, "up": PLACEHOLDER, "down": PLACEHOLDER}
     doubt = f"whether '{inside[0]}' judges the answers in '{path}', and which of its values is thumbs up"
     return Guess({"messages": path, **asked}, 0.62, [f"'{path}' is a dialogue with '{inside[0]}' inside"], [doubt])
 

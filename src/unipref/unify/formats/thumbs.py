@@ -46,11 +46,7 @@ class Thumbs(Verdicts, OneAnswer):
         if (answer := find_one_answer(columns)) is None:
             return None
         label = find_thumbs(columns) or find_listed_thumbs(columns)
-        is_weak = (
-            label is None
-            or not label.is_named
-            or any(codes in (PLACEHOLDER, [PLACEHOLDER]) for codes in label.map.values())
-        )
+        is_weak = label is None or not label.is_named or any(codes == PLACEHOLDER for codes in label.map.values())
         scored = find_score_thumbs(columns, answer) if is_weak else None
         if (label := scored or label) is None:
             return None
