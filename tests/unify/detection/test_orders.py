@@ -1,5 +1,6 @@
 """Fields that put answers in order: by their ids, their numbers or their letters, the best or the worst first."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from support.judged_rows import ANSWERS, OTHERS, QUESTIONS, make_rows
 from unipref.core import registry
 from unipref.core.contracts import read_all
 from unipref.core.records import Feedback
+from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.guess import PLACEHOLDER
-from unipref.unify.detection.orders import read_order_name
+from unipref.unify.detection.orders import find_order, read_order_name
 from unipref.unify.proposal import propose
 
 THIRD = [f"Look it up: {question}" for question in QUESTIONS]
@@ -125,3 +127,31 @@ def test_answers_under_letters_are_named_by_them() -> None:
     ranking = [["b", "a", "c"], ["c", "a", "b"]]
     found = propose(make_rows({"prompt": QUESTIONS, "responses": answers, "ranking": ranking}))
     assert (found.format, found.map["sequence"]) == ("ranking", "ranking")
+
+
+def test_the_time_grows_with_the_fields_and_not_with_the_product_of_fields_and_lists() -> None:
+    def item(row: int, k: int) -> dict[str, str]:
+        return {"text": f"Answer {k} of {row} is long.", **{f"f{j}": f"v{row}_{k}_{j}" for j in range(120)}}
+
+    rows = [
+        {
+            "prompt": f"What is thing number {row} about?",
+            "answers": [item(row, k) for k in range(3)],
+            **{f"c{c}": [f"x{row}_{c}", f"y{row}"] for c in range(200)},
+        }
+        for row in range(40)
+    ]
+    columns = Columns(rows)
+    for column in columns.all:
+        columns.role(column)
+    columns.inner(columns.answer_lists[0])
+    start = time.process_time()
+    assert find_order(columns) is None
+    assert time.process_time() - start < 0.5
+
+
+def test_lists_of_mappings_without_any_order_are_not_compared() -> None:
+    answers = [{"id": "a1", "text": "An answer."}, {"id": "a2", "text": "Another answer."}]
+    columns = Columns([{"prompt": f"Why is {i} so?", **{f"l{c}": answers for c in range(50)}} for i in range(5)])
+    assert find_order(columns) is None
+    assert not columns._inner

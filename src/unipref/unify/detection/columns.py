@@ -29,7 +29,9 @@ MAX_NESTING = 6
 MAX_COLUMNS = 300
 """Most fields of the rows, nested ones too, that are compared with the formats."""
 MAX_INNER_ITEMS = 1500
-"""Most items of lists to inspect, over all rows."""
+"""Most items of a list to inspect, over all rows."""
+MAX_INNER_CELLS, MIN_INNER_ITEMS = 40_000, 60
+"""Most fields of items to inspect, over all lists and rows, and least number of items of a list."""
 MAX_TREE_ROWS = 50
 """Rows in which replies to messages are looked for."""
 MIN_SENTENCE = 20
@@ -121,7 +123,10 @@ class Columns:
         """Returns the columns of the mappings in a column of lists."""
         if column not in self._inner:
             items = [item for value in column.values for item in value if isinstance(item, dict)]
-            self._inner[column] = Columns(items[:MAX_INNER_ITEMS])
+            cells = MAX_INNER_CELLS // max(1, len(self.of_kind("items", "turns")))
+            fields = max((len(item) for item in items[:MAX_TREE_ROWS]), default=1)
+            count = min(MAX_INNER_ITEMS, max(MIN_INNER_ITEMS, cells // max(1, fields)))
+            self._inner[column] = Columns(items[:count])
         return self._inner[column]
 
     @functools.cached_property

@@ -102,9 +102,7 @@ def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any
     Returns:
         The numbers or verdicts, and the different other texts; all values and no text if most are neither.
     """
-    fitting = [(i, v) for i, v in values if is_number_text(v)]
-    if len(fitting) < MIN_NUMBER_SHARE * len(values):
-        fitting = [(i, v) for i, v in values if is_verdict(v) and not (isinstance(v, str) and is_blank(v))]
+    fitting = _keep_if_most(values, is_number_text) or _keep_if_most(values, _is_verdict_in_words)
     if not MIN_NUMBER_SHARE * len(values) <= len(fitting) < len(values):
         return values, []
     others = [v for _, v in values if not is_number_text(v)] if is_number_text(fitting[0][1]) else None
@@ -115,6 +113,22 @@ def split_odd_values(values: list[tuple[int, Any]]) -> tuple[list[tuple[int, Any
     if len(odd) > max(MAX_ODD, MAX_ODD_SHARE * len(values)) or (odd and not is_number_text(fitting[0][1])):
         return values, []
     return fitting, sorted({*others})
+
+
+def _keep_if_most(values: list[tuple[int, Any]], fits: Callable[[Any], bool]) -> list[tuple[int, Any]]:
+    """Returns the values that fit; none as soon as so many do not fit that the others are too few."""
+    fitting: list[tuple[int, Any]] = []
+    most_others = (1 - MIN_NUMBER_SHARE) * len(values)
+    for place, (i, value) in enumerate(values):
+        if fits(value):
+            fitting.append((i, value))
+        elif place + 1 - len(fitting) > most_others:
+            return []
+    return fitting
+
+
+def _is_verdict_in_words(value: Any) -> bool:
+    return is_verdict(value) and not (isinstance(value, str) and is_blank(value))
 
 
 def is_number_text(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Recognises fields that put the answers of a row in order: lists of numbers or ids, or texts such as B > C > A."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ ORDER_WORDS = (
 """Words in the names of orders that say nothing about what decides the order."""
 MIN_NAMED, MAX_NAMED = 3, 24
 """Least number of fields that hold answers and whose names are values of one field, and most values of that field."""
+MAX_SAMPLE = 10
+"""Rows of a list in which names of answers are looked for before all rows are compared."""
 MIN_FITTING = 0.9
 """Least share of rows whose list names answers of the row."""
 
@@ -66,10 +69,13 @@ class _Names:
 
 def find_order(columns: Columns) -> Guess | None:
     """Finds answers, and a list of their ids, names or numbers, or one text, that puts them in order."""
-    several = [*_find_named_items(columns), *_find_named_series(columns)]
-    sharing = _find_sharing(columns.of_kind("texts", "numbers", "other") if several else [], several)
-    for place, named in enumerate(several):
-        for column in sharing.get(place, []):
+    lists = columns.of_kind("texts", "numbers", "other")
+    texts = [c for c in columns.of_kind("text", "code") if are_orders(c.values) or {*c.words} & RANKING_NAMES]
+    several = (
+        [*_find_named_items(columns, _Samples(lists), texts), *_find_named_series(columns)] if lists or texts else []
+    )
+    for named in several:
+        for column in _find_sharing(lists, named):
             values = dict(zip(column.rows, column.values, strict=True))
             fitting = [_names_answers(values[row], names) for row, names in named.names.items() if row in values]
             if column.kind == "numbers" and are_ranks(column.values) and not {*column.words} & {*ORDER_NAMES, "ids"}:
@@ -78,7 +84,7 @@ def find_order(columns: Columns) -> Guess | None:
                 why = [named.why, f"'{column.path}' names them one after the other"]
                 order, doubts = _ask_for_order(column)
                 return Guess({**named.map, "sequence": column.path, "order": order}, 0.9, why, doubts)
-        text = next((c for c in columns.of_kind("text", "code") if are_orders(c.values) or _lists(c, named)), None)
+        text = next((c for c in texts if are_orders(c.values) or _lists(c, named)), None)
         if text is not None:
             why = [named.why, f"'{text.path}' puts them in order, such as {text.distinct_values[0]!r}"]
             mapping = {**named.map, "sequence": PLACEHOLDER, "order": read_order_name(text.path) or "best_first"}
@@ -86,23 +92,42 @@ def find_order(columns: Columns) -> Guess | None:
     return None
 
 
-def _find_sharing(lists: Sequence[Column], several: Sequence[_Names]) -> dict[int, list[Column]]:
-    """Returns place of some names -> the lists that hold at least one of them: only these can be orders of the answers.
+class _Samples:
+    """Items of lists that can be orders, in a few rows of each list: most orders name answers of their rows.
 
     Comparing each list with each field inside the answers would take time that grows with the product.
     """
-    places: dict[str, set[int]] = {}
-    for place, named in enumerate(several):
-        for name in {name for names in named.names.values() for name in names if name is not None}:
-            places.setdefault(name, set()).add(place)
-    sharing: dict[int, list[Column]] = {}
-    for column in lists:
-        items = [item for value in column.values if isinstance(value, list) for item in value]
-        flat = [one for item in items for one in (item if isinstance(item, list) else [item])]
-        keys = {key for key in map(value_key, flat) if key is not None}
-        for place in sorted({place for key in keys for place in places.get(key, ())}):
-            sharing.setdefault(place, []).append(column)
-    return sharing
+
+    def __init__(self, lists: Sequence[Column]) -> None:
+        self._keys: dict[int, set[str]] = {}
+        for column in lists:
+            for row, value in [*zip(column.rows, column.values, strict=True)][:MAX_SAMPLE]:
+                self._keys.setdefault(row, set()).update(_list_keys(value))
+
+    def can_name(self, column: Column, path: str) -> bool:
+        """Whether a list holds the value that one of a row's answers has at a path."""
+        for row, items in zip(column.rows, column.values, strict=True):
+            keys = self._keys.get(row)
+            if keys and any(value_key(item.get(path)) in keys for item in items if isinstance(item, dict)):
+                return True
+        return False
+
+
+def _list_keys(value: Any) -> list[str]:
+    """Returns the keys of the items of a list, and of the items of lists in it."""
+    items = value if isinstance(value, list) else []
+    flat = [one for item in items for one in (item if isinstance(item, list) else [item])]
+    return [key for key in map(value_key, flat) if key is not None]
+
+
+def _find_sharing(lists: Sequence[Column], named: _Names) -> list[Column]:
+    """Returns the lists that hold the name of an answer of the same row, in one of the first rows that have both."""
+    return [column for column in lists if _shares_names(column, named)]
+
+
+def _shares_names(column: Column, named: _Names) -> bool:
+    couples = ((v, named.names[row]) for row, v in zip(column.rows, column.values, strict=True) if row in named.names)
+    return any({*_list_keys(value)} & {*names} for value, names in itertools.islice(couples, MAX_SAMPLE))
 
 
 def find_named_best(columns: Columns) -> Guess | None:
@@ -195,8 +220,14 @@ def _names_answers(values: Any, names: Sequence[str | None]) -> bool:
     return len({*keys}) == len(keys) and {*keys} <= {*names} and len(keys) > len(names) / 2
 
 
-def _find_named_items(columns: Columns) -> list[_Names]:
-    """Returns the lists of answers that are mappings, each with a field that names the answers of a row."""
+def _find_named_items(columns: Columns, samples: _Samples | None = None, texts: Sequence[Column] = ()) -> list[_Names]:
+    """Returns the lists of answers that are mappings, each with a field that names the answers of a row.
+
+    Args:
+        columns: of the rows.
+        samples: what lists hold; without texts, only fields that they name are returned.
+        texts: that can be orders.
+    """
     found = []
     prompt, _ = find_prompt(columns, [])
     for column in columns.answer_lists if prompt else []:
@@ -204,6 +235,8 @@ def _find_named_items(columns: Columns) -> list[_Names]:
         answer = find_inner_answer(inner)
         for key in inner.all:
             if answer is None or key is answer or key.kind not in ("text", "code", "number"):
+                continue
+            if samples is not None and not texts and not samples.can_name(column, key.path):
                 continue
             names = {
                 row: [value_key(item.get(key.path)) if isinstance(item, dict) else None for item in items]
