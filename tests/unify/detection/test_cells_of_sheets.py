@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from support.judged_rows import one_answer, two_answers
+from support.read_rows import read_row
 from unipref.core import registry
 from unipref.core.contracts import read_all
 from unipref.core.errors import UserError
+from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.inspection import open_questions
 from unipref.unify.proposal import propose
 
@@ -83,3 +85,30 @@ def test_bounds_in_a_list_are_an_error_in_one_line() -> None:
         registry.make("format", "thumbs", {**settings, "up": [{"at_least": 4}], "down": [{"at_most": 2}]}, "map")
     assert str(error.value).count("remove the dash before them") == 2
     assert len(str(error.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "up", "down"),
+    [
+        (["4,5 pkt", "2,0 pkt", "3 pkt"], {"at_least": 4, "decimal": "comma"}, {"at_most": 2, "decimal": "comma"}),
+        (["4.5 pts", "2.0 pts", "3 pts"], {"at_least": 4}, {"at_most": 2}),
+        (["4 von 5", "2 von 5", "3 von 5"], {"at_least": 4}, {"at_most": 2}),
+        (["85,5 %", "20,1 %", "50 %"], {"at_least": 80, "decimal": "comma"}, {"at_most": 30, "decimal": "comma"}),
+        (["4,5", "2,0", "3,5"], {"at_least": 4, "decimal": "comma"}, {"at_most": 2, "decimal": "comma"}),
+    ],
+)
+def test_bounds_read_the_numbers_in_cells(cells: list[str], up: dict[str, Any], down: dict[str, Any]) -> None:
+    rows = one_answer(rating=cells)
+    found = propose(rows)
+    assert (found.format, found.map["up"], found.map["down"]) == ("thumbs", PLACEHOLDER, PLACEHOLDER)
+    assert any("decimal: comma" in doubt for doubt in found.doubts) == ("decimal" in up)
+    form = registry.make("format", "thumbs", {**found.map, "up": up, "down": down}, "map")
+    judged = [[r.approved for f in read_row(form, row)[0] for r in f.responses] for row in rows[:3]]
+    assert judged == [[True], [False], []]
+
+
+@pytest.mark.parametrize("cells", [["4,5", "2.0"], ["4,5 pkt", "2.5 pkt"], ["3/5", "7/10"]])
+def test_cells_that_bounds_cannot_compare_are_a_doubt(cells: list[str]) -> None:
+    found = propose(one_answer(rating=cells))
+    assert "pattern" not in found.map
+    assert any("several scales" in doubt for doubt in found.doubts)

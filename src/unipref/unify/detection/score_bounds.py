@@ -129,21 +129,35 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
         return {**bounds, **({"neutral": [*bounds.get("neutral", []), *score.odd]} if neutral else {})}, doubts
     ends = f"{max(score.numbers):g}", f"{min(score.numbers):g}"
     is_low = suggest_direction(score.path, score.words) == "low"
-    example = f"up: {{at_most: {ends[1]}}}, down: {{at_least: {ends[0]}}}"
-    example = example if is_low else f"up: {{at_least: {ends[0]}}}, down: {{at_most: {ends[1]}}}"
+    pattern, decimal, more = _pattern_of_bounds(score)
+    bounds = ("at_most", "at_least") if is_low else ("at_least", "at_most")
+    values = ends[::-1] if is_low else ends
+    up, down = (f"{{{bound}: {value}{decimal}}}" for bound, value in zip(bounds, values, strict=True))
+    example = f"up: {up}, down: {down}"
+    if more:
+        return {"up": PLACEHOLDER, "down": PLACEHOLDER, **neutral}, [*doubts, *more]
     doubts.append(
         f"which values of '{score.path}' ({span} in these rows) are thumbs up and which thumbs down; bounds are "
         f"written as in {example}"
     )
-    return {"up": PLACEHOLDER, "down": PLACEHOLDER, **_pattern_of_bounds(score), **neutral}, doubts
+    return {"up": PLACEHOLDER, "down": PLACEHOLDER, **pattern, **neutral}, doubts
 
 
-def _pattern_of_bounds(score: Column) -> dict[str, str]:
-    """Returns the setting that makes numbers of texts such as '85%', which bounds need."""
-    if any(to_finite_number(value) is None and read_decimal_comma(value) is None for value in score.values):
-        scale = describe_scale(score)
-        return {"pattern": scale["pattern"]} if "pattern" in scale and "decimal" not in scale else {}
-    return {}
+def _pattern_of_bounds(score: Column) -> tuple[dict[str, str], str, list[str]]:
+    """Returns the setting that makes numbers of texts such as '85%', which bounds need, the end of bounds for numbers
+    with a comma, and the doubts about texts that no bounds can compare.
+    """
+    texts = [value for value in score.values if to_finite_number(value) is None]
+    if not texts:
+        return {}, "", []
+    scale = describe_scale(score)
+    if "codes" in scale:
+        return {}, "", [f"'{score.path}' has several scales or signs: list its values in 'up' and 'down'"]
+    if not scale or scale.get("pattern") == PLACEHOLDER:
+        doubt = f"the numbers in '{score.path}' have several scales, or commas and points: write them in one way"
+        return {}, "", [doubt]
+    pattern = {"pattern": scale["pattern"]} if "pattern" in scale else {}
+    return pattern, ", decimal: comma" if "decimal" in scale else "", []
 
 
 def _is_of_five(score: Column) -> bool:
