@@ -36,6 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 @app.command()
 def init(files: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")]) -> None:
     """Draft a study from feedback files, on standard output: unipref init FILES > study.yaml"""
+    terminal.say_first(f"reading {_shorten_paths(files)} ...")
     from unipref.study import draft
 
     terminal.echo(draft.draft_study(files), end="")
@@ -46,12 +47,18 @@ def inspect(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders of feedback.")], as_json: AsJson = False
 ) -> None:
     """Show how unipref reads files: format, mapping and a few rows as prompt, chosen, rejected."""
+    terminal.say_first(f"reading {_shorten_paths(paths)} ...")
     from unipref.unify import inspection
 
     findings = inspection.inspect(paths)
     _print_result([finding.as_dict() for finding in findings], as_json, "\n\n".join(f.as_text() for f in findings))
     if not any(finding.format for finding in findings):
         raise typer.Exit(1)
+
+
+def _shorten_paths(paths: list[Path]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{terminal.show_name(str(paths[0]))}{more}"
 
 
 def _run(

@@ -128,3 +128,12 @@ def test_a_traceback_in_a_log_is_escaped(capsys: pytest.CaptureFixture[str]) -> 
     finally:
         logger.removeHandler(handler)
         logging.setLogRecordFactory(factory)
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "reading a.jsonl ...\n"), (False, "")])
+def test_the_first_line_is_for_people_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool, shown: str
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
+    terminal.say_first("reading a.jsonl ...")
+    assert (capsys.readouterr().err, capsys.readouterr().out) == (shown, "")

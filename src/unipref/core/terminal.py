@@ -39,6 +39,12 @@ def echo(text: str = "", *, err: bool = False, end: str = "\n") -> None:
     stream.flush()
 
 
+def say_first(text: str) -> None:
+    """Prints a line before slow imports, if a person watches; nothing if standard error is a file or a pipe."""
+    if sys.stderr.isatty():
+        echo(text, err=True)
+
+
 def echo_json(value: Any) -> None:
     """Writes a JSON value to standard output; control characters in its texts become escapes of JSON."""
     echo(json.dumps(hide_secrets_in(value), ensure_ascii=False, indent=1))
