@@ -5,7 +5,7 @@ from unipref.unify.detection.columns import Columns
 from unipref.unify.detection.concerns import may_ask_otherwise
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.name_words import split_words
-from unipref.unify.detection.names import EXPLANATION_NAMES, PEOPLE
+from unipref.unify.detection.names import EXPLANATION_NAMES, GROUPS_OF_PEOPLE, PEOPLE
 from unipref.unify.detection.side_words import names_a_side
 
 PERSON_NAMES = {
@@ -14,11 +14,6 @@ PERSON_NAMES = {
     *("completed", "annotated", "rated", "judged", "voter", "employee", "colleague", "panelist", "juror"),
 }
 """Words in the names of fields that name who judged."""
-LISTS_OF_PEOPLE = {
-    *(f"{word}s" for word in PEOPLE),
-    *("people", "persons", "users", "humans", "votes", "voters", "panel", "crowd", "jury", "participants", "members"),
-}
-"""Words in the names of lists of what people said."""
 KIND_NAMES = {
     *("name", "key", "metric", "metrics", "criterion", "criteria", "question", "q", "type", "axis", "aspect", "facet"),
     *("dimension", "attribute", "category", "rubric", "task", "turn", "answer", "response", "item", "prompt", "topic"),
@@ -65,7 +60,7 @@ def find_kinds(inner: Columns, listed: Column) -> list[Column]:
 def are_of_people(inner: Columns, listed: Column) -> bool:
     """Whether the items of a list are several people's: a field names the person, or the name of the list says it."""
     words = {to_english(word) for word in split_words(listed.path)}
-    return bool(words & LISTS_OF_PEOPLE) or any(map(_is_person, inner.all))
+    return bool(words & GROUPS_OF_PEOPLE) or any(map(_is_person, inner.all))
 
 
 def _names_a_kind(column: Column) -> bool:

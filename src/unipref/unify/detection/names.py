@@ -162,6 +162,13 @@ PEOPLE = (
     *("coder", "voter", "expert", "crowdworker"),
 )
 """Words in the names of fields that name who judged."""
+GROUPS_OF_PEOPLE = {
+    *PEOPLE,
+    *(f"{word}s" for word in PEOPLE),
+    *("people", "persons", "users", "humans", "votes", "voters", "panel", "crowd", "jury", "participants", "members"),
+    "by",
+}
+"""Words in the names of lists, or of mappings person -> judgement, of what people said."""
 OFFSET_NAMES = {
     *("start", "starts", "end", "ends", "begin", "offset", "offsets", "span", "spans"),
     *("index", "indices", "idx", "char", "token", "line", "id", "ids"),

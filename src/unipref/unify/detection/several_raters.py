@@ -10,7 +10,15 @@ from unipref.unify.detection.columns import Columns, make_column
 from unipref.unify.detection.concerns import judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.name_words import split_words
-from unipref.unify.detection.names import BAD_NAMES, GOOD_NAMES, HIGH_IS_BETTER, JUDGEMENT_NAMES, LOW_IS_BETTER, PEOPLE
+from unipref.unify.detection.names import (
+    BAD_NAMES,
+    GOOD_NAMES,
+    GROUPS_OF_PEOPLE,
+    HIGH_IS_BETTER,
+    JUDGEMENT_NAMES,
+    LOW_IS_BETTER,
+    PEOPLE,
+)
 from unipref.unify.detection.roles import is_judgement_name
 
 NUMBERED_NAMES = {
@@ -19,8 +27,6 @@ NUMBERED_NAMES = {
     *("opinion", "feedback", "user", "human", "person", "thumb", "thumbs", "stars", "preference", "choice", "winner"),
 }
 """Words in names that a number or a letter tells apart: then each belongs to one person."""
-PEOPLE_FOLDERS = {*PEOPLE, *(f"{word}s" for word in PEOPLE), "votes", "people", "persons", "humans", "users", "by"}
-"""Words in the name of a mapping person -> judgement."""
 NO_PERSON = {"id", "ids", "name", "names", "time", "date", "comment", "reason", "email", "seconds", "at", "count"}
 QUALITY_NAMES = (GOOD_NAMES | BAD_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER | JUDGEMENT_NAMES) - NUMBERED_NAMES
 """Words in names that say what is judged."""
@@ -158,7 +164,7 @@ def _folder(column: Column) -> str:
 
 def _is_folder_of_people(column: Column) -> bool:
     words = {*split_words(_folder(column).rpartition(".")[2])}
-    return bool(words & PEOPLE_FOLDERS) and not _names_a_quality(column)
+    return bool(words & GROUPS_OF_PEOPLE) and not _names_a_quality(column)
 
 
 def _names_a_quality(column: Column) -> bool:
