@@ -14,7 +14,7 @@ from detection_files.make.files import MOST_BYTES, Made
 from unipref.core import registry
 from unipref.core.records import Reject
 from unipref.sources import peek
-from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.paths import get_path
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FILES = Path(__file__).parents[1] / "detection_files"

@@ -14,7 +14,7 @@ import yaml
 from detection_files.make import dev, held_out, texts, texts_more
 from unipref.core.records import Reject
 from unipref.sources import peek
-from unipref.unify.mapping.fields import collect_values, get_path
+from unipref.unify.mapping.paths import collect_values, get_path
 
 FILES = Path(__file__).parents[1] / "detection_files"
 MAKERS = [("dev", name) for name in dev.FILES] + [("test", name) for name in held_out.FILES]

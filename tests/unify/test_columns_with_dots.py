@@ -10,7 +10,7 @@ from unipref.core.records import Reason, Reject
 from unipref.sources.nested_rows import nested_rows
 from unipref.unify.formats.demonstration import Demonstration
 from unipref.unify.formats.thumbs import Thumbs
-from unipref.unify.mapping.fields import collect_values, get_path
+from unipref.unify.mapping.paths import collect_values, get_path
 
 INPUT, OUTPUT = "attributes.input.value", "attributes.output.value"
 SPAN = {

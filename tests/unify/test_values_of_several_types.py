@@ -20,7 +20,7 @@ from unipref.unify.formats.pairs import Pairs
 from unipref.unify.formats.steps import Steps
 from unipref.unify.formats.thumbs import Thumbs
 from unipref.unify.formats.votes import Votes
-from unipref.unify.mapping.fields import string_keys, to_code
+from unipref.unify.mapping.codes import string_keys, to_code
 
 ONES: list[Any] = [1, 1.0, "1", "1.0", Decimal(1), np.int64(1), np.float32(1)]
 

@@ -11,8 +11,8 @@ from unipref.core.records import Feedback, Message, Preference, Reject, Row
 from unipref.core.text_keys import prompt_key
 from unipref.unify import Projection
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns
-from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.images import check_images
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.projection.groups import group_key, merge_feedback
 from unipref.unify.projection.judges import JudgeNamer, drop_repeated_judgements, name_judges
 from unipref.unify.projection.project import project

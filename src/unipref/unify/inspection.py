@@ -24,8 +24,8 @@ from unipref.unify.detection.shared_ids import find_shared_ids
 from unipref.unify.detection.title_lines import find_title_line
 from unipref.unify.detection.unread import MAX_CONFIDENCE, account_for_columns, used_paths
 from unipref.unify.example_rows import open_questions, render_examples
-from unipref.unify.mapping.fields import get_path
 from unipref.unify.mapping.images import is_missing
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.unread_fields import count_unread_fields, describe_unread_fields
 from unipref.unify.named_sources import NamedSource, find_named_source, has_shape
 from unipref.unify.proposal import Proposed, propose, reads_judgements

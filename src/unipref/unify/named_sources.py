@@ -12,7 +12,7 @@ from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.sources import catalog, rows_inside
 from unipref.unify.detection.guess import PLACEHOLDER
-from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.paths import get_path
 
 SIGNATURE_CONFIDENCE = 0.95
 SHAPE_REASONS = (Reason.MISSING_FIELD, Reason.WRONG_TYPE, Reason.BAD_LABEL)

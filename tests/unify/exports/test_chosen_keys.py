@@ -9,7 +9,7 @@ from unipref.core import registry
 from unipref.core.contracts import Proposal
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.exports.potato import Potato
-from unipref.unify.mapping.fields import collect_values, get_path
+from unipref.unify.mapping.paths import collect_values, get_path
 
 
 def recognise(*annotations: dict[str, Any]) -> Proposal:

@@ -7,7 +7,8 @@ from unipref.core.records import Reject, Row
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.kinds import classify_values
 from unipref.unify.detection.score_bounds import have_rivals
-from unipref.unify.mapping.fields import get_path, to_code
+from unipref.unify.mapping.codes import to_code
+from unipref.unify.mapping.paths import get_path
 
 MAX_VALUES = 12
 """Most different values that a doubt lists."""

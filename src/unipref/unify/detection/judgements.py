@@ -30,7 +30,7 @@ from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, re
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides, repeats_one_of
 from unipref.unify.detection.verdict_words import is_blank
-from unipref.unify.mapping.fields import to_code
+from unipref.unify.mapping.codes import to_code
 
 DEGREE_NAMES = ("preference", "strength", "degree", "margin", "grade", "rating", "likert")
 """Names of numbers that say how much better one answer is."""

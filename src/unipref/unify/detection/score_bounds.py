@@ -25,7 +25,7 @@ from unipref.unify.detection.kinds import (
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
 from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, ThumbsLabel
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
-from unipref.unify.mapping.fields import get_or_none
+from unipref.unify.mapping.paths import get_or_none
 from unipref.unify.mapping.transcripts import parse_transcript
 
 MIN_REPEATED = 0.05
@@ -130,9 +130,9 @@ def guess_bounds(score: Column) -> tuple[dict[str, Any], list[str]]:
     ends = f"{max(score.numbers):g}", f"{min(score.numbers):g}"
     is_low = suggest_direction(score.path, score.words) == "low"
     pattern, decimal, more = _pattern_of_bounds(score)
-    bounds = ("at_most", "at_least") if is_low else ("at_least", "at_most")
+    names = ("at_most", "at_least") if is_low else ("at_least", "at_most")
     values = ends[::-1] if is_low else ends
-    up, down = (f"{{{bound}: {value}{decimal}}}" for bound, value in zip(bounds, values, strict=True))
+    up, down = (f"{{{bound}: {value}{decimal}}}" for bound, value in zip(names, values, strict=True))
     example = f"up: {up}, down: {down}"
     if more:
         return {"up": PLACEHOLDER, "down": PLACEHOLDER, **neutral}, [*doubts, *more]

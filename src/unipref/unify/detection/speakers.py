@@ -7,7 +7,7 @@ from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES
-from unipref.unify.mapping.fields import get_or_none
+from unipref.unify.mapping.paths import get_or_none
 from unipref.unify.mapping.turns import KNOWN_ROLES
 
 SPEAKER_NAMES = {"type", "role", "sender", "author", "from", "speaker", "kind", "by", "direction", "who"}

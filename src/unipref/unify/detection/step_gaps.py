@@ -6,7 +6,7 @@ from typing import Any
 
 from unipref.core.records import Reject
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess
-from unipref.unify.mapping.fields import get_path
+from unipref.unify.mapping.paths import get_path
 
 
 def ask_about_gaps(guess: Guess, columns: Columns) -> Guess:

@@ -26,7 +26,7 @@ from unipref.unify.detection.orders import RANKING_NAMES, doubt_order_text
 from unipref.unify.detection.roles import Role
 from unipref.unify.detection.side_words import are_orders
 from unipref.unify.detection.verdict_words import read_verdict
-from unipref.unify.mapping.fields import KEYS
+from unipref.unify.mapping.paths import KEYS
 
 MAX_CONFIDENCE = 0.5
 """Most confidence in a proposal that leaves a field unread which looks like a judgement."""

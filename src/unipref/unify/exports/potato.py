@@ -19,7 +19,7 @@ from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.side_words import names_a_side
 from unipref.unify.detection.verdict_words import have_verdicts
-from unipref.unify.mapping.fields import KEYS
+from unipref.unify.mapping.paths import KEYS
 
 LABELS = "label_annotations"
 DATA = "data"

@@ -21,16 +21,8 @@ from unipref.unify.detection.guess import (
 from unipref.unify.format_bases.dialogue import Dialogues, OneAnswer
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.format_bases.two_answers import TwoAnswers
-from unipref.unify.mapping.fields import (
-    Path,
-    Paths,
-    describe,
-    get_path,
-    join_texts,
-    read_answer,
-    read_number,
-    read_text,
-)
+from unipref.unify.mapping.fields import Path, Paths, join_texts, read_answer, read_number, read_text
+from unipref.unify.mapping.paths import describe, get_path
 from unipref.unify.mapping.scores import AxisSpec, Scale
 from unipref.unify.mapping.turns import assistant_turn, parse_turns, split_dialogue, user_prompt
 

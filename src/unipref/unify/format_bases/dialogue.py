@@ -9,8 +9,9 @@ from unipref.core.contracts import Settings
 from unipref.core.records import Message, Messages, Reason, Reject, Row
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.dialogue_end import Until
-from unipref.unify.mapping.fields import Paths, Place, extract_part, first_field, get_answer, get_path, read_answer
+from unipref.unify.mapping.fields import Paths, Place, extract_part, first_field, get_answer, read_answer
 from unipref.unify.mapping.message_links import TurnFields
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.transcripts import parse_transcript
 from unipref.unify.mapping.turns import assistant_turn, parse_turns, read_answer_turns, split_dialogue
 

@@ -19,26 +19,13 @@ from unipref.core.row_paths import take_key
 from unipref.core.user_functions import Dotted, code_files, load
 from unipref.core.values import value_key
 from unipref.unify.detection.guess import Columns, Guess
+from unipref.unify.mapping.codes import string_keys
 from unipref.unify.mapping.conditions import Condition, check_row
-from unipref.unify.mapping.fields import (
-    Path,
-    Paths,
-    Pattern,
-    describe,
-    extract_group,
-    first_field,
-    get_each,
-    get_or_none,
-    get_path,
-    is_star,
-    join_texts,
-    string_keys,
-    to_json,
-    to_parts,
-)
+from unipref.unify.mapping.fields import Path, Paths, Pattern, extract_group, first_field, join_texts, to_json, to_parts
 from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
+from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, is_star
 from unipref.unify.mapping.transcripts import parse_open_transcript
 from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_turns, user_prompt
 

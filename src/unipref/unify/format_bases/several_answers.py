@@ -11,20 +11,8 @@ from unipref.core.records import Messages, Reason, Reject, Row
 from unipref.core.values import value_key
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import (
-    ITSELF,
-    Part,
-    Path,
-    Paths,
-    describe,
-    first_field,
-    get_answer,
-    get_or_none,
-    get_path,
-    join_texts,
-    read_answer,
-    values_per_answer,
-)
+from unipref.unify.mapping.fields import Part, Path, Paths, first_field, get_answer, join_texts, read_answer
+from unipref.unify.mapping.paths import ITSELF, describe, get_or_none, get_path, values_per_answer
 from unipref.unify.mapping.turns import assistant_turn, read_answer_turns, user_prompt
 
 KEY = "key"

@@ -9,22 +9,9 @@ from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
 from unipref.core.values import is_missing, value_key
 from unipref.unify.format_bases.dialogue import Dialogues
-from unipref.unify.mapping.fields import (
-    NULL_CODE,
-    Part,
-    Path,
-    Paths,
-    Place,
-    collect_values,
-    extract_part,
-    first_field,
-    get_path,
-    is_star,
-    label_hint,
-    read_text,
-    string_keys,
-    to_code,
-)
+from unipref.unify.mapping.codes import NULL_CODE, label_hint, string_keys, to_code
+from unipref.unify.mapping.fields import Part, Path, Paths, Place, extract_part, first_field, read_text
+from unipref.unify.mapping.paths import collect_values, get_path, is_star
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     ASKING,

@@ -13,7 +13,8 @@ from unipref.unify.detection.guess import Columns, Guess, find_prompt, find_scor
 from unipref.unify.detection.names import ANSWER_NAMES, CRITIQUE_NAMES
 from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.format_bases.dialogue import OneAnswer
-from unipref.unify.mapping.fields import Path, get_path, read_number, read_text
+from unipref.unify.mapping.fields import Path, read_number, read_text
+from unipref.unify.mapping.paths import get_path
 
 SCORER_AXIS = "critique"
 """The name of the axis that holds the scorer's scores."""

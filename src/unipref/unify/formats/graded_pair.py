@@ -11,16 +11,8 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import TwoAnswers, read_votes
-from unipref.unify.mapping.fields import (
-    Decimal,
-    Path,
-    PathList,
-    Place,
-    label_hint,
-    read_number,
-    string_keys,
-    to_code,
-)
+from unipref.unify.mapping.codes import label_hint, string_keys, to_code
+from unipref.unify.mapping.fields import Decimal, Path, PathList, Place, read_number
 from unipref.unify.projection.order import STRENGTH
 
 

@@ -8,7 +8,8 @@ from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, find_prompt, path_setting, quote_names
 from unipref.unify.detection.two_answers import are_by_authors
 from unipref.unify.format_bases.several_answers import AnswersInOneRow
-from unipref.unify.mapping.fields import Part, Paths, extract_part, first_field, get_path, read_answer
+from unipref.unify.mapping.fields import Part, Paths, extract_part, first_field, read_answer
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.turns import assistant_turn
 
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")

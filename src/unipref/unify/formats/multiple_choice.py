@@ -18,22 +18,19 @@ from unipref.unify.detection.side_words import WORSE, names_a_side
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
 from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.mapping.codes import to_code
 from unipref.unify.mapping.fields import (
     Part,
     Path,
     Paths,
     Place,
-    collect_values,
     extract_part,
     first_field,
     get_answer,
-    get_path,
-    is_star,
-    item_places,
     join_texts,
     read_answer,
-    to_code,
 )
+from unipref.unify.mapping.paths import collect_values, get_path, is_star, item_places
 from unipref.unify.mapping.turns import assistant_turn
 
 CHECK_AXIS = "check"

@@ -12,7 +12,8 @@ from unipref.unify.detection.names import NEGATIONS
 from unipref.unify.detection.twins import SIDE_MARKS, find_twin_columns
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label
-from unipref.unify.mapping.fields import Path, Place, get_path
+from unipref.unify.mapping.fields import Path, Place
+from unipref.unify.mapping.paths import get_path
 
 BETTER_NAMES = (
     *("chosen", "preferred", "better", "winner", "accepted", "pos_response", "win", "winning", "best", "good_response"),

@@ -26,17 +26,9 @@ from unipref.unify.detection.orders import RANKING_NAMES, find_order, guess_numb
 from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_series
 from unipref.unify.detection.two_answers import STEP_NAMES, are_by_authors, find_inner_answer
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
-from unipref.unify.mapping.fields import (
-    Path,
-    PathList,
-    describe,
-    get_each,
-    get_path,
-    item_places,
-    read_number,
-    values_per_answer,
-)
+from unipref.unify.mapping.fields import Path, PathList, read_number
 from unipref.unify.mapping.named_values import NamedValue, match_names, read_named_values, read_order
+from unipref.unify.mapping.paths import describe, get_each, get_path, item_places, values_per_answer
 
 RANK_AXIS = "rank"
 """The name of the axis of ranks."""

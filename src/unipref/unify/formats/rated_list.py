@@ -27,8 +27,9 @@ from unipref.unify.detection.names import METADATA_NAMES
 from unipref.unify.detection.twins import find_named_numbers, find_number_series, find_series
 from unipref.unify.detection.two_answers import SAMPLE_NAMES, find_inner_answer, find_two_answers
 from unipref.unify.format_bases.several_answers import Item, SeveralAnswers
-from unipref.unify.mapping.fields import Path, PathList, get_or_none, values_per_answer
+from unipref.unify.mapping.fields import Path, PathList
 from unipref.unify.mapping.named_values import match_names, read_named_values
+from unipref.unify.mapping.paths import get_or_none, values_per_answer
 from unipref.unify.mapping.scores import Scale, raters_of, scores_of, scores_of_each
 
 STEP_RATINGS = {-1.0, 0.0, 1.0}

@@ -12,7 +12,7 @@ from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
 from unipref.unify.detection.one_answer import guess_thumbs
 from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Path, collect_values, describe, get_path
+from unipref.unify.mapping.fields import Path
 from unipref.unify.mapping.message_links import (
     LinkedMessage,
     LinkedMessages,
@@ -25,6 +25,7 @@ from unipref.unify.mapping.message_links import (
     measure_depths,
     prepare_message,
 )
+from unipref.unify.mapping.paths import collect_values, describe, get_path
 from unipref.unify.mapping.turns import check_answer, check_prompt, find_prompt_end, find_turn_keys, parse_message
 from unipref.unify.mapping.unread_fields import WEIGHT
 from unipref.unify.mapping.verdicts import Tally, Verdicts

@@ -18,24 +18,19 @@ from unipref.unify.detection.step_shapes import (
 )
 from unipref.unify.format_bases.dialogue import TwoGroups
 from unipref.unify.format_bases.mapped import Mapped
+from unipref.unify.mapping.codes import label_hint, string_keys, to_code
 from unipref.unify.mapping.fields import (
-    ITSELF,
     Part,
     Path,
     Paths,
     Place,
-    describe,
     first_field,
     get_answer,
-    get_or_none,
-    get_path,
-    label_hint,
     read_answer,
     read_number,
     read_text,
-    string_keys,
-    to_code,
 )
+from unipref.unify.mapping.paths import ITSELF, describe, get_or_none, get_path
 from unipref.unify.mapping.step_versions import (
     Verdict,
     Version,

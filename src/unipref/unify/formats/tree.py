@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from unipref.core.records import Axis, Feedback, Message, Messages, Reason, Reject, Response, Row
 from unipref.unify.detection.guess import PLACEHOLDER, Columns, Guess, are_ranks, find_replies_key
 from unipref.unify.format_bases.mapped import Mapped
-from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, get_path, read_text
+from unipref.unify.mapping.fields import Part, Path, Place, extract_part, first_field, read_text
 from unipref.unify.mapping.message_parts import make_turn
+from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of, scores_of_each
 from unipref.unify.mapping.turns import KNOWN_ROLES, normalise_role
 from unipref.unify.mapping.unread_fields import note_unread_fields

@@ -10,7 +10,8 @@ from unipref.unify.detection.guess import Columns, Guess
 from unipref.unify.detection.judgements import ask_for_sides, combine_confidence, find_judgement
 from unipref.unify.detection.two_answers import find_two_answers
 from unipref.unify.format_bases.two_answers import LabelledAnswers, make_comparison, read_label, read_votes
-from unipref.unify.mapping.fields import Path, PathList, Place, get_path, read_number
+from unipref.unify.mapping.fields import Path, PathList, Place, read_number
+from unipref.unify.mapping.paths import get_path
 
 
 class Votes(LabelledAnswers):

@@ -14,14 +14,9 @@ from pydantic import Field, model_serializer, model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import (
-    Decimal,
-    Path,
-    describe,
-    get_path,
-    label_hint,
-    read_number,
-)
+from unipref.unify.mapping.codes import label_hint
+from unipref.unify.mapping.fields import Decimal, Path, read_number
+from unipref.unify.mapping.paths import describe, get_path
 
 Scalar = bool | int | float | str | None
 BOUNDS = ("at_least", "at_most", "above", "below")

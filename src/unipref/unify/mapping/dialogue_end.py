@@ -8,8 +8,9 @@ from pydantic import model_validator
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages, Reason, Reject, Row
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Path, describe, get_path, read_number
+from unipref.unify.mapping.fields import Path, read_number
 from unipref.unify.mapping.message_links import TurnFields, get_inside, link_messages, read_branch
+from unipref.unify.mapping.paths import describe, get_path
 from unipref.unify.mapping.turns import are_exchanges, find_roles
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from unipref.core.messages import have_parts
 from unipref.core.records import Feedback, Image, Message, Messages, Reason, Reject
-from unipref.unify.mapping.fields import describe
 from unipref.unify.mapping.message_parts import IMAGE_MARK, check_image
+from unipref.unify.mapping.paths import describe
 
 REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 """Beginning of a URL."""

@@ -7,7 +7,8 @@ from typing import Any
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.row_paths import take_key
 from unipref.unify.mapping.conditions import Condition
-from unipref.unify.mapping.fields import Path, describe, get_each, get_or_none, get_path
+from unipref.unify.mapping.fields import Path
+from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path
 
 BESIDE = "^"
 """Begins the path, from the row, of a list that holds one value per item of the filtered list."""

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from unipref.core.contracts import Settings
 from unipref.core.records import Reason, Reject
 from unipref.core.values import value_key
-from unipref.unify.mapping.fields import Path, PathList, describe, get_or_none, get_path
+from unipref.unify.mapping.fields import Path, PathList
+from unipref.unify.mapping.paths import describe, get_or_none, get_path
 
 NO_PARENTS = {None, "", "00000000-0000-0000-0000-000000000000"}
 """What a root message holds as its parent."""

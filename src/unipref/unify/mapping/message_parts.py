@@ -11,7 +11,8 @@ from typing import Any
 
 from unipref.core.messages import REASONING_KEYS, is_empty, parse_json, split_reasoning
 from unipref.core.records import CalledFunction, Image, Message, Messages, Reason, Reject, ToolCall
-from unipref.unify.mapping.fields import describe, read_text
+from unipref.unify.mapping.fields import read_text
+from unipref.unify.mapping.paths import describe
 
 TEXT_KINDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 """Type of a block that holds text -> the key of the text."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from unipref.core.records import Reason, Reject, Row
 from unipref.core.values import is_missing, value_key
-from unipref.unify.mapping.fields import describe, get_each, get_or_none, get_path, item_places, split_at_star
+from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, item_places, split_at_star
 
 STAR = ".*"
 """Stands for each item of a list in a path."""

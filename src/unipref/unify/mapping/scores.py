@@ -9,20 +9,9 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.contracts import Settings
 from unipref.core.records import Axis, Reason, Reject
-from unipref.unify.mapping.fields import (
-    Decimal,
-    Path,
-    PathList,
-    Pattern,
-    collect_values,
-    decimal_hint,
-    extract_group,
-    get_path,
-    is_star,
-    read_number,
-    string_keys,
-    to_code,
-)
+from unipref.unify.mapping.codes import string_keys, to_code
+from unipref.unify.mapping.fields import Decimal, Path, PathList, Pattern, decimal_hint, extract_group, read_number
+from unipref.unify.mapping.paths import collect_values, get_path, is_star
 
 
 class Rating(NamedTuple):

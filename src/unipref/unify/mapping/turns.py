@@ -5,7 +5,8 @@ from typing import Any
 
 from unipref.core.messages import is_empty
 from unipref.core.records import Message, Messages, Reason, Reject
-from unipref.unify.mapping.fields import describe, describe_fields, read_answer, read_text, to_code
+from unipref.unify.mapping.codes import to_code
+from unipref.unify.mapping.fields import read_answer, read_text
 from unipref.unify.mapping.message_parts import (
     CALL_KINDS,
     IMAGE_KINDS,
@@ -20,6 +21,7 @@ from unipref.unify.mapping.message_parts import (
     read_calls,
     read_turn,
 )
+from unipref.unify.mapping.paths import describe, describe_fields
 from unipref.unify.mapping.unread_fields import WEIGHT, is_zero, note_unread_fields
 
 KNOWN_ROLES = {

@@ -11,18 +11,10 @@ from unipref.core import patterns
 from unipref.core.contracts import Settings
 from unipref.core.records import Messages, Reason, Reject, Response
 from unipref.core.values import is_missing, value_key
+from unipref.unify.mapping.codes import label_hint
 from unipref.unify.mapping.conditions import Condition
-from unipref.unify.mapping.fields import (
-    PathList,
-    Pattern,
-    collect_values,
-    decimal_hint,
-    describe,
-    get_path,
-    is_star,
-    label_hint,
-    read_number,
-)
+from unipref.unify.mapping.fields import PathList, Pattern, decimal_hint, read_number
+from unipref.unify.mapping.paths import collect_values, describe, get_path, is_star
 
 NUMBER_FIRST = re.compile(r"^\s*([0-9]+(?:[.][0-9]+)?)")
 """A number at the beginning of a text, as in '85%'."""
