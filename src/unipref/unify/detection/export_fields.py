@@ -15,7 +15,6 @@ from unipref.unify.detection.columns import Columns, make_column, split_words
 from unipref.unify.detection.concerns import describe_concern, find_concern, judges_prompt
 from unipref.unify.detection.export_rows import list_values
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
-from unipref.unify.detection.judgements import guess_side_codes, guess_word_grades, is_winner_name
 from unipref.unify.detection.kinds import classify_values
 from unipref.unify.detection.names import (
     AMBIGUOUS_NAMES,
@@ -33,6 +32,7 @@ from unipref.unify.detection.names import (
 )
 from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
+from unipref.unify.detection.side_codes import guess_side_codes, guess_word_grades, is_winner_name
 from unipref.unify.detection.side_words import NOUNS, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides

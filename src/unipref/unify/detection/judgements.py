@@ -1,6 +1,5 @@
 """Recognises the fields that judge between two answers."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,13 +19,20 @@ from unipref.unify.detection.names import (
     GOOD_NAMES,
     HIGH_IS_BETTER,
     JUDGEMENT_NAMES,
-    LOW_IS_BETTER,
     NEGATIONS,
     VERDICT_NAMES,
 )
 from unipref.unify.detection.places import SWAPPED, find_places, name_places
 from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
-from unipref.unify.detection.side_words import WORSE, SideWord, names_a_side, read_side
+from unipref.unify.detection.side_codes import (
+    guess_side_codes,
+    guess_word_grades,
+    have_sides,
+    is_short,
+    is_winner_name,
+    short_names,
+)
+from unipref.unify.detection.side_words import WORSE, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides, repeats_one_of
 from unipref.unify.detection.verdict_words import is_blank
@@ -36,8 +42,6 @@ DEGREE_NAMES = ("preference", "strength", "degree", "margin", "grade", "rating",
 """Names of numbers that say how much better one answer is."""
 LABEL_NUMBERS = {-1.0, 0.0, 1.0, 2.0, 3.0}
 """Numbers that label one of two answers, a tie or neither."""
-MAX_SIDE_VALUES = 24
-"""Most different values of a field that names one of two answers."""
 
 NO_VOTES = {"rank", "ranks", "score", "scores"}
 """Words in the names of numbers that are about one answer each."""
@@ -105,7 +109,7 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
         for c in columns.of_kind("code", "number", "flag", "text")
         if c.path not in used and c.n_distinct > 1 and (columns.role(c) in roles or is_winner_name(c))
     ]
-    free = [c for c in free if c.kind != "text" or (is_winner_name(c) and _is_short(c))]
+    free = [c for c in free if c.kind != "text" or (is_winner_name(c) and is_short(c))]
     named = [c for word in VERDICT_NAMES for c in free if c.has_name(word) and is_winner_name(c)]
     named.sort(key=lambda c: (find_concern(c.path) is not None, not c.has_name("overall")))
     free.sort(key=lambda c: (find_concern(c.path) is not None, not c.has_name("overall")))
@@ -119,19 +123,9 @@ def _find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
         or next((result for c in coded if (result := _judge_by_speaking_values(c, sides))), None)
         or _judge_by_listed_votes(columns, sides)
         or _judge_by_scores(coded, sides, columns)
-        or next((result for c in coded if _names_sides(c) and (result := _judge_by_field(c, sides, False))), None)
+        or next((result for c in coded if have_sides(c) and (result := _judge_by_field(c, sides, False))), None)
         or next((result for c in _sort_labels_first(coded) if (result := _judge_by_field(c, sides, False))), None)
     )
-
-
-def is_winner_name(column: Column) -> bool:
-    """Whether the name says that the value is the better answer: `winner`, but not `least_preferred`."""
-    blame = NEGATIONS | BAD_NAMES | WORSE | (LOW_IS_BETTER - {"rank"})
-    return column.has_name(*VERDICT_NAMES) and not {*column.words} & (blame | {"count", "reason", "time"})
-
-
-def _is_short(column: Column) -> bool:
-    return column.n_distinct <= MAX_SIDE_VALUES and column.mean_length <= 40
 
 
 def ask_for_sides(sides: Sides, judgement: Judgement) -> dict[str, Any]:
@@ -150,10 +144,6 @@ def combine_confidence(sides: Sides, judgement: Judgement) -> float:
 
 def _sort_labels_first(free: list[Column]) -> list[Column]:
     return sorted((c for c in free if c.kind != "flag"), key=lambda c: not c.has_name("label", "labels"))
-
-
-def _names_sides(column: Column) -> bool:
-    return not column.numbers and all(names_a_side(value) or is_blank(value) for value in column.distinct_values)
 
 
 def doubt_ticks(columns: Columns, sides: Sides) -> list[str]:
@@ -239,7 +229,7 @@ def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:
 
 def _judge_by_votes(free: list[Column], sides: Sides, columns: Columns) -> Judgement | None:
     """Finds several people's votes: fields with the same values, or that a number or a letter tells apart."""
-    codes = [c for c in free if c.kind == "code" and (_names_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
+    codes = [c for c in free if c.kind == "code" and (have_sides(c) or (c.numbers and {*c.numbers} <= LABEL_NUMBERS))]
     found = [r for r in find_all_raters(columns, codes) if not {*split_words(r.columns[0].path)} & NO_VOTES]
     found = [r for r in found if not (len(r.columns) == 2 and _belong_to_sides(r.columns, sides))]
     for raters in sorted(found, key=lambda r: (not r.is_certain, -len(r.columns))):
@@ -273,14 +263,14 @@ def _belong_to_sides(several: Sequence[Column], sides: Sides) -> bool:
     """Whether two columns differ in the same marks as the two answers: each of them is about one answer."""
     marks = {*(sides.marks or ())}
     # What names one of the answers judges both of them.
-    return bool(marks) and all(marks & {*c.words} for c in several) and not any(map(_names_sides, several))
+    return bool(marks) and all(marks & {*c.words} for c in several) and not any(map(have_sides, several))
 
 
 def _judge_by_speaking_values(column: Column, sides: Sides) -> Judgement | None:
     """Reads one field whose values say themselves which answer is better, as in 'A>B'."""
     if column.numbers or column.kind == "flag":
         return None
-    names = _short_names(sides)
+    names = short_names(sides)
     words = [read_side(value, sides.marks, names) for value in column.distinct_values if not is_blank(value)]
     if not any(w.speaks and w.side in ("first", "second") for w in words):
         return None
@@ -315,8 +305,8 @@ def _judge_by_listed_votes(columns: Columns, sides: Sides) -> Judgement | None:
 
 
 def _is_listed_vote(inner: Columns, column: Column) -> bool:
-    is_judging = inner.role(column) in ("judgement", "category") and _is_short(column)
-    return is_judging and not column.numbers and _names_sides(column)
+    is_judging = inner.role(column) in ("judgement", "category") and is_short(column)
+    return is_judging and not column.numbers and have_sides(column)
 
 
 def _doubt_kinds(listed: Column, kind: Column) -> str:
@@ -352,7 +342,7 @@ def _judge_by_field(column: Column, sides: Sides, named: bool) -> Judgement | No
         is_degree = named and column.has_name(*DEGREE_NAMES)
         if not is_label or is_degree:
             return _guess_grade(column, sides, named)
-    elif column.kind != "flag" and not _names_sides(column) and not named:
+    elif column.kind != "flag" and not have_sides(column) and not named:
         return None
     codes, words = guess_side_codes(column, sides, named, doubts)
     strengths = {word.strength for word in words.values() if word.side in ("first", "second")}
@@ -361,40 +351,6 @@ def _judge_by_field(column: Column, sides: Sides, named: bool) -> Judgement | No
     kind = "label" if len(codes) == 2 and "tie" not in codes.values() else "votes"
     where = {"label": column.path} if kind == "label" else {"votes": column.path}
     return Judgement(kind, {**where, "codes": codes}, named, why, doubts)
-
-
-def _short_names(sides: Sides) -> list[str]:
-    """The last parts of the paths of the two answers."""
-    return [path.rsplit(".", 1)[-1] for path in (sides.first, sides.second)]
-
-
-def guess_side_codes(
-    column: Column, sides: Sides, named: bool, doubts: list[str]
-) -> tuple[dict[Any, str], dict[Any, SideWord]]:
-    """Maps each value to first, second or tie; `PLACEHOLDER` where the names of fields and values do not tell.
-
-    Numbers tell it only if they are exactly the marks in the names of the two answers: 1 can be the second from 0.
-    """
-    values = sorted({to_code(v) for v in column.values})
-    is_marked = bool(column.numbers) and {*values} == {*(sides.marks or ())}
-    codes: dict[Any, str] = {}
-    words: dict[Any, SideWord] = {}
-    for value in values:
-        if is_blank(value):
-            doubts.append(f"rows with '{value}' in '{column.path}' are rejected, because it names no answer")
-            continue
-        word = read_side(value, sides.marks, _short_names(sides))
-        if column.numbers and not is_marked:
-            word = SideWord(None)
-        side = word.side if word.side is not None and (named or word.speaks) else PLACEHOLDER
-        key: Any = int(value) if re.fullmatch(r"-?\d+", value) else value
-        codes[key], words[key] = side, word
-    if unclear := [str(value) for value, side in codes.items() if side == PLACEHOLDER]:
-        doubts.append(
-            f"which answer each of {quote_names(unclear)} in '{column.path}' stands for: first ('{sides.first}'), "
-            f"second ('{sides.second}') or tie"
-        )
-    return codes, words
 
 
 def _guess_grade(column: Column, sides: Sides, named: bool) -> Judgement | None:
@@ -425,14 +381,3 @@ def _guess_grade(column: Column, sides: Sides, named: bool) -> Judgement | None:
 
 def _drop_zero_fraction(number: float) -> int | float:
     return int(number) if number.is_integer() else number
-
-
-def guess_word_grades(words: dict[Any, SideWord]) -> dict[Any, Any]:
-    """Maps grades in words to their strength; `PLACEHOLDER` where the words do not say which answer is better."""
-    signs = {"first": 1, "second": -1, "tie": 0}
-    return {
-        value: PLACEHOLDER
-        if word.side is None or not (word.speaks or word.side == "tie")
-        else signs[word.side] * (word.strength or 2)
-        for value, word in words.items()
-    }

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from unipref.core.records import Axis, Comparison, Feedback, Reason, Reject, Response, Row
 from unipref.core.values import is_missing, value_key
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
-from unipref.unify.detection.judgements import is_winner_name
 from unipref.unify.detection.names import BAD_NAMES, COUNT_NAMES, OTHER_TEXT_NAMES
 from unipref.unify.detection.orders import find_named_best
 from unipref.unify.detection.places import names_places
+from unipref.unify.detection.side_codes import is_winner_name
 from unipref.unify.detection.side_words import WORSE, names_a_side
 from unipref.unify.detection.twins import find_series, has_several_answers
 from unipref.unify.detection.two_answers import are_contained
