@@ -30,12 +30,12 @@ from unipref.unify.detection.names import (
     PROMPT_NAMES,
     SPEECH_NAMES,
 )
-from unipref.unify.detection.one_answer import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.roles import find_role, is_judgement_name
 from unipref.unify.detection.side_codes import guess_side_codes, guess_word_grades, is_winner_name
 from unipref.unify.detection.side_words import NOUNS, read_side
 from unipref.unify.detection.twins import find_twin_columns
 from unipref.unify.detection.two_answers import Sides
+from unipref.unify.detection.verdict_codes import TWO_NUMBERS, guess_thumbs, tells_polarity
 from unipref.unify.detection.verdict_words import have_verdicts, normalise, read_verdict
 
 DIALOGUE_NAMES = {"conversation", "dialogue", "dialog", "chat", "thread", "transcript"}

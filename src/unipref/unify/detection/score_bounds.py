@@ -23,7 +23,8 @@ from unipref.unify.detection.kinds import (
     to_finite_number,
 )
 from unipref.unify.detection.names import CODE_NAMES, COUNT_OPPOSITES
-from unipref.unify.detection.one_answer import TWO_NUMBERS, OneAnswerGuess, ThumbsLabel
+from unipref.unify.detection.one_answer import OneAnswerGuess, ThumbsLabel
+from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_words import Verdict, read_verdict
 from unipref.unify.mapping.paths import get_or_none
 from unipref.unify.mapping.transcripts import parse_transcript

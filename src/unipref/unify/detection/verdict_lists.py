@@ -4,8 +4,9 @@ from unipref.unify.detection.columns import Column, Columns, make_column
 from unipref.unify.detection.guess import PLACEHOLDER
 from unipref.unify.detection.listed_people import are_of_people, find_kinds
 from unipref.unify.detection.names import PEOPLE
-from unipref.unify.detection.one_answer import ThumbsLabel, guess_thumbs, is_verdict_column
+from unipref.unify.detection.one_answer import ThumbsLabel
 from unipref.unify.detection.orders import RANKING_NAMES
+from unipref.unify.detection.verdict_codes import guess_thumbs, is_verdict_column
 from unipref.unify.detection.verdict_words import is_verdict, read_verdict
 
 NAMES_OF_JUDGEMENTS = {"name", "key", "metric", "criterion", "question"}

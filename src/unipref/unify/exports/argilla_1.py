@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
+from unipref.unify.detection.export_questions import propose_for_questions
 from unipref.unify.detection.export_rows import distinct, text_fields
+from unipref.unify.detection.questions import Question, classify
 
 RESPONSE_FIELDS = {"user_id", "value", "status"}
 """Fields of a person's response to a question."""

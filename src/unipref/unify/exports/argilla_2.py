@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
-from unipref.unify.detection.export_questions import ASKED, Question, classify, propose_for_questions
+from unipref.unify.detection.export_questions import ASKED, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, items_at, text_fields
+from unipref.unify.detection.questions import Question, classify
 from unipref.unify.mapping.item_filter import BESIDE
 
 STATUS = ".responses.status"

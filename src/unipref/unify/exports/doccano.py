@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, find_verdicts
-from unipref.unify.detection.export_questions import ASKED, MAX_LABELS, RIGHT
+from unipref.unify.detection.export_questions import ASKED, RIGHT
 from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.one_text import find_cut
+from unipref.unify.detection.questions import MAX_LABELS
 
 SIDES = ("prompt", "response")
 LONG = 25

@@ -8,11 +8,12 @@ from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.concerns import find_rank_concerns, is_plain, judges_prompt
 from unipref.unify.detection.export_fields import find_roles, names_comparison
-from unipref.unify.detection.export_questions import ASKED, RIGHT, Kind, Question, propose_for_questions
+from unipref.unify.detection.export_questions import ASKED, RIGHT, propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, items_at, text_fields, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, path_setting, quote_names, suggest_direction
 from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.orders import read_order_name
+from unipref.unify.detection.questions import Kind, Question
 
 VALUES = {
     "pairwise": "value.selected",

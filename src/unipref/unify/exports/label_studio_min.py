@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 from unipref.core.contracts import Export, Proposal
 from unipref.core.records import Row
 from unipref.unify.detection.export_fields import find_roles, may_judge
-from unipref.unify.detection.export_questions import Question, classify, propose_for_questions
+from unipref.unify.detection.export_questions import propose_for_questions
 from unipref.unify.detection.export_rows import distinct, have_paths, list_values, text_fields, values_at
 from unipref.unify.detection.guess import quote_names
+from unipref.unify.detection.questions import Question, classify
 
 OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 """Fields that Label Studio adds to each annotation."""

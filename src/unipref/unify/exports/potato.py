@@ -13,10 +13,11 @@ from unipref.unify.detection.export_fields import (
     names_comparison,
     names_praise,
 )
-from unipref.unify.detection.export_questions import ASKED, MAX_LABELS
+from unipref.unify.detection.export_questions import ASKED
 from unipref.unify.detection.export_rows import distinct, have_paths, values_at
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.questions import MAX_LABELS
 from unipref.unify.detection.side_words import names_a_side
 from unipref.unify.detection.verdict_words import have_verdicts
 from unipref.unify.mapping.paths import KEYS

@@ -9,8 +9,8 @@ from unipref.core.contracts import FeedbackKind, Grouping
 from unipref.core.records import Feedback, Messages, Reason, Reject, Row
 from unipref.core.values import is_missing
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess
-from unipref.unify.detection.one_answer import guess_thumbs
 from unipref.unify.detection.speakers import find_speaker
+from unipref.unify.detection.verdict_codes import guess_thumbs
 from unipref.unify.format_bases.mapped import Mapped
 from unipref.unify.mapping.fields import Path
 from unipref.unify.mapping.message_links import (

@@ -23,9 +23,10 @@ from unipref.unify.detection.guess import (
     suggest_direction,
 )
 from unipref.unify.detection.names import CODE_NAMES
-from unipref.unify.detection.one_answer import TWO_NUMBERS, find_one_answer, find_word_scores
+from unipref.unify.detection.one_answer import find_one_answer, find_word_scores
 from unipref.unify.detection.score_bounds import find_score_thumbs, repeats_prompts
 from unipref.unify.detection.several_raters import find_criteria, find_raters
+from unipref.unify.detection.verdict_codes import TWO_NUMBERS
 from unipref.unify.detection.verdict_lists import find_lists_of_kinds
 from unipref.unify.format_bases.dialogue import OneAnswer
 from unipref.unify.mapping.scores import AxisSpec, raters_of, read_ratings, scores_of, scores_of_each
