@@ -425,8 +425,8 @@ def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
 
 
 def test_there_are_enough_files_in_both_halves() -> None:
-    assert len(dev.FILES) >= 110
-    assert len(held_out.FILES) >= 50
+    assert len(dev.FILES) >= 230
+    assert len(held_out.FILES) >= 60
     assert not set(dev.FILES) & set(held_out.FILES)
     assert {half for half in ("dev", "test") for _ in (FILES / half).iterdir()} == {"dev", "test"}
     assert {(path.parent.parent.name, path.parent.name) for path in FILES.glob("*/*/truth.yaml")} == set(MAKERS)
