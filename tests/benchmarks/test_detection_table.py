@@ -336,6 +336,17 @@ def test_judgements_inside_answers_are_used_by_relative_paths() -> None:
     assert outcome(truth, "rated_list", right | {"scores": whole}, "'best' is not read").kind == "right"
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [({"counted_from": 1}, "right"), ({"counted_from": "?"}, "asked"), ({"counted_from": 0}, "false"), ({}, "false")],
+)
+def test_a_place_must_be_counted_from_the_right_number(changes: dict[str, Any], kind: str) -> None:
+    steps = {"prompt": "q", "steps": "lines", "first_wrong": "error"}
+    right = {"format": ["steps"], "map": steps | {"counted_from": 1}}
+    truth = {"holds": "judgements", "right": [right], "judgements": ["error"]}
+    assert outcome(truth, "steps", steps | changes).kind == kind
+
+
 def test_the_table_counts_outcomes_by_stated_confidence() -> None:
     results = [
         table.Result("dev", "a", "right", "pairs", 0.9, 0.1, []),
