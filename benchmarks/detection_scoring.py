@@ -112,6 +112,9 @@ class Proposal:
                 faults.append(f"{key}: {_short(value)}")
         literals = self.map.get("literals", [])
         faults += [f"'{path}' is not read as a literal" for path in right.get("literals", []) if path not in literals]
+        start = self.map.get("counted_from", 0)
+        if start not in (QUESTION, right.get("counted_from", start)):
+            faults.append(f"counted_from: {start}")
         faults += self._judgement_faults(right)
         faults += self._text_faults(truth.get("needs", {}))
         if "labels" in right and _paths(self.map.get("labels", right["labels"])) not in [

@@ -336,6 +336,17 @@ def test_judgements_inside_answers_are_used_by_relative_paths() -> None:
     assert outcome(truth, "rated_list", right | {"scores": whole}, "'best' is not read").kind == "right"
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [({"counted_from": 1}, "right"), ({"counted_from": "?"}, "asked"), ({"counted_from": 0}, "false"), ({}, "false")],
+)
+def test_a_place_must_be_counted_from_the_right_number(changes: dict[str, Any], kind: str) -> None:
+    steps = {"prompt": "q", "steps": "lines", "first_wrong": "error"}
+    right = {"format": ["steps"], "map": steps | {"counted_from": 1}}
+    truth = {"holds": "judgements", "right": [right], "judgements": ["error"]}
+    assert outcome(truth, "steps", steps | changes).kind == kind
+
+
 def test_the_table_counts_outcomes_by_stated_confidence() -> None:
     results = [
         table.Result("dev", "a", "right", "pairs", 0.9, 0.1, []),
@@ -425,8 +436,8 @@ def test_the_script_writes_the_same_file_again(half: str, name: str) -> None:
 
 
 def test_there_are_enough_files_in_both_halves() -> None:
-    assert len(dev.FILES) >= 110
-    assert len(held_out.FILES) >= 50
+    assert len(dev.FILES) >= 230
+    assert len(held_out.FILES) >= 60
     assert not set(dev.FILES) & set(held_out.FILES)
     assert {half for half in ("dev", "test") for _ in (FILES / half).iterdir()} == {"dev", "test"}
     assert {(path.parent.parent.name, path.parent.name) for path in FILES.glob("*/*/truth.yaml")} == set(MAKERS)

@@ -83,6 +83,30 @@ SUPPORT = [
     )
 ]  # fmt: skip
 
+WORK = [
+    Item(*four)
+    for four in (
+        ("How do I politely decline a meeting?", "Thank the host, say in one line why you cannot join, and offer to read the notes or to meet later.", "Say that you are busy.", "Do not answer and block the sender."),
+        ("What does a circuit breaker in a flat do?", "It cuts the current when too much flows, so that cables do not overheat.", "It protects something.", "It makes the light brighter."),
+        ("Draft a subject line for a late invoice reminder.", "Friendly reminder: invoice 4711 was due on Friday", "About the invoice", "PAY NOW OR ELSE!!!"),
+        ("How many litres are in a US gallon?", "About 3.785 litres.", "A bit under four.", "Eleven litres."),
+        ("Why does bread go stale?", "Starch recrystallises and pushes water out of the crumb, mostly within the first days.", "It gets old.", "Because the yeast falls asleep."),
+        ("When was the Berlin Wall opened?", "On 9 November 1989, after a press conference that was misread.", "At the end of the eighties.", "In the spring of 1961, by accident."),
+        ("How do I keep basil alive in a pot?", "Water it from below, cut stems above a pair of leaves, and give it light but no cold draught.", "Give it some light.", "Keep it in the fridge."),
+        ("What is a mutex?", "A lock that only one thread can hold at a time, used to guard shared data.", "Something with threads.", "A cable for old monitors."),
+        ("Suggest a vegetarian dish with lentils.", "A red lentil dal with cumin, tomato and spinach, ready in 25 minutes.", "Lentil soup.", "Roast beef on lentils."),
+        ("How often should I rotate my tyres?", "Every 8,000 to 10,000 kilometres, or with each oil change.", "Once in a while.", "Only after a flat tyre, and then all five at once."),
+        ("Explain what a median is.", "Sort the values and take the middle one; half of them are below it.", "A kind of average.", "The largest value minus the smallest."),
+        ("Which gas do plants take in for photosynthesis?", "Carbon dioxide, through the pores of their leaves.", "A gas from the air.", "Helium from the soil."),
+        ("What should I write on a sympathy card?", "Name the person who died, share one memory, and say that you are there to help.", "Something kind.", "Congratulations on your new start!"),
+        ("How do I rename a branch in git?", "Check it out and run `git branch -m new-name`, then push it and delete the old remote branch.", "There is an option of git branch.", "Clone the repository again and hope."),
+        ("Why is my sourdough so flat?", "Most often the starter was weak or the dough proofed too long; shape it tighter and bake earlier.", "The dough needs more time.", "You forgot to paint it."),
+        ("What is the boiling point of water at 3,000 metres?", "Roughly 90 degrees Celsius, because the air pressure is lower.", "Less than at the sea.", "It is 130 degrees Celsius there."),
+        ("Shorten: 'Due to the fact that it rained, we left.'", "It rained, so we left.", "Due to rain we left.", "Due to the very fact that it had indeed been raining, we did leave."),
+        ("How can I tell whether an egg is fresh?", "Lay it in water: a fresh egg sinks and lies flat, an old one stands up or floats.", "Smell it.", "Throw it at a wall and listen."),
+    )
+]  # fmt: skip
+
 GERMAN = [
     Item(*four)
     for four in (
@@ -177,7 +201,7 @@ class Texts:
     def __init__(self, seed: int, items: list[Item] | None = None) -> None:
         self.random = random.Random(seed)
         self.items = items if items is not None else ENGLISH
-        self._is_english = self.items in (ENGLISH, SUPPORT)
+        self._is_english = self.items in (ENGLISH, SUPPORT, WORK)
 
     def draw(self, count: int) -> list[Item]:
         """Returns items in random order; after all were drawn, they come again with other wording."""

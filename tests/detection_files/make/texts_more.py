@@ -62,3 +62,28 @@ DUTCH = [
         ("De kortingscode werkt niet", "Die is op 31 maart verlopen. Hier is een nieuwe van 10 %: HOI10.", "Misschien is hij verlopen.", "Jammer."),
     )
 ]  # fmt: skip
+
+POLISH = [
+    Item(*four)
+    for four in (
+        ("Jak zmienić hasło?", "Proszę otworzyć Ustawienia > Konto > Zmień hasło i kliknąć link z wiadomości e-mail.", "W ustawieniach.", "Proszę zapytać kogoś innego."),
+        ("Kiedy dojdzie moja paczka?", "Wyszła z magazynu we wtorek i powinna dotrzeć w ciągu dwóch dni roboczych.", "Niedługo.", "Paczki czasem giną, trudno."),
+        ("Czy mogę zwrócić otwarty produkt?", "Tak, w ciągu 30 dni, jeśli zachowa Pani pudełko i paragon.", "Czasami tak.", "Nigdy, to Pana wina."),
+        ("Dlaczego niebo jest niebieskie?", "Powietrze silniej rozprasza krótkie fale, dlatego błękit dociera ze wszystkich stron.", "Przez rozpraszanie.", "Bo odbija się w nim morze."),
+        ("Kto napisał Lalkę?", "Bolesław Prus; powieść ukazała się w latach 1887-1889.", "Polski pisarz.", "Adam Mickiewicz wczoraj wieczorem."),
+        ("Nie działa kod rabatowy", "Wygasł 31 marca, przepraszamy. Oto nowy kod na 10 %: CZESC10.", "Może wygasł.", "Proszę kupić bez rabatu."),
+        ("Ile gotować jajko na twardo?", "Od ośmiu do dziewięciu minut, a potem schłodzić w zimnej wodzie.", "Jakiś czas.", "Dwie godziny w piekarniku."),
+    )
+]  # fmt: skip
+
+ARABIC = [
+    Item(*four)
+    for four in (
+        ("كيف أغير كلمة المرور؟", "افتح الإعدادات ثم الحساب ثم تغيير كلمة المرور واتبع الرابط الذي يصلك بالبريد.", "من الإعدادات.", "لا أستطيع مساعدتك في ذلك."),
+        ("متى تصل الطلبية؟", "غادرت المستودع يوم الثلاثاء وتصل خلال ثلاثة أيام عمل.", "قريبا إن شاء الله.", "اسأل السائق بنفسك."),
+        ("هل يمكنني إرجاع منتج مفتوح؟", "نعم، خلال ثلاثين يوما إذا احتفظت بالعلبة والفاتورة.", "أحيانا.", "ممنوع تماما وإلى الأبد."),
+        ("لماذا السماء زرقاء؟", "لأن الهواء يشتت الموجات القصيرة أكثر، فيأتي الضوء الأزرق من كل الجهات.", "بسبب الضوء.", "لأن البحر ينعكس عليها."),
+        ("ما عاصمة أستراليا؟", "عاصمة أستراليا هي كانبرا.", "ليست سيدني فيما أظن.", "عاصمتها سيدني بالتأكيد."),
+        ("كم دقيقة أسلق البيض؟", "من سبع إلى تسع دقائق ثم ضعه في ماء بارد.", "بعض الوقت.", "ساعتين في الفرن."),
+    )
+]  # fmt: skip

@@ -1,6 +1,6 @@
 """The half of the files with which detection was written."""
 
-from .. import dev_later
+from .. import dev_later, dev_third
 from . import chat, labelling, no_feedback, public, public_more, shapes, tables, tables_more
 
 FILES = (
@@ -13,4 +13,5 @@ FILES = (
     | shapes.FILES
     | no_feedback.FILES
     | dev_later.FILES
+    | dev_third.FILES
 )

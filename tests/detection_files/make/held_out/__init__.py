@@ -1,16 +1,34 @@
 """The half of the files that whoever writes the detection does not read."""
 
-from . import chat, labelling, nested, no_feedback, orders, public, shapes, tables, tables_more, tracing, unclear
+from . import (
+    chat,
+    crowds,
+    labelling,
+    no_feedback,
+    parts,
+    people,
+    public,
+    public_more,
+    shapes,
+    sheets,
+    sheets_more,
+    tables,
+    tracing,
+    unclear,
+)
 
 FILES = (
     labelling.FILES
+    | crowds.FILES
     | chat.FILES
     | tracing.FILES
     | public.FILES
+    | public_more.FILES
+    | sheets.FILES
+    | sheets_more.FILES
     | tables.FILES
-    | tables_more.FILES
-    | nested.FILES
-    | orders.FILES
+    | people.FILES
+    | parts.FILES
     | shapes.FILES
     | unclear.FILES
     | no_feedback.FILES

@@ -1,9 +1,8 @@
-"""Spreadsheets of support teams and surveys, in several languages."""
+"""Hand-made tables: marks, sides and places."""
 
 from ..files import Made, Maker, collector, jsonl, table, workbook
-from ..texts import FRENCH, GERMAN, SPANISH, SUPPORT, Texts
-from ..texts_more import CHINESE, DUTCH, ITALIAN, KOREAN, PORTUGUESE
-from ..truths import HAND, judged, rated, reading, thumbs
+from ..texts import CODE, GERMAN, SUPPORT, WORK, Texts
+from ..truths import HAND, judged, reading, shown, thumbs
 from ..turns import sides
 
 FILES: dict[str, Maker] = {}
@@ -11,340 +10,248 @@ file = collector(FILES)
 
 
 @file
-def zufriedenheit_in_worten() -> Made:
-    t = Texts(261, GERMAN)
+def place_as_ordinal() -> Made:
+    t = Texts(501, WORK)
     rows = []
-    for n, item in enumerate(t.draw(24)):
-        answer, mark = t.pick(
-            (item.good, "sehr zufrieden"),
-            (item.good, "zufrieden"),
-            (item.fair, "teils/teils"),
-            (item.poor, "unzufrieden"),
-        )
-        rows.append(
-            {
-                "Vorgang": f"V-{n:04}",
-                "Eingang": t.time("d"),
-                "Kundenfrage": item.question,
-                "Antwort des Bots": answer,
-                "Zufriedenheit": t.pick(mark, mark, mark, "k. A."),
-                "Team": t.pick("Nord", "Süd"),
-            }
-        )
+    for n, item in enumerate(t.draw(8)):
+        answers = [(item.good, "1st"), (item.fair, "2nd"), (item.poor, "3rd")]
+        t.random.shuffle(answers)
+        rows += [{"round": n, "brief": item.question, "entry": text, "placing": place} for text, place in answers]
+    place = {"prompt": "brief", "response": "entry"}
     return Made(
-        "Zufriedenheit.csv",
-        table(rows, ";", "utf-8-sig"),
+        "contest.csv",
+        table(rows),
         judged(
-            "German satisfaction in words, with k. A. (not stated)",
+            "entries of a contest with their placing: 1st, 2nd, 3rd",
             HAND,
+            reading("ratings", **place, scores={"placing": "low"}),
+            reading("thumbs", **place, label="placing", codes={"1st": "good", "2nd": "neutral", "3rd": "bad"}),
             reading(
                 ["thumbs", "ratings"],
-                prompt="Kundenfrage",
-                response="Antwort des Bots",
-                label="Zufriedenheit",
-                codes={
-                    "sehr zufrieden": "good",
-                    "zufrieden": "good",
-                    "teils/teils": "neutral",
-                    "unzufrieden": "bad",
-                    "k. A.": "neutral",
-                },
+                **place,
+                label="placing",
+                codes={"1st": "good", "2nd": "neutral", "3rd": "bad"},
             ),
-            judgements=["Zufriedenheit"],
-            never=["Vorgang", "Eingang", "Team"],
+            judgements=["placing"],
+            needs={"placing": ["codes", "pattern"]},
+            never=["round"],
         ),
     )
 
 
 @file
-def avaliacao_otimo_ruim() -> Made:
-    t = Texts(262, PORTUGUESE)
-    rows = []
-    for item in t.draw(24):
-        answer, mark = t.pick((item.good, "Ótimo"), (item.good, "Bom"), (item.fair, "Regular"), (item.poor, "Ruim"))
-        rows.append(
-            {
-                "Data": t.time("d"),
-                "Pergunta": item.question,
-                "Resposta": answer,
-                "Avaliação": mark,
-                "Avaliador": t.pick("João", "Inês"),
-            }
-        )
-    return Made(
-        "avaliações.xlsx",
-        workbook(rows, "Planilha1"),
-        judged(
-            "Portuguese workbook: Ótimo, Bom, Regular, Ruim",
-            HAND,
-            thumbs("Pergunta", "Resposta", "Avaliação", Ótimo="good", Bom="good", Regular="neutral", Ruim="bad"),
-            judgements=["Avaliação"],
-            never=["Data", "Avaliador"],
-        ),
-    )
-
-
-@file
-def voto_su_dieci() -> Made:
-    t = Texts(263, ITALIAN)
+def side_of_our_model() -> Made:
+    t = Texts(502)
     rows = []
     for item in t.draw(22):
-        answer, mark = t.pick((item.good, "9/10"), (item.good, "8/10"), (item.fair, "6/10"), (item.poor, "3/10"))
-        rows.append({"domanda": item.question, "risposta": answer, "voto": mark, "revisore": t.pick("Ada", "Ugo")})
-    return Made(
-        "voti.csv",
-        table(rows, ";"),
-        judged(
-            "Italian marks of ten, as text",
-            HAND,
-            reading("ratings", prompt="domanda", response="risposta", scores={"voto": "high"}),
-            reading(
-                "thumbs",
-                prompt="domanda",
-                response="risposta",
-                label="voto",
-                codes={"9/10": "good", "8/10": "good", "6/10": "neutral", "3/10": "bad"},
-            ),
-            judgements=["voto"],
-            needs={"voto": ["pattern", "codes"]},
-            never=["revisore"],
-        ),
-    )
-
-
-@file
-def chinese_two_answers() -> Made:
-    t = Texts(264, CHINESE)
-    rows = []
-    for n, item in enumerate(t.draw(20)):
         first, second, best = sides(t, item)
-        mark = ["回答一", "回答二"][best]
         rows.append(
             {
-                "编号": n + 1,
-                "指令": item.question,
-                "回答一": first,
-                "回答二": second,
-                "更好": t.pick(mark, mark, mark, "平局"),
-                "标注员": t.pick("小王", "小李"),
+                "prompt": item.question,
+                "left": first,
+                "right": second,
+                "our_model_side": t.pick("left", "right"),
+                "rater_picked": t.pick(["left", "right"][best], ["left", "right"][best], "equal"),
+                "rater": t.pick("r1", "r2", "r3"),
             }
         )
     return Made(
-        "标注.jsonl",
-        jsonl(rows),
+        "blind_test.tsv",
+        table(rows, "\t"),
         judged(
-            "Chinese comparisons: the label is the name of the column, or 平局 (a tie)",
+            "the rater picked left or right; another column only says on which side the own model stood",
             HAND,
             reading(
                 ["pairs", "votes"],
-                prompt="指令",
-                first="回答一",
-                second="回答二",
-                label="更好",
-                codes={"回答一": "first", "回答二": "second", "平局": "tie"},
+                prompt="prompt",
+                first="left",
+                second="right",
+                label="rater_picked",
+                codes={"left": "first", "right": "second", "equal": "tie"},
             ),
-            judgements=["更好"],
-            never=["编号", "标注员"],
+            judgements=["rater_picked"],
+            never=["our_model_side", "rater"],
         ),
     )
 
 
 @file
-def korean_stars() -> Made:
-    t = Texts(265, KOREAN)
+def flagged_for_the_question() -> Made:
+    t = Texts(503, SUPPORT)
     rows = []
-    for n, item in enumerate(t.draw(20)):
-        answer, mark = t.pick((item.good, 5), (item.fair, 3), (item.poor, 1))
-        rows.append({"번호": n + 1, "질문": item.question, "답변": answer, "별점": mark, "작성일": t.time(" ")})
-    return Made(
-        "별점.csv",
-        table(rows, ",", "utf-8-sig"),
-        judged(
-            "Korean stars from 1 to 5",
-            HAND,
-            *rated("질문", "답변", "별점", "high", "1", "3", "5"),
-            judgements=["별점"],
-            never=["번호", "작성일"],
-        ),
-    )
-
-
-@file
-def nuttig_ja_nee() -> Made:
-    t = Texts(266, DUTCH)
-    rows = []
-    for n, item in enumerate(t.draw(22)):
-        answer, mark = t.pick((item.good, "ja"), (item.poor, "nee"), (item.fair, ""))
+    for item in t.draw(26):
+        flagged = t.is_less(0.3)
         rows.append(
             {
-                "ticket": 5000 + n,
-                "vraag": item.question,
-                "antwoord": answer,
-                "nuttig": mark,
-                "opmerking": t.pick("", "te kort", "top"),
+                "question": item.question,
+                "answer": item.good,
+                "flagged": flagged,
+                "flag_reason": t.pick("personal data in question", "language of customer") if flagged else "",
+                "model": "support-7b",
             }
         )
     return Made(
-        "feedback.csv",
-        table(rows, ";"),
-        judged(
-            "Dutch: nuttig (useful) with ja, nee and blanks",
+        "flag_queue.csv",
+        table(rows),
+        shown(
+            "flagged is true because of the question, as the reasons say; no answer was judged",
             HAND,
-            thumbs("vraag", "antwoord", "nuttig", ja="good", nee="bad"),
-            judgements=["nuttig"],
-            never=["opmerking", "ticket"],
+            reading("demonstration", prompt="question", response="answer"),
+            thumbs("question", "answer", "flagged", true="ask", false="ask"),
+            thumbs("question", "answer", "flagged", true="ask", false="neutral"),
+            where=["flagged"],
+            never=["flag_reason", "model"],
         ),
     )
 
 
 @file
-def stars_with_a_word() -> Made:
-    t = Texts(267, SUPPORT)
+def emoji_with_shrug() -> Made:
+    t = Texts(505, WORK)
     rows = []
     for item in t.draw(24):
-        answer, mark = t.pick(
-            (item.good, "5 stars"), (item.good, "4 stars"), (item.fair, "3 stars"), (item.poor, "1 star")
-        )
-        rows.append(
-            {
-                "Date": t.time(" "),
-                "Customer": f"customer{t.number(1, 90)}@example.org",
-                "Message": item.question,
-                "Reply": answer,
-                "Rating": mark,
-                "Agent": t.pick("bot-1", "bot-2"),
-            }
-        )
+        answer, mark = t.pick((item.good, "👍🏽"), (item.good, "👍"), (item.poor, "👎"), (item.fair, "🤷"))
+        rows.append({"Nachricht": item.question, "Antwort": answer, "👍/👎": mark, "von": t.pick("Eli", "Noa")})
     return Made(
-        "Ratings May.xlsx",
-        workbook(rows, "May"),
+        "daumen.csv",
+        table(rows, ";"),
         judged(
-            "ratings written as 4 stars and 1 star",
+            "thumbs in two colours of skin, and a shrug; the name of the column is emoji",
             HAND,
-            reading("ratings", prompt="Message", response="Reply", scores={"Rating": "high"}),
+            thumbs("Nachricht", "Antwort", "👍/👎", **{"👍🏽": "good", "👍": "good", "👎": "bad", "🤷": "neutral"}),
+            judgements=["👍/👎"],
+            never=["von"],
+        ),
+    )
+
+
+@file
+def hearts_and_laughter() -> Made:
+    t = Texts(506)
+    rows = []
+    for item in t.draw(26):
+        answer, mark = t.pick((item.good, "❤️"), (item.poor, "😡"), (item.fair, "😂"), (item.fair, ""))
+        rows.append({"msg": item.question, "reply": answer, "reaction": mark, "sent_at": t.time()})
+    return Made(
+        "reactions.jsonl",
+        jsonl(rows),
+        judged(
+            "reactions ❤️, 😡 and 😂: laughter may praise a joke or mock an answer",
+            HAND,
             reading(
                 "thumbs",
-                prompt="Message",
-                response="Reply",
-                label="Rating",
-                codes={"5 stars": "good", "3 stars": "neutral", "1 star": "bad"},
+                prompt="msg",
+                response="reply",
+                label="reaction",
+                codes={"❤️": "good", "😡": "bad", "😂": "ask"},
             ),
-            judgements=["Rating"],
-            needs={"Rating": ["pattern", "codes"]},
-            never=["Date", "Customer", "Agent"],
+            thumbs("msg", "reply", "reaction", **{"❤️": "good", "😡": "bad", "😂": "neutral"}),
+            judgements=["reaction"],
+            never=["sent_at"],
         ),
     )
 
 
 @file
-def helpdesk_resolved() -> Made:
-    t = Texts(268, SUPPORT)
+def plus_and_minus_signs() -> Made:
+    t = Texts(507, GERMAN)
     rows = []
-    for n, item in enumerate(t.draw(24)):
-        answer, resolved, escalated = t.pick(
-            (item.good, "yes", "no"), (item.good, "yes", "no"), (item.fair, "no", "no"), (item.poor, "no", "yes")
-        )
+    for item in t.draw(24):
+        answer, mark = t.pick((item.good, "++"), (item.good, "+"), (item.fair, "o"), (item.poor, "--"))
+        rows.append({"Frage": item.question, "Antwort": answer, "Urteil": mark})
+    return Made(
+        "Urteile.xlsx",
+        workbook(rows, "Tabelle1"),
+        judged(
+            "German verdicts from ++ to --, as tests of products use them",
+            HAND,
+            thumbs("Frage", "Antwort", "Urteil", **{"++": "good", "+": "good", "o": "neutral", "--": "bad"}),
+            judgements=["Urteil"],
+        ),
+    )
+
+
+@file
+def letters_in_order() -> Made:
+    t = Texts(508, WORK)
+    rows = []
+    for item in t.draw(16):
+        texts = [item.good, item.fair, item.poor]
+        t.random.shuffle(texts)
+        order = ["ABC"[texts.index(text)] for text in (item.good, item.fair, item.poor)]
         rows.append(
             {
-                "Ticket": 300 + n,
-                "Channel": t.pick("chat", "mail"),
-                "Question": item.question,
-                "First reply": answer,
-                "Resolved by first reply": resolved,
-                "Escalated": escalated,
-                "Handling time (min)": t.number(1, 90),
+                "Prompt": item.question,
+                "Answer A": texts[0],
+                "Answer B": texts[1],
+                "Answer C": texts[2],
+                "Order (best to worst)": ",".join(order),
             }
         )
     return Made(
-        "helpdesk.csv",
-        table(rows),
+        "orders.xlsx",
+        workbook(rows, "Orders"),
         judged(
-            "outcomes of a help desk: whether the first reply resolved the ticket, and whether it was escalated",
+            "an order of letters in one cell, such as B,A,C; the name of the column says its direction",
             HAND,
-            thumbs("Question", "First reply", "Resolved by first reply", yes="good", no="bad"),
-            thumbs("Question", "First reply", "Escalated", yes="bad", no="good"),
-            judgements=["Resolved by first reply"],
-            never=["Ticket", "Channel", "Handling time (min)"],
-        ),
-    )
-
-
-@file
-def ces_effort() -> Made:
-    t = Texts(269, FRENCH)
-    rows = []
-    for item in t.draw(22):
-        answer, mark = t.pick((item.good, 1), (item.good, 2), (item.fair, 4), (item.poor, 7))
-        rows.append(
-            {
-                "Question du client": item.question,
-                "Réponse envoyée": answer,
-                "Effort (1-7)": mark,
-                "Date": t.time("d"),
-                "Conseiller": t.pick("Zoé", "Luc"),
-            }
-        )
-    return Made(
-        "effort.csv",
-        table(rows, ";", "utf-8-sig"),
-        judged(
-            "French customer effort from 1 to 7: surveys differ in which end is the easy one",
-            HAND,
-            *rated("Question du client", "Réponse envoyée", "Effort (1-7)", "ask", "1", "4", "7"),
-            judgements=["Effort (1-7)"],
-            never=["Date", "Conseiller"],
-        ),
-    )
-
-
-@file
-def spanish_corrections() -> Made:
-    t = Texts(270, SPANISH)
-    rows = []
-    for n, item in enumerate(t.draw(20)):
-        is_right = t.is_less(0.4)
-        rows.append(
-            {
-                "id": n,
-                "pregunta": item.question,
-                "respuesta_modelo": item.good if is_right else item.poor,
-                "es_correcta": "sí" if is_right else "no",
-                "respuesta_corregida": "" if is_right else item.good,
-                "revisora": t.pick("Eva", "Luz"),
-            }
-        )
-    places = {"prompt": "pregunta", "before": "respuesta_modelo", "after": "respuesta_corregida"}
-    return Made(
-        "correcciones.csv",
-        table(rows),
-        judged(
-            "Spanish: a verdict on each answer, and a corrected answer where it was wrong",
-            HAND,
-            thumbs("pregunta", "respuesta_modelo", "es_correcta", sí="good", no="bad"),
-            reading("edit", **places),
-            reading("pairs", prompt="pregunta", chosen="respuesta_corregida", rejected="respuesta_modelo"),
-            judgements=["es_correcta", "respuesta_corregida"],
-            where=["es_correcta"],
-            never=["revisora", "id"],
-        ),
-    )
-
-
-@file
-def title_line_above_header() -> Made:
-    t = Texts(271, SUPPORT)
-    rows = []
-    for item in t.draw(18):
-        answer, mark = t.pick((item.good, "Good"), (item.poor, "Bad"))
-        rows.append({"Question": item.question, "Answer": answer, "Verdict": mark})
-    text = b"Chatbot review - exported 2025-03-01,,\r\n" + table(rows)
-    return Made(
-        "review export.csv",
-        text,
-        judged(
-            "a CSV file whose first line is a title: the header is in the second line",
-            HAND,
-            judgements=["Verdict"],
+            judgements=["Order (best to worst)"],
             silence="right",
+        ),
+    )
+
+
+@file
+def weakest_first() -> Made:
+    t = Texts(509)
+    rows = []
+    for item in t.draw(14):
+        texts = [item.good, item.fair, item.poor]
+        t.random.shuffle(texts)
+        order = [f"r{texts.index(text)}" for text in (item.poor, item.fair, item.good)]
+        replies = [{"rid": f"r{k}", "body": text} for k, text in enumerate(texts)]
+        rows.append({"ask": item.question, "replies": replies, "weakest_first": order, "judge": t.pick("ev", "io")})
+    return Made(
+        "weakest_first.jsonl",
+        jsonl(rows),
+        judged(
+            "the order is a list of ids, and its name says that the weakest comes first",
+            HAND,
+            reading(
+                "ranking",
+                prompt="ask",
+                answers="replies",
+                response="body",
+                key="rid",
+                sequence="weakest_first",
+                order="worst_first",
+            ),
+            judgements=["weakest_first"],
+            never=["judge", "replies.*.rid"],
+        ),
+    )
+
+
+@file
+def borda_points() -> Made:
+    t = Texts(510, CODE)
+    rows = []
+    for item in t.draw(16):
+        answers = [(item.good, 3), (item.fair, 2), (item.poor, 1)]
+        t.random.shuffle(answers)
+        row = {"task": item.question}
+        for name, (text, points) in zip("ABC", answers, strict=True):
+            row |= {f"solution_{name}": text, f"points_{name} (3 = best)": points}  # type: ignore[dict-item]
+        rows.append(row)
+    points = [f"points_{name} (3 = best)" for name in "ABC"]
+    answers = [f"solution_{name}" for name in "ABC"]
+    return Made(
+        "points.csv",
+        table(rows),
+        judged(
+            "three solutions with 1, 2 or 3 points, which look like ranks: 3 is the best",
+            HAND,
+            reading(["rated_list", "ranking"], prompt="task", answers=answers, scores=dict.fromkeys(points, "high")),
+            reading(["ranking", "rated_list"], prompt="task", answers=answers, ranks=points, better="high"),
+            judgements=points,
         ),
     )

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ..files import Made, Maker, as_json, collector, jsonl, table
-from ..texts import SUPPORT, Texts
-from ..truths import inside, judged, rated, reading, thumbs
+from ..texts import CODE, SUPPORT, WORK, Texts
+from ..truths import inside, judged, reading, shown, thumbs
 from ..turns import assistant, user
 
 FILES: dict[str, Maker] = {}
@@ -12,450 +12,384 @@ file = collector(FILES)
 
 
 @file
-def langsmith_test_results() -> Made:
-    t = Texts(231)
-    rows = []
-    for item in t.draw(18):
-        answer, right = t.pick((item.good, 1.0), (item.fair, 1.0), (item.poor, 0.0))
-        rows.append(
-            {
-                "input.question": item.question,
-                "outputs.output": answer,
-                "reference.answer": item.good,
-                "feedback.correctness": right,
-                "feedback.conciseness": t.number(20, 100) / 100,
-                "execution_time": t.number(100, 3000) / 1000,
-                "error": "",
-                "id": t.uuid(),
-            }
-        )
-    return Made(
-        "experiment.csv",
-        table(rows),
-        judged(
-            "LangSmith, results of an experiment: columns feedback.*",
-            "reference.langchain.com, Client.get_test_results",
-            reading(
-                "ratings",
-                prompt="input.question",
-                response="outputs.output",
-                scores={"feedback.correctness": "high", "feedback.conciseness": "high"},
-            ),
-            reading(
-                "thumbs",
-                prompt="input.question",
-                response="outputs.output",
-                label="feedback.correctness",
-                codes={"1": "good", "0": "bad"},
-            ),
-            judgements=["feedback.correctness", "feedback.conciseness"],
-            never=["reference.answer", "execution_time"],
-        ),
-    )
-
-
-@file
-def helicone_requests() -> Made:
-    t = Texts(232, SUPPORT)
+def langfuse_nested_scores() -> Made:
+    t = Texts(441, WORK)
     rows = []
     for item in t.draw(14):
-        answer, mark = t.pick((item.good, True), (item.poor, False), (item.fair, None))
+        answer, mark = t.pick((item.good, "good"), (item.poor, "bad"))
+        scores: list[dict[str, Any]] = [
+            {
+                "id": t.uuid(),
+                "name": "answer-quality",
+                "dataType": "CATEGORICAL",
+                "stringValue": mark,
+                "value": int(mark == "good"),
+                "source": "ANNOTATION",
+            },
+            {
+                "id": t.uuid(),
+                "name": "input-toxicity",
+                "dataType": "NUMERIC",
+                "stringValue": None,
+                "value": t.number(2, 90) / 100,
+                "source": "EVAL",
+            },
+        ]
+        t.random.shuffle(scores)
         rows.append(
             {
-                "request_id": t.uuid(),
-                "request_created_at": t.time(),
-                "request_body": {
-                    "model": "gpt-4o-mini",
-                    "messages": [{"role": "system", "content": "You help customers."}, user(item.question)],
-                },
-                "response_status": 200,
-                "response_body": {"choices": [{"index": 0, "message": assistant(answer), "finish_reason": "stop"}]},
-                "feedback_rating": mark,
-                "delay_ms": t.number(200, 4000),
-                "total_tokens": t.number(40, 400),
+                "id": t.uuid(),
+                "timestamp": t.time(),
+                "name": "chat",
+                "input": {"question": item.question},
+                "output": {"text": answer},
+                "metadata": {},
+                "release": "v14",
+                "scores": scores,
+                "latency": t.number(300, 9000) / 1000,
+                "totalCost": t.number(1, 90) / 10000,
             }
         )
-    answers = ["response_body.choices.*.message.content", "response_body.choices.0.message"]
     return Made(
-        "helicone.json",
-        as_json({"data": rows, "error": None}),
+        "traces.json",
+        as_json({"data": rows, "meta": {"page": 1, "limit": 50, "totalItems": len(rows), "totalPages": 1}}),
         judged(
-            "Helicone requests with feedback_rating true, false or null",
-            "docs.helicone.ai, POST /v1/request/query",
+            "Langfuse traces of the API: a category for the answer and a number for the toxicity of the input",
+            "api.reference.langfuse.com, GET /api/public/traces with scores",
+            inside("data", thumbs("input.question", "output.text", "scores.*.stringValue", good="good", bad="bad")),
             inside(
                 "data",
                 reading(
-                    ["thumbs", "ratings"],
-                    prompt="request_body.messages",
-                    response="response_body.choices.0.message.content",
-                    label="feedback_rating",
-                    codes={"true": "good", "false": "bad"},
+                    "thumbs",
+                    prompt="input.question",
+                    response="output.text",
+                    label="scores.*.value",
+                    codes={"1": "good", "0": "bad"},
                 ),
             ),
-            judgements=["feedback_rating"],
-            accept={"response": answers},
-            never=["request_created_at", "response_status", "request_body.model"],
+            judgements=["scores"],
+            silence="right",
+            never=["name", "timestamp", "release", "scores.*.name"],
         ),
     )
 
 
 @file
-def mlflow_traces() -> Made:
-    t = Texts(233)
+def langsmith_feedback_with_correction() -> Made:
+    t = Texts(442)
     rows = []
-    for item in t.draw(14):
-        answer, mark = t.pick((item.good, True), (item.poor, False))
-        trace = "tr-" + t.uuid().replace("-", "")
-        human = {
-            "assessment_id": "a-" + t.uuid()[:8],
-            "assessment_name": "is_helpful",
-            "trace_id": trace,
-            "source": {"source_type": "HUMAN", "source_id": "ann@example.org"},
-            "create_time": t.time(),
-            "feedback": {"value": mark},
-            "rationale": "",
-        }
-        info = {
-            "trace_id": trace,
-            "request_time": t.time(),
-            "state": "OK",
-            "request_preview": item.question,
-            "response_preview": answer,
-            "execution_duration_ms": t.number(100, 4000),
-            "assessments": [human],
-        }
-        rows.append({"info": info, "data": {"spans": []}})
-    return Made(
-        "traces.jsonl",
-        jsonl(rows),
-        judged(
-            "MLflow traces with a person's assessment is_helpful",
-            "mlflow.org/docs, Trace.to_dict; entities/assessment.py",
-            thumbs(
-                "info.request_preview",
-                "info.response_preview",
-                "info.assessments.*.feedback.value",
-                true="good",
-                false="bad",
-            ),
-            judgements=["info.assessments"],
-            where=["info.state"],
-            never=["info.state", "info.request_time", "info.assessments.*.source.source_id"],
-        ),
-    )
-
-
-@file
-def opik_traces() -> Made:
-    t = Texts(234)
-    rows = []
-    for item in t.draw(16):
-        answer, mark = t.pick((item.good, 1.0), (item.poor, 0.0), (item.fair, None))
-        score = {
-            "name": "User feedback",
-            "value": mark,
-            "reason": None,
-            "source": "ui",
-            "created_by": "kim",
-            "created_at": t.time(),
-        }
+    for item in t.draw(18):
+        answer, score = t.pick((item.good, 1), (item.poor, 0))
         rows.append(
             {
                 "id": t.uuid(),
-                "name": "chat",
-                "project_id": t.uuid(),
+                "run_id": t.uuid(),
+                "key": "correctness",
+                "score": score,
+                "value": ["incorrect", "correct"][score],
+                "comment": "",
+                "correction": None if score else {"output": item.good},
+                "feedback_source": {"type": "app", "metadata": None, "user_id": t.uuid()},
+                "created_at": t.time(),
+                "run": {"inputs": {"question": item.question}, "outputs": {"output": answer}, "run_type": "chain"},
+            }
+        )
+    place = ("run.inputs.question", "run.outputs.output")
+    return Made(
+        "annotation_queue.jsonl",
+        jsonl(rows),
+        judged(
+            "LangSmith feedback of an annotation queue, with its run and a correction where the answer was wrong",
+            "docs.smith.langchain.com, feedback data format",
+            thumbs(*place, "value", correct="good", incorrect="bad"),
+            thumbs(*place, "score", **{"1": "good", "0": "bad"}),
+            reading("ratings", prompt=place[0], response=place[1], scores={"score": "high"}),
+            reading("edit", prompt=place[0], before=place[1], after="correction.output"),
+            judgements=["score|value", "correction"],
+            never=["key", "created_at", "run.run_type", "feedback_source.type"],
+        ),
+    )
+
+
+@file
+def phoenix_user_thumbs() -> Made:
+    t = Texts(443, SUPPORT)
+    rows = []
+    for item in t.draw(16):
+        answer, mark = t.pick((item.good, "thumbs-up"), (item.poor, "thumbs-down"))
+        note = {
+            "name": "user_feedback",
+            "annotator_kind": "HUMAN",
+            "result": {"label": mark, "score": int(mark == "thumbs-up"), "explanation": None},
+        }
+        rows.append(
+            {
+                "context": {"span_id": t.uuid()[-12:], "trace_id": t.uuid()},
+                "name": "answer",
+                "span_kind": "CHAIN",
+                "status_code": "OK",
                 "start_time": t.time(),
-                "end_time": t.time(),
-                "input": {"user_question": item.question},
-                "output": {"answer": answer},
-                "metadata": {"version": "3"},
-                "tags": [],
-                "feedback_scores": [] if mark is None else [score],
-                "total_estimated_cost": t.number(1, 90) / 10000,
+                "attributes": {"input": {"value": item.question}, "output": {"value": answer}},
+                "annotations": [note],
             }
         )
-    place = {"prompt": "input.user_question", "response": "output.answer"}
+    place = ("attributes.input.value", "attributes.output.value")
     return Made(
-        "opik_traces.json",
-        as_json(rows),
+        "spans.jsonl",
+        jsonl(rows),
         judged(
-            "Opik traces: a list of named scores, here User feedback with 1 or 0",
-            "comet.com/docs/opik, traces and feedback scores; public code that reads them",
-            reading(
-                "thumbs",
-                prompt=place["prompt"],
-                response=place["response"],
-                label="feedback_scores.*.value",
-                codes={"1": "good", "0": "bad"},
-            ),
-            reading(
-                "ratings",
-                prompt=place["prompt"],
-                response=place["response"],
-                scores={"feedback_scores.*.value": "high"},
-            ),
-            judgements=["feedback_scores"],
-            never=["name", "start_time", "feedback_scores.*.name", "feedback_scores.*.source"],
+            "Phoenix spans with the list of their annotations: thumbs-up or thumbs-down of a user",
+            "arize.com/docs/phoenix, span annotations of the REST API",
+            thumbs(*place, "annotations.*.result.label", **{"thumbs-up": "good", "thumbs-down": "bad"}),
+            thumbs(*place, "annotations.*.result.score", **{"1": "good", "0": "bad"}),
+            reading("ratings", prompt=place[0], response=place[1], scores={"annotations.*.result.score": "high"}),
+            judgements=["annotations"],
+            where=["status_code"],
+            never=["name", "start_time", "status_code", "span_kind"],
         ),
     )
 
 
 @file
-def braintrust_experiment() -> Made:
-    t = Texts(235)
+def weave_hallucination_scorer() -> Made:
+    t = Texts(444)
     rows = []
-    for item in t.draw(16):
-        answer, mark = t.pick((item.good, 1), (item.fair, 0.6), (item.poor, 0))
+    for item in t.draw(18):
+        answer, bad = t.pick((item.good, False), (item.poor, True))
         rows.append(
             {
                 "id": t.uuid(),
-                "span_id": t.uuid(),
-                "root_span_id": t.uuid(),
-                "is_root": True,
-                "created": t.time(),
-                "input": item.question,
-                "output": answer,
-                "expected": item.good,
-                "scores": {"Factuality": mark, "Levenshtein": t.number(0, 100) / 100},
-                "metadata": {"model": "gpt-4o"},
-                "metrics": {"start": 1740000000.1, "end": 1740000001.9, "tokens": t.number(40, 400)},
-                "span_attributes": {"name": "eval", "type": "eval"},
-            }
-        )
-    return Made(
-        "experiment.jsonl",
-        jsonl(rows),
-        judged(
-            "Braintrust experiment: a mapping of scores, and the expected answer",
-            "braintrust.dev/docs, fetch experiment events",
-            reading(
-                "ratings",
-                prompt="input",
-                response="output",
-                scores={"scores.Factuality": "high", "scores.Levenshtein": "high"},
-            ),
-            reading(
-                "thumbs",
-                prompt="input",
-                response="output",
-                label="scores.Factuality",
-                codes={"1": "good", "0.6": "neutral", "0": "bad"},
-            ),
-            judgements=["scores"],
-            never=["expected", "created", "span_attributes.name", "metadata.model"],
-        ),
-    )
-
-
-@file
-def inspect_ai_log() -> Made:
-    t = Texts(236)
-    samples = []
-    for n, item in enumerate(t.draw(14)):
-        answer, mark = t.pick((item.good, "C"), (item.poor, "I"))
-        samples.append(
-            {
-                "id": n + 1,
-                "epoch": 1,
-                "input": item.question,
-                "target": item.good,
-                "messages": [user(item.question), assistant(answer)],
+                "op_name": "weave:///team/bot/op/predict:v3",
+                "started_at": t.time(),
+                "inputs": {"example": {"question": item.question}, "self": "weave:///team/bot/object/Bot:x1"},
                 "output": {
-                    "model": "openai/gpt-4o",
-                    "choices": [{"message": assistant(answer), "stop_reason": "stop"}],
-                    "completion": answer,
+                    "model_output": answer,
+                    "model_latency": t.number(300, 4000) / 1000,
+                    "scores": {"HallucinationFreeScorer": {"has_hallucination": bad, "reasonings": ["Compared."]}},
                 },
-                "scores": {"model_graded_fact": {"value": mark, "answer": answer, "explanation": "It was graded."}},
+                "exception": None,
             }
         )
-    whole = {
-        "version": 2,
-        "status": "success",
-        "eval": {"task": "facts", "model": "openai/gpt-4o", "created": t.time()},
-        "results": {"total_samples": 14, "scores": [{"name": "model_graded_fact", "metrics": {}}]},
-        "samples": samples,
-    }
-    codes = {"C": "good", "I": "bad"}
-    label = "scores.model_graded_fact.value"
+    label = "output.scores.HallucinationFreeScorer.has_hallucination"
     return Made(
-        "2025-03-01T10-11-12_facts.json",
-        as_json(whole),
-        judged(
-            "Inspect AI log: C is correct and I incorrect, which the rows do not spell out",
-            "inspect.aisi.org.uk, eval logs; scorer/_metric.py: CORRECT = C, INCORRECT = I",
-            inside(
-                "samples",
-                reading(["thumbs", "ratings"], prompt="input", response="output.completion", label=label, codes=codes),
-            ),
-            inside("samples", reading(["thumbs", "ratings"], messages="messages", label=label, codes=codes)),
-            judgements=["scores"],
-            accept={
-                "response": [
-                    "output.choices.0.message.content",
-                    "output.choices.*.message.content",
-                    "scores.model_graded_fact.answer",
-                ]
-            },
-            silence="right",
-            never=["target", "output.model", "scores.model_graded_fact.explanation"],
-        ),
-    )
-
-
-@file
-def lm_eval_samples() -> Made:
-    t = Texts(237)
-    rows = []
-    for n, item in enumerate(t.draw(14)):
-        answer, mark = t.pick((item.good, 1.0), (item.poor, 0.0))
-        prompt = f"Question: {item.question}\nAnswer:"
-        arguments: dict[str, Any] = {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": ["\n"]}}}
-        rows.append(
-            {
-                "doc_id": n,
-                "doc": {"question": item.question, "answer": item.good},
-                "target": item.good,
-                "arguments": arguments,
-                "resps": [[answer]],
-                "filtered_resps": [answer],
-                "filter": "none",
-                "metrics": ["exact_match"],
-                "doc_hash": t.uuid().replace("-", ""),
-                "exact_match": mark,
-            }
-        )
-    return Made(
-        "samples_facts_2025-03-01T10-11-12.jsonl",
+        "evaluation_calls.jsonl",
         jsonl(rows),
         judged(
-            "lm-evaluation-harness --log_samples: the answer is in a list of lists",
-            "github: EleutherAI/lm-evaluation-harness, samples_*.jsonl; public code that reads them",
-            *(
-                reading(
-                    "thumbs",
-                    prompt="arguments.gen_args_0.arg_0",
-                    response=response,
-                    label="exact_match",
-                    codes={"1": "good", "0": "bad"},
-                )
-                for response in ("resps.0.0", "filtered_resps.0")
-            ),
-            reading(
-                "ratings",
-                prompt="arguments.gen_args_0.arg_0",
-                response="resps.0.0",
-                scores={"exact_match": "high"},
-            ),
-            judgements=["exact_match"],
-            accept={
-                "prompt": ["doc.question"],
-                "response": ["resps.*.*", "resps.*.0", "filtered_resps.*", "filtered_resps.0"],
-            },
-            silence="right",
-            never=["target", "doc.answer", "filter", "doc_hash"],
+            "Weave evaluation: the scorer is called HallucinationFree, but its field is true where the answer is bad",
+            "weave-docs.wandb.ai/guides/evaluation/builtin_scorers",
+            thumbs("inputs.example.question", "output.model_output", label, true="bad", false="good"),
+            judgements=[label],
+            where=["exception"],
+            never=["op_name", "started_at", "output.model_latency", "output.scores.HallucinationFreeScorer.reasonings"],
         ),
     )
 
 
 @file
-def trulens_records() -> Made:
-    t = Texts(238, SUPPORT)
-    rows = []
-    for n, item in enumerate(t.draw(18)):
-        answer, mean = t.pick((item.good, 0.9), (item.fair, 0.6), (item.poor, 0.1))
-        rows.append(
-            {
-                "app_name": "support",
-                "app_version": "base",
-                "record_id": f"record_hash_{n}",
-                "input": item.question,
-                "output": answer,
-                "tags": "-",
-                "ts": t.time(" "),
-                "Answer Relevance": round(min(1, mean + t.number(-5, 5) / 100), 2),
-                "Groundedness": round(min(1, mean + t.number(-5, 5) / 100), 2),
-                "latency": t.number(1, 9),
-                "total_tokens": t.number(60, 800),
-                "total_cost": t.number(1, 90) / 10000,
-            }
-        )
-    return Made(
-        "trulens.csv",
-        table(rows),
-        judged(
-            "TruLens get_records_and_feedback: one column for each feedback function",
-            "trulens.org, TruSession.get_records_and_feedback",
-            reading(
-                "ratings",
-                prompt="input",
-                response="output",
-                scores={"Answer Relevance": "high", "Groundedness": "high"},
-            ),
-            *(
-                reading("thumbs", prompt="input", response="output", label=path, codes={"0.95": "good", "0.1": "bad"})
-                for path in ("Answer Relevance", "Groundedness")
-            ),
-            judgements=["Answer Relevance", "Groundedness"],
-            never=["app_name", "record_id", "ts"],
-        ),
-    )
-
-
-@file
-def langfuse_scores() -> Made:
-    t = Texts(239)
+def helicone_arms_without_feedback() -> Made:
+    t = Texts(445, SUPPORT)
     rows = [
         {
-            "id": t.uuid(),
-            "timestamp": t.time(),
-            "source": t.pick("API", "ANNOTATION"),
-            "name": "helpfulness",
-            "dataType": "CATEGORICAL",
-            "value": "",
-            "stringValue": t.pick("good", "bad"),
-            "comment": t.pick("", "too long"),
-            "traceId": t.uuid(),
-            "observationId": "",
+            "Request ID": t.uuid(),
+            "Created At": t.time(),
+            "Request": item.question,
+            "Response": item.good,
+            "Feedback": "",
+            "Status": 200,
+            "Model": t.pick("gpt-4o-mini", "claude-3-haiku"),
+            "Property: Experiment Arm": t.pick("A", "B"),
+            "Cost (USD)": t.number(1, 90) / 10000,
+            "Latency (ms)": t.number(200, 4000),
         }
-        for _ in range(24)
+        for item in t.draw(26)
     ]
     return Made(
-        "1741000000-lf-scores-export.csv",
+        "helicone_requests.csv",
         table(rows),
-        judged(
-            "Langfuse, the table of scores: the texts are in the table of traces",
-            "langfuse.com/docs, export of scores",
-            judgements=["stringValue"],
-            silence="right",
-            never=["comment", "timestamp", "source"],
+        shown(
+            "Helicone requests with two arms of an experiment; the column Feedback is blank in every row",
+            "docs.helicone.ai, exporting requests; custom properties",
+            reading("demonstration", prompt="Request", response="Response"),
+            where=["Status"],
+            never=["Created At", "Model", "Property: Experiment Arm", "Request ID"],
         ),
     )
 
 
 @file
-def verl_rollouts() -> Made:
-    t = Texts(240)
+def braintrust_risk_and_thumbs() -> Made:
+    t = Texts(446, WORK)
     rows = []
-    for _ in range(6):
-        a, b = t.number(11, 60), t.number(11, 60)
-        for last in (a + b, a + b, a + b + t.number(1, 9)):
-            rows.append(
-                {
-                    "input": f"user\nWhat is {a} + {b}?\nassistant\n",
-                    "output": f"I add {a} and {b}. The answer is {last}.",
-                    "gts": str(a + b),
-                    "score": 1.0 if last == a + b else 0.0,
-                    "step": 40,
-                }
-            )
+    for item in t.draw(18):
+        answer, thumb, risk = t.pick((item.good, 1, 0.0), (item.fair, None, 0.2), (item.poor, 0, 0.9))
+        rows.append(
+            {
+                "id": t.uuid(),
+                "created": t.time(),
+                "log_id": "g",
+                "input": [{"role": "system", "content": "You answer in one sentence."}, user(item.question)],
+                "output": answer,
+                "expected": None,
+                "scores": {"User thumbs": thumb, "Brand risk": risk},
+                "metadata": {"environment": "prod", "user_id": f"u{t.number(1, 90)}"},
+                "metrics": {"prompt_tokens": t.number(20, 90), "completion_tokens": t.number(5, 90)},
+                "span_attributes": {"type": "llm", "name": "Chat Completion"},
+            }
+        )
+    place = {"prompt": "input", "response": "output"}
     return Made(
-        "40.jsonl",
+        "project_logs.jsonl",
         jsonl(rows),
         judged(
-            "verl rollouts: several answers to each prompt with a score of 1 or 0",
-            "github: volcengine/verl, trainer.rollout_data_dir",
-            *rated("input", "output", "score", "high", "0", "0.5", "1"),
+            "Braintrust logs: thumbs of users, and a risk of which a high value is bad",
+            "braintrust.dev/docs, fetch project logs; human review scores",
+            reading("ratings", **place, scores={"scores.User thumbs": "high", "scores.Brand risk": "low"}),
+            reading("thumbs", **place, label="scores.User thumbs", codes={"1": "good", "0": "bad"}),
+            reading("thumbs", **place, label="scores.Brand risk", codes={"0": "good", "0.9": "bad"}),
+            judgements=["scores.User thumbs", "scores.Brand risk"],
+            never=["created", "log_id", "span_attributes.name", "metadata.user_id"],
+        ),
+    )
+
+
+@file
+def datadog_llm_spans() -> Made:
+    t = Texts(447, SUPPORT)
+    rows = []
+    for item in t.draw(14):
+        answer, mark = t.pick((item.good, "accepted"), (item.poor, "rejected"))
+        injection = t.pick("false", "false", "true")
+        rows.append(
+            {
+                "span_id": str(t.number(10**17, 10**18)),
+                "ml_app": "shop-bot",
+                "name": "answer",
+                "status": "ok",
+                "start_ns": 1750000000000000000 + t.number(0, 10**9),
+                "duration": t.number(10**8, 10**9),
+                "meta": {"input": {"value": item.question}, "output": {"value": answer}, "span": {"kind": "workflow"}},
+                "metrics": {"input_tokens": t.number(10, 90), "output_tokens": t.number(10, 90)},
+                "tags": ["env:prod", "version:1.9"],
+                "evaluation_metrics": {
+                    "agent_decision": {"metric_type": "categorical", "value": mark},
+                    "prompt_injection": {"metric_type": "categorical", "value": injection},
+                },
+            }
+        )
+    place = ("meta.input.value", "meta.output.value")
+    return Made(
+        "datadog_spans.json",
+        as_json(rows),
+        judged(
+            "Datadog LLM observability: agent_decision judges the answer, prompt_injection judges the input",
+            "docs.datadoghq.com/llm_observability, spans and external evaluations",
+            thumbs(*place, "evaluation_metrics.agent_decision.value", accepted="good", rejected="bad"),
+            judgements=["evaluation_metrics.agent_decision"],
+            where=["status", "evaluation_metrics.prompt_injection.value"],
+            never=["name", "status", "ml_app", "tags", "evaluation_metrics.agent_decision.metric_type"],
+        ),
+    )
+
+
+@file
+def lunary_runs() -> Made:
+    t = Texts(448)
+    rows = []
+    for item in t.draw(16):
+        answer, mark = t.pick((item.good, {"thumb": "up"}), (item.poor, {"thumb": "down"}), (item.fair, None))
+        rows.append(
+            {
+                "id": t.uuid(),
+                "type": "llm",
+                "name": "gpt-4o",
+                "createdAt": t.time(),
+                "status": "success",
+                "input": [user(item.question)],
+                "output": assistant(answer),
+                "feedback": mark,
+                "tokens": {"prompt": t.number(9, 90), "completion": t.number(9, 90)},
+                "cost": t.number(1, 90) / 10000,
+                "userId": t.number(1, 90),
+            }
+        )
+    return Made(
+        "runs.jsonl",
+        jsonl(rows),
+        judged(
+            "Lunary runs: feedback.thumb is up or down, or feedback is null; status is about the call",
+            "lunary.ai/docs, runs and feedback",
+            thumbs("input", "output.content", "feedback.thumb", up="good", down="bad"),
+            judgements=["feedback"],
+            accept={"response": ["output"]},
+            where=["status"],
+            never=["name", "type", "createdAt", "status"],
+        ),
+    )
+
+
+@file
+def portkey_weighted_feedback() -> Made:
+    t = Texts(449, CODE)
+    rows = []
+    for item in t.draw(18):
+        answer, value = t.pick((item.good, 1), (item.poor, -1))
+        rows.append(
+            {
+                "id": t.uuid(),
+                "trace_id": t.uuid(),
+                "request_prompt": item.question,
+                "response_text": answer,
+                "feedback.value": value,
+                "feedback.weight": t.pick(0.5, 1),
+                "is_success": True,
+                "response_status_code": 200,
+                "cost": t.number(1, 90) / 10000,
+            }
+        )
+    place = ("request_prompt", "response_text")
+    return Made(
+        "portkey_logs.csv",
+        table(rows),
+        judged(
+            "Portkey logs: a value of 1 or -1 and its weight; is_success is about the call",
+            "portkey.ai/docs, feedback: value and weight; export of logs",
+            thumbs(*place, "feedback.value", **{"1": "good", "-1": "bad"}),
+            reading("ratings", prompt=place[0], response=place[1], scores={"feedback.value": "high"}),
+            judgements=["feedback.value"],
+            where=["is_success", "response_status_code"],
+            never=["trace_id", "feedback.weight", "is_success"],
+        ),
+    )
+
+
+@file
+def promptlayer_requests() -> Made:
+    t = Texts(450, WORK)
+    rows = []
+    for n, item in enumerate(t.draw(18)):
+        answer, score = t.pick((item.good, 95), (item.fair, 55), (item.poor, 5))
+        rows.append(
+            {
+                "request_id": 88000 + n,
+                "prompt_version": t.number(1, 7),
+                "input_text": item.question,
+                "output_text": answer,
+                "score": score,
+                "tags": "prod;eu",
+                "request_start_time": t.time(" "),
+                "price": t.number(1, 90) / 1000,
+            }
+        )
+    place = {"prompt": "input_text", "response": "output_text"}
+    return Made(
+        "promptlayer_requests.csv",
+        table(rows),
+        judged(
+            "PromptLayer requests: score from 0 to 100; a version and a price are no scores",
+            "docs.promptlayer.com, scoring requests",
+            reading("ratings", **place, scores={"score": "high"}),
+            reading("thumbs", **place, label="score", codes={"95": "good", "55": "neutral", "5": "bad"}),
             judgements=["score"],
-            never=["gts", "step"],
+            never=["request_id", "tags", "request_start_time"],
         ),
     )

@@ -1,360 +1,269 @@
-"""Marks whose meaning the rows do not tell, or tell in an unusual way."""
+"""Files with texts and answers that nobody judged, or of which nobody can tell."""
 
-from ..files import Made, Maker, as_json, collector, jsonl, table, workbook
-from ..texts import CODE, GERMAN, SUPPORT, Texts
-from ..truths import HAND, judged, rated, reading, shown, thumbs
-from ..turns import sides
+from ..files import Made, Maker, collector, jsonl, table, workbook
+from ..texts import SUPPORT, WORK, Texts
+from ..texts_more import POLISH
+from ..truths import HAND, judged, reading, shown, thumbs
+from ..turns import assistant, user
 
 FILES: dict[str, Maker] = {}
 file = collector(FILES)
 
 
 @file
-def crosses_in_a_sheet() -> Made:
-    t = Texts(361, SUPPORT)
-    rows = []
-    for item in t.draw(22):
-        answer, mark = t.pick((item.good, None), (item.fair, None), (item.poor, "x"))
-        rows.append({"Question": item.question, "Answer": answer, "Check": mark, "By": t.pick("MK", "TS")})
+def arms_of_an_experiment() -> Made:
+    t = Texts(562, SUPPORT)
+    rows = [
+        {
+            "session": t.uuid(),
+            "arm": t.pick("A", "B"),
+            "message": item.question,
+            "reply": item.good,
+            "converted": t.pick(0, 0, 1),
+            "basket_value": t.number(0, 9000) / 100,
+            "ts": t.time(),
+        }
+        for item in t.draw(30)
+    ]
     return Made(
-        "checked.xlsx",
-        workbook(rows),
-        judged(
-            "a cross or nothing in the column Check: only its author knows what a cross means",
-            HAND,
-            thumbs("Question", "Answer", "Check", x="ask"),
-            judgements=["Check"],
-            silence="right",
-            never=["By"],
-        ),
-    )
-
-
-@file
-def traffic_light() -> Made:
-    t = Texts(362, GERMAN)
-    rows = []
-    for n, item in enumerate(t.draw(24)):
-        answer, mark = t.pick((item.good, "grün"), (item.fair, "gelb"), (item.poor, "rot"))
-        rows.append({"Fall": n + 1, "Frage": item.question, "Antwort": answer, "Ampel": mark})
-    return Made(
-        "Ampel.csv",
-        table(rows, ";"),
-        judged(
-            "German traffic light: green, yellow, red",
-            HAND,
-            thumbs("Frage", "Antwort", "Ampel", grün="good", gelb="neutral", rot="bad"),
-            judgements=["Ampel"],
-            never=["Fall"],
-        ),
-    )
-
-
-@file
-def faces() -> Made:
-    t = Texts(363, SUPPORT)
-    rows = []
-    for item in t.draw(22):
-        answer, mark = t.pick((item.good, "😀"), (item.fair, "😐"), (item.poor, "😡"))
-        rows.append({"customer": item.question, "bot": answer, "smiley": mark, "sent": t.time()})
-    return Made(
-        "smileys.jsonl",
-        jsonl(rows),
-        judged(
-            "three faces as in a survey terminal",
-            HAND,
-            thumbs("customer", "bot", "smiley", **{"😀": "good", "😐": "neutral", "😡": "bad"}),
-            judgements=["smiley"],
-            never=["sent"],
-        ),
-    )
-
-
-@file
-def check_and_cross_marks() -> Made:
-    t = Texts(364, CODE)
-    rows = []
-    for item in t.draw(22):
-        answer, mark = t.pick((item.good, "✅"), (item.fair, "✅"), (item.poor, "❌"))
-        rows.append({"Task": item.question, "Model answer": answer, "OK?": mark})
-    return Made(
-        "manual_check.csv",
+        "ab_sessions.csv",
         table(rows),
-        judged(
-            "check marks and crosses in the column OK?",
+        shown(
+            "sessions of an A/B test: the arm is the version of the bot, and converted says that the user bought",
             HAND,
-            thumbs("Task", "Model answer", "OK?", **{"✅": "good", "❌": "bad"}),
-            judgements=["OK?"],
+            reading("demonstration", prompt="message", response="reply"),
+            thumbs("message", "reply", "converted", **{"0": "ask", "1": "ask"}),
+            reading("ratings", prompt="message", response="reply", scores={"basket_value": "ask", "converted": "ask"}),
+            where=["converted", "arm"],
+            never=["session", "arm", "ts"],
         ),
     )
 
 
 @file
-def severity_of_faults() -> Made:
-    t = Texts(365)
-    rows = []
-    for item in t.draw(24):
-        answer, mark = t.pick((item.good, 0), (item.fair, 1), (item.poor, 3))
-        rows.append({"prompt": item.question, "response": answer, "error_severity": mark, "auditor": t.pick("p", "q")})
+def mails_and_their_priority() -> Made:
+    t = Texts(565, SUPPORT)
+    rows = [
+        {
+            "Subject": f"Request {n}",
+            "Body": item.question,
+            "Reply": item.good,
+            "Priority": t.pick("P1", "P2", "P3"),
+            "SLA met": t.pick("yes", "yes", "no"),
+            "Hours to reply": t.number(1, 48),
+        }
+        for n, item in enumerate(t.draw(28))
+    ]
+    place = {"response": "Reply"}
     return Made(
-        "audit.jsonl",
-        jsonl(rows),
-        judged(
-            "error_severity: 0 is best",
+        "mailbox.xlsx",
+        workbook(rows, "Inbox"),
+        shown(
+            "mails and replies: the priority and the agreed time say nothing about the text of a reply",
             HAND,
-            reading("ratings", prompt="prompt", response="response", scores={"error_severity": "low"}),
-            reading(
-                "thumbs",
-                prompt="prompt",
-                response="response",
-                label="error_severity",
-                codes={"0": "good", "3": "bad"},
+            *(
+                reading("demonstration", prompt=prompt, **place)
+                for prompt in ("Body", ["Subject", "Body"], ["Body", "Subject"])
             ),
-            judgements=["error_severity"],
-            never=["auditor"],
+            *(
+                reading(
+                    ["thumbs", "ratings"], prompt=prompt, **place, label="SLA met", codes={"yes": "ask", "no": "ask"}
+                )
+                for prompt in ("Body", ["Subject", "Body"])
+            ),
+            where=["SLA met"],
+            never=["Priority"],
         ),
     )
 
 
 @file
-def class_without_a_word() -> Made:
-    t = Texts(366, SUPPORT)
-    rows = []
-    for item in t.draw(24):
-        answer, mark = t.pick((item.good, 1), (item.fair, 2), (item.poor, 3))
-        rows.append({"anfrage": item.question, "reply": answer, "rating_class": mark, "week": t.number(1, 52)})
+def moderation_of_the_input() -> Made:
+    t = Texts(566)
+    rows = [
+        {
+            "id": t.uuid(),
+            "messages": [user(item.question), assistant(item.good)],
+            "input_moderation": {
+                "flagged": t.pick(False, False, True),
+                "category_scores": {"violence": t.number(0, 90) / 100, "self_harm": t.number(0, 90) / 100},
+            },
+            "model": "chat-3",
+        }
+        for item in t.draw(20)
+    ]
     return Made(
-        "classes.tsv",
-        table(rows, "\t"),
-        judged(
-            "rating_class 1, 2 or 3: the rows do not say whether class 1 is the best",
+        "moderated.jsonl",
+        jsonl(rows),
+        shown(
+            "moderation of what the user wrote: flagged and its scores are not about the answer",
             HAND,
-            *rated("anfrage", "reply", "rating_class", "ask", "3", "2", "1"),
-            judgements=["rating_class"],
-            never=["week"],
+            reading("demonstration", messages="messages"),
+            reading(
+                ["thumbs", "ratings"],
+                messages="messages",
+                label="input_moderation.flagged",
+                codes={"true": "ask", "false": "ask"},
+            ),
+            reading(
+                "ratings",
+                messages="messages",
+                scores={
+                    "input_moderation.category_scores.violence": "ask",
+                    "input_moderation.category_scores.self_harm": "ask",
+                },
+            ),
+            where=["input_moderation.flagged"],
+            never=["id", "model"],
         ),
     )
 
 
 @file
-def model_confidence() -> Made:
-    t = Texts(367)
+def folds_and_weights() -> Made:
+    t = Texts(573)
     rows = [
         {
             "prompt": item.question,
             "completion": item.good,
-            "confidence": t.number(50, 99) / 100,
-            "perplexity": t.number(20, 300) / 10,
-            "avg_logprob": -t.number(1, 300) / 100,
-            "temperature": 0.7,
+            "split": t.pick("train", "validation"),
+            "fold": t.number(0, 4),
+            "weight": t.pick(0.5, 1.0),
+            "label_source": t.pick("human", "synthetic"),
+            "quality_tier": "-",
+            "created": t.time(),
         }
         for item in t.draw(24)
     ]
-    fields = ("confidence", "perplexity", "avg_logprob")
     return Made(
-        "generations.jsonl",
+        "sft_v5.jsonl",
         jsonl(rows),
         shown(
-            "numbers that the model gave about its own text: nobody judged an answer",
+            "demonstrations with the split, the fold and the weight of training; nobody judged them",
             HAND,
             reading("demonstration", prompt="prompt", response="completion"),
-            reading("ratings", prompt="prompt", response="completion", scores=dict.fromkeys(fields, "ask")),
-            never=["temperature"],
+            where=["split"],
+            never=["split", "label_source", "created", "quality_tier"],
         ),
     )
 
 
 @file
-def signed_preference() -> Made:
-    t = Texts(368)
-    rows = []
-    for item in t.draw(22):
-        first, second, best = sides(t, item)
-        sign = 1 if best == 0 else -1
-        rows.append({"query": item.question, "reply_a": first, "reply_b": second, "pref": t.pick(sign, sign, 0)})
+def label_of_an_unknown_task() -> Made:
+    t = Texts(574, WORK)
+    rows = [
+        {"text_1": item.question, "text_2": t.pick(item.good, item.poor), "y": t.pick(0, 1), "w": t.number(0, 99) / 100}
+        for item in t.draw(26)
+    ]
     return Made(
-        "pref.csv",
+        "train_y.csv",
         table(rows),
         judged(
-            "pref is 1, 0 or -1 beside two replies: the rows do not say which sign means reply_a",
+            "two texts, y of 0 or 1 and w: nothing says what y means or whether text_2 answers text_1",
             HAND,
-            reading(
-                ["pairs", "votes", "graded_pair"],
-                prompt="query",
-                first="reply_a",
-                second="reply_b",
-                label="pref",
-                codes={"1": "ask", "0": "tie", "-1": "ask"},
-            ),
-            judgements=["pref"],
+            thumbs("text_1", "text_2", "y", **{"0": "ask", "1": "ask"}),
+            reading("demonstration", prompt="text_1", response="text_2"),
+            reading("ratings", prompt="text_1", response="text_2", scores={"y": "ask", "w": "ask"}),
+            judgements=["y"],
+            silence="right",
         ),
     )
 
 
 @file
-def first_second_counted_from_zero() -> Made:
-    t = Texts(369)
-    rows = []
-    for item in t.draw(22):
-        first, second, best = sides(t, item)
-        rows.append(
-            {
-                "prompt": item.question,
-                "response_0": first,
-                "response_1": second,
-                "choice": t.pick(["first", "second"][best], ["first", "second"][best], "no preference"),
-            }
-        )
+def hours_and_dates_as_numbers() -> Made:
+    t = Texts(575, POLISH)
+    rows = [
+        {
+            "pytanie": item.question,
+            "odpowiedź": item.good,
+            "czas": t.number(1, 5),
+            "godzina": t.number(0, 23),
+            "dzień": t.number(1, 7),
+            "wersja": t.pick("A", "B"),
+        }
+        for item in t.draw(21)
+    ]
     return Made(
-        "choices.jsonl",
-        jsonl(rows),
-        judged(
-            "first and second beside response_0 and response_1",
+        "dziennik.csv",
+        table(rows, ";"),
+        shown(
+            "Polish log: minutes from 1 to 5, the hour, the day of the week and the version; none of them judges",
             HAND,
+            reading("demonstration", prompt="pytanie", response="odpowiedź"),
             reading(
-                ["pairs", "votes"],
-                prompt="prompt",
-                first="response_0",
-                second="response_1",
-                label="choice",
-                codes={"first": "first", "second": "second", "no preference": "tie"},
+                "ratings",
+                prompt="pytanie",
+                response="odpowiedź",
+                scores={"czas": "ask", "godzina": "ask", "dzień": "ask"},
             ),
-            judgements=["choice"],
+            never=["wersja"],
         ),
     )
 
 
 @file
-def win_or_loss() -> Made:
-    t = Texts(370, CODE)
+def quiz_of_people() -> Made:
+    t = Texts(576, WORK)
     rows = []
-    for item in t.draw(22):
-        first, second, best = sides(t, item)
+    for n, item in enumerate(t.draw(22)):
+        options = [item.good, item.fair, item.poor]
+        t.random.shuffle(options)
         rows.append(
             {
-                "instruction": item.question,
-                "baseline_output": first,
-                "candidate_output": second,
-                "result": t.pick(["loss", "win"][best], ["loss", "win"][best], "tie"),
+                "participant": f"P{n % 7}",
+                "question": item.question,
+                "option_1": options[0],
+                "option_2": options[1],
+                "option_3": options[2],
+                "participant_chose": t.number(1, 3),
+                "seconds": t.number(2, 60),
             }
         )
     return Made(
-        "arena_hard_like.json",
-        as_json(rows),
-        judged(
-            "win, loss or tie: the rows do not say whose win it is",
-            HAND,
-            reading(
-                ["pairs", "votes"],
-                prompt="instruction",
-                first="baseline_output",
-                second="candidate_output",
-                label="result",
-                codes={"win": "ask", "loss": "ask", "tie": "tie"},
-            ),
-            judgements=["result"],
-        ),
-    )
-
-
-@file
-def strength_in_words() -> Made:
-    t = Texts(371, SUPPORT)
-    rows = []
-    for n, item in enumerate(t.draw(24)):
-        first, second, best = sides(t, item)
-        how = t.pick("clearly", "slightly")
-        rows.append(
-            {
-                "Nr": n,
-                "Customer": item.question,
-                "Option 1": first,
-                "Option 2": second,
-                "Verdict": t.pick(f"Option {best + 1} {how}", f"Option {best + 1} {how}", "Cannot decide"),
-            }
-        )
-    codes = {f"Option {n} {how}": side for n, side in ((1, "first"), (2, "second")) for how in ("clearly", "slightly")}
-    return Made(
-        "options.xlsx",
-        workbook(rows, "Options"),
-        judged(
-            "how much better an option is, in words: Option 1 clearly, Option 2 slightly, Cannot decide",
-            HAND,
-            reading(
-                ["pairs", "votes", "graded_pair"],
-                prompt="Customer",
-                first="Option 1",
-                second="Option 2",
-                label="Verdict",
-                codes=codes | {"Cannot decide": "tie"},
-            ),
-            judgements=["Verdict"],
-            never=["Nr"],
-        ),
-    )
-
-
-@file
-def a_score_for_each_of_two() -> Made:
-    t = Texts(372)
-    rows = []
-    for item in t.draw(18):
-        first, second, best = sides(t, item)
-        marks = [9, 4] if best == 0 else [4, 9]
-        rows.append(
-            {
-                "prompt": item.question,
-                "answer_a": first,
-                "answer_a_score": marks[0],
-                "answer_b": second,
-                "answer_b_score": marks[1],
-                "judge": "gpt-4o",
-            }
-        )
-    return Made(
-        "scored_pairs.csv",
+        "quiz_log.csv",
         table(rows),
         judged(
-            "two answers and a score for each, without a winner",
+            "a quiz: what each participant chose, which is often wrong; the file does not say which option is right",
             HAND,
             reading(
-                "rated_list",
-                prompt="prompt",
-                answers=["answer_a", "answer_b"],
-                scores={"answer_a_score": "high", "answer_b_score": "high"},
+                "multiple_choice",
+                prompt="question",
+                options=["option_1", "option_2", "option_3"],
+                answer="ask",
             ),
-            judgements=["answer_a_score", "answer_b_score"],
-            never=["judge"],
+            judgements=["participant_chose"],
+            silence="right",
+            never=["participant", "seconds"],
         ),
     )
 
 
 @file
-def implicit_signals() -> Made:
-    t = Texts(373)
+def chat_with_message_times() -> Made:
+    t = Texts(577, SUPPORT)
     rows = []
-    for item in t.draw(26):
-        answer, copied, again = t.pick((item.good, True, False), (item.fair, False, False), (item.poor, False, True))
+    for n, item in enumerate(t.draw(16)):
         rows.append(
             {
-                "request_id": t.uuid(),
-                "prompt": item.question,
-                "reply": answer,
-                "copied": copied,
-                "regenerated": again,
-                "dwell_seconds": t.number(1, 90),
+                "chat": n,
+                "turns": [
+                    user(item.question) | {"at": t.time(), "read": True},
+                    assistant(item.good) | {"at": t.time(), "read": t.pick(True, False)},
+                ],
+                "agent_online": t.pick(True, False),
+                "queue_position": t.number(1, 9),
             }
         )
     return Made(
-        "product_telemetry.ndjson",
+        "chats.jsonl",
         jsonl(rows),
-        judged(
-            "telemetry: whether the user copied the reply or had it written again; signs, not judgements",
+        shown(
+            "chats with times, read receipts and the place in the queue: nobody judged a turn",
             HAND,
-            reading("demonstration", prompt="prompt", response="reply"),
-            thumbs("prompt", "reply", "copied", true="ask", false="ask"),
-            thumbs("prompt", "reply", "regenerated", true="ask", false="ask"),
-            judgements=["copied", "regenerated"],
-            never=["request_id", "dwell_seconds"],
+            reading("demonstration", messages="turns"),
+            reading("rated_turns", messages="turns", label="read", codes={"true": "ask", "false": "ask"}),
+            where=["agent_online"],
+            never=["chat"],
         ),
     )
