@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from unipref.core import free_memory
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.train import check_disk
-from unipref.train.checks import memory
 from unipref.train.checks.memory import (
     MemoryNeed,
     ModelShape,
@@ -197,7 +197,7 @@ def test_memory_is_shared_by_processes_on_one_cpu() -> None:
 
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(free_memory, "CGROUP", tmp_path)
     whole, of = measure_free_memory(cpu=True)
     assert whole > 10**6
     assert of == "memory"
