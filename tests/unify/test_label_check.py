@@ -35,7 +35,7 @@ def judged(folder: Path, rows: list[dict[str, Sides]], alone: bool = False, cont
         for number, row in enumerate(rows, 1)
     ]
     pq.write_table(pa.Table.from_pylist(table, schema), folder / "p.parquet")
-    return check_polarity(folder / "p.parquet", {"s": AXES}, {"s": contradictions})["s"]
+    return check_polarity([folder / "p.parquet"], {"s": AXES}, {"s": contradictions})["s"]
 
 
 FOR, AGAINST, NEITHER = {"help": (5.0, 1.0)}, {"help": (1.0, 5.0)}, {"help": (3.0, 3.0)}
@@ -90,7 +90,7 @@ def test_a_row_that_contradicts_itself_counts_against_the_labels(tmp_path: Path)
 
 
 def test_the_error_names_source_figures_examples_and_the_fix(tmp_path: Path) -> None:
-    books = {"s": {"polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
+    books = {"s": {"scales": [], "polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
     with pytest.raises(UserError) as caught:
         refuse_contradictions(books, accepted=set())
     assert caught.value.where == "source s"

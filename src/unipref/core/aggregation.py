@@ -164,6 +164,9 @@ class Aggregation:
             As `compare`. NaN where the pair is unknown on one of the axes, or the aggregate has no variances.
         """
         total = sum(abs(weight) for weight, _, _ in parts)
+        if not total:
+            count = len(np.asarray(parts[0][1])) if parts else 0
+            return np.full(count, np.nan), np.full(count, np.nan)
         difference, variance = np.zeros(1), np.zeros(1)
         for weight, first, second in parts:
             one, two = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)

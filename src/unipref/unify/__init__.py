@@ -34,7 +34,7 @@ from unipref.unify.map_reduce import (
     reduce_bucket,
 )
 from unipref.unify.mapping.part_counts import NO_TOOLS
-from unipref.unify.preference_file import FileCounts, OverruledMethod, PreferenceWriter
+from unipref.unify.preference_file import OVERRULED, FileCounts, OverruledMethod, PreferenceWriter
 from unipref.unify.projection.pairs import PairMethod
 from unipref.unify.projection.project import WEIGHTED, Projection
 from unipref.unify.rejection_lines import describe_rejects, read_reject_examples, rejection_warnings
@@ -130,7 +130,8 @@ def unify(
     join_files([work / judgements_name(bucket) for bucket in range(n_buckets)], out / "judgements.parquet")
     projections = {source.projection.source: source.projection for source in sources}
     judgements_of = {
-        name: each.judgements for name, each in zip(projections, counts, strict=True) if each.informative_judgements
+        name: each.judgements if each.informative_judgements or not _needs_overlaps(settings) else 0
+        for name, each in zip(projections, counts, strict=True)
     }
     finder, judging = aggregate_judgements(settings.aggregate, out, judgements_of, projections, on_progress)
     writer = PreferenceWriter(
@@ -138,13 +139,17 @@ def unify(
     )
     written = writer.write(work, n_buckets, out)
     write_judging(judging, out)
+    records = _make_records(sources, counts, written, judging, out, work)
     shutil.rmtree(work)
-    records = _make_records(sources, counts, written, judging, out)
     if not written.kept.total():
         lines = [f"no preference could be made from {sum(each.rows for each in counts)} rows."]
         lines += [line for source, record in records.items() for line in describe_rejects(source, record)]
         raise UserError("\n  ".join(lines), mend="To see how rows are read, run: unipref inspect FILE")
     return records
+
+
+def _needs_overlaps(settings: UnifySettings) -> bool:
+    return settings.aggregate is None or settings.aggregate.needs_overlaps
 
 
 def _plan_maps(
@@ -164,12 +169,13 @@ def _make_records(
     written: FileCounts,
     judging: Mapping[str, Any],
     out: Path,
+    work: Path,
 ) -> dict[str, dict[str, Any]]:
     """Makes the records of all sources."""
     examples = read_reject_examples(out)
     names = [source.projection.source for source in sources]
     polarity = check_polarity(
-        out / "preferences.parquet",
+        [out / "preferences.parquet", work / OVERRULED],
         {name: source.projection.independent_axes() for name, source in zip(names, sources, strict=True)},
         {name: each.rejected[Reason.CONTRADICTION] for name, each in zip(names, counts, strict=True)},
     )

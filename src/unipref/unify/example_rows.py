@@ -51,7 +51,7 @@ def render_examples(
                 if isinstance(item, Feedback):
                     check_images(item, file)
                     key = group_key(item, form.grouping, prompt_key(item.prompt), f"{number}:{len(groups)}")
-                    groups.setdefault(key, []).extend(name_judges([item], row, form.grouping, judges))
+                    groups.setdefault(key, []).extend(name_judges([item], row, judges))
         except Reject as reject:
             examples.append({"reject": f"{reject.reason}: {reject}"})
     for group in groups.values():

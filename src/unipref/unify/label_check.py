@@ -33,14 +33,14 @@ ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
 
 
 def check_polarity(
-    preferences: Path,
+    preferences: Sequence[Path],
     axes_of: Mapping[str, Mapping[str, Axis]],
     contradictions: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
     """Checks the labels of each source. Holds only numbers in memory.
 
     Args:
-        preferences: the Parquet file of all sources.
+        preferences: Parquet files with the preferences of all sources, also of those that judges overrule.
         axes_of: source -> its axes with their directions.
         contradictions: source -> number of rows rejected because they contradict themselves; each counts against.
 
@@ -52,7 +52,8 @@ def check_polarity(
     agree: Counter[tuple[str, str]] = Counter()
     against: Counter[tuple[str, str]] = Counter({(source, ""): count for source, count in contradictions.items()})
     examples: dict[str, list[str]] = {source: [] for source in axes_of}
-    for row in parquet.read_rows(preferences, ["source", "axes", "origin", *ROLE_COLUMNS]):
+    columns = ["source", "axes", "origin", *ROLE_COLUMNS]
+    for row in (row for path in preferences for row in parquet.read_rows(path, columns)):
         source, net = row["source"], 0
         is_one_sided = row["chosen"] is None or row["rejected"] is None
         for pair in row["axes"]:

@@ -82,6 +82,7 @@ class SourceCounts(msgspec.Struct):
     Attributes:
         judgements: rows of `judgements.parquet`.
         informative_judgements: those that may tell how reliable the source and its annotators are.
+        copied_judgements: judgements of copied rows, which are not in `judgements.parquet`. Means of scores count them.
         repeated_judgements: judgements that repeat one of the same judge on the same answers, and do not count again.
     """
 
@@ -92,6 +93,7 @@ class SourceCounts(msgspec.Struct):
     groups: int = 0
     judgements: int = 0
     informative_judgements: int = 0
+    copied_judgements: int = 0
     repeated_judgements: int = 0
     projected: int = 0
     groups_rejected: Counter[str] = msgspec.field(default_factory=Counter)
@@ -244,7 +246,7 @@ class _RowReader:
             detail = f"the answers of the row and the messages before them exceed {ROW_BYTES >> 20} MB together"
             raise Reject(Reason.OVER_LIMIT, detail)
         form = self._task.resolved.format
-        (feedback,) = name_judges([feedback], row, form.grouping, self._judges)
+        (feedback,) = name_judges([feedback], row, self._judges)
         feedback = _with_origin(feedback, f"{self._origins[place]}:{number}")
         hash_images(feedback, getattr(self._task.parts[place], "path", None), self._origins[place])
         row_key = f"{self._task.number + place}:{number}"
@@ -285,7 +287,8 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
             counts.repeated_judgements += repeated
             # The parts of a group have one prompt: those of other groups would have another key.
             prompt = prompt_key(parts[0].prompt)
-            counts.judgements += judgements.add(list_judgements(distinct_parts, projection, prompt))
+            for part in distinct_parts:
+                counts.judgements += judgements.add(list_judgements(part, projection, prompt), part.judge)
             group = merge_feedback(distinct_parts)
             try:
                 projected = project(group, projection)
@@ -312,7 +315,9 @@ def reduce_bucket(task: ReduceTask) -> dict[int, SourceCounts]:
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema))
         for source, counts in counts_of.items():
-            counts.informative_judgements = judgements.informative.by_source[task.sources[source].projection.source]
+            name = task.sources[source].projection.source
+            counts.informative_judgements = judgements.informative.by_source[name]
+            counts.copied_judgements = judgements.copied[name]
     return counts_of
 
 

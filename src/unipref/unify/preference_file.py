@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from unipref.core.judgements import Floats
 
 OverruledMethod = Literal["leave_out", "turn", "keep"]
+OVERRULED = "overruled.parquet"
+"""The overruled preferences, for the check of polarity, which looks at all labels."""
 SIDES = (("chosen", "rejected"), ("chosen_score", "rejected_score"))
 """The columns that a turned preference exchanges; the scores of `axes` and the parts of `extra` too."""
 
@@ -70,7 +72,7 @@ class PreferenceWriter:
     schema: "pa.Schema"
 
     def write(self, work: Path, n_buckets: int, out: Path) -> FileCounts:
-        """Writes `preferences.parquet` and `rejects.parquet`.
+        """Writes `preferences.parquet` and `rejects.parquet`, and to `work` the overruled preferences.
 
         Args:
             work: folder of the reduce tasks' files and of the rejects.
@@ -82,11 +84,16 @@ class PreferenceWriter:
         counts, rejects = FileCounts(), _RejectFile(out / "rejects.parquet")
         decoder = msgspec.msgpack.Decoder(RejectRecord)
         parts = [work / part_name(bucket) for bucket in range(n_buckets)]
-        with pq.ParquetWriter(out / "preferences.parquet", self.schema, compression="zstd") as kept, rejects:
+        with (
+            pq.ParquetWriter(out / "preferences.parquet", self.schema, compression="zstd") as kept,
+            pq.ParquetWriter(work / OVERRULED, self.schema) as overruled,
+            rejects,
+        ):
             for record in read_bucket(work / REJECTS_FOLDER, 0):
                 rejects.add([msgspec.structs.asdict(decoder.decode(record))])
             for part, percentile in zip(parts, compute_margin_percentiles(parts), strict=True):
-                for batch, evidence, left_out in self._fill(part, percentile):
+                for batch, evidence, left_out, dropped in self._fill(part, percentile):
+                    overruled.write_batch(dropped)
                     kept.write_batch(self._turn(batch, evidence, counts))
                     rejects.add(left_out)
                     self._count(batch, evidence, counts)
@@ -97,8 +104,10 @@ class PreferenceWriter:
 
     def _fill(
         self, part: Path, percentile: "Floats"
-    ) -> Iterator[tuple["pa.RecordBatch", Evidence, list[dict[str, Any]]]]:
-        """Yields the filled-in preferences that are kept, the evidence on them, and the rejects of the others."""
+    ) -> Iterator[tuple["pa.RecordBatch", Evidence, list[dict[str, Any]], "pa.RecordBatch"]]:
+        """Yields the filled-in preferences that are kept, the evidence on them, the rejects of the others, and those of
+        the others that are overruled.
+        """
         import pyarrow as pa
 
         count = parquet.count_rows(part)
@@ -121,6 +130,7 @@ class PreferenceWriter:
                 filled.filter(pa.array(stays)),
                 Evidence(evidence.confidence[stays], evidence.margin[stays], evidence.n_annotators[stays]),
                 rejects,
+                filled.filter(pa.array(is_overruled & ~is_low)),
             )
 
     def _set_columns(self, batch: "pa.RecordBatch", evidence: Evidence, percentile: "Floats") -> "pa.RecordBatch":

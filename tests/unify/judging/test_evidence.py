@@ -205,8 +205,11 @@ def test_a_weighted_axis_has_the_mean_of_the_utilities_of_its_axes(tmp_path: Pat
         alone = replace(source, projection=replace(source.projection, axis=axis))
         run_unify([alone], tmp_path / axis, aggregate="latent")
         margins[axis] = {p["prompt"][0]["content"]: p for p in read(tmp_path / axis)}
+    # The standard deviations within a prompt are the roots of 13 and 1; the weights are 3 and 1.
+    share = 3 * 13**0.5 / (3 * 13**0.5 + 1)
     kept = read(tmp_path / "both")
     assert len(kept) == 30
+    assert len(margins["tone"]) == 15  # in the other prompts both answers have the same tone
     for one in kept:
         prompt = one["prompt"][0]["content"]
         assert one["axis"] == WEIGHTED
@@ -214,7 +217,7 @@ def test_a_weighted_axis_has_the_mean_of_the_utilities_of_its_axes(tmp_path: Pat
         assert one["n_annotators"] == 3
         if prompt in margins["tone"]:
             parts = [margins[axis][prompt]["margin"] for axis in ("help", "tone")]
-            assert one["margin"] == pytest.approx(0.75 * parts[0] + 0.25 * parts[1], abs=0.02)
+            assert one["margin"] == pytest.approx(share * parts[0] + (1 - share) * parts[1], abs=0.02)
 
 
 def test_a_turned_preference_is_whole() -> None:
@@ -306,3 +309,109 @@ def test_too_little_memory_is_an_error_that_names_the_setting(tmp_path: Path, mo
     monkeypatch.setattr("unipref.core.free_memory.measure", lambda: 1000)
     with pytest.raises(UserError, match=r"the aggregate needs about 0\.0 GiB for 100 judgements; 0\.0 GiB are free"):
         run_unify([voters(tmp_path, votes(PEOPLE, 20))], tmp_path / "out", aggregate="latent")
+
+
+def rated(folder: Path, rows: list[dict[str, Any]], scores: dict[str, Any], name: str = "rated") -> ResolvedSource:
+    mapping = {"prompt": "q", "response": "a", "annotator": "who", "scores": scores}
+    return resolve_source("ratings", mapping, write(folder / f"{name}.jsonl", rows), name)
+
+
+@pytest.mark.parametrize("form", ["ratings", "rated_list", "ranking"])
+def test_a_copied_row_is_no_second_judge(form: str, tmp_path: Path) -> None:
+    draw = random.Random(4)
+    answers = {n: [f"good {n}", f"bad {n}", f"odd {n}"] for n in range(20)}
+    if form == "ratings":
+        rows = [{"q": f"Q{n}?", "a": a, "s": draw.randint(1, 9)} for n, each in answers.items() for a in each]
+        mapping: dict[str, Any] = {"prompt": "q", "response": "a", "scores": {"s": {"field": "s", **STARS}}}
+    else:
+        rows = [{"q": f"Q{n}?", "as": each, "s": draw.sample(range(1, 9), 3)} for n, each in answers.items()]
+        order = {"order": "best_first"} if form == "ranking" else {"scores": {"s": {"field": "s", **STARS}}}
+        mapping = {"prompt": "q", "answers": "as", **order}
+    source = resolve_source(form, mapping, write(tmp_path / "d.jsonl", [*rows, *rows]), "d")
+    record = run_unify([source], tmp_path / "out", aggregate="latent")["d"]
+    assert record["copied_judgements"] == record["judgements"] > 0
+    assert {p["confidence"] for p in read(tmp_path / "out")} == {None}
+
+
+def test_several_people_in_a_row_are_not_its_annotator(tmp_path: Path) -> None:
+    rows = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "s": scores, "who": "ann"}
+        for n in range(10)
+        for side, scores in (("good", [6, 6]), ("bad", [4, 4]))
+    ]
+    run_unify([rated(tmp_path, rows, {"s": {"field": "s", **STARS}})], tmp_path / "out", aggregate="latent")
+    assert json.loads((tmp_path / "out/judging.json").read_text())["annotators"] == []
+    assert {row["annotator"] for row in read(tmp_path / "out", "judgements")} == {None}
+
+
+def test_a_weighted_axis_counts_differences_in_score(tmp_path: Path) -> None:
+    """The second axis always differs by a tenth of a point, so it must not decide against the first one."""
+    draw = random.Random(6)
+    rows = [
+        {
+            "q": f"Q{n}?",
+            "a": f"{side} {n}",
+            "s": {"help": min(10, max(0, draw.gauss(mean, 1))), "harm": harm},
+            "who": who,
+        }
+        for n in range(60)
+        for who in ("ann", "bob", "cyd")
+        for side, mean, harm in (("good", 7, 5.0), ("bad", 4, 5.1))
+    ]
+    scores = {name: {"field": f"s.{name}", "low": 0, "high": 10, "better": "high"} for name in ("help", "harm")}
+    source = rated(tmp_path, rows, scores)
+    weighted = replace(source, projection=replace(source.projection, axis=WEIGHTED, weights={"help": 1.0, "harm": 1.0}))
+    record = run_unify([weighted], tmp_path / "out", aggregate="latent")["rated"]
+    assert record["overruled"] == 0
+    assert min(p["confidence"] for p in read(tmp_path / "out")) > 0.5
+
+
+def test_a_further_axis_named_like_the_objective_stays_apart(tmp_path: Path) -> None:
+    rows = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "s": {"quality": quality, "tone": 10 - quality}, "who": who}
+        for n in range(30)
+        for who in ("ann", "bob", "cyd")
+        for side, quality in (("good", 8 - n % 2), ("bad", 2 + n % 2))
+    ]
+    source = rated(tmp_path, rows, {name: {"field": f"s.{name}", **STARS} for name in ("quality", "tone")})
+    named = replace(source, projection=replace(source.projection, axis="quality", objective="tone"))
+    record = run_unify([named], tmp_path / "out", aggregate="latent")["rated"]
+    assert sorted(scale["axis"] for scale in record["scales"]) == ["tone", "tone (axis)"]
+    assert min(p["confidence"] for p in read(tmp_path / "out")) > 0.9
+
+
+@pytest.mark.parametrize("aggregate", ["latent", "majority", "dawid_skene"])
+def test_a_pair_that_was_judged_once_stays_unknown_beside_one_that_was_judged_twice(
+    aggregate: str, tmp_path: Path
+) -> None:
+    rows = [{"q": f"Q{n}?", "a": f"good {n}", "b": f"bad {n}", "vote": "A", "id": n} for n in range(20)]
+    nameless = {key: value for key, value in VOTE.items() if key != "annotator"}
+    file = write(tmp_path / "v.jsonl", [*rows, {**rows[0], "id": 99}])
+    run_unify([resolve_source("votes", nameless, file, "votes")], tmp_path / "out", aggregate=aggregate)
+    known = {p["prompt"][0]["content"] for p in read(tmp_path / "out") if p["confidence"] is not None}
+    assert known == (set() if aggregate == "latent" else {"Q0?"})
+    assert {p["prompt"][0]["content"] for p in read(tmp_path / "out") if p["margin"] is not None} == known
+
+
+def test_a_source_that_the_aggregate_was_not_given_has_a_note(tmp_path: Path) -> None:
+    alone = [{"q": f"X{n}?", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(5)]
+    single = resolve_source("pairs", {"prompt": "q"}, write(tmp_path / "p.jsonl", alone), "single")
+    run_unify([voters(tmp_path, votes(PEOPLE, 30)), single], tmp_path / "out", aggregate="latent")
+    notes = json.loads((tmp_path / "out/judging.json").read_text())["notes"]
+    assert "source single: no two judges judged the same answers. Its preferences have no confidence from it." in notes
+
+
+def test_the_polarity_check_looks_at_overruled_labels_too(tmp_path: Path) -> None:
+    """The direction of a rating is wrong; its other axis tells, although the voters overrule all its preferences."""
+    people = {"ann": 0.97, "bob": 0.97, "cyd": 0.97}
+    ratings = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "s": {"main": score, "other": score}, "who": None}
+        for n in range(30)
+        for side, score in (("good", 8), ("bad", 2))
+    ]
+    turned = {"field": "s.main", "low": 1, "high": 9, "better": "low"}
+    source = rated(tmp_path, ratings, {"main": turned, "other": {"field": "s.other", **STARS}})
+    records = run_unify([voters(tmp_path, votes(people, 30)), source], tmp_path / "out", aggregate="latent")
+    assert records["rated"]["preferences"] < 5
+    assert records["rated"]["polarity"]["verdict"] == "contradicts"
+    assert records["rated"]["polarity"]["against"] == 30

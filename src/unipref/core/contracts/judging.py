@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from unipref.core.contracts.base import Choice
 
@@ -15,6 +15,10 @@ StepListener = Callable[[int, int], None]
 
 class Aggregate(Choice):
     """A way to turn all judgements of the same answers into one utility per answer. `example` holds `settings`."""
+
+    needs_overlaps: ClassVar[bool] = True
+    """Whether nothing is known of answers that one person judged once. Sources with such judgements alone are then not
+    loaded."""
 
     @abc.abstractmethod
     def aggregate(self, judgements: "Judgements", on_step: StepListener | None = None) -> "Aggregation":

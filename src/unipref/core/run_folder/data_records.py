@@ -64,6 +64,7 @@ class SourceCounts(msgspec.Struct):
     Attributes:
         rejected, parts_rejected, groups_rejected, preferences_rejected: reason -> how many were left out.
         judgements: rows of `judgements.parquet`.
+        copied_judgements: judgements of copied rows, which are not among them.
         informative_judgements: those that may tell how reliable the source and its annotators are.
         confident: preferences with a confidence from the aggregate.
         overruled: preferences with a confidence below `overruled_below`; turned: those whose answers were exchanged.
@@ -87,6 +88,7 @@ class SourceCounts(msgspec.Struct):
     groups: int | None = None
     judgements: int | None = None
     informative_judgements: int | None = None
+    copied_judgements: int | None = None
     confident: int | None = None
     overruled: int | None = None
     turned: int | None = None

@@ -21,7 +21,8 @@ class DawidSkene(Aggregate):
     """Estimates the true order of each compared pair together with each annotator's table of errors, by EM.
 
     It knows pairs alone: a rating, thumb or ranking counts as the pairs that it orders. How far apart the answers are
-    plays no part. The unknown annotators of a source are taken as one person.
+    plays no part. The unknown annotators of a source are taken as one person. A pair that was judged once has no
+    probability.
     """
 
     steps: int = Field(default=100, ge=1)
@@ -40,7 +41,7 @@ class DawidSkene(Aggregate):
             mean=average_leads(pairs.keys, lead, len(judgements.answers)),
             part=link_pairs(pairs.keys, len(judgements.answers)),
             pair_keys=pairs.keys,
-            pair_probability=truth[:, 2] + 0.5 * truth[:, 1],
+            pair_probability=np.where(pairs.tally().sum(axis=1) > 1, truth[:, 2] + 0.5 * truth[:, 1], np.nan),
             block_starts=judgements.block_starts,
             annotators=describe_annotators(judgements, find_overlaps(judgements, 1)),
             convergence=Convergence(steps, change, self.tolerance),

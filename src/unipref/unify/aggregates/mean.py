@@ -20,6 +20,7 @@ class Mean(Aggregate):
     """
 
     example: ClassVar = {"settings": {}}
+    needs_overlaps: ClassVar[bool] = False
 
     def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
         """Averages the judgements."""

@@ -30,15 +30,17 @@ def aggregate_judgements(
     Args:
         aggregate: the aggregate; None: nothing is estimated.
         out: the folder of the file.
-        judgements_of: source -> number of its judgements, for sources of whose judgements something can be known.
-            Without any, nothing is aggregated.
+        judgements_of: source -> number of its judgements; 0 if nothing can be known of them. Without any, nothing is
+            aggregated.
         projections: source -> how its groups are projected.
         on_progress: called with a label, the finished steps and the most steps.
 
     Raises:
         ResourceError: the judgements need more memory than is free.
     """
-    if aggregate is None or not judgements_of:
+    used = {source for source, count in judgements_of.items() if count}
+    unused = sorted(judgements_of.keys() - used)
+    if aggregate is None or not used:
         return None, summarise_judging(None if aggregate is None else aggregate.name(), None, None)
     _check_memory(sum(judgements_of.values()))
 
@@ -47,10 +49,10 @@ def aggregate_judgements(
             on_progress(SHOWN, done, most)
 
     show_step(0, 1)
-    judgements = read_judgements(out / "judgements.parquet", judgements_of.keys())
+    judgements = read_judgements(out / "judgements.parquet", used)
     aggregation = aggregate.aggregate(judgements, show_step)
     finder = EvidenceFinder(judgements, aggregation, projections)
-    return finder, summarise_judging(aggregate.name(), judgements, aggregation)
+    return finder, summarise_judging(aggregate.name(), judgements, aggregation, unused)
 
 
 def _check_memory(judgements: int) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unipref.core.aggregation import Aggregation
-from unipref.core.judgements import NOBODY, Floats, Ints, Judgements
+from unipref.core.judgements import NOBODY, RATING, Floats, Ints, Judgements
 from unipref.unify.judging.pair_keys import CHOSEN_KEY, KEY_COLUMNS, REJECTED_KEY
+from unipref.unify.judging.records import name_axis
 from unipref.unify.projection.project import WEIGHTED, Projection
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class EvidenceFinder:
         self._axis_code = {str(name): code for code, name in enumerate(judgements.axes.tolist())}
         self._blocks = (judgements.blocks[:, 0] * max(len(judgements.axes), 1) + judgements.blocks[:, 1]).tolist()
         self._judged_by = _tabulate_annotators(judgements)
+        self._weights: dict[tuple[str, str], tuple[tuple[str, float], ...]] = {}
 
     def find(self, part: Path) -> Evidence:
         """Returns the evidence on the preferences of a reduce task's file, in order."""
@@ -66,22 +68,41 @@ class EvidenceFinder:
         result = Evidence.unknown(len(table))
         for axes, rows in self._group_by_axes(table).items():
             self._fill(result, table, dict(axes), np.asarray(rows, dtype=np.int64))
+        if np.isfinite(self._aggregation.pair_probability).any():
+            # An aggregate that knows probabilities tells nothing of a pair that has none.
+            result.margin[np.isnan(result.confidence)] = np.nan
         return result
 
     def _group_by_axes(self, table: "pa.Table") -> dict[tuple[tuple[str, float], ...], list[int]]:
         """Returns which axes of judgements, with their weights, decide which preferences with two answers.
 
-        Judgements on the deciding axis are filed under the objective, and a weighted mean has no judgements of its own.
+        Judgements on the deciding axis are filed under the objective. A weighted mean has no judgements of its own:
+        its axes have the weights of the setting, times how far the answers to a prompt lie apart on the declared scale.
+        So a difference in utility counts as much as the difference in score that it stands for.
         """
         rows_of: dict[tuple[tuple[str, float], ...], list[int]] = {}
         columns = (table[name].to_pylist() for name in ("source", "objective", "axis", CHOSEN_KEY, REJECTED_KEY))
         for row, (source, objective, axis, chosen, rejected) in enumerate(zip(*columns, strict=True)):
             if chosen is None or rejected is None:
                 continue
-            weights = self._projections[source].weights if axis == WEIGHTED else {}
-            axes = tuple(sorted(weights.items())) if weights else ((objective, 1.0),)
+            is_weighted = axis == WEIGHTED and self._projections[source].weights
+            axes = self._weigh_axes(source, objective) if is_weighted else ((objective, 1.0),)
             rows_of.setdefault(axes, []).append(row)
         return rows_of
+
+    def _weigh_axes(self, source: str, objective: str) -> tuple[tuple[str, float], ...]:
+        """Returns the names of the axes of a source's weighted mean, with their weights of differences in utility."""
+        if (source, objective) not in self._weights:
+            projection = self._projections[source]
+            weights = {}
+            for axis, weight in sorted(projection.weights.items()):
+                scale, name = projection.axes[axis], name_axis(axis, objective)
+                if scale.low is None or scale.high is None:
+                    raise AssertionError("the study check requires both ends of a weighted axis")
+                spread = _measure_spread(self._judgements, source, name)
+                weights[name] = weight * spread / (scale.high - scale.low)
+            self._weights[source, objective] = tuple(weights.items())
+        return self._weights[source, objective]
 
     def _fill(self, result: Evidence, table: "pa.Table", weights: Mapping[str, float], rows: Ints) -> None:
         """Fills in the evidence on the preferences that these axes decide."""
@@ -119,6 +140,23 @@ class EvidenceFinder:
                 if code < high and self._answers[code] == answer:
                     codes[side, row] = code
         return codes[0], codes[1]
+
+
+def _measure_spread(judgements: Judgements, source: str, axis: str) -> float:
+    """Returns the standard deviation of the mean ratings of answers to one prompt, in units of the score; 0 if no
+    prompt has two rated answers.
+    """
+    axis_code = judgements.blocks[judgements.block, 1]
+    mine = judgements.is_kind(RATING) & (judgements.sources[judgements.source] == source)
+    rows = np.flatnonzero(mine & (judgements.axes[axis_code] == axis))
+    answers, answer = np.unique(judgements.judged[judgements.starts[:-1][rows]], return_inverse=True)
+    count = judgements.count[rows].astype(np.float64)
+    mean = np.bincount(answer, judgements.value[rows] * count) / np.bincount(answer, count)
+    _, block = np.unique(np.searchsorted(judgements.block_starts, answers, side="right"), return_inverse=True)
+    size = np.bincount(block)
+    squares = np.bincount(block, mean**2) - np.bincount(block, mean) ** 2 / np.maximum(size, 1)
+    free = float((size - 1).sum())
+    return float(np.sqrt(np.maximum(squares, 0.0).sum() / free)) if free else 0.0
 
 
 def _tabulate_annotators(judgements: Judgements) -> "csr_matrix":

@@ -85,7 +85,7 @@ def _is_repeated(judgements: Judgements) -> Flags:
     """
     n = len(judgements)
     sizes = np.diff(judgements.starts)
-    result = judgements.count > 1
+    result: Flags = (judgements.count > 1) & (judgements.annotator == NOBODY)
     for size in np.unique(sizes).tolist():
         rows = np.flatnonzero(sizes == size)
         at = judgements.starts[:-1][rows][:, None] + np.arange(size)

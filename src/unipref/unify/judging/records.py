@@ -6,6 +6,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+import xxhash
+
 from unipref.core import parquet
 from unipref.core.judgements import PAIR, RANKING, RATING, SPLIT, THUMB, judgement_schema
 from unipref.core.records import Axis, Comparison, Feedback, Response
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 BATCH = 1 << 16
 """About how many judged answers a row group of a Parquet file has."""
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Judgement(NamedTuple):
@@ -35,18 +39,22 @@ class Judgement(NamedTuple):
     origin: str
 
 
-def list_judgements(parts: Sequence[Feedback], projection: Projection, group: str) -> Iterator[Judgement]:
-    """Yields the judgements of the rows of a group, row by row.
+def list_judgements(part: Feedback, projection: Projection, group: str) -> Iterator[Judgement]:
+    """Yields the judgements of the feedback of a row.
 
     Demonstrations are no judgements: nobody compared or rated them. Nor are judgements of two answers with one text.
 
     Args:
-        parts: feedback on one prompt, before it is merged.
+        part: feedback on one prompt, before it is merged with that of other rows.
         projection: the source, its objective, which is the axis of the judgements that decide, and its further axes.
         group: the key of the prompt.
     """
-    for part in parts:
-        yield from _Reader(part, projection, group).read()
+    yield from _Reader(part, projection, group).read()
+
+
+def name_axis(axis: str, objective: str) -> str:
+    """Returns under which name judgements on a further axis are filed: its own, unless the objective has that name."""
+    return axis if axis != objective else f"{axis} (axis)"
 
 
 class _Reader:
@@ -66,6 +74,8 @@ class _Reader:
         else:
             counts = Counter(self._pair(comparison) for comparison in comparisons)
             for (better, worse, value, annotator), count in counts.items():
+                # One person who judges a pair twice alike has judged it once.
+                count = count if annotator is None else 1
                 yield self._make([better, worse], PAIR, value, annotator=annotator, count=count)
         yield from self._verdicts()
         yield from self._scores()
@@ -97,16 +107,19 @@ class _Reader:
         for name, axis in self.projection.axes.items():
             scored = [(k, r) for k, r in zip(self.keys, self.part.responses, strict=True) if name in r.scores]
             if axis.is_rank:
-                for places in _list_rankings(scored, name):
-                    yield from self._ranking(axis, places)
+                rankings = _list_rankings(scored, name)
+                for places in rankings:
+                    yield from self._ranking(axis, places, is_one_person=len(rankings) == 1)
                 continue
-            further = None if name == self.projection.axis else name
+            further = None if name == self.projection.axis else name_axis(name, self.objective)
             for key, response in scored:
                 values = Counter(response.each.get(name) or [response.scores[name]])
+                is_one = values.total() == 1
                 for value, count in values.items():
-                    yield self._make([key], RATING, axis.sign * value + 0.0, axis=further, count=count)
+                    score = axis.sign * value + 0.0
+                    yield self._make([key], RATING, score, axis=further, count=count, is_one_person=is_one)
 
-    def _ranking(self, axis: Axis, places: Sequence[tuple[str, float]]) -> Iterator[Judgement]:
+    def _ranking(self, axis: Axis, places: Sequence[tuple[str, float]], is_one_person: bool) -> Iterator[Judgement]:
         """Yields one ranking; nothing for fewer than two different answers, which have no order. An answer that occurs
         twice has its mean place.
         """
@@ -117,7 +130,8 @@ class _Reader:
         if len(height) < 2:
             return
         place_of = {each: place for place, each in enumerate(sorted(set(height.values()), reverse=True), 1)}
-        yield self._make([*height], RANKING, None, places=[place_of[each] for each in height.values()])
+        ranked = [place_of[each] for each in height.values()]
+        yield self._make([*height], RANKING, None, places=ranked, is_one_person=is_one_person)
 
     def _split(self, good: list[str], bad: list[str]) -> Judgement:
         good, bad = [*dict.fromkeys(good)], [*dict.fromkeys(bad)]
@@ -133,8 +147,10 @@ class _Reader:
         places: list[int] | None = None,
         annotator: str | None = None,
         count: int = 1,
+        is_one_person: bool = True,
     ) -> Judgement:
-        who = annotator or self.part.annotator
+        # Where a row holds the judgements of several people, its annotator is none of them, or not known to be.
+        who = annotator or (self.part.annotator if is_one_person and count == 1 else None)
         return Judgement(
             self.group, answers, axis or self.objective, kind, value, places, None, who, self.source, count, self.origin
         )
@@ -179,7 +195,8 @@ class InformativeCounter:
         first = self._source_of.setdefault((judgement.group, judgement.axis), source)
         if first != source:
             self.by_source.update((first, source))
-        judged = hash((source, judgement.group, judgement.axis, frozenset(judgement.answers)))
+        about = "\x1f".join((source, judgement.group, judgement.axis or "", *sorted(judgement.answers)))
+        judged = xxhash.xxh3_64_intdigest(about.encode())
         if judgement.annotator is not None or judgement.n > 1 or judged in self._judged:
             self.by_source[source] += 1
         self._judged.add(judged)
@@ -193,6 +210,7 @@ class JudgementWriter:
 
     Attributes:
         informative: counts what can tell how reliable the judges are.
+        copied: source -> judgements left out because the same judge gave them in another row.
     """
 
     def __init__(self, path: Path) -> None:
@@ -200,6 +218,8 @@ class JudgementWriter:
 
         self._file = pq.ParquetWriter(path, judgement_schema(), compression="zstd")
         self.informative = InformativeCounter()
+        self.copied: Counter[str] = Counter()
+        self._rows_of_judges: set[int] = set()
         self._rows: list[Judgement] = []
         self._n_answers = 0
 
@@ -210,17 +230,27 @@ class JudgementWriter:
         self._flush()
         self._file.close()
 
-    def add(self, judgements: Iterator[Judgement]) -> int:
-        """Adds judgements; returns how many."""
-        count = 0
-        for judgement in judgements:
+    def add(self, judgements: Iterator[Judgement], judge: str | None) -> int:
+        """Adds the judgements of one row, unless the same judge gave the same in another row; returns how many.
+
+        Args:
+            judgements: of one row on one prompt.
+            judge: the annotator, or the hash of the raw row; None: every row differs.
+        """
+        rows = list(judgements)
+        if judge is not None and rows:
+            content = xxhash.xxh3_64_intdigest(_pack((judge, [row[:-1] for row in rows])))
+            if content in self._rows_of_judges:
+                self.copied[rows[0].source] += len(rows)
+                return 0
+            self._rows_of_judges.add(content)
+        for judgement in rows:
             self._rows.append(judgement)
             self._n_answers += len(judgement.answers)
             self.informative.add(judgement)
-            count += 1
             if self._n_answers >= BATCH:
                 self._flush()
-        return count
+        return len(rows)
 
     def _flush(self) -> None:
         if self._rows:

@@ -17,12 +17,16 @@ from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
 JUDGING = "judging.json"
 LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
 """Kind of judgement -> the scale on which its agreement is measured. A pair is first better, equal or second better."""
+NO_OVERLAP = "no two judges judged the same answers"
 MOST_ANNOTATORS = 10_000
 """Most annotators that are listed: those with the most judgements."""
 
 
 def summarise_judging(
-    name: str | None, judgements: Judgements | None, aggregation: Aggregation | None
+    name: str | None,
+    judgements: Judgements | None,
+    aggregation: Aggregation | None,
+    unused: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Returns the content of `judging.json`.
 
@@ -30,6 +34,7 @@ def summarise_judging(
         name: of the aggregate; None: the study has none.
         judgements: those that the aggregate was given; None if none could tell how reliable the judges are.
         aggregation: what was estimated from them.
+        unused: the sources whose judgements it was not given.
 
     Returns:
         `aggregate`; `convergence`, `notes` and `counts` as in `Aggregation`; `annotators` and `scales`, one dict each
@@ -37,14 +42,17 @@ def summarise_judging(
         axis and kind; `contradictions` as in `Contradictions`.
     """
     if judgements is None or aggregation is None:
-        note = "no two judges judged the same answers, so nothing tells how reliable the judgements are"
+        note = f"{NO_OVERLAP}, so nothing tells how reliable the judgements are"
         note = "the study sets aggregate: null, so nothing is estimated" if name is None else note
         return {"aggregate": name, "notes": [note], "annotators": [], "scales": [], "agreement": []}
     annotators = sorted(aggregation.annotators, key=lambda one: (-one.n_judgements, one.name))
     return {
         "aggregate": name,
         "convergence": None if aggregation.convergence is None else asdict(aggregation.convergence),
-        "notes": list(aggregation.notes),
+        "notes": [
+            *aggregation.notes,
+            *(f"source {source}: {NO_OVERLAP}. Its preferences have no confidence from it." for source in unused),
+        ],
         "counts": dict(aggregation.counts),
         "n_annotators": len(annotators),
         "annotators": [

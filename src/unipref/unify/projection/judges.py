@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import xxhash
 
-from unipref.core.contracts import Grouping
 from unipref.core.records import Feedback, Row
 from unipref.core.text_keys import answer_hash
 
@@ -59,10 +58,9 @@ def _with_judge(feedback: Feedback, judge: str) -> Feedback:
     return feedback if feedback.judge is not None else msgspec.structs.replace(feedback, judge=judge)
 
 
-def name_judges(feedbacks: Sequence[Feedback], row: Row, grouping: Grouping, namer: JudgeNamer) -> list[Feedback]:
-    """Returns the feedback of a raw row with its judge, if judgements of several rows on the same answers add up."""
-    adds_up = grouping == "pair" or any(map(has_verdicts, feedbacks))
-    return namer.name(feedbacks, row) if adds_up and isinstance(row, dict) else list(feedbacks)
+def name_judges(feedbacks: Sequence[Feedback], row: Row, namer: JudgeNamer) -> list[Feedback]:
+    """Returns the feedback of a raw row with its judge."""
+    return namer.name(feedbacks, row) if isinstance(row, dict) else list(feedbacks)
 
 
 def drop_repeated_judgements(parts: Sequence[Feedback]) -> tuple[list[Feedback], int]:
