@@ -90,7 +90,7 @@ def test_a_row_that_contradicts_itself_counts_against_the_labels(tmp_path: Path)
 
 
 def test_the_error_names_source_figures_examples_and_the_fix(tmp_path: Path) -> None:
-    books = {"s": {"scales": [], "polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
+    books = {"s": {"scales": [], "opposed": [], "polarity": judged(tmp_path, [AGAINST] * 9 + [FOR])}}
     with pytest.raises(UserError) as caught:
         refuse_contradictions(books, accepted=set())
     assert caught.value.where == "source s"

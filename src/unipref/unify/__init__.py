@@ -182,6 +182,7 @@ def _make_records(
     return {
         name: _source_record(source.projection, each, written, examples.get(name, {}), polarity[name])
         | {"scales": [scale for scale in judging["scales"] if scale["source"] == name]}
+        | {"opposed": [one for one in judging["opposed"] if name in (one["first"], one["second"])]}
         for name, source, each in zip(names, sources, counts, strict=True)
     }
 

@@ -123,10 +123,11 @@ def refuse_contradictions(records: Mapping[str, Mapping[str, Any]], accepted: se
     Raises:
         UserError: names the figures, examples and how to fix it.
     """
-    for source, record in records.items():
-        if source in accepted:
-            continue
+    checked = {source: record for source, record in records.items() if source not in accepted}
+    for source, record in checked.items():
         _refuse_inverted_scales(source, record["scales"])
+    for source, record in checked.items():
+        _refuse_opposed_sources(source, record["opposed"], accepted)
         polarity = record["polarity"]
         if polarity["verdict"] != "contradicts":
             continue
@@ -150,4 +151,18 @@ def _refuse_inverted_scales(source: str, scales: Sequence[Mapping[str, Any]]) ->
                 "of answers that others judged too); below 0, what it calls better is worse.",
                 where=f"source {source}",
                 mend=MEND,
+            )
+
+
+def _refuse_opposed_sources(source: str, opposed: Sequence[Mapping[str, Any]], accepted: set[str]) -> None:
+    """Raises a UserError if another source orders the same answers the opposite way."""
+    for one in opposed:
+        other = one["second"] if one["first"] == source else one["first"]
+        if other not in accepted:
+            raise UserError(
+                f"it and source {other} both judge {one['pairs']} pairs of answers, and in {one['opposite']} of them "
+                "they call the opposite answer better. One of them is read the wrong way round, or they mean different "
+                "things.",
+                where=f"source {source}",
+                mend=f"{MEND} If they mean different things, give one of them another objective.",
             )

@@ -415,3 +415,20 @@ def test_the_polarity_check_looks_at_overruled_labels_too(tmp_path: Path) -> Non
     assert records["rated"]["preferences"] < 5
     assert records["rated"]["polarity"]["verdict"] == "contradicts"
     assert records["rated"]["polarity"]["against"] == 30
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+def test_a_file_read_the_wrong_way_round_beside_itself_stops_the_run(has_names: bool, tmp_path: Path) -> None:
+    rows = votes({"ann": 0.9, "bob": 0.9, "cyd": 0.9}, 40)
+    mirrored = [{**row, "a": row["b"], "b": row["a"], "id": "again"} for row in rows]
+    mapping = VOTE if has_names else {key: value for key, value in VOTE.items() if key != "annotator"}
+    sources = [
+        resolve_source("votes", mapping, write(tmp_path / f"{name}.jsonl", each), name)
+        for name, each in (("first", rows), ("again", mirrored))
+    ]
+    records = run_unify(sources, tmp_path / "out", aggregate="latent")
+    (opposed,) = records["first"]["opposed"]
+    assert opposed == {"first": "again", "second": "first", "pairs": 40, "opposite": 40}
+    with pytest.raises(UserError, match=r"source first: it and source again both judge 40 pairs .*, and in 40 of"):
+        refuse_contradictions(records, set())
+    refuse_contradictions({name: {**record, "scales": []} for name, record in records.items()}, {"again"})

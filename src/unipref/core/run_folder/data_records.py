@@ -58,6 +58,15 @@ class OverruledCounts(msgspec.Struct):
     kept: int
 
 
+class OpposedSources(msgspec.Struct):
+    """Two sources that order the same answers the opposite way in `opposite` of `pairs` pairs."""
+
+    first: str = ""
+    second: str = ""
+    pairs: int = 0
+    opposite: int = 0
+
+
 class SourceCounts(msgspec.Struct):
     """Counts of unify for one source: rows = used + rejected, groups = projected + groups_rejected.
 
@@ -68,6 +77,7 @@ class SourceCounts(msgspec.Struct):
         informative_judgements: those that may tell how reliable the source and its annotators are.
         confident: preferences with a confidence from the aggregate.
         overruled: preferences with a confidence below `overruled_below`; turned: those whose answers were exchanged.
+        opposed: other sources that order the same answers the opposite way.
         scales: what the aggregate estimates of the source's judgements.
         repeated_judgements: judgements that repeat one of the same person, or of a copied row, and do not count.
         examples: `LEVEL.REASON` -> a description of the first one; the level is row, part, group or preference.
@@ -93,6 +103,7 @@ class SourceCounts(msgspec.Struct):
     overruled: int | None = None
     turned: int | None = None
     scales: list[JudgedScale] = []
+    opposed: list[OpposedSources] = []
     repeated_judgements: int | None = None
     projected: int | None = None
     groups_rejected: dict[str, int] = {}

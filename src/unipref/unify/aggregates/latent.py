@@ -1,16 +1,15 @@
 """One likelihood over all kinds of judgements."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from unipref.core.aggregation import Aggregation
 from unipref.core.contracts import Aggregate
 from unipref.core.contracts.judging import StepListener
-from unipref.core.judgements import Judgements
-from unipref.unify.judging.findings import summarise
-from unipref.unify.judging.fit import Fitter
-from unipref.unify.judging.overlaps import find_overlaps
+
+if TYPE_CHECKING:
+    from unipref.core.aggregation import Aggregation
+    from unipref.core.judgements import Judgements
 
 
 class Latent(Aggregate):
@@ -32,8 +31,13 @@ class Latent(Aggregate):
 
     example: ClassVar = {"settings": {"least_overlap": 20}}
 
-    def aggregate(self, judgements: Judgements, on_step: StepListener | None = None) -> Aggregation:
+    def aggregate(self, judgements: "Judgements", on_step: StepListener | None = None) -> "Aggregation":
         """Fits the likelihood."""
+        # Each study has an aggregate, and the modules of the fit take half a second to import.
+        from unipref.unify.judging.findings import summarise
+        from unipref.unify.judging.fit import Fitter
+        from unipref.unify.judging.overlaps import find_overlaps
+
         overlaps = find_overlaps(judgements, self.least_overlap)
         fit = Fitter(judgements, overlaps).run(self.steps, self.tolerance, on_step)
         return summarise(judgements, overlaps, fit, self.least_overlap)

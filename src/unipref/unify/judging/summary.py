@@ -18,6 +18,13 @@ JUDGING = "judging.json"
 LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
 """Kind of judgement -> the scale on which its agreement is measured. A pair is first better, equal or second better."""
 NO_OVERLAP = "no two judges judged the same answers"
+CRITICAL_Z = 2.326
+"""Critical value in standard deviations: one-sided test at 1 %, as for the polarity of labels."""
+MIN_EVIDENCE = 8
+"""Least number of pairs that two sources must have in common."""
+LEAST_RELIABLE = 0.4
+"""An annotator whose reliability is surely below this judges about at random: right in less than 70 % of cases."""
+MOST_NAMED = 5
 MOST_ANNOTATORS = 10_000
 """Most annotators that are listed: those with the most judgements."""
 
@@ -39,12 +46,15 @@ def summarise_judging(
     Returns:
         `aggregate`; `convergence`, `notes` and `counts` as in `Aggregation`; `annotators` and `scales`, one dict each
         with the fields of `AnnotatorReport` and `SourceReport` and `is_inverted`; `agreement`, one dict per source,
-        axis and kind; `contradictions` as in `Contradictions`.
+        axis and kind; `contradictions` as in `Contradictions`; `opposed`, two sources that order the same answers the
+        opposite way more often than chance allows, with the numbers of `pairs` and of `opposite` ones.
     """
     if judgements is None or aggregation is None:
         note = f"{NO_OVERLAP}, so nothing tells how reliable the judgements are"
         note = "the study sets aggregate: null, so nothing is estimated" if name is None else note
-        return {"aggregate": name, "notes": [note], "annotators": [], "scales": [], "agreement": []}
+        empty: dict[str, Any] = {"annotators": [], "scales": [], "agreement": [], "opposed": []}
+        return {"aggregate": name, "notes": [note], **empty}
+    pairs = imply_pairs(judgements)
     annotators = sorted(aggregation.annotators, key=lambda one: (-one.n_judgements, one.name))
     return {
         "aggregate": name,
@@ -61,7 +71,8 @@ def summarise_judging(
         ],
         "scales": [describe_scale(one) for one in aggregation.sources],
         "agreement": _measure_agreement(judgements),
-        "contradictions": _count_contradictions(judgements, imply_pairs(judgements)),
+        "contradictions": _count_contradictions(pairs),
+        "opposed": _find_opposed_sources(judgements, pairs),
     }
 
 
@@ -94,6 +105,14 @@ def describe_judging(folder: Path) -> Iterator[str]:
             f"{people} against all others, so what they prefer counts as worse: {first['name']} has the reliability "
             f"{first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
         )
+    careless = sorted(
+        one["name"] for one in summary["annotators"] if one["high"] is not None and one["high"] < LEAST_RELIABLE
+    )
+    careless = [name for name in careless if name not in {one["name"] for one in inverted}]
+    if careless:
+        people = "1 annotator judges" if len(careless) == 1 else f"{len(careless)} annotators judge"
+        more = f" and {len(careless) - MOST_NAMED} more" if len(careless) > MOST_NAMED else ""
+        yield f"{people} about at random and hardly count: {', '.join(careless[:MOST_NAMED])}{more}"
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
@@ -115,7 +134,28 @@ def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:
     return sorted(result, key=lambda one: (one["source"], one["axis"] or "", one["kind"]))
 
 
-def _count_contradictions(judgements: Judgements, pairs: ImpliedPairs) -> dict[str, int]:
+def _find_opposed_sources(judgements: Judgements, pairs: ImpliedPairs) -> list[dict[str, Any]]:
+    """Returns the sources whose majorities on the same two answers are mostly opposite."""
+    from scipy.sparse import csr_matrix
+
+    sources = len(judgements.sources)
+    cell = pairs.pair * max(sources, 1) + pairs.source
+    lead = np.sign(np.bincount(cell, pairs.sign * pairs.count, len(pairs.keys) * sources))
+    at = np.flatnonzero(lead)
+    shape = (len(pairs.keys), max(sources, 1))
+    table = csr_matrix((lead[at], (at // max(sources, 1), at % max(sources, 1))), shape=shape)
+    net, both = (table.T @ table).toarray(), (abs(table).T @ abs(table)).toarray()
+    result = []
+    for one, other in zip(*np.triu_indices(sources, 1), strict=True):
+        n = int(both[one, other])
+        if n >= MIN_EVIDENCE and net[one, other] < -CRITICAL_Z * np.sqrt(n):
+            opposite = int((n - net[one, other]) / 2)
+            names = {"first": str(judgements.sources[one]), "second": str(judgements.sources[other])}
+            result.append({**names, "pairs": n, "opposite": opposite})
+    return result
+
+
+def _count_contradictions(pairs: ImpliedPairs) -> dict[str, int]:
     """Returns how often judgements of the same answers contradict each other; cycles are on one axis."""
     found = find_contradictions(pairs.first, pairs.second, pairs.sign, pairs.source, pairs.block)
     names: Sequence[str] = (
