@@ -11,6 +11,10 @@ from hypothesis import settings
 from support.tiny_model import write_tiny_model
 from unipref.core import search_path
 
+# Tests start hundreds of processes, and each would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # How long an example takes depends on what else the machine does: a limit would fail good code.
 settings.register_profile("unipref", deadline=None)
 settings.load_profile("unipref")

@@ -1,12 +1,14 @@
 """What pyproject.toml declares is what is imported, and the other way round."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
 from collections import defaultdict
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -34,15 +36,24 @@ def declared(requirements: list[str]) -> set[str]:
 
 def imported(*folders: str) -> dict[str, set[str]]:
     """Distribution -> the files that import it, wherever in the file."""
+    files: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        for name, paths in imported_by(folder).items():
+            files[name] |= paths
+    return files
+
+
+@functools.cache
+def imported_by(folder: str) -> dict[str, set[str]]:
     distributions = packages_distributions()
     files: dict[str, set[str]] = defaultdict(set)
-    for path in (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))):
+    for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 modules = [node.module]
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.importorskip":
+            elif is_import_or_skip(node):
                 modules = [ast.literal_eval(node.args[0])]
             else:
                 continue
@@ -50,6 +61,11 @@ def imported(*folders: str) -> dict[str, set[str]]:
                 # An extra that is not installed is known by the name it is imported by.
                 files[canonical(distributions.get(top, [top])[0])].add(str(path.relative_to(ROOT)))
     return files
+
+
+def is_import_or_skip(node: ast.AST) -> TypeGuard[ast.Call]:
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "importorskip"
+    return is_call and ast.unparse(node.func) == "pytest.importorskip"
 
 
 MAIN = declared(PROJECT["dependencies"])

@@ -20,6 +20,10 @@ PACKAGE = Path(terminal.__file__).parents[1]
 ATTACK = "\x1b]0;PWN\x07\x1b[2J\u202e\x9b31m[bold]x[/bold][link=file:///]y[/link]\r\x85\ud800"
 ESCAPED = r"\u001b]0;PWN\u0007\u001b[2J\u202e\u009b31m[bold]x[/bold][link=file:///]y[/link]\u000d\u0085\ud800"
 
+STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+ECHOES = ("print", "typer.echo", "typer.secho", "click.echo", "click.secho")
+LAST = {name.split(".")[-1] for name in (*STREAMS, *ECHOES)}
+
 
 def test_only_one_module_writes_to_the_terminal() -> None:
     """Checks the syntax of each module, and not its text: a docstring may name `print`."""
@@ -28,9 +32,9 @@ def test_only_one_module_writes_to_the_terminal() -> None:
         if file == Path(terminal.__file__):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
-            is_stream = name in ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
-            is_echo = name in ("print", "typer.echo", "typer.secho", "click.echo", "click.secho")
+            last = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+            name = ast.unparse(node) if last in LAST else ""
+            is_stream, is_echo = name in STREAMS, name in ECHOES
             is_import = isinstance(node, ast.ImportFrom) and node.module == "rich.console"
             makes_console = is_import and any(one.name == "Console" for one in node.names)
             is_typed_only = (

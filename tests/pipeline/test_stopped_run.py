@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from support import command_line
 from support.command_line import list_children, start, stop, wait_for, wait_until_ended
+from unipref import cli
 from unipref.core import hashing
 
 FUNCTIONS = """
@@ -57,6 +59,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def run_here(folder: Path, *words: str) -> None:
+    """Runs a command that nothing stops, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shown = CliRunner().invoke(cli.app, [*words, "--set", "workers=1"])
+    assert shown.exit_code == 0, shown.output
+
+
 def first_words(run: Path) -> dict[str, int]:
     rows = pq.read_table(run / "unified/preferences.parquet").to_pylist()
     return dict(collections.Counter(row["chosen"][0]["content"].split()[0] for row in rows))
@@ -83,7 +93,7 @@ def test_workers_end_with_their_run_and_the_next_run_has_its_own_rows(
     wait_until_ended(workers)
     (folder / "swapped_may_end").touch()
     (folder / "right_may_end").touch()
-    assert command_line.run(folder, "unify", "right.yaml", "-o", "run")[0] == 0
+    run_here(folder, "unify", "right.yaml", "-o", "run")
     assert first_words(folder / "run") == {"right": 80}
     assert sorted(path.name for path in (folder / "run").glob("unified*")) == ["unified"]
 
@@ -112,19 +122,20 @@ def test_a_signal_that_is_ignored_stays_ignored(folder: Path) -> None:
 def test_runs_at_once_in_one_folder_succeed_alike_or_say_that_another_is_there(folder: Path) -> None:
     for name in ("right_may_end", "swapped_may_end"):
         (folder / name).touch()
-    with ThreadPoolExecutor(4) as pool:
-        ended = list(pool.map(lambda _: command_line.run(folder, "unify", "right.yaml", "-o", "run"), range(4)))
+    words = ("unify", "right.yaml", "-o", "run", "--set", "workers=1")
+    with ThreadPoolExecutor(3) as pool:
+        ended = list(pool.map(lambda _: command_line.run(folder, *words), range(3)))
     assert 0 in [status for status, _ in ended]
     for status, text in ended:
         assert "Traceback" not in text
         assert status == 0 or (status == 2 and "another command is using this folder" in text)
     before = hashing.tree_hash(folder / "run/unified")
-    assert command_line.run(folder, "unify", "right.yaml", "-o", "alone")[0] == 0
+    run_here(folder, "unify", "right.yaml", "-o", "alone")
     assert hashing.tree_hash(folder / "alone/unified") == before
 
 
 def test_a_source_that_changes_while_it_is_read_stops_the_run(folder: Path) -> None:
-    process = start(folder, "unify", "right.yaml", "-o", "run")
+    process = start(folder, "unify", "right.yaml", "-o", "run", "--set", "workers=1")
     wait_for(folder / "right_is_there")
     with (folder / "f1.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"prompt": "Late?", "first": "right", "second": "wrong"}) + "\n")
@@ -133,7 +144,7 @@ def test_a_source_that_changes_while_it_is_read_stops_the_run(folder: Path) -> N
     assert process.returncode == 2
     assert f"{folder / 'f1.jsonl'}: the file changed while it was read" in err
     assert not list((folder / "run").glob("unified*"))
-    assert command_line.run(folder, "unify", "right.yaml", "-o", "run")[0] == 0
+    run_here(folder, "unify", "right.yaml", "-o", "run")
     assert first_words(folder / "run") == {"right": 81}
 
 

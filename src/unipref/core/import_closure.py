@@ -59,6 +59,8 @@ def _find_imported_files(package: Path, path: Path, modified: int) -> frozenset[
 
 def find_imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
     """Yields module and imported name of every import that runs."""
+    if isinstance(tree, ast.expr):  # holds no statement: skipped, for most nodes are in expressions
+        return
     if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
         for branch in tree.orelse:
             yield from find_imports(branch)

@@ -11,9 +11,12 @@ import json
 import math
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unipref.report.content import Cell, Column, Content, Figure, Table, format_number
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 HERE = Path(__file__).parent
 MARKUP = {"hovertemplate", "texttemplate", "meta"}
@@ -25,19 +28,15 @@ POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; b
 
 def render_html(content: Content) -> str:
     """Renders the whole report as one HTML text, with plotly.js if there are figures."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
     figures = [figure for section in content.sections for figure in section.figures]
     figure_data = [{"traces": escape_text(figure.traces), "layout": escape_text(figure.layout)} for figure in figures]
     variants = list(dict.fromkeys(content.variants.values()))
     library = load_plotly() if figures else None
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.js", "figures.js"))
     hashes = [_source_hash(script)] + ([library.hash] if library else [])
-    return environment.get_template("page.html.j2").render(
+    return _load_page().render(
         content=content,
         policy=POLICY.format(scripts=" ".join(hashes)),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
@@ -48,6 +47,17 @@ def render_html(content: Content) -> str:
         data_table=data_table,
         variant_of=functools.partial(variant_of, content.variants),
     )
+
+
+@functools.cache
+def _load_page() -> "Template":
+    """Compiles the template of the page, once: it takes longer than to render a small report."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html.j2")
 
 
 class Library:
