@@ -369,6 +369,7 @@ class Notes(Format):
 """
 
 
+@pytest.mark.slow
 def test_from_a_shell_with_a_format_of_the_users_own_beside_the_study(here: Path) -> None:
     (here / "own").mkdir()
     (here / "own/notes.py").write_text(OWN, encoding="utf-8")

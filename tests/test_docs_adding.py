@@ -66,6 +66,7 @@ def test_a_page_has_one_file_its_test_and_the_commands(page: Path) -> None:
     assert word == Path(names[0]).stem
 
 
+@pytest.mark.slow
 def test_the_files_of_the_pages_pass_their_tests_and_the_contract_tests(project: Path) -> None:
     """The commands of all pages in one process, which loads torch and TRL once."""
     found = [COMMANDS.search(page.read_text(encoding="utf-8")) for page in PAGES]

@@ -21,6 +21,7 @@ LOADED = ("collections", "contextlib", "json", "typing", "multiprocessing", "msg
 """Modules that unipref imports."""
 
 
+@pytest.mark.slow
 def test_no_file_of_the_working_folder_is_run(tmp_path: Path) -> None:
     ran, folder = tmp_path / "ran", tmp_path / "data"
     (folder / "study").mkdir(parents=True)

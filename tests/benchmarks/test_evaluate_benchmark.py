@@ -35,6 +35,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_loops_and_one_pass_agree(
     bench: ModuleType, data: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +46,7 @@ def test_loops_and_one_pass_agree(
     assert "equal within 0.0001: yes" in said
 
 
+@pytest.mark.slow
 def test_random_weights(
     bench: ModuleType, data: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -267,6 +267,7 @@ def test_later_stages_rerun_only_if_a_preference_is_removed(tmp_path: Path, stud
     assert cached() == {"unified": True, "clean": False, "selected": False}
 
 
+@pytest.mark.slow
 def test_the_built_in_world_has_no_leaks(tmp_path: Path) -> None:
     from unipref import demo
 
@@ -280,6 +281,7 @@ def test_the_built_in_world_has_no_leaks(tmp_path: Path) -> None:
     assert [row["prompt"] for row in truth if texts.matches([row["prompt"]])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_known_leaks_of_public_data_are_removed(shared: Path, tmp_path: Path) -> None:
     names = ("llmbar", "alpaca", "kto_thumbs")

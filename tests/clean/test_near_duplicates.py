@@ -92,6 +92,7 @@ def test_the_first_in_the_file_stays_whatever_the_order(tmp_path: Path) -> None:
     assert all(order[row["twin"]] < order[row["id"]] for row in found)
 
 
+@pytest.mark.slow
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         run(planted(2)[0], tmp_path / name, SplitSettings(), NEAR)

@@ -150,6 +150,7 @@ def found(site: Path) -> Any:
     return python(site, WHOLE.replace("SITE", str(site)))
 
 
+@pytest.mark.slow
 def test_installed_choices_are_found_by_name(found: Any) -> None:
     assert {"best_of", "pairs", "broken"} <= set(found["names"])
     assert found["scorers"] == ["good.longest", "good-package 1.0"]

@@ -49,6 +49,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return loaded
 
 
+@pytest.mark.slow
 def test_swapped_adapters_give_what_merged_ones_give(tiny_model: Path, adapters: list[Path], loads: list[str]) -> None:
     cache = ModelCache()
     seen = []
@@ -67,6 +68,7 @@ def test_swapped_adapters_give_what_merged_ones_give(tiny_model: Path, adapters:
     assert len({str(values) for values in seen}) == 4
 
 
+@pytest.mark.slow
 def test_reward_adapters_bring_their_own_heads(tiny_model: Path, tmp_path: Path, loads: list[str]) -> None:
     base = tmp_path / "base"
     torch.manual_seed(9)

@@ -37,6 +37,7 @@ def study(tmp_path: Path, tiny_model: Path) -> dict[str, Any]:
     return study_of(tmp_path, tiny_model)
 
 
+@pytest.mark.slow
 def test_the_checks_are_made_once_told_and_kept(study: dict[str, Any], tmp_path: Path) -> None:
     first, second = Hearing(), Hearing()
     found = unipref.check_training(study, tmp_path / "run", listener=first)
@@ -67,6 +68,7 @@ def test_a_fault_in_the_last_variant_stops_the_run_before_the_first_is_trained(
     assert not (tmp_path / "run" / "evaluated").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_checks_and_trains_nothing(study: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(yaml_files.write(study))
     given = ["train", str(tmp_path / "study.yaml"), "-o", str(tmp_path / "run"), "--check"]

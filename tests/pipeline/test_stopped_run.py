@@ -17,6 +17,8 @@ from support.command_line import list_children, start, stop, wait_for, wait_unti
 from unipref import cli
 from unipref.core import hashing
 
+pytestmark = pytest.mark.slow
+
 FUNCTIONS = """
 import os, re, time
 

@@ -186,6 +186,7 @@ def test_a_missing_resource_stops_the_run_also_when_its_report_is_made(
     assert (status, "there is too little memory." in err, "could not be written" in err) == (2, True, False)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_costs_only_the_output(tmp_path: Path) -> None:
     study, run = write_study(tmp_path, make_rows(20)), tmp_path / "run"
     for options in ([], ["--json"]):

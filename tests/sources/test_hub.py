@@ -120,6 +120,7 @@ def unify(dataset: str, out: Path) -> str:
     return UNIFY.replace("DATASET", dataset).replace("OUT", repr(str(out)))
 
 
+@pytest.mark.slow
 def test_a_known_dataset_without_a_path_comes_from_the_hub_once(hub: str, tmp_path: Path) -> None:
     done = run(unify("helpsteer3", tmp_path / "one"), tmp_path / "home", HF_ENDPOINT=hub)
     assert done.returncode == 0, done.stderr

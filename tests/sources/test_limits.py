@@ -371,6 +371,7 @@ print(good, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss has other units elsewhere")
 def test_small_files_do_not_take_all_memory(tmp_path: Path) -> None:
     for path, n_good in bombs(tmp_path):

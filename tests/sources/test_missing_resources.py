@@ -119,6 +119,7 @@ def test_a_worker_process_passes_the_error_on() -> None:
         list(engine.map(bytes, [1 << 62, 1], label="reading"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space")
 def test_real_lack_of_memory_is_no_reject(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"

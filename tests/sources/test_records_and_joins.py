@@ -218,6 +218,7 @@ def study(root: Path, workers: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_study_with_tables_is_the_same_in_one_process_and_in_several(tmp_path: Path) -> None:
     rows = [
         {"id": i, "sentence": f"The {i} man saw the {i} dog because _ ran.", "option1": "man", "option2": "dog"}

@@ -68,6 +68,7 @@ def test_spread_weights_are_gathered_before_they_are_saved(job: Job, monkeypatch
     assert all(torch.allclose(one[name], value, atol=1e-6) for name, value in other.items())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
 def test_an_adapter_on_a_tied_embedding_is_saved_as_the_model_that_was_trained(job: Job) -> None:
     import torch
@@ -89,6 +90,7 @@ def test_an_adapter_on_a_tied_embedding_is_saved_as_the_model_that_was_trained(j
     assert merge_record["tokens"] > 50
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Model (has|with) `tie_word_embeddings=True`")
 def test_a_merge_that_changes_the_model_stops_the_step_and_keeps_the_adapter(
     job: Job, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +116,7 @@ def test_the_adapter_of_a_failed_merge_replaces_that_of_an_earlier_attempt(tmp_p
     assert (tmp_path / "sft.adapter" / "README").read_text() == "attempt 2"
 
 
+@pytest.mark.slow
 def test_an_adapter_that_a_step_starts_from_is_compared_too(job: Job) -> None:
     first = job(to="first")
     train(Sft(**FEW, merge_adapter=False), first)

@@ -28,6 +28,7 @@ def test_damaged_settings_are_refused_with_a_message() -> None:
     assert 0 < outcome.tries["refused with a message"] < 400
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_up_to_the_damage(tmp_path: Path) -> None:
     outcome = fuzz_files.read_damaged_files(tmp_path / "files", SEED, 200, None)
     assert outcome.failures == []
@@ -38,6 +39,7 @@ def test_rows_around_a_damaged_line_are_read(tmp_path: Path) -> None:
     assert fuzz_files.read_good_lines_around_a_damaged_one(tmp_path / "lines", SEED, 100).failures == []
 
 
+@pytest.mark.slow
 def test_good_rows_among_damaged_ones_keep_their_preferences(tmp_path: Path) -> None:
     outcome = fuzz_rows.unify_good_rows_among_damaged(tmp_path / "good", SEED, 14)
     assert outcome.failures == []
@@ -51,6 +53,7 @@ def test_damaged_studies_are_refused_with_a_message(tmp_path: Path) -> None:
     assert outcome.tries["refused with a message"] > 40
 
 
+@pytest.mark.slow
 def test_the_report_of_a_damaged_run_is_written_or_refused(tmp_path: Path) -> None:
     assert fuzz_studies.report_damaged_runs(tmp_path / "reports", SEED, 15).failures == []
 

@@ -47,6 +47,7 @@ def test_every_label_is_inverted(entry: Any, flips: ModuleType) -> None:
         assert flip.map != entry.map
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("entry", entries())
 def test_inverted_labels_are_caught_and_right_ones_are_not(entry: Any, flips: ModuleType, shared: Path) -> None:

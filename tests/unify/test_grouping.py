@@ -157,6 +157,7 @@ def test_kept_fields_of_all_rows_are_kept(tmp_path: Path) -> None:
     assert json.loads(one["extra"]) == {"topic": "water", "by_row": [{"who": "ann"}, {"who": "bob"}]}
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unipref.unify.BUCKET_BYTES", 2000)
     chance = random.Random(7)

@@ -15,7 +15,7 @@ from unipref.sources import peek
 from unipref.unify import inspection
 from unipref.unify.inspection import Inspection, open_questions
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 RIGHT = {
     "alpaca": "demonstration",

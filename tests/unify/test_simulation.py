@@ -476,6 +476,7 @@ def noisy(seed: int) -> tuple[Rows, Told]:
     return rows, truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("aggregate", "seed"), [("majority", 0), ("majority", 1), ("latent", 0)])
 def test_five_annotators_who_err_in_three_of_ten_cases(aggregate: str, seed: int, tmp_path: Path) -> None:
     rows, truth = noisy(seed)

@@ -155,6 +155,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("preferences.parquet", "rejects.parquet")}
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_engine_or_the_buckets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

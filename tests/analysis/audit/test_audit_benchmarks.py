@@ -113,6 +113,7 @@ def test_a_folder_without_benchmarks_is_refused(make_run, tmp_path):
         audit(run, benchmarks=tmp_path / "empty")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_known_overlaps_of_public_data_are_found(shared, tmp_path):
     study = {

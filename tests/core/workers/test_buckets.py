@@ -101,6 +101,7 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
     """Map, spill and read back: ranges of a file in one process and in two."""
     (tmp_path / "data").mkdir()

@@ -182,6 +182,7 @@ def test_rows_of_any_shape_change_nothing(llama: Policy, monkeypatch: pytest.Mon
     assert_equal_to_alone(llama, groups)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["stories-260k", "bitnet-stories-3m", "craftgpt-chat-5m"])
 def test_public_models_answer_as_one_at_a_time(shared: Path, name: str) -> None:

@@ -325,6 +325,7 @@ def test_what_passes_unscored_counts_as_kept_for_deita():
     assert selection.columns["blocked_by"].tolist() == ["", "0000", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 6])
 def test_facility_location_agrees_with_apricot(seed):
     apricot = pytest.importorskip("apricot")

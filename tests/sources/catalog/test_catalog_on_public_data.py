@@ -19,7 +19,7 @@ import xxhash
 
 from unipref import unify_feedback
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 PATHS = {"oasst_trees": "oasst_trees/en_100_tree.jsonl", "winogrande": "winogrande/train_m.jsonl"}
 """Folders that hold the same data twice: one file of them."""

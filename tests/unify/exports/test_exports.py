@@ -77,6 +77,7 @@ def test_raw_rows_become_the_right_preferences(
     assert counts["groups"] == counts["projected"] + sum(counts["groups_rejected"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("export", "title", "example"), examples())
 def test_a_flip_is_seen(export: type[Export], title: str, example: dict[str, Any], generator: ModuleType) -> None:
     turned = flip(generator.run_case(example).filled["map"])
@@ -138,6 +139,7 @@ def test_recognising_leaves_the_rows_as_they_are_and_takes_any_row(export: type[
             assert proposal is None or 0 <= proposal.confidence <= 1
 
 
+@pytest.mark.slow
 def test_the_page_of_worked_cases_is_current(generator: ModuleType) -> None:
     page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
     assert page == generator.format_page(), "run: make docs"

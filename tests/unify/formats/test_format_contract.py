@@ -165,6 +165,7 @@ def damaged_rows(draw: Any, form: type[Format]) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 @every_format
 @settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
