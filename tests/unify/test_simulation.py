@@ -31,7 +31,7 @@ class Question:
     answers: dict[str, int]
 
 
-def world(seed: int, n_answers: int, n_prompts: int = 60) -> list[Question]:
+def world(seed: int, n_answers: int, n_prompts: int = 30) -> list[Question]:
     draw = random.Random(seed)
     return [
         Question(
@@ -477,7 +477,7 @@ def noisy(seed: int) -> tuple[Rows, Told]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("aggregate", "seed"), [("majority", 0), ("majority", 1), ("latent", 0)])
+@pytest.mark.parametrize(("aggregate", "seed"), [("majority", 0), ("latent", 0)])
 def test_five_annotators_who_err_in_three_of_ten_cases(aggregate: str, seed: int, tmp_path: Path) -> None:
     rows, truth = noisy(seed)
     mapping = {**SIDES, "votes": [f"v{n}" for n in range(ANNOTATORS)], "codes": BETTER}
