@@ -85,6 +85,17 @@ CASES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A folder, and the inputs of its stages."""
+    folder = write_folder(tmp_path_factory.mktemp("unchanged"))
+    return folder, inputs_of(folder, [])
+
+
+def write_folder(tmp_path: Path) -> Path:
     write_sources(tmp_path)
     for name, content in (
         ("model/config.json", '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}'),
@@ -116,11 +127,15 @@ def inputs_of(folder: Path, settings: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_change_voids_the_stages_that_depend_on_it(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = inputs_of(folder, [])
+def test_a_change_voids_the_stages_that_depend_on_it(
+    case: Case, unchanged: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, before = unchanged
     assert before.keys() == ALL
+    file = folder / (case.file or "pairs.jsonl")
+    content = file.read_text(encoding="utf-8")
     if case.file:
-        (folder / case.file).write_text((folder / case.file).read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        file.write_text(content + "\n", encoding="utf-8")
     if case.module:
         monkeypatch.setattr(hashing, "file_hash", changed(hashing.file_hash, PACKAGE / case.module))
     if case.package:
@@ -130,7 +145,10 @@ def test_a_change_voids_the_stages_that_depend_on_it(case: Case, folder: Path, m
             "find_versions",
             lambda *packages: versions(*packages) | dict.fromkeys({case.package} & set(packages), "0.0.changed"),
         )
-    after = inputs_of(folder, case.settings)
+    try:
+        after = inputs_of(folder, case.settings)
+    finally:
+        file.write_text(content, encoding="utf-8")
     assert {stage for stage in ALL if before[stage] != after[stage]} == case.voids
 
 

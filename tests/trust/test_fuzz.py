@@ -55,7 +55,7 @@ def test_damaged_studies_are_refused_with_a_message(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_report_of_a_damaged_run_is_written_or_refused(tmp_path: Path) -> None:
-    assert fuzz_studies.report_damaged_runs(tmp_path / "reports", SEED, 15).failures == []
+    assert fuzz_studies.report_damaged_runs(tmp_path / "reports", SEED, 10).failures == []
 
 
 def test_the_command_prints_and_writes_the_outcomes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
