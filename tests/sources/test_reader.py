@@ -1,8 +1,10 @@
 import csv
 import datetime
+import functools
 import gzip
 import json
 import math
+import random
 import time
 import zipfile
 from collections.abc import Callable
@@ -207,15 +209,19 @@ def test_an_array_longer_than_is_decoded_at_one_go(tmp_path: Path, monkeypatch: 
     assert [found.detail.split("'")[1] for _, found in rows_of(path)][:60] == [str(10**n) for n in range(60)]
 
 
+@functools.cache
+def noisy_rows() -> list[dict[str, str]]:
+    """Rows that take many blocks of a packed file."""
+    made = random.Random(0)
+    return [{"n": str(n), "t": "".join(made.choices("abcdefgh", k=200))} for n in range(10_000)]
+
+
 @pytest.mark.parametrize("shape", ["jsonl", "json", "csv"])
 @pytest.mark.parametrize(
     ("packing", "says"), [("gz", "the gzip stream ends early"), ("zst", "the zstandard stream ends early")]
 )
 def test_a_truncated_stream_is_read_up_to_the_break(tmp_path: Path, shape: str, packing: str, says: str) -> None:
-    import random
-
-    made = random.Random(0)
-    rows = [{"n": str(n), "t": "".join(made.choices("abcdefgh", k=200))} for n in range(20_000)]
+    rows = noisy_rows()
     if shape == "csv":
         text = "n,t\n" + "".join(f"{row['n']},{row['t']}\n" for row in rows)
     else:
