@@ -14,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from unipref import unify_feedback
+from unipref.core.errors import UserError
+
 NAME, COMMIT = "nvidia/HelpSteer3", "7" * 40
 ROW = {
     "context": [{"role": "user", "content": "Name a river."}],
@@ -143,19 +146,16 @@ def test_offline_with_nothing_fetched_says_to_give_a_path(tmp_path: Path) -> Non
     assert "give 'path'" in done.stdout
 
 
-def test_a_repository_that_is_not_there(hub: str, tmp_path: Path) -> None:
-    done = run(unify("nectar", tmp_path / "out"), tmp_path / "home", HF_ENDPOINT=hub)
+def test_a_repository_that_is_not_there_and_one_without_those_files(hub: str, tmp_path: Path) -> None:
+    del TinyHub.files["preference/train.jsonl.gz"]
+    both = unify("nectar", tmp_path / "out") + unify("helpsteer3", tmp_path / "out")
+    done = run(both, tmp_path / "home", HF_ENDPOINT=hub)
     assert done.returncode == 0, done.stderr
     assert "berkeley-nest/Nectar cannot be fetched from the hub" in done.stdout
-
-
-def test_a_repository_without_those_files(hub: str, tmp_path: Path) -> None:
-    del TinyHub.files["preference/train.jsonl.gz"]
-    done = run(unify("helpsteer3", tmp_path / "out"), tmp_path / "home", HF_ENDPOINT=hub)
-    assert done.returncode == 0, done.stderr
     assert "nvidia/HelpSteer3 at 'main' has no file preference/train.jsonl.gz." in done.stdout
 
 
 def test_a_known_dataset_that_is_not_on_the_hub_needs_a_path(tmp_path: Path) -> None:
-    done = run(unify("llmbar", tmp_path / "out"), tmp_path / "home", HF_HUB_OFFLINE="1")
-    assert "the path is missing, and 'llmbar' cannot be fetched from the hub." in done.stdout
+    study = {"sources": [{"name": "h", "dataset": "llmbar"}], "workers": 1}
+    with pytest.raises(UserError, match="the path is missing, and 'llmbar' cannot be fetched from the hub"):
+        unify_feedback(study, tmp_path / "out")
