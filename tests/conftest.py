@@ -20,6 +20,9 @@ sys.dont_write_bytecode = False
 settings.register_profile("unipref", deadline=None)
 settings.load_profile("unipref")
 
+MANY_MODULES = 300
+"""As many modules as a large library has."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
@@ -30,6 +33,16 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _loaded_modules_stay() -> Iterator[None]:
+    """Leaves libraries that a test has loaded out of later searches for garbage: each training makes two of them."""
+    before = len(sys.modules)
+    yield
+    if len(sys.modules) > before + MANY_MODULES:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
