@@ -126,3 +126,10 @@ def test_many_values_are_cut_into_ranges_and_few_are_not() -> None:
     few = make_scale(0, 0, "rating", np.array([1.0, 5.0, 5.0]), np.ones(3))
     assert few.categories(np.array([1.0, 5.0])).tolist() == [0, 1]
     assert make_scale(0, 0, "rating", np.array([3.0, 3.0]), np.ones(2)).size == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[1e308, 1.5e308, 1.7e308], [0.0, 5e-324, 1e-323], [-1.7e308, 0.0, 1.7e308]])
+def test_extreme_values_have_categories_of_their_own(values: list[float]) -> None:
+    scale = make_scale(0, 0, "rating", np.array(values), np.ones(3))
+    assert scale.categories(np.array(values)).tolist() == [0, 1, 2]
