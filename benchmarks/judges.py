@@ -50,6 +50,37 @@ NOISES = {
     "five of 70 %": "constant rate 0.7; five people judge each pair, one of them chooses the worse",
 }
 
+RATED = {
+    "unknown, ratings of noise 0.5": (0.5, None),
+    "unknown, ratings of noise 1": (1.0, None),
+    "unknown, ratings of noise 2": (2.0, None),
+    "unknown, ratings, 20 % careless": (1.0, "any"),
+    "unknown, ratings, 20 % are 9": (1.0, "top"),
+}
+"""Ratings without names: standard deviation of the noise, in those of the utilities, and how careless ratings are
+distributed: over all values, or all at the best one."""
+
+
+def simulate_ratings(name: str, seed: int) -> tuple[list[dict[str, Any]], Floats]:
+    """Returns rows of ratings from 1 to 9, three of each of two answers, and the true utilities.
+
+    Equal ratings of an answer are one row with a count, as unify writes them.
+    """
+    rng = np.random.default_rng([seed, 55, list(RATED).index(name)])
+    noise, careless = RATED[name]
+    utility = rng.normal(size=(PROMPTS, 2))
+    rows = []
+    for prompt in range(PROMPTS):
+        for answer in range(2):
+            values = np.clip(np.rint(5 + 1.5 * (utility[prompt, answer] + noise * rng.normal(size=VOTES))), 1, 9)
+            if careless is not None:
+                other = rng.integers(1, 10, VOTES) if careless == "any" else np.full(VOTES, 9)
+                values = np.where(rng.random(VOTES) < 0.2, other, values)
+            for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+                row = {"group": f"p{prompt:05}", "answers": [str(answer)], "kind": "rating", "source": "s"}
+                rows.append({**row, "value": float(value), "count": int(count)})
+    return rows, utility
+
 
 def simulate_pairs(noise: str, seed: int, answers: int) -> tuple[list[dict[str, Any]], Floats]:
     """Returns rows of judgements of pairs, and (prompts, answers) true utilities."""
@@ -264,6 +295,8 @@ def calibration_table(seeds: Sequence[int]) -> Iterator[str]:
             yield calibration_rows(
                 f"{noise}, {answers}", seeds, lambda seed, n=noise, k=answers: simulate_pairs(n, seed, k), True
             )
+    for name in RATED:
+        yield calibration_rows(f"{name}, 2", seeds, lambda seed, n=name: simulate_ratings(n, seed), False)
 
 
 def world_table(seeds: Sequence[int]) -> Iterator[str]:

@@ -54,6 +54,30 @@ def test_alpha_without_variation_is_not_defined(values: list[float]) -> None:
     assert result.low is None
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit_of_values", [5e-324, 1e-200, 1e-160, 1.0, 1e160, 1e307])
+@pytest.mark.parametrize("level", LEVELS)
+def test_alpha_does_not_depend_on_the_unit_of_the_values(level: str, unit_of_values: float) -> None:
+    unit, value = np.repeat(np.arange(6), 3), np.random.default_rng(0).integers(-9, 10, 18).astype(float)
+    result = krippendorff_alpha(unit, value * unit_of_values, level)
+    expected = krippendorff_alpha(unit, value, level)
+    assert result.alpha == pytest.approx(expected.alpha)
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.filterwarnings("error")
+def test_alpha_of_values_whose_squared_distances_are_zero_is_not_defined() -> None:
+    result = krippendorff_alpha(np.array([0, 0, 1, 1, 2]), np.array([0.0, 5e-324, 5e-324, 0.0, 1.0]), "interval")
+    assert (result.alpha, result.low, result.high) == (None, None, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_alpha_of_more_values_than_are_kept_apart_has_no_overflow() -> None:
+    unit, value = np.repeat(np.arange(100), 2), np.linspace(-1.7e308 / 2, 1.7e308 / 2, 200) * 2
+    result = krippendorff_alpha(unit, value, "interval")
+    assert result.alpha == pytest.approx(1.0, abs=0.01)
+
+
 def test_planted_contradictions_and_cycles_are_found_and_no_others() -> None:
     rng = np.random.default_rng(0)
     first, second, sign, source, block = [], [], [], [], []

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from crowdkit.aggregation import NoisyBradleyTerry
+from scipy.stats import spearmanr
 
 from support.judges import judged_pairs, judged_shapes
 from unipref.core.aggregation import Aggregation
@@ -293,7 +294,7 @@ def test_any_judgements_give_finite_numbers_or_nothing(seed: int) -> None:
 
 
 def test_the_order_is_that_of_noisy_bradley_terry() -> None:
-    rows, _ = judged_pairs(9, prompts=30, votes=6, people=6, inverted=1)
+    rows, _ = judged_pairs(9, prompts=100, votes=6, people=6, inverted=1)
     judgements, result = aggregate(rows)
     frame = pd.DataFrame(
         [
@@ -306,9 +307,13 @@ def test_the_order_is_that_of_noisy_bradley_terry() -> None:
         frame[column] = list(zip(frame["question"], frame[column], strict=True))
     oracle = NoisyBradleyTerry(n_iter=50).fit_predict(frame)
     means = by_name(judgements, result)
-    lead = [float(oracle[g, "a"] - oracle[g, "b"]) for g, _, a in means if a == "a"]
-    own = [means[g, None, "a"] - means[g, None, "b"] for g, _, a in means if a == "a"]
-    assert np.corrcoef(np.sign(lead), np.sign(own))[0, 1] > 0.75
+    lead = np.array([float(oracle[g, "a"] - oracle[g, "b"]) for g, _, a in means if a == "a"])
+    own = np.array([means[g, None, "a"] - means[g, None, "b"] for g, _, a in means if a == "a"])
+    assert spearmanr(lead, own).statistic > 0.85
+    # Every order is the same, except where the votes of the five who do not invert are nearly tied.
+    decided = np.abs(own) > 0.4
+    assert decided.mean() > 0.7
+    assert (np.sign(lead) == np.sign(own))[decided].all()
 
 
 def test_a_large_group_is_fitted() -> None:

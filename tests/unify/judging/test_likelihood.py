@@ -1,13 +1,14 @@
 """Every part of the likelihood: probabilities sum to 1, gradients are those of finite differences."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from unipref.unify.judging import rankings
-from unipref.unify.judging.profiles import SLOPES, interval, make_profiles
+from unipref.unify.judging.profiles import AT_ONCE, QUANTILES, SLOPES, interval, make_profiles
 from unipref.unify.judging.scales import NODES, Scale, make_scale
 
 STEP = 1e-6
@@ -89,6 +90,30 @@ def test_profiles_are_symmetric_in_reliability_and_sum_to_one() -> None:
     assert profiles.reliability(np.array([2.0, 3.0]))[0] == pytest.approx(reliability)
 
 
+def test_the_reliability_is_that_of_each_slope_alone() -> None:
+    profiles = make_profiles()
+    slopes = np.concatenate([[-3.0, 0.0, 3.0], np.random.default_rng(0).uniform(0, 20, AT_ONCE + 50)])
+    gaps = np.sqrt(2.0) * ndtri(0.5 + (np.arange(QUANTILES) + 0.5) / (2 * QUANTILES))
+    together = profiles.reliability(slopes)
+    for at in (0, 1, 2, 3, AT_ONCE - 1, AT_ONCE, len(slopes) - 1):
+        right = np.mean(2 * expit(np.abs(slopes[at] * profiles.slope)[:, None] * gaps) - 1, axis=1)
+        expected = np.sign(profiles.slope) * (1 - profiles.lapse) * right
+        assert together[at] == pytest.approx(expected, abs=1e-12)
+        assert profiles.reliability(float(slopes[at])) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_reliability_of_many_annotators_takes_little_memory() -> None:
+    profiles = make_profiles()
+    slopes = np.random.default_rng(0).uniform(0, 20, 15_000)
+    tracemalloc.start()
+    try:
+        profiles.reliability(slopes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000 * len(slopes)
+
+
 def test_the_interval_of_one_profile_lies_around_it() -> None:
     low, high = interval(np.array([-0.5, 0.5]), np.array([0.0, 1.0]))
     assert 0.3 < low < 0.5 < high < 0.7
@@ -101,3 +126,10 @@ def test_many_values_are_cut_into_ranges_and_few_are_not() -> None:
     few = make_scale(0, 0, "rating", np.array([1.0, 5.0, 5.0]), np.ones(3))
     assert few.categories(np.array([1.0, 5.0])).tolist() == [0, 1]
     assert make_scale(0, 0, "rating", np.array([3.0, 3.0]), np.ones(2)).size == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[1e308, 1.5e308, 1.7e308], [0.0, 5e-324, 1e-323], [-1.7e308, 0.0, 1.7e308]])
+def test_extreme_values_have_categories_of_their_own(values: list[float]) -> None:
+    scale = make_scale(0, 0, "rating", np.array(values), np.ones(3))
+    assert scale.categories(np.array(values)).tolist() == [0, 1, 2]

@@ -41,6 +41,49 @@ def test_a_row_that_stands_for_several_judgements_is_several_votes() -> None:
     assert chance == pytest.approx([0.7])
 
 
+def rating(answer: str, value: float, count: int = 1, group: str = "g", annotator: str | None = None) -> dict:
+    row = {"group": group, "answers": [answer], "kind": "rating", "value": value, "count": count}
+    return {**row, "source": "s", "annotator": annotator}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sign"),
+    [
+        ([(6.0, 3), (1.0, 1)], [(4.0, 4)], 1),  # 4.75 against 4
+        ([(4.0, 4)], [(6.0, 3), (1.0, 1)], -1),
+        ([(1.0, 3), (9.0, 1)], [(4.0, 4)], -1),  # 3 against 4
+        ([(5.0, 3), (1.0, 1)], [(4.0, 9)], 0),  # 4 against 4
+    ],
+)
+@pytest.mark.parametrize("choice", [Majority(), DawidSkene()], ids=lambda choice: choice.name())
+def test_the_mean_of_ratings_weighs_each_by_its_count(choice, a, b, sign: int) -> None:
+    rows = [
+        rating(answer, value, count, f"g{prompt}")
+        for prompt in range(3)
+        for answer, values in (("a", a), ("b", b))
+        for value, count in values
+    ]
+    judgements = Judgements.from_rows(rows)
+    pairs = imply_pairs(judgements)
+    assert pairs.sign.tolist() == [sign] * 3
+    assert pairs.count.tolist() == [1] * 3  # one vote each: nobody knows how many of the raters agree with the mean
+    chance, lead = choice.aggregate(judgements).compare([0, 2, 4], [1, 3, 5])
+    assert np.sign(np.round(lead, 9)).tolist() == [sign] * 3
+    seen = chance[np.isfinite(chance)]
+    assert (np.sign(np.round(seen - 0.5, 9)) == sign).all()
+
+
+def test_equal_ratings_of_several_are_as_many_votes() -> None:
+    pairs = imply_pairs(Judgements.from_rows([rating("a", 5.0, 3), rating("b", 4.0, 2)]))
+    assert (pairs.sign.tolist(), pairs.count.tolist()) == ([1], [2])
+
+
+def test_one_person_who_rates_an_answer_twice_has_one_vote() -> None:
+    rows = [rating("a", 5.0, annotator="x"), rating("a", 1.0, annotator="x"), rating("b", 4.0, annotator="x")]
+    pairs = imply_pairs(Judgements.from_rows(rows))
+    assert (pairs.sign.tolist(), pairs.count.tolist()) == ([-1], [1])
+
+
 def test_mean_is_in_standard_deviations_of_the_source() -> None:
     rows = [
         {"group": "g", "answers": [a], "kind": "rating", "value": v, "source": "s", "annotator": who}

@@ -49,7 +49,7 @@ def krippendorff_alpha(unit: Ints, value: Floats, level: Level, seed: int = 0, c
         counts: (n,) how many judges gave each value; None: one each.
     """
     number = np.ones(len(unit), dtype=np.int64) if counts is None else counts
-    value = _round_values(np.asarray(value, dtype=np.float64)) if level == "interval" else value
+    value = _round_values(_rescale(np.asarray(value, dtype=np.float64))) if level == "interval" else value
     domain, code = np.unique(value, return_inverse=True)
     _, unit_code = np.unique(unit, return_inverse=True)
     units = int(unit_code.max(initial=-1)) + 1
@@ -63,6 +63,12 @@ def krippendorff_alpha(unit: Ints, value: Floats, level: Level, seed: int = 0, c
     return Agreement(level, alpha, low, high, len(table), int(table.sum()))
 
 
+def _rescale(values: Floats) -> Floats:
+    """Divides values by the largest one if their squares would not be floats. Alpha does not depend on the unit."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return values if largest == 0 or 1e-100 < largest < 1e100 else values / largest
+
+
 def _round_values(values: Floats) -> Floats:
     """Rounds to `MOST_VALUES` equal steps if there are more different values."""
     if len(np.unique(values)) <= MOST_VALUES:
@@ -72,13 +78,16 @@ def _round_values(values: Floats) -> Floats:
 
 
 def _alpha(table: Floats, domain: Floats, level: Level) -> float | None:
-    """Returns alpha of (units, values) counts; None without two different values in comparable units."""
+    """Returns alpha of (units, values) counts; None without two different values in comparable units, or if their
+    squared distances are all 0 as floats.
+    """
     totals = table.sum(axis=0)
     if not len(table) or (totals > 0).sum() < 2:
         return None
     distance = _distances(domain, totals, level)
     seen = float(_observed(table, table.sum(axis=1), distance).sum())
-    return float(1 - seen * (totals.sum() - 1) / float(totals @ distance @ totals))
+    expected = float(totals @ distance @ totals)
+    return float(1 - seen * (totals.sum() - 1) / expected) if expected > 0 else None
 
 
 def _interval(table: Floats, domain: Floats, level: Level, seed: int) -> tuple[float | None, float | None]:

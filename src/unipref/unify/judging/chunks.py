@@ -279,7 +279,8 @@ def pass_over(chunk: Chunk, factors: Factors, tables: Tables, beliefs: Beliefs, 
     nodes = NODES.astype(np.float32)
     mean, variance = (x[chunk.sites].astype(np.float32) for x in (beliefs.mean, beliefs.variance))
     tilted = chunk.by_site @ log_chance - 0.5 * (nodes - mean[:, None]) ** 2 / variance[:, None]
-    without = tilted[site] - log_chance
+    # Each of several unknown annotators is predicted from the others of the row too.
+    without = tilted[site] - log_chance / factors.people[at].astype(np.float32)[:, None]
     moments = _moments(tilted)
     without -= without.max(axis=1, keepdims=True)
     np.exp(without, out=without)

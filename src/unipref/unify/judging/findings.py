@@ -112,9 +112,13 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
         n_overlapping = int((judgements.count * overlaps.of_row)[rows].sum())
         figures: tuple[float | None, float | None, float | None] = (None, None, None)
         if n_overlapping >= least:
-            follow = _mean_follow(fit, scale.source, annotator[overlaps.of_row[row]])
+            mine = overlaps.of_row[row]
+            shares = _mean_shares(fit, scale.source, annotator[mine], judgements.count[row[mine]])
+            looks = 1 - fit.profiles.lapse
+            value = scale.slope * float(shares @ (fit.profiles.slope * looks))
             logs = fit.slopes.logs[fit.slopes.scale == code]
-            figures = _interval(scale.slope * follow, float(fit.references[code]), logs)
+            # The evidence is of slopes beside the lapses; the value counts a lapse as a judgement of slope 0.
+            figures = _interval(value, float(fit.references[code]) * float(shares @ looks), logs)
         records.append(
             SourceReport(
                 str(judgements.sources[scale.source]),
@@ -140,24 +144,25 @@ def _rows_of_scale(fit: Fit, code: int) -> tuple[Ints, Ints]:
     return np.concatenate(annotators), np.concatenate(rows)
 
 
-def _mean_follow(fit: Fit, source: int, annotator: Ints) -> float:
-    """Returns the mean relative slope of the annotators of some judgements of a source."""
-    follow = fit.profiles.slope * (1 - fit.profiles.lapse)
-    counts = np.bincount(annotator[annotator != NOBODY], minlength=len(fit.posterior)).astype(np.float64)
-    unknown = float((annotator == NOBODY).sum())
-    total = max(counts.sum() + unknown, 1.0)
-    return float((counts @ (fit.posterior @ follow) + unknown * float(fit.crowd[source] @ follow)) / total)
+def _mean_shares(fit: Fit, source: int, annotator: Ints, count: Ints) -> Floats:
+    """Returns (p,) the mean share of each profile among the annotators of some judgements of a source."""
+    named = annotator != NOBODY
+    counts = np.bincount(annotator[named], count[named], len(fit.posterior))
+    total = counts @ fit.posterior + count[~named].sum() * fit.crowd[source]
+    return np.asarray(total / max(float(count.sum()), 1.0))
 
 
 def _interval(value: float, reference: float, logs: Floats) -> tuple[float, float, float]:
     """Returns a slope and its 95 % interval.
 
     The interval holds the relative slopes that explain the judgements not clearly worse than the best one: by the
-    likelihood ratio, and by the differences of the blocks, whose judgements depend on each other (Vuong 1989).
+    likelihood ratio, and by the differences of the blocks, whose judgements depend on each other (Vuong 1989). These
+    slopes are the same for all annotators. Where some are inverted or ignore the answers, the mean slope can lie
+    outside of them. Then the interval reaches from the one to the other.
 
     Args:
         value: the slope of a scale times the mean relative slope of its annotators.
-        reference: the slope of which `logs` has the multiples.
+        reference: the slope of which `logs` has the multiples, times the mean share of judgements without a lapse.
         logs: (blocks, slopes) as in `SlopeEvidence`.
     """
     best = int(logs.sum(axis=0).argmax())

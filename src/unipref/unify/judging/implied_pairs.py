@@ -104,13 +104,17 @@ def _direct(judgements: Judgements, judge: Ints) -> Part:
 
 
 def _within(judgements: Judgements, cell: Ints, answer: Ints, height: Floats, row: Ints, judge: Ints) -> Part:
-    """Returns the pairs of answers within each cell; an answer that was judged twice has its mean height. In a cell of
-    more than `MOST_TOGETHER` answers, each is compared with the next ones in the order of their codes, which is random.
+    """Returns the pairs of answers within each cell; an answer that was judged several times has the mean height of its
+    judgements. In a cell of more than `MOST_TOGETHER` answers, each is compared with the next ones in the order of
+    their codes, which is random.
     """
     answers = len(judgements.answers)
     code, first_at, entry = np.unique(cell * answers + answer, return_index=True, return_inverse=True)
-    height = np.bincount(entry, height) / np.bincount(entry)
-    row, judge, count = row[first_at], judge[first_at], judgements.count[row[first_at]]
+    number = judgements.count[row].astype(np.float64)
+    height = np.bincount(entry, height * number) / np.bincount(entry, number)
+    # A comparison of the mean of different heights is one vote: who of the judges would agree with it is not known.
+    count = np.where(np.bincount(entry) > 1, 1, judgements.count[row[first_at]])
+    row, judge = row[first_at], judge[first_at]
     _, starts, sizes = np.unique(code // answers, return_index=True, return_counts=True)
     parts: list[Part] = []
     for size in np.unique(sizes[sizes > 1]).tolist():

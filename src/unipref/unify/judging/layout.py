@@ -27,6 +27,7 @@ class Factors:
         annotator: (n,) codes; NOBODY for an unknown one.
         source: (n,) codes.
         weight: (n,) how many judgements each counts as.
+        people: (n,) how many annotators each stands for: 1 if the annotator is named.
         block: (n,) code of the block.
         cell: (n,) the same number for judgements of an annotator in one block; ascending with the block.
         site: (n,) ascending codes.
@@ -43,6 +44,7 @@ class Factors:
     annotator: Ints
     source: Ints
     weight: Floats
+    people: Ints
     block: Ints
     cell: Ints
     site: Ints
@@ -62,6 +64,7 @@ class Rankings:
         scale: (n,) codes of the scale.
         annotator, source, block: (n,) codes.
         weight: (n,) how many judgements each stands for.
+        people: (n,) how many annotators each stands for: 1 if the annotator is named.
         is_overlapping: (n,).
         answers: (n, m) answer codes, best first.
         bucket: (n, m) position at which the answers tied with each one start.
@@ -73,6 +76,7 @@ class Rankings:
     source: Ints
     block: Ints
     weight: Floats
+    people: Ints
     is_overlapping: npt.NDArray[np.bool_]
     answers: Ints
     bucket: Ints
@@ -199,6 +203,7 @@ def _make_factors(
         annotator=annotator[order],
         source=judgements.source[row][order],
         weight=np.asarray(parts["weight"], dtype=np.float64)[order],
+        people=np.where(annotator == NOBODY, judgements.count[row], 1)[order],
         block=block[order],
         cell=cell[order],
         site=site[order],
@@ -229,6 +234,7 @@ def _make_rankings(judgements: Judgements, overlaps: Overlaps, scale_of_row: Int
                 source=judgements.source[mine],
                 block=judgements.block[mine],
                 weight=judgements.count[mine].astype(np.float64),
+                people=np.where(judgements.annotator[mine] == NOBODY, judgements.count[mine], 1),
                 is_overlapping=overlaps.of_row[mine],
                 answers=np.take_along_axis(judgements.judged[at], best_first, axis=1),
                 bucket=bucket,

@@ -91,16 +91,18 @@ class RankingTerms:
         diagonal = np.arange(shape[1])
         covariance[:, diagonal, diagonal] = gaussians.variance[answers]
         inner = np.linalg.inv(covariance)
-        inner[is_large] += self.precision[is_large]  # the variances of large blocks already lack what is shared
+        # Each of several unknown annotators is predicted from the others of the row too.
+        own = self.precision / self.rankings.people[:, None, None]
+        inner[is_large] += own[is_large]  # the variances of large blocks already lack what is shared
         mean = gaussians.mean[answers]
-        linear = np.einsum("nij,nj->ni", inner, mean) - self.shift
-        without = inner - self.precision
+        linear = np.einsum("nij,nj->ni", inner, mean) - self.shift / self.rankings.people[:, None]
+        without = inner - own
         without[:, diagonal, diagonal] += 1e-6
         around = np.linalg.inv(without)
         self._cavity_mean = np.einsum("nij,nj->ni", around, linear)
-        own = np.einsum("nii->ni", around).mean(axis=1)
-        both = (around.sum(axis=(1, 2)) - own * shape[1]) / (shape[1] * (shape[1] - 1))
-        self._cavity_spread = np.maximum(2 * (own - both), 0.0)
+        each = np.einsum("nii->ni", around).mean(axis=1)
+        both = (around.sum(axis=(1, 2)) - each * shape[1]) / (shape[1] * (shape[1] - 1))
+        self._cavity_spread = np.maximum(2 * (each - both), 0.0)
 
     def log_chances(self, slopes: Floats) -> Floats:
         """Returns (n, slopes) log-likelihoods averaged over the utilities (MacKay 1992), for each profile's slope."""
@@ -122,7 +124,8 @@ class RankingTerms:
         """Returns (s, p) expected numbers of unknown annotators by profile, from overlapping rankings."""
         mine = np.flatnonzero(self.rankings.is_overlapping & (self.rankings.annotator == NOBODY))
         result = np.zeros(by_source.shape)
-        posterior = softmax(by_source[self.rankings.source[mine]] + self.messages[mine])
+        each = self.messages[mine] / self.rankings.people[mine][:, None]
+        posterior = softmax(by_source[self.rankings.source[mine]] + each)
         np.add.at(result, self.rankings.source[mine], posterior * self.rankings.weight[mine][:, None])
         return result
 

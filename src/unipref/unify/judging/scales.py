@@ -208,7 +208,7 @@ def _edges(values: Floats, counts: Floats, most: int) -> Floats:
     distinct, code = np.unique(values, return_inverse=True)
     if len(distinct) < 2:
         return np.zeros(0)
-    middles = (distinct[1:] + distinct[:-1]) / 2
+    middles = distinct[1:] / 2 + distinct[:-1] / 2  # the sum itself could be infinite
     if len(distinct) <= most:
         return middles
     below = np.cumsum(np.bincount(code, counts))[:-1]
