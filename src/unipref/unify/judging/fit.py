@@ -22,6 +22,8 @@ THREADS = 2
 """Chunks computed at a time. Their results are added in a fixed order, so the number changes no digit."""
 DAMPING, FULL_STEPS = 0.8, 10
 """Share of the new term of a site that is taken in a step; after the full steps it falls, so that no term swings."""
+LEAST_STEPS = 3
+"""Steps that are taken even if the first one changes no utility, as where all judgements cancel."""
 FIRST_BETWEEN = 0.5
 """First guess of the variance of utilities between prompts."""
 CROWD_STRENGTH = 10.0
@@ -92,7 +94,7 @@ class Fitter:
             self._combine()
             change, step = np.inf, 0
             self._cut()
-            while step < most_steps and change > tolerance:
+            while step < most_steps and (change > tolerance or step < LEAST_STEPS):
                 step += 1
                 if on_step is not None:
                     on_step(step - 1, most_steps)
