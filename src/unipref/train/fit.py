@@ -21,7 +21,7 @@ from unipref.models.adapter_merge import PROBES
 from unipref.models.loading import NO_LIMIT, set_threads
 from unipref.train import processes
 from unipref.train.data.answer_masks import add_speaker_columns, mask_other_speakers, match_pad_token
-from unipref.train.data.pair_columns import PROBABILITY
+from unipref.train.data.pair_columns import PROBABILITY, fill_probabilities
 from unipref.train.data.row_usage import RowUsage, describe_rare_numbers, describe_special_tokens
 from unipref.train.data.rows import View, join_tools, write_rows
 from unipref.train.monitor.callback import Watcher, make_callback, silence_libraries
@@ -271,10 +271,10 @@ def _set_threads(checkpoint: Path | None) -> None:
 def _load_datasets(ready: PreparedStep) -> dict[str, Any]:
     from datasets import Dataset
 
-    rows = Dataset.from_file(str(ready.rows))
+    rows = fill_probabilities(Dataset.from_file(str(ready.rows)), ready.usage.facts)
     datasets = {"train_dataset": add_speaker_columns(rows, ready.usage, ready.sides)}
     if ready.dev is not None:
-        dev = Dataset.from_file(str(ready.dev))
+        dev = fill_probabilities(Dataset.from_file(str(ready.dev)), ready.usage.facts)
         datasets["eval_dataset"] = add_speaker_columns(dev, ready.dev_usage, ready.sides)
     return datasets
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from datasets import Dataset
 
 from unipref.core.contracts import TrainJob
 from unipref.core.errors import UserError
 from unipref.models.loading import CHAT_TEMPLATE, load_tokenizer
 from unipref.train.data.pair_columns import (
+    fill_probabilities,
     make_margin_column,
     make_pair_view,
     make_probability_column,
@@ -231,6 +233,23 @@ def test_ratings_are_those_of_all_axes_by_source(job: Job, tmp_path: Path, row: 
     assert (scales.rated, scales.unrated) == (1, 1)
     stacked = scales.stack([first, second]).flatten().tolist()
     assert stacked == pytest.approx([1.0, -1.0, math.nan, math.nan], nan_ok=True)
+
+
+def test_a_pair_without_a_confidence_gets_the_mean_of_the_others(job: Job, row: Any, tmp_path: Path) -> None:
+    confidences = [0.9, None, 0.6, 0.3, None]
+    rows = [row(f"Why {i}?", "So.", "No.") | {"confidence": p} for i, p in enumerate(confidences)]
+    given = job(rows)
+    tokenizer, _ = load_tokenizer(str(given.policy))
+    for missing, expected in ((None, 0.6), (0.75, 0.75)):
+        file = tmp_path / f"{missing}.arrow"
+        usage = write_rows(given.preferences, file, make_pair_view(make_probability_column(missing)), tokenizer, 256)
+        filled = fill_probabilities(Dataset.from_file(str(file)), usage.facts)
+        assert filled["label_probability"][:] == pytest.approx([0.9, expected, 0.6, 0.3, expected])
+    # Dev rows get the mean of the rows to train on, and rows of another trainer stay as they are.
+    dev = Dataset.from_dict({"prompt": ["a", "b"], "label_probability": [math.nan, 0.5]})
+    assert fill_probabilities(dev, usage.facts)["label_probability"][:] == pytest.approx([0.6, 0.5])
+    others = Dataset.from_dict({"prompt": ["a"]})
+    assert fill_probabilities(others, usage.facts) is others
 
 
 @pytest.mark.parametrize("trainer", [Dpo(soft_labels=True, max_steps=1), Reward(soft_labels=True, max_steps=1)])

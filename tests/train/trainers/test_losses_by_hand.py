@@ -183,12 +183,14 @@ def by_answer(given: TrainJob, rows: Any, make: Callable[[dict[str, Any]], Any])
     return {key: make(one) for key, one in zip(ids, rows, strict=True)}
 
 
-def test_reward_with_soft_labels(job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", [None, 0.9])
+def test_reward_with_soft_labels(missing: float | None, job: Job, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rows[1]["confidence"] = None
     rows[2]["confidence"] = 0.25  # overruled, but kept
     given = job(rows)
-    hf, model, done = trained(Reward(**PLAIN, soft_labels=True, missing_confidence=0.9), given, monkeypatch)
-    expected = by_answer(given, rows, lambda one: 0.9 if one["confidence"] is None else one["confidence"])
+    hf, model, done = trained(Reward(**PLAIN, soft_labels=True, missing_confidence=missing), given, monkeypatch)
+    without = missing or (0.6 + 0.25 + 1.0 + 0.6 + 1.0) / 5
+    expected = by_answer(given, rows, lambda one: without if one["confidence"] is None else one["confidence"])
 
     def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
         parts = []
@@ -390,7 +392,8 @@ def test_dpo_with_soft_labels(kinds: list[str], job: Job, rows: Any, monkeypatch
     trainer = Dpo(**PLAIN, beta=0.3, soft_labels=True, loss_type=kinds, loss_weights=weights)
     hf, model, done = trained(trainer, given, monkeypatch)
     reference = copy.deepcopy(model)
-    expected = by_answer(given, rows, lambda one: 1.0 if one["confidence"] is None else one["confidence"])
+    mean = (0.25 + 0.6 + 1.0 + 0.6 + 1.0) / 5
+    expected = by_answer(given, rows, lambda one: mean if one["confidence"] is None else one["confidence"])
 
     def loss(model: Any, batch: list[dict[str, Any]]) -> Any:
         parts = []

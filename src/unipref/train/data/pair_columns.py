@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unipref.core.records import Row
-from unipref.train.data.row_usage import NO_MARGIN
+from unipref.train.data.row_usage import NO_MARGIN, RowFacts, take_confidences
 from unipref.train.data.rows import PAIRS, View
 
 PROBABILITY = "label_probability"
@@ -68,12 +70,32 @@ def make_margin_column(scale: float, missing: float | None) -> PairColumns:
     return PairColumns({"margin": "float32"}, make)
 
 
-def make_probability_column(missing: float) -> PairColumns:
-    """The column `PROBABILITY`; `missing`: the probability of a pair without a confidence."""
+def make_probability_column(missing: float | None) -> PairColumns:
+    """The column `PROBABILITY`; `missing`: of a pair without a confidence; None: NaN, for `fill_probabilities`."""
+    default = math.nan if missing is None else missing
     return PairColumns(
         {PROBABILITY: "float32"},
-        lambda row: {PROBABILITY: missing if row["confidence"] is None else row["confidence"]},
+        lambda row: {PROBABILITY: default if row["confidence"] is None else row["confidence"]},
     )
+
+
+def fill_probabilities(dataset: Any, facts: RowFacts) -> Any:
+    """Gives each pair whose `PROBABILITY` is NaN the mean confidence of the pairs that have one.
+
+    Args:
+        dataset: the rows, as in the file; returned as they are if no probability is missing.
+        facts: of the rows to train on, also if `dataset` holds others.
+    """
+    if PROBABILITY not in dataset.column_names:
+        return dataset
+    from datasets import Value
+
+    probabilities = dataset.with_format("numpy")[PROBABILITY][:]
+    is_missing = np.isnan(probabilities)
+    if not is_missing.any():
+        return dataset
+    filled = np.where(is_missing, take_confidences(facts, "soft_labels").mean(), probabilities)
+    return dataset.remove_columns(PROBABILITY).add_column(PROBABILITY, filled, feature=Value("float32"))
 
 
 def make_rating_columns() -> PairColumns:

@@ -51,8 +51,8 @@ class Dpo(LengthLimited):
     soft_labels: bool = False
     """Take each pair's label as right with its own probability, `confidence`, instead of as certain. For the losses
     sigmoid, sigmoid_norm, ipo and hinge."""
-    missing_confidence: float = Field(default=1.0, gt=0, le=1)
-    """With `soft_labels`, the probability of a pair that has no confidence."""
+    missing_confidence: float | None = Field(default=None, gt=0, le=1)
+    """With `soft_labels`, the probability of a pair that has no confidence. None: the mean confidence of the others."""
     precompute_ref_log_probs: bool = True
     """Compute the reference's log-probabilities of every pair once, before training. False: in each step, with a second
     copy of the model unless there is `lora`. `sync_ref_model` needs False."""

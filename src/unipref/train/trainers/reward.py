@@ -66,8 +66,8 @@ class Reward(LengthLimited):
     """With `use_margin`, what happens to a pair without a margin."""
     soft_labels: bool = False
     """Take each pair's label as right with its own probability, `confidence`, instead of as certain."""
-    missing_confidence: float = Field(default=1.0, gt=0, le=1)
-    """With `soft_labels`, the probability of a pair that has no confidence."""
+    missing_confidence: float | None = Field(default=None, gt=0, le=1)
+    """With `soft_labels`, the probability of a pair that has no confidence. None: the mean confidence of the others."""
     use_ratings: bool = False
     """Predict the scores of both answers on all axes of their source too. They come from the hidden state that the
     reward comes from, so that one trunk learns both; the saved model has the reward alone. A pair without scores has
