@@ -280,20 +280,29 @@ def test_counts_of_a_sample_are_those_of_the_whole_by_estimate(
 
 
 @pytest.mark.parametrize(
-    ("trainer", "message"),
+    ("trainer", "message", "mend"),
     [
-        (Dpo(**FEW, soft_labels=True), "no pair has a confidence"),
-        (Dpo(**FEW, loss_type="robust", label_smoothing="confidence"), "no pair has a confidence"),
-        (Reward(**FEW, soft_labels=True), "no pair has a confidence"),
-        (Reward(**FEW, use_ratings=True), "no pair has ratings: its sources score no answers"),
-        (Sft(**FEW, weigh_by="margin"), "no row has a margin to weight by"),
+        (Dpo(**FEW, soft_labels=True), "no pair has a confidence", "Take 'soft_labels' out."),
+        (
+            Dpo(**FEW, loss_type="robust", label_smoothing="confidence"),
+            "no pair has a confidence",
+            "Give a number, or take it out.",
+        ),
+        (Reward(**FEW, soft_labels=True), "no pair has a confidence", "Take 'soft_labels' out."),
+        (Reward(**FEW, use_ratings=True), "no pair has ratings: its sources score no answers", "Leave it out."),
+        (
+            Sft(**FEW, weigh_by="margin"),
+            "no row has a margin to weight by",
+            "Set it to margin_percentile, which needs only two scores, or leave it out.",
+        ),
     ],
 )
 def test_numbers_that_no_row_has_are_missed_before_training(
-    trainer: Trainer, message: str, check: Check, monkeypatch: pytest.MonkeyPatch
+    trainer: Trainer, message: str, mend: str, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as error:
         check(trainer)
+    assert error.value.mend == mend
     # Rows outside the sample may have them.
     monkeypatch.setattr(module, "write_sample", lambda preferences, out: (write_sample(preferences, out)[0] + 1, 21))
     (step,) = check(trainer)["steps"].values()

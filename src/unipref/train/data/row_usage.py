@@ -92,7 +92,8 @@ def take_confidences(facts: RowFacts, setting: str) -> "npt.NDArray[np.float64]"
     confidences = confidences[~np.isnan(confidences)]
     if not len(confidences):
         what = "no pair has a confidence: none is judged twice, or by somebody of whom more is known."
-        raise UserError(what, where=setting, mend="Give a number, or take it out.")
+        mend = "Give a number, or take it out." if setting == "label_smoothing" else f"Take '{setting}' out."
+        raise UserError(what, where=setting, mend=mend)
     return confidences
 
 
