@@ -127,6 +127,9 @@ def test_a_row_that_the_judgements_overrule_weighs_nothing() -> None:
     assert compute_row_weights(row_facts, "margin").tolist() == pytest.approx([1.5, 0.5, 0, 2 / 3])  # type: ignore[union-attr]
     order = row_order(weigh_by="margin").order(row_facts, 400, seed=0)
     assert 2 not in order
+    for overruled in ([-1.5, -0.2, None, -3.0], [0.0, -1.0, 0.0, None]):
+        with pytest.raises(UserError, match="no row has a margin above 0, so none can be drawn"):
+            compute_row_weights(facts(("a", 4), margin=overruled), "margin")
     negative = facts(("a", 2), ("b", 2), margin=[1.0, 1.0, -1.0, -2.0])
     with pytest.raises(UserError, match="all 2 rows of a part of the mix have a margin of 0 or less"):
         row_order(weigh_by="margin", mix=Mix(shares={"a": 1, "b": 1})).order(negative, 4, seed=0)

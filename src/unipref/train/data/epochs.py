@@ -204,7 +204,7 @@ def compute_row_weights(facts: RowFacts, by: WeighBy | None) -> npt.NDArray[np.f
     A negative number counts as 0: all judgements together are against the label.
 
     Raises:
-        UserError: no row has the number, or all are 0.
+        UserError: no row has the number, or none is above 0.
     """
     if by is None:
         return None
@@ -214,7 +214,8 @@ def compute_row_weights(facts: RowFacts, by: WeighBy | None) -> npt.NDArray[np.f
         mend = "Leave 'weigh_by' out."
         if by != "margin_percentile" and not np.isnan(facts.numbers["margin_percentile"]).all():
             mend = "Set it to margin_percentile, which needs only two scores, or leave it out."
-        raise UserError(f"no row has a {by} to weight by.", where="weigh_by", mend=mend)
+        lacks = f"{by} above 0, so none can be drawn" if has_value.any() else f"{by} to weight by"
+        raise UserError(f"no row has a {lacks}.", where="weigh_by", mend=mend)
     return np.where(has_value, values, values[has_value].mean())
 
 
