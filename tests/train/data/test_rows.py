@@ -1,7 +1,8 @@
 """Which rows each trainer is given, the usage of the others, and where a step starts."""
 
 import math
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,27 @@ def test_a_pair_without_a_confidence_gets_the_mean_of_the_others(job: Job, row: 
     assert fill_probabilities(dev, usage.facts)["label_probability"][:] == pytest.approx([0.6, 0.5])
     others = Dataset.from_dict({"prompt": ["a"]})
     assert fill_probabilities(others, usage.facts) is others
+
+
+def test_measured_scales_hold_no_text_of_the_rows() -> None:
+    """Each row has its own copy of a long name, as rows from a file have."""
+    n, name = 2000, "n" * 1000
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for i in range(n):
+            yield {
+                "rating_scales": ["".join(list(name))] * (i % 2),
+                "chosen_ratings": [float(i)] * (i % 2),
+                "rejected_ratings": [math.nan] * (i % 2),
+            }
+
+    tracemalloc.start()
+    scales = measure_scales(rows())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (scales.rated, scales.unrated, scales.scales[name].n) == (n // 2, n // 2, n // 2)
+    assert (scales.scales[name].mean, scales.scales[name].spread) == pytest.approx((1000.0, 577.35), abs=0.01)
+    assert peak < 200 * n
 
 
 @pytest.mark.parametrize("trainer", [Dpo(soft_labels=True, max_steps=1), Reward(soft_labels=True, max_steps=1)])

@@ -1,5 +1,7 @@
 """The scales on which sources rate answers: their means and standard deviations, and a pair's ratings on them."""
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,18 +62,18 @@ _SIDES = (CHOSEN_RATINGS, REJECTED_RATINGS)
 
 
 def measure_scales(rows: Iterable[Row]) -> RatingScales:
-    """Measures the scales of rows with the columns of `make_rating_columns`."""
-    values: dict[str, list[float]] = {}
-    pairs: list[list[str]] = []
+    """Measures the scales of rows with the columns of `make_rating_columns`; holds numbers of rows, but no texts."""
+    values: dict[str, array[float]] = {}
+    groups: Counter[frozenset[str]] = Counter()
     for row in rows:
-        pairs.append(row[RATING_SCALES])
+        groups[frozenset(row[RATING_SCALES])] += 1
         for name, *sides in zip(*(row[key] for key in (RATING_SCALES, *_SIDES)), strict=True):
-            values.setdefault(name, []).extend(score for score in sides if score == score)
+            values.setdefault(name, array("d")).extend(score for score in sides if score == score)
     spreads = {name: float(np.std(scores)) for name, scores in values.items()}
     names = sorted(name for name, spread in spreads.items() if spread > 0)
     scales = {
         name: Scale(place, float(np.mean(values[name])), spreads[name], len(values[name]))
         for place, name in enumerate(names)
     }
-    rated = sum(any(name in scales for name in pair) for pair in pairs)
-    return RatingScales(scales, rated, len(pairs) - rated)
+    rated = sum(count for group, count in groups.items() if not group.isdisjoint(scales))
+    return RatingScales(scales, rated, groups.total() - rated)
