@@ -223,14 +223,15 @@ def test_ratings_are_those_of_all_axes_by_source(job: Job, tmp_path: Path, row: 
     view = make_pair_view(make_rating_columns(), make_probability_column(0.9))
     write_rows(given.preferences, tmp_path / "rows.arrow", view, tokenizer, 256)
     first, second = written(tmp_path / "rows.arrow")
-    assert first["rating_scales"] == ["test / help", "test / harm"]
+    assert first["rating_scales"] == ['["test", "help"]', '["test", "harm"]']
     assert first["chosen_ratings"] == pytest.approx([4.0, math.nan], nan_ok=True)
     assert (first["rejected_ratings"], first["label_probability"]) == ([2.0, 0.5], 0.75)
     assert [second[name] for name in ("rating_scales", "chosen_ratings", "rejected_ratings")] == [[], [], []]
     assert second["label_probability"] == pytest.approx(0.9)
     scales = measure_scales([first, second])
     # harm has one rating, so that its spread is 0.
-    assert {name: (s.mean, s.spread) for name, s in scales.scales.items()} == {"test / help": (3.0, 1.0)}
+    assert {name: (s.mean, s.spread) for name, s in scales.scales.items()} == {'["test", "help"]': (3.0, 1.0)}
+    assert list(scales.describe()["scales"]) == ["test / help"]
     assert (scales.rated, scales.unrated) == (1, 1)
     stacked = scales.stack([first, second]).flatten().tolist()
     assert stacked == pytest.approx([1.0, -1.0, math.nan, math.nan], nan_ok=True)
@@ -251,6 +252,17 @@ def test_a_pair_without_a_confidence_gets_the_mean_of_the_others(job: Job, row: 
     assert fill_probabilities(dev, usage.facts)["label_probability"][:] == pytest.approx([0.6, 0.5])
     others = Dataset.from_dict({"prompt": ["a"]})
     assert fill_probabilities(others, usage.facts) is others
+
+
+def test_scales_whose_names_joined_are_equal_stay_two() -> None:
+    make = make_rating_columns().make
+    rows = [
+        make({"source": source, "axis": axis, "chosen_score": score, "rejected_score": 1.0, "axes": []})
+        for source, axis, score in (("a / b", "c", 2.0), ("a", "b / c", 5.0), ("a", "é", 3.0))
+    ]
+    scales = measure_scales([row for row in rows if not isinstance(row, str)])
+    assert [scale.mean for scale in scales.scales.values()] == [1.5, 3.0, 2.0]
+    assert list(scales.describe()["scales"]) == ['["a / b", "c"]', '["a", "b / c"]', "a / é"]
 
 
 def test_measured_scales_hold_no_text_of_the_rows() -> None:

@@ -1,7 +1,9 @@
 """Numbers that a trainer of pairs gets beside the two answers: a margin, a probability, ratings."""
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from unipref.train.data.rows import PAIRS, View
 PROBABILITY = "label_probability"
 """The column with the probability that the chosen answer is the better one."""
 RATING_SCALES, CHOSEN_RATINGS, REJECTED_RATINGS = "rating_scales", "chosen_ratings", "rejected_ratings"
-"""The columns with the names of a pair's scales (source and axis), and with each answer's scores on them, NaN without
+"""The columns with the names of a pair's scales (`name_scale`), and with each answer's scores on them, NaN without
 one."""
 RATING_COLUMNS = [RATING_SCALES, CHOSEN_RATINGS, REJECTED_RATINGS]
 
@@ -106,13 +108,25 @@ def make_rating_columns() -> PairColumns:
         pairs = [deciding, *row["axes"]] if row["axis"] else row["axes"]
         rated = [pair for pair in pairs if pair["chosen"] is not None or pair["rejected"] is not None]
         return {
-            RATING_SCALES: [f"{row['source']} / {pair['axis']}" for pair in rated],
+            RATING_SCALES: [name_scale(row["source"], pair["axis"]) for pair in rated],
             CHOSEN_RATINGS: [_or_nan(pair["chosen"]) for pair in rated],
             REJECTED_RATINGS: [_or_nan(pair["rejected"]) for pair in rated],
         }
 
     types = {RATING_SCALES: "string[]", CHOSEN_RATINGS: "float64[]", REJECTED_RATINGS: "float64[]"}
     return PairColumns(types, make, ("axis", "chosen_score", "rejected_score", "axes"))
+
+
+def name_scale(source: str, axis: str) -> str:
+    """Returns the name of a scale in the column `RATING_SCALES`: both names as JSON, as each may hold any sign."""
+    return json.dumps([source, axis], ensure_ascii=False)
+
+
+def label_scales(names: Iterable[str]) -> dict[str, str]:
+    """Returns name (of `name_scale`) -> 'source / axis' to read; the name itself if two scales would have one label."""
+    labels = {name: " / ".join(json.loads(name)) for name in names}
+    times = Counter(labels.values())
+    return {name: label if times[label] == 1 else name for name, label in labels.items()}
 
 
 def count_rated_rows(rows: Path) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from unipref.core.records import Row
-from unipref.train.data.pair_columns import CHOSEN_RATINGS, RATING_SCALES, REJECTED_RATINGS
+from unipref.train.data.pair_columns import CHOSEN_RATINGS, RATING_SCALES, REJECTED_RATINGS, label_scales
 
 RATINGS = "ratings"
 """The key of the ratings in a batch."""
@@ -51,8 +51,9 @@ class RatingScales:
 
     def describe(self) -> dict[str, Any]:
         """Describes the scales for the step's figures."""
+        labels = label_scales(self.scales)
         names = {
-            name: {"ratings": scale.n, "mean": round(scale.mean, 6), "spread": round(scale.spread, 6)}
+            labels[name]: {"ratings": scale.n, "mean": round(scale.mean, 6), "spread": round(scale.spread, 6)}
             for name, scale in self.scales.items()
         }
         return {"known": self.rated, "missing": self.unrated, "scales": names}
