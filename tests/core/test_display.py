@@ -1,6 +1,6 @@
 import pytest
 
-from unipref.core.display import format_bytes, format_seconds, shorten
+from unipref.core.display import format_bytes, format_seconds, shorten, shorten_name
 
 
 def test_a_short_text_stays_as_it_is() -> None:
@@ -11,6 +11,14 @@ def test_a_long_text_has_at_most_so_many_characters() -> None:
     assert shorten("abcdefghij", 6) == "abcde…"
     assert shorten("abcdefghij", 9, keep_end=True) == "abc … hij"
     assert len(shorten("abcdefghijklmn", 10, keep_end=True)) <= 10
+
+
+def test_long_names_stay_distinct_when_shortened() -> None:
+    assert shorten_name("n" * 80) == "n" * 80
+    names = ["n" * 1_000_000 + end for end in "ab"]
+    first, second = map(shorten_name, names)
+    assert first != second
+    assert (len(first), first[:60], shorten_name(first)) == (80, "n" * 60, first)
 
 
 def test_white_space_can_be_made_one_line_first() -> None:

@@ -1,5 +1,10 @@
 """Formats texts, sizes and durations for a reader."""
 
+from unipref.core.hashing import json_hash
+
+MOST_OF_NAME = 80
+"""Most characters of a name from data that are shown."""
+
 
 def shorten(text: str, most: int, *, one_line: bool = False, keep_end: bool = False) -> str:
     """Shortens a text to at most `most` characters; an ellipsis marks what is left out.
@@ -18,6 +23,14 @@ def shorten(text: str, most: int, *, one_line: bool = False, keep_end: bool = Fa
         return f"{text[: most - 1]}…"
     half = (most - 3) // 2
     return f"{text[:half]} … {text[-half:]}"
+
+
+def shorten_name(name: str) -> str:
+    """Shortens a name to at most `MOST_OF_NAME` characters; a hash of the whole name keeps long names apart."""
+    if len(name) <= MOST_OF_NAME:
+        return name
+    mark = f"… #{json_hash(name)[:16]}"
+    return name[: MOST_OF_NAME - len(mark)] + mark
 
 
 def format_bytes(count: float) -> str:

@@ -95,6 +95,22 @@ def test_many_inverted_annotators_and_scales_and_a_fit_without_an_end_are_named(
     assert "latent, NOT converged after 30 steps" in text
 
 
+def test_long_names_are_shortened_and_stay_distinct(make_run: MakeRun) -> None:
+    long = "n" * 100_000
+    run = judged_run(
+        make_run,
+        annotators=[annotator(f"{long}{n}", -0.5) for n in range(2)],
+        scales=[scale("a", "pair", -3.0, axis=long)],
+        agreement=[],
+    )
+    result = audit(run)
+    (sentence,) = [one for one in result.notable if one.startswith("judges:")]
+    assert len(sentence) < 300
+    first, second, _ = text_of(result).split(" judges against the others")
+    assert first[-20:] != second[-20:]
+    assert len(text_of(result)) < 5000
+
+
 def test_data_that_were_judged_once_have_a_note_and_old_runs_have_nothing(make_run: MakeRun) -> None:
     run = make_run([confident(1, None)])
     old = audit(run)

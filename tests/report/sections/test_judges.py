@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.audit_rows import preference
-from support.judged_run import annotator, judging, unjudged, write_judging
+from support.judged_run import annotator, judging, scale, unjudged, write_judging
 from support.run_records import manifest_from
 from unipref.core.errors import UserError
 from unipref.core.json_files import to_plain_json
@@ -102,6 +102,19 @@ def test_the_histogram_counts_pairs_by_source(tmp_path: Path) -> None:
     }
     assert figure.description == "3 pairs have a confidence, 2 of them 0.9 or more."
     assert figure.note == "3 pairs have none."
+
+
+def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:
+    long = "n" * 100_000
+    scales = [scale("a", "pair", 2.5, axis=f"{long}{n}") for n in range(2)]
+    people = [annotator(f"{long}{n}", 0.5) for n in range(2)]
+    write_judging(tmp_path, judging(annotators=people, scales=scales))
+    write_preferences(tmp_path)
+    section = make(tmp_path)
+    for caption, column in (("Annotators", 0), ("Scales", 1)):
+        first, second = (row[column] for row in rows_of(section, caption))
+        assert first != second
+        assert len(first) == len(second) == 80
 
 
 def test_thirty_annotators_are_shown_and_the_others_counted(tmp_path: Path) -> None:

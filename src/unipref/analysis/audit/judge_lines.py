@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from unipref.analysis.audit.judges import JudgesAudit, SourceJudges
+from unipref.core.display import shorten_name
 from unipref.core.run_folder import ContradictionCounts, JudgedScale, SourceAgreement
 from unipref.core.stats.calibration import FEWEST, Calibration
 
@@ -50,7 +51,7 @@ def _describe_agreement(agreement: SourceAgreement) -> str:
 
 
 def _name(kind: str, axis: str | None) -> str:
-    return f"{kind} on {axis}" if axis else kind
+    return f"{kind} on {shorten_name(axis)}" if axis else kind
 
 
 def describe_judges(judges: JudgesAudit) -> Iterator[Line]:
@@ -60,9 +61,8 @@ def describe_judges(judges: JudgesAudit) -> Iterator[Line]:
         text = f"{judges.annotators:,} named, {judges.reliable:,} with a known reliability"
         yield "annotators", text, ""
     for place, one in enumerate(judges.most_inverted):
-        text = (
-            f"{one.name} judges against the others: reliability {one.reliability:.2f} [{one.low:.2f}, {one.high:.2f}]"
-        )
+        text = f"{shorten_name(one.name)} judges against the others: reliability {one.reliability:.2f} "
+        text += f"[{one.low:.2f}, {one.high:.2f}]"
         yield "" if place else "inverted", text, "yellow"
     if judges.inverted > len(judges.most_inverted):
         yield "", f"and {judges.inverted - len(judges.most_inverted):,} more", "yellow"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from unipref.analysis.audit.findings import GoldAccuracy, SourceAudit
 from unipref.analysis.audit.judges import JudgesAudit
+from unipref.core.display import shorten_name
 
 MANY_REJECTED, MANY_TIES = 0.2, 0.2
 """Share of a source's rows rejected, and of its groups tied, from which the audit says so."""
@@ -23,7 +24,7 @@ def find_notable(
 
 def _describe_judges(judges: JudgesAudit) -> Iterator[str]:
     if judges.inverted:
-        names = ", ".join(one.name for one in judges.most_inverted[:MOST_NAMED])
+        names = ", ".join(shorten_name(one.name) for one in judges.most_inverted[:MOST_NAMED])
         names += f" and {judges.inverted - MOST_NAMED:,} more" if judges.inverted > MOST_NAMED else ""
         yield f"judges: {_count(judges.inverted, 'annotator judges', 'annotators judge')} against all others: {names}"
     if judges.convergence and not judges.convergence.has_converged:
@@ -61,7 +62,7 @@ def _describe_labels(source: SourceAudit) -> Iterator[str]:
         return
     for scale in source.judges.scales:
         if scale.is_inverted:
-            axis = f" on '{scale.axis}'" if scale.axis else ""
+            axis = f" on '{shorten_name(scale.axis)}'" if scale.axis else ""
             yield f"the other judges contradict its judgements of kind {scale.kind}{axis}: the scale looks inverted"
     if source.judges.overruled and source.judges.overruled.all:
         number = _count(source.judges.overruled.all, "preference contradicts", "preferences contradict")

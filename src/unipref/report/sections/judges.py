@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from unipref.core.display import shorten_name
 from unipref.core.errors import UserError, describe
 from unipref.core.run_folder import (
     JUDGING,
@@ -136,7 +137,7 @@ def _scale_table(judging: Judging) -> Table | None:
     rows: list[list[str | Cell]] = [
         [
             scale.source,
-            scale.axis or "–",
+            shorten_name(scale.axis or "–"),
             scale.kind,
             format_count(scale.n_judgements),
             format_count(scale.n_overlapping),
@@ -158,7 +159,7 @@ def _annotator_table(judging: Judging) -> Table | None:
     shown = sorted(judging.annotators, key=_by_reliability)[:MOST_ANNOTATORS]
     rows: list[list[str | Cell]] = [
         [
-            one.name,
+            shorten_name(one.name),
             format_count(one.n_judgements),
             format_count(one.n_overlapping),
             Cell(format_number(one.reliability), format_interval(one.low, one.high)),
@@ -194,7 +195,7 @@ def _agreement_table(judging: Judging) -> Table | None:
     rows: list[list[str | Cell]] = [
         [
             one.source,
-            one.axis or "–",
+            shorten_name(one.axis or "–"),
             one.kind,
             Cell(format_number(one.alpha), format_interval(one.low, one.high)),
             one.level or "–",

@@ -10,6 +10,7 @@ import numpy as np
 
 from unipref.core import json_files
 from unipref.core.aggregation import Aggregation, SourceReport
+from unipref.core.display import shorten_name
 from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
@@ -45,9 +46,10 @@ def summarise_judging(
 
     Returns:
         `aggregate`; `convergence`, `notes` and `counts` as in `Aggregation`; `annotators` and `scales`, one dict each
-        with the fields of `AnnotatorReport` and `SourceReport` and `is_inverted`; `agreement`, one dict per source,
-        axis and kind; `contradictions` as in `Contradictions`; `opposed`, two sources that order the same answers the
-        opposite way more often than chance allows, with the numbers of `pairs` and of `opposite` ones.
+        with the fields of `AnnotatorReport`, whose long names are shortened, and `SourceReport`, and `is_inverted`;
+        `agreement`, one dict per source, axis and kind; `contradictions` as in `Contradictions`; `opposed`, two sources
+        that order the same answers the opposite way more often than chance allows, with the numbers of `pairs` and of
+        `opposite` ones.
     """
     if judgements is None or aggregation is None:
         note = f"{NO_OVERLAP}, so nothing tells how reliable the judgements are"
@@ -66,7 +68,7 @@ def summarise_judging(
         "counts": dict(aggregation.counts),
         "n_annotators": len(annotators),
         "annotators": [
-            {**asdict(one), "is_inverted": one.is_inverted}
+            {**asdict(one), "name": shorten_name(one.name), "is_inverted": one.is_inverted}
             for one in sorted(annotators[:MOST_ANNOTATORS], key=lambda one: one.name)
         ],
         "scales": [describe_scale(one) for one in aggregation.sources],
@@ -102,8 +104,8 @@ def describe_judging(folder: Path) -> Iterator[str]:
         first = min(inverted, key=lambda one: (one["high"], one["name"]))
         people = "1 annotator judges" if len(inverted) == 1 else f"{len(inverted)} annotators judge"
         yield (
-            f"{people} against all others, so what they prefer counts as worse: {first['name']} has the reliability "
-            f"{first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
+            f"{people} against all others, so what they prefer counts as worse: {shorten_name(first['name'])} has the "
+            f"reliability {first['reliability']:.2f} (95 % interval {first['low']:.2f} to {first['high']:.2f})"
         )
     careless = sorted(
         one["name"] for one in summary["annotators"] if one["high"] is not None and one["high"] < LEAST_RELIABLE
@@ -112,7 +114,8 @@ def describe_judging(folder: Path) -> Iterator[str]:
     if careless:
         people = "1 annotator judges" if len(careless) == 1 else f"{len(careless)} annotators judge"
         more = f" and {len(careless) - MOST_NAMED} more" if len(careless) > MOST_NAMED else ""
-        yield f"{people} about at random and hardly count: {', '.join(careless[:MOST_NAMED])}{more}"
+        names = ", ".join(map(shorten_name, careless[:MOST_NAMED]))
+        yield f"{people} about at random and hardly count: {names}{more}"
 
 
 def _measure_agreement(judgements: Judgements) -> list[dict[str, Any]]:

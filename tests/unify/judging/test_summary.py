@@ -1,0 +1,38 @@
+"""What `judging.json` and the terminal tell of annotators with very long names."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from unipref.core.aggregation import Aggregation, AnnotatorReport
+from unipref.core.judgements import Judgements
+from unipref.unify.judging.summary import describe_judging, summarise_judging, write_judging
+
+LONG = "n" * 1_000_000
+
+
+def judge(name: str) -> AnnotatorReport:
+    return AnnotatorReport(name, 40, 30, 0.25, 20, reliability=-0.7, low=-0.9, high=-0.5)
+
+
+def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:
+    judgements = Judgements.from_rows([{"group": "q", "answers": ["a"], "kind": "rating", "value": 3.0, "source": "s"}])
+    nothing = np.empty(0)
+    aggregation = Aggregation(
+        *(nothing, nothing.astype(int), nothing.astype(int), nothing, nothing.astype(int)),
+        annotators=(judge("ann"), judge(LONG + "a"), judge(LONG + "b")),
+    )
+    summary = summarise_judging("latent", judgements, aggregation)
+    names = [one["name"] for one in summary["annotators"]]
+    assert names[0] == "ann"
+    assert len(set(names)) == 3
+    assert max(map(len, names)) == 80
+    write_judging(summary, tmp_path)
+    (line,) = describe_judging(tmp_path)
+    assert "3 annotators judge against all others" in line
+    # A run of an earlier version has names in full.
+    summary["annotators"] = [{**summary["annotators"][0], "name": LONG}]
+    (tmp_path / "judging.json").write_text(json.dumps(summary))
+    (line,) = describe_judging(tmp_path)
+    assert len(line) < 300
