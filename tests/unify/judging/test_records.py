@@ -86,6 +86,33 @@ def test_votes_inside_a_row_have_the_names_beside_them(tmp_path: Path) -> None:
     ]
 
 
+def test_a_value_that_is_no_name_leaves_the_judgement_without_one(tmp_path: Path) -> None:
+    names = [{"id": 7}, ["ann", "bob"], True, False, "true", "False", 1, "1.0", [], {}, None, " ann "]
+    rows = [PROMPT | {"winner": "a", "who": name, "row": at} for at, name in enumerate(names)]
+    mapping = {"first": "a", "second": "b", "votes": "winner", "annotator": "who", "codes": {"a": "first"}}
+    judgements = judge(tmp_path, rows, "votes", mapping)
+    # Two rows name 1, and the same judgement of one person counts once.
+    assert sorted(one["annotator"] for one in judgements if "annotator" in one) == ["1", "False", "True", "ann"]
+    assert sum("annotator" not in one for one in judgements) == 7
+    counts = manifest_of(tmp_path / "run")["sources"]["s"]
+    assert (counts["used"], counts["rejected"], counts["parts_rejected"]) == (12, {}, {"wrong_type": 4})
+    assert "expected the name of a person, found dict" in counts["examples"]["part.wrong_type"]
+
+
+def test_a_vote_whose_name_is_none_keeps_its_vote(tmp_path: Path) -> None:
+    votes = [{"who": {"id": 1}, "is": "a"}, {"who": "bob", "is": "b"}, {"who": True, "is": "a"}]
+    mapping = {"first": "a", "second": "b", "votes": "votes.*.is", "codes": {"a": "first", "b": "second"}}
+    assert judge(tmp_path, [PROMPT | {"votes": votes}], "votes", mapping | {"annotator": "votes.*.who"}) == [
+        row("pair", ["Tea.", "Milk."], value=1.0, count=2),
+        row("pair", ["Milk.", "Tea."], value=1.0, annotator="bob"),
+    ]
+    counts = manifest_of(tmp_path / "run")["sources"]["s"]
+    assert counts["parts_rejected"] == {"wrong_type": 1}
+    example = counts["examples"]["part.wrong_type"]
+    assert "votes.0.who" in example
+    assert "and 1 more like it" in example
+
+
 def test_counted_votes_are_one_row_per_side(tmp_path: Path) -> None:
     mapping = {"first": "a", "second": "b", "counts": {"first": "n", "second": "m"}}
     assert judge(tmp_path, [PROMPT | {"n": 7, "m": 3}], "votes", mapping) == [

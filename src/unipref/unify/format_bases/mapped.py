@@ -26,6 +26,7 @@ from unipref.unify.mapping.images import place_images, read_images
 from unipref.unify.mapping.item_filter import ItemFilter
 from unipref.unify.mapping.message_parts import are_blocks, read_tools
 from unipref.unify.mapping.paths import describe, get_each, get_or_none, get_path, is_star
+from unipref.unify.mapping.people import find_bad_person, read_person
 from unipref.unify.mapping.transcripts import parse_open_transcript
 from unipref.unify.mapping.turns import KNOWN_ROLES, check_prompt, parse_turns, user_prompt
 
@@ -70,9 +71,10 @@ class Mapped(Format):
     objective: Path | None = None
     """Path of the row's objective, if it differs between rows."""
     annotator: Path | None = None
-    """Path of the name of the person who judged, or null. The same judgement of the same person on the same answers
-    counts once. Without it, only a row that repeats another one in every field counts once. With a `*`, as in
-    `votes.*.user`, it holds one name per vote; the formats votes and graded_pair can read these."""
+    """Path of the name or number of the person who judged, or null. A mapping, a list, true or false is no name: the
+    judgement counts without one, and is counted as a part with the reason wrong_type. The same judgement of the same
+    person on the same answers counts once. Without it, only a row that repeats another one in every field counts once.
+    With a `*`, as in `votes.*.user`, it holds one name per vote; the formats votes and graded_pair can read these."""
     keep: list[Path] = []
     """Paths of further fields to keep in the column `extra`."""
     where: dict[Path, Condition] = {}
@@ -146,6 +148,8 @@ class Mapped(Format):
             yield msgspec.structs.replace(
                 item, prompt=prompt, twins=twin, objective=objective, annotator=item.annotator or annotator
             )
+        if self.annotator is not None and (bad := find_bad_person(row, self.annotator)):
+            yield bad
 
     def prepare(self, row: Row) -> Row:
         """Applies `function`, `literals` and `where`, and returns the row.
@@ -193,7 +197,7 @@ class Mapped(Format):
         """Returns who judged the row; None if it does not say so, or names one person per vote."""
         if self.annotator is None or is_star(self.annotator):
             return None
-        return value_key(get_path(row, self.annotator)) or None
+        return read_person(get_path(row, self.annotator))
 
     def _read_tools(self, row: Row) -> str | None:
         """Returns the tools that the assistant may call, as JSON; None if the row has none."""

@@ -7,11 +7,12 @@ from pydantic import BeforeValidator, model_validator
 
 from unipref.core.contracts import Grouping
 from unipref.core.records import Axis, Comparison, Messages, Reason, Reject, Response, Row
-from unipref.core.values import is_missing, value_key
+from unipref.core.values import is_missing
 from unipref.unify.format_bases.dialogue import Dialogues
 from unipref.unify.mapping.codes import NULL_CODE, label_hint, string_keys, to_code
 from unipref.unify.mapping.fields import Part, Path, Paths, Place, extract_part, first_field, read_text
 from unipref.unify.mapping.paths import collect_values, get_path, is_star
+from unipref.unify.mapping.people import read_person
 from unipref.unify.mapping.scores import Scale
 from unipref.unify.mapping.turns import (
     ASKING,
@@ -226,7 +227,7 @@ def read_votes(row: Row, votes: str | list[str], annotator: str | None) -> list[
         result += [Vote(value, place, None, column) for place, value in values]
     if annotator is None or not is_star(annotator):
         return result
-    names = [value_key(name) or None for _, name in collect_values(row, annotator)]
+    names = [read_person(name) for _, name in collect_values(row, annotator)]
     if len(names) != len(result):
         detail = f"expected one name per vote, found {len(names)} names and {len(result)} votes"
         raise Reject(Reason.WRONG_TYPE, detail, annotator)
