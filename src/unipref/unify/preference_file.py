@@ -43,7 +43,7 @@ class FileCounts:
         kept: source -> preferences.
         left_out: source -> reason -> preferences.
         turned: source -> preferences whose two answers were exchanged.
-        overruled: source -> preferences whose confidence is too low, whether they were kept, turned or left out.
+        overruled: source -> preferences whose confidence is too low, whether they were kept, turned or left out for it.
         confident: source -> written preferences with a confidence.
     """
 
@@ -118,8 +118,9 @@ class PreferenceWriter:
             start += len(batch)
             evidence = Evidence(known.confidence[rows], known.margin[rows], known.n_annotators[rows])
             filled = self._set_columns(batch, evidence, percentile[rows])
-            is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
             is_overruled = self._is_overruled(evidence) & (self.overruled == "leave_out")
+            is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
+            is_low &= ~is_overruled
             is_out = is_low | is_overruled
             left_out = filled.filter(pa.array(is_out)).select(["source", "margin_percentile", "confidence", "origin"])
             rejects = [

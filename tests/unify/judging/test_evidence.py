@@ -113,6 +113,31 @@ def test_a_majority_of_two_liars_is_overruled(tmp_path: Path) -> None:
     assert last["confidence"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("method", ["leave_out", "keep"])
+def test_an_overruled_preference_below_min_margin_is_counted_once(tmp_path: Path, method: Any) -> None:
+    """Of 42 rated pairs, the three people contradict one of the two with the smallest gaps."""
+    gaps = {40: 0.5, 41: -0.5}
+    ratings = [
+        {"q": f"Q{n}?", "a": f"{side} {n}", "stars": 5 + (gaps.get(n, 3 + n / 100) if side == "good" else 0)}
+        for n in range(42)
+        for side in ("good", "bad")
+    ]
+    scores = {"prompt": "q", "response": "a", "scores": {"s": {"field": "stars", **STARS}}}
+    sources = [
+        resolve_source("ratings", scores, write(tmp_path / "r.jsonl", ratings), "ratings"),
+        voters(tmp_path, votes(dict.fromkeys(("ann", "bob", "cyd"), 0.99), 42)),
+    ]
+    out = tmp_path / "out"
+    records = run_unify(sources, out, aggregate="latent", overruled=method, min_margin=0.04)["ratings"]
+    if method == "leave_out":
+        assert records["preferences_rejected"] == {"overruled": 1, "below_min_margin": 1}
+        assert records["overruled"] == 1
+    else:
+        # min_margin leaves out both, so none of the overruled is left to be kept.
+        assert records["preferences_rejected"] == {"below_min_margin": 2}
+        assert records["overruled"] == 0
+
+
 def test_rows_of_several_sources_and_shapes_judge_the_same_pair(tmp_path: Path) -> None:
     """Pairs without names get their confidence from the ratings of the same answers in another source."""
     pairs = [{"q": f"Q{n}?", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(40)]
