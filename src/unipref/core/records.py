@@ -274,6 +274,10 @@ class Preference(msgspec.Struct):
     extra: str
 
 
+ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
+"""The columns of a table of preferences that tell which have both answers, without their texts."""
+
+
 @functools.cache
 def preference_schema(with_parts: bool = False) -> "pa.Schema":
     """The Arrow schema of `Preference`, one column per field, readable by `datasets` too.

@@ -16,7 +16,7 @@ from typing import Any
 
 from unipref.core import parquet
 from unipref.core.errors import UserError
-from unipref.core.records import Axis
+from unipref.core.records import ROLE_COLUMNS, Axis
 
 CRITICAL_Z = 2.326
 """Critical value in standard deviations: one-sided test at 1 %."""
@@ -28,8 +28,6 @@ MEND = (
     "If the labels are intended, set accept_polarity: true."
 )
 EPSILON = 1e-9
-ROLE_COLUMNS = ("chosen.list.element.role", "rejected.list.element.role")
-"""The columns that show whether a preference has both sides, without reading their texts."""
 
 
 def check_polarity(

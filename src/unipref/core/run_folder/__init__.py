@@ -1,6 +1,6 @@
 """The run folder: the schemas of its JSON files, and `RunFolder`, which reads them."""
 
-from unipref.core.run_folder.confidence_counts import BINS, ConfidenceCounts, count_confidence
+from unipref.core.run_folder.confidence_counts import ConfidenceCounts, count_confidence
 from unipref.core.run_folder.data_records import (
     CleanCounts,
     JudgedScale,
@@ -68,7 +68,6 @@ from unipref.core.run_folder.training_records import (
 )
 
 __all__ = [
-    "BINS",
     "EXAMPLES",
     "EXAMPLES_FOLDER",
     "JUDGING",

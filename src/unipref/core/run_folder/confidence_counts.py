@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from unipref.core import parquet
+from unipref.core.records import ROLE_COLUMNS
+from unipref.core.stats.calibration import BINS, find_bin
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-BINS = 20
-"""Number of equal bins of the confidence from 0 to 1; their edges are multiples of 0.05."""
-ROLES = ("chosen.list.element.role", "rejected.list.element.role")
-"""The columns that tell whether a preference has both answers, without their texts."""
 
 
 class ConfidenceCounts(msgspec.Struct):
@@ -46,7 +43,7 @@ def count_confidence(preferences: Path) -> dict[str, ConfidenceCounts]:
     """
     counts: dict[str, ConfidenceCounts] = {}
     if preferences.is_file():
-        for batch in parquet.read_batches(preferences, ["source", "confidence", "n_judgements", *ROLES]):
+        for batch in parquet.read_batches(preferences, ["source", "confidence", "n_judgements", *ROLE_COLUMNS]):
             _add(counts, batch)
     return counts
 
@@ -60,8 +57,7 @@ def _add(counts: dict[str, ConfidenceCounts], batch: "pa.RecordBatch") -> None:
     is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
     is_confident = is_pair & ~np.isnan(confidence)
     is_once = is_pair & ~is_confident & (batch["n_judgements"].to_numpy(zero_copy_only=False) <= 1)
-    # The column has single precision: 0.7 is stored as 0.69999999.
-    place = np.minimum(np.floor(np.round(np.nan_to_num(confidence) * BINS, 5)), BINS - 1).astype(np.int64)
+    place = np.array([find_bin(value) for value in np.nan_to_num(confidence).tolist()], dtype=np.int64)
     for code, name in enumerate(sources.dictionary.to_pylist()):
         mine = codes == code
         one = counts.setdefault(name, ConfidenceCounts())

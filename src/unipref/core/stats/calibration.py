@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from unipref.core.stats.wilson import wilson
 
-WIDTHS = 20
-"""The bins are as wide as this part of [0, 1]: ten from 0.5 to 1."""
+BINS = 20
+"""Number of equal bins of the confidence from 0 to 1; their edges are multiples of 0.05."""
 FEWEST = 50
 """With fewer confidences, the figures say little."""
 
@@ -58,6 +58,12 @@ class Calibration:
         return self.count >= FEWEST
 
 
+def find_bin(confidence: float) -> int:
+    """Returns the place of a confidence among `BINS`; each bin has its lower edge, and the last one 1 too."""
+    # Values of single precision lie beside the edges: 0.7 is stored as 0.69999999.
+    return min(math.floor(round(confidence * BINS, 5)), BINS - 1)
+
+
 def measure_calibration(confidence: Sequence[float], is_right: Sequence[bool]) -> Calibration:
     """Measures how far confidences are from the shares of right answers.
 
@@ -67,14 +73,13 @@ def measure_calibration(confidence: Sequence[float], is_right: Sequence[bool]) -
     """
     members: dict[int, list[tuple[float, bool]]] = {}
     for value, right in zip(confidence, is_right, strict=True):
-        # Values of single precision lie beside the edges: 0.7 is stored as 0.69999999.
-        members.setdefault(min(math.floor(round(value * WIDTHS, 5)), WIDTHS - 1), []).append((value, right))
+        members.setdefault(find_bin(value), []).append((value, right))
     bins = []
     for place, values in sorted(members.items()):
         count, right_ones = len(values), sum(right for _, right in values)
         mean = math.fsum(value for value, _ in values) / count
         interval = wilson(right_ones, count)
-        bins.append(CalibrationBin(place / WIDTHS, (place + 1) / WIDTHS, count, right_ones, mean, *interval))
+        bins.append(CalibrationBin(place / BINS, (place + 1) / BINS, count, right_ones, mean, *interval))
     n, right_total = sum(one.count for one in bins), sum(one.right for one in bins)
     if not n:
         return Calibration([], 0, 0, None, None, None)

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from unipref.core.errors import UserError, first_line
-from unipref.core.run_folder import BINS, ConfidenceCounts
-from unipref.core.stats.calibration import FEWEST, Calibration
+from unipref.core.run_folder import ConfidenceCounts
+from unipref.core.stats.calibration import BINS, FEWEST, Calibration
 from unipref.report.content import Cell, Figure, Table, format_count, format_interval, format_number
 from unipref.report.sections.data_flow import split_by_size
 from unipref.report.sections.sources import AUDIT, read_audit
