@@ -6,94 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from unipref.core.judge_reports import AnnotatorReport, Convergence, SourceReport
 from unipref.core.judgements import Floats, Ints
+
+__all__ = ["MOST_TOGETHER", "Aggregation", "AnnotatorReport", "Convergence", "SourceReport"]
 
 MOST_TOGETHER = 64
 """Most answers to a prompt for which covariances are kept; of more answers, only variances."""
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """How an iterative fit ended.
-
-    Attributes:
-        steps: passes over the judgements.
-        change: mean absolute change, in the last step, of the utilities; of `dawid_skene`, of the probabilities.
-        tolerance: the change at which it stops; it has converged if `change` is not above it.
-    """
-
-    steps: int
-    change: float
-    tolerance: float
-
-    @property
-    def has_converged(self) -> bool:
-        """Whether the last step changed less than the tolerance."""
-        return self.change <= self.tolerance
-
-
-@dataclass(frozen=True)
-class AnnotatorReport:
-    """What is estimated of one annotator.
-
-    Attributes:
-        name: the annotator.
-        n_judgements: number of judgements.
-        n_overlapping: those on answers that others judged too, which is all that tells how reliable they are.
-        agreement, n_compared: share of the pairs on which they and another annotator order the answers alike, and the
-            number of such pairs; None if there is none.
-        reliability: 1 for always right, 0 for chance, -1 for always wrong, about a typical pair of answers; None if it
-            cannot be known.
-        low, high: its 95 % interval.
-    """
-
-    name: str
-    n_judgements: int
-    n_overlapping: int
-    agreement: float | None
-    n_compared: int
-    reliability: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def is_inverted(self) -> bool | None:
-        """True if the interval of the reliability lies below 0, False if it lies above it, None otherwise."""
-        return _is_below_zero(self.low, self.high)
-
-
-@dataclass(frozen=True)
-class SourceReport:
-    """What is estimated of one kind of judgement, of one source, on one axis.
-
-    Attributes:
-        source, axis, kind: which judgements.
-        n_judgements, n_overlapping: as for an annotator.
-        slope: how steeply its judgements follow the utilities, whose standard deviation within a prompt is 1. Below 0
-            the scale is inverted. None if it cannot be known.
-        low, high: its 95 % interval.
-        thresholds: between its categories, in the same units as slope * utility; empty if there are none.
-    """
-
-    source: str
-    axis: str | None
-    kind: str
-    n_judgements: int
-    n_overlapping: int
-    slope: float | None = None
-    low: float | None = None
-    high: float | None = None
-    thresholds: tuple[float, ...] = ()
-
-    @property
-    def is_inverted(self) -> bool | None:
-        """True if the interval of the slope lies below 0, False if it lies above it, None otherwise."""
-        return _is_below_zero(self.low, self.high)
-
-
-def _is_below_zero(low: float | None, high: float | None) -> bool | None:
-    """Whether an interval lies below 0; None if it holds 0 or is not known."""
-    return None if low is None or high is None or low <= 0.0 <= high else high < 0.0
 
 
 @dataclass(frozen=True, eq=False)

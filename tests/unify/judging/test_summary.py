@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from unipref.core.aggregation import Aggregation, AnnotatorReport
 from unipref.core.judgements import Judgements
+from unipref.core.run_folder import Judging
 from unipref.unify.judging.summary import describe_judging, summarise_judging, write_judging
 
 LONG = "n" * 1_000_000
@@ -36,3 +38,19 @@ def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:
     (tmp_path / "judging.json").write_text(json.dumps(summary))
     (line,) = describe_judging(tmp_path)
     assert len(line) < 300
+
+
+def test_all_pages_name_the_least_reliable_inverted_annotator_first(tmp_path: Path) -> None:
+    """Bob's interval lies further below 0, but ann's reliability is lower."""
+    judgements = Judgements.from_rows([{"group": "q", "answers": ["a"], "kind": "rating", "value": 3.0, "source": "s"}])
+    nothing = np.empty(0)
+    ann = AnnotatorReport("ann", 40, 30, 0.25, 20, reliability=-0.8, low=-0.99, high=-0.1)
+    bob = AnnotatorReport("bob", 40, 30, 0.25, 20, reliability=-0.6, low=-0.7, high=-0.5)
+    aggregation = Aggregation(
+        *(nothing, nothing.astype(int), nothing.astype(int), nothing, nothing.astype(int)), annotators=(ann, bob)
+    )
+    write_judging(summarise_judging("latent", judgements, aggregation), tmp_path)
+    (line,) = describe_judging(tmp_path)
+    assert "ann has the reliability -0.80" in line
+    judging = msgspec.json.decode((tmp_path / "judging.json").read_bytes(), type=Judging)
+    assert [one.name for one in judging.inverted_annotators()] == ["ann", "bob"]

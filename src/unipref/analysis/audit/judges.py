@@ -2,11 +2,10 @@
 
 import msgspec
 
+from unipref.core.judge_reports import AnnotatorReport, Convergence
 from unipref.core.run_folder import (
     ConfidenceCounts,
     ContradictionCounts,
-    FitEnd,
-    JudgedAnnotator,
     JudgedScale,
     Judging,
     OverruledCounts,
@@ -47,13 +46,13 @@ class JudgesAudit(msgspec.Struct, frozen=True):
     """
 
     aggregate: str
-    convergence: FitEnd | None
+    convergence: Convergence | None
     judgements: int | None
     overlapping: int | None
     annotators: int
     reliable: int
     inverted: int
-    most_inverted: list[JudgedAnnotator]
+    most_inverted: list[AnnotatorReport]
     contradictions: ContradictionCounts | None
     notes: list[str]
 

@@ -28,11 +28,8 @@ from unipref.core.run_folder.folder import (
 )
 from unipref.core.run_folder.judging_records import (
     ContradictionCounts,
-    FitEnd,
-    JudgedAnnotator,
     Judging,
     SourceAgreement,
-    SourceScale,
 )
 from unipref.core.run_folder.manifest import (
     ChoiceInfo,
@@ -90,11 +87,9 @@ __all__ = [
     "ExamplesInfo",
     "FailureSign",
     "FigureRecord",
-    "FitEnd",
     "FrontRecord",
     "GainRecord",
     "HeadlineInfo",
-    "JudgedAnnotator",
     "JudgedModel",
     "JudgedScale",
     "Judging",
@@ -116,7 +111,6 @@ __all__ = [
     "SideRecord",
     "SourceAgreement",
     "SourceCounts",
-    "SourceScale",
     "StageCost",
     "StepRecipe",
     "TrainedStep",

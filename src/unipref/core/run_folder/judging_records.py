@@ -2,40 +2,7 @@
 
 import msgspec
 
-from unipref.core.run_folder.data_records import JudgedScale
-
-
-class FitEnd(msgspec.Struct):
-    """How an iterative fit ended: its steps, the mean change in the last one, and the change at which it stops."""
-
-    steps: int = 0
-    change: float = 0.0
-    tolerance: float = 0.0
-
-    @property
-    def has_converged(self) -> bool:
-        """Whether the last step changed less than the tolerance."""
-        return self.change <= self.tolerance
-
-
-class JudgedAnnotator(msgspec.Struct):
-    """What is estimated of one annotator; fields as in `core.aggregation.AnnotatorReport`."""
-
-    name: str = ""
-    n_judgements: int = 0
-    n_overlapping: int = 0
-    agreement: float | None = None
-    n_compared: int = 0
-    reliability: float | None = None
-    low: float | None = None
-    high: float | None = None
-    is_inverted: bool | None = None
-
-
-class SourceScale(JudgedScale):
-    """A scale and its source."""
-
-    source: str = ""
+from unipref.core.judge_reports import AnnotatorReport, Convergence, SourceReport
 
 
 class SourceAgreement(msgspec.Struct):
@@ -81,16 +48,16 @@ class Judging(msgspec.Struct):
     """
 
     aggregate: str = ""
-    convergence: FitEnd | None = None
+    convergence: Convergence | None = None
     notes: list[str] = []
     counts: dict[str, int] = {}
     n_annotators: int = 0
-    annotators: list[JudgedAnnotator] = []
-    scales: list[SourceScale] = []
+    annotators: list[AnnotatorReport] = []
+    scales: list[SourceReport] = []
     agreement: list[SourceAgreement] = []
     contradictions: ContradictionCounts | None = None
 
-    def inverted_annotators(self) -> list[JudgedAnnotator]:
+    def inverted_annotators(self) -> list[AnnotatorReport]:
         """Returns those who judge against all others, the least reliable first."""
         inverted = [one for one in self.annotators if one.is_inverted]
         return sorted(inverted, key=lambda one: (one.reliability or 0.0, one.name))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from unipref.core.display import shorten_name
 from unipref.core.errors import UserError, describe
+from unipref.core.judge_reports import AnnotatorReport
 from unipref.core.run_folder import (
     JUDGING,
     ConfidenceCounts,
     ContradictionCounts,
-    JudgedAnnotator,
     Judging,
     Manifest,
     OverruledCounts,
@@ -185,7 +185,7 @@ def _annotator_table(judging: Judging) -> Table | None:
     return make_table("Annotators", [*heads, "remark"], rows, note)
 
 
-def _by_reliability(one: JudgedAnnotator) -> tuple[bool, float, bool, float, int, str]:
+def _by_reliability(one: AnnotatorReport) -> tuple[bool, float, bool, float, int, str]:
     """The least reliable first; then those without a reliability, the least agreement first."""
     reliability, agreement = one.reliability, one.agreement
     return reliability is None, reliability or 0.0, agreement is None, agreement or 0.0, -one.n_judgements, one.name

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from unipref.core import json_files
-from unipref.core.aggregation import Aggregation, SourceReport
+from unipref.core.aggregation import Aggregation
 from unipref.core.display import shorten_name
+from unipref.core.judge_reports import Convergence, SourceReport
 from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
+from unipref.core.run_folder import ContradictionCounts
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
 
@@ -93,15 +95,15 @@ def describe_judging(folder: Path) -> Iterator[str]:
     against all others.
     """
     summary = json.loads((folder / JUDGING).read_text(encoding="utf-8"))
-    convergence = summary.get("convergence")
-    if convergence is not None and convergence["change"] > convergence["tolerance"]:
+    convergence = None if summary.get("convergence") is None else Convergence(**summary["convergence"])
+    if convergence is not None and not convergence.has_converged:
         yield (
-            f"aggregate {summary['aggregate']}: not converged after {convergence['steps']} steps; the last changed by "
-            f"{convergence['change']:.2g} on average, above the tolerance {convergence['tolerance']:g}"
+            f"aggregate {summary['aggregate']}: not converged after {convergence.steps} steps; the last changed by "
+            f"{convergence.change:.2g} on average, above the tolerance {convergence.tolerance:g}"
         )
     inverted = [one for one in summary["annotators"] if one["is_inverted"]]
     if inverted:
-        first = min(inverted, key=lambda one: (one["high"], one["name"]))
+        first = min(inverted, key=lambda one: (one["reliability"], one["name"]))
         people = "1 annotator judges" if len(inverted) == 1 else f"{len(inverted)} annotators judge"
         yield (
             f"{people} against all others, so what they prefer counts as worse: {shorten_name(first['name'])} has the "
@@ -161,8 +163,4 @@ def _find_opposed_sources(judgements: Judgements, pairs: ImpliedPairs) -> list[d
 def _count_contradictions(pairs: ImpliedPairs) -> dict[str, int]:
     """Returns how often judgements of the same answers contradict each other; cycles are on one axis."""
     found = find_contradictions(pairs.first, pairs.second, pairs.sign, pairs.source, pairs.block)
-    names: Sequence[str] = (
-        *("pairs", "judged_twice", "ties", "opposite", "opposite_within", "opposite_across"),
-        *("blocks", "cyclic", "triangles"),
-    )
-    return {name: int(getattr(found, name)) for name in names}
+    return {name: int(getattr(found, name)) for name in ContradictionCounts.__struct_fields__}
