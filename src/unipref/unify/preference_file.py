@@ -111,21 +111,20 @@ class PreferenceWriter:
         import pyarrow as pa
 
         count = parquet.count_rows(part)
-        known = Evidence.unknown(count) if self.finder is None else self.finder.find(part)
+        of_part = Evidence.unknown(count) if self.finder is None else self.finder.find(part)
         start = 0
         for batch in parquet.read_batches(part, rows_at_once=BATCH):
             rows = slice(start, start + len(batch))
             start += len(batch)
-            evidence = Evidence(known.confidence[rows], known.margin[rows], known.n_annotators[rows])
+            evidence = Evidence(of_part.confidence[rows], of_part.margin[rows], of_part.n_annotators[rows])
             filled = self._set_columns(batch, evidence, percentile[rows])
             is_overruled = self._is_overruled(evidence) & (self.overruled == "leave_out")
             is_low = np.nan_to_num(percentile[rows].astype(np.float32), nan=1.0) < self.min_margin
             is_low &= ~is_overruled
             is_out = is_low | is_overruled
             left_out = filled.filter(pa.array(is_out)).select(["source", "margin_percentile", "confidence", "origin"])
-            rejects = [
-                self._make_reject(row, low) for row, low in zip(left_out.to_pylist(), is_low[is_out], strict=True)
-            ]
+            reasons = zip(left_out.to_pylist(), is_low[is_out], strict=True)
+            rejects = [self._make_reject(row, is_row_low) for row, is_row_low in reasons]
             stays = ~is_out
             yield (
                 filled.filter(pa.array(stays)),
@@ -138,13 +137,13 @@ class PreferenceWriter:
         """Returns the batch with the columns that need all judgements, and without the keys."""
         import pyarrow as pa
 
-        both = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
+        is_pair = np.asarray(batch["chosen"].is_valid()) & np.asarray(batch["rejected"].is_valid())
         votes = np.asarray(batch["confidence"].to_numpy(zero_copy_only=False), dtype=np.float64)
         annotators = evidence.n_annotators
         columns = {
             "margin": _to_arrow(evidence.margin),
             "margin_percentile": _to_arrow(percentile),
-            "confidence": _to_arrow(np.where(both, evidence.confidence, votes)),
+            "confidence": _to_arrow(np.where(is_pair, evidence.confidence, votes)),
             "n_annotators": pa.array(annotators.astype(np.int32), mask=annotators == 0),
         }
         batch = batch.drop_columns(list(KEY_COLUMNS))
@@ -180,19 +179,21 @@ class PreferenceWriter:
             counts.turned[row["source"]] += 1
         order = np.arange(len(batch))
         order[places] = len(batch) + np.arange(len(places))
-        both = pa.concat_batches([batch, pa.RecordBatch.from_pylist(turned, schema=self.schema)])
-        return both.take(pa.array(order))
+        joined = pa.concat_batches([batch, pa.RecordBatch.from_pylist(turned, schema=self.schema)])
+        return joined.take(pa.array(order))
 
     def _is_overruled(self, evidence: Evidence) -> "npt.NDArray[np.bool_]":
         return evidence.confidence < self.overruled_below
 
     def _count(self, batch: "pa.RecordBatch", evidence: Evidence, counts: FileCounts) -> None:
         """Counts the preferences that stay."""
-        is_known, is_overruled = ~np.isnan(evidence.confidence), self._is_overruled(evidence)
-        for source, known, overruled in zip(batch["source"].to_pylist(), is_known, is_overruled, strict=True):
+        facts = zip(
+            batch["source"].to_pylist(), ~np.isnan(evidence.confidence), self._is_overruled(evidence), strict=True
+        )
+        for source, is_confident, is_overruled in facts:
             counts.kept[source] += 1
-            counts.confident[source] += int(known)
-            counts.overruled[source] += int(overruled)
+            counts.confident[source] += int(is_confident)
+            counts.overruled[source] += int(is_overruled)
 
 
 def turn_preference(row: dict[str, Any]) -> dict[str, Any]:
