@@ -9,7 +9,7 @@ from unipref.unify.detection.concerns import PROMPT_WORDS, judges_prompt
 from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
 from unipref.unify.detection.kinds import count_words
 from unipref.unify.detection.name_words import split_words
-from unipref.unify.detection.names import ASKER_NAMES
+from unipref.unify.detection.names import ASKER_NAMES, DERIVED_NAMES
 from unipref.unify.detection.one_text import find_cut
 from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
 from unipref.unify.detection.speakers import find_speaker
@@ -283,6 +283,9 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
     there is none.
     """
     candidates = [c for c in columns.of_kind("flag", "code") if _can_be_thumbs(columns, c)]
+    others = [c for c in columns.of_role("judgement") if not {*c.words} & DERIVED_NAMES]
+    # Whether people agree is no verdict beside what they say.
+    candidates = [c for c in candidates if not others or not {*c.words} & DERIVED_NAMES]
     if not candidates:
         return None
     label = min(candidates, key=lambda c: (judges_prompt(c.path), *_rank_label(columns, c)))
