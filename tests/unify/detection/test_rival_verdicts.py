@@ -35,3 +35,24 @@ def test_a_named_verdict_counts_before_a_copy_of_an_answer(copy: str) -> None:
     found = propose(make_rows({"post": QUESTIONS, **texts, "preference": ["Summary A", "Summary B"]}))
     assert (found.map["label"], found.map["codes"]) == ("preference", {"Summary A": "first", "Summary B": "second"})
     assert any(copy in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "counts"),
+    [
+        ("first_vote", "final", "final"),
+        ("winner", "overall_winner", "overall_winner"),
+        ("winner_monday", "winner_friday", PLACEHOLDER),
+    ],
+)
+def test_of_two_votes_that_differ_the_final_one_counts(first: str, later: str, counts: str) -> None:
+    votes = {first: ["one", "two", "one"], later: ["one", "two", "two"]}
+    found = propose(make_rows({"q": QUESTIONS, "one": ANSWERS, "two": OTHERS, **votes}))
+    assert found.map.get("label", found.map.get("votes")) == counts
+    assert any(first in doubt and later in doubt for doubt in found.doubts)
+
+
+def test_the_side_of_a_model_does_not_contradict_the_winner() -> None:
+    votes = {"winner": ["A", "B", "A"], "our_side": ["B", "B", "A"]}
+    found = propose(make_rows({"prompt": QUESTIONS, "answer_A": ANSWERS, "answer_B": OTHERS, **votes}))
+    assert found.map["label"] == "winner"

@@ -23,6 +23,7 @@ from unipref.unify.detection.names import (
     VERDICT_NAMES,
 )
 from unipref.unify.detection.places import SWAPPED, find_places, name_places
+from unipref.unify.detection.rival_verdicts import settle_rivals
 from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
 from unipref.unify.detection.side_codes import (
     guess_side_codes,
@@ -75,7 +76,11 @@ def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     If another field says where on the screen each answer stood, what a place means is asked for.
     """
     judgement = _find_judgement(columns, sides)
-    return judgement and _ask_about_places(columns, sides, judgement)
+    if judgement is None:
+        return None
+    settled, doubts = settle_rivals(columns, judgement.map)
+    judgement = replace(judgement, map=settled, doubts=[*judgement.doubts, *doubts])
+    return _ask_about_places(columns, sides, judgement)
 
 
 def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> Judgement:
