@@ -16,8 +16,14 @@ from unipref.unify.detection.concerns import (
     may_ask_otherwise,
 )
 from unipref.unify.detection.guess import PLACEHOLDER
+from unipref.unify.detection.name_words import split_words
 from unipref.unify.detection.orders import read_order_name
 
+QUIZ_TAKERS = {
+    *("participant", "participants", "student", "students", "learner", "pupil", "player", "contestant", "respondent"),
+    *("examinee", "candidate", "quiz", "guess", "guessed", "subject", "takers", "taker", "child"),
+}
+"""Words in the names of what people answered who may be wrong."""
 MAX_CRITERIA = 12
 """Most different values of a field that says by what a person judged."""
 
@@ -41,11 +47,13 @@ def _judges(mapping: Mapping[str, Any]) -> bool:
 
 def _find_concerns(mapping: Mapping[str, Any]) -> dict[str, Concern]:
     """Returns the paths of the mapping that raise a concern."""
+    if "options" in mapping:
+        paths = _paths(mapping.get("answer"))
+        taken: dict[str, Concern] = {path: "other" for path in paths if _is_of_a_quiz(path)}
+        return taken | find_concerns(paths, with_prompt=False)
     if {"first", "second"} & mapping.keys():
         paths = [path for key in ("votes", "label", "grade", "counts") for path in _paths(mapping.get(key))]
         return find_concerns(paths, with_prompt=False)
-    if "options" in mapping:
-        return find_concerns(_paths(mapping.get("answer")), with_prompt=False)
     if "ranks" in mapping:
         return find_rank_concerns(_paths(mapping["ranks"]))
     if "order" in mapping:
@@ -55,6 +63,11 @@ def _find_concerns(mapping: Mapping[str, Any]) -> dict[str, Concern]:
     if "label" in mapping:
         return dict(_find_concerns_of_verdicts(mapping))
     return {}
+
+
+def _is_of_a_quiz(path: str) -> bool:
+    """Whether a name says what somebody who was asked chose, right or wrong: `participant_chose`."""
+    return bool({*split_words(path)} & QUIZ_TAKERS)
 
 
 def _find_concerns_of_verdicts(mapping: Mapping[str, Any]) -> Iterator[tuple[str, Concern]]:

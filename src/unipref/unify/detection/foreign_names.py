@@ -26,6 +26,9 @@ _WORDS = {
     "winner": "ganador ganadora gewinner gagnant vincitore vencedor sieger",
     "verdict": "urteil veredicto verdetto verdict juicio jugement giudizio oordeel",
     "better": "mejor besser meilleur meilleure migliore melhor bessere",
+    "best": "beste bester bestes najlepsza najlepszy",
+    "worst": "pire pires peor peores pior piores peggiore peggior schlechteste schlechtester slechtste najgorsza "
+    "najgorszy samsta",
     "chosen": "elegida elegido gewahlt choisi scelta escolhida",
     "rejected": "rechazada rechazado abgelehnt rejete rifiutata rejeitada",
     "stars": "sterne etoiles estrellas stelle estrelas sterren",
@@ -39,6 +42,8 @@ _SCRIPTS = {
     "rating": "評価 評分 评分 打分 点数 得分 스코어 평점 оценка تقييم",
     "winner": "勝者 胜者 勝ち",
     "better": "良い方 いい方 更好 较好 더좋은 лучше",
+    "best": "最も良い 最もよい 一番良い 最良 最好 最佳 最優 лучший",
+    "worst": "最も悪い 一番悪い 最悪 最差 худший",
     "chosen": "選択 选择 选中",
     "comment": "コメント 备注 評語 评论 комментарий",
     "annotator": "評価者 標注者 标注者 评估者",
@@ -48,9 +53,12 @@ _SCRIPTS = {
 }
 """English word -> words in other scripts, which occur in names without spaces around them."""
 _ENGLISH = {word: english for english, words in _WORDS.items() for word in words.split()}
+_TEXTS = {"question", "prompt", "answer", "output"}
 _PARTS = sorted(
-    ((part, english) for english, parts in _SCRIPTS.items() for part in parts.split()), key=lambda pair: -len(pair[0])
+    ((part, english) for english, parts in _SCRIPTS.items() for part in parts.split()),
+    key=lambda pair: (pair[1] in _TEXTS, -len(pair[0])),
 )
+"""What a name says of a text counts before the text: `最佳答案` is the best answer."""
 
 
 def to_english(word: str) -> str:

@@ -23,6 +23,7 @@ from unipref.unify.detection.names import (
     VERDICT_NAMES,
 )
 from unipref.unify.detection.places import SWAPPED, find_places, name_places
+from unipref.unify.detection.rival_verdicts import settle_rivals
 from unipref.unify.detection.several_raters import doubt_raters, find_all_raters
 from unipref.unify.detection.side_codes import (
     guess_side_codes,
@@ -75,7 +76,11 @@ def find_judgement(columns: Columns, sides: Sides) -> Judgement | None:
     If another field says where on the screen each answer stood, what a place means is asked for.
     """
     judgement = _find_judgement(columns, sides)
-    return judgement and _ask_about_places(columns, sides, judgement)
+    if judgement is None:
+        return None
+    settled, doubts = settle_rivals(columns, judgement.map)
+    judgement = replace(judgement, map=settled, doubts=[*judgement.doubts, *doubts])
+    return _ask_about_places(columns, sides, judgement)
 
 
 def _ask_about_places(columns: Columns, sides: Sides, judgement: Judgement) -> Judgement:
@@ -195,15 +200,23 @@ def _judge_by_text(columns: Columns, sides: Sides) -> Judgement | None:
     found = [columns.find(path) for path in (sides.first, sides.second)]
     answers = [c for c in found if c is not None and c.kind == "text"]
     texts = [c for c in columns.of_kind("text") if c not in answers and c.path not in sides.prompt]
-    for column in texts if len(answers) == len(found) else []:
-        if not repeats_one_of(column, answers):
-            continue
+    copies = [c for c in texts if len(answers) == len(found) and repeats_one_of(c, answers)]
+    better = [c for c in copies if is_winner_name(c)]
+    if not better and (len(copies) > 1 or _have_named_verdict(columns, sides)):
+        return None  # copies of both answers say where each stood, and another field judges
+    for column in better or copies:
         names = {"first": sides.first, "second": sides.second}
         is_better = is_winner_name(column)
         doubts = [] if is_better else [f"whether '{column.path}', which repeats one of the answers, is the better one"]
         label = {"label": column.path if is_better else PLACEHOLDER, "names": names}
         return Judgement("label", label, True, f"'{column.path}' repeats one of the two answers", doubts)
     return None
+
+
+def _have_named_verdict(columns: Columns, sides: Sides) -> bool:
+    """Whether a field with the name of a verdict names one of the two answers in each row."""
+    verdicts = [c for c in columns.of_kind("code") if is_winner_name(c) and have_sides(c) and c.n_distinct > 1]
+    return any(c.path not in (sides.first, sides.second, *sides.prompt) for c in verdicts)
 
 
 def _judge_by_counts(free: list[Column], sides: Sides) -> Judgement | None:

@@ -117,6 +117,7 @@ METADATA_NAMES = {
     ),
     *("priority", "difficulty", "urgency", "level", "round", "step", "batch", "size", "width", "height", "top", "n"),
     *("cached", "cache", "stream", "streamed", "streaming", "truncated", "internal", "endpoint", "method", "http"),
+    *("fold", "folds", "weight", "weights", "online", "receipt", "receipts", "delivered", "queue", "read"),
     *("environment", "env", "device", "platform", "os", "browser", "source", "origin", "kind", "mode", "cmp"),
 }
 """Words in the names of what is neither said nor judged."""
@@ -182,6 +183,13 @@ DERIVED_NAMES = {
     *("loglikelihood", "loss"),
 }
 """Names of numbers that are computed from scores, say how sure a judge is, or that a model gives about its own text."""
+MACHINE_NAMES = {
+    *("tool", "tools", "api", "request", "requests", "network", "http", "parse", "parser", "parsing", "timeout"),
+    *("connection", "server", "stream", "retry", "retries", "plugin", "lint", "linter", "compiler", "build"),
+}
+"""Words that say that a machine, and not the answer, has faults: `tool_errors`."""
+DISTANCE_NAMES = {"edit", "edits", "levenshtein", "hamming", "character", "characters", "token", "keystroke", "char"}
+"""Words that make a distance a count of changes between two texts: `edit_distance`."""
 RUBRIC_NAMES = {"description", "descriptions", "criteria", "criterion", "rubric", "rubrics", "guideline", "guidelines"}
 """Words in the names of texts that say what a score means, `description` beside `score`: they judge nothing."""
 PLACE_NAMES = {"id", "ids", "idx", "index", "position", "place", "slot"}

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from unipref.unify.detection.columns import Column, Columns
-from unipref.unify.detection.concerns import judges_prompt
+from unipref.unify.detection.concerns import PROMPT_WORDS, judges_prompt
 from unipref.unify.detection.guess import PLACEHOLDER, ends_with_user, find_prompt_and_answer, path_setting, quote_names
 from unipref.unify.detection.kinds import count_words
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import ASKER_NAMES, DERIVED_NAMES
 from unipref.unify.detection.one_text import find_cut
 from unipref.unify.detection.several_raters import Raters, doubt_raters, find_raters
 from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.detection.transcripts import find_open_marks
 from unipref.unify.detection.twins import has_several_answers
 from unipref.unify.detection.verdict_codes import (
+    SILENT_NAMES,
     grade_words,
     guess_verdict_codes,
     have_two_grades,
@@ -36,6 +39,12 @@ MAX_OPEN = 0.2
 """Most share of dialogues that end with a turn of the user without a question in the entry."""
 MIN_TEXTS = 0.9
 """Least share of messages that have a text."""
+REASON_NAMES = {"reason", "reasons", "category", "cause", "why", "type"}
+"""Words in the names of what says why an answer has a mark."""
+STEM = 4
+"""Characters in which the names of a mark and of its reasons agree: `flagged`, `flag_reason`."""
+MAX_REASONS = 3
+"""Most reasons to show."""
 COMPLETION_NAMES = ("completion",)
 """Names of answers in data in the shape of KTO, whose `label` is true for a good answer."""
 
@@ -274,6 +283,9 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
     there is none.
     """
     candidates = [c for c in columns.of_kind("flag", "code") if _can_be_thumbs(columns, c)]
+    others = [c for c in columns.of_role("judgement") if not {*c.words} & DERIVED_NAMES]
+    # Whether people agree is no verdict beside what they say.
+    candidates = [c for c in candidates if not others or not {*c.words} & DERIVED_NAMES]
     if not candidates:
         return None
     label = min(candidates, key=lambda c: (judges_prompt(c.path), *_rank_label(columns, c)))
@@ -283,7 +295,29 @@ def find_thumbs(columns: Columns) -> ThumbsLabel | None:
     if raters is not None and (is_named or raters.is_certain) and is_verdict_column(raters.merged):
         return _judge_by_raters(raters, is_kto)
     codes, doubts = guess_verdict_codes(label, is_kto)
+    if (reasons := _find_reasons_of_prompt(columns, label)) is not None:
+        codes = {**codes, "up": PLACEHOLDER, "down": PLACEHOLDER}
+        shown = ", ".join(reasons.distinct_values[:MAX_REASONS])
+        doubts = [
+            f"whether '{label.path}' is about the answer: '{reasons.path}' ({shown}) speaks of the prompt or user"
+        ]
     return ThumbsLabel(label, label.path if is_named else PLACEHOLDER, codes, is_named, doubts)
+
+
+def _find_reasons_of_prompt(columns: Columns, label: Column) -> Column | None:
+    """Returns the field of the reasons of a mark, `flag_reason` of `flagged`, if some of them speak of the prompt or of
+    who wrote it; None if none does.
+    """
+    if label.kind not in ("flag", "code") or not {*label.words} & SILENT_NAMES:
+        return None
+    stems = {word[:STEM] for word in label.words}
+    for column in columns.of_kind("code", "text"):
+        words = {*column.words}
+        if words & REASON_NAMES and {word[:STEM] for word in words} & stems:
+            said = {word for value in column.distinct_values for word in split_words(value)}
+            if said & (PROMPT_WORDS | ASKER_NAMES):
+                return column
+    return None
 
 
 def _rank_label(columns: Columns, column: Column) -> tuple[bool, bool, bool]:

@@ -19,12 +19,14 @@ from unipref.unify.detection.names import (
     COUNT_NAMES,
     CRITIQUE_NAMES,
     DERIVED_NAMES,
+    DISTANCE_NAMES,
     EXPLANATION_NAMES,
     GOOD_NAMES,
     HIGH_IS_BETTER,
     HISTORY_NAMES,
     JUDGEMENT_NAMES,
     LOW_IS_BETTER,
+    MACHINE_NAMES,
     METADATA_FOLDERS,
     METADATA_NAMES,
     NO_SOURCE_NAMES,
@@ -313,7 +315,9 @@ def _find_number_role(column: Column, words: set[str], named: bool) -> Role:
             return "judgement"
         if words & {"id", "ids", "idx", "index"}:
             return "metadata"
-    if words & DERIVED_NAMES:
+    if words & DERIVED_NAMES or (words & MACHINE_NAMES and words <= MACHINE_NAMES | BAD_NAMES | COUNT_NAMES):
+        return "metadata"
+    if "distance" in words and words & DISTANCE_NAMES:
         return "metadata"
     if words & (SCORE_NAMES | HIGH_IS_BETTER | LOW_IS_BETTER):
         return "score"

@@ -3,6 +3,8 @@
 from typing import Any
 
 from unipref.unify.detection.guess import PLACEHOLDER, Column, Columns, Guess, path_setting
+from unipref.unify.detection.name_words import split_words
+from unipref.unify.detection.names import RETRIEVED_NAMES
 from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.detection.two_answers import SAMPLE_NAMES, STEP_NAMES
 
@@ -75,6 +77,8 @@ def _find_final_answers(columns: Columns) -> dict[str, str]:
 def recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
     """Recognises steps and a list of ratings of the same length."""
     for steps in columns.of_kind("texts"):
+        if _are_sources(steps):
+            continue
         lengths = dict(zip(steps.rows, map(len, steps.values), strict=True))
         for rating in columns.of_kind("flags", "numbers"):
             if columns.role(rating) == "metadata" or max(map(len, rating.values)) < 2:
@@ -93,6 +97,12 @@ def recognise_rating_list(columns: Columns, prompt: list[str]) -> Guess | None:
     return None
 
 
+def _are_sources(column: Column) -> bool:
+    """Whether a list holds what a search returned for a question, by its name or that of the mapping around it."""
+    words = {*split_words(column.path)}
+    return bool(words & RETRIEVED_NAMES) and not words & STEP_NAMES
+
+
 def recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
     """Recognises steps that are mappings with a rating, or with versions that have a rating."""
     for steps in columns.of_kind("items"):
@@ -106,6 +116,7 @@ def recognise_rated_items(columns: Columns, prompt: list[str]) -> Guess | None:
         ratings = (c for c in codes if c.n_distinct > 1 and (_is_rating(c) or (is_named and _is_verdict(inner, c))))
         rating = next(ratings, None)
         scores = [c for c in inner.of_kind("number", "code") if c.numbers and not _is_rating(c) and not c.is_identifier]
+        scores = [c for c in scores if inner.role(c) != "metadata"]  # the number of a line is no score
         are_answers = not is_named and bool({*steps.words} & SAMPLE_NAMES) and listed is None
         if text is None or rating is None or scores or are_answers or find_speaker(outer):
             continue

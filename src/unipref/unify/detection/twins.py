@@ -1,10 +1,12 @@
 """Columns whose names differ in one mark only: `answer_a` and `answer_b`, or `response-1` to `response-3`."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unipref.unify.detection.column import Column
 from unipref.unify.detection.columns import Columns, split_words
+from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.names import ANSWER_NAMES, ANSWERER_NAMES, OTHER_TEXT_NAMES, PROMPT_NAMES, VERDICT_NAMES
 
 MARKS = [
@@ -26,11 +28,13 @@ THIRD_MARK = {"1": "3", "0": "2", "a": "c", "one": "three", "first": "third", "x
 """First mark -> the mark that a third answer would have."""
 SERIES_NAMES = {
     *(*ANSWER_NAMES, *ANSWERER_NAMES, "candidate", "text", "option", "candidates", "options", "answers", "responses"),
-    *("completions", "replies", "generations", "resp", "ans"),
+    *("completions", "replies", "generations", "resp", "ans", "sample", "samples", "solution", "solutions", "draft"),
+    *("drafts", "rollout", "attempt", "continuation", "variant", "proposal"),
 }
 """Words in the names of three or more answers."""
 MAX_MARKS = 6
 """Most values of a field whose values are looked for in the names of texts."""
+BRACKETS = re.compile(r"\([^()]*\)")
 SIDE_MARKS = ("chosen", "rejected")
 """The words in which the names of two columns differ that belong to a better and a worse answer."""
 
@@ -84,7 +88,7 @@ def find_series(columns: Columns) -> list[Column]:
         for place, word in enumerate(words):
             if _is_mark(word):
                 groups.setdefault((*words[:place], "", *words[place + 1 :]), []).append(column)
-    answers = [group for stem, group in groups.items() if len(group) > 2 and {*stem} & SERIES_NAMES]
+    answers = [group for stem, group in groups.items() if len(group) > 2 and {*map(to_english, stem)} & SERIES_NAMES]
     return max(answers, key=len, default=[])
 
 
@@ -93,13 +97,18 @@ def find_number_series(columns: Columns, answers: Sequence[Column]) -> list[list
     stems: dict[tuple[str, ...], list[Column]] = {}
     for column in columns.of_kind("code", "number"):
         if column.numbers and columns.role(column) != "metadata":
-            stems.setdefault(tuple(w for w in split_words(column.path) if not _is_mark(w)), []).append(column)
-    marks = [[w for w in split_words(c.path) if _is_mark(w)] for c in answers]
-    return [
-        series
-        for series in stems.values()
-        if [[w for w in split_words(c.path) if _is_mark(w)] for c in series] == marks
-    ]
+            stems.setdefault(tuple(w for w in _words_of(column) if not _is_mark(w)), []).append(column)
+    marks = [_marks_of(c) for c in answers]
+    return [series for series in stems.values() if [_marks_of(c) for c in series] == marks]
+
+
+def _words_of(column: Column) -> list[str]:
+    """Returns the words of a name without what is in brackets, such as `points_A (3 = best)`."""
+    return split_words(BRACKETS.sub(" ", column.path))
+
+
+def _marks_of(column: Column) -> list[str]:
+    return [word for word in _words_of(column) if _is_mark(word)]
 
 
 def _is_mark(word: str) -> bool:

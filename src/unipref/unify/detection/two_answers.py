@@ -7,7 +7,15 @@ from typing import Any
 from unipref.unify.detection.column import MAX_COMPARED_ROWS
 from unipref.unify.detection.columns import Column, Columns
 from unipref.unify.detection.guess import find_prompt, path_setting, quote_names
-from unipref.unify.detection.names import ANSWERER_NAMES, ASKER_NAMES, OTHER_TEXT_NAMES, PEOPLE
+from unipref.unify.detection.kinds import count_words
+from unipref.unify.detection.names import (
+    ANSWER_NAMES,
+    ANSWERER_NAMES,
+    ASKER_NAMES,
+    OTHER_TEXT_NAMES,
+    PEOPLE,
+    TAG_NAMES,
+)
 from unipref.unify.detection.speakers import find_speaker
 from unipref.unify.detection.twins import find_series, find_twin_columns
 
@@ -24,8 +32,10 @@ SAMPLE_NAMES = {
     *("rollouts", "predictions", "attempts"),
 }
 """Words in the names of lists of answers to one prompt."""
-STEP_NAMES = {"step", "steps", "solution", "reasoning", "derivation", "proof"}
+STEP_NAMES = {"step", "steps", "solution", "reasoning", "derivation", "proof", "line", "lines", "working", "workings"}
 """Words in the names of lists of steps; two steps are not two answers."""
+MIN_WORDS = 2.5
+"""Mean number of words from which the texts of a list are prose, whether they repeat or not."""
 MAX_COMPARED_TEXTS = 12
 """Most texts of a row that are compared with each other: the time grows with the square of their number."""
 
@@ -183,7 +193,7 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
             continue
         if columns.role(column) != "list" or columns.are_spans(column) or {*column.words} & STEP_NAMES:
             continue
-        if are_by_authors(columns.of_kind("texts")):
+        if are_by_authors(columns.of_kind("texts")) or (column.kind == "texts" and _are_tags(column)):
             continue
         inner = "" if column.kind == "texts" else find_inner_answer(columns.inner(column))
         prompt, _ = find_prompt(columns, [])
@@ -193,6 +203,18 @@ def _find_list_of_two(columns: Columns) -> Sides | None:
         why = f"'{column.path}' always holds two answers"
         return Sides(f"{column.path}.0{tail}", f"{column.path}.1{tail}", prompt, ("0", "1"), why)
     return None
+
+
+def _are_tags(column: Column) -> bool:
+    """Whether the texts of a list mark a row, such as `env:prod`: their name says so, or they repeat and are no prose.
+
+    Short answers under the name of answers may repeat.
+    """
+    words, items = {*column.words}, [item for value in column.values for item in value]
+    if words & (SAMPLE_NAMES | {*ANSWER_NAMES}):
+        return False
+    is_prose = sum(map(count_words, items)) >= MIN_WORDS * len(items)
+    return bool(words & TAG_NAMES) or (not is_prose and len({*items}) <= len(items) / 2)
 
 
 def are_by_authors(lists: Sequence[Column]) -> bool:

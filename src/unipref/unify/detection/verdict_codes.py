@@ -3,7 +3,7 @@
 from typing import Any
 
 from unipref.unify.detection.columns import Column
-from unipref.unify.detection.concerns import ANSWER_WORDS
+from unipref.unify.detection.concerns import ANSWER_WORDS, judges_prompt
 from unipref.unify.detection.foreign_names import to_english
 from unipref.unify.detection.guess import PLACEHOLDER, quote_names
 from unipref.unify.detection.name_words import split_words
@@ -166,7 +166,11 @@ def _doubt_about_silence(label: Column, values: list[Any]) -> str:
 
 
 def may_be_of_prompt(label: Column) -> bool:
-    """Whether a name says that something is toxic or safe, but not whether the prompt or the answer is."""
+    """Whether a name says that something is toxic or safe, but not whether the prompt or the answer is, or that it is
+    the prompt: `input_moderation.flagged`.
+    """
+    if judges_prompt(label.path):
+        return True
     words = {*map(to_english, split_words(label.path))}
     return bool({*label.words} & SHARED_FAULTS) and not words & ANSWER_WORDS
 

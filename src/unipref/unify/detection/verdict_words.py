@@ -58,7 +58,7 @@ _STRONG = {"strongly", "very", "extremely", "highly", "completely", "totally", "
 _WEAK = {"somewhat", "slightly", "partially", "partly", "fairly", "rather", "moderately", "mildly", "mostly", "mainly"}
 _NEGATIONS = {"not", "no", "non", "isn't", "never"}
 _FILLERS = {"at", "all", "a", "an", "the", "it", "is", "was", "answer", "response", "bit", "kind", "of", "quite", "i",
-            "thumbs", "thumb", "vote", "answered", "quality", "rated", "marked", "as"}  # fmt: skip
+            "thumbs", "thumb", "vote", "answered", "quality", "rated", "marked", "as", "call", "choice"}  # fmt: skip
 _AFFIRMATIONS = {
     "yes": 1.0, "y": 1.0, "true": 1.0, "t": 1.0, "agree": 1.0, "agreed": 1.0, "always": 2.0, "often": 1.0,
     "no": -1.0, "n": -1.0, "false": -1.0, "f": -1.0, "disagree": -1.0, "never": -2.0, "rarely": -1.0,
