@@ -31,7 +31,7 @@ COPIES = 2
 WORDINGS = ("Please: {}", "{} Thanks.", "Hello. {}", "{} Thank you.", "Now, please: {}")
 """Templates of the paraphrases."""
 SIDES = ("chosen", "rejected")
-"""Which of two dialogues was shown first. Raters of dialogues do not mind the order."""
+"""Which of two dialogues was shown first. The order does not change the judgements."""
 
 
 class FeedbackSizes(Settings):

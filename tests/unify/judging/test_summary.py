@@ -38,6 +38,12 @@ def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:
     (tmp_path / "judging.json").write_text(json.dumps(summary))
     (line,) = describe_judging(tmp_path)
     assert len(line) < 300
+    # One who judges at random is named too.
+    summary["annotators"][0] |= {"reliability": 0.0, "low": -0.02, "high": 0.02, "is_inverted": None}
+    (tmp_path / "judging.json").write_text(json.dumps(summary))
+    (line,) = describe_judging(tmp_path)
+    assert "about at random" in line
+    assert len(line) < 300
 
 
 def test_all_pages_name_the_least_reliable_inverted_annotator_first(tmp_path: Path) -> None:

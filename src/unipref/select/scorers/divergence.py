@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Divergence(Scorer):
     """How far the axes that did not decide contradict the label: the least divergent preferences come first.
 
-    score = mean over the further axes of (score of chosen - score of rejected) / s, signed so that positive means that
-    the axis too prefers the chosen answer; s is the standard deviation of the axis' scores in its source. A high score
-    means consensus; below 0, most evidence is against the label. It needs no model. The sign is the direction that the
-    source's mapping declares (`better`); axes of a weighted mean that decided are no evidence.
+    score = mean over the further axes of (score of chosen - score of rejected) / s. s is the standard deviation of the
+    axis' scores in its source. A gap is positive if the axis too prefers the chosen answer, by the direction that the
+    source's mapping declares (`better`). A high score means consensus; below 0, most evidence is against the label.
+    It needs no model. Axes of a weighted mean that decided are no evidence.
 
     Preferences without scores of both answers on a further axis have no score.
 
