@@ -8,7 +8,7 @@ from unipref.core import registry
 
 PACKAGE = Path(unipref.__file__).parent
 ALSO_WORDS = {
-    "all", "confidence", "critique", "edit", "groups", "instructions", "margin", "margin_percentile", "mean", "pairs",
+    "all", "confidence", "critique", "edit", "groups", "instructions", "majority", "margin", "margin_percentile", "mean", "pairs",
     "perplexity", "quality", "random", "ranking", "ratings", "reward", "steps", "thumbs", "tree", "votes", "lm_eval",
 }  # fmt: skip
 """Names that are words with another meaning too: a kind of model, a column, a package."""
