@@ -50,8 +50,11 @@ def _find_concerns(mapping: Mapping[str, Any]) -> dict[str, Concern]:
     if "options" in mapping:
         paths = _paths(mapping.get("answer"))
         taken: dict[str, Concern] = {path: "other" for path in paths if _is_of_a_quiz(path)}
-        # A number counts answers, so 'best_position' is no more of a concern than 'best'.
-        return taken | ({} if "first" in mapping else find_concerns(paths, with_prompt=False))
+        found = find_concerns(paths, with_prompt=False)
+        # `winner_index` counts options, and compares nothing else.
+        return taken | {
+            path: concern for path, concern in found.items() if concern == "blame" or "first" not in mapping
+        }
     if {"first", "second"} & mapping.keys():
         paths = [path for key in ("votes", "label", "grade", "counts") for path in _paths(mapping.get(key))]
         return find_concerns(paths, with_prompt=False)

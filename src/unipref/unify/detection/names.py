@@ -43,11 +43,18 @@ ANSWER_NAMES = (
     "suggestion",
 )
 """Names of prompts and answers; earlier ones have priority."""
-SHORT_PROMPT_NAMES, SHORT_ANSWER_NAMES = ("q", "quest", "ques", "src"), ("a", "ans", "resp", "mt", "hyp", "pred")
+SHORT_PROMPT_NAMES = ("q", "quest", "ques", "src", "in", "task", "brief", "exercise")
+SHORT_ANSWER_NAMES = ("a", "ans", "resp", "mt", "hyp", "pred", "out")
 """Whole names of prompts and answers that are too short to be looked for inside others."""
 SPEECH_NAMES = {"message", "messages", "text", "msg", "utterance", "turn", "content", "comment", "says", "said", "body"}
-ASKER_NAMES = {"user", "customer", "human", "client", "visitor", "requester", "buyer", "patient", "student", "caller"}
-ANSWERER_NAMES = {"bot", "assistant", "ai", "gpt", "chatgpt", "llm", "chatbot", "model", "agent", "copilot", "claude"}
+ASKER_NAMES = {
+    *("user", "customer", "human", "client", "visitor", "requester", "buyer", "patient", "student", "caller"),
+    *("inbound", "incoming"),
+}
+ANSWERER_NAMES = {
+    *("bot", "assistant", "ai", "gpt", "chatgpt", "llm", "chatbot", "model", "agent", "copilot", "claude"),
+    *("outbound", "outgoing"),
+}
 """Names of the two speakers. A text called `customer` or `customer_message` is a prompt, `bot_text` an answer."""
 OTHER_TEXT_NAMES = (
     "reference",

@@ -63,6 +63,8 @@ Role = Literal[
 MIN_PROSE_WORDS = 2.5
 """Mean number of words from which a text is prose, whatever its name says."""
 MIN_PROSE_LENGTH = 40
+ORDINAL = re.compile(r"\s*\d{1,2}\s*(st|nd|rd|th|er|ère|re|e|ème|\.?º|ª|位|등|名)(\s+(place|prize|prix))?\s*", re.I)
+"""A place as people write it: `1st`, `2nd place`, `1位`."""
 SEPARATOR = re.compile(r"[,;|/]")
 MAX_TAG = 40
 """Most characters of a tag."""
@@ -128,6 +130,12 @@ def _find_special_role(column: Column) -> Role | None:
         return "metadata"
     if column.kind == "flag" and column.n_distinct < 2 and words - FLAG_WORDS <= ERROR_NAMES:
         return "metadata"
+    if (
+        column.kind in ("code", "text")
+        and column.n_distinct > 1
+        and all(map(ORDINAL.fullmatch, column.distinct_values))
+    ):
+        return "judgement"
     if words & SYSTEM_NAMES and words <= SYSTEM_MORE and column.kind in ("text", "code", "texts"):
         return "system"
     if words & TOOL_NAMES and words <= TOOL_MORE and column.kind in ("items", "texts", "text", "other"):

@@ -53,7 +53,7 @@ NAMED_SETTINGS = {"scores", "evidence", "counts", "names"}
 """Settings whose keys are names that the user chooses."""
 VERSION_NAMES = (
     *("corrected", "correction", "revised", "rewritten", "improved", "ideal", "better", "fixed", "edited", "suggested"),
-    *("reference", "gold", "golden", "expected", "preferred"),
+    *("reference", "gold", "golden", "expected", "preferred", "final", "sent", "published"),
 )
 """Words in the names of texts that are another, often a better, version of the answer."""
 NOUNS: dict[Role, str] = {

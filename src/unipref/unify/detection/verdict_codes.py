@@ -107,7 +107,7 @@ def guess_verdict_codes(label: Column, is_kto: bool) -> tuple[dict[str, Any], li
     if label.kind == "flag" and not polarity and is_kto and label.name == "label":
         polarity = 1
     is_unclear = (needs_name and (not polarity or may_be_of_prompt(label))) or (polarity < 0 and not needs_name)
-    if {*label.words} & AMBIGUOUS_NAMES or is_unclear:
+    if {*label.words} & AMBIGUOUS_NAMES or is_unclear or _is_one_sign(values):
         return {"up": PLACEHOLDER, "down": PLACEHOLDER}, [*doubts, _doubt_about_values(label)]
     sign = polarity if needs_name else 1
     up = [v for v, verdict in verdicts.items() if verdict.grade * sign > 0]
@@ -131,6 +131,12 @@ def guess_verdict_codes(label: Column, is_kto: bool) -> tuple[dict[str, Any], li
         up, down = up or [other[v] for v in down if v in other], down or [other[v] for v in up if v in other]
     sides = {"up": up or PLACEHOLDER, "down": down or PLACEHOLDER}
     return {**sides, **({"neutral": neutral} if neutral else {})}, doubts
+
+
+def _is_one_sign(values: list[Any]) -> bool:
+    """Whether the values are one sign, several times in some rows: ✓ and ✓✓ may say that a message was read."""
+    signs = {sign for value in values if isinstance(value, str) for sign in value.strip()}
+    return len(values) > 1 and len(signs) == 1
 
 
 def _guess_number_codes(label: Column, polarity: int, doubts: list[str]) -> tuple[dict[str, Any], list[str]]:

@@ -16,7 +16,7 @@ MAX_LENGTH = 40
 _GOOD = {
     1.0: "good helpful useful correct right accurate relevant positive like liked love loved accept accepted approve "
     "approved up upvote upvoted thumbsup pass passed satisfied satisfactory acceptable desirable happy safe clear "
-    "clean appropriate truthful faithful grounded success thumbs+up thumb+up thumbs-up "
+    "clean appropriate truthful faithful grounded success fit fits suitable suits  thumbs+up thumb+up thumbs-up "
     "gut richtig hilfreich bon bonne utile bueno buena correcto correcta buono buona corretto bom boa goed juist "
     "bien bene bem dobry dobra dobrze poprawna hyvä oikein iyi doğru riktig хорошо хороший верно правильно добре "
     "好 好的 正确 满意 良い 正しい 좋음 맞음 جيد صحيح अच्छा सही",
@@ -28,7 +28,8 @@ _BAD = {
     -1.0: "bad poor unhelpful useless incorrect wrong inaccurate irrelevant negative dislike disliked reject rejected "
     "disapprove disapproved decline declined down downvote downvoted thumbsdown fail failed dissatisfied unsatisfied "
     "unsatisfactory unacceptable undesirable unhappy unsafe harmful toxic flagged unclear inappropriate untruthful "
-    "hate hated schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout "
+    "hate hated dismiss dismissed "
+    "schlecht falsch mauvais mauvaise inutile incorrecto incorrecta malo mala sbagliato errado slecht fout "
     "male mau ruim zły zła źle błędna huono väärin kötü yanlış dålig dårlig fel плохо плохой неверно "
     "неправильно погано "
     "nok n.ok 差 不好 错误 不满意 悪い 間違い 나쁨 틀림 سيئ خطأ बुरा गलत",
@@ -44,6 +45,8 @@ _UNFINISHED = re.compile(
     r"(could|can) be (improved|better)|room for improvement|borderline"
 )
 """What people write of an answer that is neither good nor bad."""
+_MARKED = re.compile(r"[a-z]{1,12}[:=/#|]([a-z][a-z _-]*)")
+"""A word after a short mark, such as that of a button."""
 _MIDDLE = (
     "neutral fair ok okay average mediocre mixed so-so meh unsure undecided maybe partial partially partly somewhat"
 )
@@ -58,7 +61,8 @@ _STRONG = {"strongly", "very", "extremely", "highly", "completely", "totally", "
 _WEAK = {"somewhat", "slightly", "partially", "partly", "fairly", "rather", "moderately", "mildly", "mostly", "mainly"}
 _NEGATIONS = {"not", "no", "non", "isn't", "never"}
 _FILLERS = {"at", "all", "a", "an", "the", "it", "is", "was", "answer", "response", "bit", "kind", "of", "quite", "i",
-            "thumbs", "thumb", "vote", "answered", "quality", "rated", "marked", "as", "call", "choice"}  # fmt: skip
+            "thumbs", "thumb", "vote", "answered", "quality", "rated", "marked", "as",
+            "call", "choice", "does", "do", "did"}  # fmt: skip
 _AFFIRMATIONS = {
     "yes": 1.0, "y": 1.0, "true": 1.0, "t": 1.0, "agree": 1.0, "agreed": 1.0, "always": 2.0, "often": 1.0,
     "no": -1.0, "n": -1.0, "false": -1.0, "f": -1.0, "disagree": -1.0, "never": -2.0, "rarely": -1.0,
@@ -182,6 +186,9 @@ def _read_words(content: str) -> Verdict | None:
         return Verdict(grades.pop(), needs_name=False) if len(grades) == 1 else None
     if _UNFINISHED.fullmatch(plain):
         return Verdict(0.0, needs_name=False)
+    if (marked := _MARKED.fullmatch(plain)) is not None:
+        verdict = _read_words(marked[1])  # the data of a button: 'fb:useful'
+        return verdict if verdict is not None and not verdict.needs_name else None
     words = plain.split()
     if words and words[-1] in _SIGNS:
         words, sign = words[:-1], _SIGNS[words[-1]]

@@ -32,7 +32,10 @@ AFTER_NAMES = (
     *("after", "new", "edited", "revised", "corrected", "tgt", "revision", "improved", "final", "rewritten", "rewrite"),
     *("polished", "fixed", "sent"),
 )
-DRAFT_NAMES, FINAL_NAMES = ("draft", "unedited", "original", "raw"), ("final", "improved", "sent", "fixed", "polished")
+DRAFT_NAMES, FINAL_NAMES = (
+    ("draft", "unedited", "original", "raw", "model", "ai", "bot", "generated"),
+    ("final", "improved", "sent", "fixed", "polished"),
+)
 """Words in which the names of a text before and after an edit differ."""
 MIN_OVERLAP = 0.55
 """Least overlap of two texts for one to count as an edit of the other."""

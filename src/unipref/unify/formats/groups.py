@@ -13,7 +13,20 @@ from unipref.unify.mapping.paths import get_path
 from unipref.unify.mapping.turns import assistant_turn
 
 GOOD_NAMES = ("correct", "good", "positive", "positives", "pos", "true", "right", "best")
-BAD_NAMES = ("incorrect", "bad", "negative", "negatives", "neg", "false", "wrong", "worst")
+BAD_NAMES = (
+    "incorrect",
+    "bad",
+    "negative",
+    "negatives",
+    "neg",
+    "false",
+    "wrong",
+    "worst",
+    "distractor",
+    "distractors",
+    "decoy",
+    "decoys",
+)
 """Words in field names that say whether the answers are good or bad."""
 CHOSEN_NAMES = ("chosen", "preferred", "accepted", "winners")
 REJECTED_NAMES = ("rejected", "dispreferred", "unpreferred", "not_chosen", "losers")
@@ -91,7 +104,7 @@ class Groups(AnswersInOneRow):
             f"{quote_names(c.path for c in good)} are good answers and {quote_names(c.path for c in bad)} bad ones, "
             "according to their names"
         ]
-        several = any(c.kind == "texts" for c in (*good, *bad)) or bool(joined)
+        several = any(c.kind == "texts" for c in (*good, *bad)) or bool(joined) or len(bad) > 1
         doubts = ["answers in one text are assumed to be separated by '; '"] if joined else []
         separator = {"separator": "; "} if joined else {}
         return Guess({**mapping, **separator}, 0.9 if several else 0.6, why, doubts)
