@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit, ndtri
 
 from unipref.unify.judging import rankings
+from unipref.unify.judging.layout import group_places
 from unipref.unify.judging.profiles import AT_ONCE, QUANTILES, SLOPES, interval, make_profiles
 from unipref.unify.judging.scales import NODES, Scale, make_scale
 
@@ -28,6 +29,22 @@ each_scale = pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 def test_categories_are_all_that_can_happen(scale: Scale, shift: float, spread: float) -> None:
     total = sum(scale.table(category, shift, spread) for category in range(scale.size))
     assert total == pytest.approx(1.0, abs=1e-9)
+
+
+@each_scale
+def test_tables_of_many_categories_are_those_of_each(scale: Scale) -> None:
+    category, shift, spread = (np.array([0, scale.size - 1, 0]), np.array([0.0, -4.0, 1.5]), np.array([1.0, 0.6, 2.6]))
+    together = scale.tables(category, shift, spread)
+    some = scale.tables(category, shift, spread, SLOPES[[2, 9]])
+    for at, (c, s, w) in enumerate(zip(category.tolist(), shift.tolist(), spread.tolist(), strict=True)):
+        assert together[at].tobytes() == scale.table(c, s, w).tobytes()
+        assert some[at].tobytes() == scale.table(c, s, w)[[2, 9]].tobytes()
+
+
+def test_the_places_of_each_code_are_ascending() -> None:
+    places = group_places(np.array([3, 0, 3, 1, 0]), 5)
+    assert [each.tolist() for each in places] == [[1, 4], [3], [], [0, 2], []]
+    assert group_places(np.zeros(0, dtype=np.int64), 2)[1].tolist() == []
 
 
 @each_scale

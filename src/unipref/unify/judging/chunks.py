@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unipref.core.judgements import NOBODY, Floats, Ints
-from unipref.unify.judging.layout import Factors
+from unipref.unify.judging.layout import Factors, group_places
 from unipref.unify.judging.profiles import SLOPES, Profiles
 from unipref.unify.judging.scales import NO_SHIFT, NODES, SHIFTS, SPREADS, Scale
 from unipref.unify.judging.slope_evidence import SlopeEvidence
@@ -65,9 +65,11 @@ def make_tables(scales: Sequence[Scale], keys: Ints, of_factor: Ints) -> Tables:
     """Computes the probabilities for the keys."""
     follow = np.empty((len(keys), len(SLOPES), len(NODES)), dtype=np.float32)
     lapse = np.empty(len(keys), dtype=np.float32)
-    for at, (s, c, shift_at, spread_at) in enumerate(keys.tolist()):
-        follow[at] = scales[s].table(c, SHIFTS[shift_at], SPREADS[spread_at])
-        lapse[at] = scales[s].lapse[c]
+    for code, mine in enumerate(group_places(keys[:, 0], len(scales))):
+        if len(mine):
+            category, shift, spread = keys[mine, 1:].T
+            follow[mine] = scales[code].tables(category, SHIFTS[shift], SPREADS[spread])
+            lapse[mine] = scales[code].lapse[category]
     return Tables(keys, of_factor, follow, lapse)
 
 

@@ -7,6 +7,7 @@ from unipref.core.judgements import NOBODY, RANKING, Floats, Ints, Judgements
 from unipref.unify.judging import profiles
 from unipref.unify.judging.fit import Fit
 from unipref.unify.judging.implied_pairs import agreement_with_others, imply_pairs
+from unipref.unify.judging.layout import group_places
 from unipref.unify.judging.overlaps import Overlaps
 from unipref.unify.judging.profiles import SLOPES
 
@@ -106,8 +107,10 @@ def _typical_slopes(judgements: Judgements, fit: Fit) -> Floats:
 def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, least: int) -> tuple[SourceReport, ...]:
     """Returns a record per scale: its slope times the mean slope of its annotators."""
     records = []
+    of_evidence = group_places(fit.slopes.scale, len(fit.scales))
+    judged = _rows_of_scales(fit)
     for code, scale in enumerate(fit.scales):
-        annotator, row = _rows_of_scale(fit, code)
+        annotator, row = judged[code]
         rows = np.unique(row)
         n_overlapping = int((judgements.count * overlaps.of_row)[rows].sum())
         figures: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -116,7 +119,7 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
             shares = _mean_shares(fit, scale.source, annotator[mine], judgements.count[row[mine]])
             looks = 1 - fit.profiles.lapse
             value = scale.slope * float(shares @ (fit.profiles.slope * looks))
-            logs = fit.slopes.logs[fit.slopes.scale == code]
+            logs = fit.slopes.logs[of_evidence[code]]
             # The evidence is of slopes beside the lapses; the value counts a lapse as a judgement of slope 0.
             figures = _interval(value, float(fit.references[code]) * float(shares @ looks), logs)
         records.append(
@@ -133,15 +136,13 @@ def _describe_sources(judgements: Judgements, overlaps: Overlaps, fit: Fit, leas
     return tuple(records)
 
 
-def _rows_of_scale(fit: Fit, code: int) -> tuple[Ints, Ints]:
-    """Returns the annotator and the judgement of each factor and ranking of a scale."""
-    mine = fit.factors.scale == code
-    annotators, rows = [fit.factors.annotator[mine]], [fit.factors.row[mine]]
-    for term in fit.rankings:
-        of_scale = term.rankings.scale == code
-        annotators.append(term.rankings.annotator[of_scale])
-        rows.append(term.rankings.row[of_scale])
-    return np.concatenate(annotators), np.concatenate(rows)
+def _rows_of_scales(fit: Fit) -> list[tuple[Ints, Ints]]:
+    """Returns the annotator and the judgement of each factor and ranking of each scale."""
+    rankings = [term.rankings for term in fit.rankings]
+    scale = np.concatenate([fit.factors.scale, *(one.scale for one in rankings)])
+    annotator = np.concatenate([fit.factors.annotator, *(one.annotator for one in rankings)])
+    row = np.concatenate([fit.factors.row, *(one.row for one in rankings)])
+    return [(annotator[mine], row[mine]) for mine in group_places(scale, len(fit.scales))]
 
 
 def _mean_shares(fit: Fit, source: int, annotator: Ints, count: Ints) -> Floats:

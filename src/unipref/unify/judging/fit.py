@@ -11,7 +11,7 @@ from unipref.core.contracts.judging import StepListener
 from unipref.core.judgements import RANKING, Floats, Ints, Judgements
 from unipref.unify.judging import chunks, manners, profiles, ranking_terms
 from unipref.unify.judging.gaussians import Gaussians
-from unipref.unify.judging.layout import Factors, lay_out
+from unipref.unify.judging.layout import Factors, group_places, lay_out
 from unipref.unify.judging.overlaps import Overlaps
 from unipref.unify.judging.scales import NO_SHIFT, NO_SPREAD, SLOPE_MEAN, Scale
 from unipref.unify.judging.slope_evidence import SlopeEvidence
@@ -175,10 +175,11 @@ class Fitter:
         if step not in MANNER_STEPS or not len(self.evidence):
             return chunks.Wanted(counts=step > 1)
         used = (self.factors.annotator >= 0) & (self.factors.order != 0) & self.factors.is_overlapping
-        candidates = manners.make_candidates(self.scales, {int(c) for c in np.unique(self.factors.scale[used])})
         posterior = np.asarray(profiles.softmax(self._by_annotator()))
         slope = posterior @ self.profiles.slope
         nearest = np.abs(slope[:, None] - profiles.SLOPES).argmin(axis=1)
+        wanted = {int(code) for code in np.unique(self.factors.scale[used])}
+        candidates = manners.make_candidates(self.scales, wanted, np.unique(nearest))
         return chunks.Wanted(True, candidates, nearest, posterior @ self.profiles.lapse)
 
     def _update_sites(self, totals: chunks.Totals, share: float) -> None:
@@ -210,8 +211,8 @@ class Fitter:
         """
         counts = np.zeros(self.tables.follow.shape) if totals.counts is None else totals.counts
         known, unknown = [], []
-        for code, scale in enumerate(self.scales):
-            mine = np.flatnonzero(self.tables.keys[:, 0] == code)
+        places = group_places(self.tables.keys[:, 0], len(self.scales))
+        for scale, mine in zip(self.scales, places, strict=True):
             if scale.kind == RANKING:
                 continue
             if len(mine) and counts[mine].sum() > 0:

@@ -1,6 +1,7 @@
 """The judgements in the form that the fit needs: factors of one utility or difference, and rankings."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,13 @@ class Rankings:
     bucket: Ints
 
 
+def group_places(code: Ints, count: int) -> list[Ints]:
+    """Returns the places of each code from 0 to `count` - 1, ascending; one sort, however many codes there are."""
+    order = np.argsort(code, kind="stable")
+    bounds = np.searchsorted(code[order], np.arange(count + 1))
+    return [order[start:end] for start, end in pairwise(bounds.tolist())]
+
+
 def lay_out(judgements: Judgements, overlaps: Overlaps) -> tuple[list[Scale], Factors, list[Rankings]]:
     """Returns the scales, the factors and the rankings by length."""
     scale_keys, scale_of_row = np.unique(
@@ -91,16 +99,16 @@ def lay_out(judgements: Judgements, overlaps: Overlaps) -> tuple[list[Scale], Fa
     )
     parts = _expand(judgements)
     scales = []
-    for code, key in enumerate(scale_keys.tolist()):
+    rows, value = np.asarray(parts["row"], dtype=np.int64), np.asarray(parts["value"], dtype=np.float64)
+    places = group_places(scale_of_row[rows], len(scale_keys))
+    for key, mine in zip(scale_keys.tolist(), places, strict=True):
         rest, kind = divmod(key, len(KINDS))
         source, axis = divmod(rest, max(len(judgements.axes), 1))
-        mine = scale_of_row[parts["row"]] == code
-        counts = judgements.count[parts["row"][mine]].astype(np.float64)
-        values = parts["value"][mine]
+        counts = judgements.count[rows[mine]].astype(np.float64)
         scales.append(
             _ranking_scale(source, axis)
             if KINDS[kind] == RANKING
-            else make_scale(source, axis, KINDS[kind], values, counts)
+            else make_scale(source, axis, KINDS[kind], value[mine], counts)
         )
     factors = _make_factors(judgements, overlaps, parts, scale_of_row, scales)
     return scales, factors, _make_rankings(judgements, overlaps, scale_of_row)
@@ -184,9 +192,8 @@ def _make_factors(
     scale = scale_of_row[row]
     value = np.asarray(parts["value"], dtype=np.float64)
     category = np.zeros(len(row), dtype=np.int64)
-    for code, one in enumerate(scales):
-        mine = scale == code
-        if mine.any():
+    for one, mine in zip(scales, group_places(scale, len(scales)), strict=True):
+        if len(mine):
             category[mine] = one.categories(value[mine])
     order = np.argsort(site, kind="stable")
     annotator = judgements.annotator[row]

@@ -17,20 +17,28 @@ ROUNDS = 20
 """Rounds of EM for how common each shift and spread is."""
 
 
-def make_candidates(scales: list[Scale], wanted: set[int]) -> dict[int, dict[tuple[int, int, int], Single]]:
+def make_candidates(
+    scales: list[Scale], wanted: set[int], slopes: Ints
+) -> dict[int, dict[tuple[int, int, int], Single]]:
     """Computes scale -> (category, order, slope code) -> (nodes, candidates + 1) probabilities; the last column is
     that of a lapse. Candidates are all shifts; for ratings, all shifts of each spread.
+
+    Args:
+        scales: all scales.
+        wanted: the codes of those of which the probabilities are needed.
+        slopes: the codes of the slopes that stand for some annotator.
     """
     result = {}
     for code in sorted(wanted):
         scale = scales[code]
         tables: dict[tuple[int, int, int], Single] = {}
+        shifts, spreads = np.array(_candidates(scale)).T
         for category in range(scale.size):
             for order in (-1, 1) if scale.is_symmetric else (1,):
-                each = np.stack([scale.table(category, order * shift, spread) for shift, spread in _candidates(scale)])
+                each = scale.tables(np.full(len(shifts), category), order * shifts, spreads, SLOPES[slopes])
                 lapse = np.full((1, each.shape[2]), scale.lapse[category])
-                for slope in range(len(SLOPES)):
-                    stacked = np.concatenate([each[:, slope], lapse]).T
+                for at, slope in enumerate(slopes.tolist()):
+                    stacked = np.concatenate([each[:, at], lapse]).T
                     tables[category, order, slope] = np.ascontiguousarray(stacked, dtype=np.float32)
         result[code] = tables
     return result

@@ -95,14 +95,15 @@ class Scale:
 
     def table(self, category: int, shift: float, spread: float) -> Floats:
         """Returns the (slopes, nodes) probabilities of a category, without lapses."""
-        upper, lower = self._latents(category, shift, spread)
-        return np.asarray(expit(upper) * expit(-lower) * -np.expm1(_gap(lower, upper)))
+        return np.asarray(self.tables(np.array([category]), np.array([shift]), np.array([spread]))[0])
 
-    def _latents(self, category: int, shift: float, spread: float) -> tuple[Floats, Floats]:
-        """Returns the (slopes, nodes) distances to the upper and the lower threshold of a category."""
-        bounds = np.concatenate([[-np.inf], (self.thresholds()[0] - shift) / spread, [np.inf]])
-        latent = self.slope * SLOPES[:, None] * NODES
-        return bounds[category + 1] - latent, bounds[category] - latent
+    def tables(self, category: Ints, shift: Floats, spread: Floats, slopes: Floats = SLOPES) -> Floats:
+        """Returns the (k, slopes, nodes) probabilities of k categories, each with its shift and spread."""
+        bounds = np.concatenate([[-np.inf], self.thresholds()[0], [np.inf]])
+        latent = self.slope * slopes[:, None] * NODES
+        # The distances to the upper and to the lower threshold.
+        upper, lower = (((bounds[category + side] - shift) / spread)[:, None, None] - latent for side in (1, 0))
+        return np.asarray(expit(upper) * expit(-lower) * -np.expm1(_gap(lower, upper)))
 
     def objective(self, x: Floats, keys: npt.NDArray[np.int64], counts: Floats) -> tuple[float, Floats]:
         """Computes the penalised expected log-likelihood and its gradient.
