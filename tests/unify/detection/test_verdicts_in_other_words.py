@@ -78,3 +78,17 @@ def test_several_wrong_answers_in_fields_of_their_own(name: str) -> None:
     wrong = {name.format(i): texts for i, texts in ((1, OTHERS), (2, FIXED))}
     found = propose(make_rows({"question": QUESTIONS, **wrong, "correct_answer": ANSWERS}))
     assert (found.format, found.map["good"], found.map["bad"]) == ("groups", "correct_answer", [*wrong])
+
+
+@pytest.mark.parametrize(("source", "target"), [("source", "target"), ("src", "tgt")])
+def test_the_severity_of_faults_of_a_translation_is_asked_about(source: str, target: str) -> None:
+    words = {"system": ["Online-A", "Human-B"], "severity": ["Major", "Minor", "No-error"]}
+    found = propose(make_rows({**words, source: QUESTIONS, target: ANSWERS}))
+    assert (found.map["response"], found.map["where"]) == (target, {"severity": PLACEHOLDER})
+    assert "system" not in found.map
+
+
+@pytest.mark.parametrize("name", ["rots", "guidelines_shown"])
+def test_a_list_that_is_the_same_in_all_rows_holds_no_answers(name: str) -> None:
+    found = propose(one_answer(**{name: [["It is good to be careful."]], "vote": ["up", "down"]}))
+    assert (found.format, found.map["response"]) == ("thumbs", "answer")

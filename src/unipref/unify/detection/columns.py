@@ -149,6 +149,8 @@ class Columns:
     def has_lists_of_answers(self) -> bool:
         """Whether a list holds sentences, alone or in mappings: then no single text is the answer."""
         texts = [c for c in self.of_kind("texts") if self.role(c) == "list" and c.values]
+        # A list that is the same in all rows answers none of their prompts.
+        texts = [c for c in texts if len(c.values) == 1 or any(value != c.values[0] for value in c.values)]
         long = [c for c in texts if sum(len(i) for v in c.values for i in v) > MIN_SENTENCE * sum(map(len, c.values))]
         return bool(long) or any(self.inner(column).prose for column in self.answer_lists)
 

@@ -137,7 +137,9 @@ def _find_special_role(column: Column) -> Role | None:
     ):
         return "judgement"
     if words & SYSTEM_NAMES and words <= SYSTEM_MORE and column.kind in ("text", "code", "texts"):
-        return "system"
+        # The names of systems that answered are single words.
+        is_named = column.kind == "code" and not any(" " in value.strip() for value in column.distinct_values)
+        return "metadata" if is_named else "system"
     if words & TOOL_NAMES and words <= TOOL_MORE and column.kind in ("items", "texts", "text", "other"):
         return "tools"
     if words & HISTORY_NAMES and column.kind in ("turns", "exchanges", "texts", "transcript"):
