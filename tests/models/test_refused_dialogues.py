@@ -99,7 +99,8 @@ def write_preferences(path: Path, prompts: list[Messages], chosen: Messages) -> 
     for number, prompt in enumerate(prompts):
         row: dict[str, Any] = dict.fromkeys(preference_schema().names, "") | {"id": str(number), "prompt": prompt}
         row |= {"chosen": chosen, "rejected": NO, "axes": [], "origin": [], "n_judgements": 1, "n_responses": 2}
-        row |= dict.fromkeys(("axis", "chosen_score", "rejected_score", "margin", "confidence"))
+        row |= dict.fromkeys(("axis", "chosen_score", "rejected_score", "margin", "margin_percentile", "confidence"))
+        row["n_annotators"] = None
         rows.append(row)
     pq.write_table(pa.Table.from_pylist(rows, schema=preference_schema()), path)
 
