@@ -10,6 +10,7 @@ from unipref.core import registry, yaml_files
 from unipref.core.errors import UserError
 from unipref.study.load import ResolvedStudy, load
 from unipref.study.overrides import apply, merge
+from unipref.study.schema import Study
 
 PAIRS = {"name": "mine", "path": "p.jsonl", "format": "pairs"}
 STARS = {
@@ -547,3 +548,11 @@ def test_a_text_that_cannot_be_a_path_or_a_name_is_named_with_its_setting(
         load({"sources": sources, **settings})
     assert where in str(error.value.where)
     assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("settings", [{"select": None}, {"train": [None]}, {"evaluate": [None]}])
+def test_a_choice_without_a_name_is_an_error_that_shows_one(settings: dict[str, Any]) -> None:
+    source = {"name": "a", "path": "a.jsonl", "format": "pairs"}
+    with pytest.raises(UserError, match=r"expected the name of one (strategy|trainer|benchmark) or one name with"):
+        Study.model_validate({"sources": [source], **settings})
+    assert Study.model_validate({"sources": [source], "unify": {"aggregate": None}}).unify.aggregate is None

@@ -9,20 +9,20 @@ from unipref.core import registry
 from unipref.core.errors import UserError
 
 
-def one_choice(kind: str, place: str) -> BeforeValidator:
-    """Returns a validator that reads `name` or `{name: settings}` as a choice; a choice stays as it is, and so does
-    null, which the setting may allow.
+def one_choice(kind: str, place: str, *, may_be_null: bool = False) -> BeforeValidator:
+    """Returns a validator that reads `name` or `{name: settings}` as a choice; a choice stays as it is.
 
     Args:
         kind: of the choice, such as 'trainer'.
         place: the setting, for errors.
+        may_be_null: whether null, for no choice, is a value too.
 
     Raises:
         UserError: on reading, if the value has another form, or the name or a setting is unknown.
     """
 
     def read(value: Any) -> Any:
-        if value is None or isinstance(value, registry.CONTRACTS[kind]):
+        if isinstance(value, registry.CONTRACTS[kind]) or (value is None and may_be_null):
             return value
         if isinstance(value, str):
             return registry.make(kind, value, None, place)

@@ -69,7 +69,7 @@ class UnifySettings(Settings):
     """Most pairs per prompt."""
     min_margin: float = Field(default=0.0, ge=0.0, le=1.0)
     """Least margin, as a percentile within source and axis; scored preferences below it are left out."""
-    aggregate: Annotated[Aggregate | None, one_choice("aggregate", "unify: aggregate")] = Field(
+    aggregate: Annotated[Aggregate | None, one_choice("aggregate", "unify: aggregate", may_be_null=True)] = Field(
         default="latent", validate_default=True
     )
     """How all judgements of the same answers, of all sources, become the `confidence` and `margin` of preferences.
