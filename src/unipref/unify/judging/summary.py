@@ -16,15 +16,12 @@ from unipref.core.judgements import PAIR, RATING, THUMB, Judgements
 from unipref.core.run_folder import ContradictionCounts
 from unipref.core.stats.agreement import Level, find_contradictions, krippendorff_alpha
 from unipref.unify.judging.implied_pairs import ImpliedPairs, imply_pairs
+from unipref.unify.label_check import CRITICAL_Z, MIN_EVIDENCE
 
 JUDGING = "judging.json"
 LEVELS: dict[str, Level] = {PAIR: "ordinal", RATING: "interval", THUMB: "nominal"}
 """Kind of judgement -> the scale on which its agreement is measured. A pair is first better, equal or second better."""
 NO_OVERLAP = "no two judges judged the same answers"
-CRITICAL_Z = 2.326
-"""Critical value in standard deviations: one-sided test at 1 %, as for the polarity of labels."""
-MIN_EVIDENCE = 8
-"""Least number of pairs that two sources must have in common."""
 LEAST_RELIABLE = 0.4
 """An annotator whose reliability is surely below this judges about at random: right in less than 70 % of cases."""
 MOST_NAMED = 5
