@@ -228,7 +228,7 @@ def test_a_study_with_tables_is_the_same_in_one_process_and_in_several(tmp_path:
     (tmp_path / "gold.csv").write_text(
         "id,label\n" + "".join(f"{i},{i % 2 + 1}\n" for i in range(59)), encoding="utf-8"
     )
-    jsonl(tmp_path / "lines.jsonl", rows)
+    jsonl(tmp_path / "lines.jsonl", [row | {"sentence": f"Later, {row['sentence']}"} for row in rows])
     (tmp_path / "labels.lst").write_text("".join(f"{2 - i % 2}\n" for i in range(60)), encoding="utf-8")
     files = [api.unify_feedback(study(tmp_path, n), tmp_path / f"run{n}") for n in (1, 2)]
     assert files[0].read_bytes() == files[1].read_bytes()
