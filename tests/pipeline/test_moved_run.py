@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 import unipref
+from support.study_files import study_of, write_sources
+from support.tiny_gguf import write_gguf
 from unipref import cli
 from unipref.core.progress import ProgressListener
 from unipref.models.loading import load_policy
@@ -76,3 +78,19 @@ def test_a_run_goes_on_in_another_place(tiny_model: Path, tmp_path: Path) -> Non
     unipref.run(study, moved, listener=stages)
     assert "train/main/0/two" in stages.ran
     assert "train/main/0/one" not in stages.ran
+
+
+@pytest.mark.slow
+def test_a_model_from_a_gguf_file_moves_with_its_run(tmp_path: Path) -> None:
+    pytest.importorskip("gguf", reason="the package gguf is not installed")
+    write_sources(tmp_path)
+    write_gguf(tmp_path / "tiny.gguf")
+    study = study_of(tmp_path, tmp_path / "tiny.gguf")
+    study |= {"train": [{"sft": {"max_steps": 2, "lora": {"r": 2}}}], "evaluate": []}
+    unipref.run(study, tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["model_quantization"].startswith("GGUF, most weights Q4_1, dequantised to ")
+    assert manifest["model_hash"].startswith("gguf:")
+    (tmp_path / "tiny.gguf").unlink()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert load_policy(str(tmp_path / "moved" / "train" / "main" / "0" / "sft")).model.config.model_type == "llama"

@@ -112,7 +112,7 @@ class StageCache:
         """The stages that a dry run would execute, in order."""
         self.folders_of_others: dict[str, str] = {}
         """Key -> the folder, relative to the run, of a stage that another process of this run executed."""
-        self._dry_run, self._done_by_others = dry_run, frozenset(done_by_others)
+        self.is_dry_run, self._done_by_others = dry_run, frozenset(done_by_others)
         self._by_key: dict[str, Stage] = {}
         if dry_run:
             return
@@ -149,7 +149,7 @@ class StageCache:
         stage = self._read(folder, key)
         if stage is None and key in self.folders_of_others:
             stage = self._read(self.folder / self.folders_of_others[key], key)
-        if stage is None and self._dry_run:
+        if stage is None and self.is_dry_run:
             self.pending.append(PendingStage(name, key, inputs))
             stage = Stage(folder, key, f"of {key}", {}, {}, 0.0, 0.0, cached=False, pending=True)
         elif stage is None:

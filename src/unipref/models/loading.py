@@ -14,7 +14,7 @@ from unipref.core import hashing
 from unipref.core.chat_models import Policy, RewardModel
 from unipref.core.errors import UserError
 from unipref.core.workers.local import count_free_cores
-from unipref.models import opening
+from unipref.models import gguf, opening
 from unipref.models.adapter_merge import MergeDifference, merge_checked
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG, read_json_object
 from unipref.models.opening import is_adapter, list_chain
@@ -219,6 +219,9 @@ def check_name(name: str) -> None:
 def _existing(name: str) -> str:
     """The name as transformers expects it; a UserError for a path that looks local but is missing."""
     path = Path(name).expanduser()
+    if file := gguf.find_file(name):
+        gguf.check_file(file)
+        return str(file)
     if path.is_dir():
         return str(path)
     if opening.looks_like_folder(name):
@@ -230,6 +233,8 @@ def _existing(name: str) -> str:
 
 def model_key(name: str) -> str:
     """The cache key of a model: for a folder a hash of its files and an adapter's base, for the hub its name."""
+    if file := gguf.find_file(name):
+        return gguf.make_key(file)
     chain = list_chain(name)
     keys = [hashing.tree_hash(Path(one).expanduser()) if is_folder(one) else f"hub:{one}" for one in chain]
     return keys[0] if len(keys) == 1 else hashing.json_hash(keys)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unipref.core.errors import UserError, describe, first_line, legible, raise_if_resource
-from unipref.models import folder_checks
+from unipref.models import folder_checks, gguf
 from unipref.models.folder_checks import ADAPTER_CONFIG, CONFIG
 from unipref.models.template_bounds import check_template_bounds
 
@@ -62,6 +62,7 @@ def describe_base(base: str, adapter: Path, run: Path | None) -> str:
         adapter: the adapter's folder.
         run: the run folder; None: the adapter belongs to none.
     """
+    base = gguf.open_as_folder(base)
     if not Path(base).expanduser().is_dir():
         return base
     place = Path(base).expanduser().resolve()
@@ -73,13 +74,15 @@ def describe_base(base: str, adapter: Path, run: Path | None) -> str:
 def list_chain(name: str) -> list[str]:
     """Lists a model's name and, under an adapter, its base, the base of that one, and so on; the whole model is last.
 
+    A GGUF file is listed as the folder with its dequantised weights, which is made the first time.
+
     Raises:
         UserError: an adapter does not name its base, or is its own base.
     """
-    chain = [name]
-    places = {_place(name)}
+    chain = [gguf.open_as_folder(name)]
+    places = {_place(chain[0])}
     while is_adapter(chain[-1]):
-        base = adapter_base(chain[-1])
+        base = gguf.open_as_folder(adapter_base(chain[-1]))
         if _place(base) in places or len(chain) > MOST_ADAPTERS:
             raise UserError(
                 f"the adapter's base model is again {legible(base)}, so there is no model under it.",
@@ -107,6 +110,9 @@ def check_folder(name: str) -> None:
     Raises:
         UserError: a folder is missing, incomplete or damaged, or asks for its own code to be run.
     """
+    if file := gguf.find_file(name):
+        gguf.check_file(file)
+        return
     *adapters, whole = list_chain(name)
     base_config: dict[str, Any] = {}
     if Path(whole).expanduser().is_dir():
@@ -126,6 +132,7 @@ def open_config(name: str) -> Any:
     """
     from transformers import AutoConfig
 
+    name = gguf.open_as_folder(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         folder_checks.check_model_files(folder)
@@ -162,6 +169,7 @@ def open_weights(name: str, head: str) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
     from transformers.utils import logging
 
+    name = gguf.open_as_folder(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         folder_checks.check_model_files(folder)
@@ -216,6 +224,7 @@ def open_tokenizer(name: str) -> "PreTrainedTokenizerBase":
     """
     from transformers import AutoTokenizer
 
+    name = gguf.open_as_folder(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         folder_checks.check_tokenizer_files(folder)

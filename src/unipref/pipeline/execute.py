@@ -9,7 +9,7 @@ from unipref.core import user_code
 from unipref.core.errors import UserError, report_missing_resources
 from unipref.core.folder_lock import use_alone
 from unipref.core.progress import DeferredNotes, ProgressListener
-from unipref.models import opening
+from unipref.models import gguf, opening
 from unipref.pipeline.launcher import Launch, read_launch
 from unipref.pipeline.run import STAGES, Run
 from unipref.pipeline.scheduler import run_side_by_side
@@ -60,7 +60,7 @@ def run(
         _check_models(resolved, until)
         for file in user_code.list_files().values():
             listener.note(f"code from {file}")
-        with use_alone(folder):
+        with use_alone(folder), gguf.keep_in(folder / "cache"):
             return _run(resolved, folder, until, jobs, listener, launch)
 
 

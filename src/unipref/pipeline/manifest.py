@@ -43,7 +43,7 @@ from unipref.study.steps import find_origins, list_steps
 
 VARIANT_FIELDS = ("name", "variants", "grid", "select", "train", "evaluate", "seeds", "engine", "workers", "report")
 """Settings in which variants may differ while their selections stay comparable."""
-CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "examples")
+CARRIED_OVER = ("preflight", "selected", "train", "steps", "model_hash", "model_quantization", "examples")
 """Fields about scored models that a run takes over from earlier runs, if it did not get that far itself."""
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pyarrow", "scikit-learn", "numpy")
 
@@ -68,9 +68,9 @@ class ManifestWriter:
             variants={name: _describe_variant(study) for name, study in resolved.variants.items()},
         )
 
-    def record_model(self, key: str) -> None:
-        """Records the study's model: the hash of its files, or its name on the hub."""
-        self._record.model_hash = key
+    def record_model(self, key: str, quantization: str | None) -> None:
+        """Records the study's model: the hash of its files or its name on the hub, and how a GGUF file stored it."""
+        self._record.model_hash, self._record.model_quantization = key, quantization
 
     def record_unify(self, variant: str, stage: Stage, hashes: Mapping[str, str]) -> Stage:
         """Records the result of unify, with the files of each source and their hash."""

@@ -16,6 +16,7 @@ from unipref.core.progress import ProgressListener
 from unipref.core.records import BASE, MAIN
 from unipref.core.run_folder import VERDICTS
 from unipref.core.stage_cache import Stage, StageCache
+from unipref.models import gguf
 from unipref.pipeline.context import RunContext
 from unipref.pipeline.data_stages import DataStages
 from unipref.pipeline.evaluation_stage import EvaluationStage
@@ -152,7 +153,8 @@ class Run:
         if depth < STAGES.index("train"):
             return
         if (main := context.resolved.study).model is not None:
-            context.manifest.record_model(context.base_model(main).key)
+            origin = None if context.cache.is_dry_run else gguf.read_origin(gguf.open_as_folder(main.model))
+            context.manifest.record_model(context.base_model(main).key, origin and origin.describe())
         policies = {}
         for variant, (study, cleaned, selected) in data.items():
             if study.model is None:

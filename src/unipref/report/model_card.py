@@ -181,6 +181,9 @@ class Card:
             "Preferences are judgements of the people or models behind each source; the model also learns their errors "
             "and biases.",
         ]
+        if self.manifest.model_quantization:
+            stored = escape(self.manifest.model_quantization)
+            limits.append(f"The base model's weights were quantised ({stored}), so it differs from the original model.")
         limits += [f"Training warning: {escape(warning)}." for warning in self.trained[self.step].warnings]
         return [f"- {line}" for line in limits]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unipref.core.errors import UserError
 from unipref.core.special_tokens import encode_texts, keep_as_text, keeps_as_text, remove_marks
 from unipref.core.template_turns import TRAINED, keep_reasoning, to_turns
-from unipref.models import adapter_merge, opening
+from unipref.models import adapter_merge, gguf, opening
 from unipref.models.loading import base_model, context_length, is_reward_model, load_merged, load_tokenizer
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def open_start(
     set_special_tokens(tokenizer, special_tokens)
     set_reasoning(tokenizer, reasoning)
     grown = tokenizer.pad_token_id >= config.get_text_config().vocab_size
-    folder, merged = name, None
+    folder, merged = gguf.open_as_folder(name), None
     if grown or opening.is_adapter(name):
         model, merged = load_merged(name, head)
         if grown:

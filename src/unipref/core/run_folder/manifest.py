@@ -128,6 +128,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         code: dotted path -> file, of the user's own code; study_folder: the folder that it comes from, unless it is
             installed.
         model, model_hash: the study's model, and the hash of its files or its name on the hub.
+        model_quantization: how a GGUF file stored the model's weights.
         selected, preflight: variant -> seed -> record.
         train: variant -> seed -> step -> record; steps: variant -> step -> recipe.
     """
@@ -148,6 +149,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     selected: dict[str, dict[str, Selected]] = {}
     preflight: dict[str, dict[str, Preflight]] = {}
     model_hash: str | None = None
+    model_quantization: str | None = None
     train: dict[str, dict[str, dict[str, TrainedStep]]] = {}
     steps: dict[str, dict[str, StepRecipe]] = {}
     evaluated: list[Evaluated] = []

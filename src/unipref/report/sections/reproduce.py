@@ -121,7 +121,8 @@ def _inputs(manifest: Manifest, run: Path) -> Table | None:
     """The table of model, sources, the study's own code and benchmarks with their hashes."""
     rows = []
     if manifest.model:
-        rows.append(["model", manifest.model, manifest.model_hash or "–"])
+        stored = f" ({manifest.model_quantization})" if manifest.model_quantization else ""
+        rows.append(["model", manifest.model + stored, manifest.model_hash or "–"])
     for name, source in manifest.sources.items():
         more = f" and {len(source.files) - 3:,} more" if len(source.files) > 3 else ""
         rows.append([f"source {name}", (", ".join(source.files[:3]) + more) or "–", source.hash or "–"])
