@@ -14,6 +14,7 @@ from unipref.core.display import shorten
 from unipref.core.errors import UserError, near_name
 from unipref.core.leaves import iterate_leaves
 from unipref.core.records import BASE, MAIN
+from unipref.models import gguf
 from unipref.sources import spill_rows
 from unipref.study.check import check_variant
 from unipref.study.grid import expand
@@ -170,10 +171,12 @@ def _write_rows(raw: dict[str, Any], rows: Mapping[str, Any], folder: Path) -> N
 
 
 def _resolve_model(raw: dict[str, Any], folder: Path, where: str) -> None:
-    """Makes a model folder relative to the study file absolute; a hub name stays."""
+    """Makes a model folder or GGUF file relative to the study file absolute; a hub name stays."""
     if isinstance(raw.get("model"), str):
         value = expand_path(raw["model"], where)
-        raw["model"] = str((folder / value).resolve()) if (folder / value).is_dir() else value
+        path = folder / value
+        is_here = path.is_dir() or (path.suffix.lower() == gguf.SUFFIX and path.is_file())
+        raw["model"] = str(path.resolve()) if is_here else value
 
 
 def _resolve_selection(settings: Any, folder: Path) -> None:
