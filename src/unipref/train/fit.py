@@ -97,7 +97,7 @@ def fit(
         hf.train_dataset = ordering.put_in_run_order(hf.train_dataset)
         if ready.checkpoint and ordering.order is None:
             skip_done_passes(hf, count_passes_done(ready.checkpoint))
-        watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().prompts_only))
+        watcher = Watcher(hf, Guard(trainer.bounds, trainer.view().prompts_only), trainer.checkpoint_seconds)
         hf.add_callback(make_callback(watcher))
         _train(hf, ready.checkpoint, watcher)
         ordering.correct_epochs(watcher.curve.points)

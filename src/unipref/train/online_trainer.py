@@ -118,7 +118,8 @@ class Online(TrlTrainer):
         checkpoints would be left: a run that collapses needs a last good state more than an exact position.
         """
         settings = super().build_save_settings()
-        if self.checkpoint is None or self.checkpoint.every >= 1 or self.max_steps <= 0:
+        every = self.checkpoint.every if self.checkpoint and "save_steps" in settings else None
+        if every is None or every >= 1 or self.max_steps <= 0:
             return settings
         extra = self.model_extra or {}
         accumulation = int(extra.get("gradient_accumulation_steps", 1))
@@ -126,7 +127,7 @@ class Online(TrlTrainer):
         at_once = self.per_device_train_batch_size
         passes = count_passes_on_answers({**extra, "steps_per_generation": self.steps_per_generation}, at_once)
         period = passes // math.gcd(passes, accumulation)
-        steps = math.ceil(self.checkpoint.every * self.max_steps / period) * period
+        steps = math.ceil(every * self.max_steps / period) * period
         return {**settings, "save_steps": steps} if 2 * steps <= self.max_steps else settings
 
     def model_dependencies(self) -> list[ModelDependency]:

@@ -117,9 +117,9 @@ class TrlTrainer(Trainer):
     """Shares of sources or objectives, drawn anew each epoch; None: every row once an epoch."""
     lora: Lora | None = None
     """Train a low-rank adapter; None: train all weights."""
-    checkpoint: Checkpoint | None = None
-    """Save checkpoints, so that a killed step resumes from the last one. TRL's own `save_steps`, `save_strategy` and
-    `save_total_limit` work too. None: a killed step starts over."""
+    checkpoint: Checkpoint | None = Checkpoint(minutes=5)
+    """When checkpoints are saved, so that a killed step resumes from the last one: every five minutes, the last two are
+    kept. TRL's own `save_steps`, `save_strategy` and `save_total_limit` work too. None: a killed step starts over."""
     on_collapse: Literal["keep_last_good", "stop"] = "keep_last_good"
     """What happens when the run collapses. `keep_last_good`: the step ends with a warning, and its model is the last
     checkpoint before the collapse; without one, it ends with an error. `stop`: the step ends with an error."""
@@ -184,7 +184,8 @@ class TrlTrainer(Trainer):
 
     @model_validator(mode="after")
     def _check_one_way_to_save(self) -> "TrlTrainer":
-        if self.checkpoint and (doubled := sorted(SAVE_SETTINGS & set(self.model_extra or {}))):
+        doubled = sorted(SAVE_SETTINGS & set(self.model_extra or {}))
+        if doubled and self.checkpoint and "checkpoint" in self.model_fields_set:
             raise ValueError(f"'{doubled[0]}' and 'checkpoint' set the same thing. Give only one of them.")
         return self
 
@@ -228,18 +229,24 @@ class TrlTrainer(Trainer):
 
     def build_save_settings(self) -> dict[str, Any]:
         """When TRL saves checkpoints, as TRL's settings."""
-        settings = {name: value for name, value in (self.model_extra or {}).items() if name in SAVE_SETTINGS}
-        if self.checkpoint:
-            settings = {"save_steps": self.checkpoint.every, "save_total_limit": self.checkpoint.keep}
-        if not settings:
+        given = {name: value for name, value in (self.model_extra or {}).items() if name in SAVE_SETTINGS}
+        if self.checkpoint and not given:
+            return self.checkpoint.settings()
+        if not given or str(given.get("save_strategy")) == "no":
             return {"save_strategy": "no"}
-        return {"save_strategy": "steps", "save_total_limit": CHECKPOINTS_KEPT, **settings}
+        return {"save_strategy": "steps", "save_total_limit": CHECKPOINTS_KEPT, **given}
 
     @property
     def checkpoints_kept(self) -> int:
         """The number of checkpoints that exist beside each other while the step runs."""
         saving = self.build_save_settings()
-        return 0 if str(saving["save_strategy"]) == "no" else int(saving["save_total_limit"])
+        return int(saving.get("save_total_limit", 0))
+
+    @property
+    def checkpoint_seconds(self) -> float | None:
+        """Least seconds between two checkpoints that are saved by time; None: none is."""
+        minutes = self.checkpoint.minutes if self.checkpoint else None
+        return None if minutes is None or SAVE_SETTINGS & set(self.model_extra or {}) else 60 * minutes
 
     def build_trl_settings(self) -> dict[str, Any]:
         """The settings passed to TRL, by TRL's names."""

@@ -210,7 +210,9 @@ def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_disk_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = ModelShape(parameters=GB, trained=GB // 8, layers=1, hidden=1, vocabulary=1)
-    assert compute_disk_need(shape, Sft()) == {"model": 4 * GB, "working": 0}
+    assert compute_disk_need(shape, Sft(checkpoint=None)) == {"model": 4 * GB, "working": 0}
+    # Two checkpoints, and the one that is being written: trained weights and two states of 4 bytes each.
+    assert compute_disk_need(shape, Sft()) == {"model": 4 * GB, "working": 3 * 3 * 4 * GB // 8}
     assert compute_disk_need(shape, Sft(lora={}))["model"] == 4 * GB + GB // 2
     assert compute_disk_need(shape, Sft(lora={}, merge_adapter=False))["model"] == GB // 2
 

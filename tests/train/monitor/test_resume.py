@@ -123,6 +123,41 @@ def test_a_resumed_step_equals_an_uninterrupted_one(
     assert lines == again["curve"]
 
 
+@pytest.mark.slow
+def test_a_checkpoint_by_time_changes_neither_the_curve_nor_the_weights(job: Job, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    by_time = FEW | {"checkpoint": {"minutes": 1e-9}}
+    whole = train(Sft(**FEW | {"checkpoint": None}), unbroken := job(to="unbroken"))
+    cut = job(to="cut", checkpoint_dir=folder)
+    with pytest.raises(Cut):
+        train(Sft(**by_time), cut, progress=cut_at(5))
+    assert [parse_step(path) for path in list_checkpoints(folder)] == [3]
+    again = train(Sft(**by_time), cut)
+    assert again["resumed_at"] == 3
+    assert weights_of(cut.out) == weights_of(unbroken.out) != {}
+    assert timeless(again["curve"]) == timeless(whole["curve"])
+    assert [point["step"] for point in again["curve"]] == [3, 6, 7]
+
+
+def test_checkpoints_are_saved_every_five_minutes_unless_told_otherwise() -> None:
+    assert Sft().checkpoint_seconds == 300
+    assert Sft().build_save_settings() == {"save_strategy": "no", "save_total_limit": 2}
+    assert Sft().checkpoints_kept == 2
+    assert Sft(checkpoint=None).checkpoint_seconds is None
+    assert Sft(checkpoint=None).checkpoints_kept == 0
+    assert Sft(save_steps=20).checkpoint_seconds is None
+    assert Sft(save_steps=20).build_save_settings()["save_strategy"] == "steps"
+    assert Sft(save_strategy="no").checkpoints_kept == 0
+    assert Rloo(max_steps=40).checkpoint_seconds is None
+    assert Rloo(max_steps=40, checkpoint={"minutes": 1}).checkpoint_seconds == 60
+
+
+@pytest.mark.parametrize("settings", [{}, {"every": 3, "minutes": 2}, {"minutes": 0}])
+def test_a_checkpoint_needs_one_interval(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"either 'every'|greater than 0"):
+        Sft(checkpoint=settings)
+
+
 def test_a_resumed_run_keeps_the_order_of_later_passes(tmp_path: Path) -> None:
     from trl.trainer.utils import RepeatSampler
 

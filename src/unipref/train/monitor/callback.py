@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -95,10 +96,12 @@ class Watcher:
     Args:
         hf: the TRL trainer it watches.
         guard: detects a collapse.
+        save_seconds: least seconds between two checkpoints that are saved by time; None: none is.
     """
 
-    def __init__(self, hf: Any, guard: Guard) -> None:
+    def __init__(self, hf: Any, guard: Guard, save_seconds: float | None = None) -> None:
         self.hf, self.guard, self.curve = hf, guard, Curve()
+        self.save_seconds, self.last_save = save_seconds, time.monotonic()
         self.collapse: Collapse | None = None
         self.warnings: list[str] = []
         meter = LISTENER.get().meter
@@ -139,6 +142,8 @@ class Watcher:
         """Called when figures are logged; a checkpoint may be written next."""
         point = self.curve.add(state.global_step, logs)
         if point is not None:
+            # Right after a point the sums are empty, so a checkpoint by time does not change the curve.
+            control.should_save = control.should_save or self._is_save_due(state)
             self._stop_if_collapsed(self.guard.check_figures(state.global_step, point), control)
         if self.guard.is_suspicious:
             # A checkpoint now could be useless and would push out an earlier one.
@@ -153,6 +158,13 @@ class Watcher:
         progress = LISTENER.get().progress
         if progress is not None:
             progress(state.global_step, state.max_steps, {**self._last_scores(), **self._last_point()})
+
+    def _is_save_due(self, state: Any) -> bool:
+        """Whether the time for a checkpoint has come; the first process decides for all."""
+        seconds = self.save_seconds
+        if seconds is None or not 0 < state.global_step < state.max_steps:
+            return False
+        return processes.run_in_first(lambda: time.monotonic() - self.last_save >= seconds)
 
     def _measure(self, state: Any, control: Any) -> None:
         if self.dev is None or not self.dev.is_due(state.global_step, state.max_steps):
@@ -196,6 +208,7 @@ def make_callback(watcher: Watcher) -> Any:
             control.should_log = control.should_log or control.should_save
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            watcher.last_save = time.monotonic()
             if state.is_world_process_zero:
                 write_progress(Path(args.output_dir) / f"checkpoint-{state.global_step}", watcher.get_progress(state))
 

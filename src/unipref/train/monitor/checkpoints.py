@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from unipref.core import hashing
 from unipref.core.contracts import Settings
@@ -29,12 +29,26 @@ PROGRESS_FILE = "whole.json"
 
 
 class Checkpoint(Settings):
-    """How often a training step saves a checkpoint, and how many it keeps."""
+    """How often a training step saves a checkpoint, and how many it keeps. Give `every` or `minutes`."""
 
-    every: float = Field(gt=0)
+    every: float | None = Field(default=None, gt=0)
     """Optimiser steps between two checkpoints; below 1: a share of all steps."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Least minutes between two checkpoints; each is saved when the next figures of the curve are logged."""
     keep: int = Field(default=2, ge=1)
     """How many of the latest checkpoints are kept."""
+
+    @model_validator(mode="after")
+    def _check_one_interval(self) -> "Checkpoint":
+        if (self.every is None) == (self.minutes is None):
+            raise ValueError("a checkpoint needs either 'every' (optimiser steps) or 'minutes'")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Returns when TRL saves checkpoints, as TRL's settings; the watcher saves those by time."""
+        if self.every is None:
+            return {"save_strategy": "no", "save_total_limit": self.keep}
+        return {"save_strategy": "steps", "save_steps": self.every, "save_total_limit": self.keep}
 
 
 def list_checkpoints(checkpoint_dir: Path) -> list[Path]:
